@@ -1,0 +1,13 @@
+//! livetape records a TikTok LIVE room once and replays it for ever.
+//!
+//! # The flow
+//!
+//! ```text
+//! source (live or replay) → tap → decode → dedup → events → hub → subscribers
+//! ```
+//!
+//! # Layout
+//!
+//! [`sans_io`] holds all that can be computed without a socket, a file or a clock.
+
+pub mod sans_io;

@@ -1,0 +1,90 @@
+//! The outward JSON: what a subscriber gets.
+
+mod kinds;
+mod scalar;
+mod user;
+
+use std::sync::Arc;
+
+pub use kinds::*;
+pub use scalar::{Id, Millis};
+use serde::Serialize;
+pub use user::{Badge, User};
+
+/// One event: what livetape broadcasts. Its sequence number is given by the hub.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Whose room it is; empty if nobody knows.
+    pub username: Arc<str>,
+    /// Who did it, where a person did.
+    pub user: Option<User>,
+    /// When it was made: the message's create time, else `ts`.
+    pub timestamp: Millis,
+    /// When it was received: the wall anchor of the stream plus the offset.
+    pub ts: Millis,
+    /// The message's id, with the generation from the second on; `None` for events that come from no message.
+    pub id: Option<String>,
+    /// Whether it comes from a recording.
+    pub replay: bool,
+    /// The rest, by type.
+    pub data: Data,
+}
+
+#[derive(Serialize)]
+struct EventJson<'a> {
+    r#type: &'static str,
+    username: &'a str,
+    data: DataJson<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    ts: Millis,
+    replay: bool,
+    stream: &'a str,
+}
+
+#[derive(Serialize)]
+struct DataJson<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender: Option<&'a str>,
+    #[serde(flatten)]
+    data: &'a Data,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a User>,
+    timestamp: Millis,
+}
+
+impl Event {
+    /// The value of `type`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.data.kind()
+    }
+
+    /// Appends the JSON of the event on channel `stream`, but for its end: `seq` and the closing brace follow once the
+    /// hub has given the number ([`finish_json`]).
+    pub fn begin_json(&self, stream: &str, out: &mut Vec<u8>) {
+        let json = EventJson {
+            r#type: self.kind(),
+            username: &self.username,
+            data: DataJson {
+                sender: self.user.as_ref().map(|user| user.unique_id.as_str()),
+                data: &self.data,
+                user: self.user.as_ref(),
+                timestamp: self.timestamp,
+            },
+            id: self.id.as_deref(),
+            ts: self.ts,
+            replay: self.replay,
+            stream,
+        };
+        serde_json::to_writer(&mut *out, &json)
+            .expect("events have string keys and a vector takes every byte");
+        assert_eq!(out.pop(), Some(b'}'));
+    }
+}
+
+/// Appends what [`Event::begin_json`] left out.
+pub fn finish_json(seq: u64, out: &mut Vec<u8>) {
+    use std::io::Write as _;
+    write!(out, ",\"seq\":{seq}}}").expect("a vector takes every byte");
+}

@@ -1,0 +1,5 @@
+//! All that can be computed without tokio, sockets, files or a clock: bytes and offsets in, bytes and events out.
+
+pub mod event;
+pub mod recording;
+pub mod wire;

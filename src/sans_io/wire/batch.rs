@@ -1,0 +1,143 @@
+//! The inner layer: a batch of messages.
+
+use bytes::Bytes;
+use prost::{
+    Message as _,
+    encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field},
+};
+
+use super::{BATCH_MESSAGES_MAX, Fault, FaultKind, merge::merge, webcast};
+
+/// The messages of a batch, and what stands beside them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// In the order in which they were sent.
+    pub messages: Vec<Message>,
+    /// What the session needs.
+    pub info: BatchInfo,
+}
+
+/// What a batch says of the connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchInfo {
+    /// Where to go on; opaque.
+    pub cursor: String,
+    /// The ack token; opaque.
+    pub internal_ext: String,
+    /// Whether the frame wants an ack.
+    pub need_ack: bool,
+    /// The server's clock, Unix milliseconds; 0 if it is not told.
+    pub now_ms: i64,
+    /// The heartbeat interval; 0 if it is not told.
+    pub heartbeat_ms: i64,
+    /// Where to open the WebSocket; empty but in a sign server's answer.
+    pub push_server: String,
+    /// Query parameters for the WebSocket.
+    pub route_params: Vec<(String, String)>,
+    /// Whether this is the first batch of a connection.
+    pub is_first: bool,
+}
+
+/// One entry of a batch, its payload not yet decoded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Message {
+    /// The name of the payload's type, e.g. `WebcastChatMessage`.
+    pub method: String,
+    /// The protobuf of the message itself.
+    pub payload: Bytes,
+    /// The id of the envelope; 0 if it has none.
+    pub msg_id: i64,
+    /// Whether it was sent before this connection was made.
+    pub is_history: bool,
+}
+
+/// The number of the field that holds the messages.
+const MESSAGES_FIELD: u32 = 1;
+
+/// Reads a batch. The messages are taken one by one, so that a broken one costs none of the others.
+pub fn read_batch(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
+    let (mut messages, mut others) = (Vec::new(), Vec::new());
+    let mut rest = bytes.clone();
+    while !rest.is_empty() {
+        let before = rest.clone();
+        match next_field(&mut rest) {
+            Ok(Some(_)) if messages.len() == BATCH_MESSAGES_MAX => {
+                let detail = format!("more than {BATCH_MESSAGES_MAX}; the rest was dropped");
+                faults.push(Fault::new(FaultKind::TooManyMessages, detail));
+                break;
+            }
+            Ok(Some(message)) => messages.extend(read_message(&message, faults)),
+            Ok(None) => others.extend_from_slice(&before[..before.len() - rest.len()]),
+            Err(error) => {
+                faults.push(Fault::new(FaultKind::BadBatch, error));
+                break;
+            }
+        }
+    }
+    let (info, _) = merge::<webcast::Batch>(&Bytes::from(others), FaultKind::BadBatch, faults);
+    Batch { messages, info: read_info(info) }
+}
+
+/// Takes one field off the front: the bytes of a message, or `None` for any other field.
+fn next_field(rest: &mut Bytes) -> Result<Option<Bytes>, prost::DecodeError> {
+    let (field, wire_type) = decode_key(rest)?;
+    if field != MESSAGES_FIELD || wire_type != WireType::LengthDelimited {
+        skip_field(wire_type, field, rest, DecodeContext::default())?;
+        return Ok(None);
+    }
+    let length = decode_varint(rest)?;
+    if length > rest.len() as u64 {
+        // The decoder's own error for a message that is cut off.
+        return Err(webcast::Message::decode_length_delimited(&[2][..]).expect_err("cut off"));
+    }
+    Ok(Some(rest.split_to(usize::try_from(length).expect("at most the buffer's length"))))
+}
+
+fn read_message(bytes: &Bytes, faults: &mut Vec<Fault>) -> Option<Message> {
+    let (message, complete) = merge::<webcast::Message>(bytes, FaultKind::BadBatch, faults);
+    complete.then_some(Message {
+        method: message.method,
+        payload: message.payload,
+        msg_id: message.msg_id,
+        is_history: message.is_history,
+    })
+}
+
+fn read_info(batch: webcast::Batch) -> BatchInfo {
+    BatchInfo {
+        cursor: batch.cursor,
+        internal_ext: batch.internal_ext,
+        need_ack: batch.need_ack,
+        now_ms: batch.now_ms,
+        heartbeat_ms: batch.heartbeat_ms,
+        push_server: batch.push_server,
+        route_params: batch.route_params.into_iter().collect(),
+        is_first: batch.is_first,
+    }
+}
+
+/// The bytes of a batch.
+#[must_use]
+pub fn write_batch(batch: &Batch) -> Bytes {
+    let messages = batch.messages.iter().map(|message| webcast::Message {
+        method: message.method.clone(),
+        payload: message.payload.clone(),
+        msg_id: message.msg_id,
+        is_history: message.is_history,
+        ..Default::default()
+    });
+    let info = &batch.info;
+    let batch = webcast::Batch {
+        messages: messages.collect(),
+        cursor: info.cursor.clone(),
+        internal_ext: info.internal_ext.clone(),
+        need_ack: info.need_ack,
+        now_ms: info.now_ms,
+        heartbeat_ms: info.heartbeat_ms,
+        push_server: info.push_server.clone(),
+        route_params: info.route_params.iter().cloned().collect(),
+        is_first: info.is_first,
+        ..Default::default()
+    };
+    Bytes::from(batch.encode_to_vec())
+}

@@ -1,0 +1,21 @@
+//! Bytes ⇄ push frame, batch, messages. Reading is total: any bytes give what could be read, plus [`Fault`]s.
+
+mod batch;
+mod fault;
+mod merge;
+mod push;
+mod unzip;
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+mod webcast;
+
+pub use batch::{Batch, BatchInfo, Message, read_batch, write_batch};
+pub use fault::{Fault, FaultKind};
+pub use push::{Push, read_push, write_push};
+pub use unzip::{unzip, zip};
+
+/// Largest batch after decompression. The largest real one seen is 120 KB.
+pub const UNZIPPED_BYTES_MAX: usize = 16 << 20;
+/// Largest payload of one message: a small one can decode to a hundred times its size.
+pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+/// Most messages that are read from one batch. Real batches hold tens.
+pub const BATCH_MESSAGES_MAX: usize = 10_000;
