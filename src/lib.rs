@@ -8,6 +8,11 @@
 //!
 //! # Layout
 //!
-//! [`sans_io`] holds all that can be computed without a socket, a file or a clock.
+//! [`sans_io`] holds all that can be computed without a socket, a file or a clock; [`clock`] reads the clock;
+//! [`control`] takes orders.
 
 pub mod sans_io;
+
+pub mod clock;
+
+pub mod control;

@@ -1,0 +1,20 @@
+//! The only file that reads a clock. Monotonic time comes from tokio, so that tests can pause it; wall time is read
+//! once, when a stream starts, and derived after that.
+
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+/// Now, on the clock that tests can pause.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// The wall clock, since the Unix epoch.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+pub fn wall() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}

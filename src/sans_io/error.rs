@@ -1,0 +1,155 @@
+//! Every failure that a user can cause or meet: one table from code to HTTP status, close code and exit code.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A failure, as users see it: in a terminal, in REST answers and in `error` events.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Problem {
+    /// Stable; programs may rely on it.
+    pub code: Code,
+    /// What happened, in one line.
+    pub message: String,
+    /// What to do, in one line; may be empty.
+    pub hint: String,
+}
+
+impl Problem {
+    /// A failure with the hint of its code.
+    pub fn new(code: Code, message: impl fmt::Display) -> Self {
+        Self { code, message: message.to_string(), hint: code.hint().to_owned() }
+    }
+
+    /// The same failure with a better hint.
+    #[must_use]
+    pub fn hint(self, hint: impl fmt::Display) -> Self {
+        Self { hint: hint.to_string(), ..self }
+    }
+}
+
+/// Rows: variant, stable name, HTTP status, WebSocket close code, exit code, hint.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident = $name:literal, $http:literal, $close:literal, $exit:literal, $hint:literal;)*) => {
+        /// The stable code of a failure.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[$doc])* $code,)* }
+
+        impl Code {
+            /// Every code there is.
+            pub const ALL: &[Self] = &[$(Self::$code),*];
+
+            /// The name that goes over the wire.
+            #[must_use]
+            pub fn name(self) -> &'static str { match self { $(Self::$code => $name,)* } }
+            /// The status of a REST answer.
+            #[must_use]
+            pub fn http_status(self) -> u16 { match self { $(Self::$code => $http,)* } }
+            /// The code that a socket is closed with.
+            #[must_use]
+            pub fn close_code(self) -> u16 { match self { $(Self::$code => $close,)* } }
+            /// What the process exits with, if the failure ends it.
+            #[must_use]
+            pub fn exit_code(self) -> u8 { match self { $(Self::$code => $exit,)* } }
+            /// What to do about it, unless a place knows better.
+            #[must_use]
+            pub fn hint(self) -> &'static str { match self { $(Self::$code => $hint,)* } }
+        }
+    };
+}
+
+codes! {
+    /// A user name that is empty or malformed.
+    InvalidUsername = "invalid_username", 400, 1008, 2, "give the name in the profile's address, without @";
+    /// A command line, query or body that means nothing.
+    BadRequest = "bad_request", 400, 1008, 2, "";
+    /// No such address.
+    NotFound = "not_found", 404, 1008, 1, "GET / lists what there is";
+    /// The address does not take this method.
+    MethodNotAllowed = "method_not_allowed", 405, 1008, 1, "GET / lists what there is";
+    /// A WebSocket address was asked for without an upgrade.
+    UpgradeRequired = "upgrade_required", 400, 1008, 1, "open it with a WebSocket client";
+    /// The `Host` header is not on the list.
+    ForbiddenHost = "forbidden_host", 403, 1008, 1, "use localhost or a loopback address";
+    /// The `Origin` header is not on the list.
+    ForbiddenOrigin = "forbidden_origin", 403, 1008, 1, "serve the page from a loopback address";
+    /// A position of another stream, or one that is gone from the backlog.
+    UnknownPosition = "unknown_position", 410, 4001, 1, "connect again without `since`";
+    /// A subscriber that fell behind.
+    SlowConsumer = "slow_consumer", 503, 4101, 1, "read faster, or resume with `since`";
+    /// No place for another socket now.
+    Capacity = "capacity", 503, 4102, 1, "try again later";
+    /// The command needs a replay and there is none.
+    NoReplay = "no_replay", 409, 1008, 1, "start one with `livetape replay <recording>`";
+    /// The port is taken.
+    PortInUse = "port_in_use", 500, 1011, 1, "choose another with --port N, or --port 0 for any that is free";
+    /// The address cannot be listened on.
+    CannotListen = "cannot_listen", 500, 1011, 1, "choose another with --listen ADDR";
+    /// There is no such recording.
+    RecordingNotFound = "recording_not_found", 404, 1011, 1, "`livetape replay demo` plays the one that is built in";
+    /// The file is no recording, or nothing in it can be read.
+    BadRecording = "bad_recording", 422, 1011, 1, "`livetape import FILE` makes a recording of a capture";
+    /// The recording was written by a newer livetape.
+    NewerRecording = "newer_recording", 422, 1011, 1, "update livetape";
+    /// A capture that cannot be imported.
+    BadCapture = "bad_capture", 422, 1011, 1, "";
+    /// The file is there already.
+    OutputExists = "output_exists", 409, 1011, 1, "choose another with -o FILE, or give --force";
+    /// A file could not be read or written.
+    Io = "io", 500, 1011, 1, "";
+    /// A server could not be reached, or said no.
+    ConnectionLost = "connection_lost", 502, 1011, 1, "is it running? start one with `livetape replay demo`";
+    /// The server is shutting down.
+    ShuttingDown = "shutting_down", 503, 1001, 1, "";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// The reasons a socket is closed for that are no failure.
+pub mod close {
+    /// The source ended, or the user was disconnected.
+    pub const NORMAL: u16 = 1000;
+    /// The server is shutting down.
+    pub const GOING_AWAY: u16 = 1001;
+}
+
+/// What the process exits with.
+pub mod exit {
+    /// Done.
+    pub const DONE: u8 = 0;
+    /// Failed.
+    pub const FAILED: u8 = 1;
+    /// The command line means nothing.
+    pub const USAGE: u8 = 2;
+    /// Finished, but something was lost.
+    pub const LOST: u8 = 3;
+    /// Interrupted a second time.
+    pub const INTERRUPTED: u8 = 130;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_numbers_are_in_range() {
+        let names: std::collections::BTreeSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!((400..600).contains(&code.http_status()), "{code}");
+            assert!(matches!(code.close_code(), 1001..=1011 | 4000..=4999), "{code}");
+            assert!((1..=3).contains(&code.exit_code()), "{code}");
+        }
+    }
+}
