@@ -85,6 +85,9 @@ pub struct Gift {
     pub is_final: bool,
     /// What this event adds in diamonds: `diamondCount` × `repeatDelta`.
     pub diamonds: i64,
+    /// What this event adds since the streak's last final: `repeatDelta` where only finals are shown.
+    #[serde(skip)]
+    pub delta_since_final: i32,
     /// Whether TikTok did not send this, but livetape infers it: no final arrived within the time-out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub inferred: bool,
@@ -101,6 +104,9 @@ pub struct Unknown {
     /// What was wrong, where a method with a schema could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<&'static str>,
+    /// Whether `payload` is only the beginning.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
 }
 
 /// `connection_created`

@@ -1,0 +1,9 @@
+//! Where frames come from.
+
+mod lateness;
+mod replay;
+mod tape;
+
+pub use lateness::Lateness;
+pub use replay::{Options, Replay, Summary};
+pub use tape::{DEMO, Tape};
