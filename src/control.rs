@@ -11,8 +11,8 @@ use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-pub use crate::sans_io::{counts::Counts, pace::Speed};
 use crate::sans_io::error::{Code, Problem};
+pub use crate::sans_io::{counts::Counts, pace::Speed};
 
 /// Orders that wait while the source is busy; more are refused.
 const ORDERS_WAITING_MAX: usize = 64;

@@ -66,9 +66,7 @@ impl ReplayClock {
     #[must_use]
     pub fn shown(&self, now: Duration) -> Duration {
         match self.speed {
-            Speed::Times(times) if !self.is_paused => {
-                self.shown + now.saturating_sub(self.at).mul_f64(times)
-            }
+            Speed::Times(times) if !self.is_paused => self.shown + now.saturating_sub(self.at).mul_f64(times),
             _ => self.shown,
         }
     }

@@ -1,1 +1,4 @@
 //! The integration tests: one binary, a module an area.
+
+mod kinds;
+mod payloads;

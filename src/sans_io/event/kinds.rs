@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use super::Id;
+use super::{
+    Banner, Battle, BattleScore, Chat, ConnectionClosed, ConnectionCreated, Control, Disconnected, EmoteChat,
+    Envelope, Failure, Gift, HourlyRank, Like, LiveIntro, Member, Question, RoomUser, Social, Subscribe,
+    Unknown,
+};
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:literal => $kind:ident,)*) => {
@@ -33,6 +37,34 @@ kinds! {
     "chat" => Chat,
     /// Somebody sent a gift.
     "gift" => Gift,
+    /// Somebody tapped the screen.
+    "like" => Like,
+    /// Somebody entered, or was acted on by a moderator.
+    "member" => Member,
+    /// Somebody followed or shared.
+    "social" => Social,
+    /// How many watch, and who gave most.
+    "room_user" => RoomUser,
+    /// The room was paused, resumed or ended.
+    "control" => Control,
+    /// Somebody sent pictures of the host's own.
+    "emote" => EmoteChat,
+    /// A box of diamonds appeared or went.
+    "envelope" => Envelope,
+    /// Somebody asked the host.
+    "question" => Question,
+    /// A battle between hosts goes on to its next stage.
+    "battle" => Battle,
+    /// The score of a battle.
+    "battle_score" => BattleScore,
+    /// What the host says the room is about.
+    "live_intro" => LiveIntro,
+    /// Somebody subscribed.
+    "subscribe" => Subscribe,
+    /// A campaign's banner.
+    "banner" => Banner,
+    /// A ranking is shown.
+    "hourly_rank" => HourlyRank,
     /// A method without a schema, or a message that could not be read.
     "unknown" => Unknown,
     /// The upstream is connected, or the replay has started.
@@ -43,118 +75,4 @@ kinds! {
     "disconnected" => Disconnected,
     /// Something failed upstream.
     "error" => Failure,
-}
-
-/// `chat`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Chat {
-    /// What was written.
-    pub comment: String,
-    /// The language that TikTok guessed.
-    pub language: String,
-    /// Whether it was sent before this connection was made.
-    pub is_history: bool,
-}
-
-/// `gift`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Gift {
-    /// The number of the gift.
-    pub gift_id: i64,
-    /// Its English name.
-    pub gift_name: String,
-    /// 1: can be sent in streaks.
-    pub gift_type: i32,
-    /// The price of one, in diamonds.
-    pub diamond_count: i32,
-    /// The running total of the streak.
-    pub repeat_count: i32,
-    /// Whether TikTok calls this the last message of the streak.
-    pub repeat_end: bool,
-    /// The streak's id among the sender's; 0 for gifts outside streaks.
-    pub group_id: Id,
-    /// The gift's picture.
-    pub gift_picture_url: String,
-    /// Names the streak; opaque. Empty outside streaks.
-    pub streak_id: String,
-    /// What this event adds to the streak.
-    pub repeat_delta: i32,
-    /// Whether the streak ends with this event.
-    pub is_final: bool,
-    /// What this event adds in diamonds: `diamondCount` × `repeatDelta`.
-    pub diamonds: i64,
-    /// What this event adds since the streak's last final: `repeatDelta` where only finals are shown.
-    #[serde(skip)]
-    pub delta_since_final: i32,
-    /// Whether TikTok did not send this, but livetape infers it: no final arrived within the time-out.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub inferred: bool,
-}
-
-/// `unknown`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Unknown {
-    /// The method; empty where not even that could be read.
-    pub method: String,
-    /// The bytes, base64.
-    pub payload: String,
-    /// What was wrong, where a method with a schema could not be read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fault: Option<&'static str>,
-    /// Whether `payload` is only the beginning.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub truncated: bool,
-}
-
-/// `connection_created`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ConnectionCreated {
-    /// The room.
-    pub room_id: Id,
-    /// `live` or `replay`.
-    pub source: &'static str,
-}
-
-/// `connection_closed`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ConnectionClosed {
-    /// The WebSocket close code; 1006 if there was none.
-    pub code: u32,
-    /// What the closing side said.
-    pub reason: String,
-    /// Whether another attempt follows.
-    pub will_retry: bool,
-}
-
-/// `disconnected`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Disconnected {
-    /// `recording_ended`, `stream_ended`, `deleted`, `replaced`, …
-    pub reason: String,
-}
-
-/// `error`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Failure {
-    /// The stable code.
-    pub code: String,
-    /// A few words.
-    pub title: String,
-    /// What happened, in a sentence.
-    pub message: String,
-    /// What to do.
-    pub hint: String,
-    /// Which attempt failed, from 1.
-    pub attempt: u32,
-    /// Whether another attempt follows.
-    pub retrying: bool,
-    /// When it follows.
-    pub retry_after_ms: Option<u64>,
 }

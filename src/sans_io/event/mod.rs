@@ -1,15 +1,29 @@
 //! The outward JSON: what a subscriber gets.
 
+mod battle;
+mod chat;
+mod gift;
 mod kinds;
+mod rank;
+mod room;
 mod scalar;
+mod state;
 mod user;
+mod viewers;
 
 use std::sync::Arc;
 
+pub use battle::*;
+pub use chat::*;
+pub use gift::*;
 pub use kinds::*;
+pub use rank::*;
+pub use room::*;
 pub use scalar::{Id, Millis};
 use serde::Serialize;
-pub use user::{Badge, User};
+pub use state::*;
+pub use user::{Badge, Person, User};
+pub use viewers::*;
 
 /// One event: what livetape broadcasts. Its sequence number is given by the hub.
 #[derive(Clone, Debug, PartialEq)]
