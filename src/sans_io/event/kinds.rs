@@ -88,6 +88,9 @@ pub struct Gift {
     /// Whether TikTok did not send this, but livetape infers it: no final arrived within the time-out.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub inferred: bool,
+    /// What a final adds for those who see finals only: the rise since the last final of the streak.
+    #[serde(skip)]
+    pub delta_since_final: i32,
 }
 
 /// `unknown`
