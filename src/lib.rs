@@ -9,10 +9,17 @@
 //! # Layout
 //!
 //! [`sans_io`] holds all that can be computed without a socket, a file or a clock; [`clock`] reads the clock;
-//! [`control`] takes orders.
+//! [`hub`] numbers, keeps and fans out events; [`control`] takes orders.
 
 pub mod sans_io;
 
 pub mod clock;
 
+pub mod hub;
+
+pub mod pipeline;
+pub mod source;
+
 pub mod control;
+
+pub mod terminal;

@@ -233,7 +233,7 @@ impl Decoder {
         let push = wire::read_push(&frame.bytes, &mut self.faults);
         if push.holds_batch() {
             let payload = wire::unzip(push.payload, &mut self.faults);
-            self.batch(item, payload);
+            self.batch(item, &payload);
         }
         self.push_broken(item, &frame.bytes);
     }
@@ -241,12 +241,12 @@ impl Decoder {
     fn initial_batch(&mut self, item: &Item, body: &Bytes) {
         self.counts.frames += 1;
         let payload = wire::unzip(body.clone(), &mut self.faults);
-        self.batch(item, payload);
+        self.batch(item, &payload);
         self.push_broken(item, body);
     }
 
-    fn batch(&mut self, item: &Item, payload: Bytes) {
-        let batch = wire::read_batch(&payload, &mut self.faults);
+    fn batch(&mut self, item: &Item, payload: &Bytes) {
+        let batch = wire::read_batch(payload, &mut self.faults);
         let connection = self.connection(item.conn);
         for message in &batch.messages {
             self.message(item, &connection, message);

@@ -6,4 +6,4 @@ mod tape;
 
 pub use lateness::Lateness;
 pub use replay::{Options, Replay, Summary};
-pub use tape::{DEMO, Tape};
+pub use tape::{DEMO, Step, Tape};

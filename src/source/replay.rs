@@ -303,7 +303,7 @@ impl Replay {
         let summary = self.summary();
         (self.on_end)(&summary);
         if self.options.exit_when_done {
-            self.hub.close(CloseReason::new(close::NORMAL, "recording_ended"));
+            self.hub.close(CloseReason { code: close::NORMAL, reason: "recording_ended".into() });
         }
     }
 

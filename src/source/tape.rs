@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::sans_io::{
     error::{Code, Problem},
-    recording::{Item, Reader, What},
+    recording::{self, Item, Reader, What},
 };
 
 /// The recording that is built in: `livetape replay demo`.
@@ -31,6 +31,19 @@ const PORTIONS_AHEAD: usize = 4;
 /// How much of the end of a file is read to learn how long it is.
 const TAIL_BYTES: u64 = 256 << 10;
 const READ_BUFFER_BYTES: usize = 128 << 10;
+
+/// What comes off a tape.
+#[derive(Debug)]
+pub enum Step {
+    /// The next thing that was recorded.
+    Item(Item),
+    /// So many records are missing here.
+    Missing(u64),
+    /// The file cannot be read further.
+    Failed(String),
+    /// The end, at the offset of the last item.
+    End(Duration),
+}
 
 /// A recording.
 #[derive(Clone, Debug)]
@@ -69,6 +82,20 @@ impl Tape {
         Ok(tape)
     }
 
+    /// A recording by its name: `demo`, or one under `recordings/`. Paths are refused: whoever asks may be a web page.
+    ///
+    /// # Errors
+    /// As [`Tape::find`].
+    pub fn find_by_name(name: &str) -> Result<Self, Problem> {
+        if name == DEMO {
+            return Self::find(DEMO);
+        }
+        if !is_plain_name(name) {
+            return Err(Problem::new(Code::RecordingNotFound, format!("`{name}` is no name of a recording")));
+        }
+        Self::find(&named(name).to_string_lossy())
+    }
+
     /// How long it is, from its last readable record; `None` if the end tells nothing.
     #[must_use]
     pub fn duration(&self) -> Option<Duration> {
@@ -87,10 +114,30 @@ impl Tape {
     pub fn feed(&self, from: Duration) -> Result<Feed, Problem> {
         let reading = self.read(from)?;
         let supply = match &self.place {
-            Place::Memory(_) => Supply::Here(reading),
+            Place::Memory(_) => Supply::Here(Box::new(reading)),
             Place::File(_) => Supply::Thread(read_ahead(reading)?),
         };
         Ok(Feed { supply, ready: VecDeque::new() })
+    }
+
+    /// All of it, for whoever does not care when.
+    ///
+    /// # Errors
+    /// As [`Tape::find`].
+    pub fn steps(&self) -> Result<impl Iterator<Item = Step>, Problem> {
+        let mut end = Some(Duration::ZERO);
+        let mut reading = self.read(Duration::ZERO)?;
+        Ok(std::iter::from_fn(move || {
+            Some(match reading.next() {
+                Some(Fed::Item(item) | Fed::Before(item)) => {
+                    end = end.max(Some(item.offset));
+                    Step::Item(item)
+                }
+                Some(Fed::Missing(records)) => Step::Missing(records),
+                Some(Fed::Failed(error)) => Step::Failed(error),
+                None => Step::End(end.take()?),
+            })
+        }))
     }
 
     fn read(&self, from: Duration) -> Result<Reading, Problem> {
@@ -101,7 +148,7 @@ impl Tape {
                 Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, file))
             }
         };
-        let reader = Reader::open(source).map_err(|error| Problem::from_recording(&self.name, &error))?;
+        let reader = Reader::open(source).map_err(|error| unreadable(&self.name, &error))?;
         Ok(Reading { reader, from, missing: 0, is_over: false })
     }
 
@@ -132,11 +179,14 @@ fn find_file(name: &str) -> Result<PathBuf, Problem> {
     if path.exists() {
         return Ok(path);
     }
-    let named = Path::new(DIRECTORY).join(name).with_extension("bin");
-    if is_plain_name(name) && named.is_file() {
-        return Ok(named);
+    if is_plain_name(name) && named(name).is_file() {
+        return Ok(named(name));
     }
     Err(Problem::new(Code::RecordingNotFound, format!("there is no recording {name}")))
+}
+
+fn named(name: &str) -> PathBuf {
+    Path::new(DIRECTORY).join(format!("{name}.bin"))
 }
 
 /// Whether a name cannot lead out of `recordings/`.
@@ -151,6 +201,15 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> Problem {
         _ => Code::Io,
     };
     Problem::new(code, format!("cannot read {}: {error}", path.display()))
+}
+
+fn unreadable(name: &str, error: &recording::Error) -> Problem {
+    let code = match error {
+        recording::Error::NewerMajor { .. } => Code::NewerRecording,
+        recording::Error::Read(_) => Code::Io,
+        _ => Code::BadRecording,
+    };
+    Problem::new(code, format!("cannot read {name}: {error}"))
 }
 
 /// What comes off a tape, in file order.
@@ -189,7 +248,7 @@ impl Iterator for Reading {
 
     fn next(&mut self) -> Option<Fed> {
         while !self.is_over {
-            let missing = self.reader.report().records_missing;
+            let missing = self.reader.report().missing;
             if missing > self.missing {
                 return Some(Fed::Missing(missing - std::mem::replace(&mut self.missing, missing)));
             }
@@ -197,7 +256,7 @@ impl Iterator for Reading {
                 Ok(Some(record)) if record.item.offset >= self.from => return Some(Fed::Item(record.item)),
                 Ok(Some(record)) if tells_what_is_open(&record.item) => return Some(Fed::Before(record.item)),
                 Ok(Some(_)) => {}
-                Ok(None) => self.is_over = self.reader.report().records_missing == self.missing,
+                Ok(None) => self.is_over = self.reader.report().missing == self.missing,
                 Err(error) => {
                     self.is_over = true;
                     return Some(Fed::Failed(error.to_string()));
@@ -225,7 +284,7 @@ impl std::fmt::Debug for Feed {
 }
 
 enum Supply {
-    Here(Reading),
+    Here(Box<Reading>),
     Thread(mpsc::Receiver<VecDeque<Fed>>),
 }
 

@@ -1,0 +1,52 @@
+//! Where a subscriber is, as others see it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// What a subscriber shares with publishers.
+#[derive(Debug)]
+pub(super) struct Cursor {
+    /// The last event that is known to be written, or the head at the time of joining: a joiner has as long for its
+    /// backlog as anybody has for that many new events.
+    position: AtomicU64,
+    /// When it last made progress, in microseconds since `started`.
+    touched: AtomicU64,
+    started: Instant,
+    /// Cancelled when it fell behind.
+    pub slow: CancellationToken,
+    /// Whether it is left out of the count of subscribers.
+    pub observer: bool,
+}
+
+impl Cursor {
+    pub(super) fn new(position: u64, observer: bool, now: Instant) -> Self {
+        Self {
+            position: AtomicU64::new(position),
+            touched: AtomicU64::new(0),
+            started: now,
+            slow: CancellationToken::new(),
+            observer,
+        }
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.position.load(Ordering::SeqCst)
+    }
+
+    /// When it last made progress.
+    pub(super) fn touched(&self) -> Instant {
+        self.started + Duration::from_micros(self.touched.load(Ordering::SeqCst))
+    }
+
+    /// Everything up to `position` is written. Says whether that reaches `mark`, which was ahead before. The mark is
+    /// read last, as a publisher sets it first and reads positions then: one of both sees the other.
+    pub(super) fn advance(&self, position: u64, mark: &AtomicU64, now: Instant) -> bool {
+        let micros = u64::try_from((now - self.started).as_micros()).unwrap_or(u64::MAX);
+        self.touched.store(micros, Ordering::SeqCst);
+        let before = self.position.fetch_max(position, Ordering::SeqCst);
+        let mark = mark.load(Ordering::SeqCst);
+        before < mark && mark <= position
+    }
+}

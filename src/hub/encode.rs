@@ -1,0 +1,96 @@
+//! Numbers events and makes their JSON, once for all who read it.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::{
+    entry::{Audience, Entry, Standing},
+    limits::Window,
+};
+use crate::sans_io::event::{Data, Event, Gift, finish_json};
+
+/// Numbers and encodes. Its buffer is used again for every batch.
+#[derive(Debug, Default)]
+pub(super) struct Encoder {
+    buffer: Vec<u8>,
+    drafts: Vec<Draft>,
+}
+
+/// An entry whose bytes are still in the buffer.
+#[derive(Debug)]
+struct Draft {
+    json: Range<usize>,
+    json_of_final: Option<Range<usize>>,
+    audience: Audience,
+    standing: Standing,
+}
+
+impl Encoder {
+    /// Numbers and encodes the first of `events`, behind number `head`: as many as fit into `window`, but one at least.
+    pub(super) fn encode<'a>(
+        &'a mut self,
+        stream: &str,
+        head: u64,
+        events: &[Event],
+        window: Window,
+    ) -> impl ExactSizeIterator<Item = Entry> + use<'a> {
+        self.buffer.clear();
+        self.drafts.clear();
+        for (seq, event) in (head + 1..).zip(events) {
+            let before = self.buffer.len();
+            let draft = self.draft(stream, seq, event);
+            let full = self.drafts.len() as u64 >= window.events || self.buffer.len() as u64 > window.bytes;
+            if full && !self.drafts.is_empty() {
+                self.buffer.truncate(before);
+                break;
+            }
+            self.drafts.push(draft);
+        }
+        // One allocation of the exact size for the whole batch; entries are slices of it.
+        let batch = Bytes::copy_from_slice(&self.buffer);
+        self.drafts.drain(..).map(move |draft| draft.finish(&batch))
+    }
+
+    fn draft(&mut self, stream: &str, seq: u64, event: &Event) -> Draft {
+        Draft {
+            json: self.write(stream, seq, event),
+            json_of_final: as_final(event).map(|event| self.write(stream, seq, &event)),
+            audience: Audience::of(event),
+            standing: Standing::of(event),
+        }
+    }
+
+    fn write(&mut self, stream: &str, seq: u64, event: &Event) -> Range<usize> {
+        let start = self.buffer.len();
+        event.begin_json(stream, &mut self.buffer);
+        finish_json(seq, &mut self.buffer);
+        start..self.buffer.len()
+    }
+}
+
+impl Draft {
+    fn finish(self, batch: &Bytes) -> Entry {
+        Entry {
+            json: batch.slice(self.json),
+            json_of_final: self.json_of_final.map(|range| batch.slice(range)),
+            audience: self.audience,
+            standing: self.standing,
+        }
+    }
+}
+
+/// A gift's final as those see it who see nothing else of the streak, where that differs.
+fn as_final(event: &Event) -> Option<Event> {
+    let Data::Gift(gift) = &event.data else { return None };
+    if !gift.is_final || gift.delta_since_final == gift.repeat_delta {
+        return None;
+    }
+    let mut event = event.clone();
+    event.data = Data::Gift(Gift {
+        repeat_delta: gift.delta_since_final,
+        diamonds: i64::from(gift.diamond_count) * i64::from(gift.delta_since_final),
+        ..gift.clone()
+    });
+    Some(event)
+}

@@ -1,0 +1,81 @@
+//! Where in a channel a subscriber begins.
+
+use std::{fmt, str::FromStr};
+
+/// `?since=`: `0`, or `STREAM:SEQ`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// From the oldest event that the backlog has.
+    Start,
+    /// Behind this event.
+    After {
+        /// The channel, as its events call it.
+        stream: String,
+        /// The last event that is known already; 0 for none.
+        seq: u64,
+    },
+}
+
+impl FromStr for Since {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "0" {
+            return Ok(Self::Start);
+        }
+        let parts = text.rsplit_once(':').filter(|(stream, _)| !stream.is_empty());
+        let position = parts.and_then(|(stream, seq)| {
+            Some(Self::After { stream: stream.to_owned(), seq: seq.parse().ok()? })
+        });
+        position.ok_or_else(|| {
+            format!("`since` is 0 or STREAM:SEQ, as `stream` and `seq` of the last event say, not `{text}`")
+        })
+    }
+}
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start => f.write_str("0"),
+            Self::After { stream, seq } => write!(f, "{stream}:{seq}"),
+        }
+    }
+}
+
+/// `?on_gap=`: what happens where the event behind `since` is gone from the backlog.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnGap {
+    /// The position is refused.
+    #[default]
+    Close,
+    /// `{"type":"gap","from":…,"to":…}` says what is missing, and the oldest event follows.
+    Skip,
+}
+
+impl FromStr for OnGap {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "close" => Ok(Self::Close),
+            "skip" => Ok(Self::Skip),
+            _ => Err(format!("`on_gap` is close or skip, not `{text}`")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_names_a_stream_and_a_number() {
+        let after = |stream: &str, seq| Ok(Since::After { stream: stream.to_owned(), seq });
+        assert_eq!("0".parse(), Ok(Since::Start));
+        assert_eq!("a1b2:17".parse(), after("a1b2", 17));
+        assert_eq!("a:b:0".parse(), after("a:b", 0));
+        for text in ["", "17", ":17", "a:", "a:-1", "a:x", "a:99999999999999999999"] {
+            assert!(text.parse::<Since>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Into the ring.
+
+use std::sync::PoisonError;
+
+use super::{Hub, Shared, limits::Window};
+use crate::sans_io::event::Event;
+
+/// All at once.
+const EVERYTHING: Window = Window { events: u64::MAX, bytes: u64::MAX };
+
+impl Hub {
+    /// Numbers `events`, keeps them and wakes everybody, once. Waits for nobody: who lags too far behind gets
+    /// [`Next::Slow`](super::Next::Slow). The events of one frame belong in one call.
+    pub fn publish(&self, events: &[Event]) {
+        if !events.is_empty() {
+            self.shared.publish_within(events, EVERYTHING);
+        }
+    }
+
+    /// Like [`publish`](Self::publish), but waits for [`room`](Self::room), and publishes in parts where `events` are
+    /// more than there is room for: nobody loses anything who reads at all.
+    pub async fn publish_paced(&self, events: &[Event]) {
+        let mut rest = events;
+        while !rest.is_empty() {
+            self.room().await;
+            let published = self.shared.publish_within(rest, self.shared.limits.pace());
+            rest = &rest[published..];
+        }
+    }
+}
+
+impl Shared {
+    /// Publishes the first of `events`, as many as fit into `window`, but one at least. Says how many these were.
+    fn publish_within(&self, events: &[Event], window: Window) -> usize {
+        // The encoder holds nothing but a buffer, which is cleared first: no panic leaves it spoilt.
+        let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
+        let head = self.read().ring.head();
+        let entries = encoder.encode(&self.stream, head, events, window);
+        let published = entries.len();
+        let mut state = self.write();
+        if state.closed.is_some() {
+            return events.len();
+        }
+        entries.for_each(|entry| state.push(entry));
+        let floor = state.ring.floor(self.limits.lag());
+        let dropped = state.drop_below(floor, |_| true);
+        drop(state);
+        self.lost(dropped);
+        self.news.send_replace(());
+        published
+    }
+
+    /// So many subscribers are gone.
+    pub(super) fn lost(&self, subscribers: usize) {
+        if subscribers > 0 {
+            self.audience.send_modify(|count| *count -= subscribers);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What publishing, joining and reading agree on.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{CloseReason, cursor::Cursor, entry::Entry, entry::Standing, limits::Limits, ring::Ring};
+
+/// A channel's ring, its cursors and its state.
+#[derive(Debug)]
+pub(super) struct State {
+    pub ring: Ring,
+    /// The last event that says how things stand, for those who join without `since`.
+    pub standing: Option<Entry>,
+    pub closed: Option<CloseReason>,
+    cursors: HashMap<u64, Arc<Cursor>>,
+    cursors_ever: u64,
+    /// No cursor is below this position: saves a look at each of them with every publish.
+    slowest_at_least: u64,
+}
+
+impl State {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            ring: Ring::new(limits),
+            standing: None,
+            closed: None,
+            cursors: HashMap::new(),
+            cursors_ever: 0,
+            slowest_at_least: 0,
+        }
+    }
+
+    pub(super) fn push(&mut self, entry: Entry) {
+        match entry.standing {
+            Standing::Begins => self.standing = Some(entry.clone()),
+            Standing::Ends => self.standing = None,
+            Standing::Passes => {}
+        }
+        self.ring.push(entry);
+    }
+
+    /// Adds a cursor, and names it.
+    pub(super) fn add(&mut self, cursor: Arc<Cursor>) -> u64 {
+        self.slowest_at_least = self.slowest_at_least.min(cursor.position());
+        self.cursors_ever += 1;
+        self.cursors.insert(self.cursors_ever, cursor);
+        self.cursors_ever
+    }
+
+    pub(super) fn remove(&mut self, id: u64) -> Option<Arc<Cursor>> {
+        self.cursors.remove(&id)
+    }
+
+    /// The cursors below `floor`.
+    pub(super) fn below(&self, floor: u64) -> impl Iterator<Item = &Arc<Cursor>> {
+        self.cursors.values().filter(move |cursor| cursor.position() < floor)
+    }
+
+    /// Tells the cursors below `floor` that are `late` that they are slow, and lets go of them. Says how many of them
+    /// were subscribers and no observers.
+    pub(super) fn drop_below(&mut self, floor: u64, late: impl Fn(&Cursor) -> bool) -> usize {
+        if floor <= self.slowest_at_least {
+            return 0;
+        }
+        let mut subscribers = 0;
+        self.cursors.retain(|_, cursor| {
+            let keep = cursor.position() >= floor || !late(cursor);
+            if !keep {
+                cursor.slow.cancel();
+                subscribers += usize::from(!cursor.observer);
+            }
+            keep
+        });
+        let positions = self.cursors.values().map(|cursor| cursor.position());
+        self.slowest_at_least = positions.min().unwrap_or(self.ring.head());
+        subscribers
+    }
+}

@@ -1,0 +1,136 @@
+//! Out of the ring.
+
+use std::{collections::VecDeque, fmt, sync::Arc};
+
+use bytes::Bytes;
+use tokio::{select, sync::watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{CloseReason, Filter, Shared, cursor::Cursor};
+use crate::clock;
+
+/// Events in one batch.
+const BATCH_EVENTS_MAX: usize = 256;
+/// Bytes in one batch; the event that passes them is still in it.
+const BATCH_BYTES_MAX: usize = 256 * 1024;
+
+/// One who reads a channel. Dropping it takes it off.
+pub struct Subscriber {
+    shared: Arc<Shared>,
+    cursor: Arc<Cursor>,
+    id: u64,
+    filter: Filter,
+    /// What comes before anything from the ring.
+    first: VecDeque<Bytes>,
+    /// The last event that was taken from the ring.
+    read: u64,
+    news: watch::Receiver<()>,
+}
+
+/// What [`Subscriber::next`] has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Events, in the buffer.
+    Events,
+    /// Everything was delivered and nothing follows.
+    Closed(CloseReason),
+    /// It fell too far behind, and is not waited for any longer. What it has not seen it may get by joining again with
+    /// `since`, for as long as that takes half the ring.
+    Slow,
+}
+
+impl Subscriber {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        cursor: Arc<Cursor>,
+        id: u64,
+        filter: Filter,
+        first: VecDeque<Bytes>,
+        read: u64,
+    ) -> Self {
+        let news = shared.news.subscribe();
+        Self { shared, cursor, id, filter, first, read, news }
+    }
+
+    /// Waits for events and puts them into `out`, in place of what was there: each the JSON of one event, in valid
+    /// UTF-8, in order; at most 256 of them, or little more than 256 KiB. Calling this says that the batch before was
+    /// written. May be cancelled; nothing is lost by that.
+    pub async fn next(&mut self, out: &mut Vec<Bytes>) -> Next {
+        out.clear();
+        self.confirm();
+        loop {
+            // Marked as seen before looking, so that what comes in between is news again.
+            self.news.mark_unchanged();
+            if let Some(next) = self.take(out) {
+                return next;
+            }
+            select! {
+                biased;
+                () = self.cursor.slow.cancelled() => {}
+                changed = self.news.changed() => changed.expect("the sender lives in `shared`"),
+            }
+        }
+    }
+
+    /// Cancelled when this subscriber falls behind: for a task that is stuck in a socket at that time.
+    #[must_use]
+    pub fn slow(&self) -> CancellationToken {
+        self.cursor.slow.clone()
+    }
+
+    /// What was taken is written.
+    fn confirm(&self) {
+        let pacing = &self.shared.pacing;
+        if self.cursor.advance(self.read, &pacing.awaited, clock::now()) {
+            pacing.reached.notify_waiters();
+        }
+    }
+
+    fn take(&mut self, out: &mut Vec<Bytes>) -> Option<Next> {
+        let shared = Arc::clone(&self.shared);
+        let state = shared.read();
+        // Publishing marks the slow and evicts what they have not read under one lock.
+        if self.cursor.slow.is_cancelled() {
+            return Some(Next::Slow);
+        }
+        let mut bytes = 0;
+        let mut has_place = |line: &Bytes, out: &mut Vec<Bytes>| {
+            bytes += line.len();
+            out.push(line.clone());
+            out.len() < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX
+        };
+        while let Some(line) = self.first.pop_front() {
+            if !has_place(&line, out) {
+                return Some(Next::Events);
+            }
+        }
+        for (seq, entry) in state.ring.after(self.read) {
+            self.read = seq;
+            if entry.shown_to(&self.filter).is_some_and(|line| !has_place(line, out)) {
+                break;
+            }
+        }
+        if !out.is_empty() {
+            return Some(Next::Events);
+        }
+        let closed = state.closed.clone();
+        drop(state);
+        // Nothing of it is to be written.
+        self.confirm();
+        closed.map(Next::Closed)
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        let removed = self.shared.write().remove(self.id);
+        self.shared.lost(removed.map_or(0, |cursor| usize::from(!cursor.observer)));
+        self.shared.pacing.reached.notify_waiters();
+    }
+}
+
+impl fmt::Debug for Subscriber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber").field("id", &self.id).field("read", &self.read).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,79 @@
+mod model;
+mod pacing;
+mod rules;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+
+use super::*;
+use crate::sans_io::event::{
+    Chat, ConnectionCreated, Data, Disconnected, Event, Failure, Gift, Millis, Unknown,
+};
+
+/// A channel `s` with room for so many events.
+fn hub(events_max: u64) -> Hub {
+    Hub::new("s".to_owned(), Limits { events_max, ..Limits::default() })
+}
+
+fn event(data: Data) -> Event {
+    let time = Millis(1_757_443_453_511);
+    Event { username: "ann".into(), user: None, timestamp: time, ts: time, id: None, replay: true, data }
+}
+
+fn chat(comment: &str) -> Event {
+    event(Data::Chat(Chat { comment: comment.to_owned(), ..Chat::default() }))
+}
+
+fn chats(count: usize) -> Vec<Event> {
+    (0..count).map(|i| chat(&i.to_string())).collect()
+}
+
+fn connected() -> Event {
+    event(Data::ConnectionCreated(ConnectionCreated::default()))
+}
+
+fn disconnected() -> Event {
+    event(Data::Disconnected(Disconnected::default()))
+}
+
+fn failed(retrying: bool) -> Event {
+    event(Data::Failure(Failure { retrying, ..Failure::default() }))
+}
+
+fn unknown() -> Event {
+    event(Data::Unknown(Unknown::default()))
+}
+
+/// A gift of 5 diamonds: its total, its rise, its rise since the last final.
+fn gift(repeat_count: i32, repeat_delta: i32, delta_since_final: i32) -> Gift {
+    Gift { diamond_count: 5, repeat_count, repeat_delta, delta_since_final, ..Gift::default() }
+}
+
+/// A position in the channel of [`hub`].
+fn after(seq: u64) -> Option<Since> {
+    Some(Since::After { stream: "s".to_owned(), seq })
+}
+
+/// What a subscriber has now, without waiting: all batches, and how it ended if it did.
+fn drain(subscriber: &mut Subscriber) -> (Vec<Bytes>, Option<Next>) {
+    let (mut all, mut batch) = (Vec::new(), Vec::new());
+    loop {
+        match subscriber.next(&mut batch).now_or_never() {
+            Some(Next::Events) => all.append(&mut batch),
+            end => return (all, end),
+        }
+    }
+}
+
+fn json(line: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(line).unwrap()
+}
+
+/// The numbers of the events that a subscriber has now.
+fn seqs(subscriber: &mut Subscriber) -> Vec<u64> {
+    drain(subscriber).0.iter().map(|line| json(line)["seq"].as_u64().unwrap_or(0)).collect()
+}
+
+fn join(hub: &Hub, join: &Join) -> Subscriber {
+    hub.join(join).unwrap()
+}

@@ -1,0 +1,77 @@
+//! `--speed max`. The clock is paused: what takes ten seconds here takes none.
+
+use std::time::Duration;
+
+use super::*;
+use crate::clock;
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_lost_to_a_slow_reader() {
+    let hub = hub(16);
+    let mut slow = join(&hub, &Join::default());
+    let mut fast = join(&hub, &Join::default());
+    let publisher = tokio::spawn({
+        let hub = hub.clone();
+        async move {
+            hub.publish_paced(&chats(100)).await;
+            hub.publish_paced(&[]).await;
+            hub.close(CloseReason { code: 1000, reason: "".into() });
+        }
+    });
+    let fast = tokio::spawn(async move { read_all(&mut fast, Duration::ZERO).await });
+    let slow = read_all(&mut slow, Duration::from_secs(9)).await;
+    assert_eq!(slow, (1..=100).collect::<Vec<_>>());
+    assert_eq!(fast.await.unwrap(), slow);
+    publisher.await.unwrap();
+}
+
+/// Reads to the end, and takes so long to write each batch.
+async fn read_all(subscriber: &mut Subscriber, each: Duration) -> Vec<u64> {
+    let (mut all, mut batch) = (Vec::new(), Vec::new());
+    while subscriber.next(&mut batch).await == Next::Events {
+        all.extend(batch.iter().map(|line| json(line)["seq"].as_u64().unwrap()));
+        tokio::time::sleep_until(clock::now() + each).await;
+    }
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stands_still_is_not_waited_for() {
+    let hub = hub(16);
+    let mut dead = join(&hub, &Join::default());
+    let start = clock::now();
+    hub.publish_paced(&chats(8)).await;
+    assert_eq!(clock::now(), start, "half the ring is there to fill");
+    hub.publish_paced(&chats(8)).await;
+    assert_eq!(clock::now() - start, Duration::from_secs(10));
+    assert_eq!(drain(&mut dead).1, Some(Next::Slow));
+    hub.publish_paced(&chats(100)).await;
+    assert_eq!(clock::now() - start, Duration::from_secs(10), "nobody is left to wait for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_is_not_waited_for() {
+    let hub = hub(16);
+    let subscriber = join(&hub, &Join::default());
+    hub.publish_paced(&chats(8)).await;
+    let start = clock::now();
+    let leaving = tokio::spawn(async move {
+        tokio::time::sleep_until(start + Duration::from_secs(3)).await;
+        drop(subscriber);
+    });
+    hub.room().await;
+    assert_eq!(clock::now() - start, Duration::from_secs(3));
+    leaving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_events_are_published_in_parts() {
+    let hub = Hub::new("s".to_owned(), Limits { bytes_max: 4000, ..Limits::default() });
+    let mut subscriber = join(&hub, &Join::default());
+    let reader = tokio::spawn(async move { read_all(&mut subscriber, Duration::from_secs(1)).await });
+    tokio::task::yield_now().await;
+    let events: Vec<_> = (0..40).map(|i| chat(&"x".repeat(i * 97))).collect();
+    hub.publish_paced(&events).await;
+    hub.close(CloseReason { code: 1000, reason: "".into() });
+    assert_eq!(reader.await.unwrap(), (1..=40).collect::<Vec<_>>());
+}

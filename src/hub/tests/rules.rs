@@ -1,0 +1,203 @@
+//! One rule a test.
+
+use super::*;
+use crate::sans_io::error::Code;
+
+#[test]
+fn a_joiner_gets_what_is_new_and_since_0_all() {
+    let hub = hub(16);
+    hub.publish(&chats(3));
+    let mut new = join(&hub, &Join::default());
+    let mut all = join(&hub, &Join { since: Some(Since::Start), ..Join::default() });
+    hub.publish(&chats(2));
+    assert_eq!(seqs(&mut new), [4, 5]);
+    assert_eq!(seqs(&mut all), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn the_json_has_the_stream_and_the_number() {
+    let hub = hub(16);
+    let mut subscriber = join(&hub, &Join::default());
+    hub.publish(&[chat("hi")]);
+    let (lines, _) = drain(&mut subscriber);
+    let line = std::str::from_utf8(&lines[0]).unwrap();
+    assert!(line.ends_with(r#","stream":"s","seq":1}"#), "{line}");
+    assert_eq!(json(&lines[0])["data"]["comment"], "hi");
+}
+
+#[test]
+fn two_subscribers_share_the_bytes() {
+    let hub = hub(16);
+    let mut one = join(&hub, &Join::default());
+    let mut two = join(&hub, &Join::default());
+    hub.publish(&chats(3));
+    let (one, two) = (drain(&mut one).0, drain(&mut two).0);
+    assert_eq!(one, two);
+    assert!(one.iter().zip(&two).all(|(one, two)| one.as_ptr() == two.as_ptr()));
+}
+
+#[test]
+fn a_joiner_first_gets_the_state() {
+    let first = |events: &[Event]| {
+        let hub = hub(16);
+        hub.publish(events);
+        let mut subscriber = join(&hub, &Join::default());
+        hub.publish(&[chat("new")]);
+        seqs(&mut subscriber)
+    };
+    assert_eq!(first(&[connected(), chat("")]), [1, 3]);
+    assert_eq!(first(&[connected(), failed(true), chat("")]), [2, 4]);
+    assert_eq!(first(&[connected(), failed(false)]), [3]);
+    assert_eq!(first(&[connected(), disconnected()]), [3]);
+    assert_eq!(first(&[connected(), disconnected(), connected()]), [3, 4]);
+}
+
+#[test]
+fn the_state_outlives_the_backlog() {
+    let hub = hub(4);
+    hub.publish(&[connected()]);
+    hub.publish(&chats(20));
+    assert_eq!(seqs(&mut join(&hub, &Join::default())), [1]);
+    let types = "chat".parse().unwrap();
+    let filter = Filter { types, ..Filter::default() };
+    assert_eq!(
+        seqs(&mut join(&hub, &Join { filter, ..Join::default() })),
+        [0; 0],
+        "the filter holds for it too"
+    );
+}
+
+#[test]
+fn since_resumes_or_says_that_it_cannot() {
+    let hub = hub(4);
+    hub.publish(&chats(10));
+    let resume = |since| hub.join(&Join { since, ..Join::default() });
+    assert_eq!(seqs(&mut resume(after(10)).unwrap()), [0; 0]);
+    assert_eq!(seqs(&mut resume(after(8)).unwrap()), [9, 10]);
+    assert_eq!(seqs(&mut resume(after(6)).unwrap()), [7, 8, 9, 10]);
+    for since in [after(5), after(0), after(11), Some(Since::After { stream: "t".to_owned(), seq: 8 })] {
+        let refused = resume(since.clone()).unwrap_err();
+        assert_eq!(refused.code, Code::UnknownPosition, "{since:?}");
+    }
+}
+
+#[test]
+fn a_gap_is_told() {
+    let hub = hub(4);
+    hub.publish(&chats(10));
+    let skip = |since| hub.join(&Join { since, on_gap: OnGap::Skip, ..Join::default() });
+    let (lines, _) = drain(&mut skip(after(3)).unwrap());
+    assert_eq!(lines[0], r#"{"type":"gap","from":4,"to":6}"#);
+    assert_eq!(lines[1..].iter().map(|line| json(line)["seq"].clone()).collect::<Vec<_>>(), [7, 8, 9, 10]);
+    assert!(skip(after(11)).is_err(), "beyond the head is no gap");
+}
+
+#[test]
+fn who_lags_more_than_half_the_ring_is_slow_and_can_resume() {
+    let hub = hub(8);
+    let mut subscriber = join(&hub, &Join::default());
+    hub.publish(&chats(2));
+    let mut batch = Vec::new();
+    assert_eq!(subscriber.next(&mut batch).now_or_never(), Some(Next::Events));
+    hub.publish(&chats(2));
+    assert!(!subscriber.slow().is_cancelled(), "a lag of 4: the first batch is not confirmed");
+    hub.publish(&chats(1));
+    assert!(subscriber.slow().is_cancelled());
+    assert_eq!(subscriber.next(&mut batch).now_or_never(), Some(Next::Slow));
+    assert_eq!((batch.len(), hub.subscriber_count()), (0, 0));
+    hub.publish(&chats(3));
+    assert_eq!(seqs(&mut join(&hub, &Join { since: after(2), ..Join::default() })), [3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn bytes_count_as_well() {
+    let hub = Hub::new("s".to_owned(), Limits { bytes_max: 4000, ..Limits::default() });
+    let mut subscriber = join(&hub, &Join::default());
+    hub.publish(&[chat(&"x".repeat(100_000))]);
+    assert!(!subscriber.slow().is_cancelled(), "one event is a quarter at most");
+    hub.publish(&[chat(&"x".repeat(100_000))]);
+    assert!(!subscriber.slow().is_cancelled());
+    hub.publish(&[chat("x")]);
+    assert_eq!(drain(&mut subscriber).1, Some(Next::Slow));
+}
+
+#[test]
+fn a_joiner_has_as_long_for_its_backlog_as_anybody() {
+    let hub = hub(8);
+    hub.publish(&chats(8));
+    let mut subscriber = join(&hub, &Join { since: Some(Since::Start), ..Join::default() });
+    hub.publish(&chats(4));
+    assert_eq!(seqs(&mut subscriber), (1..=12).collect::<Vec<_>>());
+}
+
+#[test]
+fn closing_delivers_what_is_queued_first() {
+    let hub = hub(8);
+    let mut subscriber = join(&hub, &Join::default());
+    hub.publish(&chats(2));
+    let reason = CloseReason { code: 1000, reason: "done".into() };
+    hub.close(reason.clone());
+    hub.close(CloseReason { code: 1001, reason: "later".into() });
+    hub.publish(&chats(2));
+    let (lines, end) = drain(&mut subscriber);
+    assert_eq!((lines.len(), end), (2, Some(Next::Closed(reason.clone()))));
+    let late = drain(&mut join(&hub, &Join { since: Some(Since::Start), ..Join::default() }));
+    assert_eq!((late.0.len(), late.1), (2, Some(Next::Closed(reason))));
+}
+
+#[test]
+fn unknown_needs_raw() {
+    let hub = hub(8);
+    hub.publish(&[unknown(), chat("")]);
+    let all = |raw| {
+        let filter = Filter { raw, ..Filter::default() };
+        seqs(&mut join(&hub, &Join { since: Some(Since::Start), filter, ..Join::default() }))
+    };
+    assert_eq!((all(false), all(true)), (vec![2], vec![1, 2]));
+}
+
+#[test]
+fn every_mode_of_gifts_adds_up() {
+    let hub = hub(32);
+    let streak = [
+        gift(1, 1, 0),
+        gift(3, 2, 0),
+        gift(2, 0, 0),
+        Gift { is_final: true, inferred: true, ..gift(3, 0, 3) },
+        gift(7, 4, 0),
+        Gift { is_final: true, ..gift(7, 0, 4) },
+    ];
+    hub.publish(&streak.map(|gift| event(Data::Gift(gift))));
+    let see = |gifts| {
+        let filter = Filter { gifts, ..Filter::default() };
+        let mut subscriber = join(&hub, &Join { since: Some(Since::Start), filter, ..Join::default() });
+        let lines = drain(&mut subscriber).0;
+        let events = lines.iter().map(|line| json(line));
+        events
+            .map(|event| (event["seq"].as_u64().unwrap(), event["data"]["repeatDelta"].as_i64().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(see(Gifts::Raw), [(1, 1), (2, 2), (3, 0), (5, 4), (6, 0)]);
+    assert_eq!(see(Gifts::Delta), [(1, 1), (2, 2), (4, 0), (5, 4), (6, 0)]);
+    assert_eq!(see(Gifts::Final), [(4, 3), (6, 4)]);
+}
+
+#[test]
+fn a_final_alone_has_the_diamonds_of_its_streak() {
+    let hub = hub(8);
+    hub.publish(&[event(Data::Gift(Gift { is_final: true, ..gift(7, 0, 7) }))]);
+    let filter = Filter { gifts: Gifts::Final, ..Filter::default() };
+    let lines = drain(&mut join(&hub, &Join { since: Some(Since::Start), filter, ..Join::default() })).0;
+    assert_eq!(json(&lines[0])["data"]["diamonds"], 35);
+}
+
+#[test]
+fn observers_are_not_counted() {
+    let hub = hub(8);
+    let _display = join(&hub, &Join { observer: true, ..Join::default() });
+    assert!(hub.wait_for_subscribers(1).now_or_never().is_none());
+    let subscriber = join(&hub, &Join::default());
+    assert!(hub.wait_for_subscribers(1).now_or_never().is_some());
+    drop(subscriber);
+    assert_eq!(hub.subscriber_count(), 0);
+}
