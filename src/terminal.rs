@@ -28,7 +28,9 @@ pub fn line(event: &Value) -> Option<String> {
             format!("🧧 {} dropped {} diamonds", text(&data["senderName"]), data["diamondCount"])
         }
         "control" => format!("⏯️ The LIVE is {}", text(&data["state"])),
-        "connection_created" => format!("✅ Connected to {} (Room ID: {})", username(), text(&data["roomId"])),
+        "connection_created" => {
+            format!("✅ Connected to {} (Room ID: {})", username(), text(&data["roomId"]))
+        }
         "connection_closed" => format!("🔌 Connection to {} closed", username()),
         "disconnected" => {
             format!("🔌 Disconnected from {}: {}", username(), text(&data["reason"]).replace('_', " "))
@@ -105,7 +107,8 @@ mod tests {
 
     #[test]
     fn nothing_that_steers_a_terminal_gets_through() {
-        let event = json!({"type":"chat","data":{"sender":"a\u{1b}[2Jb\r\n","comment":"\u{202e}evil\u{7}\u{9b}1m"}});
+        let event =
+            json!({"type":"chat","data":{"sender":"a\u{1b}[2Jb\r\n","comment":"\u{202e}evil\u{7}\u{9b}1m"}});
         check(&event, "💬 a[2Jb: evil1m");
     }
 

@@ -44,7 +44,7 @@ pub(super) fn print(lines: &[String]) -> io::Result<()> {
 pub(super) async fn show(hub: Hub) {
     loop {
         let join = Join { observer: true, ..Join::default() };
-        let Ok(mut events) = hub.join(join) else { return };
+        let Ok(mut events) = hub.join(&join) else { return };
         let mut batch = Vec::new();
         loop {
             let next = events.next(&mut batch).await;

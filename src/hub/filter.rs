@@ -1,6 +1,6 @@
 //! Which events a subscriber wants.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use crate::sans_io::event::{Event, KINDS};
 
@@ -71,6 +71,14 @@ impl Default for Types {
     /// Every type.
     fn default() -> Self {
         Self(u128::MAX)
+    }
+}
+
+impl fmt::Display for Types {
+    /// As it is parsed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = KINDS.iter().copied().filter(|name| self.contains(Self::only(name))).collect();
+        f.write_str(&names.join(","))
     }
 }
 

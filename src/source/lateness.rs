@@ -67,6 +67,10 @@ impl Lateness {
 impl fmt::Display for Lateness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (p50, p99, max) = (self.quantile_ms(0.5), self.quantile_ms(0.99), self.max_ms());
-        write!(f, "lateness p50 {p50:.2} ms, p99 {p99:.2} ms, max {max:.2} ms, drift {:+.2} ms", self.drift_ms())
+        write!(
+            f,
+            "lateness p50 {p50:.2} ms, p99 {p99:.2} ms, max {max:.2} ms, drift {:+.2} ms",
+            self.drift_ms()
+        )
     }
 }

@@ -136,7 +136,7 @@ impl Replay {
     ) -> Result<Self, Problem> {
         let decoder = Decoder::new(decoder::Options { replay: true, dedup: true });
         let feed = tape.feed(options.start)?;
-        Ok(Self {
+        let mut replay = Self {
             duration: tape.duration(),
             pipeline: Pipeline::new(decoder, hub.clone(), shutdown.clone()),
             clock: ReplayClock::new(options.speed),
@@ -155,12 +155,13 @@ impl Replay {
             driver,
             shutdown,
             feed,
-        })
+        };
+        replay.report();
+        Ok(replay)
     }
 
     /// Plays, and takes orders, until the server ends; with `exit_when_done` until the end of the recording.
     pub async fn run(mut self) -> Summary {
-        self.report();
         self.prime().await;
         let shutdown = self.shutdown.clone();
         let hub = self.hub.clone();

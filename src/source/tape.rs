@@ -254,7 +254,9 @@ impl Iterator for Reading {
             }
             match self.reader.next() {
                 Ok(Some(record)) if record.item.offset >= self.from => return Some(Fed::Item(record.item)),
-                Ok(Some(record)) if tells_what_is_open(&record.item) => return Some(Fed::Before(record.item)),
+                Ok(Some(record)) if tells_what_is_open(&record.item) => {
+                    return Some(Fed::Before(record.item));
+                }
                 Ok(Some(_)) => {}
                 Ok(None) => self.is_over = self.reader.report().missing == self.missing,
                 Err(error) => {

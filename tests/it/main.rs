@@ -3,3 +3,6 @@
 mod kinds;
 mod payloads;
 mod recording;
+mod replay;
+mod sessions;
+mod support;
