@@ -1,11 +1,11 @@
 //! Recorded payloads → events.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use bytes::Bytes;
 use livetape::sans_io::{
-    event::{Event, Millis},
-    wire::{Known, Message, Reading, millis, read_message},
+    event::{Event, Id, Millis},
+    wire::{Known, Message, Reading, is_known, known_methods, millis, read_message},
 };
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use serde_json::{Value, json};
@@ -156,4 +156,111 @@ fn every_expected_field_matches() {
     assert!(mismatches.is_empty(), "{}\n{}", mismatches.len(), mismatches.join("\n"));
     expected.retain(|_, fields| !fields.is_empty());
     assert!(expected.is_empty(), "expected, but not there: {expected:?}");
+}
+
+/// The methods of the recorded payloads that nobody who may be asked describes.
+const UNKNOWN: [&str; 2] = ["WebcastEcShortItemRefreshMessage", "WebcastEcTaskRegisterMessage"];
+
+#[test]
+fn every_recorded_method_but_two_is_known() {
+    let methods: BTreeSet<String> = messages().into_iter().map(|message| message.method).collect();
+    assert_eq!(methods.len(), 76);
+    let unknown: Vec<&str> = methods.iter().map(String::as_str).filter(|method| !is_known(method)).collect();
+    assert_eq!(unknown, UNKNOWN);
+}
+
+#[test]
+fn every_recorded_payload_is_read_without_a_fault() {
+    for message in messages().iter().filter(|message| is_known(&message.method)) {
+        known(message);
+    }
+}
+
+/// The longest payload of each method, as an event. Read these files when a schema changes.
+#[test]
+fn the_longest_payload_of_every_method() {
+    let mut longest = BTreeMap::<String, Message>::new();
+    for message in messages() {
+        let held = longest.entry(message.method.clone()).or_default();
+        if message.payload.len() > held.payload.len() {
+            *held = message;
+        }
+    }
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots/kinds");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    for (method, message) in longest {
+        let json = if is_known(&method) {
+            let read = known(&message);
+            let (room, created) = (Id(read.room_id), millis(read.create_time).map(Millis));
+            let mut event = outward(read);
+            event["data"].as_object_mut().unwrap().remove("timestamp");
+            json!({ "type": event["type"], "room": room, "created": created, "data": shorten(event["data"].take()) })
+        } else {
+            json!({ "unknown": method, "bytes": message.payload.len() })
+        };
+        settings.bind(|| insta::assert_json_snapshot!(method, json));
+    }
+}
+
+/// Cuts long lists and texts, so that a snapshot can be read.
+fn shorten(value: Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let more = items.len().saturating_sub(3);
+            let mut items: Vec<Value> = items.into_iter().take(3).map(shorten).collect();
+            items.extend((more > 0).then(|| json!(format!("… {more} more"))));
+            items.into()
+        }
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, shorten(value))).collect(),
+        Value::String(text) if text.chars().count() > 120 => {
+            format!("{}… {} characters", text.chars().take(100).collect::<String>(), text.chars().count())
+                .into()
+        }
+        other => other,
+    }
+}
+
+/// The methods that the protocol notes single out.
+const IMPORTANT: [&str; 32] = [
+    "RoomMessage",
+    "WebcastBarrageMessage",
+    "WebcastCaptionMessage",
+    "WebcastChatMessage",
+    "WebcastControlMessage",
+    "WebcastEmoteChatMessage",
+    "WebcastEnvelopeMessage",
+    "WebcastGiftMessage",
+    "WebcastGoalUpdateMessage",
+    "WebcastHourlyRankMessage",
+    "WebcastHourlyRankRewardMessage",
+    "WebcastImDeleteMessage",
+    "WebcastInRoomBannerMessage",
+    "WebcastLikeMessage",
+    "WebcastLinkMicArmies",
+    "WebcastLinkMicBattle",
+    "WebcastLinkMicFanTicketMethod",
+    "WebcastLiveIntroMessage",
+    "WebcastMemberMessage",
+    "WebcastMsgDetectMessage",
+    "WebcastPollMessage",
+    "WebcastQuestionNewMessage",
+    "WebcastRankTextMessage",
+    "WebcastRankUpdateMessage",
+    "WebcastRoomMessage",
+    "WebcastRoomPinMessage",
+    "WebcastRoomUserSeqMessage",
+    "WebcastRoomVerifyMessage",
+    "WebcastSocialMessage",
+    "WebcastSubNotifyMessage",
+    "WebcastSystemMessage",
+    "WebcastUnauthorizedMemberMessage",
+];
+
+#[test]
+fn the_important_methods_are_known() {
+    let missing: Vec<&str> = IMPORTANT.into_iter().filter(|method| !is_known(method)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert_eq!(known_methods().len(), 88);
 }

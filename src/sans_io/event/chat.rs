@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Id, Millis, Person};
+use super::Person;
 
 /// `chat`
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -47,16 +47,4 @@ pub struct Emote {
 pub struct EmoteChat {
     /// The pictures that were sent.
     pub emotes: Vec<Emote>,
-}
-
-/// `question`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Question {
-    /// The question's id.
-    pub question_id: Id,
-    /// What was asked.
-    pub question_text: String,
-    /// When it was asked; `null` if the message does not tell.
-    pub asked_at: Option<Millis>,
 }

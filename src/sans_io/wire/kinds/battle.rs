@@ -22,7 +22,10 @@ impl Kind for webcast::LinkMicBattle {
                 points: result.map(|result| result.score),
                 result: result.map(|result| result.result),
                 givers: givers(army.and_then(|army| army.army.clone()).unwrap_or_default().givers),
-                person: host(entry),
+                person: Person {
+                    user_id: Id(entry.user_id),
+                    ..host(entry.info.and_then(|info| info.user).unwrap_or_default())
+                },
             }
         });
         let data = Data::Battle(event::Battle {
@@ -37,10 +40,10 @@ impl Kind for webcast::LinkMicBattle {
     }
 }
 
-fn host(entry: battle::UserEntry) -> Person {
-    let user = entry.info.and_then(|info| info.user).unwrap_or_default();
+/// A host, as battles describe one.
+pub(super) fn host(user: battle::BaseUser) -> Person {
     Person {
-        user_id: Id(if user.user_id == 0 { entry.user_id } else { user.user_id }),
+        user_id: Id(user.user_id),
         unique_id: user.unique_id,
         nickname: user.nickname,
         avatar: url(user.avatar),

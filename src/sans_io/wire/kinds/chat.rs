@@ -1,9 +1,9 @@
-//! What people write.
+//! What people write and say.
 
 use super::{
     Kind, Parts,
     common::{time, url},
-    user::{person, user, user_with},
+    user::{person, user_with},
     webcast,
 };
 use crate::sans_io::{
@@ -36,15 +36,20 @@ impl Kind for webcast::EmoteChat {
     }
 }
 
-impl Kind for webcast::QuestionNew {
+impl Kind for webcast::Caption {
     fn parts(self, _: &Message) -> Parts {
-        let question = self.question.unwrap_or_default();
-        let data = Data::Question(event::Question {
-            question_id: Id(question.question_id),
-            question_text: question.text,
-            asked_at: time(question.create_time),
+        let texts = self.contents.into_iter();
+        let data = Data::Caption(event::Caption {
+            sentence_id: Id(self.sentence_id),
+            sequence_id: Id(self.sequence_id),
+            definite: self.definite,
+            started_at: time(self.timestamp_ms),
+            duration_ms: self.duration_ms,
+            texts: texts
+                .map(|text| event::CaptionText { language: text.language, text: text.text })
+                .collect(),
         });
-        Parts { common: self.common, user: question.user.map(user), data }
+        Parts { common: self.common, user: None, data }
     }
 }
 

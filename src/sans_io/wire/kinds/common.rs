@@ -14,12 +14,6 @@ pub(super) fn display_key(common: Option<&webcast::Common>) -> &str {
     common.and_then(|common| common.display_text.as_ref()).map_or("", |text| &text.key)
 }
 
-/// The first user whom a message's text names.
-pub(super) fn named_user(common: Option<&webcast::Common>) -> Option<webcast::User> {
-    let text = common?.display_text.as_ref()?;
-    text.pieces.iter().find_map(|piece| piece.user_value.as_ref()?.user.clone())
-}
-
 /// A time as sent, in seconds or milliseconds; `None` if nothing was sent.
 pub(super) fn time(sent: i64) -> Option<event::Millis> {
     millis(sent).map(event::Millis)

@@ -2,7 +2,8 @@
 
 use super::{
     Kind, Parts,
-    common::{id, named_user, time, url},
+    common::{id, time, url},
+    text::named_user,
     user::{person, user, user_with},
     webcast,
 };
@@ -43,7 +44,8 @@ fn receiver(user: Option<webcast::User>, guest: (i64, String), monitored: i64) -
 
 impl Kind for webcast::Envelope {
     fn parts(self, _: &Message) -> Parts {
-        let sender = named_user(self.common.as_ref()).map(user);
+        let text = self.common.as_ref().and_then(|common| common.display_text.as_ref());
+        let sender = named_user(text).map(user);
         let info = self.info.unwrap_or_default();
         let data = Data::Envelope(event::Envelope {
             envelope_id: id(&info.envelope_id),

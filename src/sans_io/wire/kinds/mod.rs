@@ -1,12 +1,26 @@
 //! One message: its method's name and protobuf → who, when and what.
 
 mod battle;
+mod battle_notices;
+mod business;
 mod chat;
 mod common;
+mod decor;
 mod gift;
-mod rank;
+mod gift_notices;
+mod goals;
+mod hints;
+mod links;
+mod moderation;
+mod notices;
+mod partners;
+mod pins;
+mod questions;
+mod ranks;
 mod room;
+mod subscriptions;
 mod table;
+mod text;
 mod user;
 mod viewers;
 
