@@ -6,3 +6,4 @@ mod recording;
 mod replay;
 mod sessions;
 mod support;
+mod tidy;
