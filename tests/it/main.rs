@@ -2,6 +2,7 @@
 
 mod kinds;
 mod payloads;
+mod process;
 mod recording;
 mod replay;
 mod sessions;
