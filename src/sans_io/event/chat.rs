@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Person;
+use super::{Id, Millis, Person};
 
 /// `chat`
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -47,4 +47,20 @@ pub struct Emote {
 pub struct EmoteChat {
     /// The pictures that were sent.
     pub emotes: Vec<Emote>,
+}
+
+/// `comment_tray`
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CommentTray {
+    /// The tray's id.
+    pub tray_id: Id,
+    /// What it says.
+    pub content: String,
+    /// TikTok's number for what that is.
+    pub content_type: i64,
+    /// How many comments stand behind it.
+    pub count: i64,
+    /// When it was written; `null` if the message does not tell.
+    pub written_at: Option<Millis>,
 }

@@ -118,3 +118,29 @@ pub struct GoodyBagWinner {
     /// How much.
     pub coins: i32,
 }
+
+/// `gift_dynamic_restriction`
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GiftDynamicRestriction {
+    /// The gifts that nobody gets in the room as it is.
+    pub gift_ids: Vec<i64>,
+    /// The gifts that nobody gets in battles.
+    pub battle_gift_ids: Vec<i64>,
+    /// The gifts that nobody gets while there are co-hosts.
+    pub cohost_gift_ids: Vec<i64>,
+    /// The gifts that nobody gets while there are guests.
+    pub guest_gift_ids: Vec<i64>,
+    /// The gifts that some people do not get.
+    pub receivers: Vec<RestrictedReceiver>,
+}
+
+/// Somebody who does not get some gifts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestrictedReceiver {
+    /// Who it is.
+    pub user_id: Id,
+    /// Which gifts.
+    pub gift_ids: Vec<i64>,
+}

@@ -69,3 +69,11 @@ pub struct LiveGameIntro {
     /// Whether there is a ranking.
     pub has_rank_info: bool,
 }
+
+/// `speaker`
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Speaker {
+    /// What it says; `null` if the message does not tell.
+    pub text: Option<Text>,
+}

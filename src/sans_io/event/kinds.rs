@@ -74,6 +74,8 @@ kinds! {
     "banner" => Banner(Banner),
     /// Messages shall no longer be shown.
     "delete" => Delete(Delete),
+    /// A comment is put beside the others.
+    "comment_tray" => CommentTray(CommentTray),
     /// The host shows a question.
     "question_selected" => QuestionSelected(Question),
     /// The host puts a question away.
@@ -88,6 +90,8 @@ kinds! {
     "gift_broadcast" => GiftBroadcast(GiftBroadcast),
     /// Viewers complete a collection together.
     "gift_collection_update" => GiftCollectionUpdate(GiftCollectionUpdate),
+    /// Gifts that cannot be sent for now.
+    "gift_dynamic_restriction" => GiftDynamicRestriction(GiftDynamicRestriction),
     /// The list of gifts changed.
     "gift_panel_update" => GiftPanelUpdate(GiftPanelUpdate),
     /// TikTok asks somebody about spending.
@@ -126,6 +130,8 @@ kinds! {
     "capsule" => Capsule(Capsule),
     /// A hint.
     "guide" => Guide(Guide),
+    /// A line; what it is for is not known.
+    "speaker" => Speaker(Speaker),
     /// A short notice.
     "toast" => Toast(Toast),
     /// The game that is played.

@@ -53,6 +53,19 @@ impl Kind for webcast::Caption {
     }
 }
 
+impl Kind for webcast::CommentTray {
+    fn parts(self, _: &Message) -> Parts {
+        let data = Data::CommentTray(event::CommentTray {
+            tray_id: Id(self.tray_id),
+            content: self.content,
+            content_type: self.content_type,
+            count: self.count,
+            written_at: time(self.chat_time),
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
 fn emote(emote: webcast::Emote) -> event::Emote {
     event::Emote { emote_id: emote.emote_id, image_url: url(emote.image) }
 }

@@ -42,6 +42,27 @@ impl Kind for webcast::GiftCollectionUpdate {
     }
 }
 
+impl Kind for webcast::GiftDynamicRestriction {
+    const OPAQUE: &[u32] = &[2];
+
+    fn parts(self, _: &Message) -> Parts {
+        let restriction = self.restriction.unwrap_or_default();
+        let scenes = restriction.scenes.unwrap_or_default();
+        let receivers = restriction.receivers.into_iter().map(|receiver| event::RestrictedReceiver {
+            user_id: Id(receiver.user_id),
+            gift_ids: receiver.gift_ids,
+        });
+        let data = Data::GiftDynamicRestriction(event::GiftDynamicRestriction {
+            gift_ids: scenes.normal,
+            battle_gift_ids: scenes.battle,
+            cohost_gift_ids: scenes.cohost,
+            guest_gift_ids: scenes.guests,
+            receivers: receivers.collect(),
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
 impl Kind for webcast::GiftPanelUpdate {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::GiftPanelUpdate(event::GiftPanelUpdate {

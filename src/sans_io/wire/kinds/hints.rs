@@ -70,3 +70,10 @@ impl Kind for webcast::LiveGameIntro {
         Parts { common: self.common, user: None, data }
     }
 }
+
+impl Kind for webcast::Speaker {
+    fn parts(self, _: &Message) -> Parts {
+        let data = Data::Speaker(event::Speaker { text: display_text(self.common.as_ref()) });
+        Parts { common: self.common, user: None, data }
+    }
+}

@@ -53,6 +53,9 @@ pub struct Known {
 
 /// A payload with a schema.
 trait Kind: prost::Message + Default {
+    /// The fields that are no texts and hold none: see [`merge`].
+    const OPAQUE: &[u32] = &[];
+
     /// What it says; `message` is what it came in.
     fn parts(self, message: &Message) -> Parts;
 }
@@ -94,7 +97,7 @@ pub fn known_methods() -> impl ExactSizeIterator<Item = &'static str> {
 /// Reads a payload whose schema is `K`. Faults are given the method's name.
 fn read<K: Kind>(message: &Message, faults: &mut Vec<Fault>) -> Reading {
     let before = faults.len();
-    let (payload, complete) = merge::<K>(&message.payload, FaultKind::BadMessage, faults);
+    let (payload, complete) = merge::<K>(&message.payload, K::OPAQUE, FaultKind::BadMessage, faults);
     for fault in &mut faults[before..] {
         fault.method = Some(message.method.clone());
     }
@@ -117,5 +120,41 @@ pub fn millis(create_time: i64) -> Option<i64> {
         ..=0 => None,
         1..SECONDS_END => Some(create_time * 1000),
         SECONDS_END.. => Some(create_time),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_seconds_milliseconds_or_nothing() {
+        assert_eq!(millis(0), None);
+        assert_eq!(millis(-1), None);
+        assert_eq!(millis(i64::MIN), None);
+        assert_eq!(millis(1), Some(1000));
+        assert_eq!(millis(1_696_447_179), Some(1_696_447_179_000));
+        assert_eq!(millis(99_999_999_999), Some(99_999_999_999_000));
+        assert_eq!(millis(100_000_000_000), Some(100_000_000_000));
+        assert_eq!(millis(1_696_447_179_123), Some(1_696_447_179_123));
+        assert_eq!(millis(i64::MAX), Some(i64::MAX));
+    }
+
+    #[test]
+    fn ids_of_deleted_messages_are_never_mended() {
+        use prost::Message as _;
+        let common = webcast::Common { method: "#".into(), ..Default::default() };
+        let ids = vec![237_114_751_545_296_087; 3];
+        let payload = webcast::ImDelete { common: Some(common), msg_ids: vec![], user_ids: ids };
+        let mut payload = payload.encode_to_vec();
+        let at = payload.iter().position(|byte| *byte == b'#').unwrap();
+        payload[at] = 0xff;
+        let method = "WebcastImDeleteMessage".to_owned();
+        let (message, mut faults) =
+            (Message { method, payload: payload.into(), ..Default::default() }, vec![]);
+        let Reading::Known(known) = read_message(&message, &mut faults) else { panic!("{faults:?}") };
+        let event::Data::Delete(delete) = known.data else { panic!("{:?}", known.data) };
+        assert_eq!(delete.user_ids, [event::Id(237_114_751_545_296_087); 3]);
+        assert_eq!((faults.len(), faults[0].kind), (1, FaultKind::BadUtf8));
     }
 }

@@ -30,6 +30,8 @@ impl Kind for webcast::RoomPin {
 }
 
 impl Kind for webcast::ImDelete {
+    const OPAQUE: &[u32] = &[2, 3];
+
     fn parts(self, _: &Message) -> Parts {
         let ids = |ids: Vec<i64>| ids.into_iter().map(Id).collect();
         let data =
