@@ -25,7 +25,7 @@ const PASSES: u32 = 40;
 mod webcast;
 
 // The table names a reader for each method; here a reader is the bare decoder of the same schema.
-#[allow(dead_code, reason = "the tests of the table are in the library")]
+#[allow(dead_code, unused_imports, reason = "the tests of the table are in the library")]
 #[path = "../src/sans_io/wire/kinds/table.rs"]
 mod table;
 
@@ -101,7 +101,9 @@ fn items(name: &str) -> Vec<Item> {
     let path = format!("{}/recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"));
     let file = std::fs::File::open(path).expect("shipped with the project");
     let mut reader = Recording::open(file).expect("shipped recordings are whole");
-    std::iter::from_fn(|| reader.next().expect("shipped recordings are whole")).map(|record| record.item).collect()
+    std::iter::from_fn(|| reader.next().expect("shipped recordings are whole"))
+        .map(|record| record.item)
+        .collect()
 }
 
 fn frame(item: &Item) -> Option<Bytes> {

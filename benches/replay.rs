@@ -23,7 +23,7 @@ const END: Duration = Duration::from_secs(5);
 fn main() {
     let args = Args::parse();
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
-    synth::write(file.reopen().expect("a temporary file"), 1, SIZE_BYTES).expect("a recording");
+    synth::synth(file.reopen().expect("a temporary file"), 1, SIZE_BYTES).expect("a recording");
     let tape = Tape::find(&file.path().to_string_lossy()).expect("a recording");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let (mut worst, mut drift) = (0.0_f64, 0.0_f64);

@@ -12,7 +12,8 @@ impl Args {
     /// `--rounds N`, `--json`; what cargo adds is ignored.
     pub(crate) fn parse() -> Self {
         let args: Vec<String> = std::env::args().collect();
-        let rounds = args.iter().position(|arg| arg == "--rounds").and_then(|at| args.get(at + 1)?.parse().ok());
+        let rounds =
+            args.iter().position(|arg| arg == "--rounds").and_then(|at| args.get(at + 1)?.parse().ok());
         Self { rounds: rounds.unwrap_or(5), json: args.iter().any(|arg| arg == "--json") }
     }
 }
@@ -65,6 +66,7 @@ fn sorted(values: &[f64]) -> Vec<f64> {
     values
 }
 
+#[allow(dead_code, reason = "not every benchmark takes the time itself")]
 #[expect(clippy::disallowed_methods, reason = "benchmarks measure time")]
 pub(crate) fn now() -> Instant {
     Instant::now()

@@ -1,12 +1,20 @@
 //! The flags, as typed.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::{
     hub::{Gifts, Types},
-    sans_io::{offset::parse_offset, pace::Speed},
+    sans_io::{
+        error::{Code, Problem},
+        offset,
+        pace::Speed,
+    },
 };
 
 #[derive(Debug, Parser)]
@@ -62,22 +70,28 @@ pub(super) struct Replay {
     #[command(flatten)]
     pub(super) serve: Serve,
     /// How fast: 0.1 to 1000 times the original, or max (as fast as the slowest subscriber takes it)
-    #[arg(long, value_name = "N|max", default_value = "1", env = "LIVETAPE_SPEED", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "N|max",
+        default_value = "1",
+        env = "LIVETAPE_SPEED",
+        allow_hyphen_values = true
+    )]
     pub(super) speed: Speed,
     /// Play again and again; with N, so many times in all
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "0", env = "LIVETAPE_LOOP",
           value_parser = clap::value_parser!(u32))]
     pub(super) r#loop: Option<u32>,
     /// Where to begin, e.g. 90s, 1m30s or 00:01:30
-    #[arg(long, value_name = "OFFSET", default_value = "0s", env = "LIVETAPE_START", value_parser = parse_offset,
+    #[arg(long, value_name = "OFFSET", default_value = "0s", env = "LIVETAPE_START", value_parser = offset::parse,
           allow_hyphen_values = true)]
     pub(super) start: Duration,
     /// Where to end
-    #[arg(long, value_name = "OFFSET", env = "LIVETAPE_END", value_parser = parse_offset,
+    #[arg(long, value_name = "OFFSET", env = "LIVETAPE_END", value_parser = offset::parse,
           allow_hyphen_values = true)]
     pub(super) end: Option<Duration>,
     /// Shorten silences to this, e.g. 2s
-    #[arg(long, value_name = "D", env = "LIVETAPE_IDLE_LIMIT", value_parser = parse_offset,
+    #[arg(long, value_name = "D", env = "LIVETAPE_IDLE_LIMIT", value_parser = offset::parse,
           allow_hyphen_values = true)]
     pub(super) idle_limit: Option<Duration>,
     /// Hold the first frame until N subscribers are there [default: 0; 1 with --speed max]
@@ -102,6 +116,33 @@ pub(super) struct Serve {
     /// Show no events in the terminal
     #[arg(long, short, env = "LIVETAPE_QUIET")]
     pub(super) quiet: bool,
+}
+
+impl Serve {
+    /// Where to listen.
+    pub(super) fn address(&self) -> Result<SocketAddr, Problem> {
+        let listen = self.listen.as_str();
+        let port = listen.parse().ok().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let named =
+            || listen.replacen("localhost:", "127.0.0.1:", usize::from(listen.starts_with("localhost:")));
+        let Some(mut address) = port.or_else(|| named().parse().ok()) else {
+            let problem = Problem::new(Code::BadRequest, format!("`{listen}` is no address to listen on"));
+            return Err(
+                problem.hint("give a port, or an address and a port, e.g. 127.0.0.1:3000 or [::1]:3000")
+            );
+        };
+        if !address.ip().is_loopback() {
+            // Whoever reaches the port may steer and stop the server.
+            let message =
+                format!("{} is not a loopback address: anybody could stop this server", address.ip());
+            return Err(Problem::new(Code::BadRequest, message)
+                .hint("listen on 127.0.0.1, and use a tunnel or a proxy"));
+        }
+        if let Some(port) = self.port {
+            address.set_port(port);
+        }
+        Ok(address)
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -245,5 +286,6 @@ fn parse_size(text: &str) -> Result<u64, String> {
         _ => return Err(format!("`{unit}` is no unit; there are KB, MB and GB")),
     };
     let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
-    size.filter(|size| (1..=SIZE_MAX).contains(size)).ok_or_else(|| "a size is a number up to 100GB".to_owned())
+    size.filter(|size| (1..=SIZE_MAX).contains(size))
+        .ok_or_else(|| "a size is a number up to 100GB".to_owned())
 }

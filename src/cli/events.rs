@@ -41,8 +41,10 @@ pub(super) fn events(args: &args::Events) -> Result<u8, Problem> {
     if !counts.is_lossy() {
         return Ok(exit::DONE);
     }
-    let faults: u64 = counts.faults.values().sum();
-    eprintln!("⚠️ {} records are missing, {faults} frames or messages not readable", counts.records_missing);
+    let (missing, unreadable) = (counts.records_missing, counts.unreadable());
+    eprintln!(
+        "⚠️ Something was lost: {missing} records are missing, {unreadable} frames or messages not readable"
+    );
     Ok(exit::LOST)
 }
 

@@ -15,14 +15,14 @@ use crate::{
         error::{Code, Problem, exit},
         pace::Speed,
     },
-    server::{self, Listening, Server},
+    server::{self, Access, Server, listen::Listening},
     source::{Options, Replay, Summary, Tape},
 };
 
 pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let options = options(&args)?;
     let tape = Tape::find(&args.recording)?;
-    let listener = Listening::bind(&args.serve.listen, args.serve.port).await?;
+    let listener = Listening::bind(args.serve.address()?).await?;
     let (control, driver) = Control::new();
     let hub = Hub::new(stream_name(args.seed), Limits::default());
     signals::listen(control.clone());
@@ -32,10 +32,9 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     if !args.serve.quiet {
         tasks.spawn(display::show(hub.clone()));
     }
-    let server = Server::new(hub.clone(), control.clone());
+    let server = Server { hub: hub.clone(), control: control.clone(), access: Access::default() };
     let serving = tasks.spawn(server::serve(listener, server));
-    let replay =
-        Replay::new(tape, options, hub, driver, control.shutdown().clone(), |summary| tell(summary))?;
+    let replay = Replay::new(tape, options, hub, driver, control.shutdown().clone(), tell)?;
     let summary = replay.run().await;
     control.shut_down();
     drop(serving.await);
@@ -72,7 +71,8 @@ fn stream_name(seed: Option<u64>) -> String {
 }
 
 fn greet(tape: &Tape, options: &Options, listener: &Listening) {
-    let address = listener.address();
+    let addresses = listener.addresses();
+    let address = addresses[0];
     let length = tape.duration().map(|length| format!(", {}", clock_time(length))).unwrap_or_default();
     let speed = match options.speed {
         Speed::Times(times) => format!("{times}×"),
@@ -93,8 +93,9 @@ fn tell(summary: &Summary) {
     let late = if lateness.frames() == 0 { String::new() } else { format!(": {lateness}") };
     display::say(&format!("🏁 Replayed {recording}: {events} events in {:.1} s{late}", took.as_secs_f64()));
     if summary.is_lossy {
-        let (missing, faults) = (summary.records_missing, summary.faults);
-        display::say(&format!("⚠️ Something was lost: {missing} records are missing, {faults} not readable"));
+        let (missing, unreadable) = (summary.records_missing, summary.unreadable);
+        let lost = format!("{missing} records are missing, {unreadable} frames or messages not readable");
+        display::say(&format!("⚠️ Something was lost: {lost}"));
     }
 }
 

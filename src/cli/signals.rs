@@ -31,6 +31,6 @@ async fn signal() {
 async fn interrupt() {
     if tokio::signal::ctrl_c().await.is_err() {
         // Without a handler the system's own default ends the process.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

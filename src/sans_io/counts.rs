@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::wire::FaultKind;
+
 /// Methods that are counted by name; messages of further ones are counted as [`OTHER_METHODS`].
 pub const METHODS_MAX: usize = 512;
 /// Where methods beyond [`METHODS_MAX`] are counted: a sender could make up names for ever.
@@ -40,9 +42,16 @@ impl Counts {
         *self.unknown_methods.entry(name.to_owned()).or_default() += 1;
     }
 
+    /// Frames and messages that could not be read, or not whole. Mended texts lose nothing but their broken bytes.
+    #[must_use]
+    pub fn unreadable(&self) -> u64 {
+        let mended = FaultKind::BadUtf8.name();
+        self.faults.iter().filter(|(name, _)| **name != mended).map(|(_, count)| count).sum()
+    }
+
     /// Whether anything could not be read or is missing: what the exit code 3 tells.
     #[must_use]
     pub fn is_lossy(&self) -> bool {
-        self.records_missing > 0 || !self.faults.is_empty()
+        self.records_missing > 0 || self.unreadable() > 0
     }
 }

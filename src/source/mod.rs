@@ -6,4 +6,5 @@ mod tape;
 
 pub use lateness::Lateness;
 pub use replay::{Options, Replay, Summary};
+pub(crate) use tape::unreadable;
 pub use tape::{DEMO, Step, Tape};

@@ -80,7 +80,7 @@ pub struct Summary {
     /// Records that are missing.
     pub records_missing: u64,
     /// Frames and messages that could not be read.
-    pub faults: u64,
+    pub unreadable: u64,
 }
 
 /// A replay.
@@ -381,7 +381,7 @@ impl Replay {
             took: clock::now().duration_since(self.started),
             is_lossy: counts.is_lossy(),
             records_missing: counts.records_missing,
-            faults: counts.faults.values().sum(),
+            unreadable: counts.unreadable(),
             lateness: self.lateness.clone(),
         }
     }

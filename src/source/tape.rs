@@ -120,6 +120,15 @@ impl Tape {
         Ok(Feed { supply, ready: VecDeque::new() })
     }
 
+    /// How large the file is, in bytes; 0 if nobody knows.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match &self.place {
+            Place::Memory(bytes) => bytes.len() as u64,
+            Place::File(path) => path.metadata().map_or(0, |metadata| metadata.len()),
+        }
+    }
+
     /// All of it, for whoever does not care when.
     ///
     /// # Errors
@@ -140,15 +149,22 @@ impl Tape {
         }))
     }
 
-    fn read(&self, from: Duration) -> Result<Reading, Problem> {
-        let source: Box<dyn Read + Send> = match &self.place {
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// `recording_not_found` or `io`.
+    pub fn open(&self) -> Result<Box<dyn Read + Send>, Problem> {
+        Ok(match &self.place {
             Place::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
             Place::File(path) => {
                 let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
                 Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, file))
             }
-        };
-        let reader = Reader::open(source).map_err(|error| unreadable(&self.name, &error))?;
+        })
+    }
+
+    fn read(&self, from: Duration) -> Result<Reading, Problem> {
+        let reader = Reader::open(self.open()?).map_err(|error| unreadable(&self.name, &error))?;
         Ok(Reading { reader, from, missing: 0, is_over: false })
     }
 
@@ -203,13 +219,8 @@ fn cannot_read(path: &Path, error: &std::io::Error) -> Problem {
     Problem::new(code, format!("cannot read {}: {error}", path.display()))
 }
 
-fn unreadable(name: &str, error: &recording::Error) -> Problem {
-    let code = match error {
-        recording::Error::NewerMajor { .. } => Code::NewerRecording,
-        recording::Error::Read(_) => Code::Io,
-        _ => Code::BadRecording,
-    };
-    Problem::new(code, format!("cannot read {name}: {error}"))
+pub(crate) fn unreadable(name: &str, error: &recording::Error) -> Problem {
+    Problem::new(error.code(), format!("cannot read {name}: {error}"))
 }
 
 /// What comes off a tape, in file order.

@@ -8,3 +8,4 @@ mod replay;
 mod sessions;
 mod support;
 mod tidy;
+mod tools;

@@ -90,7 +90,7 @@ fn generated_code_is_fresh_and_as_it_was_generated() {
     ] {
         let text = read(generated);
         let mut parts = text.splitn(4, '\n');
-        let (by, sums) = (parts.next().unwrap(), parts.nth(0).unwrap());
+        let (by, sums) = (parts.next().unwrap(), parts.next().unwrap());
         let body = parts.nth(1).unwrap();
         assert!(by.contains(source), "{generated}: {by}");
         let (source_sum, body_sum) =
@@ -103,9 +103,8 @@ fn generated_code_is_fresh_and_as_it_was_generated() {
 #[test]
 fn every_choice_between_futures_is_biased() {
     for (name, text) in sources() {
-        let mut lines = text.lines().enumerate().filter(|(_, line)| line.contains("select! {"));
-        let unbiased = lines.find(|(_, line)| !line.contains("select! { biased;") && !line.contains("contains("));
-        assert_eq!(unbiased, None, "{name}: without `biased` the order of events is left to chance");
+        let (written, biased) = (text.matches("select! {").count(), text.matches("biased;").count());
+        assert!(written <= biased, "{name}: without `biased` the order of events is left to chance");
     }
 }
 
@@ -122,7 +121,8 @@ fn files_are_short_and_say_what_they_are() {
 #[test]
 fn no_machine_is_named() {
     let documents = ["md", "proto", "toml"].iter().flat_map(|ending| files("docs", ending));
-    let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| (name.to_owned(), read(name)));
+    let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+        .map(|name| (name.to_owned(), read(name)));
     for (name, text) in sources().into_iter().chain(documents).chain(top) {
         for path in ["/home/", "/root/", "/work/"] {
             let named = text.lines().find(|line| line.contains(path) && !line.contains("for path in"));
@@ -148,7 +148,8 @@ fn the_reference_names_every_event_type_and_every_code() {
     }
     for code in livetape::sans_io::error::Code::ALL {
         let row = format!("| `{code}` |");
-        let line = reference.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
+        let line =
+            reference.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
         for number in [code.http_status(), code.close_code(), u16::from(code.exit_code())] {
             assert!(line.contains(&format!("| {number} |")), "{code}: {number} is not in {line}");
         }

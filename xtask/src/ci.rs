@@ -12,8 +12,7 @@ use wait_timeout::ChildExt as _;
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 2, &["fmt", "--all", "--check"]),
     ("lints", 15, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
-    ("fixtures", 5, &["xtask", "fixture", "--check"]),
-    ("tests", 20, &["test", "--workspace", "--locked"]),
+    ("tests", 25, &["test", "--workspace", "--locked"]),
     ("docs", 5, &["doc", "--workspace", "--no-deps", "--locked"]),
     ("benches", 13, &["xtask", "bench", "decode", "--rounds", "1"]),
 ];

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::layout::{BODY_BYTES_MAX, MAJOR};
+use crate::sans_io::error::Code;
 
 /// Why a recording cannot be read or written. Damage is no error: [`super::Report`] tells of it.
 #[derive(Debug, thiserror::Error)]
@@ -39,4 +40,16 @@ pub enum Error {
     /// The numbers for records are used up.
     #[error("the recording is full: it holds {} records", u64::from(u32::MAX) + 1)]
     Full,
+}
+
+impl Error {
+    /// The code that users see.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Empty | Self::NotARecording | Self::TooLarge { .. } | Self::Full => Code::BadRecording,
+            Self::NewerMajor { .. } => Code::NewerRecording,
+            Self::Read(_) | Self::Write(_) | Self::Failed => Code::Io,
+        }
+    }
 }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// Most stretches that [`Report::damage`] lists; all are counted.
 pub const DAMAGE_LISTED_MAX: usize = 1000;
 
 /// What was read so far, and what could not be.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Report {
     /// The state of the first 16 bytes.
     pub preamble: Preamble,
@@ -27,6 +30,7 @@ pub struct Report {
     /// Offsets that went back, and were set to the one before.
     pub clamped: u64,
     /// The offset of the last record.
+    #[serde(skip)]
     pub last_offset: Duration,
 }
 
@@ -56,7 +60,8 @@ impl Report {
 }
 
 /// The state of a file's first 16 bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Preamble {
     /// As this version writes it.
     #[default]
@@ -68,7 +73,7 @@ pub enum Preamble {
 }
 
 /// A stretch of a file in which no record could be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Damage {
     /// Where it starts in the file.
     pub position: u64,

@@ -92,3 +92,26 @@ fn read_some(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_there_takes_memory() {
+        let mut window = Window::new(&[1; 100_000][..]);
+        assert!(!window.ensure(16 << 20).unwrap());
+        assert_eq!(window.bytes().len(), 100_000);
+        assert!(window.buffer.capacity() <= 4 * READ_BYTES, "{}", window.buffer.capacity());
+    }
+
+    #[test]
+    fn a_long_stream_is_not_kept() {
+        let mut window = Window::new(io::repeat(1).take(100 << 20));
+        while window.ensure(300).unwrap() {
+            window.consume(300);
+        }
+        assert_eq!(window.position() + window.bytes().len() as u64, 100 << 20);
+        assert!(window.buffer.capacity() <= 2 * READ_BYTES, "{}", window.buffer.capacity());
+    }
+}

@@ -97,7 +97,9 @@ async fn a_second_interrupt_ends_it_at_once() {
     // The signals may arrive as one until the first was taken: the second is sent until the process is gone.
     while tries.next().is_some() {
         let sent = std::process::Command::new("kill").args(["-INT", &id]).output().unwrap();
-        if !sent.status.success() || std::fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|s| s.contains(") Z ")) {
+        if !sent.status.success()
+            || std::fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|s| s.contains(") Z "))
+        {
             break;
         }
     }
@@ -112,7 +114,9 @@ fn the_terminal_shows_the_lines_of_the_seeds() {
     let (status, lines) = server.wait();
     assert_eq!(status.code(), Some(0));
     assert!(lines.iter().all(|line| line.starts_with("[20") && !line.contains('\u{1b}')), "{lines:?}");
-    for shown in ["✅ Connected to host_078 (Room ID: 7309142864777853434)", "🎁 ", "💬 ", "❤️ ", "👥 ", "➕ ", "🔁 "] {
+    for shown in
+        ["✅ Connected to host_078 (Room ID: 7309142864777853434)", "🎁 ", "💬 ", "❤️ ", "👥 ", "➕ ", "🔁 "]
+    {
         assert!(lines.iter().any(|line| line.contains(shown)), "{shown}");
     }
 }
