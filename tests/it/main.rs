@@ -9,3 +9,4 @@ mod sessions;
 mod support;
 mod tidy;
 mod tools;
+mod wire;

@@ -182,7 +182,7 @@ pub fn room_user(
     top_viewers: &[(Person, i64)],
 ) -> Message {
     let viewers = top_viewers.iter().zip(1..).map(|((person, coin_count), rank)| {
-        webcast::room_user_seq::Viewer { coin_count: *coin_count, user: user(person), rank }
+        webcast::room_user_seq::Viewer { coin_count: *coin_count, user: user(person).map(Box::new), rank }
     });
     let payload = webcast::RoomUserSeq {
         common: common(stamp, ROOM_USER, None),
@@ -220,7 +220,7 @@ fn text(key: &str, default_pattern: &str, pieces: Vec<TextPiece>) -> Text {
 }
 
 fn user_piece(person: &Person) -> TextPiece {
-    let user_value = Some(text_piece::UserValue { user: user(person) });
+    let user_value = Some(Box::new(text_piece::UserValue { user: user(person) }));
     TextPiece { r#type: 11, user_value, ..Default::default() }
 }
 

@@ -31,7 +31,7 @@ impl Kind for webcast::Link {
 }
 
 fn guests(guests: Vec<link::Guest>) -> Vec<Person> {
-    guests.into_iter().filter_map(|guest| guest.user).map(person).collect()
+    guests.into_iter().filter_map(|guest| guest.user).map(|user| person(*user)).collect()
 }
 
 fn cohost(cohost: link::Cohost) -> Person {

@@ -58,7 +58,12 @@ impl Kind for webcast::MarqueeAnnouncement {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::MarqueeAnnouncement(event::MarqueeAnnouncement {
             scene: self.scene,
-            notices: self.entities.into_iter().filter_map(|entity| entity.notify).map(notify).collect(),
+            notices: self
+                .entities
+                .into_iter()
+                .filter_map(|entity| entity.notify)
+                .map(|line| notify(*line))
+                .collect(),
         });
         Parts { common: self.common, user: None, data }
     }

@@ -58,7 +58,7 @@ impl Kind for webcast::HourlyRankReward {
         let winners = self.winners.into_iter().map(|winner| event::RankWinner {
             user_id: Id(winner.user_id),
             asset_id: winner.asset_id,
-            notice: winner.notify.map(notify),
+            notice: winner.notify.map(|line| notify(*line)),
         });
         let data = Data::HourlyRankReward(event::HourlyRankReward { winners: winners.collect() });
         Parts { common: self.common, user: None, data }

@@ -74,7 +74,7 @@ mod tests {
 
     fn ann() -> webcast::TextPiece {
         let user = webcast::User { nickname: "Ann".into(), ..Default::default() };
-        let user_value = Some(webcast::text_piece::UserValue { user: Some(user) });
+        let user_value = Some(Box::new(webcast::text_piece::UserValue { user: Some(user) }));
         webcast::TextPiece { user_value, ..Default::default() }
     }
 
