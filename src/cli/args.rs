@@ -212,8 +212,10 @@ pub(super) struct Events {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Formats, one JSON object a line:
-  {\"offset_ms\":350,\"frame\":\"<base64 of the WebSocket message>\"}
-  {\"offset_ms\":350,\"method\":\"WebcastChatMessage\",\"payload\":\"<base64>\",\"host\":\"ann\"}
+  {\"offset_ms\":350,\"frame\":\"<base64>\"}
+      frame: one binary WebSocket message
+  {\"offset_ms\":350,\"method\":\"WebcastChatMessage\",\"payload\":\"<base64>\"}
+      payload: one message; with \"host\" several rooms
 
 Examples:
   livetape import capture.jsonl -o show.bin --user ann

@@ -47,8 +47,8 @@ pub struct Streaks {
 
 #[derive(Debug)]
 struct Streak {
-    /// The last message, of which an inferred final is made.
-    last: Event,
+    /// While the streak is open: the last message, of which an inferred final is made.
+    last: Option<Box<Event>>,
     highest: i32,
     /// The count that the last final told.
     finished: i32,
@@ -86,8 +86,10 @@ impl Streaks {
             return; // Nothing tells the sender's next streak from this one.
         }
         let finished = if gift.repeat_end { highest } else { finished };
-        let deadline = (!gift.repeat_end).then(|| offset + FINAL_TIMEOUT);
-        self.put(key, Streak { last: event.clone(), highest, finished, deadline, no: 0 });
+        let is_open = !gift.repeat_end;
+        let deadline = is_open.then(|| offset + FINAL_TIMEOUT);
+        let last = is_open.then(|| Box::new(event.clone()));
+        self.put(key, Streak { last, highest, finished, deadline, no: 0 });
         if self.streaks.len() > STREAKS_MAX {
             self.forget_oldest(offset, out);
         }
@@ -117,16 +119,13 @@ impl Streaks {
         let Some((_, key)) = self.due.pop_first() else { return };
         let streak = self.streaks.get_mut(&key).expect("every deadline is of a streak");
         streak.deadline = None;
-        out.push(Inferred { offset: at, event: streak.infer_final() });
+        out.extend(streak.infer_final().map(|event| Inferred { offset: at, event }));
     }
 
     fn forget_oldest(&mut self, offset: Duration, out: &mut Vec<Inferred>) {
         let Some((_, &key)) = self.by_age.first_key_value() else { return };
-        if let Some(mut streak) = self.take(&key)
-            && streak.deadline.is_some()
-        {
-            out.push(Inferred { offset, event: streak.infer_final() });
-        }
+        let event = self.take(&key).and_then(|mut streak| streak.infer_final());
+        out.extend(event.map(|event| Inferred { offset, event }));
     }
 
     fn take(&mut self, key: &Key) -> Option<Streak> {
@@ -150,8 +149,8 @@ impl Streaks {
 }
 
 impl Streak {
-    fn infer_final(&mut self) -> Event {
-        let mut event = self.last.clone();
+    fn infer_final(&mut self) -> Option<Event> {
+        let mut event = *self.last.take()?;
         event.id = None;
         if let Data::Gift(gift) = &mut event.data {
             gift.repeat_count = self.highest;
@@ -160,7 +159,7 @@ impl Streak {
             gift.delta_since_final = self.highest - self.finished;
         }
         self.finished = self.highest;
-        event
+        Some(event)
     }
 }
 
