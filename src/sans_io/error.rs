@@ -68,6 +68,8 @@ codes! {
     NotFound = "not_found", 404, 1008, 1, "GET / lists what there is";
     /// The address does not take this method.
     MethodNotAllowed = "method_not_allowed", 405, 1008, 1, "GET / lists what there is";
+    /// A body that is too long.
+    TooLarge = "too_large", 413, 1009, 1, "send less";
     /// A WebSocket address was asked for without an upgrade.
     UpgradeRequired = "upgrade_required", 400, 1008, 1, "open it with a WebSocket client";
     /// The `Host` header is not on the list.
@@ -116,12 +118,18 @@ impl Serialize for Code {
     }
 }
 
-/// The reasons a socket is closed for that are no failure.
+/// The reasons a socket is closed for that are in no row above.
 pub mod close {
     /// The source ended, or the user was disconnected.
     pub const NORMAL: u16 = 1000;
     /// The server is shutting down.
     pub const GOING_AWAY: u16 = 1001;
+    /// The other side broke the protocol.
+    pub const PROTOCOL: u16 = 1002;
+    /// A text message was no text.
+    pub const NOT_TEXT: u16 = 1007;
+    /// A message was too long.
+    pub const TOO_LARGE: u16 = 1009;
 }
 
 /// What the process exits with.

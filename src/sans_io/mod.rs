@@ -2,5 +2,6 @@
 
 pub mod error;
 pub mod event;
+pub mod offset;
 pub mod recording;
 pub mod wire;

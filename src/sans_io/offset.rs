@@ -1,0 +1,160 @@
+//! Offsets as people write them: on the command line, in REST bodies, in scenarios.
+
+use std::time::Duration;
+
+/// No stream is this long.
+pub const OFFSET_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// Reads an offset or a length of time: `1m30s`, `90s`, `1500ms`, `1h`, `01:30`, `00:01:30.5`, or a number of seconds.
+///
+/// # Errors
+/// A sentence, if it is anything else, negative, or above [`OFFSET_MAX`].
+pub fn parse(text: &str) -> Result<Duration, String> {
+    let read = match text.trim() {
+        text if text.contains(':') => clock_time(text),
+        text if text.ends_with(|end: char| end.is_ascii_digit() || end == '.') => decimal(text),
+        text => units(text),
+    };
+    let no_offset =
+        || format!("`{text}` is no offset: write it like 1m30s, 1500ms, 00:01:30.5, or in seconds");
+    let offset = read.ok_or_else(no_offset)?;
+    if offset > OFFSET_MAX {
+        return Err(format!("`{text}` is more than a year"));
+    }
+    Ok(offset)
+}
+
+/// Reads a number of seconds, as JSON has it.
+///
+/// # Errors
+/// A sentence, if it is negative, or above [`OFFSET_MAX`].
+pub fn from_seconds(seconds: f64) -> Result<Duration, String> {
+    let offset = Duration::try_from_secs_f64(seconds).ok().filter(|offset| *offset <= OFFSET_MAX);
+    offset.ok_or_else(|| "an offset is from 0 to a year, in seconds".to_owned())
+}
+
+/// `MM:SS` or `HH:MM:SS`, the seconds with or without a fraction.
+fn clock_time(text: &str) -> Option<Duration> {
+    let (minutes, seconds) = text.rsplit_once(':')?;
+    let (hours, minutes) = minutes.rsplit_once(':').unwrap_or(("0", minutes));
+    let (hours, minutes, seconds) = (whole(hours)?, whole(minutes)?, decimal(seconds)?);
+    if minutes >= 60 || seconds >= Duration::from_secs(60) {
+        return None;
+    }
+    Duration::from_secs(hours.checked_mul(3600)? + minutes * 60).checked_add(seconds)
+}
+
+/// Numbers with units, from the largest down: `1h2m3.5s`.
+fn units(text: &str) -> Option<Duration> {
+    const UNITS: [(&str, u32); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+    let (mut rest, mut total, mut largest) = (text, Duration::ZERO, 0);
+    while !rest.is_empty() {
+        let number = rest.find(|c: char| c.is_ascii_alphabetic())?;
+        let (count, behind) = rest.split_at(number);
+        let unit = behind.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(behind.len());
+        let (name, next) = behind.split_at(unit);
+        let index = UNITS.iter().position(|(unit, _)| *unit == name).filter(|index| *index >= largest)?;
+        // Exact to the microsecond.
+        let millis = decimal(count.trim())?.checked_mul(UNITS[index].1)?;
+        total = total.checked_add(millis / 1000)?;
+        (rest, largest) = (next.trim_start(), index + 1);
+    }
+    (largest > 0).then_some(total)
+}
+
+/// A number in seconds, exact to the nanosecond.
+fn decimal(text: &str) -> Option<Duration> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    if !all_digits(fraction) {
+        return None;
+    }
+    let nanos = fraction.bytes().chain(std::iter::repeat(b'0')).take(9);
+    let nanos = nanos.fold(0, |nanos, digit| nanos * 10 + u32::from(digit - b'0'));
+    Some(Duration::new(whole(seconds)?, nanos))
+}
+
+fn whole(text: &str) -> Option<u64> {
+    all_digits(text).then(|| text.parse().ok()).flatten()
+}
+
+fn all_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, millis: u64) {
+        assert_eq!(parse(text), Ok(Duration::from_millis(millis)), "{text}");
+    }
+
+    #[test]
+    fn offsets_are_written_in_many_ways() {
+        check("0", 0);
+        check("90", 90_000);
+        check("90.5", 90_500);
+        check("1m30s", 90_000);
+        check("1h 2m 3.5s", 3_723_500);
+        check("1500ms", 1_500);
+        check("1s500ms", 1_500);
+        check("1.5h", 5_400_000);
+        check("01:30", 90_000);
+        check("00:01:30.5", 90_500);
+        check("100:00:00", 360_000_000);
+        check("0.001", 1);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let nonsense = [
+            "",
+            " ",
+            ".",
+            "-1",
+            "-1s",
+            "+1",
+            "1e3",
+            "inf",
+            "NaN",
+            "s",
+            "1x",
+            "1s1m",
+            "1s1s",
+            "1m30",
+            "1:60",
+            "60:00:99",
+            "1:2:3:4",
+            ":30",
+            "1:",
+            "1..5",
+            "1.",
+            ".5s",
+            "99999999999999999999",
+            "1 year",
+            "٣s",
+            "18446744073709551615h",
+            "18446744073709551615:00:00",
+            "9000h",
+            "32000000",
+        ];
+        for text in nonsense {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn seconds_are_bounded() {
+        assert_eq!(from_seconds(1.5), Ok(Duration::from_millis(1500)));
+        for seconds in [-0.1, 1e9, f64::NAN, f64::INFINITY] {
+            assert!(from_seconds(seconds).is_err(), "{seconds}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(text in "[0-9hms:. -]{0,24}|.{0,12}") {
+            let _ = parse(&text);
+        }
+    }
+}
