@@ -9,7 +9,7 @@
 //! # Layout
 //!
 //! [`sans_io`] holds all that can be computed without a socket, a file or a clock; [`clock`] reads the clock;
-//! [`hub`] numbers, keeps and fans out events; [`control`] takes orders.
+//! [`hub`] numbers, keeps and fans out events; [`control`] takes orders; [`server`] is HTTP and WebSocket before both.
 
 pub mod sans_io;
 
@@ -18,3 +18,5 @@ pub mod clock;
 pub mod hub;
 
 pub mod control;
+
+pub mod server;

@@ -1,0 +1,61 @@
+//! A listener without sockets: a server in the caller's memory, exact to the byte under a paused clock.
+
+use std::io;
+
+use axum::serve::Listener;
+use tokio::{
+    io::{DuplexStream, duplex},
+    sync::mpsc,
+};
+
+/// Connections that wait to be accepted.
+const WAITING_MAX: usize = 64;
+
+/// A listener, and what connects to it. Each connection holds so many bytes each way that were not read yet.
+#[must_use]
+pub fn listener(buffer_bytes: usize) -> (MemoryListener, MemoryConnector) {
+    let (sender, accepted) = mpsc::channel(WAITING_MAX);
+    (MemoryListener { accepted }, MemoryConnector { sender, buffer_bytes })
+}
+
+/// The server's end.
+#[derive(Debug)]
+pub struct MemoryListener {
+    accepted: mpsc::Receiver<DuplexStream>,
+}
+
+/// The clients' end. Clones connect to the same server.
+#[derive(Clone, Debug)]
+pub struct MemoryConnector {
+    sender: mpsc::Sender<DuplexStream>,
+    buffer_bytes: usize,
+}
+
+impl MemoryConnector {
+    /// A new connection.
+    ///
+    /// # Errors
+    /// `ConnectionRefused` if the server is gone.
+    pub async fn connect(&self) -> io::Result<DuplexStream> {
+        let (client, server) = duplex(self.buffer_bytes);
+        self.sender.send(server).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
+        Ok(client)
+    }
+}
+
+impl Listener for MemoryListener {
+    type Io = DuplexStream;
+    type Addr = ();
+
+    async fn accept(&mut self) -> (DuplexStream, ()) {
+        match self.accepted.recv().await {
+            Some(stream) => (stream, ()),
+            // Nobody can connect any more.
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<()> {
+        Ok(())
+    }
+}

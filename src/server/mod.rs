@@ -1,0 +1,84 @@
+//! HTTP and WebSocket: the event feed and REST, before the hub and the control handle.
+//!
+//! [`serve`] takes a listener that the caller has bound: [`listen::Listening`] for sockets, [`memory::listener`] for
+//! tests. Each request passes [`access`](Access) first.
+
+mod access;
+mod answer;
+mod connections;
+mod feed;
+mod host;
+pub mod listen;
+pub mod memory;
+mod ndjson;
+mod page;
+mod query;
+mod replay;
+mod rest;
+mod router;
+
+use std::time::Duration;
+
+pub use access::Access;
+use axum::serve::Listener;
+use connections::Connections;
+use tokio::{
+    select,
+    time::{Instant, timeout_at},
+};
+
+use crate::{
+    clock,
+    control::Control,
+    hub::{CloseReason, Hub},
+    sans_io::error::close,
+};
+
+/// How long sockets have for what is queued, when the server shuts down.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+
+/// What is served.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where events come from.
+    pub hub: Hub,
+    /// Where orders go.
+    pub control: Control,
+    /// Who may ask.
+    pub access: Access,
+}
+
+/// What requests share.
+#[derive(Clone, Debug)]
+struct App {
+    hub: Hub,
+    control: Control,
+    started: Instant,
+    connections: Connections,
+}
+
+/// Serves until [`Control::shutdown`] is cancelled. Then nobody is let in any more, every socket gets what is queued
+/// and a close 1001, and whoever takes more than five seconds for that is dropped.
+///
+/// What is to be broadcast last has to be published before the cancellation.
+pub async fn serve<L: Listener>(mut listener: L, server: Server) {
+    let Server { hub, control, access } = server;
+    let connections = Connections::default();
+    let shutdown = control.shutdown().clone();
+    let app = App { hub: hub.clone(), control, started: clock::now(), connections: connections.clone() };
+    let router = router::router(app, access);
+    loop {
+        select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            (io, _) = listener.accept() => connections.spawn(io, router.clone(), shutdown.clone()),
+        }
+    }
+    drop(listener);
+    hub.close(CloseReason { code: close::GOING_AWAY, reason: "shutting_down".into() });
+    let deadline = clock::now() + DRAIN_MAX;
+    if timeout_at(deadline, connections.ended()).await.is_err() {
+        connections.abort();
+        connections.ended().await;
+    }
+}

@@ -1,0 +1,127 @@
+//! What a subscriber asks for: the query of the feed.
+
+use std::str::FromStr;
+
+use axum::{extract::Query, http::Uri};
+
+use crate::{
+    hub::Join,
+    sans_io::{
+        error::{Code, Problem},
+        event::KINDS,
+    },
+};
+
+/// The keys there are.
+const KEYS: [&str; 6] = ["since", "types", "gifts", "raw", "on_gap", "format"];
+/// The wire shapes there are.
+const FORMATS: [&str; 1] = ["native"];
+/// Below this likeness nothing is called the nearest; 1 is equal.
+const LIKENESS_MIN: f64 = 0.7;
+
+/// Reads the query.
+///
+/// # Errors
+/// `bad_request`, for keys and values that there are not; the hint names the nearest.
+pub(super) fn join(uri: &Uri) -> Result<Join, Problem> {
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|_| bad_request("the query is not well encoded".to_owned()))?;
+    let mut join = Join::default();
+    let mut seen = Vec::new();
+    for (key, value) in &pairs {
+        if seen.contains(&key) {
+            return Err(bad_request(format!("`{key}` is given twice")));
+        }
+        seen.push(key);
+        set(&mut join, key, value)?;
+    }
+    Ok(join)
+}
+
+fn set(join: &mut Join, key: &str, value: &str) -> Result<(), Problem> {
+    match key {
+        "since" => join.since = Some(value.parse().map_err(bad_request)?),
+        "types" => {
+            join.filter.types = value
+                .parse()
+                .map_err(|name: String| unknown(format!("there is no type `{name}`"), &name, KINDS))?
+        }
+        "gifts" => join.filter.gifts = choice(key, value, &["raw", "delta", "final"])?,
+        "on_gap" => join.on_gap = choice(key, value, &["close", "skip"])?,
+        "raw" => join.filter.raw = flag(value)?,
+        "format" if FORMATS.contains(&value) => {}
+        "format" => return Err(unknown(format!("there is no format `{value}`"), value, &FORMATS)),
+        _ => return Err(unknown(format!("there is no parameter `{key}`"), key, &KEYS)),
+    }
+    Ok(())
+}
+
+fn choice<T: FromStr>(key: &str, value: &str, choices: &[&str]) -> Result<T, Problem> {
+    value.parse().map_err(|_| unknown(format!("`{key}` cannot be `{value}`"), value, choices))
+}
+
+fn flag(value: &str) -> Result<bool, Problem> {
+    match value {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        _ => Err(unknown(format!("`raw` cannot be `{value}`"), value, &["1", "0"])),
+    }
+}
+
+fn bad_request(message: String) -> Problem {
+    Problem::new(Code::BadRequest, message)
+}
+
+/// Refuses `given`, and names the nearest of what there is instead.
+fn unknown(message: String, given: &str, known: &[&str]) -> Problem {
+    let likeness = |name: &&&str| strsim::jaro_winkler(name, given);
+    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let hint = match nearest {
+        Some(name) if likeness(&name) >= LIKENESS_MIN => format!("did you mean `{name}`?"),
+        _ => format!("it is one of: {}", known.join(", ")),
+    };
+    bad_request(message).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{Filter, Gifts, OnGap, Since};
+
+    fn check(query: &str) -> Result<Join, String> {
+        let uri = format!("/?{query}").parse().unwrap();
+        join(&uri).map_err(|problem| format!("{problem}; {}", problem.hint))
+    }
+
+    #[test]
+    fn a_query_is_a_join() {
+        assert_eq!(check(""), Ok(Join::default()));
+        assert_eq!(check("format=native"), Ok(Join::default()));
+        let expected = Join {
+            since: Some(Since::After { stream: "ab".to_owned(), seq: 7 }),
+            on_gap: OnGap::Skip,
+            filter: Filter { types: "gift,chat".parse().unwrap(), gifts: Gifts::Final, raw: true },
+            observer: false,
+        };
+        let query = "since=ab%3A7&types=gift,chat&gifts=final&raw=1&on_gap=skip";
+        assert_eq!(check(query), Ok(expected));
+    }
+
+    #[test]
+    fn the_nearest_is_named() {
+        insta::assert_debug_snapshot!(
+            [
+                "typs=gift",
+                "types=gfit",
+                "gifts=dleta",
+                "raw=yes",
+                "on_gap=jump",
+                "format=tikfinity",
+                "since=5",
+                "x=1",
+                "raw=1&raw=1"
+            ]
+            .map(|query| check(query).unwrap_err()),
+        );
+    }
+}

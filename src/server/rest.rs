@@ -1,0 +1,79 @@
+//! What goes on: `/health`, `/status`, and its end: `/shutdown`.
+
+use axum::{
+    Json,
+    extract::{Path, State, rejection::PathRejection},
+};
+use serde::Serialize;
+
+use super::{App, answer::Refusal};
+use crate::{
+    clock,
+    control::Status,
+    sans_io::error::{Code, Problem},
+};
+
+/// The answer of `GET /health`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Health {
+    status: &'static str,
+    version: &'static str,
+    /// Seconds since the start.
+    uptime: f64,
+    /// `idle`, `live` or `replay`.
+    mode: &'static str,
+    user: Option<String>,
+    clients: usize,
+    /// Where the system tells it.
+    memory: Option<Memory>,
+}
+
+#[derive(Serialize)]
+struct Memory {
+    /// Resident, in bytes.
+    rss: usize,
+}
+
+pub(super) async fn health(State(app): State<App>) -> Json<Health> {
+    let status = app.control.status();
+    let idle = if app.control.replay().is_some() { "replay" } else { "idle" };
+    Json(Health {
+        status: "ok",
+        version: env!("CARGO_PKG_VERSION"),
+        uptime: (clock::now() - app.started).as_secs_f64(),
+        mode: status.source.unwrap_or(idle),
+        user: status.username,
+        clients: app.hub.subscriber_count(),
+        memory: memory_stats::memory_stats().map(|memory| Memory { rss: memory.physical_mem }),
+    })
+}
+
+pub(super) async fn status(State(app): State<App>) -> Json<Status> {
+    Json(app.control.status())
+}
+
+pub(super) async fn status_of(
+    State(app): State<App>,
+    user: Result<Path<String>, PathRejection>,
+) -> Result<Json<Status>, Refusal> {
+    let Path(user) = user.map_err(|rejection| Problem::new(Code::BadRequest, rejection.body_text()))?;
+    let name = user.strip_prefix('@').unwrap_or(&user);
+    let status = app.control.status();
+    if status.username.as_ref().is_some_and(|current| current.eq_ignore_ascii_case(name)) {
+        return Ok(Json(status));
+    }
+    let message = format!("`{name}` is not the current user");
+    Err(Problem::new(Code::NotFound, message).hint("GET /status says who is").into())
+}
+
+#[derive(Serialize)]
+pub(super) struct Farewell {
+    status: &'static str,
+}
+
+/// Answered before the end: the request at hand is.
+pub(super) async fn shutdown(State(app): State<App>) -> Json<Farewell> {
+    app.control.shut_down();
+    Json(Farewell { status: "shutting_down" })
+}

@@ -1,0 +1,38 @@
+//! Which address leads where.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::from_fn_with_state,
+    routing::{get, post},
+};
+
+use super::{Access, App, access, answer, feed, ndjson, replay, rest};
+
+/// The longest body of a request, in bytes.
+const BODY_MAX: usize = 64 * 1024;
+
+pub(super) fn router(app: App, access: Access) -> Router {
+    Router::new()
+        .route("/", get(feed::root))
+        .route("/events", get(ndjson::events))
+        .route("/health", get(rest::health))
+        .route("/status", get(rest::status))
+        .route("/status/{user}", get(rest::status_of))
+        .route("/shutdown", post(rest::shutdown))
+        .route("/replay", get(replay::state))
+        .route("/replay/play", post(replay::play))
+        .route("/replay/pause", post(replay::pause))
+        .route("/replay/seek", post(replay::seek))
+        .route("/replay/speed", post(replay::speed))
+        .route("/replay/step", post(replay::step))
+        .route("/replay/loop", post(replay::repeat))
+        .route("/replay/load", post(replay::load))
+        .fallback(answer::not_found)
+        .method_not_allowed_fallback(answer::method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(from_fn_with_state(Arc::new(access), access::check))
+        .with_state(app)
+}
