@@ -44,7 +44,7 @@ fn set(join: &mut Join, key: &str, value: &str) -> Result<(), Problem> {
         "types" => {
             join.filter.types = value
                 .parse()
-                .map_err(|name: String| unknown(format!("there is no type `{name}`"), &name, KINDS))?
+                .map_err(|name: String| unknown(format!("there is no type `{name}`"), &name, KINDS))?;
         }
         "gifts" => join.filter.gifts = choice(key, value, &["raw", "delta", "final"])?,
         "on_gap" => join.on_gap = choice(key, value, &["close", "skip"])?,

@@ -1,8 +1,15 @@
 //! Who may ask.
 
-use livetape::{hub::Limits, server::Access};
+use livetape::{
+    hub::Limits,
+    server::{Access, Config},
+};
 
 use crate::harness::{Answer, Rig};
+
+fn with_access(access: Access) -> Rig {
+    Rig::with(Limits::default(), Config { access, ..Config::default() })
+}
 
 async fn ask(rig: &Rig, line: &str, headers: &[(&str, &str)]) -> Answer {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
@@ -11,8 +18,7 @@ async fn ask(rig: &Rig, line: &str, headers: &[(&str, &str)]) -> Answer {
 
 #[tokio::test(start_paused = true)]
 async fn the_host_has_to_be_ours() {
-    let access = Access { hosts: vec!["tape.example".to_owned()], ..Access::default() };
-    let rig = Rig::with(Limits::default(), access);
+    let rig = with_access(Access { hosts: vec!["tape.example".to_owned()], ..Access::default() });
     for host in ["localhost", "LOCALHOST:3000", "a.localhost.", "127.0.0.1", "[::1]:3000", "TAPE.example:80"]
     {
         assert_eq!(ask(&rig, "GET /health HTTP/1.1", &[("host", host)]).await.status, 200, "{host}");
@@ -47,7 +53,7 @@ async fn the_origin_has_to_be_ours() {
         hosts: vec!["tape.example".to_owned()],
         origins: vec!["https://overlay.example".to_owned()],
     };
-    let rig = Rig::with(Limits::default(), access);
+    let rig = with_access(access);
     let status = async |method: &str, path: &str, origin: &str| {
         let headers = [("host", "localhost:3000"), ("origin", origin), ("content-length", "0")];
         ask(&rig, &format!("{method} {path} HTTP/1.1"), &headers).await

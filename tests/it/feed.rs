@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use livetape::{
-    hub::CloseReason,
+    hub::{CloseReason, Limits},
     sans_io::event::{ConnectionCreated, Data, Gift, Unknown},
+    server::Config,
 };
 use tokio_tungstenite::tungstenite::Error;
 
@@ -168,7 +169,21 @@ async fn a_client_may_leave() {
     let rig = Rig::start();
     let mut socket = rig.ws("").await;
     socket.close(None).await.unwrap();
-    assert_eq!(read_all(&mut socket).await.texts, [""; 0]);
+    let log = read_all(&mut socket).await;
+    assert_eq!((log.texts.len(), log.close), (0, Some((1005, String::new()))));
     wait(Duration::from_millis(1)).await;
     assert_eq!(rig.hub.subscriber_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_too_many_is_told_so() {
+    let rig = Rig::with(Limits::default(), Config { subscribers_max: 1, ..Config::default() });
+    let socket = rig.ws("").await;
+    let log = read_all(&mut rig.ws("").await).await;
+    assert_eq!(log.close, Some((4102, "capacity".to_owned())));
+    assert_eq!(rig.http("GET", "/events", "").await.status, 503);
+    drop(socket);
+    wait(Duration::from_millis(1)).await;
+    let _socket = rig.ws("").await;
+    assert_eq!(rig.hub.subscriber_count(), 1);
 }

@@ -8,7 +8,7 @@ use livetape::{
     control::{Control, Driver},
     hub::{Hub, Limits},
     sans_io::event::{Chat, Data, Event, Millis},
-    server::{Access, Server, memory, serve},
+    server::{Config, Server, memory, serve},
 };
 use serde_json::Value;
 use tokio::{
@@ -36,19 +36,19 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn start() -> Self {
-        Self::with(Limits::default(), Access::default())
+        Self::with(Limits::default(), Config::default())
     }
 
     /// With a ring of so many events.
     pub(crate) fn ring(events_max: u64) -> Self {
-        Self::with(Limits { events_max, ..Limits::default() }, Access::default())
+        Self::with(Limits { events_max, ..Limits::default() }, Config::default())
     }
 
-    pub(crate) fn with(limits: Limits, access: Access) -> Self {
+    pub(crate) fn with(limits: Limits, config: Config) -> Self {
         let hub = Hub::new("s".to_owned(), limits);
         let (control, driver) = Control::new();
         let (listener, connector) = memory::listener(SOCKET_BYTES);
-        let server = Server { hub: hub.clone(), control: control.clone(), access };
+        let server = Server { hub: hub.clone(), control: control.clone(), config };
         Self { hub, control, driver, connector, serving: tokio::spawn(serve(listener, server)) }
     }
 
@@ -132,7 +132,7 @@ fn dechunk(mut body: &str) -> String {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Log {
     pub(crate) texts: Vec<String>,
-    /// The close code and its reason; `None` if the connection just broke.
+    /// The close code and its reason, 1005 if there was none; `None` if the connection just broke.
     pub(crate) close: Option<(u16, String)>,
 }
 
@@ -157,7 +157,8 @@ pub(crate) async fn read_all(socket: &mut Socket) -> Log {
         match message {
             Message::Text(text) => log.texts.push(text.to_string()),
             Message::Close(frame) => {
-                log.close = frame.map(|frame| (frame.code.into(), frame.reason.to_string()));
+                let frame = frame.map(|frame| (frame.code.into(), frame.reason.to_string()));
+                log.close = Some(frame.unwrap_or((1005, String::new())));
             }
             _ => {}
         }

@@ -6,7 +6,7 @@ use livetape::{
     control::Control,
     hub::{Hub, Limits},
     sans_io::error::Code,
-    server::{Access, Server, listen::Listening, serve},
+    server::{Config, Server, listen::Listening, serve},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -25,7 +25,7 @@ async fn loopback_is_both_addresses() {
     let (control, _driver) = Control::new();
     let hub = Hub::new("s".to_owned(), Limits::default());
     let serving =
-        tokio::spawn(serve(listening, Server { hub, control: control.clone(), access: Access::default() }));
+        tokio::spawn(serve(listening, Server { hub, control: control.clone(), config: Config::default() }));
     for address in addresses {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
