@@ -15,7 +15,7 @@ use crate::{
         error::{Code, Problem, exit},
         pace::Speed,
     },
-    server::{self, Access, Server, listen::Listening},
+    server::{self, Config, Server, listen::Listening},
     source::{Options, Replay, Summary, Tape},
 };
 
@@ -32,7 +32,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     if !args.serve.quiet {
         tasks.spawn(display::show(hub.clone()));
     }
-    let server = Server { hub: hub.clone(), control: control.clone(), access: Access::default() };
+    let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
     let serving = tasks.spawn(server::serve(listener, server));
     let replay = Replay::new(tape, options, hub, driver, control.shutdown().clone(), tell)?;
     let summary = replay.run().await;

@@ -46,7 +46,8 @@ struct Shared {
     encoder: Mutex<Encoder>,
     /// Readers share it, publishing and joining exclude them; nothing is awaited inside, and nothing encoded.
     state: RwLock<State>,
-    /// Wakes every subscriber at once, when something was published or the channel was closed.
+    /// Wakes every subscriber at once, when something was published, the channel was closed,
+    /// or somebody fell behind.
     news: watch::Sender<()>,
     /// How many subscribers there are, observers aside.
     audience: watch::Sender<usize>,

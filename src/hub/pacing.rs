@@ -49,7 +49,10 @@ impl Shared {
         let dropped = state.drop_below(mark, |cursor| patience_ends(cursor) <= now);
         let next = state.below(mark).map(|cursor| patience_ends(cursor)).min();
         drop(state);
-        self.lost(dropped);
+        if !dropped.is_empty() {
+            self.lost(&dropped);
+            self.news.send_replace(());
+        }
         if next.is_none() {
             self.pacing.awaited.store(0, Ordering::SeqCst);
         }

@@ -1,8 +1,8 @@
 //! Into the ring.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
-use super::{Hub, Shared, limits::Window};
+use super::{Hub, Shared, cursor::Cursor, limits::Window};
 use crate::sans_io::event::Event;
 
 /// All at once.
@@ -45,13 +45,14 @@ impl Shared {
         let floor = state.ring.floor(self.limits.lag());
         let dropped = state.drop_below(floor, |_| true);
         drop(state);
-        self.lost(dropped);
+        self.lost(&dropped);
         self.news.send_replace(());
         published
     }
 
-    /// So many subscribers are gone.
-    pub(super) fn lost(&self, subscribers: usize) {
+    /// These cursors are gone.
+    pub(super) fn lost(&self, cursors: &[Arc<Cursor>]) {
+        let subscribers = cursors.iter().filter(|cursor| !cursor.observer).count();
         if subscribers > 0 {
             self.audience.send_modify(|count| *count -= subscribers);
         }

@@ -55,23 +55,22 @@ impl State {
         self.cursors.values().filter(move |cursor| cursor.position() < floor)
     }
 
-    /// Tells the cursors below `floor` that are `late` that they are slow, and lets go of them. Says how many of them
-    /// were subscribers and no observers.
-    pub(super) fn drop_below(&mut self, floor: u64, late: impl Fn(&Cursor) -> bool) -> usize {
+    /// Marks the cursors below `floor` that are `late` as slow, and hands them out.
+    pub(super) fn drop_below(&mut self, floor: u64, late: impl Fn(&Cursor) -> bool) -> Vec<Arc<Cursor>> {
+        let mut dropped = Vec::new();
         if floor <= self.slowest_at_least {
-            return 0;
+            return dropped;
         }
-        let mut subscribers = 0;
         self.cursors.retain(|_, cursor| {
             let keep = cursor.position() >= floor || !late(cursor);
             if !keep {
                 cursor.slow.cancel();
-                subscribers += usize::from(!cursor.observer);
+                dropped.push(Arc::clone(cursor));
             }
             keep
         });
         let positions = self.cursors.values().map(|cursor| cursor.position());
         self.slowest_at_least = positions.min().unwrap_or(self.ring.head());
-        subscribers
+        dropped
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, fmt, sync::Arc};
 
 use bytes::Bytes;
-use tokio::{select, sync::watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{CloseReason, Filter, Shared, cursor::Cursor};
@@ -64,11 +64,7 @@ impl Subscriber {
             if let Some(next) = self.take(out) {
                 return next;
             }
-            select! {
-                biased;
-                () = self.cursor.slow.cancelled() => {}
-                changed = self.news.changed() => changed.expect("the sender lives in `shared`"),
-            }
+            self.news.changed().await.expect("the sender lives in `shared`");
         }
     }
 
@@ -124,7 +120,7 @@ impl Subscriber {
 impl Drop for Subscriber {
     fn drop(&mut self) {
         let removed = self.shared.write().remove(self.id);
-        self.shared.lost(removed.map_or(0, |cursor| usize::from(!cursor.observer)));
+        self.shared.lost(removed.as_slice());
         self.shared.pacing.reached.notify_waiters();
     }
 }

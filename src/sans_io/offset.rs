@@ -30,7 +30,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 /// A sentence, if it is negative, or above [`OFFSET_MAX`].
 pub fn from_seconds(seconds: f64) -> Result<Duration, String> {
     let offset = Duration::try_from_secs_f64(seconds).ok().filter(|offset| *offset <= OFFSET_MAX);
-    offset.ok_or_else(|| format!("{seconds} is no offset: it is from 0 to a year, in seconds"))
+    offset.ok_or_else(|| "an offset is from 0 to a year, in seconds".to_owned())
 }
 
 /// `MM:SS` or `HH:MM:SS`, the seconds with or without a fraction.

@@ -51,7 +51,7 @@ pub(super) async fn root(
     uri: Uri,
     upgrade: Upgrade,
 ) -> Result<Response, Refusal> {
-    if !headers.contains_key(header::UPGRADE) {
+    if !headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket")) {
         return Ok(page::page(&headers));
     }
     let join = query::join(&uri)?;
@@ -60,7 +60,7 @@ pub(super) async fn root(
         Problem::new(Code::BadRequest, message).hint("open it with a WebSocket client, version 13")
     })?;
     // Joined before the 101: nothing that is published after a client has read that is missing.
-    let joined = app.hub.join(&join);
+    let joined = app.join(&join);
     let token = app.connections.token();
     let aborted = app.connections.aborted().clone();
     let upgrade = upgrade

@@ -30,8 +30,8 @@ use tokio::{
 use crate::{
     clock,
     control::Control,
-    hub::{CloseReason, Hub},
-    sans_io::error::close,
+    hub::{CloseReason, Hub, Join, Subscriber},
+    sans_io::error::{Code, Problem, close},
 };
 
 /// How long sockets have for what is queued, when the server shuts down.
@@ -44,8 +44,26 @@ pub struct Server {
     pub hub: Hub,
     /// Where orders go.
     pub control: Control,
+    /// What is allowed.
+    pub config: Config,
+}
+
+/// What is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
     /// Who may ask.
     pub access: Access,
+    /// How many may read the feed at a time. More get `capacity`: close 4102, or 503.
+    pub subscribers_max: usize,
+}
+
+/// How many may read the feed at a time, unless told otherwise.
+pub const SUBSCRIBERS_MAX: usize = 10_000;
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { access: Access::default(), subscribers_max: SUBSCRIBERS_MAX }
+    }
 }
 
 /// What requests share.
@@ -55,6 +73,16 @@ struct App {
     control: Control,
     started: Instant,
     connections: Connections,
+    subscribers_max: usize,
+}
+
+impl App {
+    fn join(&self, join: &Join) -> Result<Subscriber, Problem> {
+        if self.hub.subscriber_count() >= self.subscribers_max {
+            return Err(Problem::new(Code::Capacity, "too many are reading already"));
+        }
+        self.hub.join(join)
+    }
 }
 
 /// Serves until [`Control::shutdown`] is cancelled. Then nobody is let in any more, every socket gets what is queued
@@ -62,10 +90,16 @@ struct App {
 ///
 /// What is to be broadcast last has to be published before the cancellation.
 pub async fn serve<L: Listener>(mut listener: L, server: Server) {
-    let Server { hub, control, access } = server;
+    let Server { hub, control, config: Config { access, subscribers_max } } = server;
     let connections = Connections::default();
     let shutdown = control.shutdown().clone();
-    let app = App { hub: hub.clone(), control, started: clock::now(), connections: connections.clone() };
+    let app = App {
+        hub: hub.clone(),
+        control,
+        started: clock::now(),
+        connections: connections.clone(),
+        subscribers_max,
+    };
     let router = router::router(app, access);
     loop {
         select! {

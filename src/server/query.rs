@@ -40,27 +40,31 @@ pub(super) fn join(uri: &Uri) -> Result<Join, Problem> {
 
 fn set(join: &mut Join, key: &str, value: &str) -> Result<(), Problem> {
     match key {
-        "since" => join.since = Some(parse(value)?),
-        "types" => join.filter.types = value.parse().map_err(|name: String| unknown("type", &name, KINDS))?,
-        "gifts" => join.filter.gifts = parse(value)?,
-        "on_gap" => join.on_gap = parse(value)?,
+        "since" => join.since = Some(value.parse().map_err(bad_request)?),
+        "types" => {
+            join.filter.types = value
+                .parse()
+                .map_err(|name: String| unknown(format!("there is no type `{name}`"), &name, KINDS))?;
+        }
+        "gifts" => join.filter.gifts = choice(key, value, &["raw", "delta", "final"])?,
+        "on_gap" => join.on_gap = choice(key, value, &["close", "skip"])?,
         "raw" => join.filter.raw = flag(value)?,
         "format" if FORMATS.contains(&value) => {}
-        "format" => return Err(unknown("format", value, &FORMATS)),
-        _ => return Err(unknown("parameter", key, &KEYS)),
+        "format" => return Err(unknown(format!("there is no format `{value}`"), value, &FORMATS)),
+        _ => return Err(unknown(format!("there is no parameter `{key}`"), key, &KEYS)),
     }
     Ok(())
 }
 
-fn parse<T: FromStr<Err = String>>(value: &str) -> Result<T, Problem> {
-    value.parse().map_err(bad_request)
+fn choice<T: FromStr>(key: &str, value: &str, choices: &[&str]) -> Result<T, Problem> {
+    value.parse().map_err(|_| unknown(format!("`{key}` cannot be `{value}`"), value, choices))
 }
 
 fn flag(value: &str) -> Result<bool, Problem> {
     match value {
         "1" | "true" => Ok(true),
         "0" | "false" => Ok(false),
-        _ => Err(bad_request(format!("`raw` is 1 or 0, not `{value}`"))),
+        _ => Err(unknown(format!("`raw` cannot be `{value}`"), value, &["1", "0"])),
     }
 }
 
@@ -68,14 +72,15 @@ fn bad_request(message: String) -> Problem {
     Problem::new(Code::BadRequest, message)
 }
 
-fn unknown(what: &str, given: &str, known: &[&str]) -> Problem {
+/// Refuses `given`, and names the nearest of what there is instead.
+fn unknown(message: String, given: &str, known: &[&str]) -> Problem {
     let likeness = |name: &&&str| strsim::jaro_winkler(name, given);
     let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let hint = match nearest {
         Some(name) if likeness(&name) >= LIKENESS_MIN => format!("did you mean `{name}`?"),
-        _ => format!("there are {}", known.join(", ")),
+        _ => format!("it is one of: {}", known.join(", ")),
     };
-    bad_request(format!("there is no {what} `{given}`")).hint(hint)
+    bad_request(message).hint(hint)
 }
 
 #[cfg(test)]
@@ -108,7 +113,6 @@ mod tests {
             [
                 "typs=gift",
                 "types=gfit",
-                "types=",
                 "gifts=dleta",
                 "raw=yes",
                 "on_gap=jump",

@@ -8,6 +8,7 @@ use axum::{
     extract::{State, rejection::BytesRejection},
 };
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::{
     App,
@@ -58,20 +59,12 @@ orders! {
     load: Load;
 }
 
-/// An offset as a text (`1m30s`) or a number of seconds.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Offset {
-    Seconds(f64),
-    Text(String),
-}
-
-impl Offset {
-    fn read(self) -> Result<Duration, String> {
-        match self {
-            Self::Seconds(seconds) => offset::from_seconds(seconds),
-            Self::Text(text) => offset::parse(&text),
-        }
+/// An offset is a text (`1m30s`) or a number of seconds.
+fn read_offset(value: &Value) -> Result<Duration, String> {
+    match value {
+        Value::String(text) => offset::parse(text),
+        Value::Number(seconds) => offset::from_seconds(seconds.as_f64().unwrap_or(f64::NAN)),
+        other => Err(format!("`{other}` is no offset: write it like \"1m30s\", or as a number of seconds")),
     }
 }
 
@@ -98,25 +91,25 @@ impl Order for Pause {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Seek {
-    offset: Offset,
+    offset: Value,
 }
 
 impl Order for Seek {
     fn read(self) -> Result<ReplayOrder, String> {
-        self.offset.read().map(ReplayOrder::Seek)
+        read_offset(&self.offset).map(ReplayOrder::Seek)
     }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SetSpeed {
-    speed: serde_json::Value,
+    speed: Value,
 }
 
 impl Order for SetSpeed {
     fn read(self) -> Result<ReplayOrder, String> {
         let text = match &self.speed {
-            serde_json::Value::String(text) => text.clone(),
+            Value::String(text) => text.clone(),
             other => other.to_string(),
         };
         text.parse::<Speed>().map(ReplayOrder::Speed)
@@ -147,14 +140,14 @@ impl Order for Step {
 #[serde(deny_unknown_fields)]
 struct Loop {
     laps: Option<u32>,
-    from: Option<Offset>,
-    to: Option<Offset>,
+    from: Option<Value>,
+    to: Option<Value>,
 }
 
 impl Order for Loop {
     fn read(self) -> Result<ReplayOrder, String> {
-        let from = self.from.map_or(Ok(Duration::ZERO), Offset::read)?;
-        let to = self.to.map(Offset::read).transpose()?;
+        let from = self.from.as_ref().map_or(Ok(Duration::ZERO), read_offset)?;
+        let to = self.to.as_ref().map(read_offset).transpose()?;
         if self.laps == Some(0) {
             return Err("`laps` is 1 or more; leave it out for ever".to_owned());
         }

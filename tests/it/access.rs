@@ -1,0 +1,136 @@
+//! Who may ask.
+
+use livetape::{
+    hub::Limits,
+    server::{Access, Config},
+};
+
+use crate::harness::{Answer, Rig};
+
+fn with_access(access: Access) -> Rig {
+    Rig::with(Limits::default(), Config { access, ..Config::default() })
+}
+
+async fn ask(rig: &Rig, line: &str, headers: &[(&str, &str)]) -> Answer {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    rig.raw(&format!("{line}\r\n{headers}connection: close\r\n\r\n")).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_host_has_to_be_ours() {
+    let rig = with_access(Access { hosts: vec!["tape.example".to_owned()], ..Access::default() });
+    for host in ["localhost", "LOCALHOST:3000", "a.localhost.", "127.0.0.1", "[::1]:3000", "TAPE.example:80"]
+    {
+        assert_eq!(ask(&rig, "GET /health HTTP/1.1", &[("host", host)]).await.status, 200, "{host}");
+    }
+    let others = [
+        "",
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "x@localhost",
+        "a.tape.example",
+        "192.168.0.1",
+        "tape.example.evil.example",
+    ];
+    for host in others {
+        let answer = ask(&rig, "GET /health HTTP/1.1", &[("host", host)]).await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_host"), "{host}");
+    }
+    for line in ["GET /health HTTP/1.1", "GET /health HTTP/1.0", "GET /nowhere HTTP/1.1"] {
+        assert_eq!(ask(&rig, line, &[]).await.code(), "forbidden_host", "{line}");
+    }
+    let twice = [("host", "localhost"), ("host", "localhost")];
+    assert_eq!(ask(&rig, "GET /health HTTP/1.1", &twice).await.status, 403);
+    let host = [("host", "localhost")];
+    assert_eq!(ask(&rig, "GET http://evil.example/health HTTP/1.1", &host).await.status, 403);
+    assert_eq!(ask(&rig, "GET http://localhost/health HTTP/1.1", &host).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_origin_has_to_be_ours() {
+    let access = Access {
+        hosts: vec!["tape.example".to_owned()],
+        origins: vec!["https://overlay.example".to_owned()],
+    };
+    let rig = with_access(access);
+    let status = async |method: &str, path: &str, origin: &str| {
+        let headers = [("host", "localhost:3000"), ("origin", origin), ("content-length", "0")];
+        ask(&rig, &format!("{method} {path} HTTP/1.1"), &headers).await
+    };
+    for origin in
+        ["http://localhost:5173", "http://[::1]:5173", "HTTPS://127.0.0.1", "https://overlay.example"]
+    {
+        let answer = status("POST", "/replay/play", origin).await;
+        assert_eq!((answer.status, answer.code().as_str()), (409, "no_replay"), "{origin}");
+        assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
+        assert_eq!(answer.header("vary"), Some("origin"));
+    }
+    let others = [
+        "",
+        "https://evil.example",
+        "http://localhost.evil.example",
+        "http://localhost@evil.example",
+        "null",
+        "https://overlay.example.evil.example",
+        "http://overlay.example",
+        "http://tape.example",
+        "file://",
+    ];
+    for origin in others {
+        let answer = status("POST", "/shutdown", origin).await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_origin"), "{origin}");
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+    assert!(!rig.control.shutdown().is_cancelled());
+    let same = [("host", "tape.example:3000"), ("origin", "http://tape.example:3000")];
+    assert_eq!(ask(&rig, "GET /health HTTP/1.1", &same).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_from_a_file_may_read_the_feed_only() {
+    let rig = Rig::start();
+    rig.hub.close(livetape::hub::CloseReason { code: 1000, reason: "".into() });
+    let null = [("host", "localhost"), ("origin", "null")];
+    for path in ["/", "/events"] {
+        let answer = ask(&rig, &format!("GET {path} HTTP/1.1"), &null).await;
+        assert_eq!(
+            (answer.status, answer.header("access-control-allow-origin")),
+            (200, Some("null")),
+            "{path}"
+        );
+    }
+    for line in ["GET /health", "GET /status", "POST /shutdown", "GET /events/", "OPTIONS /events"] {
+        assert_eq!(ask(&rig, &format!("{line} HTTP/1.1"), &null).await.code(), "forbidden_origin", "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_is_refused_before_the_101() {
+    let rig = Rig::start();
+    let upgrade = [
+        ("host", "localhost"),
+        ("upgrade", "websocket"),
+        ("connection", "upgrade"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+        ("sec-websocket-version", "13"),
+        ("origin", "http://evil.example"),
+    ];
+    let answer = ask(&rig, "GET / HTTP/1.1", &upgrade).await;
+    assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden_origin"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn preflights_are_answered() {
+    let rig = Rig::start();
+    let ask_for = async |origin: &str| {
+        let headers = [("host", "localhost"), ("origin", origin), ("access-control-request-method", "POST")];
+        ask(&rig, "OPTIONS /replay/seek HTTP/1.1", &headers).await
+    };
+    let answer = ask_for("http://localhost:5173").await;
+    assert_eq!(answer.status, 204);
+    assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:5173"));
+    assert_eq!(answer.header("access-control-allow-methods"), Some("GET, HEAD, POST, OPTIONS"));
+    assert_eq!(answer.header("access-control-allow-headers"), Some("content-type"));
+    assert_eq!(ask_for("http://evil.example").await.status, 403);
+}

@@ -1,0 +1,189 @@
+//! The feed, over WebSocket and as NDJSON: what a subscriber gets.
+
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use livetape::{
+    hub::{CloseReason, Limits},
+    sans_io::event::{ConnectionCreated, Data, Gift, Unknown},
+    server::Config,
+};
+use tokio_tungstenite::tungstenite::Error;
+
+use crate::harness::{Rig, chat, chats, event, is_quiet, json, read, read_all, seqs, wait};
+
+fn done() -> CloseReason {
+    CloseReason { code: 1000, reason: "recording_ended".into() }
+}
+
+fn connected() -> livetape::sans_io::event::Event {
+    event(Data::ConnectionCreated(ConnectionCreated::default()))
+}
+
+/// What `query` gets of all that was published.
+async fn all(rig: &Rig, query: &str) -> Vec<u64> {
+    read_all(&mut rig.ws(query).await).await.seqs()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_joiner_gets_the_state_then_what_is_new() {
+    let rig = Rig::start();
+    rig.hub.publish(&[connected(), chat("old")]);
+    let mut socket = rig.ws("").await;
+    rig.hub.publish(&[chat("new")]);
+    assert_eq!(seqs(&read(&mut socket, 2).await), [1, 3]);
+    assert!(is_quiet(&mut socket));
+}
+
+#[tokio::test(start_paused = true)]
+async fn since_begins_where_it_says() {
+    let rig = Rig::ring(8);
+    rig.hub.publish(&chats(12));
+    rig.hub.close(done());
+    assert_eq!(all(&rig, "?since=0").await, [5, 6, 7, 8, 9, 10, 11, 12]);
+    assert_eq!(all(&rig, "?since=s:10").await, [11, 12]);
+    assert_eq!(all(&rig, "?since=s%3A12").await, [0; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_position_closes_4001() {
+    let rig = Rig::ring(8);
+    rig.hub.publish(&chats(12));
+    for since in ["s:13", "s:3", "t:10"] {
+        let log = read_all(&mut rig.ws(&format!("?since={since}")).await).await;
+        assert_eq!((log.texts.len(), log.close), (0, Some((4001, "unknown_position".to_owned()))), "{since}");
+        let answer = rig.http("GET", &format!("/events?since={since}"), "").await;
+        assert_eq!((answer.status, answer.code().as_str()), (410, "unknown_position"), "{since}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_is_told_to_those_who_ask() {
+    let rig = Rig::ring(8);
+    rig.hub.publish(&chats(12));
+    rig.hub.close(done());
+    let log = read_all(&mut rig.ws("?since=s:2&on_gap=skip").await).await;
+    assert_eq!(log.texts[0], r#"{"type":"gap","from":3,"to":4}"#);
+    assert_eq!(seqs(&log.texts[1..]), [5, 6, 7, 8, 9, 10, 11, 12]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn types_gifts_and_raw_choose() {
+    let rig = Rig::start();
+    let gift = |gift| event(Data::Gift(gift));
+    rig.hub.publish(&[
+        chat("hi"),
+        event(Data::Unknown(Unknown::default())),
+        gift(Gift { repeat_count: 1, repeat_delta: 1, ..Gift::default() }),
+        gift(Gift { repeat_count: 1, ..Gift::default() }),
+        gift(Gift {
+            repeat_count: 1,
+            is_final: true,
+            inferred: true,
+            delta_since_final: 1,
+            ..Gift::default()
+        }),
+    ]);
+    rig.hub.close(done());
+    assert_eq!(all(&rig, "?since=0").await, [1, 3, 4]);
+    assert_eq!(all(&rig, "?since=0&raw=1").await, [1, 2, 3, 4]);
+    assert_eq!(all(&rig, "?since=0&types=gift&gifts=delta").await, [3, 5]);
+    assert_eq!(all(&rig, "?since=0&types=chat,gift&gifts=final").await, [1, 5]);
+    let log = read_all(&mut rig.ws("?since=0&types=gift&gifts=final").await).await;
+    assert_eq!(json(&log.texts[0])["data"]["repeatDelta"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_subscribers_and_ndjson_get_the_same_bytes() {
+    let rig = Rig::start();
+    rig.hub.publish(&chats(600));
+    rig.hub.close(done());
+    let one = read_all(&mut rig.ws("?since=0").await).await;
+    let two = read_all(&mut rig.ws("?since=0").await).await;
+    assert_eq!(one, two);
+    assert_eq!(one.close, Some((1000, "recording_ended".to_owned())));
+    let answer = rig.http("GET", "/events?since=0", "").await;
+    assert_eq!(answer.header("content-type"), Some("application/x-ndjson"));
+    assert_eq!(answer.body.lines().collect::<Vec<_>>(), one.texts);
+    assert!(answer.body.ends_with('\n'));
+}
+
+#[tokio::test(start_paused = true)]
+async fn head_of_events_subscribes_nobody() {
+    let rig = Rig::start();
+    rig.hub.publish(&chats(1));
+    let answer = rig.http("HEAD", "/events?since=0", "").await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    assert_eq!(rig.hub.subscriber_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_query_is_refused_before_the_upgrade() {
+    let rig = Rig::start();
+    for query in ["?typs=gift", "?types=gfit", "?since=7", "?gifts=all", "?format=tikfinity", "?raw=1&raw=0"]
+    {
+        let Err(Error::Http(answer)) = rig.try_ws(query).await else { panic!("{query} passes") };
+        assert_eq!(answer.status(), 400, "{query}");
+        let answer = rig.http("GET", &format!("/events{query}"), "").await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{query}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_answers_pings_stays() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("").await;
+    let reading = tokio::spawn(async move { read(&mut socket, 1).await });
+    wait(Duration::from_secs(600)).await;
+    assert_eq!(rig.hub.subscriber_count(), 1);
+    rig.hub.publish(&chats(1));
+    assert_eq!(seqs(&reading.await.unwrap()), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_is_dropped_after_a_minute() {
+    let rig = Rig::start();
+    let _socket = rig.ws("").await;
+    wait(Duration::from_millis(59_900)).await;
+    assert_eq!(rig.hub.subscriber_count(), 1);
+    wait(Duration::from_millis(200)).await;
+    assert_eq!(rig.hub.subscriber_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_clients_say_is_ignored_up_to_16_kib() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("").await;
+    socket.send("x".repeat(16 * 1024).into()).await.unwrap();
+    socket.send(vec![1, 2, 3].into()).await.unwrap();
+    rig.hub.publish(&chats(1));
+    assert_eq!(seqs(&read(&mut socket, 1).await), [1]);
+    socket.feed("x".repeat(16 * 1024 + 1).into()).await.unwrap();
+    // The server does not read it to its end.
+    let _ = tokio::time::timeout(Duration::from_millis(1), socket.flush()).await;
+    assert_eq!(read_all(&mut socket).await.close, Some((1009, "too_large".to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_may_leave() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("").await;
+    socket.close(None).await.unwrap();
+    let log = read_all(&mut socket).await;
+    assert_eq!((log.texts.len(), log.close), (0, Some((1005, String::new()))));
+    wait(Duration::from_millis(1)).await;
+    assert_eq!(rig.hub.subscriber_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_too_many_is_told_so() {
+    let rig = Rig::with(Limits::default(), Config { subscribers_max: 1, ..Config::default() });
+    let socket = rig.ws("").await;
+    let log = read_all(&mut rig.ws("").await).await;
+    assert_eq!(log.close, Some((4102, "capacity".to_owned())));
+    assert_eq!(rig.http("GET", "/events", "").await.status, 503);
+    drop(socket);
+    wait(Duration::from_millis(1)).await;
+    let _socket = rig.ws("").await;
+    assert_eq!(rig.hub.subscriber_count(), 1);
+}

@@ -1,0 +1,56 @@
+//! Real sockets.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use livetape::{
+    control::Control,
+    hub::{Hub, Limits},
+    sans_io::error::Code,
+    server::{Config, Server, listen::Listening, serve},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+#[tokio::test]
+async fn loopback_is_both_addresses() {
+    let listening = Listening::bind(ANY).await.unwrap();
+    let addresses = listening.addresses();
+    assert!(
+        addresses.iter().all(|address| address.ip().is_loopback() && address.port() == addresses[0].port())
+    );
+    let (control, _driver) = Control::new();
+    let hub = Hub::new("s".to_owned(), Limits::default());
+    let serving =
+        tokio::spawn(serve(listening, Server { hub, control: control.clone(), config: Config::default() }));
+    for address in addresses {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET /health HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{address}: {answer}");
+    }
+    control.shut_down();
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named() {
+    let listening = Listening::bind(ANY).await.unwrap();
+    let address = listening.addresses()[0];
+    let problem = Listening::bind(address).await.unwrap_err();
+    assert_eq!(problem.code, Code::PortInUse);
+    assert_eq!(problem.message, format!("port {} is in use on 127.0.0.1", address.port()));
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_on_the_other_address_is_in_use() {
+    let Ok(other) = tokio::net::TcpListener::bind("[::1]:0").await else { return };
+    let port = other.local_addr().unwrap().port();
+    let problem = Listening::bind(SocketAddr::new(ANY.ip(), port)).await.unwrap_err();
+    assert_eq!(problem.message, format!("port {port} is in use on ::1"));
+}
