@@ -127,3 +127,19 @@ impl Drop for Draft {
         let _ = fs::remove_file(&self.part);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_the_path_and_what_to_do() {
+        let message = |kind: io::ErrorKind| explain(Path::new("a.bin"), kind.into()).to_string();
+        assert_eq!(
+            message(io::ErrorKind::PermissionDenied),
+            "no permission for a.bin: check who owns it, and its mode"
+        );
+        assert_eq!(message(io::ErrorKind::NotFound), "a.bin does not exist: check the name");
+        assert_eq!(message(io::ErrorKind::StorageFull), "a.bin: no storage space");
+    }
+}

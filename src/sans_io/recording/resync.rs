@@ -22,9 +22,9 @@ use super::{
 
 /// Bytes that the searches in one file may spend on checksums of candidates longer than [`CANDIDATE_BYTES_FREE`]:
 /// overlapping candidates would make the time quadratic.
-pub(super) const SEARCH_BYTES_MAX: u64 = 1 << 30;
+pub(super) const SEARCH_BYTES_MAX: u64 = 4 << 30;
 /// Candidates up to this length are checked at any time.
-const CANDIDATE_BYTES_FREE: usize = 64 << 10;
+const CANDIDATE_BYTES_FREE: usize = 16 << 10;
 
 impl<R: Read> Reader<R> {
     /// Passes over the damaged record at the front of the window, and whatever else cannot be read.

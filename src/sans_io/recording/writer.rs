@@ -52,14 +52,21 @@ impl<W: Write> Writer<W> {
     }
 
     /// Appends an item. An offset that goes back becomes the one before and is counted in [`Writer::counts`]. The body of
-    /// an HTTP answer above [`HTTP_BODY_BYTES_MAX`] is cut off and flagged.
+    /// an HTTP answer above [`HTTP_BODY_BYTES_MAX`] is cut off and flagged. A header replaces the one that is repeated.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] and [`Error::Full`] write nothing; after [`Error::Write`] every call gives [`Error::Failed`].
+    /// [`Error::TooLarge`] and [`Error::Full`] leave the item out; after [`Error::Write`] every call gives
+    /// [`Error::Failed`].
     pub fn write(&mut self, item: &Item) -> Result<(), Error> {
-        self.repeat_header(item.offset)?;
+        if !matches!(item.what, What::Header(_)) {
+            self.repeat_header(item.offset)?;
+        }
         let (what, flags) = truncate(&item.what, item.flags);
-        self.append(item.offset, item.conn, flags, &what)
+        self.append(item.offset, item.conn, flags, &what)?;
+        if let What::Header(header) = &item.what {
+            self.header = header.clone();
+        }
+        Ok(())
     }
 
     /// Appends a record of another recording as it is, also one that this version does not know.
@@ -67,10 +74,18 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// As [`Writer::write`].
     pub fn copy(&mut self, body: Body<'_>) -> Result<(), Error> {
-        self.repeat_header(body.offset())?;
+        if body.record_type() != record_type::HEADER {
+            self.repeat_header(body.offset())?;
+        }
         self.start_record();
         self.record.extend_from_slice(body.bytes());
-        self.finish_record()
+        self.finish_record()?;
+        if body.record_type() == record_type::HEADER
+            && let What::Header(header) = body.item().what
+        {
+            self.header = header;
+        }
+        Ok(())
     }
 
     /// Appends the counts so far: a recorder does so now and then, and at the time at which it stops.
@@ -126,13 +141,12 @@ impl<W: Write> Writer<W> {
     }
 
     fn repeat_header(&mut self, offset: Duration) -> Result<(), Error> {
+        let offset = offset.max(self.last);
         if offset < self.header_due {
             return Ok(());
         }
         let header = What::Header(self.header.clone());
-        self.append(offset, 0, Flags::default(), &header)?;
-        self.header_due = offset.saturating_add(HEADER_EVERY);
-        Ok(())
+        self.append(offset, 0, Flags::default(), &header)
     }
 
     fn append(&mut self, offset: Duration, conn: u32, flags: Flags, what: &What) -> Result<(), Error> {
@@ -174,8 +188,12 @@ impl<W: Write> Writer<W> {
 
     fn count(&mut self, clamped: bool) {
         let body = self.body();
+        let is_header = body.record_type() == record_type::HEADER;
         let (is_frame, is_sent) = (body.record_type() == record_type::FRAME, body.flags().is_sent());
         let (offset, payload) = (body.offset(), body.payload().len() as u64);
+        if is_header {
+            self.header_due = offset.saturating_add(HEADER_EVERY);
+        }
         self.last = offset;
         self.bytes += self.record.len() as u64;
         self.counts.records += 1;

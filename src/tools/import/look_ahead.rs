@@ -105,5 +105,7 @@ impl<R: BufRead> LookAhead<R> {
         report.lines = self.count;
         report.bad_lines = self.bad_lines;
         report.bad_lines_listed = self.listed;
+        // Those that looked well at first were found later.
+        report.bad_lines_listed.sort_by_key(|bad| bad.line);
     }
 }

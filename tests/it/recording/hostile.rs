@@ -104,3 +104,26 @@ fn a_slow_source_gives_the_same() {
     }
     assert_eq!(records, read(&bytes).0);
 }
+
+/// Gives what it has, then fails.
+struct BadDisk<'a>(&'a [u8]);
+
+impl std::io::Read for BadDisk<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match std::io::Read::read(&mut self.0, buffer)? {
+            0 => Err(std::io::Error::other("bad sector")),
+            got => Ok(got),
+        }
+    }
+}
+
+#[test]
+fn a_source_that_fails_is_an_error_and_not_an_end() {
+    let bytes = unsealed(&[frame(1, "a"), frame(2, "b")]);
+    assert!(matches!(Reader::open(BadDisk(&bytes[..10])), Err(Error::Read(_))));
+    let mut reader = Reader::open(BadDisk(&bytes[..bytes.len() - 1])).unwrap();
+    for _ in 0..2 {
+        assert!(reader.next().unwrap().is_some());
+    }
+    assert_eq!(reader.next().unwrap_err().to_string(), "cannot read on: bad sector");
+}

@@ -38,11 +38,19 @@ proptest! {
         let What::Header(header) = &first.item.what else { panic!("a file starts with its header") };
         let mut again = Vec::new();
         let mut writer = Writer::new(&mut again, header).unwrap();
-        // The writer repeats the headers by itself.
-        for record in rest.iter().filter(|record| !matches!(record.item.what, What::Header(_))) {
+        for record in rest {
             writer.write(&record.item).unwrap();
         }
-        prop_assert_eq!(again, bytes);
+        prop_assert_eq!(&again, &bytes);
+
+        let mut copy = Vec::new();
+        let mut writer = Writer::new(&mut copy, header).unwrap();
+        let mut reader = Reader::open(&bytes[..]).unwrap();
+        reader.next_head().unwrap();
+        while reader.next_head().unwrap().is_some() {
+            writer.copy(reader.body().unwrap()).unwrap();
+        }
+        prop_assert_eq!(&copy, &bytes);
     }
 
     #[test]
@@ -74,6 +82,32 @@ fn the_header_is_repeated_every_minute_of_stream_time() {
     let (records, _) = read(&sealed(&items));
     let headers = records.iter().filter(|record| matches!(record.item.what, What::Header(_)));
     assert_eq!(Vec::from_iter(headers.map(|record| record.item.offset.as_secs())), [0, 90, 180]);
+}
+
+#[test]
+fn a_new_header_is_the_one_that_is_repeated() {
+    let header = |source: &str| What::Header(Header { source: source.into(), ..Default::default() });
+    let items = [frame(0, ""), item(50_000, header("merged")), frame(70_000, ""), frame(115_000, "")];
+    let (records, _) = read(&sealed(&items));
+    let headers = records.iter().filter_map(|record| match &record.item.what {
+        What::Header(header) => Some((record.item.offset.as_secs(), header.source.as_str())),
+        _ => None,
+    });
+    assert_eq!(Vec::from_iter(headers), [(0, ""), (50, "merged"), (115, "merged")]);
+}
+
+#[test]
+fn a_checkpoint_tells_the_counts_and_the_time() {
+    let mut writer = Writer::new(Vec::new(), &Header::default()).unwrap();
+    writer.write(&frame(10, "abc")).unwrap();
+    writer.checkpoint(Duration::from_secs(90)).unwrap();
+    writer.write(&frame(80_000, "d")).unwrap();
+    assert_eq!((writer.counts().records, writer.counts().clamped), (5, 1));
+    assert_eq!(writer.last_offset(), Duration::from_secs(90));
+    let length = writer.bytes_written();
+    let bytes = writer.finish().unwrap();
+    assert_eq!(read(&bytes).0.last().unwrap().item.offset, Duration::from_secs(90));
+    assert_eq!(boundaries(&bytes)[5], length as usize);
 }
 
 #[test]

@@ -5,7 +5,10 @@ use livetape::{
         recording::{Item, Reader, What, records::Header},
         wire::{Push, read_batch, read_push, unzip},
     },
-    tools::import::{Error, LINE_BYTES_MAX, Options, Report, import},
+    tools::{
+        import::{Error, LINE_BYTES_MAX, Options, Report, import},
+        verify::verify,
+    },
 };
 
 fn options() -> Options {
@@ -81,6 +84,8 @@ fn message_lines_become_a_connection_a_host_and_batches() {
     assert_eq!((report.connections, openings.len()), (149, 149));
     assert!(openings.iter().all(|(_, user, _)| user.starts_with("host_")));
     assert_eq!(openings.iter().filter(|(_, _, room_id)| *room_id == 0).count(), ROOMLESS);
+    let verdict = verify(&bytes[..]).unwrap();
+    assert_eq!((verdict.messages, verdict.exit_code()), (2223, 0));
     let mut again = Vec::new();
     import(BufReader::new(fs::File::open(path).unwrap()), &mut again, &options()).unwrap();
     assert!(bytes == again, "the same lines give the same bytes");
@@ -113,6 +118,13 @@ fn a_run_of_one_host_and_time_is_one_batch() {
     let batch = read_batch(&unzip(frames[0].payload.clone(), &mut Vec::new()), &mut Vec::new());
     assert_eq!(Vec::from_iter(batch.messages.iter().map(|message| message.msg_id)), [5, 5]);
     assert!(batch.info.is_first && batch.info.now_ms == 1000);
+}
+
+#[test]
+fn a_room_that_is_named_later_is_known_from_the_start() {
+    let roomless = message(r#""ts_ms":1000"#, "a").replace(PAYLOAD, "CgIQBQ");
+    let lines = [roomless, message(r#""ts_ms":1001"#, "b"), message(r#""ts_ms":2000"#, "a")];
+    assert_eq!(openings(&imported(&lines.join("\n")).0), [(1, "a", 9), (2, "b", 9)]);
 }
 
 #[test]
@@ -153,8 +165,7 @@ fn bad_lines_are_counted_and_the_first_are_listed() {
     let lines = format!("\u{feff}{good}\r\n\r\n{}\n{good}", bad.join("\n"));
     let (_, report) = imported(&lines);
     assert_eq!((report.lines, report.frames, report.bad_lines), (8, 2, 6));
-    let mut numbers = Vec::from_iter(report.bad_lines_listed.iter().map(|bad| bad.line));
-    numbers.sort_unstable();
+    let numbers = Vec::from_iter(report.bad_lines_listed.iter().map(|bad| bad.line));
     assert_eq!(numbers, [3, 4, 5, 6, 7, 8]);
     let (_, report) = imported(&[good, &"x\n".repeat(50)].join("\n"));
     assert_eq!((report.bad_lines, report.bad_lines_listed.len()), (50, 10));
@@ -167,6 +178,14 @@ fn an_endless_line_is_left_out_in_bounded_memory() {
     let (_, report) = imported(&lines);
     assert_eq!((report.frames, report.bad_lines), (2, 1));
     assert_eq!(report.bad_lines_listed[0].reason, "longer than 25165824 bytes");
+}
+
+#[test]
+fn a_frame_above_the_cap_is_left_out() {
+    let line = |bytes: usize| format!(r#"{{"offset_ms":1,"frame":"{}"}}"#, "A".repeat(bytes / 3 * 4));
+    let (_, report) = imported(&[line(3), line(16 << 20), line(6)].join("\n"));
+    assert_eq!((report.frames, report.bad_lines_listed[0].line), (2, 2));
+    assert_eq!(report.bad_lines_listed[0].reason, "the frame is too large");
 }
 
 #[test]

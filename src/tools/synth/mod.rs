@@ -1,9 +1,13 @@
 //! A made-up show of any length: to try things out, and to measure with.
 
+mod fields;
+mod random;
+
 use std::{io::Write, time::Duration};
 
 use bytes::Bytes;
-use prost::encoding::{WireType, encode_key, encode_varint};
+use fields::Fields;
+use random::Random;
 
 use crate::sans_io::{
     recording::{
@@ -149,54 +153,5 @@ impl Show {
             .number(1, 6_800_000_000_000_000_000 + viewer)
             .text(3, &format!("Viewer {viewer}"))
             .text(38, &format!("viewer_{viewer:03}"))
-    }
-}
-
-/// The fields of a protobuf message, written one after the other.
-#[derive(Default)]
-struct Fields(Vec<u8>);
-
-impl Fields {
-    fn number(mut self, field: u32, value: u64) -> Self {
-        encode_key(field, WireType::Varint, &mut self.0);
-        encode_varint(value, &mut self.0);
-        self
-    }
-
-    fn text(self, field: u32, value: &str) -> Self {
-        self.bytes(field, value.as_bytes())
-    }
-
-    fn fields(self, field: u32, value: &Self) -> Self {
-        self.bytes(field, &value.0)
-    }
-
-    fn bytes(mut self, field: u32, value: &[u8]) -> Self {
-        encode_key(field, WireType::LengthDelimited, &mut self.0);
-        encode_varint(value.len() as u64, &mut self.0);
-        self.0.extend_from_slice(value);
-        self
-    }
-}
-
-/// `SplitMix64`: six lines that give the same numbers for ever, whatever becomes of any library.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// From 0 to `end` - 1. The bias is less than anybody can notice.
-    fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        let at = self.below(all.len() as u64);
-        &all[usize::try_from(at).expect("less than the length")]
     }
 }
