@@ -51,6 +51,8 @@ pub struct HeaderInfo {
     pub timing: &'static str,
     pub privacy: &'static str,
     pub scrub_profile: String,
+    /// Hexadecimal.
+    pub scrub_key_fingerprint: String,
     pub tags: BTreeMap<String, String>,
 }
 
@@ -182,6 +184,7 @@ fn read_header(header: Header) -> HeaderInfo {
         source: header.source,
         started: started.map(|time| format!("{time:.3}")),
         scrub_profile: header.scrub_profile,
+        scrub_key_fingerprint: format!("{:x}", header.scrub_key_fingerprint),
         tags: header.tags,
     }
 }

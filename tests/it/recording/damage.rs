@@ -59,6 +59,35 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Wherever something is damaged, what is given was written, and what is missing in between is counted.
+    #[test]
+    fn several_damaged_places_give_no_wrong_record(
+        payloads in proptest::collection::vec(any_bytes(), 1..30),
+        places in proptest::collection::vec((any::<prop::sample::Index>(), 1u8.., 1usize..40), 1..6),
+    ) {
+        let items = Vec::from_iter(payloads.into_iter().map(|payload| frame(0, payload)));
+        let bytes = sealed(&items);
+        let mut damaged = bytes.clone();
+        for (at, change, length) in places {
+            let at = at.index(bytes.len());
+            let end = bytes.len().min(at + length);
+            damaged[at..end].iter_mut().for_each(|byte| *byte ^= change);
+        }
+        let Ok(mut reader) = Reader::open(&damaged[..]) else { return Ok(()) };
+        let whole = read(&bytes).0;
+        let (mut given, mut rest) = (0, whole.iter());
+        while let Some(record) = reader.next().unwrap() {
+            prop_assert!(rest.any(|original| *original == record), "a wrong record {record:?}");
+            given += 1;
+        }
+        // Behind the last record that was given, nothing tells how many there were.
+        let (missing, lost) = (reader.report().missing, (whole.len() - given) as u64);
+        let end_was_given = rest.next().is_none();
+        prop_assert!(if end_was_given { missing == lost } else { missing <= lost }, "{missing} of {lost}");
+    }
+}
+
 /// A recording whose second frame holds a recording whose records have the numbers that come next.
 fn with_embedded() -> Vec<u8> {
     let inner = Vec::from_iter((0..6).map(|n| frame(0, format!("inner {n}"))));
