@@ -64,7 +64,7 @@ fn text(value: &Value) -> String {
 }
 
 /// What may be written to a terminal: no control characters, which could move the cursor or worse, and none that turn
-/// the direction of writing; not longer than [`TEXT_CHARS_MAX`].
+/// the direction of writing; not longer than 300 characters.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let mut shown: String = text.chars().filter(|&c| is_harmless(c)).take(TEXT_CHARS_MAX + 1).collect();

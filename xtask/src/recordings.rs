@@ -1,4 +1,4 @@
-// How the committed recordings are made. `cargo xtask fixture` writes them, a test in tests/it/tools compares them.
+//! How the committed recordings are made. `cargo xtask fixture` writes them, a test in tests/it/tools compares them.
 
 use std::{error::Error, fs, io::BufReader, path::Path};
 

@@ -1,3 +1,5 @@
+//! Cut, flipped and torn files: at most one record lost, none wrong.
+
 use livetape::sans_io::recording::{Damage, Preamble};
 
 use super::*;

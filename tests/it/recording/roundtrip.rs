@@ -1,3 +1,5 @@
+//! What is written is read back.
+
 use std::io::{self, Write};
 
 use livetape::sans_io::recording::{BODY_BYTES_MAX, Error, HTTP_BODY_BYTES_MAX};

@@ -1,3 +1,5 @@
+//! Records found again by their heads.
+
 use std::io::Cursor;
 
 use livetape::sans_io::recording::record_type;

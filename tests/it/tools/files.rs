@@ -1,3 +1,5 @@
+//! Files that are there, missing, forbidden.
+
 use std::{fs, io::Write as _};
 
 use livetape::tools::files::{Draft, Error, create_new, open};

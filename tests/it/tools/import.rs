@@ -1,3 +1,5 @@
+//! `import`: lines of both kinds, good and bad.
+
 use std::{fs, io::BufReader};
 
 use livetape::{

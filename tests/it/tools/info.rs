@@ -1,3 +1,5 @@
+//! `info`: what a recording holds, in words and as JSON.
+
 use std::fs;
 
 use livetape::tools::info::info;

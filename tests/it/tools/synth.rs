@@ -1,3 +1,5 @@
+//! `synth`: the same seed, the same bytes.
+
 use std::{collections::HashSet, io};
 
 use livetape::{

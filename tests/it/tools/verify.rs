@@ -1,3 +1,5 @@
+//! `verify`: what is missing, and the exit code.
+
 use std::{fs, time::Duration};
 
 use livetape::{

@@ -4,8 +4,15 @@
 //! items of the recording and the deadlines of gift streaks; both are offsets, so that speed, pauses and idle limits
 //! change nothing but the time at which they are broadcast.
 
+mod due;
+mod options;
+mod orders;
+mod state;
+
 use std::time::Duration;
 
+use due::Due;
+pub use options::{Options, Summary};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -15,73 +22,19 @@ use super::{
 };
 use crate::{
     clock,
-    control::{Driver, ReplayPhase, ReplayState, SourceState},
+    control::{Driver, ReplayPhase},
     hub::{CloseReason, Hub},
     pipeline::{Pacing, Pipeline},
     sans_io::{
         decoder::{self, Decoder},
         error::{Problem, close},
         pace::{IdleLimit, ReplayClock, Speed},
-        recording::{Item, What},
+        recording::Item,
     },
 };
 
-mod orders;
-
 /// Counts are told to `/status` at least so often, in things played, where nothing is waited for.
 const REPORT_EVERY: u32 = 256;
-
-/// How to play.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How fast.
-    pub speed: Speed,
-    /// Laps in all; `None` for ever.
-    pub laps: Option<u32>,
-    /// Where each lap begins.
-    pub start: Duration,
-    /// Where each lap ends; `None` at the end of the recording.
-    pub end: Option<Duration>,
-    /// Longer gaps are shortened to this.
-    pub idle_limit: Option<Duration>,
-    /// Hold the first frame until so many subscribers are there.
-    pub wait_clients: usize,
-    /// Close the subscribers and return at the end.
-    pub exit_when_done: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            speed: Speed::Times(1.0),
-            laps: Some(1),
-            start: Duration::ZERO,
-            end: None,
-            idle_limit: None,
-            wait_clients: 0,
-            exit_when_done: false,
-        }
-    }
-}
-
-/// What a replay came to.
-#[derive(Clone, Debug)]
-pub struct Summary {
-    /// The recording.
-    pub recording: String,
-    /// Events broadcast.
-    pub events: u64,
-    /// How long it took.
-    pub took: Duration,
-    /// How late its frames were; empty at speed `max`.
-    pub lateness: Lateness,
-    /// Whether records are missing or could not be read.
-    pub is_lossy: bool,
-    /// Records that are missing.
-    pub records_missing: u64,
-    /// Frames and messages that could not be read.
-    pub unreadable: u64,
-}
 
 /// A replay.
 pub struct Replay {
@@ -104,21 +57,6 @@ pub struct Replay {
     lateness: Lateness,
     started: Instant,
     unreported: u32,
-}
-
-/// The next thing to do, and its offset.
-enum Due {
-    Item(Duration),
-    Deadline(Duration),
-    End(Duration),
-}
-
-impl Due {
-    fn offset(&self) -> Duration {
-        match *self {
-            Self::Item(offset) | Self::Deadline(offset) | Self::End(offset) => offset,
-        }
-    }
 }
 
 impl Replay {
@@ -215,46 +153,6 @@ impl Replay {
         before
     }
 
-    /// What comes next: finals of streaks that are due come before the item at their offset.
-    async fn next_due(&mut self) -> Option<Due> {
-        if self.phase == ReplayPhase::Ended {
-            return None;
-        }
-        let end = self.options.end.unwrap_or(Duration::MAX);
-        let next = loop {
-            match self.feed.peek().await {
-                Some(Fed::Item(item)) => break Some(item.offset),
-                Some(Fed::Missing(_) | Fed::Failed(_) | Fed::Before(_)) => self.take_note(),
-                None => break None,
-            }
-        };
-        let here = self.idle.position().0;
-        let deadline = self.pipeline.decoder().next_deadline();
-        Some(match (next, deadline) {
-            (None, _) => Due::End(here),
-            (Some(next), Some(deadline)) if deadline <= next && deadline < end => Due::Deadline(deadline),
-            (Some(next), _) if next >= end => Due::End(end.max(here)),
-            (Some(next), _) => Due::Item(next),
-        })
-    }
-
-    fn take_note(&mut self) {
-        match self.feed.pop() {
-            Some(Fed::Missing(records)) => self.count_missing(records),
-            // What cannot be read is missing, at least one record of it.
-            Some(Fed::Failed(_)) => self.count_missing(1),
-            _ => {}
-        }
-    }
-
-    fn count_missing(&mut self, records: u64) {
-        let (pass, most) = &mut self.missing;
-        *pass += records;
-        let new = pass.saturating_sub(*most);
-        *most += new;
-        self.pipeline.decoder().count_missing(new);
-    }
-
     async fn play_due(&mut self, due: Due, at: Option<Duration>) {
         match due {
             Due::Item(_) => {
@@ -332,58 +230,6 @@ impl Replay {
     /// Time since the replay was made, which its clock counts in.
     fn now(&self) -> Duration {
         clock::now().duration_since(self.epoch)
-    }
-
-    fn note_user(&self, item: &Item) {
-        if let What::ConnOpen(open) = &item.what {
-            let (username, room_id) = (open.unique_id.clone(), open.room_id.to_string());
-            self.driver.update_status(|status| {
-                (status.username, status.room_id) = (Some(username), Some(room_id));
-            });
-        }
-    }
-
-    fn report(&mut self) {
-        self.unreported = 0;
-        self.pipeline.report(&self.driver);
-        let state = self.state();
-        self.driver.update_status(|status| {
-            status.source = Some("replay");
-            status.state = match state.state {
-                ReplayPhase::Waiting => SourceState::Connecting,
-                ReplayPhase::Playing | ReplayPhase::Paused => SourceState::Connected,
-                ReplayPhase::Ended => SourceState::Ended,
-            };
-        });
-        self.driver.set_replay(Some(state));
-    }
-
-    fn state(&mut self) -> ReplayState {
-        let shown = self.clock.shown(self.now());
-        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        ReplayState {
-            recording: self.tape.name.clone(),
-            state: self.phase,
-            offset_ms: ms(self.idle.offset_at(shown, self.duration.unwrap_or(Duration::MAX))),
-            duration_ms: self.duration.map(ms),
-            speed: self.clock.speed(),
-            lap: self.lap,
-            laps: self.options.laps,
-            generation: self.pipeline.decoder().generation(),
-        }
-    }
-
-    fn summary(&mut self) -> Summary {
-        let counts = self.pipeline.decoder().counts();
-        Summary {
-            recording: self.tape.name.clone(),
-            events: counts.events.values().sum(),
-            took: clock::now().duration_since(self.started),
-            is_lossy: counts.is_lossy(),
-            records_missing: counts.records_missing,
-            unreadable: counts.unreadable(),
-            lateness: self.lateness.clone(),
-        }
     }
 }
 

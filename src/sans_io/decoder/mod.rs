@@ -1,0 +1,197 @@
+//! Items in, events out: wire, dedup, streaks. Live rooms, replays and `livetape events` all go through here.
+//!
+//! There is one entry for time: every item first lets the finals be inferred that are due at its offset.
+
+mod connections;
+mod frames;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use connections::Connection;
+
+use super::{
+    counts::Counts,
+    dedup::Dedup,
+    event::{Data, Disconnected, Event, Millis},
+    recording::{Item, What, records},
+    streak::{Inferred, Streaks},
+    wire::Fault,
+};
+
+/// Turns what happened upstream into events.
+#[derive(Debug)]
+pub struct Decoder {
+    options: Options,
+    counts: Counts,
+    /// The wall time of offset 0, Unix milliseconds.
+    anchor_ms: i64,
+    generation: u32,
+    connections: BTreeMap<u32, Connection>,
+    dedup: Dedup,
+    streaks: Streaks,
+    inferred: Vec<Inferred>,
+    faults: Vec<Fault>,
+    events: Vec<Event>,
+}
+
+/// How to decode.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Whether the items come from a recording.
+    pub replay: bool,
+    /// Whether duplicates are dropped.
+    pub dedup: bool,
+}
+
+impl Decoder {
+    /// A decoder at the start of its first generation.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            counts: Counts::default(),
+            anchor_ms: 0,
+            generation: 1,
+            connections: BTreeMap::new(),
+            dedup: Dedup::default(),
+            streaks: Streaks::default(),
+            inferred: Vec::new(),
+            faults: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Takes what happened next. [`Decoder::take_events`] follows.
+    pub fn handle(&mut self, item: &Item) {
+        self.advance(item.offset);
+        match &item.what {
+            What::Header(header) => self.set_anchor(header),
+            What::ConnOpen(open) => {
+                self.open(item.conn, open);
+                self.announce(item.conn, item.offset);
+            }
+            What::ConnClose(close) => self.close(item, close),
+            What::Frame(frame) if !item.flags.is_sent() => self.frame(item, frame),
+            What::Http(http) if http.role() == records::http::Role::InitialBatch => {
+                self.initial_batch(item, &http.body);
+            }
+            What::Status(status) => self.status(item, status),
+            What::Gap(gap) => self.counts.records_missing += gap.records,
+            _ => {}
+        }
+    }
+
+    /// Infers the finals of gift streaks that are due at `offset`.
+    pub fn advance(&mut self, offset: Duration) {
+        if self.streaks.next_deadline().is_some_and(|deadline| deadline <= offset) {
+            self.streaks.advance(offset, &mut self.inferred);
+            self.push_inferred();
+        }
+    }
+
+    /// When [`Decoder::advance`] has something to do next, as an offset.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.streaks.next_deadline()
+    }
+
+    /// Ends the stream at `offset`: finals that are still missing are inferred.
+    pub fn flush(&mut self, offset: Duration) {
+        self.advance(offset);
+        self.streaks.flush(offset, &mut self.inferred);
+        self.push_inferred();
+    }
+
+    /// Forgets all that was seen: the next item belongs to a new lap, seek or recording. Connections are forgotten too;
+    /// those that stand open at the new position are told with [`Decoder::restore`].
+    pub fn start_generation(&mut self) {
+        self.generation += 1;
+        self.connections.clear();
+        (self.dedup, self.streaks) = (Dedup::default(), Streaks::new(self.suffix()));
+    }
+
+    /// Takes note of an item before the position at which a replay starts: which connections are open, and the clock.
+    pub fn restore(&mut self, item: &Item) {
+        match &item.what {
+            What::Header(header) => self.set_anchor(header),
+            What::ConnOpen(open) => self.open(item.conn, open),
+            What::ConnClose(_) => {
+                self.connections.entry(item.conn).and_modify(|connection| connection.is_open = false);
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells the connections that are open at `offset`, after [`Decoder::restore`].
+    pub fn announce_restored(&mut self, offset: Duration) {
+        let open = |(&conn, connection): (&u32, &Connection)| connection.is_open.then_some(conn);
+        for conn in self.connections.iter().filter_map(open).collect::<Vec<_>>() {
+            self.announce(conn, offset);
+        }
+    }
+
+    /// Tells that the source ended.
+    pub fn disconnect(&mut self, offset: Duration, reason: &str) {
+        let username = self.connections.last_key_value().map(|(_, last)| Arc::clone(&last.username));
+        let data = Data::Disconnected(Disconnected { reason: reason.into() });
+        let event = self.state_event(username.unwrap_or_default(), offset, data);
+        self.push(event);
+    }
+
+    /// The events since the last call, in broadcast order.
+    pub fn take_events(&mut self) -> std::vec::Drain<'_, Event> {
+        self.events.drain(..)
+    }
+
+    /// What was counted since the decoder was made.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Counts records that are missing from the recording.
+    pub fn count_missing(&mut self, records: u64) {
+        self.counts.records_missing += records;
+    }
+
+    /// Counts laps, seeks and loads, from 1.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    fn set_anchor(&mut self, header: &records::Header) {
+        self.anchor_ms = header.wall_anchor_ns.unwrap_or_default().div_euclid(1_000_000);
+    }
+
+    fn push_inferred(&mut self) {
+        for Inferred { offset, mut event } in std::mem::take(&mut self.inferred) {
+            event.ts = self.ts(offset);
+            event.timestamp = event.ts;
+            self.push(event);
+        }
+    }
+
+    fn push(&mut self, event: Event) {
+        *self.counts.events.entry(event.kind()).or_default() += 1;
+        self.events.push(event);
+    }
+
+    fn state_event(&self, username: Arc<str>, offset: Duration, data: Data) -> Event {
+        let ts = self.ts(offset);
+        Event { username, user: None, timestamp: ts, ts, id: None, replay: self.options.replay, data }
+    }
+
+    fn ts(&self, offset: Duration) -> Millis {
+        Millis(self.anchor_ms.saturating_add(i64::try_from(offset.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    fn outward_id(&self, msg_id: i64) -> Option<String> {
+        (msg_id != 0).then(|| format!("{msg_id}{}", self.suffix()))
+    }
+
+    /// What keeps the ids of laps apart: clients drop ids that they have seen.
+    fn suffix(&self) -> String {
+        if self.generation > 1 { format!("~{}", self.generation) } else { String::new() }
+    }
+}

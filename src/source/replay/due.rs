@@ -1,0 +1,63 @@
+//! What comes next.
+
+use std::time::Duration;
+
+use super::Replay;
+use crate::{control::ReplayPhase, source::tape::Fed};
+
+/// The next thing to do, and its offset.
+pub(super) enum Due {
+    Item(Duration),
+    Deadline(Duration),
+    End(Duration),
+}
+
+impl Due {
+    pub(super) fn offset(&self) -> Duration {
+        match *self {
+            Self::Item(offset) | Self::Deadline(offset) | Self::End(offset) => offset,
+        }
+    }
+}
+
+impl Replay {
+    /// What comes next: finals of streaks that are due come before the item at their offset.
+    pub(super) async fn next_due(&mut self) -> Option<Due> {
+        if self.phase == ReplayPhase::Ended {
+            return None;
+        }
+        let end = self.options.end.unwrap_or(Duration::MAX);
+        let next = loop {
+            match self.feed.peek().await {
+                Some(Fed::Item(item)) => break Some(item.offset),
+                Some(Fed::Missing(_) | Fed::Failed(_) | Fed::Before(_)) => self.take_note(),
+                None => break None,
+            }
+        };
+        let here = self.idle.position().0;
+        let deadline = self.pipeline.decoder().next_deadline();
+        Some(match (next, deadline) {
+            (None, _) => Due::End(here),
+            (Some(next), Some(deadline)) if deadline <= next && deadline < end => Due::Deadline(deadline),
+            (Some(next), _) if next >= end => Due::End(end.max(here)),
+            (Some(next), _) => Due::Item(next),
+        })
+    }
+
+    fn take_note(&mut self) {
+        match self.feed.pop() {
+            Some(Fed::Missing(records)) => self.count_missing(records),
+            // What cannot be read is missing, at least one record of it.
+            Some(Fed::Failed(_)) => self.count_missing(1),
+            _ => {}
+        }
+    }
+
+    pub(super) fn count_missing(&mut self, records: u64) {
+        let (pass, most) = &mut self.missing;
+        *pass += records;
+        let new = pass.saturating_sub(*most);
+        *most += new;
+        self.pipeline.decoder().count_missing(new);
+    }
+}

@@ -1,0 +1,57 @@
+//! How to play, and what a replay came to.
+
+use std::time::Duration;
+
+use crate::{sans_io::pace::Speed, source::Lateness};
+
+/// How to play.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How fast.
+    pub speed: Speed,
+    /// Laps in all; `None` for ever.
+    pub laps: Option<u32>,
+    /// Where each lap begins.
+    pub start: Duration,
+    /// Where each lap ends; `None` at the end of the recording.
+    pub end: Option<Duration>,
+    /// Longer gaps are shortened to this.
+    pub idle_limit: Option<Duration>,
+    /// Hold the first frame until so many subscribers are there.
+    pub wait_clients: usize,
+    /// Close the subscribers and return at the end.
+    pub exit_when_done: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            speed: Speed::Times(1.0),
+            laps: Some(1),
+            start: Duration::ZERO,
+            end: None,
+            idle_limit: None,
+            wait_clients: 0,
+            exit_when_done: false,
+        }
+    }
+}
+
+/// What a replay came to.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// The recording.
+    pub recording: String,
+    /// Events broadcast.
+    pub events: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// How late its frames were; empty at speed `max`.
+    pub lateness: Lateness,
+    /// Whether records are missing or could not be read.
+    pub is_lossy: bool,
+    /// Records that are missing.
+    pub records_missing: u64,
+    /// Frames and messages that could not be read.
+    pub unreadable: u64,
+}

@@ -1,0 +1,156 @@
+//! A tape that is being read: ahead, within bounds.
+
+use std::{collections::VecDeque, io::Read, time::Duration};
+
+use tokio::sync::mpsc;
+
+use crate::sans_io::{
+    error::{Code, Problem},
+    recording::{Item, Reader, What},
+};
+
+/// A portion that is read ahead at once ends at so many bytes of payload …
+const PORTION_BYTES_MAX: usize = 256 << 10;
+/// … or so many items.
+const PORTION_ITEMS_MAX: usize = 256;
+/// Portions that wait to be played.
+const PORTIONS_AHEAD: usize = 4;
+
+/// What comes off a tape, in file order.
+#[derive(Debug)]
+pub(crate) enum Fed {
+    /// It lies before the start, and tells what stands open there.
+    Before(Item),
+    /// It is to be played.
+    Item(Item),
+    /// So many records are missing here.
+    Missing(u64),
+    /// The file cannot be read further.
+    Failed(String),
+}
+
+impl Fed {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Item(Item { what: What::Frame(frame), .. }) => frame.bytes.len(),
+            Self::Item(Item { what: What::Http(http), .. }) => http.body.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// A reader that skips what lies before the start.
+pub(super) struct Reading {
+    reader: Reader<Box<dyn Read + Send>>,
+    from: Duration,
+    /// Records that were told to be missing.
+    missing: u64,
+    is_over: bool,
+}
+
+impl Reading {
+    pub(super) fn new(reader: Reader<Box<dyn Read + Send>>, from: Duration) -> Self {
+        Self { reader, from, missing: 0, is_over: false }
+    }
+}
+
+impl Iterator for Reading {
+    type Item = Fed;
+
+    fn next(&mut self) -> Option<Fed> {
+        while !self.is_over {
+            let missing = self.reader.report().missing;
+            if missing > self.missing {
+                return Some(Fed::Missing(missing - std::mem::replace(&mut self.missing, missing)));
+            }
+            match self.reader.next() {
+                Ok(Some(record)) if record.item.offset >= self.from => return Some(Fed::Item(record.item)),
+                Ok(Some(record)) if tells_what_is_open(&record.item) => {
+                    return Some(Fed::Before(record.item));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => self.is_over = self.reader.report().missing == self.missing,
+                Err(error) => {
+                    self.is_over = true;
+                    return Some(Fed::Failed(error.to_string()));
+                }
+            }
+        }
+        None
+    }
+}
+
+fn tells_what_is_open(item: &Item) -> bool {
+    matches!(item.what, What::Header(_) | What::ConnOpen(_) | What::ConnClose(_))
+}
+
+/// A tape that is being read.
+pub struct Feed {
+    supply: Supply,
+    ready: VecDeque<Fed>,
+}
+
+impl std::fmt::Debug for Feed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Feed").field("ready", &self.ready.len()).finish_non_exhaustive()
+    }
+}
+
+enum Supply {
+    Here(Box<Reading>),
+    Thread(mpsc::Receiver<VecDeque<Fed>>),
+}
+
+impl Feed {
+    /// Reads as it is asked, without another thread: exact under a paused clock.
+    pub(super) fn here(reading: Reading) -> Self {
+        Self { supply: Supply::Here(Box::new(reading)), ready: VecDeque::new() }
+    }
+
+    /// Reads ahead on a thread of its own.
+    pub(super) fn ahead(reading: Reading) -> Result<Self, Problem> {
+        Ok(Self { supply: Supply::Thread(read_ahead(reading)?), ready: VecDeque::new() })
+    }
+
+    /// What comes next; `None` at the end.
+    pub(crate) async fn peek(&mut self) -> Option<&Fed> {
+        if self.ready.is_empty() {
+            match &mut self.supply {
+                Supply::Here(reading) => self.ready.extend(reading.next()),
+                Supply::Thread(portions) => self.ready = portions.recv().await.unwrap_or_default(),
+            }
+        }
+        self.ready.front()
+    }
+
+    /// Takes what [`Feed::peek`] showed.
+    pub(crate) fn pop(&mut self) -> Option<Fed> {
+        self.ready.pop_front()
+    }
+}
+
+/// Reads on a thread of its own, which stands still while [`PORTIONS_AHEAD`] portions wait and ends with the receiver.
+fn read_ahead(mut reading: Reading) -> Result<mpsc::Receiver<VecDeque<Fed>>, Problem> {
+    let (sender, receiver) = mpsc::channel(PORTIONS_AHEAD);
+    let thread = std::thread::Builder::new().name("read-ahead".into());
+    let spawned = thread.spawn(move || {
+        loop {
+            let portion = next_portion(&mut reading);
+            if portion.is_empty() || sender.blocking_send(portion).is_err() {
+                return;
+            }
+        }
+    });
+    spawned.map_err(|error| Problem::new(Code::Io, format!("cannot start the reader: {error}")))?;
+    Ok(receiver)
+}
+
+fn next_portion(reading: &mut Reading) -> VecDeque<Fed> {
+    let (mut portion, mut bytes) = (VecDeque::new(), 0);
+    while portion.len() < PORTION_ITEMS_MAX && bytes < PORTION_BYTES_MAX {
+        let Some(fed) = reading.next() else { break };
+        bytes += fed.bytes();
+        portion.push_back(fed);
+    }
+    portion
+}

@@ -1,0 +1,181 @@
+//! A recording that can be played from any offset, read ahead within bounds.
+
+mod feed;
+mod name;
+
+use std::{
+    fs::File,
+    io::{BufReader, Cursor, Read, Seek as _, SeekFrom},
+    path::PathBuf,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use feed::Reading;
+pub(crate) use feed::{Fed, Feed};
+use name::{cannot_read, find_file, is_plain_name, named, shown_name};
+
+use crate::sans_io::{
+    error::{Code, Problem},
+    recording::{self, Item, Reader},
+};
+
+/// The recording that is built in: `livetape replay demo`.
+pub const DEMO: &str = "demo";
+const DEMO_BYTES: &[u8] = include_bytes!("../../../recordings/demo.bin");
+
+/// How much of the end of a file is read to learn how long it is.
+const TAIL_BYTES: u64 = 256 << 10;
+const READ_BUFFER_BYTES: usize = 128 << 10;
+
+/// What comes off a tape.
+#[derive(Debug)]
+pub enum Step {
+    /// The next thing that was recorded.
+    Item(Item),
+    /// So many records are missing here.
+    Missing(u64),
+    /// The file cannot be read further.
+    Failed(String),
+    /// The end, at the offset of the last item.
+    End(Duration),
+}
+
+/// A recording.
+#[derive(Clone, Debug)]
+pub struct Tape {
+    /// Its name, as shown.
+    pub name: String,
+    place: Place,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    /// Read as it is played, without another thread: exact under a paused clock.
+    Memory(Bytes),
+    /// Read ahead by a thread.
+    File(PathBuf),
+}
+
+impl Tape {
+    /// A recording in memory.
+    #[must_use]
+    pub fn from_bytes(name: &str, bytes: Bytes) -> Self {
+        Self { name: name.into(), place: Place::Memory(bytes) }
+    }
+
+    /// `demo`, the path of a recording, or the name of one under `recordings/`.
+    ///
+    /// # Errors
+    /// `recording_not_found`, `bad_recording`, `newer_recording` or `io`, with what to do.
+    pub fn find(name: &str) -> Result<Self, Problem> {
+        let tape = match name {
+            "" => return Err(Problem::new(Code::BadRequest, "the recording's path is empty")),
+            DEMO => Self::from_bytes(DEMO, Bytes::from_static(DEMO_BYTES)),
+            _ => Self { name: shown_name(name), place: Place::File(find_file(name)?) },
+        };
+        tape.read(Duration::ZERO)?;
+        Ok(tape)
+    }
+
+    /// A recording by its name: `demo`, or one under `recordings/`. Paths are refused: whoever asks may be a web page.
+    ///
+    /// # Errors
+    /// As [`Tape::find`].
+    pub fn find_by_name(name: &str) -> Result<Self, Problem> {
+        if name == DEMO {
+            return Self::find(DEMO);
+        }
+        if !is_plain_name(name) {
+            return Err(Problem::new(Code::RecordingNotFound, format!("`{name}` is no name of a recording")));
+        }
+        Self::find(&named(name).to_string_lossy())
+    }
+
+    /// How long it is, from its last readable record; `None` if the end tells nothing.
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        let mut reader = Reader::open(BufReader::new(self.tail().ok()?)).ok()?;
+        let mut last = None;
+        while let Ok(Some(record)) = reader.next() {
+            last = last.max(Some(record.item.offset));
+        }
+        last
+    }
+
+    /// Begins to read at `from`.
+    ///
+    /// # Errors
+    /// As [`Tape::find`].
+    pub fn feed(&self, from: Duration) -> Result<Feed, Problem> {
+        let reading = self.read(from)?;
+        match &self.place {
+            Place::Memory(_) => Ok(Feed::here(reading)),
+            Place::File(_) => Feed::ahead(reading),
+        }
+    }
+
+    /// How large the file is, in bytes; 0 if nobody knows.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match &self.place {
+            Place::Memory(bytes) => bytes.len() as u64,
+            Place::File(path) => path.metadata().map_or(0, |metadata| metadata.len()),
+        }
+    }
+
+    /// All of it, for whoever does not care when.
+    ///
+    /// # Errors
+    /// As [`Tape::find`].
+    pub fn steps(&self) -> Result<impl Iterator<Item = Step>, Problem> {
+        let mut end = Some(Duration::ZERO);
+        let mut reading = self.read(Duration::ZERO)?;
+        Ok(std::iter::from_fn(move || {
+            Some(match reading.next() {
+                Some(Fed::Item(item) | Fed::Before(item)) => {
+                    end = end.max(Some(item.offset));
+                    Step::Item(item)
+                }
+                Some(Fed::Missing(records)) => Step::Missing(records),
+                Some(Fed::Failed(error)) => Step::Failed(error),
+                None => Step::End(end.take()?),
+            })
+        }))
+    }
+
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// `recording_not_found` or `io`.
+    pub fn open(&self) -> Result<Box<dyn Read + Send>, Problem> {
+        Ok(match &self.place {
+            Place::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
+            Place::File(path) => {
+                let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+                Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, file))
+            }
+        })
+    }
+
+    fn read(&self, from: Duration) -> Result<Reading, Problem> {
+        let reader = Reader::open(self.open()?).map_err(|error| unreadable(&self.name, &error))?;
+        Ok(Reading::new(reader, from))
+    }
+
+    fn tail(&self) -> std::io::Result<Box<dyn Read>> {
+        Ok(match &self.place {
+            Place::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
+            Place::File(path) => {
+                let mut file = File::open(path)?;
+                let length = file.metadata()?.len();
+                file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+                Box::new(file)
+            }
+        })
+    }
+}
+
+pub(crate) fn unreadable(name: &str, error: &recording::Error) -> Problem {
+    Problem::new(error.code(), format!("cannot read {name}: {error}"))
+}

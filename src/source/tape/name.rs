@@ -1,0 +1,46 @@
+//! From what a user calls a recording to its file.
+
+use std::path::{Path, PathBuf};
+
+use crate::sans_io::error::{Code, Problem};
+
+/// The directory in which recordings are named without their ending.
+const DIRECTORY: &str = "recordings";
+
+pub(super) fn shown_name(name: &str) -> String {
+    Path::new(name).file_stem().map_or_else(|| name.into(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// The file of a path, or of a name under `recordings/`.
+pub(super) fn find_file(name: &str) -> Result<PathBuf, Problem> {
+    let path = PathBuf::from(name);
+    if path.is_dir() {
+        let problem = Problem::new(Code::BadRecording, format!("{name} is a directory, not a recording"));
+        return Err(problem.hint("name one of the files in it"));
+    }
+    if path.exists() {
+        return Ok(path);
+    }
+    if is_plain_name(name) && named(name).is_file() {
+        return Ok(named(name));
+    }
+    Err(Problem::new(Code::RecordingNotFound, format!("there is no recording {name}")))
+}
+
+pub(super) fn named(name: &str) -> PathBuf {
+    Path::new(DIRECTORY).join(format!("{name}.bin"))
+}
+
+/// Whether a name cannot lead out of `recordings/`.
+#[must_use]
+pub(super) fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0', ':'])
+}
+
+pub(super) fn cannot_read(path: &Path, error: &std::io::Error) -> Problem {
+    let code = match error.kind() {
+        std::io::ErrorKind::NotFound => Code::RecordingNotFound,
+        _ => Code::Io,
+    };
+    Problem::new(code, format!("cannot read {}: {error}", path.display()))
+}
