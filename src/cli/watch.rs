@@ -83,7 +83,7 @@ fn closed(frame: Option<CloseFrame>, last: Option<&str>) -> Result<u8, Problem> 
         return Ok(exit::DONE);
     }
     let hint = last.map(|last| format!("go on with --since {last}")).unwrap_or_default();
-    Err(Problem::new(Code::ConnectionLost, format!("closed by the server: {code} {reason}")).hint(hint))
+    Err(Problem::new(Code::ServerUnreachable, format!("closed by the server: {code} {reason}")).hint(hint))
 }
 
 fn refused(url: &str, error: &tungstenite::Error) -> Problem {
@@ -94,5 +94,5 @@ fn refused(url: &str, error: &tungstenite::Error) -> Problem {
         let hint = said["error"]["hint"].as_str().unwrap_or_default().to_owned();
         return Problem::new(Code::BadRequest, format!("the server refused: {message}")).hint(hint);
     }
-    Problem::new(Code::ConnectionLost, format!("cannot connect to {url}: {error}"))
+    Problem::new(Code::ServerUnreachable, format!("cannot connect to {url}: {error}"))
 }

@@ -56,6 +56,9 @@ pub struct Types(u128);
 const _: () = assert!(KINDS.len() <= 128);
 
 impl Types {
+    /// Every type.
+    pub const ALL: Self = Self(u128::MAX);
+
     /// The set of one; of none if there is no such type.
     pub(super) fn only(kind: &str) -> Self {
         KINDS.iter().position(|&name| name == kind).map_or(Self(0), |index| Self(1 << index))
@@ -70,7 +73,7 @@ impl Types {
 impl Default for Types {
     /// Every type.
     fn default() -> Self {
-        Self(u128::MAX)
+        Self::ALL
     }
 }
 

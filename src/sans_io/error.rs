@@ -100,8 +100,10 @@ codes! {
     OutputExists = "output_exists", 409, 1011, 1, "choose another with -o FILE, or give --force";
     /// A file could not be read or written.
     Io = "io", 500, 1011, 1, "";
-    /// A server could not be reached, or said no.
-    ConnectionLost = "connection_lost", 502, 1011, 1, "is it running? start one with `livetape replay demo`";
+    /// The connection to the room was closed, reset or silent.
+    ConnectionLost = "connection_lost", 502, 1011, 1, "";
+    /// `livetape watch` cannot reach the server, or was closed by it.
+    ServerUnreachable = "server_unreachable", 502, 1011, 1, "is it running? start one with `livetape replay demo`";
     /// The server is shutting down.
     ShuttingDown = "shutting_down", 503, 1001, 1, "";
 }

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, a module an area.
 
 mod access;
+mod decoder;
 mod feed;
 mod feed_ends;
 mod harness;
@@ -12,6 +13,7 @@ mod recording;
 mod replay;
 mod rest;
 mod sessions;
+mod show;
 mod support;
 mod tidy;
 mod tools;

@@ -18,6 +18,7 @@ use tokio::{task::JoinHandle, time::Instant};
 
 use crate::{
     sessions::assert_expected,
+    show::show,
     support::{recording, session_items},
 };
 
@@ -145,6 +146,22 @@ async fn every_speed_gives_the_same_events_with_the_same_numbers() {
             };
             assert!((*ms as f64 - due).abs() <= 2.0, "{speed:?}: {ms} ms, due at {due}");
         }
+    }
+}
+
+/// Virtual milliseconds, number and event of a small show; at other speeds only the time differs.
+#[tokio::test(start_paused = true)]
+async fn a_small_show_at_every_speed() {
+    let filter = Filter { gifts: Gifts::Delta, raw: true, ..Filter::default() };
+    let play = async |speed| Show::start_with(&show(), Options { speed, ..once() }, filter).finish().await;
+    let reference = play(Speed::Times(1.0)).await;
+    let lines = reference.iter().map(|(ms, event)| format!("{ms:>6} ms  {:>2}  {event}", event["seq"]));
+    insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+    for (speed, times) in [(Speed::Times(2.0), 2), (Speed::Times(100.0), 100), (Speed::Max, u64::MAX)] {
+        let log = play(speed).await;
+        assert_same(&events(&log), &events(&reference));
+        let late = |(log, reference): (&(u64, Value), &(u64, Value))| log.0.abs_diff(reference.0 / times);
+        assert!(log.iter().zip(&reference).map(late).max() <= Some(1), "{speed:?}");
     }
 }
 

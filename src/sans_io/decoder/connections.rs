@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use super::Decoder;
 use crate::sans_io::{
-super::{
     error::Code,
     event::{ConnectionClosed, ConnectionCreated, Data, Failure, Id},
     recording::{Item, records},

@@ -7,7 +7,6 @@ use bytes::Bytes;
 
 use super::{Decoder, connections::Connection};
 use crate::sans_io::{
-super::{
     dedup::{Comment, Duplicate, StreakKey},
     event::{Data, Event, Millis, Unknown},
     recording::{Frame, Item, Opcode},

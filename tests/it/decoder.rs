@@ -1,0 +1,254 @@
+//! Items in, events out: the rules on order, duplicates, history, rooms and time.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use livetape::{
+    hub::{Filter, Gifts},
+    sans_io::{
+        decoder::{Decoder, Options},
+        recording::{Flags, Item, What, records},
+        wire::{Message, compose},
+    },
+};
+use serde_json::{Value, json};
+
+use crate::{
+    show::{
+        ANCHOR_MS, ROOM, batch, chat, close, frame, history, on, open, person, raw_frame, rose, show, stamp,
+    },
+    support::{decode, item, take},
+};
+
+const ALL: Filter = Filter { types: livetape::hub::Types::ALL, gifts: Gifts::Delta, raw: true };
+
+fn decoder() -> Decoder {
+    Decoder::new(Options { replay: true, dedup: true })
+}
+
+/// `type text` of each event; the text is what tells it from others.
+fn outline(events: &[Value]) -> Vec<String> {
+    let line = |event: &Value| {
+        let data = &event["data"];
+        let told = ["comment", "repeatCount", "likeCount", "method", "reason", "roomId", "code"];
+        let told = told.iter().find(|key| !data[**key].is_null()).map(|key| data[*key].to_string());
+        format!("{} {}", event["type"].as_str().unwrap(), told.unwrap_or_default())
+    };
+    events.iter().map(line).collect()
+}
+
+fn with_header(items: Vec<Item>) -> Vec<Item> {
+    let wall_anchor_ns = Some(ANCHOR_MS * 1_000_000);
+    let header = records::Header { wall_anchor_ns, ..records::Header::default() };
+    std::iter::once(item(0, What::Header(header))).chain(items).collect()
+}
+
+#[test]
+fn the_whole_show() {
+    insta::assert_json_snapshot!(decode(&with_header(show()), &ALL, true));
+}
+
+#[test]
+fn an_id_is_broadcast_once_a_room_and_again_in_the_next_generation() {
+    let mut decoder = decoder();
+    let items = [open(1, 0, "ann", ROOM), frame(10, vec![chat(5, 0, "bob", "hi"), chat(5, 0, "bob", "hi")])];
+    items.iter().for_each(|item| decoder.handle(item));
+    let first = take(&mut decoder, &ALL);
+    decoder.start_generation();
+    items.iter().for_each(|item| decoder.handle(item));
+    let second = take(&mut decoder, &ALL);
+    assert_eq!(outline(&first), outline(&second));
+    assert_eq!((&first[1]["id"], &second[1]["id"]), (&json!("5"), &json!("5~2")));
+    assert_eq!(decoder.counts().duplicates, BTreeMap::from([("message_id", 2)]));
+}
+
+#[test]
+fn id_0_is_never_a_duplicate_and_has_no_outward_id() {
+    let events = decode(&[frame(0, vec![chat(0, 0, "bob", "hi"), chat(0, 0, "bob", "hi")])], &ALL, true);
+    assert_eq!(outline(&events), ["chat \"hi\"", "chat \"hi\""]);
+    assert!(events[0].get("id").is_none());
+}
+
+#[test]
+fn a_final_sent_again_under_a_new_id_is_a_duplicate_only_with_a_group() {
+    let mut decoder = decoder();
+    decoder.handle(&frame(0, vec![rose(1, 0, "bob", 3, true, 9), rose(2, 0, "bob", 3, true, 9)]));
+    decoder.handle(&frame(1, vec![rose(3, 0, "bob", 3, true, 0), rose(4, 0, "bob", 3, true, 0)]));
+    // The same group of another person is another streak.
+    decoder.handle(&frame(2, vec![rose(5, 0, "carol", 3, true, 9)]));
+    assert_eq!(take(&mut decoder, &ALL).len(), 4);
+    assert_eq!(decoder.counts().duplicates, BTreeMap::from([("gift_final", 1)]));
+}
+
+#[test]
+fn history_is_dropped_if_it_was_seen_by_id_or_by_text_and_else_is_what_was_missed() {
+    let mut decoder = decoder();
+    decoder.handle(&open(1, 0, "ann", ROOM));
+    decoder.handle(&frame(10, vec![chat(1, 5, "bob", "one"), chat(2, 6, "bob", "two")]));
+    decoder.handle(&open(2, 100, "ann", ROOM));
+    let again = vec![
+        history(chat(1, 5, "bob", "one")),
+        history(chat(99, 6, "bob", "two")),
+        history(chat(3, 50, "bob", "three")),
+        // Somebody writes the same again, later: not history.
+        chat(4, 110, "bob", "one"),
+    ];
+    decoder.handle(&on(2, frame(110, again)));
+    let events = take(&mut decoder, &ALL);
+    let chats: Vec<_> = events.iter().filter(|event| event["type"] == "chat").collect();
+    let told: Vec<_> =
+        chats.iter().map(|e| (e["data"]["comment"].clone(), e["data"]["isHistory"] == true)).collect();
+    let expected = [("one", false), ("two", false), ("three", true), ("one", false)];
+    assert_eq!(told, expected.map(|(text, is_history)| (json!(text), is_history)));
+    assert_eq!(decoder.counts().duplicates, BTreeMap::from([("history", 2)]));
+}
+
+#[test]
+fn several_rooms_of_one_file_are_kept_apart() {
+    let items = [
+        open(1, 0, "ann", 1),
+        open(2, 0, "ben", 2),
+        frame(10, vec![chat(5, 0, "x", "to ann")]),
+        on(2, frame(10, vec![chat(5, 0, "x", "to ben")])),
+        // Without a room the connection tells rooms apart.
+        open(3, 0, "cid", 0),
+        open(4, 0, "dan", 0),
+        on(3, frame(10, vec![chat(5, 0, "x", "to cid")])),
+        on(4, frame(10, vec![chat(5, 0, "x", "to dan")])),
+    ];
+    let events = decode(&items, &ALL, true);
+    let chats = events.iter().filter(|event| event["type"] == "chat");
+    let told: Vec<_> =
+        chats.map(|event| format!("{} {}", event["username"], event["data"]["comment"])).collect();
+    assert_eq!(told, ["ann", "ben", "cid", "dan"].map(|name| format!("\"{name}\" \"to {name}\"")));
+}
+
+#[test]
+fn the_first_batch_comes_from_the_sign_servers_answer() {
+    let http = records::Http {
+        role: records::http::Role::InitialBatch.into(),
+        status: 200,
+        body: batch(vec![chat(1, 0, "bob", "first")]),
+        ..Default::default()
+    };
+    let mut other = http.clone();
+    other.set_role(records::http::Role::Sign);
+    let items = [open(1, 0, "ann", ROOM), item(0, What::Http(http)), item(0, What::Http(other))];
+    assert_eq!(outline(&decode(&items, &ALL, true))[1..], ["chat \"first\""]);
+}
+
+#[test]
+fn finals_that_are_due_come_before_the_frame_at_that_offset() {
+    let items =
+        [frame(0, vec![rose(1, 0, "bob", 2, false, 9)]), frame(60_000, vec![chat(2, 0, "bob", "now")])];
+    let events = decode(&with_header(items.to_vec()), &ALL, true);
+    assert_eq!(outline(&events), ["gift 2", "gift 2", "chat \"now\""]);
+    assert_eq!(
+        (&events[1]["data"]["inferred"], &events[1]["ts"]),
+        (&json!(true), &json!("2024-01-01T00:01:00.000Z"))
+    );
+    assert!(events[1].get("id").is_none());
+    let raw = decode(&with_header(items.to_vec()), &Filter::default(), true);
+    let seqs: Vec<_> = raw.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+    assert_eq!((outline(&raw), seqs), (vec!["gift 2".into(), "chat \"now\"".to_owned()], vec![1, 3]));
+}
+
+#[test]
+fn the_end_of_the_stream_infers_what_is_missing() {
+    let items = [frame(0, vec![rose(1, 0, "bob", 2, false, 9)]), frame(500, vec![])];
+    let events = decode(&with_header(items.to_vec()), &ALL, true);
+    assert_eq!((events.len(), &events[1]["ts"]), (2, &json!("2024-01-01T00:00:00.500Z")));
+}
+
+#[test]
+fn times_are_those_of_the_message_or_else_of_the_offset() {
+    let message = |create_time| {
+        let stamp = compose::Stamp { create_time, ..stamp(0, 0) };
+        compose::like(stamp, &person("bob"), 1, 1)
+    };
+    let items = [frame(1_500, vec![message(1_697_634_624_560), message(1_697_634_624), message(0)])];
+    let events = decode(&with_header(items.to_vec()), &ALL, true);
+    let told: Vec<_> = events.iter().map(|event| event["data"]["timestamp"].as_str().unwrap()).collect();
+    assert_eq!(told, ["2023-10-18T13:10:24.560Z", "2023-10-18T13:10:24.000Z", "2024-01-01T00:00:01.500Z"]);
+    assert!(events.iter().all(|event| event["ts"] == "2024-01-01T00:00:01.500Z"));
+}
+
+#[test]
+fn live_and_replayed_events_differ_in_nothing_but_where_they_come_from() {
+    let run = |replay| {
+        let mut decoder = Decoder::new(Options { replay, dedup: true });
+        with_header(show()).iter().for_each(|item| decoder.handle(item));
+        take(&mut decoder, &ALL)
+    };
+    let (mut live, replayed) = (run(false), run(true));
+    for event in &mut live {
+        assert_eq!(event["replay"], false);
+        event["replay"] = true.into();
+        if event["data"]["source"] == "live" {
+            event["data"]["source"] = "replay".into();
+        }
+    }
+    assert_eq!(live, replayed);
+}
+
+#[test]
+fn state_events_are_replayed() {
+    let status = records::Status {
+        code: "connection_lost".into(),
+        attempt: 2,
+        retrying: true,
+        retry_after_ms: Some(1_500),
+        detail: "the socket was closed".into(),
+    };
+    let items = [open(1, 0, "ann", ROOM), close(1, 10, 1006, true), item(11, What::Status(status))];
+    insta::assert_json_snapshot!(decode(&with_header(items.to_vec()), &ALL, true));
+}
+
+#[test]
+fn what_cannot_be_read_is_counted_and_offered_raw_and_ends_nothing() {
+    let mut decoder = decoder();
+    let broken = Message {
+        method: "WebcastChatMessage".into(),
+        payload: vec![0x0a, 0xff].into(),
+        msg_id: 3,
+        is_history: false,
+    };
+    decoder.handle(&raw_frame(0, vec![0xff; 8]));
+    decoder.handle(&frame(1, vec![broken, chat(4, 0, "bob", "after")]));
+    decoder.handle(&raw_frame(2, [&[0x3a, 3][..], b"msg", &[0x42, 4, 0x1f, 0x8b, 8, 0]].concat()));
+    let told = outline(&take(&mut decoder, &ALL));
+    assert_eq!(told, ["unknown \"\"", "unknown \"WebcastChatMessage\"", "chat \"after\"", "unknown \"\""]);
+    let faults = &decoder.counts().faults;
+    let expected = BTreeMap::from([("bad_gzip", 1), ("bad_message", 1), ("bad_push_frame", 1)]);
+    assert_eq!(faults, &expected);
+    assert!(decoder.counts().is_lossy());
+}
+
+#[test]
+fn our_own_frames_and_texts_are_no_events() {
+    let mut decoder = decoder();
+    let mut sent = frame(0, vec![chat(1, 0, "bob", "hi")]);
+    sent.flags = Flags(Flags::SENT);
+    decoder.handle(&sent);
+    decoder.handle(&item(1, What::Marker(records::Marker { label: "here".into() })));
+    assert_eq!(take(&mut decoder, &ALL), Vec::<Value>::new());
+    assert_eq!(decoder.counts().frames, 0);
+}
+
+#[test]
+fn records_that_the_recorder_lost_are_missing() {
+    let mut decoder = decoder();
+    decoder.handle(&item(0, What::Gap(records::Gap { records: 7, ..Default::default() })));
+    decoder.count_missing(2);
+    assert_eq!((decoder.counts().records_missing, decoder.counts().is_lossy()), (9, true));
+}
+
+#[test]
+fn what_stands_open_is_told_where_a_replay_starts() {
+    let mut decoder = decoder();
+    for item in [open(1, 0, "ann", ROOM), close(1, 5, 1006, true), open(2, 9, "ann", ROOM)] {
+        decoder.restore(&item);
+    }
+    assert_eq!(take(&mut decoder, &ALL), Vec::<Value>::new());
+    decoder.announce_restored(Duration::from_secs(1));
+    assert_eq!(outline(&take(&mut decoder, &ALL)), [format!("connection_created \"{ROOM}\"")]);
+}
