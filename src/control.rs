@@ -3,7 +3,6 @@
 //! Orders travel over one channel to the task that drives the source, which answers each with the state it led to.
 
 use std::{
-    collections::BTreeMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -13,50 +12,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::sans_io::error::{Code, Problem};
+pub use crate::sans_io::{counts::Counts, pace::Speed};
 
 /// Orders that wait while the source is busy; more are refused.
 const ORDERS_WAITING_MAX: usize = 64;
-
-/// How fast a replay runs.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Speed {
-    /// So many times the original; 0.1 to 1000.
-    Times(f64),
-    /// As fast as the slowest subscriber takes it.
-    Max,
-}
-
-impl Speed {
-    /// The slowest that can be asked for.
-    pub const MIN: f64 = 0.1;
-    /// The fastest short of `max`.
-    pub const MAX: f64 = 1000.0;
-}
-
-impl std::str::FromStr for Speed {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "max" {
-            return Ok(Self::Max);
-        }
-        match text.parse::<f64>() {
-            Ok(times) if (Self::MIN..=Self::MAX).contains(&times) => Ok(Self::Times(times)),
-            _ => {
-                Err(format!("speed is a number from {} to {}, or `max`, not `{text}`", Self::MIN, Self::MAX))
-            }
-        }
-    }
-}
-
-impl Serialize for Speed {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Times(times) => serializer.serialize_f64(*times),
-            Self::Max => serializer.serialize_str("max"),
-        }
-    }
-}
 
 /// An order to a replay.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,26 +115,6 @@ pub enum SourceState {
     Retrying,
     /// Over.
     Ended,
-}
-
-/// What was counted since the server started.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Counts {
-    /// Frames received.
-    pub frames: u64,
-    /// Messages in them.
-    pub messages: u64,
-    /// Events broadcast, by type.
-    pub events: BTreeMap<&'static str, u64>,
-    /// Messages dropped as duplicates, by reason.
-    pub duplicates: BTreeMap<&'static str, u64>,
-    /// Messages without a schema, by method.
-    pub unknown_methods: BTreeMap<String, u64>,
-    /// What could not be read, by kind.
-    pub faults: BTreeMap<&'static str, u64>,
-    /// Records that are missing from the recording.
-    pub records_missing: u64,
 }
 
 /// The handle. Clones share it.

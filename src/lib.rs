@@ -9,7 +9,8 @@
 //! # Layout
 //!
 //! [`sans_io`] holds all that can be computed without a socket, a file or a clock; [`clock`] reads the clock;
-//! [`hub`] numbers, keeps and fans out events; [`control`] takes orders; [`server`] is HTTP and WebSocket before both.
+//! [`hub`] numbers, keeps and fans out events; [`source`] plays recordings through the [`pipeline`] into it;
+//! [`control`] takes orders; [`server`] is HTTP and WebSocket before both; [`tools`] work on recordings offline; [`terminal`] and [`cli`] are for people.
 
 pub mod sans_io;
 
@@ -19,4 +20,12 @@ pub mod hub;
 
 pub mod control;
 
+pub mod pipeline;
+pub mod source;
+
 pub mod server;
+
+pub mod tools;
+
+pub mod cli;
+pub mod terminal;

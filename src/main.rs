@@ -1,3 +1,7 @@
-//! The command line.
+//! The command line: parse, run, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(livetape::cli::main())
+}

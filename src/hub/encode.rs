@@ -5,6 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::{
+    Filter, Gifts,
     entry::{Audience, Entry, Standing},
     limits::Window,
 };
@@ -77,6 +78,20 @@ impl Draft {
             audience: self.audience,
             standing: self.standing,
         }
+    }
+}
+
+impl Filter {
+    /// Appends the JSON of `event` as this filter shows it, for whoever numbers events without a hub. Nothing is
+    /// appended, and `false` returned, if it lets the event not pass.
+    pub fn encode(&self, stream: &str, seq: u64, event: &Event, out: &mut Vec<u8>) -> bool {
+        if !self.passes(event) {
+            return false;
+        }
+        let final_event = (self.gifts == Gifts::Final).then(|| as_final(event)).flatten();
+        final_event.as_ref().unwrap_or(event).begin_json(stream, out);
+        finish_json(seq, out);
+        true
     }
 }
 

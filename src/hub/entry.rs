@@ -68,7 +68,7 @@ impl Audience {
         }
     }
 
-    fn includes(self, filter: &Filter) -> bool {
+    pub(super) fn includes(self, filter: &Filter) -> bool {
         let gifts = match filter.gifts {
             Gifts::Raw => self.gifts_raw,
             Gifts::Delta => self.gifts_delta,

@@ -1,8 +1,9 @@
 //! Which events a subscriber wants.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
-use crate::sans_io::event::KINDS;
+use super::entry::Audience;
+use crate::sans_io::event::{Event, KINDS};
 
 /// Which events a subscriber wants; all that TikTok sent, by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,6 +14,14 @@ pub struct Filter {
     pub gifts: Gifts,
     /// `raw=1`: `unknown` events too.
     pub raw: bool,
+}
+
+impl Filter {
+    /// Whether it lets `event` pass.
+    #[must_use]
+    pub fn passes(&self, event: &Event) -> bool {
+        Audience::of(event).includes(self)
+    }
 }
 
 /// Which events of a gift streak a subscriber wants. The sum of `repeatDelta` over a streak is the same in each mode.
@@ -63,6 +72,14 @@ impl Default for Types {
     /// Every type.
     fn default() -> Self {
         Self(u128::MAX)
+    }
+}
+
+impl fmt::Display for Types {
+    /// As it is parsed.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = KINDS.iter().copied().filter(|name| self.contains(Self::only(name))).collect();
+        f.write_str(&names.join(","))
     }
 }
 

@@ -1,3 +1,5 @@
+//! Tests of the hub.
+
 mod model;
 mod pacing;
 mod rules;

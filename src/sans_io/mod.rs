@@ -1,7 +1,12 @@
 //! All that can be computed without tokio, sockets, files or a clock: bytes and offsets in, bytes and events out.
 
+pub mod counts;
+pub mod decoder;
+pub mod dedup;
 pub mod error;
 pub mod event;
 pub mod offset;
+pub mod pace;
 pub mod recording;
+pub mod streak;
 pub mod wire;

@@ -22,6 +22,17 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
+/// Large parts of repeated messages. On the wire an empty one takes two bytes; in line it would take as many hundred in
+/// memory, so that a small payload could ask for a lot.
+#[cfg(feature = "codegen")]
+const BOXED: [&str; 5] = [
+    ".livetape.webcast.HourlyRankReward.Winner.notify",
+    ".livetape.webcast.Link.Guest.user",
+    ".livetape.webcast.MarqueeAnnouncement.Entity.notify",
+    ".livetape.webcast.RoomUserSeq.Viewer.user",
+    ".livetape.webcast.TextPiece.user_value",
+];
+
 /// Generates, formats and stamps every file of [`GENERATED`].
 #[cfg(feature = "codegen")]
 pub(crate) fn run() -> Result<()> {
@@ -34,7 +45,11 @@ pub(crate) fn run() -> Result<()> {
         let out = root.join("target/codegen");
         std::fs::create_dir_all(&out)?;
         let set = protox::compile([&source_path], [root.join("proto")])?;
-        prost_build::Config::new().bytes(["."]).btree_map(["."]).out_dir(&out).compile_fds(set)?;
+        let mut config = prost_build::Config::new();
+        for path in BOXED {
+            config.boxed(path);
+        }
+        config.bytes(["."]).btree_map(["."]).out_dir(&out).compile_fds(set)?;
         let made = out.join(format!("{package}.rs"));
         let formatted =
             std::process::Command::new("rustfmt").args(["--edition", "2024"]).arg(&made).status()?;

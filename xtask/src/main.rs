@@ -1,6 +1,11 @@
 //! The chores of the project: `cargo xtask <chore>`.
 
+mod bench;
+mod ci;
 mod codegen;
+mod fixture;
+#[cfg(feature = "fixture")]
+mod recordings;
 
 use clap::{Parser, Subcommand};
 
@@ -13,12 +18,28 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Everything that CI runs, from fast to slow
+    Ci {
+        /// Only these stages: format, lints, tests, docs, benches
+        stages: Vec<String>,
+    },
+    /// Measure us beside a floor, in turns
+    Bench(bench::Args),
     /// Make the Rust code of proto/*.proto anew (after a change to them)
     Codegen,
+    /// Make recordings/*.bin from fixtures/webcast (after a change to the importer)
+    Fixture {
+        /// Only compare, and fail if they differ
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().chore {
+        Chore::Ci { stages } => ci::run(&stages),
+        Chore::Bench(args) => bench::run(&args),
         Chore::Codegen => codegen::run(),
+        Chore::Fixture { check } => fixture::run(check),
     }
 }

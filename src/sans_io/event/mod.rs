@@ -1,15 +1,59 @@
 //! The outward JSON: what a subscriber gets.
 
+mod battle;
+mod battle_notices;
+mod business;
+mod captions;
+mod chat;
+mod decor;
+mod gift;
+mod gift_notices;
+mod goals;
+mod hints;
 mod kinds;
+mod links;
+mod moderation;
+mod notices;
+mod partners;
+mod pins;
+mod questions;
+mod ranks;
+mod room;
 mod scalar;
+mod state;
+mod subscriptions;
+mod text;
 mod user;
+mod viewers;
 
 use std::sync::Arc;
 
+pub use battle::*;
+pub use battle_notices::*;
+pub use business::*;
+pub use captions::*;
+pub use chat::*;
+pub use decor::*;
+pub use gift::*;
+pub use gift_notices::*;
+pub use goals::*;
+pub use hints::*;
 pub use kinds::*;
+pub use links::*;
+pub use moderation::*;
+pub use notices::*;
+pub use partners::*;
+pub use pins::*;
+pub use questions::*;
+pub use ranks::*;
+pub use room::*;
 pub use scalar::{Id, Millis};
 use serde::Serialize;
-pub use user::{Badge, User};
+pub use state::*;
+pub use subscriptions::*;
+pub use text::*;
+pub use user::*;
+pub use viewers::*;
 
 /// One event: what livetape broadcasts. Its sequence number is given by the hub.
 #[derive(Clone, Debug, PartialEq)]

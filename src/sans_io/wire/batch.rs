@@ -54,19 +54,19 @@ pub struct Message {
 /// The number of the field that holds the messages.
 const MESSAGES_FIELD: u32 = 1;
 
+/// The number of the field of an entry that holds its payload.
+const PAYLOAD_FIELD: u32 = 2;
+
 /// Reads a batch. The messages are taken one by one, so that a broken one costs none of the others.
 pub fn read_batch(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
-    let (mut messages, mut others) = (Vec::new(), Vec::new());
+    let (mut messages, mut others, mut dropped) = (Vec::new(), Vec::new(), 0_usize);
     let mut rest = bytes.clone();
     while !rest.is_empty() {
         let before = rest.clone();
         match next_field(&mut rest) {
-            Ok(Some(_)) if messages.len() == BATCH_MESSAGES_MAX => {
-                let detail = format!("more than {BATCH_MESSAGES_MAX}; the rest was dropped");
-                faults.push(Fault::new(FaultKind::TooManyMessages, detail));
-                break;
-            }
-            Ok(Some(message)) => messages.extend(read_message(&message, faults)),
+            // What stands behind the messages is wanted nevertheless: the cursor, the ack token.
+            Ok(Some(_)) if messages.len() == BATCH_MESSAGES_MAX => dropped += 1,
+            Ok(Some(message)) => messages.extend(read_entry(&message, faults)),
             Ok(None) => others.extend_from_slice(&before[..before.len() - rest.len()]),
             Err(error) => {
                 faults.push(Fault::new(FaultKind::BadBatch, error));
@@ -74,7 +74,11 @@ pub fn read_batch(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
             }
         }
     }
-    let (info, _) = merge::<webcast::Batch>(&Bytes::from(others), FaultKind::BadBatch, faults);
+    if dropped > 0 {
+        let detail = format!("more than {BATCH_MESSAGES_MAX}; {dropped} were dropped");
+        faults.push(Fault::new(FaultKind::TooManyMessages, detail));
+    }
+    let (info, _) = merge::<webcast::Batch>(&Bytes::from(others), &[], FaultKind::BadBatch, faults);
     Batch { messages, info: read_info(info) }
 }
 
@@ -93,13 +97,18 @@ fn next_field(rest: &mut Bytes) -> Result<Option<Bytes>, prost::DecodeError> {
     Ok(Some(rest.split_to(usize::try_from(length).expect("at most the buffer's length"))))
 }
 
-fn read_message(bytes: &Bytes, faults: &mut Vec<Fault>) -> Option<Message> {
-    let (message, complete) = merge::<webcast::Message>(bytes, FaultKind::BadBatch, faults);
+/// Reads an entry, but not its payload.
+fn read_entry(bytes: &Bytes, faults: &mut Vec<Fault>) -> Option<Message> {
+    let before = faults.len();
+    let (entry, complete) = merge::<webcast::Message>(bytes, &[PAYLOAD_FIELD], FaultKind::BadBatch, faults);
+    for fault in &mut faults[before..] {
+        fault.method = Some(entry.method.clone()).filter(|method| !method.is_empty());
+    }
     complete.then_some(Message {
-        method: message.method,
-        payload: message.payload,
-        msg_id: message.msg_id,
-        is_history: message.is_history,
+        method: entry.method,
+        payload: entry.payload,
+        msg_id: entry.msg_id,
+        is_history: entry.is_history,
     })
 }
 
@@ -140,4 +149,62 @@ pub fn write_batch(batch: &Batch) -> Bytes {
         ..Default::default()
     };
     Bytes::from(batch.encode_to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(method: &str, payload: &'static [u8]) -> Message {
+        Message { method: method.into(), payload: payload.into(), msg_id: 7, is_history: true }
+    }
+
+    fn batch() -> Batch {
+        let messages = vec![message("A", b"\x08\x01"), message("B", b""), message("C", b"\xff")];
+        let info = BatchInfo { cursor: "c".into(), need_ack: true, ..Default::default() };
+        Batch { messages, info }
+    }
+
+    #[test]
+    fn a_truncated_batch_gives_its_whole_messages() {
+        let (bytes, mut faults) = (write_batch(&batch()), vec![]);
+        let second_ends = bytes.windows(3).position(|at| at == b"\x0a\x01C").unwrap() - 2;
+        let read = read_batch(&bytes.slice(..second_ends + 3), &mut faults);
+        assert_eq!(read.messages, batch().messages[..2]);
+        assert_eq!(faults.iter().map(|fault| fault.kind).collect::<Vec<_>>(), [FaultKind::BadBatch]);
+    }
+
+    #[test]
+    fn a_broken_entry_costs_none_of_the_others() {
+        let mut bytes = write_batch(&batch()).to_vec();
+        let at = bytes.windows(3).position(|at| at == b"\x0a\x01B").unwrap();
+        bytes[at + 1] = 100; // The method is longer than its entry.
+        let (mut faults, all) = (vec![], batch());
+        let read = read_batch(&Bytes::from(bytes), &mut faults);
+        assert_eq!(read.messages, [all.messages[0].clone(), all.messages[2].clone()]);
+        assert_eq!((read.info, faults.len(), faults[0].kind), (all.info, 1, FaultKind::BadBatch));
+    }
+
+    #[test]
+    fn a_method_that_is_no_text_is_mended_and_its_payload_left_alone() {
+        let mut bytes = write_batch(&batch()).to_vec();
+        let at = bytes.windows(3).position(|at| at == b"\x0a\x01C").unwrap();
+        bytes[at + 2] = 0xfe;
+        let mut faults = vec![];
+        let read = read_batch(&Bytes::from(bytes), &mut faults);
+        assert_eq!(
+            (read.messages[2].method.as_str(), &read.messages[2].payload[..]),
+            ("\u{fffd}", &b"\xff"[..])
+        );
+        assert_eq!((faults.len(), faults[0].kind), (1, FaultKind::BadUtf8));
+    }
+
+    #[test]
+    fn too_many_messages_leave_the_cursor() {
+        let many = Batch { messages: vec![message("A", b""); BATCH_MESSAGES_MAX + 3], ..batch() };
+        let mut faults = vec![];
+        let read = read_batch(&write_batch(&many), &mut faults);
+        assert_eq!((read.messages.len(), read.info), (BATCH_MESSAGES_MAX, batch().info));
+        assert_eq!((faults.len(), faults[0].kind), (1, FaultKind::TooManyMessages));
+    }
 }

@@ -10,14 +10,17 @@ const REPAIR_DEPTH_MAX: u32 = 32;
 
 /// Decodes `bytes`. Texts that are not UTF-8 are mended (a fault says so). If the rest is broken, `false` comes with
 /// what was read before the break, and a fault of `kind`.
+///
+/// `opaque` are the fields of `M` that are no texts and hold none: they are never mended.
 pub(crate) fn merge<M: prost::Message + Default>(
     bytes: &Bytes,
+    opaque: &[u32],
     kind: FaultKind,
     faults: &mut Vec<Fault>,
 ) -> (M, bool) {
     let mut message = M::default();
     let Err(error) = message.merge(bytes.clone()) else { return (message, true) };
-    if let Some(repaired) = repair_utf8(bytes, 0)
+    if let Some(repaired) = repair_utf8(bytes, opaque, 0)
         && let Ok(message) = M::decode(Bytes::from(repaired))
     {
         faults.push(Fault::new(FaultKind::BadUtf8, "a text is not UTF-8; its bad bytes were replaced"));
@@ -29,7 +32,7 @@ pub(crate) fn merge<M: prost::Message + Default>(
 
 /// Replaces, in every length-delimited field that is neither UTF-8 nor a message, the bytes that are not UTF-8.
 /// `None` if `bytes` are no protobuf or hold nothing to mend.
-fn repair_utf8(bytes: &[u8], depth: u32) -> Option<Vec<u8>> {
+fn repair_utf8(bytes: &[u8], opaque: &[u32], depth: u32) -> Option<Vec<u8>> {
     if depth > REPAIR_DEPTH_MAX {
         return None;
     }
@@ -45,7 +48,9 @@ fn repair_utf8(bytes: &[u8], depth: u32) -> Option<Vec<u8>> {
                 let length = usize::try_from(decode_varint(&mut rest).ok()?).ok()?;
                 let value = rest.get(..length)?;
                 rest = &rest[length..];
-                if let Some(mended) = mend(value, depth) {
+                if !opaque.contains(&field)
+                    && let Some(mended) = mend(value, depth)
+                {
                     encode_key(field, wire_type, &mut out);
                     encode_varint(mended.len() as u64, &mut out);
                     out.extend_from_slice(&mended);
@@ -60,12 +65,13 @@ fn repair_utf8(bytes: &[u8], depth: u32) -> Option<Vec<u8>> {
     repaired.then_some(out)
 }
 
+/// The mended value; `None` if it stays as it is. What reads as protobuf is taken for a message, not for a text.
 fn mend(value: &[u8], depth: u32) -> Option<Vec<u8>> {
     if std::str::from_utf8(value).is_ok() {
         return None;
     }
     let is_message = is_protobuf(value);
-    match repair_utf8(value, depth + 1) {
+    match repair_utf8(value, &[], depth + 1) {
         Some(mended) => Some(mended),
         None if is_message => None,
         None => Some(String::from_utf8_lossy(value).into_owned().into_bytes()),
@@ -92,4 +98,67 @@ fn is_protobuf(bytes: &[u8]) -> bool {
         Some(())
     }
     walk(bytes).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::{super::webcast, *};
+
+    fn chat(nickname: &[u8]) -> Bytes {
+        // The generated types hold texts only, so the bad bytes are put in afterwards.
+        let placeholder = "#".repeat(nickname.len());
+        let user = webcast::User {
+            id: 6_953_242_736_466_010_434,
+            nickname: placeholder.clone(),
+            ..Default::default()
+        };
+        let chat = webcast::Chat { user: Some(user), content: "hello".into(), ..Default::default() };
+        let mut bytes = chat.encode_to_vec();
+        let at = bytes.windows(nickname.len()).position(|at| at == placeholder.as_bytes()).unwrap();
+        bytes[at..at + nickname.len()].copy_from_slice(nickname);
+        Bytes::from(bytes)
+    }
+
+    fn read(bytes: &Bytes) -> (webcast::Chat, bool, Vec<FaultKind>) {
+        let mut faults = vec![];
+        let (chat, complete) = merge::<webcast::Chat>(bytes, &[], FaultKind::BadMessage, &mut faults);
+        (chat, complete, faults.iter().map(|fault| fault.kind).collect())
+    }
+
+    #[test]
+    fn a_nickname_that_is_not_utf8_is_mended() {
+        let (read, complete, faults) = read(&chat(b"Zo\xeb!"));
+        let user = read.user.unwrap();
+        assert_eq!((user.nickname.as_str(), user.id), ("Zo\u{fffd}!", 6_953_242_736_466_010_434));
+        assert_eq!((read.content.as_str(), complete, faults), ("hello", true, vec![FaultKind::BadUtf8]));
+    }
+
+    #[test]
+    fn good_texts_are_left_alone() {
+        let (read, complete, faults) = read(&chat("Zo\u{eb}".as_bytes()));
+        assert_eq!((read.user.unwrap().nickname.as_str(), complete, faults), ("Zo\u{eb}", true, vec![]));
+    }
+
+    #[test]
+    fn of_a_broken_message_the_beginning_is_kept() {
+        let bytes = chat(b"Ann");
+        let (read, complete, faults) = read(&bytes.slice(..bytes.len() - 2));
+        assert_eq!((read.user.unwrap().nickname.as_str(), complete), ("Ann", false));
+        assert_eq!(faults, [FaultKind::BadMessage]);
+    }
+
+    #[test]
+    fn deep_nesting_ends() {
+        let mut bytes = vec![0xff];
+        for _ in 0..200 {
+            let mut outer = vec![0x0a];
+            encode_varint(bytes.len() as u64, &mut outer);
+            outer.append(&mut bytes);
+            bytes = outer;
+        }
+        let (_, complete, faults) = read(&Bytes::from(bytes));
+        assert_eq!((complete, faults.len()), (false, 1));
+    }
 }

@@ -1,7 +1,9 @@
 //! Bytes ⇄ push frame, batch, messages. Reading is total: any bytes give what could be read, plus [`Fault`]s.
 
 mod batch;
+pub mod compose;
 mod fault;
+mod kinds;
 mod merge;
 mod push;
 mod unzip;
@@ -10,6 +12,7 @@ mod webcast;
 
 pub use batch::{Batch, BatchInfo, Message, read_batch, write_batch};
 pub use fault::{Fault, FaultKind};
+pub use kinds::{Known, Reading, is_known, known_methods, millis, read_message};
 pub use push::{Push, read_push, write_push};
 pub use unzip::{unzip, zip};
 

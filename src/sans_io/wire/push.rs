@@ -30,9 +30,12 @@ impl Push {
     }
 }
 
+/// The number of the field that holds the payload.
+const PAYLOAD_FIELD: u32 = 8;
+
 /// Reads a push frame, as far as it goes.
 pub fn read_push(frame: &Bytes, faults: &mut Vec<Fault>) -> Push {
-    let (read, _) = merge::<webcast::PushFrame>(frame, FaultKind::BadPushFrame, faults);
+    let (read, _) = merge::<webcast::PushFrame>(frame, &[PAYLOAD_FIELD], FaultKind::BadPushFrame, faults);
     let compress_type = read.headers.into_iter().find(|h| h.key == "compress_type").map(|h| h.value);
     Push {
         seq_id: read.seq_id,
@@ -60,4 +63,48 @@ pub fn write_push(push: &Push) -> Bytes {
         payload: push.payload.clone(),
     };
     Bytes::from(frame.encode_to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The frames that clients are known to send, byte for byte.
+    #[test]
+    fn golden_client_frames_are_read() {
+        let read = |hex: &str| {
+            let bytes = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap());
+            let mut faults = vec![];
+            let push = read_push(&bytes.collect(), &mut faults);
+            assert_eq!(faults, []);
+            push
+        };
+        let heartbeat = read("320270623a026862420a088180e8e2aaeab3a765");
+        assert_eq!((heartbeat.payload_encoding.as_str(), heartbeat.payload_type.as_str()), ("pb", "hb"));
+        let ack = read("108180808080808010320270623a0361636b420b666978747572652d657874");
+        assert_eq!((ack.log_id, &ack.payload[..]), (9_007_199_254_740_993, &b"fixture-ext"[..]));
+        assert_eq!(read("3a026862").payload_type, "hb");
+    }
+
+    #[test]
+    fn only_batches_hold_batches() {
+        let holds = |payload_type: &str| {
+            Push { payload_type: payload_type.into(), ..Default::default() }.holds_batch()
+        };
+        assert!(holds("msg") && holds("im_enter_room_resp"));
+        assert!(!holds("hb") && !holds("ack") && !holds("close") && !holds(""));
+    }
+
+    #[test]
+    fn a_bad_text_leaves_the_payload_alone() {
+        let payload = Bytes::from_static(b"\x1f\x8b\xff\xfe");
+        let push = Push { payload: payload.clone(), payload_type: "msg".into(), ..Default::default() };
+        let mut bytes = write_push(&push).to_vec();
+        let at = bytes.windows(3).position(|at| at == b"msg").unwrap();
+        bytes[at] = 0xff;
+        let mut faults = vec![];
+        let read = read_push(&Bytes::from(bytes), &mut faults);
+        assert_eq!((read.payload, read.payload_type.as_str()), (payload, "\u{fffd}sg"));
+        assert_eq!((faults.len(), faults[0].kind), (1, FaultKind::BadUtf8));
+    }
 }

@@ -1,0 +1,78 @@
+//! Lateness of a replay at speed 1, beside a bare timer that waits for the same deadlines.
+
+mod support;
+
+use std::time::Duration;
+
+use livetape::{
+    clock,
+    control::Control,
+    hub::{Hub, Join, Limits, Next},
+    source::{Lateness, Options, Replay, Step, Tape},
+    tools::synth,
+};
+use support::Args;
+
+/// Subscribers that read along.
+const SUBSCRIBERS: usize = 100;
+/// About five seconds of frames.
+const SIZE_BYTES: u64 = 200_000;
+/// Where a round ends, whatever the recording holds.
+const END: Duration = Duration::from_secs(5);
+
+fn main() {
+    let args = Args::parse();
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    synth::synth(file.reopen().expect("a temporary file"), 1, SIZE_BYTES).expect("a recording");
+    let tape = Tape::find(&file.path().to_string_lossy()).expect("a recording");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let (mut worst, mut drift) = (0.0_f64, 0.0_f64);
+    let ours = || {
+        let lateness = runtime.block_on(replay(tape.clone()));
+        println!("  replay: {} frames, {lateness}", lateness.frames());
+        (worst, drift) = (worst.max(lateness.quantile_ms(0.99)), drift.max(lateness.drift_ms().abs()));
+        lateness.quantile_ms(0.5)
+    };
+    let floor = || {
+        let lateness = runtime.block_on(timer(&tape));
+        println!("  timer:  {} deadlines, {lateness}", lateness.frames());
+        lateness.quantile_ms(0.5)
+    };
+    support::compare(&args, "replay", "ms late, p50", ours, floor);
+    println!("  worst p99 {worst:.2} ms, worst drift {drift:.2} ms");
+}
+
+/// The replay itself, with subscribers that read along.
+async fn replay(tape: Tape) -> Lateness {
+    let (control, driver) = Control::new();
+    let hub = Hub::new("bench".into(), Limits::default());
+    for _ in 0..SUBSCRIBERS {
+        let mut subscriber = hub.join(&Join::default()).expect("no position was asked for");
+        tokio::spawn(async move {
+            let mut events = Vec::new();
+            while let Next::Events = subscriber.next(&mut events).await {
+                events.clear();
+            }
+        });
+    }
+    let options = Options { end: Some(END), exit_when_done: true, ..Options::default() };
+    let shutdown = control.shutdown().clone();
+    let replay = Replay::new(tape, options, hub, driver, shutdown, |_| ()).expect("a recording");
+    replay.run().await.lateness
+}
+
+/// What the clock alone can do.
+async fn timer(tape: &Tape) -> Lateness {
+    let mut lateness = Lateness::default();
+    let started = clock::now();
+    for step in tape.steps().expect("a recording") {
+        let Step::Item(item) = step else { continue };
+        if item.offset >= END {
+            break;
+        }
+        let due = started + item.offset;
+        tokio::time::sleep_until(due).await;
+        lateness.record(clock::now().saturating_duration_since(due));
+    }
+    lateness
+}

@@ -1,0 +1,293 @@
+//! The flags, as typed.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::{
+    hub::{Gifts, Types},
+    sans_io::{
+        error::{Code, Problem},
+        offset,
+        pace::Speed,
+    },
+};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "livetape",
+    version,
+    about = "Records a TikTok LIVE room once and replays it for ever",
+    after_help = "Examples:
+  livetape replay demo                    serve the built-in recording on ws://127.0.0.1:3000
+  livetape replay show.bin --speed 4      the same with a recording of yours, four times as fast
+  livetape watch                          see the events of a running server in a terminal
+  livetape events demo | head             the events as JSON, without a server
+
+Exit codes: 0 done, 1 failed, 2 usage, 3 finished but something was lost"
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Replay a recording at its original timing and serve it
+    Replay(Replay),
+    /// Show the events of a running server in this terminal
+    Watch(Watch),
+    /// Decode a recording without a server: one JSON event a line
+    Events(Events),
+    /// Make a recording of a capture
+    Import(Import),
+    /// Say what a recording holds
+    Info(Info),
+    /// Read a whole recording and say what is damaged or missing
+    Verify(Verify),
+    /// Make up a recording, for tests and benchmarks
+    Synth(Synth),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  livetape replay demo
+  livetape replay recordings/demo.bin --speed 10 --loop
+  livetape replay show.bin --start 12m --end 15m30s --idle-limit 2s
+  livetape replay show.bin --speed max --exit-when-done
+
+While it runs:
+  curl -X POST localhost:3000/replay/pause
+  curl -X POST localhost:3000/replay/seek -d '{\"offset\":\"1m30s\"}'")]
+pub(super) struct Replay {
+    /// The recording: a file, the name of one under recordings/, or `demo`
+    #[arg(env = "LIVETAPE_RECORDING")]
+    pub(super) recording: String,
+    #[command(flatten)]
+    pub(super) serve: Serve,
+    /// How fast: 0.1 to 1000 times the original, or max (as fast as the slowest subscriber takes it)
+    #[arg(
+        long,
+        value_name = "N|max",
+        default_value = "1",
+        env = "LIVETAPE_SPEED",
+        allow_hyphen_values = true
+    )]
+    pub(super) speed: Speed,
+    /// Play again and again; with N, so many times in all
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "0", env = "LIVETAPE_LOOP",
+          value_parser = clap::value_parser!(u32))]
+    pub(super) r#loop: Option<u32>,
+    /// Where to begin, e.g. 90s, 1m30s or 00:01:30
+    #[arg(long, value_name = "OFFSET", default_value = "0s", env = "LIVETAPE_START", value_parser = offset::parse,
+          allow_hyphen_values = true)]
+    pub(super) start: Duration,
+    /// Where to end
+    #[arg(long, value_name = "OFFSET", env = "LIVETAPE_END", value_parser = offset::parse,
+          allow_hyphen_values = true)]
+    pub(super) end: Option<Duration>,
+    /// Shorten silences to this, e.g. 2s
+    #[arg(long, value_name = "D", env = "LIVETAPE_IDLE_LIMIT", value_parser = offset::parse,
+          allow_hyphen_values = true)]
+    pub(super) idle_limit: Option<Duration>,
+    /// Hold the first frame until N subscribers are there [default: 0; 1 with --speed max]
+    #[arg(long, value_name = "N", env = "LIVETAPE_WAIT_CLIENTS")]
+    pub(super) wait_clients: Option<usize>,
+    /// At the end close the sockets (1000) and exit
+    #[arg(long, env = "LIVETAPE_EXIT_WHEN_DONE")]
+    pub(super) exit_when_done: bool,
+    /// Name the stream after this number instead of at random
+    #[arg(long, value_name = "N", env = "LIVETAPE_SEED")]
+    pub(super) seed: Option<u64>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    /// Where to listen: a port on loopback, or an address and a port
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3000", env = "LIVETAPE_LISTEN")]
+    pub(super) listen: String,
+    /// The port, instead of that of --listen; 0 takes any that is free
+    #[arg(long, value_name = "N", env = "LIVETAPE_PORT")]
+    pub(super) port: Option<u16>,
+    /// Show no events in the terminal
+    #[arg(long, short, env = "LIVETAPE_QUIET")]
+    pub(super) quiet: bool,
+}
+
+impl Serve {
+    /// Where to listen.
+    pub(super) fn address(&self) -> Result<SocketAddr, Problem> {
+        let listen = self.listen.as_str();
+        let port = listen.parse().ok().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let named =
+            || listen.replacen("localhost:", "127.0.0.1:", usize::from(listen.starts_with("localhost:")));
+        let Some(mut address) = port.or_else(|| named().parse().ok()) else {
+            let problem = Problem::new(Code::BadRequest, format!("`{listen}` is no address to listen on"));
+            return Err(
+                problem.hint("give a port, or an address and a port, e.g. 127.0.0.1:3000 or [::1]:3000")
+            );
+        };
+        if !address.ip().is_loopback() {
+            // Whoever reaches the port may steer and stop the server.
+            let message =
+                format!("{} is not a loopback address: anybody could stop this server", address.ip());
+            return Err(Problem::new(Code::BadRequest, message)
+                .hint("listen on 127.0.0.1, and use a tunnel or a proxy"));
+        }
+        if let Some(port) = self.port {
+            address.set_port(port);
+        }
+        Ok(address)
+    }
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  livetape watch
+  livetape watch ws://127.0.0.1:8080 --types gift,chat
+  livetape watch --json --since 0 | jq .data.comment")]
+pub(super) struct Watch {
+    /// The server
+    #[arg(default_value = "ws://127.0.0.1:3000/", env = "LIVETAPE_URL")]
+    pub(super) url: String,
+    #[command(flatten)]
+    pub(super) filter: Filter,
+    /// Where to begin: 0 for all of the backlog, or STREAM:SEQ to resume
+    #[arg(long, value_name = "POSITION")]
+    pub(super) since: Option<String>,
+    /// Print the JSON of every event
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Filter {
+    /// Only these types, e.g. gift,chat
+    #[arg(long, value_name = "TYPES", value_parser = parse_types)]
+    pub(super) types: Option<Types>,
+    /// Which events of a gift streak: all that TikTok sent, those that add something, or finals alone
+    #[arg(long, value_name = "MODE", default_value = "raw")]
+    pub(super) gifts: GiftsArg,
+    /// Also what has no type: method and bytes
+    #[arg(long)]
+    pub(super) raw: bool,
+}
+
+impl Filter {
+    pub(super) fn to_filter(&self) -> crate::hub::Filter {
+        let gifts = match self.gifts {
+            GiftsArg::Raw => Gifts::Raw,
+            GiftsArg::Delta => Gifts::Delta,
+            GiftsArg::Final => Gifts::Final,
+        };
+        crate::hub::Filter { types: self.types.unwrap_or_default(), gifts, raw: self.raw }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum GiftsArg {
+    Raw,
+    Delta,
+    Final,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  livetape events demo
+  livetape events show.bin --types gift --gifts final
+  livetape events show.bin --no-dedup | wc -l")]
+pub(super) struct Events {
+    /// The recording: a file, the name of one under recordings/, or `demo`
+    pub(super) recording: String,
+    #[command(flatten)]
+    pub(super) filter: Filter,
+    /// Keep duplicates
+    #[arg(long)]
+    pub(super) no_dedup: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Formats, one JSON object a line:
+  {\"offset_ms\":350,\"frame\":\"<base64>\"}
+      frame: one binary WebSocket message
+  {\"offset_ms\":350,\"method\":\"WebcastChatMessage\",\"payload\":\"<base64>\"}
+      payload: one message; with \"host\" several rooms
+
+Examples:
+  livetape import capture.jsonl -o show.bin --user ann
+  livetape import capture.jsonl && livetape replay capture.bin")]
+pub(super) struct Import {
+    /// The capture
+    pub(super) file: PathBuf,
+    /// The recording to write [default: the capture's name, ending in .bin]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Whose room it is [default: the file's name]
+    #[arg(long, value_name = "NAME")]
+    pub(super) user: Option<String>,
+    /// The room's id [default: what the messages say]
+    #[arg(long, value_name = "ID")]
+    pub(super) room: Option<i64>,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Info {
+    /// The recording: a file, the name of one under recordings/, or `demo`
+    pub(super) recording: String,
+    /// As JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Verify {
+    /// The recording: a file, the name of one under recordings/, or `demo`
+    pub(super) recording: String,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  livetape synth --seed 7 --size 100MB -o big.bin && livetape replay big.bin --speed max")]
+pub(super) struct Synth {
+    /// The recording to write
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+    /// The same seed makes the same bytes
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// How large, e.g. 500KB, 20MB or 1GB
+    #[arg(long, value_name = "SIZE", default_value = "1MB", value_parser = parse_size)]
+    pub(super) size: u64,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+fn parse_types(text: &str) -> Result<Types, String> {
+    text.parse().map_err(|unknown| format!("there is no type `{unknown}`"))
+}
+
+/// The largest recording that `synth` makes.
+const SIZE_MAX: u64 = 100 << 30;
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor = match unit.to_ascii_uppercase().as_str() {
+        "" | "B" => 1,
+        "KB" | "K" => 1 << 10,
+        "MB" | "M" => 1 << 20,
+        "GB" | "G" => 1 << 30,
+        _ => return Err(format!("`{unit}` is no unit; there are KB, MB and GB")),
+    };
+    let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+    size.filter(|size| (1..=SIZE_MAX).contains(size))
+        .ok_or_else(|| "a size is a number up to 100GB".to_owned())
+}

@@ -1,0 +1,73 @@
+//! The terminal display: lines behind time stamps, on stdout.
+
+use std::io::{self, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::{
+    clock,
+    hub::{Hub, Join, Next},
+    sans_io::event::Millis,
+    terminal,
+};
+
+const TIME: Style = AnsiColor::BrightBlack.on_default();
+
+/// Prints a line behind the present time, as the programs before us do.
+pub(super) fn say(text: &str) {
+    let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or_default());
+    // A terminal that is gone cannot be told anything, and the server goes on.
+    drop(print(&[line_at(&now.to_string(), text)]));
+}
+
+/// The line of an event, behind its time; `None` if it is not shown.
+pub(super) fn line(json: &[u8]) -> Option<String> {
+    let event: Value = serde_json::from_slice(json).ok()?;
+    let text = terminal::line(&event)?;
+    Some(line_at(event["ts"].as_str().unwrap_or("-"), &text))
+}
+
+fn line_at(time: &str, text: &str) -> String {
+    format!("{TIME}[{time}]{TIME:#} {text}\n")
+}
+
+/// Writes lines at once, without colour where none is wanted.
+pub(super) fn print(lines: &[String]) -> io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    stdout.write_all(lines.concat().as_bytes())?;
+    stdout.flush()
+}
+
+/// Shows the events of `hub` until it closes, or the terminal goes away.
+pub(super) async fn show(hub: Hub) {
+    loop {
+        let join = Join { observer: true, ..Join::default() };
+        let Ok(mut events) = hub.join(&join) else { return };
+        let mut batch = Vec::new();
+        loop {
+            let next = events.next(&mut batch).await;
+            if !write(std::mem::take(&mut batch)).await {
+                return;
+            }
+            match next {
+                Next::Events => {}
+                Next::Closed(_) => return,
+                Next::Slow => {
+                    say("⚠️ This terminal fell behind: some events were not shown");
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// Writes off the runtime's threads: a terminal may stand still for as long as somebody selects text in it.
+async fn write(batch: Vec<Bytes>) -> bool {
+    let write = move || {
+        let lines: Vec<String> = batch.iter().filter_map(|json| line(json)).collect();
+        lines.is_empty() || print(&lines).is_ok()
+    };
+    tokio::task::spawn_blocking(write).await.unwrap_or(false)
+}

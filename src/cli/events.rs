@@ -1,0 +1,77 @@
+//! `livetape events`: a recording through the same decoder, without a server.
+
+use std::io::{self, BufWriter, Write};
+
+use super::args;
+use crate::{
+    sans_io::{
+        decoder::{Decoder, Options},
+        error::{Code, Problem, exit},
+    },
+    source::{Step, Tape},
+};
+
+/// What `stream` says of events that belong to no server.
+const STREAM: &str = "offline";
+
+pub(super) fn events(args: &args::Events) -> Result<u8, Problem> {
+    let tape = Tape::find(&args.recording)?;
+    let mut decoder = Decoder::new(Options { replay: true, dedup: !args.no_dedup });
+    let mut out = Output { out: BufWriter::new(io::stdout().lock()), seq: 0, line: Vec::new(), args };
+    for step in tape.steps()? {
+        match step {
+            Step::Item(item) => decoder.handle(&item),
+            Step::Missing(records) => decoder.count_missing(records),
+            Step::Failed(error) => {
+                eprintln!("⚠️ {error}");
+                decoder.count_missing(1);
+            }
+            Step::End(offset) => {
+                decoder.flush(offset);
+                decoder.disconnect(offset, "recording_ended");
+            }
+        }
+        match out.write(&mut decoder) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(exit::DONE),
+            result => result.map_err(cannot_write)?,
+        }
+    }
+    out.out.flush().map_err(cannot_write)?;
+    let counts = decoder.counts();
+    if !counts.is_lossy() {
+        return Ok(exit::DONE);
+    }
+    let (missing, unreadable) = (counts.records_missing, counts.unreadable());
+    eprintln!(
+        "⚠️ Something was lost: {missing} records are missing, {unreadable} frames or messages not readable"
+    );
+    Ok(exit::LOST)
+}
+
+struct Output<'a, W> {
+    out: W,
+    /// Events are numbered as a server numbers them, those that are not shown too.
+    seq: u64,
+    line: Vec<u8>,
+    args: &'a args::Events,
+}
+
+impl<W: Write> Output<'_, W> {
+    fn write(&mut self, decoder: &mut Decoder) -> io::Result<()> {
+        let filter = self.args.filter.to_filter();
+        for event in decoder.take_events() {
+            self.seq += 1;
+            self.line.clear();
+            if filter.encode(STREAM, self.seq, &event, &mut self.line) {
+                self.line.push(b'\n');
+                self.out.write_all(&self.line)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn cannot_write(error: io::Error) -> Problem {
+    Problem::new(Code::Io, format!("cannot write: {error}"))
+}

@@ -1,0 +1,58 @@
+//! The command line: raw flags → what they mean → run → exit code.
+
+mod args;
+mod display;
+mod events;
+mod replay;
+mod signals;
+mod tools;
+mod watch;
+
+use args::{Args, Command};
+use clap::Parser as _;
+
+use crate::sans_io::error::{Code, Problem, exit};
+
+/// Runs the command line of this process, and gives its exit code.
+#[must_use]
+pub fn main() -> u8 {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return usage(&error),
+    };
+    let result = match args.command {
+        Command::Replay(args) => run(replay::replay(args)),
+        Command::Watch(args) => run(watch::watch(args)),
+        Command::Events(args) => events::events(&args),
+        Command::Import(args) => tools::import(&args),
+        Command::Info(args) => tools::info(&args),
+        Command::Verify(args) => tools::verify(&args),
+        Command::Synth(args) => tools::synth(&args),
+    };
+    result.unwrap_or_else(|problem| complain(&problem))
+}
+
+/// Help and version go to stdout with 0, mistakes to stderr with 2: what clap does, with our exit codes by name.
+fn usage(error: &clap::Error) -> u8 {
+    // A terminal that is gone cannot be told anything.
+    drop(error.print());
+    if error.use_stderr() { exit::USAGE } else { exit::DONE }
+}
+
+fn run(command: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Problem::new(Code::Io, format!("cannot start: {error}")))?;
+    let result = runtime.block_on(command);
+    // A terminal or a disk that hangs must not keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+/// One line that says what happened, one that says what to do.
+fn complain(problem: &Problem) -> u8 {
+    eprintln!("❌ {}", crate::terminal::printable(&problem.message));
+    if !problem.hint.is_empty() {
+        eprintln!("💡 {}", crate::terminal::printable(&problem.hint));
+    }
+    problem.code.exit_code()
+}

@@ -1,0 +1,111 @@
+//! Source → decode → dedup → hub: the one path that live rooms and replays share.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    control::Driver,
+    hub::Hub,
+    sans_io::{
+        decoder::Decoder,
+        event::{Data, Event},
+        recording::Item,
+    },
+};
+
+/// The decoder and what its events go to.
+#[derive(Debug)]
+pub struct Pipeline {
+    decoder: Decoder,
+    hub: Hub,
+    shutdown: CancellationToken,
+}
+
+/// Whether to wait for slow subscribers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pacing {
+    /// Wait for nobody: those who fall behind are closed.
+    Free,
+    /// Wait for the slowest: nothing is lost.
+    Slowest,
+}
+
+impl Pipeline {
+    /// A path to `hub`. Waiting for slow subscribers ends with `shutdown`.
+    #[must_use]
+    pub fn new(decoder: Decoder, hub: Hub, shutdown: CancellationToken) -> Self {
+        Self { decoder, hub, shutdown }
+    }
+
+    /// Broadcasts what comes of `item`, and how many of the events subscribers see who asked for nothing special.
+    pub async fn handle(&mut self, item: &Item, pacing: Pacing) -> usize {
+        self.decoder.handle(item);
+        self.publish(pacing).await
+    }
+
+    /// Broadcasts what is due at `offset`: the finals of gift streaks that TikTok did not send.
+    pub async fn advance(&mut self, offset: Duration, pacing: Pacing) {
+        self.decoder.advance(offset);
+        self.publish(pacing).await;
+    }
+
+    /// Broadcasts what is left at the end of the stream, and that it ended, if a `reason` is given.
+    pub async fn finish(&mut self, offset: Duration, reason: Option<&str>, pacing: Pacing) {
+        self.decoder.flush(offset);
+        if let Some(reason) = reason {
+            self.decoder.disconnect(offset, reason);
+        }
+        self.publish(pacing).await;
+    }
+
+    /// Starts over at `offset`: `before` tells what stands open there.
+    pub async fn start_generation(&mut self, offset: Duration, before: &[Item], pacing: Pacing) {
+        self.decoder.start_generation();
+        self.restore(offset, before, pacing).await;
+    }
+
+    /// Takes note of what stands open at `offset`, where a replay starts.
+    pub async fn restore(&mut self, offset: Duration, before: &[Item], pacing: Pacing) {
+        for item in before {
+            self.decoder.restore(item);
+        }
+        self.decoder.announce_restored(offset);
+        self.publish(pacing).await;
+    }
+
+    /// The decoder, to ask or to tell it of losses.
+    pub fn decoder(&mut self) -> &mut Decoder {
+        &mut self.decoder
+    }
+
+    /// Tells everybody what was counted.
+    pub fn report(&self, driver: &Driver) {
+        driver.update_status(|status| status.counts.clone_from(self.decoder.counts()));
+    }
+
+    async fn publish(&mut self, pacing: Pacing) -> usize {
+        let events: Vec<Event> = self.decoder.take_events().collect();
+        if events.is_empty() {
+            return 0;
+        }
+        match pacing {
+            Pacing::Free => self.hub.publish(&events),
+            Pacing::Slowest => {
+                tokio::select! { biased;
+                    () = self.shutdown.cancelled() => {}
+                    () = self.hub.publish_paced(&events) => {}
+                }
+            }
+        }
+        events.iter().filter(|event| is_ordinary(event)).count()
+    }
+}
+
+fn is_ordinary(event: &Event) -> bool {
+    match &event.data {
+        Data::Unknown(_) => false,
+        Data::Gift(gift) => !gift.inferred,
+        _ => true,
+    }
+}

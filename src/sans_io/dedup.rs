@@ -1,0 +1,215 @@
+//! A message once a room, a gift final once a streak, in bounded memory.
+//!
+//! Windows are counted, not timed: the same recording drops the same messages at every speed.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    hash::Hash,
+};
+
+/// Message ids that are remembered a room. A busy room sends about 100 messages a second.
+pub const IDS_MAX: usize = 20_000;
+/// Finals of gift streaks that are remembered a room.
+pub const FINALS_MAX: usize = 4_096;
+/// Comments that are remembered a room, to recognise history that comes under new ids.
+pub const COMMENTS_MAX: usize = 1_024;
+/// Rooms that are remembered; the one that is longest without a message is forgotten first.
+pub const ROOMS_MAX: usize = 1_024;
+
+/// Why a message was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Duplicate {
+    /// Its id was broadcast in this room.
+    MessageId,
+    /// The final of this streak was broadcast, under another id.
+    GiftFinal,
+    /// It is history, and was broadcast before the reconnect.
+    History,
+}
+
+impl Duplicate {
+    /// The name that `/status` counts it under.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::MessageId => "message_id",
+            Self::GiftFinal => "gift_final",
+            Self::History => "history",
+        }
+    }
+}
+
+/// What marks a streak of gifts within a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreakKey {
+    /// Who sends it.
+    pub user_id: i64,
+    /// What is sent.
+    pub gift_id: i64,
+    /// Which streak of theirs; 0 where TikTok does not tell.
+    pub group_id: i64,
+}
+
+/// A comment, where its id is not enough.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Comment {
+    /// Who wrote it.
+    pub user_id: i64,
+    /// When, as sent.
+    pub create_time: i64,
+    /// What.
+    pub text: String,
+}
+
+/// What was broadcast in each room of one generation.
+#[derive(Debug, Default)]
+pub struct Dedup {
+    rooms: HashMap<i64, Room>,
+    /// Rooms by their last message, the oldest first.
+    by_age: VecDeque<i64>,
+}
+
+#[derive(Debug, Default)]
+struct Room {
+    ids: Window<i64, IDS_MAX>,
+    finals: Window<StreakKey, FINALS_MAX>,
+    comments: Window<Comment, COMMENTS_MAX>,
+}
+
+impl Dedup {
+    /// Whether the envelope's id is new in this room; remembers it. Id 0 is always new.
+    pub fn check_id(&mut self, room_id: i64, msg_id: i64, is_history: bool) -> Option<Duplicate> {
+        if msg_id == 0 || self.room(room_id).ids.insert(msg_id) {
+            return None;
+        }
+        Some(if is_history { Duplicate::History } else { Duplicate::MessageId })
+    }
+
+    /// Whether the comment is new, or no history; remembers it.
+    pub fn check_comment(&mut self, room_id: i64, comment: Comment, is_history: bool) -> Option<Duplicate> {
+        let is_new = self.room(room_id).comments.insert(comment);
+        (is_history && !is_new).then_some(Duplicate::History)
+    }
+
+    /// Whether a streak's final is new; remembers it. Without a group nothing tells two streaks apart.
+    pub fn check_final(&mut self, room_id: i64, streak: StreakKey) -> Option<Duplicate> {
+        let is_new = streak.group_id == 0 || self.room(room_id).finals.insert(streak);
+        (!is_new).then_some(Duplicate::GiftFinal)
+    }
+
+    fn room(&mut self, room_id: i64) -> &mut Room {
+        if self.by_age.back() != Some(&room_id) {
+            self.by_age.retain(|&other| other != room_id);
+            self.by_age.push_back(room_id);
+            if self.by_age.len() > ROOMS_MAX
+                && let Some(oldest) = self.by_age.pop_front()
+            {
+                self.rooms.remove(&oldest);
+            }
+        }
+        self.rooms.entry(room_id).or_default()
+    }
+}
+
+/// The last `MAX` different values.
+#[derive(Debug)]
+struct Window<T, const MAX: usize> {
+    order: VecDeque<T>,
+    known: HashSet<T>,
+}
+
+impl<T, const MAX: usize> Default for Window<T, MAX> {
+    fn default() -> Self {
+        Self { order: VecDeque::new(), known: HashSet::new() }
+    }
+}
+
+impl<T: Clone + Eq + Hash, const MAX: usize> Window<T, MAX> {
+    /// Whether `value` was not there; it is afterwards.
+    fn insert(&mut self, value: T) -> bool {
+        if !self.known.insert(value.clone()) {
+            return false;
+        }
+        self.order.push_back(value);
+        if self.order.len() > MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ROOM: i64 = 7;
+
+    #[test]
+    fn an_id_is_new_once_a_room() {
+        let mut dedup = Dedup::default();
+        assert_eq!(dedup.check_id(ROOM, 1, false), None);
+        assert_eq!(dedup.check_id(ROOM, 1, false), Some(Duplicate::MessageId));
+        assert_eq!(dedup.check_id(ROOM, 1, true), Some(Duplicate::History));
+        assert_eq!(dedup.check_id(ROOM + 1, 1, false), None);
+    }
+
+    #[test]
+    fn id_0_is_never_a_duplicate() {
+        let mut dedup = Dedup::default();
+        assert_eq!([dedup.check_id(ROOM, 0, false), dedup.check_id(ROOM, 0, true)], [None, None]);
+    }
+
+    #[test]
+    fn a_final_without_a_group_is_never_a_duplicate() {
+        let mut dedup = Dedup::default();
+        let streak = StreakKey { user_id: 1, gift_id: 2, group_id: 0 };
+        assert_eq!([dedup.check_final(ROOM, streak), dedup.check_final(ROOM, streak)], [None, None]);
+        let streak = StreakKey { group_id: 3, ..streak };
+        let twice = [dedup.check_final(ROOM, streak), dedup.check_final(ROOM, streak)];
+        assert_eq!(twice, [None, Some(Duplicate::GiftFinal)]);
+    }
+
+    #[test]
+    fn only_history_is_dropped_for_its_text() {
+        let mut dedup = Dedup::default();
+        let comment = || Comment { user_id: 1, create_time: 2, text: "hi".into() };
+        assert_eq!(dedup.check_comment(ROOM, comment(), false), None);
+        assert_eq!(dedup.check_comment(ROOM, comment(), false), None);
+        assert_eq!(dedup.check_comment(ROOM, comment(), true), Some(Duplicate::History));
+        let later = Comment { create_time: 3, ..comment() };
+        assert_eq!(dedup.check_comment(ROOM, later, true), None);
+    }
+
+    #[test]
+    fn the_room_that_is_longest_silent_is_forgotten() {
+        let mut dedup = Dedup::default();
+        for room_id in 0..=ROOMS_MAX as i64 {
+            dedup.check_id(room_id, 1, false);
+            dedup.check_id(1, 1, false);
+        }
+        assert_eq!(dedup.check_id(1, 1, false), Some(Duplicate::MessageId));
+        assert_eq!(dedup.check_id(0, 1, false), None);
+        assert_eq!(dedup.rooms.len(), ROOMS_MAX);
+    }
+
+    proptest! {
+        /// The model: a plain list of the last values.
+        #[test]
+        fn a_window_is_the_list_of_its_last_values(values in prop::collection::vec(0_u8..12, 0..200)) {
+            let (mut window, mut model) = (Window::<u8, 5>::default(), Vec::new());
+            for value in values {
+                let is_new = !model.contains(&value);
+                if is_new {
+                    model.push(value);
+                    model.drain(..model.len().saturating_sub(5));
+                }
+                prop_assert_eq!(window.insert(value), is_new);
+                prop_assert_eq!(window.known.len(), model.len());
+            }
+        }
+    }
+}

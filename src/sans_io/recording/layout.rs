@@ -1,0 +1,117 @@
+//! Where the bytes of a file stand: the preamble, and the head in front of each body. All numbers are little-endian.
+
+use crc32fast::Hasher;
+
+/// The first bytes of a file: not text, `LTAP`, and line ends that a careless transfer would change.
+pub const MAGIC: [u8; 8] = [0x89, b'L', b'T', b'A', b'P', 0x0d, 0x0a, 0x1a];
+/// Readers refuse every other major version. 0 until the format is frozen.
+pub const MAJOR: u8 = 0;
+/// A newer minor version only adds what older readers may ignore.
+pub const MINOR: u8 = 0;
+/// Largest body of a record. Checked before anything is allocated.
+pub const BODY_BYTES_MAX: usize = 16 << 20;
+
+/// Magic, version, two zeros, checksum.
+pub(super) const PREAMBLE_BYTES: usize = 16;
+/// Sync word, body length, number, checksum.
+pub(super) const HEAD_BYTES: usize = 16;
+/// A body without payload: type, flags, opcode, zero, connection, offset.
+pub(super) const BODY_BYTES_MIN: usize = 16;
+/// The smallest record.
+pub(super) const RECORD_BYTES_MIN: usize = HEAD_BYTES + BODY_BYTES_MIN;
+/// What each record starts with. No two of its bytes are the same, so it cannot overlap with itself.
+pub(super) const SYNC: [u8; 4] = 0x9E3C_A5D1_u32.to_le_bytes();
+
+/// The bytes of a preamble.
+pub(super) fn write_preamble(major: u8, minor: u8) -> [u8; PREAMBLE_BYTES] {
+    let mut bytes = [0; PREAMBLE_BYTES];
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8] = major;
+    bytes[9] = minor;
+    let checksum = crc32fast::hash(&bytes[..12]);
+    bytes[12..].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+/// Major and minor version; `None` if the preamble is cut off or damaged.
+pub(super) fn read_preamble(bytes: &[u8]) -> Option<(u8, u8)> {
+    let intact = bytes.starts_with(&MAGIC) && crc32fast::hash(bytes.get(..12)?) == u32_at(bytes, 12)?;
+    intact.then(|| (bytes[8], bytes[9]))
+}
+
+/// The head of a record, as it stands there: nothing is known of the body yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RecordHead {
+    pub(super) sync: bool,
+    pub(super) body_len: u32,
+    pub(super) rec_no: u32,
+    pub(super) crc: u32,
+}
+
+impl RecordHead {
+    /// Reads the first bytes of `bytes`; `None` if there are too few.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        Some(Self {
+            sync: bytes.starts_with(&SYNC),
+            body_len: u32_at(bytes, 4)?,
+            rec_no: u32_at(bytes, 8)?,
+            crc: u32_at(bytes, 12)?,
+        })
+    }
+
+    /// The length of the whole record; `None` if the body has a length that no writer gives it.
+    pub(super) fn record_bytes(self) -> Option<usize> {
+        let body = usize::try_from(self.body_len).ok()?;
+        (BODY_BYTES_MIN..=BODY_BYTES_MAX).contains(&body).then_some(HEAD_BYTES + body)
+    }
+
+    /// Whether the checksum is that of `body`.
+    pub(super) fn fits(self, body: &[u8]) -> bool {
+        self.crc == checksum(self.body_len, self.rec_no, body)
+    }
+}
+
+/// Appends a head for the `body` that follows. A body is never longer than [`BODY_BYTES_MAX`].
+pub(super) fn write_head(rec_no: u32, body: &[u8]) -> [u8; HEAD_BYTES] {
+    let body_len = u32::try_from(body.len()).expect("the caller keeps the cap");
+    let mut head = [0; HEAD_BYTES];
+    head[..4].copy_from_slice(&SYNC);
+    head[4..8].copy_from_slice(&body_len.to_le_bytes());
+    head[8..12].copy_from_slice(&rec_no.to_le_bytes());
+    head[12..].copy_from_slice(&checksum(body_len, rec_no, body).to_le_bytes());
+    head
+}
+
+fn checksum(body_len: u32, rec_no: u32, body: &[u8]) -> u32 {
+    let mut hasher = Hasher::new();
+    hasher.update(&body_len.to_le_bytes());
+    hasher.update(&rec_no.to_le_bytes());
+    hasher.update(body);
+    hasher.finalize()
+}
+
+/// The number at `at`; `None` if `bytes` end before it does.
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_the_one_of_zip_and_png() {
+        assert_eq!(crc32fast::hash(b"123456789"), 0xCBF4_3926);
+    }
+
+    #[test]
+    fn a_preamble_reads_back_and_no_flipped_bit_passes() {
+        let bytes = write_preamble(0, 7);
+        assert_eq!(read_preamble(&bytes), Some((0, 7)));
+        for bit in 0..PREAMBLE_BYTES * 8 {
+            let mut flipped = bytes;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(read_preamble(&flipped), None, "bit {bit}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Guessing games and shops.
+
+use super::{Kind, Parts, common::time, webcast};
+use crate::sans_io::{
+    event::{self, Data, Id},
+    wire::Message,
+};
+
+impl Kind for webcast::PictionaryStart {
+    fn parts(self, _: &Message) -> Parts {
+        let round = self.round.unwrap_or_default();
+        let data = Data::PictionaryStart(event::PictionaryStart {
+            round_id: Id(round.id),
+            session_id: Id(round.session_id),
+            word: round.word,
+            started_at: time(round.start_time),
+            ends_at: time(round.end_time),
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::PictionaryUpdate {
+    fn parts(self, _: &Message) -> Parts {
+        let data = Data::PictionaryUpdate(event::PictionaryUpdate {
+            round_id: Id(self.round_id),
+            correct_count: self.correct_count,
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::PictionaryEnd {
+    fn parts(self, _: &Message) -> Parts {
+        let data = Data::PictionaryEnd(event::PictionaryEnd {
+            round_id: Id(self.round_id),
+            word: self.word,
+            end_type: self.end_type,
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::PictionaryExit {
+    fn parts(self, _: &Message) -> Parts {
+        let data = Data::PictionaryExit(event::PictionaryExit {
+            session_id: Id(self.session_id),
+            show_stats: self.show_stats,
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::OecLiveShopping {
+    fn parts(self, _: &Message) -> Parts {
+        let product = self.product.unwrap_or_default();
+        let data = Data::LiveShopping(event::LiveShopping {
+            title: product.title,
+            price: product.price,
+            shop_name: product.shop_name,
+            image_url: product.image_url,
+            link: product.url,
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::PaidContentLiveShopping {
+    fn parts(self, _: &Message) -> Parts {
+        let data = Data::PaidContentLiveShopping(event::PaidContentLiveShopping {
+            action_type: self.action_type,
+            series_number: self.series_number,
+            collection_id: Id(self.series.map_or(0, |series| series.collection_id)),
+            operated_at: self.time.and_then(|tag| time(tag.operation_time)),
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::BaLeadGen {
+    fn parts(self, _: &Message) -> Parts {
+        let data = Data::BaLeadGen(event::BaLeadGen {
+            operation: self.operation,
+            page_id: Id(self.page_id),
+            title: self.title,
+            button_text: self.button_text,
+            link: self.link,
+            operated_at: time(self.operation_time),
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}

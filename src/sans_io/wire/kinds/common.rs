@@ -1,0 +1,30 @@
+//! What many payloads share: pictures, texts, numbers in texts, times.
+
+use super::{millis, webcast};
+use crate::sans_io::event;
+
+/// The last address of a picture; empty if there is none. All show the same: the first are webp on several hosts, the last
+/// is jpeg where there is one, and it is the one that the established client libraries give.
+pub(super) fn url(image: Option<webcast::Image>) -> String {
+    image.and_then(|mut image| image.urls.pop()).unwrap_or_default()
+}
+
+/// The key of the text that the client shows for a message; empty if there is none.
+pub(super) fn display_key(common: Option<&webcast::Common>) -> &str {
+    common.and_then(|common| common.display_text.as_ref()).map_or("", |text| &text.key)
+}
+
+/// A time as sent, in seconds or milliseconds; `None` if nothing was sent.
+pub(super) fn time(sent: i64) -> Option<event::Millis> {
+    millis(sent).map(event::Millis)
+}
+
+/// A number that is sent as a text; `None` if it is none.
+pub(super) fn number(text: &str) -> Option<i64> {
+    text.parse().ok()
+}
+
+/// An id that is sent as a text; 0 if it is none.
+pub(super) fn id(text: &str) -> event::Id {
+    event::Id(number(text).unwrap_or(0))
+}

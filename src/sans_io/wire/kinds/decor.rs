@@ -1,0 +1,85 @@
+//! What the host puts on the screen.
+
+use super::{
+    Kind, Parts,
+    common::{id, time, url},
+    webcast,
+};
+use crate::sans_io::{
+    event::{self, Data, Id},
+    wire::Message,
+};
+
+impl Kind for webcast::Hashtag {
+    fn parts(self, _: &Message) -> Parts {
+        let tag = self.tag.unwrap_or_default();
+        let data = Data::Hashtag(event::Hashtag {
+            hashtag_id: Id(tag.id),
+            title: tag.title,
+            image_url: url(tag.image),
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::RoomSticker {
+    fn parts(self, _: &Message) -> Parts {
+        let stickers = self.stickers.into_iter().map(|sticker| event::Sticker {
+            name: sticker.name,
+            image_url: url(sticker.image),
+            review_status: sticker.review_status,
+        });
+        let data = Data::RoomSticker(event::RoomSticker { stickers: stickers.collect() });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::DonationStickerModify {
+    fn parts(self, _: &Message) -> Parts {
+        let stickers = self.stickers.into_iter().map(donation).collect();
+        let data = Data::DonationSticker(event::DonationSticker { stickers });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+fn donation(sticker: webcast::donation_sticker_modify::Sticker) -> event::Donation {
+    let organization = sticker.organization.unwrap_or_default();
+    event::Donation {
+        sticker_id: Id(sticker.id),
+        organization_id: organization.id,
+        name: organization.name,
+        description: organization.description,
+        detail_url: organization.detail_url,
+        donate_url: organization.donate_url,
+        icon_url: url(organization.icon),
+    }
+}
+
+impl Kind for webcast::InRoomBannerRefresh {
+    fn parts(self, _: &Message) -> Parts {
+        let data = Data::InRoomBannerRefresh(event::InRoomBannerRefresh {
+            delay_seconds: self.delay_seconds,
+            only_host: self.only_host,
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::AnchorToolModification {
+    fn parts(self, _: &Message) -> Parts {
+        let tool = self.modification.unwrap_or_default();
+        let data = Data::AnchorToolModification(event::AnchorToolModification {
+            user_id: Id(tool.user_id),
+            effect_id: Id(tool.effect_id),
+            resource_id: id(&tool.resource_id),
+            name: tool.name,
+            modification_type: tool.modification_type,
+            msg_type: tool.msg_type,
+            tab: tool.tab,
+            started_at: time(tool.start_time),
+            ended_at: time(tool.end_time),
+            duration_seconds: tool.duration_s,
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}

@@ -1,0 +1,160 @@
+//! One message: its method's name and protobuf → who, when and what.
+
+mod battle;
+mod battle_notices;
+mod business;
+mod chat;
+mod common;
+mod decor;
+mod gift;
+mod gift_notices;
+mod goals;
+mod hints;
+mod links;
+mod moderation;
+mod notices;
+mod partners;
+mod pins;
+mod questions;
+mod ranks;
+mod room;
+mod subscriptions;
+mod table;
+mod text;
+mod user;
+mod viewers;
+
+use super::{Fault, FaultKind, MESSAGE_BYTES_MAX, Message, merge::merge, webcast};
+use crate::sans_io::event;
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reading {
+    /// It was read.
+    Known(Box<Known>),
+    /// Its method has no schema.
+    Unknown,
+    /// Its method has a schema, but the bytes do not fit it; a fault says more.
+    Broken(FaultKind),
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    /// The room; 0 if the message does not tell.
+    pub room_id: i64,
+    /// When it was made, as sent: see [`millis`].
+    pub create_time: i64,
+    /// Who did it, where a person did.
+    pub user: Option<event::User>,
+    /// The rest, by type.
+    pub data: event::Data,
+}
+
+/// A payload with a schema.
+trait Kind: prost::Message + Default {
+    /// The fields that are no texts and hold none: see [`merge`].
+    const OPAQUE: &[u32] = &[];
+
+    /// What it says; `message` is what it came in.
+    fn parts(self, message: &Message) -> Parts;
+}
+
+/// What every payload comes down to.
+struct Parts {
+    common: Option<webcast::Common>,
+    user: Option<event::User>,
+    data: event::Data,
+}
+
+type Reader = fn(&Message, &mut Vec<Fault>) -> Reading;
+
+/// Reads the payload of a message. Never fails: what cannot be read is [`Reading::Unknown`] or [`Reading::Broken`].
+pub fn read_message(message: &Message, faults: &mut Vec<Fault>) -> Reading {
+    match table::reader(&message.method) {
+        None => Reading::Unknown,
+        Some(_) if message.payload.len() > MESSAGE_BYTES_MAX => {
+            let detail = format!("{} bytes, more than {MESSAGE_BYTES_MAX}", message.payload.len());
+            let method = Some(message.method.clone());
+            faults.push(Fault { method, ..Fault::new(FaultKind::TooLarge, detail) });
+            Reading::Broken(FaultKind::TooLarge)
+        }
+        Some(read) => read(message, faults),
+    }
+}
+
+/// Whether messages of this method have a schema.
+#[must_use]
+pub fn is_known(method: &str) -> bool {
+    table::reader(method).is_some()
+}
+
+/// The methods that have a schema, in alphabetical order.
+pub fn known_methods() -> impl ExactSizeIterator<Item = &'static str> {
+    table::READERS.iter().map(|(method, _)| *method)
+}
+
+/// Reads a payload whose schema is `K`. Faults are given the method's name.
+fn read<K: Kind>(message: &Message, faults: &mut Vec<Fault>) -> Reading {
+    let before = faults.len();
+    let (payload, complete) = merge::<K>(&message.payload, K::OPAQUE, FaultKind::BadMessage, faults);
+    for fault in &mut faults[before..] {
+        fault.method = Some(message.method.clone());
+    }
+    if !complete {
+        return Reading::Broken(FaultKind::BadMessage);
+    }
+    let Parts { common, user, data } = payload.parts(message);
+    let common = common.unwrap_or_default();
+    let (room_id, create_time) = (common.room_id, common.create_time);
+    Reading::Known(Box::new(Known { room_id, create_time, user, data }))
+}
+
+/// Seconds before this are milliseconds: as seconds it is the year 5138, as milliseconds March 1973.
+const SECONDS_END: i64 = 100_000_000_000;
+
+/// A time as sent, in Unix milliseconds: some kinds send seconds, some 0. `None` if nothing was sent.
+#[must_use]
+pub fn millis(create_time: i64) -> Option<i64> {
+    match create_time {
+        ..=0 => None,
+        1..SECONDS_END => Some(create_time * 1000),
+        SECONDS_END.. => Some(create_time),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_seconds_milliseconds_or_nothing() {
+        assert_eq!(millis(0), None);
+        assert_eq!(millis(-1), None);
+        assert_eq!(millis(i64::MIN), None);
+        assert_eq!(millis(1), Some(1000));
+        assert_eq!(millis(1_696_447_179), Some(1_696_447_179_000));
+        assert_eq!(millis(99_999_999_999), Some(99_999_999_999_000));
+        assert_eq!(millis(100_000_000_000), Some(100_000_000_000));
+        assert_eq!(millis(1_696_447_179_123), Some(1_696_447_179_123));
+        assert_eq!(millis(i64::MAX), Some(i64::MAX));
+    }
+
+    #[test]
+    fn ids_of_deleted_messages_are_never_mended() {
+        use prost::Message as _;
+        let common = webcast::Common { method: "#".into(), ..Default::default() };
+        let ids = vec![237_114_751_545_296_087; 3];
+        let payload = webcast::ImDelete { common: Some(common), msg_ids: vec![], user_ids: ids };
+        let mut payload = payload.encode_to_vec();
+        let at = payload.iter().position(|byte| *byte == b'#').unwrap();
+        payload[at] = 0xff;
+        let method = "WebcastImDeleteMessage".to_owned();
+        let (message, mut faults) =
+            (Message { method, payload: payload.into(), ..Default::default() }, vec![]);
+        let Reading::Known(known) = read_message(&message, &mut faults) else { panic!("{faults:?}") };
+        let event::Data::Delete(delete) = known.data else { panic!("{:?}", known.data) };
+        assert_eq!(delete.user_ids, [event::Id(237_114_751_545_296_087); 3]);
+        assert_eq!((faults.len(), faults[0].kind), (1, FaultKind::BadUtf8));
+    }
+}

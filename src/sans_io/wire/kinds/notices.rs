@@ -1,0 +1,130 @@
+//! What clients show by themselves: lines, hints, banners.
+
+use super::{
+    Kind, Parts,
+    common::{time, url},
+    text::{display_text, named_user, text},
+    user::user,
+    webcast,
+};
+use crate::sans_io::{
+    event::{self, Data, Id},
+    wire::Message,
+};
+
+impl Kind for webcast::Room {
+    fn parts(self, _: &Message) -> Parts {
+        let display = self.common.as_ref().and_then(|common| common.display_text.as_ref());
+        let named = named_user(display).map(user);
+        let data = Data::Room(event::RoomText {
+            text: display_text(self.common.as_ref()),
+            content: self.content,
+            scene: self.scene,
+            source: self.source,
+            is_welcome: self.is_welcome,
+        });
+        Parts { common: self.common, user: named, data }
+    }
+}
+
+impl Kind for webcast::System {
+    fn parts(self, _: &Message) -> Parts {
+        let data = Data::System(event::System { message: self.message });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::RoomNotify {
+    fn parts(mut self, _: &Message) -> Parts {
+        let (common, user) = (self.common.clone(), self.user.take().map(user));
+        Parts { common, user, data: Data::RoomNotify(notify(self)) }
+    }
+}
+
+/// A line over the video; it also stands within other messages.
+pub(super) fn notify(notify: webcast::RoomNotify) -> event::RoomNotify {
+    event::RoomNotify {
+        text: display_text(notify.common.as_ref()),
+        content: notify.content,
+        notify_type: notify.notify_type,
+        source: notify.source,
+        from_user_id: Id(notify.from_user_id),
+        duration_seconds: notify.extra.map_or(0, |extra| extra.duration_s),
+        link: notify.link,
+    }
+}
+
+impl Kind for webcast::MarqueeAnnouncement {
+    fn parts(self, _: &Message) -> Parts {
+        let data = Data::MarqueeAnnouncement(event::MarqueeAnnouncement {
+            scene: self.scene,
+            notices: self
+                .entities
+                .into_iter()
+                .filter_map(|entity| entity.notify)
+                .map(|line| notify(*line))
+                .collect(),
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::Barrage {
+    fn parts(self, _: &Message) -> Parts {
+        let grade = self.user_grade.or(self.team_grade);
+        let level = grade.as_ref().map(|grade| grade.level);
+        let content = self.content.or(self.common_content);
+        let named = self.user.or(grade.and_then(|grade| grade.user)).or(named_user(content.as_ref()));
+        let data = Data::Barrage(event::Barrage {
+            msg_type: self.msg_type,
+            text: text(content),
+            level,
+            icon_url: url(self.icon),
+            duration_ms: self.duration_ms,
+        });
+        Parts { common: self.common, user: named.map(user), data }
+    }
+}
+
+impl Kind for webcast::UnauthorizedMember {
+    fn parts(self, _: &Message) -> Parts {
+        let nickname = nickname(self.nickname_prefix, &self.nickname);
+        let data = Data::UnauthorizedMember(event::UnauthorizedMember {
+            action: self.action,
+            text: text(self.enter_text.map(|text| named(text, &nickname))),
+            nickname,
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+/// The text has a place for a user, but no user to go there.
+fn named(mut text: webcast::Text, nickname: &str) -> webcast::Text {
+    if text.pieces.is_empty() {
+        text.pieces = vec![webcast::TextPiece { string_value: nickname.to_owned(), ..Default::default() }];
+    }
+    text
+}
+
+/// The prefix is a pattern: `Viewer%s`.
+fn nickname(prefix: Option<webcast::Text>, nickname: &str) -> String {
+    match prefix.unwrap_or_default().default_pattern.split_once("%s") {
+        Some((before, after)) => format!("{before}{nickname}{after}"),
+        None => nickname.to_owned(),
+    }
+}
+
+impl Kind for webcast::MsgDetect {
+    fn parts(self, _: &Message) -> Parts {
+        let times = self.times.unwrap_or_default();
+        let data = Data::MsgDetect(event::MsgDetect {
+            detect_type: self.detect_type,
+            trigger_by: self.trigger_by,
+            from_region: self.from_region,
+            client_started_at: time(times.client_start_ms),
+            api_received_at: time(times.api_received_ms),
+            api_sent_at: time(times.api_sent_ms),
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}

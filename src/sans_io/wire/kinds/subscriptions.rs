@@ -1,0 +1,72 @@
+//! Subscriptions beyond the notice of one.
+
+use super::{
+    Kind, Parts,
+    common::{time, url},
+    webcast,
+};
+use crate::sans_io::{
+    event::{self, Data, Id, Person},
+    wire::Message,
+};
+
+impl Kind for webcast::SubWave {
+    fn parts(self, _: &Message) -> Parts {
+        let wave = self.wave.unwrap_or_default();
+        let state = wave.state.unwrap_or_default();
+        let data = Data::SubWave(event::SubWave {
+            message_type: wave.message_type,
+            newcomer: wave.newcomer.map(subscriber),
+            wave_count: state.wave_count,
+            target_count: state.target_count,
+            total_count: state.total_count,
+            status: state.status,
+            started_at: time(state.start_time),
+            ends_at: time(state.end_time),
+            thanked: state.thanked.into_iter().map(subscriber).collect(),
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+fn subscriber(subscriber: webcast::sub_wave::Subscriber) -> Person {
+    Person {
+        user_id: Id(subscriber.user_id),
+        unique_id: subscriber.unique_id,
+        nickname: String::new(),
+        avatar: url(subscriber.avatar),
+    }
+}
+
+impl Kind for webcast::SubPinEvent {
+    fn parts(self, _: &Message) -> Parts {
+        let card = self.card.unwrap_or_default();
+        let goal = card.goal.unwrap_or_default();
+        let data = Data::SubPinEvent(event::SubPinEvent {
+            action: self.action,
+            card_id: Id(card.id),
+            goal_id: Id(goal.goal_id),
+            description: goal.description.unwrap_or_default().content,
+            progress: goal.progress,
+            target: goal.target,
+            operator_user_id: Id(self.operator_user_id),
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}
+
+impl Kind for webcast::SubTimerSticker {
+    fn parts(self, _: &Message) -> Parts {
+        let sticker = self.sticker.unwrap_or_default();
+        let data = Data::SubTimerSticker(event::SubTimerSticker {
+            timer_id: Id(sticker.timer_id),
+            change_type: sticker.change_type,
+            operation: sticker.operation,
+            status: sticker.status,
+            title: sticker.title,
+            total_time: sticker.total_time,
+            remaining_time: sticker.remaining_time,
+        });
+        Parts { common: self.common, user: None, data }
+    }
+}

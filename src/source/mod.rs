@@ -1,0 +1,10 @@
+//! Where frames come from.
+
+mod lateness;
+mod replay;
+mod tape;
+
+pub use lateness::Lateness;
+pub use replay::{Options, Replay, Summary};
+pub(crate) use tape::unreadable;
+pub use tape::{DEMO, Step, Tape};

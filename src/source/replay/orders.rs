@@ -1,0 +1,134 @@
+//! What a replay does when it is told to.
+
+use std::time::Duration;
+
+use super::{Due, Replay};
+use crate::{
+    control::{ReplayOrder, ReplayPhase},
+    sans_io::{
+        error::{Code, Problem},
+        pace::Speed,
+    },
+    source::{Lateness, Tape},
+};
+
+/// The most frames of one `step` order.
+const STEPS_MAX: u32 = 10_000;
+
+impl Replay {
+    pub(super) async fn obey(&mut self, order: ReplayOrder) -> Result<(), Problem> {
+        match order {
+            ReplayOrder::Play => self.obey_play().await,
+            ReplayOrder::Pause => {
+                self.obey_pause();
+                Ok(())
+            }
+            ReplayOrder::Seek(offset) => self.obey_seek(offset).await,
+            ReplayOrder::Speed(speed) => {
+                self.obey_speed(speed);
+                Ok(())
+            }
+            ReplayOrder::Step(count) => self.obey_step(count).await,
+            ReplayOrder::Loop { laps, from, to } => self.obey_loop(laps, from, to).await,
+            ReplayOrder::Load(name) => self.obey_load(&name).await,
+        }
+    }
+
+    /// At the end of the recording, `play` starts over, as in players.
+    async fn obey_play(&mut self) -> Result<(), Problem> {
+        match self.phase {
+            ReplayPhase::Ended => self.obey_seek(self.options.start).await,
+            ReplayPhase::Waiting | ReplayPhase::Paused => {
+                self.play();
+                Ok(())
+            }
+            ReplayPhase::Playing => Ok(()),
+        }
+    }
+
+    fn obey_pause(&mut self) {
+        if self.phase != ReplayPhase::Ended {
+            self.clock.pause(self.now());
+            self.phase = ReplayPhase::Paused;
+        }
+    }
+
+    /// Whether it runs or stands still remains; at the end of the recording it runs again.
+    async fn obey_seek(&mut self, offset: Duration) -> Result<(), Problem> {
+        if let Some(duration) = self.duration.filter(|&duration| offset > duration) {
+            let message = format!("{offset:?} is beyond the end of the recording, {duration:?}");
+            return Err(Problem::new(Code::BadRequest, message));
+        }
+        self.start_pass(offset, Duration::ZERO).await?;
+        self.clock.jump(self.now(), Duration::ZERO);
+        if self.phase == ReplayPhase::Ended {
+            self.lap = 1;
+            self.lateness = Lateness::default();
+            self.play();
+        }
+        Ok(())
+    }
+
+    fn obey_speed(&mut self, speed: Speed) {
+        self.clock.set_speed(self.now(), speed);
+    }
+
+    async fn obey_step(&mut self, count: u32) -> Result<(), Problem> {
+        if count == 0 || count > STEPS_MAX {
+            return Err(Problem::new(Code::BadRequest, format!("count is a number from 1 to {STEPS_MAX}")));
+        }
+        self.obey_pause();
+        for _ in 0..count {
+            self.step().await;
+        }
+        Ok(())
+    }
+
+    /// Goes on to the next frame of which ordinary events come.
+    async fn step(&mut self) {
+        while self.phase == ReplayPhase::Paused {
+            let Some(due) = self.next_due().await else { return };
+            let Due::Item(offset) = due else {
+                self.play_due(due, None).await;
+                continue;
+            };
+            let events = self.play_next_item().await;
+            self.went_to(offset);
+            if events > 0 {
+                return;
+            }
+        }
+    }
+
+    async fn obey_loop(
+        &mut self,
+        laps: Option<u32>,
+        from: Duration,
+        to: Option<Duration>,
+    ) -> Result<(), Problem> {
+        if laps == Some(0) || to.is_some_and(|to| to <= from) {
+            return Err(Problem::new(Code::BadRequest, "a loop has at least one lap, and `to` after `from`"));
+        }
+        if self.duration.is_some_and(|duration| from > duration) {
+            return Err(Problem::new(Code::BadRequest, "`from` is beyond the end of the recording"));
+        }
+        (self.options.laps, self.options.start, self.options.end, self.lap) = (laps, from, to, 1);
+        let here = self.idle.position().0;
+        if self.phase == ReplayPhase::Ended || here < from || to.is_some_and(|to| here >= to) {
+            self.obey_seek(from).await?;
+        }
+        Ok(())
+    }
+
+    async fn obey_load(&mut self, name: &str) -> Result<(), Problem> {
+        let tape = Tape::find_by_name(name)?;
+        let here = self.idle.position().0;
+        if !matches!(self.phase, ReplayPhase::Waiting | ReplayPhase::Ended) {
+            self.pipeline.finish(here, Some("replaced"), self.pacing()).await;
+        }
+        (self.duration, self.tape) = (tape.duration(), tape);
+        (self.options.start, self.options.end) = (Duration::ZERO, None);
+        (self.missing, self.lap) = ((0, 0), 1);
+        self.obey_seek(Duration::ZERO).await
+    }
+}

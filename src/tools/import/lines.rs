@@ -1,0 +1,145 @@
+//! One line of the input.
+
+use std::io::{self, BufRead, Read};
+
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use bytes::Bytes;
+use serde::Deserialize;
+
+/// Longest line: the base64 of the largest frame that a recording takes, and some.
+pub const LINE_BYTES_MAX: usize = 24 << 20;
+
+/// Standard base64, with or without padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// A usable line.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Line {
+    pub(super) number: u64,
+    pub(super) time: Time,
+    pub(super) content: Content,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Time {
+    OffsetMs(f64),
+    UnixMs(i64),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Content {
+    Frame(Bytes),
+    Message { host: Option<String>, method: String, payload: Bytes },
+}
+
+impl Content {
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Frame(bytes) => bytes.len(),
+            Self::Message { payload, .. } => payload.len(),
+        }
+    }
+}
+
+/// Why a line cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unusable {
+    pub(super) reason: String,
+    pub(super) is_json: bool,
+}
+
+/// The lines of an input, one at a time.
+#[derive(Debug)]
+pub(super) struct Lines<R> {
+    input: R,
+    number: u64,
+    buffer: Vec<u8>,
+}
+
+impl<R: BufRead> Lines<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self { input, number: 0, buffer: Vec::new() }
+    }
+
+    /// The number of the line that was read last.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The next line that is not empty; `None` at the end.
+    pub(super) fn next(&mut self) -> io::Result<Option<Result<Line, Unusable>>> {
+        loop {
+            self.buffer.clear();
+            self.number += 1;
+            let limit = LINE_BYTES_MAX as u64 + 1;
+            if self.input.by_ref().take(limit).read_until(b'\n', &mut self.buffer)? == 0 {
+                return Ok(None);
+            }
+            if self.buffer.len() > LINE_BYTES_MAX && self.buffer.last() != Some(&b'\n') {
+                self.skip_line()?;
+                let reason = format!("longer than {LINE_BYTES_MAX} bytes");
+                return Ok(Some(Err(Unusable { reason, is_json: true })));
+            }
+            let text = self.buffer.trim_ascii();
+            let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+            if !text.is_empty() {
+                return Ok(Some(parse(text, self.number)));
+            }
+        }
+    }
+
+    fn skip_line(&mut self) -> io::Result<()> {
+        loop {
+            let bytes = self.input.fill_buf()?;
+            let (length, done) = match memchr::memchr(b'\n', bytes) {
+                Some(at) => (at + 1, true),
+                None => (bytes.len(), bytes.is_empty()),
+            };
+            self.input.consume(length);
+            if done {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Fields {
+    offset_ms: Option<f64>,
+    ts_ms: Option<i64>,
+    frame: Option<String>,
+    host: Option<String>,
+    method: Option<String>,
+    payload: Option<String>,
+}
+
+fn parse(text: &[u8], number: u64) -> Result<Line, Unusable> {
+    let fields: Fields = serde_json::from_slice(text)
+        .map_err(|error| Unusable { reason: error.to_string(), is_json: error.is_data() })?;
+    let unusable = |reason: String| Unusable { reason, is_json: true };
+    let time = match (fields.offset_ms, fields.ts_ms) {
+        (Some(ms), _) => Time::OffsetMs(ms),
+        (None, Some(ms)) => Time::UnixMs(ms),
+        (None, None) => return Err(unusable("neither offset_ms nor ts_ms".into())),
+    };
+    let decode = |name: &str, text: String| {
+        BASE64
+            .decode(text)
+            .map(Bytes::from)
+            .map_err(|error| unusable(format!("{name} is not base64: {error}")))
+    };
+    let content = match (fields.frame, fields.method, fields.payload) {
+        (Some(frame), _, _) => Content::Frame(decode("frame", frame)?),
+        (None, Some(method), Some(payload)) => {
+            Content::Message { host: fields.host, method, payload: decode("payload", payload)? }
+        }
+        _ => return Err(unusable("neither frame nor method and payload".into())),
+    };
+    Ok(Line { number, time, content })
+}

@@ -1,0 +1,190 @@
+//! What a recording holds, at a glance.
+
+mod text;
+
+use std::{collections::BTreeMap, io::Read, time::Duration};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+pub use super::histogram::Histogram;
+use crate::sans_io::recording::{
+    Error, Head, Preamble, Reader, Report, What, record_type,
+    records::{ConnOpen, Header, header},
+};
+
+/// Most connections that are listed; all are counted.
+const CONNECTIONS_LISTED_MAX: usize = 1000;
+/// What a recording holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names of the JSON keys say it")]
+pub struct Info {
+    pub header: Option<HeaderInfo>,
+    pub sealed: bool,
+    pub records: u64,
+    pub duration_ms: u64,
+    pub frames_received: u64,
+    pub frames_sent: u64,
+    /// The payloads of the frames.
+    pub frame_bytes: u64,
+    /// Connections that were opened.
+    pub connection_count: u64,
+    pub connections: Vec<Connection>,
+    pub markers: u64,
+    /// Records that the recorder lost, as it says itself.
+    pub lost_in_gaps: u64,
+    pub rate: Histogram,
+    pub damage: DamageInfo,
+}
+
+/// What the header says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "as in proto/recording.proto")]
+pub struct HeaderInfo {
+    pub tool: String,
+    pub tool_version: String,
+    pub source: String,
+    /// The wall time of offset 0, ISO 8601.
+    pub started: Option<String>,
+    pub timing: &'static str,
+    pub privacy: &'static str,
+    pub scrub_profile: String,
+    /// Hexadecimal.
+    pub scrub_key_fingerprint: String,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A connection of the recording.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names of the JSON keys say it")]
+pub struct Connection {
+    pub conn: u32,
+    pub user: String,
+    /// A decimal string, as all 64-bit ids.
+    pub room_id: String,
+    pub opened_ms: u64,
+    pub frames: u64,
+}
+
+/// What could not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "as in recording::Report")]
+pub struct DamageInfo {
+    pub preamble_damaged: bool,
+    /// The minor version of the format, if it is newer than this livetape.
+    pub newer_minor: Option<u8>,
+    pub missing_records: u64,
+    pub stretches: u64,
+    pub bytes: u64,
+    pub tail_bytes: u64,
+    pub clamped: u64,
+}
+
+/// Reads a recording from start to end, in bounded memory.
+///
+/// # Errors
+/// That of [`Reader::open`] and [`Reader::next`]; damage is none.
+pub fn info(input: impl Read) -> Result<Info, Error> {
+    let mut reader = Reader::open(input)?;
+    let (mut info, mut connections) = (Info::default(), BTreeMap::new());
+    while let Some(head) = reader.next_head()? {
+        if head.record_type == record_type::FRAME {
+            info.add_frame(head, &mut connections);
+        } else if let Some(body) = reader.body() {
+            info.add_other(head, body.item().what, &mut connections);
+        }
+    }
+    info.connections = connections.into_values().collect();
+    info.add_report(reader.report());
+    Ok(info)
+}
+
+/// By number.
+type Connections = BTreeMap<u32, Connection>;
+
+/// `None` once too many are known.
+fn connection(connections: &mut Connections, conn: u32) -> Option<&mut Connection> {
+    let known = connections.contains_key(&conn);
+    (known || connections.len() < CONNECTIONS_LISTED_MAX)
+        .then(|| connections.entry(conn).or_insert_with(|| Connection { conn, ..Default::default() }))
+}
+
+impl Info {
+    fn add_frame(&mut self, head: Head, connections: &mut Connections) {
+        self.frames_sent += u64::from(head.flags.is_sent());
+        self.frames_received += u64::from(!head.flags.is_sent());
+        self.frame_bytes += head.payload_bytes as u64;
+        self.rate.add(head.offset);
+        if let Some(connection) = connection(connections, head.conn) {
+            connection.frames += 1;
+        }
+    }
+
+    fn add_other(&mut self, head: Head, what: What, connections: &mut Connections) {
+        match what {
+            What::Header(header) if self.header.is_none() => self.header = Some(read_header(header)),
+            What::ConnOpen(ConnOpen { room_id, unique_id, .. }) => {
+                self.connection_count += 1;
+                if let Some(connection) = connection(connections, head.conn) {
+                    connection.user = unique_id;
+                    connection.room_id = room_id.to_string();
+                    connection.opened_ms = millis(head.offset);
+                }
+            }
+            What::Marker(_) => self.markers += 1,
+            What::Gap(gap) => self.lost_in_gaps = self.lost_in_gaps.saturating_add(gap.records),
+            _ => {}
+        }
+    }
+
+    fn add_report(&mut self, report: &Report) {
+        self.sealed = report.sealed;
+        self.records = report.records;
+        self.duration_ms = millis(report.last_offset);
+        self.damage = DamageInfo {
+            preamble_damaged: report.preamble == Preamble::Damaged,
+            newer_minor: match report.preamble {
+                Preamble::NewerMinor(minor) => Some(minor),
+                Preamble::Intact | Preamble::Damaged => None,
+            },
+            missing_records: report.missing,
+            stretches: report.damaged_stretches,
+            bytes: report.damaged_bytes,
+            tail_bytes: report.tail_bytes,
+            clamped: report.clamped,
+        };
+    }
+}
+
+fn millis(offset: Duration) -> u64 {
+    u64::try_from(offset.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn read_header(header: Header) -> HeaderInfo {
+    let started = header.wall_anchor_ns.and_then(|ns| Timestamp::from_nanosecond(ns.into()).ok());
+    HeaderInfo {
+        timing: match header.timing() {
+            header::Timing::Unknown => "unknown",
+            header::Timing::Original => "original",
+            header::Timing::Estimated => "estimated",
+            header::Timing::Untimed => "untimed",
+        },
+        privacy: match header.privacy() {
+            header::Privacy::Unknown => "unknown",
+            header::Privacy::Private => "private",
+            header::Privacy::Scrubbed => "scrubbed",
+            header::Privacy::Synthetic => "synthetic",
+        },
+        tool: header.tool,
+        tool_version: header.tool_version,
+        source: header.source,
+        started: started.map(|time| format!("{time:.3}")),
+        scrub_profile: header.scrub_profile,
+        scrub_key_fingerprint: format!("{:x}", header.scrub_key_fingerprint),
+        tags: header.tags,
+    }
+}

@@ -1,0 +1,11 @@
+//! What is done with recordings offline, over any `Read` and `Write`. Only [`files`] knows paths.
+
+pub mod files;
+pub mod import;
+pub mod info;
+pub mod synth;
+pub mod verify;
+
+mod histogram;
+mod payload;
+mod text;

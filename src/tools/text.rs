@@ -1,0 +1,92 @@
+//! Numbers, times and foreign texts for a terminal.
+
+use std::time::Duration;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Widest line that a tool prints.
+pub(super) const COLUMNS_MAX: usize = 80;
+
+/// `00:41:07.250`
+pub(super) fn clock(offset: Duration) -> String {
+    let (seconds, millis) = (offset.as_secs(), offset.subsec_millis());
+    format!("{:02}:{:02}:{:02}.{millis:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+/// `18,233`
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 record`, `18,233 records`
+pub(super) fn count(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
+/// `628.8 KB`
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes < 1000 {
+        return count(bytes, "byte");
+    }
+    // Tenths of the unit, in integers.
+    let (mut tenths, mut unit) = (bytes / 100, 0);
+    while tenths >= 10_000 {
+        (tenths, unit) = (tenths / 1000, unit + 1);
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+/// `text` in at most `columns`, without anything that would control the terminal.
+pub(super) fn printable(text: &str, columns: usize) -> String {
+    let clean = String::from_iter(text.chars().map(|c| if is_harmless(c) { c } else { '\u{fffd}' }));
+    if clean.width() <= columns {
+        return clean;
+    }
+    let mut short = String::new();
+    for c in clean.chars() {
+        if short.width() + c.width().unwrap_or(0) + 1 > columns {
+            break;
+        }
+        short.push(c);
+    }
+    short + "…"
+}
+
+/// Neither a control character nor one that changes the direction of writing.
+fn is_harmless(c: char) -> bool {
+    !c.is_control()
+        && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(clock(Duration::from_millis(2_467_250)), "00:41:07.250");
+        assert_eq!(clock(Duration::from_secs(360_000)), "100:00:00.000");
+        assert_eq!(
+            [0, 999, 1000, 18_233, 1_234_567].map(thousands),
+            ["0", "999", "1,000", "18,233", "1,234,567"]
+        );
+        assert_eq!([1, 999, 1000, 628_812].map(size), ["1 byte", "999 bytes", "1.0 KB", "628.8 KB"]);
+        assert_eq!([999_999, 1_000_000, u64::MAX].map(size), ["999.9 KB", "1.0 MB", "18.4 EB"]);
+    }
+
+    #[test]
+    fn foreign_text_neither_controls_nor_overflows() {
+        assert_eq!(printable("a\x1b[2Jb\u{202e}c", 80), "a\u{fffd}[2Jb\u{fffd}c");
+        assert_eq!(printable("日本語です", 7), "日本語…");
+        assert_eq!(printable("host_078", 8), "host_078");
+    }
+}

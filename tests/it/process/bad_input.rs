@@ -1,0 +1,134 @@
+//! What users get wrong: one clear line, the right exit code, no panic.
+
+use std::{fs, path::PathBuf};
+
+use super::{livetape, run, stderr, stdout, text};
+
+/// Fails unless the program says `message` in its first line and exits with `code`.
+#[track_caller]
+fn check(args: &[&str], code: i32, message: &str) {
+    let output = run(args);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    assert!(said.lines().next().unwrap_or_default().contains(message), "{args:?}: {said}");
+    assert!(!said.contains("panicked"), "{said}");
+    assert!(stdout(&output).is_empty(), "{args:?}");
+}
+
+fn damaged(folder: &tempfile::TempDir, name: &str, change: impl FnOnce(&mut Vec<u8>)) -> PathBuf {
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/demo.bin");
+    let mut bytes = fs::read(demo).unwrap();
+    change(&mut bytes);
+    let path = folder.path().join(name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[test]
+fn flags_that_mean_nothing_are_usage_errors() {
+    check(&["replay", "demo", "--speeed", "2"], 2, "unexpected argument '--speeed'");
+    check(&["replay", "demo", "--speed", "-1"], 2, "invalid value '-1'");
+    check(&["replay", "demo", "--speed", "fast"], 2, "invalid value 'fast'");
+    check(&["replay", "demo", "--start", "-5s"], 2, "invalid value '-5s'");
+    check(&["replay", "demo", "--loop", "-1"], 2, "");
+    check(&["replay", "demo", "--port", "65536"], 2, "invalid value '65536'");
+    check(&["replay", "demo", "--start", "5s", "--end", "5s"], 2, "--end is not after --start");
+    check(&["replay", "demo", "--idle-limit", "0s"], 2, "--idle-limit is 0");
+    check(&["replay", "demo", "--listen", "nowhere"], 2, "nowhere");
+    check(&["replay"], 2, "");
+    check(&["replay", ""], 2, "empty");
+    check(&["events", ""], 2, "empty");
+    check(&["events", "demo", "--types", "gfit"], 2, "gfit");
+    check(&["watch", "ftp://127.0.0.1/"], 2, "ftp://");
+    check(&["no-such-command"], 2, "no-such-command");
+}
+
+#[test]
+fn a_recording_that_is_not_there_is_told_with_what_to_do() {
+    for command in ["replay", "events", "info", "verify"] {
+        check(&[command, "no-such.bin"], 1, "there is no recording no-such.bin");
+    }
+    assert!(stderr(&run(&["replay", "no-such.bin"])).contains("💡 `livetape replay demo`"));
+    check(&["replay", "src"], 1, "src is a directory");
+    check(&["import", "no-such.jsonl"], 1, "no-such.jsonl");
+    check(&["import", "src"], 1, "src");
+}
+
+#[test]
+fn files_that_are_no_recordings_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.bin");
+    fs::write(&empty, "").unwrap();
+    for command in ["replay", "events", "info", "verify"] {
+        check(&[command, "README.md"], 1, "not a livetape recording");
+        check(&[command, text(&empty)], 1, "empty");
+        check(&[command, "fixtures/golden/newer-major.bin"], 1, "too new");
+    }
+}
+
+#[test]
+fn a_damaged_recording_is_read_as_far_as_it_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = stdout(&run(&["events", "demo"]));
+    let cut = damaged(&folder, "cut.bin", |bytes| bytes.truncate(bytes.len() / 2));
+    let flipped = damaged(&folder, "flipped.bin", |bytes| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 16;
+    });
+    let preamble = damaged(&folder, "preamble.bin", |bytes| bytes[8] ^= 1);
+
+    let output = run(&["events", text(&flipped)]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).contains("1 records are missing"), "{}", stderr(&output));
+    let (ours, all) = (stdout(&output).lines().count(), whole.lines().count());
+    assert!(all - 40 < ours && ours <= all, "{ours} of {all} events");
+
+    // Nobody knows what a cut recording held beyond the cut: a crash leaves such files.
+    let output = run(&["events", text(&cut)]);
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{}", stderr(&output));
+    let output = run(&["verify", text(&cut)]);
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{}", stderr(&output));
+
+    let output = run(&["events", text(&preamble)]);
+    assert_eq!(stdout(&output), whole);
+}
+
+#[test]
+fn a_taken_port_is_told_with_how_to_choose_another() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let output = run(&["replay", "demo", "--port", &port]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains(&port) && said.contains("--port"), "{said}");
+}
+
+#[test]
+fn nothing_is_written_over_unless_forced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (capture, out) = ("fixtures/webcast/session-3.jsonl", folder.path().join("out.bin"));
+    fs::write(&out, "precious").unwrap();
+    check(&["import", capture, "-o", text(&out)], 1, "out.bin");
+    check(&["synth", "--size", "10KB", "-o", text(&out)], 1, "out.bin");
+    assert_eq!(fs::read(&out).unwrap(), b"precious");
+    assert!(run(&["import", capture, "-o", text(&out), "--force"]).status.success());
+    assert!(fs::read(&out).unwrap().starts_with(b"\x89LTAP"));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let mut command = livetape(&["events", "demo"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn help_fits_a_terminal_and_shows_examples() {
+    for command in ["replay", "watch", "events", "import", "synth"] {
+        let help = stdout(&livetape(&[command, "--help"]).env("COLUMNS", "80").output().unwrap());
+        assert!(help.contains("Example"), "{command}");
+        let long = help.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(long, None, "{command}");
+    }
+}

@@ -1,0 +1,92 @@
+//! The program itself: exit codes, lines, signals, ports.
+
+mod bad_input;
+mod replay;
+
+use std::{
+    io::{BufRead as _, BufReader, Lines},
+    path::Path,
+    process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
+};
+
+pub(crate) fn livetape(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_livetape"));
+    command.args(args).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIVETAPE_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs to the end.
+pub(crate) fn run(args: &[&str]) -> Output {
+    livetape(args).output().unwrap()
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A server that runs; killed if a test ends early.
+pub(crate) struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    /// `127.0.0.1:PORT`
+    pub(crate) address: String,
+    /// What it printed before it was ready.
+    pub(crate) greeting: Vec<String>,
+}
+
+impl Running {
+    /// Starts it on a free port, and waits until it serves.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let args = [args, &["--port", "0"]].concat();
+        let mut child = livetape(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (mut greeting, mut address) = (Vec::new(), None);
+        for line in lines.by_ref() {
+            let line = line.unwrap();
+            if let Some((_, rest)) = line.split_once("ws://") {
+                address = rest.split_once('/').map(|(address, _)| address.to_owned());
+            }
+            greeting.push(line);
+            if greeting.last().unwrap().contains("Press Ctrl+C") {
+                break;
+            }
+        }
+        let address = address.unwrap_or_else(|| panic!("no address in {greeting:?}"));
+        Self { child, lines, address, greeting }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end: how it ended, and the lines that were left.
+    pub(crate) fn wait(mut self) -> (ExitStatus, Vec<String>) {
+        let lines = self.lines.by_ref().map(Result::unwrap).collect();
+        (self.child.wait().unwrap(), lines)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, but where a test failed.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}

@@ -1,0 +1,140 @@
+//! `livetape replay` as users run it: a port, a client that nobody here wrote the framing of, signals.
+
+use futures_util::StreamExt as _;
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{Running, run, stdout, text};
+use crate::sessions::assert_expected;
+
+const MAX: [&str; 6] = ["--speed", "max", "--wait-clients", "1", "--exit-when-done", "--quiet"];
+
+/// Reads to the end: all events, and the close code.
+async fn read(url: String) -> (Vec<Value>, u16) {
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let mut events = Vec::new();
+    while let Some(message) = socket.next().await {
+        match message.unwrap() {
+            Message::Text(json) => events.push(serde_json::from_str(&json).unwrap()),
+            Message::Close(frame) => return (events, frame.unwrap().code.into()),
+            _ => {}
+        }
+    }
+    panic!("closed without a code after {} events", events.len());
+}
+
+#[tokio::test]
+async fn a_client_gets_the_expected_events_in_order_and_then_1000() {
+    let server = Running::start(&[&["replay", "recordings/demo.bin"], &MAX[..]].concat());
+    let (events, code) = read(format!("ws://{}/", server.address)).await;
+    assert_expected(1, &events);
+    assert_eq!((code, events.last().unwrap()["type"].as_str()), (1000, Some("disconnected")));
+    let (status, lines) = server.wait();
+    assert_eq!(status.code(), Some(0));
+    assert!(lines.iter().any(|line| line.contains("🏁 Replayed demo")), "{lines:?}");
+}
+
+#[tokio::test]
+async fn what_is_served_is_what_events_prints() {
+    let server = Running::start(&[&["replay", "demo", "--seed", "7"], &MAX[..]].concat());
+    let (served, _) = read(format!("ws://{}/?raw=1&gifts=delta", server.address)).await;
+    let printed = stdout(&run(&["events", "demo", "--raw", "--gifts", "delta"]));
+    let mut printed: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for event in &mut printed {
+        event["stream"] = "0000000000000007".into();
+    }
+    assert_eq!(served.len(), printed.len());
+    for (served, printed) in served.iter().zip(&printed) {
+        assert_eq!(served, printed);
+    }
+}
+
+#[test]
+fn an_imported_session_prints_exactly_the_expected_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("x.bin");
+    let session = "fixtures/webcast/session-2.jsonl";
+    let imported = run(&["import", session, "-o", text(&out)]);
+    assert_eq!(imported.status.code(), Some(0), "{}", super::stderr(&imported));
+    let printed = run(&["events", text(&out)]);
+    assert_eq!(printed.status.code(), Some(0));
+    let events: Vec<Value> =
+        stdout(&printed).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_expected(2, &events);
+    assert_eq!(events[0]["username"], "session-2");
+    assert_eq!(events[0]["data"]["roomId"], "7289906237748364091");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn signals_end_it_in_order() {
+    for signal in ["INT", "TERM"] {
+        let server = Running::start(&["replay", "demo", "--quiet"]);
+        let url = format!("ws://{}/", server.address);
+        let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+        assert!(socket.next().await.unwrap().unwrap().is_text());
+        server.signal(signal);
+        let code = loop {
+            if let Message::Close(frame) = socket.next().await.unwrap().unwrap() {
+                break u16::from(frame.unwrap().code);
+            }
+        };
+        assert_eq!(code, 1001, "SIG{signal}");
+        assert_eq!(server.wait().0.code(), Some(0), "SIG{signal}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_second_interrupt_ends_it_at_once() {
+    let server = Running::start(&["replay", "demo", "--speed", "1000", "--loop", "--quiet"]);
+    // A client that reads nothing keeps the shutdown waiting.
+    let url = format!("ws://{}/", server.address);
+    let (_socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    server.signal("INT");
+    let id = server.id().to_string();
+    let mut tries = 0..1_000;
+    // The signals may arrive as one until the first was taken: the second is sent until the process is gone.
+    while tries.next().is_some() {
+        let sent = std::process::Command::new("kill").args(["-INT", &id]).output().unwrap();
+        if !sent.status.success()
+            || std::fs::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|s| s.contains(") Z "))
+        {
+            break;
+        }
+    }
+    assert_eq!(server.wait().0.code(), Some(130));
+}
+
+#[test]
+fn the_terminal_shows_the_lines_of_the_seeds() {
+    let args = ["replay", "demo", "--speed", "max", "--wait-clients", "0", "--exit-when-done"];
+    let server = Running::start(&args);
+    assert!(server.greeting.iter().any(|line| line.contains("🎉 Ready to receive TikTok Live events!")));
+    let (status, lines) = server.wait();
+    assert_eq!(status.code(), Some(0));
+    assert!(lines.iter().all(|line| line.starts_with("[20") && !line.contains('\u{1b}')), "{lines:?}");
+    for shown in
+        ["✅ Connected to host_078 (Room ID: 7309142864777853434)", "🎁 ", "💬 ", "❤️ ", "👥 ", "➕ ", "🔁 "]
+    {
+        assert!(lines.iter().any(|line| line.contains(shown)), "{shown}");
+    }
+}
+
+/// Memory that a gigabyte needs is what a part of it needs: everything is bounded.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_large_recording_replays_in_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let big = folder.path().join("big.bin");
+    assert!(run(&["synth", "--size", "16MB", "-o", text(&big)]).status.success());
+    let args = ["replay", text(&big), "--speed", "max", "--quiet"];
+    let server = Running::start(&args);
+    let url = format!("ws://{}/?types=disconnected", server.address);
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    while !socket.next().await.unwrap().unwrap().is_text() {}
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(kib <= 40 * 1024, "{kib} KiB");
+}

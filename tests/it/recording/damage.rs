@@ -1,0 +1,176 @@
+use livetape::sans_io::recording::{Damage, Preamble};
+
+use super::*;
+
+/// Reads `damaged`, a file of `whole` in which one bit was flipped.
+fn check_flip(whole: &[Record], damaged: &[u8], bit: usize) {
+    let Ok(mut reader) = Reader::open(damaged) else {
+        assert!(whole.is_empty() && bit < 128, "a file with a record is a recording");
+        return;
+    };
+    let mut rest = whole.iter();
+    let mut read = 0;
+    while let Some(record) = reader.next().unwrap() {
+        assert!(rest.any(|original| *original == record), "bit {bit}: a wrong record {record:?}");
+        read += 1;
+    }
+    let lost = whole.len() - read;
+    let report = reader.report();
+    assert!(lost <= 1, "bit {bit}: {lost} records lost");
+    assert_eq!(report.missing, lost as u64, "bit {bit}");
+    assert_eq!(report.tail_bytes, 0, "bit {bit}");
+    assert_eq!(report.preamble == Preamble::Damaged, bit < 128, "bit {bit}");
+    assert!(!report.is_whole(), "bit {bit}");
+}
+
+fn check_cut(whole: &[Record], boundaries: &[usize], bytes: &[u8], cut: usize) {
+    let Ok(mut reader) = Reader::open(&bytes[..cut]) else {
+        assert!(cut < 16, "cut at {cut}");
+        return;
+    };
+    let end = boundaries.iter().rposition(|&boundary| boundary <= cut).unwrap();
+    for original in &whole[..end] {
+        assert_eq!(reader.next().unwrap().as_ref(), Some(original), "cut at {cut}");
+    }
+    assert_eq!(reader.next().unwrap(), None, "cut at {cut}");
+    let report = reader.report();
+    assert_eq!(report.tail_bytes, (cut - boundaries[end]) as u64, "cut at {cut}");
+    assert_eq!((report.missing, report.damaged_stretches), (0, 0), "cut at {cut}");
+}
+
+fn flip(bytes: &[u8], bit: usize) -> Vec<u8> {
+    let mut flipped = bytes.to_vec();
+    flipped[bit / 8] ^= 1 << (bit % 8);
+    flipped
+}
+
+proptest! {
+    #[test]
+    fn a_flipped_bit_costs_one_record_at_most(items in any_items(), end in any::<bool>(), at in any::<prop::sample::Index>()) {
+        let bytes = if end { sealed(&items) } else { unsealed(&items) };
+        let bit = at.index(bytes.len() * 8);
+        check_flip(&read(&bytes).0, &flip(&bytes, bit), bit);
+    }
+
+    #[test]
+    fn a_cut_file_is_read_up_to_the_cut(items in any_items(), at in any::<prop::sample::Index>()) {
+        let bytes = sealed(&items);
+        check_cut(&read(&bytes).0, &boundaries(&bytes), &bytes, at.index(bytes.len()));
+    }
+}
+
+proptest! {
+    /// Wherever something is damaged, what is given was written, and what is missing in between is counted.
+    #[test]
+    fn several_damaged_places_give_no_wrong_record(
+        payloads in proptest::collection::vec(any_bytes(), 1..30),
+        places in proptest::collection::vec((any::<prop::sample::Index>(), 1u8.., 1usize..40), 1..6),
+    ) {
+        let items = Vec::from_iter(payloads.into_iter().map(|payload| frame(0, payload)));
+        let bytes = sealed(&items);
+        let mut damaged = bytes.clone();
+        for (at, change, length) in places {
+            let at = at.index(bytes.len());
+            let end = bytes.len().min(at + length);
+            damaged[at..end].iter_mut().for_each(|byte| *byte ^= change);
+        }
+        let Ok(mut reader) = Reader::open(&damaged[..]) else { return Ok(()) };
+        let whole = read(&bytes).0;
+        let (mut given, mut rest) = (0, whole.iter());
+        while let Some(record) = reader.next().unwrap() {
+            prop_assert!(rest.any(|original| *original == record), "a wrong record {record:?}");
+            given += 1;
+        }
+        // Behind the last record that was given, nothing tells how many there were.
+        let (missing, lost) = (reader.report().missing, (whole.len() - given) as u64);
+        let end_was_given = rest.next().is_none();
+        prop_assert!(if end_was_given { missing == lost } else { missing <= lost }, "{missing} of {lost}");
+    }
+}
+
+/// A recording whose second frame holds a recording whose records have the numbers that come next.
+fn with_embedded() -> Vec<u8> {
+    let inner = Vec::from_iter((0..6).map(|n| frame(0, format!("inner {n}"))));
+    let outer =
+        [frame(10, "before"), frame(20, sealed(&inner)), frame(30, sealed(&inner)), frame(40, "after")];
+    sealed(&outer)
+}
+
+#[test]
+fn every_single_flipped_bit_costs_one_record_at_most() {
+    let bytes = with_embedded();
+    let whole = read(&bytes).0;
+    for bit in 0..bytes.len() * 8 {
+        check_flip(&whole, &flip(&bytes, bit), bit);
+    }
+}
+
+#[test]
+fn every_cut_is_read_up_to_the_cut() {
+    let bytes = with_embedded();
+    let (whole, boundaries) = (read(&bytes).0, boundaries(&bytes));
+    for cut in 0..bytes.len() {
+        check_cut(&whole, &boundaries, &bytes, cut);
+    }
+}
+
+/// Overwrites the records `from..to` with `byte`.
+fn overwrite(bytes: &[u8], from: usize, to: usize, byte: u8) -> Vec<u8> {
+    let boundaries = boundaries(bytes);
+    let mut damaged = bytes.to_vec();
+    damaged[boundaries[from]..boundaries[to]].fill(byte);
+    damaged
+}
+
+#[test]
+fn a_burst_is_one_stretch_and_its_records_are_counted() {
+    let bytes = sealed(&Vec::from_iter((0..20).map(|n| frame(n, format!("frame {n}")))));
+    let starts = boundaries(&bytes);
+    for byte in [0, 0xff, 0xd1] {
+        let (records, report) = read(&overwrite(&bytes, 5, 11, byte));
+        assert_eq!(records.len(), 22 - 6);
+        let stretch =
+            Damage { position: starts[5] as u64, bytes: (starts[11] - starts[5]) as u64, missing: 6 };
+        assert_eq!(report.damage, [stretch]);
+        assert_eq!((report.missing, report.damaged_stretches, report.sealed), (6, 1, true));
+    }
+}
+
+#[test]
+fn a_hole_is_counted_exactly() {
+    let bytes = sealed(&Vec::from_iter((0..200).map(|n| frame(n, ""))));
+    let starts = boundaries(&bytes);
+    let hole = [&bytes[..starts[3]], &bytes[starts[150]..]].concat();
+    let report = read(&hole).1;
+    assert_eq!(report.damage, [Damage { position: starts[3] as u64, bytes: 0, missing: 147 }]);
+    // Without its beginning, and out of step by one byte.
+    let no_beginning = &bytes[starts[20] - 1..];
+    let (records, report) = read(no_beginning);
+    assert_eq!((records.len(), report.missing), (202 - 20, 20));
+    assert_eq!(report.preamble, Preamble::Damaged);
+}
+
+#[test]
+fn one_recording_behind_another_is_not_read_as_the_same() {
+    let (first, second) = (sealed(&[frame(1, "a"), frame(2, "b")]), sealed(&[frame(3, "c")]));
+    let (records, report) = read(&[&first[..], &second[..]].concat());
+    assert_eq!(records, read(&first).0);
+    assert_eq!((report.tail_bytes, report.missing), (second.len() as u64, 0));
+}
+
+#[test]
+fn text_appended_by_hand_is_a_tail() {
+    let bytes = [sealed(&[frame(1, "a")]), vec![b'\n'; 100]].concat();
+    let (records, report) = read(&bytes);
+    assert_eq!((records.len(), report.tail_bytes, report.sealed), (3, 100, true));
+}
+
+/// Found by the properties: with one bit flipped, the length of the last but one record leads to the end of the file.
+#[test]
+fn a_flipped_length_that_leads_to_the_end_costs_one_record() {
+    let bytes = unsealed(&[frame(0, ""), frame(0, vec![0; 32])]);
+    let length = boundaries(&bytes)[1] * 8 + 32;
+    let flipped = flip(&bytes, length + 6);
+    assert_eq!(read(&flipped).1.damage[0].bytes, 32);
+    check_flip(&read(&bytes).0, &flipped, length + 6);
+}

@@ -1,0 +1,129 @@
+//! Bytes that somebody made to do harm, and bytes that are something else.
+
+use livetape::sans_io::recording::{Error, MAGIC, Preamble};
+
+use super::*;
+
+/// Reads whatever there is; the point is that it ends, and without a panic.
+fn read_through(bytes: &[u8]) -> Option<Report> {
+    let mut reader = Reader::open(bytes).ok()?;
+    while reader.next().unwrap().is_some() {}
+    Some(reader.report().clone())
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_bytes_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..400), start in any::<bool>()) {
+        let preamble = unsealed(&[])[..16].to_vec();
+        read_through(&if start { [preamble, bytes].concat() } else { bytes });
+    }
+
+    #[test]
+    fn mangled_recordings_do_no_harm(
+        items in any_items(),
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0usize..40), 0..12),
+    ) {
+        let mut bytes = sealed(&items);
+        for (at, byte, length) in edits {
+            let at = at.index(bytes.len());
+            match byte % 3 {
+                0 => bytes[at] = byte,
+                1 => drop(bytes.drain(at..(at + length).min(bytes.len() - 1).max(at))),
+                _ => bytes.splice(at..at, bytes[..length.min(bytes.len())].to_vec()).for_each(drop),
+            }
+        }
+        if let Some(report) = read_through(&bytes) {
+            prop_assert!(report.damaged_bytes + report.tail_bytes <= bytes.len() as u64);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_recording_is_said_to_be_none() {
+    assert!(matches!(Reader::open(&b""[..]), Err(Error::Empty)));
+    for bytes in [&b"{\"offset_ms\":0}\n"[..], &MAGIC, &[0; 100_000], b"x"] {
+        assert!(matches!(Reader::open(bytes), Err(Error::NotARecording)));
+    }
+}
+
+#[test]
+fn a_newer_major_is_refused_and_a_newer_minor_read() {
+    let with_version = |major: u8, minor: u8| {
+        let mut bytes = sealed(&[frame(0, "x")]);
+        (bytes[8], bytes[9]) = (major, minor);
+        let checksum = crc32fast::hash(&bytes[..12]);
+        bytes[12..16].copy_from_slice(&checksum.to_le_bytes());
+        bytes
+    };
+    let refused = Reader::open(&with_version(3, 1)[..]).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "format 3.1 is too new: this livetape reads major 0; install a newer one"
+    );
+    let (records, report) = read(&with_version(0, 9));
+    assert_eq!((records.len(), report.preamble), (3, Preamble::NewerMinor(9)));
+}
+
+#[test]
+fn a_lying_length_allocates_nothing() {
+    let mut bytes = unsealed(&[]);
+    bytes.extend_from_slice(&[0xd1, 0xa5, 0x3c, 0x9e, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0]);
+    let report = read_through(&bytes).unwrap();
+    assert_eq!((report.records, report.tail_bytes), (1, 16));
+}
+
+/// Each of 700,000 sync words is followed by a length that spans much of the file.
+#[test]
+fn overlapping_candidates_do_not_take_for_ever() {
+    let mut bytes = unsealed(&[]);
+    bytes.push(0);
+    for _ in 0..700_000 {
+        bytes.extend_from_slice(&[0xd1, 0xa5, 0x3c, 0x9e, 0, 0, 0x70, 0, 5, 0, 0, 0]);
+    }
+    let report = read_through(&bytes).unwrap();
+    assert_eq!((report.records, report.tail_bytes), (1, 8_400_001));
+}
+
+/// Gives one byte a call, as a slow pipe may.
+struct Trickle<'a>(&'a [u8]);
+
+impl std::io::Read for Trickle<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let one = buffer.len().min(1);
+        std::io::Read::read(&mut self.0, &mut buffer[..one])
+    }
+}
+
+#[test]
+fn a_slow_source_gives_the_same() {
+    let bytes = sealed(&[frame(1, "a"), frame(2, "b")]);
+    let mut reader = Reader::open(Trickle(&bytes)).unwrap();
+    let mut records = Vec::new();
+    while let Some(record) = reader.next().unwrap() {
+        records.push(record);
+    }
+    assert_eq!(records, read(&bytes).0);
+}
+
+/// Gives what it has, then fails.
+struct BadDisk<'a>(&'a [u8]);
+
+impl std::io::Read for BadDisk<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match std::io::Read::read(&mut self.0, buffer)? {
+            0 => Err(std::io::Error::other("bad sector")),
+            got => Ok(got),
+        }
+    }
+}
+
+#[test]
+fn a_source_that_fails_is_an_error_and_not_an_end() {
+    let bytes = unsealed(&[frame(1, "a"), frame(2, "b")]);
+    assert!(matches!(Reader::open(BadDisk(&bytes[..10])), Err(Error::Read(_))));
+    let mut reader = Reader::open(BadDisk(&bytes[..bytes.len() - 1])).unwrap();
+    for _ in 0..2 {
+        assert!(reader.next().unwrap().is_some());
+    }
+    assert_eq!(reader.next().unwrap_err().to_string(), "cannot read on: bad sector");
+}

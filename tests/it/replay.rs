@@ -1,0 +1,367 @@
+//! Replays under a paused clock: what is broadcast, in which order, and when.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use livetape::{
+    clock,
+    control::{Control, ReplayOrder, ReplayPhase},
+    hub::{Filter, Gifts, Hub, Join, Limits, Next},
+    sans_io::{error::Code, pace::Speed, recording::Item},
+    source::{Options, Replay, Summary, Tape},
+};
+use serde_json::Value;
+use tokio::{task::JoinHandle, time::Instant};
+
+use crate::{
+    sessions::assert_expected,
+    support::{recording, session_items},
+};
+
+/// A replay that runs, and the log of one subscriber: virtual milliseconds and event.
+struct Show {
+    control: Control,
+    hub: Hub,
+    started: Instant,
+    log: Arc<Mutex<Vec<(u64, Value)>>>,
+    replay: JoinHandle<Summary>,
+    reader: JoinHandle<Next>,
+}
+
+impl Show {
+    fn start(items: &[Item], options: Options) -> Self {
+        Self::start_with(items, options, Filter::default())
+    }
+
+    fn start_with(items: &[Item], options: Options, filter: Filter) -> Self {
+        let tape = Tape::from_bytes("test", recording(items));
+        let (control, driver) = Control::new();
+        let hub = Hub::new("test".into(), Limits::default());
+        let (started, log) = (clock::now(), Arc::default());
+        let reader = tokio::spawn(read(hub.clone(), filter, started, Arc::clone(&log)));
+        let shutdown = control.shutdown().clone();
+        let replay = Replay::new(tape, options, hub.clone(), driver, shutdown, |_| ()).unwrap();
+        let replay = tokio::spawn(replay.run());
+        Self { control, hub, started, log, replay, reader }
+    }
+
+    /// Plays to the end, and gives the log.
+    async fn finish(self) -> Vec<(u64, Value)> {
+        self.replay.await.unwrap();
+        self.hub.close(livetape::hub::CloseReason { code: 1000, reason: "test".into() });
+        assert!(matches!(self.reader.await.unwrap(), Next::Closed(_)));
+        std::mem::take(&mut self.log.lock().unwrap())
+    }
+
+    async fn order(&self, order: ReplayOrder) -> livetape::control::ReplayState {
+        self.control.order(order).await.unwrap()
+    }
+
+    async fn at_ms(&self, ms: u64) {
+        tokio::time::sleep_until(self.started + Duration::from_millis(ms)).await;
+    }
+
+    fn logged(&self) -> usize {
+        self.log.lock().unwrap().len()
+    }
+}
+
+async fn read(hub: Hub, filter: Filter, started: Instant, log: Arc<Mutex<Vec<(u64, Value)>>>) -> Next {
+    let mut subscriber = hub.join(&Join { filter, ..Join::default() }).unwrap();
+    let mut batch: Vec<Bytes> = Vec::new();
+    loop {
+        let next = subscriber.next(&mut batch).await;
+        let ms = u64::try_from(clock::now().duration_since(started).as_millis()).unwrap();
+        let events = batch.drain(..).map(|json| (ms, serde_json::from_slice(&json).unwrap()));
+        log.lock().unwrap().extend(events);
+        if !matches!(next, Next::Events) {
+            return next;
+        }
+    }
+}
+
+fn once() -> Options {
+    Options { exit_when_done: true, wait_clients: 1, ..Options::default() }
+}
+
+fn events(log: &[(u64, Value)]) -> Vec<Value> {
+    log.iter().map(|(_, event)| event.clone()).collect()
+}
+
+/// Events of a later generation as the first would have told them: numbered from `first`, ids without their suffix.
+fn as_first_generation(events: &[Value], suffix: &str, first: u64) -> Vec<Value> {
+    let strip = |value: &mut Value| {
+        if let Some(text) = value.as_str() {
+            *value = text.strip_suffix(suffix).unwrap_or_else(|| panic!("{text} without {suffix}")).into();
+        }
+    };
+    let mut events = events.to_vec();
+    for (event, seq) in events.iter_mut().zip(first..) {
+        assert!(event["seq"].as_u64().unwrap() >= seq);
+        event.get_mut("id").map(strip);
+        event["data"].get_mut("streakId").filter(|id| **id != "").map(strip);
+    }
+    events
+}
+
+/// Fails with the first difference alone: whole logs are megabytes.
+#[track_caller]
+fn assert_same(ours: &[Value], expected: &[Value]) {
+    for (number, (ours, expected)) in ours.iter().zip(expected).enumerate() {
+        assert_eq!(ours, expected, "event {number}");
+    }
+    assert_eq!(ours.len(), expected.len());
+}
+
+/// Where the second generation begins.
+fn second_connection(log: &[Value]) -> usize {
+    let connections = log.iter().enumerate().filter(|(_, event)| event["type"] == "connection_created");
+    connections.map(|(number, _)| number).nth(1).unwrap()
+}
+
+fn without_seq(events: &[Value]) -> Vec<Value> {
+    let mut events = events.to_vec();
+    for event in &mut events {
+        event.as_object_mut().unwrap().remove("seq");
+    }
+    events
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_speed_gives_the_same_events_with_the_same_numbers() {
+    let items = session_items(2);
+    let reference = Show::start(&items, once()).finish().await;
+    assert_expected(2, &events(&reference));
+    for speed in [Speed::Times(2.0), Speed::Times(100.0), Speed::Times(0.1), Speed::Max] {
+        let log = Show::start(&items, Options { speed, ..once() }).finish().await;
+        assert_same(&events(&log), &events(&reference));
+        for ((ms, _), (reference_ms, _)) in log.iter().zip(&reference) {
+            let due = match speed {
+                Speed::Times(times) => *reference_ms as f64 / times,
+                Speed::Max => 0.0,
+            };
+            assert!((*ms as f64 - due).abs() <= 2.0, "{speed:?}: {ms} ms, due at {due}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_broadcast_early_or_more_than_a_tick_late() {
+    let items = session_items(1);
+    let log = Show::start(&items, once()).finish().await;
+    let anchor = "2024-01-01T00:00:00Z".parse::<jiff::Timestamp>().unwrap().as_millisecond();
+    for (ms, event) in &log {
+        let ts = event["ts"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_millisecond();
+        let due = u64::try_from(ts - anchor).unwrap();
+        assert!((due..=due + 1).contains(ms), "{ms} ms, due at {due}: {event}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pause_only_shifts_time() {
+    let items = session_items(3);
+    let reference = Show::start(&items, once()).finish().await;
+    let show = Show::start(&items, once());
+    show.at_ms(20_000).await;
+    assert_eq!(show.order(ReplayOrder::Pause).await.state, ReplayPhase::Paused);
+    let logged = show.logged();
+    show.at_ms(80_000).await;
+    assert_eq!(show.logged(), logged);
+    show.order(ReplayOrder::Play).await;
+    let log = show.finish().await;
+    assert_same(&events(&log), &events(&reference));
+    for (number, ((ms, _), (reference_ms, _))) in log.iter().zip(&reference).enumerate() {
+        let shift = if number < logged { 0 } else { 60_000 };
+        assert!(ms.abs_diff(reference_ms + shift) <= 1, "{ms} ms instead of {reference_ms} + {shift}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_speed_can_change_while_it_runs() {
+    let items = session_items(3);
+    let reference = Show::start(&items, once()).finish().await;
+    let show = Show::start(&items, once());
+    show.at_ms(10_000).await;
+    show.order(ReplayOrder::Speed(Speed::Times(10.0))).await;
+    show.at_ms(20_000).await;
+    let state = show.order(ReplayOrder::Speed(Speed::Max)).await;
+    assert!(state.offset_ms.abs_diff(110_000) <= 1, "{state:?}");
+    let log = show.finish().await;
+    assert_same(&events(&log), &events(&reference));
+    assert!(log.last().unwrap().0 <= 20_001);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seek_back_starts_a_generation_with_the_same_events() {
+    let items = session_items(2);
+    let reference = events(&Show::start(&items, once()).finish().await);
+    let show = Show::start(&items, once());
+    show.at_ms(30_000).await;
+    let state = show.order(ReplayOrder::Seek(Duration::ZERO)).await;
+    assert_eq!((state.generation, state.offset_ms), (2, 0));
+    let log = events(&show.finish().await);
+    let before = second_connection(&log);
+    assert_same(&log[..before], &reference[..before]);
+    let again = as_first_generation(&log[before..], "~2", before as u64 + 1);
+    assert_same(&without_seq(&again), &without_seq(&reference));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_seek_into_the_middle_tells_what_is_open_there() {
+    let show = Show::start(&session_items(2), once());
+    show.at_ms(5_000).await;
+    show.order(ReplayOrder::Pause).await;
+    show.order(ReplayOrder::Seek(Duration::from_secs(60))).await;
+    show.order(ReplayOrder::Play).await;
+    let log = show.finish().await;
+    let before = second_connection(&events(&log));
+    let first = &log[before].1;
+    assert_eq!((&first["type"], &first["username"]), (&"connection_created".into(), &log[0].1["username"]));
+    assert_eq!(first["ts"], "2024-01-01T00:01:00.000Z");
+    assert!(log[before + 1..].iter().all(|(_, event)| event["ts"].as_str() >= first["ts"].as_str()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_lap_is_the_first_with_other_ids() {
+    let items = session_items(3);
+    let reference = Show::start(&items, once()).finish().await;
+    let log = Show::start(&items, Options { laps: Some(2), ..once() }).finish().await;
+    // Only the last lap tells that the recording ended.
+    let lap = reference.len() - 1;
+    assert_same(&events(&log[..lap]), &events(&reference[..lap]));
+    let second = as_first_generation(&events(&log[lap..]), "~2", lap as u64 + 1);
+    assert_same(&without_seq(&second), &without_seq(&events(&reference)));
+    let length = reference.last().unwrap().0;
+    for ((ms, _), (reference_ms, _)) in log[lap..].iter().zip(&reference) {
+        assert!(ms.abs_diff(reference_ms + length) <= 1, "laps follow each other without drift");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_limit_shortens_silences_and_nothing_else() {
+    let items = session_items(1);
+    let reference = Show::start(&items, once()).finish().await;
+    let limit = Duration::from_secs(1);
+    let log = Show::start(&items, Options { idle_limit: Some(limit), ..once() }).finish().await;
+    assert_same(&events(&log), &events(&reference));
+    for (pair, reference) in log.windows(2).zip(reference.windows(2)) {
+        let (gap, gap_before) = (pair[1].0 - pair[0].0, reference[1].0 - reference[0].0);
+        assert!(gap <= gap_before + 1, "{gap} ms instead of {gap_before}");
+    }
+    assert!(log.last().unwrap().0 < reference.last().unwrap().0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn start_and_end_cut_a_range() {
+    let items = session_items(1);
+    let range = Options { start: Duration::from_secs(60), end: Some(Duration::from_secs(120)), ..once() };
+    let log = Show::start(&items, range).finish().await;
+    let (first, last) = (&log[0], log.last().unwrap());
+    assert_eq!((&first.1["type"], first.0), (&"connection_created".into(), 0));
+    assert_eq!((&last.1["type"], last.0), (&"disconnected".into(), 60_000));
+    let is_within = |event: &&Value| {
+        ("2024-01-01T00:01:00.000Z".."2024-01-01T00:02:00.000Z").contains(&event["ts"].as_str().unwrap())
+    };
+    let reference = events(&Show::start(&items, once()).finish().await);
+    let expected: Vec<_> = reference.iter().filter(is_within).map(|event| &event["id"]).collect();
+    let ours: Vec<_> = log[1..log.len() - 1].iter().map(|(_, event)| &event["id"]).collect();
+    // What was broadcast before the range and delivered again within it is new here, and nothing else is.
+    let new = ours.iter().filter(|id| !expected.contains(id)).count();
+    assert_eq!((ours.len(), expected.is_empty()), (expected.len() + new, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_frame_waits_for_subscribers() {
+    let show = Show::start(&session_items(3), Options { wait_clients: 2, ..once() });
+    show.at_ms(5_000).await;
+    assert_eq!(show.logged(), 0);
+    assert_eq!(show.control.replay().unwrap().state, ReplayPhase::Waiting);
+    let second = show.hub.join(&Join::default()).unwrap();
+    show.at_ms(5_010).await;
+    assert_eq!(show.control.replay().unwrap().state, ReplayPhase::Playing);
+    drop(second);
+    let log = show.finish().await;
+    assert_eq!(log[0].0, 5_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_broadcasts_one_frame_with_events() {
+    let items = session_items(3);
+    let reference = events(&Show::start(&items, once()).finish().await);
+    let show = Show::start(&items, once());
+    show.order(ReplayOrder::Pause).await;
+    let mut last = 0;
+    while show.control.replay().unwrap().state != ReplayPhase::Ended {
+        let state = show.order(ReplayOrder::Step(1)).await;
+        assert!(state.offset_ms >= last, "{state:?}");
+        last = state.offset_ms;
+    }
+    let log = events(&show.finish().await);
+    assert_same(&log, &reference);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_final_is_inferred_at_its_own_time_at_every_speed() {
+    // Of session 1 all finals are left out that are on frames of their own.
+    let filter = Filter { gifts: Gifts::Delta, ..Filter::default() };
+    let items = session_items(1);
+    let reference = Show::start_with(&items, once(), filter).finish().await;
+    let inferred: Vec<_> = reference.iter().filter(|(_, event)| event["data"]["inferred"] == true).collect();
+    for speed in [Speed::Times(7.0), Speed::Max] {
+        let log = Show::start_with(&items, Options { speed, ..once() }, filter).finish().await;
+        assert_same(&events(&log), &events(&reference));
+    }
+    let idle = Options { idle_limit: Some(Duration::from_millis(100)), ..once() };
+    assert_same(&events(&Show::start_with(&items, idle, filter).finish().await), &events(&reference));
+    assert!(!inferred.is_empty(), "session 1 has streaks without a final");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_the_socket_stays_open_and_a_seek_starts_again() {
+    let show = Show::start(&session_items(3), Options { exit_when_done: false, speed: Speed::Max, ..once() });
+    show.at_ms(1_000).await;
+    let ended = show.logged();
+    assert_eq!(show.log.lock().unwrap()[ended - 1].1["data"]["reason"], "recording_ended");
+    assert_eq!(show.control.replay().unwrap().state, ReplayPhase::Ended);
+    let state = show.order(ReplayOrder::Seek(Duration::ZERO)).await;
+    assert_eq!((state.state, state.generation), (ReplayPhase::Playing, 2));
+    show.at_ms(2_000).await;
+    assert_eq!(show.logged(), 2 * ended);
+    show.control.shut_down();
+    show.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_plays_a_range_again_and_again() {
+    let show = Show::start(&session_items(2), once());
+    let (from, to) = (Duration::from_secs(10), Some(Duration::from_secs(20)));
+    let state = show.order(ReplayOrder::Loop { laps: Some(3), from, to }).await;
+    assert_eq!((state.lap, state.laps, state.offset_ms), (1, Some(3), 10_000));
+    let log = show.finish().await;
+    assert_eq!(log.last().unwrap().0, 30_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn orders_that_mean_nothing_are_refused() {
+    let show = Show::start(&session_items(3), once());
+    let from = Duration::from_secs(5);
+    for order in [
+        ReplayOrder::Seek(Duration::from_secs(10_000)),
+        ReplayOrder::Step(0),
+        ReplayOrder::Step(u32::MAX),
+        ReplayOrder::Loop { laps: Some(0), from, to: None },
+        ReplayOrder::Loop { laps: None, from, to: Some(from) },
+        ReplayOrder::Loop { laps: None, from: Duration::from_secs(10_000), to: None },
+    ] {
+        let problem = show.control.order(order.clone()).await.unwrap_err();
+        assert_eq!(problem.code, Code::BadRequest, "{order:?}");
+    }
+    for name in ["", "..", "../Cargo", "a/b", "nowhere", ".hidden"] {
+        let problem = show.control.order(ReplayOrder::Load(name.into())).await.unwrap_err();
+        assert_eq!(problem.code, Code::RecordingNotFound, "{name}");
+    }
+    assert_eq!(show.control.replay().unwrap().generation, 1);
+}

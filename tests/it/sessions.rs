@@ -1,0 +1,108 @@
+//! The three recorded sessions against what an independent client made of them (`session-<n>.expected.json`).
+
+use std::collections::BTreeMap;
+
+use livetape::{
+    hub::Filter,
+    sans_io::decoder::{Decoder, Options},
+};
+use serde_json::{Value, json};
+
+use crate::support::{decode, expected_session, session_items};
+
+/// An event as the expected files tell it; `None` for kinds that they leave out.
+pub(crate) fn project(event: &Value) -> Option<Value> {
+    let data = &event["data"];
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let ids = |users: &Value| {
+        let ids: Vec<_> = users.as_array().unwrap().iter().map(|user| text(&user["userId"])).collect();
+        json!(ids.join(","))
+    };
+    let (kind, value) = match event["type"].as_str().unwrap() {
+        "chat" => ("chat", data["comment"].clone()),
+        "gift" => {
+            let end = i32::from(data["repeatEnd"].as_bool().unwrap());
+            let group = text(&data["groupId"]);
+            ("gift", json!(format!("{} x{} end={end} group={group}", data["giftId"], data["repeatCount"])))
+        }
+        "like" => ("like", data["likeCount"].clone()),
+        "member" => ("member", data["actionId"].clone()),
+        "social" => match data["action"].as_str().unwrap() {
+            "follow" => ("follow", data["displayType"].clone()),
+            "share" => ("share", data["displayType"].clone()),
+            other => panic!("{other}"),
+        },
+        "room_user" => ("roomUser", data["viewerCount"].clone()),
+        "control" => ("control", data["action"].clone()),
+        "envelope" => ("envelope", data["diamondCount"].clone()),
+        "question" => ("questionNew", data["questionText"].clone()),
+        "emote" => ("emote", data["emotes"][0]["emoteId"].clone()),
+        "battle" => ("linkMicBattle", ids(&data["users"])),
+        "battle_score" => ("linkMicArmies", data["triggerReason"].clone()),
+        "live_intro" => ("liveIntro", data["description"].clone()),
+        "subscribe" => ("subscribe", data["subMonth"].clone()),
+        _ => return None,
+    };
+    // The expected files name the sender only where the old client does.
+    let sender = data["sender"].as_str().unwrap_or_default();
+    Some(json!({"kind": kind, "uniqueId": sender, "value": value}))
+}
+
+/// Kinds of which the independent client does not tell the sender, though the message does.
+const SENDER_UNTOLD: [&str; 2] = ["liveIntro", "envelope"];
+
+/// Fails where `events`, projected, are not those that are expected of session `n`.
+pub(crate) fn assert_expected(n: u32, events: &[Value]) {
+    let expected = expected_session(n);
+    let expected = expected["events"].as_array().unwrap();
+    let ours: Vec<Value> = events.iter().filter_map(project).collect();
+    for (number, (ours, expected)) in ours.iter().zip(expected).enumerate() {
+        let kind = expected["kind"].as_str().unwrap();
+        assert_eq!(
+            (&ours["kind"], &ours["value"]),
+            (&expected["kind"], &expected["value"]),
+            "event {number} of session {n}"
+        );
+        if expected["uniqueId"] != "" || !SENDER_UNTOLD.contains(&kind) {
+            assert_eq!(ours["uniqueId"], expected["uniqueId"], "event {number} of session {n}: {kind}");
+        }
+    }
+    assert_eq!(ours.len(), expected.len(), "session {n}");
+}
+
+#[test]
+fn each_session_gives_the_expected_events_in_order() {
+    for n in 1..=3 {
+        assert_expected(n, &decode(&session_items(n), &Filter::default(), true));
+    }
+}
+
+#[test]
+fn each_session_counts_every_message_and_duplicate_by_name() {
+    for n in 1..=3 {
+        let expected = expected_session(n);
+        let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+        session_items(n).iter().for_each(|item| decoder.handle(item));
+        let counts = decoder.counts().clone();
+        let (before, after) = (&expected["messages_before_dedup"], &expected["messages_after_dedup"]);
+        assert_eq!(
+            (json!(counts.frames), json!(counts.messages)),
+            (expected["frames"].clone(), before.clone())
+        );
+        let dropped = before.as_u64().unwrap() - after.as_u64().unwrap();
+        assert_eq!(counts.duplicates, BTreeMap::from([("message_id", dropped)]), "session {n}");
+        assert_eq!(counts.faults, BTreeMap::new(), "session {n}");
+        for (method, count) in &counts.unknown_methods {
+            assert_eq!(json!(count), expected["methods_after_dedup"][method], "{method} of session {n}");
+        }
+    }
+}
+
+#[test]
+fn without_dedup_nothing_is_dropped() {
+    let all = Filter { raw: true, ..Filter::default() };
+    let events = decode(&session_items(1), &all, false);
+    let messages = expected_session(1)["messages_before_dedup"].as_u64().unwrap();
+    // Beside the messages there is `connection_created`.
+    assert_eq!(events.len() as u64, messages + 1);
+}

@@ -1,0 +1,157 @@
+//! What the compiler does not check: layers, generated code, the documents.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Longest file of ours, in lines: one noun each.
+const LINES_MAX: usize = 400;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every file below `folder` with this ending: its path from the root, and its text.
+fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == ending) {
+                let name = path.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/");
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The Rust files that people wrote.
+fn sources() -> Vec<(String, String)> {
+    let all = ["src", "tests", "benches", "xtask/src"].iter().flat_map(|folder| files(folder, "rs"));
+    all.filter(|(_, text)| !text.starts_with("// @generated")).collect()
+}
+
+/// The lines of code: no comments, and nothing behind `#[cfg(test)]`.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    text.lines().filter(|line| !line.trim_start().starts_with("//"))
+}
+
+#[track_caller]
+fn assert_names_none(folder: &str, banned: &[&str]) {
+    for (name, text) in files(folder, "rs") {
+        for line in code(&text) {
+            for word in banned {
+                assert!(!line.contains(word), "{name} names {word}: {}", line.trim());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_core_does_no_io() {
+    let banned = ["tokio", "axum", "std::fs", "std::net", "std::thread", "crate::clock", "crate::hub"];
+    assert_names_none("src/sans_io", &banned);
+}
+
+#[test]
+fn layers_do_not_look_up() {
+    let upper = ["crate::server", "crate::cli", "crate::control"];
+    assert_names_none("src/hub", &[&upper[..], &["crate::source", "crate::pipeline"]].concat());
+    assert_names_none("src/source", &["crate::server", "crate::cli"]);
+    assert_names_none("src/server", &["crate::source", "crate::pipeline", "crate::cli"]);
+    assert_names_none("src/tools", &["tokio", "axum", "crate::server", "crate::hub", "crate::cli"]);
+}
+
+#[test]
+fn generated_types_stay_in_wire() {
+    for (name, text) in sources() {
+        if name.starts_with("src/") && !name.starts_with("src/sans_io/wire/") {
+            assert!(code(&text).all(|line| !line.contains("webcast::")), "{name} names generated types");
+        }
+    }
+}
+
+#[test]
+fn generated_code_is_fresh_and_as_it_was_generated() {
+    for (source, generated) in [
+        ("proto/webcast.proto", "src/sans_io/wire/webcast.rs"),
+        ("proto/recording.proto", "src/sans_io/recording/records.rs"),
+    ] {
+        let text = read(generated);
+        let mut parts = text.splitn(4, '\n');
+        let (by, sums) = (parts.next().unwrap(), parts.next().unwrap());
+        let body = parts.nth(1).unwrap();
+        assert!(by.contains(source), "{generated}: {by}");
+        let (source_sum, body_sum) =
+            (crc32fast::hash(read(source).as_bytes()), crc32fast::hash(body.as_bytes()));
+        let expected = format!("// source {source_sum:08x} body {body_sum:08x}");
+        assert_eq!(sums, expected, "{generated} is stale or edited: run `cargo xtask codegen`");
+    }
+}
+
+#[test]
+fn every_choice_between_futures_is_biased() {
+    for (name, text) in sources() {
+        let (written, biased) = (text.matches("select! {").count(), text.matches("biased;").count());
+        assert!(written <= biased, "{name}: without `biased` the order of events is left to chance");
+    }
+}
+
+#[test]
+fn files_are_short_and_say_what_they_are() {
+    for (name, text) in sources() {
+        let lines = text.lines().count();
+        assert!(lines <= LINES_MAX, "{name} has {lines} lines");
+        assert!(text.starts_with("//! "), "{name} does not begin with what it is");
+        assert!(text.lines().all(|line| line.trim_end() == line), "{name} has trailing spaces");
+    }
+}
+
+#[test]
+fn no_machine_is_named() {
+    let documents = ["md", "proto", "toml"].iter().flat_map(|ending| files("docs", ending));
+    let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+        .map(|name| (name.to_owned(), read(name)));
+    for (name, text) in sources().into_iter().chain(documents).chain(top) {
+        for path in ["/home/", "/root/", "/work/"] {
+            let named = text.lines().find(|line| line.contains(path) && !line.contains("for path in"));
+            assert_eq!(named, None, "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_readme_runs_what_there_is() {
+    let readme = read("README.md");
+    assert!(readme.contains("cargo run -- replay recordings/demo.bin"));
+    assert!(readme.contains("cargo xtask ci"));
+    assert!(read(".ci/run").contains("cargo xtask ci"));
+    assert!(Path::new(&root().join("recordings/demo.bin")).is_file());
+}
+
+#[test]
+fn the_reference_names_every_event_type_and_every_code() {
+    let reference = read("docs/reference.md");
+    for kind in livetape::sans_io::event::KINDS {
+        assert!(reference.contains(&format!("`{kind}`")), "docs/reference.md does not name the type {kind}");
+    }
+    for code in livetape::sans_io::error::Code::ALL {
+        let row = format!("| `{code}` |");
+        let line =
+            reference.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
+        for number in [code.http_status(), code.close_code(), u16::from(code.exit_code())] {
+            assert!(line.contains(&format!("| {number} |")), "{code}: {number} is not in {line}");
+        }
+    }
+}

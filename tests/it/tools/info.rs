@@ -1,0 +1,48 @@
+use std::fs;
+
+use livetape::tools::info::info;
+use unicode_width::UnicodeWidthStr;
+
+fn golden(name: &str) -> Vec<u8> {
+    fs::read(format!("{}/fixtures/golden/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[test]
+fn the_text_fits_a_terminal() {
+    let demo = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/demo.bin")).unwrap();
+    let text = info(&demo[..]).unwrap().to_string();
+    insta::assert_snapshot!(text);
+    for line in text.lines() {
+        assert!(line.width() <= 80, "{line}");
+    }
+}
+
+#[test]
+fn the_json_has_the_same_in_it() {
+    let json = serde_json::to_value(info(&golden("every-type")[..]).unwrap()).unwrap();
+    insta::assert_json_snapshot!(json);
+}
+
+#[test]
+fn an_unsealed_file_is_a_normal_file() {
+    let text = info(&golden("unsealed")[..]).unwrap().to_string();
+    assert!(
+        text.starts_with("recording    not sealed (crash?), 14 records, last at 00:01:03.000\n"),
+        "{text}"
+    );
+    assert!(text.contains("missing      12 records lost while recording\n"), "{text}");
+}
+
+#[test]
+fn damage_is_told() {
+    let missing = |name: &str| {
+        let text = info(&golden(name)[..]).unwrap().to_string();
+        text.lines().find_map(|line| line.strip_prefix("missing      ").map(str::to_owned)).unwrap()
+    };
+    let gap = "12 records lost while recording";
+    assert_eq!(missing("minimal"), "nothing");
+    assert_eq!(missing("flipped-bit"), format!("1 record at 1 place, 43 bytes; {gap}"));
+    assert_eq!(missing("hole"), format!("4 records at 1 place, 0 bytes; {gap}"));
+    assert_eq!(missing("cut-tail"), "cut off at the end: 25 bytes");
+    assert_eq!(missing("damaged-preamble"), format!("the preamble is damaged; {gap}"));
+}

@@ -1,0 +1,8 @@
+//! The offline tools.
+
+mod files;
+mod fixtures;
+mod import;
+mod info;
+mod synth;
+mod verify;

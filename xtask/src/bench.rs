@@ -1,0 +1,45 @@
+//! Benchmarks: each is a program in `benches/` that measures us and a floor in turns.
+
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+
+/// What to measure, and how.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cargo xtask bench decode
+  cargo xtask bench replay --rounds 9 --json")]
+pub(crate) struct Args {
+    /// What to measure
+    bench: Bench,
+    /// Rounds of us and the floor in turns
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    rounds: u32,
+    /// The figures as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Bench {
+    /// Decode, dedup and JSON of all real frames, beside bare gunzip and prost
+    Decode,
+    /// Lateness of a replay at speed 1, beside a bare timer
+    Replay,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let name = match args.bench {
+        Bench::Decode => "decode",
+        Bench::Replay => "replay",
+    };
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["bench", "--quiet", "--locked", "--bench", name, "--", "--rounds"]);
+    command.arg(args.rounds.to_string());
+    if args.json {
+        command.arg("--json");
+    }
+    let status = command.status()?;
+    ensure!(status.success(), "the benchmark failed: {status}");
+    Ok(())
+}

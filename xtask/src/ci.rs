@@ -1,0 +1,58 @@
+//! Everything that CI runs, in its order: from fast to slow, each stage with a time limit.
+
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+use wait_timeout::ChildExt as _;
+
+/// Name, limit in minutes, arguments of cargo. The limits sum up to 60 minutes on two cores with an empty target folder.
+const STAGES: &[(&str, u64, &[&str])] = &[
+    ("format", 2, &["fmt", "--all", "--check"]),
+    ("lints", 15, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
+    ("tests", 25, &["test", "--workspace", "--locked"]),
+    ("docs", 5, &["doc", "--workspace", "--no-deps", "--locked"]),
+    ("benches", 13, &["xtask", "bench", "decode", "--rounds", "1"]),
+];
+
+/// Runs every stage, or those whose names are given, and stops at the first that fails.
+pub(crate) fn run(only: &[String]) -> Result<()> {
+    if let Some(unknown) = only.iter().find(|name| STAGES.iter().all(|(stage, ..)| stage != name)) {
+        let names: Vec<_> = STAGES.iter().map(|(name, ..)| *name).collect();
+        bail!("there is no stage {unknown}; there are {}", names.join(", "));
+    }
+    let mut durations = Vec::new();
+    for (name, limit_minutes, args) in STAGES {
+        if only.is_empty() || only.iter().any(|wanted| wanted == name) {
+            let duration = run_stage(name, Duration::from_secs(limit_minutes * 60), args)?;
+            durations.push(format!("{name} {:.0} s", duration.as_secs_f64()));
+        }
+    }
+    println!("\nall stages passed: {}", durations.join(", "));
+    Ok(())
+}
+
+fn run_stage(name: &str, limit: Duration, args: &[&str]) -> Result<Duration> {
+    println!("\n── {name}: cargo {}", args.join(" "));
+    let started = now();
+    let mut command = Command::new(env!("CARGO"));
+    let mut child = command.args(args).env("RUSTDOCFLAGS", "--deny warnings").spawn()?;
+    let Some(status) = child.wait_timeout(limit)? else {
+        child.kill()?;
+        child.wait()?;
+        bail!("{name} took longer than its limit of {} minutes", limit.as_secs() / 60);
+    };
+    let duration = now().duration_since(started);
+    println!("── {name}: {:.1} s, limit {} s", duration.as_secs_f64(), limit.as_secs());
+    if !status.success() {
+        bail!("{name} failed: {status}");
+    }
+    Ok(duration)
+}
+
+#[expect(clippy::disallowed_methods, reason = "chores are timed, nothing depends on it")]
+fn now() -> Instant {
+    Instant::now()
+}
