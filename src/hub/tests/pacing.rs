@@ -96,3 +96,19 @@ async fn large_events_are_published_in_parts() {
     hub.close(CloseReason { code: 1000, reason: "".into() });
     assert_eq!(reader.await.unwrap(), (1..=40).collect::<Vec<_>>());
 }
+
+#[tokio::test(start_paused = true)]
+async fn draining_waits_for_those_who_read_and_drops_those_who_do_not() {
+    let hub = hub(16);
+    hub.publish(&chats(16));
+    let all = Join { since: Some(Since::Start), ..Join::default() };
+    let (mut slow, mut dead) = (join(&hub, &all), join(&hub, &Join::default()));
+    let reader = tokio::spawn(async move { read_all(&mut slow, Duration::from_secs(9)).await });
+    let start = clock::now();
+    hub.drain(CloseReason { code: 1000, reason: "".into() }).await;
+    assert_eq!(clock::now() - start, Duration::from_secs(10));
+    assert_eq!(reader.await.unwrap(), (1..=16).collect::<Vec<_>>());
+    assert_eq!(drain(&mut dead).1, Some(Next::Slow));
+    hub.drain(CloseReason { code: 1000, reason: "".into() }).await;
+    assert_eq!(clock::now() - start, Duration::from_secs(10), "nobody is left");
+}
