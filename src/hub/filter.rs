@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use super::entry::Audience;
 use crate::sans_io::event::{Event, KINDS};
 
 /// Which events a subscriber wants; all that TikTok sent, by default.
@@ -19,7 +20,7 @@ impl Filter {
     /// Whether it lets `event` pass.
     #[must_use]
     pub fn passes(&self, event: &Event) -> bool {
-        super::entry::Audience::of(event).includes(self)
+        Audience::of(event).includes(self)
     }
 }
 

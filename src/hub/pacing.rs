@@ -7,8 +7,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Hub, Shared, cursor::Cursor};
+use super::{CloseReason, Hub, Shared, cursor::Cursor, ring::Ring};
 use crate::clock;
+
+/// A mark that no cursor reaches: it has to leave.
+const BEYOND_ALL: u64 = u64::MAX;
 
 /// Where publishers and cursors meet.
 #[derive(Debug, Default)]
@@ -26,25 +29,38 @@ impl Hub {
     /// [`stall_max`](super::Limits::stall_max) meanwhile gets [`Next::Slow`](super::Next::Slow), and is not waited for
     /// any longer.
     pub async fn room(&self) {
-        let shared = &self.shared;
-        let _turn = shared.pacing.turn.lock().await;
-        let since = clock::now();
-        loop {
-            let reached = shared.pacing.reached.notified();
-            let Some(patience_ends) = shared.await_slowest(since) else { return };
-            // Either way the cursors are looked at again.
-            let _ = timeout_at(patience_ends, reached).await;
-        }
+        let pace = self.shared.limits.pace();
+        self.shared.wait_for_cursors(|ring| ring.floor(pace)).await;
+    }
+
+    /// [`close`](Self::close), and waits until everybody has got everything, and has left: for a process that ends
+    /// then. Who stands still for [`stall_max`](super::Limits::stall_max) meanwhile gets
+    /// [`Next::Slow`](super::Next::Slow), and is not waited for any longer.
+    pub async fn drain(&self, reason: CloseReason) {
+        self.close(reason);
+        self.shared.wait_for_cursors(|_| BEYOND_ALL).await;
     }
 }
 
 impl Shared {
+    /// Waits until no cursor is below the mark.
+    async fn wait_for_cursors(&self, mark: impl Fn(&Ring) -> u64) {
+        let _turn = self.pacing.turn.lock().await;
+        let since = clock::now();
+        loop {
+            let reached = self.pacing.reached.notified();
+            let Some(patience_ends) = self.await_slowest(since, &mark) else { return };
+            // Either way the cursors are looked at again.
+            let _ = timeout_at(patience_ends, reached).await;
+        }
+    }
+
     /// Sets the mark, and says until when to wait for it; `None` if every cursor has reached it.
-    fn await_slowest(&self, since: Instant) -> Option<Instant> {
+    fn await_slowest(&self, since: Instant, mark: impl Fn(&Ring) -> u64) -> Option<Instant> {
         let patience_ends = |cursor: &Cursor| cursor.touched().max(since) + self.limits.stall_max;
         let now = clock::now();
         let mut state = self.write();
-        let mark = state.ring.floor(self.limits.pace());
+        let mark = mark(&state.ring);
         self.pacing.awaited.store(mark, Ordering::SeqCst);
         let dropped = state.drop_below(mark, |cursor| patience_ends(cursor) <= now);
         let next = state.below(mark).map(|cursor| patience_ends(cursor)).min();

@@ -16,6 +16,7 @@ mod query;
 mod replay;
 mod rest;
 mod router;
+mod socket;
 
 use std::time::Duration;
 

@@ -30,33 +30,87 @@ pub(super) async fn state(State(app): State<App>) -> Answer {
     Ok(Json(app.control.replay().ok_or_else(nothing)?))
 }
 
-/// The body of an order, which says what it means.
-trait Order: DeserializeOwned {
-    fn read(self) -> Result<ReplayOrder, String>;
+pub(super) async fn play(State(app): State<App>, body: RawBody) -> Answer {
+    give(app, body, |Nothing {}| Ok(ReplayOrder::Play)).await
 }
 
-async fn give<T: Order>(app: App, body: RawBody) -> Answer {
-    let order = parse_body::<T>(body)?.read().map_err(|message| Problem::new(Code::BadRequest, message))?;
+pub(super) async fn pause(State(app): State<App>, body: RawBody) -> Answer {
+    give(app, body, |Nothing {}| Ok(ReplayOrder::Pause)).await
+}
+
+pub(super) async fn seek(State(app): State<App>, body: RawBody) -> Answer {
+    give(app, body, |Seek { offset }| read_offset(&offset).map(ReplayOrder::Seek)).await
+}
+
+pub(super) async fn speed(State(app): State<App>, body: RawBody) -> Answer {
+    give(app, body, |SetSpeed { speed }| read_speed(&speed).map(ReplayOrder::Speed)).await
+}
+
+pub(super) async fn step(State(app): State<App>, body: RawBody) -> Answer {
+    give(app, body, |Step { count }| match count {
+        0 => Err("`count` is 1 or more".to_owned()),
+        count => Ok(ReplayOrder::Step(count)),
+    })
+    .await
+}
+
+pub(super) async fn repeat(State(app): State<App>, body: RawBody) -> Answer {
+    give(app, body, read_loop).await
+}
+
+pub(super) async fn load(State(app): State<App>, body: RawBody) -> Answer {
+    give(app, body, |Load { recording }| read_name(recording).map(ReplayOrder::Load)).await
+}
+
+/// Gives the order that the body means.
+async fn give<T: DeserializeOwned>(
+    app: App,
+    body: RawBody,
+    read: impl FnOnce(T) -> Result<ReplayOrder, String>,
+) -> Answer {
+    let order = read(parse_body(body)?).map_err(|message| Problem::new(Code::BadRequest, message))?;
     Ok(Json(app.control.order(order).await?))
 }
 
-/// Defines a handler a row: its name, and the type of its body.
-macro_rules! orders {
-    ($($name:ident: $body:ty;)*) => {
-        $(pub(super) async fn $name(State(app): State<App>, body: RawBody) -> Answer {
-            give::<$body>(app, body).await
-        })*
-    };
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seek {
+    offset: Value,
 }
 
-orders! {
-    play: Play;
-    pause: Pause;
-    seek: Seek;
-    speed: SetSpeed;
-    step: Step;
-    repeat: Loop;
-    load: Load;
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetSpeed {
+    speed: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    #[serde(default = "one")]
+    count: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Loop {
+    laps: Option<u32>,
+    from: Option<Value>,
+    to: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Load {
+    recording: String,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// An offset is a text (`1m30s`) or a number of seconds.
@@ -68,110 +122,29 @@ fn read_offset(value: &Value) -> Result<Duration, String> {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Play {}
-
-impl Order for Play {
-    fn read(self) -> Result<ReplayOrder, String> {
-        Ok(ReplayOrder::Play)
+fn read_speed(value: &Value) -> Result<Speed, String> {
+    match value {
+        Value::String(text) => text.parse(),
+        other => other.to_string().parse(),
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pause {}
-
-impl Order for Pause {
-    fn read(self) -> Result<ReplayOrder, String> {
-        Ok(ReplayOrder::Pause)
+fn read_loop(Loop { laps, from, to }: Loop) -> Result<ReplayOrder, String> {
+    let from = from.as_ref().map_or(Ok(Duration::ZERO), read_offset)?;
+    let to = to.as_ref().map(read_offset).transpose()?;
+    if laps == Some(0) {
+        return Err("`laps` is 1 or more; leave it out for ever".to_owned());
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Seek {
-    offset: Value,
-}
-
-impl Order for Seek {
-    fn read(self) -> Result<ReplayOrder, String> {
-        read_offset(&self.offset).map(ReplayOrder::Seek)
+    if to.is_some_and(|to| to <= from) {
+        return Err("`to` is not behind `from`".to_owned());
     }
+    Ok(ReplayOrder::Loop { laps, from, to })
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SetSpeed {
-    speed: Value,
-}
-
-impl Order for SetSpeed {
-    fn read(self) -> Result<ReplayOrder, String> {
-        let text = match &self.speed {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        text.parse::<Speed>().map(ReplayOrder::Speed)
+/// A name and no path: REST opens nothing outside `recordings/`.
+fn read_name(name: String) -> Result<String, String> {
+    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0', ':']) {
+        return Err(format!("`{name}` is not the name of a recording"));
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Step {
-    #[serde(default = "one")]
-    count: u32,
-}
-
-fn one() -> u32 {
-    1
-}
-
-impl Order for Step {
-    fn read(self) -> Result<ReplayOrder, String> {
-        match self.count {
-            0 => Err("`count` is 1 or more".to_owned()),
-            count => Ok(ReplayOrder::Step(count)),
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Loop {
-    laps: Option<u32>,
-    from: Option<Value>,
-    to: Option<Value>,
-}
-
-impl Order for Loop {
-    fn read(self) -> Result<ReplayOrder, String> {
-        let from = self.from.as_ref().map_or(Ok(Duration::ZERO), read_offset)?;
-        let to = self.to.as_ref().map(read_offset).transpose()?;
-        if self.laps == Some(0) {
-            return Err("`laps` is 1 or more; leave it out for ever".to_owned());
-        }
-        if to.is_some_and(|to| to <= from) {
-            return Err("`to` is not behind `from`".to_owned());
-        }
-        Ok(ReplayOrder::Loop { laps: self.laps, from, to })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Load {
-    recording: String,
-}
-
-impl Order for Load {
-    /// A name and no path: REST opens nothing outside `recordings/`.
-    fn read(self) -> Result<ReplayOrder, String> {
-        let name = self.recording;
-        let path = name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0', ':']);
-        if path {
-            return Err(format!("`{name}` is not the name of a recording"));
-        }
-        Ok(ReplayOrder::Load(name))
-    }
+    Ok(name)
 }

@@ -20,7 +20,7 @@ pub(super) struct Health {
     status: &'static str,
     version: &'static str,
     /// Seconds since the start.
-    uptime: f64,
+    uptime: u64,
     /// `idle`, `live` or `replay`.
     mode: &'static str,
     user: Option<String>,
@@ -41,7 +41,7 @@ pub(super) async fn health(State(app): State<App>) -> Json<Health> {
     Json(Health {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
-        uptime: (clock::now() - app.started).as_secs_f64(),
+        uptime: (clock::now() - app.started).as_secs(),
         mode: status.source.unwrap_or(idle),
         user: status.username,
         clients: app.hub.subscriber_count(),

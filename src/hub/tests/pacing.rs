@@ -30,7 +30,9 @@ async fn read_all(subscriber: &mut Subscriber, each: Duration) -> Vec<u64> {
     let (mut all, mut batch) = (Vec::new(), Vec::new());
     while subscriber.next(&mut batch).await == Next::Events {
         all.extend(batch.iter().map(|line| json(line)["seq"].as_u64().unwrap()));
-        tokio::time::sleep_until(clock::now() + each).await;
+        if !each.is_zero() {
+            tokio::time::sleep_until(clock::now() + each).await;
+        }
     }
     all
 }
@@ -64,6 +66,25 @@ async fn who_leaves_is_not_waited_for() {
     leaving.await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_wake_up_is_lost_between_threads() {
+    // On the real clock: a wake-up that is lost would make the publisher wait for ten seconds.
+    let start = clock::now();
+    let hub = hub(16);
+    let mut readers: Vec<_> = (0..8).map(|_| join(&hub, &Join::default())).collect();
+    let read =
+        |mut reader: Subscriber| tokio::spawn(async move { read_all(&mut reader, Duration::ZERO).await });
+    let readers: Vec<_> = readers.drain(..).map(read).collect();
+    for frame in chats(20_000).chunks(5) {
+        hub.publish_paced(frame).await;
+    }
+    hub.close(CloseReason { code: 1000, reason: "".into() });
+    for reader in readers {
+        assert_eq!(reader.await.unwrap(), (1..=20_000).collect::<Vec<_>>());
+    }
+    assert!(clock::now() - start < Duration::from_secs(10));
+}
+
 #[tokio::test(start_paused = true)]
 async fn large_events_are_published_in_parts() {
     let hub = Hub::new("s".to_owned(), Limits { bytes_max: 4000, ..Limits::default() });
@@ -74,4 +95,20 @@ async fn large_events_are_published_in_parts() {
     hub.publish_paced(&events).await;
     hub.close(CloseReason { code: 1000, reason: "".into() });
     assert_eq!(reader.await.unwrap(), (1..=40).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn draining_waits_for_those_who_read_and_drops_those_who_do_not() {
+    let hub = hub(16);
+    hub.publish(&chats(16));
+    let all = Join { since: Some(Since::Start), ..Join::default() };
+    let (mut slow, mut dead) = (join(&hub, &all), join(&hub, &Join::default()));
+    let reader = tokio::spawn(async move { read_all(&mut slow, Duration::from_secs(9)).await });
+    let start = clock::now();
+    hub.drain(CloseReason { code: 1000, reason: "".into() }).await;
+    assert_eq!(clock::now() - start, Duration::from_secs(10));
+    assert_eq!(reader.await.unwrap(), (1..=16).collect::<Vec<_>>());
+    assert_eq!(drain(&mut dead).1, Some(Next::Slow));
+    hub.drain(CloseReason { code: 1000, reason: "".into() }).await;
+    assert_eq!(clock::now() - start, Duration::from_secs(10), "nobody is left");
 }
