@@ -362,6 +362,16 @@ async fn a_loop_plays_a_range_again_and_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_recording_without_length_loops_without_spinning() {
+    let items = &session_items(3)[..1];
+    let show = Show::start(items, Options { laps: None, ..once() });
+    show.at_ms(1_005).await;
+    assert_eq!(show.control.replay().unwrap().lap, 101);
+    show.control.shut_down();
+    show.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn orders_that_mean_nothing_are_refused() {
     let show = Show::start(&session_items(3), once());
     let from = Duration::from_secs(5);

@@ -33,6 +33,8 @@ use crate::{
     },
 };
 
+/// The shortest lap: a recording without any length must not spin.
+const LAP_MIN: Duration = Duration::from_millis(10);
 /// Counts are told to `/status` at least so often, in things played, where nothing is waited for.
 const REPORT_EVERY: u32 = 256;
 
@@ -50,6 +52,8 @@ pub struct Replay {
     epoch: Instant,
     clock: ReplayClock,
     idle: IdleLimit,
+    /// When the first item of this pass was shown, or would have been.
+    pass_began: Duration,
     phase: ReplayPhase,
     lap: u32,
     /// Missing records of this pass, and the most of any pass of this recording: laps count them once.
@@ -79,6 +83,7 @@ impl Replay {
             pipeline: Pipeline::new(decoder, hub.clone(), shutdown.clone()),
             clock: ReplayClock::new(options.speed),
             idle: IdleLimit::new(options.idle_limit, options.start, Duration::ZERO),
+            pass_began: Duration::ZERO,
             on_end: Box::new(on_end),
             epoch: clock::now(),
             started: clock::now(),
@@ -162,9 +167,11 @@ impl Replay {
                 self.play_next_item().await;
             }
             Due::Deadline(offset) => self.pipeline.advance(offset, self.pacing()).await,
-            Due::End(offset) => return self.end_lap(offset).await,
+            Due::End(offset) => self.end_lap(offset).await,
         }
-        self.went_to(due.offset());
+        if !matches!(due, Due::End(_)) {
+            self.went_to(due.offset());
+        }
         self.unreported += 1;
         // Catching up must not keep others from running.
         tokio::task::coop::consume_budget().await;
@@ -186,23 +193,26 @@ impl Replay {
 
     async fn end_lap(&mut self, offset: Duration) {
         self.went_to(offset);
-        let is_last = self.options.laps.is_some_and(|laps| self.lap >= laps);
-        let reason = is_last.then_some("recording_ended");
-        self.pipeline.finish(offset, reason, self.pacing()).await;
-        if !is_last {
+        self.pipeline.finish(offset, None, self.pacing()).await;
+        if self.options.laps.is_none_or(|laps| self.lap < laps) {
             self.lap += 1;
-            let shown = self.idle.position().1;
+            let shown = self.idle.position().1.max(self.pass_began + LAP_MIN);
             if self.start_pass(self.options.start, shown).await.is_ok() {
                 return;
             }
         }
+        self.pipeline.finish(offset, Some("recording_ended"), self.pacing()).await;
         self.phase = ReplayPhase::Ended;
         self.clock.pause(self.now());
         self.report();
         let summary = self.summary();
         (self.on_end)(&summary);
         if self.options.exit_when_done {
-            self.hub.close(CloseReason { code: close::NORMAL, reason: "recording_ended".into() });
+            let reason = CloseReason { code: close::NORMAL, reason: "recording_ended".into() };
+            tokio::select! { biased;
+                () = self.shutdown.cancelled() => {}
+                () = self.hub.drain(reason) => {}
+            }
         }
     }
 
@@ -212,6 +222,7 @@ impl Replay {
         self.missing.0 = 0;
         let before = self.take_before().await;
         self.idle = IdleLimit::new(self.options.idle_limit, offset, shown);
+        self.pass_began = shown;
         self.pipeline.start_generation(offset, &before, self.pacing()).await;
         self.feed.peek().await;
         Ok(())
