@@ -108,15 +108,12 @@ mod tests {
 
     fn chat(nickname: &[u8]) -> Bytes {
         // The generated types hold texts only, so the bad bytes are put in afterwards.
-        let placeholder = "#".repeat(nickname.len());
-        let user = webcast::User {
-            id: 6_953_242_736_466_010_434,
-            nickname: placeholder.clone(),
-            ..Default::default()
-        };
+        let filler = "#".repeat(nickname.len());
+        let user =
+            webcast::User { id: 6_953_242_736_466_010_434, nickname: filler.clone(), ..Default::default() };
         let chat = webcast::Chat { user: Some(user), content: "hello".into(), ..Default::default() };
         let mut bytes = chat.encode_to_vec();
-        let at = bytes.windows(nickname.len()).position(|at| at == placeholder.as_bytes()).unwrap();
+        let at = bytes.windows(nickname.len()).position(|at| at == filler.as_bytes()).unwrap();
         bytes[at..at + nickname.len()].copy_from_slice(nickname);
         Bytes::from(bytes)
     }
