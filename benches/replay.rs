@@ -44,7 +44,7 @@ fn main() {
 
 /// The replay itself, with subscribers that read along.
 async fn replay(tape: Tape) -> Lateness {
-    let (control, driver) = Control::new();
+    let (control, mut driver) = Control::new();
     let hub = Hub::new("bench".into(), Limits::default());
     for _ in 0..SUBSCRIBERS {
         let mut subscriber = hub.join(&Join::default()).expect("no position was asked for");
@@ -57,7 +57,7 @@ async fn replay(tape: Tape) -> Lateness {
     }
     let options = Options { end: Some(END), exit_when_done: true, ..Options::default() };
     let shutdown = control.shutdown().clone();
-    let replay = Replay::new(tape, options, hub, driver, shutdown, |_| ()).expect("a recording");
+    let replay = Replay::new(tape, options, hub, &mut driver, shutdown, |_| ()).expect("a recording");
     replay.run().await.lateness
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let options = options(&args)?;
     let tape = Tape::find(&args.recording)?;
     let listener = Listening::bind(args.serve.address()?).await?;
-    let (control, driver) = Control::new();
+    let (control, mut driver) = Control::new();
     let hub = Hub::new(stream_name(args.seed), Limits::default());
     signals::listen(control.clone());
     greet(&tape, &options, &listener);
@@ -34,7 +34,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     }
     let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
     let serving = tasks.spawn(server::serve(listener, server));
-    let replay = Replay::new(tape, options, hub, driver, control.shutdown().clone(), tell)?;
+    let replay = Replay::new(tape, options, hub, &mut driver, control.shutdown().clone(), tell)?;
     let summary = replay.run().await;
     control.shut_down();
     drop(serving.await);

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{App, answer::Refusal};
 use crate::{
     clock,
-    control::Status,
+    control::{Status, not_current},
     sans_io::error::{Code, Problem},
 };
 
@@ -58,13 +58,11 @@ pub(super) async fn status_of(
     user: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Status>, Refusal> {
     let Path(user) = user.map_err(|rejection| Problem::new(Code::BadRequest, rejection.body_text()))?;
-    let name = user.strip_prefix('@').unwrap_or(&user);
     let status = app.control.status();
-    if status.username.as_ref().is_some_and(|current| current.eq_ignore_ascii_case(name)) {
+    if status.is_of(&user) {
         return Ok(Json(status));
     }
-    let message = format!("`{name}` is not the current user");
-    Err(Problem::new(Code::NotFound, message).hint("GET /status says who is").into())
+    Err(not_current(&user).into())
 }
 
 #[derive(Serialize)]

@@ -5,6 +5,6 @@ mod replay;
 mod tape;
 
 pub use lateness::Lateness;
-pub use replay::{Options, Replay, Summary};
+pub use replay::{Left, Options, Replay, Summary};
 pub(crate) use tape::unreadable;
 pub use tape::{DEMO, Step, Tape};

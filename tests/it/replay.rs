@@ -39,13 +39,15 @@ impl Show {
 
     fn start_with(items: &[Item], options: Options, filter: Filter) -> Self {
         let tape = Tape::from_bytes("test", recording(items));
-        let (control, driver) = Control::new();
+        let (control, mut driver) = Control::new();
         let hub = Hub::new("test".into(), Limits::default());
         let (started, log) = (clock::now(), Arc::default());
         let reader = tokio::spawn(read(hub.clone(), filter, started, Arc::clone(&log)));
         let shutdown = control.shutdown().clone();
-        let replay = Replay::new(tape, options, hub.clone(), driver, shutdown, |_| ()).unwrap();
-        let replay = tokio::spawn(replay.run());
+        let played = hub.clone();
+        let replay = tokio::spawn(async move {
+            Replay::new(tape, options, played, &mut driver, shutdown, |_| ()).unwrap().run().await
+        });
         Self { control, hub, started, log, replay, reader }
     }
 
@@ -57,7 +59,15 @@ impl Show {
         std::mem::take(&mut self.log.lock().unwrap())
     }
 
+    /// Waits until the replay is there to be told something.
+    async fn ready(&self) {
+        while self.control.replay().is_none() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn order(&self, order: ReplayOrder) -> livetape::control::ReplayState {
+        self.ready().await;
         self.control.order(order).await.unwrap()
     }
 
@@ -375,6 +385,7 @@ async fn a_recording_without_length_loops_without_spinning() {
 #[tokio::test(start_paused = true)]
 async fn orders_that_mean_nothing_are_refused() {
     let show = Show::start(&session_items(3), once());
+    show.ready().await;
     let from = Duration::from_secs(5);
     for order in [
         ReplayOrder::Seek(Duration::from_secs(10_000)),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use livetape::control::{Control, Driver, ReplayPhase, ReplayState, SourceState, Speed};
+use livetape::control::{Control, Driver, Order, ReplayPhase, ReplayState, SourceState, Speed};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Rig};
@@ -90,7 +90,7 @@ async fn answers_while_connected() {
 
 /// Answers each order with the state, and notes it.
 async fn drive(mut driver: Driver, orders: Arc<Mutex<Vec<String>>>) {
-    while let Some((order, answer)) = driver.next_order().await {
+    while let Some(Order::Replay(order, answer)) = driver.next_order().await {
         orders.lock().unwrap().push(format!("{order:?}"));
         let _ = answer.send(Ok(replaying()));
     }

@@ -20,7 +20,7 @@ impl Due {
     }
 }
 
-impl Replay {
+impl Replay<'_> {
     /// What comes next: finals of streaks that are due come before the item at their offset.
     pub(super) async fn next_due(&mut self) -> Option<Due> {
         if self.phase == ReplayPhase::Ended {

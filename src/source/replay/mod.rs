@@ -12,7 +12,7 @@ mod state;
 use std::time::Duration;
 
 use due::Due;
-pub use options::{Options, Summary};
+pub use options::{Left, Options, Summary};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -39,13 +39,13 @@ const LAP_MIN: Duration = Duration::from_millis(10);
 const REPORT_EVERY: u32 = 256;
 
 /// A replay.
-pub struct Replay {
+pub struct Replay<'a> {
     tape: Tape,
     duration: Option<Duration>,
     options: Options,
     pipeline: Pipeline,
     hub: Hub,
-    driver: Driver,
+    driver: &'a mut Driver,
     shutdown: CancellationToken,
     on_end: Box<dyn FnMut(&Summary) + Send>,
     feed: Feed,
@@ -63,7 +63,7 @@ pub struct Replay {
     unreported: u32,
 }
 
-impl Replay {
+impl<'a> Replay<'a> {
     /// Puts a tape in. `on_end` is told at each end of the recording.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl Replay {
         tape: Tape,
         options: Options,
         hub: Hub,
-        driver: Driver,
+        driver: &'a mut Driver,
         shutdown: CancellationToken,
         on_end: impl FnMut(&Summary) + Send + 'static,
     ) -> Result<Self, Problem> {
@@ -103,24 +103,24 @@ impl Replay {
         Ok(replay)
     }
 
-    /// Plays, and takes orders, until the server ends; with `exit_when_done` until the end of the recording.
+    /// Plays, and takes orders, until the server ends or the user is disconnected; with `exit_when_done` until the end
+    /// of the recording.
     pub async fn run(mut self) -> Summary {
         self.prime().await;
         let shutdown = self.shutdown.clone();
         let hub = self.hub.clone();
-        loop {
+        let left = loop {
             let due = self.next_due().await;
             let at = due.as_ref().and_then(|due| self.clock.due(self.idle.preview(due.offset())));
             if at.is_none_or(|at| self.epoch + at > clock::now()) || self.unreported >= REPORT_EVERY {
                 self.report();
             }
             tokio::select! { biased;
-                () = shutdown.cancelled() => break,
-                Some((order, answer)) = self.driver.next_order() => {
-                    let result = self.obey(order).await;
-                    self.report();
-                    // Whoever asked may have gone; the order stands all the same.
-                    drop(answer.send(result.map(|()| self.state())));
+                () = shutdown.cancelled() => break Left::ShutDown,
+                Some(order) = self.driver.next_order() => {
+                    if self.take_order(order).await.is_break() {
+                        break Left::Stopped;
+                    }
                 }
                 () = hub.wait_for_subscribers(self.options.wait_clients),
                     if self.phase == ReplayPhase::Waiting => self.play(),
@@ -131,10 +131,11 @@ impl Replay {
                 }
             }
             if self.options.exit_when_done && self.phase == ReplayPhase::Ended {
-                break;
+                break Left::Done;
             }
-        }
-        self.summary()
+        };
+        self.driver.set_replay(None);
+        Summary { left, ..self.summary() }
     }
 
     /// Waits for the first item, so that the clock does not run while the first portion is read.

@@ -54,4 +54,18 @@ pub struct Summary {
     pub records_missing: u64,
     /// Frames and messages that could not be read.
     pub unreadable: u64,
+    /// Why it is over.
+    pub left: Left,
+}
+
+/// Why a replay is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Left {
+    /// The recording ended, and the replay was to end with it.
+    #[default]
+    Done,
+    /// The server ends.
+    ShutDown,
+    /// Its user was disconnected.
+    Stopped,
 }

@@ -1,10 +1,10 @@
 //! What a replay does when it is told to.
 
-use std::time::Duration;
+use std::{ops::ControlFlow, time::Duration};
 
 use super::{Due, Replay};
 use crate::{
-    control::{ReplayOrder, ReplayPhase},
+    control::{Order, Refusal, ReplayOrder, ReplayPhase, not_current},
     sans_io::{
         error::{Code, Problem},
         pace::Speed,
@@ -15,8 +15,34 @@ use crate::{
 /// The most frames of one `step` order.
 const STEPS_MAX: u32 = 10_000;
 
-impl Replay {
-    pub(super) async fn obey(&mut self, order: ReplayOrder) -> Result<(), Problem> {
+impl Replay<'_> {
+    /// Obeys or refuses, and answers; breaks if the replay is over.
+    pub(super) async fn take_order(&mut self, order: Order) -> ControlFlow<()> {
+        match order {
+            Order::Replay(order, answer) => {
+                let result = self.obey(order).await;
+                self.report();
+                drop(answer.send(result.map(|()| self.state()).map_err(Refusal::from)));
+            }
+            Order::Disconnect(user, answer) if self.driver.status().is_of(&user) => {
+                self.pipeline.finish(self.idle.position().0, Some("deleted"), self.pacing()).await;
+                self.phase = ReplayPhase::Ended;
+                self.report();
+                drop(answer.send(Ok(self.driver.status())));
+                return ControlFlow::Break(());
+            }
+            Order::Disconnect(ref user, _) => {
+                let problem = not_current(user);
+                order.refuse(problem);
+            }
+            Order::Connect(..) | Order::Test(..) => {
+                order.refuse(Problem::new(Code::ReplayRunning, "a recording is being replayed"));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    async fn obey(&mut self, order: ReplayOrder) -> Result<(), Problem> {
         match order {
             ReplayOrder::Play => self.obey_play().await,
             ReplayOrder::Pause => {

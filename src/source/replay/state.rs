@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Replay, Summary};
+use super::{Left, Replay, Summary};
 use crate::{
     clock,
     control::{ReplayPhase, ReplayState, SourceState},
     sans_io::recording::{Item, What},
 };
 
-impl Replay {
+impl Replay<'_> {
     pub(super) fn note_user(&self, item: &Item) {
         if let What::ConnOpen(open) = &item.what {
             let (username, room_id) = (open.unique_id.clone(), open.room_id.to_string());
@@ -21,7 +21,7 @@ impl Replay {
 
     pub(super) fn report(&mut self) {
         self.unreported = 0;
-        self.pipeline.report(&self.driver);
+        self.pipeline.report(self.driver);
         let state = self.state();
         self.driver.update_status(|status| {
             status.source = Some("replay");
@@ -58,6 +58,7 @@ impl Replay {
             is_lossy: counts.is_lossy(),
             records_missing: counts.records_missing,
             unreadable: counts.unreadable(),
+            left: Left::default(),
             lateness: self.lateness.clone(),
         }
     }

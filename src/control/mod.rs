@@ -1,0 +1,175 @@
+//! The handle that REST, the command line and tests share: it tells what is going on and takes orders.
+//!
+//! Orders travel over one channel to the task that drives the source, which answers each with the state it led to.
+
+mod orders;
+mod state;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use orders::{Answer, Check, Order, Refusal, ReplayOrder, not_current};
+pub use state::{ReplayPhase, ReplayState, SourceState, Status};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::sans_io::error::{Code, Problem};
+pub use crate::sans_io::{counts::Counts, pace::Speed};
+
+/// Orders that wait while the source is busy; more are refused.
+const ORDERS_WAITING_MAX: usize = 64;
+
+/// The handle. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Control {
+    shared: Arc<Mutex<Shared>>,
+    orders: mpsc::Sender<Order>,
+    shutdown: CancellationToken,
+}
+
+/// What the driver of the source writes and everybody reads. The lock is held for copies only, never across an await.
+#[derive(Debug, Default)]
+struct Shared {
+    status: Status,
+    replay: Option<ReplayState>,
+}
+
+/// The driver's end.
+pub struct Driver {
+    shared: Arc<Mutex<Shared>>,
+    orders: mpsc::Receiver<Order>,
+    tester: Tester,
+}
+
+/// Who answers whether a user could be connected. It must not block: orders wait meanwhile.
+pub type Tester = Box<dyn Fn(String, Answer<Check>) + Send + Sync>;
+
+impl Control {
+    /// A handle and the driver's end of it.
+    #[must_use]
+    pub fn new() -> (Self, Driver) {
+        let (sender, receiver) = mpsc::channel(ORDERS_WAITING_MAX);
+        let shared = Arc::<Mutex<Shared>>::default();
+        let control =
+            Self { shared: Arc::clone(&shared), orders: sender, shutdown: CancellationToken::new() };
+        // Without a source that could connect there is nobody to ask.
+        let tester: Tester = Box::new(|user, answer| Order::Test(user, answer).refuse(nothing_connects()));
+        (control, Driver { shared, orders: receiver, tester })
+    }
+
+    /// What the source is doing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        lock(&self.shared).status.clone()
+    }
+
+    /// What the replay is doing; `None` if nothing is replayed.
+    #[must_use]
+    pub fn replay(&self) -> Option<ReplayState> {
+        lock(&self.shared).replay.clone()
+    }
+
+    /// Gives an order to the replay, and the state that it led to.
+    ///
+    /// # Errors
+    /// `no_replay` if nothing is replayed; what else the order itself says.
+    pub async fn order(&self, order: ReplayOrder) -> Result<ReplayState, Problem> {
+        if self.replay().is_none() {
+            return Err(nothing_replayed());
+        }
+        self.give(|answer| Order::Replay(order, answer)).await.map_err(|refusal| refusal.problem)
+    }
+
+    /// Connects a user, and disconnects the one before. Answers when the first attempt has succeeded or failed.
+    ///
+    /// # Errors
+    /// Why the first attempt failed, and whether there will be others.
+    pub async fn connect(&self, user: String) -> Result<Status, Refusal> {
+        self.give(|answer| Order::Connect(user, answer)).await
+    }
+
+    /// Disconnects the current user.
+    ///
+    /// # Errors
+    /// `not_found` if that is not the current user.
+    pub async fn disconnect(&self, user: String) -> Result<Status, Refusal> {
+        self.give(|answer| Order::Disconnect(user, answer)).await
+    }
+
+    /// Says whether a user could be connected, without connecting.
+    ///
+    /// # Errors
+    /// Only if the server is busy or ends: that a user cannot be connected is an answer.
+    pub async fn test(&self, user: String) -> Result<Check, Refusal> {
+        self.give(|answer| Order::Test(user, answer)).await
+    }
+
+    async fn give<T>(&self, order: impl FnOnce(Answer<T>) -> Order) -> Result<T, Refusal> {
+        let gone = || Problem::new(Code::ShuttingDown, "the server is shutting down");
+        let (answer, answered) = oneshot::channel();
+        self.orders.try_send(order(answer)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Problem::new(Code::Capacity, "too many orders at once"),
+            mpsc::error::TrySendError::Closed(_) => gone(),
+        })?;
+        answered.await.unwrap_or_else(|_| Err(gone().into()))
+    }
+
+    /// Ends the server: graceful, as Ctrl-C.
+    pub fn shut_down(&self) {
+        self.shutdown.cancel();
+    }
+
+    /// Cancelled when the server is to end.
+    #[must_use]
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.shutdown
+    }
+}
+
+impl Driver {
+    /// The next order, when there is one. Tests are answered beside whatever runs, and never come up here.
+    pub async fn next_order(&mut self) -> Option<Order> {
+        loop {
+            match self.orders.recv().await? {
+                Order::Test(user, answer) => (self.tester)(user, answer),
+                order => return Some(order),
+            }
+        }
+    }
+
+    /// Leaves tests to `tester`.
+    pub fn set_tester(&mut self, tester: Tester) {
+        self.tester = tester;
+    }
+
+    /// What the source is doing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        lock(&self.shared).status.clone()
+    }
+
+    /// Tells everybody what the source is doing.
+    pub fn update_status(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut lock(&self.shared).status);
+    }
+
+    /// Tells everybody what the replay is doing.
+    pub fn set_replay(&self, state: Option<ReplayState>) {
+        lock(&self.shared).replay = state;
+    }
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    // Every state that a panicking holder could leave behind is a valid one.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The answer to orders that need a source that connects.
+fn nothing_connects() -> Problem {
+    Problem::new(Code::NotFound, "this server does not connect to rooms")
+}
+
+/// The answer to orders that need a replay.
+#[must_use]
+pub fn nothing_replayed() -> Problem {
+    Problem::new(Code::NoReplay, "nothing is being replayed")
+}

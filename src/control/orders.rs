@@ -1,0 +1,113 @@
+//! What a source can be told to do, and how it answers.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use super::{ReplayState, Status};
+use crate::sans_io::{
+    error::{Code, Problem},
+    pace::Speed,
+};
+
+/// An order to whatever runs, and where its answer goes. Whoever asked may have gone: an answer that nobody takes is
+/// no failure.
+#[derive(Debug)]
+pub enum Order {
+    /// To the replay.
+    Replay(ReplayOrder, Answer<ReplayState>),
+    /// Connect this user; whoever was connected before is disconnected first.
+    Connect(String, Answer<Status>),
+    /// Disconnect this user.
+    Disconnect(String, Answer<Status>),
+    /// Say whether this user could be connected, without connecting.
+    Test(String, Answer<Check>),
+}
+
+impl Order {
+    /// Says no, whatever was asked.
+    pub fn refuse(self, refusal: impl Into<Refusal>) {
+        let refusal = refusal.into();
+        match self {
+            Self::Replay(_, answer) => drop(answer.send(Err(refusal))),
+            Self::Connect(_, answer) | Self::Disconnect(_, answer) => drop(answer.send(Err(refusal))),
+            Self::Test(_, answer) => drop(answer.send(Err(refusal))),
+        }
+    }
+}
+
+/// Where the answer to an order goes.
+pub type Answer<T> = oneshot::Sender<Result<T, Refusal>>;
+
+/// Why an order was not obeyed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What happened.
+    pub problem: Problem,
+    /// Whether it is tried again without being asked.
+    pub retrying: bool,
+    /// When that will be, or when asking again makes sense.
+    pub retry_after: Option<Duration>,
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self { problem, retrying: false, retry_after: None }
+    }
+}
+
+/// The answer of `GET /test/{user}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Check {
+    /// The user's name, as it is used.
+    pub username: String,
+    /// Whether there is such a user; `null` where that could not be learnt.
+    pub exists: Option<bool>,
+    /// Whether the user is live now; `null` where that could not be learnt.
+    pub live: Option<bool>,
+    /// The room.
+    pub room_id: Option<String>,
+    /// Whether connecting makes sense now.
+    pub can_connect: bool,
+    /// Why not.
+    pub code: Option<Code>,
+    /// Why not, in words.
+    pub message: Option<String>,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// The answer to orders about a user who is not the current one.
+#[must_use]
+pub fn not_current(user: &str) -> Problem {
+    let name = user.trim().trim_start_matches('@');
+    Problem::new(Code::NotFound, format!("`{name}` is not the current user")).hint("GET /status says who is")
+}
+
+/// An order to a replay.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ReplayOrder {
+    /// Go on.
+    Play,
+    /// Stand still; nothing is broadcast until `Play`, `Step` or `Seek`.
+    Pause,
+    /// Go to an offset; a new generation starts.
+    Seek(Duration),
+    /// Change the speed.
+    Speed(Speed),
+    /// While paused: broadcast the next frames that hold something, so many of them, and stand still again.
+    Step(u32),
+    /// Play the range again and again: `laps` times in all, or for ever.
+    Loop {
+        /// Laps in all, counting from now; `None` for ever.
+        laps: Option<u32>,
+        /// Where each lap begins.
+        from: Duration,
+        /// Where each lap ends; `None` at the end of the recording.
+        to: Option<Duration>,
+    },
+    /// Play another recording, by its name under `recordings/` or `demo`; a new generation starts.
+    Load(String),
+}

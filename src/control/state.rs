@@ -1,0 +1,88 @@
+//! What a source tells of itself.
+
+use serde::Serialize;
+
+use crate::sans_io::{counts::Counts, pace::Speed};
+
+/// What a replay is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayPhase {
+    /// Holding the first frame until enough subscribers are there.
+    #[default]
+    Waiting,
+    /// Running.
+    Playing,
+    /// Standing still.
+    Paused,
+    /// At the end; a seek starts again.
+    Ended,
+}
+
+/// The answer of `GET /replay` and of every order.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReplayState {
+    /// The recording's name.
+    pub recording: String,
+    /// What it is doing.
+    pub state: ReplayPhase,
+    /// Where it is, in milliseconds since the start of the recording.
+    pub offset_ms: u64,
+    /// How long the recording is, where that is known before its end was read.
+    pub duration_ms: Option<u64>,
+    /// How fast it runs.
+    pub speed: Speed,
+    /// Which lap this is, from 1.
+    pub lap: u32,
+    /// How many laps there are; `null` for ever.
+    pub laps: Option<u32>,
+    /// Counts laps, seeks and loads, from 1.
+    pub generation: u32,
+}
+
+/// The state of the source: the answer of `GET /status`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// What the source is doing.
+    pub state: SourceState,
+    /// `live`, `replay` or none.
+    pub source: Option<&'static str>,
+    /// The current user.
+    pub username: Option<String>,
+    /// The current room.
+    pub room_id: Option<String>,
+    /// Which attempt to connect this is, from 1; 0 where none was made.
+    pub attempt: u32,
+    /// When the next attempt follows, in milliseconds.
+    pub next_retry_ms: Option<u64>,
+    /// What was counted.
+    pub counts: Counts,
+}
+
+impl Status {
+    /// Whether this is the current user's name, however it is written.
+    #[must_use]
+    pub fn is_of(&self, user: &str) -> bool {
+        let name = user.trim().trim_start_matches('@');
+        self.username.as_ref().is_some_and(|current| current.eq_ignore_ascii_case(name))
+    }
+}
+
+/// What a source is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceState {
+    /// Nothing is connected.
+    #[default]
+    Idle,
+    /// On the way.
+    Connecting,
+    /// Frames come in.
+    Connected,
+    /// Waiting for the next attempt.
+    Retrying,
+    /// Over.
+    Ended,
+}
