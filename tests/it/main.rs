@@ -11,6 +11,7 @@ mod payloads;
 mod process;
 mod recording;
 mod replay;
+mod replay_rig;
 mod rest;
 mod sessions;
 mod show;

@@ -1,98 +1,16 @@
 //! Replays under a paused clock: what is broadcast, in which order, and when.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
-use bytes::Bytes;
 use livetape::{
-    clock,
-    control::{Control, ReplayOrder, ReplayPhase},
-    hub::{Filter, Gifts, Hub, Join, Limits, Next},
-    sans_io::{error::Code, pace::Speed, recording::Item},
-    source::{Options, Replay, Summary, Tape},
+    control::{ReplayOrder, ReplayPhase},
+    hub::{Filter, Gifts, Join},
+    sans_io::{error::Code, pace::Speed},
+    source::Options,
 };
 use serde_json::Value;
-use tokio::{task::JoinHandle, time::Instant};
 
-use crate::{
-    sessions::assert_expected,
-    show::show,
-    support::{recording, session_items},
-};
-
-/// A replay that runs, and the log of one subscriber: virtual milliseconds and event.
-struct Show {
-    control: Control,
-    hub: Hub,
-    started: Instant,
-    log: Arc<Mutex<Vec<(u64, Value)>>>,
-    replay: JoinHandle<Summary>,
-    reader: JoinHandle<Next>,
-}
-
-impl Show {
-    fn start(items: &[Item], options: Options) -> Self {
-        Self::start_with(items, options, Filter::default())
-    }
-
-    fn start_with(items: &[Item], options: Options, filter: Filter) -> Self {
-        let tape = Tape::from_bytes("test", recording(items));
-        let (control, mut driver) = Control::new();
-        let hub = Hub::new("test".into(), Limits::default());
-        let (started, log) = (clock::now(), Arc::default());
-        let reader = tokio::spawn(read(hub.clone(), filter, started, Arc::clone(&log)));
-        let shutdown = control.shutdown().clone();
-        let played = hub.clone();
-        let replay = tokio::spawn(async move {
-            Replay::new(tape, options, played, &mut driver, shutdown, |_| ()).unwrap().run().await
-        });
-        Self { control, hub, started, log, replay, reader }
-    }
-
-    /// Plays to the end, and gives the log.
-    async fn finish(self) -> Vec<(u64, Value)> {
-        self.replay.await.unwrap();
-        self.hub.close(livetape::hub::CloseReason { code: 1000, reason: "test".into() });
-        assert!(matches!(self.reader.await.unwrap(), Next::Closed(_)));
-        std::mem::take(&mut self.log.lock().unwrap())
-    }
-
-    /// Waits until the replay is there to be told something.
-    async fn ready(&self) {
-        while self.control.replay().is_none() {
-            tokio::task::yield_now().await;
-        }
-    }
-
-    async fn order(&self, order: ReplayOrder) -> livetape::control::ReplayState {
-        self.ready().await;
-        self.control.order(order).await.unwrap()
-    }
-
-    async fn at_ms(&self, ms: u64) {
-        tokio::time::sleep_until(self.started + Duration::from_millis(ms)).await;
-    }
-
-    fn logged(&self) -> usize {
-        self.log.lock().unwrap().len()
-    }
-}
-
-async fn read(hub: Hub, filter: Filter, started: Instant, log: Arc<Mutex<Vec<(u64, Value)>>>) -> Next {
-    let mut subscriber = hub.join(&Join { filter, ..Join::default() }).unwrap();
-    let mut batch: Vec<Bytes> = Vec::new();
-    loop {
-        let next = subscriber.next(&mut batch).await;
-        let ms = u64::try_from(clock::now().duration_since(started).as_millis()).unwrap();
-        let events = batch.drain(..).map(|json| (ms, serde_json::from_slice(&json).unwrap()));
-        log.lock().unwrap().extend(events);
-        if !matches!(next, Next::Events) {
-            return next;
-        }
-    }
-}
+use crate::{replay_rig::Show, sessions::assert_expected, show::show, support::session_items};
 
 fn once() -> Options {
     Options { exit_when_done: true, wait_clients: 1, ..Options::default() }
@@ -321,7 +239,7 @@ async fn a_step_broadcasts_one_frame_with_events() {
     let show = Show::start(&items, once());
     show.order(ReplayOrder::Pause).await;
     let mut last = 0;
-    while show.control.replay().unwrap().state != ReplayPhase::Ended {
+    while show.control.replay().is_some_and(|replay| replay.state != ReplayPhase::Ended) {
         let state = show.order(ReplayOrder::Step(1)).await;
         assert!(state.offset_ms >= last, "{state:?}");
         last = state.offset_ms;
