@@ -34,7 +34,7 @@ const FEED: [&str; 2] = ["/", "/events"];
 pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let origin = match access.admit(&request) {
         Ok(origin) => origin,
-        Err(problem) => return Refusal(problem).into_response(),
+        Err(problem) => return Refusal::from(problem).into_response(),
     };
     let preflight = request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);

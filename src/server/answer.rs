@@ -4,20 +4,26 @@ use axum::{
     Json,
     body::Bytes,
     extract::rejection::BytesRejection,
-    http::{StatusCode, Uri},
+    http::{StatusCode, Uri, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::sans_io::error::{Code, Problem};
+use crate::{
+    control,
+    sans_io::error::{Code, Problem},
+};
 
 /// A failure as an answer.
 #[derive(Debug)]
-pub(super) struct Refusal(pub Problem);
+pub(super) struct Refusal(pub control::Refusal);
 
 #[derive(Serialize)]
 struct Body<'a> {
     error: Failure<'a>,
+    /// Whether it is tried again without being asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    retrying: bool,
 }
 
 #[derive(Serialize)]
@@ -29,27 +35,40 @@ struct Failure<'a> {
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        Self(problem)
+        Self(problem.into())
+    }
+}
+
+impl From<control::Refusal> for Refusal {
+    fn from(refusal: control::Refusal) -> Self {
+        Self(refusal)
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let Problem { code, message, hint } = &self.0;
+        let control::Refusal { problem: Problem { code, message, hint }, retrying, retry_after } = &self.0;
         let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, Json(Body { error: Failure { code: *code, message, hint } })).into_response()
+        let body = Body { error: Failure { code: *code, message, hint }, retrying: *retrying };
+        let mut answer = (status, Json(body)).into_response();
+        if let Some(wait) = retry_after {
+            // Whole seconds, and never too early.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        answer
     }
 }
 
 /// For addresses that there are not.
 pub(super) async fn not_found(uri: Uri) -> Refusal {
-    Refusal(Problem::new(Code::NotFound, format!("there is no `{}`", uri.path())))
+    Problem::new(Code::NotFound, format!("there is no `{}`", uri.path())).into()
 }
 
 /// For addresses that do not take the method. `Allow` says which they take.
 pub(super) async fn method_not_allowed(uri: Uri) -> Refusal {
     let message = format!("`{}` does not take this method", uri.path());
-    Refusal(Problem::new(Code::MethodNotAllowed, message))
+    Problem::new(Code::MethodNotAllowed, message).into()
 }
 
 /// A JSON body; an empty one is `{}`.

@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod connect;
 mod connections;
 mod feed;
 mod host;

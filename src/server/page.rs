@@ -12,6 +12,8 @@ GET  /events           the same feed as lines of JSON
 GET  /health           whether all is well
 GET  /status           what the source is doing, and what was counted
 GET  /status/{user}    the same, if that is the current user
+GET  /test/{user}      whether that user is live, and could be connected
+POST /connect/{user}   connect that user; DELETE disconnects
 GET  /replay           what the replay is doing
 POST /replay/play      go on
 POST /replay/pause     stand still

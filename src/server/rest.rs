@@ -6,11 +6,10 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{App, answer::Refusal};
+use super::{App, answer::Refusal, connect};
 use crate::{
     clock,
     control::{Status, not_current},
-    sans_io::error::{Code, Problem},
 };
 
 /// The answer of `GET /health`.
@@ -57,7 +56,7 @@ pub(super) async fn status_of(
     State(app): State<App>,
     user: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Status>, Refusal> {
-    let Path(user) = user.map_err(|rejection| Problem::new(Code::BadRequest, rejection.body_text()))?;
+    let user = connect::name(user)?;
     let status = app.control.status();
     if status.is_of(&user) {
         return Ok(Json(status));

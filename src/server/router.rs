@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Access, App, access, answer, feed, ndjson, replay, rest};
+use super::{Access, App, access, answer, connect, feed, ndjson, replay, rest};
 
 /// The longest body of a request, in bytes.
 const BODY_MAX: usize = 64 * 1024;
@@ -21,6 +21,8 @@ pub(super) fn router(app: App, access: Access) -> Router {
         .route("/health", get(rest::health))
         .route("/status", get(rest::status))
         .route("/status/{user}", get(rest::status_of))
+        .route("/test/{user}", get(connect::test))
+        .route("/connect/{user}", post(connect::connect).delete(connect::disconnect))
         .route("/shutdown", post(rest::shutdown))
         .route("/replay", get(replay::state))
         .route("/replay/play", post(replay::play))

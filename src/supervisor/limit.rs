@@ -1,0 +1,43 @@
+//! Until when the upstream wants to be left alone: tests and connects keep to it together.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use crate::{
+    clock,
+    control::Refusal,
+    sans_io::error::{Code, Problem},
+};
+
+/// The one limiter towards the upstream. Clones share it; the lock is held for copies only.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Limit {
+    until: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Limit {
+    /// The upstream said to wait so long.
+    pub(super) fn set(&self, wait: Duration) {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock::now() + wait);
+    }
+
+    /// Whether it may be asked now.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = until.map(|until| until.saturating_duration_since(clock::now())).unwrap_or_default();
+        if wait.is_zero() {
+            return Ok(());
+        }
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let message = format!("[Rate Limited] Too many connections started, try again in {seconds} s");
+        Err(Refusal {
+            problem: Problem::new(Code::RateLimited, message),
+            retrying: false,
+            retry_after: Some(wait),
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! The room that is connected: what its items tell of its state.
+
+use std::time::Duration;
+
+use crate::{
+    control::{Answer, Driver, Refusal, SourceState, Status},
+    sans_io::{
+        error::{Code, Problem},
+        recording::{Item, What, records},
+    },
+};
+
+/// Who waits for the first attempt, and how it stands.
+pub(super) struct Room {
+    /// Whoever asked for the connection, until the first attempt has succeeded or failed.
+    waiting: Vec<Answer<Status>>,
+    /// Why the last attempt failed.
+    refusal: Option<Refusal>,
+}
+
+impl Room {
+    pub(super) fn new(driver: &Driver, user: &str, answer: Option<Answer<Status>>) -> Self {
+        driver.update_status(|status| {
+            let counts = std::mem::take(&mut status.counts);
+            *status = Status {
+                state: SourceState::Connecting,
+                source: Some("live"),
+                username: Some(user.to_owned()),
+                counts,
+                ..Status::default()
+            };
+        });
+        Self { waiting: answer.into_iter().collect(), refusal: None }
+    }
+
+    /// Somebody else asks for the same user.
+    pub(super) fn join(&mut self, driver: &Driver, answer: Answer<Status>) {
+        match (driver.status().state, &self.refusal) {
+            (SourceState::Connected, _) => drop(answer.send(Ok(driver.status()))),
+            (_, Some(refusal)) => drop(answer.send(Err(refusal.clone()))),
+            (_, None) => self.waiting.push(answer),
+        }
+    }
+
+    /// Takes note of what happened.
+    pub(super) fn note(&mut self, driver: &Driver, item: &Item) {
+        match &item.what {
+            What::ConnOpen(open) => self.note_open(driver, open),
+            What::Status(status) => self.note_status(driver, status),
+            What::ConnClose(close) => driver.update_status(|status| {
+                status.state = if close.will_retry { SourceState::Retrying } else { SourceState::Ended };
+            }),
+            _ => {}
+        }
+    }
+
+    /// Nothing more comes of it: whoever still waits gets `problem`.
+    pub(super) fn end(&mut self, driver: &Driver, problem: Option<Problem>) {
+        driver.update_status(|status| {
+            status.state = SourceState::Ended;
+            status.next_retry_ms = None;
+        });
+        let problem = problem.unwrap_or_else(|| Problem::new(Code::ConnectionLost, "disconnected before it was connected"));
+        for answer in self.waiting.drain(..) {
+            drop(answer.send(Err(problem.clone().into())));
+        }
+    }
+
+    fn note_open(&mut self, driver: &Driver, open: &records::ConnOpen) {
+        self.refusal = None;
+        driver.update_status(|status| {
+            status.state = SourceState::Connected;
+            status.room_id = Some(open.room_id.to_string());
+            status.attempt = open.attempt;
+            status.next_retry_ms = None;
+        });
+        for answer in self.waiting.drain(..) {
+            drop(answer.send(Ok(driver.status())));
+        }
+    }
+
+    fn note_status(&mut self, driver: &Driver, failed: &records::Status) {
+        driver.update_status(|status| {
+            status.state = if failed.retrying { SourceState::Retrying } else { SourceState::Ended };
+            status.attempt = failed.attempt;
+            status.next_retry_ms = failed.retry_after_ms;
+        });
+        let code = Code::ALL.iter().find(|code| code.name() == failed.code);
+        let refusal = Refusal {
+            problem: Problem::new(code.copied().unwrap_or(Code::ConnectionLost), &failed.detail),
+            retrying: failed.retrying,
+            retry_after: failed.retry_after_ms.map(Duration::from_millis),
+        };
+        for answer in self.waiting.drain(..) {
+            drop(answer.send(Err(refusal.clone())));
+        }
+        self.refusal = Some(refusal);
+    }
+}

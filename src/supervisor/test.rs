@@ -1,0 +1,51 @@
+//! `GET /test/{user}`: looks a user up without connecting, beside whatever runs.
+
+use super::Limit;
+use crate::{
+    control::{Answer, Check, Tester},
+    sans_io::error::Problem,
+    source::live::{self, Transport},
+};
+
+/// Answers tests over `transport`, each in a task of its own.
+pub(super) fn tester<T: Transport>(transport: T, options: live::Options, limit: Limit) -> Tester {
+    Box::new(move |user, answer: Answer<Check>| {
+        let (transport, options, limit) = (transport.clone(), options.clone(), limit.clone());
+        tokio::spawn(async move {
+            drop(answer.send(Ok(test(user, &transport, options, &limit).await)));
+        });
+    })
+}
+
+async fn test<T: Transport>(user: String, transport: &T, options: live::Options, limit: &Limit) -> Check {
+    let name = match live::normalize_user(&user) {
+        Ok(name) => name,
+        Err(problem) => return refused(user, problem),
+    };
+    if let Err(refusal) = limit.check() {
+        return refused(name, refusal.problem);
+    }
+    let options = live::Options { user: name.clone(), ..options };
+    let found = live::check(&options, transport).await;
+    let problem = found.why;
+    Check {
+        username: name,
+        exists: found.exists,
+        live: found.live,
+        room_id: found.room_id.map(|room_id| room_id.to_string()),
+        can_connect: problem.is_none(),
+        code: problem.as_ref().map(|problem| problem.code),
+        message: problem.as_ref().map(|problem| problem.message.clone()),
+        hint: problem.map(|problem| problem.hint),
+    }
+}
+
+fn refused(username: String, problem: Problem) -> Check {
+    Check {
+        username,
+        code: Some(problem.code),
+        message: Some(problem.message),
+        hint: Some(problem.hint),
+        ..Check::default()
+    }
+}
