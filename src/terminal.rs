@@ -50,12 +50,18 @@ fn gift(data: &Value) -> Option<String> {
     Some(format!("🎁 {sender} sent gift {gift} x{}", data["repeatCount"]))
 }
 
+/// What failed; what to do, or when it is tried again.
 fn error(data: &Value) -> String {
     let message = text(&data["message"]);
-    match data["hint"].as_str() {
-        None | Some("") => format!("❌ Failed to connect: {message}"),
-        Some(hint) => format!("❌ Failed to connect: {message}\n💡 {}", printable(hint)),
+    let failed = if data["code"] == "user_offline" { "" } else { "Failed to connect: " };
+    let mut shown = format!("❌ {failed}{message}");
+    if data["retrying"] == true {
+        let wait = data["retryAfterMs"].as_f64().unwrap_or_default() / 1e3;
+        shown += &format!("\n⏳ Attempt {} failed, trying again in {wait:.1} s", data["attempt"]);
+    } else if let Some(hint) = data["hint"].as_str().filter(|hint| !hint.is_empty()) {
+        shown += &format!("\n💡 {}", printable(hint));
     }
+    shown
 }
 
 /// A JSON text as it may be shown.
@@ -102,6 +108,19 @@ mod tests {
         check(
             &event("connection_created", json!({"roomId":"7548125753365269304"})),
             "✅ Connected to ann (Room ID: 7548125753365269304)",
+        );
+    }
+
+    #[test]
+    fn failures_say_what_to_do_or_when_it_goes_on() {
+        let error = |data| json!({"type": "error", "data": data});
+        check(
+            &error(json!({"code":"user_offline","message":"User is not currently live","hint":"wait","retrying":false})),
+            "❌ User is not currently live\n💡 wait",
+        );
+        check(
+            &error(json!({"code":"rate_limited","message":"[Rate Limited] x","attempt":1,"retrying":true,"retryAfterMs":1500})),
+            "❌ Failed to connect: [Rate Limited] x\n⏳ Attempt 1 failed, trying again in 1.5 s",
         );
     }
 

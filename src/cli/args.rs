@@ -39,6 +39,12 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Replay a recording at its original timing and serve it
     Replay(Replay),
+    /// Connect to a live room and serve it
+    Live(Live),
+    /// Serve with nothing connected; REST decides
+    Serve(ServeIdle),
+    /// Record a live room
+    Record(RecordRoom),
     /// Show the events of a running server in this terminal
     Watch(Watch),
     /// Decode a recording without a server: one JSON event a line
@@ -100,9 +106,6 @@ pub(super) struct Replay {
     /// At the end close the sockets (1000) and exit
     #[arg(long, env = "LIVETAPE_EXIT_WHEN_DONE")]
     pub(super) exit_when_done: bool,
-    /// Name the stream after this number instead of at random
-    #[arg(long, value_name = "N", env = "LIVETAPE_SEED")]
-    pub(super) seed: Option<u64>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -116,6 +119,9 @@ pub(super) struct Serve {
     /// Show no events in the terminal
     #[arg(long, short, env = "LIVETAPE_QUIET")]
     pub(super) quiet: bool,
+    /// Leave nothing to chance: the same number, the same stream name and waiting times
+    #[arg(long, value_name = "N", env = "LIVETAPE_SEED")]
+    pub(super) seed: Option<u64>,
 }
 
 impl Serve {
@@ -143,6 +149,86 @@ impl Serve {
         }
         Ok(address)
     }
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  livetape live clumsyboy_45
+  livetape live clumsyboy_45 --record show.bin
+  livetape live ann --upstream http://127.0.0.1:3100    against `livetape mock`")]
+pub(super) struct Live {
+    /// Whose room: the name in the profile's address, with or without @
+    #[arg(env = "LIVETAPE_USER")]
+    pub(super) user: String,
+    #[command(flatten)]
+    pub(super) serve: Serve,
+    #[command(flatten)]
+    pub(super) upstream: Upstream,
+    /// Write every frame to this recording
+    #[arg(long, value_name = "FILE", env = "LIVETAPE_RECORD")]
+    pub(super) record: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  livetape serve
+  livetape serve 8080
+  curl -X POST localhost:3000/connect/clumsyboy_45")]
+pub(super) struct ServeIdle {
+    /// The port
+    #[arg(value_name = "PORT")]
+    pub(super) port_first: Option<u16>,
+    #[command(flatten)]
+    pub(super) serve: Serve,
+    #[command(flatten)]
+    pub(super) upstream: Upstream,
+    /// Write every frame of the next room to this recording
+    #[arg(long, value_name = "FILE", env = "LIVETAPE_RECORD")]
+    pub(super) record: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  livetape record clumsyboy_45
+  livetape record clumsyboy_45 -o show.bin && livetape replay show.bin")]
+pub(super) struct RecordRoom {
+    /// Whose room: the name in the profile's address, with or without @
+    #[arg(env = "LIVETAPE_USER")]
+    pub(super) user: String,
+    /// The recording to write [default: recordings/<user>-<utc>.bin]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Show no events in the terminal
+    #[arg(long, short, env = "LIVETAPE_QUIET")]
+    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) upstream: Upstream,
+}
+
+/// How to reach TikTok.
+#[derive(Debug, clap::Args)]
+pub(super) struct Upstream {
+    /// Another upstream instead of TikTok, e.g. `livetape mock`
+    #[arg(long, value_name = "URL", env = "LIVETAPE_UPSTREAM")]
+    pub(super) upstream: Option<String>,
+    /// Connect through this sign server instead of directly
+    #[arg(long, value_name = "URL", env = "LIVETAPE_SIGN_URL")]
+    pub(super) sign_url: Option<String>,
+    /// Its API key; rather set it in the environment, where nobody sees it
+    #[arg(long, value_name = "KEY", env = "LIVETAPE_SIGN_KEY", hide_env_values = true)]
+    pub(super) sign_key: Option<String>,
+    /// A TikTok session cookie, for rooms that need a login; from the environment alone
+    #[arg(long, value_name = "COOKIE", env = "LIVETAPE_SESSION_COOKIE", hide_env_values = true)]
+    pub(super) session_cookie: Option<String>,
+    /// Attempts in a row before it gives up
+    #[arg(long, value_name = "N", default_value_t = 5, env = "LIVETAPE_MAX_ATTEMPTS")]
+    pub(super) max_attempts: u32,
+    /// Wait until the user goes live
+    #[arg(long, env = "LIVETAPE_WAIT_LIVE")]
+    pub(super) wait_live: bool,
+    /// A proxy for everything, e.g. http://127.0.0.1:8888 or socks5://127.0.0.1:1080
+    #[arg(long, value_name = "URL", env = "LIVETAPE_PROXY", hide_env_values = true)]
+    pub(super) proxy: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -13,7 +13,16 @@ use crate::{
     terminal,
 };
 
-const TIME: Style = AnsiColor::BrightBlack.on_default();
+const TIME: anstyle::Style = AnsiColor::BrightBlack.on_default();
+
+/// What is shown beside the events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// Nothing: all was said before.
+    Replay,
+    /// That it is ready, once a room is connected.
+    Live,
+}
 
 /// Prints a line behind the present time, as the programs before us do.
 pub(super) fn say(text: &str) {
@@ -41,15 +50,22 @@ pub(super) fn print(lines: &[String]) -> io::Result<()> {
 }
 
 /// Shows the events of `hub` until it closes, or the terminal goes away.
-pub(super) async fn show(hub: Hub) {
+pub(super) async fn show(hub: Hub, style: Style) {
+    let mut is_ready = style == Style::Replay;
     loop {
         let join = Join { observer: true, ..Join::default() };
         let Ok(mut events) = hub.join(&join) else { return };
         let mut batch = Vec::new();
         loop {
             let next = events.next(&mut batch).await;
+            let connects = !is_ready && batch.iter().any(|json| is_connection(json));
             if !write(std::mem::take(&mut batch)).await {
                 return;
+            }
+            if connects {
+                is_ready = true;
+                say("🎉 Ready to receive TikTok Live events!");
+                say("📺 Press Ctrl+C to stop");
             }
             match next {
                 Next::Events => {}
@@ -61,6 +77,10 @@ pub(super) async fn show(hub: Hub) {
             }
         }
     }
+}
+
+fn is_connection(json: &[u8]) -> bool {
+    json.starts_with(br#"{"type":"connection_created""#)
 }
 
 /// Writes off the runtime's threads: a terminal may stand still for as long as somebody selects text in it.

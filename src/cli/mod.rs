@@ -3,8 +3,10 @@
 mod args;
 mod display;
 mod events;
+mod live;
 mod replay;
 mod signals;
+mod stage;
 mod tools;
 mod watch;
 
@@ -22,6 +24,9 @@ pub fn main() -> u8 {
     };
     let result = match args.command {
         Command::Replay(args) => run(replay::replay(args)),
+        Command::Live(args) => run(live::live(args)),
+        Command::Serve(args) => run(live::serve(args)),
+        Command::Record(args) => run(live::record(args)),
         Command::Watch(args) => run(watch::watch(args)),
         Command::Events(args) => events::events(&args),
         Command::Import(args) => tools::import(&args),

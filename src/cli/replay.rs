@@ -1,46 +1,30 @@
 //! `livetape replay`: a recording, its server and its display.
 
-use std::{
-    hash::{BuildHasher as _, Hasher as _, RandomState},
-    time::Duration,
-};
+use std::time::Duration;
 
-use tokio_util::task::TaskTracker;
-
-use super::{args, display, signals};
+use super::{args, display, stage::Stage};
 use crate::{
-    control::Control,
-    hub::{Hub, Limits},
     sans_io::{
-        error::{Code, Problem, exit},
+        error::{Code, Problem},
         pace::Speed,
     },
-    server::{self, Config, Server, listen::Listening},
-    source::{Options, Replay, Summary, Tape},
+    source::{Options, Summary, Tape, live},
+    supervisor::{self, Supervisor},
 };
 
 pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let options = options(&args)?;
     let tape = Tape::find(&args.recording)?;
-    let listener = Listening::bind(args.serve.address()?).await?;
-    let (control, mut driver) = Control::new();
-    let hub = Hub::new(stream_name(args.seed), Limits::default());
-    signals::listen(control.clone());
-    greet(&tape, &options, &listener);
-
-    let tasks = TaskTracker::new();
-    if !args.serve.quiet {
-        tasks.spawn(display::show(hub.clone()));
-    }
-    let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
-    let serving = tasks.spawn(server::serve(listener, server));
-    let replay = Replay::new(tape, options, hub, &mut driver, control.shutdown().clone(), tell)?;
-    let summary = replay.run().await;
-    control.shut_down();
-    drop(serving.await);
-    tasks.close();
-    tasks.wait().await;
-    Ok(if summary.is_lossy { exit::LOST } else { exit::DONE })
+    let idle = supervisor::Options { live: live::Options::default(), ends_with_source: false, record: None };
+    let transport = live::NetTransport::new(&idle.live)?;
+    let (stage, driver) = Stage::open(&args.serve, display::Style::Replay, |address| {
+        greet(&tape, &options, address);
+    })
+    .await?;
+    let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, idle);
+    let ended = supervisor.replay(tape.clone(), options.clone(), tell).await?;
+    stage.close().await;
+    Ok(ended.exit_code())
 }
 
 fn options(args: &args::Replay) -> Result<Options, Problem> {
@@ -63,16 +47,7 @@ fn options(args: &args::Replay) -> Result<Options, Problem> {
     })
 }
 
-/// A name that no other process gives its stream: positions in another's mean nothing here.
-fn stream_name(seed: Option<u64>) -> String {
-    // The keys of the standard library's hash maps are random.
-    let name = seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
-    format!("{name:016x}")
-}
-
-fn greet(tape: &Tape, options: &Options, listener: &Listening) {
-    let addresses = listener.addresses();
-    let address = addresses[0];
+fn greet(tape: &Tape, options: &Options, address: &str) {
     let length = tape.duration().map(|length| format!(", {}", clock_time(length))).unwrap_or_default();
     let speed = match options.speed {
         Speed::Times(times) => format!("{times}×"),

@@ -13,8 +13,9 @@ use crate::{
         decoder::{self, Decoder},
         error::{Code, Problem, close},
         recording::{Flags, Item, What, records},
+        username::normalise,
     },
-    source::live::{Live, Outcome, Transport, normalize_user},
+    source::live::{Live, Outcome, Transport},
 };
 
 /// Why a room is left before it ends.
@@ -27,7 +28,7 @@ enum Leaving {
 impl<T: Transport> Supervisor<T> {
     /// Connects `user` and stays until it ends.
     pub(super) async fn connect(&mut self, user: String, answer: Option<Answer<Status>>) -> Next {
-        let user = match normalize_user(&user) {
+        let user = match normalise(&user) {
             Ok(user) => user,
             Err(problem) => return self.refuse(answer, problem).await,
         };
@@ -92,7 +93,7 @@ impl<T: Transport> Supervisor<T> {
 
     fn take_order(&self, order: Order, user: &str, room: &mut Room) -> Option<Leaving> {
         match order {
-            Order::Connect(other, answer) => match normalize_user(&other) {
+            Order::Connect(other, answer) => match normalise(&other) {
                 Err(problem) => drop(answer.send(Err(problem.into()))),
                 Ok(other) if other.eq_ignore_ascii_case(user) => room.join(&self.driver, answer),
                 Ok(other) => match self.limit.check() {
@@ -187,10 +188,11 @@ impl<T: Transport> Supervisor<T> {
     }
 
     fn finish_recorder(&mut self, recorder: Option<Recorder>) {
-        match recorder.map(Recorder::finish) {
-            None => {}
-            Some(Ok(summary)) => self.ended.is_lossy |= summary.gaps > 0,
-            Some(Err(_)) => self.ended.is_lossy = true,
+        let Some(recorder) = recorder else { return };
+        self.ended.recordings.push(recorder.path().to_owned());
+        match recorder.finish() {
+            Ok(summary) => self.ended.is_lossy |= summary.gaps > 0,
+            Err(problem) => self.ended.recorder = Some(problem),
         }
     }
 }

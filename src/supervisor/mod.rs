@@ -46,6 +46,10 @@ pub struct Ended {
     pub problem: Option<Problem>,
     /// Whether something was lost.
     pub is_lossy: bool,
+    /// What was recorded.
+    pub recordings: Vec<PathBuf>,
+    /// Why a recording broke off.
+    pub recorder: Option<Problem>,
 }
 
 impl Ended {

@@ -3,7 +3,7 @@
 use super::Limit;
 use crate::{
     control::{Answer, Check, Tester},
-    sans_io::error::Problem,
+    sans_io::{error::Problem, username::normalise},
     source::live::{self, Transport},
 };
 
@@ -18,7 +18,7 @@ pub(super) fn tester<T: Transport>(transport: T, options: live::Options, limit: 
 }
 
 async fn test<T: Transport>(user: String, transport: &T, options: live::Options, limit: &Limit) -> Check {
-    let name = match live::normalize_user(&user) {
+    let name = match normalise(&user) {
         Ok(name) => name,
         Err(problem) => return refused(user, problem),
     };

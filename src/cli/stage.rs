@@ -1,0 +1,60 @@
+//! What every serving command needs: a hub, a listener, a display, signals.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+use super::{args, display, signals};
+use crate::{
+    control::{Control, Driver},
+    hub::{Hub, Limits},
+    sans_io::error::Problem,
+    server::{self, Config, Server, listen::Listening},
+};
+
+/// A server that runs beside its source.
+pub(super) struct Stage {
+    pub(super) hub: Hub,
+    pub(super) control: Control,
+    displays: TaskTracker,
+    serving: JoinHandle<()>,
+}
+
+impl Stage {
+    /// Listens, and hands out the end that a source drives. `greet` is told the address before anything is shown.
+    pub(super) async fn open(
+        serve: &args::Serve,
+        display: display::Style,
+        greet: impl FnOnce(&str),
+    ) -> Result<(Self, Driver), Problem> {
+        let listener = Listening::bind(serve.address()?).await?;
+        let (control, driver) = Control::new();
+        let hub = Hub::new(stream_name(serve.seed), Limits::default());
+        signals::listen(control.clone());
+        greet(&listener.addresses()[0].to_string());
+        let displays = TaskTracker::new();
+        if !serve.quiet {
+            displays.spawn(display::show(hub.clone(), display));
+        }
+        let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
+        let serving = tokio::spawn(server::serve(listener, server));
+        Ok((Self { hub, control, displays, serving }, driver))
+    }
+
+    /// Ends the server in order, after its source.
+    pub(super) async fn close(self) {
+        self.control.shut_down();
+        // A server that panicked has closed its sockets as well.
+        drop(self.serving.await);
+        self.displays.close();
+        self.displays.wait().await;
+    }
+}
+
+/// A name that no other process gives its stream: positions in another's mean nothing here.
+fn stream_name(seed: Option<u64>) -> String {
+    // The keys of the standard library's hash maps are random.
+    let name = seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
+    format!("{name:016x}")
+}
