@@ -3,8 +3,10 @@
 //! Everything else stays byte for byte. Frames that we sent hold no secrets and stay as they are; of those received
 //! only batches that name an address or its parameters are changed.
 
+mod fields;
 mod headers;
 mod names;
+mod quote;
 mod text;
 mod value;
 mod wire;
@@ -89,7 +91,7 @@ impl Edits {
 /// only if no word in them is the name of a secret.
 fn body(role: Role, bytes: &[u8]) -> Option<Vec<u8>> {
     let is_text = is_text(bytes);
-    if matches!(role, Role::InitialBatch | Role::Sign) && (!is_text || wire::is_protobuf(bytes)) {
+    if matches!(role, Role::InitialBatch | Role::Sign) && (!is_text || fields::is_protobuf(bytes)) {
         return wire::batch(bytes);
     }
     match is_text {

@@ -104,7 +104,15 @@ fn jwt(text: &[u8], name: &Range<usize>) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const PARTS: &[&str] = &[
+        "token", "cookie", "a", "7", " ", "=", ":", ",", ";", "&", "\"", "'", "\\", "\\\"", "[", "]", "{",
+        "}", "<", "%3D", "%22", "%26", "&quot;", "\\u003d", "eyJ", ".", "://", "@", "value", "content",
+        "***", "true", "\n",
+    ];
 
     #[track_caller]
     fn check(text: &str, masked: &str) {
@@ -175,5 +183,18 @@ mod tests {
         );
         check("document.cookie='a=b';go()", "document.cookie='***';go()");
         check("?a=1&amp;msToken=b&amp;c=d", "?a=1&amp;msToken=***&amp;c=d");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn whatever_stands_before_a_secret_does_not_save_it(
+            parts in proptest::collection::vec(proptest::sample::select(PARTS), 0..12),
+        ) {
+            let planted = parts.concat() + "&msToken=PLANTED";
+            let masked = mask(planted.as_bytes()).unwrap_or_else(|| planted.clone().into_bytes());
+            prop_assert!(memchr::memmem::find(&masked, b"PLANTED").is_none());
+        }
     }
 }

@@ -2,27 +2,14 @@
 
 use std::ops::Range;
 
-use memchr::memmem;
-
-use super::MASK;
+use super::{MASK, quote::Quote};
 
 /// What takes the place of a value that stands without quotes in JSON.
 const QUOTED_MASK: &[u8] = b"\"***\"";
-/// Quotes that are written otherwise.
-const QUOTES: [&[u8]; 6] = [b"&quot;", b"&#34;", b"&#39;", b"%22", b"%27", b"%2522"];
 /// Separators that are written otherwise.
 const SEPARATORS: [&[u8]; 7] = [b"%3D", b"%3d", b"%3A", b"%3a", b"%253D", b"\\u003d", b"&#61;"];
 /// What ends a value behind one of those.
 const ESCAPED_ENDS: [&[u8]; 5] = [b"%26", b"%3B", b"%22", b"%2526", b"%7D"];
-
-/// A quotation mark.
-#[derive(Clone, Copy)]
-enum Quote {
-    /// `"` or `'` behind so many backslashes.
-    Plain(u8, usize),
-    /// One of [`QUOTES`].
-    Other(&'static [u8]),
-}
 
 /// How a value is separated from its name.
 pub(super) struct Style {
@@ -147,40 +134,6 @@ fn leaves(text: &[u8], start: usize) -> Found {
 
 fn run(bytes: &[u8], belongs: impl Fn(&u8) -> bool) -> usize {
     bytes.iter().position(|byte| !belongs(byte)).unwrap_or(bytes.len())
-}
-
-impl Quote {
-    /// The quote at `at`, and where it ends.
-    fn read(text: &[u8], at: usize) -> Option<(Self, usize)> {
-        if let Some(other) = QUOTES.into_iter().find(|quote| text[at..].starts_with(quote)) {
-            return Some((Self::Other(other), at + other.len()));
-        }
-        let depth = text[at..].iter().take_while(|byte| **byte == b'\\').count();
-        let byte = *text.get(at + depth)?;
-        matches!(byte, b'"' | b'\'').then_some((Self::Plain(byte, depth), at + depth + 1))
-    }
-
-    /// Where the text ends that this quote opens before `from`, and where its closing quote ends. A text that is cut off
-    /// goes up to the end.
-    fn close(self, text: &[u8], from: usize) -> (usize, usize) {
-        match self {
-            Self::Other(quote) => {
-                let found = memmem::find(&text[from..], quote);
-                found.map_or((text.len(), text.len()), |at| (from + at, from + at + quote.len()))
-            }
-            Self::Plain(byte, depth) => {
-                let mut backslashes = 0;
-                for (at, here) in text.iter().enumerate().skip(from) {
-                    // Within quotes that are escaped once, a quote in the text has three backslashes, and so on.
-                    if *here == byte && backslashes % (2 * (depth + 1)) == depth {
-                        return (at - depth, at + 1);
-                    }
-                    backslashes = if *here == b'\\' { backslashes + 1 } else { 0 };
-                }
-                (text.len(), text.len())
-            }
-        }
-    }
 }
 
 fn separator(text: &[u8], at: usize) -> Option<(Separator, usize)> {
