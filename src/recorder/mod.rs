@@ -153,9 +153,17 @@ impl Recorder {
     /// # Errors
     /// What [`Recorder::failure`] tells, or [`Code::Io`] if the disk does not answer; what was written before is kept.
     pub fn finish(self) -> Result<Summary, Problem> {
+        self.finish_within(FINISH_WAIT)
+    }
+
+    /// As [`Recorder::finish`], but waits no longer than `longest`.
+    ///
+    /// # Errors
+    /// As [`Recorder::finish`].
+    pub fn finish_within(self, longest: Duration) -> Result<Summary, Problem> {
         self.tap.queue.close(true);
         let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        done.recv_timeout(FINISH_WAIT).unwrap_or_else(|error| {
+        done.recv_timeout(longest).unwrap_or_else(|error| {
             let what = match error {
                 mpsc::RecvTimeoutError::Timeout => "the disk does not answer: the recording is not sealed",
                 mpsc::RecvTimeoutError::Disconnected => {

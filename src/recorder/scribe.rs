@@ -170,20 +170,22 @@ impl<O: Output> Scribe<O> {
             self.flush()?;
         }
         self.sync_if_due()?;
-        let unsynced = self.sync_every.filter(|_| self.flushed_bytes > self.synced_bytes);
-        self.queue.wait(unsynced.map(|every| (self.synced_at + every).duration_since(clock::now())));
+        self.queue.wait(self.sync_due().map(|due| due.duration_since(clock::now())));
         Ok(())
     }
 
     fn sync_if_due(&mut self) -> Result<(), Error> {
-        let unsynced = self.sync_every.filter(|_| self.flushed_bytes > self.synced_bytes);
-        if unsynced.is_some_and(|every| clock::now().duration_since(self.synced_at) >= every) {
-            self.sync()?;
-        }
-        Ok(())
+        if self.sync_due().is_some_and(|due| clock::now() >= due) { self.sync() } else { Ok(()) }
+    }
+
+    /// When the disk is to be told; `None` if it has everything or never is.
+    fn sync_due(&self) -> Option<Instant> {
+        let is_unsynced = self.writer.bytes_written() > self.synced_bytes;
+        self.sync_every.filter(|_| is_unsynced).and_then(|every| self.synced_at.checked_add(every))
     }
 
     fn sync(&mut self) -> Result<(), Error> {
+        self.flush()?;
         self.writer.get_ref().get_ref().sync().map_err(Error::Write)?;
         self.synced_bytes = self.flushed_bytes;
         self.synced_at = clock::now();
@@ -197,7 +199,6 @@ impl<O: Output> Scribe<O> {
             let counts = Some(self.writer.counts());
             self.add(duration, What::End(End { counts, duration_ns }))?;
         }
-        self.flush()?;
-        if self.sync_every.is_some() { self.sync() } else { Ok(()) }
+        if self.sync_every.is_some() { self.sync() } else { self.flush() }
     }
 }

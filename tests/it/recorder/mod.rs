@@ -219,6 +219,18 @@ async fn a_full_disk_keeps_the_beginning() {
 }
 
 #[test]
+fn a_disk_that_does_not_answer_holds_up_nobody() {
+    let disk = Disk::stuck();
+    let recorder = start(&disk, &options());
+    recorder.record(&numbered(0));
+    let problem = recorder.finish_within(Duration::from_millis(20)).unwrap_err();
+    assert_eq!(problem.message, "the disk does not answer: the recording is not sealed");
+    // It is sealed nevertheless, if it answers before the process ends.
+    disk.go_on();
+    eventually(|| !disk.bytes().is_empty() && read(&disk.bytes()).1.sealed);
+}
+
+#[test]
 fn wall_time_and_counts_are_written_each_minute_and_when_the_clock_jumps() {
     static WALL: AtomicU64 = AtomicU64::new(0);
     let wall = || Duration::from_secs(1_700_000_000 + WALL.load(Ordering::Relaxed));
@@ -268,13 +280,18 @@ fn the_system_has_what_is_recorded_when_it_should() {
 #[test]
 fn a_recording_is_synced_if_that_is_wanted() {
     let disk = Disk::default();
-    let recorder = start(&disk, &Options { sync: Some(Duration::from_millis(20)), ..options() });
-    recorder.record(&numbered(0));
-    eventually(|| disk.syncs.load(Ordering::Relaxed) == 1);
-    recorder.record(&numbered(1));
-    eventually(|| disk.syncs.load(Ordering::Relaxed) == 2);
+    // Syncing flushes, too.
+    let (sync, flush) = (Some(Duration::from_millis(20)), Flush::Bytes(1 << 20));
+    let recorder = start(&disk, &Options { sync, flush, ..options() });
+    let syncs = || disk.syncs.load(Ordering::Relaxed);
+    for n in 0..3 {
+        let before = syncs();
+        recorder.record(&numbered(n));
+        eventually(|| syncs() > before && disk.items().len() as u64 > n);
+    }
+    let before = syncs();
     recorder.finish().unwrap();
-    assert_eq!(disk.syncs.load(Ordering::Relaxed), 3);
+    assert!(syncs() > before, "the end is not synced");
 }
 
 #[test]

@@ -218,3 +218,16 @@ fn real_frames_are_not_touched() {
         }
     }
 }
+
+/// What a look-up is read from stays: only what nobody needs is masked.
+#[test]
+fn what_a_look_up_needs_stays() {
+    let state = "{\"LiveRoom\":{\"liveRoomUserInfo\":{\"user\":{\"uniqueId\":\"ann\",\"roomId\":\"7684008970436823815\",\
+        \"secUid\":\"MS4w\",\"status\":2},\"liveRoom\":{\"status\":2,\"title\":\"hi\"}}},\"AppContext\":{\"csrfToken\":\"x\"}}";
+    let page = format!("<html><script id=\"SIGI_STATE\" type=\"application/json\">{state}</script></html>");
+    for body in [state.to_owned(), page] {
+        let http = Http { role: Role::Lookup.into(), body: body.clone().into(), ..Default::default() };
+        let What::Http(kept) = redact(item(0, What::Http(http))).what else { unreachable!() };
+        assert_eq!(kept.body, body.replace("\"csrfToken\":\"x\"", "\"csrfToken\":\"***\""));
+    }
+}
