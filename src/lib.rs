@@ -10,7 +10,8 @@
 //!
 //! [`sans_io`] holds all that can be computed without a socket, a file or a clock; [`clock`] reads the clock;
 //! [`hub`] numbers, keeps and fans out events; [`source`] plays recordings through the [`pipeline`] into it;
-//! [`control`] takes orders; [`server`] is HTTP and WebSocket before both; [`tools`] work on recordings offline; [`terminal`] and [`cli`] are for people.
+//! [`control`] takes orders; [`server`] is HTTP and WebSocket before both; [`tools`] work on recordings offline; [`recorder`] makes them;
+//! [`terminal`] and [`cli`] are for people.
 
 pub mod sans_io;
 
@@ -26,6 +27,8 @@ pub mod source;
 pub mod server;
 
 pub mod tools;
+
+pub mod recorder;
 
 pub mod cli;
 pub mod terminal;

@@ -8,5 +8,6 @@ pub mod event;
 pub mod offset;
 pub mod pace;
 pub mod recording;
+pub mod redact;
 pub mod streak;
 pub mod wire;

@@ -9,6 +9,7 @@ mod kinds;
 mod listen;
 mod payloads;
 mod process;
+mod recorder;
 mod recording;
 mod replay;
 mod replay_rig;

@@ -70,6 +70,8 @@ fn layers_do_not_look_up() {
     assert_names_none("src/hub", &[&upper[..], &["crate::source", "crate::pipeline"]].concat());
     assert_names_none("src/source", &["crate::server", "crate::cli"]);
     assert_names_none("src/server", &["crate::source", "crate::pipeline", "crate::cli"]);
+    let beside = ["crate::source", "crate::hub", "crate::pipeline"];
+    assert_names_none("src/recorder", &[&upper[..], &beside].concat());
     assert_names_none("src/tools", &["tokio", "axum", "crate::server", "crate::hub", "crate::cli"]);
 }
 

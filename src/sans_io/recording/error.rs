@@ -22,6 +22,16 @@ pub enum Error {
         /// The file's minor version.
         minor: u8,
     },
+    /// The preamble is intact, and of the format before it was frozen, which was never released.
+    #[error(
+        "format {major}.{minor} was never released: make the recording anew, or import its capture again"
+    )]
+    OlderMajor {
+        /// The file's major version.
+        major: u8,
+        /// The file's minor version.
+        minor: u8,
+    },
     /// The source failed.
     #[error("cannot read on: {0}")]
     Read(io::Error),
@@ -47,7 +57,11 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> Code {
         match self {
-            Self::Empty | Self::NotARecording | Self::TooLarge { .. } | Self::Full => Code::BadRecording,
+            Self::Empty
+            | Self::NotARecording
+            | Self::OlderMajor { .. }
+            | Self::TooLarge { .. }
+            | Self::Full => Code::BadRecording,
             Self::NewerMajor { .. } => Code::NewerRecording,
             Self::Read(_) | Self::Write(_) | Self::Failed => Code::Io,
         }

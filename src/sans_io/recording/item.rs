@@ -80,7 +80,7 @@ impl Flags {
     pub const SENT: u8 = 1;
     /// Made by `/inject`, not by TikTok.
     pub const INJECTED: u8 = 2;
-    /// Changed after it was recorded.
+    /// Not as it was on the wire: secrets were taken out of it, or it was changed later.
     pub const EDITED: u8 = 4;
     /// Only the beginning was kept.
     pub const TRUNCATED: u8 = 8;

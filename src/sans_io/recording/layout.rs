@@ -4,8 +4,8 @@ use crc32fast::Hasher;
 
 /// The first bytes of a file: not text, `LTAP`, and line ends that a careless transfer would change.
 pub const MAGIC: [u8; 8] = [0x89, b'L', b'T', b'A', b'P', 0x0d, 0x0a, 0x1a];
-/// Readers refuse every other major version. 0 until the format is frozen.
-pub const MAJOR: u8 = 0;
+/// Readers refuse every other major version. Frozen: every later livetape reads it. 0 was never released.
+pub const MAJOR: u8 = 1;
 /// A newer minor version only adds what older readers may ignore.
 pub const MINOR: u8 = 0;
 /// Largest body of a record. Checked before anything is allocated.

@@ -54,7 +54,8 @@ impl<R: Read> Reader<R> {
     /// Reads the preamble; if that is damaged, everything up to the first valid record.
     ///
     /// # Errors
-    /// [`Error::Empty`], [`Error::NotARecording`], [`Error::NewerMajor`] or [`Error::Read`].
+    /// [`Error::Empty`], [`Error::NotARecording`], [`Error::NewerMajor`], [`Error::OlderMajor`] or
+    /// [`Error::Read`].
     pub fn open(source: R) -> Result<Self, Error> {
         let mut reader = Self {
             window: Window::new(source),
@@ -69,7 +70,8 @@ impl<R: Read> Reader<R> {
             return Err(Error::Empty);
         }
         match read_preamble(reader.window.bytes()) {
-            Some((major, minor)) if major != MAJOR => return Err(Error::NewerMajor { major, minor }),
+            Some((major, minor)) if major > MAJOR => return Err(Error::NewerMajor { major, minor }),
+            Some((major, minor)) if major < MAJOR => return Err(Error::OlderMajor { major, minor }),
             Some((_, minor)) if minor > MINOR => reader.report.preamble = Preamble::NewerMinor(minor),
             Some(_) => {}
             None => return reader.open_damaged().map_err(Error::Read)?.ok_or(Error::NotARecording),

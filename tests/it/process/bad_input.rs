@@ -63,6 +63,7 @@ fn files_that_are_no_recordings_are_told_apart() {
         check(&[command, "README.md"], 1, "not a livetape recording");
         check(&[command, text(&empty)], 1, "empty");
         check(&[command, "fixtures/golden/newer-major.bin"], 1, "too new");
+        check(&[command, "fixtures/golden/older-major.bin"], 1, "never released");
     }
 }
 

@@ -114,6 +114,6 @@ fn any_what() -> impl Strategy<Value = What> {
     ]
 }
 
-fn any_items() -> impl Strategy<Value = Vec<Item>> {
+pub(crate) fn any_items() -> impl Strategy<Value = Vec<Item>> {
     proptest::collection::vec(any_item(), 0..12)
 }

@@ -1,0 +1,228 @@
+//! Tap → file: what goes by is recorded, and whoever passes it on is never held up and never fails because of it.
+//!
+//! [`Recorder::record`] takes the secrets out of an item and queues it; a thread writes. If the disk is too slow, items
+//! are left out and a Gap record tells of them. If it fails, the recording ends there, stays readable, and
+//! [`Recorder::failure`] tells why.
+
+mod anchors;
+mod name;
+mod options;
+mod queue;
+mod scribe;
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+pub use name::{FOLDER, Target, default_path};
+pub use options::{FLUSH_EVERY, Flush, Options, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, SYNC_EVERY};
+pub use scribe::Summary;
+
+use crate::{
+    clock,
+    sans_io::{
+        error::{Code, Problem},
+        recording::{
+            Flags, Item, What, Writer,
+            records::{
+                Header,
+                header::{Privacy, Timing},
+            },
+        },
+        redact::redact,
+    },
+};
+use queue::Queue;
+use scribe::Scribe;
+
+/// The [`Header::source`] of what was recorded of a live room: nothing injected goes into such a recording.
+pub const LIVE: &str = "live";
+/// Longest time that [`Recorder::finish`] waits for the disk.
+pub const FINISH_WAIT: Duration = Duration::from_secs(10);
+
+/// Where a recording goes.
+pub trait Output: Write + Send + 'static {
+    /// Makes what was written outlast a power cut.
+    ///
+    /// # Errors
+    /// Those of the device.
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Output for File {
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// A recording that is being made. Dropped without [`Recorder::finish`], it is written to the end, but not sealed.
+#[derive(Debug)]
+pub struct Recorder {
+    tap: Tap,
+    path: Option<PathBuf>,
+    failed: watch::Receiver<Option<Problem>>,
+    done: Mutex<mpsc::Receiver<Result<Summary, Problem>>>,
+}
+
+/// What items are put in at; as many as are needed for one recording.
+#[derive(Clone, Debug)]
+pub struct Tap {
+    queue: Arc<Queue>,
+    wall: Option<fn() -> Duration>,
+    is_live: bool,
+}
+
+impl Recorder {
+    /// Makes the file and starts to record. What `header` does not say of tool, version and wall time is filled in.
+    ///
+    /// # Errors
+    /// [`Code::OutputExists`] (nothing is ever overwritten) or [`Code::Io`], with the path in the message.
+    pub fn start(target: &Target, header: Header, options: &Options) -> Result<Self, Problem> {
+        let (file, path) = name::create(target)?;
+        let name = path.display().to_string();
+        let mut recorder = Self::over(file, &name, header, options)?;
+        recorder.path = Some(path);
+        Ok(recorder)
+    }
+
+    /// Starts to record to anything that can be written to; `name` stands in messages.
+    ///
+    /// # Errors
+    /// [`Code::Io`] if there is no thread for it, [`Code::BadRecording`] if the header is too large.
+    pub fn over(output: impl Output, name: &str, header: Header, options: &Options) -> Result<Self, Problem> {
+        let header = complete(header, options);
+        let queue = Arc::new(Queue::new(options));
+        let tap = Tap { queue: queue.clone(), wall: options.wall, is_live: header.source == LIVE };
+        let writer = Writer::new(io::BufWriter::with_capacity(options::BUFFER_BYTES, output), &header)
+            .map_err(|error| Problem::new(error.code(), format!("cannot write {name}: {error}")))?;
+        let scribe = Scribe::new(writer, queue, &header, options);
+        let (failing, failed) = watch::channel(None);
+        let (finished, done) = mpsc::sync_channel(1);
+        let name = name.to_owned();
+        let work = move || {
+            let result = scribe.run(&name);
+            failing.send_replace(result.as_ref().err().cloned());
+            // Nobody waits for it if the recorder was dropped.
+            let _ = finished.send(result);
+        };
+        let spawned = std::thread::Builder::new().name("recorder".into()).spawn(work);
+        spawned.map_err(|error| Problem::new(Code::Io, format!("cannot start the recorder: {error}")))?;
+        Ok(Self { tap, path: None, failed, done: Mutex::new(done) })
+    }
+
+    /// Records an item, as [`Tap::record`].
+    pub fn record(&self, item: &Item) {
+        self.tap.record(item);
+    }
+
+    /// Another end to put items in at.
+    #[must_use]
+    pub fn tap(&self) -> Tap {
+        self.tap.clone()
+    }
+
+    /// The file; `None` if it is not one that [`Recorder::start`] made.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Why nothing more is recorded; `None` as long as all is well.
+    #[must_use]
+    pub fn failure(&self) -> Option<Problem> {
+        self.failed.borrow().clone()
+    }
+
+    /// To wait for a failure: it becomes `Some` once, and is closed when the recording is.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Option<Problem>> {
+        self.failed.clone()
+    }
+
+    /// Writes what is queued and seals the recording. Blocks for as long as the disk takes, [`FINISH_WAIT`] at most: in
+    /// async code it belongs on a thread for blocking work. What is recorded at a [`Tap`] from now on is left out.
+    ///
+    /// # Errors
+    /// What [`Recorder::failure`] tells, or [`Code::Io`] if the disk does not answer; what was written before is kept.
+    pub fn finish(self) -> Result<Summary, Problem> {
+        self.finish_within(FINISH_WAIT)
+    }
+
+    /// As [`Recorder::finish`], but waits no longer than `longest`.
+    ///
+    /// # Errors
+    /// As [`Recorder::finish`].
+    pub fn finish_within(self, longest: Duration) -> Result<Summary, Problem> {
+        self.tap.queue.close(true);
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.recv_timeout(longest).unwrap_or_else(|error| {
+            let what = match error {
+                mpsc::RecvTimeoutError::Timeout => "the disk does not answer: the recording is not sealed",
+                mpsc::RecvTimeoutError::Disconnected => {
+                    "the recorder has stopped: the recording is not sealed"
+                }
+            };
+            Err(Problem::new(Code::Io, what))
+        })
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.tap.queue.close(false);
+    }
+}
+
+impl Tap {
+    /// Records an item, without its secrets. Never waits and never fails: if the queue is full, the item is left out, and
+    /// a Gap tells of it. Left out are also what the recorder writes itself (Header, ClockAnchor, Checkpoint, End) and,
+    /// of live rooms, what was injected.
+    pub fn record(&self, item: &Item) {
+        let is_ours =
+            matches!(item.what, What::Header(_) | What::ClockAnchor(_) | What::Checkpoint(_) | What::End(_));
+        if is_ours || (self.is_live && item.flags.is_injected()) || self.queue.is_closed() {
+            return;
+        }
+        let wall = self.wall.map(|wall| wall());
+        self.queue.push(redact(item.clone()), wall);
+    }
+}
+
+/// The header of a recording of a live room: original times, private.
+#[must_use]
+pub fn live_header(user: &str) -> Header {
+    Header {
+        source: LIVE.to_owned(),
+        timing: Timing::Original.into(),
+        privacy: Privacy::Private.into(),
+        tags: [("user".to_owned(), user.to_owned())].into(),
+        ..Header::default()
+    }
+}
+
+fn complete(header: Header, options: &Options) -> Header {
+    let what = What::Header(header);
+    let item = redact(Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what });
+    let What::Header(mut header) = item.what else { return Header::default() };
+    if header.tool.is_empty() {
+        header.tool = "livetape".to_owned();
+        header.tool_version = env!("CARGO_PKG_VERSION").to_owned();
+    }
+    if header.wall_anchor_ns.is_none() {
+        header.wall_anchor_ns = options.wall.map(|wall| anchors::nanoseconds(wall()));
+    }
+    header
+}
+
+/// The wall clock that recorders read unless they are given another one.
+fn wall() -> Duration {
+    clock::wall()
+}

@@ -1,0 +1,59 @@
+//! How a recording is made.
+
+use std::time::Duration;
+
+/// Longest time that an item stays in memory, as long as the disk keeps up.
+pub const FLUSH_EVERY: Duration = Duration::from_millis(250);
+/// How often a recording is synced that shall outlast power cuts.
+pub const SYNC_EVERY: Duration = Duration::from_secs(5);
+/// Items that wait to be written. A busy room has some tens a second.
+pub const QUEUE_ITEMS_MAX: usize = 16_384;
+/// Bytes of payload that wait to be written: twice the largest record.
+pub const QUEUE_BYTES_MAX: usize = 32 << 20;
+
+/// Bytes that are handed to the system at once.
+pub(super) const BUFFER_BYTES: usize = 64 << 10;
+
+/// How a recording is made.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// When the system gets what was recorded.
+    pub flush: Flush,
+    /// How often the disk is told to keep it (fdatasync), and once at the end; `None`: never.
+    pub sync: Option<Duration>,
+    /// Items that may wait to be written.
+    pub queue_items_max: usize,
+    /// Bytes of payload that may wait to be written.
+    pub queue_bytes_max: usize,
+    /// The wall clock, since the Unix epoch; `None` where offsets are not time that passes, as in replays.
+    pub wall: Option<fn() -> Duration>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            flush: Flush::default(),
+            sync: None,
+            queue_items_max: QUEUE_ITEMS_MAX,
+            queue_bytes_max: QUEUE_BYTES_MAX,
+            wall: Some(super::wall),
+        }
+    }
+}
+
+/// When the system gets what was recorded: what it has is not lost when the process is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// After each record.
+    Each,
+    /// When nothing more waits to be written, and after this time at most.
+    Every(Duration),
+    /// After so many bytes, and at the end.
+    Bytes(u64),
+}
+
+impl Default for Flush {
+    fn default() -> Self {
+        Self::Every(FLUSH_EVERY)
+    }
+}

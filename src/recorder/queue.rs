@@ -1,0 +1,185 @@
+//! What waits to be written: bounded, and nobody waits to put something in.
+
+use std::{
+    collections::VecDeque,
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use prost::Message;
+
+use super::Options;
+use crate::sans_io::recording::{
+    Item, What,
+    records::{Gap, gap::Direction},
+};
+
+/// The [`Gap::reason`] of items for which there was no room.
+const REASON: &str = "the disk is too slow";
+
+/// Items on their way to the disk, and how many there was no room for.
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+    items_max: usize,
+    bytes_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: VecDeque<Entry>,
+    /// Payload of what waits.
+    bytes: usize,
+    /// What was left out since the last entry.
+    gap: Option<Gap>,
+    closed: Option<Closed>,
+}
+
+/// What is to be written.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// An item, and the wall time at which it came.
+    Item(Item, Option<Duration>),
+    /// What was left out here.
+    Gap(Gap),
+}
+
+/// Nothing more comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Closed {
+    pub(super) seal: bool,
+}
+
+impl Queue {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            items_max: options.queue_items_max,
+            bytes_max: options.queue_bytes_max,
+        }
+    }
+
+    /// Puts an item in, or counts it as left out. Once the queue was full, it has to become half empty: rather one long
+    /// gap than many short ones.
+    pub(super) fn push(&self, item: Item, wall: Option<Duration>) {
+        let bytes = payload_bytes(&item.what);
+        let mut state = self.state();
+        if state.closed.is_some() {
+            return;
+        }
+        let share = if state.gap.is_some() { 2 } else { 1 };
+        let fits = state.entries.len() < self.items_max.div_ceil(share)
+            && state.bytes.saturating_add(bytes) <= self.bytes_max / share;
+        if !fits && (!state.entries.is_empty() || bytes > self.bytes_max) {
+            extend(&mut state.gap, &item, bytes);
+        } else {
+            let gap = state.gap.take();
+            state.entries.extend(gap.map(Entry::Gap));
+            state.bytes += bytes;
+            state.entries.push_back(Entry::Item(item, wall));
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Takes the next entry out, if there is one now.
+    pub(super) fn next(&self) -> Result<Option<Entry>, Closed> {
+        let mut state = self.state();
+        if let Some(entry) = state.entries.pop_front() {
+            if let Entry::Item(item, _) = &entry {
+                state.bytes -= payload_bytes(&item.what);
+            }
+            return Ok(Some(entry));
+        }
+        match (state.gap.take(), state.closed) {
+            (Some(gap), _) => Ok(Some(Entry::Gap(gap))),
+            (None, Some(closed)) => Err(closed),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Waits until there is something to do, or for `longest`.
+    pub(super) fn wait(&self, longest: Option<Duration>) {
+        let state = self.state();
+        if !state.entries.is_empty() || state.gap.is_some() || state.closed.is_some() {
+            return;
+        }
+        match longest {
+            Some(longest) => drop(self.changed.wait_timeout(state, longest)),
+            None => drop(self.changed.wait(state)),
+        }
+    }
+
+    /// Takes nothing more in; what is in is still handed out. Only the first call counts.
+    pub(super) fn close(&self, seal: bool) {
+        self.state().closed.get_or_insert(Closed { seal });
+        self.changed.notify_one();
+    }
+
+    /// Takes nothing more in, and forgets what is in.
+    pub(super) fn discard(&self) {
+        let closed = Some(Closed { seal: false });
+        let forgotten = std::mem::replace(&mut *self.state(), State { closed, ..State::default() });
+        drop(forgotten);
+    }
+
+    /// Whether nothing more is taken in.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().closed.is_some()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts an item that is left out.
+fn extend(gap: &mut Option<Gap>, item: &Item, bytes: usize) {
+    let lost = lost(item, bytes, REASON);
+    match gap {
+        None => *gap = Some(lost),
+        Some(gap) => {
+            if gap.direction != lost.direction {
+                gap.direction = Direction::Unknown.into();
+            }
+            gap.first_t_ns = gap.first_t_ns.min(lost.first_t_ns);
+            gap.last_t_ns = gap.last_t_ns.max(lost.last_t_ns);
+            gap.records += 1;
+            gap.bytes += lost.bytes;
+        }
+    }
+}
+
+/// The gap that one item leaves.
+pub(super) fn lost(item: &Item, bytes: usize, reason: &str) -> Gap {
+    let offset_ns = u64::try_from(item.offset.as_nanos()).unwrap_or(u64::MAX);
+    let direction = if item.flags.is_sent() { Direction::Sent } else { Direction::Received };
+    Gap {
+        first_t_ns: offset_ns,
+        last_t_ns: offset_ns,
+        records: 1,
+        bytes: bytes as u64,
+        direction: direction.into(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// The length of the record's payload.
+pub(super) fn payload_bytes(what: &What) -> usize {
+    match what {
+        What::Frame(frame) => frame.bytes.len(),
+        What::Other { payload, .. } => payload.len(),
+        What::Header(message) => message.encoded_len(),
+        What::ConnOpen(message) => message.encoded_len(),
+        What::ConnClose(message) => message.encoded_len(),
+        What::Http(message) => message.encoded_len(),
+        What::Marker(message) => message.encoded_len(),
+        What::ClockAnchor(message) => message.encoded_len(),
+        What::Gap(message) => message.encoded_len(),
+        What::Checkpoint(message) => message.encoded_len(),
+        What::End(message) => message.encoded_len(),
+        What::Status(message) => message.encoded_len(),
+    }
+}

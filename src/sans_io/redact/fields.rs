@@ -1,0 +1,65 @@
+//! The fields of a protobuf message on the wire: walked and replaced without knowing the message.
+
+use prost::encoding::{
+    DecodeContext, WireType, decode_key, decode_varint, encode_key, encode_varint, skip_field,
+};
+
+/// A field on the wire.
+pub(super) struct Field<'a> {
+    pub(super) number: u32,
+    /// Key and value.
+    raw: &'a [u8],
+    /// The value of a text, of bytes or of a message.
+    pub(super) value: Option<&'a [u8]>,
+}
+
+/// Takes a field off the front; `None` at the end, and where it is broken.
+pub(super) fn next_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
+    let (before, mut at) = (*rest, *rest);
+    let (number, wire_type) = decode_key(&mut at).ok()?;
+    let mut value = None;
+    if wire_type == WireType::LengthDelimited {
+        let length = usize::try_from(decode_varint(&mut at).ok()?).ok()?;
+        value = Some(at.get(..length)?);
+        at = &at[length..];
+    } else {
+        skip_field(wire_type, number, &mut at, DecodeContext::default()).ok()?;
+    }
+    *rest = at;
+    Some(Field { number, raw: &before[..before.len() - at.len()], value })
+}
+
+/// Replaces the values for which `change` gives another one. What is left behind a broken field stays only if `keeps`
+/// says so. `None` if nothing changes.
+pub(super) fn rewrite(
+    bytes: &[u8],
+    keeps: impl Fn(&[u8]) -> bool,
+    change: impl Fn(u32, &[u8]) -> Option<Vec<u8>>,
+) -> Option<Vec<u8>> {
+    let (mut rest, mut out) = (bytes, None);
+    let mut copied = 0;
+    while let Some(field) = next_field(&mut rest) {
+        let Some(changed) = field.value.and_then(|value| change(field.number, value)) else { continue };
+        let out: &mut Vec<u8> = out.get_or_insert_default();
+        let end = bytes.len() - rest.len();
+        out.extend_from_slice(&bytes[copied..end - field.raw.len()]);
+        encode_key(field.number, WireType::LengthDelimited, out);
+        encode_varint(changed.len() as u64, out);
+        out.extend_from_slice(&changed);
+        copied = end;
+    }
+    let end = if rest.is_empty() || keeps(rest) { bytes.len() } else { bytes.len() - rest.len() };
+    if out.is_none() && end == bytes.len() {
+        return None;
+    }
+    let mut out = out.unwrap_or_default();
+    out.extend_from_slice(&bytes[copied..end]);
+    Some(out)
+}
+
+/// Whether `bytes` are fields to the very end.
+pub(super) fn is_protobuf(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while next_field(&mut rest).is_some() {}
+    rest.is_empty()
+}

@@ -1,0 +1,106 @@
+//! Secrets are taken out of what is recorded: cookies, keys, signatures, tokens, and what a batch says of the WebSocket.
+//!
+//! Everything else stays byte for byte. Frames that we sent hold no secrets and stay as they are; of those received
+//! only batches that name an address or its parameters are changed.
+
+mod fields;
+mod headers;
+mod names;
+mod quote;
+mod text;
+mod value;
+mod wire;
+
+use bytes::Bytes;
+
+use super::recording::{
+    Flags, Item, What,
+    records::{HttpHeader, http::Role},
+};
+
+/// What stands in place of a secret.
+pub const MASK: &[u8] = b"***";
+
+/// The item without its secrets; [`Flags::EDITED`] tells that there were some. Twice is as once, and any item is fine.
+#[must_use]
+pub fn redact(mut item: Item) -> Item {
+    let is_sent = item.flags.is_sent();
+    let mut edits = Edits::default();
+    match &mut item.what {
+        What::Header(header) => header.tags.iter_mut().for_each(|(name, value)| edits.value(name, value)),
+        What::ConnOpen(open) => {
+            edits.text(&mut open.url);
+            edits.headers(&mut open.headers);
+        }
+        What::Frame(frame) if !is_sent => edits.bytes(&mut frame.bytes, wire::frame),
+        What::ConnClose(close) => edits.text(&mut close.reason),
+        What::Http(http) => {
+            let role = http.role();
+            edits.text(&mut http.request_line);
+            edits.headers(&mut http.headers);
+            edits.bytes(&mut http.body, |bytes| wire::unzipped(bytes, |plain| body(role, plain)));
+        }
+        What::Marker(marker) => edits.text(&mut marker.label),
+        What::Status(status) => edits.text(&mut status.detail),
+        What::Other { payload, .. } => edits.bytes(payload, |bytes| body(Role::Unknown, bytes)),
+        What::Frame(_) | What::ClockAnchor(_) | What::Gap(_) | What::Checkpoint(_) | What::End(_) => {}
+    }
+    if edits.changed {
+        item.flags = Flags(item.flags.0 | Flags::EDITED);
+    }
+    item
+}
+
+/// Remembers whether anything was changed.
+#[derive(Default)]
+struct Edits {
+    changed: bool,
+}
+
+impl Edits {
+    fn text(&mut self, text: &mut String) {
+        if let Some(masked) = text::mask(text.as_bytes()) {
+            *text = String::from_utf8_lossy(&masked).into_owned();
+            self.changed = true;
+        }
+    }
+
+    /// A value that belongs to a name.
+    fn value(&mut self, name: &str, value: &mut String) {
+        if names::is_secret(name.as_bytes()) && !value.is_empty() && value.as_bytes() != MASK {
+            *value = String::from_utf8_lossy(MASK).into_owned();
+            self.changed = true;
+        }
+        self.text(value);
+    }
+
+    fn headers(&mut self, headers: &mut Vec<HttpHeader>) {
+        self.changed |= headers::retain(headers);
+        headers.iter_mut().for_each(|header| self.text(&mut header.value));
+    }
+
+    fn bytes(&mut self, bytes: &mut Bytes, change: impl Fn(&[u8]) -> Option<Vec<u8>>) {
+        if let Some(changed) = change(bytes) {
+            *bytes = changed.into();
+            self.changed = true;
+        }
+    }
+}
+
+/// The body of an HTTP answer: a batch where one belongs, else text. Of other bytes nothing is known, so they are kept
+/// only if no word in them is the name of a secret.
+fn body(role: Role, bytes: &[u8]) -> Option<Vec<u8>> {
+    let is_text = is_text(bytes);
+    if matches!(role, Role::InitialBatch | Role::Sign) && (!is_text || fields::is_protobuf(bytes)) {
+        return wire::batch(bytes);
+    }
+    match is_text {
+        true => text::mask(bytes),
+        false => (names::names_secret(bytes) && bytes != MASK).then(|| MASK.to_vec()),
+    }
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    let is_binary = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    std::str::from_utf8(bytes).is_ok() && !bytes.iter().any(is_binary)
+}

@@ -1,0 +1,49 @@
+//! Quotation marks, and those that are escaped within others.
+
+use memchr::memmem;
+
+/// Quotes that are written otherwise.
+const QUOTES: [&[u8]; 6] = [b"&quot;", b"&#34;", b"&#39;", b"%22", b"%27", b"%2522"];
+
+/// A quotation mark.
+#[derive(Clone, Copy)]
+pub(super) enum Quote {
+    /// `"` or `'` behind so many backslashes.
+    Plain(u8, usize),
+    /// One of [`QUOTES`].
+    Other(&'static [u8]),
+}
+
+impl Quote {
+    /// The quote at `at`, and where it ends.
+    pub(super) fn read(text: &[u8], at: usize) -> Option<(Self, usize)> {
+        if let Some(other) = QUOTES.into_iter().find(|quote| text[at..].starts_with(quote)) {
+            return Some((Self::Other(other), at + other.len()));
+        }
+        let depth = text[at..].iter().take_while(|byte| **byte == b'\\').count();
+        let byte = *text.get(at + depth)?;
+        matches!(byte, b'"' | b'\'').then_some((Self::Plain(byte, depth), at + depth + 1))
+    }
+
+    /// Where the text ends that this quote opens before `from`, and where its closing quote ends. A text that is cut off
+    /// goes up to the end.
+    pub(super) fn close(self, text: &[u8], from: usize) -> (usize, usize) {
+        match self {
+            Self::Other(quote) => {
+                let found = memmem::find(&text[from..], quote);
+                found.map_or((text.len(), text.len()), |at| (from + at, from + at + quote.len()))
+            }
+            Self::Plain(byte, depth) => {
+                let mut backslashes = 0;
+                for (at, here) in text.iter().enumerate().skip(from) {
+                    // Within quotes that are escaped once, a quote in the text has three backslashes, and so on.
+                    if *here == byte && backslashes % (2 * (depth + 1)) == depth {
+                        return (at - depth, at + 1);
+                    }
+                    backslashes = if *here == b'\\' { backslashes + 1 } else { 0 };
+                }
+                (text.len(), text.len())
+            }
+        }
+    }
+}

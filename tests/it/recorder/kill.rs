@@ -1,0 +1,110 @@
+//! kill -9 at any time: what was received more than the flush window before is there, and nothing is wrong.
+
+use std::{
+    io::{BufRead as _, BufReader, Lines, Write as _},
+    path::Path,
+    process::{ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use livetape::{
+    clock,
+    recorder::{FLUSH_EVERY, Options, Recorder, Target, live_header},
+    sans_io::recording::{Frame, Item, Opcode, What},
+};
+
+use super::read;
+use crate::support::item;
+
+/// Tells a child process where to record to.
+const PATH: &str = "RECORDER_KILL_TEST";
+/// Tells it how many items come at once: with few of them, nothing but time makes the recorder flush.
+const BURST: &str = "RECORDER_KILL_TEST_BURST";
+const KILLS: u64 = 24;
+/// At the same time.
+const CHILDREN: u64 = 4;
+/// A machine that is busy with other tests does not run the recorder's thread at once.
+const SCHEDULING: Duration = Duration::from_millis(250);
+
+/// Every item is unlike all others.
+fn nth(n: u64, offset: Duration) -> Item {
+    let mut bytes = n.to_le_bytes().to_vec();
+    bytes.extend((0..n * 37 % 100).map(|at| (at ^ n) as u8));
+    Item { offset, ..item(0, What::Frame(Frame { opcode: Opcode::BINARY, bytes: bytes.into() })) }
+}
+
+/// Runs in the child: records in bursts until it is killed, and tells before each item when it came.
+#[test]
+fn child() {
+    let Some(path) = std::env::var_os(PATH) else { return };
+    let recorder =
+        Recorder::start(&Target::File(path.into()), live_header("ann"), &Options::default()).unwrap();
+    let burst: u64 = std::env::var(BURST).unwrap().parse().unwrap();
+    let began = clock::now();
+    let (mut n, mut out) = (0, std::io::stdout());
+    while clock::now().duration_since(began) < Duration::from_secs(20) {
+        for _ in 0..burst {
+            writeln!(out, "#{}", clock::wall().as_nanos()).unwrap();
+            recorder.record(&nth(n, clock::now().duration_since(began)));
+            n += 1;
+        }
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_killed_recorder_loses_no_more_than_the_flush_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let window = std::thread::scope(|scope| {
+        let folder = folder.path();
+        let kill_some =
+            move |of: u64| (of..KILLS).step_by(CHILDREN as usize).map(move |n| kill_one(folder, n)).max();
+        let threads = Vec::from_iter((0..CHILDREN).map(|of| scope.spawn(move || kill_some(of))));
+        threads.into_iter().filter_map(|thread| thread.join().unwrap()).max().unwrap()
+    });
+    eprintln!("{KILLS} kills: the oldest item that was lost had come {window:?} before");
+}
+
+/// Kills one child; how long before that the oldest item came that is missing.
+fn kill_one(folder: &Path, seed: u64) -> Duration {
+    let path = folder.join(format!("{seed}.bin"));
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "recorder::kill::child", "--nocapture"]).env(PATH, &path);
+    command.env(BURST, if seed % 8 < 4 { "1" } else { "30" });
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let first = next_time(&mut lines).unwrap();
+    let rest = std::thread::spawn(move || Vec::from_iter(std::iter::from_fn(|| next_time(&mut lines))));
+
+    let millis = 20 + seed.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17) % 900;
+    let due = clock::now() + Duration::from_millis(millis);
+    while clock::now() < due {
+        std::thread::park_timeout(due.duration_since(clock::now()));
+    }
+    let killed = clock::wall();
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let received = [vec![first], rest.join().unwrap()].concat();
+    let bytes = std::fs::read(&path).unwrap();
+    let items = if bytes.is_empty() { vec![] } else { read(&bytes).0 };
+    for (n, item) in items.iter().enumerate() {
+        assert_eq!(item, &nth(n as u64, item.offset), "seed {seed}: item {n} is wrong");
+    }
+    let lost = received.get(items.len()).map_or(Duration::ZERO, |time| killed.saturating_sub(*time));
+    assert!(!items.is_empty() || millis < 300, "seed {seed}: nothing is there after {millis} ms");
+    assert!(lost <= FLUSH_EVERY + SCHEDULING, "seed {seed}: {lost:?} lost of {millis} ms");
+    lost
+}
+
+/// When the next item came; `None` when the child is dead.
+fn next_time(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<Duration> {
+    loop {
+        let line = lines.next()?.ok()?;
+        // A line that the kill cut off would tell a time that is long past.
+        if let Some(time) = line.split_once('#').filter(|(_, time)| time.len() == 19) {
+            return Some(Duration::from_nanos(time.1.parse().ok()?));
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! The recorder: nothing is lost that it does not tell, and nobody waits for it.
+
+mod kill;
+mod secrets;
+
+use std::{
+    io::{self, Write},
+    path::Path,
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use livetape::{
+    clock,
+    recorder::{Flush, Options, Output, Recorder, Target, live_header},
+    sans_io::{
+        error::Code,
+        recording::{Flags, Frame, Item, Opcode, Reader, Record, Report, What, records},
+    },
+};
+
+use crate::support::{item, session_items};
+
+/// A file in memory, which may be slow or full.
+#[derive(Clone, Default)]
+struct Disk {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    /// Whether writing waits.
+    stuck: Arc<(Mutex<bool>, Condvar)>,
+    /// How much there is room for; `None`: for everything.
+    room: Option<usize>,
+    syncs: Arc<AtomicU64>,
+}
+
+impl Disk {
+    fn stuck() -> Self {
+        let disk = Self::default();
+        *disk.stuck.0.lock().unwrap() = true;
+        disk
+    }
+
+    fn go_on(&self) {
+        *self.stuck.0.lock().unwrap() = false;
+        self.stuck.1.notify_all();
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.bytes.lock().unwrap().clone()
+    }
+
+    fn items(&self) -> Vec<Item> {
+        if self.bytes().is_empty() { vec![] } else { read(&self.bytes()).0 }
+    }
+}
+
+impl Write for Disk {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let stuck = self.stuck.0.lock().unwrap();
+        drop(self.stuck.1.wait_while(stuck, |stuck| *stuck).unwrap());
+        let mut file = self.bytes.lock().unwrap();
+        let room = self.room.map_or(bytes.len(), |room| bytes.len().min(room - file.len()));
+        file.extend_from_slice(&bytes[..room]);
+        if room == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(room) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Output for Disk {
+    fn sync(&self) -> io::Result<()> {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+fn start(disk: &Disk, options: &Options) -> Recorder {
+    Recorder::over(disk.clone(), "a disk", live_header("ann"), options).unwrap()
+}
+
+/// Without a wall clock: nothing depends on the time of day.
+fn options() -> Options {
+    Options { wall: None, ..Options::default() }
+}
+
+/// A received frame of 100 bytes that tells its number, `n` milliseconds after the start.
+fn numbered(n: u64) -> Item {
+    let mut bytes = vec![0xff; 100];
+    bytes[..8].copy_from_slice(&n.to_le_bytes());
+    item(n, What::Frame(Frame { opcode: Opcode::BINARY, bytes: bytes.into() }))
+}
+
+/// The items of a recording but for those that the recorder adds, and what the reader found.
+fn read(bytes: &[u8]) -> (Vec<Item>, Report) {
+    let (records, report) = read_all(bytes);
+    let is_ours = |item: &Item| {
+        matches!(item.what, What::Header(_) | What::ClockAnchor(_) | What::Checkpoint(_) | What::End(_))
+    };
+    (records.into_iter().map(|record| record.item).filter(|item| !is_ours(item)).collect(), report)
+}
+
+fn read_all(bytes: &[u8]) -> (Vec<Record>, Report) {
+    let mut reader = Reader::open(bytes).unwrap();
+    let mut records = Vec::new();
+    while let Some(record) = reader.next().unwrap() {
+        records.push(record);
+    }
+    (records, reader.report().clone())
+}
+
+#[track_caller]
+fn eventually(holds: impl Fn() -> bool) {
+    let deadline = clock::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(clock::now() < deadline, "this takes too long");
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn what_is_recorded_is_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = Target::Folder { folder: folder.path().join("new/recordings"), user: "host_078".into() };
+    let recorder = Recorder::start(&target, live_header("host_078"), &Options::default()).unwrap();
+    let path = recorder.path().unwrap().to_owned();
+    let items = session_items(1);
+    items.iter().for_each(|item| recorder.record(item));
+    let summary = recorder.finish().unwrap();
+
+    let bytes = std::fs::read(&path).unwrap();
+    let (read_back, report) = read(&bytes);
+    assert_eq!(read_back, items);
+    assert!(report.sealed && report.is_whole(), "{report:?}");
+    assert_eq!((summary.bytes, summary.records), (bytes.len() as u64, report.records));
+    assert_eq!((summary.gaps, summary.lost, summary.duration), (0, 0, items.last().unwrap().offset));
+    let What::Header(header) = read_all(&bytes).0.remove(0).item.what else { panic!("no header") };
+    assert_eq!((header.source.as_str(), header.tool.as_str()), ("live", "livetape"));
+    assert!(header.wall_anchor_ns.is_some());
+}
+
+#[test]
+fn a_full_queue_leaves_one_gap_and_nobody_waits() {
+    let disk = Disk::stuck();
+    let recorder = start(&disk, &Options { queue_items_max: 8, ..options() });
+    let began = clock::now();
+    (0..20_000).for_each(|n| recorder.record(&numbered(n)));
+    assert!(clock::now().duration_since(began) < Duration::from_secs(5), "the caller waited");
+
+    disk.go_on();
+    eventually(|| disk.items().len() == 9);
+    (20_000..20_004).for_each(|n| recorder.record(&numbered(n)));
+    let summary = recorder.finish().unwrap();
+    let (items, report) = read(&disk.bytes());
+    let gap = records::Gap {
+        first_t_ns: 8_000_000,
+        last_t_ns: 19_999_000_000,
+        records: 19_992,
+        bytes: 1_999_200,
+        direction: records::gap::Direction::Received.into(),
+        reason: "the disk is too slow".into(),
+    };
+    let gap = Item { conn: 0, ..item(19_999, What::Gap(gap)) };
+    let expected = (0..8).map(numbered).chain([gap]).chain((20_000..20_004).map(numbered));
+    assert_eq!(items, Vec::from_iter(expected));
+    assert!(report.sealed && report.is_whole());
+    assert_eq!((summary.gaps, summary.lost), (1, 19_992));
+}
+
+#[test]
+fn the_queue_is_bounded_by_bytes_and_a_gap_at_the_end_is_told() {
+    let disk = Disk::stuck();
+    let recorder = start(&disk, &Options { queue_bytes_max: 350, ..options() });
+    let sent = Item { flags: Flags(Flags::SENT), ..numbered(4) };
+    [numbered(0), numbered(1), numbered(2), numbered(3), sent].iter().for_each(|item| recorder.record(item));
+    let tap = recorder.tap();
+    disk.go_on();
+    recorder.finish().unwrap();
+    tap.record(&numbered(5));
+    let items = disk.items();
+    let What::Gap(gap) = &items[3].what else { panic!("{items:?}") };
+    assert_eq!((items.len(), gap.records, gap.bytes, gap.direction), (4, 2, 200, 0));
+}
+
+#[test]
+fn an_item_that_is_too_large_is_a_gap() {
+    let disk = Disk::default();
+    let recorder = start(&disk, &Options { queue_bytes_max: usize::MAX, ..options() });
+    let bytes = Bytes::from(vec![0; 17 << 20]);
+    recorder.record(&item(7, What::Frame(Frame { opcode: Opcode::BINARY, bytes })));
+    recorder.record(&numbered(8));
+    assert_eq!(recorder.finish().unwrap().lost, 1);
+    let items = disk.items();
+    assert!(matches!(&items[0].what, What::Gap(gap) if gap.reason.contains("larger")), "{:?}", items[0]);
+    assert_eq!(items[1], numbered(8));
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_the_beginning() {
+    let disk = Disk { room: Some(20_000), ..Disk::default() };
+    let recorder = start(&disk, &options());
+    let mut watch = recorder.watch();
+    assert_eq!(recorder.failure(), None);
+    (0..1000).for_each(|n| recorder.record(&numbered(n)));
+    let failed = watch.wait_for(Option::is_some).await.unwrap().clone();
+    (1000..1010).for_each(|n| recorder.record(&numbered(n)));
+    assert_eq!(recorder.failure(), failed);
+
+    let problem = recorder.finish().unwrap_err();
+    assert_eq!((problem.code, Some(&problem)), (Code::Io, failed.as_ref()));
+    assert_eq!(problem.message, "recording to a disk has stopped: cannot write on: no storage space");
+    let (items, report) = read(&disk.bytes());
+    assert!(items.len() > 100 && !report.sealed && report.missing == 0, "{report:?}");
+    assert_eq!(items, Vec::from_iter((0..items.len() as u64).map(numbered)));
+}
+
+#[test]
+fn a_disk_that_does_not_answer_holds_up_nobody() {
+    let disk = Disk::stuck();
+    let recorder = start(&disk, &options());
+    recorder.record(&numbered(0));
+    let problem = recorder.finish_within(Duration::from_millis(20)).unwrap_err();
+    assert_eq!(problem.message, "the disk does not answer: the recording is not sealed");
+    // It is sealed nevertheless, if it answers before the process ends.
+    disk.go_on();
+    eventually(|| !disk.bytes().is_empty() && read(&disk.bytes()).1.sealed);
+}
+
+#[test]
+fn wall_time_and_counts_are_written_each_minute_and_when_the_clock_jumps() {
+    static WALL: AtomicU64 = AtomicU64::new(0);
+    let wall = || Duration::from_secs(1_700_000_000 + WALL.load(Ordering::Relaxed));
+    let disk = Disk::default();
+    let recorder = start(&disk, &Options { wall: Some(wall), ..Options::default() });
+    for (second, wall) in [(0, 0), (59, 59), (60, 60), (90, 93), (100, 103), (130, 133), (151, 154)] {
+        WALL.store(wall, Ordering::Relaxed);
+        recorder.record(&numbered(second * 1000));
+    }
+    recorder.finish().unwrap();
+    let mut times = (vec![], vec![]);
+    for record in read_all(&disk.bytes()).0 {
+        let second = record.item.offset.as_secs();
+        match record.item.what {
+            What::ClockAnchor(anchor) => {
+                times.0.push((second, anchor.wall_ns / 1_000_000_000 - 1_700_000_000));
+            }
+            What::Checkpoint(checkpoint) => {
+                times.1.push((second, checkpoint.counts.unwrap().frames_received));
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(times, (vec![(60, 60), (90, 93), (151, 154)], vec![(60, 2), (130, 5)]));
+}
+
+#[test]
+fn the_system_has_what_is_recorded_when_it_should() {
+    let long = Duration::from_secs(3600);
+    for (flush, is_held_back) in
+        [(Flush::Each, false), (Flush::Every(long), false), (Flush::Bytes(4000), true)]
+    {
+        let disk = Disk::default();
+        let recorder = start(&disk, &Options { flush, ..options() });
+        eventually(|| !disk.bytes().is_empty());
+        (0..5).for_each(|n| recorder.record(&numbered(n)));
+        if is_held_back {
+            std::thread::park_timeout(Duration::from_millis(20));
+            assert_eq!(disk.items(), []);
+            (5..40).for_each(|n| recorder.record(&numbered(n)));
+        }
+        eventually(|| disk.items().len() >= 5);
+        drop(recorder);
+    }
+}
+
+#[test]
+fn a_recording_is_synced_if_that_is_wanted() {
+    let disk = Disk::default();
+    // Syncing flushes, too.
+    let (sync, flush) = (Some(Duration::from_millis(20)), Flush::Bytes(1 << 20));
+    let recorder = start(&disk, &Options { sync, flush, ..options() });
+    let syncs = || disk.syncs.load(Ordering::Relaxed);
+    for n in 0..3 {
+        let before = syncs();
+        recorder.record(&numbered(n));
+        eventually(|| syncs() > before && disk.items().len() as u64 > n);
+    }
+    let before = syncs();
+    recorder.finish().unwrap();
+    assert!(syncs() > before, "the end is not synced");
+}
+
+#[test]
+fn a_dropped_recorder_writes_what_it_has_and_does_not_seal() {
+    let disk = Disk::default();
+    let recorder = start(&disk, &options());
+    (0..5).for_each(|n| recorder.record(&numbered(n)));
+    drop(recorder);
+    eventually(|| disk.items().len() == 5);
+    assert!(!read(&disk.bytes()).1.sealed);
+}
+
+#[test]
+fn what_tiktok_did_not_send_stays_out() {
+    let disk = Disk::default();
+    let recorder = start(&disk, &options());
+    recorder.record(&Item { flags: Flags(Flags::INJECTED), ..numbered(1) });
+    recorder.record(&item(2, What::End(records::End::default())));
+    recorder.record(&item(2, What::Checkpoint(records::Checkpoint::default())));
+    recorder.record(&item(3, What::Marker(records::Marker { label: "🎁".into() })));
+    recorder.finish().unwrap();
+    assert_eq!(disk.items(), [item(3, What::Marker(records::Marker { label: "🎁".into() }))]);
+}
+
+#[test]
+fn nothing_is_ever_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |target: &Target| Recorder::start(target, live_header("ann"), &options());
+    let target = Target::Folder { folder: folder.path().into(), user: "../ann".into() };
+    let recorders = Vec::from_iter((0..5).map(|_| start(&target).unwrap()));
+    let paths: std::collections::BTreeSet<_> =
+        recorders.iter().map(|recorder| recorder.path().unwrap()).collect();
+    assert_eq!(paths.len(), 5);
+    assert!(paths.iter().all(|path| path.parent() == Some(folder.path())), "{paths:?}");
+
+    let path = folder.path().join("kept.bin");
+    std::fs::write(&path, "kept").unwrap();
+    let refused = start(&Target::File(path.clone())).unwrap_err();
+    assert_eq!(
+        (refused.code, refused.hint.as_str()),
+        (Code::OutputExists, "choose another name with -o FILE")
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), b"kept");
+    let refused = start(&Target::File(Path::new("no/such/folder.bin").into())).unwrap_err();
+    assert!(refused.message.contains("does not exist"), "{refused}");
+}
