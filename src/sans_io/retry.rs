@@ -10,7 +10,7 @@ pub const ATTEMPTS: u32 = 5;
 pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 /// The longest wait that is not the server's wish.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
-/// A connection that stood so long makes the budget full again.
+/// A connection that was well for so long makes the budget full again.
 pub const HEALTHY_AFTER: Duration = Duration::from_secs(60);
 /// Nobody waits longer than this for a server that asks for it.
 pub const SERVER_WAIT_MAX: Duration = Duration::from_secs(15 * 60);
@@ -73,9 +73,10 @@ impl Retry {
         self.attempt
     }
 
-    /// The attempt failed. `server_wait` is what the server said to wait, `stood` how long the connection stood.
-    pub fn failed(&mut self, code: Code, server_wait: Option<Duration>, stood: Duration) -> Verdict {
-        if stood >= HEALTHY_AFTER {
+    /// The attempt failed. `server_wait` is what the server said to wait, `healthy` how long the
+    /// connection was well, zero if there was none.
+    pub fn failed(&mut self, code: Code, server_wait: Option<Duration>, healthy: Duration) -> Verdict {
+        if healthy >= HEALTHY_AFTER {
             self.attempt = 1;
             self.of_code.clear();
         }

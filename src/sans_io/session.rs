@@ -56,6 +56,7 @@ pub struct Session {
 
 #[derive(Debug)]
 struct Opened {
+    at: Duration,
     next_heartbeat: Duration,
     last_frame: Duration,
 }
@@ -81,7 +82,7 @@ impl Session {
             self.enter_due = true;
             self.heartbeat_due = true;
             let next_heartbeat = now.saturating_add(self.heartbeat_every);
-            self.opened = Some(Opened { next_heartbeat, last_frame: now });
+            self.opened = Some(Opened { at: now, next_heartbeat, last_frame: now });
         }
     }
 
@@ -160,6 +161,12 @@ impl Session {
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
+    }
+
+    /// How long it was well: from the opening to the last sign of life. Silence is no health.
+    #[must_use]
+    pub fn healthy_for(&self) -> Duration {
+        self.opened.as_ref().map_or(Duration::ZERO, |opened| opened.last_frame.saturating_sub(opened.at))
     }
 
     fn handle_batch(&mut self, batch: &Batch) {

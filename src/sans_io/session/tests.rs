@@ -111,6 +111,7 @@ fn silence_is_the_end() {
     assert_eq!(session.poll_timeout(), Some(at(65)));
     session.handle_timeout(at(65));
     assert_eq!((session.outcome(), session.poll_timeout()), (Some(&Outcome::Stale), None));
+    assert_eq!(session.healthy_for(), at(5));
 }
 
 #[derive(Clone, Debug)]

@@ -5,7 +5,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Options, Outcome, Transport, WAIT_LIVE_MIN, failure::Failure, talk::End, upstream::Upstream};
+use super::{
+    Options, Outcome, Transport, WAIT_LIVE_MIN,
+    failure::Failure,
+    talk::{End, Lost},
+    upstream::Upstream,
+};
 use crate::sans_io::{
     error::Code,
     recording::{
@@ -34,7 +39,7 @@ pub(super) struct Driver<T> {
 /// An attempt that came to nothing, or a connection that broke.
 struct Failed {
     failure: Failure,
-    stood: Duration,
+    healthy: Duration,
     close: Option<ConnClose>,
 }
 
@@ -89,28 +94,27 @@ impl<T: Transport> Driver<T> {
             Err(failure) if failure.code == Code::UserOffline && self.was_connected => {
                 return Ok(Outcome::Ended(STREAM_ENDED));
             }
-            Err(failure) => return Err(Failed { failure, stood: Duration::ZERO, close: None }),
+            Err(failure) => return Err(Failed { failure, healthy: Duration::ZERO, close: None }),
         };
         self.was_connected = true;
-        let opened = self.upstream.now();
         match self.talk(link).await {
             End::Ended => Ok(Outcome::Ended(STREAM_ENDED)),
             End::Stopped => Ok(Outcome::Stopped),
-            End::Lost(close, failure) => {
-                let stood = self.upstream.now().saturating_sub(opened);
-                Err(Failed { failure, stood, close: Some(close) })
+            End::Lost(lost) => {
+                let Lost { close, failure, healthy } = *lost;
+                Err(Failed { failure, healthy, close: Some(close) })
             }
         }
     }
 
     /// Notes the failure, and says when the next attempt is due, if there is one.
     fn judge(&mut self, failed: Failed) -> Result<Duration, Failure> {
-        let Failed { failure, stood, close } = failed;
+        let Failed { failure, healthy, close } = failed;
         let failure = Failure { detail: self.upstream.redact.text(&failure.detail), ..failure };
         let waits_for_live = self.options.wait_live.filter(|_| failure.code == Code::UserOffline);
         let verdict = match waits_for_live {
             Some(every) => Verdict::Again(every.max(WAIT_LIVE_MIN)),
-            None => self.retry.failed(failure.code, failure.wait, stood),
+            None => self.retry.failed(failure.code, failure.wait, healthy),
         };
         let after = match verdict {
             Verdict::Again(after) => Some(after),

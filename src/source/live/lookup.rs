@@ -93,7 +93,6 @@ fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
     match answer.status {
         200 => Ok(()),
         429 => Err(Failure::rate_limited(answer, wall)),
-        404 => Err(Failure::new(Code::UserNotFound, NOT_FOUND)),
         status @ 500.. => Err(Failure::new(Code::ConnectionLost, format!("TikTok answered {status}"))),
         status => Err(Failure::new(Code::Blocked, format!("TikTok answered {status}"))),
     }
@@ -165,4 +164,25 @@ fn room(id: &Value, statuses: &[&Value]) -> Option<Room> {
 
 fn age_restricted() -> Failure {
     Failure::new(Code::AgeRestricted, "the room is age-restricted or private")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_panics(
+            status in 0_u16..600,
+            body in ".{0,60}|\\{\"(statusCode|status_code|data)\":[0-9{}\\[\\]\"a-z:,]{0,40}\\}?",
+        ) {
+            for status in [200, status] {
+                let page = format!("<script id=\"SIGI_STATE\" type=\"application/json\">{body}</script>");
+                for body in [body.clone(), page] {
+                    let answer = Answer { status, body: body.into(), ..Answer::default() };
+                    let _ = (read_api_live(&answer, Duration::ZERO), read_page(&answer, Duration::MAX));
+                }
+            }
+        }
+    }
 }

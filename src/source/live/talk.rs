@@ -38,11 +38,18 @@ const HELD_BYTES_MAX: usize = 32 << 20;
 const ABNORMAL: u16 = 1006;
 const NO_CODE: u16 = 1005;
 
+/// A connection that broke, and how long it was well.
+pub(super) struct Lost {
+    pub(super) close: ConnClose,
+    pub(super) failure: Failure,
+    pub(super) healthy: Duration,
+}
+
 /// How a conversation ended.
 pub(super) enum End {
     Ended,
     Stopped,
-    Lost(ConnClose, Failure),
+    Lost(Box<Lost>),
 }
 
 impl<T: Transport> Driver<T> {
@@ -81,8 +88,10 @@ impl<T: Transport> Driver<T> {
                 self.close(socket, STREAM_ENDED).await;
                 End::Ended
             }
-            Outcome::Closed(code, reason) => End::lost(code, reason),
-            Outcome::Stale => End::stale(),
+            Outcome::Closed(code, reason) => {
+                End::Lost(Box::new(Lost::closed(code, reason, session.healthy_for())))
+            }
+            Outcome::Stale => End::Lost(Box::new(Lost::stale(session.healthy_for()))),
         }
     }
 
@@ -166,8 +175,8 @@ impl<T: Transport> Driver<T> {
     }
 }
 
-impl End {
-    fn lost(code: u16, reason: String) -> Self {
+impl Lost {
+    fn closed(code: u16, reason: String, healthy: Duration) -> Self {
         let is_network = code == ABNORMAL;
         let detail = match (is_network, reason.is_empty()) {
             (true, _) => format!("the connection to the room broke: {reason}"),
@@ -175,19 +184,18 @@ impl End {
             (false, false) => format!("TikTok closed the connection with {code} ({reason})"),
         };
         let who = if is_network { Who::Network } else { Who::Upstream };
-        let close = ConnClose { code: code.into(), reason, who: who.into(), will_retry: false };
-        Self::Lost(close, Failure::new(Code::ConnectionLost, detail))
+        Self::new(code, reason, who, detail, healthy)
     }
 
-    fn stale() -> Self {
+    fn stale(healthy: Duration) -> Self {
         let reason = "no frame for 60 s";
-        let close = ConnClose {
-            code: ABNORMAL.into(),
-            reason: reason.into(),
-            who: Who::Us.into(),
-            will_retry: false,
-        };
-        Self::Lost(close, Failure::new(Code::ConnectionLost, format!("the room is silent: {reason}")))
+        Self::new(ABNORMAL, reason.to_owned(), Who::Us, format!("the room is silent: {reason}"), healthy)
+    }
+
+    fn new(code: u16, reason: String, who: Who, detail: String, healthy: Duration) -> Self {
+        // Whether another attempt follows is not known here.
+        let close = ConnClose { code: code.into(), reason, who: who.into(), will_retry: false };
+        Self { close, failure: Failure::new(Code::ConnectionLost, detail), healthy }
     }
 }
 

@@ -133,3 +133,37 @@ async fn a_check_only_looks() {
         assert_eq!(server.seen().len(), 1);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_was_blocked_comes_back_with_a_fresh_cookie() {
+    let blocked = status(200, &[("handshake-status", "415"), ("handshake-msg", "DEVICE_BLOCKED")], "");
+    let server = live(vec![blocked, Reply::Socket(vec![]), Reply::Socket(vec![ended(1), Act::Hang])]);
+    let (_, outcome) = run(&server, options()).await;
+    assert_eq!(outcome, Outcome::Ended("stream_ended"));
+    let asked = |start: &str| {
+        let is_so = |seen: &Seen| matches!(seen, Seen::Request(_, head) if head.starts_with(start));
+        server.seen().iter().filter(|seen| is_so(seen)).count()
+    };
+    assert_eq!((asked("GET / "), asked(&format!("GET {SOCKET}"))), (2, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_header_dialect_is_waited_for() {
+    let dialects = [
+        ("retry-after", "Fri, 20 Nov 2026 10:00:30 GMT"),
+        ("retry-after", "30"),
+        ("x-ratelimit-reset", "1795168830"),
+        ("x-ratelimit-reset", "1795168830000"),
+        ("ratelimit-reset", "30"),
+        ("RateLimit-Reset", "1795168830"),
+    ];
+    for dialect in dialects {
+        let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
+        let api = vec![status(429, &[dialect], ""), room(2)];
+        let server = Server::new([(API, api), ("/", vec![cookie()]), (SOCKET, socket)]);
+        let (items, outcome) = run(&server, options()).await;
+        assert_eq!(outcome, Outcome::Ended("stream_ended"));
+        let opened = items.iter().find(|item| matches!(item.what, What::ConnOpen(_)));
+        assert_eq!(opened.unwrap().offset, Duration::from_secs(30), "{dialect:?}");
+    }
+}

@@ -14,7 +14,7 @@ use livetape::{
         recording::{Item, What, records::http::Role},
         wire::{self, Batch, BatchInfo, Push, client, compose},
     },
-    source::live::{Live, Options, Outcome, SignForm, Url, check},
+    source::live::{FRAME_BYTES_MAX, Live, Options, Outcome, SignForm, Url, check},
 };
 use server::{Act, Reply, Seen, Server, ok, status};
 
@@ -193,6 +193,7 @@ async fn the_sign_servers_batch_comes_behind_the_opening() {
             "close",
         ];
         assert_eq!(kinds, expected);
+        assert!(!format!("{items:?}").contains("planted"));
     }
 }
 
@@ -227,6 +228,9 @@ async fn silence_on_the_socket_is_a_lost_connection() {
     assert_failed(&outcome, Code::ConnectionLost);
     assert_eq!(codes(&items), [(65_000, "connection_lost", false)]);
     let frozen = live(vec![Reply::Socket(vec![Act::Freeze])]);
+    // A minute of silence is no health: the budget is not full again.
+    let (items, _) = run(&frozen, Options { attempts_max: 3, ..options() }).await;
+    assert_eq!(codes(&items).len(), 3);
     let (items, _) = run(&frozen, Options { attempts_max: 1, ..options() }).await;
     assert_eq!(codes(&items), [(60_000, "connection_lost", false)]);
 }
@@ -296,4 +300,16 @@ async fn the_decoder_makes_events_of_it() {
     let kinds = ["error", "connection_created", "chat", "control", "connection_closed"];
     assert_eq!(told, kinds.map(|kind| (kind, "ann")));
     assert!(events[0].ts.0 >= 1_795_168_800_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_is_too_long_costs_the_connection() {
+    let long = Bytes::from(vec![0; FRAME_BYTES_MAX + 1]);
+    let server = live(vec![Reply::Socket(vec![Act::Send(long), Act::Hang])]);
+    let (items, outcome) = run(&server, Options { attempts_max: 1, ..options() }).await;
+    assert_failed(&outcome, Code::ConnectionLost);
+    assert!(items.iter().all(|item| !matches!(&item.what, What::Frame(_)) || item.flags.is_sent()));
+    let longest = Bytes::from(vec![0; FRAME_BYTES_MAX]);
+    let server = live(vec![Reply::Socket(vec![Act::Send(longest), ended(1), Act::Hang])]);
+    assert_eq!(run(&server, options()).await.1, Outcome::Ended("stream_ended"));
 }

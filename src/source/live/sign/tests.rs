@@ -107,3 +107,12 @@ fn the_key_stands_in_a_header_alone() {
     }
     assert!(request("http://host", &options, 7).url.starts_with("http://host/webcast/fetch?"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_body_panics(status in 0_u16..600, body in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {
+        for status in [200, status] {
+            let _ = read(&answer(status, body.clone()), Duration::ZERO);
+        }
+    }
+}
