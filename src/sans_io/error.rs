@@ -29,9 +29,13 @@ impl Problem {
     }
 }
 
-/// Rows: variant, stable name, HTTP status, WebSocket close code, exit code, hint.
+/// Rows: variant, stable name, HTTP status, WebSocket close code, exit code, hint, and for what is an `error` event a
+/// title, where the name with spaces would not do.
 macro_rules! codes {
-    ($($(#[$doc:meta])* $code:ident = $name:literal, $http:literal, $close:literal, $exit:literal, $hint:literal;)*) => {
+    ($(
+        $(#[$doc:meta])*
+        $code:ident = $name:literal, $http:literal, $close:literal, $exit:literal, $hint:literal $(, $title:literal)?;
+    )*) => {
         /// The stable code of a failure.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code { $($(#[$doc])* $code,)* }
@@ -55,6 +59,17 @@ macro_rules! codes {
             /// What to do about it, unless a place knows better.
             #[must_use]
             pub fn hint(self) -> &'static str { match self { $(Self::$code => $hint,)* } }
+            /// A few words for a headline.
+            #[must_use]
+            pub fn title(self) -> String {
+                let given: &[&str] = match self { $(Self::$code => &[$($title)?],)* };
+                given.first().map_or_else(|| self.name().replace('_', " "), |title| (*title).to_owned())
+            }
+            /// The code of this name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$code),)* _ => None }
+            }
         }
     };
 }
@@ -102,6 +117,28 @@ codes! {
     OutputExists = "output_exists", 409, 1011, 1, "choose another with -o FILE, or give --force";
     /// A file could not be read or written.
     Io = "io", 500, 1011, 1, "";
+    /// The sign server, or TikTok, says that there were too many requests.
+    RateLimited = "rate_limited", 429, 1008, 1, "wait 5-10 minutes, up to an hour; try another user; or use a sign API key such as EulerStream's (--sign-url, --sign-key)", "Rate limited";
+    /// TikTok knows no user of this name.
+    UserNotFound = "user_not_found", 404, 1011, 1, "check the spelling: the name is the one in the profile's address", "User not found";
+    /// The user exists, but is not live.
+    UserOffline = "user_offline", 409, 1011, 1, "try again when they are live, or wait for it with --wait-live", "User offline";
+    /// The room is for adults, and needs a login.
+    AgeRestricted = "age_restricted", 403, 1011, 1, "give the session of a grown-up's account with --session-cookie", "Age restricted";
+    /// TikTok answered with a captcha or an anti-bot page, or refused the device.
+    Blocked = "blocked", 502, 1011, 1, "wait a while, or use another address: --proxy, or a sign server with --sign-url", "Blocked by TikTok";
+    /// The sign server does not accept the key, or wants to be paid.
+    SignUnauthorized = "sign_unauthorized", 502, 1011, 1, "check the sign server's key (--sign-key) and its plan", "Sign server refused the key";
+    /// The sign server is broken or away.
+    SignFailed = "sign_failed", 502, 1011, 1, "try again later, or without --sign-url", "Sign server failed";
+    /// The sign server's answer is a stub, or lacks something.
+    SignEmpty = "sign_empty", 502, 1011, 1, "try again later, or without --sign-url", "Empty answer from the sign server";
+    /// TikTok refused the WebSocket, for another reason than a blocked device.
+    HandshakeRefused = "handshake_refused", 502, 1011, 1, "try again later, or the other way to connect: with or without --sign-url", "Handshake refused";
+    /// A bearer token is missing or wrong.
+    Unauthorized = "unauthorized", 401, 1008, 1, "send `Authorization: Bearer TOKEN`, or `?token=TOKEN`";
+    /// Nothing is injected into a live room.
+    InjectRefused = "inject_refused", 409, 1008, 1, "inject into a replay, or start `live` with --allow-inject";
     /// The connection to the room was closed, reset or silent.
     ConnectionLost = "connection_lost", 502, 1011, 1, "";
     /// `livetape watch` cannot reach the server, or was closed by it.
@@ -162,6 +199,8 @@ mod tests {
             assert!((400..600).contains(&code.http_status()), "{code}");
             assert!(matches!(code.close_code(), 1001..=1011 | 4000..=4999), "{code}");
             assert!((1..=3).contains(&code.exit_code()), "{code}");
+            assert_eq!(Code::from_name(code.name()), Some(*code));
+            assert!(!code.title().contains('_'), "{code}");
         }
     }
 }

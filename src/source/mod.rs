@@ -1,6 +1,7 @@
 //! Where frames come from.
 
 mod lateness;
+pub mod live;
 mod replay;
 mod tape;
 

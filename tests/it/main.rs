@@ -7,6 +7,8 @@ mod feed_ends;
 mod harness;
 mod kinds;
 mod listen;
+mod live;
+mod live_http;
 mod payloads;
 mod process;
 mod recorder;

@@ -56,17 +56,20 @@ impl Decoder {
     }
 
     pub(super) fn status(&mut self, item: &Item, status: &records::Status) {
-        let code = Code::ALL.iter().find(|code| code.name() == status.code);
+        let code = Code::from_name(&status.code);
         let data = Data::Failure(Failure {
             code: status.code.clone(),
-            title: status.code.replace('_', " "),
+            title: code.map_or_else(|| status.code.replace('_', " "), Code::title),
             message: status.detail.clone(),
             hint: code.map(|code| code.hint().to_owned()).unwrap_or_default(),
             attempt: status.attempt,
             retrying: status.retrying,
             retry_after_ms: status.retry_after_ms,
         });
-        let event = self.state_event(self.connection(item.conn).username, item.offset, data);
+        // What fails before there is a connection names the user all the same.
+        let connection = self.connections.get(&item.conn);
+        let username = connection.map_or(&self.username, |connection| &connection.username);
+        let event = self.state_event(Arc::clone(username), item.offset, data);
         self.push(event);
     }
 

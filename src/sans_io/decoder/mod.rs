@@ -13,7 +13,7 @@ use super::{
     counts::Counts,
     dedup::Dedup,
     event::{Data, Disconnected, Event, Millis},
-    recording::{Item, What, records},
+    recording::{Item, USER_TAG, What, records},
     streak::{Inferred, Streaks},
     wire::Fault,
 };
@@ -25,6 +25,8 @@ pub struct Decoder {
     counts: Counts,
     /// The wall time of offset 0, Unix milliseconds.
     anchor_ms: i64,
+    /// Whose room it is, before the first connection.
+    username: Arc<str>,
     generation: u32,
     connections: BTreeMap<u32, Connection>,
     dedup: Dedup,
@@ -51,6 +53,7 @@ impl Decoder {
             options,
             counts: Counts::default(),
             anchor_ms: 0,
+            username: Arc::default(),
             generation: 1,
             connections: BTreeMap::new(),
             dedup: Dedup::default(),
@@ -162,6 +165,9 @@ impl Decoder {
 
     fn set_anchor(&mut self, header: &records::Header) {
         self.anchor_ms = header.wall_anchor_ns.unwrap_or_default().div_euclid(1_000_000);
+        if let Some(username) = header.tags.get(USER_TAG) {
+            self.username = username.as_str().into();
+        }
     }
 
     fn push_inferred(&mut self) {

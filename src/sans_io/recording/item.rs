@@ -6,6 +6,9 @@ use bytes::Bytes;
 
 use super::records;
 
+/// The tag of a header that names the user whose room it is.
+pub const USER_TAG: &str = "user";
+
 /// An item and its number in the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {

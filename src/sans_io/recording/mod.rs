@@ -17,7 +17,7 @@ mod writer;
 
 pub use body::{Body, record_type};
 pub use error::Error;
-pub use item::{Flags, Frame, Item, Opcode, Record, What};
+pub use item::{Flags, Frame, Item, Opcode, Record, USER_TAG, What};
 pub use layout::{BODY_BYTES_MAX, MAGIC, MAJOR, MINOR};
 pub use reader::{Head, Reader};
 pub use report::{DAMAGE_LISTED_MAX, Damage, Preamble, Report};

@@ -1,6 +1,7 @@
 //! Bytes ⇄ push frame, batch, messages. Reading is total: any bytes give what could be read, plus [`Fault`]s.
 
 mod batch;
+pub mod client;
 pub mod compose;
 mod fault;
 mod kinds;

@@ -1,0 +1,203 @@
+//! Which failure is tried again, how often, and when.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::error::Code;
+
+/// Attempts in all, unless told otherwise.
+pub const ATTEMPTS: u32 = 5;
+/// The longest first wait; each further one is at most twice as long.
+pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
+/// The longest wait that is not the server's wish.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// A connection that was well for so long makes the budget full again.
+pub const HEALTHY_AFTER: Duration = Duration::from_secs(60);
+/// Nobody waits longer than this for a server that asks for it.
+pub const SERVER_WAIT_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// How often a failure is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retries {
+    /// As long as there are attempts left.
+    Budget,
+    /// So many times, and then no more: whoever refused will do so again.
+    Times(u32),
+    /// It would only fail again.
+    Never,
+}
+
+/// The table. What is not in it is the user's to change, or final.
+#[must_use]
+pub fn retries(code: Code) -> Retries {
+    match code {
+        Code::RateLimited | Code::SignFailed | Code::SignEmpty | Code::ConnectionLost => Retries::Budget,
+        Code::Blocked => Retries::Times(2),
+        Code::UserNotFound | Code::HandshakeRefused => Retries::Times(1),
+        _ => Retries::Never,
+    }
+}
+
+/// What follows a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Another attempt, after this time.
+    Again(Duration),
+    /// None; with the time that the server said to wait, if it did.
+    Final(Option<Duration>),
+}
+
+/// Counts attempts and says when the next one is due.
+#[derive(Clone, Debug)]
+pub struct Retry {
+    attempts_max: u32,
+    attempt: u32,
+    of_code: BTreeMap<Code, u32>,
+    random: SplitMix,
+}
+
+impl Retry {
+    /// A full budget of `attempts_max` attempts, 1 at least. The same seed waits the same times.
+    #[must_use]
+    pub fn new(attempts_max: u32, seed: u64) -> Self {
+        Self {
+            attempts_max: attempts_max.max(1),
+            attempt: 1,
+            of_code: BTreeMap::new(),
+            random: SplitMix(seed),
+        }
+    }
+
+    /// The number of the attempt under way, from 1.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// The attempt failed. `server_wait` is what the server said to wait, `healthy` how long the
+    /// connection was well, zero if there was none.
+    pub fn failed(&mut self, code: Code, server_wait: Option<Duration>, healthy: Duration) -> Verdict {
+        if healthy >= HEALTHY_AFTER {
+            self.attempt = 1;
+            self.of_code.clear();
+        }
+        let times = self.of_code.entry(code).or_default();
+        *times += 1;
+        let is_allowed = match retries(code) {
+            Retries::Budget => true,
+            Retries::Times(most) => *times <= most,
+            Retries::Never => false,
+        };
+        let is_bearable = server_wait.is_none_or(|wait| wait <= SERVER_WAIT_MAX);
+        if !is_allowed || !is_bearable || self.attempt >= self.attempts_max {
+            return Verdict::Final(server_wait);
+        }
+        Verdict::Again(server_wait.unwrap_or_else(|| self.backoff()))
+    }
+
+    /// The next attempt starts.
+    pub fn start_next(&mut self) {
+        self.attempt = self.attempt.saturating_add(1);
+    }
+
+    /// Full jitter: anything up to the exponential wait, so that those who failed together do not come back together.
+    fn backoff(&mut self) -> Duration {
+        let doublings = (self.attempt - 1).min(31);
+        let longest = BACKOFF_FIRST.saturating_mul(1 << doublings).min(BACKOFF_MAX);
+        let millis = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
+        Duration::from_millis(self.random.up_to(millis))
+    }
+}
+
+/// Sebastiano Vigna's SplitMix64: small, and good enough for waits and ids that nobody must guess.
+#[derive(Clone, Debug)]
+pub struct SplitMix(pub u64);
+
+impl SplitMix {
+    /// The next 64 bits.
+    pub fn next_bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let bits = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
+    }
+
+    /// A number from 0 to `most`.
+    pub fn up_to(&mut self, most: u64) -> u64 {
+        let scaled = (u128::from(self.next_bits()) * (u128::from(most) + 1)) >> 64;
+        u64::try_from(scaled).unwrap_or(most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn schedule(code: Code, server_wait: Option<Duration>) -> String {
+        let (mut retry, mut text) = (Retry::new(ATTEMPTS, 1), String::new());
+        loop {
+            match retry.failed(code, server_wait, Duration::ZERO) {
+                Verdict::Again(after) => write!(text, "{} ms, ", after.as_millis()).unwrap(),
+                Verdict::Final(wait) => {
+                    let told =
+                        wait.map_or_else(String::new, |wait| format!(", told {} ms", wait.as_millis()));
+                    return text + &format!("final at attempt {}{told}", retry.attempt());
+                }
+            }
+            retry.start_next();
+        }
+    }
+
+    #[test]
+    fn each_failure_has_its_schedule() {
+        let mut text = String::new();
+        for code in Code::ALL.iter().filter(|code| retries(**code) != Retries::Never) {
+            writeln!(text, "{code}: {}", schedule(*code, None)).unwrap();
+        }
+        writeln!(text, "rate_limited, 7 s: {}", schedule(Code::RateLimited, Some(7 * SECOND))).unwrap();
+        writeln!(text, "sign_failed, 15 min: {}", schedule(Code::SignFailed, Some(SERVER_WAIT_MAX))).unwrap();
+        let hour = Some(3600 * SECOND);
+        writeln!(text, "rate_limited, 1 h: {}", schedule(Code::RateLimited, hour)).unwrap();
+        writeln!(text, "all others: {}", schedule(Code::UserOffline, None)).unwrap();
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn health_makes_the_budget_full_again() {
+        let mut retry = Retry::new(2, 1);
+        for stood in [HEALTHY_AFTER, HEALTHY_AFTER, HEALTHY_AFTER] {
+            assert!(matches!(retry.failed(Code::ConnectionLost, None, stood), Verdict::Again(_)));
+            retry.start_next();
+        }
+        let verdict = retry.failed(Code::ConnectionLost, None, HEALTHY_AFTER - Duration::from_millis(1));
+        assert_eq!(verdict, Verdict::Final(None));
+    }
+
+    #[test]
+    fn refusals_are_counted_even_between_other_failures() {
+        let mut retry = Retry::new(100, 1);
+        let verdicts = [Code::Blocked, Code::ConnectionLost, Code::Blocked, Code::Blocked];
+        let verdicts = verdicts.map(|code| retry.failed(code, None, Duration::ZERO) == Verdict::Final(None));
+        assert_eq!(verdicts, [false, false, false, true]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn waits_are_bounded_and_come_again(seed: u64, attempts in 1_u32..200) {
+            let (mut one, mut other) = (Retry::new(attempts, seed), Retry::new(attempts, seed));
+            for attempt in 1..=attempts {
+                let verdict = one.failed(Code::ConnectionLost, None, Duration::ZERO);
+                assert_eq!(verdict, other.failed(Code::ConnectionLost, None, Duration::ZERO));
+                match verdict {
+                    Verdict::Again(after) => assert!(attempt < attempts && after <= BACKOFF_MAX),
+                    Verdict::Final(_) => assert_eq!(attempt, attempts),
+                }
+                one.start_next();
+                other.start_next();
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! How long a server says to wait: the headers that rate limiters send, in each of their dialects.
+//!
+//! Which clients read what, and how: the sign server's clients disagree on all of it, so every reading is accepted that
+//! cannot be mistaken for another.
+
+use std::time::Duration;
+
+/// The headers, the first that can be read wins. `ratelimit-remaining` is none of them: it counts requests.
+pub const HEADERS: [&str; 3] = ["retry-after", "ratelimit-reset", "x-ratelimit-reset"];
+
+/// Numbers from here on are no lengths of time but dates, in seconds since the Unix epoch: 2001 and later.
+const EPOCH_SECONDS_MIN: f64 = 1e9;
+/// Numbers from here on are dates in milliseconds.
+const EPOCH_MILLIS_MIN: f64 = 1e12;
+/// No server means more.
+const WAIT_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// How long to wait. `header` gives the value of a header by its lower-case name, `now` is the wall time since the Unix
+/// epoch. `None` if no header says so, or what it says lies in the past.
+pub fn read<'a>(header: impl Fn(&str) -> Option<&'a str>, now: Duration) -> Option<Duration> {
+    HEADERS.iter().filter_map(|name| parse(header(name)?, now)).next()
+}
+
+/// Reads the value of one header: a number of seconds, a date as Unix seconds or milliseconds, or a date in words, as
+/// HTTP or as ISO 8601 has it.
+#[must_use]
+pub fn parse(value: &str, now: Duration) -> Option<Duration> {
+    let value = value.trim();
+    let wait = match number(value) {
+        Some(millis) if millis >= EPOCH_MILLIS_MIN => {
+            since(Duration::try_from_secs_f64(millis / 1e3).ok()?, now)?
+        }
+        Some(seconds) if seconds >= EPOCH_SECONDS_MIN => {
+            since(Duration::try_from_secs_f64(seconds).ok()?, now)?
+        }
+        Some(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
+        None => since(date(value)?, now)?,
+    };
+    (wait > Duration::ZERO).then_some(wait.min(WAIT_MAX))
+}
+
+/// A plain decimal number; nothing that only a programmer takes for one.
+fn number(value: &str) -> Option<f64> {
+    let is_plain = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    is_plain.then(|| value.parse().ok()).flatten()
+}
+
+fn date(value: &str) -> Option<Duration> {
+    let http = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok();
+    let date = http.or_else(|| value.parse().ok())?;
+    u64::try_from(date.as_millisecond()).ok().map(Duration::from_millis)
+}
+
+fn since(date: Duration, now: Duration) -> Option<Duration> {
+    date.checked_sub(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-20T10:00:00Z.
+    const NOW: Duration = Duration::from_secs(1_795_168_800);
+
+    #[track_caller]
+    fn check(headers: &[(&str, &str)], seconds: Option<f64>) {
+        let header = |name: &str| headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        assert_eq!(read(header, NOW), seconds.map(Duration::from_secs_f64), "{headers:?}");
+    }
+
+    #[test]
+    fn every_dialect_is_read() {
+        check(&[("retry-after", "7")], Some(7.0));
+        check(&[("retry-after", " 1.5 ")], Some(1.5));
+        check(&[("retry-after", "Fri, 20 Nov 2026 10:00:30 GMT")], Some(30.0));
+        check(&[("x-ratelimit-reset", "1795168860")], Some(60.0));
+        check(&[("x-ratelimit-reset", "1795168860500")], Some(60.5));
+        check(&[("x-ratelimit-reset", "42")], Some(42.0));
+        check(&[("x-ratelimit-reset", "2026-11-20T10:05:00Z")], Some(300.0));
+        check(&[("ratelimit-reset", "42")], Some(42.0));
+        check(&[("ratelimit-reset", "1795168801")], Some(1.0));
+    }
+
+    #[test]
+    fn the_first_that_can_be_read_wins() {
+        check(
+            &[("retry-after", "5"), ("ratelimit-reset", "9"), ("x-ratelimit-reset", "1795168860")],
+            Some(5.0),
+        );
+        check(&[("retry-after", "soon"), ("x-ratelimit-reset", "9")], Some(9.0));
+        check(&[("retry-after", "0"), ("x-ratelimit-reset", "9")], Some(9.0));
+        check(&[("ratelimit-remaining", "3")], None);
+    }
+
+    #[test]
+    fn nonsense_and_the_past_are_nothing() {
+        let past = ["0", "1795168800", "1795168799", "Thu, 19 Nov 2026 10:00:00 GMT", "1795168799000"];
+        let nonsense = ["", " ", "-5", "+5", "1e3", "inf", "NaN", ".", "1.2.3", "5s", "tomorrow", "0x10"];
+        for value in past.iter().chain(&nonsense) {
+            check(&[("retry-after", value)], None);
+        }
+        check(&[("retry-after", "900000000")], Some(WAIT_MAX.as_secs_f64()));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics(value in ".{0,40}|[0-9.]{0,400}", now in 0_u64..) {
+            let _ = parse(&value, Duration::from_secs(now));
+        }
+    }
+}

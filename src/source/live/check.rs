@@ -1,0 +1,59 @@
+//! Whether a user could be connected to, without connecting.
+
+use super::{Options, Transport, failure::Failure, lookup, upstream::Upstream};
+use crate::{clock, sans_io::error::Code};
+
+/// What a look-up says. What it could not find out is `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Whether there is such a user.
+    pub exists: Option<bool>,
+    /// Whether they are live.
+    pub live: Option<bool>,
+    /// Their room, if they ever were live.
+    pub room_id: Option<i64>,
+    /// Whether a connection may be tried with some hope.
+    pub can_connect: bool,
+    /// Why not.
+    pub why: Option<Code>,
+    /// Why not, in words.
+    pub detail: String,
+}
+
+/// Looks a user up, once. It takes 20 s at most.
+pub async fn check<T: Transport>(options: &Options, transport: T) -> Check {
+    match look_up(options, transport).await {
+        Ok(room) => {
+            let why = room.live().err();
+            Check {
+                exists: Some(true),
+                live: Some(room.is_live()),
+                room_id: Some(room.room_id).filter(|room_id| *room_id != 0),
+                can_connect: room.is_live(),
+                why: why.as_ref().map(|failure| failure.code),
+                detail: why.map(|failure| failure.detail).unwrap_or_default(),
+            }
+        }
+        Err(failure) => Check {
+            exists: match failure.code {
+                Code::UserNotFound | Code::InvalidUsername => Some(false),
+                Code::AgeRestricted => Some(true),
+                _ => None,
+            },
+            live: matches!(failure.code, Code::UserNotFound | Code::InvalidUsername).then_some(false),
+            room_id: None,
+            can_connect: false,
+            why: Some(failure.code),
+            detail: failure.detail,
+        },
+    }
+}
+
+async fn look_up<T: Transport>(options: &Options, transport: T) -> Result<lookup::Room, Failure> {
+    let user = options.username()?;
+    let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
+    let mut upstream = Upstream::new(options, transport, wall_anchor);
+    let cookie = options.session_cookie().unwrap_or_default();
+    let found = lookup::look_up(&mut upstream, &user, &cookie).await;
+    found.map_err(|failure| Failure { detail: upstream.redact.text(&failure.detail), ..failure })
+}

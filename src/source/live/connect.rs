@@ -1,0 +1,113 @@
+//! One attempt: from the user's name to an open socket.
+
+use bytes::Bytes;
+use tokio_tungstenite::WebSocketStream;
+use tungstenite::http::HeaderMap;
+
+use super::{
+    Transport, direct,
+    driver::Driver,
+    failure::Failure,
+    lookup,
+    sign::{self, Signed},
+    socket, url,
+};
+use crate::sans_io::{
+    error::Code,
+    recording::{
+        What,
+        records::{ConnOpen, http::Role},
+    },
+    session::Session,
+};
+
+/// The status of an upgrade that succeeded.
+const SWITCHING_PROTOCOLS: u32 = 101;
+
+/// An open connection.
+pub(super) struct Link<S> {
+    pub(super) socket: WebSocketStream<S>,
+    pub(super) session: Session,
+}
+
+/// How the socket is to be opened.
+struct Way {
+    url: String,
+    cookie: String,
+    room_id: i64,
+    signed: Option<Signed>,
+}
+
+impl<T: Transport> Driver<T> {
+    /// Looks the user up and opens the socket.
+    pub(super) async fn connect(&mut self) -> Result<Link<T::Stream>, Failure> {
+        let user = self.options.username()?;
+        let session_cookie = self.options.session_cookie();
+        let cookie = session_cookie.as_deref().unwrap_or_default();
+        let room_id = lookup::look_up(&mut self.upstream, &user, cookie).await?.live()?;
+        let way = self.find_way(room_id).await?;
+        let cookie =
+            [Some(way.cookie.clone()), session_cookie].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let opened = socket::open(&mut self.upstream, way.url.clone(), &cookie).await?;
+        self.note_open(user, &way, &opened.headers);
+        let mut session = Session::new(way.room_id);
+        if let Some(signed) = &way.signed {
+            let body = self.note_initial_batch(signed);
+            session.handle_initial_batch(&body);
+        }
+        session.handle_opened(self.upstream.now());
+        Ok(Link { socket: opened.socket, session })
+    }
+
+    /// Through the sign server if there is one, else directly. What the sign server refused is not tried behind its back.
+    async fn find_way(&mut self, room_id: i64) -> Result<Way, Failure> {
+        if self.options.uses_sign_server() {
+            match sign::sign(&mut self.upstream, &self.options, room_id, &mut self.random).await {
+                Ok(signed) => {
+                    let (url, cookie) = (signed.socket_url.clone(), signed.cookie.clone());
+                    return Ok(Way { url, cookie, room_id: signed.room_id, signed: Some(signed) });
+                }
+                Err(failure) if failure.may_fall_back => self.note_fallback(&failure),
+                Err(failure) => return Err(failure),
+            }
+        }
+        let cookie = match &self.cookie {
+            Some(cookie) => cookie.clone(),
+            None => direct::get_cookie(&mut self.upstream).await?,
+        };
+        self.cookie = Some(cookie.clone());
+        let url = direct::socket_url(&self.upstream.origins.socket, room_id, &mut self.random);
+        Ok(Way { url, cookie, room_id, signed: None })
+    }
+
+    fn note_open(&mut self, unique_id: String, way: &Way, headers: &HeaderMap) {
+        let open = ConnOpen {
+            room_id: way.room_id,
+            unique_id,
+            attempt: self.retry.attempt(),
+            url: url::shown(&way.url),
+            handshake_status: SWITCHING_PROTOCOLS,
+            headers: self.upstream.redact.headers(headers),
+        };
+        self.upstream.note(What::ConnOpen(open));
+    }
+
+    /// Behind the opening: its messages belong to the room that stands there.
+    fn note_initial_batch(&mut self, signed: &Signed) -> Bytes {
+        self.upstream.note_http(Role::InitialBatch, &signed.request, &signed.answer, true);
+        signed.answer.body.clone()
+    }
+
+    fn note_fallback(&mut self, failure: &Failure) {
+        let detail = format!("{}; connecting without it", failure.detail);
+        let failure = Failure { detail, ..failure.clone() };
+        self.note_status(&failure, Some(std::time::Duration::ZERO));
+    }
+
+    /// Forgets what the next attempt should not bring along.
+    pub(super) fn forget(&mut self, code: Code) {
+        if matches!(code, Code::Blocked | Code::HandshakeRefused) {
+            self.cookie = None;
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Attempt after attempt, until the room ends, nothing more is to be tried, or somebody stops it.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Options, Outcome, Transport, WAIT_LIVE_MIN,
+    failure::Failure,
+    talk::{End, Lost},
+    upstream::Upstream,
+};
+use crate::sans_io::{
+    error::Code,
+    recording::{
+        Item, What,
+        records::{ConnClose, Status},
+    },
+    retry::{Retry, SplitMix, Verdict},
+};
+
+/// Why a room is over, as `disconnected` says it.
+pub(super) const STREAM_ENDED: &str = "stream_ended";
+
+/// Drives one user's room.
+pub(super) struct Driver<T> {
+    pub(super) options: Options,
+    pub(super) upstream: Upstream<T>,
+    pub(super) retry: Retry,
+    pub(super) random: SplitMix,
+    /// TikTok's cookie; kept over reconnects.
+    pub(super) cookie: Option<String>,
+    pub(super) stop: CancellationToken,
+    pub(super) out: mpsc::Sender<Item>,
+    was_connected: bool,
+}
+
+/// An attempt that came to nothing, or a connection that broke.
+struct Failed {
+    failure: Failure,
+    healthy: Duration,
+    close: Option<ConnClose>,
+}
+
+impl<T: Transport> Driver<T> {
+    pub(super) fn new(
+        options: Options,
+        transport: T,
+        wall_anchor: Duration,
+        out: mpsc::Sender<Item>,
+        stop: CancellationToken,
+    ) -> Self {
+        let mut random = SplitMix(options.seed);
+        let retry = Retry::new(options.attempts_max, random.next_bits());
+        let upstream = Upstream::new(&options, transport, wall_anchor);
+        Self { options, upstream, retry, random, cookie: None, stop, out, was_connected: false }
+    }
+
+    pub(super) async fn run(mut self) -> Outcome {
+        let outcome = self.attempts().await;
+        self.flush().await;
+        outcome
+    }
+
+    async fn attempts(&mut self) -> Outcome {
+        loop {
+            let failed = match self.attempt().await {
+                Ok(outcome) => return outcome,
+                Err(failed) => failed,
+            };
+            let due = match self.judge(failed) {
+                Ok(due) => due,
+                Err(failure) => return Outcome::Failed(failure.into()),
+            };
+            self.flush().await;
+            let stop = self.stop.clone();
+            tokio::select! { biased;
+                () = stop.cancelled() => return Outcome::Stopped,
+                () = tokio::time::sleep_until(self.upstream.at(due)) => {}
+            }
+        }
+    }
+
+    async fn attempt(&mut self) -> Result<Outcome, Failed> {
+        let stop = self.stop.clone();
+        let connected = tokio::select! { biased;
+            () = stop.cancelled() => return Ok(Outcome::Stopped),
+            connected = self.connect() => connected,
+        };
+        let link = match connected {
+            Ok(link) => link,
+            // The connection broke because the room was over.
+            Err(failure) if failure.code == Code::UserOffline && self.was_connected => {
+                return Ok(Outcome::Ended(STREAM_ENDED));
+            }
+            Err(failure) => return Err(Failed { failure, healthy: Duration::ZERO, close: None }),
+        };
+        self.was_connected = true;
+        match self.talk(link).await {
+            End::Ended => Ok(Outcome::Ended(STREAM_ENDED)),
+            End::Stopped => Ok(Outcome::Stopped),
+            End::Lost(lost) => {
+                let Lost { close, failure, healthy } = *lost;
+                Err(Failed { failure, healthy, close: Some(close) })
+            }
+        }
+    }
+
+    /// Notes the failure, and says when the next attempt is due, if there is one.
+    fn judge(&mut self, failed: Failed) -> Result<Duration, Failure> {
+        let Failed { failure, healthy, close } = failed;
+        let failure = Failure { detail: self.upstream.redact.text(&failure.detail), ..failure };
+        let waits_for_live = self.options.wait_live.filter(|_| failure.code == Code::UserOffline);
+        let verdict = match waits_for_live {
+            Some(every) => Verdict::Again(every.max(WAIT_LIVE_MIN)),
+            None => self.retry.failed(failure.code, failure.wait, healthy),
+        };
+        let after = match verdict {
+            Verdict::Again(after) => Some(after),
+            Verdict::Final(_) => None,
+        };
+        let is_open = close.is_some();
+        if let Some(close) = close {
+            let reason = self.upstream.redact.text(&close.reason);
+            self.upstream.note(What::ConnClose(ConnClose { will_retry: after.is_some(), reason, ..close }));
+        }
+        self.note_status(&failure, after);
+        self.forget(failure.code);
+        self.upstream.conn += u32::from(is_open);
+        let Some(after) = after else { return Err(failure) };
+        if waits_for_live.is_none() {
+            self.retry.start_next();
+        }
+        Ok(self.upstream.now() + after)
+    }
+
+    /// Notes a failure; `after` says when the next attempt follows, if one does.
+    pub(super) fn note_status(&mut self, failure: &Failure, after: Option<Duration>) {
+        let wait = after.or(failure.wait);
+        let status = Status {
+            code: failure.code.name().to_owned(),
+            attempt: self.retry.attempt(),
+            retrying: after.is_some(),
+            retry_after_ms: wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            detail: self.upstream.redact.text(&failure.detail),
+        };
+        self.upstream.note(What::Status(status));
+    }
+
+    /// Hands out what was noted. It waits for whoever takes it; if nobody will, it is over.
+    pub(super) async fn flush(&mut self) {
+        while let Some(item) = self.upstream.items.pop_front() {
+            if self.out.send(item).await.is_err() {
+                self.stop.cancel();
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Why an attempt failed.
+
+use std::{fmt, time::Duration};
+
+use super::transport::Answer;
+use crate::sans_io::{
+    error::{Code, Problem},
+    retry_after,
+};
+
+/// The words that people know from other clients.
+pub(super) const RATE_LIMITED: &str = "[Rate Limited] Too many connections started, try again later";
+pub(super) const NOT_FOUND: &str = "User not found or invalid";
+pub(super) const OFFLINE: &str = "User is not currently live";
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) code: Code,
+    pub(super) detail: String,
+    /// How long the server says to wait.
+    pub(super) wait: Option<Duration>,
+    /// Whether the other way to connect may do better: the sign server is broken or away, it did not refuse.
+    pub(super) may_fall_back: bool,
+}
+
+impl Failure {
+    pub(super) fn new(code: Code, detail: impl fmt::Display) -> Self {
+        Self { code, detail: detail.to_string(), wait: None, may_fall_back: false }
+    }
+
+    /// Too many requests, with the wait that the answer's headers tell. `wall` is the time since the Unix epoch.
+    pub(super) fn rate_limited(answer: &Answer, wall: Duration) -> Self {
+        let wait = answer.wait(wall);
+        Self { wait, ..Self::new(Code::RateLimited, RATE_LIMITED) }
+    }
+
+    pub(super) fn may_fall_back(self) -> Self {
+        Self { may_fall_back: true, ..self }
+    }
+}
+
+impl Answer {
+    /// How long the server says to wait.
+    pub(super) fn wait(&self, wall: Duration) -> Option<Duration> {
+        retry_after::read(|name| self.header(name), wall)
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::new(problem.code, problem.message)
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        let told = failure.wait.map(|wait| format!("; the server says to wait {}", length(wait)));
+        Self::new(failure.code, failure.detail + &told.unwrap_or_default())
+    }
+}
+
+/// A length of time as people say it, rounded up.
+fn length(wait: Duration) -> String {
+    let seconds = wait.as_millis().div_ceil(1000);
+    if seconds > 120 { format!("{} min", seconds.div_ceil(60)) } else { format!("{seconds} s") }
+}

@@ -1,0 +1,188 @@
+//! From a user's name to the room, and whether it is live. The room's id says nothing: it stays when a stream ends.
+//!
+//! Two sources: TikTok's `api-live` (JSON, unsigned, without cookies), and where that is blocked or broken the room's
+//! page, whose script `SIGI_STATE` holds the same. Both forms are those of npm tiktok-live-connector 2.0.3 and PyPI
+//! TikTokLive; the literal answers are in the tests.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{
+    failure::{Failure, NOT_FOUND, OFFLINE},
+    transport::{Answer, Request, Transport},
+    upstream::{Upstream, browser_headers},
+    url,
+};
+use crate::sans_io::{error::Code, recording::records::http::Role};
+
+/// `statusCode`: no such user. Also sent now and then for users who are live.
+const USER_NOT_FOUND: i64 = 19_881_007;
+/// `status_code`: the room is for adults, or private.
+const AGE_RESTRICTED: i64 = 4_003_110;
+/// What stands in captchas and anti-bot pages.
+const WALLS: [&str; 4] = ["tiktok-verify-page", "_wafchallengeid", "slardar-config", "\"type\":\"verify\""];
+
+/// A room that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Room {
+    /// 0 if the user never was live.
+    pub(super) room_id: i64,
+    /// 2 live, 3 paused, 4 ended.
+    pub(super) status: i64,
+}
+
+impl Room {
+    pub(super) fn is_live(self) -> bool {
+        self.room_id != 0 && matches!(self.status, 2 | 3)
+    }
+
+    /// The id, if there is something to connect to.
+    pub(super) fn live(self) -> Result<i64, Failure> {
+        if self.is_live() { Ok(self.room_id) } else { Err(Failure::new(Code::UserOffline, OFFLINE)) }
+    }
+}
+
+/// Looks a user up.
+pub(super) async fn look_up<T: Transport>(
+    upstream: &mut Upstream<T>,
+    user: &str,
+    cookie: &str,
+) -> Result<Room, Failure> {
+    let first = match ask(upstream, api_live(&upstream.origins.www, user), cookie, read_api_live).await {
+        Err(failure) if matches!(failure.code, Code::Blocked | Code::ConnectionLost) => failure,
+        decided => return decided,
+    };
+    let page = format!("{}/@{}/live", upstream.origins.www, url::segment(user));
+    match ask(upstream, page, cookie, read_page).await {
+        // The second source knows no more than the first.
+        Err(second) if matches!(second.code, Code::Blocked | Code::ConnectionLost) => Err(first),
+        decided => decided,
+    }
+}
+
+async fn ask<T: Transport>(
+    upstream: &mut Upstream<T>,
+    url: String,
+    cookie: &str,
+    read: fn(&Answer, Duration) -> Result<Room, Failure>,
+) -> Result<Room, Failure> {
+    let request = Request { url, headers: browser_headers(cookie) };
+    let answer = upstream.get(Role::Lookup, &request, true).await?;
+    read(&answer, upstream.wall())
+}
+
+fn api_live(www: &str, user: &str) -> String {
+    let pairs = [
+        ("aid", "1988"),
+        ("app_name", "tiktok_web"),
+        ("device_platform", "web_pc"),
+        ("app_language", "en"),
+        ("browser_language", "en-US"),
+        ("region", "US"),
+        ("user_is_login", "false"),
+        ("uniqueId", user),
+        ("sourceType", "54"),
+        ("staleTime", "600000"),
+    ];
+    url::with_query(&format!("{www}/api-live/user/room/"), pairs)
+}
+
+/// What the status alone says.
+fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
+    match answer.status {
+        200 => Ok(()),
+        429 => Err(Failure::rate_limited(answer, wall)),
+        status @ 500.. => Err(Failure::new(Code::ConnectionLost, format!("TikTok answered {status}"))),
+        status => Err(Failure::new(Code::Blocked, format!("TikTok answered {status}"))),
+    }
+}
+
+/// Reads the answer of `api-live`.
+fn read_api_live(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
+    check_status(answer, wall)?;
+    let blocked = |why: &str| Failure::new(Code::Blocked, why);
+    let json: Value = serde_json::from_slice(&answer.body).map_err(|_| {
+        blocked(if answer.body.is_empty() {
+            "TikTok's answer is empty"
+        } else {
+            "TikTok's answer is no JSON"
+        })
+    })?;
+    let status = ["statusCode", "status_code"].iter().find_map(|name| json[name].as_i64());
+    let message = json["message"].as_str().unwrap_or_default();
+    match status {
+        Some(0) => {}
+        Some(USER_NOT_FOUND) => return Err(Failure::new(Code::UserNotFound, NOT_FOUND)),
+        Some(AGE_RESTRICTED) => return Err(age_restricted()),
+        Some(_) if message == "user_not_found" => return Err(Failure::new(Code::UserNotFound, NOT_FOUND)),
+        Some(status) => return Err(blocked(&format!("TikTok's API refused with {status} ({message})"))),
+        None => return Err(blocked("TikTok wants a captcha")),
+    }
+    let data = &json["data"];
+    room(&data["user"]["roomId"], &[&data["liveRoom"]["status"], &data["user"]["status"]])
+        .ok_or_else(|| blocked("TikTok's answer tells no status"))
+}
+
+/// Reads the room's page.
+fn read_page(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
+    check_status(answer, wall)?;
+    let blocked = |why: &str| Failure::new(Code::Blocked, why);
+    let page = String::from_utf8_lossy(&answer.body);
+    let Some(state) = sigi_state(&page) else {
+        let is_wall = WALLS.iter().any(|mark| page.contains(mark));
+        return Err(blocked(if is_wall {
+            "TikTok wants a captcha"
+        } else {
+            "TikTok's page lacks SIGI_STATE"
+        }));
+    };
+    let json: Value = serde_json::from_str(state).map_err(|_| blocked("SIGI_STATE is no JSON"))?;
+    if json["statusCode"].as_i64() == Some(AGE_RESTRICTED) {
+        return Err(age_restricted());
+    }
+    let Some(live_room) = json.get("LiveRoom") else {
+        return Err(Failure::new(Code::UserNotFound, NOT_FOUND));
+    };
+    let info = &live_room["liveRoomUserInfo"];
+    let (user, live) = (&info["user"], &info["liveRoom"]);
+    let id = if user["roomId"].is_null() { &live["roomId"] } else { &user["roomId"] };
+    room(id, &[&live["status"], &user["status"]]).ok_or_else(|| blocked("SIGI_STATE tells no status"))
+}
+
+fn sigi_state(page: &str) -> Option<&str> {
+    const BEGIN: &str = r#"<script id="SIGI_STATE" type="application/json">"#;
+    Some(page.split_once(BEGIN)?.1.split_once("</script>")?.0)
+}
+
+/// The first status that is told decides.
+fn room(id: &Value, statuses: &[&Value]) -> Option<Room> {
+    let status = statuses.iter().find_map(|status| status.as_i64())?;
+    let room_id = id.as_str().and_then(|id| id.parse().ok()).or_else(|| id.as_i64()).unwrap_or_default();
+    Some(Room { room_id, status })
+}
+
+fn age_restricted() -> Failure {
+    Failure::new(Code::AgeRestricted, "the room is age-restricted or private")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_panics(
+            status in 0_u16..600,
+            body in ".{0,60}|\\{\"(statusCode|status_code|data)\":[0-9{}\\[\\]\"a-z:,]{0,40}\\}?",
+        ) {
+            for status in [200, status] {
+                let page = format!("<script id=\"SIGI_STATE\" type=\"application/json\">{body}</script>");
+                for body in [body.clone(), page] {
+                    let answer = Answer { status, body: body.into(), ..Answer::default() };
+                    let _ = (read_api_live(&answer, Duration::ZERO), read_page(&answer, Duration::MAX));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The conversation on an open socket: moves bytes between it and the session, and notes every frame.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::time::Instant;
+use tokio_tungstenite::WebSocketStream;
+use tungstenite::{
+    Error, Message,
+    protocol::{CloseFrame, frame::coding::CloseCode},
+};
+
+use super::{
+    Transport,
+    connect::Link,
+    driver::{Driver, STREAM_ENDED},
+    failure::Failure,
+    upstream::within,
+};
+use crate::sans_io::{
+    error::{Code, close},
+    recording::{
+        Flags, Frame, Opcode, What,
+        records::{ConnClose, conn_close::Who},
+    },
+    session::{Outcome, Session},
+};
+
+/// A polite close takes no longer.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A socket that takes no frame for so long is dead.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// While more is held back than this, nothing is read: items, and bytes of frames.
+const HELD_ITEMS_MAX: usize = 256;
+const HELD_BYTES_MAX: usize = 32 << 20;
+/// What stands for a close without a frame, and for one without a code (RFC 6455 §7.4.1).
+const ABNORMAL: u16 = 1006;
+const NO_CODE: u16 = 1005;
+
+/// A connection that broke, and how long it was well.
+pub(super) struct Lost {
+    pub(super) close: ConnClose,
+    pub(super) failure: Failure,
+    pub(super) healthy: Duration,
+}
+
+/// How a conversation ended.
+pub(super) enum End {
+    Ended,
+    Stopped,
+    Lost(Box<Lost>),
+}
+
+impl<T: Transport> Driver<T> {
+    /// Talks until the end. Acks go out before the frames are handed on: they do not wait for slow readers.
+    pub(super) async fn talk(&mut self, link: Link<T::Stream>) -> End {
+        let Link { mut socket, mut session } = link;
+        let (stop, out) = (self.stop.clone(), self.out.clone());
+        let outcome = loop {
+            self.transmit(&mut socket, &mut session).await;
+            if let Some(outcome) = session.outcome() {
+                break outcome.clone();
+            }
+            let due = session.poll_timeout().map(|due| self.upstream.at(due));
+            let is_full = self.is_full();
+            tokio::select! { biased;
+                () = stop.cancelled() => return self.close_stopped(socket).await,
+                () = sleep_until(due) => {
+                    let now = self.upstream.now();
+                    if is_full {
+                        // It is we who do not read.
+                        session.handle_sign_of_life(now);
+                    }
+                    session.handle_timeout(now);
+                }
+                permit = out.reserve(), if !self.upstream.items.is_empty() => {
+                    let Ok(permit) = permit else { return self.close_stopped(socket).await };
+                    if let Some(item) = self.upstream.items.pop_front() {
+                        permit.send(item);
+                    }
+                }
+                message = socket.next(), if !is_full => self.receive(message, &mut session),
+            }
+        };
+        match outcome {
+            Outcome::Ended(_) => {
+                self.close(socket, STREAM_ENDED).await;
+                End::Ended
+            }
+            Outcome::Closed(code, reason) => {
+                End::Lost(Box::new(Lost::closed(code, reason, session.healthy_for())))
+            }
+            Outcome::Stale => End::Lost(Box::new(Lost::stale(session.healthy_for()))),
+        }
+    }
+
+    async fn transmit(&mut self, socket: &mut WebSocketStream<T::Stream>, session: &mut Session) {
+        while let Some(bytes) = session.poll_transmit() {
+            match within(SEND_TIMEOUT, socket.send(Message::Binary(bytes.clone()))).await {
+                Some(Ok(())) => self.note_frame(Opcode::BINARY, bytes, Flags::SENT),
+                // What the other side said before it closed is still to be read, its close frame too.
+                Some(Err(Error::AlreadyClosed | Error::ConnectionClosed | Error::Protocol(_))) => {}
+                Some(Err(error)) => return session.handle_closed(ABNORMAL, &why(&error)),
+                None => return session.handle_closed(ABNORMAL, "nothing could be sent for 10 s"),
+            }
+        }
+    }
+
+    fn receive(&mut self, message: Option<Result<Message, Error>>, session: &mut Session) {
+        let now = self.upstream.now();
+        match message {
+            Some(Ok(Message::Binary(bytes))) => {
+                session.handle_frame(now, &bytes);
+                self.note_frame(Opcode::BINARY, bytes, 0);
+            }
+            Some(Ok(Message::Text(text))) => {
+                session.handle_sign_of_life(now);
+                self.note_frame(Opcode::TEXT, Bytes::from(text), 0);
+            }
+            Some(Ok(Message::Close(frame))) => {
+                let (code, reason) = frame
+                    .map_or((NO_CODE, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
+                session.handle_closed(code, &reason);
+            }
+            // Pings are answered by the library. They say nothing of the room.
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+            Some(Err(error)) => session.handle_closed(ABNORMAL, &why(&error)),
+            None => session.handle_closed(ABNORMAL, "the connection broke"),
+        }
+    }
+
+    fn note_frame(&mut self, opcode: Opcode, bytes: Bytes, flags: u8) {
+        self.upstream.note_flagged(What::Frame(Frame { opcode, bytes }), flags);
+    }
+
+    fn is_full(&self) -> bool {
+        let items = &self.upstream.items;
+        let bytes = items.iter().map(|item| match &item.what {
+            What::Frame(frame) => frame.bytes.len(),
+            _ => 0,
+        });
+        items.len() >= HELD_ITEMS_MAX || bytes.sum::<usize>() >= HELD_BYTES_MAX
+    }
+
+    async fn close_stopped(&mut self, socket: WebSocketStream<T::Stream>) -> End {
+        self.close(socket, "stopped").await;
+        End::Stopped
+    }
+
+    /// Closes, and notes what came before the other side closed too.
+    async fn close(&mut self, mut socket: WebSocketStream<T::Stream>, reason: &str) {
+        let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+        let closing = async {
+            if socket.close(Some(frame)).await.is_err() {
+                return;
+            }
+            while let Some(Ok(message)) = socket.next().await {
+                if let Message::Binary(bytes) = message
+                    && !self.is_full()
+                {
+                    self.note_frame(Opcode::BINARY, bytes, 0);
+                }
+            }
+        };
+        // Whoever does not answer is left.
+        within(CLOSE_TIMEOUT, closing).await;
+        let close = ConnClose {
+            code: close::NORMAL.into(),
+            reason: reason.to_owned(),
+            who: Who::Us.into(),
+            will_retry: false,
+        };
+        self.upstream.note(What::ConnClose(close));
+    }
+}
+
+impl Lost {
+    fn closed(code: u16, reason: String, healthy: Duration) -> Self {
+        let is_network = code == ABNORMAL;
+        let detail = match (is_network, reason.is_empty()) {
+            (true, _) => format!("the connection to the room broke: {reason}"),
+            (false, true) => format!("TikTok closed the connection with {code}"),
+            (false, false) => format!("TikTok closed the connection with {code} ({reason})"),
+        };
+        let who = if is_network { Who::Network } else { Who::Upstream };
+        Self::new(code, reason, who, detail, healthy)
+    }
+
+    fn stale(healthy: Duration) -> Self {
+        let reason = "no frame for 60 s";
+        Self::new(ABNORMAL, reason.to_owned(), Who::Us, format!("the room is silent: {reason}"), healthy)
+    }
+
+    fn new(code: u16, reason: String, who: Who, detail: String, healthy: Duration) -> Self {
+        // Whether another attempt follows is not known here.
+        let close = ConnClose { code: code.into(), reason, who: who.into(), will_retry: false };
+        Self { close, failure: Failure::new(Code::ConnectionLost, detail), healthy }
+    }
+}
+
+fn why(error: &Error) -> String {
+    match error {
+        // The rest of its text says what kind of library it is.
+        Error::Protocol(error) => error.to_string(),
+        error => error.to_string(),
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,101 @@
+//! To a server in the same memory, exact to the millisecond under a paused clock.
+
+use std::{fmt, future::Future, io};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::task::AbortOnDropHandle;
+use tungstenite::http::{self, Uri};
+
+use super::{
+    Answer, BODY_BYTES_MAX, OpenError, Opened, Request, Transport, header_map, opened, socket_config, upgrade,
+};
+
+/// A transport that takes every connection from a function. Hosts and TLS do not matter: all addresses lead there.
+///
+/// ```
+/// use livetape::{server::memory, source::live::Memory};
+///
+/// let (_listener, connector) = memory::listener(64 << 10);
+/// let transport = Memory::new(move || {
+///     let connector = connector.clone();
+///     async move { connector.connect().await }
+/// });
+/// # drop(transport);
+/// ```
+#[derive(Clone)]
+pub struct Memory<C> {
+    connect: C,
+}
+
+impl<C> Memory<C> {
+    /// `connect` makes a connection a call.
+    pub fn new<F, S>(connect: C) -> Self
+    where
+        C: Fn() -> F,
+        F: Future<Output = io::Result<S>>,
+    {
+        Self { connect }
+    }
+}
+
+impl<C> fmt::Debug for Memory<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memory")
+    }
+}
+
+impl<C, F, S> Transport for Memory<C>
+where
+    C: Fn() -> F + Send + Sync + 'static,
+    F: Future<Output = io::Result<S>> + Send,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    type Stream = S;
+
+    async fn get(&self, request: &Request) -> Result<Answer, String> {
+        let stream = (self.connect)().await.map_err(|error| error.to_string())?;
+        let request = request_of(request)?;
+        let text = |error: hyper::Error| error.to_string();
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
+        let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+        let response = sender.send_request(request).await.map_err(text)?;
+        let (head, body) = response.into_parts();
+        let body = read(body).await.map_err(text)?;
+        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
+    }
+
+    async fn open(&self, request: &Request) -> Result<Opened<S>, OpenError> {
+        let upgrade = upgrade(request)?;
+        let stream = (self.connect)().await?;
+        opened(tokio_tungstenite::client_async_with_config(upgrade, stream, Some(socket_config())).await)
+    }
+}
+
+fn request_of(request: &Request) -> Result<http::Request<Empty<Bytes>>, String> {
+    let uri: Uri = request.url.parse().map_err(|_| "not an address".to_owned())?;
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut made = http::Request::get(path)
+        .header("host", uri.authority().map_or("", |authority| authority.as_str()))
+        .body(Empty::new())
+        .map_err(|_| "not an address".to_owned())?;
+    made.headers_mut().extend(header_map(request)?);
+    Ok(made)
+}
+
+async fn read(mut body: Incoming) -> Result<Bytes, hyper::Error> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            let room = BODY_BYTES_MAX - bytes.len();
+            bytes.extend_from_slice(&data[..data.len().min(room)]);
+        }
+        if bytes.len() == BODY_BYTES_MAX {
+            break;
+        }
+    }
+    Ok(bytes.freeze())
+}

@@ -1,0 +1,92 @@
+//! Over the network: rustls, with the roots that browsers trust.
+
+use bytes::BytesMut;
+use reqwest::{Client, Url, redirect};
+use tokio::net::TcpStream;
+use tokio_tungstenite::MaybeTlsStream;
+
+use super::{
+    Answer, BODY_BYTES_MAX, OpenError, Opened, Request, Transport, header_map, opened, proxy, socket_config,
+    upgrade,
+};
+use crate::sans_io::error::{Code, Problem};
+
+/// The network, through a proxy if there is one.
+#[derive(Clone)]
+pub struct Network {
+    client: Client,
+    proxy: Option<Url>,
+}
+
+impl std::fmt::Debug for Network {
+    /// The proxy's address may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Network")
+    }
+}
+
+impl Network {
+    /// The network. `proxy` is `http://`, `socks5://` or `socks5h://`, with or without a user and password; requests and
+    /// sockets go through it alike. The environment's proxies are not asked.
+    ///
+    /// # Errors
+    /// [`Code::BadRequest`] if the proxy is of another kind.
+    pub fn new(proxy: Option<Url>) -> Result<Self, Problem> {
+        let mut builder = Client::builder().redirect(redirect::Policy::none()).no_proxy();
+        if let Some(url) = &proxy {
+            if !matches!(url.scheme(), "http" | "socks5" | "socks5h") || url.host_str().is_none() {
+                let problem = Problem::new(Code::BadRequest, "this kind of proxy is not known");
+                return Err(problem.hint("http://HOST:PORT and socks5://HOST:PORT are"));
+            }
+            let bad = |error: reqwest::Error| Problem::new(Code::BadRequest, error.without_url());
+            builder = builder.proxy(reqwest::Proxy::all(url.clone()).map_err(bad)?);
+        }
+        let broken = |error: reqwest::Error| Problem::new(Code::Io, error.without_url());
+        Ok(Self { client: builder.build().map_err(broken)?, proxy })
+    }
+}
+
+impl Transport for Network {
+    type Stream = MaybeTlsStream<TcpStream>;
+
+    async fn get(&self, request: &Request) -> Result<Answer, String> {
+        let mut response =
+            self.client.get(&request.url).headers(header_map(request)?).send().await.map_err(said)?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut body = BytesMut::new();
+        while body.len() < BODY_BYTES_MAX {
+            let Some(chunk) = response.chunk().await.map_err(said)? else { break };
+            let room = BODY_BYTES_MAX - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        }
+        Ok(Answer { status, headers, body: body.freeze() })
+    }
+
+    async fn open(&self, request: &Request) -> Result<Opened<Self::Stream>, OpenError> {
+        let upgrade = upgrade(request)?;
+        let no_address = || OpenError::Unreached("not an address for a WebSocket".to_owned());
+        let url = Url::parse(&request.url).map_err(|_| no_address())?;
+        let host = url.host_str().ok_or_else(no_address)?;
+        let port = url.port_or_known_default().ok_or_else(no_address)?;
+        let stream = match &self.proxy {
+            // An IPv6 address stands in brackets in an address, and without them in a look-up.
+            None => TcpStream::connect((host.trim_matches(['[', ']']), port)).await?,
+            Some(proxy) => proxy::connect(proxy, host, port).await?,
+        };
+        stream.set_nodelay(true)?;
+        let config = Some(socket_config());
+        opened(tokio_tungstenite::client_async_tls_with_config(upgrade, stream, config, None).await)
+    }
+}
+
+/// The error and its causes, without the address: it may hold secrets.
+fn said(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,156 @@
+//! Asks the upstream, within time, and notes every exchange for whoever records.
+
+use std::{collections::VecDeque, future::Future, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    Options,
+    failure::Failure,
+    options::Origins,
+    redact::Redact,
+    transport::{Answer, OpenError, Opened, Request, Transport},
+    url,
+};
+use crate::{
+    clock,
+    sans_io::{
+        error::Code,
+        recording::{
+            Flags, Item, What,
+            records::{Http, http::Role},
+        },
+        wire,
+    },
+};
+
+/// An HTTP answer takes no longer.
+pub const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Opening a WebSocket takes no longer.
+pub const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The browser that we are to TikTok: some devices without one are refused.
+pub(super) const USER_AGENT: &str =
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
+
+/// The upstream, and what was exchanged with it.
+pub(super) struct Upstream<T> {
+    pub(super) transport: T,
+    pub(super) origins: Origins,
+    pub(super) redact: Redact,
+    /// The connection that is made, from 1.
+    pub(super) conn: u32,
+    /// What happened and was not handed out yet.
+    pub(super) items: VecDeque<Item>,
+    epoch: Instant,
+    wall_anchor: Duration,
+}
+
+impl<T: Transport> Upstream<T> {
+    pub(super) fn new(options: &Options, transport: T, wall_anchor: Duration) -> Self {
+        Self {
+            transport,
+            origins: Origins::new(options),
+            redact: Redact::new(options.sign_key.iter().chain(&options.session_cookie)),
+            conn: 1,
+            items: VecDeque::new(),
+            epoch: clock::now(),
+            wall_anchor,
+        }
+    }
+
+    /// Time since the start.
+    pub(super) fn now(&self) -> Duration {
+        clock::now().duration_since(self.epoch)
+    }
+
+    /// When that offset is.
+    pub(super) fn at(&self, offset: Duration) -> Instant {
+        self.epoch + offset
+    }
+
+    /// Wall time since the Unix epoch. It is read once and derived after that.
+    pub(super) fn wall(&self) -> Duration {
+        self.wall_anchor + self.now()
+    }
+
+    pub(super) fn note(&mut self, what: What) {
+        self.note_flagged(what, 0);
+    }
+
+    pub(super) fn note_flagged(&mut self, what: What, flags: u8) {
+        let item = Item { offset: self.now(), conn: self.conn, flags: Flags(flags), what };
+        self.items.push_back(item);
+    }
+
+    /// Asks, unpacks the body, and notes the exchange, with `with_body` the body too.
+    pub(super) async fn get(
+        &mut self,
+        role: Role,
+        request: &Request,
+        with_body: bool,
+    ) -> Result<Answer, Failure> {
+        let lost = |why: &str| Failure::new(Code::ConnectionLost, why);
+        let mut answer = match within(HTTP_TIMEOUT, self.transport.get(request)).await {
+            None => return Err(lost(&format!("no answer from {} within 10 s", host(request)))),
+            Some(Err(why)) => return Err(lost(&format!("{}: {why}", host(request)))),
+            Some(Ok(answer)) => answer,
+        };
+        if answer.header("content-encoding").is_some_and(|encoding| encoding.contains("gzip")) {
+            answer.body = wire::unzip(answer.body, &mut Vec::new());
+            answer.body.truncate(super::transport::BODY_BYTES_MAX);
+        }
+        self.note_http(role, request, &answer, with_body);
+        Ok(answer)
+    }
+
+    /// Opens a WebSocket. A refusal is noted.
+    pub(super) async fn open(&mut self, request: &Request) -> Result<Opened<T::Stream>, OpenError> {
+        let result = within(OPEN_TIMEOUT, self.transport.open(request)).await;
+        let late = || OpenError::Unreached("the WebSocket was not opened within 20 s".to_owned());
+        let result = result.unwrap_or_else(|| Err(late()));
+        if let Err(OpenError::Refused(answer)) = &result {
+            self.note_http(Role::Unknown, request, answer, true);
+        }
+        result
+    }
+
+    pub(super) fn note_http(&mut self, role: Role, request: &Request, answer: &Answer, with_body: bool) {
+        let http = Http {
+            role: role.into(),
+            request_line: format!("GET {}", url::shown(&request.url)),
+            status: answer.status.into(),
+            headers: self.redact.headers(&answer.headers),
+            body: if with_body { answer.body.clone() } else { bytes::Bytes::new() },
+        };
+        let is_cut = !with_body && !answer.body.is_empty();
+        self.note_flagged(What::Http(http), if is_cut { Flags::TRUNCATED } else { 0 });
+    }
+}
+
+fn host(request: &Request) -> String {
+    let shown = url::shown(&request.url);
+    shown.split('/').nth(2).unwrap_or_default().to_owned()
+}
+
+/// The result, or `None` after `limit`.
+pub(super) async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    tokio::time::timeout_at(clock::now() + limit, future).await.ok()
+}
+
+/// The headers of a browser's request.
+pub(super) fn browser_headers(cookie: &str) -> Vec<(&'static str, String)> {
+    let mut headers = vec![
+        ("user-agent", USER_AGENT.to_owned()),
+        ("accept", "text/html,application/json,application/protobuf".to_owned()),
+        ("accept-language", "en-US,en;q=0.9".to_owned()),
+        ("accept-encoding", "gzip".to_owned()),
+        ("cache-control", "max-age=0".to_owned()),
+        ("referer", "https://www.tiktok.com/".to_owned()),
+        ("origin", "https://www.tiktok.com".to_owned()),
+    ];
+    if !cookie.is_empty() {
+        headers.push(("cookie", cookie.to_owned()));
+    }
+    headers
+}

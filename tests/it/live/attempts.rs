@@ -1,0 +1,169 @@
+//! Attempts that fail: what is tried again, when, and what is not.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn nothing_waits_longer_than_its_time_out() {
+    let dumb = Server::new([(API, vec![Reply::Silence]), (PAGE, vec![Reply::Silence])]);
+    let (items, outcome) = run(&dumb, Options { attempts_max: 1, ..options() }).await;
+    assert_failed(&outcome, Code::ConnectionLost);
+    assert_eq!(codes(&items), [(20_000, "connection_lost", false)]);
+    let slow = Server::new([(API, vec![Reply::Dribble]), (PAGE, vec![Reply::Dribble])]);
+    let (items, _) = run(&slow, Options { attempts_max: 1, ..options() }).await;
+    assert_eq!(codes(&items), [(20_000, "connection_lost", false)]);
+    let (items, _) = run(&live(vec![Reply::Silence]), Options { attempts_max: 1, ..options() }).await;
+    assert_eq!(codes(&items), [(20_000, "connection_lost", false)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failure_is_tried_as_often_as_the_table_says() {
+    let api = |reply: Reply| Server::new([(API, vec![reply]), (PAGE, vec![status(403, &[], "")])]);
+    let limited = |wait: &str| status(429, &[("retry-after", wait)], "");
+    let no_cookie = || Server::new([(API, vec![room(2)]), ("/", vec![ok("page")])]);
+    let refused =
+        |status_: &str| live(vec![status(200, &[("handshake-status", status_), ("handshake-msg", "X")], "")]);
+    let cases = [
+        ("not found", api(ok(NOT_FOUND)), Code::UserNotFound),
+        ("offline", api(room(4)), Code::UserOffline),
+        ("age", api(ok(r#"{"data":{"prompts":""},"status_code":4003110}"#)), Code::AgeRestricted),
+        ("limited 7 s", api(limited("7")), Code::RateLimited),
+        ("limited 1 h", api(limited("3600")), Code::RateLimited),
+        ("captcha", api(ok(r#"{"code":"10000","type":"verify","subtype":"slide"}"#)), Code::Blocked),
+        ("no cookie", no_cookie(), Code::Blocked),
+        ("device blocked", refused("415"), Code::Blocked),
+        ("refused", refused("417"), Code::HandshakeRefused),
+        ("dropped", live(vec![Reply::Socket(vec![])]), Code::ConnectionLost),
+    ];
+    let mut schedule = String::new();
+    for (name, server, code) in cases {
+        let (items, outcome) = run(&server, options()).await;
+        assert_failed(&outcome, code);
+        let Outcome::Failed(problem) = outcome else { unreachable!() };
+        writeln!(schedule, "{name}: {:?}\n  {} — {}", codes(&items), problem.message, problem.hint).unwrap();
+    }
+    insta::assert_snapshot!(schedule);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_malformed_name_asks_nobody() {
+    for user in ["", "a b", "../x"] {
+        let (items, outcome) = run(&Server::new([]), Options { user: user.into(), ..options() }).await;
+        assert_failed(&outcome, Code::InvalidUsername);
+        assert_eq!(codes(&items), [(0, "invalid_username", false)]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_sign_server_is_gone_around_but_never_a_refusing_one() {
+    let with = |reply: Reply| {
+        let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
+        Server::new([(API, vec![room(2)]), ("/", vec![cookie()]), (SOCKET, socket), (FETCH, vec![reply])])
+    };
+    let signing =
+        || Options { sign_url: Some(Url::parse("http://sign").unwrap()), attempts_max: 1, ..options() };
+    let (items, outcome) = run(&with(status(503, &[], "")), signing()).await;
+    assert_eq!(outcome, Outcome::Ended("stream_ended"));
+    assert_eq!(codes(&items), [(0, "sign_failed", true)]);
+    let stub = ok("Connected through Euler Stream fallback proxy");
+    let (items, outcome) = run(&with(stub), signing()).await;
+    assert_eq!(outcome, Outcome::Ended("stream_ended"));
+    assert_eq!(codes(&items), [(0, "sign_empty", true)]);
+    for (refusal, code) in [
+        (429, Code::RateLimited),
+        (401, Code::SignUnauthorized),
+        (402, Code::SignUnauthorized),
+        (403, Code::SignUnauthorized),
+    ] {
+        let (_, outcome) = run(&with(status(refusal, &[], "")), signing()).await;
+        assert_failed(&outcome, code);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_page_is_asked_where_the_api_is_blocked() {
+    let page = format!(
+        r#"<script id="SIGI_STATE" type="application/json">{{"LiveRoom":{{"liveRoomUserInfo":{{"user":{{"roomId":"{ROOM}","status":2}},"liveRoom":{{"status":2}}}}}}}}</script>"#
+    );
+    let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
+    let server = Server::new([
+        (API, vec![status(403, &[], "")]),
+        (PAGE, vec![ok(page)]),
+        ("/", vec![cookie()]),
+        (SOCKET, socket),
+    ]);
+    assert_eq!(run(&server, options()).await.1, Outcome::Ended("stream_ended"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_was_over_when_the_connection_broke_ends() {
+    let server = Server::new([
+        (API, vec![room(2), room(4)]),
+        ("/", vec![cookie()]),
+        (SOCKET, vec![Reply::Socket(vec![])]),
+    ]);
+    let (items, outcome) = run(&server, options()).await;
+    assert_eq!(outcome, Outcome::Ended("stream_ended"));
+    assert_eq!(codes(&items).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_waits_for_those_who_are_not_live_yet() {
+    let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
+    let server =
+        Server::new([(API, vec![room(4), room(4), room(2)]), ("/", vec![cookie()]), (SOCKET, socket)]);
+    let waiting = Options { wait_live: Some(Duration::from_secs(60)), attempts_max: 1, ..options() };
+    let (items, outcome) = run(&server, waiting).await;
+    assert_eq!(outcome, Outcome::Ended("stream_ended"));
+    assert_eq!(codes(&items), [(0, "user_offline", true), (60_000, "user_offline", true)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_only_looks() {
+    let cases = [
+        (room(2), (Some(true), Some(true), true, None)),
+        (room(3), (Some(true), Some(true), true, None)),
+        (room(4), (Some(true), Some(false), false, Some(Code::UserOffline))),
+        (ok(NOT_FOUND), (Some(false), Some(false), false, Some(Code::UserNotFound))),
+        (status(429, &[], ""), (None, None, false, Some(Code::RateLimited))),
+    ];
+    for (reply, expected) in cases {
+        let server = Server::new([(API, vec![reply])]);
+        let check = check(&options(), server.transport()).await;
+        assert_eq!((check.exists, check.live, check.can_connect, check.why), expected);
+        assert_eq!(server.seen().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_blocked_comes_back_with_a_fresh_cookie() {
+    let blocked = status(200, &[("handshake-status", "415"), ("handshake-msg", "DEVICE_BLOCKED")], "");
+    let server = live(vec![blocked, Reply::Socket(vec![]), Reply::Socket(vec![ended(1), Act::Hang])]);
+    let (_, outcome) = run(&server, options()).await;
+    assert_eq!(outcome, Outcome::Ended("stream_ended"));
+    let asked = |start: &str| {
+        let is_so = |seen: &Seen| matches!(seen, Seen::Request(_, head) if head.starts_with(start));
+        server.seen().iter().filter(|seen| is_so(seen)).count()
+    };
+    assert_eq!((asked("GET / "), asked(&format!("GET {SOCKET}"))), (2, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_header_dialect_is_waited_for() {
+    let dialects = [
+        ("retry-after", "Fri, 20 Nov 2026 10:00:30 GMT"),
+        ("retry-after", "30"),
+        ("x-ratelimit-reset", "1795168830"),
+        ("x-ratelimit-reset", "1795168830000"),
+        ("ratelimit-reset", "30"),
+        ("RateLimit-Reset", "1795168830"),
+    ];
+    for dialect in dialects {
+        let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
+        let api = vec![status(429, &[dialect], ""), room(2)];
+        let server = Server::new([(API, api), ("/", vec![cookie()]), (SOCKET, socket)]);
+        let (items, outcome) = run(&server, options()).await;
+        assert_eq!(outcome, Outcome::Ended("stream_ended"));
+        let opened = items.iter().find(|item| matches!(item.what, What::ConnOpen(_)));
+        assert_eq!(opened.unwrap().offset, Duration::from_secs(30), "{dialect:?}");
+    }
+}

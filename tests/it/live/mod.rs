@@ -1,0 +1,315 @@
+//! The live source against a scripted server in memory, under a paused clock: every item to the millisecond.
+
+mod attempts;
+mod server;
+
+use std::{fmt::Write as _, time::Duration};
+
+use bytes::Bytes;
+use livetape::{
+    clock,
+    sans_io::{
+        decoder::{self, Decoder},
+        error::Code,
+        recording::{Item, What, records::http::Role},
+        wire::{self, Batch, BatchInfo, Push, client, compose},
+    },
+    source::live::{FRAME_BYTES_MAX, Live, Options, Outcome, SignForm, Url, check},
+};
+use server::{Act, Reply, Seen, Server, ok, status};
+
+const ROOM: i64 = 7_300_000_000_000_000_001;
+const API: &str = "/api-live/user/room/";
+const PAGE: &str = "/@ann/live";
+const SOCKET: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
+const FETCH: &str = "/webcast/fetch";
+
+const NOT_FOUND: &str =
+    r#"{"data":null,"message":"user_not_found","extra":{"id":"1"},"statusCode":19881007}"#;
+
+fn room(status: u32) -> Reply {
+    ok(format!(
+        r#"{{"data":{{"user":{{"roomId":"{ROOM}","status":{status}}},"liveRoom":{{"status":{status}}}}},"statusCode":0}}"#
+    ))
+}
+
+fn cookie() -> Reply {
+    status(200, &[("set-cookie", "ttwid=planted-ttwid; Path=/; HttpOnly")], "<html>a long page</html>")
+}
+
+/// A room that is live, entered directly.
+fn live(sockets: Vec<Reply>) -> Server {
+    Server::new([(API, vec![room(2)]), ("/", vec![cookie()]), (SOCKET, sockets)])
+}
+
+fn options() -> Options {
+    Options {
+        upstream: Some(Url::parse("http://mock").unwrap()),
+        wall_anchor: Some(Duration::from_secs(1_795_168_800)),
+        ..Options::new("@ann")
+    }
+}
+
+fn msg(log_id: u64, messages: Vec<wire::Message>) -> Bytes {
+    let info = BatchInfo { need_ack: true, internal_ext: format!("ext-{log_id}"), ..Default::default() };
+    let payload = wire::write_batch(&Batch { messages, info });
+    wire::write_push(&Push { log_id, payload_type: "msg".into(), payload, ..Default::default() })
+}
+
+fn ended(log_id: u64) -> Act {
+    Act::Send(msg(log_id, vec![compose::control(compose::Stamp::default(), 3)]))
+}
+
+async fn run(server: &Server, options: Options) -> (Vec<Item>, Outcome) {
+    let mut live = Live::start(options, server.transport());
+    let mut items = Vec::new();
+    while let Some(item) = live.next().await {
+        items.push(item);
+    }
+    (items, live.outcome().await)
+}
+
+/// A line an item: virtual milliseconds, connection, what.
+fn text(items: &[Item]) -> String {
+    let mut text = String::new();
+    for item in items {
+        write!(text, "{:>7} #{} ", item.offset.as_millis(), item.conn).unwrap();
+        match &item.what {
+            What::Http(http) => {
+                let role = Role::try_from(http.role).unwrap().as_str_name();
+                let headers: Vec<_> =
+                    http.headers.iter().map(|h| format!("{}: {}", h.name, h.value)).collect();
+                let (line, status, length) = (&http.request_line, http.status, http.body.len());
+                let line = line.chars().take(90).collect::<String>();
+                writeln!(text, "{role} {line} -> {status}, {length} bytes {headers:?}").unwrap();
+            }
+            What::ConnOpen(open) => writeln!(text, "{open:?}").unwrap(),
+            What::ConnClose(close) => writeln!(text, "{close:?}").unwrap(),
+            What::Status(status) => writeln!(text, "{status:?}").unwrap(),
+            What::Frame(frame) => {
+                let push = wire::read_push(&frame.bytes, &mut vec![]);
+                let way = if item.flags.is_sent() { "sent" } else { "received" };
+                writeln!(text, "{way} {} {}", push.payload_type, push.log_id).unwrap();
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    text
+}
+
+fn codes(items: &[Item]) -> Vec<(u64, &str, bool)> {
+    let status = |item: &Item| item.offset.as_millis() as u64;
+    items
+        .iter()
+        .filter_map(|item| match &item.what {
+            What::Status(told) => Some((status(item), told.code.as_str(), told.retrying)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[track_caller]
+fn assert_failed(outcome: &Outcome, code: Code) {
+    assert!(matches!(outcome, Outcome::Failed(problem) if problem.code == code), "{outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_are_acknowledged_and_a_broken_connection_comes_back() {
+    let chat = compose::chat(compose::Stamp::default(), &Default::default(), "hi");
+    let first = vec![Act::Send(msg(1, vec![chat])), Act::Wait(25_000), Act::Send(msg(2, vec![]))];
+    let second = vec![Act::Wait(500), ended(3), Act::Hang];
+    let server = live(vec![Reply::Socket(first), Reply::Socket(second)]);
+    let (items, outcome) = run(&server, options()).await;
+    assert_eq!(outcome, Outcome::Ended("stream_ended"));
+    insta::assert_snapshot!(text(&items));
+    let frames: Vec<_> = server
+        .seen()
+        .into_iter()
+        .filter_map(|seen| match seen {
+            Seen::Frame(_, bytes) => Some(bytes),
+            Seen::Request(..) => None,
+        })
+        .collect();
+    let (enter, hb) = (client::enter_room(ROOM), client::heartbeat(ROOM));
+    let acks = |n: u64| client::ack(n, &format!("ext-{n}"));
+    assert!(frames.starts_with(&[enter.clone(), hb.clone(), acks(1), hb.clone(), hb.clone()]), "{frames:?}");
+    assert!(frames.ends_with(&[enter, hb, acks(3)]), "{frames:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_seed_gives_the_same_items() {
+    let make = || {
+        live(vec![
+            Reply::Socket(vec![Act::Wait(10)]),
+            Reply::Socket(vec![Act::Close(1011, "oops")]),
+            Reply::Socket(vec![ended(1), Act::Hang]),
+        ])
+    };
+    let (first, _) = run(&make(), options()).await;
+    let (second, _) = run(&make(), options()).await;
+    assert_eq!(first, second);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sign_servers_batch_comes_behind_the_opening() {
+    let chat = compose::chat(compose::Stamp::default(), &Default::default(), "first");
+    let info = BatchInfo {
+        cursor: "c".into(),
+        push_server: "ws://mock/signed".into(),
+        heartbeat_ms: 20_000,
+        ..Default::default()
+    };
+    let batch = wire::write_batch(&Batch { messages: vec![chat], info });
+    let cookies = vec![("x-set-tt-cookie", "ttwid=planted-sign; msToken=planted-token".to_owned())];
+    for (sign_form, path) in
+        [(SignForm::Fetch, FETCH), (SignForm::Connect, "/webcast/rooms/7300000000000000001/connect")]
+    {
+        let signed = Reply::Http(200, cookies.clone(), batch.clone());
+        let socket = Reply::Socket(vec![Act::Wait(30_000), ended(1), Act::Hang]);
+        let server = Server::new([(API, vec![room(2)]), (path, vec![signed]), ("/signed", vec![socket])]);
+        let options = Options { sign_key: Some("planted-key".parse().unwrap()), sign_form, ..options() };
+        let (items, outcome) = run(&server, options).await;
+        assert_eq!(outcome, Outcome::Ended("stream_ended"));
+        let kinds: Vec<_> = items
+            .iter()
+            .map(|item| match &item.what {
+                What::Http(http) => Role::try_from(http.role).unwrap().as_str_name(),
+                What::ConnOpen(_) => "open",
+                What::Frame(_) => "frame",
+                What::ConnClose(_) => "close",
+                _ => "other",
+            })
+            .collect();
+        let expected = [
+            "ROLE_LOOKUP",
+            "ROLE_SIGN",
+            "open",
+            "ROLE_INITIAL_BATCH",
+            "frame",
+            "frame",
+            "frame",
+            "frame",
+            "frame",
+            "close",
+        ];
+        assert_eq!(kinds, expected);
+        assert!(!format!("{items:?}").contains("planted"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_secret_is_in_any_item() {
+    let refusal = status(401, &[], r#"{"message":"The key planted-key is invalid for planted-session"}"#);
+    let answers = [(API, vec![room(2)]), ("/", vec![cookie()]), (FETCH, vec![refusal])];
+    let secret = |text: &str| Some(text.parse().unwrap());
+    let (key, session) = (secret("planted-key"), secret("planted-session"));
+    let signing = Options { sign_key: key, session_cookie: session.clone(), ..options() };
+    let (mut items, outcome) = run(&Server::new(answers), signing.clone()).await;
+    assert_failed(&outcome, Code::SignUnauthorized);
+    let headers =
+        [("handshake-status", "417"), ("handshake-msg", "bad planted-ttwid"), ("set-cookie", "planted-new")];
+    let refused = status(200, &headers, "");
+    let server = live(vec![Reply::Socket(vec![Act::Close(1000, "planted-session")]), refused]);
+    let direct = Options { session_cookie: session, ..options() };
+    let (more, refused) = run(&server, direct).await;
+    items.extend(more);
+    assert_failed(&refused, Code::HandshakeRefused);
+    let seen = format!("{:?}", server.seen());
+    assert!(seen.contains("ttwid=planted-ttwid; sessionid=planted-session"), "{seen}");
+    let yielded = format!("{items:?} {outcome:?} {refused:?} {signing:?}");
+    assert!(!yielded.contains("planted"), "{yielded}");
+    assert!(yielded.contains("The key *** is invalid"), "{yielded}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_on_the_socket_is_a_lost_connection() {
+    let server = live(vec![Reply::Socket(vec![Act::Wait(5_000), Act::Send(msg(1, vec![])), Act::Hang])]);
+    let (items, outcome) = run(&server, Options { attempts_max: 1, ..options() }).await;
+    assert_failed(&outcome, Code::ConnectionLost);
+    assert_eq!(codes(&items), [(65_000, "connection_lost", false)]);
+    let frozen = live(vec![Reply::Socket(vec![Act::Freeze])]);
+    // A minute of silence is no health: the budget is not full again.
+    let (items, _) = run(&frozen, Options { attempts_max: 3, ..options() }).await;
+    assert_eq!(codes(&items).len(), 3);
+    let (items, _) = run(&frozen, Options { attempts_max: 1, ..options() }).await;
+    assert_eq!(codes(&items), [(60_000, "connection_lost", false)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_closes_politely_and_in_time() {
+    for (last, millis) in [(Act::Hang, 0), (Act::Freeze, 2_000)] {
+        let server = live(vec![Reply::Socket(vec![last])]);
+        let mut live = Live::start(options(), server.transport());
+        while !matches!(live.next().await.unwrap().what, What::Frame(_)) {}
+        let stopped = clock::now();
+        live.stop();
+        let mut last = None;
+        while let Some(item) = live.next().await {
+            last = Some(item.what);
+        }
+        assert_eq!(stopped.elapsed().as_millis(), millis);
+        assert!(matches!(last, Some(What::ConnClose(close)) if close.code == 1000 && !close.will_retry));
+        assert_eq!(live.outcome().await, Outcome::Stopped);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_cuts_waits_short() {
+    let server = Server::new([(API, vec![status(429, &[("retry-after", "600")], "")])]);
+    let mut live = Live::start(options(), server.transport());
+    while !matches!(live.next().await.unwrap().what, What::Status(_)) {}
+    live.stop();
+    assert!(live.next().await.is_none());
+    assert_eq!(live.outcome().await, Outcome::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_sleeps_does_not_cost_the_connection() {
+    let sends = (1..2000).map(|n| Act::Send(msg(n, vec![])));
+    let acts = sends.chain([Act::Wait(1_000), ended(2000), Act::Hang]).collect();
+    let server = live(vec![Reply::Socket(acts)]);
+    let mut live = Live::start(options(), server.transport());
+    tokio::time::sleep_until(clock::now() + Duration::from_secs(300)).await;
+    let mut received = 0;
+    while let Some(item) = live.next().await {
+        received += u64::from(matches!(&item.what, What::Frame(_)) && !item.flags.is_sent());
+    }
+    assert_eq!(live.outcome().await, Outcome::Ended("stream_ended"));
+    assert_eq!(received, 2000);
+    let hb = client::heartbeat(ROOM);
+    let beats =
+        server.seen().iter().filter(|seen| matches!(seen, Seen::Frame(_, bytes) if *bytes == hb)).count();
+    assert!(beats >= 30, "{beats}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_decoder_makes_events_of_it() {
+    let chat =
+        compose::chat(compose::Stamp { msg_id: 5, room_id: ROOM, create_time: 0 }, &Default::default(), "hi");
+    let socket = vec![Reply::Socket(vec![Act::Send(msg(1, vec![chat])), ended(2), Act::Hang])];
+    let server = Server::new([(API, vec![ok(NOT_FOUND), room(2)]), ("/", vec![cookie()]), (SOCKET, socket)]);
+    let mut live = Live::start(options(), server.transport());
+    let mut decoder = Decoder::new(decoder::Options { replay: false, dedup: true });
+    let header = What::Header(live.header().clone());
+    decoder.handle(&Item { offset: Duration::ZERO, conn: 0, flags: Default::default(), what: header });
+    while let Some(item) = live.next().await {
+        decoder.handle(&item);
+    }
+    let events: Vec<_> = decoder.take_events().collect();
+    let told: Vec<_> = events.iter().map(|event| (event.kind(), &*event.username)).collect();
+    let kinds = ["error", "connection_created", "chat", "control", "connection_closed"];
+    assert_eq!(told, kinds.map(|kind| (kind, "ann")));
+    assert!(events[0].ts.0 >= 1_795_168_800_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_is_too_long_costs_the_connection() {
+    let long = Bytes::from(vec![0; FRAME_BYTES_MAX + 1]);
+    let server = live(vec![Reply::Socket(vec![Act::Send(long), Act::Hang])]);
+    let (items, outcome) = run(&server, Options { attempts_max: 1, ..options() }).await;
+    assert_failed(&outcome, Code::ConnectionLost);
+    assert!(items.iter().all(|item| !matches!(&item.what, What::Frame(_)) || item.flags.is_sent()));
+    let longest = Bytes::from(vec![0; FRAME_BYTES_MAX]);
+    let server = live(vec![Reply::Socket(vec![Act::Send(longest), ended(1), Act::Hang])]);
+    assert_eq!(run(&server, options()).await.1, Outcome::Ended("stream_ended"));
+}

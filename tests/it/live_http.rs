@@ -1,0 +1,288 @@
+//! The HTTP half over real sockets, against wiremock and the real clock: every literal answer that TikTok and sign
+//! servers are known to give.
+
+use std::net::SocketAddr;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use livetape::{
+    sans_io::{
+        error::Code,
+        recording::{Item, What},
+        wire::{self, Batch, BatchInfo, client},
+    },
+    source::live::{Check, Live, Network, Options, Outcome, Url, check},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+};
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::path, matchers::query_param};
+
+const OFFLINE: &str = r#"{"data":{"user":{"id":"6779789250017592326","uniqueId":"isaackogz","nickname":"…","secUid":"MS4w…","roomId":"7684008970436823815","status":4,"followStatus":0},"liveRoom":{"status":4,"startTime":1789072789,"title":"","liveRoomStats":{"enterCount":7,"userCount":1}}},"message":"","statusCode":0}"#;
+const UNKNOWN: &str = r#"{"data":null,"message":"user_not_found","extra":{"id":"20260917140427F3E88F9B1E568123511E"},"statusCode":19881007}"#;
+const PARAMS: &str = r#"{"data":null,"message":"params_error","extra":{"id":"202609171404081A75491309B5BEE2126C"},"statusCode":19881005}"#;
+const AGE: &str = r#"{"data":{"prompts":""},"extra":{"now":1},"status_code":4003110}"#;
+const CAPTCHA: &str = r#"{"code":"10000","type":"verify","subtype":"slide"}"#;
+const ROOM: i64 = 7_684_008_970_436_823_815;
+
+fn network() -> Network {
+    Network::new(None).unwrap()
+}
+
+fn options(server: &MockServer) -> Options {
+    let upstream = Some(Url::parse(&server.uri()).unwrap());
+    Options { upstream, attempts_max: 1, ..Options::new("isaackogz") }
+}
+
+async fn answers(at: &str, answer: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(path(at)).respond_with(answer).mount(&server).await;
+    server
+}
+
+fn page(state: &str) -> ResponseTemplate {
+    let script = format!(r#"<html><script id="SIGI_STATE" type="application/json">{state}</script></html>"#);
+    ResponseTemplate::new(200).set_body_string(script)
+}
+
+async fn api_live(answer: ResponseTemplate) -> Check {
+    let server = answers("/api-live/user/room/", answer).await;
+    Mock::given(path("/@isaackogz/live")).respond_with(ResponseTemplate::new(403)).mount(&server).await;
+    check(&options(&server), network()).await
+}
+
+#[tokio::test]
+async fn every_known_answer_of_the_api_is_typed() {
+    let body = |body: &str| ResponseTemplate::new(200).set_body_string(body);
+    let offline = api_live(body(OFFLINE)).await;
+    assert_eq!((offline.exists, offline.live, offline.room_id), (Some(true), Some(false), Some(ROOM)));
+    assert_eq!(
+        (offline.why, offline.detail.as_str()),
+        (Some(Code::UserOffline), "User is not currently live")
+    );
+    let live = api_live(body(&OFFLINE.replace(r#""status":4"#, r#""status":2"#))).await;
+    assert_eq!((live.live, live.can_connect, live.why), (Some(true), true, None));
+    // A room's id without a room, however live it is said to be.
+    let never = OFFLINE.replace("7684008970436823815", "").replace(r#""status":4"#, r#""status":2"#);
+    assert_eq!(api_live(body(&never)).await.why, Some(Code::UserOffline));
+    let unknown = api_live(body(UNKNOWN)).await;
+    assert_eq!((unknown.exists, unknown.why), (Some(false), Some(Code::UserNotFound)));
+    assert_eq!(unknown.detail, "User not found or invalid");
+    assert_eq!(api_live(body(PARAMS)).await.why, Some(Code::Blocked));
+    assert_eq!(api_live(body(AGE)).await.why, Some(Code::AgeRestricted));
+    for wall in ["", CAPTCHA, "<html><title>tiktok-verify-page</title></html>", "{\"data\":", "[]", "null"] {
+        assert_eq!(api_live(body(wall)).await.why, Some(Code::Blocked), "{wall}");
+    }
+    assert_eq!(api_live(ResponseTemplate::new(403)).await.why, Some(Code::Blocked));
+    assert_eq!(api_live(ResponseTemplate::new(302)).await.why, Some(Code::Blocked));
+    assert_eq!(api_live(ResponseTemplate::new(429)).await.why, Some(Code::RateLimited));
+    assert_eq!(api_live(ResponseTemplate::new(502)).await.why, Some(Code::ConnectionLost));
+}
+
+#[tokio::test]
+async fn every_known_page_is_typed() {
+    let read = async |answer: ResponseTemplate| {
+        let server = answers("/@isaackogz/live", answer).await;
+        Mock::given(path("/api-live/user/room/"))
+            .respond_with(ResponseTemplate::new(403))
+            .mount(&server)
+            .await;
+        check(&options(&server), network()).await
+    };
+    let state = |id: &str, status: u32| {
+        format!(
+            r#"{{"LiveRoom":{{"liveRoomUserInfo":{{"user":{{{id}"status":{status}}},"liveRoom":{{"status":{status}}}}}}}}}"#
+        )
+    };
+    let id = format!(r#""roomId":"{ROOM}","#);
+    assert_eq!(read(page(&state(&id, 2))).await.room_id, Some(ROOM));
+    assert_eq!(read(page(&state(&id, 4))).await.why, Some(Code::UserOffline));
+    let older =
+        format!(r#"{{"LiveRoom":{{"liveRoomUserInfo":{{"liveRoom":{{"roomId":"{ROOM}","status":2}}}}}}}}"#);
+    assert_eq!(read(page(&older)).await.room_id, Some(ROOM));
+    assert_eq!(read(page("{}")).await.why, Some(Code::UserNotFound));
+    assert_eq!(read(page("{\"LiveRoom\"")).await.why, Some(Code::Blocked));
+    for wall in ["<title>tiktok-verify-page</title>", "Please wait...<script id=\"slardar-config\">", ""] {
+        let wall = read(ResponseTemplate::new(200).set_body_string(wall)).await;
+        assert_eq!(wall.why, Some(Code::Blocked));
+    }
+    assert_eq!(read(ResponseTemplate::new(429)).await.why, Some(Code::RateLimited));
+}
+
+#[tokio::test]
+async fn a_zipped_body_is_unpacked_and_an_endless_one_is_cut_off() {
+    let zipped = ResponseTemplate::new(200)
+        .insert_header("content-encoding", "gzip")
+        .set_body_bytes(wire::zip(OFFLINE.as_bytes()).to_vec());
+    assert_eq!(api_live(zipped).await.why, Some(Code::UserOffline));
+    let long = ResponseTemplate::new(200).set_body_bytes(vec![b' '; 6 << 20]);
+    assert_eq!(api_live(long).await.why, Some(Code::Blocked));
+}
+
+async fn run(options: Options) -> (Vec<Item>, Outcome) {
+    let mut live = Live::start(options, network());
+    let mut items = Vec::new();
+    while let Some(item) = live.next().await {
+        items.push(item);
+    }
+    (items, live.outcome().await)
+}
+
+/// A user who is live, and a sign server that answers so.
+async fn signed(answer: ResponseTemplate) -> (Vec<Item>, Outcome) {
+    let server = answers("/webcast/fetch", answer).await;
+    let live = OFFLINE.replace(r#""status":4"#, r#""status":2"#);
+    let live = ResponseTemplate::new(200).set_body_string(live);
+    Mock::given(path("/api-live/user/room/"))
+        .and(query_param("uniqueId", "isaackogz"))
+        .respond_with(live)
+        .mount(&server)
+        .await;
+    // The direct way is closed: whoever falls back to it is blocked.
+    Mock::given(path("/")).respond_with(ResponseTemplate::new(429)).mount(&server).await;
+    run(Options { sign_url: Some(Url::parse(&server.uri()).unwrap()), ..options(&server) }).await
+}
+
+fn code(outcome: &Outcome) -> Code {
+    let Outcome::Failed(problem) = outcome else { panic!("{outcome:?}") };
+    problem.code
+}
+
+fn first(batch: BatchInfo) -> ResponseTemplate {
+    let bytes = wire::write_batch(&Batch { info: batch, ..Default::default() });
+    ResponseTemplate::new(200).set_body_bytes(bytes.to_vec()).insert_header("x-set-tt-cookie", "ttwid=1")
+}
+
+fn at(address: SocketAddr) -> BatchInfo {
+    let route_params = vec![("wrss".into(), "x".into())];
+    BatchInfo {
+        cursor: "1".into(),
+        push_server: format!("ws://{address}/ws"),
+        route_params,
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn every_known_answer_of_a_sign_server_is_typed() {
+    let said = |status: u16, body: &str| ResponseTemplate::new(status).set_body_string(body);
+    let (items, outcome) = signed(
+        said(429, r#"{"message":"You have reached the rate limit.","limit_label":"rate_limit_account_day"}"#)
+            .insert_header("x-ratelimit-reset", "3600"),
+    )
+    .await;
+    assert_eq!(code(&outcome), Code::RateLimited);
+    let Some(What::Status(status)) = items.last().map(|item| &item.what) else { panic!("{items:?}") };
+    assert_eq!((status.retrying, status.retry_after_ms), (false, Some(3_600_000)));
+    assert!(
+        status
+            .detail
+            .starts_with("[Rate Limited] Too many connections started, try again later (rate_limit_")
+    );
+    let invalid = r#"{"code":401,"message":"The provided API Key is invalid."}"#;
+    for (status, body) in [(401, invalid), (402, ""), (403, "")] {
+        assert_eq!(code(&signed(said(status, body)).await.1), Code::SignUnauthorized, "{status}");
+    }
+    let empty = [
+        said(200, ""),
+        said(200, "<!doctype html><html><body>hello</body></html>"),
+        first(BatchInfo::default()),
+        first(BatchInfo { cursor: "1".into(), ..Default::default() }),
+        first(BatchInfo { push_server: "http://x".into(), cursor: "1".into(), ..Default::default() }),
+    ];
+    for answer in empty {
+        assert_eq!(code(&signed(answer).await.1), Code::SignEmpty);
+    }
+    // These are gone around, to where it is closed.
+    let stub =
+        BatchInfo { push_server: "wss://ws-fallback.eulerstream.com/?token=e".into(), ..Default::default() };
+    for answer in
+        [said(500, r#"{"message":"Fetch failed with an error.","code":500}"#), said(503, ""), first(stub)]
+    {
+        let (items, outcome) = signed(answer).await;
+        assert_eq!(code(&outcome), Code::RateLimited);
+        let told = items.iter().filter(|item| matches!(&item.what, What::Status(status) if status.retrying));
+        assert_eq!(told.count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_socket_is_opened_over_the_network() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        let enter = socket.next().await.unwrap().unwrap().into_data();
+        socket.send(tungstenite::Message::binary(&b"\x3a\x05close"[..])).await.unwrap();
+        while socket.next().await.is_some_and(|message| message.is_ok()) {}
+        enter
+    });
+    let (items, outcome) = signed(first(at(address))).await;
+    assert_eq!(outcome, Outcome::Ended("stream_ended"));
+    assert_eq!(server.await.unwrap(), client::enter_room(ROOM));
+    assert!(items.iter().any(|item| matches!(&item.what, What::ConnOpen(open) if open.room_id == ROOM)));
+}
+
+#[tokio::test]
+async fn failures_of_the_network_are_typed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // What answers is no TLS.
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    });
+    let push_server = format!("wss://{address}/ws");
+    let (_, outcome) = signed(first(BatchInfo { push_server, ..at(address) })).await;
+    assert_eq!(code(&outcome), Code::ConnectionLost);
+    server.await.unwrap();
+    // Nobody listens any more.
+    let (_, outcome) = signed(first(at(address))).await;
+    assert_eq!(code(&outcome), Code::ConnectionLost);
+    let nobody =
+        Options { upstream: Some(Url::parse(&format!("http://{address}")).unwrap()), ..Options::new("ann") };
+    let (_, outcome) = run(Options { attempts_max: 1, ..nobody }).await;
+    assert_eq!(code(&outcome), Code::ConnectionLost);
+}
+
+/// A proxy that tunnels one connection a CONNECT, and says how many there were.
+async fn proxy(login: &'static str) -> (Url, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://me:p%40ss@{}", listener.local_addr().unwrap())).unwrap();
+    let task = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let head = String::from_utf8(head).unwrap();
+        assert!(head.contains(login), "{head}");
+        let to = head.split(' ').nth(1).unwrap().to_owned();
+        let mut target = tokio::net::TcpStream::connect(to).await.unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+        drop(tokio::io::copy_bidirectional(&mut stream, &mut target).await);
+    });
+    (url, task)
+}
+
+#[tokio::test]
+async fn a_socket_goes_through_the_proxy() {
+    use livetape::source::live::{Request, Transport as _};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        socket.next().await
+    });
+    let (url, task) = proxy("Proxy-Authorization: Basic bWU6cEBzcw==").await;
+    let network = Network::new(Some(url)).unwrap();
+    let request = Request { url: format!("ws://{address}/"), headers: vec![] };
+    let mut opened = network.open(&request).await.unwrap();
+    opened.socket.send(tungstenite::Message::binary(&b"hi"[..])).await.unwrap();
+    assert_eq!(server.await.unwrap().unwrap().unwrap().into_data(), &b"hi"[..]);
+    drop(opened);
+    task.await.unwrap();
+    assert!(Network::new(Some(Url::parse("ftp://host").unwrap())).is_err());
+}
