@@ -23,6 +23,7 @@ pub mod control;
 pub mod pipeline;
 pub mod source;
 
+pub mod net;
 pub mod server;
 
 pub mod tools;

@@ -8,8 +8,6 @@ mod answer;
 mod connections;
 mod feed;
 mod host;
-pub mod listen;
-pub mod memory;
 mod ndjson;
 mod page;
 mod query;
@@ -28,6 +26,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+pub use crate::net::{listen, memory};
 use crate::{
     clock,
     control::Control,
