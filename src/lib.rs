@@ -26,6 +26,8 @@ pub mod source;
 pub mod net;
 pub mod server;
 
+pub mod mock;
+
 pub mod tools;
 
 pub mod cli;
