@@ -9,9 +9,10 @@
 //! # Layout
 //!
 //! [`sans_io`] holds all that can be computed without a socket, a file or a clock; [`clock`] reads the clock;
-//! [`hub`] numbers, keeps and fans out events; [`source`] plays recordings through the [`pipeline`] into it;
-//! [`control`] takes orders; [`server`] is HTTP and WebSocket before both; [`tools`] work on recordings offline; [`recorder`] makes them;
-//! [`terminal`] and [`cli`] are for people.
+//! [`hub`] numbers, keeps and fans out events; a [`source`] is a room or a recording, and its items go through the
+//! [`pipeline`] into the hub; the [`recorder`] writes them down; [`control`] is where orders are given, and
+//! [`supervisor`] who starts, stops and replaces sources; [`server`] is HTTP and WebSocket before both; [`mock`] is a
+//! TikTok to connect to; [`tools`] work on recordings offline; [`terminal`] and [`cli`] are for people.
 
 pub mod sans_io;
 
@@ -24,11 +25,16 @@ pub mod control;
 pub mod pipeline;
 pub mod source;
 
-pub mod server;
-
 pub mod tools;
 
 pub mod recorder;
+
+pub mod supervisor;
+
+pub mod net;
+pub mod server;
+
+pub mod mock;
 
 pub mod cli;
 pub mod terminal;

@@ -1,4 +1,4 @@
-//! Source → decode → dedup → hub: the one path that live rooms and replays share.
+//! Source → tap → decode → dedup → hub: the one path that live rooms and replays share.
 
 use std::time::Duration;
 
@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     control::Driver,
     hub::Hub,
+    recorder::Tap,
     sans_io::{
         decoder::Decoder,
         event::{Data, Event},
@@ -14,9 +15,10 @@ use crate::{
     },
 };
 
-/// The decoder and what its events go to.
+/// The decoder, what its events go to, and who listens before it.
 #[derive(Debug)]
 pub struct Pipeline {
+    tap: Option<Tap>,
     decoder: Decoder,
     hub: Hub,
     shutdown: CancellationToken,
@@ -35,11 +37,20 @@ impl Pipeline {
     /// A path to `hub`. Waiting for slow subscribers ends with `shutdown`.
     #[must_use]
     pub fn new(decoder: Decoder, hub: Hub, shutdown: CancellationToken) -> Self {
-        Self { decoder, hub, shutdown }
+        Self { tap: None, decoder, hub, shutdown }
+    }
+
+    /// The same, with a recorder that gets every item before it is decoded.
+    #[must_use]
+    pub fn with_tap(self, tap: Tap) -> Self {
+        Self { tap: Some(tap), ..self }
     }
 
     /// Broadcasts what comes of `item`, and how many of the events subscribers see who asked for nothing special.
     pub async fn handle(&mut self, item: &Item, pacing: Pacing) -> usize {
+        if let Some(tap) = &self.tap {
+            tap.record(item);
+        }
         self.decoder.handle(item);
         self.publish(pacing).await
     }

@@ -115,11 +115,15 @@ mod tests {
     fn failures_say_what_to_do_or_when_it_goes_on() {
         let error = |data| json!({"type": "error", "data": data});
         check(
-            &error(json!({"code":"user_offline","message":"User is not currently live","hint":"wait","retrying":false})),
+            &error(
+                json!({"code":"user_offline","message":"User is not currently live","hint":"wait","retrying":false}),
+            ),
             "❌ User is not currently live\n💡 wait",
         );
         check(
-            &error(json!({"code":"rate_limited","message":"[Rate Limited] x","attempt":1,"retrying":true,"retryAfterMs":1500})),
+            &error(
+                json!({"code":"rate_limited","message":"[Rate Limited] x","attempt":1,"retrying":true,"retryAfterMs":1500}),
+            ),
             "❌ Failed to connect: [Rate Limited] x\n⏳ Attempt 1 failed, trying again in 1.5 s",
         );
     }

@@ -1,6 +1,7 @@
 //! The flags, as typed.
 
 use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     time::Duration,
@@ -15,6 +16,7 @@ use crate::{
         offset,
         pace::Speed,
     },
+    source::live,
 };
 
 #[derive(Debug, Parser)]
@@ -45,6 +47,8 @@ pub(super) enum Command {
     Serve(ServeIdle),
     /// Record a live room
     Record(RecordRoom),
+    /// Be a TikTok that any client can connect to: its rooms play a recording
+    Mock(Mock),
     /// Show the events of a running server in this terminal
     Watch(Watch),
     /// Decode a recording without a server: one JSON event a line
@@ -229,6 +233,68 @@ pub(super) struct Upstream {
     /// A proxy for everything, e.g. http://127.0.0.1:8888 or socks5://127.0.0.1:1080
     #[arg(long, value_name = "URL", env = "LIVETAPE_PROXY", hide_env_values = true)]
     pub(super) proxy: Option<String>,
+}
+
+impl Upstream {
+    /// How to connect to `user`.
+    pub(super) fn options(&self, user: &str, seed: Option<u64>) -> Result<live::Options, Problem> {
+        Ok(live::Options {
+            upstream: self.upstream.as_deref().map(|url| parse_url(url, "--upstream")).transpose()?,
+            sign_url: self.sign_url.as_deref().map(|url| parse_url(url, "--sign-url")).transpose()?,
+            sign_key: self.sign_key.clone().map(live::Secret::from),
+            session_cookie: self.session_cookie.clone().map(live::Secret::from),
+            attempts_max: self.max_attempts,
+            wait_live: self.wait_live.then_some(live::WAIT_LIVE_MIN),
+            seed: seed.unwrap_or_else(random),
+            ..live::Options::new(user)
+        })
+    }
+
+    pub(super) fn proxy(&self) -> Result<Option<live::Url>, Problem> {
+        self.proxy.as_deref().map(|url| parse_url(url, "--proxy")).transpose()
+    }
+}
+
+/// Not repeated: it may hold a password.
+fn parse_url(text: &str, flag: &str) -> Result<live::Url, Problem> {
+    live::Url::parse(text).map_err(|error| {
+        Problem::new(Code::BadRequest, format!("{flag} is no address: {error}"))
+            .hint("e.g. http://127.0.0.1:3100")
+    })
+}
+
+/// A number that no other process has.
+pub(super) fn random() -> u64 {
+    // The keys of the standard library's hash maps are random.
+    RandomState::new().build_hasher().finish()
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  livetape mock
+  livetape mock --play show.bin --speed 10
+  livetape mock --scenario fixtures/scenarios/rate-limited-twice.toml
+
+While it runs:
+  curl localhost:3100/__admin/log
+  curl -X PUT localhost:3100/__admin/scenario --data-binary @other.toml
+  curl -X POST localhost:3100/__admin/reset")]
+pub(super) struct Mock {
+    /// The recording that every room plays: a file, or `demo` [default: that of the scenario, or demo]
+    #[arg(long, value_name = "FILE", env = "LIVETAPE_PLAY")]
+    pub(super) play: Option<PathBuf>,
+    /// Who exists and what goes wrong: a file in TOML
+    #[arg(long, value_name = "FILE", env = "LIVETAPE_SCENARIO")]
+    pub(super) scenario: Option<PathBuf>,
+    /// The port on loopback; 0 takes any that is free
+    #[arg(long, value_name = "N", default_value_t = 3100, env = "LIVETAPE_PORT")]
+    pub(super) port: u16,
+    /// How fast rooms play, whatever the scenario says: 0.1 to 1000 times the original, or max
+    #[arg(long, value_name = "N|max", env = "LIVETAPE_SPEED", allow_hyphen_values = true)]
+    pub(super) speed: Option<Speed>,
+    /// The same seed gives the same bytes [default: that of the scenario, or 0]
+    #[arg(long, value_name = "N", env = "LIVETAPE_SEED")]
+    pub(super) seed: Option<u64>,
 }
 
 #[derive(Debug, clap::Args)]

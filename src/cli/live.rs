@@ -5,17 +5,19 @@ use crate::{
     control::Control,
     hub::{Hub, Limits},
     sans_io::error::{Problem, exit},
-    source::live::NetTransport,
+    source::live::Network,
     supervisor::{Ended, Options, Record, Supervisor},
 };
 
 pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
     let options = Options {
-        live: args.upstream.options(&args.user)?,
+        live: args.upstream.options(&args.user, args.serve.seed)?,
         ends_with_source: true,
-        record: args.record.map(Record::File),
+        record: args.record.clone().map(Record::File),
+        record_only: false,
+        warn: warn_of_recorder,
     };
-    let transport = NetTransport::new(&options.live)?;
+    let transport = Network::new(args.upstream.proxy()?)?;
     let user = args.user;
     let (stage, driver) = Stage::open(&args.serve, display::Style::Live, |address| {
         display::say(&format!("Starting TikTok Live CLI for user: {user}"));
@@ -32,11 +34,13 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
 pub(super) async fn serve(mut args: args::ServeIdle) -> Result<u8, Problem> {
     args.serve.port = args.port_first.or(args.serve.port);
     let options = Options {
-        live: args.upstream.options("")?,
+        live: args.upstream.options("", args.serve.seed)?,
         ends_with_source: false,
-        record: args.record.map(Record::File),
+        record: args.record.clone().map(Record::File),
+        record_only: false,
+        warn: warn_of_recorder,
     };
-    let transport = NetTransport::new(&options.live)?;
+    let transport = Network::new(args.upstream.proxy()?)?;
     let (stage, driver) = Stage::open(&args.serve, display::Style::Live, |address| {
         display::say(&format!("🌐 Serving on ws://{address}/ and http://{address}/"));
         display::say(&format!("🔴 Connect a room with: curl -X POST http://{address}/connect/USER"));
@@ -49,12 +53,20 @@ pub(super) async fn serve(mut args: args::ServeIdle) -> Result<u8, Problem> {
     Ok(ended.exit_code())
 }
 
+fn warn_of_recorder(problem: &Problem) {
+    display::say(&format!("⚠️ The recording broke off, serving goes on: {problem}"));
+}
+
 /// Without a server: only the file and the terminal.
 pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
-    let record = args.output.map_or(Record::Named, Record::File);
-    let options =
-        Options { live: args.upstream.options(&args.user)?, ends_with_source: true, record: Some(record) };
-    let transport = NetTransport::new(&options.live)?;
+    let options = Options {
+        live: args.upstream.options(&args.user, None)?,
+        ends_with_source: true,
+        record: Some(args.output.clone().map_or(Record::Named, Record::File)),
+        record_only: true,
+        warn: |_| (),
+    };
+    let transport = Network::new(args.upstream.proxy()?)?;
     let (control, driver) = Control::new();
     let hub = Hub::new("record".into(), Limits::default());
     super::signals::listen(control.clone());

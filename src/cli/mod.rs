@@ -4,6 +4,7 @@ mod args;
 mod display;
 mod events;
 mod live;
+mod mock;
 mod replay;
 mod signals;
 mod stage;
@@ -27,6 +28,7 @@ pub fn main() -> u8 {
         Command::Live(args) => run(live::live(args)),
         Command::Serve(args) => run(live::serve(args)),
         Command::Record(args) => run(live::record(args)),
+        Command::Mock(args) => run(mock::mock(args)),
         Command::Watch(args) => run(watch::watch(args)),
         Command::Events(args) => events::events(&args),
         Command::Import(args) => tools::import(&args),

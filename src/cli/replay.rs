@@ -15,8 +15,14 @@ use crate::{
 pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let options = options(&args)?;
     let tape = Tape::find(&args.recording)?;
-    let idle = supervisor::Options { live: live::Options::default(), ends_with_source: false, record: None };
-    let transport = live::NetTransport::new(&idle.live)?;
+    let idle = supervisor::Options {
+        live: live::Options::new(""),
+        ends_with_source: false,
+        record: None,
+        record_only: false,
+        warn: |_| (),
+    };
+    let transport = live::Network::new(None)?;
     let (stage, driver) = Stage::open(&args.serve, display::Style::Replay, |address| {
         greet(&tape, &options, address);
     })

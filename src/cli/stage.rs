@@ -1,7 +1,5 @@
 //! What every serving command needs: a hub, a listener, a display, signals.
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
@@ -54,7 +52,6 @@ impl Stage {
 
 /// A name that no other process gives its stream: positions in another's mean nothing here.
 fn stream_name(seed: Option<u64>) -> String {
-    // The keys of the standard library's hash maps are random.
-    let name = seed.unwrap_or_else(|| RandomState::new().build_hasher().finish());
+    let name = seed.unwrap_or_else(args::random);
     format!("{name:016x}")
 }

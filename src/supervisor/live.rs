@@ -1,6 +1,8 @@
 //! A room as a source: items → recorder and pipeline, until it ends or is replaced.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
+
+use tokio::sync::watch;
 
 use super::{Next, Record, Supervisor, room::Room};
 use crate::{
@@ -8,78 +10,94 @@ use crate::{
     control::{Answer, Order, Status, not_current, nothing_replayed},
     hub::CloseReason,
     pipeline::{Pacing, Pipeline},
-    recorder::{self, Recorder},
+    recorder::{self, Recorder, Target},
     sans_io::{
         decoder::{self, Decoder},
         error::{Code, Problem, close},
-        recording::{Flags, Item, What, records},
+        recording::{Flags, Item, What, records::Header},
         username::normalise,
     },
-    source::live::{Live, Outcome, Transport},
+    source::{
+        self,
+        live::{Live, Outcome, Transport},
+    },
 };
 
 /// Why a room is left before it ends.
 enum Leaving {
     ShutDown,
+    RecorderFailed,
     Deleted,
     Replaced(String, Answer<Status>),
 }
 
-impl<T: Transport> Supervisor<T> {
+/// How it went.
+struct Over {
+    leaving: Option<Leaving>,
+    outcome: Outcome,
+    /// The offset of the last thing that happened.
+    last: Duration,
+}
+
+impl<T: Transport + Clone + Sync> Supervisor<T> {
     /// Connects `user` and stays until it ends.
     pub(super) async fn connect(&mut self, user: String, answer: Option<Answer<Status>>) -> Next {
         let user = match normalise(&user) {
             Ok(user) => user,
             Err(problem) => return self.refuse(answer, problem).await,
         };
-        let header = header();
-        let recorder = match self.start_recorder(&user, &header) {
+        let options = source::live::Options { user: user.clone(), ..self.options.live.clone() };
+        let live = Live::start(options, self.transport.clone());
+        let recorder = match self.start_recorder(&user, live.header()) {
             Ok(recorder) => recorder,
             Err(problem) => return self.refuse(answer, problem).await,
         };
         let decoder = Decoder::new(decoder::Options { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
-        let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what: What::Header(header) };
+        if let Some(recorder) = &recorder {
+            pipeline = pipeline.with_tap(recorder.tap());
+        }
+        let what = What::Header(live.header().clone());
+        let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
         let mut room = Room::new(&self.driver, &user, answer);
-        let (leaving, outcome, last) = self.pump(&user, &mut pipeline, &mut room, recorder.as_ref()).await;
-        self.leave(leaving, outcome, last, pipeline, room, recorder).await
+        let failed = recorder.as_ref().map(Recorder::watch);
+        let over = self.pump(live, &user, &mut pipeline, &mut room, failed).await;
+        self.leave(over, pipeline, room, recorder).await
     }
 
     async fn pump(
         &mut self,
+        mut live: Live,
         user: &str,
         pipeline: &mut Pipeline,
         room: &mut Room,
-        recorder: Option<&Recorder>,
-    ) -> (Option<Leaving>, Outcome, Duration) {
-        let options = crate::source::live::Options { user: user.to_owned(), ..self.options.live.clone() };
-        let mut live = Live::start(options, self.transport.clone());
+        mut recorder_failed: Option<watch::Receiver<Option<Problem>>>,
+    ) -> Over {
         let started = clock::now();
         let (mut leaving, mut last) = (None, Duration::ZERO);
         loop {
             let deadline = pipeline.decoder().next_deadline().map(|offset| started + offset);
             tokio::select! { biased;
-                () = self.shutdown.cancelled(), if leaving.is_none() => {
-                    leaving = Some(Leaving::ShutDown);
-                    live.stop();
-                }
+                () = self.shutdown.cancelled(), if leaving.is_none() => leaving = Some(Leaving::ShutDown),
                 Some(order) = self.driver.next_order(), if leaving.is_none() => {
                     leaving = self.take_order(order, user, room);
-                    if leaving.is_some() {
-                        live.stop();
+                }
+                problem = failure(&mut recorder_failed) => {
+                    recorder_failed = None;
+                    // Serving goes on; only who came to record leaves.
+                    if self.options.record_only && leaving.is_none() {
+                        leaving = Some(Leaving::RecorderFailed);
                     }
+                    (self.options.warn)(&problem);
                 }
                 item = live.next() => {
                     let Some(item) = item else { break };
                     last = item.offset;
                     self.note_limit(&item);
-                    if let Some(recorder) = recorder {
-                        recorder.record(&item);
-                    }
                     pipeline.handle(&item, Pacing::Free).await;
-                    // What is told to whoever waits was broadcast before.
                     pipeline.report(&self.driver);
+                    // What is told to whoever waits was broadcast before.
                     room.note(&self.driver, &item);
                 }
                 () = sleep_until(deadline) => {
@@ -87,8 +105,11 @@ impl<T: Transport> Supervisor<T> {
                     pipeline.advance(last, Pacing::Free).await;
                 }
             }
+            if leaving.is_some() {
+                live.stop();
+            }
         }
-        (leaving, live.outcome().await, last)
+        Over { leaving, outcome: live.outcome().await, last }
     }
 
     fn take_order(&self, order: Order, user: &str, room: &mut Room) -> Option<Leaving> {
@@ -113,19 +134,19 @@ impl<T: Transport> Supervisor<T> {
 
     async fn leave(
         &mut self,
-        leaving: Option<Leaving>,
-        outcome: Outcome,
-        last: Duration,
+        over: Over,
         mut pipeline: Pipeline,
         mut room: Room,
         recorder: Option<Recorder>,
     ) -> Next {
+        let Over { leaving, outcome, last } = over;
         let (reason, problem) = match (&leaving, outcome) {
-            (Some(Leaving::ShutDown), _) => (None, None),
+            (Some(Leaving::ShutDown | Leaving::RecorderFailed), _) => (None, None),
             (Some(Leaving::Deleted), _) => (Some("deleted"), None),
             (Some(Leaving::Replaced(..)), _) => (Some("replaced"), None),
             (None, Outcome::Failed(problem)) => (Some(problem.code.name()), Some(problem)),
-            (None, Outcome::Ended | Outcome::Stopped) => (Some("stream_ended"), None),
+            (None, Outcome::Ended(reason)) => (Some(reason), None),
+            (None, Outcome::Stopped) => (Some("stream_ended"), None),
         };
         // The sockets that end with a failed source get its `error`, and the close.
         let told = reason.filter(|_| problem.is_none() || !self.options.ends_with_source);
@@ -133,9 +154,9 @@ impl<T: Transport> Supervisor<T> {
         pipeline.report(&self.driver);
         room.end(&self.driver, problem.clone());
         self.ended.is_lossy |= pipeline.decoder().counts().is_lossy();
-        self.finish_recorder(recorder);
+        self.finish_recorder(recorder).await;
         match leaving {
-            Some(Leaving::ShutDown) => Next::Exit,
+            Some(Leaving::ShutDown | Leaving::RecorderFailed) => Next::Exit,
             Some(Leaving::Replaced(user, answer)) => Next::Connect(user, Some(answer)),
             Some(Leaving::Deleted) => Next::Idle,
             None => self.end(problem).await,
@@ -147,9 +168,9 @@ impl<T: Transport> Supervisor<T> {
         if !self.options.ends_with_source {
             return Next::Idle;
         }
-        let (code, reason) = problem
-            .as_ref()
-            .map_or((close::NORMAL, "stream_ended"), |problem| (problem.code.close_code(), problem.code.name()));
+        let (code, reason) = problem.as_ref().map_or((close::NORMAL, "stream_ended"), |problem| {
+            (problem.code.close_code(), problem.code.name())
+        });
         tokio::select! { biased;
             () = self.shutdown.cancelled() => {}
             () = self.hub.drain(CloseReason { code, reason: reason.into() }) => {}
@@ -178,35 +199,36 @@ impl<T: Transport> Supervisor<T> {
         }
     }
 
-    fn start_recorder(&self, user: &str, header: &records::Header) -> Result<Option<Recorder>, Problem> {
-        let path = match &self.options.record {
+    fn start_recorder(&self, user: &str, header: &Header) -> Result<Option<Recorder>, Problem> {
+        let target = match &self.options.record {
             None => return Ok(None),
-            Some(Record::File(path)) => path.clone(),
-            Some(Record::Named) => recorder::default_path(user, clock::wall()),
+            Some(Record::File(path)) => Target::File(path.clone()),
+            Some(Record::Named) => Target::named(user),
         };
-        Recorder::start(&path, header, recorder::Options::default()).map(Some)
+        Recorder::start(&target, header.clone(), &recorder::Options::default()).map(Some)
     }
 
-    fn finish_recorder(&mut self, recorder: Option<Recorder>) {
+    async fn finish_recorder(&mut self, recorder: Option<Recorder>) {
         let Some(recorder) = recorder else { return };
-        self.ended.recordings.push(recorder.path().to_owned());
-        match recorder.finish() {
-            Ok(summary) => self.ended.is_lossy |= summary.gaps > 0,
-            Err(problem) => self.ended.recorder = Some(problem),
+        self.ended.recordings.extend(recorder.path().map(Path::to_owned));
+        // The disk may take its time.
+        match tokio::task::spawn_blocking(move || recorder.finish()).await {
+            Ok(Ok(summary)) => self.ended.is_lossy |= summary.lost > 0,
+            Ok(Err(problem)) => self.ended.recorder = Some(problem),
+            Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder broke off")),
         }
     }
 }
 
-fn header() -> records::Header {
-    records::Header {
-        tool: "livetape".into(),
-        tool_version: env!("CARGO_PKG_VERSION").into(),
-        source: "live".into(),
-        wall_anchor_ns: i64::try_from(clock::wall().as_nanos()).ok(),
-        timing: records::header::Timing::Original.into(),
-        privacy: records::header::Privacy::Private.into(),
-        ..records::Header::default()
+/// Why the recorder failed; never, if it does not.
+async fn failure(failed: &mut Option<watch::Receiver<Option<Problem>>>) -> Problem {
+    if let Some(failed) = failed
+        && let Ok(problem) = failed.wait_for(Option::is_some).await
+        && let Some(problem) = problem.clone()
+    {
+        return problem;
     }
+    std::future::pending().await
 }
 
 async fn sleep_until(deadline: Option<tokio::time::Instant>) {

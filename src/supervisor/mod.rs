@@ -16,18 +16,25 @@ use crate::{
     control::{Answer, Control, Driver, Order, SourceState, Status, not_current, nothing_replayed},
     hub::Hub,
     sans_io::error::{Problem, exit},
-    source::{Left, Options as ReplayOptions, Replay, Summary, Tape, live::Options as LiveOptions, live::Transport},
+    source::{
+        self, Left, Replay, Summary, Tape,
+        live::{self as room_source, Transport},
+    },
 };
 
 /// What a server is to do.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// How to connect to rooms; the user is filled in.
-    pub live: LiveOptions,
+    pub live: room_source::Options,
     /// Whether sockets end with the source: under `live`, but not under `serve`.
     pub ends_with_source: bool,
     /// Where to record what is connected; `None` for not at all.
     pub record: Option<Record>,
+    /// Whether it ends where the recorder fails: under `record`. Serving goes on without it.
+    pub record_only: bool,
+    /// Told when the recorder fails.
+    pub warn: fn(&Problem),
 }
 
 /// Where to record.
@@ -82,7 +89,7 @@ pub struct Supervisor<T> {
     ended: Ended,
 }
 
-impl<T: Transport> Supervisor<T> {
+impl<T: Transport + Clone + Sync> Supervisor<T> {
     /// Over `hub`, at the other end of `control`.
     pub fn new(hub: Hub, control: &Control, mut driver: Driver, transport: T, options: Options) -> Self {
         let limit = Limit::default();
@@ -108,7 +115,7 @@ impl<T: Transport> Supervisor<T> {
     pub async fn replay(
         mut self,
         tape: Tape,
-        options: ReplayOptions,
+        options: source::Options,
         on_end: impl FnMut(&Summary) + Send + 'static,
     ) -> Result<Ended, Problem> {
         let (hub, shutdown) = (self.hub.clone(), self.shutdown.clone());

@@ -60,7 +60,8 @@ impl Room {
             status.state = SourceState::Ended;
             status.next_retry_ms = None;
         });
-        let problem = problem.unwrap_or_else(|| Problem::new(Code::ConnectionLost, "disconnected before it was connected"));
+        let problem = problem
+            .unwrap_or_else(|| Problem::new(Code::ConnectionLost, "disconnected before it was connected"));
         for answer in self.waiting.drain(..) {
             drop(answer.send(Err(problem.clone().into())));
         }

@@ -8,16 +8,20 @@ use crate::{
 };
 
 /// Answers tests over `transport`, each in a task of its own.
-pub(super) fn tester<T: Transport>(transport: T, options: live::Options, limit: Limit) -> Tester {
+pub(super) fn tester<T: Transport + Clone + Sync>(
+    transport: T,
+    options: live::Options,
+    limit: Limit,
+) -> Tester {
     Box::new(move |user, answer: Answer<Check>| {
         let (transport, options, limit) = (transport.clone(), options.clone(), limit.clone());
         tokio::spawn(async move {
-            drop(answer.send(Ok(test(user, &transport, options, &limit).await)));
+            drop(answer.send(Ok(test(user, transport, options, &limit).await)));
         });
     })
 }
 
-async fn test<T: Transport>(user: String, transport: &T, options: live::Options, limit: &Limit) -> Check {
+async fn test<T: Transport>(user: String, transport: T, options: live::Options, limit: &Limit) -> Check {
     let name = match normalise(&user) {
         Ok(name) => name,
         Err(problem) => return refused(user, problem),
@@ -27,13 +31,13 @@ async fn test<T: Transport>(user: String, transport: &T, options: live::Options,
     }
     let options = live::Options { user: name.clone(), ..options };
     let found = live::check(&options, transport).await;
-    let problem = found.why;
+    let problem = found.why.map(|code| Problem::new(code, &found.detail));
     Check {
         username: name,
         exists: found.exists,
         live: found.live,
         room_id: found.room_id.map(|room_id| room_id.to_string()),
-        can_connect: problem.is_none(),
+        can_connect: found.can_connect,
         code: problem.as_ref().map(|problem| problem.code),
         message: problem.as_ref().map(|problem| problem.message.clone()),
         hint: problem.map(|problem| problem.hint),

@@ -9,6 +9,7 @@ mod kinds;
 mod listen;
 mod live;
 mod live_http;
+mod mock;
 mod payloads;
 mod process;
 mod recorder;
