@@ -28,7 +28,7 @@ export function describe(thrown) {
   return { type: 'error', class: constructor.name, message, causes, retryAfter, resetTime }
 }
 
-/** Connects, or only asks whether the user is live, and prints until the socket is closed. */
+/** Connects, or only asks whether the user is live. Prints until the socket is closed; the end of stdin closes it. */
 export async function run(connection, order, events) {
   try {
     if (order === 'is-live') return print({ type: 'live', live: await connection.fetchIsLive() })
@@ -36,10 +36,13 @@ export async function run(connection, order, events) {
       connection.on(event, (data) => print({ type: event, ...fields(data) }))
     }
     connection.on('streamEnd', ({ action }) => print({ type: 'streamEnd', action }))
-    connection.on('error', ({ info, exception }) => print({ type: 'problem', info, message: String(exception?.message ?? exception) }))
+    connection.on('error', ({ info, exception }) => {
+      print({ type: 'problem', info, message: String(exception?.message ?? exception) })
+    })
     const closed = new Promise((resolve) => connection.on('disconnected', resolve))
     const { roomId } = await connection.connect()
     print({ type: 'connected', roomId })
+    process.stdin.on('end', () => connection.disconnect()).resume()
     await closed
     print({ type: 'disconnected' })
   } catch (thrown) {

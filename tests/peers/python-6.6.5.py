@@ -14,9 +14,21 @@ def show(kind, **fields):
     print(json.dumps({"type": kind, **fields}), flush=True)
 
 
+def connected(client, event):
+    """Batches with `is_first` come from the sign server and from the socket: this is called for each."""
+    show("connected", roomId=str(event.room_id))
+    loop = asyncio.get_running_loop()
+
+    def disconnect():
+        loop.remove_reader(sys.stdin)
+        loop.create_task(client.disconnect())
+
+    loop.add_reader(sys.stdin, disconnect)
+
+
 def listen(client):
     """Plain functions, as pyee calls those at once and in order."""
-    client.on(ConnectEvent, lambda event: show("connected", roomId=str(event.room_id)))
+    client.on(ConnectEvent, lambda event: connected(client, event))
     client.on(CommentEvent, lambda event: show("chat", id=str(event.base_message.message_id), comment=event.comment))
     client.on(
         GiftEvent,

@@ -1,0 +1,92 @@
+// `node run.mjs <livetape> <python>`: the clients, each against a mock of its own, all at the same time.
+
+import assert from 'node:assert/strict'
+import path from 'node:path'
+
+import { clients } from './clients.mjs'
+import { decoded, readLog, runClient, text, untilLog, withMock } from './mock.mjs'
+import { beforeReturn, readBatches } from './session.mjs'
+
+const [livetape, python] = process.argv.slice(2)
+const SESSION = path.join(import.meta.dirname, '../../fixtures/webcast/session-1.jsonl')
+const COMPARED = ['chat', 'gift', 'like']
+
+const batches = await readBatches(SESSION)
+const all = await decoded(livetape, 'demo.bin')
+let failures = 0
+
+/** Runs one check, and prints one line for it. */
+async function check(name, act) {
+  try {
+    console.log(`ok   ${name}: ${await act()}`)
+  } catch (error) {
+    failures += 1
+    console.log(`FAIL ${name}: ${error.message}`)
+  }
+}
+
+/** What is emitted, in order, and what the mock saw. */
+async function checkShow(client, base) {
+  const of = (what) => (entry) => entry.what === what
+  const key = ({ log_id, internal_ext }) => `${log_id} ${internal_ext}`
+  const mustAck = batches.filter(({ needsAck }) => needsAck)
+  // 2.0.3 acks with the id alone.
+  const acks = mustAck.map(({ logId, internalExt }) => key({ log_id: logId, internal_ext: client.acksExt ? internalExt : '' }))
+  const missing = (log) => {
+    const seen = new Set(log.filter(of('ack')).map(key))
+    return acks.filter((ack) => !seen.has(ack))
+  }
+  // What a client acks it emits before it looks at anything else. 2.0.3 sends its first heartbeat after 10 s.
+  const until = () => untilLog(base, (log) => missing(log).length === 0 && log.some(of('heartbeat')))
+
+  const lines = await runClient(client.command, base, 'demo', { until })
+  await check(`${client.name} emits`, () => {
+    const emitted = lines.filter(({ type }) => COMPARED.includes(type)).map(text)
+    const expected = client.returnsEarly ? beforeReturn(batches, all) : all
+    assert.deepEqual(emitted, expected)
+    const counts = COMPARED.map((type) => `${lines.filter((line) => line.type === type).length} ${type}s`)
+    return `${counts.join(', ')}, in order`
+  })
+  await check(`${client.name} is seen`, async () => {
+    const log = await readLog(base)
+    assert.deepEqual(missing(log), [], 'acks')
+    assert.ok(log.some(of('heartbeat')), 'no heartbeat')
+    assert.equal(log.some(of('enter')), client.entersRoom, 'enters the room')
+    const count = (what) => log.filter(of(what)).length
+    return `${count('ack')} acks, ${count('heartbeat')} heartbeats, ${count('enter')} times im_enter_room`
+  })
+}
+
+async function checkOutcome(client, base, what, user, order, expected) {
+  await check(`${client.name} ${what}${order === 'connect' ? '' : ` (${order})`}`, async () => {
+    const lines = await runClient(client.command, base, user, { order })
+    const { causes = [], ...line } = lines.at(-1) ?? {}
+    for (const [field, value] of Object.entries({ type: 'error', ...expected })) {
+      if (field === 'causes') assert.equal(causes.length, value.length, causes.join('\n'))
+      const [actual, wanted] = field === 'causes' ? [causes, value] : [[line[field]], [value]]
+      wanted.forEach((one, index) => {
+        if (one instanceof RegExp) assert.match(actual[index], one)
+        else assert.equal(actual[index], one)
+      })
+    }
+    return line.class ? `${line.class} ${JSON.stringify(line.message)}` : `live ${line.live}`
+  })
+}
+
+async function checkClient(client) {
+  await withMock(livetape, 'scenario.toml', async (base) => {
+    await checkShow(client, base)
+    await checkOutcome(client, base, '429', 'limited', 'connect', client.limited)
+    await checkOutcome(client, base, 'handshake 200', 'blocked', 'connect', client.blocked)
+    for (const [order, expected] of Object.entries(client.offline)) {
+      await checkOutcome(client, base, 'offline', 'gone', order, expected)
+    }
+    for (const [order, expected] of Object.entries(client.notFound)) {
+      await checkOutcome(client, base, 'not found', 'nobody', order, expected)
+    }
+  })
+}
+
+await Promise.all(clients(python).map((client) => check(client.name, () => checkClient(client).then(() => 'done'))))
+if (failures > 0) console.log(`${failures} checks failed`)
+process.exit(failures > 0 ? 1 : 0)
