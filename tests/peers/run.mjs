@@ -87,6 +87,9 @@ async function checkClient(client) {
   })
 }
 
-await Promise.all(clients(python).map((client) => check(client.name, () => checkClient(client).then(() => 'done'))))
-if (failures > 0) console.log(`${failures} checks failed`)
-process.exit(failures > 0 ? 1 : 0)
+const runs = await Promise.allSettled(clients(python).map(checkClient))
+const broken = runs.filter(({ status }) => status === 'rejected')
+broken.forEach(({ reason }) => console.log(`FAIL ${reason.stack}`))
+failures += broken.length
+console.log(failures === 0 ? 'all clients are served' : `${failures} checks failed`)
+process.exit(failures === 0 ? 0 : 1)
