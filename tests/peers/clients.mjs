@@ -1,8 +1,9 @@
 // The clients, and exactly what each throws. Seen by running them, and to be kept: overlays match on these.
 
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 
-const here = import.meta.dirname
+const here = fileURLToPath(new URL('.', import.meta.url))
 const node = (file) => [process.execPath, path.join(here, file)]
 
 const LIMITED = '(rate_limit_account_day) Too many connections started, try again'
@@ -26,8 +27,9 @@ export const clients = (python) => [
     // It acks every frame, with the id alone, and never enters the room.
     entersRoom: false,
     acksExt: false,
-    // It returns from a batch after the first message that its map knows.
+    // It returns from a batch after the first message that its map knows (client.js, processWebcastResponse).
     returnsEarly: true,
+    cannotDecode: [],
     limited: NODE_LIMITED,
     blocked: {
       class: 'string',
@@ -46,6 +48,8 @@ export const clients = (python) => [
     entersRoom: true,
     acksExt: true,
     returnsEarly: false,
+    // What it takes for a message is JSON, and a batch with one such message is thrown away whole.
+    cannotDecode: ['WebcastInRoomBannerMessage'],
     limited: NODE_LIMITED,
     blocked: { class: 'string', message: 'Websocket connection failed, Error: Unexpected server response: 200' },
     offline: {
@@ -63,6 +67,8 @@ export const clients = (python) => [
     entersRoom: true,
     acksExt: true,
     returnsEarly: false,
+    // A message that it cannot decode it logs, and goes on.
+    cannotDecode: [],
     limited: {
       class: 'SignatureRateLimitError',
       // It reads the time to wait from `RateLimit-Remaining`, which is the number of requests left.

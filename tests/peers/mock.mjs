@@ -4,9 +4,10 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
-const here = import.meta.dirname
+const here = fileURLToPath(new URL('.', import.meta.url))
 const root = path.join(here, '../..')
 /** Longest that one client may take, in milliseconds: 2.0.3 sends its first heartbeat after 10 s. */
 const CLIENT_MS_MAX = 60_000
@@ -39,7 +40,7 @@ export async function withMock(livetape, scenario, act) {
   }
 }
 
-/** The lines that a client printed. With `until`, its stdin ends when that is fulfilled; without, at once. */
+/** The lines that a client printed. The end of its stdin disconnects it: when `until` is fulfilled, or never. */
 export async function runClient(command, base, user, { order, until } = {}) {
   const args = [...command.slice(1), base, user, ...(order ? [order] : [])]
   const child = spawn(command[0], args, { cwd: here, stdio: ['pipe', 'pipe', 'pipe'], timeout: CLIENT_MS_MAX })
@@ -50,8 +51,6 @@ export async function runClient(command, base, user, { order, until } = {}) {
   if (until) {
     // A client that ends early is what the comparison is there to tell.
     await Promise.race([until(), closed]).finally(() => child.stdin.end())
-  } else {
-    child.stdin.end()
   }
   const [code, signal] = await closed
   if (code !== 0) throw new Error(`${command.join(' ')} ended with ${signal ?? code}:\n${complaints.join('\n')}`)

@@ -1,18 +1,27 @@
 // `node run.mjs <livetape> <python>`: the clients, each against a mock of its own, all at the same time.
 
 import assert from 'node:assert/strict'
-import path from 'node:path'
 
 import { clients } from './clients.mjs'
 import { decoded, readLog, runClient, text, untilLog, withMock } from './mock.mjs'
-import { beforeReturn, readBatches } from './session.mjs'
+import { emittedBy, isLost, readBatches } from './session.mjs'
 
 const [livetape, python] = process.argv.slice(2)
-const SESSION = path.join(import.meta.dirname, '../../fixtures/webcast/session-1.jsonl')
+const WEBCAST = new URL('../../fixtures/webcast/', import.meta.url)
 const COMPARED = ['chat', 'gift', 'like']
 
-const batches = await readBatches(SESSION)
-const all = await decoded(livetape, 'demo.bin')
+/** The action of a control message that says so. */
+const STREAM_ENDED = 3
+
+/** What is played: a recording, and the session that it was made of. The second ends with the stream. */
+const SHOWS = await Promise.all(
+  [['demo', 'session-1'], ['gifts', 'session-2']].map(async ([user, session]) => ({
+    user,
+    batches: await readBatches(new URL(`${session}.jsonl`, WEBCAST)),
+    all: await decoded(livetape, `${user}.bin`),
+    ends: user === 'gifts',
+  })),
+)
 let failures = 0
 
 /** Runs one check, and prints one line for it. */
@@ -26,12 +35,12 @@ async function check(name, act) {
 }
 
 /** What is emitted, in order, and what the mock saw. */
-async function checkShow(client, base) {
+async function checkShow(client, base, { user, batches, all, ends }) {
   const of = (what) => (entry) => entry.what === what
   const key = ({ log_id, internal_ext }) => `${log_id} ${internal_ext}`
-  const mustAck = batches.filter(({ needsAck }) => needsAck)
-  // 2.0.3 acks with the id alone.
-  const acks = mustAck.map(({ logId, internalExt }) => key({ log_id: logId, internal_ext: client.acksExt ? internalExt : '' }))
+  const acks = batches
+    .filter((batch) => batch.needsAck && !isLost(client, batch))
+    .map(({ logId, internalExt }) => key({ log_id: logId, internal_ext: client.acksExt ? internalExt : '' }))
   const missing = (log) => {
     const seen = new Set(log.filter(of('ack')).map(key))
     return acks.filter((ack) => !seen.has(ack))
@@ -39,17 +48,19 @@ async function checkShow(client, base) {
   // What a client acks it emits before it looks at anything else. 2.0.3 sends its first heartbeat after 10 s.
   const until = () => untilLog(base, (log) => missing(log).length === 0 && log.some(of('heartbeat')))
 
-  const lines = await runClient(client.command, base, 'demo', { until })
-  await check(`${client.name} emits`, () => {
+  const lines = await runClient(client.command, base, user, { until: ends ? undefined : until })
+  await check(`${client.name} emits ${user}`, () => {
     const emitted = lines.filter(({ type }) => COMPARED.includes(type)).map(text)
-    const expected = client.returnsEarly ? beforeReturn(batches, all) : all
-    assert.deepEqual(emitted, expected)
+    assert.deepEqual(emitted, emittedBy(client, batches, all))
+    const ended = lines.filter(({ type }) => type === 'streamEnd').map(({ action }) => action)
+    assert.deepEqual(ended, ends ? [STREAM_ENDED] : [], 'streamEnd')
+    assert.equal(lines.at(-1)?.type, 'disconnected', JSON.stringify(lines.at(-1)))
     const counts = COMPARED.map((type) => `${lines.filter((line) => line.type === type).length} ${type}s`)
-    return `${counts.join(', ')}, in order`
+    return `${counts.join(', ')} in order${ends ? ', and the end' : ''}`
   })
   await check(`${client.name} is seen`, async () => {
     const log = await readLog(base)
-    assert.deepEqual(missing(log), [], 'acks')
+    assert.equal(missing(log).length, 0, `${missing(log).length} acks are missing, ${missing(log).at(0)}`)
     assert.ok(log.some(of('heartbeat')), 'no heartbeat')
     assert.equal(log.some(of('enter')), client.entersRoom, 'enters the room')
     const count = (what) => log.filter(of(what)).length
@@ -75,7 +86,7 @@ async function checkOutcome(client, base, what, user, order, expected) {
 
 async function checkClient(client) {
   await withMock(livetape, 'scenario.toml', async (base) => {
-    await checkShow(client, base)
+    for (const show of SHOWS) await checkShow(client, base, show)
     await checkOutcome(client, base, '429', 'limited', 'connect', client.limited)
     await checkOutcome(client, base, 'handshake 200', 'blocked', 'connect', client.blocked)
     for (const [order, expected] of Object.entries(client.offline)) {

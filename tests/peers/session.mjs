@@ -29,19 +29,19 @@ export async function readBatches(file) {
     })
 }
 
-/**
- * Those of `all`, the chats, gifts and likes of the session, that 2.0.3 emits: of each batch all up to and including
- * the first message that its map knows, as it then returns from the batch (client.js, processWebcastResponse).
- */
-export function beforeReturn(batches, all) {
+/** Whether a client throws a batch away as it cannot decode a message in it; it does not ack it either. */
+export const isLost = (client, { methods }) => methods.some((method) => client.cannotDecode.includes(method))
+
+/** Those of `all`, the chats, gifts and likes of the session, that a client emits. */
+export function emittedBy(client, batches, all) {
   const rest = all.values()
   const emitted = []
-  for (const { methods } of batches) {
-    let hasReturned = false
-    for (const method of methods) {
+  for (const batch of batches) {
+    let isOver = isLost(client, batch)
+    for (const method of batch.methods) {
       const event = COMPARED.has(method) ? rest.next().value : undefined
-      if (event && !hasReturned) emitted.push(event)
-      hasReturned ||= MAPPED.has(method)
+      if (event && !isOver) emitted.push(event)
+      isOver ||= client.returnsEarly && MAPPED.has(method)
     }
   }
   if (!rest.next().done) throw new Error('the session is not what livetape decoded')
