@@ -23,7 +23,10 @@ pub mod control;
 pub mod pipeline;
 pub mod source;
 
+pub mod net;
 pub mod server;
+
+pub mod mock;
 
 pub mod tools;
 

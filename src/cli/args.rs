@@ -39,6 +39,8 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Replay a recording at its original timing and serve it
     Replay(Replay),
+    /// Be a TikTok that any client can connect to: its rooms play a recording
+    Mock(Mock),
     /// Show the events of a running server in this terminal
     Watch(Watch),
     /// Decode a recording without a server: one JSON event a line
@@ -143,6 +145,34 @@ impl Serve {
         }
         Ok(address)
     }
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  livetape mock
+  livetape mock --play show.bin --speed 10
+  livetape mock --scenario fixtures/scenarios/rate-limited-twice.toml
+
+While it runs:
+  curl localhost:3100/__admin/log
+  curl -X PUT localhost:3100/__admin/scenario --data-binary @other.toml
+  curl -X POST localhost:3100/__admin/reset")]
+pub(super) struct Mock {
+    /// The recording that every room plays: a file, or `demo` [default: that of the scenario, or demo]
+    #[arg(long, value_name = "FILE", env = "LIVETAPE_PLAY")]
+    pub(super) play: Option<PathBuf>,
+    /// Who exists and what goes wrong: a file in TOML
+    #[arg(long, value_name = "FILE", env = "LIVETAPE_SCENARIO")]
+    pub(super) scenario: Option<PathBuf>,
+    /// The port on loopback; 0 takes any that is free
+    #[arg(long, value_name = "N", default_value_t = 3100, env = "LIVETAPE_PORT")]
+    pub(super) port: u16,
+    /// How fast rooms play, whatever the scenario says: 0.1 to 1000 times the original, or max
+    #[arg(long, value_name = "N|max", env = "LIVETAPE_SPEED", allow_hyphen_values = true)]
+    pub(super) speed: Option<Speed>,
+    /// The same seed gives the same bytes [default: that of the scenario, or 0]
+    #[arg(long, value_name = "N", env = "LIVETAPE_SEED")]
+    pub(super) seed: Option<u64>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,6 +3,7 @@
 mod args;
 mod display;
 mod events;
+mod mock;
 mod replay;
 mod signals;
 mod tools;
@@ -22,6 +23,7 @@ pub fn main() -> u8 {
     };
     let result = match args.command {
         Command::Replay(args) => run(replay::replay(args)),
+        Command::Mock(args) => run(mock::mock(args)),
         Command::Watch(args) => run(watch::watch(args)),
         Command::Events(args) => events::events(&args),
         Command::Import(args) => tools::import(&args),

@@ -9,8 +9,6 @@ mod connect;
 mod connections;
 mod feed;
 mod host;
-pub mod listen;
-pub mod memory;
 mod ndjson;
 mod page;
 mod query;
@@ -29,6 +27,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+pub use crate::net::{listen, memory};
 use crate::{
     clock,
     control::Control,

@@ -7,6 +7,7 @@ mod feed_ends;
 mod harness;
 mod kinds;
 mod listen;
+mod mock;
 mod payloads;
 mod process;
 mod recording;

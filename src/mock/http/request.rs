@@ -1,0 +1,158 @@
+//! Bytes → a request.
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+use super::percent_decode;
+
+/// The longest head of a request, in bytes: sign requests carry whole cookie jars.
+pub(crate) const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// The longest body of a request, in bytes: a scenario.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+/// Most headers of a request.
+const HEADERS_MAX: usize = 100;
+
+/// A request, read whole.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// The path, decoded, without the query.
+    pub(crate) path: String,
+    /// In the order in which they came, decoded; a name may come more than once.
+    pub(crate) query: Vec<(String, String)>,
+    /// In the order in which they came, their names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Bytes,
+}
+
+impl Request {
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a query parameter. Of several the last that says something: libraries append what overrides.
+    pub(crate) fn param(&self, name: &str) -> Option<&str> {
+        let mut values = self.query.iter().filter(|(key, value)| key == name && !value.is_empty());
+        values.next_back().map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the client wants a WebSocket.
+    pub(crate) fn is_upgrade(&self) -> bool {
+        self.header("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
+    }
+
+    /// Whether the connection is to be closed behind the answer.
+    pub(crate) fn wants_close(&self) -> bool {
+        self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
+    }
+
+    /// What the client calls this server.
+    pub(crate) fn host(&self) -> &str {
+        self.header("host").unwrap_or("127.0.0.1")
+    }
+}
+
+/// Why there is no request.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// The client is done, or gone.
+    Ended,
+    /// It is to be told this status.
+    Bad(u16, String),
+}
+
+/// Reads the next request; what follows it stays in `buffer`.
+pub(crate) async fn read_request<I>(io: &mut I, buffer: &mut BytesMut) -> Result<Request, ReadError>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    let (mut request, head_bytes) = loop {
+        if let Some(parsed) = parse(buffer)? {
+            break parsed;
+        }
+        if buffer.len() > HEAD_BYTES_MAX {
+            return Err(ReadError::Bad(431, "the head of the request is too long".into()));
+        }
+        more(io, buffer).await?;
+    };
+    buffer.advance(head_bytes);
+    let length = body_bytes(&request)?;
+    if length > buffer.len() && request.header("expect").is_some() {
+        io.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await.map_err(|_| ReadError::Ended)?;
+    }
+    while buffer.len() < length {
+        more(io, buffer).await?;
+    }
+    request.body = buffer.split_to(length).freeze();
+    Ok(request)
+}
+
+async fn more<I: AsyncRead + Unpin>(io: &mut I, buffer: &mut BytesMut) -> Result<(), ReadError> {
+    match io.read_buf(buffer).await {
+        Ok(0) | Err(_) => Err(ReadError::Ended),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn body_bytes(request: &Request) -> Result<usize, ReadError> {
+    if request.header("transfer-encoding").is_some() {
+        return Err(ReadError::Bad(411, "give the length of the body".into()));
+    }
+    let Some(length) = request.header("content-length") else { return Ok(0) };
+    match length.parse() {
+        Ok(length) if length <= BODY_BYTES_MAX => Ok(length),
+        Ok(_) => Err(ReadError::Bad(413, format!("a body has {BODY_BYTES_MAX} bytes at most"))),
+        Err(_) => Err(ReadError::Bad(400, "`content-length` is no number".into())),
+    }
+}
+
+/// The head at the front of `buffer`, and its length; `None` if it is not whole.
+fn parse(buffer: &[u8]) -> Result<Option<(Request, usize)>, ReadError> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut head = httparse::Request::new(&mut headers);
+    let parsed = head.parse(buffer).map_err(|error| ReadError::Bad(400, error.to_string()))?;
+    let httparse::Status::Complete(length) = parsed else { return Ok(None) };
+    let target = head.path.unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    let request = Request {
+        method: head.method.unwrap_or_default().to_owned(),
+        path: percent_decode(path, false),
+        query: read_query(query),
+        headers: head.headers.iter().map(|it| (it.name.to_ascii_lowercase(), text(it.value))).collect(),
+        body: Bytes::new(),
+    };
+    Ok(Some((request, length)))
+}
+
+fn read_query(query: &str) -> Vec<(String, String)> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    let decode = |text| percent_decode(text, true);
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(k, v)| (decode(k), decode(v)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_order_any_encoding_and_twice() {
+        let head = b"GET /@a%62c/live?version_code=1&room_id=&room_id=7&x=a+b%2Bc(d)%zz&version_code=2&flag HTTP/1.1\r\n\
+            Host: h:1\r\nX-Api-Key:  k \r\n\r\nrest";
+        let (request, length) = parse(head).unwrap().unwrap();
+        assert_eq!((request.path.as_str(), request.param("room_id")), ("/@abc/live", Some("7")));
+        assert_eq!((request.param("version_code"), request.param("x")), (Some("2"), Some("a b+c(d)%zz")));
+        assert_eq!((request.header("x-api-key"), request.param("flag")), (Some("k"), None));
+        assert_eq!(&head[length..], b"rest");
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused() {
+        assert!(matches!(parse(b"GET /a"), Ok(None)));
+        assert!(matches!(parse(b"\x16\x03\x01\x00\xa5 tls"), Err(ReadError::Bad(400, _))));
+    }
+}

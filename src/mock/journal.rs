@@ -1,0 +1,152 @@
+//! What clients did, as data.
+
+use serde::Serialize;
+
+/// Most entries that are kept; what comes later is counted.
+pub const ENTRIES_MAX: usize = 100_000;
+/// The longest text of an entry, in bytes.
+const TEXT_BYTES_MAX: usize = 4 * 1024;
+/// Headers and parameters of which only the name is logged.
+const SECRETS: [&str; 13] = [
+    "apikey",
+    "authorization",
+    "cookie",
+    "mstoken",
+    "session_id",
+    "sessionid",
+    "ttwid",
+    "x-api-key",
+    "x-bogus",
+    "x-cookie-header",
+    "x-gnarly",
+    "x-jwt-key",
+    "x-oauth-token",
+];
+const MASK: &str = "***";
+
+/// Something that a client did, or that was done to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Milliseconds since the start of the mock, or its last reset.
+    pub at_ms: u64,
+    /// Counts the connections to the mock from 1.
+    pub connection: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: Happened,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub enum Happened {
+    /// A request, and how it was answered. Values of cookies, keys and tokens are masked.
+    Request {
+        /// The method.
+        method: String,
+        /// The path, decoded.
+        path: String,
+        /// Names and values, as they came.
+        query: Vec<(String, String)>,
+        /// Names in lower case and values, as they came.
+        headers: Vec<(String, String)>,
+        /// The status of the answer; 0 if there was none.
+        status: u16,
+        /// The fault that answered it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fault: Option<String>,
+    },
+    /// A WebSocket was opened.
+    Upgrade {
+        /// The room.
+        room_id: i64,
+        /// Counts the connections of the room from 1.
+        attempt: u32,
+    },
+    /// A client entered the room.
+    Enter,
+    /// A heartbeat.
+    Heartbeat,
+    /// An ack.
+    Ack {
+        /// The frame that it is for.
+        log_id: u64,
+        /// What it carries.
+        internal_ext: String,
+    },
+    /// A message of a type that the mock does not know.
+    Other {
+        /// The type.
+        payload_type: String,
+    },
+    /// A fault on a socket.
+    Fault {
+        /// Its kind.
+        kind: String,
+    },
+    /// The end of a WebSocket.
+    Closed {
+        /// Who ended it.
+        by: By,
+        /// The code; 1005 if there was none in the close frame, 1006 if there was no close frame.
+        code: u16,
+        /// The reason.
+        reason: String,
+        /// How many frames of the recording were sent on it.
+        frames: u64,
+    },
+}
+
+/// Who ended a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// The client.
+    Client,
+    /// The mock.
+    Mock,
+}
+
+impl Happened {
+    /// Whether an attempt to connect, or a connection, failed or ended there.
+    pub(super) fn is_end(&self) -> bool {
+        match self {
+            Self::Request { status, fault, .. } => fault.is_some() || !matches!(status, 100..=399),
+            Self::Closed { .. } => true,
+            _ => false,
+        }
+    }
+}
+
+/// All entries since the start, or the last reset.
+#[derive(Debug, Default)]
+pub(super) struct Journal {
+    pub(super) entries: Vec<Entry>,
+    /// Entries that were not kept.
+    pub(super) dropped: u64,
+}
+
+impl Journal {
+    pub(super) fn add(&mut self, entry: Entry) {
+        if self.entries.len() < ENTRIES_MAX {
+            self.entries.push(entry);
+        } else {
+            self.dropped += 1;
+        }
+    }
+}
+
+/// Names and values without what is secret, and bounded.
+pub(super) fn masked(pairs: &[(String, String)]) -> Vec<(String, String)> {
+    let mask = |(name, value): &(String, String)| {
+        let is_secret = SECRETS.contains(&name.to_ascii_lowercase().as_str());
+        let value = if is_secret && !value.is_empty() { MASK.to_owned() } else { bounded(value) };
+        (bounded(name), value)
+    };
+    pairs.iter().map(mask).collect()
+}
+
+/// A text of a client, cut off where it is too long.
+pub(super) fn bounded(text: &str) -> String {
+    text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned()
+}

@@ -1,0 +1,253 @@
+//! A TikTok that any client can connect to: it answers what real clients ask for, and its rooms play recordings.
+//!
+//! [`MockTikTok::start`] serves on a port of loopback, [`MockTikTok::in_memory`] without sockets, exact under a paused
+//! clock. A [`Scenario`] says who exists and what goes wrong. The same seed and scenario give the same bytes in the same
+//! order; [`MockTikTok::log`] tells what clients did.
+
+mod admin;
+mod answers;
+mod expect;
+mod http;
+mod journal;
+mod random;
+mod room;
+mod scenario;
+mod script;
+mod show;
+mod socket;
+mod visit;
+mod windows;
+mod world;
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    ops::RangeBounds,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::serve::Listener;
+pub use journal::{By, ENTRIES_MAX, Entry, Happened};
+pub use scenario::{
+    After, Clock, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, Header, Limit, Per, Scenario,
+    ScenarioError, State, User,
+};
+use script::Script;
+use tokio::{select, sync::Semaphore};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use visit::{Visitor, Wire, visit};
+use world::{World, millis};
+
+use crate::{
+    clock,
+    net::{
+        listen::Listening,
+        memory::{self, MemoryConnector},
+    },
+    sans_io::error::{Code, Problem},
+};
+
+/// What the wall clock of a mock in memory shows when it starts: 2026-01-01T00:00:00Z, Unix milliseconds.
+pub const MEMORY_WALL_MS: u64 = 1_767_225_600_000;
+/// Most connections at a time; more wait.
+const CONNECTIONS_MAX: usize = 10_000;
+/// What a connection in memory holds of what was not read yet, each way, in bytes.
+const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
+
+/// A mock that serves until it is dropped.
+pub struct MockTikTok {
+    world: Arc<World>,
+    addresses: Vec<SocketAddr>,
+    connector: Option<MemoryConnector>,
+    _stop: DropGuard,
+}
+
+impl fmt::Debug for MockTikTok {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MockTikTok").field("url", &self.url()).finish_non_exhaustive()
+    }
+}
+
+/// A scenario, and where the paths of its recordings start.
+#[derive(Clone, Debug, Default)]
+pub struct Setting {
+    /// What the mock does.
+    pub scenario: Scenario,
+    /// The folder of the scenario's file; the current one if empty.
+    pub folder: PathBuf,
+}
+
+impl From<Scenario> for Setting {
+    fn from(scenario: Scenario) -> Self {
+        Self { scenario, folder: PathBuf::new() }
+    }
+}
+
+impl Setting {
+    /// Reads a scenario's file, and checks it and its recordings.
+    ///
+    /// # Errors
+    /// `io`, `bad_request` or `recording_not_found`, with file, line and column.
+    pub fn read(path: &Path) -> Result<Self, Problem> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Problem::new(Code::Io, format!("cannot read {shown}: {error}")))?;
+        let wrong = |error: ScenarioError, code| Problem::new(code, format!("{shown}: {error}")).hint("");
+        let scenario = Scenario::parse(&text).map_err(|error| wrong(error, Code::BadRequest))?;
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        if let Err(error) = Script::load(scenario.clone(), &folder) {
+            let error = Scenario::error_at_user(&text, error.user, &error.message);
+            return Err(wrong(error, Code::RecordingNotFound));
+        }
+        Ok(Self { scenario, folder })
+    }
+}
+
+impl MockTikTok {
+    /// Serves on a port of loopback that is free, in the caller's runtime.
+    ///
+    /// # Errors
+    /// `recording_not_found` or `cannot_listen`.
+    pub async fn start(setting: impl Into<Setting>) -> Result<Self, Problem> {
+        Self::start_on(setting, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
+    }
+
+    /// Serves on `address`, which is of loopback: on 127.0.0.1 and ::1.
+    ///
+    /// # Errors
+    /// `recording_not_found`, `port_in_use` or `cannot_listen`.
+    pub async fn start_on(setting: impl Into<Setting>, address: SocketAddr) -> Result<Self, Problem> {
+        let world = world(setting.into(), millis(clock::wall()))?;
+        let listening = Listening::bind(address).await?;
+        let addresses = listening.addresses();
+        let (stop, guard) = stop();
+        tokio::spawn(accept(listening, Arc::clone(&world), stop, |address: SocketAddr| {
+            address.ip().to_string()
+        }));
+        Ok(Self { world, addresses, connector: None, _stop: guard })
+    }
+
+    /// Serves in memory, in the caller's runtime: [`MockTikTok::connector`] connects to it.
+    ///
+    /// # Errors
+    /// `recording_not_found`.
+    pub fn in_memory(setting: impl Into<Setting>) -> Result<Self, Problem> {
+        let world = world(setting.into(), MEMORY_WALL_MS)?;
+        let (listener, connector) = memory::listener(MEMORY_BUFFER_BYTES);
+        let (stop, guard) = stop();
+        tokio::spawn(accept(listener, Arc::clone(&world), stop, |()| String::new()));
+        Ok(Self { world, addresses: vec![], connector: Some(connector), _stop: guard })
+    }
+
+    /// The address; `None` in memory.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.addresses.first().copied()
+    }
+
+    /// What clients are pointed at, without a slash at the end; in memory a name that means nothing elsewhere.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.address().map_or_else(|| "http://localhost".into(), |address| format!("http://{address}"))
+    }
+
+    /// What connects to a mock in memory; `None` to one on a port.
+    #[must_use]
+    pub fn connector(&self) -> Option<MemoryConnector> {
+        self.connector.clone()
+    }
+
+    /// What clients did so far, in order.
+    #[must_use]
+    pub fn log(&self) -> Vec<Entry> {
+        self.world.lock().journal.entries.clone()
+    }
+
+    /// Forgets what was: the log, the rooms, what faults were used up.
+    pub fn reset(&self) {
+        self.world.reset();
+    }
+
+    /// Takes another scenario from TOML, and forgets what was. Connections that are open go on as they were.
+    ///
+    /// # Errors
+    /// What is wrong with it; the old one stays.
+    pub fn set_scenario(&self, toml: &str) -> Result<(), ScenarioError> {
+        self.world.replace(toml)
+    }
+
+    /// That so many acks came, e.g. `40..`.
+    ///
+    /// # Errors
+    /// A text that says what came instead.
+    pub fn expect_acks(&self, count: impl RangeBounds<usize>) -> Result<(), String> {
+        expect::count(&self.log(), "acks", &count, |it| matches!(it, Happened::Ack { .. }))
+    }
+
+    /// That so many heartbeats came.
+    ///
+    /// # Errors
+    /// As [`MockTikTok::expect_acks`].
+    pub fn expect_heartbeats(&self, count: impl RangeBounds<usize>) -> Result<(), String> {
+        expect::count(&self.log(), "heartbeats", &count, |it| matches!(it, Happened::Heartbeat))
+    }
+
+    /// That `path` was asked for so often; with or without a slash at the end is the same.
+    ///
+    /// # Errors
+    /// As [`MockTikTok::expect_acks`].
+    pub fn expect_requests(&self, path: &str, count: usize) -> Result<(), String> {
+        let wanted = path.trim_end_matches('/');
+        let is = |it: &Happened| matches!(it, Happened::Request { path, .. } if path.trim_end_matches('/') == wanted);
+        expect::count(&self.log(), &format!("requests of {path}"), &(count..=count), is)
+    }
+
+    /// That behind each failure (an error, a fault, the end of a socket) no request came for so long.
+    ///
+    /// # Errors
+    /// As [`MockTikTok::expect_acks`].
+    pub fn expect_no_reconnect_before(&self, wait: Duration) -> Result<(), String> {
+        expect::no_reconnect_before(&self.log(), wait)
+    }
+}
+
+fn world(setting: Setting, wall_ms: u64) -> Result<Arc<World>, Problem> {
+    let Setting { scenario, folder } = setting;
+    let script = Script::load(scenario, &folder)
+        .map_err(|error| Problem::new(Code::RecordingNotFound, error.message).hint(""))?;
+    Ok(Arc::new(World::new(script, folder, wall_ms)))
+}
+
+fn stop() -> (CancellationToken, DropGuard) {
+    let stop = CancellationToken::new();
+    (stop.clone(), stop.drop_guard())
+}
+
+/// Accepts connections until the mock is dropped; they end with it.
+async fn accept<L>(mut listener: L, world: Arc<World>, stop: CancellationToken, name: fn(L::Addr) -> String)
+where
+    L: Listener<Io: Wire>,
+{
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let (io, address) = select! {
+            biased;
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (number, random) = world.connection();
+        let visitor = Visitor { world: Arc::clone(&world), number, address: name(address), random };
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = visit(io, visitor) => {}
+            }
+            drop(place);
+        });
+    }
+}

@@ -1,0 +1,187 @@
+//! What a mock does, as data: TOML in files, or built in Rust.
+
+mod check;
+mod fault;
+mod limit;
+mod load;
+
+use serde::{Deserialize, Serialize};
+
+pub use fault::{Endpoint, Fault, FaultKind};
+pub use limit::{DEFAULT_MESSAGE, Form, Header, Limit, Per};
+pub use load::ScenarioError;
+
+use crate::sans_io::pace::Speed;
+
+/// What a mock does. The default: every user is live, in a room that plays the demo recording at its own speed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scenario {
+    /// All that looks random follows from it: log ids, cookies, request ids.
+    pub seed: u64,
+    /// The recording of rooms that name none: `demo`, or a path from the folder of the scenario's file.
+    pub recording: String,
+    /// How fast rooms play: a number of times the original, or `"max"`.
+    #[serde(with = "speed")]
+    pub speed: Speed,
+    /// What the time of a room counts from.
+    pub clock: Clock,
+    /// What a room does behind its last frame.
+    pub end: End,
+    /// What a room is after its end.
+    pub after: After,
+    /// How many of the last chats whoever joins in the middle gets as history.
+    pub history: usize,
+    /// The state of users that are not listed; by default live if none is, else not found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub others: Option<State>,
+    /// What the mock's wall clock shows when it starts, Unix milliseconds; by default the real one, and
+    /// [`super::MEMORY_WALL_MS`] in memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_ms: Option<u64>,
+    /// Who exists.
+    #[serde(rename = "user")]
+    pub users: Vec<User>,
+    /// The windows of requests.
+    #[serde(rename = "limit")]
+    pub limits: Vec<Limit>,
+    /// What goes wrong, in this order.
+    #[serde(rename = "fault")]
+    pub faults: Vec<Fault>,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            recording: "demo".into(),
+            speed: Speed::Times(1.0),
+            clock: Clock::Room,
+            end: End::Close,
+            after: After::Offline,
+            history: 6,
+            others: None,
+            wall_ms: None,
+            users: Vec::new(),
+            limits: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// A user and the room of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct User {
+    /// The name, without `@`.
+    pub name: String,
+    /// What look-ups say.
+    pub state: State,
+    /// The id of the room; by default that of the recording.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub room_id: Option<i64>,
+    /// What the room plays; by default what the scenario says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
+    /// How fast; by default what the scenario says.
+    #[serde(skip_serializing_if = "Option::is_none", with = "speed::option")]
+    pub speed: Option<Speed>,
+}
+
+/// What look-ups say of a user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Status 2.
+    #[default]
+    Live,
+    /// Status 4. The room id is set all the same, as TikTok does.
+    Offline,
+    /// Status 3.
+    Paused,
+    /// 19881007.
+    NotFound,
+    /// Live, but room info is 4003110.
+    AgeRestricted,
+    /// 19881007 at the first look-up, then live: TikTok does that to users who are live.
+    NotFoundOnce,
+}
+
+/// What the time of a room counts from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clock {
+    /// The first connect; it runs on, and a reconnect joins now.
+    #[default]
+    Room,
+    /// Each connect: everybody gets the recording from its start.
+    Connection,
+}
+
+/// What a room does behind its last frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// Closes the socket, as recorded, or else with 1000.
+    #[default]
+    Close,
+    /// Says that the stream has ended (control 3), then closes with 1000.
+    Control,
+    /// Nothing: heartbeats are answered as before.
+    Stay,
+}
+
+/// What a room is after its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum After {
+    /// Offline.
+    #[default]
+    Offline,
+    /// Live again: the next connect starts it anew.
+    Again,
+}
+
+/// A speed as a number or `"max"`.
+mod speed {
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    use crate::sans_io::pace::Speed;
+
+    #[derive(serde::Deserialize)]
+    #[serde(untagged, expecting = "a speed is a number, or \"max\"")]
+    enum Written {
+        Number(f64),
+        Text(String),
+    }
+
+    pub(super) fn serialize<S: Serializer>(speed: &Speed, serializer: S) -> Result<S::Ok, S::Error> {
+        speed.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Speed, D::Error> {
+        let text = match Written::deserialize(deserializer)? {
+            Written::Number(number) => number.to_string(),
+            Written::Text(text) => text,
+        };
+        text.parse().map_err(D::Error::custom)
+    }
+
+    /// The same, where it may be missing.
+    pub(super) mod option {
+        use super::{Deserializer, Serializer, Speed};
+
+        pub(in super::super) fn serialize<S: Serializer>(
+            speed: &Option<Speed>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            serde::Serialize::serialize(speed, serializer)
+        }
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Speed>, D::Error> {
+            super::deserialize(deserializer).map(Some)
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A scenario with its recordings: what the mock works from.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufReader, Cursor},
+    path::Path,
+    sync::Arc,
+};
+
+use super::{
+    random::Random,
+    room::Settings,
+    scenario::{Scenario, State},
+    show::{RoomShow, Show},
+};
+
+/// The recording that is built in.
+const DEMO: &str = "demo";
+const DEMO_BYTES: &[u8] = include_bytes!("../../recordings/demo.bin");
+
+/// A scenario, ready to be played.
+#[derive(Clone, Debug)]
+pub(super) struct Script {
+    pub(super) scenario: Scenario,
+    users: Vec<Known>,
+    default: Arc<Show>,
+}
+
+/// A user, or a room, that was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) name: String,
+    pub(super) room_id: i64,
+    pub(super) state: State,
+    pub(super) settings: Settings,
+}
+
+/// A recording that cannot be played: whose, by number (`None` is the scenario's own), and why.
+#[derive(Debug)]
+pub(super) struct Unplayable {
+    pub(super) user: Option<usize>,
+    pub(super) message: String,
+}
+
+impl Script {
+    /// Reads the recordings, `folder` being where their paths start.
+    pub(super) fn load(scenario: Scenario, folder: &Path) -> Result<Self, Unplayable> {
+        let mut shows = BTreeMap::new();
+        let mut show = |name: &str, user| match shows.get(name) {
+            Some(show) => Ok(Arc::clone(show)),
+            None => {
+                let show = read(name, folder).map_err(|message| Unplayable { user, message })?;
+                Ok(shows.entry(name.to_owned()).or_insert(Arc::new(show)).clone())
+            }
+        };
+        let default = show(&scenario.recording, None)?;
+        let mut script = Self { users: Vec::new(), default, scenario };
+        for (index, user) in script.scenario.users.clone().into_iter().enumerate() {
+            let recording = user.recording.as_ref().unwrap_or(&script.scenario.recording);
+            let played = show(recording, Some(index))?.room(&user.name);
+            let taken = |id: i64| script.users.iter().any(|other| other.room_id == id);
+            let free = Some(played.room_id).filter(|id| *id > 0 && !taken(*id));
+            let room_id = user.room_id.or(free).unwrap_or_else(|| derived_id(&user.name));
+            let mut settings = script.settings(played);
+            settings.speed = user.speed.unwrap_or(settings.speed);
+            script.users.push(Known { name: user.name, room_id, state: user.state, settings });
+        }
+        Ok(script)
+    }
+
+    fn settings(&self, show: Arc<RoomShow>) -> Settings {
+        let Scenario { speed, clock, end, after, history, .. } = &self.scenario;
+        let (speed, clock, end, after) = (*speed, *clock, *end, *after);
+        Settings { show, speed, clock, end, after, history: *history }
+    }
+
+    /// The user of this name, who may be nobody.
+    pub(super) fn by_name(&self, name: &str) -> Known {
+        let listed = self.users.iter().find(|user| user.name.eq_ignore_ascii_case(name));
+        listed.cloned().unwrap_or_else(|| {
+            let played = self.default.room(name);
+            let room_id = if played.room_id > 0 { played.room_id } else { derived_id(name) };
+            self.other(name, room_id, played)
+        })
+    }
+
+    /// The room of this id. An id that nobody has is a room too: whoever knows one need not ask for a name.
+    pub(super) fn by_id(&self, room_id: i64) -> Known {
+        let listed = self.users.iter().find(|user| user.room_id == room_id);
+        listed.cloned().unwrap_or_else(|| {
+            let played = self.default.room(&room_id.to_string());
+            let name = if played.unique_id.is_empty() { "host".into() } else { played.unique_id.clone() };
+            self.other(&name, room_id, played)
+        })
+    }
+
+    fn other(&self, name: &str, room_id: i64, played: Arc<RoomShow>) -> Known {
+        let usual = if self.users.is_empty() { State::Live } else { State::NotFound };
+        let state = self.scenario.others.unwrap_or(usual);
+        Known { name: name.to_owned(), room_id, state, settings: self.settings(played) }
+    }
+}
+
+fn read(name: &str, folder: &Path) -> Result<Show, String> {
+    if name == DEMO {
+        return Show::read(Cursor::new(DEMO_BYTES)).map_err(|error| error.to_string());
+    }
+    let path = folder.join(name);
+    let file = File::open(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => format!("there is no recording {}", path.display()),
+        _ => format!("cannot read {}: {error}", path.display()),
+    })?;
+    Show::read(BufReader::new(file)).map_err(|error| format!("cannot play {}: {error}", path.display()))
+}
+
+/// An id that a name always has.
+fn derived_id(name: &str) -> i64 {
+    Random::new(0, u64::from(crc32fast::hash(name.to_ascii_lowercase().as_bytes()))).id()
+}

@@ -1,0 +1,109 @@
+//! A WebSocket: the room plays, the client is heard.
+
+mod frames;
+mod listen;
+mod made;
+mod mangle;
+mod play;
+
+use std::{sync::atomic::AtomicBool, time::Duration};
+
+use bytes::BytesMut;
+use frames::Messages;
+use listen::{Goodbye, listen};
+use made::Maker;
+use play::{Ended, Player};
+use tokio::{io::AsyncWriteExt as _, select, sync::mpsc, time::timeout_at};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::{
+    http::{Request, Response},
+    journal::{By, Happened, bounded},
+    script::Known,
+    visit::{Visitor, Wire},
+};
+use crate::clock;
+
+/// How long a client may take to answer a close frame.
+const CLOSE_MAX: Duration = Duration::from_secs(2);
+/// Most answers that wait to be written; a client that does not read gets no more of them.
+const REPLIES_MAX: usize = 64;
+/// The one subprotocol that is known (protocol.md §3.2).
+const PROTOCOL: &str = "echo-protocol";
+
+/// Upgrades a connection, lets it into the room, and stays until either side ends it.
+pub(super) async fn open<I: Wire>(
+    mut io: I,
+    buffer: BytesMut,
+    visitor: Visitor,
+    request: &Request,
+    known: &Known,
+) {
+    let Some(head) = upgraded(request) else {
+        let _ = io.write_all(&Response::text(400, "`sec-websocket-key` is missing").bytes()).await;
+        return;
+    };
+    let (epoch, joined, faults) = visitor.world.lock().join(known);
+    visitor.world.log(visitor.number, Happened::Upgrade { room_id: known.room_id, attempt: joined.attempt });
+    if io.write_all(&head).await.is_err() {
+        return;
+    }
+    let (input, output) = tokio::io::split(io);
+    let mut messages = Messages::new(input, buffer);
+    let (sender, replies) = mpsc::channel(REPLIES_MAX);
+    let no_heartbeat = AtomicBool::new(false);
+    let maker = Maker::new(visitor.random.clone(), request.param("compress") == Some("gzip"), &joined);
+    let mut player =
+        Player::new(output, &visitor, known, epoch, joined, faults, maker, replies, &no_heartbeat);
+
+    let ended = select! {
+        biased;
+        goodbye = listen(&mut messages, &visitor, &sender, &no_heartbeat) => Ended::Client(goodbye),
+        ended = player.play() => ended.unwrap_or(Ended::Client(Goodbye::gone())),
+    };
+    let (by, code, reason) = match &ended {
+        Ended::Client(goodbye) => (By::Client, goodbye.code, goodbye.reason.clone()),
+        Ended::Close(code, reason) => (By::Mock, *code, reason.clone()),
+        Ended::Break | Ended::Reset => (By::Mock, 1006, String::new()),
+    };
+    let closed = Happened::Closed { by, code, reason: bounded(&reason), frames: player.sent() };
+    visitor.world.log(visitor.number, closed);
+    let mut output = player.into_output();
+    match ended {
+        Ended::Client(Goodbye { close: Some(close), .. }) => {
+            let _ = output.write_all(&frames::frame(frames::CLOSE, &close)).await;
+            let _ = output.flush().await;
+        }
+        Ended::Close(code, reason) => {
+            let deadline = clock::now() + CLOSE_MAX;
+            let farewell = async {
+                output.write_all(&frames::close(code, &reason)).await?;
+                listen(&mut messages, &visitor, &sender, &no_heartbeat).await;
+                Ok::<_, std::io::Error>(())
+            };
+            let _ = timeout_at(deadline, farewell).await;
+        }
+        Ended::Reset => messages.into_io().unsplit(output).reset(),
+        Ended::Break => {
+            let _ = output.shutdown().await;
+            // What the client still says must be read, or the end becomes a reset.
+            let rest = async { while messages.next().await.is_some() {} };
+            let _ = timeout_at(clock::now() + CLOSE_MAX, rest).await;
+        }
+        Ended::Client(_) => {}
+    }
+}
+
+/// The head of a 101.
+fn upgraded(request: &Request) -> Option<Vec<u8>> {
+    let key = request.header("sec-websocket-key")?;
+    let mut response = Response { status: 101, headers: vec![], body: bytes::Bytes::new() }
+        .with("Upgrade", "websocket")
+        .with("Connection", "Upgrade")
+        .with("Sec-WebSocket-Accept", derive_accept_key(key.as_bytes()));
+    let offered = request.header("sec-websocket-protocol").unwrap_or_default();
+    if offered.split(',').any(|offer| offer.trim() == PROTOCOL) {
+        response = response.with("Sec-WebSocket-Protocol", PROTOCOL);
+    }
+    Some(response.bare_head().into_bytes())
+}

@@ -1,0 +1,91 @@
+//! Windows of requests, and what whoever is over them is told.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    http::Response,
+    scenario::{Form, Header, Limit, Per},
+};
+
+/// Most keys and addresses that are counted apart. Windows that are over are forgotten first.
+const CLIENTS_MAX: usize = 10_000;
+
+/// The windows of one limit, by key or address.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Windows(BTreeMap<String, (Instant, u32)>);
+
+impl Windows {
+    /// Counts a request; how long to wait, if there are too many.
+    pub(super) fn hit(&mut self, limit: &Limit, key: &str, address: &str, now: Instant) -> Option<Duration> {
+        let length = Duration::from_secs(limit.seconds);
+        let who = match limit.per {
+            Per::Key if !key.is_empty() => format!("key {key}"),
+            Per::Key | Per::Address => format!("address {address}"),
+            Per::All => String::new(),
+        };
+        if self.0.len() >= CLIENTS_MAX {
+            self.0.retain(|_, (start, _)| now < *start + length);
+        }
+        let window = self.0.entry(who).or_insert((now, 0));
+        if now >= window.0 + length {
+            *window = (now, 0);
+        }
+        window.1 = window.1.saturating_add(1);
+        (window.1 > limit.max).then(|| window.0 + length - now)
+    }
+}
+
+/// What a 429 says.
+#[derive(Clone, Debug)]
+pub(super) struct TooMany<'a> {
+    pub(super) message: &'a str,
+    pub(super) label: &'a str,
+    pub(super) headers: &'a BTreeMap<Header, Form>,
+    pub(super) wait: Duration,
+    /// How many requests are let through in a window.
+    pub(super) max: u32,
+    /// The mock's wall clock, Unix milliseconds.
+    pub(super) wall_ms: u64,
+}
+
+impl TooMany<'_> {
+    pub(super) fn response(&self) -> Response {
+        let mut body = serde_json::json!({ "code": 429, "message": self.message });
+        if !self.label.is_empty() {
+            body["limit_label"] = self.label.into();
+        }
+        let mut response = Response::json(429, &body);
+        for (header, form) in self.headers {
+            response = response.with(header.name(), self.value(*header, *form));
+        }
+        response
+    }
+
+    /// Whole seconds: a wait is rounded up, for whoever comes too early is refused again.
+    fn value(&self, header: Header, form: Form) -> String {
+        let until = u64::try_from(self.wait.as_millis()).unwrap_or(u64::MAX).saturating_add(self.wall_ms);
+        let epoch = until.div_ceil(1000);
+        match form {
+            Form::Count if header == Header::RatelimitLimit => self.max.to_string(),
+            Form::Count => "0".into(),
+            Form::Delta => self.wait.as_millis().div_ceil(1000).to_string(),
+            Form::Epoch => epoch.to_string(),
+            Form::Date => http_date(epoch),
+        }
+    }
+}
+
+/// `Fri, 20 Nov 2026 10:33:40 GMT`
+pub(super) fn http_date(unix_seconds: u64) -> String {
+    let seconds = i64::try_from(unix_seconds).unwrap_or_default();
+    let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// `20261120103340`
+pub(super) fn compact_date(unix_seconds: u64) -> String {
+    let seconds = i64::try_from(unix_seconds).unwrap_or_default();
+    jiff::Timestamp::from_second(seconds).unwrap_or_default().strftime("%Y%m%d%H%M%S").to_string()
+}

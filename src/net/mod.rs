@@ -1,0 +1,4 @@
+//! Listeners, for whoever serves: sockets on loopback, and connections in memory.
+
+pub mod listen;
+pub mod memory;

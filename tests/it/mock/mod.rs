@@ -1,0 +1,9 @@
+//! The mock TikTok, asked by a client that hides nothing.
+
+mod admin;
+mod client;
+mod endpoints;
+mod loading;
+mod rooms;
+mod same_bytes;
+mod scenarios;

@@ -1,0 +1,213 @@
+//! Rooms play what was recorded, byte for byte.
+
+use bytes::Bytes;
+use livetape::{
+    mock::{After, Clock, Happened, MockTikTok, Scenario, Setting, User},
+    sans_io::{
+        pace::Speed,
+        recording::{Flags, Frame, Item, Opcode, What, records},
+        wire::{Batch, BatchInfo, Push, write_batch, write_push},
+    },
+};
+
+use super::client::{Came, ROOM, Rig, SOCKET, batch, demo, push, wait_ms};
+use crate::support;
+
+fn at_max() -> Scenario {
+    Scenario { speed: Speed::Max, ..Scenario::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_demo_plays_as_recorded_and_closes() {
+    let rig = Rig::new(at_max());
+    let (frames, end) = rig.dial().await.all().await;
+    assert_eq!(frames.len(), 185);
+    assert!(frames == demo(), "frames differ");
+    assert_eq!(end, Came::Close(1000, String::new()));
+    // Then the user is offline.
+    let answer = rig.json("/api-live/user/room/?aid=1988&uniqueId=host_078").await;
+    assert_eq!(answer["data"]["user"]["status"], 4);
+    assert_eq!(answer["data"]["user"]["roomId"], ROOM.to_string());
+}
+
+#[tokio::test]
+async fn over_sockets_it_is_the_same() {
+    let mock = MockTikTok::start(at_max()).await.unwrap();
+    let url = format!("{}{SOCKET}?room_id={ROOM}", mock.url().replace("http", "ws"));
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    let mut frames = Vec::new();
+    while let Some(Ok(message)) = futures_util::StreamExt::next(&mut socket).await {
+        if message.is_binary() {
+            frames.push(message.into_data());
+        }
+    }
+    assert!(frames == demo(), "frames differ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_speed_one_frames_come_at_their_offsets() {
+    let rig = Rig::new(Scenario::default());
+    let mut socket = rig.dial().await;
+    let start = livetape::clock::now();
+    let (frames, _) = socket.all().await;
+    let seconds = (livetape::clock::now() - start).as_secs();
+    assert_eq!((frames.len(), seconds), (185, 402));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reconnect_joins_now_with_the_last_chats() {
+    let rig = Rig::new(Scenario::default());
+    let mut socket = rig.dial().await;
+    let mut before = Vec::new();
+    for _ in 0..40 {
+        before.push(socket.frame().await);
+    }
+    drop(socket);
+    wait_ms(200_000).await;
+    let mut socket = rig.dial().await;
+    let (history, faults) = batch(&socket.frame().await);
+    assert_eq!((history.messages.len(), faults), (6, 0));
+    assert!(history.messages.iter().all(|chat| chat.is_history && chat.method == "WebcastChatMessage"));
+    // The recorded answer has been played: the mock makes one.
+    socket.send("im_enter_room", b"").await;
+    let entered = socket.frame().await;
+    assert_eq!(push(&entered).payload_type, "im_enter_room_resp");
+    assert_eq!(push(&entered).compress_type, "gzip");
+    assert!(batch(&entered).0.info.is_first);
+    let next = socket.frame().await;
+    let recorded = demo();
+    let at = recorded.iter().position(|frame| *frame == next).unwrap();
+    assert!(at > 40, "{at}");
+    let chats = recorded[..at].iter().flat_map(|frame| batch(frame).0.messages);
+    let chats: Vec<_> = chats.filter(|message| message.method == "WebcastChatMessage").collect();
+    let ids = |messages: &[livetape::sans_io::wire::Message]| {
+        messages.iter().map(|message| message.msg_id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&history.messages), ids(&chats[chats.len() - 6..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_clock_of_its_own_each_connection_starts_over() {
+    let rig = Rig::new(Scenario { clock: Clock::Connection, ..at_max() });
+    for _ in 0..2 {
+        assert!(rig.dial().await.all().await.0 == demo());
+    }
+    let rig = Rig::new(Scenario { after: After::Again, ..at_max() });
+    for _ in 0..2 {
+        assert!(rig.dial().await.all().await.0 == demo());
+    }
+}
+
+/// A frame of a recording of our own.
+fn frame(payload_type: &str, log_id: u64) -> Bytes {
+    let info = BatchInfo { cursor: log_id.to_string(), need_ack: true, ..BatchInfo::default() };
+    let payload = write_batch(&Batch { messages: vec![], info });
+    write_push(&Push { log_id, payload_type: payload_type.into(), payload, ..Push::default() })
+}
+
+fn item(ms: u64, conn: u32, what: What) -> Item {
+    Item { conn, ..support::item(ms, what) }
+}
+
+fn received(ms: u64, conn: u32, bytes: Bytes) -> Item {
+    item(ms, conn, What::Frame(Frame { opcode: Opcode::BINARY, bytes }))
+}
+
+/// Two connections, the first closed by the server; the second enters and has heartbeats.
+fn two_connections() -> Bytes {
+    let open = || {
+        let unique_id = "ann".to_owned();
+        What::ConnOpen(records::ConnOpen { room_id: 77, unique_id, ..Default::default() })
+    };
+    let close = |who: records::conn_close::Who| {
+        What::ConnClose(records::ConnClose {
+            code: 4404,
+            reason: "gone".into(),
+            who: who.into(),
+            ..Default::default()
+        })
+    };
+    let initial = What::Http(records::Http {
+        role: records::http::Role::InitialBatch.into(),
+        body: write_batch(&Batch {
+            messages: vec![],
+            info: BatchInfo { cursor: "recorded".into(), internal_ext: "ext".into(), ..BatchInfo::default() },
+        }),
+        ..Default::default()
+    });
+    let mut sent = received(1200, 2, frame("hb", 0));
+    sent.flags = Flags(Flags::SENT);
+    support::recording(&[
+        item(900, 1, initial),
+        item(1000, 1, open()),
+        received(1100, 1, frame("msg", 1)),
+        received(1200, 1, frame("msg", 2)),
+        item(1300, 1, close(records::conn_close::Who::Upstream)),
+        item(5000, 2, open()),
+        received(5100, 2, frame("im_enter_room_resp", 3)),
+        sent,
+        received(5200, 2, frame("hb", 4)),
+        received(5300, 2, frame("msg", 5)),
+        item(9000, 2, close(records::conn_close::Who::Us)),
+    ])
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_play_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("two.bin"), two_connections()).unwrap();
+    let user = User { name: "ann".into(), recording: Some("two.bin".into()), ..User::default() };
+    let scenario = Scenario { users: vec![user], ..Scenario::default() };
+    let rig = Rig::new(Setting { scenario, folder: folder.path().into() });
+
+    let (head, body) = rig.get("/webcast/fetch?client=x&unique_id=ann").await;
+    let first = livetape::sans_io::wire::read_batch(&body, &mut vec![]).info;
+    assert!(head.contains("x-room-id: 77\r\n"), "{head}");
+    assert_eq!(
+        (first.cursor.as_str(), first.internal_ext.as_str(), first.is_first),
+        ("recorded", "ext", true)
+    );
+    assert_eq!(first.push_server, format!("ws://localhost:1{SOCKET}"));
+
+    let target = format!("{SOCKET}?room_id=77");
+    let mut socket = rig.try_dial(&target).await.unwrap();
+    let start = livetape::clock::now();
+    assert_eq!(socket.frame().await, frame("msg", 1));
+    assert_eq!((livetape::clock::now() - start).as_millis(), 100);
+    assert_eq!(socket.frame().await, frame("msg", 2));
+    assert_eq!(socket.next().await, Came::Close(4404, "gone".into()));
+    // However long it takes, the next connection misses nothing of the next one, and gets no history.
+    wait_ms(60_000).await;
+    let mut socket = rig.try_dial(&target).await.unwrap();
+    socket.send("im_enter_room", b"").await;
+    socket.send("hb", b"").await;
+    assert_eq!(push(&socket.frame().await).payload_type, "hb");
+    assert_eq!(socket.frame().await, frame("im_enter_room_resp", 3));
+    assert_eq!(socket.frame().await, frame("msg", 5));
+    assert_eq!(socket.next().await, Came::Close(1000, String::new()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_are_answered_and_logged() {
+    let rig = Rig::new(Scenario::default());
+    let mut socket = rig.dial().await;
+    socket.send("im_enter_room", b"").await;
+    socket.send("hb", b"\x08\x01").await;
+    socket.send("ack", b"ext").await;
+    socket.send("odd", b"").await;
+    assert_eq!(push(&socket.frame().await).payload_type, "im_enter_room_resp");
+    let heartbeat = push(&socket.frame().await);
+    assert_eq!((heartbeat.payload_type.as_str(), &heartbeat.payload[..]), ("hb", &b"\x08\x01"[..]));
+    socket.0.close(None).await.unwrap();
+    while !matches!(socket.next().await, Came::Broken) {}
+    let what: Vec<_> = rig.mock.log().into_iter().skip(1).map(|entry| entry.what).collect();
+    assert_eq!(what[0], Happened::Upgrade { room_id: ROOM, attempt: 1 });
+    assert_eq!(what[1..3], [Happened::Enter, Happened::Heartbeat]);
+    assert_eq!(what[3], Happened::Ack { log_id: 7, internal_ext: "ext".into() });
+    assert_eq!(what[4], Happened::Other { payload_type: "odd".into() });
+    assert!(matches!(&what[5], Happened::Closed { code: 1005, .. }), "{:?}", what[5]);
+    rig.mock.expect_acks(1..).unwrap();
+    rig.mock.expect_heartbeats(1..=1).unwrap();
+    let text = rig.mock.expect_acks(40..).unwrap_err();
+    assert!(text.starts_with("expected 40 or more acks, got 1\nreceived:\n"), "{text}");
+}
