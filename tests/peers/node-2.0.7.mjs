@@ -1,4 +1,4 @@
-// npm tiktok-live-connector 2.0.7-beta1, unmodified: `node node-2.0.7.mjs <base URL> <user> [is-live]`.
+// npm tiktok-live-connector 2.0.7-beta1, unmodified: `node node-2.0.7.mjs <base URL> <user> [is-live|room]`.
 
 import { load, run } from './peer.mjs'
 

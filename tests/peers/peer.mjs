@@ -28,10 +28,20 @@ export function describe(thrown) {
   return { type: 'error', class: constructor.name, message, causes, retryAfter, resetTime }
 }
 
-/** Connects, or only asks whether the user is live. Prints until the socket is closed; the end of stdin closes it. */
+/** What the client is told of a room and its gifts. */
+async function room(connection) {
+  const id = await connection.fetchRoomId()
+  connection.webClient.roomId = id
+  const { data } = await connection.fetchRoomInfo()
+  const gifts = await connection.fetchAvailableGifts()
+  return { type: 'room', id, status: data.status, gifts: gifts.length }
+}
+
+/** Connects, or only asks (`is-live`, `room`). Prints until the socket is closed; the end of stdin closes it. */
 export async function run(connection, order, events) {
   try {
     if (order === 'is-live') return print({ type: 'live', live: await connection.fetchIsLive() })
+    if (order === 'room') return print(await room(connection))
     for (const [event, fields] of Object.entries(events)) {
       connection.on(event, (data) => print({ type: event, ...fields(data) }))
     }

@@ -1,4 +1,4 @@
-"""PyPI TikTokLive 6.6.5, unmodified: `python python-6.6.5.py <base URL> <user> [is-live]`."""
+"""PyPI TikTokLive 6.6.5, unmodified: `python python-6.6.5.py <base URL> <user> [is-live|room]`."""
 
 import asyncio
 import json
@@ -49,6 +49,10 @@ async def main(base, user, order="connect"):
     try:
         if order == "is-live":
             show("live", live=await client.is_live())
+        elif order == "room":
+            info = await client.web.fetch_room_info(unique_id=user)
+            gifts = await client.web.fetch_gift_list()
+            show("room", id=info["id_str"], status=info["status"], gifts=len(gifts["gifts"]))
         else:
             listen(client)
             await client.connect()
