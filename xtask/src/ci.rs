@@ -12,9 +12,10 @@ use wait_timeout::ChildExt as _;
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 2, &["fmt", "--all", "--check"]),
     ("lints", 15, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
-    ("tests", 25, &["test", "--workspace", "--locked"]),
+    ("tests", 21, &["test", "--workspace", "--locked"]),
     ("docs", 5, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("benches", 13, &["xtask", "bench", "decode", "--rounds", "1"]),
+    ("benches", 9, &["xtask", "bench", "decode", "--rounds", "1"]),
+    ("peers", 8, &["xtask", "peers"]),
 ];
 
 /// Runs every stage, or those whose names are given, and stops at the first that fails.

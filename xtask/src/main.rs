@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod codegen;
 mod fixture;
+mod peers;
 #[cfg(feature = "fixture")]
 mod recordings;
 
@@ -20,7 +21,7 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches
+        /// Only these stages: format, lints, tests, docs, benches, peers
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
@@ -33,6 +34,8 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Run other people's clients, unmodified, against `livetape mock`
+    Peers,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -41,5 +44,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(args) => bench::run(&args),
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),
+        Chore::Peers => peers::run(),
     }
 }

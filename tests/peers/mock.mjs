@@ -1,0 +1,94 @@
+// A mock of ours, the clients against it, and what livetape itself makes of a recording.
+
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+const root = path.join(here, '../..')
+/** Longest that one client may take, in milliseconds: 2.0.3 sends its first heartbeat after 10 s. */
+const CLIENT_MS_MAX = 60_000
+/** Longest that a mock may take to print its address, in milliseconds. */
+const START_MS_MAX = 20_000
+/** How often the log is read while waiting, in milliseconds. */
+const POLL_MS = 50
+
+/** Runs `act` with the address of a new mock, and ends the mock. */
+export async function withMock(livetape, scenario, act) {
+  const args = ['mock', '--scenario', path.join(here, scenario), '--port', '0']
+  const mock = spawn(livetape, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+  const lines = []
+  const address = new Promise((resolve, reject) => {
+    const read = (line) => {
+      lines.push(line)
+      const [base] = line.match(/http:\/\/127\.0\.0\.1:\d+/) ?? []
+      if (base) resolve(base)
+    }
+    createInterface(mock.stdout).on('line', read)
+    createInterface(mock.stderr).on('line', read)
+    mock.on('error', reject)
+    mock.on('exit', (code) => reject(new Error(`the mock ended with ${code}:\n${lines.join('\n')}`)))
+    setTimeout(() => reject(new Error('the mock printed no address')), START_MS_MAX).unref()
+  })
+  try {
+    return await act(await address)
+  } finally {
+    mock.kill()
+  }
+}
+
+/** The lines that a client printed. The end of its stdin disconnects it: when `until` is fulfilled, or never. */
+export async function runClient(command, base, user, { order, until } = {}) {
+  const args = [...command.slice(1), base, user, ...(order ? [order] : [])]
+  const child = spawn(command[0], args, { cwd: here, stdio: ['pipe', 'pipe', 'pipe'], timeout: CLIENT_MS_MAX })
+  const [lines, complaints] = [[], []]
+  createInterface(child.stdout).on('line', (line) => lines.push(JSON.parse(line)))
+  createInterface(child.stderr).on('line', (line) => complaints.push(line))
+  const closed = once(child, 'close')
+  if (until) {
+    // A client that ends early is what the comparison is there to tell.
+    await Promise.race([until(), closed]).finally(() => child.stdin.end())
+  }
+  const [code, signal] = await closed
+  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${signal ?? code}:\n${complaints.join('\n')}`)
+  return lines
+}
+
+/** Waits until the mock's log is as wanted. */
+export async function untilLog(base, isWanted) {
+  const deadline = Date.now() + CLIENT_MS_MAX
+  for (;;) {
+    const log = await readLog(base)
+    if (isWanted(log)) return
+    if (Date.now() > deadline) throw new Error(`the mock did not see it; its last lines:\n${tail(log)}`)
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
+
+const tail = (log) => log.slice(-5).map((line) => JSON.stringify(line)).join('\n')
+
+export async function readLog(base) {
+  const response = await fetch(`${base}/__admin/log`)
+  if (!response.ok) throw new Error(`/__admin/log: ${response.status}`)
+  // A log id needs all 64 bits, which a number of JavaScript has not.
+  const { entries } = JSON.parse((await response.text()).replaceAll(/("log_id": ?)(\d+)/g, '$1"$2"'))
+  return entries
+}
+
+/** livetape's decode before dedup, each event as one line of text. */
+export async function decoded(livetape, recording) {
+  const args = ['events', path.join(root, 'recordings', recording), '--no-dedup', '--types', 'chat,gift,like']
+  const { stdout } = await promisify(execFile)(livetape, args, { maxBuffer: 64 << 20 })
+  return stdout.trim().split('\n').map((line) => {
+    const { type, id, data } = JSON.parse(line)
+    return text({ ...data, type, id })
+  })
+}
+
+/** A chat, gift or like of anybody, as text to compare. */
+export function text({ type, id, comment, giftId, repeatCount, likeCount }) {
+  return JSON.stringify({ type, id, comment, giftId, repeatCount, likeCount })
+}

@@ -1,0 +1,101 @@
+// `node run.mjs <livetape> <python>`: the clients, each against a mock of its own, all at the same time.
+
+import assert from 'node:assert/strict'
+
+import { clients } from './clients.mjs'
+import { decoded, readLog, runClient, text, untilLog, withMock } from './mock.mjs'
+import { emittedBy, isLost, readBatches } from './session.mjs'
+
+const [livetape, python] = process.argv.slice(2)
+const WEBCAST = new URL('../../fixtures/webcast/', import.meta.url)
+const COMPARED = ['chat', 'gift', 'like']
+
+/** The action of a control message that says so. */
+const STREAM_ENDED = 3
+
+/** What is played: a recording, and the session that it was made of. The second ends with the stream. */
+const SHOWS = await Promise.all(
+  [['demo', 'session-1'], ['gifts', 'session-2']].map(async ([user, session]) => ({
+    user,
+    batches: await readBatches(new URL(`${session}.jsonl`, WEBCAST)),
+    all: await decoded(livetape, `${user}.bin`),
+    ends: user === 'gifts',
+  })),
+)
+let failures = 0
+
+/** Runs one check, and prints one line for it. */
+async function check(name, act) {
+  try {
+    console.log(`ok   ${name}: ${await act()}`)
+  } catch (error) {
+    failures += 1
+    console.log(`FAIL ${name}: ${error.message}`)
+  }
+}
+
+/** What is emitted, in order, and what the mock saw. */
+async function checkShow(client, base, { user, batches, all, ends }) {
+  const of = (what) => (entry) => entry.what === what
+  const key = ({ log_id, internal_ext }) => `${log_id} ${internal_ext}`
+  const acks = batches
+    .filter((batch) => batch.needsAck && !isLost(client, batch))
+    .map(({ logId, internalExt }) => key({ log_id: logId, internal_ext: client.acksExt ? internalExt : '' }))
+  const missing = (log) => {
+    const seen = new Set(log.filter(of('ack')).map(key))
+    return acks.filter((ack) => !seen.has(ack))
+  }
+  // What a client acks it emits before it looks at anything else. 2.0.3 sends its first heartbeat after 10 s.
+  const until = () => untilLog(base, (log) => missing(log).length === 0 && log.some(of('heartbeat')))
+
+  const lines = await runClient(client.command, base, user, { until: ends ? undefined : until })
+  await check(`${client.name} emits ${user}`, () => {
+    const emitted = lines.filter(({ type }) => COMPARED.includes(type)).map(text)
+    assert.deepEqual(emitted, emittedBy(client, batches, all))
+    const ended = lines.filter(({ type }) => type === 'streamEnd').map(({ action }) => action)
+    assert.deepEqual(ended, ends ? [STREAM_ENDED] : [], 'streamEnd')
+    assert.equal(lines.at(-1)?.type, 'disconnected', JSON.stringify(lines.at(-1)))
+    const counts = COMPARED.map((type) => `${lines.filter((line) => line.type === type).length} ${type}s`)
+    return `${counts.join(', ')} in order${ends ? ', and the end' : ''}`
+  })
+  await check(`${client.name} is seen`, async () => {
+    const log = await readLog(base)
+    assert.equal(missing(log).length, 0, `${missing(log).length} acks are missing, ${missing(log).at(0)}`)
+    assert.ok(log.some(of('heartbeat')), 'no heartbeat')
+    assert.equal(log.some(of('enter')), client.entersRoom, 'enters the room')
+    const count = (what) => log.filter(of(what)).length
+    return `${count('ack')} acks, ${count('heartbeat')} heartbeats, ${count('enter')} times im_enter_room`
+  })
+}
+
+/** The last line that a client prints for a user and an order: what it threw, or answered. */
+async function checkOutcome(client, base, [user, order, expected]) {
+  await check(`${client.name} ${order} ${user}`, async () => {
+    const { causes = [], ...line } = (await runClient(client.command, base, user, { order })).at(-1) ?? {}
+    const { causes: wantedCauses = [], ...wanted } = { type: 'error', ...expected }
+    assert.equal(causes.length, wantedCauses.length, `causes: ${causes.join('; ')}`)
+    wantedCauses.forEach((cause, index) => assertIs(causes[index], cause))
+    for (const [field, value] of Object.entries(wanted)) assertIs(line[field], value)
+    const { type, ...shown } = line
+    return `${type} ${JSON.stringify(shown)}`
+  })
+}
+
+function assertIs(actual, wanted) {
+  if (wanted instanceof RegExp) assert.match(actual, wanted)
+  else assert.equal(actual, wanted)
+}
+
+async function checkClient(client) {
+  await withMock(livetape, 'scenario.toml', async (base) => {
+    for (const show of SHOWS) await checkShow(client, base, show)
+    for (const outcome of client.outcomes) await checkOutcome(client, base, outcome)
+  })
+}
+
+const runs = await Promise.allSettled(clients(python).map(checkClient))
+const broken = runs.filter(({ status }) => status === 'rejected')
+broken.forEach(({ reason }) => console.log(`FAIL ${reason.stack}`))
+failures += broken.length
+console.log(failures === 0 ? 'all clients are served' : `${failures} checks failed`)
+process.exit(failures === 0 ? 0 : 1)
