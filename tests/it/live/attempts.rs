@@ -51,6 +51,10 @@ async fn a_malformed_name_asks_nobody() {
         assert_failed(&outcome, Code::InvalidUsername);
         assert_eq!(codes(&items), [(0, "invalid_username", false)]);
     }
+    let elsewhere = Options { upstream: Some(Url::parse("ftp://mock").unwrap()), ..options() };
+    assert_failed(&run(&Server::new([]), elsewhere).await.1, Code::BadRequest);
+    let broken = Options { session_cookie: Some("a\nb".parse().unwrap()), ..options() };
+    assert_failed(&run(&Server::new([]), broken).await.1, Code::BadRequest);
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,8 +132,11 @@ async fn a_check_only_looks() {
     ];
     for (reply, expected) in cases {
         let server = Server::new([(API, vec![reply])]);
-        let check = check(&options(), server.transport()).await;
-        assert_eq!((check.exists, check.live, check.can_connect, check.why), expected);
+        let check = check(&options(), &server.transport()).await;
+        assert_eq!(
+            (check.exists, check.live, check.can_connect, check.why.map(|problem| problem.code)),
+            expected
+        );
         assert_eq!(server.seen().len(), 1);
     }
 }
