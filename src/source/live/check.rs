@@ -25,7 +25,7 @@ pub struct Check {
     pub wait: Option<Duration>,
 }
 
-/// Looks a user up, once. It takes 20 s at most.
+/// Looks a user up, once. It takes 30 s at most.
 pub async fn check<T: Transport>(options: &Options, transport: &T) -> Check {
     match look_up(options, transport).await {
         Ok(room) => Check {

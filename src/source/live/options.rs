@@ -120,6 +120,7 @@ impl fmt::Debug for Options {
 #[derive(Clone)]
 pub(super) struct Origins {
     pub(super) www: String,
+    pub(super) webcast: String,
     pub(super) socket: String,
     pub(super) sign: String,
 }
@@ -131,6 +132,7 @@ impl Origins {
         let or = |known: &str| upstream.clone().unwrap_or_else(|| known.to_owned());
         let socket = or("https://webcast-ws.tiktok.com").replacen("http", "ws", 1);
         let sign = options.sign_url.as_ref().map_or_else(|| or("https://api.eulerstream.com"), text);
-        Self { www: or("https://www.tiktok.com"), socket, sign }
+        let webcast = or("https://webcast.tiktok.com");
+        Self { www: or("https://www.tiktok.com"), webcast, socket, sign }
     }
 }

@@ -102,7 +102,11 @@ impl Server {
         self.seen.lock().unwrap().push(Seen::Request(self.now(), head.clone()));
         let reply = {
             let mut script = self.script.lock().unwrap();
-            let replies = script.get_mut(path.as_str()).unwrap_or_else(|| panic!("no reply to {path}"));
+            let none = &mut vec![status(404, &[], "")];
+            let replies = match script.get_mut(path.as_str()) {
+                None if path.ends_with("/room/info/") => none,
+                replies => replies.unwrap_or_else(|| panic!("no reply to {path}")),
+            };
             if replies.len() > 1 { replies.remove(0) } else { replies[0].clone() }
         };
         match reply {
