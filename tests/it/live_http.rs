@@ -10,7 +10,7 @@ use livetape::{
         recording::{Item, What},
         wire::{self, Batch, BatchInfo, client},
     },
-    source::live::{Check, Live, Network, Options, Outcome, Url, check},
+    source::live::{Check, Live, NetTransport, Options, Outcome, Url, check},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -25,8 +25,8 @@ const AGE: &str = r#"{"data":{"prompts":""},"extra":{"now":1},"status_code":4003
 const CAPTCHA: &str = r#"{"code":"10000","type":"verify","subtype":"slide"}"#;
 const ROOM: i64 = 7_684_008_970_436_823_815;
 
-fn network() -> Network {
-    Network::new(None).unwrap()
+fn network() -> NetTransport {
+    NetTransport::new(&Options::default()).unwrap()
 }
 
 fn options(server: &MockServer) -> Options {
@@ -40,6 +40,10 @@ async fn answers(at: &str, answer: ResponseTemplate) -> MockServer {
     server
 }
 
+fn why(check: Check) -> Option<Code> {
+    check.why.map(|problem| problem.code)
+}
+
 fn page(state: &str) -> ResponseTemplate {
     let script = format!(r#"<html><script id="SIGI_STATE" type="application/json">{state}</script></html>"#);
     ResponseTemplate::new(200).set_body_string(script)
@@ -48,7 +52,7 @@ fn page(state: &str) -> ResponseTemplate {
 async fn api_live(answer: ResponseTemplate) -> Check {
     let server = answers("/api-live/user/room/", answer).await;
     Mock::given(path("/@isaackogz/live")).respond_with(ResponseTemplate::new(403)).mount(&server).await;
-    check(&options(&server), network()).await
+    check(&options(&server), &network()).await
 }
 
 #[tokio::test]
@@ -57,26 +61,26 @@ async fn every_known_answer_of_the_api_is_typed() {
     let offline = api_live(body(OFFLINE)).await;
     assert_eq!((offline.exists, offline.live, offline.room_id), (Some(true), Some(false), Some(ROOM)));
     assert_eq!(
-        (offline.why, offline.detail.as_str()),
+        (why(offline.clone()), offline.why.unwrap().message.as_str()),
         (Some(Code::UserOffline), "User is not currently live")
     );
     let live = api_live(body(&OFFLINE.replace(r#""status":4"#, r#""status":2"#))).await;
     assert_eq!((live.live, live.can_connect, live.why), (Some(true), true, None));
     // A room's id without a room, however live it is said to be.
     let never = OFFLINE.replace("7684008970436823815", "").replace(r#""status":4"#, r#""status":2"#);
-    assert_eq!(api_live(body(&never)).await.why, Some(Code::UserOffline));
+    assert_eq!(why(api_live(body(&never)).await), Some(Code::UserOffline));
     let unknown = api_live(body(UNKNOWN)).await;
-    assert_eq!((unknown.exists, unknown.why), (Some(false), Some(Code::UserNotFound)));
-    assert_eq!(unknown.detail, "User not found or invalid");
-    assert_eq!(api_live(body(PARAMS)).await.why, Some(Code::Blocked));
-    assert_eq!(api_live(body(AGE)).await.why, Some(Code::AgeRestricted));
+    assert_eq!((unknown.exists, why(unknown.clone())), (Some(false), Some(Code::UserNotFound)));
+    assert_eq!(unknown.why.unwrap().message, "User not found or invalid");
+    assert_eq!(why(api_live(body(PARAMS)).await), Some(Code::Blocked));
+    assert_eq!(why(api_live(body(AGE)).await), Some(Code::AgeRestricted));
     for wall in ["", CAPTCHA, "<html><title>tiktok-verify-page</title></html>", "{\"data\":", "[]", "null"] {
-        assert_eq!(api_live(body(wall)).await.why, Some(Code::Blocked), "{wall}");
+        assert_eq!(why(api_live(body(wall)).await), Some(Code::Blocked), "{wall}");
     }
-    assert_eq!(api_live(ResponseTemplate::new(403)).await.why, Some(Code::Blocked));
-    assert_eq!(api_live(ResponseTemplate::new(302)).await.why, Some(Code::Blocked));
-    assert_eq!(api_live(ResponseTemplate::new(429)).await.why, Some(Code::RateLimited));
-    assert_eq!(api_live(ResponseTemplate::new(502)).await.why, Some(Code::ConnectionLost));
+    assert_eq!(why(api_live(ResponseTemplate::new(403)).await), Some(Code::Blocked));
+    assert_eq!(why(api_live(ResponseTemplate::new(302)).await), Some(Code::Blocked));
+    assert_eq!(why(api_live(ResponseTemplate::new(429)).await), Some(Code::RateLimited));
+    assert_eq!(why(api_live(ResponseTemplate::new(502)).await), Some(Code::ConnectionLost));
 }
 
 #[tokio::test]
@@ -87,7 +91,7 @@ async fn every_known_page_is_typed() {
             .respond_with(ResponseTemplate::new(403))
             .mount(&server)
             .await;
-        check(&options(&server), network()).await
+        check(&options(&server), &network()).await
     };
     let state = |id: &str, status: u32| {
         format!(
@@ -96,17 +100,17 @@ async fn every_known_page_is_typed() {
     };
     let id = format!(r#""roomId":"{ROOM}","#);
     assert_eq!(read(page(&state(&id, 2))).await.room_id, Some(ROOM));
-    assert_eq!(read(page(&state(&id, 4))).await.why, Some(Code::UserOffline));
+    assert_eq!(why(read(page(&state(&id, 4))).await), Some(Code::UserOffline));
     let older =
         format!(r#"{{"LiveRoom":{{"liveRoomUserInfo":{{"liveRoom":{{"roomId":"{ROOM}","status":2}}}}}}}}"#);
     assert_eq!(read(page(&older)).await.room_id, Some(ROOM));
-    assert_eq!(read(page("{}")).await.why, Some(Code::UserNotFound));
-    assert_eq!(read(page("{\"LiveRoom\"")).await.why, Some(Code::Blocked));
+    assert_eq!(why(read(page("{}")).await), Some(Code::UserNotFound));
+    assert_eq!(why(read(page("{\"LiveRoom\"")).await), Some(Code::Blocked));
     for wall in ["<title>tiktok-verify-page</title>", "Please wait...<script id=\"slardar-config\">", ""] {
         let wall = read(ResponseTemplate::new(200).set_body_string(wall)).await;
-        assert_eq!(wall.why, Some(Code::Blocked));
+        assert_eq!(why(wall), Some(Code::Blocked));
     }
-    assert_eq!(read(ResponseTemplate::new(429)).await.why, Some(Code::RateLimited));
+    assert_eq!(why(read(ResponseTemplate::new(429)).await), Some(Code::RateLimited));
 }
 
 #[tokio::test]
@@ -114,9 +118,9 @@ async fn a_zipped_body_is_unpacked_and_an_endless_one_is_cut_off() {
     let zipped = ResponseTemplate::new(200)
         .insert_header("content-encoding", "gzip")
         .set_body_bytes(wire::zip(OFFLINE.as_bytes()).to_vec());
-    assert_eq!(api_live(zipped).await.why, Some(Code::UserOffline));
+    assert_eq!(why(api_live(zipped).await), Some(Code::UserOffline));
     let long = ResponseTemplate::new(200).set_body_bytes(vec![b' '; 6 << 20]);
-    assert_eq!(api_live(long).await.why, Some(Code::Blocked));
+    assert_eq!(why(api_live(long).await), Some(Code::Blocked));
 }
 
 async fn run(options: Options) -> (Vec<Item>, Outcome) {
@@ -277,12 +281,13 @@ async fn a_socket_goes_through_the_proxy() {
         socket.next().await
     });
     let (url, task) = proxy("Proxy-Authorization: Basic bWU6cEBzcw==").await;
-    let network = Network::new(Some(url)).unwrap();
+    let through = |proxy: Url| Options { proxy: Some(proxy), ..Options::default() };
+    let network = NetTransport::new(&through(url)).unwrap();
     let request = Request { url: format!("ws://{address}/"), headers: vec![] };
     let mut opened = network.open(&request).await.unwrap();
     opened.socket.send(tungstenite::Message::binary(&b"hi"[..])).await.unwrap();
     assert_eq!(server.await.unwrap().unwrap().unwrap().into_data(), &b"hi"[..]);
     drop(opened);
     task.await.unwrap();
-    assert!(Network::new(Some(Url::parse("ftp://host").unwrap())).is_err());
+    assert!(NetTransport::new(&through(Url::parse("ftp://host").unwrap())).is_err());
 }

@@ -1,7 +1,12 @@
 //! Whether a user could be connected to, without connecting.
 
+use std::time::Duration;
+
 use super::{Options, Transport, failure::Failure, lookup, upstream::Upstream};
-use crate::{clock, sans_io::error::Code};
+use crate::{
+    clock,
+    sans_io::error::{Code, Problem},
+};
 
 /// What a look-up says. What it could not find out is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,25 +20,22 @@ pub struct Check {
     /// Whether a connection may be tried with some hope.
     pub can_connect: bool,
     /// Why not.
-    pub why: Option<Code>,
-    /// Why not, in words.
-    pub detail: String,
+    pub why: Option<Problem>,
+    /// How long the server says to wait before anybody asks again.
+    pub wait: Option<Duration>,
 }
 
-/// Looks a user up, once. It takes 20 s at most.
-pub async fn check<T: Transport>(options: &Options, transport: T) -> Check {
+/// Looks a user up, once. It takes 30 s at most.
+pub async fn check<T: Transport>(options: &Options, transport: &T) -> Check {
     match look_up(options, transport).await {
-        Ok(room) => {
-            let why = room.live().err();
-            Check {
-                exists: Some(true),
-                live: Some(room.is_live()),
-                room_id: Some(room.room_id).filter(|room_id| *room_id != 0),
-                can_connect: room.is_live(),
-                why: why.as_ref().map(|failure| failure.code),
-                detail: why.map(|failure| failure.detail).unwrap_or_default(),
-            }
-        }
+        Ok(room) => Check {
+            exists: Some(true),
+            live: Some(room.is_live()),
+            room_id: Some(room.room_id).filter(|room_id| *room_id != 0),
+            can_connect: room.is_live(),
+            why: room.live().err().map(Problem::from),
+            wait: None,
+        },
         Err(failure) => Check {
             exists: match failure.code {
                 Code::UserNotFound | Code::InvalidUsername => Some(false),
@@ -43,16 +45,16 @@ pub async fn check<T: Transport>(options: &Options, transport: T) -> Check {
             live: matches!(failure.code, Code::UserNotFound | Code::InvalidUsername).then_some(false),
             room_id: None,
             can_connect: false,
-            why: Some(failure.code),
-            detail: failure.detail,
+            wait: failure.wait,
+            why: Some(failure.into()),
         },
     }
 }
 
-async fn look_up<T: Transport>(options: &Options, transport: T) -> Result<lookup::Room, Failure> {
+async fn look_up<T: Transport>(options: &Options, transport: &T) -> Result<lookup::Room, Failure> {
     let user = options.username()?;
     let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
-    let mut upstream = Upstream::new(options, transport, wall_anchor);
+    let mut upstream = Upstream::new(options, transport.clone(), wall_anchor);
     let cookie = options.session_cookie().unwrap_or_default();
     let found = lookup::look_up(&mut upstream, &user, &cookie).await;
     found.map_err(|failure| Failure { detail: upstream.redact.text(&failure.detail), ..failure })

@@ -2,7 +2,7 @@
 //!
 //! Two sources: TikTok's `api-live` (JSON, unsigned, without cookies), and where that is blocked or broken the room's
 //! page, whose script `SIGI_STATE` holds the same. Both forms are those of npm tiktok-live-connector 2.0.3 and PyPI
-//! TikTokLive; the literal answers are in the tests.
+//! TikTokLive; the literal answers are in the tests. Whether a room is for adults only `room/info` says.
 
 use std::time::Duration;
 
@@ -43,12 +43,36 @@ impl Room {
     }
 }
 
-/// Looks a user up.
+/// Looks a user up. Of a room that is live it is asked whether everybody may see it.
 pub(super) async fn look_up<T: Transport>(
     upstream: &mut Upstream<T>,
     user: &str,
     cookie: &str,
 ) -> Result<Room, Failure> {
+    let room = find(upstream, user, cookie).await?;
+    if room.is_live() {
+        check_age(upstream, room.room_id, cookie).await?;
+    }
+    Ok(room)
+}
+
+/// Room info is often refused to those who are not logged in, which says nothing: only the one answer counts.
+async fn check_age<T: Transport>(
+    upstream: &mut Upstream<T>,
+    room_id: i64,
+    cookie: &str,
+) -> Result<(), Failure> {
+    let room_id = room_id.to_string();
+    let pairs =
+        [("aid", "1988"), ("app_name", "tiktok_web"), ("device_platform", "web_pc"), ("room_id", &room_id)];
+    let url = url::with_query(&format!("{}/webcast/room/info/", upstream.origins.webcast), pairs);
+    let request = Request { url, headers: browser_headers(cookie) };
+    let Ok(answer) = upstream.get(Role::RoomInfo, &request, true).await else { return Ok(()) };
+    let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    if json["status_code"].as_i64() == Some(AGE_RESTRICTED) { Err(age_restricted()) } else { Ok(()) }
+}
+
+async fn find<T: Transport>(upstream: &mut Upstream<T>, user: &str, cookie: &str) -> Result<Room, Failure> {
     let first = match ask(upstream, api_live(&upstream.origins.www, user), cookie, read_api_live).await {
         Err(failure) if matches!(failure.code, Code::Blocked | Code::ConnectionLost) => failure,
         decided => return decided,

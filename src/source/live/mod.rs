@@ -29,7 +29,8 @@ pub use secret::Secret;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 pub use transport::{
-    Answer, BODY_BYTES_MAX, FRAME_BYTES_MAX, Memory, Network, OpenError, Opened, Request, Transport,
+    Answer, BODY_BYTES_MAX, FRAME_BYTES_MAX, MemoryTransport, NetTransport, OpenError, Opened, Request,
+    Transport,
 };
 pub use upstream::{HTTP_TIMEOUT, OPEN_TIMEOUT};
 

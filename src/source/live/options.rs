@@ -25,6 +25,8 @@ pub struct Options {
     pub sign_form: SignForm,
     /// The cookie `sessionid` of somebody who is logged in. It goes to TikTok, never to the sign server.
     pub session_cookie: Option<Secret>,
+    /// A proxy for requests and sockets alike: `http://`, `socks5://` or `socks5h://`, with or without user and password.
+    pub proxy: Option<Url>,
     /// Attempts in a row, 1 at least.
     pub attempts_max: u32,
     /// Ask again after so long while the user is not live, for ever; `None` fails then.
@@ -58,6 +60,7 @@ impl Options {
             sign_key: None,
             sign_form: SignForm::default(),
             session_cookie: None,
+            proxy: None,
             attempts_max: retry::ATTEMPTS,
             wait_live: None,
             seed: 0,
@@ -65,8 +68,15 @@ impl Options {
         }
     }
 
-    /// The name alone.
+    /// The name alone, if all else is well too.
     pub(super) fn username(&self) -> Result<String, Problem> {
+        for url in self.upstream.iter().chain(&self.sign_url) {
+            if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+                let problem =
+                    Problem::new(Code::BadRequest, "an upstream or sign server has another address");
+                return Err(problem.hint("it begins with http:// or https://"));
+            }
+        }
         for (secret, name) in [(&self.sign_key, "key"), (&self.session_cookie, "session cookie")] {
             if secret.as_ref().is_some_and(|secret| !secret.is_header_value()) {
                 let message = format!("the {name} is empty, or has characters that no {name} has");
@@ -83,6 +93,13 @@ impl Options {
 
     pub(super) fn uses_sign_server(&self) -> bool {
         self.sign_url.is_some() || self.sign_key.is_some()
+    }
+}
+
+impl Default for Options {
+    /// Whose room is still to be filled in.
+    fn default() -> Self {
+        Self::new("")
     }
 }
 
@@ -103,6 +120,7 @@ impl fmt::Debug for Options {
 #[derive(Clone)]
 pub(super) struct Origins {
     pub(super) www: String,
+    pub(super) webcast: String,
     pub(super) socket: String,
     pub(super) sign: String,
 }
@@ -114,6 +132,7 @@ impl Origins {
         let or = |known: &str| upstream.clone().unwrap_or_else(|| known.to_owned());
         let socket = or("https://webcast-ws.tiktok.com").replacen("http", "ws", 1);
         let sign = options.sign_url.as_ref().map_or_else(|| or("https://api.eulerstream.com"), text);
-        Self { www: or("https://www.tiktok.com"), socket, sign }
+        let webcast = or("https://webcast.tiktok.com");
+        Self { www: or("https://www.tiktok.com"), webcast, socket, sign }
     }
 }

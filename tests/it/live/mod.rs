@@ -21,6 +21,7 @@ use server::{Act, Reply, Seen, Server, ok, status};
 const ROOM: i64 = 7_300_000_000_000_000_001;
 const API: &str = "/api-live/user/room/";
 const PAGE: &str = "/@ann/live";
+const INFO: &str = "/webcast/room/info/";
 const SOCKET: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
 const FETCH: &str = "/webcast/fetch";
 
@@ -182,6 +183,7 @@ async fn the_sign_servers_batch_comes_behind_the_opening() {
             .collect();
         let expected = [
             "ROLE_LOOKUP",
+            "ROLE_ROOM_INFO",
             "ROLE_SIGN",
             "open",
             "ROLE_INITIAL_BATCH",

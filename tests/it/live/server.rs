@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use livetape::{clock, source::live::Memory};
+use livetape::{clock, source::live::MemoryTransport};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
     time::Instant,
@@ -74,9 +74,9 @@ impl Server {
         Self { script, seen: Arc::default(), epoch: clock::now() }
     }
 
-    pub(crate) fn transport(&self) -> Memory<impl Fn() -> Connecting + Clone + use<>> {
+    pub(crate) fn transport(&self) -> MemoryTransport<impl Fn() -> Connecting + Clone + use<>> {
         let server = self.clone();
-        Memory::new(move || {
+        MemoryTransport::new(move || {
             let (ours, theirs) = duplex(64 << 10);
             let server = server.clone();
             tokio::spawn(async move { drop(server.serve(ours).await) });
@@ -102,7 +102,11 @@ impl Server {
         self.seen.lock().unwrap().push(Seen::Request(self.now(), head.clone()));
         let reply = {
             let mut script = self.script.lock().unwrap();
-            let replies = script.get_mut(path.as_str()).unwrap_or_else(|| panic!("no reply to {path}"));
+            let none = &mut vec![status(404, &[], "")];
+            let replies = match script.get_mut(path.as_str()) {
+                None if path.ends_with("/room/info/") => none,
+                replies => replies.unwrap_or_else(|| panic!("no reply to {path}")),
+            };
             if replies.len() > 1 { replies.remove(0) } else { replies[0].clone() }
         };
         match reply {

@@ -17,21 +17,20 @@ use super::{
 /// A transport that takes every connection from a function. Hosts and TLS do not matter: all addresses lead there.
 ///
 /// ```
-/// use livetape::{server::memory, source::live::Memory};
+/// use livetape::source::live::MemoryTransport;
 ///
-/// let (_listener, connector) = memory::listener(64 << 10);
-/// let transport = Memory::new(move || {
-///     let connector = connector.clone();
-///     async move { connector.connect().await }
+/// let transport = MemoryTransport::new(|| async {
+///     let (_server, client) = tokio::io::duplex(64 << 10);
+///     Ok(client)
 /// });
 /// # drop(transport);
 /// ```
 #[derive(Clone)]
-pub struct Memory<C> {
+pub struct MemoryTransport<C> {
     connect: C,
 }
 
-impl<C> Memory<C> {
+impl<C> MemoryTransport<C> {
     /// `connect` makes a connection a call.
     pub fn new<F, S>(connect: C) -> Self
     where
@@ -42,15 +41,15 @@ impl<C> Memory<C> {
     }
 }
 
-impl<C> fmt::Debug for Memory<C> {
+impl<C> fmt::Debug for MemoryTransport<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Memory")
+        f.write_str("MemoryTransport")
     }
 }
 
-impl<C, F, S> Transport for Memory<C>
+impl<C, F, S> Transport for MemoryTransport<C>
 where
-    C: Fn() -> F + Send + Sync + 'static,
+    C: Fn() -> F + Clone + Send + Sync + 'static,
     F: Future<Output = io::Result<S>> + Send,
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

@@ -7,8 +7,8 @@ mod proxy;
 use std::{fmt, future::Future, io};
 
 use bytes::Bytes;
-pub use memory::Memory;
-pub use network::Network;
+pub use memory::MemoryTransport;
+pub use network::NetTransport;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::{
@@ -26,7 +26,7 @@ pub const BODY_BYTES_MAX: usize = 4 << 20;
 pub const FRAME_BYTES_MAX: usize = 16 << 20;
 
 /// How bytes get to the upstream. Time-outs are the caller's: dropping a future ends what it does.
-pub trait Transport: Send + 'static {
+pub trait Transport: Clone + Send + Sync + 'static {
     /// What a WebSocket runs over.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 

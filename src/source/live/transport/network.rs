@@ -9,29 +9,32 @@ use super::{
     Answer, BODY_BYTES_MAX, OpenError, Opened, Request, Transport, header_map, opened, proxy, socket_config,
     upgrade,
 };
-use crate::sans_io::error::{Code, Problem};
+use crate::{
+    sans_io::error::{Code, Problem},
+    source::live::Options,
+};
 
 /// The network, through a proxy if there is one.
 #[derive(Clone)]
-pub struct Network {
+pub struct NetTransport {
     client: Client,
     proxy: Option<Url>,
 }
 
-impl std::fmt::Debug for Network {
+impl std::fmt::Debug for NetTransport {
     /// The proxy's address may hold a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Network")
+        f.write_str("NetTransport")
     }
 }
 
-impl Network {
-    /// The network. `proxy` is `http://`, `socks5://` or `socks5h://`, with or without a user and password; requests and
-    /// sockets go through it alike. The environment's proxies are not asked.
+impl NetTransport {
+    /// The network, as `options` has the proxy. The environment's proxies are not asked.
     ///
     /// # Errors
     /// [`Code::BadRequest`] if the proxy is of another kind.
-    pub fn new(proxy: Option<Url>) -> Result<Self, Problem> {
+    pub fn new(options: &Options) -> Result<Self, Problem> {
+        let proxy = options.proxy.clone();
         let mut builder = Client::builder().redirect(redirect::Policy::none()).no_proxy();
         if let Some(url) = &proxy {
             if !matches!(url.scheme(), "http" | "socks5" | "socks5h") || url.host_str().is_none() {
@@ -46,7 +49,7 @@ impl Network {
     }
 }
 
-impl Transport for Network {
+impl Transport for NetTransport {
     type Stream = MaybeTlsStream<TcpStream>;
 
     async fn get(&self, request: &Request) -> Result<Answer, String> {
