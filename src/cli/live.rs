@@ -5,7 +5,7 @@ use crate::{
     control::Control,
     hub::{Hub, Limits},
     sans_io::error::{Problem, exit},
-    source::live::Network,
+    source::live::NetTransport,
     supervisor::{Ended, Options, Record, Supervisor},
 };
 
@@ -17,7 +17,7 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
         record_only: false,
         warn: warn_of_recorder,
     };
-    let transport = Network::new(args.upstream.proxy()?)?;
+    let transport = NetTransport::new(&options.live)?;
     let user = args.user;
     let (stage, driver) = Stage::open(&args.serve, display::Style::Live, |address| {
         display::say(&format!("Starting TikTok Live CLI for user: {user}"));
@@ -40,7 +40,7 @@ pub(super) async fn serve(mut args: args::ServeIdle) -> Result<u8, Problem> {
         record_only: false,
         warn: warn_of_recorder,
     };
-    let transport = Network::new(args.upstream.proxy()?)?;
+    let transport = NetTransport::new(&options.live)?;
     let (stage, driver) = Stage::open(&args.serve, display::Style::Live, |address| {
         display::say(&format!("🌐 Serving on ws://{address}/ and http://{address}/"));
         display::say(&format!("🔴 Connect a room with: curl -X POST http://{address}/connect/USER"));
@@ -66,7 +66,7 @@ pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
         record_only: true,
         warn: |_| (),
     };
-    let transport = Network::new(args.upstream.proxy()?)?;
+    let transport = NetTransport::new(&options.live)?;
     let (control, driver) = Control::new();
     let hub = Hub::new("record".into(), Limits::default());
     super::signals::listen(control.clone());

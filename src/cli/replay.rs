@@ -22,7 +22,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
         record_only: false,
         warn: |_| (),
     };
-    let transport = live::Network::new(None)?;
+    let transport = live::NetTransport::new(&idle.live)?;
     let (stage, driver) = Stage::open(&args.serve, display::Style::Replay, |address| {
         greet(&tape, &options, address);
     })

@@ -39,7 +39,7 @@ struct Over {
     last: Duration,
 }
 
-impl<T: Transport + Clone + Sync> Supervisor<T> {
+impl<T: Transport> Supervisor<T> {
     /// Connects `user` and stays until it ends.
     pub(super) async fn connect(&mut self, user: String, answer: Option<Answer<Status>>) -> Next {
         let user = match normalise(&user) {

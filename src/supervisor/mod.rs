@@ -89,7 +89,7 @@ pub struct Supervisor<T> {
     ended: Ended,
 }
 
-impl<T: Transport + Clone + Sync> Supervisor<T> {
+impl<T: Transport> Supervisor<T> {
     /// Over `hub`, at the other end of `control`.
     pub fn new(hub: Hub, control: &Control, mut driver: Driver, transport: T, options: Options) -> Self {
         let limit = Limit::default();

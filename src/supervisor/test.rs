@@ -8,11 +8,7 @@ use crate::{
 };
 
 /// Answers tests over `transport`, each in a task of its own.
-pub(super) fn tester<T: Transport + Clone + Sync>(
-    transport: T,
-    options: live::Options,
-    limit: Limit,
-) -> Tester {
+pub(super) fn tester<T: Transport>(transport: T, options: live::Options, limit: Limit) -> Tester {
     Box::new(move |user, answer: Answer<Check>| {
         let (transport, options, limit) = (transport.clone(), options.clone(), limit.clone());
         tokio::spawn(async move {
@@ -30,8 +26,11 @@ async fn test<T: Transport>(user: String, transport: T, options: live::Options, 
         return refused(name, refusal.problem);
     }
     let options = live::Options { user: name.clone(), ..options };
-    let found = live::check(&options, transport).await;
-    let problem = found.why.map(|code| Problem::new(code, &found.detail));
+    let found = live::check(&options, &transport).await;
+    if let Some(wait) = found.wait {
+        limit.set(wait);
+    }
+    let problem = found.why;
     Check {
         username: name,
         exists: found.exists,

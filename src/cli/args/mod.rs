@@ -1,5 +1,8 @@
 //! The flags, as typed.
 
+mod files;
+mod rooms;
+
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
     net::{Ipv4Addr, SocketAddr},
@@ -16,8 +19,10 @@ use crate::{
         offset,
         pace::Speed,
     },
-    source::live,
 };
+
+pub(super) use files::{Import, Info, Synth, Verify};
+pub(super) use rooms::{Live, RecordRoom, ServeIdle};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -155,114 +160,6 @@ impl Serve {
     }
 }
 
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  livetape live clumsyboy_45
-  livetape live clumsyboy_45 --record show.bin
-  livetape live ann --upstream http://127.0.0.1:3100    against `livetape mock`")]
-pub(super) struct Live {
-    /// Whose room: the name in the profile's address, with or without @
-    #[arg(env = "LIVETAPE_USER")]
-    pub(super) user: String,
-    #[command(flatten)]
-    pub(super) serve: Serve,
-    #[command(flatten)]
-    pub(super) upstream: Upstream,
-    /// Write every frame to this recording
-    #[arg(long, value_name = "FILE", env = "LIVETAPE_RECORD")]
-    pub(super) record: Option<PathBuf>,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  livetape serve
-  livetape serve 8080
-  curl -X POST localhost:3000/connect/clumsyboy_45")]
-pub(super) struct ServeIdle {
-    /// The port
-    #[arg(value_name = "PORT")]
-    pub(super) port_first: Option<u16>,
-    #[command(flatten)]
-    pub(super) serve: Serve,
-    #[command(flatten)]
-    pub(super) upstream: Upstream,
-    /// Write every frame of the next room to this recording
-    #[arg(long, value_name = "FILE", env = "LIVETAPE_RECORD")]
-    pub(super) record: Option<PathBuf>,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  livetape record clumsyboy_45
-  livetape record clumsyboy_45 -o show.bin && livetape replay show.bin")]
-pub(super) struct RecordRoom {
-    /// Whose room: the name in the profile's address, with or without @
-    #[arg(env = "LIVETAPE_USER")]
-    pub(super) user: String,
-    /// The recording to write [default: recordings/<user>-<utc>.bin]
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-    /// Show no events in the terminal
-    #[arg(long, short, env = "LIVETAPE_QUIET")]
-    pub(super) quiet: bool,
-    #[command(flatten)]
-    pub(super) upstream: Upstream,
-}
-
-/// How to reach TikTok.
-#[derive(Debug, clap::Args)]
-pub(super) struct Upstream {
-    /// Another upstream instead of TikTok, e.g. `livetape mock`
-    #[arg(long, value_name = "URL", env = "LIVETAPE_UPSTREAM")]
-    pub(super) upstream: Option<String>,
-    /// Connect through this sign server instead of directly
-    #[arg(long, value_name = "URL", env = "LIVETAPE_SIGN_URL")]
-    pub(super) sign_url: Option<String>,
-    /// Its API key; rather set it in the environment, where nobody sees it
-    #[arg(long, value_name = "KEY", env = "LIVETAPE_SIGN_KEY", hide_env_values = true)]
-    pub(super) sign_key: Option<String>,
-    /// A TikTok session cookie, for rooms that need a login; from the environment alone
-    #[arg(long, value_name = "COOKIE", env = "LIVETAPE_SESSION_COOKIE", hide_env_values = true)]
-    pub(super) session_cookie: Option<String>,
-    /// Attempts in a row before it gives up
-    #[arg(long, value_name = "N", default_value_t = 5, env = "LIVETAPE_MAX_ATTEMPTS")]
-    pub(super) max_attempts: u32,
-    /// Wait until the user goes live
-    #[arg(long, env = "LIVETAPE_WAIT_LIVE")]
-    pub(super) wait_live: bool,
-    /// A proxy for everything, e.g. http://127.0.0.1:8888 or socks5://127.0.0.1:1080
-    #[arg(long, value_name = "URL", env = "LIVETAPE_PROXY", hide_env_values = true)]
-    pub(super) proxy: Option<String>,
-}
-
-impl Upstream {
-    /// How to connect to `user`.
-    pub(super) fn options(&self, user: &str, seed: Option<u64>) -> Result<live::Options, Problem> {
-        Ok(live::Options {
-            upstream: self.upstream.as_deref().map(|url| parse_url(url, "--upstream")).transpose()?,
-            sign_url: self.sign_url.as_deref().map(|url| parse_url(url, "--sign-url")).transpose()?,
-            sign_key: self.sign_key.clone().map(live::Secret::from),
-            session_cookie: self.session_cookie.clone().map(live::Secret::from),
-            attempts_max: self.max_attempts,
-            wait_live: self.wait_live.then_some(live::WAIT_LIVE_MIN),
-            seed: seed.unwrap_or_else(random),
-            ..live::Options::new(user)
-        })
-    }
-
-    pub(super) fn proxy(&self) -> Result<Option<live::Url>, Problem> {
-        self.proxy.as_deref().map(|url| parse_url(url, "--proxy")).transpose()
-    }
-}
-
-/// Not repeated: it may hold a password.
-fn parse_url(text: &str, flag: &str) -> Result<live::Url, Problem> {
-    live::Url::parse(text).map_err(|error| {
-        Problem::new(Code::BadRequest, format!("{flag} is no address: {error}"))
-            .hint("e.g. http://127.0.0.1:3100")
-    })
-}
-
 /// A number that no other process has.
 pub(super) fn random() -> u64 {
     // The keys of the standard library's hash maps are random.
@@ -362,84 +259,6 @@ pub(super) struct Events {
     pub(super) no_dedup: bool,
 }
 
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Formats, one JSON object a line:
-  {\"offset_ms\":350,\"frame\":\"<base64>\"}
-      frame: one binary WebSocket message
-  {\"offset_ms\":350,\"method\":\"WebcastChatMessage\",\"payload\":\"<base64>\"}
-      payload: one message; with \"host\" several rooms
-
-Examples:
-  livetape import capture.jsonl -o show.bin --user ann
-  livetape import capture.jsonl && livetape replay capture.bin")]
-pub(super) struct Import {
-    /// The capture
-    pub(super) file: PathBuf,
-    /// The recording to write [default: the capture's name, ending in .bin]
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-    /// Whose room it is [default: the file's name]
-    #[arg(long, value_name = "NAME")]
-    pub(super) user: Option<String>,
-    /// The room's id [default: what the messages say]
-    #[arg(long, value_name = "ID")]
-    pub(super) room: Option<i64>,
-    /// Write over a file that is there
-    #[arg(long)]
-    pub(super) force: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct Info {
-    /// The recording: a file, the name of one under recordings/, or `demo`
-    pub(super) recording: String,
-    /// As JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct Verify {
-    /// The recording: a file, the name of one under recordings/, or `demo`
-    pub(super) recording: String,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
-  livetape synth --seed 7 --size 100MB -o big.bin && livetape replay big.bin --speed max")]
-pub(super) struct Synth {
-    /// The recording to write
-    #[arg(short, long, value_name = "FILE")]
-    pub(super) output: PathBuf,
-    /// The same seed makes the same bytes
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(super) seed: u64,
-    /// How large, e.g. 500KB, 20MB or 1GB
-    #[arg(long, value_name = "SIZE", default_value = "1MB", value_parser = parse_size)]
-    pub(super) size: u64,
-    /// Write over a file that is there
-    #[arg(long)]
-    pub(super) force: bool,
-}
-
 fn parse_types(text: &str) -> Result<Types, String> {
     text.parse().map_err(|unknown| format!("there is no type `{unknown}`"))
-}
-
-/// The largest recording that `synth` makes.
-const SIZE_MAX: u64 = 100 << 30;
-
-fn parse_size(text: &str) -> Result<u64, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let factor = match unit.to_ascii_uppercase().as_str() {
-        "" | "B" => 1,
-        "KB" | "K" => 1 << 10,
-        "MB" | "M" => 1 << 20,
-        "GB" | "G" => 1 << 30,
-        _ => return Err(format!("`{unit}` is no unit; there are KB, MB and GB")),
-    };
-    let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
-    size.filter(|size| (1..=SIZE_MAX).contains(size))
-        .ok_or_else(|| "a size is a number up to 100GB".to_owned())
 }
