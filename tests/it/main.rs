@@ -17,6 +17,7 @@ mod recording;
 mod replay;
 mod replay_rig;
 mod rest;
+mod rooms;
 mod sessions;
 mod show;
 mod support;

@@ -1,0 +1,5 @@
+//! Live rooms against the mock.
+
+mod orders;
+mod rig;
+mod scenarios;

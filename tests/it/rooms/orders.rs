@@ -1,0 +1,93 @@
+//! What REST asks of a server: connect, replace, disconnect, test.
+
+use livetape::{
+    control::{Refusal, SourceState},
+    sans_io::error::Code,
+};
+
+use super::rig::{As, Rig, scenario};
+
+#[tokio::test(start_paused = true)]
+async fn a_user_is_connected_replaced_and_disconnected() {
+    let rig = Rig::start(scenario("stays-open"), As::Serve);
+    assert_eq!(rig.control.status().state, SourceState::Idle);
+    let status = rig.control.connect("@Ann".into()).await.unwrap();
+    assert_eq!((status.state, status.username.as_deref()), (SourceState::Connected, Some("Ann")));
+    // The same again changes nothing.
+    assert_eq!(
+        rig.control.connect("https://www.tiktok.com/@ann/live".into()).await.unwrap().username,
+        status.username
+    );
+    let status = rig.control.connect("ben".into()).await.unwrap();
+    assert_eq!(status.username.as_deref(), Some("ben"));
+    let refusal = rig.control.disconnect("ann".into()).await.unwrap_err();
+    assert_eq!(refusal.problem.code, Code::NotFound);
+    rig.control.disconnect("@BEN".into()).await.unwrap();
+    rig.at_ms(10_000).await;
+    let kinds: Vec<String> = rig
+        .outline()
+        .iter()
+        .filter_map(|line| line.split(" ms  ").nth(1).map(str::to_owned))
+        .filter(|line| line.starts_with("dis") || line.starts_with("connection_created"))
+        .map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" "))
+        .filter(|line| line.starts_with("disconnected"))
+        .collect();
+    assert_eq!(kinds, ["disconnected \"replaced\"", "disconnected \"deleted\""]);
+    assert_ne!(rig.control.status().state, SourceState::Connected);
+    rig.finish(20).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_failure_is_the_answer_and_sockets_stay_open() {
+    let rig = Rig::start(scenario("rate-limited-twice"), As::Serve);
+    let Refusal { problem, retrying, retry_after } = rig.control.connect("demo".into()).await.unwrap_err();
+    assert_eq!((problem.code, retrying), (Code::RateLimited, true));
+    assert!(retry_after.is_some_and(|wait| wait.as_secs() >= 2), "{retry_after:?}");
+    // While it retries, asking again gives the same answer; another user is not even asked for.
+    assert!(rig.control.connect("demo".into()).await.unwrap_err().retrying);
+    let other = rig.control.connect("ann".into()).await.unwrap_err();
+    assert_eq!((other.problem.code, other.retrying), (Code::RateLimited, false));
+    let check = rig.control.test("ann".into()).await.unwrap();
+    assert_eq!((check.can_connect, check.code), (false, Some(Code::RateLimited)));
+    rig.at_ms(6_000).await;
+    assert_eq!(rig.control.status().state, SourceState::Connected);
+    assert_eq!(rig.control.connect("demo".into()).await.unwrap().attempt, 3);
+    rig.finish(10).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_serve_a_final_failure_disconnects_and_closes_nothing() {
+    let rig = Rig::start(scenario("offline"), As::Serve);
+    let refusal = rig.control.connect("demo".into()).await.unwrap_err();
+    assert_eq!((refusal.problem.code, refusal.retrying), (Code::UserOffline, false));
+    rig.at_ms(100).await;
+    assert!(rig.outline().last().unwrap().ends_with("disconnected \"user_offline\""), "{:?}", rig.outline());
+    assert_eq!(rig.hub.subscriber_count(), 1);
+    assert!(rig.finish(1).await.last().unwrap().contains("closed 1001"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tests_say_why_not_without_connecting() {
+    for (name, code, exists, live) in [
+        ("stays-open", None, Some(true), Some(true)),
+        ("offline", Some(Code::UserOffline), Some(true), Some(false)),
+        ("not-found", Some(Code::UserNotFound), Some(false), Some(false)),
+        ("age-restricted", Some(Code::AgeRestricted), Some(true), None),
+        ("captcha", Some(Code::Blocked), None, None),
+    ] {
+        let rig = Rig::start(scenario(name), As::Serve);
+        let check = rig.control.test("demo".into()).await.unwrap();
+        assert_eq!((check.code, check.exists, check.can_connect), (code, exists, code.is_none()), "{name}");
+        if live.is_some() {
+            assert_eq!(check.live, live, "{name}");
+        }
+        assert_eq!(rig.control.status().state, SourceState::Idle, "{name}");
+        rig.finish(1).await;
+    }
+    let rig = Rig::start(scenario("stays-open"), As::Serve);
+    for bad in ["", " ", "../etc", "a b"] {
+        assert_eq!(rig.control.test(bad.into()).await.unwrap().code, Some(Code::InvalidUsername), "{bad}");
+        assert_eq!(rig.control.connect(bad.into()).await.unwrap_err().problem.code, Code::InvalidUsername);
+    }
+    rig.finish(1).await;
+}

@@ -1,0 +1,41 @@
+//! Every scenario of `fixtures/scenarios` as `livetape live demo` meets it: what is broadcast and when, the close code
+//! and the exit code.
+
+use livetape::source::live;
+
+use super::rig::{As, Rig, UPSTREAM, scenario};
+
+/// Virtual seconds after which a scenario that goes on is ended by Ctrl-C.
+const SECS_MAX: u64 = 1_200;
+
+fn names() -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/scenarios");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let scenarios = files.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    let mut names: Vec<_> =
+        scenarios.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Those about the sign server are met through it.
+async fn play(name: &str) -> Vec<String> {
+    let sign_url = name.starts_with("sign-").then(|| live::Url::parse(UPSTREAM).unwrap());
+    let change = |options| live::Options { sign_url, ..options };
+    Rig::start_with(scenario(name), As::Live, change).finish(SECS_MAX).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_scenario() {
+    for name in names() {
+        let lines = play(&name).await;
+        insta::assert_snapshot!(format!("scenario-{name}"), lines.join("\n"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_scenario_twice_is_the_same() {
+    for name in names() {
+        assert_eq!(play(&name).await, play(&name).await, "{name}");
+    }
+}
