@@ -8,11 +8,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Options, Outcome, Transport, WAIT_LIVE_MIN,
     failure::Failure,
+    lookup::look_up,
     talk::{End, Lost},
     upstream::Upstream,
 };
 use crate::sans_io::{
-    error::Code,
+    error::{Code, close},
     recording::{
         Item, What,
         records::{ConnClose, Status},
@@ -100,10 +101,26 @@ impl<T: Transport> Driver<T> {
         match self.talk(link).await {
             End::Ended => Ok(Outcome::Ended(STREAM_ENDED)),
             End::Stopped => Ok(Outcome::Stopped),
+            // Rooms are also ended by a close that says nothing: no error then, if the look-up agrees.
+            End::Lost(lost) if lost.close.code == u32::from(close::NORMAL) && self.is_over().await => {
+                self.upstream.note(What::ConnClose(lost.close));
+                Ok(Outcome::Ended(STREAM_ENDED))
+            }
             End::Lost(lost) => {
                 let Lost { close, failure, healthy } = *lost;
                 Err(Failed { failure, healthy, close: Some(close) })
             }
+        }
+    }
+
+    /// Whether the user is not live any more.
+    async fn is_over(&mut self) -> bool {
+        let stop = self.stop.clone();
+        let (user, cookie) = (self.options.username().unwrap_or_default(), self.options.session_cookie());
+        let cookie = cookie.unwrap_or_default();
+        tokio::select! { biased;
+            () = stop.cancelled() => false,
+            found = look_up(&mut self.upstream, &user, &cookie) => found.is_ok_and(|room| !room.is_live()),
         }
     }
 

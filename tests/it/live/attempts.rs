@@ -111,6 +111,13 @@ async fn a_room_that_was_over_when_the_connection_broke_ends() {
     let (items, outcome) = run(&server, options()).await;
     assert_eq!(outcome, Outcome::Ended("stream_ended"));
     assert_eq!(codes(&items).len(), 1);
+    // It said goodbye: no error at all.
+    let goodbye = vec![Reply::Socket(vec![Act::Close(1000, "bye")])];
+    let server = Server::new([(API, vec![room(2), room(4)]), ("/", vec![cookie()]), (SOCKET, goodbye)]);
+    let (items, outcome) = run(&server, options()).await;
+    assert_eq!((outcome, codes(&items)), (Outcome::Ended("stream_ended"), vec![]));
+    let Some(What::ConnClose(close)) = items.last().map(|item| &item.what) else { panic!("{items:?}") };
+    assert_eq!((close.code, close.reason.as_str(), close.will_retry), (1000, "bye", false));
 }
 
 #[tokio::test(start_paused = true)]
