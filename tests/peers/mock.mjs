@@ -34,7 +34,9 @@ export async function withMock(livetape, scenario, act) {
     setTimeout(() => reject(new Error('the mock printed no address')), START_MS_MAX).unref()
   })
   try {
-    return await act(await address)
+    const result = await act(await address)
+    if (mock.exitCode !== null || mock.signalCode) throw new Error(`the mock has ended:\n${lines.join('\n')}`)
+    return result
   } finally {
     mock.kill()
   }
