@@ -3,8 +3,8 @@
 mod faulty;
 mod lookup;
 mod page;
+mod rooms;
 mod sign;
-mod webcast;
 
 use faulty::faulty;
 
@@ -79,9 +79,9 @@ fn well(world: &World, request: &Request, asked: Asked, fault: Option<&Fault>) -
         Endpoint::Lookup => lookup::lookup(world, request, known, kind),
         Endpoint::Page => page::page(world, known, kind),
         Endpoint::Cookie => page::home(world, kind),
-        Endpoint::CheckAlive => webcast::check_alive(world, request),
-        Endpoint::RoomInfo => webcast::room_info(world, known),
-        Endpoint::Gifts => webcast::gifts(world),
+        Endpoint::CheckAlive => rooms::check_alive(world, request),
+        Endpoint::RoomInfo => rooms::room_info(world, known),
+        Endpoint::Gifts => rooms::gifts(world),
         Endpoint::RateLimits => sign::rate_limits(),
         Endpoint::RoomId => sign::room_id(world, known, kind),
         Endpoint::Sign => sign::sign(world, request, known, kind),

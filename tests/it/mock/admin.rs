@@ -1,1 +1,94 @@
-//! Soon.
+//! The log, the expectations and the admin API.
+
+use std::time::Duration;
+
+use livetape::mock::{Happened, MockTikTok, Scenario};
+
+use super::client::{Rig, split, wait_ms};
+
+const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
+
+impl Rig {
+    async fn admin(&self, request: &str, headers: &str, body: &str) -> (u16, String) {
+        let bytes =
+            self.bytes(&format!("{request} HTTP/1.1\r\na: b{headers}"), body, Duration::from_secs(1)).await;
+        let (head, body) = split(&bytes);
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_secret_is_masked() {
+    let rig = Rig::new(Scenario::default());
+    rig.get_with(
+        "/webcast/fetch?unique_id=demo&apiKey=SECRET1&session_id=SECRET2",
+        "X-Api-Key: SECRET3\r\nCookie: ttwid=SECRET4\r\nx-other: plain",
+    )
+    .await;
+    let log = serde_json::to_string(&rig.mock.log()).unwrap();
+    assert!(!log.contains("SECRET") && log.contains("plain") && log.contains("\"***\""), "{log}");
+    let entry = &rig.mock.log()[0];
+    assert_eq!((entry.at_ms, entry.connection), (0, 1));
+    assert!(matches!(&entry.what, Happened::Request { status: 200, fault: None, .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn expectations_say_what_came_instead() {
+    let rig = Rig::fixture("rate-limited-twice.toml");
+    rig.get(LOOKUP).await;
+    wait_ms(2000).await;
+    rig.get(LOOKUP).await;
+    wait_ms(1500).await;
+    rig.get(LOOKUP).await;
+    let mock = &rig.mock;
+    mock.expect_requests("/api-live/user/room", 3).unwrap();
+    mock.expect_no_reconnect_before(Duration::from_millis(1500)).unwrap();
+    let text = mock.expect_no_reconnect_before(Duration::from_secs(2)).unwrap_err();
+    insta::assert_snapshot!(text);
+    insta::assert_snapshot!(mock.expect_requests("/webcast/fetch", 1).unwrap_err());
+    mock.reset();
+    assert_eq!(mock.log(), []);
+    assert_eq!(rig.status(LOOKUP).await, 429);
+}
+
+#[tokio::test(start_paused = true)]
+async fn scenarios_change_while_it_runs() {
+    let rig = Rig::new(Scenario::default());
+    assert_eq!(rig.status(LOOKUP).await, 200);
+    let (status, text) = rig.admin("GET /__admin/scenario", "", "").await;
+    assert_eq!((status, Scenario::parse(&text).unwrap()), (200, Scenario::default()));
+    let fault = "[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 503\n";
+    assert_eq!(rig.admin("PUT /__admin/scenario", "", fault).await.0, 200);
+    assert_eq!(rig.status(LOOKUP).await, 503);
+    let (status, text) = rig.admin("PUT /__admin/scenario", "", "sed = 1").await;
+    assert!(status == 422 && text.contains("line 1, column 1"), "{text}");
+    let (status, _) = rig.admin("PUT /__admin/scenario", "", "recording = \"none.bin\"").await;
+    assert_eq!((status, rig.status(LOOKUP).await), (422, 503));
+    let (_, log) = rig.admin("GET /__admin/log", "", "").await;
+    let log: serde_json::Value = serde_json::from_str(&log).unwrap();
+    assert_eq!((log["entries"].as_array().unwrap().len(), &log["entries"][0]["status"]), (2, &503.into()));
+    assert_eq!(log["entries"][0]["what"], "request");
+    assert_eq!(rig.admin("POST /__admin/reset", "", "").await.0, 200);
+    assert_eq!(rig.mock.log(), []);
+    assert_eq!(rig.admin("POST /__admin/log", "", "").await.0, 405);
+    assert_eq!(rig.admin("GET /__admin/other", "", "").await.0, 404);
+    // Pages in browsers name their origin.
+    assert_eq!(rig.admin("POST /__admin/reset", "\r\norigin: http://a.example", "").await.0, 403);
+}
+
+#[tokio::test]
+async fn it_ends_when_it_is_dropped() {
+    let mock = MockTikTok::start(Scenario::default()).await.unwrap();
+    let address = mock.address().unwrap();
+    assert_eq!(mock.url(), format!("http://127.0.0.1:{}", address.port()));
+    tokio::net::TcpStream::connect(address).await.unwrap();
+    drop(mock);
+    for _ in 0..100 {
+        if tokio::net::TcpStream::connect(address).await.is_err() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("it listens on");
+}
