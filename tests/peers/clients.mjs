@@ -5,38 +5,57 @@ import { fileURLToPath } from 'node:url'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
-const LIMITED = '(rate_limit_account_day) Too many connections started, try again'
-const PREMIUM = 'Error fetching the signed TikTok WebSocket'
-const boxed = (text, rule, edge) => `${edge}\n\t${rule}\n\t| ${text} |\n\t+${'-'.repeat(text.length + 2)}+`
-const LIMIT_RULE = '+------ SIGN SERVER MESSAGE -------+'
-const limitBox = (edge) => boxed('You have reached the rate limit.', LIMIT_RULE, edge)
-const premiumBox = boxed('This is for those who pay.', '+--- SIGN SERVER MESSAGE ----+', `|${' '.repeat(28)}|`)
+/** A text that begins so, and has these parts too. */
+const begins = (start, ...parts) => (text) => text.startsWith(start) && parts.every((part) => text.includes(part))
+const has = (part) => (text) => text.includes(part)
 
+const TOO_MANY = '(rate_limit_account_day) Too many connections started, try again'
+const BOX = 'SIGN SERVER MESSAGE'
+const LIMIT_MESSAGE = '| You have reached the rate limit. Sign up for a free API key at https://www.eulerstream.com/pricing. |'
 const ROOM = { type: 'room', id: '7309142864777853434', status: 2, gifts: 6 }
 const NOT_LIVE = { type: 'live', live: false }
-const CAUSES = [/SIGI_STATE|LiveRoom/, /^API Error 19881007 \(user_not_found\)$/]
+const CAUSES = [has('SIGI_STATE'), 'API Error 19881007 (user_not_found)']
 
-/** What both versions for Node do: user of the scenario, order, what it comes to. */
+/** What both versions for Node do: scenario, order, what it comes to. */
 const NODE = [
-  ['demo', 'room', ROOM],
+  ['stays-open', 'room', ROOM],
   [
-    'limited',
+    'rate-limited-forever',
     'connect',
     {
       class: 'SignatureRateLimitError',
-      message: `[Rate Limited] ${LIMITED} later. \n\t${limitBox(`|${' '.repeat(34)}|`)}\n`,
-      retryAfter: 7000,
+      message: begins(`[Rate Limited] ${TOO_MANY} later. \n\t|`, BOX, LIMIT_MESSAGE),
+      retryAfter: 1000,
     },
   ],
-  ['premium', 'connect', { class: 'PremiumFeatureError', message: `[Premium Feature] ${PREMIUM} \n\t${premiumBox}\n` }],
-  ['no-cookie', 'connect', { class: 'SignAPIError', message: '[Empty Cookies] No cookies received from sign server.' }],
-  ['no-cursor', 'connect', { class: 'InvalidResponseError', message: 'Missing cursor in initial fetch response.' }],
-  ['gone', 'is-live', NOT_LIVE],
-  ['nobody', 'is-live', { class: 'FetchIsLiveError', message: '', causes: [...CAUSES, /^Failed to extract status from Euler/] }],
+  [
+    'rate-limited-untold',
+    'connect',
+    { class: 'SignatureRateLimitError', message: begins('[Rate Limited] Too many', BOX, LIMIT_MESSAGE), retryAfter: 0 },
+  ],
+  ['sign-401', 'connect', { class: 'SignAPIError', message: begins('[Sign Error] Unexpected sign server status 401. Payload:\n') }],
+  [
+    'sign-402',
+    'connect',
+    { class: 'PremiumFeatureError', message: begins('[Premium Feature] Error fetching the signed TikTok WebSocket', BOX) },
+  ],
+  [
+    'sign-missing-cookie',
+    'connect',
+    { class: 'SignAPIError', message: '[Empty Cookies] No cookies received from sign server.' },
+  ],
+  [
+    'sign-missing-cursor',
+    'connect',
+    { class: 'InvalidResponseError', message: 'Missing cursor in initial fetch response.' },
+  ],
+  ['offline', 'is-live', NOT_LIVE],
+  [
+    'not-found',
+    'is-live',
+    { class: 'FetchIsLiveError', message: '', causes: [...CAUSES, 'Failed to extract status from Euler.'] },
+  ],
 ]
-
-const REFUSED =
-  'Websocket connection failed, Error: Server responded with a non-101 status: 200 OK\nResponse Headers Follow:'
 
 const node203 = {
   name: '2.0.3',
@@ -49,10 +68,24 @@ const node203 = {
   cannotDecode: [],
   outcomes: [
     ...NODE,
-    // All headers of the answer are in the text.
-    ['blocked', 'connect', { class: 'string', message: new RegExp(`^${REFUSED}\n(.+\n)*handshake-msg: DEVICE_BLOCKED\n`) }],
-    ['nobody', 'connect', { class: 'ExtractRoomIdError', message: '', causes: [...CAUSES, /^Failed to retrieve roomId/] }],
-    // For `gone` it connects: `connect()` does not ask, and where TikTok puts the status it does not look.
+    [
+      'handshake-blocked',
+      'connect',
+      {
+        class: 'string',
+        message: begins(
+          'Websocket connection failed, Error: Server responded with a non-101 status: 200 OK\nResponse Headers Follow:\n',
+          '\nhandshake-status: 415\n',
+          '\nhandshake-msg: DEVICE_BLOCKED\n',
+        ),
+      },
+    ],
+    // In `offline` it connects: `connect()` does not ask, and where TikTok puts the status it does not look.
+    [
+      'not-found',
+      'connect',
+      { class: 'ExtractRoomIdError', message: '', causes: [...CAUSES, begins('Failed to retrieve roomId from Euler')] },
+    ],
   ],
 }
 
@@ -66,14 +99,21 @@ const node207 = {
   cannotDecode: ['WebcastInRoomBannerMessage'],
   outcomes: [
     ...NODE,
-    ['blocked', 'connect', { class: 'string', message: 'Websocket connection failed, Error: Unexpected server response: 200' }],
-    ['gone', 'connect', { class: 'UserOfflineError', message: "The requested user isn't online :(" }],
-    ['nobody', 'connect', { class: 'FetchIsLiveError', message: '', causes: [...CAUSES, /^Failed to retrieve Room ID/] }],
+    [
+      'handshake-blocked',
+      'connect',
+      { class: 'string', message: 'Websocket connection failed, Error: Unexpected server response: 200' },
+    ],
+    ['offline', 'connect', { class: 'UserOfflineError', message: "The requested user isn't online :(" }],
+    [
+      'not-found',
+      'connect',
+      { class: 'FetchIsLiveError', message: '', causes: [...CAUSES, begins('Failed to retrieve Room ID from Euler')] },
+    ],
   ],
 }
 
 const TTL = 'TikTokLive v6.6.5 ->'
-const NEVER_LIVE = 'is not capable of going LIVE on TikTok, or has never gone live on TikTok, or does not exist.'
 
 const python665 = (python) => ({
   name: '6.6.5',
@@ -84,30 +124,48 @@ const python665 = (python) => ({
   // A message that it cannot decode it logs, and goes on.
   cannotDecode: [],
   outcomes: [
-    ['demo', 'room', ROOM],
+    ['stays-open', 'room', ROOM],
     [
-      'limited',
+      'rate-limited-forever',
       'connect',
       {
         class: 'SignatureRateLimitError',
         // It reads the time to wait from `RateLimit-Remaining`, which is the number of requests left.
-        message: `${TTL} [RATE_LIMIT] ${LIMITED} in 0 seconds. \n\t${limitBox('|')}`,
+        message: begins(`${TTL} [RATE_LIMIT] ${TOO_MANY} in 0 seconds. \n\t|`, BOX, LIMIT_MESSAGE),
       },
     ],
-    ['premium', 'connect', { class: 'SignAPIError', message: /^TikTokLive v6\.6\.5 -> \[SIGN_NOT_200\] .* status code 402 / }],
-    ['no-cookie', 'connect', { class: 'SignAPIError', message: `${TTL} [EMPTY_COOKIES] Sign server did not return cookies!` }],
-    ['no-cursor', 'connect', { class: 'InitialCursorMissingError', message: `${TTL} Missing cursor in initial fetch response.` }],
+    ['rate-limited-untold', 'connect', { class: 'TypeError', message: has("not 'NoneType'") }],
+    ['sign-401', 'connect', { class: 'SignAPIError', message: begins(`${TTL} [SIGN_NOT_200] `, 'status code 401') }],
+    ['sign-402', 'connect', { class: 'SignAPIError', message: begins(`${TTL} [SIGN_NOT_200] `, 'status code 402') }],
     [
-      'blocked',
+      'sign-missing-cookie',
+      'connect',
+      { class: 'SignAPIError', message: `${TTL} [EMPTY_COOKIES] Sign server did not return cookies!` },
+    ],
+    [
+      'sign-missing-cursor',
+      'connect',
+      { class: 'InitialCursorMissingError', message: `${TTL} Missing cursor in initial fetch response.` },
+    ],
+    [
+      'handshake-blocked',
       'connect',
       { class: 'WebcastBlocked200Error', message: `${TTL} WebSocket rejected by TikTok due to "DEVICE_BLOCKED".` },
     ],
-    ['adults', 'room', { class: 'AgeRestrictedError', message: /^TikTokLive v6\.6\.5 -> Age restricted stream\./ }],
-    ['gone', 'connect', { class: 'UserOfflineError', message: `${TTL} The requested TikTok LIVE user '@gone' is offline.` }],
-    ['gone', 'is-live', NOT_LIVE],
+    ['age-restricted', 'room', { class: 'AgeRestrictedError', message: begins(`${TTL} Age restricted stream.`) }],
+    [
+      'offline',
+      'connect',
+      { class: 'UserOfflineError', message: `${TTL} The requested TikTok LIVE user '@demo' is offline.` },
+    ],
+    ['offline', 'is-live', NOT_LIVE],
     // The text is given where the user's name belongs, and lost.
-    ['nobody', 'connect', { class: 'UserNotFoundError', message: `${TTL} UserNotFoundError` }],
-    ['nobody', 'is-live', { class: 'UserNotFoundError', message: `${TTL} The requested user 'nobody' ${NEVER_LIVE}` }],
+    ['not-found', 'connect', { class: 'UserNotFoundError', message: `${TTL} UserNotFoundError` }],
+    [
+      'not-found',
+      'is-live',
+      { class: 'UserNotFoundError', message: begins(`${TTL} The requested user 'demo' is not capable of going LIVE`) },
+    ],
   ],
 })
 

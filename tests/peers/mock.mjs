@@ -16,9 +16,10 @@ const START_MS_MAX = 20_000
 /** How often the log is read while waiting, in milliseconds. */
 const POLL_MS = 50
 
-/** Runs `act` with the address of a new mock, and ends the mock. */
-export async function withMock(livetape, scenario, act) {
-  const args = ['mock', '--scenario', path.join(here, scenario), '--port', '0']
+/** Runs `act` with the address of a new mock, of a scenario of `fixtures/scenarios`, and ends the mock. */
+export async function withMock(livetape, { scenario, play }, act) {
+  const args = ['mock', '--scenario', `fixtures/scenarios/${scenario}.toml`, '--port', '0']
+  if (play) args.push('--play', `recordings/${play}`)
   const mock = spawn(livetape, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
   const lines = []
   const address = new Promise((resolve, reject) => {
@@ -34,7 +35,9 @@ export async function withMock(livetape, scenario, act) {
     setTimeout(() => reject(new Error('the mock printed no address')), START_MS_MAX).unref()
   })
   try {
-    return await act(await address)
+    const result = await act(await address)
+    if (mock.exitCode !== null || mock.signalCode) throw new Error(`the mock has ended:\n${lines.join('\n')}`)
+    return result
   } finally {
     mock.kill()
   }
