@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     clock,
-    hub::{Hub, Join, Next},
+    hub::{Hub, Join, Next, Subscriber},
     sans_io::event::Millis,
     terminal,
 };
@@ -49,34 +49,45 @@ pub(super) fn print(lines: &[String]) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Shows the events of `hub` until it closes, or the terminal goes away.
-pub(super) async fn show(hub: Hub, style: Style) {
-    let mut is_ready = style == Style::Replay;
-    loop {
-        let join = Join { observer: true, ..Join::default() };
-        let Ok(mut events) = hub.join(&join) else { return };
-        let mut batch = Vec::new();
-        loop {
-            let next = events.next(&mut batch).await;
-            let connects = !is_ready && batch.iter().any(|json| is_connection(json));
-            if !write(std::mem::take(&mut batch)).await {
-                return;
-            }
-            if connects {
-                is_ready = true;
-                say("🎉 Ready to receive TikTok Live events!");
-                say("📺 Press Ctrl+C to stop");
-            }
+/// Shows the events of `hub`, from now on, until it closes or the terminal goes away.
+pub(super) fn show(hub: Hub, style: Style) -> impl Future<Output = ()> + Send + use<> {
+    // Joined before anything starts: what is broadcast first is shown as well.
+    let joined = join(&hub);
+    async move {
+        let Some(mut events) = joined else { return };
+        let mut is_ready = style == Style::Replay;
+        while let Some(next) = show_batch(&mut events, &mut is_ready).await {
             match next {
                 Next::Events => {}
                 Next::Closed(_) => return,
                 Next::Slow => {
                     say("⚠️ This terminal fell behind: some events were not shown");
-                    break;
+                    let Some(again) = join(&hub) else { return };
+                    events = again;
                 }
             }
         }
     }
+}
+
+fn join(hub: &Hub) -> Option<Subscriber> {
+    hub.join(&Join { observer: true, ..Join::default() }).ok()
+}
+
+/// `None` if the terminal is gone.
+async fn show_batch(events: &mut Subscriber, is_ready: &mut bool) -> Option<Next> {
+    let mut batch = Vec::new();
+    let next = events.next(&mut batch).await;
+    let connects = !*is_ready && batch.iter().any(|json| is_connection(json));
+    if !write(batch).await {
+        return None;
+    }
+    if connects {
+        *is_ready = true;
+        say("🎉 Ready to receive TikTok Live events!");
+        say("📺 Press Ctrl+C to stop");
+    }
+    Some(next)
 }
 
 fn is_connection(json: &[u8]) -> bool {

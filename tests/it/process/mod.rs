@@ -1,6 +1,7 @@
 //! The program itself: exit codes, lines, signals, ports.
 
 mod bad_input;
+mod live;
 mod mock;
 mod replay;
 
@@ -45,6 +46,11 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it on a free port, and waits until it serves.
     pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_until(args, "Press Ctrl+C")
+    }
+
+    /// The same, but waits for a line with `last`.
+    pub(crate) fn start_until(args: &[&str], last: &str) -> Self {
         let args = [args, &["--port", "0"]].concat();
         let mut child = livetape(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -56,7 +62,7 @@ impl Running {
                 address = rest.split(['/', ' ']).next().map(str::to_owned);
             }
             greeting.push(line);
-            if greeting.last().unwrap().contains("Press Ctrl+C") {
+            if greeting.last().unwrap().contains(last) {
                 break;
             }
         }

@@ -1,5 +1,7 @@
 //! Live rooms against the mock.
 
+mod again;
 mod orders;
+mod over_sockets;
 mod rig;
 mod scenarios;

@@ -13,7 +13,7 @@ use livetape::{
     hub::{Filter, Gifts, Hub, Join, Limits, Next},
     mock::{MEMORY_WALL_MS, MockTikTok, Setting},
     source::live::{self, MemoryTransport},
-    supervisor::{Ended, Options, Supervisor},
+    supervisor::{Ended, Options, Record, Supervisor},
 };
 use serde_json::Value;
 use tokio::{task::JoinHandle, time::Instant};
@@ -28,7 +28,7 @@ pub(crate) const UPSTREAM: &str = "http://mock.localhost";
 pub(crate) type Log = Arc<Mutex<Vec<(u64, Value)>>>;
 
 pub(crate) struct Rig {
-    pub(crate) mock: MockTikTok,
+    _mock: MockTikTok,
     pub(crate) control: Control,
     pub(crate) hub: Hub,
     pub(crate) log: Log,
@@ -62,6 +62,15 @@ impl Rig {
         start: As,
         change: impl FnOnce(live::Options) -> live::Options,
     ) -> Self {
+        Self::start_recording(setting, start, change, None)
+    }
+
+    pub(crate) fn start_recording(
+        setting: Setting,
+        start: As,
+        change: impl FnOnce(live::Options) -> live::Options,
+        record: Option<Record>,
+    ) -> Self {
         let mock = MockTikTok::in_memory(setting).unwrap();
         let connector = mock.connector().unwrap();
         let transport = MemoryTransport::new(move || {
@@ -76,7 +85,7 @@ impl Rig {
                 ..live::Options::new("demo")
             }),
             ends_with_source: start == As::Live,
-            record: None,
+            record,
             record_only: false,
             warn: |_| (),
         };
@@ -91,7 +100,7 @@ impl Rig {
                 As::Serve => supervisor.serve().await,
             }
         });
-        Self { mock, control, hub, log, started, reader, server }
+        Self { _mock: mock, control, hub, log, started, reader, server }
     }
 
     pub(crate) async fn at_ms(&self, ms: u64) {

@@ -1,0 +1,132 @@
+//! `livetape live` and `record` as users run them, against a mock in this process.
+
+use futures_util::StreamExt as _;
+use livetape::mock::{MockTikTok, Scenario};
+use serde_json::Value;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{Running, livetape, run, stderr, text};
+
+async fn mock(toml: &str) -> MockTikTok {
+    MockTikTok::start(Scenario::parse(toml).unwrap()).await.unwrap()
+}
+
+fn limited(times: &str) -> String {
+    format!(
+        "speed = \"max\"\n[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 1\n{times}"
+    )
+}
+
+/// Runs to the end, off the runtime that the mock is on.
+async fn finish(server: Running) -> (std::process::ExitStatus, Vec<String>) {
+    tokio::task::spawn_blocking(|| server.wait()).await.unwrap()
+}
+
+async fn start(args: Vec<String>) -> Running {
+    let start = move || {
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        Running::start_until(&args, "Connecting to TikTok Live")
+    };
+    tokio::task::spawn_blocking(start).await.unwrap()
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// The events that come, and the close code.
+async fn read(address: &str) -> (Vec<Value>, u16) {
+    let (mut socket, _) = tokio_tungstenite::connect_async(format!("ws://{address}/?since=0")).await.unwrap();
+    let mut events = Vec::new();
+    loop {
+        match socket.next().await.unwrap().unwrap() {
+            Message::Text(json) => events.push(serde_json::from_str(&json).unwrap()),
+            Message::Close(frame) => return (events, frame.unwrap().code.into()),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_twice_is_waited_for_and_then_the_room_comes() {
+    let mock = mock(&limited("times = 2")).await;
+    let server = start(words(&["live", "demo", "--upstream", &mock.url()])).await;
+    let (events, code) = read(&server.address).await;
+    let kinds: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds[..3], ["error", "error", "connection_created"]);
+    assert!(
+        events[..2]
+            .iter()
+            .all(|event| event["data"]["retrying"] == true && event["data"]["retryAfterMs"] == 1_000)
+    );
+    assert_eq!((code, kinds.last()), (1000, Some(&"disconnected")));
+    let (status, lines) = finish(server).await;
+    assert_eq!(status.code(), Some(0));
+    let shown = [
+        "❌ Failed to connect: [Rate Limited] Too many connections started, try again later",
+        "✅ Connected to demo (Room ID: ",
+        "🎉 Ready",
+        "🔌 Disconnected from demo: stream ended",
+    ];
+    for shown in shown {
+        assert!(lines.iter().any(|line| line.contains(shown)), "{shown}: {lines:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_for_ever_ends_with_1008_and_says_what_to_do() {
+    let mock = mock(&limited("")).await;
+    let args = ["live", "demo", "--max-attempts", "2", "--upstream", &mock.url()];
+    let server = start(words(&args)).await;
+    let (events, code) = read(&server.address).await;
+    assert_eq!((code, &events.last().unwrap()["data"]["retrying"]), (1008, &false.into()));
+    let (status, lines) = finish(server).await;
+    assert_eq!(status.code(), Some(1));
+    let hint = lines.iter().find(|line| line.contains("💡")).unwrap();
+    assert!(hint.contains("5") && hint.contains("hour") && hint.contains("EulerStream"), "{hint}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_is_not_live_ends_with_1011() {
+    let mock = mock("[[user]]\nname = \"demo\"\nstate = \"offline\"\n").await;
+    let (url, folder) = (mock.url(), tempfile::tempdir().unwrap());
+    let output = tokio::task::spawn_blocking(move || {
+        run(&["record", "demo", "--upstream", &url, "-o", text(&folder.path().join("never.bin"))])
+    });
+    let output = output.await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(super::stdout(&output).contains("❌ User is not currently live"));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_seals_the_recording() {
+    let mock = mock("end = \"stay\"\nspeed = \"max\"\n").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("show.bin");
+    let server = start(words(&["live", "demo", "--upstream", &mock.url(), "--record", text(&file)])).await;
+    let (mut socket, _) =
+        tokio_tungstenite::connect_async(format!("ws://{}/?since=0", server.address)).await.unwrap();
+    while !socket.next().await.unwrap().unwrap().to_text().unwrap_or_default().contains("\"chat\"") {}
+    server.signal("INT");
+    assert_eq!(finish(server).await.0.code(), Some(0));
+    let info = run(&["info", text(&file), "--json"]);
+    let info: Value = serde_json::from_slice(&info.stdout).unwrap();
+    assert_eq!((&info["sealed"], &info["header"]["source"]), (&true.into(), &"live".into()));
+    assert_eq!(info["connections"][0]["user"], "demo");
+}
+
+#[test]
+fn what_users_get_wrong_is_told() {
+    for user in ["", "  ", "../etc", "a b"] {
+        let output = livetape(&["live", user, "--port", "0"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{user:?}: {}", stderr(&output));
+    }
+    let output = run(&["live", "demo", "--upstream", "nowhere"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--upstream is no address"), "{}", stderr(&output));
+    // Nobody listens there: typed, and over soon.
+    let output =
+        run(&["live", "demo", "--upstream", "http://127.0.0.1:9", "--max-attempts", "1", "--port", "0"]);
+    assert_eq!(output.status.code(), Some(1));
+}

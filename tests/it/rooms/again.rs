@@ -1,0 +1,56 @@
+//! Record → mock → live → record: what the mock plays is what was recorded.
+
+use std::{collections::BTreeMap, fs::File, path::Path};
+
+use bytes::Bytes;
+use livetape::{
+    mock::{Scenario, Setting},
+    sans_io::{
+        recording::{Reader, What},
+        wire,
+    },
+    supervisor::Record,
+};
+
+use super::rig::{As, Rig, scenario};
+
+/// The received `msg` frames by connection, in order.
+fn frames(path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
+    let mut reader = Reader::open(File::open(path).unwrap()).unwrap();
+    let mut frames = BTreeMap::<u32, Vec<Bytes>>::new();
+    while let Some(record) = reader.next().unwrap() {
+        let What::Frame(frame) = record.item.what else { continue };
+        let is_message = || wire::read_push(&frame.bytes, &mut Vec::new()).payload_type == "msg";
+        if !record.item.flags.is_sent() && is_message() {
+            frames.entry(record.item.conn).or_default().push(frame.bytes);
+        }
+    }
+    assert!(reader.report().is_whole() && reader.report().sealed);
+    frames
+}
+
+/// Plays `setting`, and records it.
+async fn record(setting: Setting, path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
+    let record = Some(Record::File(path.to_owned()));
+    Rig::start_recording(setting, As::Live, |options| options, record).finish(1_200).await;
+    frames(path)
+}
+
+fn play(path: &Path) -> Setting {
+    let text = format!("recording = {:?}\n", path.display().to_string());
+    Scenario::parse(&text).unwrap().into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recording_of_a_played_recording_is_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["stream-ended", "close-4404", "drop-mid-frame"] {
+        let first_path = folder.path().join(format!("{name}-1.bin"));
+        let first = record(scenario(name), &first_path).await;
+        let second = record(play(&first_path), &folder.path().join(format!("{name}-2.bin"))).await;
+        let sizes = |frames: &BTreeMap<u32, Vec<Bytes>>| frames.values().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(&first), sizes(&second), "{name}");
+        assert!(first == second, "{name}: other bytes");
+        assert!(sizes(&first).iter().sum::<usize>() > 100, "{name}");
+    }
+}
