@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Most entries that are kept; what comes later is counted.
-pub const ENTRIES_MAX: usize = 100_000;
+pub const ENTRIES_MAX: usize = 50_000;
 /// The longest text of an entry, in bytes.
 const TEXT_BYTES_MAX: usize = 4 * 1024;
 /// Headers and parameters of which only the name is logged.

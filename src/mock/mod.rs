@@ -10,11 +10,16 @@ mod expect;
 mod http;
 mod journal;
 mod random;
+mod reading;
 mod room;
 mod scenario;
 mod script;
+mod serve;
+mod setting;
 mod show;
 mod socket;
+mod state;
+mod time;
 mod visit;
 mod windows;
 mod world;
@@ -23,21 +28,19 @@ use std::{
     fmt,
     net::{Ipv4Addr, SocketAddr},
     ops::RangeBounds,
-    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use axum::serve::Listener;
 pub use journal::{By, ENTRIES_MAX, Entry, Happened};
 pub use scenario::{
     After, Clock, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, Header, Limit, Per, Scenario,
     ScenarioError, State, User,
 };
 use script::Script;
-use tokio::{select, sync::Semaphore};
-use tokio_util::sync::{CancellationToken, DropGuard};
-use visit::{Visitor, Wire, visit};
+use serve::{accept, stop};
+pub use setting::Setting;
+use tokio_util::sync::DropGuard;
 use world::{World, millis};
 
 use crate::{
@@ -51,8 +54,6 @@ use crate::{
 
 /// What the wall clock of a mock in memory shows when it starts: 2026-01-01T00:00:00Z, Unix milliseconds.
 pub const MEMORY_WALL_MS: u64 = 1_767_225_600_000;
-/// Most connections at a time; more wait.
-const CONNECTIONS_MAX: usize = 10_000;
 /// What a connection in memory holds of what was not read yet, each way, in bytes.
 const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
 
@@ -67,41 +68,6 @@ pub struct MockTikTok {
 impl fmt::Debug for MockTikTok {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MockTikTok").field("url", &self.url()).finish_non_exhaustive()
-    }
-}
-
-/// A scenario, and where the paths of its recordings start.
-#[derive(Clone, Debug, Default)]
-pub struct Setting {
-    /// What the mock does.
-    pub scenario: Scenario,
-    /// The folder of the scenario's file; the current one if empty.
-    pub folder: PathBuf,
-}
-
-impl From<Scenario> for Setting {
-    fn from(scenario: Scenario) -> Self {
-        Self { scenario, folder: PathBuf::new() }
-    }
-}
-
-impl Setting {
-    /// Reads a scenario's file, and checks it and its recordings.
-    ///
-    /// # Errors
-    /// `io`, `bad_request` or `recording_not_found`, with file, line and column.
-    pub fn read(path: &Path) -> Result<Self, Problem> {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Problem::new(Code::Io, format!("cannot read {shown}: {error}")))?;
-        let wrong = |error: ScenarioError, code| Problem::new(code, format!("{shown}: {error}")).hint("");
-        let scenario = Scenario::parse(&text).map_err(|error| wrong(error, Code::BadRequest))?;
-        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        if let Err(error) = Script::load(scenario.clone(), &folder) {
-            let error = Scenario::error_at_user(&text, error.user, &error.message);
-            return Err(wrong(error, Code::RecordingNotFound));
-        }
-        Ok(Self { scenario, folder })
     }
 }
 
@@ -218,36 +184,4 @@ fn world(setting: Setting, wall_ms: u64) -> Result<Arc<World>, Problem> {
     let script = Script::load(scenario, &folder)
         .map_err(|error| Problem::new(Code::RecordingNotFound, error.message).hint(""))?;
     Ok(Arc::new(World::new(script, folder, wall_ms)))
-}
-
-fn stop() -> (CancellationToken, DropGuard) {
-    let stop = CancellationToken::new();
-    (stop.clone(), stop.drop_guard())
-}
-
-/// Accepts connections until the mock is dropped; they end with it.
-async fn accept<L>(mut listener: L, world: Arc<World>, stop: CancellationToken, name: fn(L::Addr) -> String)
-where
-    L: Listener<Io: Wire>,
-{
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let (io, address) = select! {
-            biased;
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        let (number, random) = world.connection();
-        let visitor = Visitor { world: Arc::clone(&world), number, address: name(address), random };
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            select! {
-                biased;
-                () = stop.cancelled() => {}
-                () = visit(io, visitor) => {}
-            }
-            drop(place);
-        });
-    }
 }

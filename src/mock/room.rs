@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{
     scenario::{After, Clock, End},
     show::{RoomShow, Segment},
+    time::RoomTime,
 };
 use crate::sans_io::{pace::Speed, wire::Message};
 
@@ -37,31 +38,6 @@ pub(super) struct Room {
     ended: bool,
     /// Whether a sign answer has carried the first batch of the recorded connection that is on, or comes next.
     batch_taken: Option<usize>,
-}
-
-/// The one thing that turns offsets into instants.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RoomTime {
-    at: Instant,
-    offset: Duration,
-    speed: Speed,
-}
-
-impl RoomTime {
-    /// When an offset is due; what is past is due at once.
-    pub(super) fn due(&self, offset: Duration) -> Instant {
-        match self.speed {
-            Speed::Max => self.at,
-            Speed::Times(times) => self.at + offset.saturating_sub(self.offset).div_f64(times),
-        }
-    }
-
-    fn shown(&self, now: Instant) -> Duration {
-        match self.speed {
-            Speed::Max => self.offset,
-            Speed::Times(times) => self.offset + now.saturating_duration_since(self.at).mul_f64(times),
-        }
-    }
 }
 
 /// What one connection plays.

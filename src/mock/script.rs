@@ -19,6 +19,9 @@ use super::{
 const DEMO: &str = "demo";
 const DEMO_BYTES: &[u8] = include_bytes!("../../recordings/demo.bin");
 
+/// The longest recording that is played, in bytes.
+const RECORDING_BYTES_MAX: u64 = 1 << 30;
+
 /// A scenario, ready to be played.
 #[derive(Clone, Debug)]
 pub(super) struct Script {
@@ -111,6 +114,9 @@ fn read(name: &str, folder: &Path) -> Result<Show, String> {
         std::io::ErrorKind::NotFound => format!("there is no recording {}", path.display()),
         _ => format!("cannot read {}: {error}", path.display()),
     })?;
+    if file.metadata().is_ok_and(|metadata| metadata.len() > RECORDING_BYTES_MAX) {
+        return Err(format!("{} is too long: rooms are kept in memory", path.display()));
+    }
     Show::read(BufReader::new(file)).map_err(|error| format!("cannot play {}: {error}", path.display()))
 }
 

@@ -70,6 +70,12 @@ fn layers_do_not_look_up() {
     assert_names_none("src/hub", &[&upper[..], &["crate::source", "crate::pipeline"]].concat());
     assert_names_none("src/source", &["crate::server", "crate::cli"]);
     assert_names_none("src/server", &["crate::source", "crate::pipeline", "crate::cli"]);
+    let above_the_mock = ["session", "source", "pipeline", "hub", "server", "control", "cli"];
+    assert_names_none(
+        "src/mock",
+        &above_the_mock.map(|layer| format!("crate::{layer}")).each_ref().map(String::as_str),
+    );
+    assert_names_none("src/net", &["crate::server", "crate::mock", "crate::control", "crate::cli"]);
     assert_names_none("src/tools", &["tokio", "axum", "crate::server", "crate::hub", "crate::cli"]);
 }
 

@@ -15,6 +15,8 @@ type Wrong = (Place, String);
 
 /// Most chats as history.
 const HISTORY_MAX: usize = 100;
+/// The longest wait and window, in seconds.
+const WAIT_MAX: u64 = 366 * 24 * 3600;
 /// Shorter messages of a 429 crash peers (protocol.md §5.3), in characters.
 const MESSAGE_CHARS_MIN: usize = 19;
 
@@ -26,6 +28,7 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
     for (index, limit) in scenario.limits.iter().enumerate() {
         let wrong = |message: &str| Err((Place::Limit(index), message.to_owned()));
         match () {
+            () if limit.seconds > WAIT_MAX => wrong("`seconds` is a year at most")?,
             () if limit.seconds == 0 => wrong("a window of 0 seconds limits nothing")?,
             () if limit.at.is_empty() => wrong("`at` is empty: the limit counts nowhere")?,
             () if is_short(&limit.message) => wrong("a `message` has 19 characters at least: peers crash")?,
@@ -113,6 +116,12 @@ fn check_values(fault: &Fault) -> Result<(), String> {
     if fault.reason.as_ref().is_some_and(|reason| reason.len() > 123) {
         return Err("`reason` is 123 bytes long at most".into());
     }
+    if fault.retry_after.is_some_and(|seconds| seconds > WAIT_MAX) {
+        return Err("`retry_after` is a year at most".into());
+    }
+    if fault.after_ms.is_some_and(|ms| ms > WAIT_MAX * 1000) {
+        return Err("`after_ms` is a year at most".into());
+    }
     if fault.bytes_per_ms == Some(0) || fault.count == Some(0) {
         return Err("0 of them is nothing".into());
     }
@@ -148,31 +157,6 @@ fn fault_goes_on(fault: &Fault) -> bool {
                 | K::RepeatHistory
                 | K::NoHeartbeat
         )
-}
-
-impl FaultKind {
-    /// Whether it can happen there.
-    fn fits(self, at: Endpoint) -> bool {
-        let lookup = matches!(at, Endpoint::Lookup | Endpoint::Page | Endpoint::RoomId);
-        match self {
-            Self::Stall | Self::Reset | Self::Dribble => true,
-            Self::Status | Self::Empty | Self::Html | Self::Captcha | Self::Endless | Self::CutBody => {
-                at != Endpoint::Socket
-            }
-            Self::NotFound | Self::Offline => lookup,
-            Self::Stub | Self::MissingCursor | Self::BadProtobuf => at == Endpoint::Sign,
-            Self::MissingCookie => matches!(at, Endpoint::Sign | Endpoint::Cookie),
-            _ => at == Endpoint::Socket,
-        }
-    }
-
-    /// Whether it concerns frames, one by one.
-    pub(in super::super) fn is_in_frames(self) -> bool {
-        matches!(
-            self,
-            Self::BadGzip | Self::Truncated | Self::UnknownMethod | Self::Duplicate | Self::Reorder
-        )
-    }
 }
 
 impl Fault {

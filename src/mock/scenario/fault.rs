@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Form, Header};
+use super::{FaultKind, Form, Header};
 
 /// Something that goes wrong. Of the faults at an HTTP endpoint the first that is not used up answers a request; on a
 /// socket each waits for its time.
@@ -119,74 +119,6 @@ pub enum Endpoint {
     RateLimits,
     /// The WebSocket.
     Socket,
-}
-
-/// How something goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultKind {
-    /// HTTP: this status, with the body that real servers send (protocol.md §1.6).
-    Status,
-    /// HTTP: 200 without a body.
-    Empty,
-    /// HTTP: a page of HTML.
-    Html,
-    /// HTTP: a captcha page.
-    Captcha,
-    /// HTTP: a body that never ends.
-    Endless,
-    /// HTTP: half of the body that was announced, then the end of the connection.
-    CutBody,
-    /// Look-ups: no such user, 19881007.
-    NotFound,
-    /// Look-ups: the user is offline.
-    Offline,
-    /// Sign: the fallback stub of 2026-09 (protocol.md §1.6), which leads nowhere.
-    Stub,
-    /// Sign, cookie: an answer without the cookie.
-    MissingCookie,
-    /// Sign: an answer without a cursor.
-    MissingCursor,
-    /// Sign: bytes that are no protobuf.
-    BadProtobuf,
-    /// Socket: no upgrade, but a status, `handshake-status` and `handshake-msg`.
-    Refuse,
-    /// HTTP: no answer. Socket: not one more byte. The connection stays open.
-    Stall,
-    /// The connection is reset.
-    Reset,
-    /// All bytes go out slowly.
-    Dribble,
-    /// Socket: the connection ends without a close frame.
-    Drop,
-    /// Socket: a close frame, with any code.
-    Close,
-    /// Socket: a push frame of type `close`.
-    CloseFrame,
-    /// Socket: half of a frame, then the end of the connection.
-    Cut,
-    /// Socket: frames say that they are gzip, and break off.
-    BadGzip,
-    /// Socket: frames whose protobuf breaks off.
-    Truncated,
-    /// Socket: frames more, with a message of a method that nobody knows.
-    UnknownMethod,
-    /// Socket: frames come twice.
-    Duplicate,
-    /// Socket: so many frames come in reverse.
-    Reorder,
-    /// Socket: the last chats come again, as history.
-    RepeatHistory,
-    /// Socket: heartbeats are not answered.
-    NoHeartbeat,
-}
-
-impl FaultKind {
-    /// Its name in scenarios.
-    #[must_use]
-    pub fn name(self) -> String {
-        serde_json::to_value(self).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
-    }
 }
 
 fn one_or_more<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Endpoint>, D::Error> {

@@ -2,12 +2,15 @@
 
 mod check;
 mod fault;
+mod kind;
 mod limit;
 mod load;
+mod speed;
 
 use serde::{Deserialize, Serialize};
 
-pub use fault::{Endpoint, Fault, FaultKind};
+pub use fault::{Endpoint, Fault};
+pub use kind::FaultKind;
 pub use limit::{DEFAULT_MESSAGE, Form, Header, Limit, Per};
 pub use load::ScenarioError;
 
@@ -140,48 +143,4 @@ pub enum After {
     Offline,
     /// Live again: the next connect starts it anew.
     Again,
-}
-
-/// A speed as a number or `"max"`.
-mod speed {
-    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
-
-    use crate::sans_io::pace::Speed;
-
-    #[derive(serde::Deserialize)]
-    #[serde(untagged, expecting = "a speed is a number, or \"max\"")]
-    enum Written {
-        Number(f64),
-        Text(String),
-    }
-
-    pub(super) fn serialize<S: Serializer>(speed: &Speed, serializer: S) -> Result<S::Ok, S::Error> {
-        speed.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Speed, D::Error> {
-        let text = match Written::deserialize(deserializer)? {
-            Written::Number(number) => number.to_string(),
-            Written::Text(text) => text,
-        };
-        text.parse().map_err(D::Error::custom)
-    }
-
-    /// The same, where it may be missing.
-    pub(super) mod option {
-        use super::{Deserializer, Serializer, Speed};
-
-        pub(in super::super) fn serialize<S: Serializer>(
-            speed: &Option<Speed>,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            serde::Serialize::serialize(speed, serializer)
-        }
-
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Option<Speed>, D::Error> {
-            super::deserialize(deserializer).map(Some)
-        }
-    }
 }

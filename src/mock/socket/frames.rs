@@ -6,6 +6,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 /// The longest message of a client, in bytes: it sends heartbeats and acks.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
+/// The room that a close frame has for its reason, in bytes.
+const REASON_BYTES_MAX: usize = 123;
+
 pub(super) const TEXT: u8 = 1;
 pub(super) const BINARY: u8 = 2;
 pub(super) const CLOSE: u8 = 8;
@@ -42,7 +45,7 @@ pub(super) fn close(code: u16, reason: &str) -> Vec<u8> {
         return frame(CLOSE, &[]);
     }
     let mut payload = code.to_be_bytes().to_vec();
-    payload.extend_from_slice(reason.as_bytes());
+    payload.extend_from_slice(&reason.as_bytes()[..reason.floor_char_boundary(REASON_BYTES_MAX)]);
     frame(CLOSE, &payload)
 }
 

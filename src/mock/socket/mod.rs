@@ -5,6 +5,7 @@ mod listen;
 mod made;
 mod mangle;
 mod play;
+mod wrong;
 
 use std::{sync::atomic::AtomicBool, time::Duration};
 
@@ -12,7 +13,7 @@ use bytes::BytesMut;
 use frames::Messages;
 use listen::{Goodbye, listen};
 use made::Maker;
-use play::{Ended, Player};
+use play::{Ended, Player, Progress};
 use tokio::{io::AsyncWriteExt as _, select, sync::mpsc, time::timeout_at};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -53,8 +54,18 @@ pub(super) async fn open<I: Wire>(
     let (sender, replies) = mpsc::channel(REPLIES_MAX);
     let no_heartbeat = AtomicBool::new(false);
     let maker = Maker::new(visitor.random.clone(), request.param("compress") == Some("gzip"), &joined);
-    let mut player =
-        Player::new(output, &visitor, known, epoch, joined, faults, maker, replies, &no_heartbeat);
+    let mut player = Player {
+        output,
+        visitor: &visitor,
+        known,
+        epoch,
+        progress: Progress { at: joined.frame, ..Progress::default() },
+        joined,
+        faults,
+        maker,
+        replies,
+        no_heartbeat: &no_heartbeat,
+    };
 
     let ended = select! {
         biased;
@@ -66,9 +77,9 @@ pub(super) async fn open<I: Wire>(
         Ended::Close(code, reason) => (By::Mock, *code, reason.clone()),
         Ended::Break | Ended::Reset => (By::Mock, 1006, String::new()),
     };
-    let closed = Happened::Closed { by, code, reason: bounded(&reason), frames: player.sent() };
+    let closed = Happened::Closed { by, code, reason: bounded(&reason), frames: player.progress.frames };
     visitor.world.log(visitor.number, closed);
-    let mut output = player.into_output();
+    let mut output = player.output;
     match ended {
         Ended::Client(Goodbye { close: Some(close), .. }) => {
             let _ = output.write_all(&frames::frame(frames::CLOSE, &close)).await;

@@ -1,6 +1,7 @@
 //! The program itself: exit codes, lines, signals, ports.
 
 mod bad_input;
+mod mock;
 mod replay;
 
 use std::{
@@ -50,8 +51,9 @@ impl Running {
         let (mut greeting, mut address) = (Vec::new(), None);
         for line in lines.by_ref() {
             let line = line.unwrap();
-            if let Some((_, rest)) = line.split_once("ws://") {
-                address = rest.split_once('/').map(|(address, _)| address.to_owned());
+            let urls = ["ws://", "http://"].map(|scheme| line.split_once(scheme));
+            if let Some((_, rest)) = urls.into_iter().flatten().next() {
+                address = rest.split(['/', ' ']).next().map(str::to_owned);
             }
             greeting.push(line);
             if greeting.last().unwrap().contains("Press Ctrl+C") {

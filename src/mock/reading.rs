@@ -1,0 +1,116 @@
+//! Items of a recording → what its rooms play.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use super::show::{Closed, Played, RoomShow, Segment, Show};
+use crate::sans_io::{
+    recording::{
+        Item, Opcode, What,
+        records::{ConnClose, conn_close::Who, http::Role},
+    },
+    wire,
+};
+
+/// The method of what is kept as history.
+const CHAT: &str = "WebcastChatMessage";
+
+/// What was read so far.
+#[derive(Default)]
+pub(super) struct Reading {
+    wall_ms: i64,
+    /// By connection, with room and user.
+    connections: BTreeMap<u32, (i64, String, Segment)>,
+    /// A batch that names no connection: that of the next one.
+    initial_batch: Option<Bytes>,
+}
+
+impl Reading {
+    pub(super) fn take(&mut self, item: Item) {
+        let Item { offset, conn, flags, what } = item;
+        match what {
+            What::Header(header) => {
+                self.wall_ms = header.wall_anchor_ns.map_or(self.wall_ms, |ns| ns / 1_000_000);
+            }
+            What::ConnOpen(open) => {
+                let batch = self.initial_batch.take();
+                let connection = self.connection(conn, offset);
+                connection.2.initial_batch = connection.2.initial_batch.take().or(batch);
+                (connection.0, connection.1, connection.2.opened) = (open.room_id, open.unique_id, offset);
+            }
+            What::Frame(frame) if !flags.is_sent() => {
+                self.connection(conn, offset).2.add(offset, frame.opcode, frame.bytes);
+            }
+            What::Http(http) if http.role() == Role::InitialBatch => {
+                if conn == 0 {
+                    self.initial_batch = Some(http.body);
+                } else {
+                    self.connection(conn, offset).2.initial_batch = Some(http.body);
+                }
+            }
+            What::ConnClose(close) => self.connection(conn, offset).2.close = Some(closed(offset, &close)),
+            _ => {}
+        }
+    }
+
+    fn connection(&mut self, conn: u32, offset: Duration) -> &mut (i64, String, Segment) {
+        self.connections
+            .entry(conn)
+            .or_insert_with(|| (0, String::new(), Segment { opened: offset, ..Segment::default() }))
+    }
+
+    pub(super) fn finish(self) -> Show {
+        let mut rooms: Vec<RoomShow> = Vec::new();
+        for (_, (room_id, unique_id, segment)) in self.connections {
+            if segment.frames.is_empty() && segment.initial_batch.is_none() {
+                continue;
+            }
+            match rooms.iter_mut().find(|room| room.room_id == room_id) {
+                Some(room) => room.segments.push(segment),
+                None => {
+                    rooms.push(RoomShow {
+                        room_id,
+                        unique_id,
+                        wall_ms: self.wall_ms,
+                        segments: vec![segment],
+                    });
+                }
+            }
+        }
+        for room in &mut rooms {
+            room.segments.sort_by_key(|segment| segment.opened);
+        }
+        Show { rooms: rooms.into_iter().map(Arc::new).collect() }
+    }
+}
+
+fn closed(offset: Duration, close: &ConnClose) -> Closed {
+    let code = u16::try_from(close.code).ok().filter(|code| matches!(code, 1000..=4999)).unwrap_or(1000);
+    let (by_client, breaks) = (close.who() == Who::Us, close.who() == Who::Network);
+    let frame =
+        (!breaks).then(|| if by_client { (1000, String::new()) } else { (code, close.reason.clone()) });
+    Closed { offset, frame, by_client }
+}
+
+impl Segment {
+    fn add(&mut self, offset: Duration, opcode: Opcode, bytes: Bytes) {
+        let mut faults = Vec::new();
+        let push = wire::read_push(&bytes, &mut faults);
+        if push.payload_type == "hb" {
+            // Those answered the client that recorded; this one gets its own.
+            return;
+        }
+        if push.payload_type == "im_enter_room_resp" {
+            self.enter_answer.get_or_insert(self.frames.len());
+        }
+        let mut messages = Vec::new();
+        if push.holds_batch() {
+            let payload = wire::unzip(push.payload, &mut faults);
+            messages = wire::read_batch(&payload, &mut faults).messages;
+        }
+        let events = messages.len() as u64;
+        messages.retain(|message| message.method == CHAT);
+        self.frames.push(Played { offset, opcode: opcode.0, bytes, events, chats: messages });
+    }
+}

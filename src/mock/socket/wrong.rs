@@ -1,0 +1,99 @@
+//! What goes wrong on a socket, and when.
+
+use std::{future::pending, io, sync::atomic::Ordering, time::Duration};
+
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+
+use super::{
+    frames,
+    play::{Ended, Player},
+};
+use crate::{
+    clock,
+    mock::{
+        journal::Happened,
+        scenario::{Fault, FaultKind},
+    },
+};
+
+/// How long a client may take to obey a push frame `close`.
+const CLOSE_FRAME_MAX: Duration = Duration::from_secs(5);
+
+/// A fault that is due: its number, and the time that it has to wait for.
+pub(super) type Due = (usize, Fault, Option<Duration>);
+
+impl<O: AsyncWrite + Unpin> Player<'_, O> {
+    /// The next fault that comes before the room's time is `next`.
+    pub(super) fn take_fault(&mut self, next: Duration) -> Option<Due> {
+        let zero = self.joined.zero;
+        let time = |fault: &Fault| fault.after_ms.map(|ms| zero.saturating_add(Duration::from_millis(ms)));
+        let is_due = |fault: &Fault| match (time(fault), fault.after_frames, fault.after_events) {
+            (Some(time), ..) => time <= next,
+            (_, Some(frames), _) => self.progress.frames >= frames,
+            (_, _, Some(events)) => self.progress.events >= events,
+            _ => true,
+        };
+        // Of those that are due by time the earliest; what is due by count is due now.
+        let due = self.faults.iter().enumerate().filter(|(_, (_, fault))| is_due(fault));
+        let (at, _) = due.min_by_key(|(at, (_, fault))| (time(fault), *at))?;
+        let (index, fault) = self.faults.remove(at);
+        let time = time(&fault);
+        Some((index, fault, time))
+    }
+
+    /// Lets something go wrong; how the conversation ends, if it does.
+    pub(super) async fn go_wrong(
+        &mut self,
+        (index, fault, time): &Due,
+        next: Duration,
+    ) -> io::Result<Option<Ended>> {
+        if let Some(time) = time {
+            self.wait(*time).await?;
+        }
+        if !self.visitor.world.lock().fire(self.epoch, *index) {
+            return Ok(None);
+        }
+        self.visitor.world.log(self.visitor.number, Happened::Fault { kind: fault.kind.name() });
+        match fault.kind {
+            FaultKind::Stall => pending::<()>().await,
+            FaultKind::Reset => return Ok(Some(Ended::Reset)),
+            FaultKind::Drop => return Ok(Some(Ended::Break)),
+            FaultKind::Close => {
+                let (code, reason) = (fault.code.unwrap_or(1000), fault.reason.clone().unwrap_or_default());
+                return Ok(Some(Ended::Close(code, reason)));
+            }
+            FaultKind::CloseFrame => {
+                let frame = self.maker.close();
+                self.write(frames::BINARY, &frame).await?;
+                self.wait_until(clock::now() + CLOSE_FRAME_MAX).await?;
+                return Ok(Some(Ended::Close(1000, String::new())));
+            }
+            FaultKind::Cut => {
+                self.cut(next).await?;
+                return Ok(Some(Ended::Break));
+            }
+            FaultKind::Dribble => self.progress.bytes_per_ms = Some(fault.bytes_per_ms.unwrap_or(1)),
+            FaultKind::NoHeartbeat => self.no_heartbeat.store(true, Ordering::Relaxed),
+            FaultKind::RepeatHistory => {
+                let settings = &self.joined.settings;
+                let chats = settings.show.history(self.joined.segment, self.progress.at, settings.history);
+                let frame = self.maker.history(chats, next);
+                self.write(frames::BINARY, &frame).await?;
+            }
+            _ => self.progress.mangler.add(fault),
+        }
+        Ok(None)
+    }
+
+    /// Writes half of the next frame.
+    async fn cut(&mut self, next: Duration) -> io::Result<()> {
+        let recorded = self.joined.played().frames.get(self.progress.at);
+        let (opcode, bytes) = match recorded {
+            Some(frame) => (frame.opcode, frame.bytes.clone()),
+            None => (frames::BINARY, self.maker.unknown(next)),
+        };
+        self.output.write_all(&frames::head(opcode, bytes.len())).await?;
+        self.output.write_all(&bytes[..bytes.len() / 2]).await?;
+        self.output.flush().await
+    }
+}

@@ -1,0 +1,39 @@
+//! The time of a room.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::sans_io::pace::Speed;
+
+/// Later offsets are due as if they were there: a recording may say what it likes.
+const OFFSET_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// The one thing that turns offsets into instants.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RoomTime {
+    pub(super) at: Instant,
+    pub(super) offset: Duration,
+    pub(super) speed: Speed,
+}
+
+impl RoomTime {
+    /// When an offset is due; what is past is due at once.
+    pub(super) fn due(&self, offset: Duration) -> Instant {
+        match self.speed {
+            Speed::Max => self.at,
+            Speed::Times(times) => {
+                let wait = offset.saturating_sub(self.offset).min(OFFSET_MAX).div_f64(times);
+                self.at.checked_add(wait).unwrap_or(self.at)
+            }
+        }
+    }
+
+    /// The offset that is shown at `now`.
+    pub(super) fn shown(&self, now: Instant) -> Duration {
+        match self.speed {
+            Speed::Max => self.offset,
+            Speed::Times(times) => self.offset + now.saturating_duration_since(self.at).mul_f64(times),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `livetape mock`.
+
+use std::io::{Read as _, Write as _};
+
+use super::{Running, run, stderr, text};
+
+fn get(address: &str, target: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn it_tells_how_to_point_clients_at_it_and_ends_in_order() {
+    let scenario = "fixtures/scenarios/offline.toml";
+    let mock = Running::start(&["mock", "--scenario", scenario]);
+    let greeting = mock.greeting.join("\n");
+    for words in
+        ["SIGN_API_URL=http://", "WebDefaults.tiktok_sign_url", "livetape live USER --upstream http://"]
+    {
+        assert!(greeting.contains(words), "{greeting}");
+    }
+    let answer = get(&mock.address, "/api-live/user/room/?aid=1988&uniqueId=demo");
+    assert!(answer.contains("\"status\":4"), "{answer}");
+    assert!(get(&mock.address, "/__admin/log").contains("uniqueId"));
+    mock.signal("INT");
+    assert_eq!(mock.wait().0.code(), Some(0));
+}
+
+#[test]
+fn scenarios_that_mean_nothing_are_told_with_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("s.toml");
+    std::fs::write(&file, "seed = 1\nsped = 2\n").unwrap();
+    let output = run(&["mock", "--scenario", text(&file), "--port", "0"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("s.toml: line 2, column 1: unknown field `sped`"),
+        "{}",
+        stderr(&output)
+    );
+    std::fs::write(&file, "recording = \"none.bin\"\n").unwrap();
+    let output = run(&["mock", "--scenario", text(&file), "--port", "0"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("line 1, column 13: there is no recording"), "{}", stderr(&output));
+    let output = run(&["mock", "--play", "none.bin"]);
+    assert!(stderr(&output).contains("there is no recording none.bin"));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn any_recording_is_played_as_every_room() {
+    let mock = Running::start(&["mock", "--play", "recordings/gifts.bin", "--speed", "max"]);
+    assert!(mock.greeting[0].contains("gifts.bin"));
+    for name in ["ann", "bob"] {
+        let answer = get(&mock.address, &format!("/@{name}/live"));
+        assert!(answer.contains(&format!("\"uniqueId\":\"{name}\"")), "{answer}");
+    }
+}
