@@ -17,6 +17,7 @@
 pub mod sans_io;
 
 pub mod clock;
+pub mod demo;
 
 pub mod hub;
 

@@ -14,10 +14,7 @@ use super::{
     scenario::{Scenario, State},
     show::{RoomShow, Show},
 };
-
-/// The recording that is built in.
-const DEMO: &str = "demo";
-const DEMO_BYTES: &[u8] = include_bytes!("../../recordings/demo.bin");
+use crate::demo::{DEMO, DEMO_BYTES};
 
 /// The longest recording that is played, in bytes.
 const RECORDING_BYTES_MAX: u64 = 1 << 30;

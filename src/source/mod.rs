@@ -8,4 +8,4 @@ mod tape;
 pub use lateness::Lateness;
 pub use replay::{Left, Options, Replay, Summary};
 pub(crate) use tape::unreadable;
-pub use tape::{DEMO, Step, Tape};
+pub use tape::{Step, Tape};

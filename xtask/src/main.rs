@@ -5,6 +5,7 @@ mod ci;
 mod codegen;
 mod fixture;
 mod peers;
+mod record;
 #[cfg(feature = "fixture")]
 mod recordings;
 
@@ -26,6 +27,12 @@ enum Chore {
     },
     /// Measure us beside a floor, in turns
     Bench(bench::Args),
+    /// Record a live room: `livetape record`, from the sources
+    Record {
+        /// The user, and the flags of `livetape record`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
+        args: Vec<String>,
+    },
     /// Make the Rust code of proto/*.proto anew (after a change to them)
     Codegen,
     /// Make recordings/*.bin from fixtures/webcast (after a change to the importer)
@@ -42,6 +49,7 @@ fn main() -> anyhow::Result<()> {
     match Args::parse().chore {
         Chore::Ci { stages } => ci::run(&stages),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Record { args } => record::run(&args),
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),
         Chore::Peers => peers::run(),

@@ -15,14 +15,13 @@ use feed::Reading;
 pub(crate) use feed::{Fed, Feed};
 use name::{cannot_read, find_file, is_plain_name, named, shown_name};
 
-use crate::sans_io::{
-    error::{Code, Problem},
-    recording::{self, Item, Reader},
+use crate::{
+    demo::{DEMO, DEMO_BYTES},
+    sans_io::{
+        error::{Code, Problem},
+        recording::{self, Item, Reader},
+    },
 };
-
-/// The recording that is built in: `livetape replay demo`.
-pub const DEMO: &str = "demo";
-const DEMO_BYTES: &[u8] = include_bytes!("../../../recordings/demo.bin");
 
 /// How much of the end of a file is read to learn how long it is.
 const TAIL_BYTES: u64 = 256 << 10;
