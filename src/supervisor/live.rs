@@ -27,7 +27,7 @@ use crate::{
 enum Leaving {
     ShutDown,
     RecorderFailed,
-    Deleted,
+    Deleted(Answer<Status>),
     Replaced(String, Answer<Status>),
 }
 
@@ -123,8 +123,7 @@ impl<T: Transport> Supervisor<T> {
                 },
             },
             Order::Disconnect(other, answer) if self.driver.status().is_of(&other) => {
-                drop(answer.send(Ok(self.driver.status())));
-                return Some(Leaving::Deleted);
+                return Some(Leaving::Deleted(answer));
             }
             Order::Disconnect(other, answer) => drop(answer.send(Err(not_current(&other).into()))),
             order @ (Order::Replay(..) | Order::Test(..)) => order.refuse(nothing_replayed()),
@@ -142,7 +141,7 @@ impl<T: Transport> Supervisor<T> {
         let Over { leaving, outcome, last } = over;
         let (reason, problem) = match (&leaving, outcome) {
             (Some(Leaving::ShutDown | Leaving::RecorderFailed), _) => (None, None),
-            (Some(Leaving::Deleted), _) => (Some("deleted"), None),
+            (Some(Leaving::Deleted(_)), _) => (Some("deleted"), None),
             (Some(Leaving::Replaced(..)), _) => (Some("replaced"), None),
             (None, Outcome::Failed(problem)) => (Some(problem.code.name()), Some(problem)),
             (None, Outcome::Ended(reason)) => (Some(reason), None),
@@ -158,7 +157,11 @@ impl<T: Transport> Supervisor<T> {
         match leaving {
             Some(Leaving::ShutDown | Leaving::RecorderFailed) => Next::Exit,
             Some(Leaving::Replaced(user, answer)) => Next::Connect(user, Some(answer)),
-            Some(Leaving::Deleted) => Next::Idle,
+            Some(Leaving::Deleted(answer)) => {
+                self.forget_user();
+                drop(answer.send(Ok(self.driver.status())));
+                Next::Idle
+            }
             None => self.end(problem).await,
         }
     }

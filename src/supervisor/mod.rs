@@ -13,7 +13,7 @@ use limit::Limit;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    control::{Answer, Control, Driver, Order, SourceState, Status, not_current, nothing_replayed},
+    control::{Answer, Control, Driver, Order, Status, not_current, nothing_replayed},
     hub::Hub,
     sans_io::error::{Problem, exit},
     source::{
@@ -124,7 +124,10 @@ impl<T: Transport> Supervisor<T> {
         self.ended.is_lossy = summary.is_lossy;
         Ok(match summary.left {
             Left::Done | Left::ShutDown => self.ended,
-            Left::Stopped => self.run(Next::Idle).await,
+            Left::Stopped => {
+                self.forget_user();
+                self.run(Next::Idle).await
+            }
         })
     }
 
@@ -138,12 +141,15 @@ impl<T: Transport> Supervisor<T> {
         }
     }
 
-    async fn idle(&mut self) -> Next {
+    /// Nobody is connected any more; what was counted stays.
+    fn forget_user(&self) {
         self.driver.update_status(|status| {
-            if status.state != SourceState::Ended {
-                status.state = SourceState::Idle;
-            }
+            let counts = std::mem::take(&mut status.counts);
+            *status = Status { counts, ..Status::default() };
         });
+    }
+
+    async fn idle(&mut self) -> Next {
         loop {
             let order = tokio::select! { biased;
                 () = self.shutdown.cancelled() => return Next::Exit,

@@ -17,6 +17,7 @@ mod recording;
 mod replay;
 mod replay_rig;
 mod rest;
+mod rest_rooms;
 mod rooms;
 mod sessions;
 mod show;

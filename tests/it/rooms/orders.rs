@@ -22,7 +22,8 @@ async fn a_user_is_connected_replaced_and_disconnected() {
     assert_eq!(status.username.as_deref(), Some("ben"));
     let refusal = rig.control.disconnect("ann".into()).await.unwrap_err();
     assert_eq!(refusal.problem.code, Code::NotFound);
-    rig.control.disconnect("@BEN".into()).await.unwrap();
+    let status = rig.control.disconnect("@BEN".into()).await.unwrap();
+    assert_eq!((status.state, status.username), (SourceState::Idle, None));
     rig.at_ms(10_000).await;
     let kinds: Vec<String> = rig
         .outline()

@@ -1,0 +1,67 @@
+//! REST about rooms: `/connect` and `/test`, with whatever the supervisor answers.
+
+use std::time::Duration;
+
+use livetape::{
+    control::{Check, Control, Driver, Order, Refusal},
+    sans_io::error::{Code, Problem},
+};
+use serde_json::{Value, json};
+
+use crate::harness::Rig;
+
+/// Answers as a supervisor would: `ann` is connected, all others are limited.
+async fn drive(mut driver: Driver) {
+    driver.update_status(|status| status.username = Some("ann".to_owned()));
+    let limited = || Refusal {
+        problem: Problem::new(
+            Code::RateLimited,
+            "[Rate Limited] Too many connections started, try again later",
+        ),
+        retrying: true,
+        retry_after: Some(Duration::from_millis(1_200)),
+    };
+    driver.set_tester(Box::new(|user, answer| {
+        let check = Check {
+            exists: Some(true),
+            live: Some(false),
+            code: Some(Code::UserOffline),
+            username: user,
+            ..Check::default()
+        };
+        drop(answer.send(Ok(check)));
+    }));
+    while let Some(order) = driver.next_order().await {
+        match order {
+            Order::Connect(user, answer) if user == "ann" => drop(answer.send(Ok(driver.status()))),
+            Order::Disconnect(user, answer) if user == "ann" => drop(answer.send(Ok(driver.status()))),
+            Order::Disconnect(user, answer) => {
+                drop(answer.send(Err(livetape::control::not_current(&user).into())))
+            }
+            other => other.refuse(limited()),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_over_rest() {
+    let mut rig = Rig::start();
+    let driver = std::mem::replace(&mut rig.driver, Control::new().1);
+    tokio::spawn(drive(driver));
+    let mut all = serde_json::Map::new();
+    for (method, path) in [
+        ("POST", "/connect/ann"),
+        ("POST", "/connect/ben"),
+        ("DELETE", "/connect/ann"),
+        ("DELETE", "/connect/ben"),
+        ("GET", "/test/cid"),
+        ("GET", "/connect/ann"),
+        ("POST", "/connect/"),
+    ] {
+        let answer = rig.http(method, path, "").await;
+        let retry_after = answer.header("retry-after").map_or(Value::Null, Value::from);
+        let told = json!({"status": answer.status, "retryAfter": retry_after, "body": answer.json()});
+        all.insert(format!("{method} {path}"), told);
+    }
+    insta::assert_json_snapshot!(all);
+}
