@@ -36,7 +36,7 @@ async fn drive(mut driver: Driver) {
             Order::Connect(user, answer) if user == "ann" => drop(answer.send(Ok(driver.status()))),
             Order::Disconnect(user, answer) if user == "ann" => drop(answer.send(Ok(driver.status()))),
             Order::Disconnect(user, answer) => {
-                drop(answer.send(Err(livetape::control::not_current(&user).into())))
+                drop(answer.send(Err(livetape::control::not_current(&user).into())));
             }
             other => other.refuse(limited()),
         }
