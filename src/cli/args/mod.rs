@@ -30,10 +30,12 @@ pub(super) use rooms::{Live, RecordRoom, ServeIdle};
     version,
     about = "Records a TikTok LIVE room once and replays it for ever",
     after_help = "Examples:
-  livetape replay demo                    serve the built-in recording on ws://127.0.0.1:3000
-  livetape replay show.bin --speed 4      the same with a recording of yours, four times as fast
-  livetape watch                          see the events of a running server in a terminal
-  livetape events demo | head             the events as JSON, without a server
+  livetape replay demo                   the built-in recording on port 3000
+  livetape replay show.bin --speed 4     one of yours, four times as fast
+  livetape live USER --record show.bin   connect to a room, serve and record it
+  livetape mock                          a TikTok to connect to, nobody live
+  livetape watch                         the events of a running server
+  livetape events demo | head            the events as JSON, without a server
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 finished but something was lost"
 )]

@@ -74,7 +74,7 @@ pub(in crate::cli) struct Upstream {
     /// Its API key; rather set it in the environment, where nobody sees it
     #[arg(long, value_name = "KEY", env = "LIVETAPE_SIGN_KEY", hide_env_values = true)]
     pub(in crate::cli) sign_key: Option<String>,
-    /// A TikTok session cookie, for rooms that need a login; from the environment alone
+    /// A TikTok session cookie, for rooms that need a login; rather set it in the environment
     #[arg(long, value_name = "COOKIE", env = "LIVETAPE_SESSION_COOKIE", hide_env_values = true)]
     pub(in crate::cli) session_cookie: Option<String>,
     /// Attempts in a row before it gives up

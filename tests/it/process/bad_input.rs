@@ -126,7 +126,7 @@ fn a_reader_that_goes_away_is_no_failure() {
 
 #[test]
 fn help_fits_a_terminal_and_shows_examples() {
-    for command in ["replay", "watch", "events", "import", "synth"] {
+    for command in ["replay", "live", "serve", "record", "mock", "watch", "events", "import", "synth"] {
         let help = stdout(&livetape(&[command, "--help"]).env("COLUMNS", "80").output().unwrap());
         assert!(help.contains("Example"), "{command}");
         let long = help.lines().find(|line| line.chars().count() > 80);
