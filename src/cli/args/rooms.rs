@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
+
 use super::{Serve, random};
 use crate::{
     sans_io::error::{Code, Problem},
@@ -71,6 +73,9 @@ pub(in crate::cli) struct Upstream {
     /// Connect through this sign server instead of directly
     #[arg(long, value_name = "URL", env = "LIVETAPE_SIGN_URL")]
     pub(in crate::cli) sign_url: Option<String>,
+    /// How the sign server is asked: by /webcast/fetch, or by /webcast/rooms/ID/connect
+    #[arg(long, value_name = "FORM", default_value = "fetch", env = "LIVETAPE_SIGN_FORM")]
+    pub(in crate::cli) sign_form: SignForm,
     /// Its API key; rather set it in the environment, where nobody sees it
     #[arg(long, value_name = "KEY", env = "LIVETAPE_SIGN_KEY", hide_env_values = true)]
     pub(in crate::cli) sign_key: Option<String>,
@@ -88,12 +93,22 @@ pub(in crate::cli) struct Upstream {
     pub(in crate::cli) proxy: Option<String>,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(in crate::cli) enum SignForm {
+    Fetch,
+    Connect,
+}
+
 impl Upstream {
     /// How to connect to `user`.
     pub(in crate::cli) fn options(&self, user: &str, seed: Option<u64>) -> Result<live::Options, Problem> {
         Ok(live::Options {
             upstream: self.upstream.as_deref().map(|url| parse_url(url, "--upstream")).transpose()?,
             sign_url: self.sign_url.as_deref().map(|url| parse_url(url, "--sign-url")).transpose()?,
+            sign_form: match self.sign_form {
+                SignForm::Fetch => live::SignForm::Fetch,
+                SignForm::Connect => live::SignForm::Connect,
+            },
             sign_key: self.sign_key.clone().map(live::Secret::from),
             session_cookie: self.session_cookie.clone().map(live::Secret::from),
             proxy: self.proxy.as_deref().map(|url| parse_url(url, "--proxy")).transpose()?,

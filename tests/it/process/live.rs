@@ -76,7 +76,7 @@ async fn a_limit_twice_is_waited_for_and_then_the_room_comes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_for_ever_ends_with_1008_and_says_what_to_do() {
     let mock = mock(&limited("")).await;
-    let args = ["live", "demo", "--max-attempts", "2", "--upstream", &mock.url()];
+    let args = ["live", "demo", "--max-attempts", "2", "--sign-form", "connect", "--upstream", &mock.url()];
     let server = start(words(&args)).await;
     let (events, code) = read(&server.address).await;
     assert_eq!((code, &events.last().unwrap()["data"]["retrying"]), (1008, &false.into()));
