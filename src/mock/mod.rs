@@ -149,7 +149,7 @@ impl MockTikTok {
     /// # Errors
     /// A text that says what came instead.
     pub fn expect_acks(&self, count: impl RangeBounds<usize>) -> Result<(), String> {
-        expect::count(&self.log(), "acks", &count, |it| matches!(it, Happened::Ack { .. }))
+        expect::count(&self.whole_log()?, "acks", &count, |it| matches!(it, Happened::Ack { .. }))
     }
 
     /// That so many heartbeats came.
@@ -157,7 +157,7 @@ impl MockTikTok {
     /// # Errors
     /// As [`MockTikTok::expect_acks`].
     pub fn expect_heartbeats(&self, count: impl RangeBounds<usize>) -> Result<(), String> {
-        expect::count(&self.log(), "heartbeats", &count, |it| matches!(it, Happened::Heartbeat))
+        expect::count(&self.whole_log()?, "heartbeats", &count, |it| matches!(it, Happened::Heartbeat))
     }
 
     /// That `path` was asked for so often; with or without a slash at the end is the same.
@@ -167,7 +167,7 @@ impl MockTikTok {
     pub fn expect_requests(&self, path: &str, count: usize) -> Result<(), String> {
         let wanted = path.trim_end_matches('/');
         let is = |it: &Happened| matches!(it, Happened::Request { path, .. } if path.trim_end_matches('/') == wanted);
-        expect::count(&self.log(), &format!("requests of {path}"), &(count..=count), is)
+        expect::count(&self.whole_log()?, &format!("requests of {path}"), &(count..=count), is)
     }
 
     /// That behind each failure (an error, a fault, the end of a socket) no request came for so long.
@@ -175,7 +175,19 @@ impl MockTikTok {
     /// # Errors
     /// As [`MockTikTok::expect_acks`].
     pub fn expect_no_reconnect_before(&self, wait: Duration) -> Result<(), String> {
-        expect::no_reconnect_before(&self.log(), wait)
+        expect::no_reconnect_before(&self.whole_log()?, wait)
+    }
+
+    /// The log, if nothing is missing from it: expectations about a part of it would mean nothing.
+    fn whole_log(&self) -> Result<Vec<Entry>, String> {
+        let dropped = self.world.lock().journal.dropped;
+        match dropped {
+            0 => {}
+            dropped => {
+                return Err(format!("the log is full: {dropped} entries are missing; reset it in between"));
+            }
+        }
+        Ok(self.log())
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) async fn visit<I: Wire>(mut io: I, visitor: Visitor) {
             Ok(Err(ReadError::Ended)) | Err(_) => return,
         };
         if let Some(response) = admin::answer(&visitor, &request) {
-            if io.write_all(&response.bytes()).await.is_err() {
+            if io.write_all(&response.bytes()).await.is_err() || request.wants_close() {
                 return;
             }
             continue;

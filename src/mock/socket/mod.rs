@@ -25,8 +25,8 @@ use super::{
 };
 use crate::clock;
 
-/// How long a client may take to answer a close frame.
-const CLOSE_MAX: Duration = Duration::from_secs(2);
+/// How long a client may take to read what was sent and to answer the close frame: a reset would lose it both.
+const CLOSE_MAX: Duration = Duration::from_secs(30);
 /// Most answers that wait to be written; a client that does not read gets no more of them.
 const REPLIES_MAX: usize = 64;
 /// The one subprotocol that is known (protocol.md §3.2).

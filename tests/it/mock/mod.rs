@@ -7,3 +7,4 @@ mod loading;
 mod rooms;
 mod same_bytes;
 mod scenarios;
+mod tcp;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use livetape::{
-    mock::{After, Clock, Happened, MockTikTok, Scenario, Setting, User},
+    mock::{After, Clock, Happened, Scenario, Setting, User},
     sans_io::{
         pace::Speed,
         recording::{Flags, Frame, Item, Opcode, What, records},
@@ -28,20 +28,6 @@ async fn the_demo_plays_as_recorded_and_closes() {
     let answer = rig.json("/api-live/user/room/?aid=1988&uniqueId=host_078").await;
     assert_eq!(answer["data"]["user"]["status"], 4);
     assert_eq!(answer["data"]["user"]["roomId"], ROOM.to_string());
-}
-
-#[tokio::test]
-async fn over_sockets_it_is_the_same() {
-    let mock = MockTikTok::start(at_max()).await.unwrap();
-    let url = format!("{}{SOCKET}?room_id={ROOM}", mock.url().replace("http", "ws"));
-    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
-    let mut frames = Vec::new();
-    while let Some(Ok(message)) = futures_util::StreamExt::next(&mut socket).await {
-        if message.is_binary() {
-            frames.push(message.into_data());
-        }
-    }
-    assert!(frames == demo(), "frames differ");
 }
 
 #[tokio::test(start_paused = true)]

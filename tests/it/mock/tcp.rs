@@ -1,0 +1,60 @@
+//! Over real sockets, where there are resets.
+
+use std::io::ErrorKind;
+
+use futures_util::StreamExt as _;
+use livetape::{
+    mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario},
+    sans_io::pace::Speed,
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{Error, Message},
+};
+
+use super::client::{ROOM, SOCKET, demo};
+
+fn socket_url(mock: &MockTikTok) -> String {
+    format!("{}{SOCKET}?room_id={ROOM}", mock.url().replace("http", "ws"))
+}
+
+#[tokio::test]
+async fn it_is_the_same() {
+    let mock = MockTikTok::start(Scenario { speed: Speed::Max, ..Scenario::default() }).await.unwrap();
+    let (mut socket, _) = connect_async(socket_url(&mock)).await.unwrap();
+    let (mut frames, mut close) = (Vec::new(), None);
+    while let Some(Ok(message)) = socket.next().await {
+        match message {
+            Message::Binary(bytes) => frames.push(bytes),
+            Message::Close(frame) => close = frame.map(|frame| u16::from(frame.code)),
+            _ => {}
+        }
+    }
+    assert!(frames == demo() && close == Some(1000), "{} frames, {close:?}", frames.len());
+}
+
+#[tokio::test]
+async fn a_reset_is_a_reset_and_a_drop_is_an_end() {
+    let fault = |at, kind| Scenario { faults: vec![Fault::new(at, kind)], ..Scenario::default() };
+    let mock = MockTikTok::start(fault(Endpoint::Lookup, FaultKind::Reset)).await.unwrap();
+    let mut stream = TcpStream::connect(mock.address().unwrap()).await.unwrap();
+    stream.write_all(b"GET /api-live/user/room/?aid=1 HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    let error = stream.read(&mut [0; 16]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+
+    let ended = async |kind| {
+        let mock = MockTikTok::start(fault(Endpoint::Socket, kind)).await.unwrap();
+        let (mut socket, _) = connect_async(socket_url(&mock)).await.unwrap();
+        match socket.next().await {
+            Some(Err(Error::Io(error))) => Some(error.kind()),
+            Some(Err(Error::Protocol(_))) | None => None,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(ended(FaultKind::Reset).await, Some(ErrorKind::ConnectionReset));
+    assert_eq!(ended(FaultKind::Drop).await, None);
+}
