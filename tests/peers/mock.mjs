@@ -36,7 +36,8 @@ export async function withMock(livetape, { scenario, play }, act) {
   })
   try {
     const result = await act(await address)
-    if (mock.exitCode !== null || mock.signalCode) throw new Error(`the mock has ended:\n${lines.join('\n')}`)
+    const end = mock.signalCode ?? mock.exitCode
+    if (end !== null) throw new Error(`the mock ended meanwhile, with ${end}:\n${lines.join('\n')}`)
     return result
   } finally {
     mock.kill()

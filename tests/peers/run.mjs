@@ -1,12 +1,13 @@
 // `node run.mjs <livetape> <python>`: the clients, all at the same time, each against mocks of its own.
 
 import assert from 'node:assert/strict'
+import path from 'node:path'
 
 import { clients } from './clients.mjs'
 import { decoded, readLog, runClient, text, untilLog, withMock } from './mock.mjs'
 import { emittedBy, isLost, readBatches } from './session.mjs'
 
-const [livetape, python] = process.argv.slice(2)
+const [livetape, python] = process.argv.slice(2).map((program) => path.resolve(program))
 const WEBCAST = new URL('../../fixtures/webcast/', import.meta.url)
 const COMPARED = ['chat', 'gift', 'like']
 
