@@ -152,6 +152,14 @@ impl Driver {
         change(&mut lock(&self.shared).status);
     }
 
+    /// Nobody is connected any more; what was counted stays.
+    pub fn forget_user(&self) {
+        self.update_status(|status| {
+            let counts = std::mem::take(&mut status.counts);
+            *status = Status { counts, ..Status::default() };
+        });
+    }
+
     /// Tells everybody what the replay is doing.
     pub fn set_replay(&self, state: Option<ReplayState>) {
         lock(&self.shared).replay = state;

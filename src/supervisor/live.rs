@@ -158,7 +158,7 @@ impl<T: Transport> Supervisor<T> {
             Some(Leaving::ShutDown | Leaving::RecorderFailed) => Next::Exit,
             Some(Leaving::Replaced(user, answer)) => Next::Connect(user, Some(answer)),
             Some(Leaving::Deleted(answer)) => {
-                self.forget_user();
+                self.driver.forget_user();
                 drop(answer.send(Ok(self.driver.status())));
                 Next::Idle
             }

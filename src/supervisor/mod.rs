@@ -124,10 +124,7 @@ impl<T: Transport> Supervisor<T> {
         self.ended.is_lossy = summary.is_lossy;
         Ok(match summary.left {
             Left::Done | Left::ShutDown => self.ended,
-            Left::Stopped => {
-                self.forget_user();
-                self.run(Next::Idle).await
-            }
+            Left::Stopped => self.run(Next::Idle).await,
         })
     }
 
@@ -139,14 +136,6 @@ impl<T: Transport> Supervisor<T> {
                 Next::Exit => return std::mem::take(&mut self.ended),
             };
         }
-    }
-
-    /// Nobody is connected any more; what was counted stays.
-    fn forget_user(&self) {
-        self.driver.update_status(|status| {
-            let counts = std::mem::take(&mut status.counts);
-            *status = Status { counts, ..Status::default() };
-        });
     }
 
     async fn idle(&mut self) -> Next {

@@ -26,8 +26,9 @@ impl Replay<'_> {
             }
             Order::Disconnect(user, answer) if self.driver.status().is_of(&user) => {
                 self.pipeline.finish(self.idle.position().0, Some("deleted"), self.pacing()).await;
-                self.phase = ReplayPhase::Ended;
-                self.report();
+                self.pipeline.report(self.driver);
+                self.driver.forget_user();
+                self.driver.set_replay(None);
                 drop(answer.send(Ok(self.driver.status())));
                 return ControlFlow::Break(());
             }

@@ -1,7 +1,7 @@
 //! What REST asks of a server: connect, replace, disconnect, test.
 
 use livetape::{
-    control::{Refusal, SourceState},
+    control::{Refusal, ReplayOrder, SourceState},
     sans_io::error::Code,
 };
 
@@ -91,4 +91,42 @@ async fn tests_say_why_not_without_connecting() {
         assert_eq!(rig.control.connect(bad.into()).await.unwrap_err().problem.code, Code::InvalidUsername);
     }
     rig.finish(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_makes_room_for_a_live_user_when_its_own_is_disconnected() {
+    let rig = Rig::start(scenario("stays-open"), As::Replay);
+    rig.at_ms(2_000).await;
+    let refusal = rig.control.connect("ann".into()).await.unwrap_err();
+    assert_eq!((refusal.problem.code, refusal.problem.code.http_status()), (Code::ReplayRunning, 409));
+    // Whether somebody could be connected is told all the same.
+    assert!(rig.control.test("ann".into()).await.unwrap().can_connect);
+    assert_eq!(rig.control.disconnect("ann".into()).await.unwrap_err().problem.code, Code::NotFound);
+    let user = rig.control.status().username.unwrap();
+    assert_eq!(rig.control.disconnect(user).await.unwrap().state, SourceState::Idle);
+    assert_eq!(rig.control.replay(), None);
+    let refusal = rig.control.order(ReplayOrder::Play).await.unwrap_err();
+    assert_eq!(refusal.code, Code::NoReplay);
+    let status = rig.control.connect("ann".into()).await.unwrap();
+    assert_eq!((status.source, status.state), (Some("live"), SourceState::Connected));
+    rig.at_ms(2_010).await;
+    let log = rig.log.lock().unwrap().clone();
+    let state = |event: &&serde_json::Value| {
+        ["connection_created", "disconnected"].iter().any(|kind| event["type"] == *kind)
+    };
+    let states: Vec<_> = log
+        .iter()
+        .map(|(_, event)| event)
+        .filter(state)
+        .map(|event| {
+            (event["type"].as_str().unwrap(), event["username"].as_str().unwrap(), event["replay"] == true)
+        })
+        .collect();
+    let expected = [
+        ("connection_created", "host_080", true),
+        ("disconnected", "host_080", true),
+        ("connection_created", "ann", false),
+    ];
+    assert_eq!(states, expected);
+    rig.finish(3).await;
 }

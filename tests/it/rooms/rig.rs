@@ -12,7 +12,10 @@ use livetape::{
     control::Control,
     hub::{Filter, Gifts, Hub, Join, Limits, Next},
     mock::{MEMORY_WALL_MS, MockTikTok, Setting},
-    source::live::{self, MemoryTransport},
+    source::{
+        self, Tape,
+        live::{self, MemoryTransport},
+    },
     supervisor::{Ended, Options, Record, Supervisor},
 };
 use serde_json::Value;
@@ -44,6 +47,8 @@ pub(crate) enum As {
     Live,
     /// `livetape serve`
     Serve,
+    /// `livetape replay short`
+    Replay,
 }
 
 pub(crate) fn scenario(name: &str) -> Setting {
@@ -98,6 +103,10 @@ impl Rig {
             match start {
                 As::Live => supervisor.live("demo".into()).await,
                 As::Serve => supervisor.serve().await,
+                As::Replay => {
+                    let tape = Tape::find("recordings/short.bin").unwrap();
+                    supervisor.replay(tape, source::Options::default(), |_| ()).await.unwrap()
+                }
             }
         });
         Self { _mock: mock, control, hub, log, started, reader, server }
