@@ -59,6 +59,7 @@ pub enum Happened {
     /// A WebSocket was opened.
     Upgrade {
         /// The room.
+        #[serde(serialize_with = "as_text")]
         room_id: i64,
         /// Counts the connections of the room from 1.
         attempt: u32,
@@ -70,6 +71,7 @@ pub enum Happened {
     /// An ack.
     Ack {
         /// The frame that it is for.
+        #[serde(serialize_with = "as_text")]
         log_id: u64,
         /// What it carries.
         internal_ext: String,
@@ -149,4 +151,9 @@ pub(super) fn masked(pairs: &[(String, String)]) -> Vec<(String, String)> {
 /// A text of a client, cut off where it is too long.
 pub(super) fn bounded(text: &str) -> String {
     text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned()
+}
+
+/// 64-bit numbers are texts in JSON: they exceed what JavaScript's numbers hold.
+fn as_text<S: serde::Serializer>(number: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(number)
 }

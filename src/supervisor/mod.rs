@@ -1,6 +1,6 @@
 //! Starts, stops and replaces sources: one at a time on the main channel.
 //!
-//! What runs takes its own orders; what it cannot do itself ends it, and comes back here as [`Next`].
+//! What runs takes its own orders; what it cannot do itself ends it, and comes back here.
 
 mod limit;
 mod live;
