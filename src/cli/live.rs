@@ -4,21 +4,24 @@ use super::{args, display, stage::Stage};
 use crate::{
     control::Control,
     hub::{Hub, Limits},
-    sans_io::error::{Problem, exit},
+    sans_io::{
+        error::{Problem, exit},
+        username::normalise,
+    },
     source::live::NetTransport,
     supervisor::{Ended, Options, Record, Supervisor},
 };
 
 pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
+    let user = normalise(&args.user)?;
     let options = Options {
-        live: args.upstream.options(&args.user, args.serve.seed)?,
+        live: args.upstream.options(&user, args.serve.seed)?,
         ends_with_source: true,
         record: args.record.clone().map(Record::File),
         record_only: false,
         warn: warn_of_recorder,
     };
     let transport = NetTransport::new(&options.live)?;
-    let user = args.user;
     let (stage, driver) = Stage::open(&args.serve, display::Style::Live, |address| {
         display::say(&format!("Starting TikTok Live CLI for user: {user}"));
         display::say(&format!("🌐 Serving on ws://{address}/ and http://{address}/"));
@@ -28,7 +31,7 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
     let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, options);
     let ended = supervisor.live(user).await;
     stage.close().await;
-    Ok(ended.exit_code())
+    ended.exit_code()
 }
 
 pub(super) async fn serve(mut args: args::ServeIdle) -> Result<u8, Problem> {
@@ -50,7 +53,7 @@ pub(super) async fn serve(mut args: args::ServeIdle) -> Result<u8, Problem> {
     let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, options);
     let ended = supervisor.serve().await;
     stage.close().await;
-    Ok(ended.exit_code())
+    ended.exit_code()
 }
 
 fn warn_of_recorder(problem: &Problem) {
@@ -59,8 +62,9 @@ fn warn_of_recorder(problem: &Problem) {
 
 /// Without a server: only the file and the terminal.
 pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
+    let user = normalise(&args.user)?;
     let options = Options {
-        live: args.upstream.options(&args.user, None)?,
+        live: args.upstream.options(&user, None)?,
         ends_with_source: true,
         record: Some(args.output.clone().map_or(Record::Named, Record::File)),
         record_only: true,
@@ -70,11 +74,11 @@ pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     let (control, driver) = Control::new();
     let hub = Hub::new("record".into(), Limits::default());
     super::signals::listen(control.clone());
-    display::say(&format!("🔴 Recording @{}", args.user));
+    display::say(&format!("🔴 Recording @{user}"));
     display::say("📺 Press Ctrl+C to stop");
     let shown = (!args.quiet).then(|| tokio::spawn(display::show(hub.clone(), display::Style::Live)));
     let supervisor = Supervisor::new(hub.clone(), &control, driver, transport, options);
-    let ended: Ended = supervisor.live(args.user).await;
+    let ended: Ended = supervisor.live(user).await;
     hub.close(crate::hub::CloseReason { code: 1000, reason: "recorded".into() });
     if let Some(shown) = shown {
         drop(shown.await);
@@ -82,7 +86,7 @@ pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     for recording in &ended.recordings {
         display::say(&format!("📼 {}", recording.display()));
     }
-    let Some(problem) = &ended.recorder else { return Ok(ended.exit_code()) };
+    let Some(problem) = &ended.recorder else { return ended.exit_code() };
     // What was written stays, and can be read.
     display::say(&format!("⚠️ The recording broke off: {problem}"));
     Ok(exit::LOST)

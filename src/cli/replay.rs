@@ -30,7 +30,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, idle);
     let ended = supervisor.replay(tape.clone(), options.clone(), tell).await?;
     stage.close().await;
-    Ok(ended.exit_code())
+    ended.exit_code()
 }
 
 fn options(args: &args::Replay) -> Result<Options, Problem> {

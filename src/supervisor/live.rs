@@ -189,7 +189,11 @@ impl<T: Transport> Supervisor<T> {
                 drop(answer.send(Err(problem.into())));
                 Next::Idle
             }
-            None => self.end(Some(problem)).await,
+            None => {
+                let next = self.end(Some(problem)).await;
+                self.ended.refused = self.ended.problem.take();
+                next
+            }
         }
     }
 

@@ -49,8 +49,10 @@ pub enum Record {
 /// What a server came to.
 #[derive(Clone, Debug, Default)]
 pub struct Ended {
-    /// Why the last source ended, if it failed.
+    /// Why the last source ended, if it failed; an `error` event has told it.
     pub problem: Option<Problem>,
+    /// Why nothing was even tried; nobody was told.
+    pub refused: Option<Problem>,
     /// Whether something was lost.
     pub is_lossy: bool,
     /// What was recorded.
@@ -61,12 +63,15 @@ pub struct Ended {
 
 impl Ended {
     /// What the process exits with.
-    #[must_use]
-    pub fn exit_code(&self) -> u8 {
-        match &self.problem {
-            Some(problem) => problem.code.exit_code(),
-            None if self.is_lossy => exit::LOST,
-            None => exit::DONE,
+    ///
+    /// # Errors
+    /// What nobody was told.
+    pub fn exit_code(&self) -> Result<u8, Problem> {
+        match (&self.refused, &self.problem) {
+            (Some(refused), _) => Err(refused.clone()),
+            (None, Some(problem)) => Ok(problem.code.exit_code()),
+            (None, None) if self.is_lossy => Ok(exit::LOST),
+            (None, None) => Ok(exit::DONE),
         }
     }
 }

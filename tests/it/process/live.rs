@@ -121,7 +121,11 @@ fn what_users_get_wrong_is_told() {
     for user in ["", "  ", "../etc", "a b"] {
         let output = livetape(&["live", user, "--port", "0"]).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{user:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("user name"), "{user:?}: {}", stderr(&output));
     }
+    let output = run(&["live", "demo", "--record", "README.md", "--port", "0"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("README.md"), "{}", stderr(&output));
     let output = run(&["live", "demo", "--upstream", "nowhere"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("--upstream is no address"), "{}", stderr(&output));

@@ -67,7 +67,7 @@ async fn a_room_and_its_recording_are_the_same() {
     let transport = live::NetTransport::new(&live).unwrap();
     let options_live = options(live, Some(Record::File(file.clone())));
     let ended = Supervisor::new(hub, &control, driver, transport, options_live).live("demo".into()).await;
-    assert_eq!(ended.exit_code(), 0, "{ended:?}");
+    assert_eq!(ended.exit_code(), Ok(0), "{ended:?}");
     let (first, second) = (first.await.unwrap(), second.await.unwrap());
     control.shut_down();
     task.await.unwrap();

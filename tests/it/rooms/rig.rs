@@ -139,7 +139,7 @@ impl Rig {
             Next::Closed(close) => format!("closed {} {}", close.code, close.reason),
             other => format!("{other:?}"),
         };
-        lines.push(format!("{ms:>7} ms  {close}, exit {}", ended.exit_code()));
+        lines.push(format!("{ms:>7} ms  {close}, exit {}", ended.exit_code().unwrap()));
         lines
     }
 }
