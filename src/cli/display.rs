@@ -19,7 +19,7 @@ const TIME: anstyle::Style = AnsiColor::BrightBlack.on_default();
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
     /// Nothing: all was said before.
-    Replay,
+    Plain,
     /// That it is ready, once a room is connected.
     Live,
 }
@@ -35,7 +35,8 @@ pub(super) fn say(text: &str) {
 pub(super) fn line(json: &[u8]) -> Option<String> {
     let event: Value = serde_json::from_slice(json).ok()?;
     let text = terminal::line(&event)?;
-    Some(line_at(event["ts"].as_str().unwrap_or("-"), &text))
+    let time = event["ts"].as_str().unwrap_or("-");
+    Some(text.lines().map(|line| line_at(time, line)).collect())
 }
 
 fn line_at(time: &str, text: &str) -> String {
@@ -55,7 +56,7 @@ pub(super) fn show(hub: Hub, style: Style) -> impl Future<Output = ()> + Send + 
     let joined = join(&hub);
     async move {
         let Some(mut events) = joined else { return };
-        let mut is_ready = style == Style::Replay;
+        let mut is_ready = style == Style::Plain;
         while let Some(next) = show_batch(&mut events, &mut is_ready).await {
             match next {
                 Next::Events => {}

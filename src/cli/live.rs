@@ -44,7 +44,7 @@ pub(super) async fn serve(mut args: args::ServeIdle) -> Result<u8, Problem> {
         warn: warn_of_recorder,
     };
     let transport = NetTransport::new(&options.live)?;
-    let (stage, driver) = Stage::open(&args.serve, display::Style::Live, |address| {
+    let (stage, driver) = Stage::open(&args.serve, display::Style::Plain, |address| {
         display::say(&format!("🌐 Serving on ws://{address}/ and http://{address}/"));
         display::say(&format!("🔴 Connect a room with: curl -X POST http://{address}/connect/USER"));
         display::say("📺 Press Ctrl+C to stop");

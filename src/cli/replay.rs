@@ -23,7 +23,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
         warn: |_| (),
     };
     let transport = live::NetTransport::new(&idle.live)?;
-    let (stage, driver) = Stage::open(&args.serve, display::Style::Replay, |address| {
+    let (stage, driver) = Stage::open(&args.serve, display::Style::Plain, |address| {
         greet(&tape, &options, address);
     })
     .await?;
