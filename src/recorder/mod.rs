@@ -28,13 +28,7 @@ use crate::{
     clock,
     sans_io::{
         error::{Code, Problem},
-        recording::{
-            Flags, Item, What, Writer,
-            records::{
-                Header,
-                header::{Privacy, Timing},
-            },
-        },
+        recording::{Flags, Item, What, Writer, records::Header},
         redact::redact,
     },
 };
@@ -193,18 +187,6 @@ impl Tap {
         }
         let wall = self.wall.map(|wall| wall());
         self.queue.push(redact(item.clone()), wall);
-    }
-}
-
-/// The header of a recording of a live room: original times, private.
-#[must_use]
-pub fn live_header(user: &str) -> Header {
-    Header {
-        source: LIVE.to_owned(),
-        timing: Timing::Original.into(),
-        privacy: Privacy::Private.into(),
-        tags: [("user".to_owned(), user.to_owned())].into(),
-        ..Header::default()
     }
 }
 

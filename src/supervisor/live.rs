@@ -46,12 +46,18 @@ impl<T: Transport> Supervisor<T> {
             Ok(user) => user,
             Err(problem) => return self.refuse(answer, problem).await,
         };
-        let options = source::live::Options { user: user.clone(), ..self.options.live.clone() };
-        let live = Live::start(options, self.transport.clone());
-        let recorder = match self.start_recorder(&user, live.header()) {
+        let wall_anchor = self.options.live.wall_anchor.unwrap_or_else(clock::wall);
+        let options = source::live::Options {
+            user: user.clone(),
+            wall_anchor: Some(wall_anchor),
+            ..self.options.live.clone()
+        };
+        // Before anybody is asked for anything: where it cannot be recorded, nothing is tried.
+        let recorder = match self.start_recorder(&user, source::live::header(&options)) {
             Ok(recorder) => recorder,
             Err(problem) => return self.refuse(answer, problem).await,
         };
+        let live = Live::start(options, self.transport.clone());
         let decoder = Decoder::new(decoder::Options { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         if let Some(recorder) = &recorder {
@@ -206,13 +212,16 @@ impl<T: Transport> Supervisor<T> {
         }
     }
 
-    fn start_recorder(&self, user: &str, header: &Header) -> Result<Option<Recorder>, Problem> {
+    fn start_recorder(&mut self, user: &str, header: Header) -> Result<Option<Recorder>, Problem> {
         let target = match &self.options.record {
             None => return Ok(None),
             Some(Record::File(path)) => Target::File(path.clone()),
             Some(Record::Named) => Target::named(user),
         };
-        Recorder::start(&target, header.clone(), &recorder::Options::default()).map(Some)
+        let recorder = Recorder::start(&target, header, &recorder::Options::default())?;
+        // A file holds one room: those that follow under `serve` are not recorded into it.
+        self.options.record.take_if(|record| matches!(record, Record::File(_)));
+        Ok(Some(recorder))
     }
 
     async fn finish_recorder(&mut self, recorder: Option<Recorder>) {

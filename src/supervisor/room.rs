@@ -86,9 +86,9 @@ impl Room {
             status.attempt = failed.attempt;
             status.next_retry_ms = failed.retry_after_ms;
         });
-        let code = Code::ALL.iter().find(|code| code.name() == failed.code);
+        let code = Code::from_name(&failed.code);
         let refusal = Refusal {
-            problem: Problem::new(code.copied().unwrap_or(Code::ConnectionLost), &failed.detail),
+            problem: Problem::new(code.unwrap_or(Code::ConnectionLost), &failed.detail),
             retrying: failed.retrying,
             retry_after: failed.retry_after_ms.map(Duration::from_millis),
         };

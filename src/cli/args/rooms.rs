@@ -41,7 +41,7 @@ pub(in crate::cli) struct ServeIdle {
     pub(in crate::cli) serve: Serve,
     #[command(flatten)]
     pub(in crate::cli) upstream: Upstream,
-    /// Write every frame of the next room to this recording
+    /// Write every frame of the first room to this recording
     #[arg(long, value_name = "FILE", env = "LIVETAPE_RECORD")]
     pub(in crate::cli) record: Option<PathBuf>,
 }

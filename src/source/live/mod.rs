@@ -90,7 +90,7 @@ impl Live {
     #[must_use]
     pub fn start<T: Transport>(options: Options, transport: T) -> Self {
         let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
-        let header = header(&options, i64::try_from(wall_anchor.as_nanos()).ok());
+        let header = header(&Options { wall_anchor: Some(wall_anchor), ..options.clone() });
         let (sender, items) = mpsc::channel(WAITING_MAX);
         let stop = CancellationToken::new();
         let driver = driver::Driver::new(options, transport, wall_anchor, sender, stop.clone());
@@ -126,7 +126,10 @@ impl Live {
     }
 }
 
-fn header(options: &Options, wall_anchor_ns: Option<i64>) -> Header {
+/// [`Live::header`] before anything is started; `wall_anchor_ns` is that of the options.
+#[must_use]
+pub fn header(options: &Options) -> Header {
+    let wall_anchor_ns = options.wall_anchor.and_then(|wall| i64::try_from(wall.as_nanos()).ok());
     let user = username::normalise(&options.user).unwrap_or_default();
     Header {
         tool: env!("CARGO_PKG_NAME").to_owned(),

@@ -9,7 +9,7 @@ use std::{
 
 use livetape::{
     clock,
-    recorder::{FLUSH_EVERY, Options, Recorder, Target, live_header},
+    recorder::{FLUSH_EVERY, Options, Recorder, Target},
     sans_io::recording::{Frame, Item, Opcode, What},
 };
 
@@ -38,7 +38,7 @@ fn nth(n: u64, offset: Duration) -> Item {
 fn child() {
     let Some(path) = std::env::var_os(PATH) else { return };
     let recorder =
-        Recorder::start(&Target::File(path.into()), live_header("ann"), &Options::default()).unwrap();
+        Recorder::start(&Target::File(path.into()), super::live_header("ann"), &Options::default()).unwrap();
     let burst: u64 = std::env::var(BURST).unwrap().parse().unwrap();
     let began = clock::now();
     let (mut n, mut out) = (0, std::io::stdout());

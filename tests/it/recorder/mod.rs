@@ -16,14 +16,20 @@ use std::{
 use bytes::Bytes;
 use livetape::{
     clock,
-    recorder::{Flush, Options, Output, Recorder, Target, live_header},
+    recorder::{Flush, Options, Output, Recorder, Target},
     sans_io::{
         error::Code,
         recording::{Flags, Frame, Item, Opcode, Reader, Record, Report, What, records},
     },
+    source,
 };
 
 use crate::support::{item, session_items};
+
+/// What a recording of this user's room begins with.
+fn live_header(user: &str) -> records::Header {
+    source::live::header(&source::live::Options::new(user))
+}
 
 /// A file in memory, which may be slow or full.
 #[derive(Clone, Default)]

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use livetape::{
     mock::{Scenario, Setting},
     sans_io::{
+        error::Code,
         recording::{Reader, What},
         wire,
     },
@@ -53,4 +54,26 @@ async fn a_recording_of_a_played_recording_is_the_same() {
         assert!(first == second, "{name}: other bytes");
         assert!(sizes(&first).iter().sum::<usize>() > 100, "{name}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_serve_the_first_room_is_recorded_and_the_next_is_served_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("first.bin");
+    let record = || Some(Record::File(path.clone()));
+    let rig = Rig::start_recording(scenario("stays-open"), As::Serve, |options| options, record());
+    rig.control.connect("ann".into()).await.unwrap();
+    rig.control.connect("ben".into()).await.unwrap();
+    rig.finish(5).await;
+    let info = livetape::tools::info::info(File::open(&path).unwrap()).unwrap();
+    let users: Vec<_> = info.connections.iter().map(|connection| connection.user.as_str()).collect();
+    assert_eq!((users, info.sealed), (vec!["ann"], true));
+
+    // A file that is there is never written over, and nobody is asked for anything before that is known.
+    let rig = Rig::start_recording(scenario("stays-open"), As::Serve, |options| options, record());
+    let refusal = rig.control.connect("ann".into()).await.unwrap_err();
+    assert_eq!(refusal.problem.code, Code::OutputExists);
+    rig.at_ms(1_000).await;
+    assert!(rig.mock.log().is_empty(), "{:?}", rig.mock.log());
+    rig.finish(5).await;
 }

@@ -31,7 +31,7 @@ pub(crate) const UPSTREAM: &str = "http://mock.localhost";
 pub(crate) type Log = Arc<Mutex<Vec<(u64, Value)>>>;
 
 pub(crate) struct Rig {
-    _mock: MockTikTok,
+    pub(crate) mock: MockTikTok,
     pub(crate) control: Control,
     pub(crate) hub: Hub,
     pub(crate) log: Log,
@@ -109,7 +109,7 @@ impl Rig {
                 }
             }
         });
-        Self { _mock: mock, control, hub, log, started, reader, server }
+        Self { mock, control, hub, log, started, reader, server }
     }
 
     pub(crate) async fn at_ms(&self, ms: u64) {
