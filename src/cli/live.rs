@@ -4,10 +4,7 @@ use super::{args, display, stage::Stage};
 use crate::{
     control::Control,
     hub::{Hub, Limits},
-    sans_io::{
-        error::{Problem, exit},
-        username::normalise,
-    },
+    sans_io::{error::Problem, username::normalise},
     source::live::NetTransport,
     supervisor::{Ended, Options, Record, Supervisor},
 };
@@ -31,7 +28,7 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
     let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, options);
     let ended = supervisor.live(user).await;
     stage.close().await;
-    ended.exit_code()
+    conclude(&ended)
 }
 
 pub(super) async fn serve(mut args: args::ServeIdle) -> Result<u8, Problem> {
@@ -53,7 +50,7 @@ pub(super) async fn serve(mut args: args::ServeIdle) -> Result<u8, Problem> {
     let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, options);
     let ended = supervisor.serve().await;
     stage.close().await;
-    ended.exit_code()
+    conclude(&ended)
 }
 
 fn warn_of_recorder(problem: &Problem) {
@@ -78,16 +75,22 @@ pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     display::say("📺 Press Ctrl+C to stop");
     let shown = (!args.quiet).then(|| tokio::spawn(display::show(hub.clone(), display::Style::Live)));
     let supervisor = Supervisor::new(hub.clone(), &control, driver, transport, options);
-    let ended: Ended = supervisor.live(user).await;
+    let ended = supervisor.live(user).await;
     hub.close(crate::hub::CloseReason { code: 1000, reason: "recorded".into() });
     if let Some(shown) = shown {
         drop(shown.await);
     }
+    conclude(&ended)
+}
+
+/// Tells what was recorded, and gives the exit code.
+fn conclude(ended: &Ended) -> Result<u8, Problem> {
     for recording in &ended.recordings {
         display::say(&format!("📼 {}", recording.display()));
     }
-    let Some(problem) = &ended.recorder else { return ended.exit_code() };
-    // What was written stays, and can be read.
-    display::say(&format!("⚠️ The recording broke off: {problem}"));
-    Ok(exit::LOST)
+    if let Some(problem) = &ended.recorder {
+        // What was written stays, and can be read.
+        display::say(&format!("⚠️ The recording broke off: {problem}"));
+    }
+    ended.exit_code()
 }

@@ -70,7 +70,7 @@ impl Ended {
         match (&self.refused, &self.problem) {
             (Some(refused), _) => Err(refused.clone()),
             (None, Some(problem)) => Ok(problem.code.exit_code()),
-            (None, None) if self.is_lossy => Ok(exit::LOST),
+            (None, None) if self.is_lossy || self.recorder.is_some() => Ok(exit::LOST),
             (None, None) => Ok(exit::DONE),
         }
     }

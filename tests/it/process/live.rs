@@ -109,7 +109,9 @@ async fn an_interrupt_seals_the_recording() {
         tokio_tungstenite::connect_async(format!("ws://{}/?since=0", server.address)).await.unwrap();
     while !socket.next().await.unwrap().unwrap().to_text().unwrap_or_default().contains("\"chat\"") {}
     server.signal("INT");
-    assert_eq!(finish(server).await.0.code(), Some(0));
+    let (status, lines) = finish(server).await;
+    assert_eq!(status.code(), Some(0));
+    assert!(lines.iter().any(|line| line.contains("📼") && line.contains("show.bin")), "{lines:?}");
     let info = run(&["info", text(&file), "--json"]);
     let info: Value = serde_json::from_slice(&info.stdout).unwrap();
     assert_eq!((&info["sealed"], &info["header"]["source"]), (&true.into(), &"live".into()));
@@ -133,4 +135,32 @@ fn what_users_get_wrong_is_told() {
     let output =
         run(&["live", "demo", "--upstream", "http://127.0.0.1:9", "--max-attempts", "1", "--port", "0"]);
     assert_eq!(output.status.code(), Some(1));
+}
+
+/// A file that may not grow stands for a disk that is full: what was written stays, what was lost is told.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_keeps_what_was_written_and_exits_with_3() {
+    let folder = tempfile::tempdir().unwrap();
+    for (command, flag) in [("record", "-o"), ("live", "--record")] {
+        let mock = mock("speed = \"max\"\n").await;
+        let (url, file) = (mock.url(), folder.path().join(format!("{command}.bin")));
+        let program = env!("CARGO_BIN_EXE_livetape");
+        let port = if command == "live" { "--port 0" } else { "" };
+        let line = format!(
+            "trap '' XFSZ; ulimit -f 128; exec {program} {command} demo {port} --upstream {url} {flag} {}",
+            text(&file)
+        );
+        let run_it = move || std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
+        let output = tokio::task::spawn_blocking(run_it).await.unwrap();
+        let said = super::stdout(&output);
+        assert_eq!(output.status.code(), Some(3), "{command}: {said} {}", stderr(&output));
+        assert!(said.contains("⚠️ The recording broke off"), "{command}: {said}");
+        if command == "live" {
+            assert!(said.contains("🔌 Disconnected from demo: stream ended"), "serving goes on: {said}");
+        }
+        let verified = run(&["verify", text(&file)]);
+        assert_eq!(verified.status.code(), Some(3), "{}", super::stdout(&verified));
+        assert!(super::stdout(&verified).contains("decoded: frames"), "{}", super::stdout(&verified));
+    }
 }
