@@ -18,6 +18,7 @@ pub mod sans_io;
 
 pub mod clock;
 pub mod demo;
+pub mod secret;
 
 pub mod hub;
 

@@ -15,7 +15,7 @@ mod failure;
 mod lookup;
 mod options;
 mod redact;
-mod secret;
+
 mod sign;
 mod socket;
 mod talk;
@@ -23,9 +23,9 @@ mod transport;
 mod upstream;
 mod url;
 
+pub use crate::secret::Secret;
 pub use check::{Check, check};
 pub use options::{Options, SignForm, Url, WAIT_LIVE_MIN};
-pub use secret::Secret;
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 pub use transport::{

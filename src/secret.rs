@@ -1,4 +1,4 @@
-//! What must not be shown.
+//! What must not be shown: keys, cookies, tokens.
 
 use std::{convert::Infallible, fmt, str::FromStr};
 
@@ -7,12 +7,12 @@ use std::{convert::Infallible, fmt, str::FromStr};
 pub struct Secret(String);
 
 impl Secret {
-    pub(super) fn reveal(&self) -> &str {
+    pub(crate) fn reveal(&self) -> &str {
         &self.0
     }
 
     /// Whether it can stand in a header: one line of printable ASCII.
-    pub(super) fn is_header_value(&self) -> bool {
+    pub(crate) fn is_header_value(&self) -> bool {
         !self.0.is_empty() && self.0.bytes().all(|byte| matches!(byte, b' '..=b'~'))
     }
 }
