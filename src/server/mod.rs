@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod assets;
 mod connect;
 mod connections;
 mod feed;
