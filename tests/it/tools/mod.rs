@@ -5,4 +5,5 @@ mod fixtures;
 mod import;
 mod info;
 mod synth;
+mod timeline;
 mod verify;
