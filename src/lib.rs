@@ -9,6 +9,7 @@
 //! # Layout
 //!
 //! [`sans_io`] holds all that can be computed without a socket, a file or a clock; [`clock`] reads the clock;
+//! [`settings`] is the configuration;
 //! [`hub`] numbers, keeps and fans out events; a [`source`] is a room or a recording, and its items go through the
 //! [`pipeline`] into the hub; the [`recorder`] writes them down; [`control`] is where orders are given, and
 //! [`supervisor`] who starts, stops and replaces sources; [`server`] is HTTP and WebSocket before both; [`mock`] is a
@@ -19,6 +20,7 @@ pub mod sans_io;
 pub mod clock;
 pub mod demo;
 pub mod secret;
+pub mod settings;
 
 pub mod hub;
 
