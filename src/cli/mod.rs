@@ -1,13 +1,16 @@
 //! The command line: raw flags → what they mean → run → exit code.
 
 mod args;
+mod config;
 mod display;
 mod events;
 mod live;
 mod mock;
 mod replay;
+mod rooms;
 mod signals;
 mod stage;
+mod token;
 mod tools;
 mod watch;
 
@@ -35,6 +38,8 @@ pub fn main() -> u8 {
         Command::Info(args) => tools::info(&args),
         Command::Verify(args) => tools::verify(&args),
         Command::Synth(args) => tools::synth(&args),
+        Command::Config(args) => config::config(&args),
+        Command::Token => token::token(),
     };
     result.unwrap_or_else(|problem| complain(&problem))
 }

@@ -79,6 +79,8 @@ codes! {
     InvalidUsername = "invalid_username", 400, 1008, 2, "give the name in the profile's address, without @";
     /// A command line, query or body that means nothing.
     BadRequest = "bad_request", 400, 1008, 2, "";
+    /// A setting, in the file or the environment, that means nothing.
+    BadConfig = "bad_config", 500, 1011, 2, "`livetape config check` lists all that is wrong";
     /// No such address.
     NotFound = "not_found", 404, 1008, 1, "GET / lists what there is";
     /// The address does not take this method.

@@ -81,6 +81,14 @@ fn layers_do_not_look_up() {
         &above_the_mock.map(|layer| format!("crate::{layer}")).each_ref().map(String::as_str),
     );
     assert_names_none("src/net", &["crate::server", "crate::mock", "crate::control", "crate::cli"]);
+    let all =
+        ["sans_io::session", "source", "pipeline", "hub", "server", "control", "mock", "cli", "supervisor"];
+    let all = all.map(|layer| format!("crate::{layer}"));
+    assert_names_none(
+        "src/settings",
+        &[&["tokio", "axum", "clap", "std::fs", "std::env"], &all.each_ref().map(String::as_str)[..]]
+            .concat(),
+    );
     assert_names_none("src/tools", &["tokio", "axum", "crate::server", "crate::hub", "crate::cli"]);
 }
 
