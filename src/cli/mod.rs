@@ -2,9 +2,11 @@
 
 mod args;
 mod display;
+mod edit;
 mod events;
 mod live;
 mod mock;
+mod output;
 mod replay;
 mod signals;
 mod stage;
@@ -34,6 +36,10 @@ pub fn main() -> u8 {
         Command::Import(args) => tools::import(&args),
         Command::Info(args) => tools::info(&args),
         Command::Verify(args) => tools::verify(&args),
+        Command::Repair(args) => edit::repair(&args),
+        Command::Cut(args) => edit::cut(&args),
+        Command::Merge(args) => edit::merge(&args),
+        Command::Mark(args) => edit::mark(&args),
         Command::Synth(args) => tools::synth(&args),
     };
     result.unwrap_or_else(|problem| complain(&problem))

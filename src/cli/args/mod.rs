@@ -1,5 +1,6 @@
 //! The flags, as typed.
 
+mod edit;
 mod files;
 mod rooms;
 
@@ -21,6 +22,7 @@ use crate::{
     },
 };
 
+pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Import, Info, Synth, Verify};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
 
@@ -66,6 +68,14 @@ pub(super) enum Command {
     Info(Info),
     /// Read a whole recording and say what is damaged or missing
     Verify(Verify),
+    /// Seal a recording and drop what is damaged in it
+    Repair(Repair),
+    /// Cut a range out of a recording
+    Cut(Cut),
+    /// Lay recordings on one clock
+    Merge(Merge),
+    /// Put a marker into a recording
+    Mark(Mark),
     /// Make up a recording, for tests and benchmarks
     Synth(Synth),
 }
