@@ -1,6 +1,7 @@
 //! The flags, as typed.
 
 mod config;
+mod edit;
 mod files;
 mod flags;
 mod rooms;
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::hub::{Gifts, Types};
 
 pub(super) use config::{Config, ConfigCommand};
+pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Import, Info, Synth, Verify};
 pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
@@ -58,6 +60,14 @@ pub(super) enum Command {
     Info(Info),
     /// Read a whole recording and say what is damaged or missing
     Verify(Verify),
+    /// Seal a recording and drop what is damaged in it
+    Repair(Repair),
+    /// Cut a range out of a recording
+    Cut(Cut),
+    /// Lay recordings on one clock
+    Merge(Merge),
+    /// Put a marker into a recording
+    Mark(Mark),
     /// Make up a recording, for tests and benchmarks
     Synth(Synth),
     /// Check or show the settings
