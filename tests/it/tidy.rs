@@ -105,6 +105,7 @@ fn generated_types_stay_in_wire() {
 fn generated_code_is_fresh_and_as_it_was_generated() {
     for (source, generated) in [
         ("proto/webcast.proto", "src/sans_io/wire/webcast.rs"),
+        ("proto/webcast.proto", "src/sans_io/wire/schema.rs"),
         ("proto/recording.proto", "src/sans_io/recording/records.rs"),
     ] {
         let text = read(generated);
