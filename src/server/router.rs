@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Access, App, access, answer, assets, connect, feed, ndjson, replay, rest};
+use super::{Access, App, access, answer, assets, connect, feed, ndjson, replay, rest, ws};
 
 /// The longest body of a request, in bytes.
 const BODY_MAX: usize = 64 * 1024;
@@ -18,6 +18,8 @@ pub(super) fn router(app: App, access: Access) -> Router {
     Router::new()
         .route("/", get(feed::root))
         .route("/assets/{name}", get(assets::asset))
+        .route("/ws", get(ws::talk))
+        .route("/ws/echo", get(ws::echo))
         .route("/events", get(ndjson::events))
         .route("/health", get(rest::health))
         .route("/status", get(rest::status))

@@ -1,7 +1,7 @@
 import { render } from 'preact'
 import { App } from './parts/app.tsx'
 import { listen } from './parts/keys.ts'
-import { askFeatures } from './state/features.ts'
+import { start as startFeatures } from './state/features.ts'
 import { start as startFeed } from './state/feed.ts'
 import { start as startRecordings } from './state/recordings.ts'
 import { start as startServer } from './state/server.ts'
@@ -11,5 +11,5 @@ render(<App />, document.body)
 listen()
 startFeed()
 startRecordings()
+startFeatures()
 void startServer()
-void askFeatures()

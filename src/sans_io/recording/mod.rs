@@ -12,6 +12,7 @@ mod reader;
 pub mod records;
 mod report;
 mod resync;
+mod standing;
 mod window;
 mod writer;
 
@@ -21,4 +22,5 @@ pub use item::{Flags, Frame, Item, Opcode, Record, USER_TAG, What};
 pub use layout::{BODY_BYTES_MAX, MAGIC, MAJOR, MINOR};
 pub use reader::{Head, Reader};
 pub use report::{DAMAGE_LISTED_MAX, Damage, Preamble, Report};
+pub use standing::Standing;
 pub use writer::{HEADER_EVERY, HTTP_BODY_BYTES_MAX, Writer};

@@ -45,11 +45,20 @@ const SENTENCES: Record<string, (data: Fields) => string> = {
 const captions = (value: unknown): string =>
   Array.isArray(value) ? value.map((item) => (isFields(item) ? text(item.text) : '')).join(' ') : ''
 
-/** The scalars of an event that has no sentence of its own. */
+/** Keys whose text is what an unfamiliar type is about. */
+const SPOKEN = ['text', 'content', 'message', 'title', 'description', 'comment', 'noticeText']
+
+/** A text, or a text within `{key, text}`. */
+const spoken = (value: unknown): string => (isFields(value) ? text(value.text) : text(value)).trim()
+
+/** What an event says that has no sentence of its own: a text of it, else its scalars. */
 function scalars(data: Fields): string {
+  const said = SPOKEN.map((key) => spoken(data[key])).find((line) => line !== '')
+  if (said) return said
   const parts: string[] = []
   for (const [key, value] of Object.entries(data)) {
-    if (key === 'timestamp' || key === 'sender' || value === '' || value === null || typeof value === 'object') continue
+    if (key === 'timestamp' || key === 'sender' || value === null || typeof value === 'object') continue
+    if (typeof value === 'string' && value.trim() === '') continue
     parts.push(`${key} ${cut(String(value), 80)}`)
     if (parts.length === KEYS_MAX) break
   }

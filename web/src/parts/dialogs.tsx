@@ -9,10 +9,12 @@ import { texts } from '../texts.ts'
 interface Props {
   title: ComponentChildren
   onClose: () => void
+  /** Escape does not close it. */
+  stays?: boolean
   children: ComponentChildren
 }
 
-export function Dialog({ title, onClose, children }: Props) {
+export function Dialog({ title, onClose, stays = false, children }: Props) {
   const element = useRef<HTMLDialogElement>(null)
   const id = useId()
   useEffect(() => {
@@ -23,7 +25,15 @@ export function Dialog({ title, onClose, children }: Props) {
     }
   }, [])
   return (
-    <dialog ref={element} class="dialog" aria-labelledby={id} onClose={onClose}>
+    <dialog
+      ref={element}
+      class="dialog"
+      aria-labelledby={id}
+      onCancel={(event) => {
+        if (stays) event.preventDefault()
+      }}
+      onClose={onClose}
+    >
       <h2 id={id}>{title}</h2>
       {children}
     </dialog>
@@ -61,7 +71,7 @@ export function Token() {
   const field = useRef<HTMLInputElement>(null)
   if (!needsToken.value) return null
   return (
-    <Dialog title={texts.token.title} onClose={() => undefined}>
+    <Dialog title={texts.token.title} onClose={() => undefined} stays>
       <form
         onSubmit={(event) => {
           event.preventDefault()

@@ -1,8 +1,8 @@
 /** What this server can do, by its own list of addresses: it may be older or newer than the page. */
 
-import { signal } from '@preact/signals'
+import { effect, signal } from '@preact/signals'
 import { askText } from './api.ts'
-import { attempt } from './messages.ts'
+import { health } from './server.ts'
 
 export const features = signal({ inject: false, recordings: false, metrics: false })
 
@@ -12,7 +12,16 @@ export function read(addresses: string): typeof features.value {
   return { inject: has('/inject'), recordings: has('/recordings'), metrics: has('/metrics') }
 }
 
-export async function askFeatures(): Promise<void> {
-  const addresses = await attempt(() => askText(''))
-  if (addresses !== undefined) features.value = read(addresses)
+/** Asked when a server is met: the first, or another version after a restart. */
+export function start(): void {
+  let met = ''
+  effect(() => {
+    const version = health.value?.version ?? ''
+    if (version === met) return
+    met = version
+    askText('').then(
+      (addresses) => (features.value = read(addresses)),
+      () => (met = ''),
+    )
+  })
 }

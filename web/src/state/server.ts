@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals'
 import type { Speed } from '../lib/speed.ts'
-import { Problem, ask, token } from './api.ts'
+import { Problem, ask, needsToken, token } from './api.ts'
 import { reconnect } from './feed.ts'
 import { takeSample } from './samples.ts'
 
@@ -110,7 +110,8 @@ export async function start(): Promise<void> {
     now.value = Date.now()
   }, 250)
   for (let tick = 0; ; tick += 1) {
-    if (!document.hidden || tick % HIDDEN_TICKS === 0) await round(tick).catch(note)
+    const isDue = !document.hidden || tick % HIDDEN_TICKS === 0
+    if (isDue && !needsToken.value) await round(tick).catch(note)
     await new Promise((resolve) => setTimeout(resolve, TICK_MS))
   }
 }
