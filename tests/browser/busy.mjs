@@ -10,7 +10,7 @@ import { ask, until, withServer } from './server.mjs'
 const EVENTS = 100_000
 /** A page may leave out a frame now and then; it may not stand still. In ms, on a machine that does other things too. */
 const GAP_P99_MS_MAX = 100
-const number = async (locator) => Number((await locator.innerText()).replace(/\D/g, ''))
+const number = async (locator) => Number(/[\d,]+/.exec(await locator.innerText())[0].replaceAll(',', ''))
 
 /** Run in the page: the time between frames, until `globalThis.frames.stop`. */
 const measure = () => {
@@ -38,7 +38,7 @@ export async function busy({ browser, livetape, pictures }) {
       let scrolled = 0
       await until(`${EVENTS} events`, async () => {
         // Somebody looks around meanwhile.
-        await page.locator('[role=feed]').hover()
+        await page.locator('.list').hover()
         await page.mouse.wheel(0, scrolled++ % 2 ? 4000 : -3000)
         return (await seen()) >= EVENTS
       }, 240_000)
@@ -57,7 +57,7 @@ export async function busy({ browser, livetape, pictures }) {
       assert.ok(held <= 100_000, `${held} rows are held`)
 
       // All of them can be reached and searched.
-      await page.locator('[role=feed]').focus()
+      await page.locator('.list').focus()
       await page.keyboard.press('Home')
       await page.locator('article[data-at="0"]').waitFor()
       await page.keyboard.press('End')

@@ -19,12 +19,16 @@ export async function transport({ browser, livetape, pictures }) {
     await button('Pause (space)').click()
     await reach('a pause', ({ state }) => state === 'paused')
     await other.page.getByRole('button', { name: 'Play (space)' }).waitFor()
+    const { offsetMs: paused } = await replay()
     await button('One step on (.)').click()
+    const { offsetMs: stepped } = await until('a step', async () => {
+      const state = await replay()
+      return state.offsetMs > paused && state
+    })
     await button('Ahead 5 seconds (→)').click()
-    const ahead = await reach('five seconds on', ({ offsetMs }) => offsetMs >= 5000)
-    assert.ok(ahead !== undefined)
+    await reach('five seconds on', ({ offsetMs }) => offsetMs === stepped + 5000)
     await button('Back 5 seconds (←)').click()
-    await reach('back again', ({ offsetMs }) => offsetMs < 5000)
+    await reach('back again', ({ offsetMs }) => offsetMs === stepped)
 
     // A click seeks, and the other page follows.
     const { durationMs } = await replay()

@@ -57,9 +57,10 @@ function scalars(data: Fields): string {
   if (said) return said
   const parts: string[] = []
   for (const [key, value] of Object.entries(data)) {
-    if (key === 'timestamp' || key === 'sender' || value === null || typeof value === 'object') continue
-    if (typeof value === 'string' && value.trim() === '') continue
-    parts.push(`${key} ${cut(String(value), 80)}`)
+    const told = Array.isArray(value) && value.length > 0 ? `${value.length}×` : value
+    if (key === 'timestamp' || key === 'sender' || told === null || typeof told === 'object') continue
+    if (typeof told === 'string' && told.trim() === '') continue
+    parts.push(`${key} ${cut(String(told), 80)}`)
     if (parts.length === KEYS_MAX) break
   }
   return parts.join(' · ')

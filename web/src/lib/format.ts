@@ -54,12 +54,16 @@ const GROUPED = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 /** `361,971` */
 export const grouped = (number: number): string => GROUPED.format(number)
 
+const SHORT = ['M', 'B', 'T']
+
 /** `361,971`, `3.62M`: never longer than seven signs. */
 export function compact(number: number): string {
   if (number < 1_000_000) return grouped(number)
-  const [divisor, unit] = number < 999_500_000 ? [1e6, 'M'] : [1e9, 'B']
-  const value = number / divisor
-  return `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)}${unit}`
+  if (number >= 999.5e12) return number.toExponential(1).replace('+', '')
+  let value = number / 1e6
+  let unit = 0
+  for (; value >= 999.5; unit += 1) value /= 1000
+  return `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)}${SHORT[unit]}`
 }
 
 /** A rate: `0`, `0.4`, `12`, `1,234`. */

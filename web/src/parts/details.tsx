@@ -28,7 +28,7 @@ export function Details() {
     }
   }, [row])
   const close = (): void => {
-    const list = document.querySelector<HTMLElement>('[role=feed]')
+    const list = document.querySelector<HTMLElement>('.list')
     opened.value = undefined
     list?.focus({ preventScroll: true })
   }

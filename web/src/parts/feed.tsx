@@ -179,7 +179,16 @@ function List() {
   const first = seen?.first ?? 0
   return (
     <div class="list-frame">
-      <div ref={scroller} class="list" role="feed" aria-label={say.list} tabIndex={0} onScroll={onScroll} onKeyDown={onKeyDown}>
+      <div
+        ref={scroller}
+        class="list"
+        // A feed without an article is none.
+        role={total > 0 ? 'feed' : 'group'}
+        aria-label={say.list}
+        tabIndex={0}
+        onScroll={onScroll}
+        onKeyDown={onKeyDown}
+      >
         <div class="list-all" style={{ height: `${total * rowHeight.value}px` }}>
           {seen?.rows.map((row, index) => (
             <Line key={row.id} row={row} at={first + index} total={total} top={(first + index) * rowHeight.value} />

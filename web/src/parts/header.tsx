@@ -40,7 +40,7 @@ function Facts() {
   return (
     <p class="facts">
       <span>{texts.header.clients(facts.clients)}</span>
-      <span>{texts.header.uptime(duration(facts.uptime * 1000))}</span>
+      <span>{texts.header.uptime(duration(Math.max(1, facts.uptime) * 1000))}</span>
       <span>{texts.header.version(facts.version)}</span>
     </p>
   )
@@ -61,7 +61,7 @@ function Link() {
     <>
       <span class={`pill link-${link.state}`} title={link.code > 0 ? texts.link.closeReason(link.code, link.reason) : ''}>
         <span class="dot" />
-        {say}
+        <span class="pill-text">{say}</span>
       </span>
       {isDown && !needsToken.value && (
         <button type="button" class="button small" onClick={reconnect}>{texts.link.retry}</button>

@@ -2,7 +2,7 @@
 
 import { memo } from './memo.ts'
 import type { Row } from '../feed/row.ts'
-import { clockTime, compact, grouped } from '../lib/format.ts'
+import { clockTime, compact } from '../lib/format.ts'
 import { hue, initials } from '../lib/person.ts'
 import { texts } from '../texts.ts'
 import { opened } from './details.tsx'
@@ -55,7 +55,7 @@ export const Line = memo(
 function Count({ row }: { row: Row }) {
   return (
     <>
-      <strong class="count" title={row.final === false ? say.running : ''}>×{grouped(row.count ?? 0)}</strong>
+      <strong class="count" title={row.final === false ? say.running : ''}>×{compact(row.count ?? 0)}</strong>
       {(row.diamonds ?? 0) > 0 && (
         <span class="diamonds" title={say.diamonds(row.diamonds ?? 0)}>◆ {compact(row.diamonds ?? 0)}</span>
       )}
