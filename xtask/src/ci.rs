@@ -10,12 +10,14 @@ use wait_timeout::ChildExt as _;
 
 /// Name, limit in minutes, arguments of cargo. The limits sum up to 60 minutes on two cores with an empty target folder.
 const STAGES: &[(&str, u64, &[&str])] = &[
-    ("format", 2, &["fmt", "--all", "--check"]),
-    ("lints", 15, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
-    ("tests", 21, &["test", "--workspace", "--locked"]),
-    ("docs", 5, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("benches", 9, &["xtask", "bench", "decode", "--rounds", "1"]),
-    ("peers", 8, &["xtask", "peers"]),
+    ("format", 1, &["fmt", "--all", "--check"]),
+    ("lints", 13, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
+    ("tests", 19, &["test", "--workspace", "--locked"]),
+    ("docs", 4, &["doc", "--workspace", "--no-deps", "--locked"]),
+    ("benches", 7, &["xtask", "bench", "decode", "--rounds", "1"]),
+    ("peers", 6, &["xtask", "peers"]),
+    ("web", 3, &["xtask", "web", "--check"]),
+    ("browser", 7, &["xtask", "browser"]),
 ];
 
 /// Runs every stage, or those whose names are given, and stops at the first that fails.
