@@ -187,6 +187,8 @@ pub mod close {
     pub const PROTOCOL: u16 = 1002;
     /// A text message was no text.
     pub const NOT_TEXT: u16 = 1007;
+    /// The other side did too often what it may not.
+    pub const POLICY: u16 = 1008;
     /// A message was too long.
     pub const TOO_LARGE: u16 = 1009;
 }

@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod clients;
 mod connect;
 mod connections;
 mod feed;
@@ -17,6 +18,7 @@ mod page;
 mod query;
 mod replay;
 mod rest;
+mod rooms;
 mod router;
 mod socket;
 mod sockets;

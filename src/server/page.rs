@@ -9,6 +9,17 @@ const ADDRESSES: &str = "\
 GET  /                 with a WebSocket upgrade: the event feed, one JSON message an event
                        ?since=0|STREAM:SEQ  &types=gift,chat  &gifts=raw|delta|final  &raw=1  &on_gap=skip|close
 GET  /events           the same feed as lines of JSON
+GET  /ws               with a WebSocket upgrade: the feed, and what clients say to each other, in rooms
+GET  /ws/echo          with a WebSocket upgrade: what you send comes back
+GET  /rooms            the rooms; POST makes one
+GET  /rooms/{id}       one of them; DELETE ends it
+POST /rooms/{id}/messages  {\"message\":\"hello\"}
+POST /broadcast        {\"message\":\"hello\"}, with a room or metadata to some only
+GET  /connections      who is here; ?room=ID
+GET  /connections/{id} one of them
+PUT  /connections/{id}/metadata  {\"team\":\"red\"}
+POST /connections/{id}/close     {\"code\":1000,\"reason\":\"bye\"}
+GET  /stats            how many connections and rooms
 GET  /health           whether all is well
 GET  /status           what the source is doing, and what was counted
 GET  /status/{user}    the same, if that is the current user

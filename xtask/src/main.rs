@@ -1,5 +1,6 @@
 //! The chores of the project: `cargo xtask <chore>`.
 
+mod autobahn;
 mod bench;
 mod ci;
 mod codegen;
@@ -24,7 +25,7 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, peers
+        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
@@ -45,6 +46,8 @@ enum Chore {
     },
     /// Run other people's clients, unmodified, against `livetape mock`
     Peers,
+    /// Run the official test suite of the WebSocket protocol against `/ws/echo`
+    Autobahn,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -55,5 +58,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),
         Chore::Peers => peers::run(),
+        Chore::Autobahn => autobahn::run(),
     }
 }
