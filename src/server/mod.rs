@@ -12,16 +12,19 @@ mod host;
 mod ndjson;
 mod page;
 mod query;
+mod recordings;
 mod replay;
 mod rest;
 mod router;
 mod socket;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 pub use access::Access;
 use axum::serve::Listener;
 use connections::Connections;
+pub use recordings::Recordings;
+use recordings::Shelf;
 use tokio::{
     select,
     time::{Instant, timeout_at},
@@ -56,6 +59,8 @@ pub struct Config {
     pub access: Access,
     /// How many may read the feed at a time. More get `capacity`: close 4102, or 503.
     pub subscribers_max: usize,
+    /// Which recordings there are, and what may be uploaded.
+    pub recordings: Recordings,
 }
 
 /// How many may read the feed at a time, unless told otherwise.
@@ -63,7 +68,11 @@ pub const SUBSCRIBERS_MAX: usize = 10_000;
 
 impl Default for Config {
     fn default() -> Self {
-        Self { access: Access::default(), subscribers_max: SUBSCRIBERS_MAX }
+        Self {
+            access: Access::default(),
+            subscribers_max: SUBSCRIBERS_MAX,
+            recordings: Recordings::default(),
+        }
     }
 }
 
@@ -75,6 +84,7 @@ struct App {
     started: Instant,
     connections: Connections,
     subscribers_max: usize,
+    shelf: Arc<Shelf>,
 }
 
 impl App {
@@ -91,7 +101,7 @@ impl App {
 ///
 /// What is to be broadcast last has to be published before the cancellation.
 pub async fn serve<L: Listener>(mut listener: L, server: Server) {
-    let Server { hub, control, config: Config { access, subscribers_max } } = server;
+    let Server { hub, control, config: Config { access, subscribers_max, recordings } } = server;
     let connections = Connections::default();
     let shutdown = control.shutdown().clone();
     let app = App {
@@ -100,6 +110,7 @@ pub async fn serve<L: Listener>(mut listener: L, server: Server) {
         started: clock::now(),
         connections: connections.clone(),
         subscribers_max,
+        shelf: Arc::new(Shelf::new(recordings)),
     };
     let router = router::router(app, access);
     loop {

@@ -1,6 +1,7 @@
 //! What is done with recordings offline, over any `Read` and `Write`. Only [`files`] knows paths.
 
 pub mod files;
+pub mod glance;
 pub mod import;
 pub mod info;
 pub mod synth;
