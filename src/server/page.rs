@@ -33,6 +33,11 @@ POST /replay/speed     {\"speed\":2}, or \"max\"
 POST /replay/step      {\"count\":1}
 POST /replay/loop      {\"laps\":3,\"from\":\"10s\",\"to\":\"1m\"}
 POST /replay/load      {\"recording\":\"demo\"}
+GET  /recordings       what there is to replay
+GET  /recordings/{name}       what it holds, and when: ?buckets=120
+GET  /recordings/{name}/file  the file itself
+PUT  /recordings/{name}       upload one: ?force=1 replaces
+PATCH /recordings/{name}      {\"name\":\"other\"} renames; DELETE deletes
 POST /shutdown         end the server
 ";
 
