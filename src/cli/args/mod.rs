@@ -3,6 +3,7 @@
 mod edit;
 mod files;
 mod rooms;
+mod synth;
 
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
@@ -23,8 +24,9 @@ use crate::{
 };
 
 pub(super) use edit::{Cut, Mark, Merge, Repair};
-pub(super) use files::{Import, Info, Synth, Verify};
+pub(super) use files::{Import, Info, Verify};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
+pub(super) use synth::Synth;
 
 #[derive(Debug, Parser)]
 #[command(
