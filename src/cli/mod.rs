@@ -1,6 +1,7 @@
 //! The command line: raw flags → what they mean → run → exit code.
 
 mod args;
+mod config;
 mod display;
 mod edit;
 mod events;
@@ -8,8 +9,10 @@ mod live;
 mod mock;
 mod output;
 mod replay;
+mod rooms;
 mod signals;
 mod stage;
+mod token;
 mod tools;
 mod watch;
 
@@ -41,6 +44,8 @@ pub fn main() -> u8 {
         Command::Merge(args) => edit::merge(&args),
         Command::Mark(args) => edit::mark(&args),
         Command::Synth(args) => tools::synth(&args),
+        Command::Config(args) => config::config(&args),
+        Command::Token => token::token(),
     };
     result.unwrap_or_else(|problem| complain(&problem))
 }

@@ -5,6 +5,7 @@ pub mod files;
 pub mod import;
 pub mod info;
 pub mod synth;
+pub mod timeline;
 pub mod verify;
 
 mod histogram;

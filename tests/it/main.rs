@@ -20,6 +20,7 @@ mod rest;
 mod rest_rooms;
 mod rooms;
 mod sessions;
+mod settings;
 mod show;
 mod support;
 mod tidy;

@@ -6,4 +6,5 @@ mod fixtures;
 mod import;
 mod info;
 mod synth;
+mod timeline;
 mod verify;
