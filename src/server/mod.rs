@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod assets;
 mod clients;
 mod connect;
 mod connections;

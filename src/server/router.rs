@@ -10,7 +10,7 @@ use axum::{
 };
 
 use super::{
-    Access, App, access, answer, clients, connect, feed, ndjson, recordings, replay, rest, rooms, ws,
+    Access, App, access, answer, assets, clients, connect, feed, ndjson, recordings, replay, rest, rooms, ws,
 };
 
 /// The longest body of a request, in bytes.
@@ -19,6 +19,7 @@ const BODY_MAX: usize = 64 * 1024;
 pub(super) fn router(app: App, access: Access) -> Router {
     Router::new()
         .route("/", get(feed::root))
+        .route("/assets/{name}", get(assets::asset))
         .route("/ws", get(ws::talk))
         .route("/ws/echo", get(ws::echo))
         .route("/events", get(ndjson::events))
