@@ -5,6 +5,8 @@ use std::{
     path::Path,
 };
 
+use indicatif::ProgressBar;
+
 use super::{
     args,
     output::{Verdict, Written, file_problem, progress, say, write},
@@ -65,9 +67,10 @@ pub(super) fn verify(args: &args::Verify) -> Result<u8, Problem> {
 }
 
 pub(super) fn synth(args: &args::Synth) -> Result<u8, Problem> {
-    let bar = progress(args.size);
+    // Nobody knows in advance how large a length is.
+    let bar = args.size.map_or_else(ProgressBar::no_length, progress);
     let written = write(&args.output, args.force, |out| {
-        synth::synth(bar.wrap_write(out), args.seed, args.size)?;
+        synth::synth(bar.wrap_write(out), &args.options())?;
         Ok(Verdict::Keep(()))
     })?;
     bar.finish_and_clear();

@@ -2,6 +2,7 @@
 
 pub mod edit;
 pub mod files;
+pub mod glance;
 pub mod import;
 pub mod info;
 pub mod synth;

@@ -13,11 +13,12 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 1, &["fmt", "--all", "--check"]),
     ("lints", 13, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
     ("tests", 19, &["test", "--workspace", "--locked"]),
-    ("docs", 4, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("benches", 7, &["xtask", "bench", "decode", "--rounds", "1"]),
-    ("peers", 6, &["xtask", "peers"]),
-    ("web", 3, &["xtask", "web", "--check"]),
-    ("browser", 7, &["xtask", "browser"]),
+    ("docs", 3, &["doc", "--workspace", "--no-deps", "--locked"]),
+    ("benches", 6, &["xtask", "bench", "decode", "--rounds", "1"]),
+    ("autobahn", 6, &["xtask", "autobahn"]),
+    ("peers", 5, &["xtask", "peers"]),
+    ("web", 2, &["xtask", "web", "--check"]),
+    ("browser", 5, &["xtask", "browser"]),
 ];
 
 /// Runs every stage, or those whose names are given, and stops at the first that fails.

@@ -1,5 +1,6 @@
 //! The chores of the project: `cargo xtask <chore>`.
 
+mod autobahn;
 mod bench;
 mod browser;
 mod ci;
@@ -27,7 +28,7 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, peers, web, browser
+        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers, web, browser
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
@@ -48,6 +49,8 @@ enum Chore {
     },
     /// Run other people's clients, unmodified, against `livetape mock`
     Peers,
+    /// Run the official test suite of the WebSocket protocol against `/ws/echo`
+    Autobahn,
     /// Build web/dist from web/ (after a change to it)
     Web {
         /// Only compare, and fail if they differ
@@ -69,6 +72,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),
         Chore::Peers => peers::run(),
+        Chore::Autobahn => autobahn::run(),
         Chore::Web { check } => web::run(check),
         Chore::Browser { checks } => browser::run(&checks),
     }

@@ -5,6 +5,7 @@ mod edit;
 mod files;
 mod flags;
 mod rooms;
+mod synth;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
@@ -14,9 +15,10 @@ use crate::hub::{Gifts, Types};
 
 pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
-pub(super) use files::{Import, Info, Synth, Verify};
+pub(super) use files::{Import, Info, Verify};
 pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
+pub(super) use synth::Synth;
 
 #[derive(Debug, Parser)]
 #[command(
