@@ -22,6 +22,7 @@ mod rooms;
 mod sessions;
 mod show;
 mod support;
+mod talk;
 mod tidy;
 mod tools;
 mod wire;

@@ -11,12 +11,12 @@ use wait_timeout::ChildExt as _;
 /// Name, limit in minutes, arguments of cargo. The limits sum up to 60 minutes on two cores with an empty target folder.
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 2, &["fmt", "--all", "--check"]),
-    ("lints", 15, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
-    ("tests", 21, &["test", "--workspace", "--locked"]),
+    ("lints", 13, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
+    ("tests", 20, &["test", "--workspace", "--locked"]),
     ("docs", 5, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("benches", 9, &["xtask", "bench", "decode", "--rounds", "1"]),
-    ("autobahn", 8, &["xtask", "autobahn"]),
-    ("peers", 8, &["xtask", "peers"]),
+    ("benches", 7, &["xtask", "bench", "decode", "--rounds", "1"]),
+    ("autobahn", 6, &["xtask", "autobahn"]),
+    ("peers", 7, &["xtask", "peers"]),
 ];
 
 /// Runs every stage, or those whose names are given, and stops at the first that fails.
