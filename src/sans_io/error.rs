@@ -1,7 +1,8 @@
 //! Every failure that a user can cause or meet: one table from code to HTTP status, close code and exit code.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 /// A failure, as users see it: in a terminal, in REST answers and in `error` events.
@@ -79,6 +80,8 @@ codes! {
     InvalidUsername = "invalid_username", 400, 1008, 2, "give the name in the profile's address, without @";
     /// A command line, query or body that means nothing.
     BadRequest = "bad_request", 400, 1008, 2, "";
+    /// A setting, in the file or the environment, that means nothing.
+    BadConfig = "bad_config", 500, 1011, 2, "`livetape config check` lists all that is wrong";
     /// No such address.
     NotFound = "not_found", 404, 1008, 1, "GET / lists what there is";
     /// The address does not take this method.
@@ -115,6 +118,10 @@ codes! {
     BadCapture = "bad_capture", 422, 1011, 1, "";
     /// The file is there already.
     OutputExists = "output_exists", 409, 1011, 1, "choose another with -o FILE, or give --force";
+    /// The recording is being replayed, written or changed.
+    RecordingBusy = "recording_busy", 409, 1011, 1, "end the replay or the recording first, or load another";
+    /// The recording is built in.
+    ReadOnlyRecording = "read_only_recording", 403, 1008, 1, "choose another name: the built-in recording cannot be changed";
     /// A file could not be read or written.
     Io = "io", 500, 1011, 1, "";
     /// The sign server, or TikTok, says that there were too many requests.
@@ -172,6 +179,17 @@ impl fmt::Display for Code {
 impl Serialize for Code {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
+    }
+}
+
+impl JsonSchema for Code {
+    fn schema_name() -> Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<_> = Self::ALL.iter().map(|code| code.name()).collect();
+        json_schema!({ "description": "What went wrong.", "type": "string", "enum": names })
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     sans_io::{
         error::{Code, Problem},
         event::KINDS,
+        nearest,
     },
 };
 
@@ -18,8 +19,6 @@ const KEYS: [&str; 6] = ["since", "types", "gifts", "raw", "on_gap", "format"];
 const TALK_KEYS: [&str; 2] = ["client_id", "feed"];
 /// The wire shapes there are.
 const FORMATS: [&str; 1] = ["native"];
-/// Below this likeness nothing is called the nearest; 1 is equal.
-const LIKENESS_MIN: f64 = 0.7;
 
 /// Reads the query.
 ///
@@ -114,13 +113,7 @@ fn bad_request(message: String) -> Problem {
 
 /// Refuses `given`, and names the nearest of what there is instead.
 fn unknown(message: String, given: &str, known: &[&str]) -> Problem {
-    let likeness = |name: &&&str| strsim::jaro_winkler(name, given);
-    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    let hint = match nearest {
-        Some(name) if likeness(&name) >= LIKENESS_MIN => format!("did you mean `{name}`?"),
-        _ => format!("it is one of: {}", known.join(", ")),
-    };
-    bad_request(message).hint(hint)
+    bad_request(message).hint(nearest::hint(given, known))
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ use axum::{
     routing::{get, post, put},
 };
 
-use super::{Access, App, access, answer, clients, connect, feed, ndjson, replay, rest, rooms, ws};
+use super::{
+    Access, App, access, answer, assets, clients, connect, feed, ndjson, recordings, replay, rest, rooms, ws,
+};
 
 /// The longest body of a request, in bytes.
 const BODY_MAX: usize = 64 * 1024;
@@ -17,6 +19,7 @@ const BODY_MAX: usize = 64 * 1024;
 pub(super) fn router(app: App, access: Access) -> Router {
     Router::new()
         .route("/", get(feed::root))
+        .route("/assets/{name}", get(assets::asset))
         .route("/ws", get(ws::talk))
         .route("/ws/echo", get(ws::echo))
         .route("/events", get(ndjson::events))
@@ -26,6 +29,15 @@ pub(super) fn router(app: App, access: Access) -> Router {
         .route("/test/{user}", get(connect::test))
         .route("/connect/{user}", post(connect::connect).delete(connect::disconnect))
         .route("/shutdown", post(rest::shutdown))
+        .route("/recordings", get(recordings::list))
+        .route(
+            "/recordings/{name}",
+            get(recordings::info)
+                .put(recordings::upload)
+                .patch(recordings::rename)
+                .delete(recordings::delete),
+        )
+        .route("/recordings/{name}/file", get(recordings::download))
         .route("/replay", get(replay::state))
         .route("/replay/play", post(replay::play))
         .route("/replay/pause", post(replay::pause))

@@ -9,6 +9,8 @@ mod peers;
 mod record;
 #[cfg(feature = "fixture")]
 mod recordings;
+#[cfg(feature = "codegen")]
+mod schema;
 
 use clap::{Parser, Subcommand};
 
