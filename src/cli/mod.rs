@@ -8,6 +8,7 @@ mod live;
 mod mock;
 mod replay;
 mod rooms;
+mod serving;
 mod signals;
 mod stage;
 mod token;

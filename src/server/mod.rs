@@ -5,28 +5,38 @@
 
 mod access;
 mod answer;
+mod auth;
+mod body;
+mod bounds;
 mod connect;
 mod connections;
+mod door;
 mod feed;
 mod host;
 mod ndjson;
+mod paced;
 mod page;
 mod query;
 mod replay;
 mod rest;
 mod router;
 mod socket;
-
-use std::time::Duration;
+mod tls;
+mod trace;
+mod turned_away;
 
 pub use access::Access;
+pub use auth::Tokens;
 use axum::serve::Listener;
+pub use bounds::Bounds;
 use connections::Connections;
+pub use tls::Tls;
 use tokio::{
     select,
     time::{Instant, timeout_at},
 };
 
+use crate::net::peer::Peer;
 pub use crate::net::{listen, memory};
 use crate::{
     clock,
@@ -34,9 +44,6 @@ use crate::{
     hub::{CloseReason, Hub, Join, Subscriber},
     sans_io::error::{Code, Problem, close},
 };
-
-/// How long sockets have for what is queued, when the server shuts down.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// What is served.
 #[derive(Clone, Debug)]
@@ -50,10 +57,14 @@ pub struct Server {
 }
 
 /// What is allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Who may ask.
     pub access: Access,
+    /// What connections may cost.
+    pub bounds: Bounds,
+    /// The certificate of `https://` and `wss://`; without one there is neither.
+    pub tls: Option<Tls>,
     /// How many may read the feed at a time. More get `capacity`: close 4102, or 503.
     pub subscribers_max: usize,
 }
@@ -63,7 +74,12 @@ pub const SUBSCRIBERS_MAX: usize = 10_000;
 
 impl Default for Config {
     fn default() -> Self {
-        Self { access: Access::default(), subscribers_max: SUBSCRIBERS_MAX }
+        Self {
+            access: Access::default(),
+            bounds: Bounds::default(),
+            tls: None,
+            subscribers_max: SUBSCRIBERS_MAX,
+        }
     }
 }
 
@@ -87,12 +103,12 @@ impl App {
 }
 
 /// Serves until [`Control::shutdown`] is cancelled. Then nobody is let in any more, every socket gets what is queued
-/// and a close 1001, and whoever takes more than five seconds for that is dropped.
+/// and a close 1001, and whoever takes longer than [`Bounds::drain_max`] for that is dropped.
 ///
 /// What is to be broadcast last has to be published before the cancellation.
-pub async fn serve<L: Listener>(mut listener: L, server: Server) {
-    let Server { hub, control, config: Config { access, subscribers_max } } = server;
-    let connections = Connections::default();
+pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
+    let Server { hub, control, config: Config { access, bounds, tls, subscribers_max } } = server;
+    let connections = Connections::new(bounds, tls);
     let shutdown = control.shutdown().clone();
     let app = App {
         hub: hub.clone(),
@@ -101,17 +117,17 @@ pub async fn serve<L: Listener>(mut listener: L, server: Server) {
         connections: connections.clone(),
         subscribers_max,
     };
-    let router = router::router(app, access);
+    let router = router::router(app, access, bounds.body_bytes_max);
     loop {
         select! {
             biased;
             () = shutdown.cancelled() => break,
-            (io, _) = listener.accept() => connections.spawn(io, router.clone(), shutdown.clone()),
+            (io, peer) = listener.accept() => connections.spawn(io, peer.ip(), router.clone(), shutdown.clone()),
         }
     }
     drop(listener);
     hub.close(CloseReason { code: close::GOING_AWAY, reason: "shutting_down".into() });
-    let deadline = clock::now() + DRAIN_MAX;
+    let deadline = clock::now() + bounds.drain_max;
     if timeout_at(deadline, connections.ended()).await.is_err() {
         connections.abort();
         connections.ended().await;

@@ -9,12 +9,11 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Access, App, access, answer, connect, feed, ndjson, replay, rest};
+use super::{Access, App, access, answer, auth, connect, feed, ndjson, replay, rest, trace};
 
-/// The longest body of a request, in bytes.
-const BODY_MAX: usize = 64 * 1024;
-
-pub(super) fn router(app: App, access: Access) -> Router {
+pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router {
+    let access = Arc::new(access);
+    let ids = trace::Ids::new(app.hub.stream());
     Router::new()
         .route("/", get(feed::root))
         .route("/events", get(ndjson::events))
@@ -34,7 +33,9 @@ pub(super) fn router(app: App, access: Access) -> Router {
         .route("/replay/load", post(replay::load))
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(from_fn_with_state(Arc::new(access), access::check))
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn_with_state(Arc::clone(&access), auth::check))
+        .layer(from_fn_with_state(access, access::check))
+        .layer(from_fn_with_state(ids, trace::trace))
         .with_state(app)
 }

@@ -1,6 +1,8 @@
 //! The integration tests: one binary, a module an area.
 
 mod access;
+mod auth;
+mod bounds;
 mod decoder;
 mod feed;
 mod feed_ends;
@@ -24,5 +26,6 @@ mod settings;
 mod show;
 mod support;
 mod tidy;
+mod tls;
 mod tools;
 mod wire;
