@@ -3,9 +3,11 @@
 mod args;
 mod config;
 mod display;
+mod edit;
 mod events;
 mod live;
 mod mock;
+mod output;
 mod replay;
 mod rooms;
 mod serving;
@@ -38,6 +40,10 @@ pub fn main() -> u8 {
         Command::Import(args) => tools::import(&args),
         Command::Info(args) => tools::info(&args),
         Command::Verify(args) => tools::verify(&args),
+        Command::Repair(args) => edit::repair(&args),
+        Command::Cut(args) => edit::cut(&args),
+        Command::Merge(args) => edit::merge(&args),
+        Command::Mark(args) => edit::mark(&args),
         Command::Synth(args) => tools::synth(&args),
         Command::Config(args) => config::config(&args),
         Command::Token => token::token(),

@@ -62,6 +62,12 @@ impl Control {
         lock(&self.shared).status.clone()
     }
 
+    /// The current user's name.
+    #[must_use]
+    pub fn username(&self) -> Option<String> {
+        lock(&self.shared).status.username.clone()
+    }
+
     /// What the replay is doing; `None` if nothing is replayed.
     #[must_use]
     pub fn replay(&self) -> Option<ReplayState> {

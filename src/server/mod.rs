@@ -5,35 +5,52 @@
 
 mod access;
 mod answer;
+mod assets;
 mod auth;
 mod body;
 mod bounds;
+mod clients;
 mod connect;
 mod connections;
 mod door;
 mod feed;
+mod feeds;
 mod host;
+mod limits;
 mod ndjson;
+mod outbox;
 mod paced;
 mod page;
 mod query;
+mod recordings;
 mod replay;
 mod rest;
+mod rooms;
 mod router;
 mod socket;
+mod sockets;
 mod tls;
 mod trace;
 mod turned_away;
+mod voice;
+mod ws;
+
+use std::sync::Arc;
 
 pub use access::Access;
 pub use auth::Tokens;
 use axum::serve::Listener;
 pub use bounds::Bounds;
 use connections::Connections;
+use feeds::Feeds;
+pub use limits::Limits;
+pub use recordings::Recordings;
+use recordings::Shelf;
+use sockets::Sockets;
 pub use tls::Tls;
 use tokio::{
     select,
-    time::{Instant, timeout_at},
+    time::{Instant, MissedTickBehavior, interval_at, timeout_at},
 };
 
 use crate::net::peer::Peer;
@@ -42,6 +59,7 @@ use crate::{
     clock,
     control::Control,
     hub::{CloseReason, Hub, Join, Subscriber},
+    lobby,
     sans_io::error::{Code, Problem, close},
 };
 
@@ -67,6 +85,12 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// How many may read the feed at a time. More get `capacity`: close 4102, or 503.
     pub subscribers_max: usize,
+    /// What a socket may cost.
+    pub sockets: Limits,
+    /// What clients may say and keep.
+    pub lobby: lobby::Limits,
+    /// Which recordings there are, and what may be uploaded.
+    pub recordings: Recordings,
 }
 
 /// How many may read the feed at a time, unless told otherwise.
@@ -79,6 +103,9 @@ impl Default for Config {
             bounds: Bounds::default(),
             tls: None,
             subscribers_max: SUBSCRIBERS_MAX,
+            sockets: Limits::default(),
+            lobby: lobby::Limits::default(),
+            recordings: Recordings::default(),
         }
     }
 }
@@ -91,14 +118,18 @@ struct App {
     started: Instant,
     connections: Connections,
     subscribers_max: usize,
+    sockets: Sockets,
+    client_id_chars_max: usize,
+    shelf: Arc<Shelf>,
 }
 
 impl App {
-    fn join(&self, join: &Join) -> Result<Subscriber, Problem> {
-        if self.hub.subscriber_count() >= self.subscribers_max {
+    /// A subscriber of `hub`.
+    fn join(&self, hub: &Hub, join: &Join) -> Result<Subscriber, Problem> {
+        if hub.subscriber_count() >= self.subscribers_max {
             return Err(Problem::new(Code::Capacity, "too many are reading already"));
         }
-        self.hub.join(join)
+        hub.join(join)
     }
 }
 
@@ -107,25 +138,37 @@ impl App {
 ///
 /// What is to be broadcast last has to be published before the cancellation.
 pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
-    let Server { hub, control, config: Config { access, bounds, tls, subscribers_max } } = server;
-    let connections = Connections::new(bounds, tls);
+    let Server { hub, control, config } = server;
+    let bounds = config.bounds;
+    let connections = Connections::new(bounds, config.tls);
     let shutdown = control.shutdown().clone();
+    let started = clock::now();
+    let feeds = Feeds::new(hub.clone(), control.clone());
+    let sockets = Sockets::new(feeds, config.sockets, config.lobby, started);
     let app = App {
         hub: hub.clone(),
         control,
-        started: clock::now(),
+        started,
         connections: connections.clone(),
-        subscribers_max,
+        subscribers_max: config.subscribers_max,
+        sockets: sockets.clone(),
+        client_id_chars_max: config.lobby.client_id_chars_max,
+        shelf: Arc::new(Shelf::new(config.recordings)),
     };
-    let router = router::router(app, access, bounds.body_bytes_max);
+    let router = router::router(app, config.access, bounds.body_bytes_max);
+    let every = config.sockets.heartbeat_interval();
+    let mut heartbeat = interval_at(started + every, every);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         select! {
             biased;
             () = shutdown.cancelled() => break,
+            _ = heartbeat.tick() => sockets.heartbeat(),
             (io, peer) = listener.accept() => connections.spawn(io, peer.ip(), router.clone(), shutdown.clone()),
         }
     }
     drop(listener);
+    sockets.shut_down();
     hub.close(CloseReason { code: close::GOING_AWAY, reason: "shutting_down".into() });
     let deadline = clock::now() + bounds.drain_max;
     if timeout_at(deadline, connections.ended()).await.is_err() {

@@ -16,6 +16,7 @@ mod payloads;
 mod process;
 mod recorder;
 mod recording;
+mod recordings;
 mod replay;
 mod replay_rig;
 mod rest;

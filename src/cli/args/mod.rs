@@ -1,9 +1,11 @@
 //! The flags, as typed.
 
 mod config;
+mod edit;
 mod files;
 mod flags;
 mod rooms;
+mod synth;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
@@ -12,9 +14,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::hub::{Gifts, Types};
 
 pub(super) use config::{Config, ConfigCommand};
-pub(super) use files::{Import, Info, Synth, Verify};
+pub(super) use edit::{Cut, Mark, Merge, Repair};
+pub(super) use files::{Import, Info, Verify};
 pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
+pub(super) use synth::Synth;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -58,6 +62,14 @@ pub(super) enum Command {
     Info(Info),
     /// Read a whole recording and say what is damaged or missing
     Verify(Verify),
+    /// Seal a recording and drop what is damaged in it
+    Repair(Repair),
+    /// Cut a range out of a recording
+    Cut(Cut),
+    /// Lay recordings on one clock
+    Merge(Merge),
+    /// Put a marker into a recording
+    Mark(Mark),
     /// Make up a recording, for tests and benchmarks
     Synth(Synth),
     /// Check or show the settings
