@@ -85,9 +85,11 @@ pub(super) async fn check(State(access): State<Arc<Access>>, mut request: Reques
     response
 }
 
-/// The page at `/` is the same for everybody, and says nothing of what runs.
+/// The page at `/` is the same for everybody, says nothing of what runs, and asks for a token itself.
 fn is_page(request: &Request) -> bool {
-    reads(request) && request.uri().path() == "/" && !request.headers().contains_key(UPGRADE)
+    let path = request.uri().path();
+    let is_page = path == "/" || path.starts_with("/assets/");
+    reads(request) && is_page && !request.headers().contains_key(UPGRADE)
 }
 
 fn reads(request: &Request) -> bool {

@@ -29,13 +29,13 @@ mod rooms;
 mod router;
 mod socket;
 mod sockets;
+mod tls;
+mod trace;
+mod turned_away;
 mod voice;
 mod ws;
 
 use std::sync::Arc;
-mod tls;
-mod trace;
-mod turned_away;
 
 pub use access::Access;
 pub use auth::Tokens;
@@ -100,12 +100,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             access: Access::default(),
-            sockets: Limits::default(),
-            lobby: lobby::Limits::default(),
-            recordings: Recordings::default(),
             bounds: Bounds::default(),
             tls: None,
             subscribers_max: SUBSCRIBERS_MAX,
+            sockets: Limits::default(),
+            lobby: lobby::Limits::default(),
+            recordings: Recordings::default(),
         }
     }
 }
