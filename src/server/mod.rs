@@ -16,6 +16,7 @@ mod replay;
 mod rest;
 mod router;
 mod socket;
+mod token;
 
 use std::time::Duration;
 
@@ -78,11 +79,16 @@ struct App {
 }
 
 impl App {
-    fn join(&self, join: &Join) -> Result<Subscriber, Problem> {
-        if self.hub.subscriber_count() >= self.subscribers_max {
+    fn join(&self, hub: &Hub, join: &Join) -> Result<Subscriber, Problem> {
+        if self.subscriber_count() >= self.subscribers_max {
             return Err(Problem::new(Code::Capacity, "too many are reading already"));
         }
-        self.hub.join(join)
+        hub.join(join)
+    }
+
+    /// How many read this server's channels, all of them.
+    fn subscriber_count(&self) -> usize {
+        self.hub.subscriber_count() + self.control.channels().subscriber_count()
     }
 }
 

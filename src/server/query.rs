@@ -9,6 +9,7 @@ use crate::{
     sans_io::{
         error::{Code, Problem},
         event::KINDS,
+        pace::Speed,
     },
 };
 
@@ -24,18 +25,40 @@ const LIKENESS_MIN: f64 = 0.7;
 /// # Errors
 /// `bad_request`, for keys and values that there are not; the hint names the nearest.
 pub(super) fn join(uri: &Uri) -> Result<Join, Problem> {
+    let mut join = Join::default();
+    for (key, value) in pairs(uri)? {
+        set(&mut join, &key, &value)?;
+    }
+    Ok(join)
+}
+
+/// Reads the query of a private replay: that of the feed, and how fast it is to be.
+///
+/// # Errors
+/// As [`join`].
+pub(super) fn join_replay(uri: &Uri) -> Result<(Join, Speed), Problem> {
+    let (mut join, mut speed) = (Join::default(), Speed::Times(1.0));
+    for (key, value) in pairs(uri)? {
+        match key.as_str() {
+            "speed" => speed = value.parse().map_err(bad_request)?,
+            _ => set(&mut join, &key, &value)?,
+        }
+    }
+    Ok((join, speed))
+}
+
+/// The parameters, each of them once.
+fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|_| bad_request("the query is not well encoded".to_owned()))?;
-    let mut join = Join::default();
     let mut seen = Vec::new();
-    for (key, value) in &pairs {
+    for (key, _) in &pairs {
         if seen.contains(&key) {
             return Err(bad_request(format!("`{key}` is given twice")));
         }
         seen.push(key);
-        set(&mut join, key, value)?;
     }
-    Ok(join)
+    Ok(pairs)
 }
 
 fn set(join: &mut Join, key: &str, value: &str) -> Result<(), Problem> {

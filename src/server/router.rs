@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Access, App, access, answer, connect, feed, ndjson, replay, rest};
+use super::{Access, App, access, answer, connect, feed, ndjson, replay, rest, token};
 
 /// The longest body of a request, in bytes.
 const BODY_MAX: usize = 64 * 1024;
@@ -17,6 +17,8 @@ const BODY_MAX: usize = 64 * 1024;
 pub(super) fn router(app: App, access: Access) -> Router {
     Router::new()
         .route("/", get(feed::root))
+        .route("/ws/{token}", get(token::room))
+        .route("/ws/test/{token}", get(token::replay))
         .route("/events", get(ndjson::events))
         .route("/health", get(rest::health))
         .route("/status", get(rest::status))

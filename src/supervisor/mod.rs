@@ -1,7 +1,9 @@
-//! Starts, stops and replaces sources: one at a time on the main channel.
+//! Starts, stops and replaces sources: one at a time on the main channel, and those of tokens beside it.
 //!
 //! What runs takes its own orders; what it cannot do itself ends it, and comes back here.
 
+mod channels;
+mod common;
 mod limit;
 mod live;
 mod room;
@@ -9,11 +11,14 @@ mod test;
 
 use std::path::PathBuf;
 
+pub use channels::LINGER;
+use common::Common;
 use limit::Limit;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    control::{Answer, Control, Driver, Order, Status, not_current, nothing_replayed},
+    control::{Answer, Board, Control, Driver, Order, Status, not_current, nothing_replayed},
     hub::Hub,
     sans_io::error::{Problem, exit},
     source::{
@@ -90,17 +95,31 @@ pub struct Supervisor<T> {
     shutdown: CancellationToken,
     transport: T,
     options: Options,
-    limit: Limit,
+    common: Common,
+    /// Held while a room is connected, and from one to the next.
+    place: Option<OwnedSemaphorePermit>,
+    /// Where rooms are listed for tokens to read along.
+    board: Option<Board>,
     ended: Ended,
 }
 
 impl<T: Transport> Supervisor<T> {
-    /// Over `hub`, at the other end of `control`.
+    /// Over `hub`, at the other end of `control`. Where there are tokens, whoever keeps their channels starts as well, on
+    /// the caller's runtime.
     pub fn new(hub: Hub, control: &Control, mut driver: Driver, transport: T, options: Options) -> Self {
-        let limit = Limit::default();
-        driver.set_tester(test::tester(transport.clone(), options.live.clone(), limit.clone()));
+        let keeper = driver.take_keeper();
+        let common = Common::new(keeper.as_ref().map_or(1, |keeper| keeper.max_live));
+        driver.set_tester(test::tester(transport.clone(), options.live.clone(), common.limit.clone()));
         let shutdown = control.shutdown().clone();
-        Self { hub, driver, shutdown, transport, options, limit, ended: Ended::default() }
+        let board = keeper.as_ref().map(|keeper| keeper.board.clone());
+        if let Some(keeper) = keeper {
+            let (live, stream) = (options.live.clone(), hub.stream().to_owned());
+            let (common, transport) = (common.clone(), transport.clone());
+            let channels = channels::Channels::new(keeper, common, transport, live, stream, shutdown.clone());
+            tokio::spawn(channels.run());
+        }
+        let (place, ended) = (None, Ended::default());
+        Self { hub, driver, shutdown, transport, options, common, place, board, ended }
     }
 
     /// Serves with nothing connected; orders decide.
@@ -136,7 +155,10 @@ impl<T: Transport> Supervisor<T> {
     async fn run(&mut self, mut next: Next) -> Ended {
         loop {
             next = match next {
-                Next::Idle => self.idle().await,
+                Next::Idle => {
+                    self.place = None;
+                    self.idle().await
+                }
                 Next::Connect(user, answer) => self.connect(user, answer).await,
                 Next::Exit => return std::mem::take(&mut self.ended),
             };
@@ -151,7 +173,7 @@ impl<T: Transport> Supervisor<T> {
             };
             match order {
                 None => return Next::Exit,
-                Some(Order::Connect(user, answer)) => match self.limit.check() {
+                Some(Order::Connect(user, answer)) => match self.common.limit.check() {
                     Err(refusal) => drop(answer.send(Err(refusal))),
                     Ok(()) => return Next::Connect(user, Some(answer)),
                 },
