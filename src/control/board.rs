@@ -93,36 +93,28 @@ impl Board {
         self.lock().rooms.get(&key(user)).map(Room::lease)
     }
 
-    /// Lists the room of a user, and leases it; `false` if another was faster, whose lease it is then.
+    /// Lists the room of a user, and leases it. If another was faster it is leased, and nothing listed.
     #[must_use]
-    pub fn enter(&self, user: &str, hub: &Hub, view: View) -> (Lease, bool) {
+    pub fn enter(&self, user: &str, hub: &Hub, view: View) -> (Lease, Option<Listing>) {
         let mut listed = self.lock();
         if let Some(room) = listed.rooms.get(&key(user)) {
-            return (room.lease(), false);
+            return (room.lease(), None);
         }
         let channel = Channel { user: Some(user.to_owned()), hub: hub.clone(), view };
         let room = Room { channel, used: Arc::default() };
         let lease = room.lease();
         listed.rooms.insert(key(user), room);
-        (lease, true)
+        (lease, Some(Listing { board: self.clone(), user: key(user), hub: hub.clone() }))
     }
 
-    /// Takes a room off the list.
-    pub fn strike(&self, user: &str) {
-        self.lock().rooms.remove(&key(user));
-    }
-
-    /// The same, unless somebody uses it or is about to.
+    /// Takes the room of this channel off the list, unless somebody uses it or is about to.
     #[must_use]
-    pub fn strike_unused(&self, user: &str) -> bool {
+    pub fn strike_unused(&self, hub: &Hub) -> bool {
         let mut listed = self.lock();
-        let is_used =
-            |room: &Room| Arc::strong_count(&room.used) > 1 || room.channel.hub.subscriber_count() > 0;
-        let unused = !listed.rooms.get(&key(user)).is_some_and(is_used);
-        if unused {
-            listed.rooms.remove(&key(user));
-        }
-        unused
+        let unused = |room: &Room| Arc::strong_count(&room.used) == 1 && hub.subscriber_count() == 0;
+        let before = listed.rooms.len();
+        listed.rooms.retain(|_, room| room.channel.hub.stream() != hub.stream() || !unused(room));
+        listed.rooms.len() < before
     }
 
     /// Lists the room of the main channel as the channel of a token, where one has that user: whoever comes with it
@@ -133,8 +125,7 @@ impl Board {
             return None;
         }
         let hub = self.open(stream, Limits::default());
-        let (_, entered) = self.enter(user, &hub, view);
-        entered.then(|| Shared { board: self.clone(), user: user.to_owned(), hub })
+        self.enter(user, &hub, view).1.map(Shared)
     }
 
     /// Lists a private replay, for as long as this is held.
@@ -165,30 +156,39 @@ impl Board {
     }
 }
 
-/// The room of the main channel, which others read along. Dropping it takes it off the list.
+/// A room on the list. Dropping it takes it off, if it is still there.
 #[derive(Debug)]
-pub struct Shared {
+pub struct Listing {
     board: Board,
     user: String,
     hub: Hub,
 }
 
+impl Drop for Listing {
+    fn drop(&mut self) {
+        let mut listed = self.board.lock();
+        // Another may stand in its place by now.
+        let is_ours = |room: &Room| room.channel.hub.stream() == self.hub.stream();
+        if listed.rooms.get(&self.user).is_some_and(is_ours) {
+            listed.rooms.remove(&self.user);
+        }
+    }
+}
+
+/// The room of the main channel, which others read along; listed until this is dropped.
+#[derive(Debug)]
+pub struct Shared(Listing);
+
 impl Shared {
     /// Where its events go as well.
     #[must_use]
     pub fn hub(&self) -> &Hub {
-        &self.hub
+        &self.0.hub
     }
 
     /// Ends it for whoever reads along.
     pub fn close(self, reason: CloseReason) {
-        self.hub.close(reason);
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.board.strike(&self.user);
+        self.0.hub.close(reason);
     }
 }
 

@@ -11,7 +11,7 @@ mod tokens;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use board::{Board, Channel, Lease, ListedReplay, Shared};
+pub use board::{Board, Channel, Lease, ListedReplay, Listing, Shared};
 pub use channels::{Channels, Keeper, Request};
 pub use orders::{Answer, Check, Order, Refusal, ReplayOrder, not_current};
 pub use state::{ReplayPhase, ReplayState, SourceState, Status};

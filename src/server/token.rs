@@ -18,7 +18,7 @@ use super::{
 use crate::{
     clock,
     control::{self, Lease},
-    hub::{CloseReason, Hub, Join, Limits, Subscriber},
+    hub::{CloseReason, Hub, Join, Limits, Since, Subscriber},
     sans_io::{
         error::{Code, Problem},
         event::{Data, Event, Failure, Millis},
@@ -85,7 +85,7 @@ fn farewell(refusal: control::Refusal) -> Result<Subscriber, Problem> {
     hub.publish(&[event]);
     hub.close(CloseReason { code: code.close_code(), reason: code.name().into() });
     // Whatever was asked for, this is told.
-    hub.join(&Join::default())
+    hub.join(&Join { since: Some(Since::Start), ..Join::default() })
 }
 
 /// What does not decode is nobody's token.

@@ -5,10 +5,7 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
+use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Common, Ended, Options, Supervisor};
@@ -90,23 +87,17 @@ impl<T: Transport> Channels<T> {
         let place = self.common.place()?;
         let (control, driver) = Control::beside(&self.shutdown);
         let hub = board.open(&self.stream, Limits::default());
-        let (lease, is_new) = board.enter(user, &hub, driver.view());
-        if is_new {
-            let supervisor = self.supervisor(user, hub.clone(), &control, driver, place);
+        let (lease, listing) = board.enter(user, &hub, driver.view());
+        if let Some(listing) = listing {
+            let mut supervisor = self.supervisor(user, hub.clone(), &control, driver);
+            (supervisor.place, supervisor.listing) = (Some(place), Some(listing));
             let room = Room { user: user.to_owned(), hub, control, board: board.clone() };
             self.tasks.spawn(room.run(supervisor));
         }
         Ok(lease)
     }
 
-    fn supervisor(
-        &self,
-        user: &str,
-        hub: Hub,
-        control: &Control,
-        driver: Driver,
-        place: OwnedSemaphorePermit,
-    ) -> Supervisor<T> {
+    fn supervisor(&self, user: &str, hub: Hub, control: &Control, driver: Driver) -> Supervisor<T> {
         // Rooms that fail together must not come back together.
         let seed = self.live.seed ^ u64::from(crc32fast::hash(user.as_bytes()));
         let live = live::Options { seed, ..self.live.clone() };
@@ -117,8 +108,10 @@ impl<T: Transport> Channels<T> {
             transport: self.transport.clone(),
             options: Options { live, ends_with_source: true, record: None, record_only: false, warn: |_| () },
             common: self.common.clone(),
-            place: Some(place),
+            place: None,
+            listing: None,
             board: None,
+            channels: None,
             ended: Ended::default(),
         }
     }
@@ -152,7 +145,7 @@ impl Room {
     async fn run<T: Transport>(self, supervisor: Supervisor<T>) {
         let mut serving = pin!(supervisor.live(self.user.clone()));
         tokio::select! { biased;
-            _ = serving.as_mut() => self.board.strike(&self.user),
+            _ = serving.as_mut() => {}
             () = self.deserted() => {
                 self.control.shut_down();
                 serving.await;
@@ -167,7 +160,7 @@ impl Room {
         loop {
             self.hub.wait_for_nobody().await;
             let came_back = timeout(LINGER, self.hub.wait_for_subscribers(1)).await.is_ok();
-            if !came_back && self.board.strike_unused(&self.user) {
+            if !came_back && self.board.strike_unused(&self.hub) {
                 return;
             }
         }

@@ -74,6 +74,7 @@ impl<T: Transport> Supervisor<T> {
         if let Some(shared) = &shared {
             pipeline = pipeline.with_along(shared.hub().clone());
         }
+        self.start_channels();
         let what = What::Header(live.header().clone());
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
@@ -195,6 +196,8 @@ impl<T: Transport> Supervisor<T> {
         if !self.options.ends_with_source {
             return Next::Idle;
         }
+        // Whoever comes back starts afresh, and finds the place free.
+        (self.place, self.listing) = (None, None);
         let reason = why(problem.as_ref(), "stream_ended");
         tokio::select! { biased;
             () = self.shutdown.cancelled() => {}

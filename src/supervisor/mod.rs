@@ -11,6 +11,7 @@ mod test;
 
 use std::path::PathBuf;
 
+use channels::Channels;
 pub use channels::LINGER;
 use common::Common;
 use limit::Limit;
@@ -18,7 +19,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    control::{Answer, Board, Control, Driver, Order, Status, not_current, nothing_replayed},
+    control::{Answer, Board, Control, Driver, Listing, Order, Status, not_current, nothing_replayed},
     hub::Hub,
     sans_io::error::{Problem, exit},
     source::{
@@ -98,28 +99,29 @@ pub struct Supervisor<T> {
     common: Common,
     /// Held while a room is connected, and from one to the next.
     place: Option<OwnedSemaphorePermit>,
+    /// Where tokens find this channel, if it is one of theirs.
+    listing: Option<Listing>,
     /// Where rooms are listed for tokens to read along.
     board: Option<Board>,
+    /// Who keeps the channels of tokens, until it is started.
+    channels: Option<Channels<T>>,
     ended: Ended,
 }
 
 impl<T: Transport> Supervisor<T> {
-    /// Over `hub`, at the other end of `control`. Where there are tokens, whoever keeps their channels starts as well, on
-    /// the caller's runtime.
+    /// Over `hub`, at the other end of `control`.
     pub fn new(hub: Hub, control: &Control, mut driver: Driver, transport: T, options: Options) -> Self {
         let keeper = driver.take_keeper();
         let common = Common::new(keeper.as_ref().map_or(1, |keeper| keeper.max_live));
         driver.set_tester(test::tester(transport.clone(), options.live.clone(), common.limit.clone()));
         let shutdown = control.shutdown().clone();
         let board = keeper.as_ref().map(|keeper| keeper.board.clone());
-        if let Some(keeper) = keeper {
+        let channels = keeper.map(|keeper| {
             let (live, stream) = (options.live.clone(), hub.stream().to_owned());
-            let (common, transport) = (common.clone(), transport.clone());
-            let channels = channels::Channels::new(keeper, common, transport, live, stream, shutdown.clone());
-            tokio::spawn(channels.run());
-        }
-        let (place, ended) = (None, Ended::default());
-        Self { hub, driver, shutdown, transport, options, common, place, board, ended }
+            Channels::new(keeper, common.clone(), transport.clone(), live, stream, shutdown.clone())
+        });
+        let (place, listing, ended) = (None, None, Ended::default());
+        Self { hub, driver, shutdown, transport, options, common, place, listing, board, channels, ended }
     }
 
     /// Serves with nothing connected; orders decide.
@@ -142,6 +144,7 @@ impl<T: Transport> Supervisor<T> {
         options: source::Options,
         on_end: impl FnMut(&Summary) + Send + 'static,
     ) -> Result<Ended, Problem> {
+        self.start_channels();
         let (hub, shutdown) = (self.hub.clone(), self.shutdown.clone());
         let replay = Replay::new(tape, options, hub, &mut self.driver, shutdown, on_end)?;
         let summary = replay.run().await;
@@ -157,11 +160,19 @@ impl<T: Transport> Supervisor<T> {
             next = match next {
                 Next::Idle => {
                     self.place = None;
+                    self.start_channels();
                     self.idle().await
                 }
                 Next::Connect(user, answer) => self.connect(user, answer).await,
                 Next::Exit => return std::mem::take(&mut self.ended),
             };
+        }
+    }
+
+    /// Tokens are served from now on: the main channel has what it needs.
+    fn start_channels(&mut self) {
+        if let Some(channels) = self.channels.take() {
+            tokio::spawn(channels.run());
         }
     }
 
