@@ -110,6 +110,12 @@ impl Control {
         lock(&self.told).status.clone()
     }
 
+    /// The current user's name.
+    #[must_use]
+    pub fn username(&self) -> Option<String> {
+        lock(&self.told).status.username.clone()
+    }
+
     /// What the replay is doing; `None` if nothing is replayed.
     #[must_use]
     pub fn replay(&self) -> Option<ReplayState> {

@@ -1,11 +1,12 @@
 //! What a source tells of itself.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::sans_io::{counts::Counts, pace::Speed};
 
 /// What a replay is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayPhase {
     /// Holding the first frame until enough subscribers are there.
@@ -20,7 +21,7 @@ pub enum ReplayPhase {
 }
 
 /// The answer of `GET /replay` and of every order.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplayState {
     /// The recording's name.
@@ -42,7 +43,7 @@ pub struct ReplayState {
 }
 
 /// The state of the source: the answer of `GET /status`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// What the source is doing.
@@ -71,7 +72,7 @@ impl Status {
 }
 
 /// What a source is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceState {
     /// Nothing is connected.

@@ -4,7 +4,11 @@
 //! over the socket: an `error` event, then the close.
 
 use axum::{
-    extract::{Path, State, rejection::PathRejection},
+    extract::{
+        Path, State,
+        rejection::PathRejection,
+        ws::{Message, WebSocketUpgrade},
+    },
     http::{HeaderMap, Uri},
     response::Response,
 };
@@ -12,16 +16,17 @@ use axum::{
 use super::{
     App,
     answer::Refusal,
-    feed::{self, Upgrade},
     query,
+    socket::TurnedAway,
+    ws::{self, Upgrade, Visit},
 };
 use crate::{
     clock,
     control::{self, Lease},
-    hub::{CloseReason, Hub, Join, Limits, Since, Subscriber},
+    hub::Join,
+    lobby::Role,
     sans_io::{
-        error::{Code, Problem},
-        event::{Data, Event, Failure, Millis},
+        event::{Data, Event, Failure, Millis, finish_json},
     },
 };
 
@@ -35,10 +40,10 @@ pub(super) async fn room(
     uri: Uri,
     upgrade: Upgrade,
 ) -> Result<Response, Refusal> {
-    let upgrade = is_upgrade(&headers).and_then(|()| feed::accept(upgrade))?;
+    let upgrade = ws::required(&headers, upgrade)?;
     let join = query::join(&uri)?;
     let lease = app.control.channels().open(&text(token)).await;
-    Ok(answer(&app, upgrade, &join, lease))
+    Ok(answer(&app, upgrade, "/ws/{token}", join, lease))
 }
 
 /// `GET /ws/test/{token}`: the token's recording, from its start, for this socket alone.
@@ -49,53 +54,51 @@ pub(super) async fn replay(
     uri: Uri,
     upgrade: Upgrade,
 ) -> Result<Response, Refusal> {
-    let upgrade = is_upgrade(&headers).and_then(|()| feed::accept(upgrade))?;
+    let upgrade = ws::required(&headers, upgrade)?;
     let (join, speed) = query::join_replay(&uri)?;
     let lease = app.control.channels().replay(&text(token), speed).await;
-    Ok(answer(&app, upgrade, &join, lease))
+    Ok(answer(&app, upgrade, "/ws/test/{token}", join, lease))
 }
 
 fn answer(
     app: &App,
-    upgrade: axum::extract::ws::WebSocketUpgrade,
-    join: &Join,
+    upgrade: WebSocketUpgrade,
+    path: &'static str,
+    join: Join,
     lease: Result<Lease, control::Refusal>,
 ) -> Response {
     match lease {
         Ok(lease) => {
-            let joined = app.join(&lease.hub, join);
-            feed::open(app, upgrade, joined, lease)
+            let feed = Some((lease.hub.clone(), join));
+            let visit = Visit { path, role: Role::Reads, client_id: None, feed, lease: Some(lease) };
+            ws::open(app, upgrade, visit)
         }
-        Err(refusal) => feed::open(app, upgrade, farewell(refusal), ()),
+        Err(refusal) => ws::turn_away(app, upgrade, turned_away(refusal)),
     }
 }
 
-/// A channel that says why there is no other, and ends: in the same words as one whose source failed.
-fn farewell(refusal: control::Refusal) -> Result<Subscriber, Problem> {
-    let control::Refusal { problem: Problem { code, message, hint }, retry_after, .. } = refusal;
-    let retry_after_ms = retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-    let (attempt, retrying, title) = (0, false, code.title());
-    let code_name = code.name().to_owned();
-    let data =
-        Data::Failure(Failure { code: code_name, title, message, hint, attempt, retrying, retry_after_ms });
+/// Why there is no channel: in the same words as where its source failed.
+fn turned_away(refusal: control::Refusal) -> TurnedAway {
+    let control::Refusal { problem, retry_after, .. } = refusal;
+    let data = Data::Failure(Failure {
+        code: problem.code.name().to_owned(),
+        title: problem.code.title(),
+        message: problem.message.clone(),
+        hint: problem.hint.clone(),
+        attempt: 0,
+        retrying: false,
+        retry_after_ms: retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+    });
     let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or(i64::MAX));
     let event =
         Event { username: "".into(), user: None, timestamp: now, ts: now, id: None, replay: false, data };
-    let hub = Hub::new("refused".to_owned(), Limits::default());
-    hub.publish(&[event]);
-    hub.close(CloseReason { code: code.close_code(), reason: code.name().into() });
-    // Whatever was asked for, this is told.
-    hub.join(&Join { since: Some(Since::Start), ..Join::default() })
+    let mut json = Vec::new();
+    event.begin_json("refused", &mut json);
+    finish_json(1, &mut json);
+    TurnedAway { problem, told: String::from_utf8(json).ok().map(|json| Message::Text(json.into())) }
 }
 
 /// What does not decode is nobody's token.
 fn text(token: Token) -> String {
     token.map(|Path(token)| token).unwrap_or_default()
-}
-
-fn is_upgrade(headers: &HeaderMap) -> Result<(), Problem> {
-    if feed::asks_for_upgrade(headers) {
-        return Ok(());
-    }
-    Err(Problem::new(Code::UpgradeRequired, "WebSocket upgrade required"))
 }

@@ -1,8 +1,10 @@
 //! The offline tools.
 
+mod edit;
 mod files;
 mod fixtures;
 mod import;
 mod info;
 mod synth;
+mod timeline;
 mod verify;
