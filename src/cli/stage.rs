@@ -5,11 +5,11 @@ use tokio_util::task::TaskTracker;
 
 use super::{args, display, signals};
 use crate::{
-    control::{Control, Driver},
+    control::{Control, Driver, Sources, Token},
     hub::{Hub, Limits},
     sans_io::error::Problem,
     server::{self, Config, Server, listen::Listening},
-    settings::Settings,
+    settings::{self, Settings},
 };
 
 /// A server that runs beside its source.
@@ -27,8 +27,8 @@ impl Stage {
         display: display::Style,
         greet: impl FnOnce(&str),
     ) -> Result<(Self, Driver), Problem> {
+        let (control, driver) = Control::with(sources(settings))?;
         let listener = Listening::bind(settings.server.address()).await?;
-        let (control, driver) = Control::new();
         let hub = Hub::new(stream_name(settings.server.seed), Limits::default());
         signals::listen(control.clone());
         greet(&listener.addresses()[0].to_string());
@@ -44,10 +44,27 @@ impl Stage {
     /// Ends the server in order, after its source.
     pub(super) async fn close(self) {
         self.control.shut_down();
+        self.control.channels().ended().await;
         // A server that panicked has closed its sockets as well.
         drop(self.serving.await);
         self.displays.close();
         self.displays.wait().await;
+    }
+}
+
+/// What tokens may start.
+fn sources(settings: &Settings) -> Sources {
+    let token = |token: &settings::Token| Token {
+        secret: token.token.clone(),
+        client: token.name.clone(),
+        user: token.user.clone(),
+        recording: token.recording.clone(),
+    };
+    Sources {
+        tokens: settings.tokens.iter().map(token).collect(),
+        max_live: settings.server.max_live,
+        max_replays: settings.server.max_replays,
+        tell: display::say,
     }
 }
 

@@ -56,7 +56,7 @@ pub struct Status {
     pub room_id: Option<String>,
     /// Which attempt to connect this is, from 1; 0 where none was made.
     pub attempt: u32,
-    /// When the next attempt follows, in milliseconds.
+    /// In how many milliseconds the next attempt follows, from now.
     pub next_retry_ms: Option<u64>,
     /// What was counted.
     pub counts: Counts,

@@ -10,7 +10,8 @@ use axum::{
 };
 
 use super::{
-    Access, App, access, answer, assets, clients, connect, feed, ndjson, recordings, replay, rest, rooms, token, ws,
+    Access, App, access, answer, assets, clients, connect, feed, ndjson, recordings, replay, rest, rooms,
+    token, ws,
 };
 
 /// The longest body of a request, in bytes.

@@ -25,9 +25,7 @@ use crate::{
     control::{self, Lease},
     hub::Join,
     lobby::Role,
-    sans_io::{
-        event::{Data, Event, Failure, Millis, finish_json},
-    },
+    sans_io::event::{Data, Event, Failure, Millis, finish_json},
 };
 
 type Token = Result<Path<String>, PathRejection>;

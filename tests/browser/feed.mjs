@@ -9,7 +9,7 @@ import { ask, until, withServer } from './server.mjs'
 const number = async (locator) => Number(/[\d,]+/.exec(await locator.innerText())[0].replaceAll(',', ''))
 
 export async function feed({ browser, livetape, pictures }) {
-  await withServer(livetape, ['replay', 'demo', '--port', '0', '--speed', '100', '--wait-clients', '1'], async ({ url }) => {
+  return withServer(livetape, ['replay', 'demo', '--port', '0', '--speed', '100', '--wait-clients', '1'], async ({ url }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
     await until('the end of the replay', async () => (await ask(url, 'replay')).state === 'ended')

@@ -11,11 +11,12 @@ export class Visit {
   #complaints = []
   #asked = []
 
-  static async open(browser, url, { width = 1440, height = 900, scheme = 'light', path: where = '/', ready = true } = {}) {
+  static async open(browser, url, { width = 1440, height = 900, scheme = 'light', path: where = '/', ready = true, sockets = true } = {}) {
     const context = await browser.newContext({
       viewport: { width, height },
       colorScheme: scheme,
       acceptDownloads: true,
+      reducedMotion: 'reduce',
       permissions: ['clipboard-read', 'clipboard-write'],
     })
     const visit = new Visit()
@@ -29,7 +30,8 @@ export class Visit {
     visit.page.on('pageerror', (error) => visit.#complaints.push(`threw ${error.stack}`))
     // Of the whole context: the worker's too.
     context.on('request', (request) => visit.#asked.push(request.url()))
-    visit.page.on('websocket', (socket) => visit.#asked.push(socket.url()))
+    // Every message of a socket that is watched goes through this process.
+    if (sockets) visit.page.on('websocket', (socket) => visit.#asked.push(socket.url()))
     await visit.page.goto(new URL(where, url).href)
     if (ready) await visit.page.locator('.link-open').waitFor()
     return visit

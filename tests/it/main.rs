@@ -25,6 +25,7 @@ mod sessions;
 mod settings;
 mod show;
 mod support;
+mod talk;
 mod tidy;
 mod tools;
 mod wire;

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::peers::{apt_get_install, command, status};
+use crate::programs::{apt_get_install, command, status};
 
 /// A server that ends with this program, whatever comes of the suite.
 struct Server(Child);

@@ -2,15 +2,18 @@
 
 mod autobahn;
 mod bench;
+mod browser;
 mod ci;
 mod codegen;
 mod fixture;
 mod peers;
+mod programs;
 mod record;
 #[cfg(feature = "fixture")]
 mod recordings;
 #[cfg(feature = "codegen")]
 mod schema;
+mod web;
 
 use clap::{Parser, Subcommand};
 
@@ -25,7 +28,7 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers
+        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers, web, browser
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
@@ -48,6 +51,17 @@ enum Chore {
     Peers,
     /// Run the official test suite of the WebSocket protocol against `/ws/echo`
     Autobahn,
+    /// Build web/dist from web/ (after a change to it)
+    Web {
+        /// Only compare, and fail if they differ
+        #[arg(long)]
+        check: bool,
+    },
+    /// Try the dashboard in Chromium
+    Browser {
+        /// Only these checks: feed, transport, …
+        checks: Vec<String>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -59,5 +73,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Fixture { check } => fixture::run(check),
         Chore::Peers => peers::run(),
         Chore::Autobahn => autobahn::run(),
+        Chore::Web { check } => web::run(check),
+        Chore::Browser { checks } => browser::run(&checks),
     }
 }

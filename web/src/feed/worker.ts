@@ -8,6 +8,9 @@ import { Store } from './store.ts'
 /** How long after an opening failures are those of the backlog, in ms: they are listed, not announced. */
 const BACKLOG_MS = 1000
 
+/** A view comes at least so often while something changes, in ms. */
+const VIEW_MS_MAX = 50
+
 const store = new Store()
 let connection: Connection | undefined
 let looked = { first: 0, count: 60, follow: 1 }
@@ -20,12 +23,15 @@ let dirty = true
 /** The page is drawing; it says when it has. */
 let busy = false
 let scheduled = false
+let shownAt = 0
 
 const post = (report: Report): void => self.postMessage(report)
 
 function changed(): void {
   dirty = true
   if (busy || scheduled) return
+  // A flood must not put the view off for ever.
+  if (performance.now() - shownAt > VIEW_MS_MAX) return show()
   scheduled = true
   // Behind the messages that are here already: they come as one view.
   setTimeout(show, 0)
@@ -36,6 +42,7 @@ function show(): void {
   if (!dirty || busy || !connection) return
   dirty = false
   busy = true
+  shownAt = performance.now()
   const total = heldAt === undefined ? store.shown : store.shownBefore(heldAt)
   const first = looked.follow ? Math.max(0, total - looked.count) : Math.min(looked.first, Math.max(0, total - 1))
   const view: View = {

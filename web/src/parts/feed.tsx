@@ -144,7 +144,13 @@ function List() {
     const element = scroller.current
     if (!element) return
     const focused = (event.target as Element).closest<HTMLElement>('article')
-    const at = focused ? Number(focused.dataset.at) : -1
+    // Whoever types faster than rows are drawn goes on from where the focus is about to be.
+    const at = wanted.current ?? (focused ? Number(focused.dataset.at) : -1)
+    if (event.key === 'Enter' && wanted.current !== undefined) {
+      event.preventDefault()
+      opensWanted.current = true
+      return
+    }
     const page = Math.max(1, Math.floor(element.clientHeight / rowHeight.value) - 1)
     const base = at < 0 ? Math.floor(element.scrollTop / rowHeight.value) : at
     const moves: Record<string, number> = {
@@ -167,12 +173,15 @@ function List() {
   }
   /** The row that is to have the focus as soon as it is drawn. */
   const wanted = useRef<number | undefined>(undefined)
+  const opensWanted = useRef(false)
   const focusWanted = (): void => {
     if (wanted.current === undefined) return
     const article = scroller.current?.querySelector<HTMLElement>(`article[data-at="${wanted.current}"]`)
     if (!article) return
     wanted.current = undefined
     article.focus({ preventScroll: true })
+    if (opensWanted.current) article.click()
+    opensWanted.current = false
   }
   useEffect(focusWanted, [seen])
 
