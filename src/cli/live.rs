@@ -16,6 +16,7 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
         ends_with_source: true,
         record: args.record.clone().map(Record::File),
         record_only: false,
+        allow_inject: args.upstream.allow_inject,
         warn: warn_of_recorder,
     };
     let transport = NetTransport::new(&options.live)?;
@@ -38,6 +39,7 @@ pub(super) async fn serve(mut args: args::ServeIdle) -> Result<u8, Problem> {
         ends_with_source: false,
         record: args.record.clone().map(Record::File),
         record_only: false,
+        allow_inject: args.upstream.allow_inject,
         warn: warn_of_recorder,
     };
     let transport = NetTransport::new(&options.live)?;
@@ -65,6 +67,7 @@ pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
         ends_with_source: true,
         record: Some(args.output.clone().map_or(Record::Named, Record::File)),
         record_only: true,
+        allow_inject: false,
         warn: |_| (),
     };
     let transport = NetTransport::new(&options.live)?;

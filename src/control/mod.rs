@@ -12,8 +12,15 @@ pub use state::{ReplayPhase, ReplayState, SourceState, Status};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::sans_io::error::{Code, Problem};
-pub use crate::sans_io::{counts::Counts, pace::Speed};
+pub use crate::sans_io::{
+    counts::Counts,
+    inject::{Injected, Wish},
+    pace::Speed,
+};
+use crate::sans_io::{
+    error::{Code, Problem},
+    inject::Injector,
+};
 
 /// Orders that wait while the source is busy; more are refused.
 const ORDERS_WAITING_MAX: usize = 64;
@@ -38,6 +45,8 @@ pub struct Driver {
     shared: Arc<Mutex<Shared>>,
     orders: mpsc::Receiver<Order>,
     tester: Tester,
+    /// What is injected has ids that never repeat, whatever runs.
+    injector: Injector,
 }
 
 /// Who answers whether a user could be connected. It must not block: orders wait meanwhile.
@@ -53,7 +62,7 @@ impl Control {
             Self { shared: Arc::clone(&shared), orders: sender, shutdown: CancellationToken::new() };
         // Without a source that could connect there is nobody to ask.
         let tester: Tester = Box::new(|user, answer| Order::Test(user, answer).refuse(nothing_connects()));
-        (control, Driver { shared, orders: receiver, tester })
+        (control, Driver { shared, orders: receiver, tester, injector: Injector::default() })
     }
 
     /// What the source is doing.
@@ -95,6 +104,14 @@ impl Control {
         self.give(|answer| Order::Disconnect(user, answer)).await
     }
 
+    /// Broadcasts what TikTok did not send, through whatever runs.
+    ///
+    /// # Errors
+    /// `inject_refused` in a live room, unless that is allowed.
+    pub async fn inject(&self, wish: Wish) -> Result<Injected, Refusal> {
+        self.give(|answer| Order::Inject(wish, answer)).await
+    }
+
     /// Says whether a user could be connected, without connecting.
     ///
     /// # Errors
@@ -134,6 +151,11 @@ impl Driver {
                 order => return Some(order),
             }
         }
+    }
+
+    /// Who makes what is injected.
+    pub fn injector(&mut self) -> &mut Injector {
+        &mut self.injector
     }
 
     /// Leaves tests to `tester`.

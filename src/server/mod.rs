@@ -9,6 +9,7 @@ mod connect;
 mod connections;
 mod feed;
 mod host;
+mod inject;
 mod ndjson;
 mod page;
 mod query;

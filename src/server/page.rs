@@ -27,6 +27,7 @@ GET  /recordings/{name}       what it holds, and when: ?buckets=120
 GET  /recordings/{name}/file  the file itself
 PUT  /recordings/{name}       upload one: ?force=1 replaces
 PATCH /recordings/{name}      {\"name\":\"other\"} renames; DELETE deletes
+POST /inject           {\"type\":\"gift\",\"user\":\"ann\",\"gift\":\"Rose\",\"count\":50,\"combo\":true}
 POST /shutdown         end the server
 ";
 

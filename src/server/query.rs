@@ -73,7 +73,7 @@ fn bad_request(message: String) -> Problem {
 }
 
 /// Refuses `given`, and names the nearest of what there is instead.
-fn unknown(message: String, given: &str, known: &[&str]) -> Problem {
+pub(super) fn unknown(message: String, given: &str, known: &[&str]) -> Problem {
     let likeness = |name: &&&str| strsim::jaro_winkler(name, given);
     let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let hint = match nearest {

@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Access, App, access, answer, connect, feed, ndjson, recordings, replay, rest};
+use super::{Access, App, access, answer, connect, feed, inject, ndjson, recordings, replay, rest};
 
 /// The longest body of a request, in bytes.
 const BODY_MAX: usize = 64 * 1024;
@@ -23,6 +23,7 @@ pub(super) fn router(app: App, access: Access) -> Router {
         .route("/status/{user}", get(rest::status_of))
         .route("/test/{user}", get(connect::test))
         .route("/connect/{user}", post(connect::connect).delete(connect::disconnect))
+        .route("/inject", post(inject::inject))
         .route("/shutdown", post(rest::shutdown))
         .route("/recordings", get(recordings::list))
         .route(

@@ -2,6 +2,7 @@
 //!
 //! What runs takes its own orders; what it cannot do itself ends it, and comes back here.
 
+mod inject;
 mod limit;
 mod live;
 mod room;
@@ -33,6 +34,8 @@ pub struct Options {
     pub record: Option<Record>,
     /// Whether it ends where the recorder fails: under `record`. Serving goes on without it.
     pub record_only: bool,
+    /// Whether frames may be injected into a live room.
+    pub allow_inject: bool,
     /// Told when the recorder fails.
     pub warn: fn(&Problem),
 }
@@ -155,6 +158,7 @@ impl<T: Transport> Supervisor<T> {
                     Err(refusal) => drop(answer.send(Err(refusal))),
                     Ok(()) => return Next::Connect(user, Some(answer)),
                 },
+                Some(Order::Inject(wish, answer)) => self.inject_idle(&wish, answer).await,
                 Some(Order::Replay(_, answer)) => drop(answer.send(Err(nothing_replayed().into()))),
                 Some(Order::Disconnect(user, answer)) => drop(answer.send(Err(not_current(&user).into()))),
                 Some(order @ Order::Test(..)) => order.refuse(nothing_replayed()),

@@ -5,6 +5,7 @@ mod decoder;
 mod feed;
 mod feed_ends;
 mod harness;
+mod inject;
 mod kinds;
 mod listen;
 mod live;

@@ -67,6 +67,9 @@ pub(in crate::cli) struct RecordRoom {
 /// How to reach TikTok.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Upstream {
+    /// Let POST /inject add events to a live room; they are never recorded
+    #[arg(long, env = "LIVETAPE_ALLOW_INJECT")]
+    pub(in crate::cli) allow_inject: bool,
     /// Another upstream instead of TikTok, e.g. `livetape mock`
     #[arg(long, value_name = "URL", env = "LIVETAPE_UPSTREAM")]
     pub(in crate::cli) upstream: Option<String>,
