@@ -1,13 +1,18 @@
 //! The command line: raw flags → what they mean → run → exit code.
 
 mod args;
+mod config;
 mod display;
+mod edit;
 mod events;
 mod live;
 mod mock;
+mod output;
 mod replay;
+mod rooms;
 mod signals;
 mod stage;
+mod token;
 mod tools;
 mod watch;
 
@@ -34,7 +39,13 @@ pub fn main() -> u8 {
         Command::Import(args) => tools::import(&args),
         Command::Info(args) => tools::info(&args),
         Command::Verify(args) => tools::verify(&args),
+        Command::Repair(args) => edit::repair(&args),
+        Command::Cut(args) => edit::cut(&args),
+        Command::Merge(args) => edit::merge(&args),
+        Command::Mark(args) => edit::mark(&args),
         Command::Synth(args) => tools::synth(&args),
+        Command::Config(args) => config::config(&args),
+        Command::Token => token::token(),
     };
     result.unwrap_or_else(|problem| complain(&problem))
 }

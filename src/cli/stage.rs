@@ -9,6 +9,7 @@ use crate::{
     hub::{Hub, Limits},
     sans_io::error::Problem,
     server::{self, Config, Server, listen::Listening},
+    settings::Settings,
 };
 
 /// A server that runs beside its source.
@@ -22,17 +23,17 @@ pub(super) struct Stage {
 impl Stage {
     /// Listens, and hands out the end that a source drives. `greet` is told the address before anything is shown.
     pub(super) async fn open(
-        serve: &args::Serve,
+        settings: &Settings,
         display: display::Style,
         greet: impl FnOnce(&str),
     ) -> Result<(Self, Driver), Problem> {
-        let listener = Listening::bind(serve.address()?).await?;
+        let listener = Listening::bind(settings.server.address()).await?;
         let (control, driver) = Control::new();
-        let hub = Hub::new(stream_name(serve.seed), Limits::default());
+        let hub = Hub::new(stream_name(settings.server.seed), Limits::default());
         signals::listen(control.clone());
         greet(&listener.addresses()[0].to_string());
         let displays = TaskTracker::new();
-        if !serve.quiet {
+        if !settings.server.quiet {
             displays.spawn(display::show(hub.clone(), display));
         }
         let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };

@@ -1,13 +1,16 @@
 //! `import`, `info`, `verify` and `synth`: files in, files and words out.
 
 use std::{
-    io::{self, BufReader, BufWriter, Write as _},
+    io::{BufReader, BufWriter, Write as _},
     path::Path,
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
-use super::args;
+use super::{
+    args,
+    output::{Verdict, Written, file_problem, progress, say, write},
+};
 use crate::{
     sans_io::error::{Code, Problem, exit},
     source::{Tape, unreadable},
@@ -36,7 +39,7 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
     draft.keep().map_err(|error| file_problem(&error))?;
     bar.finish_and_clear();
     println!("📼 {}", output.display());
-    say(&report.to_string())?;
+    say(&report)?;
     let lost = report.bad_lines > 0 || !report.faults.is_empty();
     Ok(if lost { exit::LOST } else { exit::DONE })
 }
@@ -46,9 +49,9 @@ pub(super) fn info(args: &args::Info) -> Result<u8, Problem> {
     let found = info::info(tape.open()?).map_err(|error| unreadable(&tape.name, &error))?;
     if args.json {
         let json = serde_json::to_string_pretty(&found).expect("all keys are strings");
-        say(&format!("{json}\n"))?;
+        say(format!("{json}\n"))?;
     } else {
-        say(&found.to_string())?;
+        say(found)?;
     }
     Ok(exit::DONE)
 }
@@ -59,34 +62,23 @@ pub(super) fn verify(args: &args::Verify) -> Result<u8, Problem> {
     let bar = progress(length);
     let verdict = verify::verify(bar.wrap_read(input)).map_err(|error| unreadable(&tape.name, &error))?;
     bar.finish_and_clear();
-    say(&verdict.to_string())?;
+    say(&verdict)?;
     Ok(verdict.exit_code())
 }
 
 pub(super) fn synth(args: &args::Synth) -> Result<u8, Problem> {
-    let mut draft = files::Draft::new(&args.output, args.force).map_err(|error| file_problem(&error))?;
-    let bar = progress(args.size);
-    let mut out = BufWriter::new(bar.wrap_write(&mut draft));
-    synth::synth(&mut out, args.seed, args.size).map_err(|error| unwritable(&args.output, error))?;
-    out.flush().map_err(|error| unwritable(&args.output, error))?;
-    drop(out);
-    draft.keep().map_err(|error| file_problem(&error))?;
+    // Nobody knows in advance how large a length is.
+    let bar = args.size.map_or_else(ProgressBar::no_length, progress);
+    let written = write(&args.output, args.force, |out| {
+        synth::synth(bar.wrap_write(out), &args.options())?;
+        Ok(Verdict::Keep(()))
+    })?;
     bar.finish_and_clear();
+    if let Written::Broken(code) = written {
+        return Ok(code);
+    }
     println!("📼 {}", args.output.display());
     Ok(exit::DONE)
-}
-
-/// A bar on stderr, where that is a terminal.
-fn progress(bytes: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}");
-    ProgressBar::new(bytes).with_style(style.expect("a constant template"))
-}
-
-fn say(text: &str) -> Result<(), Problem> {
-    match io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|error| Problem::new(Code::Io, format!("cannot write: {error}"))),
-    }
 }
 
 fn stem(path: &Path) -> String {
@@ -99,18 +91,6 @@ fn valid_user(name: &str) -> Result<String, Problem> {
         return Err(Problem::new(Code::InvalidUsername, "the user's name is empty"));
     }
     Ok(name)
-}
-
-fn file_problem(error: &files::Error) -> Problem {
-    let code = match error {
-        files::Error::Exists { .. } => Code::OutputExists,
-        files::Error::Missing { .. } | files::Error::NoParent { .. } | files::Error::Directory { .. } => {
-            Code::BadCapture
-        }
-        files::Error::NoPermission { .. } | files::Error::Other { .. } => Code::Io,
-    };
-    // The messages say what to do themselves.
-    Problem::new(code, error).hint("")
 }
 
 fn capture_problem(path: &Path, error: &import::Error) -> Problem {

@@ -8,7 +8,7 @@ mod state;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use orders::{Answer, Check, Order, Refusal, ReplayOrder, not_current};
-pub use state::{ReplayPhase, ReplayState, SourceState, Status};
+pub use state::{Lateness, ReplayPhase, ReplayState, SourceState, Status};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +38,7 @@ pub struct Control {
 struct Shared {
     status: Status,
     replay: Option<ReplayState>,
+    lateness: Lateness,
 }
 
 /// The driver's end.
@@ -71,10 +72,22 @@ impl Control {
         lock(&self.shared).status.clone()
     }
 
+    /// The current user's name.
+    #[must_use]
+    pub fn username(&self) -> Option<String> {
+        lock(&self.shared).status.username.clone()
+    }
+
     /// What the replay is doing; `None` if nothing is replayed.
     #[must_use]
     pub fn replay(&self) -> Option<ReplayState> {
         lock(&self.shared).replay.clone()
+    }
+
+    /// How late the frames of the replay were.
+    #[must_use]
+    pub fn lateness(&self) -> Lateness {
+        lock(&self.shared).lateness
     }
 
     /// Gives an order to the replay, and the state that it led to.
@@ -180,6 +193,11 @@ impl Driver {
             let counts = std::mem::take(&mut status.counts);
             *status = Status { counts, ..Status::default() };
         });
+    }
+
+    /// Tells everybody how late the frames of the replay were.
+    pub fn set_lateness(&self, lateness: Lateness) {
+        lock(&self.shared).lateness = lateness;
     }
 
     /// Tells everybody what the replay is doing.

@@ -5,30 +5,46 @@
 
 mod access;
 mod answer;
+mod assets;
+mod clients;
 mod connect;
 mod connections;
 mod feed;
+mod feeds;
 mod host;
 mod inject;
+mod limits;
+mod metrics;
 mod ndjson;
+mod openapi;
+mod outbox;
 mod page;
 mod query;
 mod recordings;
 mod replay;
 mod rest;
+mod rooms;
 mod router;
+mod schema;
 mod socket;
+mod sockets;
+mod voice;
+mod ws;
 
 use std::{sync::Arc, time::Duration};
 
 pub use access::Access;
 use axum::serve::Listener;
 use connections::Connections;
+use feeds::Feeds;
+pub use limits::Limits;
+use metrics::Metrics;
 pub use recordings::Recordings;
 use recordings::Shelf;
+use sockets::Sockets;
 use tokio::{
     select,
-    time::{Instant, timeout_at},
+    time::{Instant, MissedTickBehavior, interval_at, timeout_at},
 };
 
 pub use crate::net::{listen, memory};
@@ -36,6 +52,7 @@ use crate::{
     clock,
     control::Control,
     hub::{CloseReason, Hub, Join, Subscriber},
+    lobby,
     sans_io::error::{Code, Problem, close},
 };
 
@@ -60,6 +77,10 @@ pub struct Config {
     pub access: Access,
     /// How many may read the feed at a time. More get `capacity`: close 4102, or 503.
     pub subscribers_max: usize,
+    /// What a socket may cost.
+    pub sockets: Limits,
+    /// What clients may say and keep.
+    pub lobby: lobby::Limits,
     /// Which recordings there are, and what may be uploaded.
     pub recordings: Recordings,
 }
@@ -72,6 +93,8 @@ impl Default for Config {
         Self {
             access: Access::default(),
             subscribers_max: SUBSCRIBERS_MAX,
+            sockets: Limits::default(),
+            lobby: lobby::Limits::default(),
             recordings: Recordings::default(),
         }
     }
@@ -85,15 +108,19 @@ struct App {
     started: Instant,
     connections: Connections,
     subscribers_max: usize,
+    sockets: Sockets,
+    client_id_chars_max: usize,
     shelf: Arc<Shelf>,
+    metrics: Metrics,
 }
 
 impl App {
-    fn join(&self, join: &Join) -> Result<Subscriber, Problem> {
-        if self.hub.subscriber_count() >= self.subscribers_max {
+    /// A subscriber of `hub`.
+    fn join(&self, hub: &Hub, join: &Join) -> Result<Subscriber, Problem> {
+        if hub.subscriber_count() >= self.subscribers_max {
             return Err(Problem::new(Code::Capacity, "too many are reading already"));
         }
-        self.hub.join(join)
+        hub.join(join)
     }
 }
 
@@ -102,26 +129,37 @@ impl App {
 ///
 /// What is to be broadcast last has to be published before the cancellation.
 pub async fn serve<L: Listener>(mut listener: L, server: Server) {
-    let Server { hub, control, config: Config { access, subscribers_max, recordings } } = server;
+    let Server { hub, control, config } = server;
     let connections = Connections::default();
     let shutdown = control.shutdown().clone();
+    let started = clock::now();
+    let feeds = Feeds::new(hub.clone(), control.clone());
+    let sockets = Sockets::new(feeds, config.sockets, config.lobby, started);
     let app = App {
         hub: hub.clone(),
         control,
-        started: clock::now(),
+        started,
         connections: connections.clone(),
-        subscribers_max,
-        shelf: Arc::new(Shelf::new(recordings)),
+        subscribers_max: config.subscribers_max,
+        sockets: sockets.clone(),
+        client_id_chars_max: config.lobby.client_id_chars_max,
+        shelf: Arc::new(Shelf::new(config.recordings)),
+        metrics: Metrics::default(),
     };
-    let router = router::router(app, access);
+    let router = router::router(app, config.access);
+    let every = config.sockets.heartbeat_interval();
+    let mut heartbeat = interval_at(started + every, every);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         select! {
             biased;
             () = shutdown.cancelled() => break,
+            _ = heartbeat.tick() => sockets.heartbeat(),
             (io, _) = listener.accept() => connections.spawn(io, router.clone(), shutdown.clone()),
         }
     }
     drop(listener);
+    sockets.shut_down();
     hub.close(CloseReason { code: close::GOING_AWAY, reason: "shutting_down".into() });
     let deadline = clock::now() + DRAIN_MAX;
     if timeout_at(deadline, connections.ended()).await.is_err() {

@@ -6,10 +6,13 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware::from_fn_with_state,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 
-use super::{Access, App, access, answer, connect, feed, inject, ndjson, recordings, replay, rest};
+use super::{
+    Access, App, access, answer, assets, clients, connect, feed, inject, metrics, ndjson, openapi,
+    recordings, replay, rest, rooms, schema, ws,
+};
 
 /// The longest body of a request, in bytes.
 const BODY_MAX: usize = 64 * 1024;
@@ -17,6 +20,9 @@ const BODY_MAX: usize = 64 * 1024;
 pub(super) fn router(app: App, access: Access) -> Router {
     Router::new()
         .route("/", get(feed::root))
+        .route("/assets/{name}", get(assets::asset))
+        .route("/ws", get(ws::talk))
+        .route("/ws/echo", get(ws::echo))
         .route("/events", get(ndjson::events))
         .route("/health", get(rest::health))
         .route("/status", get(rest::status))
@@ -42,6 +48,19 @@ pub(super) fn router(app: App, access: Access) -> Router {
         .route("/replay/step", post(replay::step))
         .route("/replay/loop", post(replay::repeat))
         .route("/replay/load", post(replay::load))
+        .route("/rooms", get(rooms::list).post(rooms::create))
+        .route("/rooms/{id}", get(rooms::get).delete(rooms::delete))
+        .route("/rooms/{id}/messages", post(rooms::speak))
+        .route("/broadcast", post(rooms::broadcast))
+        .route("/connections", get(clients::list))
+        .route("/connections/{id}", get(clients::get))
+        .route("/connections/{id}/metadata", put(clients::put_metadata))
+        .route("/connections/{id}/close", post(clients::dismiss))
+        .route("/stats", get(clients::stats))
+        .route("/metrics", get(metrics::metrics))
+        .route("/openapi.json", get(openapi::openapi))
+        .route("/schema/events.json", get(schema::events))
+        .route_layer(from_fn_with_state(app.clone(), metrics::count))
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))

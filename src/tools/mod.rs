@@ -1,5 +1,6 @@
 //! What is done with recordings offline, over any `Read` and `Write`. Only [`files`] knows paths.
 
+pub mod edit;
 pub mod files;
 pub mod glance;
 pub mod import;

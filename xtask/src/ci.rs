@@ -15,6 +15,7 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("tests", 21, &["test", "--workspace", "--locked"]),
     ("docs", 5, &["doc", "--workspace", "--no-deps", "--locked"]),
     ("benches", 9, &["xtask", "bench", "decode", "--rounds", "1"]),
+    ("autobahn", 8, &["xtask", "autobahn"]),
     ("peers", 8, &["xtask", "peers"]),
 ];
 

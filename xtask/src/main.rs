@@ -1,5 +1,6 @@
 //! The chores of the project: `cargo xtask <chore>`.
 
+mod autobahn;
 mod bench;
 mod ci;
 mod codegen;
@@ -8,6 +9,8 @@ mod peers;
 mod record;
 #[cfg(feature = "fixture")]
 mod recordings;
+#[cfg(feature = "codegen")]
+mod schema;
 
 use clap::{Parser, Subcommand};
 
@@ -22,7 +25,7 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, peers
+        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
@@ -43,6 +46,8 @@ enum Chore {
     },
     /// Run other people's clients, unmodified, against `livetape mock`
     Peers,
+    /// Run the official test suite of the WebSocket protocol against `/ws/echo`
+    Autobahn,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -53,5 +58,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),
         Chore::Peers => peers::run(),
+        Chore::Autobahn => autobahn::run(),
     }
 }

@@ -51,18 +51,18 @@ fn install_python(peers: &Path, folder: &Path) -> Result<PathBuf> {
 }
 
 /// A missing tool is installed, and if that fails the check fails: a test that is skipped tells nothing.
-fn apt_get_install(packages: &[&str]) -> Result<()> {
+pub(crate) fn apt_get_install(packages: &[&str]) -> Result<()> {
     let wanted = packages.join(" ");
     let attempt = command("apt-get", ["update", "--quiet"])
         .and_then(|()| command("apt-get", ["install", "--quiet", "--yes"].iter().chain(packages)));
     attempt.with_context(|| format!("install {wanted} (Debian's names) to run the clients of others"))
 }
 
-fn command(program: &str, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<()> {
+pub(crate) fn command(program: &str, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<()> {
     status(Command::new(program).args(args))
 }
 
-fn status(command: &mut Command) -> Result<()> {
+pub(crate) fn status(command: &mut Command) -> Result<()> {
     let program = command.get_program().display().to_string();
     match command.status() {
         Ok(status) => ensure!(status.success(), "{program} failed: {status}"),

@@ -13,6 +13,7 @@ mod reader;
 pub mod records;
 mod report;
 mod resync;
+mod standing;
 mod window;
 mod writer;
 
@@ -23,4 +24,5 @@ pub use layout::{BODY_BYTES_MAX, MAGIC, MAJOR, MINOR};
 pub use name::is_plain_name;
 pub use reader::{Head, Reader};
 pub use report::{DAMAGE_LISTED_MAX, Damage, Preamble, Report};
+pub use standing::Standing;
 pub use writer::{HEADER_EVERY, HTTP_BODY_BYTES_MAX, Writer};

@@ -6,7 +6,7 @@ mod name;
 use std::{
     fs::File,
     io::{BufReader, Cursor, Read, Seek as _, SeekFrom},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -111,6 +111,15 @@ impl Tape {
         match &self.place {
             Place::Memory(_) => Ok(Feed::here(reading)),
             Place::File(_) => Feed::ahead(reading),
+        }
+    }
+
+    /// Its file; `None` if it is in memory.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Memory(_) => None,
+            Place::File(path) => Some(path),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The offline tools.
 
+mod edit;
 mod files;
 mod fixtures;
 mod import;
