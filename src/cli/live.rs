@@ -17,6 +17,7 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
         ends_with_source: true,
         record: settings.live.record.clone().map(Record::File),
         record_only: false,
+        allow_inject: settings.live.allow_inject,
         warn: warn_of_recorder,
     };
     let transport = NetTransport::new(&options.live)?;
@@ -40,6 +41,7 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
         ends_with_source: false,
         record: settings.live.record.clone().map(Record::File),
         record_only: false,
+        allow_inject: settings.live.allow_inject,
         warn: warn_of_recorder,
     };
     let transport = NetTransport::new(&options.live)?;
@@ -68,6 +70,7 @@ pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
         ends_with_source: true,
         record: Some(settings.record.output.clone().map_or(Record::Named, Record::File)),
         record_only: true,
+        allow_inject: false,
         warn: |_| (),
     };
     let transport = NetTransport::new(&options.live)?;

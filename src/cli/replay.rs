@@ -26,6 +26,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
         ends_with_source: false,
         record: None,
         record_only: false,
+        allow_inject: false,
         warn: |_| (),
     };
     let transport = live::NetTransport::new(&idle.live)?;

@@ -5,6 +5,7 @@ pub mod decoder;
 pub mod dedup;
 pub mod error;
 pub mod event;
+pub mod inject;
 pub(crate) mod nearest;
 pub mod offset;
 pub mod pace;

@@ -172,6 +172,8 @@ settings! {
         wait_live: bool = false, "--wait-live", "LIVETAPE_WAIT_LIVE";
         /// A proxy for everything, e.g. http://127.0.0.1:8888 or socks5://127.0.0.1:1080
         proxy: Option<Address> = None, "--proxy URL", "LIVETAPE_PROXY";
+        /// Let POST /inject add events to a live room; they are never recorded
+        allow_inject: bool = false, "--allow-inject", "LIVETAPE_ALLOW_INJECT";
         /// Write every frame of the first room to this recording
         record: Option<PathBuf> = None, "--record FILE", "LIVETAPE_RECORD";
     }

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use tokio::sync::watch;
 
-use super::{Next, Record, Supervisor, room::Room};
+use super::{Next, Record, Supervisor, inject::inject_live, room::Room};
 use crate::{
     clock,
     control::{Answer, Board, Order, Shared, Status, not_current, nothing_replayed},
@@ -99,6 +99,12 @@ impl<T: Transport> Supervisor<T> {
             tokio::select! { biased;
                 () = self.shutdown.cancelled(), if leaving.is_none() => leaving = Some(Leaving::ShutDown),
                 Some(order) = self.driver.next_order(), if leaving.is_none() => {
+                    if let Order::Inject(wish, answer) = order {
+                        last = clock::now().duration_since(started).max(last);
+                        let (allowed, wished) = (self.options.allow_inject, (wish, answer));
+                        inject_live(pipeline, &mut self.driver, wished, last, allowed).await;
+                        continue;
+                    }
                     leaving = self.take_order(order, user, room);
                 }
                 problem = failure(&mut recorder_failed) => {
@@ -144,7 +150,9 @@ impl<T: Transport> Supervisor<T> {
                 return Some(Leaving::Deleted(answer));
             }
             Order::Disconnect(other, answer) => drop(answer.send(Err(not_current(&other).into()))),
-            order @ (Order::Replay(..) | Order::Test(..)) => order.refuse(nothing_replayed()),
+            order @ (Order::Replay(..) | Order::Test(..) | Order::Inject(..)) => {
+                order.refuse(nothing_replayed());
+            }
         }
         None
     }

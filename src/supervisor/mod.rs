@@ -4,6 +4,7 @@
 
 mod channels;
 mod common;
+mod inject;
 mod limit;
 mod live;
 mod room;
@@ -39,6 +40,8 @@ pub struct Options {
     pub record: Option<Record>,
     /// Whether it ends where the recorder fails: under `record`. Serving goes on without it.
     pub record_only: bool,
+    /// Whether frames may be injected into a live room.
+    pub allow_inject: bool,
     /// Told when the recorder fails.
     pub warn: fn(&Problem),
 }
@@ -188,6 +191,7 @@ impl<T: Transport> Supervisor<T> {
                     Err(refusal) => drop(answer.send(Err(refusal))),
                     Ok(()) => return Next::Connect(user, Some(answer)),
                 },
+                Some(Order::Inject(wish, answer)) => self.inject_idle(&wish, answer).await,
                 Some(Order::Replay(_, answer)) => drop(answer.send(Err(nothing_replayed().into()))),
                 Some(Order::Disconnect(user, answer)) => drop(answer.send(Err(not_current(&user).into()))),
                 Some(order @ Order::Test(..)) => order.refuse(nothing_replayed()),

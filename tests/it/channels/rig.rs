@@ -102,6 +102,7 @@ impl Rig {
             ends_with_source: start == As::Live,
             record: None,
             record_only: false,
+            allow_inject: false,
             warn: |_| (),
         };
         let sources = change(Sources { tokens: tokens(), ..Sources::default() });
