@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "People become made-up ones, the same wherever they occur. Counts, times, gifts and
-the order of everything stay; docs/sharing.md says what does not.
+#[command(after_help = "People become made-up ones, the same wherever they occur. Counts, times, gifts
+and the order of everything stay; docs/sharing.md says what does not.
 
 Examples:
   livetape scrub show.bin -o share.bin && livetape audit share.bin
@@ -25,8 +25,8 @@ pub(in crate::cli) struct Scrub {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 nothing found, 1 something found, 3 nothing found but a part cannot
-be read
+#[command(after_help = "Exit codes: 0 nothing found, 1 something found, 3 nothing found but a part
+cannot be read
 
 Examples:
   livetape audit share.bin
