@@ -11,6 +11,7 @@ mod output;
 mod replay;
 mod rooms;
 mod serving;
+mod share;
 mod signals;
 mod stage;
 mod token;
@@ -39,6 +40,8 @@ pub fn main() -> u8 {
         Command::Events(args) => events::events(&args),
         Command::Import(args) => tools::import(&args),
         Command::Info(args) => tools::info(&args),
+        Command::Scrub(args) => share::scrub(&args),
+        Command::Audit(args) => share::audit(&args),
         Command::Verify(args) => tools::verify(&args),
         Command::Repair(args) => edit::repair(&args),
         Command::Cut(args) => edit::cut(&args),

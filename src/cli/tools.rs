@@ -103,6 +103,6 @@ fn capture_problem(path: &Path, error: &import::Error) -> Problem {
     Problem::new(code, format!("cannot import {}: {error}", path.display())).hint(hint)
 }
 
-fn unwritable(path: &Path, error: impl std::fmt::Display) -> Problem {
+pub(super) fn unwritable(path: &Path, error: impl std::fmt::Display) -> Problem {
     Problem::new(Code::Io, format!("cannot write {}: {error}", path.display()))
 }

@@ -13,6 +13,7 @@ pub mod recording;
 pub mod redact;
 pub mod retry;
 pub mod retry_after;
+pub mod scrub;
 pub mod session;
 pub mod streak;
 pub mod username;

@@ -26,6 +26,7 @@ mod replay_rig;
 mod rest;
 mod rest_rooms;
 mod rooms;
+mod scrub;
 mod sessions;
 mod settings;
 mod show;

@@ -5,6 +5,7 @@ mod edit;
 mod files;
 mod flags;
 mod rooms;
+mod share;
 mod synth;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -18,6 +19,7 @@ pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Import, Info, Verify};
 pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
+pub(super) use share::{Audit, Scrub};
 pub(super) use synth::Synth;
 
 #[derive(Debug, Parser)]
@@ -70,6 +72,10 @@ pub(super) enum Command {
     Merge(Merge),
     /// Put a marker into a recording
     Mark(Mark),
+    /// Take the people out of a recording
+    Scrub(Scrub),
+    /// Look for people and secrets in a recording that is to be shared
+    Audit(Audit),
     /// Make up a recording, for tests and benchmarks
     Synth(Synth),
     /// Check or show the settings
