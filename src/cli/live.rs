@@ -16,6 +16,7 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
         live: rooms::options(&settings.live, &user, settings.server.seed),
         ends_with_source: true,
         record: settings.live.record.clone().map(Record::File),
+        rotate: None,
         record_only: false,
         warn: warn_of_recorder,
     };
@@ -39,6 +40,7 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
         live: rooms::options(&settings.live, "", settings.server.seed),
         ends_with_source: false,
         record: settings.live.record.clone().map(Record::File),
+        rotate: None,
         record_only: false,
         warn: warn_of_recorder,
     };
@@ -67,6 +69,7 @@ pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
         live: rooms::options(&settings.live, &user, None),
         ends_with_source: true,
         record: Some(settings.record.output.clone().map_or(Record::Named, Record::File)),
+        rotate: settings.record.rotate,
         record_only: true,
         warn: |_| (),
     };

@@ -1,6 +1,9 @@
 //! What is done with recordings offline, over any `Read` and `Write`. Only [`files`] knows paths.
 
+pub mod cat;
+pub mod diff;
 pub mod edit;
+pub mod export;
 pub mod files;
 pub mod import;
 pub mod info;
@@ -8,6 +11,6 @@ pub mod synth;
 pub mod timeline;
 pub mod verify;
 
-mod histogram;
+mod bars;
 mod payload;
 mod text;

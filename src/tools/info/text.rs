@@ -1,12 +1,16 @@
 //! The text of an [`Info`].
 
-use std::{fmt, time::Duration};
+use std::{cmp::Reverse, fmt, time::Duration};
 
 use super::{Connection, HeaderInfo, Info};
+use crate::tools::bars::bars;
 use crate::tools::text::{COLUMNS_MAX, clock, count, printable, size, thousands};
 
 /// Most connections in the text.
 const CONNECTIONS_PRINTED_MAX: usize = 10;
+/// Most kinds of events, and of gifts.
+const KINDS_PRINTED_MAX: usize = 10;
+const GIFTS_PRINTED_MAX: usize = 3;
 
 /// The text for a terminal, at most 80 columns wide.
 impl fmt::Display for Info {
@@ -32,16 +36,40 @@ impl fmt::Display for Info {
             line("markers", &thousands(self.markers))?;
         }
         line("missing", &self.missing())?;
-        if self.rate.highest() > 0 {
-            line("rate", &self.rate.bars())?;
-            let column = Duration::from_millis(self.rate.column_ms);
-            line("", &format!("at most {} in {column:?}", count(self.rate.highest(), "frame")))?;
-        }
-        Ok(())
+        self.rates(&mut line)
     }
 }
 
 impl Info {
+    /// Who did what, and what happened when.
+    fn rates(&self, line: &mut impl FnMut(&str, &str) -> fmt::Result) -> fmt::Result {
+        let total = self.events.values().sum();
+        if total == 0 {
+            return line("events", "none");
+        }
+        line("people", &thousands(self.users))?;
+        if self.gifts.count > 0 {
+            let (gifts, diamonds) = (count(self.gifts.count, "gift"), count(self.gifts.diamonds, "diamond"));
+            line("gifts", &format!("{gifts}, {diamonds}: {}", self.gifts.listed(GIFTS_PRINTED_MAX)))?;
+        }
+        let mut row = |kind: &str, number: u64, counts: &[u64]| {
+            line(&printable(kind, 12), &format!("{:>7} {}", thousands(number), bars(counts)))
+        };
+        row("events", total, &self.timeline.total)?;
+        let mut kinds = Vec::from_iter(&self.timeline.types);
+        kinds.sort_by_key(|(kind, counts)| (Reverse(counts.iter().sum::<u64>()), **kind));
+        for (kind, counts) in kinds.iter().take(KINDS_PRINTED_MAX) {
+            row(kind, counts.iter().sum(), counts)?;
+        }
+        let more = kinds.len().saturating_sub(KINDS_PRINTED_MAX) as u64;
+        if more > 0 {
+            let others = kinds[KINDS_PRINTED_MAX..].iter().flat_map(|(_, counts)| counts.iter());
+            line("others", &format!("{:>7} of {}", thousands(others.sum()), count(more, "kind")))?;
+        }
+        let each = Duration::from_millis(self.timeline.bucket_ms);
+        line("", &format!("        each column is {each:?}; a row's highest is full"))
+    }
+
     fn state(&self) -> String {
         let records = count(self.records, "record");
         let last = clock(Duration::from_millis(self.duration_ms));

@@ -3,5 +3,6 @@
 mod again;
 mod orders;
 mod over_sockets;
+mod recorded;
 mod rig;
 mod scenarios;

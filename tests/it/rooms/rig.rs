@@ -91,6 +91,7 @@ impl Rig {
             }),
             ends_with_source: start == As::Live,
             record,
+            rotate: None,
             record_only: false,
             warn: |_| (),
         };
