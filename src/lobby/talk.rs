@@ -9,7 +9,7 @@ use super::{
     Effect, FEED_PREFIX, Key, Lobby, Metadata, Payload, Role,
     message::{Asked, Ping, Say, SetMetadata, ToRoom},
 };
-use crate::sans_io::error::{Code, Problem};
+use crate::sans_io::error::{Code, Problem, close};
 
 impl Lobby {
     /// A text message of a client.
@@ -78,7 +78,7 @@ impl Lobby {
             self.send(vec![key], said);
         }
         if !bearable {
-            self.effects.push(Effect::Close { key, code: code.close_code(), reason: code.name().to_owned() });
+            self.effects.push(Effect::Close { key, code: close::POLICY, reason: code.name().to_owned() });
         }
     }
 

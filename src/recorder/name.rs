@@ -66,7 +66,14 @@ pub(super) fn create(target: &Target, of: impl Fn(&Path) -> PathBuf) -> Result<(
 
 /// Makes a file that is not there.
 pub(super) fn create_file(path: &Path) -> Result<File, Problem> {
-    files::create_new(path, false).map_err(|error| problem(&error))
+    files::create_new(path, false).map(held).map_err(|error| problem(&error))
+}
+
+/// Tells whoever would rename, replace or delete it. Where locks would keep readers out, there is none.
+fn held(file: File) -> File {
+    #[cfg(unix)]
+    drop(file.try_lock());
+    file
 }
 
 /// Makes the first file that is not there: whoever looks first and makes it then may be overtaken.
@@ -76,7 +83,7 @@ fn create_first(
 ) -> Result<(File, PathBuf), Problem> {
     for path in paths {
         match files::create_new(&of(&path), false) {
-            Ok(file) => return Ok((file, path)),
+            Ok(file) => return Ok((held(file), path)),
             Err(files::Error::Exists { .. } | files::Error::Directory { .. }) => {}
             Err(error) => return Err(problem(&error)),
         }

@@ -1,7 +1,8 @@
 //! Every failure that a user can cause or meet: one table from code to HTTP status, close code and exit code.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 /// A failure, as users see it: in a terminal, in REST answers and in `error` events.
@@ -117,6 +118,10 @@ codes! {
     BadCapture = "bad_capture", 422, 1011, 1, "";
     /// The file is there already.
     OutputExists = "output_exists", 409, 1011, 1, "choose another with -o FILE, or give --force";
+    /// The recording is being replayed, written or changed.
+    RecordingBusy = "recording_busy", 409, 1011, 1, "end the replay or the recording first, or load another";
+    /// The recording is built in.
+    ReadOnlyRecording = "read_only_recording", 403, 1008, 1, "choose another name: the built-in recording cannot be changed";
     /// A file could not be read or written.
     Io = "io", 500, 1011, 1, "";
     /// The sign server, or TikTok, says that there were too many requests.
@@ -177,6 +182,17 @@ impl Serialize for Code {
     }
 }
 
+impl JsonSchema for Code {
+    fn schema_name() -> Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<_> = Self::ALL.iter().map(|code| code.name()).collect();
+        json_schema!({ "description": "What went wrong.", "type": "string", "enum": names })
+    }
+}
+
 /// The reasons a socket is closed for that are in no row above.
 pub mod close {
     /// The source ended, or the user was disconnected.
@@ -187,6 +203,8 @@ pub mod close {
     pub const PROTOCOL: u16 = 1002;
     /// A text message was no text.
     pub const NOT_TEXT: u16 = 1007;
+    /// The other side did too often what it may not.
+    pub const POLICY: u16 = 1008;
     /// A message was too long.
     pub const TOO_LARGE: u16 = 1009;
 }

@@ -26,7 +26,7 @@ pub struct Access {
 
 /// The headers that scripts on other pages may send.
 const HEADERS_ALLOWED: &str = "content-type";
-const METHODS_ALLOWED: &str = "GET, HEAD, POST, OPTIONS";
+const METHODS_ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 /// The read-only feed, which a page from a file may read.
 const FEED: [&str; 2] = ["/", "/events"];
 

@@ -5,6 +5,8 @@
 
 mod access;
 mod answer;
+mod assets;
+mod clients;
 mod connect;
 mod connections;
 mod feed;
@@ -15,21 +17,25 @@ mod ndjson;
 mod outbox;
 mod page;
 mod query;
+mod recordings;
 mod replay;
 mod rest;
+mod rooms;
 mod router;
 mod socket;
 mod sockets;
 mod voice;
 mod ws;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 pub use access::Access;
 use axum::serve::Listener;
 use connections::Connections;
 use feeds::Feeds;
 pub use limits::Limits;
+pub use recordings::Recordings;
+use recordings::Shelf;
 use sockets::Sockets;
 use tokio::{
     select,
@@ -70,6 +76,8 @@ pub struct Config {
     pub sockets: Limits,
     /// What clients may say and keep.
     pub lobby: lobby::Limits,
+    /// Which recordings there are, and what may be uploaded.
+    pub recordings: Recordings,
 }
 
 /// How many may read the feed at a time, unless told otherwise.
@@ -82,6 +90,7 @@ impl Default for Config {
             subscribers_max: SUBSCRIBERS_MAX,
             sockets: Limits::default(),
             lobby: lobby::Limits::default(),
+            recordings: Recordings::default(),
         }
     }
 }
@@ -96,6 +105,7 @@ struct App {
     subscribers_max: usize,
     sockets: Sockets,
     client_id_chars_max: usize,
+    shelf: Arc<Shelf>,
 }
 
 impl App {
@@ -127,6 +137,7 @@ pub async fn serve<L: Listener>(mut listener: L, server: Server) {
         subscribers_max: config.subscribers_max,
         sockets: sockets.clone(),
         client_id_chars_max: config.lobby.client_id_chars_max,
+        shelf: Arc::new(Shelf::new(config.recordings)),
     };
     let router = router::router(app, config.access);
     let every = config.sockets.heartbeat_interval();

@@ -97,6 +97,12 @@ impl Draft {
         Ok(Self { file, part, target: target.into(), force })
     }
 
+    /// Where it is until then, to read back what was written.
+    #[must_use]
+    pub fn part(&self) -> &Path {
+        &self.part
+    }
+
     /// Gives the file its name.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ pub mod diff;
 pub mod edit;
 pub mod export;
 pub mod files;
+pub mod glance;
 pub mod import;
 pub mod info;
 pub mod synth;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, io::Read, time::Duration};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::sans_io::{
@@ -20,7 +21,7 @@ pub const BUCKETS_MAX: usize = COLUMNS / 2;
 const LISTED_MAX: usize = 1000;
 
 /// What happens when, in so many buckets.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Timeline {
     /// The offset of the last record.
@@ -42,7 +43,7 @@ pub struct Timeline {
 }
 
 /// A name for a point in time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Marker {
     /// Where it is.
@@ -52,7 +53,7 @@ pub struct Marker {
 }
 
 /// A stretch in which something is missing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Gap {
     /// The offset of the first lost record.
@@ -66,7 +67,7 @@ pub struct Gap {
 }
 
 /// A connection to a room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Connection {
     /// Its number in the file.

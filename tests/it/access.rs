@@ -130,7 +130,10 @@ async fn preflights_are_answered() {
     let answer = ask_for("http://localhost:5173").await;
     assert_eq!(answer.status, 204);
     assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:5173"));
-    assert_eq!(answer.header("access-control-allow-methods"), Some("GET, HEAD, POST, OPTIONS"));
+    assert_eq!(
+        answer.header("access-control-allow-methods"),
+        Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+    );
     assert_eq!(answer.header("access-control-allow-headers"), Some("content-type"));
     assert_eq!(ask_for("http://evil.example").await.status, 403);
 }

@@ -1,15 +1,19 @@
 //! The chores of the project: `cargo xtask <chore>`.
 
+mod autobahn;
 mod bench;
+mod browser;
 mod ci;
 mod codegen;
 mod fixture;
 mod peers;
+mod programs;
 mod record;
 #[cfg(feature = "fixture")]
 mod recordings;
 #[cfg(feature = "codegen")]
 mod schema;
+mod web;
 
 use clap::{Parser, Subcommand};
 
@@ -24,7 +28,7 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, peers
+        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers, web, browser
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
@@ -45,6 +49,19 @@ enum Chore {
     },
     /// Run other people's clients, unmodified, against `livetape mock`
     Peers,
+    /// Run the official test suite of the WebSocket protocol against `/ws/echo`
+    Autobahn,
+    /// Build web/dist from web/ (after a change to it)
+    Web {
+        /// Only compare, and fail if they differ
+        #[arg(long)]
+        check: bool,
+    },
+    /// Try the dashboard in Chromium
+    Browser {
+        /// Only these checks: feed, transport, …
+        checks: Vec<String>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -55,5 +72,8 @@ fn main() -> anyhow::Result<()> {
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),
         Chore::Peers => peers::run(),
+        Chore::Autobahn => autobahn::run(),
+        Chore::Web { check } => web::run(check),
+        Chore::Browser { checks } => browser::run(&checks),
     }
 }

@@ -13,13 +13,13 @@ use std::{
 use bytes::Bytes;
 use feed::Reading;
 pub(crate) use feed::{Fed, Feed};
-use name::{cannot_read, find_file, is_plain_name, named, shown_name};
+use name::{cannot_read, find_file, named, shown_name};
 
 use crate::{
     demo::{DEMO, DEMO_BYTES},
     sans_io::{
         error::{Code, Problem},
-        recording::{self, Item, Reader},
+        recording::{self, Item, Reader, is_plain_name},
     },
 };
 

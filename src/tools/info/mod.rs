@@ -6,6 +6,7 @@ mod text;
 use std::{collections::BTreeMap, io::Read, time::Duration};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use gifts::Gifts;
@@ -23,10 +24,10 @@ use crate::sans_io::{
 /// Most connections that are listed; all are counted.
 const CONNECTIONS_LISTED_MAX: usize = 1000;
 /// The buckets of the timeline: one for each column of a terminal that is free.
-const BUCKETS: usize = 58;
+const BUCKETS: usize = 52;
 
 /// What a recording holds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names of the JSON keys say it")]
 pub struct Info {
@@ -55,7 +56,7 @@ pub struct Info {
 }
 
 /// What the header says.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "as in proto/recording.proto")]
 pub struct HeaderInfo {
@@ -73,7 +74,7 @@ pub struct HeaderInfo {
 }
 
 /// A connection of the recording.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names of the JSON keys say it")]
 pub struct Connection {
@@ -86,7 +87,7 @@ pub struct Connection {
 }
 
 /// What could not be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "as in recording::Report")]
 pub struct DamageInfo {
@@ -198,7 +199,7 @@ fn millis(offset: Duration) -> u64 {
     u64::try_from(offset.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn read_header(header: Header) -> HeaderInfo {
+pub(super) fn read_header(header: Header) -> HeaderInfo {
     let started = header.wall_anchor_ns.and_then(|ns| Timestamp::from_nanosecond(ns.into()).ok());
     HeaderInfo {
         timing: match header.timing() {

@@ -36,24 +36,26 @@ impl fmt::Display for Info {
             line("markers", &thousands(self.markers))?;
         }
         line("missing", &self.missing())?;
-        self.rates(&mut line)
+        self.rates(f)
     }
 }
 
 impl Info {
     /// Who did what, and what happened when.
-    fn rates(&self, line: &mut impl FnMut(&str, &str) -> fmt::Result) -> fmt::Result {
+    fn rates(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.events.values().sum();
         if total == 0 {
-            return line("events", "none");
+            return writeln!(f, "events       none");
         }
-        line("people", &thousands(self.users))?;
+        writeln!(f, "people       {}", thousands(self.users))?;
         if self.gifts.count > 0 {
             let (gifts, diamonds) = (count(self.gifts.count, "gift"), count(self.gifts.diamonds, "diamond"));
-            line("gifts", &format!("{gifts}, {diamonds}: {}", self.gifts.listed(GIFTS_PRINTED_MAX)))?;
+            let told = format!("gifts        {gifts}, {diamonds}: {}", self.gifts.listed(GIFTS_PRINTED_MAX));
+            writeln!(f, "{}", printable(&told, COLUMNS_MAX))?;
         }
         let mut row = |kind: &str, number: u64, counts: &[u64]| {
-            line(&printable(kind, 12), &format!("{:>7} {}", thousands(number), bars(counts)))
+            let row = format!("{:<18} {:>7} {}", printable(kind, 18), thousands(number), bars(counts));
+            writeln!(f, "{}", row.trim_end())
         };
         row("events", total, &self.timeline.total)?;
         let mut kinds = Vec::from_iter(&self.timeline.types);
@@ -61,13 +63,14 @@ impl Info {
         for (kind, counts) in kinds.iter().take(KINDS_PRINTED_MAX) {
             row(kind, counts.iter().sum(), counts)?;
         }
+        let others = Vec::from_iter(kinds.iter().skip(KINDS_PRINTED_MAX).flat_map(|(_, counts)| *counts));
         let more = kinds.len().saturating_sub(KINDS_PRINTED_MAX) as u64;
         if more > 0 {
-            let others = kinds[KINDS_PRINTED_MAX..].iter().flat_map(|(_, counts)| counts.iter());
-            line("others", &format!("{:>7} of {}", thousands(others.sum()), count(more, "kind")))?;
+            let others = others.into_iter().sum();
+            writeln!(f, "{:<18} {:>7} of {}", "others", thousands(others), count(more, "kind"))?;
         }
         let each = Duration::from_millis(self.timeline.bucket_ms);
-        line("", &format!("        each column is {each:?}; a row's highest is full"))
+        writeln!(f, "{:26} a column is {each:?}, a row's highest full", "")
     }
 
     fn state(&self) -> String {
