@@ -1,10 +1,13 @@
 //! The command line: raw flags → what they mean → run → exit code.
 
 mod args;
+mod cat;
 mod config;
+mod diff;
 mod display;
 mod edit;
 mod events;
+mod export;
 mod live;
 mod mock;
 mod output;
@@ -47,6 +50,10 @@ pub fn main() -> u8 {
         Command::Cut(args) => edit::cut(&args),
         Command::Merge(args) => edit::merge(&args),
         Command::Mark(args) => edit::mark(&args),
+        Command::Cat(args) => cat::cat(&args),
+        Command::Diff(args) => diff::diff(&args),
+        Command::Export(args) => export::export(&args),
+        Command::AsScenario(args) => export::as_scenario(&args),
         Command::Synth(args) => tools::synth(&args),
         Command::Config(args) => config::config(&args),
         Command::Token => token::token(),

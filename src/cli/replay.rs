@@ -25,6 +25,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
         live: live::Options::new(""),
         ends_with_source: false,
         record: None,
+        rotate: None,
         record_only: false,
         allow_inject: false,
         warn: |_| (),

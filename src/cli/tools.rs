@@ -46,7 +46,9 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
 
 pub(super) fn info(args: &args::Info) -> Result<u8, Problem> {
     let tape = Tape::find(&args.recording)?;
-    let found = info::info(tape.open()?).map_err(|error| unreadable(&tape.name, &error))?;
+    let bar = progress(tape.bytes());
+    let found = info::info(bar.wrap_read(tape.open()?)).map_err(|error| unreadable(&tape.name, &error))?;
+    bar.finish_and_clear();
     if args.json {
         let json = serde_json::to_string_pretty(&found).expect("all keys are strings");
         say(format!("{json}\n"))?;

@@ -9,6 +9,7 @@ use super::{
     value::{Address, Bytes, Level, LogFormat, SignForm, Value},
 };
 use crate::{
+    recorder::Rotate,
     sans_io::{pace::Speed, retry},
     secret::Secret,
 };
@@ -202,6 +203,8 @@ settings! {
     record: Record {
         /// The recording to write [default: recordings/<user>-<utc>.bin]
         output: Option<PathBuf> = None, "-o, --output FILE", "LIVETAPE_OUTPUT";
+        /// Go on in the next file after so much or so long, e.g. 100MB or 30m: show.000.bin, show.001.bin, …
+        rotate: Option<Rotate> = None, "--rotate SIZE|TIME", "LIVETAPE_ROTATE";
     }
 
     /// `livetape mock`.

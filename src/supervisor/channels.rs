@@ -110,6 +110,7 @@ impl<T: Transport> Channels<T> {
                 live,
                 ends_with_source: true,
                 record: None,
+                rotate: None,
                 record_only: false,
                 allow_inject: false,
                 warn: |_| (),

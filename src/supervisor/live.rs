@@ -1,6 +1,6 @@
 //! A room as a source: items → recorder and pipeline, until it ends or is replaced.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -245,7 +245,8 @@ impl<T: Transport> Supervisor<T> {
             Some(Record::File(path)) => Target::File(path.clone()),
             Some(Record::Named) => Target::named(user),
         };
-        let recorder = Recorder::start(&target, header, &recorder::Options::default())?;
+        let options = recorder::Options { rotate: self.options.rotate, ..recorder::Options::default() };
+        let recorder = Recorder::start(&target, header, &options)?;
         // A file holds one room: those that follow under `serve` are not recorded into it.
         self.options.record.take_if(|record| matches!(record, Record::File(_)));
         Ok(Some(recorder))
@@ -253,9 +254,11 @@ impl<T: Transport> Supervisor<T> {
 
     async fn finish_recorder(&mut self, recorder: Option<Recorder>) {
         let Some(recorder) = recorder else { return };
-        self.ended.recordings.extend(recorder.path().map(Path::to_owned));
+        let files = recorder.files();
         // The disk may take its time.
-        match tokio::task::spawn_blocking(move || recorder.finish()).await {
+        let finished = tokio::task::spawn_blocking(move || recorder.finish()).await;
+        self.ended.recordings.extend(files.paths());
+        match finished {
             Ok(Ok(summary)) => self.ended.is_lossy |= summary.lost > 0,
             Ok(Err(problem)) => self.ended.recorder = Some(problem),
             Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder broke off")),

@@ -38,6 +38,8 @@ pub struct Options {
     pub ends_with_source: bool,
     /// Where to record what is connected; `None` for not at all.
     pub record: Option<Record>,
+    /// When a recording goes on in the next file.
+    pub rotate: Option<crate::recorder::Rotate>,
     /// Whether it ends where the recorder fails: under `record`. Serving goes on without it.
     pub record_only: bool,
     /// Whether frames may be injected into a live room.

@@ -4,6 +4,7 @@ mod config;
 mod edit;
 mod files;
 mod flags;
+mod look;
 mod rooms;
 mod share;
 mod synth;
@@ -18,6 +19,7 @@ pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Import, Info, Verify};
 pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay};
+pub(super) use look::{AsScenario, Cat, Diff, Export, Form};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
 pub(super) use share::{Audit, Scrub};
 pub(super) use synth::Synth;
@@ -76,6 +78,14 @@ pub(super) enum Command {
     Scrub(Scrub),
     /// Look for people and secrets in a recording that is to be shared
     Audit(Audit),
+    /// Show every record of a recording
+    Cat(Cat),
+    /// Compare the events of two recordings
+    Diff(Diff),
+    /// Write a recording in another form: har, jsonl or piratetok
+    Export(Export),
+    /// Write a scenario for the mock that does what happened
+    AsScenario(AsScenario),
     /// Make up a recording, for tests and benchmarks
     Synth(Synth),
     /// Check or show the settings

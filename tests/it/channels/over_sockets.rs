@@ -64,6 +64,7 @@ async fn every_refusal_as_a_transcript() {
         live,
         ends_with_source: false,
         record: None,
+        rotate: None,
         record_only: false,
         allow_inject: false,
         warn: |_| (),

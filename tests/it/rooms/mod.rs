@@ -4,5 +4,6 @@ mod again;
 mod inject;
 mod orders;
 mod over_sockets;
+mod recorded;
 pub(crate) mod rig;
 mod scenarios;

@@ -100,6 +100,7 @@ impl Rig {
             }),
             ends_with_source: start == As::Live,
             record: None,
+            rotate: None,
             record_only: false,
             allow_inject: false,
             warn: |_| (),
