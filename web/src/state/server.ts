@@ -69,6 +69,9 @@ export function setReplay(state: Replay | undefined): void {
   replayAt.value = performance.now()
 }
 
+/** Counts orders to the replay: an answer to a question from before one is old. */
+export const orders = { given: 0 }
+
 export function setStatus(state: Status): void {
   status.value = state
   retryAt.value = state.nextRetryMs === null ? 0 : Date.now() + state.nextRetryMs
@@ -91,7 +94,11 @@ async function round(tick: number): Promise<void> {
     setStatus(await ask<Status>('status'))
     takeSample()
   }
-  if (due(REPLAY_TICKS) && health.value?.mode === 'replay') setReplay(await ask<Replay>('replay'))
+  if (due(REPLAY_TICKS) && health.value?.mode === 'replay') {
+    const { given } = orders
+    const state = await ask<Replay>('replay')
+    if (orders.given === given) setReplay(state)
+  }
 }
 
 /** Asks now: something was changed. */
