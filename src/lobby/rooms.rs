@@ -36,7 +36,7 @@ impl Lobby {
     fn enter(&mut self, key: Key, room_id: &str) -> Result<(), Problem> {
         let is_new = !self.rooms.contains_key(room_id);
         if is_new {
-            self.check_room_id(room_id)?;
+            self.check_room_id(room_id, Code::BadMessage)?;
         } else if self.rooms[room_id].members.contains(&key) {
             return Ok(());
         }
@@ -122,7 +122,11 @@ impl Lobby {
     /// `room_exists`, `capacity`, `too_large` or `bad_request`.
     pub fn create_room(&mut self, new: NewRoom, id: Uuid) -> Result<RoomView, Problem> {
         let id = new.id.unwrap_or_else(|| format!("room_{}", id.simple()));
-        self.check_room_id(&id)?;
+        if id.starts_with(FEED_PREFIX) {
+            let message = format!("rooms of the prefix `{FEED_PREFIX}` are made by connecting their user");
+            return Err(Problem::new(Code::BadRequest, message).hint("choose another id, or leave it out"));
+        }
+        self.check_room_id(&id, Code::BadRequest)?;
         if self.rooms.contains_key(&id) {
             return Err(Problem::new(Code::RoomExists, format!("there is a room `{id}` already")));
         }
@@ -168,14 +172,14 @@ impl Lobby {
         Ok(view)
     }
 
-    fn check_room_id(&self, id: &str) -> Result<(), Problem> {
+    fn check_room_id(&self, id: &str, code: Code) -> Result<(), Problem> {
         if id.starts_with(FEED_PREFIX) {
             return Err(unknown(id));
         }
         let most = self.limits.room_id_bytes_max;
         if id.is_empty() || id.len() > most || id.chars().any(char::is_control) {
             let message = format!("the id of a room is 1 to {most} bytes of text without control characters");
-            return Err(Problem::new(Code::BadMessage, message));
+            return Err(Problem::new(code, message));
         }
         Ok(())
     }

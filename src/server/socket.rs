@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How long a close frame has to arrive before the reset that follows where the client's own words were left unread.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_millis(250);
 /// The room that a close frame has for its reason, in bytes.
 pub(super) const REASON_BYTES_MAX: usize = 123;
 

@@ -24,6 +24,7 @@ mod sessions;
 mod settings;
 mod show;
 mod support;
+mod talk;
 mod tidy;
 mod tools;
 mod wire;

@@ -141,10 +141,7 @@ proptest! {
         let mut open = Vec::new();
         let mut sent = 0;
         for step in steps {
-            let actor = match &step {
-                Step::Open(..) => None,
-                _ => take_actor(&step, &open),
-            };
+            let actor = actor(&step, &open);
             let mates = actor.map(|key| roommates(&rig.lobby, key)).unwrap_or_default();
             let left = actor.filter(|_| matches!(step, Step::Close(_)));
             let result = take(&mut rig, &step, &open);
@@ -179,10 +176,16 @@ proptest! {
     }
 }
 
-fn take_actor(step: &Step, open: &[Key]) -> Option<Key> {
+/// Who does it.
+fn actor(step: &Step, open: &[Key]) -> Option<Key> {
     let at = match step {
-        Step::Close(at) | Step::Plain(at) | Step::Binary(at) | Step::Bad(at) => at,
-        Step::Join(at, _) | Step::Leave(at, _) | Step::RoomMessage(at, _) => at,
+        Step::Close(at)
+        | Step::Plain(at)
+        | Step::Binary(at)
+        | Step::Bad(at)
+        | Step::Join(at, _)
+        | Step::Leave(at, _)
+        | Step::RoomMessage(at, _) => at,
         _ => return None,
     };
     open.get(at % open.len().max(1)).copied()
