@@ -1,6 +1,7 @@
 //! The integration tests: one binary, a module an area.
 
 mod access;
+mod dashboard;
 mod decoder;
 mod feed;
 mod feed_ends;
