@@ -84,7 +84,9 @@ pub(super) fn config(args: &args::Config) -> Result<u8, Problem> {
 fn check(file: &Path) -> Result<u8, Problem> {
     let file = Some(file).filter(|path| !path.as_os_str().is_empty());
     match resolve(file, &[]) {
-        Ok(_) => {
+        Ok(resolved) => {
+            // Tokens and certificates too.
+            super::serving::config(&resolved.settings)?;
             println!("✅ The settings are well");
             Ok(exit::DONE)
         }

@@ -1,6 +1,6 @@
 //! `livetape live`, `serve` and `record`: rooms, and their server.
 
-use super::{args, config, display, rooms, stage::Stage};
+use super::{args, config, display, rooms, serving::Addresses, stage::Stage};
 use crate::{
     control::Control,
     hub::{Hub, Limits},
@@ -20,9 +20,9 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
         warn: warn_of_recorder,
     };
     let transport = NetTransport::new(&options.live)?;
-    let (stage, driver) = Stage::open(&settings, display::Style::Live, |address| {
+    let (stage, driver) = Stage::open(&settings, display::Style::Live, |Addresses { feed, rest }| {
         display::say(&format!("Starting TikTok Live CLI for user: {user}"));
-        display::say(&format!("🌐 Serving on ws://{address}/ and http://{address}/"));
+        display::say(&format!("🌐 Serving on {feed} and {rest}/"));
         display::say("Connecting to TikTok Live...");
     })
     .await?;
@@ -43,9 +43,9 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
         warn: warn_of_recorder,
     };
     let transport = NetTransport::new(&options.live)?;
-    let (stage, driver) = Stage::open(&settings, display::Style::Plain, |address| {
-        display::say(&format!("🌐 Serving on ws://{address}/ and http://{address}/"));
-        display::say(&format!("🔴 Connect a room with: curl -X POST http://{address}/connect/USER"));
+    let (stage, driver) = Stage::open(&settings, display::Style::Plain, |Addresses { feed, rest }| {
+        display::say(&format!("🌐 Serving on {feed} and {rest}/"));
+        display::say(&format!("🔴 Connect a room with: curl -X POST {rest}/connect/USER"));
         display::say("📺 Press Ctrl+C to stop");
     })
     .await?;

@@ -10,6 +10,7 @@ mod mock;
 mod output;
 mod replay;
 mod rooms;
+mod serving;
 mod signals;
 mod stage;
 mod token;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{args, config, display, stage::Stage};
+use super::{args, config, display, serving::Addresses, stage::Stage};
 use crate::{
     sans_io::{
         error::{Code, Problem},
@@ -29,8 +29,8 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
         warn: |_| (),
     };
     let transport = live::NetTransport::new(&idle.live)?;
-    let (stage, driver) = Stage::open(&settings, display::Style::Plain, |address| {
-        greet(&tape, &options, address);
+    let (stage, driver) = Stage::open(&settings, display::Style::Plain, |addresses| {
+        greet(&tape, &options, addresses);
     })
     .await?;
     let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, idle);
@@ -52,14 +52,14 @@ fn options(settings: &settings::Replay) -> Options {
     }
 }
 
-fn greet(tape: &Tape, options: &Options, address: &str) {
+fn greet(tape: &Tape, options: &Options, Addresses { feed, rest }: &Addresses) {
     let length = tape.duration().map(|length| format!(", {}", clock_time(length))).unwrap_or_default();
     let speed = match options.speed {
         Speed::Times(times) => format!("{times}×"),
         Speed::Max => "max".into(),
     };
     display::say(&format!("📼 Replaying {}{length}, speed {speed}", tape.name));
-    display::say(&format!("🌐 Serving on ws://{address}/ and http://{address}/"));
+    display::say(&format!("🌐 Serving on {feed} and {rest}/"));
     if options.wait_clients > 0 {
         let (count, plural) = (options.wait_clients, if options.wait_clients == 1 { "" } else { "s" });
         display::say(&format!("⏳ Waiting for {count} subscriber{plural}"));

@@ -6,15 +6,20 @@
 mod access;
 mod answer;
 mod assets;
+mod auth;
+mod body;
+mod bounds;
 mod clients;
 mod connect;
 mod connections;
+mod door;
 mod feed;
 mod feeds;
 mod host;
 mod limits;
 mod ndjson;
 mod outbox;
+mod paced;
 mod page;
 mod query;
 mod recordings;
@@ -27,21 +32,28 @@ mod sockets;
 mod voice;
 mod ws;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+mod tls;
+mod trace;
+mod turned_away;
 
 pub use access::Access;
+pub use auth::Tokens;
 use axum::serve::Listener;
+pub use bounds::Bounds;
 use connections::Connections;
 use feeds::Feeds;
 pub use limits::Limits;
 pub use recordings::Recordings;
 use recordings::Shelf;
 use sockets::Sockets;
+pub use tls::Tls;
 use tokio::{
     select,
     time::{Instant, MissedTickBehavior, interval_at, timeout_at},
 };
 
+use crate::net::peer::Peer;
 pub use crate::net::{listen, memory};
 use crate::{
     clock,
@@ -50,9 +62,6 @@ use crate::{
     lobby,
     sans_io::error::{Code, Problem, close},
 };
-
-/// How long sockets have for what is queued, when the server shuts down.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// What is served.
 #[derive(Clone, Debug)]
@@ -66,10 +75,14 @@ pub struct Server {
 }
 
 /// What is allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Who may ask.
     pub access: Access,
+    /// What connections may cost.
+    pub bounds: Bounds,
+    /// The certificate of `https://` and `wss://`; without one there is neither.
+    pub tls: Option<Tls>,
     /// How many may read the feed at a time. More get `capacity`: close 4102, or 503.
     pub subscribers_max: usize,
     /// What a socket may cost.
@@ -87,10 +100,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             access: Access::default(),
-            subscribers_max: SUBSCRIBERS_MAX,
             sockets: Limits::default(),
             lobby: lobby::Limits::default(),
             recordings: Recordings::default(),
+            bounds: Bounds::default(),
+            tls: None,
+            subscribers_max: SUBSCRIBERS_MAX,
         }
     }
 }
@@ -119,12 +134,13 @@ impl App {
 }
 
 /// Serves until [`Control::shutdown`] is cancelled. Then nobody is let in any more, every socket gets what is queued
-/// and a close 1001, and whoever takes more than five seconds for that is dropped.
+/// and a close 1001, and whoever takes longer than [`Bounds::drain_max`] for that is dropped.
 ///
 /// What is to be broadcast last has to be published before the cancellation.
-pub async fn serve<L: Listener>(mut listener: L, server: Server) {
+pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
     let Server { hub, control, config } = server;
-    let connections = Connections::default();
+    let bounds = config.bounds;
+    let connections = Connections::new(bounds, config.tls);
     let shutdown = control.shutdown().clone();
     let started = clock::now();
     let feeds = Feeds::new(hub.clone(), control.clone());
@@ -139,7 +155,7 @@ pub async fn serve<L: Listener>(mut listener: L, server: Server) {
         client_id_chars_max: config.lobby.client_id_chars_max,
         shelf: Arc::new(Shelf::new(config.recordings)),
     };
-    let router = router::router(app, config.access);
+    let router = router::router(app, config.access, bounds.body_bytes_max);
     let every = config.sockets.heartbeat_interval();
     let mut heartbeat = interval_at(started + every, every);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -148,13 +164,13 @@ pub async fn serve<L: Listener>(mut listener: L, server: Server) {
             biased;
             () = shutdown.cancelled() => break,
             _ = heartbeat.tick() => sockets.heartbeat(),
-            (io, _) = listener.accept() => connections.spawn(io, router.clone(), shutdown.clone()),
+            (io, peer) = listener.accept() => connections.spawn(io, peer.ip(), router.clone(), shutdown.clone()),
         }
     }
     drop(listener);
     sockets.shut_down();
     hub.close(CloseReason { code: close::GOING_AWAY, reason: "shutting_down".into() });
-    let deadline = clock::now() + DRAIN_MAX;
+    let deadline = clock::now() + bounds.drain_max;
     if timeout_at(deadline, connections.ended()).await.is_err() {
         connections.abort();
         connections.ended().await;

@@ -10,13 +10,13 @@ use axum::{
 };
 
 use super::{
-    Access, App, access, answer, assets, clients, connect, feed, ndjson, recordings, replay, rest, rooms, ws,
+    Access, App, access, answer, assets, auth, clients, connect, feed, ndjson, recordings, replay, rest,
+    rooms, trace, ws,
 };
 
-/// The longest body of a request, in bytes.
-const BODY_MAX: usize = 64 * 1024;
-
-pub(super) fn router(app: App, access: Access) -> Router {
+pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router {
+    let access = Arc::new(access);
+    let ids = trace::Ids::new(app.hub.stream());
     Router::new()
         .route("/", get(feed::root))
         .route("/assets/{name}", get(assets::asset))
@@ -57,7 +57,9 @@ pub(super) fn router(app: App, access: Access) -> Router {
         .route("/stats", get(clients::stats))
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(from_fn_with_state(Arc::new(access), access::check))
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn_with_state(Arc::clone(&access), auth::check))
+        .layer(from_fn_with_state(access, access::check))
+        .layer(from_fn_with_state(ids, trace::trace))
         .with_state(app)
 }

@@ -36,12 +36,12 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
 
 /// What a bearer token has to be.
 pub const TOKEN_HINT: &str =
-    "16 to 256 letters, digits or -._~+ are a token; `livetape token` makes one of 32 random bytes";
+    "16 to 256 letters, digits or -._~ are a token; `livetape token` makes one of 32 random bytes";
 
-/// Whether it can be a bearer token, stand in a WebSocket's subprotocol, and is more than a guess.
+/// Whether it can stand in a header, a query and a WebSocket's subprotocol, and is more than a guess.
 #[must_use]
 pub fn is_token(token: &str) -> bool {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~+".contains(&b);
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
     (16..=256).contains(&token.len()) && token.bytes().all(is_plain)
 }
 

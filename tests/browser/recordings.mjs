@@ -116,7 +116,7 @@ export async function inject({ browser, livetape, pictures }) {
 export async function token({ browser, livetape, pictures }) {
   const SECRET = 'a-token-of-the-tests-0123456789abcdef'
   return withServer(livetape, ['replay', 'demo', '--port', '0'], async ({ url, cwd }) => {
-    assert.equal((await fetch(new URL('health', url))).status, 401, 'asks for a token')
+    assert.equal((await fetch(new URL('status', url))).status, 401, 'asks for a token')
     const visit = await Visit.open(browser, url, { ready: false })
     const { page } = visit
     const dialog = page.getByRole('dialog', { name: 'This server asks for a token' })

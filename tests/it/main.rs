@@ -1,6 +1,8 @@
 //! The integration tests: one binary, a module an area.
 
 mod access;
+mod auth;
+mod bounds;
 mod dashboard;
 mod decoder;
 mod feed;
@@ -27,5 +29,6 @@ mod show;
 mod support;
 mod talk;
 mod tidy;
+mod tls;
 mod tools;
 mod wire;

@@ -79,8 +79,11 @@ export function setStatus(state: Status): void {
 
 async function askHealth(): Promise<void> {
   const wasAway = away.value
-  health.value = await ask<Health>('health')
+  const told = await ask<Partial<Health>>('health')
   away.value = false
+  // Whoever shows no token is told that the server is there, and no more.
+  if (told.version === undefined) return
+  health.value = told as Health
   // Whatever the feed waits for, the server is there again.
   if (wasAway) reconnect()
   if (health.value.mode !== 'replay') setReplay(undefined)
