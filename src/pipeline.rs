@@ -21,6 +21,8 @@ pub struct Pipeline {
     tap: Option<Tap>,
     decoder: Decoder,
     hub: Hub,
+    /// Another channel that gets the same.
+    along: Option<Hub>,
     shutdown: CancellationToken,
 }
 
@@ -37,13 +39,19 @@ impl Pipeline {
     /// A path to `hub`. Waiting for slow subscribers ends with `shutdown`.
     #[must_use]
     pub fn new(decoder: Decoder, hub: Hub, shutdown: CancellationToken) -> Self {
-        Self { tap: None, decoder, hub, shutdown }
+        Self { tap: None, decoder, hub, along: None, shutdown }
     }
 
     /// The same, with a recorder that gets every item before it is decoded.
     #[must_use]
     pub fn with_tap(self, tap: Tap) -> Self {
         Self { tap: Some(tap), ..self }
+    }
+
+    /// The same, with a second channel that gets the events too, and is never waited for.
+    #[must_use]
+    pub fn with_along(self, hub: Hub) -> Self {
+        Self { along: Some(hub), ..self }
     }
 
     /// Broadcasts what comes of `item`, and how many of the events subscribers see who asked for nothing special.
@@ -99,6 +107,9 @@ impl Pipeline {
         let events: Vec<Event> = self.decoder.take_events().collect();
         if events.is_empty() {
             return 0;
+        }
+        if let Some(along) = &self.along {
+            along.publish(&events);
         }
         match pacing {
             Pacing::Free => self.hub.publish(&events),

@@ -3,9 +3,10 @@
 use std::{fs, io::Read as _, path::Path};
 
 use crate::{
+    lobby,
     sans_io::error::{Code, Problem},
     secret::Secret,
-    server::{Access, Bounds, Config, Tls, Tokens},
+    server::{self, Access, Bounds, Config, Recordings, Tls, Tokens},
     settings::{Settings, TOKEN_HINT, is_token},
 };
 
@@ -39,7 +40,23 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
         },
         tls: tls(settings)?,
         subscribers_max: limits.subscribers,
-        ..Config::default()
+        sockets: server::Limits {
+            message_bytes_max: limits.message_bytes.0,
+            waiting_bytes_max: limits.waiting_bytes.0,
+            ping_interval: limits.ping_interval,
+            heartbeat_interval: server.heartbeat,
+            ..server::Limits::default()
+        },
+        lobby: lobby::Limits {
+            connections_max: limits.connections,
+            rooms_max: limits.rooms,
+            rooms_per_connection_max: limits.rooms_per_connection,
+            metadata_bytes_max: limits.metadata_bytes.0,
+            messages_per_second: limits.messages_per_second,
+            message_burst: limits.message_burst,
+            ..lobby::Limits::default()
+        },
+        recordings: Recordings { upload_bytes_max: limits.upload_bytes.0 as u64, ..Recordings::default() },
     })
 }
 

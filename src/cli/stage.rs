@@ -9,11 +9,11 @@ use super::{
     signals,
 };
 use crate::{
-    control::{Control, Driver},
+    control::{Control, Driver, Sources, Token},
     hub::{Hub, Limits},
     sans_io::error::Problem,
     server::{self, Server, listen::Listening},
-    settings::Settings,
+    settings::{self, Settings},
 };
 
 /// A server that runs beside its source.
@@ -32,8 +32,8 @@ impl Stage {
         greet: impl FnOnce(&Addresses),
     ) -> Result<(Self, Driver), Problem> {
         let config = serving::config(settings)?;
+        let (control, driver) = Control::with(sources(settings))?;
         let listener = Listening::bind(settings.server.address()).await?;
-        let (control, driver) = Control::new();
         let hub = Hub::new(stream_name(settings.server.seed), Limits::default());
         signals::listen(control.clone());
         greet(&Addresses::new(settings, &listener.addresses()[0].to_string()));
@@ -49,10 +49,27 @@ impl Stage {
     /// Ends the server in order, after its source.
     pub(super) async fn close(self) {
         self.control.shut_down();
+        self.control.channels().ended().await;
         // A server that panicked has closed its sockets as well.
         drop(self.serving.await);
         self.displays.close();
         self.displays.wait().await;
+    }
+}
+
+/// What tokens may start.
+fn sources(settings: &Settings) -> Sources {
+    let token = |token: &settings::Token| Token {
+        secret: token.token.clone(),
+        client: token.name.clone(),
+        user: token.user.clone(),
+        recording: token.recording.clone(),
+    };
+    Sources {
+        tokens: settings.tokens.iter().map(token).collect(),
+        max_live: settings.server.max_live,
+        max_replays: settings.server.max_replays,
+        tell: display::say,
     }
 }
 

@@ -1,17 +1,24 @@
 //! The handle that REST, the command line and tests share: it tells what is going on and takes orders.
 //!
 //! Orders travel over one channel to the task that drives the source, which answers each with the state it led to.
+//! Requests for channels beside the main one travel over another, to the task that keeps them: see [`Channels`].
 
+mod board;
+mod channels;
 mod orders;
 mod state;
+mod tokens;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+pub use board::{Board, Channel, Lease, ListedReplay, Listing, Shared};
+pub use channels::{Channels, Keeper, Request};
 pub use orders::{Answer, Check, Order, Refusal, ReplayOrder, not_current};
 pub use state::{ReplayPhase, ReplayState, SourceState, Status};
+pub use tokens::{MAX_LIVE, MAX_REPLAYS, Sources, TOKEN_BYTES_MAX, TOKENS_MAX, Token};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -30,21 +37,22 @@ const ORDERS_WAITING_MAX: usize = 64;
 /// The handle. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Control {
-    shared: Arc<Mutex<Shared>>,
+    told: Arc<Mutex<Told>>,
     orders: mpsc::Sender<Order>,
     shutdown: CancellationToken,
+    channels: Channels,
 }
 
 /// What the driver of the source writes and everybody reads. The lock is held for copies only, never across an await.
 #[derive(Debug, Default)]
-struct Shared {
+struct Told {
     status: Status,
     /// When the next attempt follows: what is told of it gets less.
     retry_at: Option<Instant>,
     replay: Option<ReplayState>,
 }
 
-impl Shared {
+impl Told {
     fn status(&self) -> Status {
         let left = self.retry_at.map(|at| at.saturating_duration_since(clock::now()).as_millis());
         let next_retry_ms = left.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX));
@@ -63,9 +71,24 @@ impl Shared {
 
 /// The driver's end.
 pub struct Driver {
-    shared: Arc<Mutex<Shared>>,
+    told: Arc<Mutex<Told>>,
     orders: mpsc::Receiver<Order>,
     tester: Tester,
+    keeper: Option<Keeper>,
+}
+
+/// What a source is doing, for those who only look.
+#[derive(Clone, Debug)]
+pub struct View {
+    told: Arc<Mutex<Told>>,
+}
+
+impl View {
+    /// What the source is doing.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        lock(&self.told).status()
+    }
 }
 
 /// Who answers whether a user could be connected. It must not block: orders wait meanwhile.
@@ -75,31 +98,56 @@ impl Control {
     /// A handle and the driver's end of it.
     #[must_use]
     pub fn new() -> (Self, Driver) {
-        let (sender, receiver) = mpsc::channel(ORDERS_WAITING_MAX);
-        let shared = Arc::<Mutex<Shared>>::default();
-        let control =
-            Self { shared: Arc::clone(&shared), orders: sender, shutdown: CancellationToken::new() };
+        Self::with(Sources::default()).expect("nothing is wrong with no tokens")
+    }
+
+    /// The same, where tokens may start something beside the main channel.
+    ///
+    /// # Errors
+    /// `bad_request` or `invalid_username`, if something is wrong with the tokens.
+    pub fn with(sources: Sources) -> Result<(Self, Driver), Problem> {
+        Self::under(CancellationToken::new(), sources)
+    }
+
+    /// A handle for a source beside the main one: it ends with `shutdown`, or before.
+    #[must_use]
+    pub fn beside(shutdown: &CancellationToken) -> (Self, Driver) {
+        let sources = Sources::default();
+        Self::under(shutdown.child_token(), sources).expect("nothing is wrong with no tokens")
+    }
+
+    fn under(shutdown: CancellationToken, sources: Sources) -> Result<(Self, Driver), Problem> {
+        let (sender, orders) = mpsc::channel(ORDERS_WAITING_MAX);
+        let told = Arc::<Mutex<Told>>::default();
+        let (channels, keeper) = Channels::new(sources)?;
+        let control = Self { told: Arc::clone(&told), orders: sender, shutdown, channels };
         // Without a source that could connect there is nobody to ask.
         let tester: Tester = Box::new(|user, answer| Order::Test(user, answer).refuse(nothing_connects()));
-        (control, Driver { shared, orders: receiver, tester })
+        Ok((control, Driver { told, orders, tester, keeper: Some(keeper) }))
+    }
+
+    /// The channels beside the main one.
+    #[must_use]
+    pub fn channels(&self) -> &Channels {
+        &self.channels
     }
 
     /// What the source is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        lock(&self.shared).status()
+        lock(&self.told).status()
     }
 
     /// The current user's name.
     #[must_use]
     pub fn username(&self) -> Option<String> {
-        lock(&self.shared).status.username.clone()
+        lock(&self.told).status.username.clone()
     }
 
     /// What the replay is doing; `None` if nothing is replayed.
     #[must_use]
     pub fn replay(&self) -> Option<ReplayState> {
-        lock(&self.shared).replay.clone()
+        lock(&self.told).replay.clone()
     }
 
     /// Gives an order to the replay, and the state that it led to.
@@ -110,7 +158,7 @@ impl Control {
         if self.replay().is_none() {
             return Err(nothing_replayed());
         }
-        self.give(|answer| Order::Replay(order, answer)).await.map_err(|refusal| refusal.problem)
+        give(&self.orders, |answer| Order::Replay(order, answer)).await.map_err(|refusal| refusal.problem)
     }
 
     /// Connects a user, and disconnects the one before. Answers when the first attempt has succeeded or failed.
@@ -118,7 +166,7 @@ impl Control {
     /// # Errors
     /// Why the first attempt failed, and whether there will be others.
     pub async fn connect(&self, user: String) -> Result<Status, Refusal> {
-        self.give(|answer| Order::Connect(user, answer)).await
+        give(&self.orders, |answer| Order::Connect(user, answer)).await
     }
 
     /// Disconnects the current user.
@@ -126,7 +174,7 @@ impl Control {
     /// # Errors
     /// `not_found` if that is not the current user.
     pub async fn disconnect(&self, user: String) -> Result<Status, Refusal> {
-        self.give(|answer| Order::Disconnect(user, answer)).await
+        give(&self.orders, |answer| Order::Disconnect(user, answer)).await
     }
 
     /// Says whether a user could be connected, without connecting.
@@ -134,17 +182,7 @@ impl Control {
     /// # Errors
     /// Only if the server is busy or ends: that a user cannot be connected is an answer.
     pub async fn test(&self, user: String) -> Result<Check, Refusal> {
-        self.give(|answer| Order::Test(user, answer)).await
-    }
-
-    async fn give<T>(&self, order: impl FnOnce(Answer<T>) -> Order) -> Result<T, Refusal> {
-        let gone = || Problem::new(Code::ShuttingDown, "the server is shutting down");
-        let (answer, answered) = oneshot::channel();
-        self.orders.try_send(order(answer)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Problem::new(Code::Capacity, "too many orders at once"),
-            mpsc::error::TrySendError::Closed(_) => gone(),
-        })?;
-        answered.await.unwrap_or_else(|_| Err(gone().into()))
+        give(&self.orders, |answer| Order::Test(user, answer)).await
     }
 
     /// Ends the server: graceful, as Ctrl-C.
@@ -170,6 +208,17 @@ impl Driver {
         }
     }
 
+    /// The end of whoever keeps the channels beside the main one; there is one.
+    pub fn take_keeper(&mut self) -> Option<Keeper> {
+        self.keeper.take()
+    }
+
+    /// A view of what the source is doing.
+    #[must_use]
+    pub fn view(&self) -> View {
+        View { told: Arc::clone(&self.told) }
+    }
+
     /// Leaves tests to `tester`.
     pub fn set_tester(&mut self, tester: Tester) {
         self.tester = tester;
@@ -178,12 +227,12 @@ impl Driver {
     /// What the source is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        lock(&self.shared).status()
+        lock(&self.told).status()
     }
 
     /// Tells everybody what the source is doing.
     pub fn update_status(&self, change: impl FnOnce(&mut Status)) {
-        lock(&self.shared).update_status(change);
+        lock(&self.told).update_status(change);
     }
 
     /// Nobody is connected any more; what was counted stays.
@@ -196,13 +245,24 @@ impl Driver {
 
     /// Tells everybody what the replay is doing.
     pub fn set_replay(&self, state: Option<ReplayState>) {
-        lock(&self.shared).replay = state;
+        lock(&self.told).replay = state;
     }
 }
 
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+/// Gives an order to whoever takes them, and the answer.
+async fn give<O, T>(orders: &mpsc::Sender<O>, order: impl FnOnce(Answer<T>) -> O) -> Result<T, Refusal> {
+    let gone = || Problem::new(Code::ShuttingDown, "the server is shutting down");
+    let (answer, answered) = oneshot::channel();
+    orders.try_send(order(answer)).map_err(|error| match error {
+        mpsc::error::TrySendError::Full(_) => Problem::new(Code::Capacity, "too many orders at once"),
+        mpsc::error::TrySendError::Closed(_) => gone(),
+    })?;
+    answered.await.unwrap_or_else(|_| Err(gone().into()))
+}
+
+fn lock(told: &Mutex<Told>) -> MutexGuard<'_, Told> {
     // Every state that a panicking holder could leave behind is a valid one.
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+    told.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The answer to orders that need a source that connects.

@@ -107,6 +107,13 @@ impl Hub {
         waited.expect("the sender lives as long as the hub");
     }
 
+    /// Waits until nobody reads this channel, observers aside.
+    pub async fn wait_for_nobody(&self) {
+        let mut audience = self.shared.audience.subscribe();
+        let waited = audience.wait_for(|&count| count == 0).await;
+        waited.expect("the sender lives as long as the hub");
+    }
+
     /// Ends the channel: all that was published is still delivered, then everybody gets `reason`, later joiners too.
     /// What is published after this goes nowhere. The first reason stands.
     pub fn close(&self, reason: CloseReason) {

@@ -1,5 +1,7 @@
 //! Answers that say no, in the one shape that they have: `{"error":{"code","message","hint"}}`.
 
+use std::borrow::Cow;
+
 use axum::{
     Json,
     body::Bytes,
@@ -62,13 +64,22 @@ impl IntoResponse for Refusal {
 
 /// For addresses that there are not.
 pub(super) async fn not_found(uri: Uri) -> Refusal {
-    Problem::new(Code::NotFound, format!("there is no `{}`", uri.path())).into()
+    Problem::new(Code::NotFound, format!("there is no `{}`", shown(&uri))).into()
 }
 
 /// For addresses that do not take the method. `Allow` says which they take.
 pub(super) async fn method_not_allowed(uri: Uri) -> Refusal {
-    let message = format!("`{}` does not take this method", uri.path());
+    let message = format!("`{}` does not take this method", shown(&uri));
     Problem::new(Code::MethodNotAllowed, message).into()
+}
+
+/// The path, without what may be a token.
+fn shown(uri: &Uri) -> Cow<'_, str> {
+    const TOKENS: &str = "/ws/";
+    match uri.path().find(TOKENS) {
+        Some(at) => Cow::Owned(format!("{}***", &uri.path()[..at + TOKENS.len()])),
+        None => Cow::Borrowed(uri.path()),
+    }
 }
 
 /// A JSON body; an empty one is `{}`.

@@ -85,11 +85,11 @@ pub(super) async fn check(State(access): State<Arc<Access>>, mut request: Reques
     response
 }
 
-/// The page at `/` and its assets are the same for everybody, and say nothing of what runs. It asks for the token itself.
+/// The page at `/` is the same for everybody, says nothing of what runs, and asks for a token itself.
 fn is_page(request: &Request) -> bool {
     let path = request.uri().path();
-    let is_one = path == "/" || path.starts_with("/assets/");
-    reads(request) && is_one && !request.headers().contains_key(UPGRADE)
+    let is_page = path == "/" || path.starts_with("/assets/");
+    reads(request) && is_page && !request.headers().contains_key(UPGRADE)
 }
 
 fn reads(request: &Request) -> bool {

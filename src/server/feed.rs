@@ -27,5 +27,5 @@ pub(super) async fn root(
     let join = query::join(&uri)?;
     let upgrade = ws::well_formed(upgrade)?;
     let feed = Some((app.hub.clone(), join));
-    Ok(ws::open(&app, upgrade, Visit { path: "/", role: Role::Reads, client_id: None, feed }))
+    Ok(ws::open(&app, upgrade, Visit { path: "/", role: Role::Reads, client_id: None, feed, lease: None }))
 }

@@ -29,13 +29,14 @@ mod rooms;
 mod router;
 mod socket;
 mod sockets;
+mod tls;
+mod token;
+mod trace;
+mod turned_away;
 mod voice;
 mod ws;
 
 use std::sync::Arc;
-mod tls;
-mod trace;
-mod turned_away;
 
 pub use access::Access;
 pub use auth::Tokens;
@@ -100,12 +101,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             access: Access::default(),
-            sockets: Limits::default(),
-            lobby: lobby::Limits::default(),
-            recordings: Recordings::default(),
             bounds: Bounds::default(),
             tls: None,
             subscribers_max: SUBSCRIBERS_MAX,
+            sockets: Limits::default(),
+            lobby: lobby::Limits::default(),
+            recordings: Recordings::default(),
         }
     }
 }
@@ -126,10 +127,15 @@ struct App {
 impl App {
     /// A subscriber of `hub`.
     fn join(&self, hub: &Hub, join: &Join) -> Result<Subscriber, Problem> {
-        if hub.subscriber_count() >= self.subscribers_max {
+        if self.subscriber_count() >= self.subscribers_max {
             return Err(Problem::new(Code::Capacity, "too many are reading already"));
         }
         hub.join(join)
+    }
+
+    /// How many read this server's channels, all of them.
+    fn subscriber_count(&self) -> usize {
+        self.hub.subscriber_count() + self.control.channels().subscriber_count()
     }
 }
 

@@ -20,8 +20,8 @@ const MESSAGE_OVERHEAD_BYTES: usize = 64;
 pub(super) enum Item {
     /// Write this.
     Message(Message),
-    /// Read this feed from now on, or none.
-    Feed(Option<Subscriber>),
+    /// Read this feed from now on, or none; whether the socket ends with it.
+    Feed(Option<Subscriber>, bool),
 }
 
 /// What [`Outbox::next`] has.
@@ -90,9 +90,9 @@ impl Outbox {
         self.news.notify_one();
     }
 
-    /// Changes the feed behind what waits.
-    pub(super) fn feed(&self, subscriber: Option<Subscriber>) {
-        self.lock().items.push_back(Item::Feed(subscriber));
+    /// Changes the feed behind what waits. Whether the socket ends with it is said by `binds`.
+    pub(super) fn feed(&self, subscriber: Option<Subscriber>, binds: bool) {
+        self.lock().items.push_back(Item::Feed(subscriber, binds));
         self.news.notify_one();
     }
 

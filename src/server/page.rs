@@ -14,6 +14,8 @@ GET  /                 for browsers: the dashboard
 GET  /events           the same feed as lines of JSON
 GET  /ws               with a WebSocket upgrade: the feed, and what clients say to each other, in rooms
 GET  /ws/echo          with a WebSocket upgrade: what you send comes back
+GET  /ws/{token}       with a WebSocket upgrade: the feed of the token's user, who is connected for it
+GET  /ws/test/{token}  with a WebSocket upgrade: the token's recording, for this socket alone; ?speed=2
 GET  /rooms            the rooms; POST makes one
 GET  /rooms/{id}       one of them; DELETE ends it
 POST /rooms/{id}/messages  {\"message\":\"hello\"}

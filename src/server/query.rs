@@ -10,6 +10,7 @@ use crate::{
         error::{Code, Problem},
         event::KINDS,
         nearest,
+        pace::Speed,
     },
 };
 
@@ -30,6 +31,22 @@ pub(super) fn join(uri: &Uri) -> Result<Join, Problem> {
         set(&mut join, key, value, &KEYS)?;
     }
     Ok(join)
+}
+
+/// Reads the query of a private replay: that of the feed, and how fast it is to be.
+///
+/// # Errors
+/// As [`join`].
+pub(super) fn join_replay(uri: &Uri) -> Result<(Join, Speed), Problem> {
+    let (mut join, mut speed) = (Join::default(), Speed::Times(1.0));
+    let known = [&KEYS[..], &["speed"]].concat();
+    for (key, value) in pairs(uri)? {
+        match key.as_str() {
+            "speed" => speed = value.parse().map_err(bad_request)?,
+            _ => set(&mut join, &key, &value, &known)?,
+        }
+    }
+    Ok((join, speed))
 }
 
 /// What a client of `/ws` asks for.

@@ -11,7 +11,7 @@ use axum::{
 
 use super::{
     Access, App, access, answer, assets, auth, clients, connect, feed, ndjson, recordings, replay, rest,
-    rooms, trace, ws,
+    rooms, token, trace, ws,
 };
 
 pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router {
@@ -22,6 +22,8 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .route("/assets/{name}", get(assets::asset))
         .route("/ws", get(ws::talk))
         .route("/ws/echo", get(ws::echo))
+        .route("/ws/{token}", get(token::room))
+        .route("/ws/test/{token}", get(token::replay))
         .route("/events", get(ndjson::events))
         .route("/health", get(rest::health))
         .route("/status", get(rest::status))

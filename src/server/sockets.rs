@@ -144,10 +144,11 @@ impl Sockets {
                 }
                 Effect::Read { key, stream } => {
                     let Some((outbox, filter)) = state.outboxes.get(&key) else { continue };
-                    let hub = stream.and_then(|stream| self.shared.feeds.channel(&stream));
+                    let channel = stream.and_then(|stream| self.shared.feeds.channel(&stream));
+                    let is_main = channel.as_ref().is_none_or(|(_, is_main)| *is_main);
                     let join = Join { filter: *filter, ..Join::default() };
                     // Without a position there is nothing that could be unknown.
-                    outbox.feed(hub.and_then(|hub| hub.join(&join).ok()));
+                    outbox.feed(channel.and_then(|(hub, _)| hub.join(&join).ok()), is_main);
                 }
             }
         }

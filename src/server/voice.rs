@@ -20,7 +20,7 @@ use super::{
 use crate::{
     clock,
     hub::{Next, Subscriber},
-    sans_io::error::Code,
+    sans_io::error::{Code, close},
 };
 
 type Sink = SplitSink<WebSocket, Message>;
@@ -42,7 +42,7 @@ pub(super) async fn speak(
     let mut ping = interval_at(clock::now() + ping_interval, ping_interval);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut items, mut events) = (Vec::new(), Vec::new());
-    let mut is_going = false;
+    let (mut is_going, mut is_bound) = (false, true);
     loop {
         let due = select! {
             biased;
@@ -56,6 +56,8 @@ pub(super) async fn speak(
             // The feed is closed as well, and still has something.
             Due::Out(Turn::GoingAway) => is_going = true,
             Due::Out(Turn::Slow) | Due::Feed(Next::Slow) => return End::of(Code::SlowConsumer),
+            // Who came for more than this room stays when it ends.
+            Due::Feed(Next::Closed(reason)) if !is_bound && reason.code != close::GOING_AWAY => feed = None,
             Due::Feed(Next::Closed(reason)) => return End::close(reason.code, &reason.reason),
             Due::Ping | Due::Out(Turn::Items) | Due::Feed(Next::Events) => {
                 let behind = feed.as_ref().map(Subscriber::slow).unwrap_or_default();
@@ -63,7 +65,7 @@ pub(super) async fn speak(
                     biased;
                     // Whoever fell behind may be stuck in a write.
                     () = slow(outbox, &behind) => return End::of(Code::SlowConsumer),
-                    written = write(sink, &due, &mut items, &mut events, &mut feed) => written,
+                    written = write(sink, &due, &mut items, &mut events, (&mut feed, &mut is_bound)) => written,
                 };
                 if written.is_err() {
                     return End::Over;
@@ -93,7 +95,7 @@ async fn write(
     due: &Due,
     items: &mut Vec<Item>,
     events: &mut Vec<Bytes>,
-    feed: &mut Option<Subscriber>,
+    (feed, is_bound): (&mut Option<Subscriber>, &mut bool),
 ) -> Result<(), axum::Error> {
     match due {
         Due::Ping => sink.feed(Message::Ping(Bytes::new())).await?,
@@ -101,7 +103,7 @@ async fn write(
             for item in items.drain(..) {
                 match item {
                     Item::Message(message) => sink.feed(message).await?,
-                    Item::Feed(changed) => *feed = changed,
+                    Item::Feed(changed, binds) => (*feed, *is_bound) = (changed, binds),
                 }
             }
         }

@@ -18,6 +18,7 @@ use super::{
     sockets::Guest,
 };
 use crate::{
+    control::Lease,
     hub::{Hub, Join},
     lobby::{self, Role, check_client_id},
     sans_io::error::{Code, Problem},
@@ -37,6 +38,8 @@ pub(super) struct Visit {
     pub(super) client_id: Option<String>,
     /// The channel that it reads, and from where.
     pub(super) feed: Option<(Hub, Join)>,
+    /// Held as long as the socket is there.
+    pub(super) lease: Option<Lease>,
 }
 
 /// `GET /ws`.
@@ -52,7 +55,7 @@ pub(super) async fn talk(
         check_client_id(client_id, app.client_id_chars_max)?;
     }
     let feed = feed.then(|| (app.hub.clone(), join));
-    Ok(open(&app, upgrade, Visit { path: "/ws", role: Role::Talks, client_id, feed }))
+    Ok(open(&app, upgrade, Visit { path: "/ws", role: Role::Talks, client_id, feed, lease: None }))
 }
 
 /// `GET /ws/echo`.
@@ -62,7 +65,7 @@ pub(super) async fn echo(
     upgrade: Upgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = required(&headers, upgrade)?;
-    let visit = Visit { path: "/ws/echo", role: Role::Echoes, client_id: None, feed: None };
+    let visit = Visit { path: "/ws/echo", role: Role::Echoes, client_id: None, feed: None, lease: None };
     Ok(open(&app, upgrade, visit))
 }
 
@@ -79,7 +82,7 @@ pub(super) fn well_formed(upgrade: Upgrade) -> Result<WebSocketUpgrade, Problem>
     })
 }
 
-fn required(headers: &HeaderMap, upgrade: Upgrade) -> Result<WebSocketUpgrade, Problem> {
+pub(super) fn required(headers: &HeaderMap, upgrade: Upgrade) -> Result<WebSocketUpgrade, Problem> {
     if !is_asked(headers) {
         return Err(Problem::new(Code::UpgradeRequired, "WebSocket upgrade required"));
     }
@@ -88,20 +91,36 @@ fn required(headers: &HeaderMap, upgrade: Upgrade) -> Result<WebSocketUpgrade, P
 
 /// The 101, and the conversation behind it. Who cannot be let in is told so over the socket: browsers show no more of a
 /// refused upgrade than that it was refused.
-pub(super) fn open(app: &App, upgrade: WebSocketUpgrade, visit: Visit) -> Response {
+pub(super) fn open(app: &App, upgrade: WebSocketUpgrade, mut visit: Visit) -> Response {
+    let (role, lease) = (visit.role, visit.lease.take());
+    // Joined before the 101: nothing that is published after a client has read that is missing.
+    let party = admit(app, visit);
+    begin(app, upgrade, role, party, lease)
+}
+
+/// The 101, and behind it why not.
+pub(super) fn turn_away(app: &App, upgrade: WebSocketUpgrade, why: TurnedAway) -> Response {
+    begin(app, upgrade, Role::Reads, Err(why), None)
+}
+
+fn begin(
+    app: &App,
+    upgrade: WebSocketUpgrade,
+    role: Role,
+    party: Result<Party, TurnedAway>,
+    lease: Option<Lease>,
+) -> Response {
     let limits = app.sockets.limits();
-    let most = if visit.role == Role::Echoes { limits.echo_bytes_max } else { limits.message_bytes_max };
+    let most = if role == Role::Echoes { limits.echo_bytes_max } else { limits.message_bytes_max };
     let upgrade = upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_message_size(most)
         .max_frame_size(most);
-    // Joined before the 101: nothing that is published after a client has read that is missing.
-    let party = admit(app, visit);
     let token = app.connections.token();
     let aborted = app.connections.aborted().clone();
     upgrade.on_upgrade(async move |socket| {
-        let _token = token;
+        let _until_the_end = (token, lease);
         select! {
             biased;
             () = aborted.cancelled() => {}
@@ -111,7 +130,7 @@ pub(super) fn open(app: &App, upgrade: WebSocketUpgrade, visit: Visit) -> Respon
 }
 
 fn admit(app: &App, visit: Visit) -> Result<Party, TurnedAway> {
-    let Visit { path, role, client_id, feed } = visit;
+    let Visit { path, role, client_id, feed, lease: _ } = visit;
     let filter = feed.as_ref().map(|(_, join)| join.filter).unwrap_or_default();
     let reading = feed.as_ref().map(|(hub, _)| hub.stream().to_owned());
     let admitted = feed.map(|(hub, join)| app.join(&hub, &join)).transpose().and_then(|feed| {

@@ -62,20 +62,24 @@ fn limit_problems(limits: &Limits, bad: &mut impl FnMut(&str, &str)) {
         ("connections", limits.connections),
         ("connections_per_address", limits.connections_per_address),
         ("subscribers", limits.subscribers),
+        ("message_bytes", limits.message_bytes.0),
+        ("messages_per_second", limits.messages_per_second as usize),
+        ("message_burst", limits.message_burst as usize),
     ];
     for (name, count) in counts {
         if count == 0 {
-            bad(&format!("limits.{name} is 0: nobody could connect"), "");
+            bad(&format!("limits.{name} is 0: nobody could connect or say anything"), "");
         }
     }
     let times = [
         ("handshake_time", limits.handshake_time),
         ("head_time", limits.head_time),
         ("idle_time", limits.idle_time),
+        ("ping_interval", limits.ping_interval),
     ];
     for (name, time) in times {
         if time.is_zero() {
-            bad(&format!("limits.{name} is 0: nobody could connect"), "");
+            bad(&format!("limits.{name} is 0: nobody could connect or say anything"), "");
         }
     }
 }

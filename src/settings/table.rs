@@ -88,6 +88,8 @@ settings! {
         max_live: usize = 1, "--max-live N", "LIVETAPE_MAX_LIVE";
         /// Private replays at a time (/ws/test/TOKEN)
         max_replays: usize = 16, "--max-replays N", "LIVETAPE_MAX_REPLAYS";
+        /// How often those on /ws are told how the server is
+        heartbeat: Duration = secs(30), "", "LIVETAPE_HEARTBEAT";
         /// Show no events in the terminal
         quiet: bool = false, "-q, --quiet", "LIVETAPE_QUIET";
         /// Leave nothing to chance: the same number, the same stream name and waiting times
@@ -112,6 +114,24 @@ settings! {
         body_bytes: Bytes = Bytes(64 << 10), "", "LIVETAPE_BODY_BYTES";
         /// How long a connection may wait for its next request
         idle_time: Duration = secs(30), "", "LIVETAPE_IDLE_TIME";
+        /// How long a message of a socket may be
+        message_bytes: Bytes = Bytes(16 << 10), "", "LIVETAPE_MESSAGE_BYTES";
+        /// What may wait for one socket, events aside, before it is closed (4101)
+        waiting_bytes: Bytes = Bytes(1 << 20), "", "LIVETAPE_WAITING_BYTES";
+        /// Messages of one socket a second
+        messages_per_second: u32 = 50, "", "LIVETAPE_MESSAGES_PER_SECOND";
+        /// Messages of one socket at once, after a silence
+        message_burst: u32 = 100, "", "LIVETAPE_MESSAGE_BURST";
+        /// Rooms at a time, feeds aside
+        rooms: usize = 1_000, "", "LIVETAPE_MAX_ROOMS";
+        /// Rooms that one socket may be in, feeds aside
+        rooms_per_connection: usize = 32, "", "LIVETAPE_MAX_ROOMS_PER_CONNECTION";
+        /// How long the metadata of a socket or a room may be, as JSON
+        metadata_bytes: Bytes = Bytes(8 << 10), "", "LIVETAPE_METADATA_BYTES";
+        /// How long an uploaded recording may be
+        upload_bytes: Bytes = Bytes(2 << 30), "", "LIVETAPE_UPLOAD_BYTES";
+        /// How often a socket is asked whether it is there; silent for two such intervals, it is dead
+        ping_interval: Duration = secs(30), "", "LIVETAPE_PING_INTERVAL";
         /// How long sockets have for what is queued when the server shuts down
         shutdown_time: Duration = secs(5), "", "LIVETAPE_SHUTDOWN_TIME";
     }

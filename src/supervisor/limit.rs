@@ -20,9 +20,11 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    /// The upstream said to wait so long.
+    /// The upstream said to wait so long. Of several who were told, the longest wait counts.
     pub(super) fn set(&self, wait: Duration) {
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock::now() + wait);
+        let until = clock::now().checked_add(wait);
+        let mut held = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = (*held).max(until);
     }
 
     /// Whether it may be asked now.

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::{Next, Record, Supervisor, room::Room};
 use crate::{
     clock,
-    control::{Answer, Order, Status, not_current, nothing_replayed},
+    control::{Answer, Board, Order, Shared, Status, not_current, nothing_replayed},
     hub::CloseReason,
     pipeline::{Pacing, Pipeline},
     recorder::{self, Recorder, Target},
@@ -46,6 +46,12 @@ impl<T: Transport> Supervisor<T> {
             Ok(user) => user,
             Err(problem) => return self.refuse(answer, problem).await,
         };
+        if self.place.is_none() {
+            match self.common.place() {
+                Ok(place) => self.place = Some(place),
+                Err(problem) => return self.refuse(answer, problem).await,
+            }
+        }
         let wall_anchor = self.options.live.wall_anchor.unwrap_or_else(clock::wall);
         let options = source::live::Options {
             user: user.clone(),
@@ -63,13 +69,19 @@ impl<T: Transport> Supervisor<T> {
         if let Some(recorder) = &recorder {
             pipeline = pipeline.with_tap(recorder.tap());
         }
+        let share = |board: &Board| board.share(&user, self.hub.stream(), self.driver.view());
+        let shared = self.board.as_ref().and_then(share);
+        if let Some(shared) = &shared {
+            pipeline = pipeline.with_along(shared.hub().clone());
+        }
+        self.start_channels();
         let what = What::Header(live.header().clone());
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
         let mut room = Room::new(&self.driver, &user, answer);
         let failed = recorder.as_ref().map(Recorder::watch);
         let over = self.pump(live, &user, &mut pipeline, &mut room, failed).await;
-        self.leave(over, pipeline, room, recorder).await
+        self.leave(over, pipeline, room, recorder, shared).await
     }
 
     async fn pump(
@@ -123,7 +135,7 @@ impl<T: Transport> Supervisor<T> {
             Order::Connect(other, answer) => match normalise(&other) {
                 Err(problem) => drop(answer.send(Err(problem.into()))),
                 Ok(other) if other.eq_ignore_ascii_case(user) => room.join(&self.driver, answer),
-                Ok(other) => match self.limit.check() {
+                Ok(other) => match self.common.limit.check() {
                     Err(refusal) => drop(answer.send(Err(refusal))),
                     Ok(()) => return Some(Leaving::Replaced(other, answer)),
                 },
@@ -143,6 +155,7 @@ impl<T: Transport> Supervisor<T> {
         mut pipeline: Pipeline,
         mut room: Room,
         recorder: Option<Recorder>,
+        shared: Option<Shared>,
     ) -> Next {
         let Over { leaving, outcome, last } = over;
         let (reason, problem) = match (&leaving, outcome) {
@@ -157,6 +170,12 @@ impl<T: Transport> Supervisor<T> {
         let told = reason.filter(|_| problem.is_none() || !self.options.ends_with_source);
         pipeline.finish(last, told, Pacing::Free).await;
         pipeline.report(&self.driver);
+        if let Some(shared) = shared {
+            shared.close(match reason {
+                Some(reason) => why(problem.as_ref(), reason),
+                None => CloseReason { code: close::GOING_AWAY, reason: Code::ShuttingDown.name().into() },
+            });
+        }
         room.end(&self.driver, problem.clone());
         self.ended.is_lossy |= pipeline.decoder().counts().is_lossy();
         self.finish_recorder(recorder).await;
@@ -177,12 +196,12 @@ impl<T: Transport> Supervisor<T> {
         if !self.options.ends_with_source {
             return Next::Idle;
         }
-        let (code, reason) = problem.as_ref().map_or((close::NORMAL, "stream_ended"), |problem| {
-            (problem.code.close_code(), problem.code.name())
-        });
+        // Whoever comes back starts afresh, and finds the place free.
+        (self.place, self.listing) = (None, None);
+        let reason = why(problem.as_ref(), "stream_ended");
         tokio::select! { biased;
             () = self.shutdown.cancelled() => {}
-            () = self.hub.drain(CloseReason { code, reason: reason.into() }) => {}
+            () = self.hub.drain(reason) => {}
         }
         self.ended.problem = problem;
         Next::Exit
@@ -208,7 +227,7 @@ impl<T: Transport> Supervisor<T> {
             && status.code == Code::RateLimited.name()
             && let Some(wait) = status.retry_after_ms
         {
-            self.limit.set(Duration::from_millis(wait));
+            self.common.limit.set(Duration::from_millis(wait));
         }
     }
 
@@ -233,6 +252,14 @@ impl<T: Transport> Supervisor<T> {
             Ok(Err(problem)) => self.ended.recorder = Some(problem),
             Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder broke off")),
         }
+    }
+}
+
+/// What sockets are closed with: the code of what failed, else that it ended in order.
+fn why(problem: Option<&Problem>, reason: &'static str) -> CloseReason {
+    match problem {
+        Some(problem) => CloseReason { code: problem.code.close_code(), reason: problem.code.name().into() },
+        None => CloseReason { code: close::NORMAL, reason: reason.into() },
     }
 }
 

@@ -1,7 +1,9 @@
-//! Starts, stops and replaces sources: one at a time on the main channel.
+//! Starts, stops and replaces sources: one at a time on the main channel, and those of tokens beside it.
 //!
 //! What runs takes its own orders; what it cannot do itself ends it, and comes back here.
 
+mod channels;
+mod common;
 mod limit;
 mod live;
 mod room;
@@ -9,11 +11,15 @@ mod test;
 
 use std::path::PathBuf;
 
+use channels::Channels;
+pub use channels::LINGER;
+use common::Common;
 use limit::Limit;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    control::{Answer, Control, Driver, Order, Status, not_current, nothing_replayed},
+    control::{Answer, Board, Control, Driver, Listing, Order, Status, not_current, nothing_replayed},
     hub::Hub,
     sans_io::error::{Problem, exit},
     source::{
@@ -90,17 +96,32 @@ pub struct Supervisor<T> {
     shutdown: CancellationToken,
     transport: T,
     options: Options,
-    limit: Limit,
+    common: Common,
+    /// Held while a room is connected, and from one to the next.
+    place: Option<OwnedSemaphorePermit>,
+    /// Where tokens find this channel, if it is one of theirs.
+    listing: Option<Listing>,
+    /// Where rooms are listed for tokens to read along.
+    board: Option<Board>,
+    /// Who keeps the channels of tokens, until it is started.
+    channels: Option<Channels<T>>,
     ended: Ended,
 }
 
 impl<T: Transport> Supervisor<T> {
     /// Over `hub`, at the other end of `control`.
     pub fn new(hub: Hub, control: &Control, mut driver: Driver, transport: T, options: Options) -> Self {
-        let limit = Limit::default();
-        driver.set_tester(test::tester(transport.clone(), options.live.clone(), limit.clone()));
+        let keeper = driver.take_keeper();
+        let common = Common::new(keeper.as_ref().map_or(1, |keeper| keeper.max_live));
+        driver.set_tester(test::tester(transport.clone(), options.live.clone(), common.limit.clone()));
         let shutdown = control.shutdown().clone();
-        Self { hub, driver, shutdown, transport, options, limit, ended: Ended::default() }
+        let board = keeper.as_ref().map(|keeper| keeper.board.clone());
+        let channels = keeper.map(|keeper| {
+            let (live, stream) = (options.live.clone(), hub.stream().to_owned());
+            Channels::new(keeper, common.clone(), transport.clone(), live, stream, shutdown.clone())
+        });
+        let (place, listing, ended) = (None, None, Ended::default());
+        Self { hub, driver, shutdown, transport, options, common, place, listing, board, channels, ended }
     }
 
     /// Serves with nothing connected; orders decide.
@@ -123,6 +144,7 @@ impl<T: Transport> Supervisor<T> {
         options: source::Options,
         on_end: impl FnMut(&Summary) + Send + 'static,
     ) -> Result<Ended, Problem> {
+        self.start_channels();
         let (hub, shutdown) = (self.hub.clone(), self.shutdown.clone());
         let replay = Replay::new(tape, options, hub, &mut self.driver, shutdown, on_end)?;
         let summary = replay.run().await;
@@ -136,10 +158,21 @@ impl<T: Transport> Supervisor<T> {
     async fn run(&mut self, mut next: Next) -> Ended {
         loop {
             next = match next {
-                Next::Idle => self.idle().await,
+                Next::Idle => {
+                    self.place = None;
+                    self.start_channels();
+                    self.idle().await
+                }
                 Next::Connect(user, answer) => self.connect(user, answer).await,
                 Next::Exit => return std::mem::take(&mut self.ended),
             };
+        }
+    }
+
+    /// Tokens are served from now on: the main channel has what it needs.
+    fn start_channels(&mut self) {
+        if let Some(channels) = self.channels.take() {
+            tokio::spawn(channels.run());
         }
     }
 
@@ -151,7 +184,7 @@ impl<T: Transport> Supervisor<T> {
             };
             match order {
                 None => return Next::Exit,
-                Some(Order::Connect(user, answer)) => match self.limit.check() {
+                Some(Order::Connect(user, answer)) => match self.common.limit.check() {
                     Err(refusal) => drop(answer.send(Err(refusal))),
                     Ok(()) => return Next::Connect(user, Some(answer)),
                 },

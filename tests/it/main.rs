@@ -3,6 +3,7 @@
 mod access;
 mod auth;
 mod bounds;
+mod channels;
 mod dashboard;
 mod decoder;
 mod feed;

@@ -3,5 +3,5 @@
 mod again;
 mod orders;
 mod over_sockets;
-mod rig;
+pub(crate) mod rig;
 mod scenarios;

@@ -1,0 +1,151 @@
+//! Tokens: who may have a channel of their own, and what is played in it.
+
+use std::collections::BTreeSet;
+
+use subtle::ConstantTimeEq as _;
+
+use crate::{
+    sans_io::{
+        error::{Code, Problem},
+        username::normalise,
+    },
+    secret::Secret,
+};
+
+/// How many rooms are connected at a time unless told otherwise, that of `/` among them.
+pub const MAX_LIVE: usize = 1;
+/// How many private replays run at a time unless told otherwise.
+pub const MAX_REPLAYS: usize = 16;
+/// How many tokens there may be: each that is given is compared with all of them.
+pub const TOKENS_MAX: usize = 1_000;
+/// The longest token, in bytes.
+pub const TOKEN_BYTES_MAX: usize = 256;
+/// What stands in addresses where a token would stand.
+const RESERVED: [&str; 2] = ["test", "echo"];
+
+/// What a client names itself with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Token {
+    /// The token itself.
+    pub secret: Secret,
+    /// What the client is called.
+    pub client: String,
+    /// The TikTok user whose room it gets.
+    pub user: Option<String>,
+    /// The recording that it is shown for tests: `demo`, a name under `recordings/`, or a path.
+    pub recording: Option<String>,
+}
+
+/// What may run beside the main channel.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// Who may start something.
+    pub tokens: Vec<Token>,
+    /// How many rooms are connected at a time, that of the main channel among them.
+    pub max_live: usize,
+    /// How many private replays run at a time.
+    pub max_replays: usize,
+    /// Told what whoever runs the server should know.
+    pub tell: fn(&str),
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self { tokens: Vec::new(), max_live: MAX_LIVE, max_replays: MAX_REPLAYS, tell: |_| () }
+    }
+}
+
+/// Reads the tokens: users as they are called, nobody's token another's.
+pub(super) fn check(tokens: Vec<Token>) -> Result<Vec<Token>, Problem> {
+    if tokens.len() > TOKENS_MAX {
+        return Err(bad(format!("{} tokens are more than {TOKENS_MAX}", tokens.len())));
+    }
+    let mut seen = BTreeSet::new();
+    for token in &tokens {
+        let (secret, client) = (token.secret.reveal(), &token.client);
+        if !is_token(secret) {
+            let hint = format!("a token has 1 to {TOKEN_BYTES_MAX} letters, digits, `-`, `_`, `.` and `~`");
+            return Err(bad(format!("the token of {client} cannot stand in an address")).hint(hint));
+        }
+        if RESERVED.contains(&secret) {
+            let problem = bad(format!("the token of {client} is reserved"));
+            return Err(problem.hint("`test` and `echo` are addresses of their own"));
+        }
+        if !seen.insert(secret) {
+            return Err(bad(format!("the token of {client} is somebody else's, too")));
+        }
+    }
+    tokens.into_iter().map(with_name_of_user).collect()
+}
+
+/// The token that was given. How long that takes tells nothing of which it could have been.
+pub(super) fn find<'a>(tokens: &'a [Token], given: &str) -> Option<&'a Token> {
+    let mut found = None;
+    for token in tokens {
+        if token.secret.reveal().as_bytes().ct_eq(given.as_bytes()).into() {
+            found = Some(token);
+        }
+    }
+    found
+}
+
+/// What a user is filed under, however the name is written.
+pub(super) fn key(user: &str) -> String {
+    user.to_lowercase()
+}
+
+/// An empty name is none.
+fn with_name_of_user(token: Token) -> Result<Token, Problem> {
+    let given = token.user.as_deref().filter(|user| !user.trim().is_empty());
+    let user = given.map(normalise).transpose()?;
+    Ok(Token { user, ..token })
+}
+
+fn is_token(text: &str) -> bool {
+    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    // Clients leave dots out of addresses.
+    let is_dots = text.bytes().all(|byte| byte == b'.');
+    text.len() <= TOKEN_BYTES_MAX && !is_dots && text.bytes().all(is_unreserved)
+}
+
+fn bad(message: String) -> Problem {
+    Problem::new(Code::BadRequest, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(secret: &str, user: Option<&str>) -> Token {
+        let user = user.map(str::to_owned);
+        Token { secret: secret.to_owned().into(), client: "stage".to_owned(), user, recording: None }
+    }
+
+    #[test]
+    fn users_are_read_and_empty_ones_are_none() {
+        let given = [("a", Some("@Ann")), ("b", Some(" ")), ("c", None)];
+        let tokens = check(given.map(|(secret, user)| token(secret, user)).to_vec()).unwrap();
+        let users: Vec<_> = tokens.iter().map(|token| token.user.as_deref()).collect();
+        assert_eq!(users, [Some("Ann"), None, None]);
+        for (given, expected) in [("a", true), ("A", false), ("", false), ("aa", false)] {
+            assert_eq!(find(&tokens, given).is_some(), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn bad_tokens_are_refused_without_being_shown() {
+        let long = "x".repeat(TOKEN_BYTES_MAX + 1);
+        for secrets in
+            [&["test"][..], &["echo"], &["s3cret", "s3cret"], &[""], &["a/b"], &["."], &["ä"], &[&long]]
+        {
+            let tokens = secrets.iter().map(|secret| token(secret, None)).collect();
+            let problem = check(tokens).unwrap_err();
+            assert_eq!(problem.code, Code::BadRequest, "{secrets:?}");
+            assert!(problem.message.contains("stage"), "{problem}");
+            assert!(!format!("{problem:?}").contains("s3cret"), "{problem:?}");
+        }
+        assert_eq!(check(vec![token("a", Some("a b"))]).unwrap_err().code, Code::InvalidUsername);
+        assert!(check(vec![Token::default(); TOKENS_MAX + 1]).is_err());
+        assert!(!format!("{:?}", token("s3cret", None)).contains("s3cret"));
+    }
+}

@@ -1,0 +1,102 @@
+//! `/ws/{token}` and `/ws/test/{token}`: the feed of a channel that the token opens.
+//!
+//! A browser cannot read the answer to an upgrade that was refused. What is wrong with a token, or with its room, comes
+//! over the socket: an `error` event, then the close.
+
+use axum::{
+    extract::{
+        Path, State,
+        rejection::PathRejection,
+        ws::{Message, WebSocketUpgrade},
+    },
+    http::{HeaderMap, Uri},
+    response::Response,
+};
+
+use super::{
+    App,
+    answer::Refusal,
+    query,
+    socket::TurnedAway,
+    ws::{self, Upgrade, Visit},
+};
+use crate::{
+    clock,
+    control::{self, Lease},
+    hub::Join,
+    lobby::Role,
+    sans_io::event::{Data, Event, Failure, Millis, finish_json},
+};
+
+type Token = Result<Path<String>, PathRejection>;
+
+/// `GET /ws/{token}`: the room of the token's user.
+pub(super) async fn room(
+    State(app): State<App>,
+    token: Token,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: Upgrade,
+) -> Result<Response, Refusal> {
+    let upgrade = ws::required(&headers, upgrade)?;
+    let join = query::join(&uri)?;
+    let lease = app.control.channels().open(&text(token)).await;
+    Ok(answer(&app, upgrade, "/ws/{token}", join, lease))
+}
+
+/// `GET /ws/test/{token}`: the token's recording, from its start, for this socket alone.
+pub(super) async fn replay(
+    State(app): State<App>,
+    token: Token,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: Upgrade,
+) -> Result<Response, Refusal> {
+    let upgrade = ws::required(&headers, upgrade)?;
+    let (join, speed) = query::join_replay(&uri)?;
+    let lease = app.control.channels().replay(&text(token), speed).await;
+    Ok(answer(&app, upgrade, "/ws/test/{token}", join, lease))
+}
+
+fn answer(
+    app: &App,
+    upgrade: WebSocketUpgrade,
+    path: &'static str,
+    join: Join,
+    lease: Result<Lease, control::Refusal>,
+) -> Response {
+    match lease {
+        Ok(lease) => {
+            let feed = Some((lease.hub.clone(), join));
+            let visit = Visit { path, role: Role::Reads, client_id: None, feed, lease: Some(lease) };
+            ws::open(app, upgrade, visit)
+        }
+        Err(refusal) => ws::turn_away(app, upgrade, turned_away(refusal)),
+    }
+}
+
+/// Why there is no channel: in the same words as where its source failed.
+fn turned_away(refusal: control::Refusal) -> TurnedAway {
+    let control::Refusal { problem, retry_after, .. } = refusal;
+    let data = Data::Failure(Failure {
+        code: problem.code.name().to_owned(),
+        title: problem.code.title(),
+        message: problem.message.clone(),
+        hint: problem.hint.clone(),
+        attempt: 0,
+        retrying: false,
+        retry_after_ms: retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+    });
+    let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or(i64::MAX));
+    let event =
+        Event { username: "".into(), user: None, timestamp: now, ts: now, id: None, replay: false, data };
+    let mut json = Vec::new();
+    event.begin_json("refused", &mut json);
+    finish_json(1, &mut json);
+    TurnedAway { problem, told: String::from_utf8(json).ok().map(|json| Message::Text(json.into())) }
+}
+
+/// What does not decode is nobody's token.
+fn text(token: Token) -> String {
+    token.map(|Path(token)| token).unwrap_or_default()
+}

@@ -1,0 +1,212 @@
+//! The channels beside the main one: rooms that tokens have open, and private replays.
+//!
+//! Each runs in a task of its own, through the same connect and replay as the main channel. What they share is the
+//! number of places and the limiter towards the upstream; nobody is turned out to make room for another.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use tokio::{sync::Semaphore, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{Common, Ended, Options, Supervisor};
+use crate::{
+    control::{Answer, Board, Control, Driver, Keeper, Lease, Refusal, Request},
+    hub::{CloseReason, Hub, Limits},
+    sans_io::{
+        error::{Code, Problem, close},
+        pace::Speed,
+    },
+    source::{
+        self, Replay, Tape,
+        live::{self, Transport},
+    },
+};
+
+/// How long a room is kept after its last reader: a page that is loaded anew costs the upstream nothing.
+pub const LINGER: Duration = Duration::from_secs(30);
+/// How long rooms and replays have to end, when the server shuts down.
+const LEAVE_MAX: Duration = Duration::from_secs(5);
+/// What a private replay keeps for its one reader, in bytes: half of it is how far the reader may be behind.
+const REPLAY_BACKLOG_BYTES_MAX: u64 = 2 << 20;
+
+/// The one that opens and closes channels.
+pub(super) struct Channels<T> {
+    pub(super) keeper: Keeper,
+    pub(super) common: Common,
+    pub(super) transport: T,
+    pub(super) live: live::Options,
+    /// What the main channel is called.
+    pub(super) stream: String,
+    pub(super) shutdown: CancellationToken,
+    replays: Arc<Semaphore>,
+    tasks: TaskTracker,
+}
+
+impl<T: Transport> Channels<T> {
+    pub(super) fn new(
+        keeper: Keeper,
+        common: Common,
+        transport: T,
+        live: live::Options,
+        stream: String,
+        shutdown: CancellationToken,
+    ) -> Self {
+        let replays = Arc::new(Semaphore::new(keeper.max_replays.min(Semaphore::MAX_PERMITS)));
+        Self { keeper, common, transport, live, stream, shutdown, replays, tasks: TaskTracker::new() }
+    }
+
+    /// Serves requests until the server ends, then closes all that runs.
+    pub(super) async fn run(mut self) {
+        loop {
+            let request = tokio::select! { biased;
+                () = self.shutdown.cancelled() => break,
+                request = self.keeper.next_request() => request,
+            };
+            match request {
+                None => break,
+                Some(Request::Room(user, answer)) => drop(answer.send(self.room(&user))),
+                Some(Request::Replay(recording, speed, answer)) => self.replay(recording, speed, answer),
+            }
+        }
+        self.keeper.refuse_further();
+        for channel in self.keeper.board.channels() {
+            channel.hub.close(shutting_down());
+        }
+        self.tasks.close();
+        // Whoever takes longer is dropped with the runtime.
+        let _ = timeout(LEAVE_MAX, self.tasks.wait()).await;
+    }
+
+    /// The room of `user`: the one that runs, or a new one.
+    fn room(&self, user: &str) -> Result<Lease, Refusal> {
+        let board = &self.keeper.board;
+        if let Some(lease) = board.lease(user) {
+            return Ok(lease);
+        }
+        self.common.limit.check()?;
+        let place = self.common.place()?;
+        let (control, driver) = Control::beside(&self.shutdown);
+        let hub = board.open(&self.stream, Limits::default());
+        let (lease, listing) = board.enter(user, &hub, driver.view());
+        if let Some(listing) = listing {
+            let mut supervisor = self.supervisor(user, hub.clone(), &control, driver);
+            (supervisor.place, supervisor.listing) = (Some(place), Some(listing));
+            let room = Room { user: user.to_owned(), hub, control, board: board.clone() };
+            self.tasks.spawn(room.run(supervisor));
+        }
+        Ok(lease)
+    }
+
+    fn supervisor(&self, user: &str, hub: Hub, control: &Control, driver: Driver) -> Supervisor<T> {
+        // Rooms that fail together must not come back together.
+        let seed = self.live.seed ^ u64::from(crc32fast::hash(user.as_bytes()));
+        let live = live::Options { seed, ..self.live.clone() };
+        Supervisor {
+            hub,
+            driver,
+            shutdown: control.shutdown().clone(),
+            transport: self.transport.clone(),
+            options: Options { live, ends_with_source: true, record: None, record_only: false, warn: |_| () },
+            common: self.common.clone(),
+            place: None,
+            listing: None,
+            board: None,
+            channels: None,
+            ended: Ended::default(),
+        }
+    }
+
+    fn replay(&self, recording: String, speed: Speed, answer: Answer<Lease>) {
+        let Ok(place) = Arc::clone(&self.replays).try_acquire_owned() else {
+            let max = self.keeper.max_replays;
+            let message = format!("{max} test replays run already, and no more may at a time");
+            drop(answer.send(Err(Problem::new(Code::Capacity, message).into())));
+            return;
+        };
+        let hub = self.keeper.board.open(&self.stream, replay_limits());
+        let (board, shutdown) = (self.keeper.board.clone(), self.shutdown.clone());
+        self.tasks.spawn(async move {
+            play_alone(recording, speed, answer, hub, board, shutdown).await;
+            drop(place);
+        });
+    }
+}
+
+/// A room that tokens have open.
+struct Room {
+    user: String,
+    hub: Hub,
+    control: Control,
+    board: Board,
+}
+
+impl Room {
+    /// Until it ends, or nobody wants it any more.
+    async fn run<T: Transport>(self, supervisor: Supervisor<T>) {
+        let mut serving = pin!(supervisor.live(self.user.clone()));
+        tokio::select! { biased;
+            _ = serving.as_mut() => {}
+            () = self.deserted() => {
+                self.control.shut_down();
+                serving.await;
+            }
+        }
+        // Where the source has ended this was said already, and the first reason stands.
+        self.hub.close(shutting_down());
+    }
+
+    /// Until nobody has read it for a while; it is off the list then.
+    async fn deserted(&self) {
+        loop {
+            self.hub.wait_for_nobody().await;
+            let came_back = timeout(LINGER, self.hub.wait_for_subscribers(1)).await.is_ok();
+            if !came_back && self.board.strike_unused(&self.hub) {
+                return;
+            }
+        }
+    }
+}
+
+/// Plays a recording to whoever holds the lease.
+async fn play_alone(
+    recording: String,
+    speed: Speed,
+    answer: Answer<Lease>,
+    hub: Hub,
+    board: Board,
+    shutdown: CancellationToken,
+) {
+    let (control, mut driver) = Control::beside(&shutdown);
+    let shutdown = control.shutdown().clone();
+    let options =
+        source::Options { speed, wait_clients: 1, exit_when_done: true, ..source::Options::default() };
+    let _listed = board.list_replay(&hub, driver.view());
+    let lease = Lease::alone(hub.clone(), shutdown.clone().drop_guard());
+    let replay = match find(recording).await {
+        Ok(tape) => Replay::new(tape, options, hub.clone(), &mut driver, shutdown, |_| ()),
+        Err(problem) => Err(problem),
+    };
+    match replay {
+        // Who has gone meanwhile has given the lease back, and it ends at once.
+        Ok(replay) => {
+            drop(answer.send(Ok(lease)));
+            replay.run().await;
+        }
+        Err(problem) => drop(answer.send(Err(problem.into()))),
+    }
+    hub.close(shutting_down());
+}
+
+/// Reads a little of the recording: the disk may take its time.
+async fn find(recording: String) -> Result<Tape, Problem> {
+    let found = tokio::task::spawn_blocking(move || Tape::find(&recording)).await;
+    found.unwrap_or_else(|_| Err(Problem::new(Code::Io, "the recording could not be opened")))
+}
+
+fn replay_limits() -> Limits {
+    Limits { bytes_max: REPLAY_BACKLOG_BYTES_MAX, ..Limits::default() }
+}
+
+fn shutting_down() -> CloseReason {
+    CloseReason { code: close::GOING_AWAY, reason: Code::ShuttingDown.name().into() }
+}

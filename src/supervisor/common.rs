@@ -1,0 +1,35 @@
+//! What all sources of a server share: the limiter towards the upstream, and the places for live rooms.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::Limit;
+use crate::sans_io::error::{Code, Problem};
+
+/// Shared by the main channel and those beside it.
+#[derive(Clone, Debug)]
+pub(super) struct Common {
+    pub(super) limit: Limit,
+    places: Arc<Semaphore>,
+    max_live: usize,
+}
+
+impl Common {
+    pub(super) fn new(max_live: usize) -> Self {
+        let max_live = max_live.clamp(1, Semaphore::MAX_PERMITS);
+        Self { limit: Limit::default(), places: Arc::new(Semaphore::new(max_live)), max_live }
+    }
+
+    /// A place for a live room, free again when it is dropped.
+    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            let max = self.max_live;
+            let message = match max {
+                1 => "another live room is connected already, and only one may be at a time".to_owned(),
+                _ => format!("{max} live rooms are connected already, and no more may be at a time"),
+            };
+            Problem::new(Code::Capacity, message).hint("try again when one has ended, or raise `max_live`")
+        })
+    }
+}

@@ -1,0 +1,8 @@
+//! The channels of tokens: `/ws/{token}` and `/ws/test/{token}`.
+
+mod over_sockets;
+mod refused;
+mod replays;
+mod rig;
+mod rooms;
+mod shared;

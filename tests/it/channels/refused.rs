@@ -1,0 +1,86 @@
+//! What is wrong with a token, and with how it is asked for. No answer shows one.
+
+use std::sync::Mutex;
+
+use livetape::{
+    control::{Control, Sources, Token},
+    sans_io::error::Code,
+};
+
+use tokio_tungstenite::tungstenite::Error;
+
+use super::rig::{As, Rig, told};
+use crate::harness::{self, read_all};
+
+/// What was told to whoever runs the server.
+static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+#[tokio::test(start_paused = true)]
+async fn unknown_tokens_and_those_without_a_user_get_an_error_and_1008() {
+    let tell: fn(&str) = |line| TOLD.lock().unwrap().push(line.to_owned());
+    let rig = Rig::with("", As::Serve, |sources| Sources { tell, ..sources });
+    let unknown = "\"unauthorized\" retrying=false 1008 unauthorized";
+    for path in
+        ["ws/nobody-has-it", "ws/T-ANN", "ws/t-an", "ws/t-ann%20", "ws/%ff", "ws/t-nobody-has-it?types=gift"]
+    {
+        assert_eq!(told(&rig.refusal(path).await), unknown, "{path}");
+    }
+    let no_user = "\"invalid_username\" retrying=false 1008 invalid_username";
+    assert_eq!(told(&rig.refusal("ws/t-none").await), no_user);
+    assert_eq!(told(&rig.refusal("ws/t-missing").await), no_user);
+    let expected = ["nobody", " "].map(|user| format!("⚠️ TikTok username not given for client of {user}"));
+    assert_eq!(*TOLD.lock().unwrap(), expected);
+    assert_eq!(rig.requests(), 0);
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_position_of_another_channel_is_unknown_here() {
+    let rig = Rig::start(As::Serve);
+    for path in ["ws/t-ann?since=main:0", "ws/test/t-ann?since=main:0"] {
+        let log = read_all(&mut rig.ws(path).await).await;
+        assert_eq!(super::rig::close(&log), (4001, "unknown_position"), "{path}");
+    }
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_without_an_upgrade_show_no_token() {
+    let rig = harness::Rig::start();
+    for (method, target, status, code) in [
+        ("GET", "/ws/s3cret", 400, "upgrade_required"),
+        ("GET", "/ws/test/s3cret", 400, "upgrade_required"),
+        ("POST", "/ws/s3cret", 405, "method_not_allowed"),
+        ("DELETE", "/ws/test/s3cret", 405, "method_not_allowed"),
+        ("GET", "/ws/s3cret/more", 404, "not_found"),
+        ("GET", "/x/ws/s3cret", 404, "not_found"),
+        ("GET", "/ws/test/s3cret/more", 404, "not_found"),
+    ] {
+        let answer = rig.http(method, target, "").await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{method} {target}");
+        assert!(!answer.body.contains("s3cret"), "{}", answer.body);
+    }
+    for target in
+        ["ws/s3cret?typs=gift", "ws/s3cret?speed=2", "ws/test/s3cret?speed=fast", "ws/test/s3cret?speed=0"]
+    {
+        let error = rig.try_ws(target).await.unwrap_err();
+        let Error::Http(answer) = error else { panic!("{error}") };
+        let body = String::from_utf8(answer.body().clone().unwrap_or_default()).unwrap();
+        assert_eq!(answer.status(), 400, "{target}");
+        assert!(!body.contains("s3cret"), "{body}");
+    }
+}
+
+#[test]
+fn bad_tokens_do_not_start() {
+    let token = |secret: &str, user: &str| Token {
+        secret: secret.to_owned().into(),
+        client: "stage".into(),
+        user: Some(user.into()),
+        recording: None,
+    };
+    let refuse = |tokens| Control::with(Sources { tokens, ..Sources::default() }).err().unwrap();
+    assert_eq!(refuse(vec![token("test", "ann")]).code, Code::BadRequest);
+    assert_eq!(refuse(vec![token("same", "ann"), token("same", "ben")]).code, Code::BadRequest);
+    assert_eq!(refuse(vec![token("fine", "a b")]).code, Code::InvalidUsername);
+}

@@ -1,0 +1,155 @@
+//! `/ws/test/{token}`: a private replay for each socket.
+
+use std::time::Duration;
+
+use livetape::{
+    clock,
+    control::Sources,
+    hub::Filter,
+    sans_io::error::Code,
+    source::{Step, Tape},
+};
+use serde_json::Value;
+
+use super::rig::{As, Rig, close, told};
+use crate::{
+    harness::{Log, chats, json, read, read_all, wait},
+    support::decode,
+};
+
+/// What `livetape events` says of the recording: without the name of the stream, which it has none of.
+fn expected() -> Vec<Value> {
+    let items: Vec<_> = Tape::find("demo")
+        .unwrap()
+        .steps()
+        .unwrap()
+        .filter_map(|step| match step {
+            Step::Item(item) => Some(item),
+            _ => None,
+        })
+        .collect();
+    without_stream(decode(&items, &Filter::default(), true))
+}
+
+fn without_stream(mut events: Vec<Value>) -> Vec<Value> {
+    for event in &mut events {
+        event.as_object_mut().unwrap().remove("stream");
+    }
+    events
+}
+
+/// The events of a whole replay, but for the last, which says that it ended.
+fn events(log: &Log) -> Vec<Value> {
+    assert_eq!(close(log), (1000, "recording_ended"));
+    let mut events = without_stream(log.texts.iter().map(|text| json(text)).collect());
+    assert_eq!(events.pop().unwrap()["data"]["reason"], "recording_ended");
+    events
+}
+
+#[tokio::test(start_paused = true)]
+async fn sixteen_side_by_side_do_not_disturb_each_other() {
+    let rig = Rig::start(As::Serve);
+    let started = clock::now();
+    let length = Tape::find("demo").unwrap().duration().unwrap();
+    let mut sockets = Vec::new();
+    for _ in 0..16 {
+        let mut socket = rig.ws("ws/test/t-ann").await;
+        let began = clock::now();
+        sockets.push(tokio::spawn(async move { (read_all(&mut socket).await, clock::now() - began) }));
+        wait(Duration::from_millis(700)).await;
+    }
+    assert!(clock::now() - started < length, "all of them run at a time");
+    assert_eq!(rig.control.channels().statuses().len(), 16);
+    assert_eq!(told(&rig.refusal("ws/test/t-ann").await), "\"capacity\" retrying=false 4102 capacity");
+    let expected = expected();
+    assert!(expected.len() > 20, "{}", expected.len());
+    let mut streams = std::collections::BTreeSet::new();
+    for socket in sockets {
+        let (log, took) = socket.await.unwrap();
+        streams.insert(json(&log.texts[0])["stream"].to_string());
+        assert!(events(&log) == expected);
+        assert!(took >= length && took < length + Duration::from_secs(1), "{took:?} instead of {length:?}");
+    }
+    assert_eq!(streams.len(), 16, "each is a channel of its own");
+    wait(Duration::from_millis(1)).await;
+    assert!(rig.control.channels().statuses().is_empty());
+    assert_eq!(rig.requests(), 0);
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn any_speed_gives_the_same() {
+    let rig = Rig::start(As::Serve);
+    let expected = expected();
+    for speed in ["max", "10", "1000"] {
+        let log = read_all(&mut rig.ws(&format!("ws/test/t-ben?speed={speed}")).await).await;
+        assert!(events(&log) == expected, "{speed}");
+    }
+    let chats = read_all(&mut rig.ws("ws/test/t-ben?speed=max&types=chat").await).await;
+    assert!(chats.texts.iter().all(|text| json(text)["type"] == "chat"));
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_with_its_socket() {
+    let rig = Rig::with("", As::Serve, |sources| Sources { max_replays: 1, ..sources });
+    let mut socket = rig.ws("ws/test/t-ann").await;
+    read(&mut socket, 1).await;
+    let status = rig.control.channels().statuses()[0].status();
+    assert_eq!((status.source, rig.control.channels().users()), (Some("replay"), vec![]));
+    assert_eq!(rig.refusal("ws/test/t-ben").await.1.0, 4102);
+    drop(socket);
+    wait(Duration::from_secs(1)).await;
+    assert!(rig.control.channels().statuses().is_empty());
+    assert!(events(&read_all(&mut rig.ws("ws/test/t-ben?speed=max").await).await) == expected());
+
+    // One that nobody comes to read: the lease was given back.
+    drop(rig.control.channels().replay("t-ann", livetape::control::Speed::Max).await.unwrap());
+    wait(Duration::from_millis(1)).await;
+    assert!(rig.control.channels().statuses().is_empty());
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_does_not_read_is_closed_and_its_place_is_free() {
+    let rig = Rig::with("", As::Serve, |sources| Sources { max_replays: 1, ..sources });
+    let mut stalled = rig.ws("ws/test/t-ann?speed=max").await;
+    wait(Duration::from_secs(25)).await;
+    assert!(rig.control.channels().statuses().is_empty(), "nobody is waited for longer");
+    let log = read_all(&mut stalled).await;
+    assert!(log.close.is_none() || close(&log).0 == 4101, "{:?}", log.close);
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_main_channel_does_is_nothing_to_it() {
+    let rig = Rig::start(As::Replay);
+    let mut socket = rig.ws("ws/test/t-ann").await;
+    let first = read(&mut socket, 3).await;
+    rig.control.order(livetape::control::ReplayOrder::Pause).await.unwrap();
+    rig.hub.publish(&chats(10));
+    let log = read_all(&mut socket).await;
+    let texts = first.into_iter().chain(log.texts).collect();
+    assert!(events(&Log { texts, ..log }) == expected());
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn recordings_that_cannot_be_played_are_told() {
+    let rig = Rig::start(As::Serve);
+    for (token, expected) in [
+        ("t-none", "\"recording_not_found\" retrying=false 1011 recording_not_found"),
+        ("t-missing", "\"recording_not_found\" retrying=false 1011 recording_not_found"),
+        ("t-bad", "\"bad_recording\" retrying=false 1011 bad_recording"),
+        ("t-nobody-has-it", "\"unauthorized\" retrying=false 1008 unauthorized"),
+    ] {
+        assert_eq!(told(&rig.refusal(&format!("ws/test/{token}")).await), expected, "{token}");
+    }
+    assert_eq!(
+        rig.control.channels().replay("", livetape::control::Speed::Max).await.unwrap_err().problem.code,
+        Code::Unauthorized
+    );
+    wait(Duration::from_millis(1)).await;
+    assert!(rig.control.channels().statuses().is_empty());
+    rig.end().await;
+}

@@ -1,0 +1,104 @@
+//! A token whose user is the one of the main channel: one source for both.
+
+use std::time::Duration;
+
+use livetape::supervisor::LINGER;
+use serde_json::Value;
+
+use super::rig::{As, Rig, close, told};
+use crate::harness::{Log, json, read, read_all, wait};
+
+/// What both channels have alike.
+fn alike(texts: &[String]) -> Vec<Value> {
+    let mut events: Vec<Value> = texts.iter().map(|text| json(text)).collect();
+    for event in &mut events {
+        event.as_object_mut().unwrap().remove("stream");
+    }
+    events
+}
+
+fn reason(log: &Log) -> Value {
+    json(log.texts.last().unwrap())["data"]["reason"].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_room_of_the_main_channel_is_read_along() {
+    for start in [As::Serve, As::Live] {
+        let rig = Rig::start(start);
+        let mut main = rig.ws("?since=0").await;
+        if start == As::Serve {
+            rig.control.connect("ANN".into()).await.unwrap();
+        }
+        let ours = read(&mut main, 100).await;
+        let requests = rig.requests();
+        // The only place is the main channel's, and it is enough.
+        let mut token = rig.ws("ws/t-ann?since=0").await;
+        let theirs = read(&mut token, 100).await;
+        assert_eq!(alike(&ours), alike(&theirs));
+        assert_ne!(json(&ours[0])["stream"], json(&theirs[0])["stream"]);
+        assert_eq!((rig.requests(), rig.upgrades()), (requests, 1));
+        assert_eq!(
+            rig.control.channels().users(),
+            ["ANN".to_owned()].map(|name| match start {
+                As::Serve => name,
+                _ => name.to_lowercase(),
+            })
+        );
+        // It is not the token's to leave.
+        drop(token);
+        wait(2 * LINGER).await;
+        assert_eq!(rig.control.channels().users().len(), 1);
+        read(&mut rig.ws("ws/t-ann?since=0").await, 100).await;
+        assert_eq!(rig.upgrades(), 1);
+        rig.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn replaced_or_deleted_it_ends_for_both() {
+    for replaced in [true, false] {
+        let rig = Rig::start(As::Serve);
+        rig.control.connect("ann".into()).await.unwrap();
+        let mut token = rig.ws("ws/t-ann").await;
+        read(&mut token, 1).await;
+        let expected = if replaced {
+            rig.control.connect("ben".into()).await.unwrap();
+            "replaced"
+        } else {
+            rig.control.disconnect("ann".into()).await.unwrap();
+            "deleted"
+        };
+        let log = read_all(&mut token).await;
+        assert_eq!((reason(&log), close(&log)), (expected.into(), (1000, expected)));
+        let mut again = rig.ws("ws/t-ann").await;
+        if replaced {
+            assert_eq!(close(&read_all(&mut again).await), (4102, "capacity"), "the place is ben's now");
+        } else {
+            assert_eq!(json(&read(&mut again, 1).await[0])["type"], "connection_created");
+        }
+        rig.end().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_closes_the_token_and_under_serve_it_alone() {
+    let rig = Rig::start(As::Serve);
+    let mut main = rig.ws("?since=0").await;
+    assert!(rig.control.connect("nobody".into()).await.unwrap_err().retrying, "it is asked for once more");
+    let refusal = rig.refusal("ws/t-nobody").await;
+    assert_eq!(told(&refusal), "\"user_not_found\" retrying=false 1011 user_not_found");
+    let kinds: Vec<_> = read(&mut main, 3).await.iter().map(|text| json(text)["type"].clone()).collect();
+    assert_eq!(kinds, ["error", "error", "disconnected"]);
+    assert_eq!(rig.requests(), 2, "asked for twice, and not again for the token");
+    wait(Duration::from_secs(1)).await;
+    assert_eq!(rig.hub.subscriber_count(), 1, "`/` stays open");
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn under_live_the_end_of_the_room_ends_all() {
+    let rig = Rig::with("speed = \"max\"\nend = \"control\"\n", As::Live, |sources| sources);
+    let log = read_all(&mut rig.ws("ws/t-ann?since=0").await).await;
+    assert_eq!(close(&log), (1000, "stream_ended"));
+    assert_eq!(rig.end().await.exit_code(), Ok(0));
+}
