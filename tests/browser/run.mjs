@@ -36,6 +36,9 @@ for (const [name, check] of Object.entries(CHECKS)) {
   } catch (error) {
     failures += 1
     console.log(`FAIL ${name}: ${error.stack}`)
+    const pages = browser.contexts().flatMap((context) => context.pages())
+    const shots = pages.map((page, index) => page.screenshot({ path: path.join(pictures, `failed-${name}-${index}.png`), timeout: 5000 }))
+    await Promise.allSettled(shots)
   }
   // What a failed check left open would disturb the next.
   await Promise.all(browser.contexts().map((context) => context.close()))

@@ -4,6 +4,7 @@ mod access;
 mod auth;
 mod bounds;
 mod channels;
+mod dashboard;
 mod decoder;
 mod feed;
 mod feed_ends;

@@ -2,7 +2,7 @@
 
 import { paused } from '../state/feed.ts'
 import { replay } from '../state/server.ts'
-import { changeSpeed, loop, loopRange, seek, seekBy, step, stopLoop, togglePlay } from '../state/transport.ts'
+import { changeSpeed, seek, seekBy, step, toggleLoop, togglePlay } from '../state/transport.ts'
 import { showHelp } from './dialogs.tsx'
 
 export const SEEK_MS = 5000
@@ -25,7 +25,7 @@ const inReplay: Record<string, (far: boolean) => void> = {
   ArrowRight: (far) => void seekBy(far ? SEEK_FAR_MS : SEEK_MS),
   Home: () => void seek(0),
   End: () => void seek(Infinity),
-  l: () => void (loop.value ? stopLoop() : loopRange()),
+  l: toggleLoop,
 }
 
 function isTaken(event: KeyboardEvent): boolean {

@@ -6,14 +6,14 @@ import { timeline } from '../state/recordings.ts'
 import { type Replay, health, now, replay } from '../state/server.ts'
 import {
   changeSpeed,
+  isLooping,
   loop,
-  loopRange,
   offsetNow,
   seek,
   seekBy,
   setSpeed,
   step,
-  stopLoop,
+  toggleLoop,
   togglePlay,
 } from '../state/transport.ts'
 import { texts } from '../texts.ts'
@@ -110,8 +110,7 @@ function Time({ durationMs }: { durationMs: number }) {
 
 function Loop() {
   const range = loop.value
-  // Another page, or the command line, may loop too.
-  const isOn = range !== undefined || replay.value?.laps === null
+  const isOn = isLooping()
   const label = isOn ? say.clearLoop : say.loopAllLabel
   return (
     <button
@@ -119,10 +118,10 @@ function Loop() {
       class={`button small loop ${isOn ? 'on' : ''}`}
       aria-pressed={isOn}
       title={`${label} (l)`}
-      onClick={() => void (isOn ? stopLoop() : loopRange())}
+      onClick={toggleLoop}
     >
       <Icon name="loop" />
-      {range && range.fromMs > 0 ? `${offsetTime(range.fromMs)} – ${offsetTime(range.toMs)}` : say.loopAll}
+      {range ? `${offsetTime(range.fromMs)} – ${offsetTime(range.toMs)}` : say.loopAll}
     </button>
   )
 }

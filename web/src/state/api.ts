@@ -33,10 +33,16 @@ export function setToken(value: string): void {
 /** The page may stand below a path of a proxy's. */
 export const url = (path: string): string => new URL(path.replace(/^\//, ''), document.baseURI).href
 
-export const socketUrl = (): string =>
-  url(import.meta.env.DEV ? 'feed' : '').replace(/^http/, 'ws').replace(/[?#].*$/, '')
+/** What a subprotocol may consist of. */
+const PROTOCOL = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
-export const protocols = (): string[] => (token.value === '' ? [] : ['livetape', `bearer.${token.value}`])
+/** The feed's address. A token that no subprotocol can carry is a parameter: sockets have no other place for it. */
+export function socketUrl(): string {
+  const feed = url(import.meta.env.DEV ? 'feed' : '').replace(/^http/, 'ws').replace(/[?#].*$/, '')
+  return token.value === '' || PROTOCOL.test(token.value) ? feed : `${feed}?token=${encodeURIComponent(token.value)}`
+}
+
+export const protocols = (): string[] => (PROTOCOL.test(token.value) ? ['livetape', `bearer.${token.value}`] : [])
 
 export const authorization = (): Record<string, string> =>
   token.value === '' ? {} : { Authorization: `Bearer ${token.value}` }

@@ -69,6 +69,9 @@ export function setReplay(state: Replay | undefined): void {
   replayAt.value = performance.now()
 }
 
+/** Counts orders to the replay: an answer to a question from before one is old. */
+export const orders = { given: 0 }
+
 export function setStatus(state: Status): void {
   status.value = state
   retryAt.value = state.nextRetryMs === null ? 0 : Date.now() + state.nextRetryMs
@@ -76,8 +79,11 @@ export function setStatus(state: Status): void {
 
 async function askHealth(): Promise<void> {
   const wasAway = away.value
-  health.value = await ask<Health>('health')
+  const told = await ask<Partial<Health>>('health')
   away.value = false
+  // Whoever shows no token is told that the server is there, and no more.
+  if (told.version === undefined) return
+  health.value = told as Health
   // Whatever the feed waits for, the server is there again.
   if (wasAway) reconnect()
   if (health.value.mode !== 'replay') setReplay(undefined)
@@ -91,7 +97,11 @@ async function round(tick: number): Promise<void> {
     setStatus(await ask<Status>('status'))
     takeSample()
   }
-  if (due(REPLAY_TICKS) && health.value?.mode === 'replay') setReplay(await ask<Replay>('replay'))
+  if (due(REPLAY_TICKS) && health.value?.mode === 'replay') {
+    const { given } = orders
+    const state = await ask<Replay>('replay')
+    if (orders.given === given) setReplay(state)
+  }
 }
 
 /** Asks now: something was changed. */

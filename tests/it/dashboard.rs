@@ -1,0 +1,83 @@
+//! The dashboard's files: what they are served as. What the page does is tried in a browser: `tests/browser`.
+
+use crate::harness::{Answer, Rig};
+
+async fn get(rig: &Rig, target: &str, headers: &str) -> Answer {
+    let request = format!("GET {target} HTTP/1.1\r\nconnection: close\r\n{headers}\r\n");
+    rig.raw(&request).await
+}
+
+const BROWSER: &str = "host: localhost:3000\r\naccept: text/html,*/*;q=0.8\r\n";
+const LOCAL: &str = "host: localhost\r\n";
+
+/// What the page asks for.
+fn assets(page: &Answer) -> Vec<String> {
+    let quoted = page.body.split('"').filter_map(|part| part.strip_prefix("./"));
+    quoted.map(|path| format!("/{path}")).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_page_may_ask_nobody_else() {
+    let rig = Rig::start();
+    let page = get(&rig, "/", BROWSER).await;
+    assert_eq!(
+        page.header("content-security-policy"),
+        Some(
+            "default-src 'self'; connect-src 'self' ws://localhost:3000 wss://localhost:3000; object-src 'none'; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+    );
+    assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+    assert_eq!(page.header("cache-control"), Some("no-cache"));
+    assert!(!page.body.contains("http:") && !page.body.contains("https:"), "{}", page.body);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_is_no_policy() {
+    let rig = Rig::start();
+    for host in ["localhost; script-src *", "localhost:3000 *", "*", "evil.example"] {
+        let page = get(&rig, "/", &format!("host: {host}\r\naccept: text/html\r\n")).await;
+        assert_eq!((page.status, page.header("content-security-policy")), (403, None), "{host}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn assets_are_kept_for_ever_and_have_their_types() {
+    let rig = Rig::start();
+    let names = assets(&get(&rig, "/", BROWSER).await);
+    assert_eq!(names.len(), 3, "an icon, a script and a style: {names:?}");
+    for name in names {
+        let asset = get(&rig, &name, LOCAL).await;
+        let wanted = match name.rsplit_once('.').unwrap().1 {
+            "js" => "text/javascript; charset=utf-8",
+            "css" => "text/css; charset=utf-8",
+            "svg" => "image/svg+xml",
+            other => panic!("{other}"),
+        };
+        assert_eq!((asset.status, asset.header("content-type")), (200, Some(wanted)), "{name}");
+        assert_eq!(asset.header("cache-control"), Some("public, max-age=31536000, immutable"));
+        assert_eq!(asset.header("x-content-type-options"), Some("nosniff"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_known_is_not_sent_again() {
+    let rig = Rig::start();
+    let tag = get(&rig, "/", BROWSER).await.header("etag").unwrap().to_owned();
+    let again = get(&rig, "/", &format!("{BROWSER}if-none-match: {tag}\r\n")).await;
+    assert_eq!((again.status, again.body.as_str()), (304, ""));
+    let other = get(&rig, "/", &format!("{BROWSER}if-none-match: \"0\"\r\n")).await;
+    assert_eq!(other.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_but_assets_is_served() {
+    let rig = Rig::start();
+    for path in
+        ["/assets/none.js", "/assets/..%2findex.html", "/assets/%2e%2e%2f%2e%2e%2fCargo.toml", "/assets/"]
+    {
+        let answer = get(&rig, path, LOCAL).await;
+        assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"), "{path}");
+    }
+}
