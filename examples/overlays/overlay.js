@@ -58,7 +58,7 @@ function optionsOf(defaults) {
     // What is no colour is left out: it could be more than a value.
     if (options[key] && CSS.supports(name, options[key])) style.setProperty(`--${key}`, options[key])
   }
-  document.body.style.textAlign = CSS.supports('text-align', options.align) ? options.align : 'start'
+  if (['start', 'center', 'end'].includes(options.align)) style.setProperty('--align', options.align)
   return options
 }
 
@@ -82,5 +82,6 @@ function connect(options, types, show, more = {}) {
     if (!options.user || event.username === options.user) show(event)
   })
   client.connect()
-  return client
+  // For the console of whoever builds on this.
+  globalThis.overlayClient = client
 }
