@@ -12,6 +12,10 @@ import { LIVETAPE, until, withServer } from './server.mjs'
 const OVERLAYS = ['chat', 'gifts', 'goal', 'viewers']
 const CONNECTIONS = 20
 const SPEED = 20
+/** The first half is for frames, the second for tasks. */
+const LAPS = 4
+/** No frame may be later, in ms: 99 of 100, since a machine that does more than this stops everybody at times. */
+const FRAME_MS_MAX = 100
 /** No task of a page may keep a frame for so long, in ms of the processor's time: that is ours, however busy the machine is. */
 const TASK_MS_MAX = 100
 /** The part of one processor that the page of all overlays may take, and the server (not optimised). */
@@ -33,10 +37,14 @@ const watch = () => {
   requestAnimationFrame(frame)
 }
 
+function at(gaps, part) {
+  const sorted = [...gaps].sort((a, b) => a - b)
+  return sorted[Math.floor((sorted.length - 1) * part)]
+}
+
 function summary(gaps) {
-  const sorted = gaps.toSorted((a, b) => a - b)
-  const at = (part) => sorted[Math.floor((sorted.length - 1) * part)].toFixed(1)
-  return `${sorted.length} frames, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms, ${sorted.filter((gap) => gap > 100).length} above 100 ms`
+  const [p50, p99, longest] = [0.5, 0.99, 1].map((part) => at(gaps, part).toFixed(1))
+  return `${gaps.length} frames, p50 ${p50} ms, p99 ${p99} ms, longest ${longest} ms, ${gaps.filter((gap) => gap > FRAME_MS_MAX).length} above ${FRAME_MS_MAX} ms`
 }
 
 /** What a process took of a processor so far, in seconds. */
@@ -57,7 +65,7 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', async
   const browser = await launch()
   const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-busy-'))
   // Held until everybody is there; four laps, so that there is something to measure.
-  const args = ['replay', 'recordings/busy.bin', '--port', '0', '--speed', String(SPEED), '--loop', '4', '--wait-clients', String(CONNECTIONS + 2)]
+  const args = ['replay', 'recordings/busy.bin', '--port', '0', '--speed', String(SPEED), '--loop', String(LAPS), '--wait-clients', String(CONNECTIONS + 2)]
   await withServer(LIVETAPE, args, async ({ url, ws, pid }) => {
     const frames = Array.from({ length: CONNECTIONS }, (_, index) => `<iframe src="${example(`overlays/${OVERLAYS[index % 4]}.html`, { url: `${ws}/`, avatars: 0 }).replaceAll('&', '&amp;')}"></iframe>`)
     const wall = path.join(folder, 'wall.html')
@@ -73,7 +81,6 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', async
     await overlays.page.waitForTimeout(IDLE_MS)
     const idle = await overlays.page.evaluate(() => globalThis.gaps.splice(0))
     await dashboard.page.evaluate(() => globalThis.gaps.splice(0))
-    await browser.startTracing(undefined, { categories: ['toplevel', '__metadata'], screenshots: false })
 
     const [before, ofServer, began] = [await busy(), await processorSeconds(pid), performance.now()]
     // The last one to come sets it going.
@@ -88,11 +95,9 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', async
     const serverPart = ((await processorSeconds(pid)) - ofServer) / seconds
     stop.abort()
     await body?.cancel().catch(() => undefined)
-    expect(state).toBe('ended')
     await overlays.page.waitForTimeout(300)
 
     const tasks = tasksOf(await browser.stopTracing())
-    const [ofOverlays, ofDashboard] = await Promise.all([overlays, dashboard].map(({ page }) => page.evaluate(() => globalThis.gaps)))
     const stats = await Promise.all(overlays.page.frames().slice(1).map((frame) => frame.evaluate(() => ({ ...overlayClient.getStats(), position: overlayClient.position }))))
     const metrics = await (await fetch(`${url}/metrics`)).text()
     const metric = (name) => Number(metrics.split('\n').find((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))?.split(' ').at(-1))
@@ -114,7 +119,10 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', async
     expect(tasks[0].cpu).toBeLessThan(TASK_MS_MAX)
     expect(part).toBeLessThan(BUSY_MAX)
     expect(serverPart).toBeLessThan(BUSY_MAX)
-    expect(ofOverlays.length).toBeGreaterThan(50)
+    for (const gaps of [ofOverlays, ofDashboard]) {
+      expect(gaps.length).toBeGreaterThan(50)
+      expect(at(gaps, 0.99)).toBeLessThan(FRAME_MS_MAX)
+    }
     // Everybody got everything, over the connection that they began with.
     expect(stats).toHaveLength(CONNECTIONS)
     for (const [index, { connections, lost, repeated, malformed, events, position }] of stats.entries()) {
