@@ -9,6 +9,7 @@ use axum::{
     response::Response,
 };
 use tokio::select;
+use tracing::info;
 
 use super::{
     App,
@@ -110,6 +111,10 @@ fn begin(
     party: Result<Party, TurnedAway>,
     lease: Option<Lease>,
 ) -> Response {
+    if let Err(TurnedAway { problem, .. }) = &party {
+        app.metrics.count_turned_away(problem.code);
+        info!(code = problem.code.name(), "❌ Client turned away");
+    }
     let limits = app.sockets.limits();
     let most = if role == Role::Echoes { limits.echo_bytes_max } else { limits.message_bytes_max };
     let upgrade = upgrade
