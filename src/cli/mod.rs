@@ -3,6 +3,7 @@
 mod args;
 mod display;
 mod events;
+mod import;
 mod live;
 mod mock;
 mod replay;
@@ -31,7 +32,7 @@ pub fn main() -> u8 {
         Command::Mock(args) => run(mock::mock(args)),
         Command::Watch(args) => run(watch::watch(args)),
         Command::Events(args) => events::events(&args),
-        Command::Import(args) => tools::import(&args),
+        Command::Import(args) => import::import(&args),
         Command::Info(args) => tools::info(&args),
         Command::Verify(args) => tools::verify(&args),
         Command::Synth(args) => tools::synth(&args),

@@ -1,7 +1,7 @@
-//! `import`, `info`, `verify` and `synth`: files in, files and words out.
+//! `info`, `verify` and `synth`: files in, files and words out.
 
 use std::{
-    io::{self, BufReader, BufWriter, Write as _},
+    io::{self, BufWriter, Write as _},
     path::Path,
 };
 
@@ -11,35 +11,8 @@ use super::args;
 use crate::{
     sans_io::error::{Code, Problem, exit},
     source::{Tape, unreadable},
-    tools::{files, import, info, synth, verify},
+    tools::{files, info, synth, verify},
 };
-
-pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
-    if args.file.as_os_str().is_empty() {
-        return Err(Problem::new(Code::BadRequest, "the capture's path is empty"));
-    }
-    let input = files::open(&args.file).map_err(|error| file_problem(&error))?;
-    let bar = progress(input.metadata().map_or(0, |metadata| metadata.len()));
-    let output = args.output.clone().unwrap_or_else(|| args.file.with_extension("bin"));
-    let mut draft = files::Draft::new(&output, args.force).map_err(|error| file_problem(&error))?;
-    let options = import::Options {
-        user: args.user.as_deref().map(valid_user).transpose()?,
-        room_id: args.room,
-        name: stem(&args.file),
-        ..import::Options::default()
-    };
-    let mut out = BufWriter::new(&mut draft);
-    let report = import::import(BufReader::new(bar.wrap_read(input)), &mut out, &options)
-        .map_err(|error| capture_problem(&args.file, &error))?;
-    out.flush().map_err(|error| unwritable(&output, error))?;
-    drop(out);
-    draft.keep().map_err(|error| file_problem(&error))?;
-    bar.finish_and_clear();
-    println!("📼 {}", output.display());
-    say(&report.to_string())?;
-    let lost = report.bad_lines > 0 || !report.faults.is_empty();
-    Ok(if lost { exit::LOST } else { exit::DONE })
-}
 
 pub(super) fn info(args: &args::Info) -> Result<u8, Problem> {
     let tape = Tape::find(&args.recording)?;
@@ -77,23 +50,23 @@ pub(super) fn synth(args: &args::Synth) -> Result<u8, Problem> {
 }
 
 /// A bar on stderr, where that is a terminal.
-fn progress(bytes: u64) -> ProgressBar {
+pub(super) fn progress(bytes: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}");
     ProgressBar::new(bytes).with_style(style.expect("a constant template"))
 }
 
-fn say(text: &str) -> Result<(), Problem> {
+pub(super) fn say(text: &str) -> Result<(), Problem> {
     match io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|error| Problem::new(Code::Io, format!("cannot write: {error}"))),
     }
 }
 
-fn stem(path: &Path) -> String {
+pub(super) fn stem(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-fn valid_user(name: &str) -> Result<String, Problem> {
+pub(super) fn valid_user(name: &str) -> Result<String, Problem> {
     let name = name.trim().trim_start_matches('@').to_owned();
     if name.is_empty() {
         return Err(Problem::new(Code::InvalidUsername, "the user's name is empty"));
@@ -101,7 +74,7 @@ fn valid_user(name: &str) -> Result<String, Problem> {
     Ok(name)
 }
 
-fn file_problem(error: &files::Error) -> Problem {
+pub(super) fn file_problem(error: &files::Error) -> Problem {
     let code = match error {
         files::Error::Exists { .. } => Code::OutputExists,
         files::Error::Missing { .. } | files::Error::NoParent { .. } | files::Error::Directory { .. } => {
@@ -113,16 +86,6 @@ fn file_problem(error: &files::Error) -> Problem {
     Problem::new(code, error).hint("")
 }
 
-fn capture_problem(path: &Path, error: &import::Error) -> Problem {
-    let code = match error {
-        import::Error::Write(error) => error.code(),
-        import::Error::Read(_) => Code::Io,
-        _ => Code::BadCapture,
-    };
-    let hint = "`livetape import --help` shows the formats";
-    Problem::new(code, format!("cannot import {}: {error}", path.display())).hint(hint)
-}
-
-fn unwritable(path: &Path, error: impl std::fmt::Display) -> Problem {
+pub(super) fn unwritable(path: &Path, error: impl std::fmt::Display) -> Problem {
     Problem::new(Code::Io, format!("cannot write {}: {error}", path.display()))
 }

@@ -94,7 +94,7 @@ impl Draft {
         Ok(Self { file, part, target: target.into(), force })
     }
 
-    /// Gives the file its name.
+    /// Gives the file its name, even if it is not complete: what is in it may be all that there is.
     ///
     /// # Errors
     /// As [`create_new`]; the draft is removed then.

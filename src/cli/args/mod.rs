@@ -1,6 +1,7 @@
 //! The flags, as typed.
 
 mod files;
+mod import;
 mod rooms;
 
 use std::{
@@ -21,7 +22,8 @@ use crate::{
     },
 };
 
-pub(super) use files::{Import, Info, Synth, Verify};
+pub(super) use files::{Info, Synth, Verify};
+pub(super) use import::Import;
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
 
 #[derive(Debug, Parser)]
@@ -60,7 +62,7 @@ pub(super) enum Command {
     Watch(Watch),
     /// Decode a recording without a server: one JSON event a line
     Events(Events),
-    /// Make a recording of a capture
+    /// Make a recording of a browser's or proxy's capture
     Import(Import),
     /// Say what a recording holds
     Info(Info),

@@ -1,5 +1,6 @@
 //! The offline tools.
 
+mod captures;
 mod files;
 mod fixtures;
 mod import;
