@@ -59,6 +59,9 @@ fn warn_of_recorder(problem: &Problem) {
 
 /// Without a server: only the file and the terminal.
 pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
+    if let Some(address) = &args.browser.cdp {
+        return super::browser::record(&args, address).await;
+    }
     let user = normalise(&args.user)?;
     let options = Options {
         live: args.upstream.options(&user, None)?,
@@ -84,7 +87,7 @@ pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
 }
 
 /// Tells what was recorded, and gives the exit code.
-fn conclude(ended: &Ended) -> Result<u8, Problem> {
+pub(super) fn conclude(ended: &Ended) -> Result<u8, Problem> {
     for recording in &ended.recordings {
         display::say(&format!("📼 {}", recording.display()));
     }

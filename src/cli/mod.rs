@@ -1,6 +1,7 @@
 //! The command line: raw flags → what they mean → run → exit code.
 
 mod args;
+mod browser;
 mod display;
 mod events;
 mod import;

@@ -3,10 +3,12 @@
 pub mod counts;
 pub mod decoder;
 pub mod dedup;
+pub mod devtools;
 pub mod error;
 pub mod event;
 pub mod offset;
 pub mod pace;
+pub mod recognise;
 pub mod recording;
 pub mod redact;
 pub mod retry;

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Result, bail};
 use wait_timeout::ChildExt as _;
 
-/// Name, limit in minutes, arguments of cargo. The limits sum up to 60 minutes on two cores with an empty target folder.
+/// Name, limit in minutes, arguments of cargo. The limits sum up to 66 minutes on two cores with an empty target folder.
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 2, &["fmt", "--all", "--check"]),
     ("lints", 15, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
@@ -16,6 +16,7 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("docs", 5, &["doc", "--workspace", "--no-deps", "--locked"]),
     ("benches", 9, &["xtask", "bench", "decode", "--rounds", "1"]),
     ("peers", 8, &["xtask", "peers"]),
+    ("producers", 6, &["xtask", "producers"]),
 ];
 
 /// Runs every stage, or those whose names are given, and stops at the first that fails.

@@ -5,6 +5,7 @@ mod ci;
 mod codegen;
 mod fixture;
 mod peers;
+mod producers;
 mod record;
 #[cfg(feature = "fixture")]
 mod recordings;
@@ -22,7 +23,7 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, peers
+        /// Only these stages: format, lints, tests, docs, benches, peers, producers
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
@@ -43,6 +44,8 @@ enum Chore {
     },
     /// Run other people's clients, unmodified, against `livetape mock`
     Peers,
+    /// Capture `livetape mock` with Chromium, Playwright and mitmproxy, and import that
+    Producers,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -53,5 +56,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),
         Chore::Peers => peers::run(),
+        Chore::Producers => producers::run(),
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn run() -> Result<()> {
     command("node", [peers.join("run.mjs"), livetape, python])
 }
 
-fn install_node(peers: &Path) -> Result<()> {
+pub(crate) fn install_node(peers: &Path) -> Result<()> {
     if command("node", ["--version"]).and_then(|()| command("npm", ["--version"])).is_err() {
         apt_get_install(&["nodejs", "npm"])?;
     }
@@ -34,7 +34,7 @@ fn install_node(peers: &Path) -> Result<()> {
 }
 
 /// A virtual environment in `folder`; returns its Python.
-fn install_python(peers: &Path, folder: &Path) -> Result<PathBuf> {
+pub(crate) fn install_python(peers: &Path, folder: &Path) -> Result<PathBuf> {
     let python = folder.join("bin/python");
     let venv = || command("python3", [OsStr::new("-m"), OsStr::new("venv"), folder.as_os_str()]);
     if !folder.join("bin/pip").exists() && venv().is_err() {
@@ -51,14 +51,17 @@ fn install_python(peers: &Path, folder: &Path) -> Result<PathBuf> {
 }
 
 /// A missing tool is installed, and if that fails the check fails: a test that is skipped tells nothing.
-fn apt_get_install(packages: &[&str]) -> Result<()> {
+pub(crate) fn apt_get_install(packages: &[&str]) -> Result<()> {
     let wanted = packages.join(" ");
     let attempt = command("apt-get", ["update", "--quiet"])
         .and_then(|()| command("apt-get", ["install", "--quiet", "--yes"].iter().chain(packages)));
     attempt.with_context(|| format!("install {wanted} (Debian's names) to run the clients of others"))
 }
 
-fn command(program: &str, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<()> {
+pub(crate) fn command(
+    program: impl AsRef<OsStr>,
+    args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Result<()> {
     status(Command::new(program).args(args))
 }
 

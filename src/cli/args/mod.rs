@@ -1,5 +1,6 @@
 //! The flags, as typed.
 
+mod browser;
 mod files;
 mod import;
 mod rooms;

@@ -49,11 +49,19 @@ pub(in crate::cli) struct ServeIdle {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   livetape record clumsyboy_45
-  livetape record clumsyboy_45 -o show.bin && livetape replay show.bin")]
+  livetape record clumsyboy_45 -o show.bin && livetape replay show.bin
+  livetape record --cdp 9222             what a tab of Chrome shows")]
 pub(in crate::cli) struct RecordRoom {
     /// Whose room: the name in the profile's address, with or without @
-    #[arg(env = "LIVETAPE_USER")]
+    #[arg(
+        env = "LIVETAPE_USER",
+        required_unless_present = "cdp",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(in crate::cli) user: String,
+    #[command(flatten)]
+    pub(in crate::cli) browser: super::browser::Browser,
     /// The recording to write [default: recordings/<user>-<utc>.bin]
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::Error;
 use crate::{
     sans_io::{
+        recognise::{is_push_frame, is_webcast_address, role_of, room_in, user_in},
         recording::records::{HttpHeader, http::Role},
-        wire::{Fault, read_push},
     },
     tools::payload::{batch, room_of},
 };
@@ -19,8 +19,6 @@ pub(super) const EXCHANGES_MAX: usize = 10_000;
 pub(super) const URL_BYTES_MAX: usize = 16 << 10;
 /// Received binary frames of a connection that are decoded to learn what it is.
 const SAMPLE_FRAMES_MAX: u64 = 50;
-/// What push frames are for.
-const PAYLOAD_TYPES: [&str; 6] = ["msg", "hb", "ack", "im_enter_room", "im_enter_room_resp", "close"];
 
 /// A capture that can be read again and again, from its beginning.
 pub(super) trait Capture: Sync {
@@ -71,15 +69,7 @@ pub(super) struct Entry {
 impl Entry {
     /// What an exchange is of, if it is worth a record.
     pub(super) fn role(&self) -> Option<Role> {
-        let path = path_of(&self.url).trim_end_matches('/');
-        let roles = [
-            ("/webcast/im/fetch", Role::InitialBatch),
-            ("/webcast/room/info", Role::RoomInfo),
-            ("/webcast/room/info_by_user", Role::RoomInfo),
-            ("/webcast/gift/list", Role::Gifts),
-            ("/api-live/user/room", Role::Lookup),
-        ];
-        roles.into_iter().find(|(known, _)| path == *known).map(|(_, role)| role)
+        role_of(&self.url)
     }
 }
 
@@ -132,13 +122,7 @@ pub(super) struct Connection {
 impl Connection {
     /// Whether it is one to TikTok LIVE: its frames tell, or if there are none its address.
     pub(super) fn is_webcast(&self) -> bool {
-        if self.sampled > 0 { self.webcast * 2 >= self.sampled } else { self.is_webcast_address() }
-    }
-
-    fn is_webcast_address(&self) -> bool {
-        let host = self.url.split('/').nth(2).unwrap_or_default();
-        path_of(&self.url).starts_with("/webcast/im/")
-            || host.starts_with("webcast") && host.contains("-ws") && host.contains(".tiktok.com")
+        if self.sampled > 0 { self.webcast * 2 >= self.sampled } else { is_webcast_address(&self.url) }
     }
 
     /// Learns from a message.
@@ -159,23 +143,8 @@ impl Connection {
 
     /// The room, if its address names one; else that of the messages.
     pub(super) fn room(&self) -> i64 {
-        let query = self.url.split_once('?').map_or("", |(_, query)| query);
-        let named = query.split('&').find_map(|pair| pair.strip_prefix("room_id=")?.parse().ok());
-        named.unwrap_or(self.room_id)
+        room_in(&self.url).unwrap_or(self.room_id)
     }
-}
-
-/// Whether this is one of TikTok LIVE's frames, whole.
-pub(super) fn is_push_frame(bytes: &Bytes) -> bool {
-    let mut faults: Vec<Fault> = Vec::new();
-    let push = read_push(bytes, &mut faults);
-    faults.is_empty() && PAYLOAD_TYPES.contains(&push.payload_type.as_str())
-}
-
-fn path_of(url: &str) -> &str {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let path = rest.find('/').map_or("", |at| &rest[at..]);
-    path.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// What is in a capture.
@@ -224,12 +193,7 @@ impl Survey {
     }
 
     fn learn_user(&mut self, address: &str) {
-        let name = |address: &str| {
-            let name = address.split_once("/@")?.1.split_once("/live")?.0;
-            let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-            (!name.is_empty() && name.len() <= 64 && name.chars().all(is_plain)).then(|| name.to_owned())
-        };
-        self.user = self.user.take().or_else(|| name(address));
+        self.user = self.user.take().or_else(|| user_in(address).map(str::to_owned));
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::captured::is_push_frame;
+use crate::sans_io::recognise::is_push_frame;
 
 /// Bytes that are looked at.
 pub(super) const PEEK_BYTES: usize = 64 << 10;

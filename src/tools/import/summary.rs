@@ -14,7 +14,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.format != Format::Lines {
             let producer = printable(&self.producer, NAME_COLUMNS_MAX);
-            let of = if producer.is_empty() { String::new() } else { format!(" of {producer}") };
+            let is_said = self.format.to_string().starts_with(producer.as_str());
+            let of = if is_said { String::new() } else { format!(" of {producer}") };
             writeln!(f, "{}{of}", self.format)?;
         }
         let duration = clock(Duration::from_millis(self.duration_ms));

@@ -3,6 +3,7 @@
 mod bad;
 mod har;
 mod make;
+mod memory;
 mod others;
 mod sources;
 
