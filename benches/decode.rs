@@ -31,7 +31,11 @@ mod table;
 
 type Reader = fn(&Bytes) -> bool;
 
-fn read<K: prost::Message + Default>(payload: &Bytes) -> bool {
+trait Kind: prost::Message + Default {}
+
+impl<K: prost::Message + Default> Kind for K {}
+
+fn read<K: Kind>(payload: &Bytes) -> bool {
     K::decode(payload.clone()).map(black_box).is_ok()
 }
 

@@ -15,15 +15,14 @@ use support::Args;
 
 /// Subscribers that read along.
 const SUBSCRIBERS: usize = 100;
-/// About five seconds of frames.
-const SIZE_BYTES: u64 = 200_000;
 /// Where a round ends, whatever the recording holds.
 const END: Duration = Duration::from_secs(5);
 
 fn main() {
     let args = Args::parse();
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
-    synth::synth(file.reopen().expect("a temporary file"), 1, SIZE_BYTES).expect("a recording");
+    let show = synth::Options { seed: 1, profile: synth::Profile::Busy, length: synth::Length::Minutes(1) };
+    synth::synth(file.reopen().expect("a temporary file"), &show).expect("a recording");
     let tape = Tape::find(&file.path().to_string_lossy()).expect("a recording");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let (mut worst, mut drift) = (0.0_f64, 0.0_f64);

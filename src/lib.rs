@@ -9,7 +9,8 @@
 //! # Layout
 //!
 //! [`sans_io`] holds all that can be computed without a socket, a file or a clock; [`clock`] reads the clock;
-//! [`hub`] numbers, keeps and fans out events; a [`source`] is a room or a recording, and its items go through the
+//! [`settings`] is the configuration; [`hub`] numbers, keeps and fans out events; [`lobby`] is what clients say to
+//! each other; a [`source`] is a room or a recording, and its items go through the
 //! [`pipeline`] into the hub; the [`recorder`] writes them down; [`control`] is where orders are given, and
 //! [`supervisor`] who starts, stops and replaces sources; [`server`] is HTTP and WebSocket before both; [`mock`] is a
 //! TikTok to connect to; [`tools`] work on recordings offline; [`terminal`] and [`cli`] are for people.
@@ -19,8 +20,10 @@ pub mod sans_io;
 pub mod clock;
 pub mod demo;
 pub mod secret;
+pub mod settings;
 
 pub mod hub;
+pub mod lobby;
 
 pub mod control;
 

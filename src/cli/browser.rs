@@ -1,13 +1,14 @@
 //! `livetape record --cdp`: a tab of a browser, while somebody watches.
 
-use super::{args, display, live::conclude, signals};
+use super::{args, display, live::conclude, rooms, signals};
 use crate::{
     control::Control,
     hub::{CloseReason, Hub, Limits},
     sans_io::{error::Problem, username::normalise},
+    settings::Settings,
     source::{
         browser::{Page, attach, choose, pages},
-        live::{self, NetTransport},
+        live::NetTransport,
     },
     supervisor::{Options, Record, Supervisor},
     terminal::printable,
@@ -18,19 +19,23 @@ const PAGES_MAX: usize = 20;
 /// Whose room it is, if nobody says.
 const NOBODY: &str = "browser";
 
-pub(super) async fn record(args: &args::RecordRoom, address: &str) -> Result<u8, Problem> {
+pub(super) async fn record(
+    args: &args::RecordRoom,
+    settings: &Settings,
+    address: &str,
+) -> Result<u8, Problem> {
     let address = address.parse()?;
     let pages = pages(&address).await?;
     let page = choose(&pages, args.browser.tab).inspect_err(|_| list(&pages))?;
-    let user = match args.user.as_str() {
-        "" => page.user().unwrap_or(NOBODY).to_owned(),
-        user => normalise(user)?,
+    let user = match &args.user {
+        None => page.user().unwrap_or(NOBODY).to_owned(),
+        Some(user) => normalise(user)?,
     };
     let live = attach(&address, page, &user).await?;
     let options = Options {
-        live: live::Options::new(&user),
+        live: rooms::options(&settings.live, &user, None),
         ends_with_source: true,
-        record: Some(args.output.clone().map_or(Record::Named, Record::File)),
+        record: Some(settings.record.output.clone().map_or(Record::Named, Record::File)),
         record_only: true,
         warn: |_| (),
     };
@@ -38,7 +43,8 @@ pub(super) async fn record(args: &args::RecordRoom, address: &str) -> Result<u8,
     let (control, driver) = Control::new();
     let hub = Hub::new("record".into(), Limits::default());
     signals::listen(control.clone());
-    let shown = (!args.quiet).then(|| tokio::spawn(display::show(hub.clone(), display::Style::Live)));
+    let shown =
+        (!settings.server.quiet).then(|| tokio::spawn(display::show(hub.clone(), display::Style::Live)));
     display::say(&format!("🔴 Recording the tab {}", shown_page(page)));
     display::say("💡 Reload the page now: of a connection that is open already the beginning is missing");
     display::say("📺 Press Ctrl+C to stop");

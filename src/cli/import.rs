@@ -10,7 +10,8 @@ use indicatif::ProgressBar;
 
 use super::{
     args,
-    tools::{file_problem, progress, say, stem, unwritable, valid_user},
+    output::{file_problem, progress, say},
+    tools::{stem, valid_user},
 };
 use crate::{
     sans_io::{
@@ -49,8 +50,9 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
         }
         // What was written is a recording, as far as it goes.
         Err(Error::Write(error @ (recording::Error::Write(_) | recording::Error::Full))) => {
-            draft.keep().map_err(|error| file_problem(&error))?;
-            say(&format!("📼 {}\n", output.display()))?;
+            if let Some(kept) = draft.keep_partial() {
+                say(format!("📼 {}\n", kept.display()))?;
+            }
             eprintln!("⚠️ The recording broke off: {error}");
             eprintln!("💡 what was written until then can be replayed; is the disk full?");
             Ok(exit::LOST)
@@ -60,7 +62,7 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
 }
 
 fn conclude(output: &Path, report: &Report) -> Result<u8, Problem> {
-    say(&format!("📼 {}\n{report}", output.display()))?;
+    say(format!("📼 {}\n{report}", output.display()))?;
     Ok(if report.is_lossy() { exit::LOST } else { exit::DONE })
 }
 
@@ -133,4 +135,8 @@ fn list(candidates: &[Candidate]) {
     if candidates.len() > CANDIDATES_MAX {
         eprintln!("  and {} more", candidates.len() - CANDIDATES_MAX);
     }
+}
+
+fn unwritable(path: &Path, error: impl std::fmt::Display) -> Problem {
+    Problem::new(Code::Io, format!("cannot write {}: {error}", path.display()))
 }

@@ -1,27 +1,28 @@
 //! `livetape live`, `serve` and `record`: rooms, and their server.
 
-use super::{args, display, stage::Stage};
+use super::{args, config, display, rooms, serving::Addresses, stage::Stage};
 use crate::{
     control::Control,
     hub::{Hub, Limits},
-    sans_io::{error::Problem, username::normalise},
+    sans_io::error::Problem,
     source::live::NetTransport,
     supervisor::{Ended, Options, Record, Supervisor},
 };
 
 pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
-    let user = normalise(&args.user)?;
+    let settings = config::settings(&args.flags)?;
+    let user = rooms::user(args.user.as_deref(), &settings.live)?;
     let options = Options {
-        live: args.upstream.options(&user, args.serve.seed)?,
+        live: rooms::options(&settings.live, &user, settings.server.seed),
         ends_with_source: true,
-        record: args.record.clone().map(Record::File),
+        record: settings.live.record.clone().map(Record::File),
         record_only: false,
         warn: warn_of_recorder,
     };
     let transport = NetTransport::new(&options.live)?;
-    let (stage, driver) = Stage::open(&args.serve, display::Style::Live, |address| {
+    let (stage, driver) = Stage::open(&settings, display::Style::Live, |Addresses { feed, rest }| {
         display::say(&format!("Starting TikTok Live CLI for user: {user}"));
-        display::say(&format!("🌐 Serving on ws://{address}/ and http://{address}/"));
+        display::say(&format!("🌐 Serving on {feed} and {rest}/"));
         display::say("Connecting to TikTok Live...");
     })
     .await?;
@@ -31,19 +32,20 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
     conclude(&ended)
 }
 
-pub(super) async fn serve(mut args: args::ServeIdle) -> Result<u8, Problem> {
-    args.serve.port = args.port_first.or(args.serve.port);
+pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
+    let mut settings = config::settings(&args.flags)?;
+    settings.server.port = args.port_first.or(settings.server.port);
     let options = Options {
-        live: args.upstream.options("", args.serve.seed)?,
+        live: rooms::options(&settings.live, "", settings.server.seed),
         ends_with_source: false,
-        record: args.record.clone().map(Record::File),
+        record: settings.live.record.clone().map(Record::File),
         record_only: false,
         warn: warn_of_recorder,
     };
     let transport = NetTransport::new(&options.live)?;
-    let (stage, driver) = Stage::open(&args.serve, display::Style::Plain, |address| {
-        display::say(&format!("🌐 Serving on ws://{address}/ and http://{address}/"));
-        display::say(&format!("🔴 Connect a room with: curl -X POST http://{address}/connect/USER"));
+    let (stage, driver) = Stage::open(&settings, display::Style::Plain, |Addresses { feed, rest }| {
+        display::say(&format!("🌐 Serving on {feed} and {rest}/"));
+        display::say(&format!("🔴 Connect a room with: curl -X POST {rest}/connect/USER"));
         display::say("📺 Press Ctrl+C to stop");
     })
     .await?;
@@ -59,14 +61,15 @@ fn warn_of_recorder(problem: &Problem) {
 
 /// Without a server: only the file and the terminal.
 pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
+    let settings = config::settings(&args.flags)?;
     if let Some(address) = &args.browser.cdp {
-        return super::browser::record(&args, address).await;
+        return super::browser::record(&args, &settings, address).await;
     }
-    let user = normalise(&args.user)?;
+    let user = rooms::user(args.user.as_deref(), &settings.live)?;
     let options = Options {
-        live: args.upstream.options(&user, None)?,
+        live: rooms::options(&settings.live, &user, None),
         ends_with_source: true,
-        record: Some(args.output.clone().map_or(Record::Named, Record::File)),
+        record: Some(settings.record.output.clone().map_or(Record::Named, Record::File)),
         record_only: true,
         warn: |_| (),
     };
@@ -76,7 +79,8 @@ pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     super::signals::listen(control.clone());
     display::say(&format!("🔴 Recording @{user}"));
     display::say("📺 Press Ctrl+C to stop");
-    let shown = (!args.quiet).then(|| tokio::spawn(display::show(hub.clone(), display::Style::Live)));
+    let shown =
+        (!settings.server.quiet).then(|| tokio::spawn(display::show(hub.clone(), display::Style::Live)));
     let supervisor = Supervisor::new(hub.clone(), &control, driver, transport, options);
     let ended = supervisor.live(user).await;
     hub.close(crate::hub::CloseReason { code: 1000, reason: "recorded".into() });

@@ -5,37 +5,39 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{args, signals};
+use super::{args, config, signals};
 use crate::{
     control::Control,
     mock::{After, MockTikTok, Scenario, Setting},
     sans_io::error::{Code, Problem, exit},
+    settings,
     terminal::printable,
 };
 
 pub(super) async fn mock(args: args::Mock) -> Result<u8, Problem> {
-    let setting = setting(&args)?;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
+    let settings = config::settings(&args.flags)?.mock;
+    let setting = setting(&settings)?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
     let playing = setting.scenario.recording.clone();
     let (control, _driver) = Control::new();
     signals::listen(control.clone());
     let mock = MockTikTok::start_on(setting, address).await?;
-    greet(&mock.url(), &playing, args.scenario.as_deref());
+    greet(&mock.url(), &playing, settings.scenario.as_deref());
     control.shutdown().cancelled().await;
     Ok(exit::DONE)
 }
 
-fn setting(args: &args::Mock) -> Result<Setting, Problem> {
-    let mut setting = match &args.scenario {
+fn setting(settings: &settings::Mock) -> Result<Setting, Problem> {
+    let mut setting = match &settings.scenario {
         Some(path) => Setting::read(path)?,
         // One client after the other: without a scenario a room that has ended begins anew.
         None => Scenario { after: After::Again, ..Scenario::default() }.into(),
     };
-    if let Some(play) = &args.play {
+    if let Some(play) = &settings.play {
         setting.scenario.recording = recording(play)?;
     }
-    setting.scenario.speed = args.speed.unwrap_or(setting.scenario.speed);
-    setting.scenario.seed = args.seed.unwrap_or(setting.scenario.seed);
+    setting.scenario.speed = settings.speed.unwrap_or(setting.scenario.speed);
+    setting.scenario.seed = settings.seed.unwrap_or(setting.scenario.seed);
     Ok(setting)
 }
 

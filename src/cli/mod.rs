@@ -2,14 +2,20 @@
 
 mod args;
 mod browser;
+mod config;
 mod display;
+mod edit;
 mod events;
 mod import;
 mod live;
 mod mock;
+mod output;
 mod replay;
+mod rooms;
+mod serving;
 mod signals;
 mod stage;
+mod token;
 mod tools;
 mod watch;
 
@@ -36,7 +42,13 @@ pub fn main() -> u8 {
         Command::Import(args) => import::import(&args),
         Command::Info(args) => tools::info(&args),
         Command::Verify(args) => tools::verify(&args),
+        Command::Repair(args) => edit::repair(&args),
+        Command::Cut(args) => edit::cut(&args),
+        Command::Merge(args) => edit::merge(&args),
+        Command::Mark(args) => edit::mark(&args),
         Command::Synth(args) => tools::synth(&args),
+        Command::Config(args) => config::config(&args),
+        Command::Token => token::token(),
     };
     result.unwrap_or_else(|problem| complain(&problem))
 }

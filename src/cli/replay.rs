@@ -2,19 +2,25 @@
 
 use std::time::Duration;
 
-use super::{args, display, stage::Stage};
+use super::{args, config, display, serving::Addresses, stage::Stage};
 use crate::{
     sans_io::{
         error::{Code, Problem},
         pace::Speed,
     },
+    settings,
     source::{Options, Summary, Tape, live},
     supervisor::{self, Supervisor},
 };
 
 pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
-    let options = options(&args)?;
-    let tape = Tape::find(&args.recording)?;
+    let settings = config::settings(&args.flags)?;
+    let options = options(&settings.replay);
+    let recording = args.recording.as_ref().or(settings.replay.recording.as_ref()).ok_or_else(|| {
+        Problem::new(Code::BadRequest, "no recording is given")
+            .hint("name one: `livetape replay demo`, LIVETAPE_RECORDING, or `recording` under [replay] in livetape.toml")
+    })?;
+    let tape = Tape::find(recording)?;
     let idle = supervisor::Options {
         live: live::Options::new(""),
         ends_with_source: false,
@@ -23,8 +29,8 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
         warn: |_| (),
     };
     let transport = live::NetTransport::new(&idle.live)?;
-    let (stage, driver) = Stage::open(&args.serve, display::Style::Plain, |address| {
-        greet(&tape, &options, address);
+    let (stage, driver) = Stage::open(&settings, display::Style::Plain, |addresses| {
+        greet(&tape, &options, addresses);
     })
     .await?;
     let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, idle);
@@ -33,34 +39,27 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     ended.exit_code()
 }
 
-fn options(args: &args::Replay) -> Result<Options, Problem> {
-    if args.end.is_some_and(|end| end <= args.start) {
-        return Err(Problem::new(Code::BadRequest, "--end is not after --start"));
-    }
-    if args.idle_limit == Some(Duration::ZERO) {
-        let problem = Problem::new(Code::BadRequest, "--idle-limit is 0");
-        return Err(problem.hint("--speed max leaves out all waiting"));
-    }
-    Ok(Options {
-        speed: args.speed,
+fn options(settings: &settings::Replay) -> Options {
+    Options {
+        speed: settings.speed,
         // Without a number, for ever.
-        laps: args.r#loop.map_or(Some(1), |laps| (laps > 0).then_some(laps)),
-        start: args.start,
-        end: args.end,
-        idle_limit: args.idle_limit,
-        wait_clients: args.wait_clients.unwrap_or(usize::from(args.speed == Speed::Max)),
-        exit_when_done: args.exit_when_done,
-    })
+        laps: settings.r#loop.map_or(Some(1), |laps| (laps > 0).then_some(laps)),
+        start: settings.start,
+        end: settings.end,
+        idle_limit: settings.idle_limit,
+        wait_clients: settings.wait_clients.unwrap_or(usize::from(settings.speed == Speed::Max)),
+        exit_when_done: settings.exit_when_done,
+    }
 }
 
-fn greet(tape: &Tape, options: &Options, address: &str) {
+fn greet(tape: &Tape, options: &Options, Addresses { feed, rest }: &Addresses) {
     let length = tape.duration().map(|length| format!(", {}", clock_time(length))).unwrap_or_default();
     let speed = match options.speed {
         Speed::Times(times) => format!("{times}×"),
         Speed::Max => "max".into(),
     };
     display::say(&format!("📼 Replaying {}{length}, speed {speed}", tape.name));
-    display::say(&format!("🌐 Serving on ws://{address}/ and http://{address}/"));
+    display::say(&format!("🌐 Serving on {feed} and {rest}/"));
     if options.wait_clients > 0 {
         let (count, plural) = (options.wait_clients, if options.wait_clients == 1 { "" } else { "s" });
         display::say(&format!("⏳ Waiting for {count} subscriber{plural}"));

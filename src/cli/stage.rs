@@ -3,12 +3,17 @@
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use super::{args, display, signals};
+use super::{
+    args, display,
+    serving::{self, Addresses},
+    signals,
+};
 use crate::{
     control::{Control, Driver},
     hub::{Hub, Limits},
     sans_io::error::Problem,
-    server::{self, Config, Server, listen::Listening},
+    server::{self, Server, listen::Listening},
+    settings::Settings,
 };
 
 /// A server that runs beside its source.
@@ -22,20 +27,21 @@ pub(super) struct Stage {
 impl Stage {
     /// Listens, and hands out the end that a source drives. `greet` is told the address before anything is shown.
     pub(super) async fn open(
-        serve: &args::Serve,
+        settings: &Settings,
         display: display::Style,
-        greet: impl FnOnce(&str),
+        greet: impl FnOnce(&Addresses),
     ) -> Result<(Self, Driver), Problem> {
-        let listener = Listening::bind(serve.address()?).await?;
+        let config = serving::config(settings)?;
+        let listener = Listening::bind(settings.server.address()).await?;
         let (control, driver) = Control::new();
-        let hub = Hub::new(stream_name(serve.seed), Limits::default());
+        let hub = Hub::new(stream_name(settings.server.seed), Limits::default());
         signals::listen(control.clone());
-        greet(&listener.addresses()[0].to_string());
+        greet(&Addresses::new(settings, &listener.addresses()[0].to_string()));
         let displays = TaskTracker::new();
-        if !serve.quiet {
+        if !settings.server.quiet {
             displays.spawn(display::show(hub.clone(), display));
         }
-        let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
+        let server = Server { hub: hub.clone(), control: control.clone(), config };
         let serving = tokio::spawn(server::serve(listener, server));
         Ok((Self { hub, control, displays, serving }, driver))
     }

@@ -1,18 +1,33 @@
 //! `livetape watch`: the events of a running server in a terminal.
 
 use futures_util::StreamExt as _;
-use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream,
+    tungstenite::{
+        self, Message,
+        client::IntoClientRequest as _,
+        handshake::client::Response,
+        http::{HeaderValue, header::AUTHORIZATION},
+        protocol::CloseFrame,
+    },
+};
 
-use super::{args, display};
+use super::{args, config, display};
 use crate::{
     hub::Gifts,
     sans_io::error::{Code, Problem, close, exit},
+    secret::Secret,
 };
 
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
 pub(super) async fn watch(args: args::Watch) -> Result<u8, Problem> {
-    let url = address(&args)?;
+    let settings = config::settings(&args.flags)?;
+    let server = args.url.as_ref().unwrap_or(&settings.watch.url);
+    let url = address(&args, server)?;
     let (mut socket, _) =
-        tokio_tungstenite::connect_async(&url).await.map_err(|error| refused(&args.url, &error))?;
+        connect(&url, settings.server.token.as_ref()).await.map_err(|error| refused(server, &error))?;
     let mut last = None;
     loop {
         tokio::select! { biased;
@@ -36,13 +51,22 @@ pub(super) async fn watch(args: args::Watch) -> Result<u8, Problem> {
     }
 }
 
-fn address(args: &args::Watch) -> Result<String, Problem> {
-    let base = args.url.replacen("http", "ws", usize::from(args.url.starts_with("http")));
-    let base = if base.contains("://") { base } else { format!("ws://{base}") };
-    if !base.starts_with("ws://") {
-        return Err(Problem::new(Code::BadRequest, format!("{base} is no ws:// address")));
+/// Opens the feed, with the token of the settings if there is one.
+async fn connect(url: &str, token: Option<&Secret>) -> Result<(Socket, Response), tungstenite::Error> {
+    let mut request = url.into_client_request()?;
+    if let Some(token) = token {
+        let bearer = HeaderValue::try_from(format!("Bearer {}", token.reveal()))?;
+        request.headers_mut().insert(AUTHORIZATION, bearer);
     }
-    let after_scheme = &base["ws://".len()..];
+    tokio_tungstenite::connect_async(request).await
+}
+
+fn address(args: &args::Watch, server: &str) -> Result<String, Problem> {
+    let base = server.replacen("http", "ws", usize::from(server.starts_with("http")));
+    let base = if base.contains("://") { base } else { format!("ws://{base}") };
+    let Some(after_scheme) = base.strip_prefix("ws://").or_else(|| base.strip_prefix("wss://")) else {
+        return Err(Problem::new(Code::BadRequest, format!("{base} is no ws:// or wss:// address")));
+    };
     let slash = if after_scheme.contains('/') { "" } else { "/" };
     let mut query = Vec::new();
     if let Some(types) = &args.filter.types {

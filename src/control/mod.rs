@@ -5,15 +5,24 @@
 mod orders;
 mod state;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 pub use orders::{Answer, Check, Order, Refusal, ReplayOrder, not_current};
 pub use state::{ReplayPhase, ReplayState, SourceState, Status};
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::sans_io::error::{Code, Problem};
 pub use crate::sans_io::{counts::Counts, pace::Speed};
+use crate::{
+    clock,
+    sans_io::error::{Code, Problem},
+};
 
 /// Orders that wait while the source is busy; more are refused.
 const ORDERS_WAITING_MAX: usize = 64;
@@ -30,7 +39,26 @@ pub struct Control {
 #[derive(Debug, Default)]
 struct Shared {
     status: Status,
+    /// When the next attempt follows: what is told of it gets less.
+    retry_at: Option<Instant>,
     replay: Option<ReplayState>,
+}
+
+impl Shared {
+    fn status(&self) -> Status {
+        let left = self.retry_at.map(|at| at.saturating_duration_since(clock::now()).as_millis());
+        let next_retry_ms = left.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX));
+        Status { next_retry_ms, ..self.status.clone() }
+    }
+
+    fn update_status(&mut self, change: impl FnOnce(&mut Status)) {
+        let before = (self.status.attempt, self.status.next_retry_ms);
+        change(&mut self.status);
+        let after = (self.status.attempt, self.status.next_retry_ms);
+        if after != before {
+            self.retry_at = after.1.map(|ms| clock::now() + Duration::from_millis(ms));
+        }
+    }
 }
 
 /// The driver's end.
@@ -59,7 +87,13 @@ impl Control {
     /// What the source is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        lock(&self.shared).status.clone()
+        lock(&self.shared).status()
+    }
+
+    /// The current user's name.
+    #[must_use]
+    pub fn username(&self) -> Option<String> {
+        lock(&self.shared).status.username.clone()
     }
 
     /// What the replay is doing; `None` if nothing is replayed.
@@ -144,12 +178,12 @@ impl Driver {
     /// What the source is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        lock(&self.shared).status.clone()
+        lock(&self.shared).status()
     }
 
     /// Tells everybody what the source is doing.
     pub fn update_status(&self, change: impl FnOnce(&mut Status)) {
-        change(&mut lock(&self.shared).status);
+        lock(&self.shared).update_status(change);
     }
 
     /// Nobody is connected any more; what was counted stays.
@@ -180,4 +214,33 @@ fn nothing_connects() -> Problem {
 #[must_use]
 pub fn nothing_replayed() -> Problem {
     Problem::new(Code::NoReplay, "nothing is being replayed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_to_the_next_attempt_gets_less() {
+        let (control, driver) = Control::new();
+        let left = || control.status().next_retry_ms;
+        let fail = |attempt| {
+            driver.update_status(|status| {
+                status.attempt = attempt;
+                status.next_retry_ms = Some(2000);
+            });
+        };
+        fail(1);
+        assert_eq!(left(), Some(2000));
+        tokio::time::advance(Duration::from_millis(1500)).await;
+        // Counting changes nothing.
+        driver.update_status(|status| status.counts.frames += 1);
+        assert_eq!(left(), Some(500));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(left(), Some(0));
+        fail(2);
+        assert_eq!((left(), driver.status().next_retry_ms), (Some(2000), Some(2000)));
+        driver.update_status(|status| status.next_retry_ms = None);
+        assert_eq!(left(), None);
+    }
 }

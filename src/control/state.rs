@@ -1,11 +1,12 @@
 //! What a source tells of itself.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::sans_io::{counts::Counts, pace::Speed};
 
 /// What a replay is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayPhase {
     /// Holding the first frame until enough subscribers are there.
@@ -20,7 +21,7 @@ pub enum ReplayPhase {
 }
 
 /// The answer of `GET /replay` and of every order.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplayState {
     /// The recording's name.
@@ -42,7 +43,7 @@ pub struct ReplayState {
 }
 
 /// The state of the source: the answer of `GET /status`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// What the source is doing.
@@ -55,7 +56,7 @@ pub struct Status {
     pub room_id: Option<String>,
     /// Which attempt to connect this is, from 1; 0 where none was made.
     pub attempt: u32,
-    /// When the next attempt follows, in milliseconds.
+    /// In how many milliseconds the next attempt follows, from now.
     pub next_retry_ms: Option<u64>,
     /// What was counted.
     pub counts: Counts,
@@ -71,7 +72,7 @@ impl Status {
 }
 
 /// What a source is doing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceState {
     /// Nothing is connected.

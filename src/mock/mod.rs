@@ -103,7 +103,7 @@ impl MockTikTok {
         let world = world(setting.into(), MEMORY_WALL_MS)?;
         let (listener, connector) = memory::listener(MEMORY_BUFFER_BYTES);
         let (stop, guard) = stop();
-        tokio::spawn(accept(listener, Arc::clone(&world), stop, |()| String::new()));
+        tokio::spawn(accept(listener, Arc::clone(&world), stop, |_| String::new()));
         Ok(Self { world, addresses: vec![], connector: Some(connector), _stop: guard })
     }
 

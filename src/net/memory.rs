@@ -1,6 +1,6 @@
 //! A listener without sockets: a server in the caller's memory, exact to the byte under a paused clock.
 
-use std::io;
+use std::{io, net::IpAddr};
 
 use axum::serve::Listener;
 use tokio::{
@@ -21,13 +21,13 @@ pub fn listener(buffer_bytes: usize) -> (MemoryListener, MemoryConnector) {
 /// The server's end.
 #[derive(Debug)]
 pub struct MemoryListener {
-    accepted: mpsc::Receiver<DuplexStream>,
+    accepted: mpsc::Receiver<(DuplexStream, Option<IpAddr>)>,
 }
 
 /// The clients' end. Clones connect to the same server.
 #[derive(Clone, Debug)]
 pub struct MemoryConnector {
-    sender: mpsc::Sender<DuplexStream>,
+    sender: mpsc::Sender<(DuplexStream, Option<IpAddr>)>,
     buffer_bytes: usize,
 }
 
@@ -37,25 +37,33 @@ impl MemoryConnector {
     /// # Errors
     /// `ConnectionRefused` if the server is gone.
     pub async fn connect(&self) -> io::Result<DuplexStream> {
+        self.connect_from(None).await
+    }
+
+    /// A new connection from this address, or from none.
+    ///
+    /// # Errors
+    /// As [`MemoryConnector::connect`].
+    pub async fn connect_from(&self, address: Option<IpAddr>) -> io::Result<DuplexStream> {
         let (client, server) = duplex(self.buffer_bytes);
-        self.sender.send(server).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
+        self.sender.send((server, address)).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
         Ok(client)
     }
 }
 
 impl Listener for MemoryListener {
     type Io = DuplexStream;
-    type Addr = ();
+    type Addr = Option<IpAddr>;
 
-    async fn accept(&mut self) -> (DuplexStream, ()) {
+    async fn accept(&mut self) -> (DuplexStream, Option<IpAddr>) {
         match self.accepted.recv().await {
-            Some(stream) => (stream, ()),
+            Some(accepted) => accepted,
             // Nobody can connect any more.
             None => std::future::pending().await,
         }
     }
 
-    fn local_addr(&self) -> io::Result<()> {
-        Ok(())
+    fn local_addr(&self) -> io::Result<Option<IpAddr>> {
+        Ok(None)
     }
 }

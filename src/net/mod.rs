@@ -2,3 +2,4 @@
 
 pub mod listen;
 pub mod memory;
+pub mod peer;

@@ -81,6 +81,9 @@ impl Recorder {
     /// [`Code::OutputExists`] (nothing is ever overwritten) or [`Code::Io`], with the path in the message.
     pub fn start(target: &Target, header: Header, options: &Options) -> Result<Self, Problem> {
         let (file, path) = name::create(target)?;
+        // Tells whoever would rename, replace or delete it. Where locks would keep readers out, there is none.
+        #[cfg(unix)]
+        drop(file.try_lock());
         let name = path.display().to_string();
         let mut recorder = Self::over(file, &name, header, options)?;
         recorder.path = Some(path);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::wire::FaultKind;
@@ -12,7 +13,7 @@ pub const METHODS_MAX: usize = 512;
 pub const OTHER_METHODS: &str = "(others)";
 
 /// What was counted since the source started.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// Frames received.

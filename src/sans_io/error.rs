@@ -1,7 +1,8 @@
 //! Every failure that a user can cause or meet: one table from code to HTTP status, close code and exit code.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 /// A failure, as users see it: in a terminal, in REST answers and in `error` events.
@@ -79,6 +80,8 @@ codes! {
     InvalidUsername = "invalid_username", 400, 1008, 2, "give the name in the profile's address, without @";
     /// A command line, query or body that means nothing.
     BadRequest = "bad_request", 400, 1008, 2, "";
+    /// A setting, in the file or the environment, that means nothing.
+    BadConfig = "bad_config", 500, 1011, 2, "`livetape config check` lists all that is wrong";
     /// No such address.
     NotFound = "not_found", 404, 1008, 1, "GET / lists what there is";
     /// The address does not take this method.
@@ -115,6 +118,10 @@ codes! {
     BadCapture = "bad_capture", 422, 1011, 1, "";
     /// The file is there already.
     OutputExists = "output_exists", 409, 1011, 1, "choose another with -o FILE, or give --force";
+    /// The recording is being replayed, written or changed.
+    RecordingBusy = "recording_busy", 409, 1011, 1, "end the replay or the recording first, or load another";
+    /// The recording is built in.
+    ReadOnlyRecording = "read_only_recording", 403, 1008, 1, "choose another name: the built-in recording cannot be changed";
     /// A file could not be read or written.
     Io = "io", 500, 1011, 1, "";
     /// The sign server, or TikTok, says that there were too many requests.
@@ -143,6 +150,22 @@ codes! {
     ConnectionLost = "connection_lost", 502, 1011, 1, "";
     /// `livetape watch` cannot reach the server, or was closed by it.
     ServerUnreachable = "server_unreachable", 502, 1011, 1, "is it running? start one with `livetape replay demo`";
+    /// A message on `/ws` that means nothing.
+    BadMessage = "bad_message", 400, 1008, 1, "send JSON as the documentation shows it";
+    /// There is no such room.
+    UnknownRoom = "unknown_room", 404, 1008, 1, "GET /rooms lists them; joining makes those whose name does not begin with `user:`";
+    /// The room has as many connections as it may.
+    RoomFull = "room_full", 409, 1008, 1, "try again later";
+    /// The room's id is taken.
+    RoomExists = "room_exists", 409, 1008, 1, "choose another id, or leave it out";
+    /// Who is not in a room cannot talk there.
+    NotInRoom = "not_in_room", 409, 1008, 1, "send `join_room` first";
+    /// The room of a user, which only its feed speaks in.
+    ReadOnlyRoom = "read_only_room", 403, 1008, 1, "join another room to talk: `join_room` makes it";
+    /// Too many messages a second.
+    RateExceeded = "rate_exceeded", 429, 1008, 1, "send less often";
+    /// Another connection has this client id.
+    ClientIdTaken = "client_id_taken", 409, 1008, 1, "choose another `client_id`, or leave it out";
     /// The server is shutting down.
     ShuttingDown = "shutting_down", 503, 1001, 1, "";
 }
@@ -159,6 +182,17 @@ impl Serialize for Code {
     }
 }
 
+impl JsonSchema for Code {
+    fn schema_name() -> Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<_> = Self::ALL.iter().map(|code| code.name()).collect();
+        json_schema!({ "description": "What went wrong.", "type": "string", "enum": names })
+    }
+}
+
 /// The reasons a socket is closed for that are in no row above.
 pub mod close {
     /// The source ended, or the user was disconnected.
@@ -169,6 +203,8 @@ pub mod close {
     pub const PROTOCOL: u16 = 1002;
     /// A text message was no text.
     pub const NOT_TEXT: u16 = 1007;
+    /// The other side did too often what it may not.
+    pub const POLICY: u16 = 1008;
     /// A message was too long.
     pub const TOO_LARGE: u16 = 1009;
 }

@@ -6,6 +6,7 @@ pub mod dedup;
 pub mod devtools;
 pub mod error;
 pub mod event;
+pub(crate) mod nearest;
 pub mod offset;
 pub mod pace;
 pub mod recognise;

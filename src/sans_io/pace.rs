@@ -46,6 +46,19 @@ impl serde::Serialize for Speed {
     }
 }
 
+impl schemars::JsonSchema for Speed {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Speed".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "So many times the original, or as fast as the slowest subscriber takes it.",
+            "anyOf": [{ "type": "number", "minimum": Self::MIN, "maximum": Self::MAX }, { "const": "max" }],
+        })
+    }
+}
+
 /// The one clock of a replay: shown time ⇄ real time.
 #[derive(Clone, Debug)]
 pub struct ReplayClock {

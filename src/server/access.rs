@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::{answer::Refusal, host::Host};
+use super::{answer::Refusal, auth::Tokens, host::Host};
 use crate::sans_io::error::{Code, Problem};
 
 /// Whom to let in beside loopback.
@@ -22,11 +22,17 @@ pub struct Access {
     pub hosts: Vec<String>,
     /// Origins of pages that may ask, in full: `https://overlay.example`.
     pub origins: Vec<String>,
+    /// Whether it may be called by any IP address: where it listens beyond loopback. No DNS leads astray there.
+    pub any_address: bool,
+    /// The bearer tokens of which one has to be shown; with none, anybody may ask.
+    pub tokens: Tokens,
 }
 
 /// The headers that scripts on other pages may send.
-const HEADERS_ALLOWED: &str = "content-type";
-const METHODS_ALLOWED: &str = "GET, HEAD, POST, OPTIONS";
+const HEADERS_ALLOWED: &str = "authorization, content-type";
+const METHODS_ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+/// What scripts on other pages may read of an answer's head.
+const HEADERS_EXPOSED: &str = "retry-after, x-request-id";
 /// The read-only feed, which a page from a file may read.
 const FEED: [&str; 2] = ["/", "/events"];
 
@@ -44,6 +50,7 @@ pub(super) async fn check(State(access): State<Arc<Access>>, request: Request, n
     headers.append(header::VARY, HeaderValue::from_static("origin"));
     if let Some(origin) = origin {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(HEADERS_EXPOSED));
     }
     response
 }
@@ -58,6 +65,30 @@ fn preflight_answer() -> Response {
 }
 
 impl Access {
+    /// Whether the lists are made of hosts and origins.
+    ///
+    /// # Errors
+    /// `bad_config`, for the first that is none.
+    pub fn check(&self) -> Result<(), Problem> {
+        let bad = |message: String| Err(Problem::new(Code::BadConfig, message));
+        for host in &self.hosts {
+            let has_port = !host.ends_with(']') && host.contains(':');
+            if has_port || Host::parse(host).is_none() {
+                return bad(format!(
+                    "`{host}` under server.hosts is no host: write a name or an address, without a port"
+                ));
+            }
+        }
+        for origin in &self.origins {
+            if Host::of_origin(origin).is_none() {
+                return bad(format!(
+                    "`{origin}` under server.origins is no origin: write it like https://overlay.example"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The origin that the answer is for, if there is one.
     fn admit(&self, request: &Request) -> Result<Option<HeaderValue>, Problem> {
         let host = self.host(request)?;
@@ -84,7 +115,10 @@ impl Access {
     }
 
     fn allows_host(&self, host: &Host) -> bool {
-        host.is_loopback() || self.hosts.iter().any(|allowed| Host::parse(allowed).as_ref() == Some(host))
+        let by_address = self.any_address && matches!(host, Host::Address(_));
+        host.is_loopback()
+            || by_address
+            || self.hosts.iter().any(|allowed| Host::parse(allowed).as_ref() == Some(host))
     }
 
     fn allows_origin(&self, origin: &str, asked: &Host) -> bool {

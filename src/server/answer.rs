@@ -74,7 +74,7 @@ pub(super) async fn method_not_allowed(uri: Uri) -> Refusal {
 /// A JSON body; an empty one is `{}`.
 pub(super) fn parse_body<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Problem> {
     let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::TooLarge, "the body is longer than 64 KiB"),
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::TooLarge, "the body is too long"),
         _ => Problem::new(Code::BadRequest, "the body could not be read to its end"),
     })?;
     let json: &[u8] = if body.is_empty() { b"{}" } else { &body };

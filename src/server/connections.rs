@@ -1,13 +1,14 @@
 //! The connections of a server: each is a task, all of them end together.
 
-use std::{pin::pin, time::Duration};
+use std::{net::IpAddr, pin::pin};
 
-use axum::{Router, body::Body};
+use axum::{Router, body::Body, http::StatusCode};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     select,
+    time::timeout_at,
 };
 use tokio_util::{
     sync::CancellationToken,
@@ -15,16 +16,23 @@ use tokio_util::{
 };
 use tower_service::Service as _;
 
-/// How long a client may take for the head of a request, and between requests.
-const HEAD_MAX: Duration = Duration::from_secs(30);
-/// How long the head of a request may be, in bytes.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
+use super::{
+    Bounds, Tls,
+    body::Timed,
+    door::{Door, Full, Place},
+    paced::{Pace, Paced},
+    turned_away,
+};
+use crate::clock;
 
 /// All connections of a server. Clones share them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Connections {
     tasks: TaskTracker,
     abort: CancellationToken,
+    door: Door,
+    bounds: Bounds,
+    tls: Option<Tls>,
 }
 
 /// In the extensions of a request: drops its connection when cancelled, whatever is still to be written to it.
@@ -32,19 +40,65 @@ pub(super) struct Connections {
 #[derive(Clone, Debug)]
 pub(super) struct Reset(pub CancellationToken);
 
+/// In the extensions of a request: who asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker(pub Option<IpAddr>);
+
+/// What a connection is served with.
+#[derive(Clone)]
+struct Service {
+    router: Router,
+    reset: Reset,
+    asker: Asker,
+    shutdown: CancellationToken,
+    bounds: Bounds,
+}
+
 impl Connections {
+    pub(super) fn new(bounds: Bounds, tls: Option<Tls>) -> Self {
+        let door = Door::new(&bounds);
+        Self { tasks: TaskTracker::new(), abort: CancellationToken::new(), door, bounds, tls }
+    }
+
     /// Speaks HTTP on `io`, until either side ends it. When `shutdown` is cancelled the request at hand is answered.
-    pub(super) fn spawn<I>(&self, io: I, router: Router, shutdown: CancellationToken)
+    /// Where there is no place, the client is told, and that was it.
+    pub(super) fn spawn<I>(&self, io: I, asker: Option<IpAddr>, router: Router, shutdown: CancellationToken)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let place = match self.door.enter(asker) {
+            Ok(place) => place,
+            Err(full) => return self.turn_away(io, full),
+        };
         let reset = self.abort.child_token();
+        let (bounds, tls) = (self.bounds, self.tls.clone());
         self.tasks.spawn(async move {
             let _ended = reset.clone().drop_guard();
+            let reset = Reset(reset);
+            let service = Service { router, reset: reset.clone(), asker: Asker(asker), shutdown, bounds };
             select! {
                 biased;
-                () = reset.cancelled() => {}
-                () = converse(io, router, Reset(reset.clone()), &shutdown) => {}
+                () = reset.0.cancelled() => {}
+                () = secure(io, place, tls, service) => {}
+            }
+        });
+    }
+
+    /// In the clear: over TLS a refusal would cost more than what is refused.
+    fn turn_away<I>(&self, io: I, full: Full)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (connections, refused) = self.door.counts();
+        tracing::warn!(connections, refused, why = ?full, "❌ No place for a connection");
+        let Some(place) = self.door.enter_to_be_told().filter(|_| self.tls.is_none()) else { return };
+        let aborted = self.abort.clone();
+        self.tasks.spawn(async move {
+            let _place = place;
+            select! {
+                biased;
+                () = aborted.cancelled() => {}
+                () = turned_away::tell(io, full) => {}
             }
         });
     }
@@ -76,20 +130,53 @@ impl Connections {
     }
 }
 
-async fn converse<I>(io: I, router: Router, reset: Reset, shutdown: &CancellationToken)
+/// Shakes hands first, where there is TLS.
+async fn secure<I>(io: I, place: Place, tls: Option<Tls>, service: Service)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let Some(tls) = tls else { return converse(io, place, service).await };
+    let shaken = async {
+        let deadline = clock::now() + service.bounds.handshake_max;
+        select! {
+            biased;
+            // Nothing was asked for yet.
+            () = service.shutdown.cancelled() => None,
+            shaken = timeout_at(deadline, tls.accept(io)) => shaken.ok().flatten(),
+        }
+    };
+    if let Some(io) = shaken.await {
+        converse(io, place, service).await;
+    }
+}
+
+async fn converse<I>(io: I, place: Place, service: Service)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Service { router, reset, asker, shutdown, bounds } = service;
+    let pace = Pace::default();
+    let io = Paced::new(io, pace.clone(), &bounds, place);
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        let answering = pace.answer();
         request.extensions_mut().insert(reset.clone());
+        request.extensions_mut().insert(asker);
         // A router is always ready.
-        router.clone().call(request.map(Body::new))
+        let answer = router.clone().call(request.map(|body| Body::new(Timed::new(body, bounds.head_max))));
+        async move {
+            let answer = answer.await?;
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                answering.for_ever();
+                return Ok(answer);
+            }
+            Ok::<_, std::convert::Infallible>(answer.map(|body| answering.until_sent(body)))
+        }
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MAX)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(io), service)
+        // The pace is ours.
+        .header_read_timeout(None)
+        .max_buf_size(bounds.head_bytes_max)
+        .serve_connection(TokioIo::new(io), answer)
         .with_upgrades();
     let mut connection = pin!(connection);
     // An error is the client's doing, and it has been told where that was possible.

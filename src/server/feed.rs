@@ -1,26 +1,18 @@
 //! `/`: the event feed over a WebSocket.
 
 use axum::{
-    extract::{
-        State,
-        ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
-    },
-    http::{HeaderMap, Uri, header},
+    extract::State,
+    http::{HeaderMap, Uri},
     response::Response,
 };
-use tokio::select;
 
-use super::{App, answer::Refusal, page, query, socket};
-use crate::sans_io::error::{Code, Problem};
-
-/// Axum's own is 128 KiB and filled with zeros at each poll: half of the CPU time.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
-/// What is fed before the socket is written to without a flush.
-const WRITE_BUFFER_BYTES: usize = 32 * 1024;
-/// The longest message that a client may send, in bytes.
-const INBOUND_BYTES_MAX: usize = 16 * 1024;
-
-type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+use super::{
+    App,
+    answer::Refusal,
+    page, query,
+    ws::{self, Upgrade, Visit},
+};
+use crate::lobby::Role;
 
 /// `GET /`: the feed, or for those who ask for no upgrade a page.
 pub(super) async fn root(
@@ -29,29 +21,11 @@ pub(super) async fn root(
     uri: Uri,
     upgrade: Upgrade,
 ) -> Result<Response, Refusal> {
-    if !headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+    if !ws::is_asked(&headers) {
         return Ok(page::page(&headers));
     }
     let join = query::join(&uri)?;
-    let upgrade = upgrade.map_err(|rejection| {
-        let message = rejection.body_text();
-        Problem::new(Code::BadRequest, message).hint("open it with a WebSocket client, version 13")
-    })?;
-    // Joined before the 101: nothing that is published after a client has read that is missing.
-    let joined = app.join(&join);
-    let token = app.connections.token();
-    let aborted = app.connections.aborted().clone();
-    let upgrade = upgrade
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_message_size(INBOUND_BYTES_MAX)
-        .max_frame_size(INBOUND_BYTES_MAX);
-    Ok(upgrade.on_upgrade(async move |socket| {
-        let _token = token;
-        select! {
-            biased;
-            () = aborted.cancelled() => {}
-            () = socket::converse(socket, joined) => {}
-        }
-    }))
+    let upgrade = ws::well_formed(upgrade)?;
+    let feed = Some((app.hub.clone(), join));
+    Ok(ws::open(&app, upgrade, Visit { path: "/", role: Role::Reads, client_id: None, feed }))
 }

@@ -5,38 +5,63 @@
 
 mod access;
 mod answer;
+mod assets;
+mod auth;
+mod body;
+mod bounds;
+mod clients;
 mod connect;
 mod connections;
+mod door;
 mod feed;
+mod feeds;
 mod host;
+mod limits;
 mod ndjson;
+mod outbox;
+mod paced;
 mod page;
 mod query;
+mod recordings;
 mod replay;
 mod rest;
+mod rooms;
 mod router;
 mod socket;
+mod sockets;
+mod voice;
+mod ws;
 
-use std::time::Duration;
+use std::sync::Arc;
+mod tls;
+mod trace;
+mod turned_away;
 
 pub use access::Access;
+pub use auth::Tokens;
 use axum::serve::Listener;
+pub use bounds::Bounds;
 use connections::Connections;
+use feeds::Feeds;
+pub use limits::Limits;
+pub use recordings::Recordings;
+use recordings::Shelf;
+use sockets::Sockets;
+pub use tls::Tls;
 use tokio::{
     select,
-    time::{Instant, timeout_at},
+    time::{Instant, MissedTickBehavior, interval_at, timeout_at},
 };
 
+use crate::net::peer::Peer;
 pub use crate::net::{listen, memory};
 use crate::{
     clock,
     control::Control,
     hub::{CloseReason, Hub, Join, Subscriber},
+    lobby,
     sans_io::error::{Code, Problem, close},
 };
-
-/// How long sockets have for what is queued, when the server shuts down.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// What is served.
 #[derive(Clone, Debug)]
@@ -50,12 +75,22 @@ pub struct Server {
 }
 
 /// What is allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Who may ask.
     pub access: Access,
+    /// What connections may cost.
+    pub bounds: Bounds,
+    /// The certificate of `https://` and `wss://`; without one there is neither.
+    pub tls: Option<Tls>,
     /// How many may read the feed at a time. More get `capacity`: close 4102, or 503.
     pub subscribers_max: usize,
+    /// What a socket may cost.
+    pub sockets: Limits,
+    /// What clients may say and keep.
+    pub lobby: lobby::Limits,
+    /// Which recordings there are, and what may be uploaded.
+    pub recordings: Recordings,
 }
 
 /// How many may read the feed at a time, unless told otherwise.
@@ -63,7 +98,15 @@ pub const SUBSCRIBERS_MAX: usize = 10_000;
 
 impl Default for Config {
     fn default() -> Self {
-        Self { access: Access::default(), subscribers_max: SUBSCRIBERS_MAX }
+        Self {
+            access: Access::default(),
+            sockets: Limits::default(),
+            lobby: lobby::Limits::default(),
+            recordings: Recordings::default(),
+            bounds: Bounds::default(),
+            tls: None,
+            subscribers_max: SUBSCRIBERS_MAX,
+        }
     }
 }
 
@@ -75,43 +118,59 @@ struct App {
     started: Instant,
     connections: Connections,
     subscribers_max: usize,
+    sockets: Sockets,
+    client_id_chars_max: usize,
+    shelf: Arc<Shelf>,
 }
 
 impl App {
-    fn join(&self, join: &Join) -> Result<Subscriber, Problem> {
-        if self.hub.subscriber_count() >= self.subscribers_max {
+    /// A subscriber of `hub`.
+    fn join(&self, hub: &Hub, join: &Join) -> Result<Subscriber, Problem> {
+        if hub.subscriber_count() >= self.subscribers_max {
             return Err(Problem::new(Code::Capacity, "too many are reading already"));
         }
-        self.hub.join(join)
+        hub.join(join)
     }
 }
 
 /// Serves until [`Control::shutdown`] is cancelled. Then nobody is let in any more, every socket gets what is queued
-/// and a close 1001, and whoever takes more than five seconds for that is dropped.
+/// and a close 1001, and whoever takes longer than [`Bounds::drain_max`] for that is dropped.
 ///
 /// What is to be broadcast last has to be published before the cancellation.
-pub async fn serve<L: Listener>(mut listener: L, server: Server) {
-    let Server { hub, control, config: Config { access, subscribers_max } } = server;
-    let connections = Connections::default();
+pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
+    let Server { hub, control, config } = server;
+    let bounds = config.bounds;
+    let connections = Connections::new(bounds, config.tls);
     let shutdown = control.shutdown().clone();
+    let started = clock::now();
+    let feeds = Feeds::new(hub.clone(), control.clone());
+    let sockets = Sockets::new(feeds, config.sockets, config.lobby, started);
     let app = App {
         hub: hub.clone(),
         control,
-        started: clock::now(),
+        started,
         connections: connections.clone(),
-        subscribers_max,
+        subscribers_max: config.subscribers_max,
+        sockets: sockets.clone(),
+        client_id_chars_max: config.lobby.client_id_chars_max,
+        shelf: Arc::new(Shelf::new(config.recordings)),
     };
-    let router = router::router(app, access);
+    let router = router::router(app, config.access, bounds.body_bytes_max);
+    let every = config.sockets.heartbeat_interval();
+    let mut heartbeat = interval_at(started + every, every);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         select! {
             biased;
             () = shutdown.cancelled() => break,
-            (io, _) = listener.accept() => connections.spawn(io, router.clone(), shutdown.clone()),
+            _ = heartbeat.tick() => sockets.heartbeat(),
+            (io, peer) = listener.accept() => connections.spawn(io, peer.ip(), router.clone(), shutdown.clone()),
         }
     }
     drop(listener);
+    sockets.shut_down();
     hub.close(CloseReason { code: close::GOING_AWAY, reason: "shutting_down".into() });
-    let deadline = clock::now() + DRAIN_MAX;
+    let deadline = clock::now() + bounds.drain_max;
     if timeout_at(deadline, connections.ended()).await.is_err() {
         connections.abort();
         connections.ended().await;

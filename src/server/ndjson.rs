@@ -32,7 +32,7 @@ pub(super) async fn events(
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
-        let subscriber = app.join(&join)?;
+        let subscriber = app.join(&app.hub, &join)?;
         app.connections.spawn_beside(drop_stalled(subscriber.slow(), reset.0));
         body(subscriber, app.hub.stream().to_owned())
     };

@@ -9,36 +9,70 @@ use crate::{
     sans_io::{
         error::{Code, Problem},
         event::KINDS,
+        nearest,
     },
 };
 
 /// The keys there are.
 const KEYS: [&str; 6] = ["since", "types", "gifts", "raw", "on_gap", "format"];
+/// The keys there are beside these on `/ws`.
+const TALK_KEYS: [&str; 2] = ["client_id", "feed"];
 /// The wire shapes there are.
 const FORMATS: [&str; 1] = ["native"];
-/// Below this likeness nothing is called the nearest; 1 is equal.
-const LIKENESS_MIN: f64 = 0.7;
 
 /// Reads the query.
 ///
 /// # Errors
 /// `bad_request`, for keys and values that there are not; the hint names the nearest.
 pub(super) fn join(uri: &Uri) -> Result<Join, Problem> {
-    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-        .map_err(|_| bad_request("the query is not well encoded".to_owned()))?;
     let mut join = Join::default();
-    let mut seen = Vec::new();
-    for (key, value) in &pairs {
-        if seen.contains(&key) {
-            return Err(bad_request(format!("`{key}` is given twice")));
-        }
-        seen.push(key);
-        set(&mut join, key, value)?;
+    for (key, value) in &pairs(uri)? {
+        set(&mut join, key, value, &KEYS)?;
     }
     Ok(join)
 }
 
-fn set(join: &mut Join, key: &str, value: &str) -> Result<(), Problem> {
+/// What a client of `/ws` asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Talk {
+    pub(super) join: Join,
+    pub(super) client_id: Option<String>,
+    /// Whether it reads the feed.
+    pub(super) feed: bool,
+}
+
+/// Reads the query of `/ws`.
+///
+/// # Errors
+/// As [`join`].
+pub(super) fn talk(uri: &Uri) -> Result<Talk, Problem> {
+    let mut talk = Talk { join: Join::default(), client_id: None, feed: true };
+    let known = [&KEYS[..], &TALK_KEYS].concat();
+    for (key, value) in pairs(uri)? {
+        match key.as_str() {
+            "client_id" => talk.client_id = Some(value),
+            "feed" => talk.feed = flag(&key, &value)?,
+            _ => set(&mut talk.join, &key, &value, &known)?,
+        }
+    }
+    Ok(talk)
+}
+
+/// The pairs of a query, each key once.
+pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|_| bad_request("the query is not well encoded".to_owned()))?;
+    let mut seen = Vec::new();
+    for (key, _) in &pairs {
+        if seen.contains(&key) {
+            return Err(bad_request(format!("`{key}` is given twice")));
+        }
+        seen.push(key);
+    }
+    Ok(pairs)
+}
+
+fn set(join: &mut Join, key: &str, value: &str, known: &[&str]) -> Result<(), Problem> {
     match key {
         "since" => join.since = Some(value.parse().map_err(bad_request)?),
         "types" => {
@@ -48,10 +82,10 @@ fn set(join: &mut Join, key: &str, value: &str) -> Result<(), Problem> {
         }
         "gifts" => join.filter.gifts = choice(key, value, &["raw", "delta", "final"])?,
         "on_gap" => join.on_gap = choice(key, value, &["close", "skip"])?,
-        "raw" => join.filter.raw = flag(value)?,
+        "raw" => join.filter.raw = flag(key, value)?,
         "format" if FORMATS.contains(&value) => {}
         "format" => return Err(unknown(format!("there is no format `{value}`"), value, &FORMATS)),
-        _ => return Err(unknown(format!("there is no parameter `{key}`"), key, &KEYS)),
+        _ => return Err(unknown_key(key, known)),
     }
     Ok(())
 }
@@ -60,11 +94,16 @@ fn choice<T: FromStr>(key: &str, value: &str, choices: &[&str]) -> Result<T, Pro
     value.parse().map_err(|_| unknown(format!("`{key}` cannot be `{value}`"), value, choices))
 }
 
-fn flag(value: &str) -> Result<bool, Problem> {
+/// Refuses a key that there is not.
+pub(super) fn unknown_key(key: &str, known: &[&str]) -> Problem {
+    unknown(format!("there is no parameter `{key}`"), key, known)
+}
+
+fn flag(key: &str, value: &str) -> Result<bool, Problem> {
     match value {
         "1" | "true" => Ok(true),
         "0" | "false" => Ok(false),
-        _ => Err(unknown(format!("`raw` cannot be `{value}`"), value, &["1", "0"])),
+        _ => Err(unknown(format!("`{key}` cannot be `{value}`"), value, &["1", "0"])),
     }
 }
 
@@ -74,13 +113,7 @@ fn bad_request(message: String) -> Problem {
 
 /// Refuses `given`, and names the nearest of what there is instead.
 fn unknown(message: String, given: &str, known: &[&str]) -> Problem {
-    let likeness = |name: &&&str| strsim::jaro_winkler(name, given);
-    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    let hint = match nearest {
-        Some(name) if likeness(&name) >= LIKENESS_MIN => format!("did you mean `{name}`?"),
-        _ => format!("it is one of: {}", known.join(", ")),
-    };
-    bad_request(message).hint(hint)
+    bad_request(message).hint(nearest::hint(given, known))
 }
 
 #[cfg(test)]

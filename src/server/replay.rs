@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{
     App,
     answer::{Refusal, parse_body},
+    recordings,
 };
 use crate::{
     control::{ReplayOrder, ReplayState, Speed},
@@ -59,7 +60,7 @@ pub(super) async fn repeat(State(app): State<App>, body: RawBody) -> Answer {
 }
 
 pub(super) async fn load(State(app): State<App>, body: RawBody) -> Answer {
-    give(app, body, |Load { recording }| read_name(recording).map(ReplayOrder::Load)).await
+    give(app, body, |Load { recording }| recordings::plain(recording).map(ReplayOrder::Load)).await
 }
 
 /// Gives the order that the body means.
@@ -139,12 +140,4 @@ fn read_loop(Loop { laps, from, to }: Loop) -> Result<ReplayOrder, String> {
         return Err("`to` is not behind `from`".to_owned());
     }
     Ok(ReplayOrder::Loop { laps, from, to })
-}
-
-/// A name and no path: REST opens nothing outside `recordings/`.
-fn read_name(name: String) -> Result<String, String> {
-    if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0', ':']) {
-        return Err(format!("`{name}` is not the name of a recording"));
-    }
-    Ok(name)
 }

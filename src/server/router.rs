@@ -6,17 +6,22 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware::from_fn_with_state,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 
-use super::{Access, App, access, answer, connect, feed, ndjson, replay, rest};
+use super::{
+    Access, App, access, answer, assets, auth, clients, connect, feed, ndjson, recordings, replay, rest,
+    rooms, trace, ws,
+};
 
-/// The longest body of a request, in bytes.
-const BODY_MAX: usize = 64 * 1024;
-
-pub(super) fn router(app: App, access: Access) -> Router {
+pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router {
+    let access = Arc::new(access);
+    let ids = trace::Ids::new(app.hub.stream());
     Router::new()
         .route("/", get(feed::root))
+        .route("/assets/{name}", get(assets::asset))
+        .route("/ws", get(ws::talk))
+        .route("/ws/echo", get(ws::echo))
         .route("/events", get(ndjson::events))
         .route("/health", get(rest::health))
         .route("/status", get(rest::status))
@@ -24,6 +29,15 @@ pub(super) fn router(app: App, access: Access) -> Router {
         .route("/test/{user}", get(connect::test))
         .route("/connect/{user}", post(connect::connect).delete(connect::disconnect))
         .route("/shutdown", post(rest::shutdown))
+        .route("/recordings", get(recordings::list))
+        .route(
+            "/recordings/{name}",
+            get(recordings::info)
+                .put(recordings::upload)
+                .patch(recordings::rename)
+                .delete(recordings::delete),
+        )
+        .route("/recordings/{name}/file", get(recordings::download))
         .route("/replay", get(replay::state))
         .route("/replay/play", post(replay::play))
         .route("/replay/pause", post(replay::pause))
@@ -32,9 +46,20 @@ pub(super) fn router(app: App, access: Access) -> Router {
         .route("/replay/step", post(replay::step))
         .route("/replay/loop", post(replay::repeat))
         .route("/replay/load", post(replay::load))
+        .route("/rooms", get(rooms::list).post(rooms::create))
+        .route("/rooms/{id}", get(rooms::get).delete(rooms::delete))
+        .route("/rooms/{id}/messages", post(rooms::speak))
+        .route("/broadcast", post(rooms::broadcast))
+        .route("/connections", get(clients::list))
+        .route("/connections/{id}", get(clients::get))
+        .route("/connections/{id}/metadata", put(clients::put_metadata))
+        .route("/connections/{id}/close", post(clients::dismiss))
+        .route("/stats", get(clients::stats))
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(from_fn_with_state(Arc::new(access), access::check))
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn_with_state(Arc::clone(&access), auth::check))
+        .layer(from_fn_with_state(access, access::check))
+        .layer(from_fn_with_state(ids, trace::trace))
         .with_state(app)
 }

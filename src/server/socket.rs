@@ -1,38 +1,46 @@
-//! A conversation over a WebSocket. It is read only: what a client sends keeps the socket alive, no more.
+//! A conversation over a WebSocket, whatever it is about: `/`, `/ws` and `/ws/echo` share its reading, its writing, its
+//! pings and its end.
 
 use std::time::Duration;
 
-use axum::{
-    body::Bytes,
-    extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
-};
+use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::{
     SinkExt as _, StreamExt as _,
     stream::{SplitSink, SplitStream},
 };
 use tokio::{
     select,
-    time::{MissedTickBehavior, interval_at, sleep_until, timeout, timeout_at},
+    time::{sleep_until, timeout, timeout_at},
 };
 use tungstenite::error::{Error, ProtocolError};
 
+use super::{sockets::Seat, voice};
 use crate::{
     clock,
-    hub::{MAX_STALL, Next, Subscriber},
+    hub::{MAX_STALL, Subscriber},
     sans_io::error::{Code, Problem, close},
 };
 
-/// How often a client is asked whether it is there.
-const PING_INTERVAL: Duration = Duration::from_secs(30);
-/// A client from which nothing came for so long is dead.
-const SILENCE_MAX: Duration = PING_INTERVAL.saturating_mul(2);
 /// How long a close frame has to arrive before the reset that follows where the client's own words were left unread.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_millis(250);
 /// The room that a close frame has for its reason, in bytes.
-const REASON_BYTES_MAX: usize = 123;
+pub(super) const REASON_BYTES_MAX: usize = 123;
+
+/// A socket that is let in.
+pub(super) struct Party {
+    pub(super) seat: Seat,
+    /// What it reads.
+    pub(super) feed: Option<Subscriber>,
+}
+
+/// A socket that is not, and what it is told beside the close code.
+pub(super) struct TurnedAway {
+    pub(super) problem: Problem,
+    pub(super) told: Option<Message>,
+}
 
 /// How a conversation ends.
-enum End {
+pub(super) enum End {
     /// We close it.
     Close(CloseFrame),
     /// We close it for what the client sent; there may be more of it, unread.
@@ -42,72 +50,53 @@ enum End {
 }
 
 impl End {
-    fn close(code: u16, reason: &str) -> Self {
+    pub(super) fn close(code: u16, reason: &str) -> Self {
         let reason = reason[..reason.floor_char_boundary(REASON_BYTES_MAX)].into();
         Self::Close(CloseFrame { code, reason })
     }
 
-    fn of(code: Code) -> Self {
+    pub(super) fn of(code: Code) -> Self {
         Self::close(code.close_code(), code.name())
     }
 }
 
-/// Writes events and reads what comes, until one side ends it; then closes it in order, within [`MAX_STALL`].
-pub(super) async fn converse(socket: WebSocket, joined: Result<Subscriber, Problem>) {
+/// Writes and reads until one side ends it; then closes it in order, within [`MAX_STALL`].
+pub(super) async fn converse(socket: WebSocket, party: Result<Party, TurnedAway>) {
     let (mut sink, mut stream) = socket.split();
-    let end = match joined {
-        Err(problem) => End::of(problem.code),
-        Ok(mut subscriber) => {
-            let slow = subscriber.slow();
-            select! {
-                biased;
-                // Whoever fell behind may be stuck in a write.
-                () = slow.cancelled() => End::of(Code::SlowConsumer),
-                end = listen(&mut stream) => end,
-                end = speak(&mut sink, &mut subscriber) => end,
+    let end = match party {
+        Err(TurnedAway { problem, told }) => {
+            if let Some(told) = told {
+                // Whoever does not take it will not take the close frame either.
+                let _ = timeout(MAX_STALL, sink.send(told)).await;
             }
+            End::of(problem.code)
         }
+        Ok(Party { seat, feed }) => select! {
+            biased;
+            end = listen(&mut stream, &seat) => end,
+            end = voice::speak(&mut sink, seat.outbox(), feed, seat.limits().ping_interval()) => end,
+        },
     };
     // Who does not take its close frame by then is reset, as the socket is dropped.
     let _ = timeout_at(clock::now() + MAX_STALL, part(sink, stream, end)).await;
 }
 
-/// Writes events as they come: all that is queued, then one flush. Its end is the channel's, or the socket's.
-async fn speak(sink: &mut SplitSink<WebSocket, Message>, subscriber: &mut Subscriber) -> End {
-    let mut ping = interval_at(clock::now() + PING_INTERVAL, PING_INTERVAL);
-    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut batch = Vec::new();
-    loop {
-        let next = select! {
-            biased;
-            _ = ping.tick() => None,
-            next = subscriber.next(&mut batch) => Some(next),
-        };
-        let written = match next {
-            None => sink.send(Message::Ping(Bytes::new())).await,
-            Some(Next::Events) => write(sink, &mut batch).await,
-            Some(Next::Closed(reason)) => return End::close(reason.code, &reason.reason),
-            Some(Next::Slow) => return End::of(Code::SlowConsumer),
-        };
-        if written.is_err() {
-            return End::Over;
-        }
-    }
-}
-
-async fn write(sink: &mut SplitSink<WebSocket, Message>, batch: &mut Vec<Bytes>) -> Result<(), axum::Error> {
-    for json in batch.drain(..) {
-        let text = Utf8Bytes::try_from(json).map_err(axum::Error::new)?;
-        sink.feed(Message::Text(text)).await?;
-    }
-    sink.flush().await
-}
-
-/// Reads and forgets what the client sends, until it closes, breaks the rules or falls silent.
-async fn listen(stream: &mut SplitStream<WebSocket>) -> End {
-    while let Ok(Some(message)) = timeout(SILENCE_MAX, stream.next()).await {
-        if let Err(error) = message {
-            return refusal(error);
+/// Reads what the client sends, until it closes, breaks the rules or falls silent.
+async fn listen(stream: &mut SplitStream<WebSocket>, seat: &Seat) -> End {
+    while let Ok(Some(message)) = timeout(seat.limits().silence_max(), stream.next()).await {
+        match message {
+            Err(error) => return refusal(error),
+            Ok(message @ (Message::Text(_) | Message::Binary(_))) if seat.echoes() => {
+                seat.outbox().push(message);
+                // What comes next is read when this is written: nothing piles up.
+                if timeout(MAX_STALL, seat.outbox().written()).await.is_err() {
+                    return End::of(Code::SlowConsumer);
+                }
+            }
+            Ok(Message::Text(text)) => seat.text(&text),
+            Ok(Message::Binary(bytes)) => seat.binary(bytes),
+            Ok(Message::Ping(_) | Message::Pong(_)) => seat.heard(),
+            Ok(Message::Close(_)) => {}
         }
     }
     End::Over

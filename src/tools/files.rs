@@ -6,6 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Files that the disk left unfinished under one name.
+const PARTIALS_MAX: u32 = 1000;
+
 /// Why a file cannot be opened or made. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
@@ -94,13 +97,37 @@ impl Draft {
         Ok(Self { file, part, target: target.into(), force })
     }
 
-    /// Gives the file its name, even if it is not complete: what is in it may be all that there is.
+    /// Where it is until then, to read back what was written.
+    #[must_use]
+    pub fn part(&self) -> &Path {
+        &self.part
+    }
+
+    /// Gives the file its name.
     ///
     /// # Errors
     /// As [`create_new`]; the draft is removed then.
     pub fn keep(self) -> Result<(), Error> {
         refuse_existing(&self.target, self.force)?;
         fs::rename(&self.part, &self.target).map_err(|error| explain(&self.target, error))
+    }
+
+    /// Keeps what was written until the disk failed: not under the file's name, as it is not all of it, but as
+    /// `<name>.partial.<ending>`. `None` if nothing was written, or if even that fails.
+    pub fn keep_partial(self) -> Option<PathBuf> {
+        if self.file.metadata().ok()?.len() == 0 {
+            return None;
+        }
+        let stem = self.target.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let ending =
+            self.target.extension().map(|ending| format!(".{}", ending.display())).unwrap_or_default();
+        let names = (1..=PARTIALS_MAX).map(|n| match n {
+            1 => self.target.with_file_name(format!("{stem}.partial{ending}")),
+            n => self.target.with_file_name(format!("{stem}.partial-{n}{ending}")),
+        });
+        let free = names.into_iter().find(|path| path.symlink_metadata().is_err())?;
+        fs::rename(&self.part, &free).ok()?;
+        Some(free)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Most columns.
@@ -10,7 +11,7 @@ pub(super) const COLUMNS: usize = 60;
 const COLUMN_MS_MIN: u64 = 100;
 
 /// Counts by time, over a span that nobody knows in advance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Histogram {
     /// The time that a column stands for.

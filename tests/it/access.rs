@@ -52,6 +52,7 @@ async fn the_origin_has_to_be_ours() {
     let access = Access {
         hosts: vec!["tape.example".to_owned()],
         origins: vec!["https://overlay.example".to_owned()],
+        ..Access::default()
     };
     let rig = with_access(access);
     let status = async |method: &str, path: &str, origin: &str| {
@@ -130,7 +131,39 @@ async fn preflights_are_answered() {
     let answer = ask_for("http://localhost:5173").await;
     assert_eq!(answer.status, 204);
     assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:5173"));
-    assert_eq!(answer.header("access-control-allow-methods"), Some("GET, HEAD, POST, OPTIONS"));
-    assert_eq!(answer.header("access-control-allow-headers"), Some("content-type"));
+    assert_eq!(
+        answer.header("access-control-allow-methods"),
+        Some("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+    );
+    assert_eq!(answer.header("access-control-allow-headers"), Some("authorization, content-type"));
     assert_eq!(ask_for("http://evil.example").await.status, 403);
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_loopback_any_address_is_ours_and_no_other_name() {
+    let rig = with_access(Access { any_address: true, ..Access::default() });
+    for (host, status) in
+        [("192.168.0.1:3000", 200), ("[2001:db8::1]", 200), ("evil.example", 403), ("", 403)]
+    {
+        assert_eq!(ask(&rig, "GET /health HTTP/1.1", &[("host", host)]).await.status, status, "{host}");
+    }
+    let other = [("host", "192.168.0.1"), ("origin", "http://192.168.0.2")];
+    assert_eq!(ask(&rig, "GET /health HTTP/1.1", &other).await.code(), "forbidden_origin");
+}
+
+#[test]
+fn lists_are_made_of_hosts_and_origins() {
+    let check = |host: &str, origin: &str| {
+        let access =
+            Access { hosts: vec![host.to_owned()], origins: vec![origin.to_owned()], ..Access::default() };
+        access.check().map_err(|problem| problem.to_string())
+    };
+    assert_eq!(check("tape.example", "https://overlay.example:8443"), Ok(()));
+    assert_eq!(check("[2001:db8::1]", "http://10.0.0.1"), Ok(()));
+    for host in ["tape.example:3000", "http://tape.example", "a b", ""] {
+        assert!(check(host, "http://a").unwrap_err().contains("is no host"), "{host}");
+    }
+    for origin in ["overlay.example", "https://overlay.example/", "*", "null", ""] {
+        assert!(check("a", origin).unwrap_err().contains("is no origin"), "{origin}");
+    }
 }

@@ -1,6 +1,8 @@
 //! The integration tests: one binary, a module an area.
 
 mod access;
+mod auth;
+mod bounds;
 mod decoder;
 mod feed;
 mod feed_ends;
@@ -14,14 +16,18 @@ mod payloads;
 mod process;
 mod recorder;
 mod recording;
+mod recordings;
 mod replay;
 mod replay_rig;
 mod rest;
 mod rest_rooms;
 mod rooms;
 mod sessions;
+mod settings;
 mod show;
 mod support;
+mod talk;
 mod tidy;
+mod tls;
 mod tools;
 mod wire;

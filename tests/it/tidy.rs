@@ -68,6 +68,9 @@ fn the_core_does_no_io() {
 fn layers_do_not_look_up() {
     let upper = ["crate::server", "crate::cli", "crate::control"];
     assert_names_none("src/hub", &[&upper[..], &["crate::source", "crate::pipeline"]].concat());
+    let above_the_lobby =
+        ["tokio", "axum", "std::fs", "std::net", "crate::clock", "crate::hub", "crate::source"];
+    assert_names_none("src/lobby", &[&upper[..], &above_the_lobby].concat());
     assert_names_none("src/source", &["crate::server", "crate::cli"]);
     assert_names_none("src/server", &["crate::source", "crate::pipeline", "crate::cli"]);
     let beside = ["crate::source", "crate::hub", "crate::pipeline"];
@@ -78,6 +81,14 @@ fn layers_do_not_look_up() {
         &above_the_mock.map(|layer| format!("crate::{layer}")).each_ref().map(String::as_str),
     );
     assert_names_none("src/net", &["crate::server", "crate::mock", "crate::control", "crate::cli"]);
+    let all =
+        ["sans_io::session", "source", "pipeline", "hub", "server", "control", "mock", "cli", "supervisor"];
+    let all = all.map(|layer| format!("crate::{layer}"));
+    assert_names_none(
+        "src/settings",
+        &[&["tokio", "axum", "clap", "std::fs", "std::env"], &all.each_ref().map(String::as_str)[..]]
+            .concat(),
+    );
     assert_names_none("src/tools", &["tokio", "axum", "crate::server", "crate::hub", "crate::cli"]);
 }
 
@@ -94,6 +105,7 @@ fn generated_types_stay_in_wire() {
 fn generated_code_is_fresh_and_as_it_was_generated() {
     for (source, generated) in [
         ("proto/webcast.proto", "src/sans_io/wire/webcast.rs"),
+        ("proto/webcast.proto", "src/sans_io/wire/schema.rs"),
         ("proto/recording.proto", "src/sans_io/recording/records.rs"),
     ] {
         let text = read(generated);

@@ -8,15 +8,19 @@ use std::{
 use anyhow::{Result, bail};
 use wait_timeout::ChildExt as _;
 
-/// Name, limit in minutes, arguments of cargo. The limits sum up to 66 minutes on two cores with an empty target folder.
+/// Name, limit in minutes, arguments of cargo. The limits, for two cores and an empty target folder, sum up to less than 90
+/// minutes.
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 2, &["fmt", "--all", "--check"]),
     ("lints", 15, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
-    ("tests", 21, &["test", "--workspace", "--locked"]),
-    ("docs", 5, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("benches", 9, &["xtask", "bench", "decode", "--rounds", "1"]),
-    ("peers", 8, &["xtask", "peers"]),
-    ("producers", 6, &["xtask", "producers"]),
+    ("tests", 22, &["test", "--workspace", "--locked"]),
+    ("docs", 4, &["doc", "--workspace", "--no-deps", "--locked"]),
+    ("benches", 6, &["xtask", "bench", "decode", "--rounds", "1"]),
+    ("autobahn", 6, &["xtask", "autobahn"]),
+    ("peers", 7, &["xtask", "peers"]),
+    ("web", 3, &["xtask", "web", "--check"]),
+    ("browser", 8, &["xtask", "browser"]),
+    ("producers", 5, &["xtask", "producers"]),
 ];
 
 /// Runs every stage, or those whose names are given, and stops at the first that fails.

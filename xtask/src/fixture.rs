@@ -1,4 +1,5 @@
-//! Makes the committed recordings from the frame lines of `fixtures/webcast`, byte for byte the same on every run.
+//! Makes the committed recordings, from the frame lines of `fixtures/webcast` or made up: byte for byte the same on every
+//! run.
 
 use anyhow::Result;
 
@@ -16,16 +17,14 @@ pub(crate) fn run(check: bool) -> Result<()> {
 /// Makes every recording; with `check`, only compares.
 #[cfg(feature = "fixture")]
 pub(crate) fn run(check: bool) -> Result<()> {
-    use crate::recordings::{RECORDINGS, make};
-
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for (name, session) in RECORDINGS {
-        let bytes = make(&root, session).map_err(|error| anyhow::anyhow!("{session}: {error}"))?;
+    let all = crate::recordings::all(&root).map_err(|error| anyhow::anyhow!("{error}"))?;
+    for (name, source, bytes) in all {
         let path = root.join(name);
         if !check {
             std::fs::write(&path, &bytes)?;
         } else if std::fs::read(&path).ok().as_ref() != Some(&bytes) {
-            anyhow::bail!("{name} is not what {session}.jsonl gives: run cargo xtask fixture");
+            anyhow::bail!("{name} is not what {source} gives: run cargo xtask fixture");
         }
         println!("{name}: {} bytes", bytes.len());
     }

@@ -1,14 +1,20 @@
 //! The chores of the project: `cargo xtask <chore>`.
 
+mod autobahn;
 mod bench;
+mod browser;
 mod ci;
 mod codegen;
 mod fixture;
 mod peers;
 mod producers;
+mod programs;
 mod record;
 #[cfg(feature = "fixture")]
 mod recordings;
+#[cfg(feature = "codegen")]
+mod schema;
+mod web;
 
 use clap::{Parser, Subcommand};
 
@@ -23,7 +29,7 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, peers, producers
+        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers, web, browser, producers
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
@@ -46,6 +52,19 @@ enum Chore {
     Peers,
     /// Capture `livetape mock` with Chromium, Playwright and mitmproxy, and import that
     Producers,
+    /// Run the official test suite of the WebSocket protocol against `/ws/echo`
+    Autobahn,
+    /// Build web/dist from web/ (after a change to it)
+    Web {
+        /// Only compare, and fail if they differ
+        #[arg(long)]
+        check: bool,
+    },
+    /// Try the dashboard in Chromium
+    Browser {
+        /// Only these checks: feed, transport, …
+        checks: Vec<String>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -57,5 +76,8 @@ fn main() -> anyhow::Result<()> {
         Chore::Fixture { check } => fixture::run(check),
         Chore::Peers => peers::run(),
         Chore::Producers => producers::run(),
+        Chore::Autobahn => autobahn::run(),
+        Chore::Web { check } => web::run(check),
+        Chore::Browser { checks } => browser::run(&checks),
     }
 }

@@ -8,7 +8,9 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result};
+
+use crate::programs::{apt_get_install, command, install_node, status};
 
 /// Builds, installs by the lock files, runs the checks.
 pub(crate) fn run() -> Result<()> {
@@ -21,16 +23,6 @@ pub(crate) fn run() -> Result<()> {
     install_node(&peers)?;
     let python = install_python(&peers, &target.join("peers"))?;
     command("node", [peers.join("run.mjs"), livetape, python])
-}
-
-pub(crate) fn install_node(peers: &Path) -> Result<()> {
-    if command("node", ["--version"]).and_then(|()| command("npm", ["--version"])).is_err() {
-        apt_get_install(&["nodejs", "npm"])?;
-    }
-    // None of the packages needs its install scripts: those that have some build what is only faster.
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]).current_dir(peers);
-    status(&mut npm)
 }
 
 /// A virtual environment in `folder`; returns its Python.
@@ -48,28 +40,4 @@ pub(crate) fn install_python(peers: &Path, folder: &Path) -> Result<PathBuf> {
     pip.arg("--requirement").arg(peers.join("requirements.txt"));
     status(&mut pip)?;
     Ok(python)
-}
-
-/// A missing tool is installed, and if that fails the check fails: a test that is skipped tells nothing.
-pub(crate) fn apt_get_install(packages: &[&str]) -> Result<()> {
-    let wanted = packages.join(" ");
-    let attempt = command("apt-get", ["update", "--quiet"])
-        .and_then(|()| command("apt-get", ["install", "--quiet", "--yes"].iter().chain(packages)));
-    attempt.with_context(|| format!("install {wanted} (Debian's names) to run the clients of others"))
-}
-
-pub(crate) fn command(
-    program: impl AsRef<OsStr>,
-    args: impl IntoIterator<Item = impl AsRef<OsStr>>,
-) -> Result<()> {
-    status(Command::new(program).args(args))
-}
-
-fn status(command: &mut Command) -> Result<()> {
-    let program = command.get_program().display().to_string();
-    match command.status() {
-        Ok(status) => ensure!(status.success(), "{program} failed: {status}"),
-        Err(error) => bail!("cannot run {program}: {error}"),
-    }
-    Ok(())
 }

@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::peers::{apt_get_install, command, install_node, install_python};
+use crate::{
+    peers::install_python,
+    programs::{apt_get_install, command, install_node},
+};
 
 /// Where Debian's Chromium is.
 const CHROMIUM: &str = "/usr/bin/chromium";
@@ -29,9 +32,8 @@ pub(crate) fn run() -> Result<()> {
 }
 
 fn install_chromium() -> Result<PathBuf> {
-    let chromium = env::var_os("CHROMIUM").map_or_else(|| CHROMIUM.into(), PathBuf::from);
-    if command(&chromium, ["--version"]).is_err() {
+    if command(CHROMIUM, ["--version"]).is_err() {
         apt_get_install(&["chromium"])?;
     }
-    Ok(chromium)
+    Ok(CHROMIUM.into())
 }

@@ -4,7 +4,10 @@ use std::{error::Error, fs, io::BufReader, path::Path};
 
 use livetape::{
     sans_io::recording::records::header::{Privacy, Timing},
-    tools::import::{Options, import},
+    tools::{
+        import::{Options, import},
+        synth::{self, Length, Profile, synth},
+    },
 };
 
 /// The name of the recording, and the frame lines that it is made of.
@@ -13,6 +16,34 @@ pub(crate) const RECORDINGS: [(&str, &str); 3] = [
     ("recordings/gifts.bin", "fixtures/webcast/session-2"),
     ("recordings/short.bin", "fixtures/webcast/session-3"),
 ];
+
+/// The name of a recording that is made up, what kind of show it is, and how many minutes of it.
+pub(crate) const SHOWS: [(&str, Profile, u64); 4] = [
+    ("recordings/quiet.bin", Profile::Quiet, 3),
+    ("recordings/busy.bin", Profile::Busy, 1),
+    ("recordings/raid.bin", Profile::Raid, 3),
+    ("recordings/battle.bin", Profile::Battle, 2),
+];
+
+/// The name of a recording, what it is made of, and its bytes.
+pub(crate) type Made = (&'static str, String, Vec<u8>);
+
+/// Every committed recording.
+pub(crate) fn all(root: &Path) -> Result<Vec<Made>, Box<dyn Error>> {
+    let mut all = Vec::new();
+    for (name, session) in RECORDINGS {
+        all.push((name, format!("{session}.jsonl"), make(root, session)?));
+    }
+    for (name, profile, minutes) in SHOWS {
+        let options = synth::Options { seed: 1, profile, length: Length::Minutes(minutes) };
+        all.push((
+            name,
+            format!("livetape synth --profile {}", profile.name()),
+            synth(Vec::new(), &options)?,
+        ));
+    }
+    Ok(all)
+}
 
 /// The bytes of the recording made of `<session>.jsonl`; its user and room stand in `<session>.expected.json`.
 pub(crate) fn make(root: &Path, session: &str) -> Result<Vec<u8>, Box<dyn Error>> {

@@ -1,31 +1,27 @@
 //! The flags, as typed.
 
 mod browser;
+mod config;
+mod edit;
 mod files;
+mod flags;
 mod import;
 mod rooms;
+mod synth;
 
-use std::{
-    hash::{BuildHasher as _, Hasher as _, RandomState},
-    net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::{
-    hub::{Gifts, Types},
-    sans_io::{
-        error::{Code, Problem},
-        offset,
-        pace::Speed,
-    },
-};
+use crate::hub::{Gifts, Types};
 
-pub(super) use files::{Info, Synth, Verify};
+pub(super) use config::{Config, ConfigCommand};
+pub(super) use edit::{Cut, Mark, Merge, Repair};
+pub(super) use files::{Info, Verify};
+pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay};
 pub(super) use import::Import;
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
+pub(super) use synth::Synth;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -69,8 +65,20 @@ pub(super) enum Command {
     Info(Info),
     /// Read a whole recording and say what is damaged or missing
     Verify(Verify),
+    /// Seal a recording and drop what is damaged in it
+    Repair(Repair),
+    /// Cut a range out of a recording
+    Cut(Cut),
+    /// Lay recordings on one clock
+    Merge(Merge),
+    /// Put a marker into a recording
+    Mark(Mark),
     /// Make up a recording, for tests and benchmarks
     Synth(Synth),
+    /// Check or show the settings
+    Config(Config),
+    /// Make up a bearer token of 32 random bytes
+    Token,
 }
 
 #[derive(Debug, clap::Args)]
@@ -84,85 +92,10 @@ While it runs:
   curl -X POST localhost:3000/replay/pause
   curl -X POST localhost:3000/replay/seek -d '{\"offset\":\"1m30s\"}'")]
 pub(super) struct Replay {
-    /// The recording: a file, the name of one under recordings/, or `demo`
-    #[arg(env = "LIVETAPE_RECORDING")]
-    pub(super) recording: String,
+    /// The recording: a file, the name of one under recordings/, or `demo` [env: LIVETAPE_RECORDING]
+    pub(super) recording: Option<String>,
     #[command(flatten)]
-    pub(super) serve: Serve,
-    /// How fast: 0.1 to 1000 times the original, or max (as fast as the slowest subscriber takes it)
-    #[arg(
-        long,
-        value_name = "N|max",
-        default_value = "1",
-        env = "LIVETAPE_SPEED",
-        allow_hyphen_values = true
-    )]
-    pub(super) speed: Speed,
-    /// Play again and again; with N, so many times in all
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "0", env = "LIVETAPE_LOOP",
-          value_parser = clap::value_parser!(u32))]
-    pub(super) r#loop: Option<u32>,
-    /// Where to begin, e.g. 90s, 1m30s or 00:01:30
-    #[arg(long, value_name = "OFFSET", default_value = "0s", env = "LIVETAPE_START", value_parser = offset::parse,
-          allow_hyphen_values = true)]
-    pub(super) start: Duration,
-    /// Where to end
-    #[arg(long, value_name = "OFFSET", env = "LIVETAPE_END", value_parser = offset::parse,
-          allow_hyphen_values = true)]
-    pub(super) end: Option<Duration>,
-    /// Shorten silences to this, e.g. 2s
-    #[arg(long, value_name = "D", env = "LIVETAPE_IDLE_LIMIT", value_parser = offset::parse,
-          allow_hyphen_values = true)]
-    pub(super) idle_limit: Option<Duration>,
-    /// Hold the first frame until N subscribers are there [default: 0; 1 with --speed max]
-    #[arg(long, value_name = "N", env = "LIVETAPE_WAIT_CLIENTS")]
-    pub(super) wait_clients: Option<usize>,
-    /// At the end close the sockets (1000) and exit
-    #[arg(long, env = "LIVETAPE_EXIT_WHEN_DONE")]
-    pub(super) exit_when_done: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(super) struct Serve {
-    /// Where to listen: a port on loopback, or an address and a port
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3000", env = "LIVETAPE_LISTEN")]
-    pub(super) listen: String,
-    /// The port, instead of that of --listen; 0 takes any that is free
-    #[arg(long, value_name = "N", env = "LIVETAPE_PORT")]
-    pub(super) port: Option<u16>,
-    /// Show no events in the terminal
-    #[arg(long, short, env = "LIVETAPE_QUIET")]
-    pub(super) quiet: bool,
-    /// Leave nothing to chance: the same number, the same stream name and waiting times
-    #[arg(long, value_name = "N", env = "LIVETAPE_SEED")]
-    pub(super) seed: Option<u64>,
-}
-
-impl Serve {
-    /// Where to listen.
-    pub(super) fn address(&self) -> Result<SocketAddr, Problem> {
-        let listen = self.listen.as_str();
-        let port = listen.parse().ok().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        let named =
-            || listen.replacen("localhost:", "127.0.0.1:", usize::from(listen.starts_with("localhost:")));
-        let Some(mut address) = port.or_else(|| named().parse().ok()) else {
-            let problem = Problem::new(Code::BadRequest, format!("`{listen}` is no address to listen on"));
-            return Err(
-                problem.hint("give a port, or an address and a port, e.g. 127.0.0.1:3000 or [::1]:3000")
-            );
-        };
-        if !address.ip().is_loopback() {
-            // Whoever reaches the port may steer and stop the server.
-            let message =
-                format!("{} is not a loopback address: anybody could stop this server", address.ip());
-            return Err(Problem::new(Code::BadRequest, message)
-                .hint("listen on 127.0.0.1, and use a tunnel or a proxy"));
-        }
-        if let Some(port) = self.port {
-            address.set_port(port);
-        }
-        Ok(address)
-    }
+    pub(super) flags: Flags<OfReplay>,
 }
 
 /// A number that no other process has.
@@ -182,21 +115,8 @@ While it runs:
   curl -X PUT localhost:3100/__admin/scenario --data-binary @other.toml
   curl -X POST localhost:3100/__admin/reset")]
 pub(super) struct Mock {
-    /// The recording that every room plays: a file, or `demo` [default: that of the scenario, or demo]
-    #[arg(long, value_name = "FILE", env = "LIVETAPE_PLAY")]
-    pub(super) play: Option<PathBuf>,
-    /// Who exists and what goes wrong: a file in TOML
-    #[arg(long, value_name = "FILE", env = "LIVETAPE_SCENARIO")]
-    pub(super) scenario: Option<PathBuf>,
-    /// The port on loopback; 0 takes any that is free
-    #[arg(long, value_name = "N", default_value_t = 3100, env = "LIVETAPE_PORT")]
-    pub(super) port: u16,
-    /// How fast rooms play, whatever the scenario says: 0.1 to 1000 times the original, or max
-    #[arg(long, value_name = "N|max", env = "LIVETAPE_SPEED", allow_hyphen_values = true)]
-    pub(super) speed: Option<Speed>,
-    /// The same seed gives the same bytes [default: that of the scenario, or 0]
-    #[arg(long, value_name = "N", env = "LIVETAPE_SEED")]
-    pub(super) seed: Option<u64>,
+    #[command(flatten)]
+    pub(super) flags: Flags<OfMock>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -205,9 +125,10 @@ pub(super) struct Mock {
   livetape watch ws://127.0.0.1:8080 --types gift,chat
   livetape watch --json --since 0 | jq .data.comment")]
 pub(super) struct Watch {
-    /// The server
-    #[arg(default_value = "ws://127.0.0.1:3000/", env = "LIVETAPE_URL")]
-    pub(super) url: String,
+    /// The server [default: ws://127.0.0.1:3000/] [env: LIVETAPE_URL]
+    pub(super) url: Option<String>,
+    #[command(flatten)]
+    pub(super) flags: Flags<OfNone>,
     #[command(flatten)]
     pub(super) filter: Filter,
     /// Where to begin: 0 for all of the backlog, or STREAM:SEQ to resume

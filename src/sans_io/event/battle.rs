@@ -1,11 +1,12 @@
 //! Battles between hosts.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, Millis, Person};
 
 /// `battle`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Battle {
     /// The battle's id.
@@ -23,7 +24,7 @@ pub struct Battle {
 }
 
 /// A host in a battle.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattleUser {
     /// Who it is.
@@ -38,7 +39,7 @@ pub struct BattleUser {
 }
 
 /// A viewer who gave to one side of a battle.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattleGiver {
     /// Who it is.
@@ -49,7 +50,7 @@ pub struct BattleGiver {
 }
 
 /// `battle_score`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattleScore {
     /// The battle's id.
@@ -69,7 +70,7 @@ pub struct BattleScore {
 }
 
 /// One side of a battle.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattleTeam {
     /// The side's host.

@@ -1,11 +1,12 @@
 //! What happens beside a battle's score.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, Millis, Person, Text};
 
 /// `link_mic_battle_item_card`: somebody uses a card, or got one; `user` is who used it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattleItemCard {
     /// The battle's id.
@@ -29,7 +30,7 @@ pub struct BattleItemCard {
 }
 
 /// `link_mic_battle_punish_finish`: the time in which the loser has to do something is over.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattlePunishFinish {
     /// The battle's id.
@@ -49,7 +50,7 @@ pub struct BattlePunishFinish {
 }
 
 /// `link_mic_battle_task`: a task within a battle.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattleTask {
     /// The battle's id; 0 if the message does not tell.
@@ -65,7 +66,7 @@ pub struct BattleTask {
 }
 
 /// `link_mic_battle_notice`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattleNotice {
     /// TikTok's number for what it is about.

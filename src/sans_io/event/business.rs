@@ -1,11 +1,12 @@
 //! Guessing games and shops.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, Millis};
 
 /// `pictionary_start`: viewers guess what the host draws.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PictionaryStart {
     /// The round.
@@ -21,7 +22,7 @@ pub struct PictionaryStart {
 }
 
 /// `pictionary_update`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PictionaryUpdate {
     /// The round.
@@ -31,7 +32,7 @@ pub struct PictionaryUpdate {
 }
 
 /// `pictionary_end`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PictionaryEnd {
     /// The round.
@@ -43,7 +44,7 @@ pub struct PictionaryEnd {
 }
 
 /// `pictionary_exit`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PictionaryExit {
     /// The game that is over.
@@ -53,7 +54,7 @@ pub struct PictionaryExit {
 }
 
 /// `oec_live_shopping`: a product is shown.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveShopping {
     /// Its name; may be empty.
@@ -69,7 +70,7 @@ pub struct LiveShopping {
 }
 
 /// `paid_content_live_shopping`: a paid series of videos is shown.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PaidContentLiveShopping {
     /// TikTok's number for what happens.
@@ -83,7 +84,7 @@ pub struct PaidContentLiveShopping {
 }
 
 /// `ba_lead_gen`: a business shows a link.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BaLeadGen {
     /// TikTok's number for what happens.

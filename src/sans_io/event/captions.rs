@@ -1,11 +1,12 @@
 //! What is spoken.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, Millis};
 
 /// `caption`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Caption {
     /// The sentence; captions of one sentence replace each other.
@@ -23,7 +24,7 @@ pub struct Caption {
 }
 
 /// A caption in one language.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CaptionText {
     /// The language.

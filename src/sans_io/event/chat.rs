@@ -1,11 +1,12 @@
 //! What people write.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, Millis, Person};
 
 /// `chat`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Chat {
     /// What was written.
@@ -21,7 +22,7 @@ pub struct Chat {
 }
 
 /// An emote and its place in a comment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EmoteAt {
     /// Before which character it stands.
@@ -32,7 +33,7 @@ pub struct EmoteAt {
 }
 
 /// A picture that stands in a text.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Emote {
     /// Its id; TikTok has it as a text.
@@ -42,7 +43,7 @@ pub struct Emote {
 }
 
 /// `emote`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EmoteChat {
     /// The pictures that were sent.
@@ -50,7 +51,7 @@ pub struct EmoteChat {
 }
 
 /// `comment_tray`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CommentTray {
     /// The tray's id.

@@ -1,11 +1,12 @@
 //! What the host puts on the screen.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, Millis};
 
 /// `hashtag`: the topic of the room.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Hashtag {
     /// Its number.
@@ -17,7 +18,7 @@ pub struct Hashtag {
 }
 
 /// `room_sticker`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomSticker {
     /// The pictures on the video; none if they were removed.
@@ -25,7 +26,7 @@ pub struct RoomSticker {
 }
 
 /// A picture on the video.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sticker {
     /// Its name.
@@ -37,7 +38,7 @@ pub struct Sticker {
 }
 
 /// `donation_sticker_modify_method`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DonationSticker {
     /// The organizations that the host collects for; none if they were removed.
@@ -45,7 +46,7 @@ pub struct DonationSticker {
 }
 
 /// An organization that the host collects for.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Donation {
     /// The sticker's id.
@@ -65,7 +66,7 @@ pub struct Donation {
 }
 
 /// `in_room_banner_refresh`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InRoomBannerRefresh {
     /// After which time the banner shall be fetched again.
@@ -75,7 +76,7 @@ pub struct InRoomBannerRefresh {
 }
 
 /// `anchor_tool_modification`: the host changes the effects of the camera.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnchorToolModification {
     /// Who: the host, or a guest.

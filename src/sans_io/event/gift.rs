@@ -1,11 +1,12 @@
 //! Gifts and boxes of diamonds.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, Millis, Person};
 
 /// `gift`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Gift {
     /// The number of the gift.
@@ -43,7 +44,7 @@ pub struct Gift {
 }
 
 /// `envelope`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Envelope {
     /// The box's id.

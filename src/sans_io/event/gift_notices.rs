@@ -1,11 +1,12 @@
 //! What is said about gifts.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, Millis, Person, RoomNotify};
 
 /// `gift_broadcast`: a costly gift in some room is told to others.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GiftBroadcast {
     /// Who sent the gift.
@@ -15,7 +16,7 @@ pub struct GiftBroadcast {
 }
 
 /// `gift_collection_update`: viewers complete a collection together.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GiftCollectionUpdate {
     /// How many times it was begun.
@@ -37,7 +38,7 @@ pub struct GiftCollectionUpdate {
 }
 
 /// `gift_panel_update`: the list of gifts changed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GiftPanelUpdate {
     /// In which room.
@@ -47,7 +48,7 @@ pub struct GiftPanelUpdate {
 }
 
 /// `gift_prompt`: TikTok asks somebody about spending.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GiftPrompt {
     /// The title.
@@ -59,7 +60,7 @@ pub struct GiftPrompt {
 }
 
 /// `envelope_portal`: a box that takes viewers to another room; `user` is whom it names.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvelopePortal {
     /// The portal's id.
@@ -83,7 +84,7 @@ pub struct EnvelopePortal {
 }
 
 /// `goody_bag`: a lottery for viewers.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GoodyBag {
     /// The lottery's id.
@@ -109,7 +110,7 @@ pub struct GoodyBag {
 }
 
 /// A winner.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GoodyBagWinner {
     /// Who it is.
@@ -120,7 +121,7 @@ pub struct GoodyBagWinner {
 }
 
 /// `gift_dynamic_restriction`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GiftDynamicRestriction {
     /// The gifts that nobody gets in the room as it is.
@@ -136,7 +137,7 @@ pub struct GiftDynamicRestriction {
 }
 
 /// Somebody who does not get some gifts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RestrictedReceiver {
     /// Who it is.

@@ -1,11 +1,12 @@
 //! Goals and polls.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, Millis, Person};
 
 /// `goal`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Goal {
     /// The goal's id.
@@ -39,7 +40,7 @@ pub struct Goal {
 }
 
 /// A part of a goal.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SubGoal {
     /// 1 gifts, 2 subscriptions.
@@ -57,7 +58,7 @@ pub struct SubGoal {
 }
 
 /// Somebody who contributed to a goal.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GoalContributor {
     /// Who it is.
@@ -68,7 +69,7 @@ pub struct GoalContributor {
 }
 
 /// `poll`; `user` is who started it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Poll {
     /// The poll's id.
@@ -90,7 +91,7 @@ pub struct Poll {
 }
 
 /// An answer.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PollOption {
     /// Its place, from 0.
@@ -102,7 +103,7 @@ pub struct PollOption {
 }
 
 /// What happens to a poll.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PollState {
     /// It begins.

@@ -1,11 +1,12 @@
 //! Hints with and without a button.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Text;
 
 /// `capsule`: a hint with a button; `user` is whom it names.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Capsule {
     /// What it says.
@@ -21,7 +22,7 @@ pub struct Capsule {
 }
 
 /// `subscription_guide`: a hint with a button; `user` is whom it names.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SubscriptionGuide {
     /// What it says.
@@ -35,7 +36,7 @@ pub struct SubscriptionGuide {
 }
 
 /// `guide`: a hint.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Guide {
     /// TikTok's number for what it is.
@@ -49,7 +50,7 @@ pub struct Guide {
 }
 
 /// `toast`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Toast {
     /// What it says; `null` if the message does not tell.
@@ -61,7 +62,7 @@ pub struct Toast {
 }
 
 /// `live_game_intro`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveGameIntro {
     /// What it says.
@@ -71,7 +72,7 @@ pub struct LiveGameIntro {
 }
 
 /// `speaker`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Speaker {
     /// What it says; `null` if the message does not tell.

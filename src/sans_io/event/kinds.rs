@@ -1,21 +1,27 @@
 //! The types of events and their `data`: one table.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 // The table names nearly everything that stands in the modules beside this one.
-use super::*;
+use super::{schema::of_kind, *};
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:literal => $kind:ident($data:ident),)*) => {
+    ($(#[doc = $doc:literal] $name:literal => $kind:ident($data:ident),)*) => {
         /// The `data` of an event beside `sender`, `user` and `timestamp`.
-        #[derive(Clone, Debug, PartialEq, Serialize)]
+        #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
         #[serde(untagged)]
         pub enum Data {
-            $($(#[$doc])* $kind($data),)*
+            $(#[doc = $doc] $kind($data),)*
         }
 
         /// Every value of `type`.
         pub const KINDS: &[&str] = &[$($name),*];
+
+        /// The schema of the JSON of each type, in the order of [`KINDS`].
+        pub(super) fn each_schema(generator: &mut SchemaGenerator) -> Vec<Schema> {
+            vec![$(of_kind::<$data>(generator, $name, $doc)),*]
+        }
 
         impl Data {
             /// The value of `type`.

@@ -1,11 +1,12 @@
 //! Guests and co-hosts.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, Person};
 
 /// `link`: who is on the screen with the host.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Link {
     /// The channel that joins them.
@@ -23,7 +24,7 @@ pub struct Link {
 }
 
 /// `link_layer`: the same from the newer of two systems, with user ids only.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkLayer {
     /// The channel that joins them.
@@ -47,7 +48,7 @@ pub struct LinkLayer {
 }
 
 /// `link_mic_method`: the same from the oldest system; also what guests were given.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkMicMethod {
     /// TikTok's number for what happens; 8 a guest was given something.
@@ -69,7 +70,7 @@ pub struct LinkMicMethod {
 }
 
 /// `link_mic_fan_ticket_method`: what guests were given.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkMicFanTicket {
     /// Who was given what.
@@ -81,7 +82,7 @@ pub struct LinkMicFanTicket {
 }
 
 /// What a guest was given.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FanTickets {
     /// The guest.
@@ -95,7 +96,7 @@ pub struct FanTickets {
 }
 
 /// `link_screen_change`: a guest is shown large.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkScreenChange {
     /// 1 cancelled, 2 a new state, 3 a new position.
@@ -107,7 +108,7 @@ pub struct LinkScreenChange {
 }
 
 /// `link_mic_anchor_guide`: a hint for the host; `user` is whom it is about.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkMicAnchorGuide {
     /// TikTok's number for what it is.
@@ -119,7 +120,7 @@ pub struct LinkMicAnchorGuide {
 }
 
 /// `link_state`: who is on the screen, from a system newer still.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkState {
     /// The channel that joins them.

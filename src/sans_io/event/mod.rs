@@ -20,6 +20,7 @@ mod questions;
 mod ranks;
 mod room;
 mod scalar;
+mod schema;
 mod state;
 mod subscriptions;
 mod text;
@@ -48,6 +49,8 @@ pub use questions::*;
 pub use ranks::*;
 pub use room::*;
 pub use scalar::{Id, Millis};
+pub use schema::schemas;
+use schemars::JsonSchema;
 use serde::Serialize;
 pub use state::*;
 pub use subscriptions::*;
@@ -74,26 +77,34 @@ pub struct Event {
     pub data: Data,
 }
 
-#[derive(Serialize)]
-struct EventJson<'a> {
+#[derive(JsonSchema, Serialize)]
+struct EventJson<'a, D> {
     r#type: &'static str,
+    /// Whose room it is; empty if nobody knows.
     username: &'a str,
-    data: DataJson<'a>,
+    data: DataJson<'a, D>,
+    /// The message's id, opaque; absent for events that come from no message.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
+    /// When it was received.
     ts: Millis,
+    /// Whether it comes from a recording.
     replay: bool,
+    /// The channel that `seq` counts in; new with every start of the server.
     stream: &'a str,
 }
 
-#[derive(Serialize)]
-struct DataJson<'a> {
+#[derive(JsonSchema, Serialize)]
+struct DataJson<'a, D> {
+    /// The `uniqueId` of whoever did it.
     #[serde(skip_serializing_if = "Option::is_none")]
     sender: Option<&'a str>,
     #[serde(flatten)]
-    data: &'a Data,
+    data: &'a D,
+    /// Who did it.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a User>,
+    /// When TikTok made it, else `ts`.
     timestamp: Millis,
 }
 

@@ -1,11 +1,12 @@
 //! What TikTok does against hosts and viewers.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, Millis, Text};
 
 /// A measure of TikTok's against somebody.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Punishment {
     /// Its id.
@@ -19,7 +20,7 @@ pub struct Punishment {
 }
 
 /// `bottom`: a warning below the video.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bottom {
     /// What is shown; may be empty.
@@ -37,7 +38,7 @@ pub struct Bottom {
 }
 
 /// `perception`: moderation tells somebody something.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Perception {
     /// What is shown; `null` if nothing is.
@@ -49,7 +50,7 @@ pub struct Perception {
 }
 
 /// `access_recall`: a right is withdrawn, or given back.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessRecall {
     /// Which right, e.g. `GIFT`.
@@ -67,7 +68,7 @@ pub struct AccessRecall {
 }
 
 /// `access_control`: TikTok wants a captcha solved.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessControl {
     /// The captcha's id.
@@ -77,7 +78,7 @@ pub struct AccessControl {
 }
 
 /// `notice`: TikTok tells the host something.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notice {
     /// TikTok's number for what it is about.
@@ -91,7 +92,7 @@ pub struct Notice {
 }
 
 /// `partnership_punish`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartnershipPunish {
     /// What was done; `null` if the message does not tell.
@@ -99,7 +100,7 @@ pub struct PartnershipPunish {
 }
 
 /// `room_verify`: the host has to prove something.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomVerify {
     /// TikTok's number for what is asked.

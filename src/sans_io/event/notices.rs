@@ -1,11 +1,12 @@
 //! What clients show by themselves: lines, hints, banners.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, Millis, Text};
 
 /// `room`: the client shows a line in the chat; `user` is whom it names.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomText {
     /// What is shown; `null` if it is `content`.
@@ -21,7 +22,7 @@ pub struct RoomText {
 }
 
 /// `system`: the welcome text of TikTok.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct System {
     /// What is shown.
@@ -29,7 +30,7 @@ pub struct System {
 }
 
 /// `room_notify`: a line over the video.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomNotify {
     /// What is shown; `null` if it is `content`.
@@ -49,7 +50,7 @@ pub struct RoomNotify {
 }
 
 /// `marquee_announcement`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MarqueeAnnouncement {
     /// What it is about, e.g. `start_room_event`.
@@ -59,7 +60,7 @@ pub struct MarqueeAnnouncement {
 }
 
 /// `barrage`: a line runs over the video.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Barrage {
     /// 4 subscribed, 8 level up, 9 a high-level gifter enters, 10 and 11 the same for team members, 100 other.
@@ -75,7 +76,7 @@ pub struct Barrage {
 }
 
 /// `unauthorized_member`: a viewer without an account enters.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnauthorizedMember {
     /// 1 entered.
@@ -87,7 +88,7 @@ pub struct UnauthorizedMember {
 }
 
 /// `msg_detect`: TikTok measures delays.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MsgDetect {
     /// TikTok's number for what is measured.

@@ -1,11 +1,12 @@
 //! Advertised games.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Id;
 
 /// `partnership_download_count`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartnershipDownloadCount {
     /// The game that the host advertises.
@@ -15,7 +16,7 @@ pub struct PartnershipDownloadCount {
 }
 
 /// `partnership_drops_update`: rewards in a game for those who watch.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartnershipDropsUpdate {
     /// 0 shown, 1 updated, 2 closed.
@@ -31,7 +32,7 @@ pub struct PartnershipDropsUpdate {
 }
 
 /// `partnership_card_change`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartnershipCardChange {
     /// TikTok's number for what was changed.
@@ -43,7 +44,7 @@ pub struct PartnershipCardChange {
 }
 
 /// `partnership_game_offline`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartnershipGameOffline {
     /// The games that are no longer advertised.
@@ -51,7 +52,7 @@ pub struct PartnershipGameOffline {
 }
 
 /// A game that is no longer advertised.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OfflineGame {
     /// The task's id.
@@ -63,7 +64,7 @@ pub struct OfflineGame {
 }
 
 /// `boost_card`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BoostCard {
     /// The cards.
@@ -71,7 +72,7 @@ pub struct BoostCard {
 }
 
 /// A card.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BoostCardEntry {
     /// The card's id.

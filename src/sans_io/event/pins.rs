@@ -1,11 +1,12 @@
 //! Pins and deletions.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Data, Id, Millis, User};
 
 /// `pin`; `user` is who pinned it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pin {
     /// The pin's id.
@@ -23,7 +24,7 @@ pub struct Pin {
 }
 
 /// The message that is pinned.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pinned {
     /// The `type` that it would have as an event.
@@ -35,7 +36,7 @@ pub struct Pinned {
 }
 
 /// `delete`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delete {
     /// The messages that shall no longer be shown.

@@ -1,11 +1,12 @@
 //! Questions to the host.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, Millis};
 
 /// `question` and `question_selected`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Question {
     /// The question's id.
@@ -17,7 +18,7 @@ pub struct Question {
 }
 
 /// `question_slide_down`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QuestionSlideDown {
     /// The question that is no longer shown.
@@ -25,7 +26,7 @@ pub struct QuestionSlideDown {
 }
 
 /// `question_delete`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QuestionDelete {
     /// The question that was deleted.
@@ -35,7 +36,7 @@ pub struct QuestionDelete {
 }
 
 /// `question_switch`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QuestionSwitch {
     /// Whether questions may be asked.

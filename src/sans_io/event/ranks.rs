@@ -1,11 +1,12 @@
 //! Rankings.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, RoomNotify, Text};
 
 /// `rank`: the host's places.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rank {
     /// TikTok's number for the group of rankings.
@@ -15,7 +16,7 @@ pub struct Rank {
 }
 
 /// A place in a ranking.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RankEntry {
     /// TikTok's number for the ranking: 1 weekly, 8 daily.
@@ -29,7 +30,7 @@ pub struct RankEntry {
 }
 
 /// `rank_text`: somebody rose among those who gave most; `user` is who.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RankText {
     /// TikTok's number for where it is shown.
@@ -47,7 +48,7 @@ pub struct RankText {
 }
 
 /// `hourly_rank`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HourlyRank {
     /// The text key of the ranking, e.g. `pm_mt_Live_WR`.
@@ -57,7 +58,7 @@ pub struct HourlyRank {
 }
 
 /// `hourly_rank_reward`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HourlyRankReward {
     /// The winners.
@@ -65,7 +66,7 @@ pub struct HourlyRankReward {
 }
 
 /// A winner of a ranking.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RankWinner {
     /// Who it is.
@@ -77,7 +78,7 @@ pub struct RankWinner {
 }
 
 /// `weekly_rank_reward`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WeeklyRankReward {
     /// Who won.
@@ -91,7 +92,7 @@ pub struct WeeklyRankReward {
 }
 
 /// `game_rank_notify`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GameRankNotify {
     /// 0 in or out of the ranking, 1 another place, 2 encouragement.

@@ -1,11 +1,12 @@
 //! The room itself.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Id;
 
 /// `control`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Control {
     /// TikTok's number; 3 and 4 end the live connection.
@@ -17,7 +18,7 @@ pub struct Control {
 }
 
 /// What became of the room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RoomState {
     /// The host paused.
@@ -45,7 +46,7 @@ impl RoomState {
 }
 
 /// `live_intro`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveIntro {
     /// The intro's id.
@@ -59,7 +60,7 @@ pub struct LiveIntro {
 }
 
 /// `banner`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Banner {
     /// JSON, as a text and as sent: its shape is the campaign's.

@@ -1,7 +1,8 @@
 //! Numbers as the outward JSON writes them.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 /// A 64-bit id. JSON has it as a string: it exceeds 2^53, where JavaScript's numbers end.
@@ -35,5 +36,27 @@ impl fmt::Display for Millis {
 impl Serialize for Millis {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Id {
+    fn schema_name() -> Cow<'static, str> {
+        "Id".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let description = "A 64-bit number, in decimal; 0 where there is none.";
+        json_schema!({ "description": description, "type": "string", "pattern": "^-?[0-9]{1,19}$" })
+    }
+}
+
+impl JsonSchema for Millis {
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let description = "A point in time in UTC, ISO 8601 with milliseconds.";
+        json_schema!({ "description": description, "type": "string", "format": "date-time" })
     }
 }

@@ -1,11 +1,12 @@
 //! What livetape itself has to say.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Id;
 
 /// `unknown`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unknown {
     /// The method; empty where not even that could be read.
@@ -21,7 +22,7 @@ pub struct Unknown {
 }
 
 /// `connection_created`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionCreated {
     /// The room.
@@ -31,7 +32,7 @@ pub struct ConnectionCreated {
 }
 
 /// `connection_closed`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionClosed {
     /// The WebSocket close code; 1006 if there was none.
@@ -43,7 +44,7 @@ pub struct ConnectionClosed {
 }
 
 /// `disconnected`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Disconnected {
     /// `recording_ended`, `stream_ended`, `deleted`, `replaced`, …
@@ -51,7 +52,7 @@ pub struct Disconnected {
 }
 
 /// `error`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// The stable code.

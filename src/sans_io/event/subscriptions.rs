@@ -1,11 +1,12 @@
 //! Subscriptions beyond `subscribe`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Id, Millis, Person};
 
 /// `sub_pin_event`: the goal for subscriptions is kept on the screen.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SubPinEvent {
     /// 1 pinned, 2 removed.
@@ -25,7 +26,7 @@ pub struct SubPinEvent {
 }
 
 /// `sub_wave`: subscriptions that follow each other quickly.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SubWave {
     /// TikTok's number for what happens.
@@ -49,7 +50,7 @@ pub struct SubWave {
 }
 
 /// `sub_timer_sticker`: a clock to which subscriptions add time.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SubTimerSticker {
     /// The clock's id.

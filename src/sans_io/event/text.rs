@@ -1,9 +1,10 @@
 //! Texts that TikTok's clients put together.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A text that TikTok's clients put together in the viewer's language.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Text {
     /// Names the text, e.g. `pm_mt_guidance_share`; the same in all languages.

@@ -1,12 +1,13 @@
 //! The person behind an event.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Id;
 
 /// A user, as TikTok describes it in a message. Messages differ in how much they tell: what is missing is empty, 0,
 /// `false` or `null`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
     /// The numeric id.
@@ -47,7 +48,7 @@ pub struct User {
 }
 
 /// A badge beside a user's name.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Badge {
     /// What it is for: 1 moderator, 4 and 7 subscriber, 8 gifter level, 10 fan club level, …
@@ -61,7 +62,7 @@ pub struct Badge {
 }
 
 /// A user of whom a message tells little more than the name.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Person {
     /// The numeric id.

@@ -1,11 +1,12 @@
 //! What viewers do, and how many they are.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Id;
 
 /// `like`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Like {
     /// The likes of this message; TikTok sends up to 15 in one.
@@ -15,7 +16,7 @@ pub struct Like {
 }
 
 /// `member`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
     /// 1 entered; the other numbers are what moderators do.
@@ -27,7 +28,7 @@ pub struct Member {
 }
 
 /// `social`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Social {
     /// What was done.
@@ -41,7 +42,7 @@ pub struct Social {
 }
 
 /// What a `social` event is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SocialAction {
     /// Somebody follows the host from now on.
@@ -54,7 +55,7 @@ pub enum SocialAction {
 }
 
 /// `room_user`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomUser {
     /// How many watch now.
@@ -68,7 +69,7 @@ pub struct RoomUser {
 }
 
 /// A place in the list of those who gave most.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TopViewer {
     /// The name in the profile's address; empty for most viewers who gave nothing.
@@ -86,7 +87,7 @@ pub struct TopViewer {
 }
 
 /// `subscribe`
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subscribe {
     /// Since how many months.

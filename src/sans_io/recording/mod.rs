@@ -7,11 +7,13 @@ mod body;
 mod error;
 mod item;
 mod layout;
+mod name;
 mod reader;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 pub mod records;
 mod report;
 mod resync;
+mod standing;
 mod window;
 mod writer;
 
@@ -19,6 +21,8 @@ pub use body::{Body, record_type};
 pub use error::Error;
 pub use item::{Flags, Frame, Item, Opcode, Record, USER_TAG, What};
 pub use layout::{BODY_BYTES_MAX, MAGIC, MAJOR, MINOR};
+pub use name::is_plain_name;
 pub use reader::{Head, Reader};
 pub use report::{DAMAGE_LISTED_MAX, Damage, Preamble, Report};
+pub use standing::Standing;
 pub use writer::{HEADER_EVERY, HTTP_BODY_BYTES_MAX, Writer};

@@ -20,7 +20,10 @@ pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
 pub struct Writer<W> {
     out: W,
     header: Header,
-    header_due: Duration,
+    /// When the header is repeated; `None`: never, as what is copied has headers of its own.
+    header_due: Option<Duration>,
+    /// The number of the next record.
+    next: u64,
     last: Duration,
     counts: Counts,
     bytes: u64,
@@ -34,21 +37,34 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// [`Error::Write`], or [`Error::TooLarge`] for a header with huge tags.
-    pub fn new(mut out: W, header: &Header) -> Result<Self, Error> {
-        let preamble = write_preamble(MAJOR, MINOR);
+    pub fn new(out: W, header: &Header) -> Result<Self, Error> {
+        let mut writer = Self::begin(out, MINOR, header, Some(Duration::ZERO))?;
+        writer.repeat_header(Duration::ZERO)?;
+        Ok(writer)
+    }
+
+    /// Starts a copy of a recording of this minor version: nothing is added to what is copied, not even a header.
+    ///
+    /// # Errors
+    /// [`Error::Write`]
+    pub fn transcribe(out: W, minor: u8) -> Result<Self, Error> {
+        Self::begin(out, minor, &Header::default(), None)
+    }
+
+    fn begin(mut out: W, minor: u8, header: &Header, header_due: Option<Duration>) -> Result<Self, Error> {
+        let preamble = write_preamble(MAJOR, minor);
         out.write_all(&preamble).map_err(Error::Write)?;
-        let mut writer = Self {
+        Ok(Self {
             out,
             header: header.clone(),
-            header_due: Duration::ZERO,
+            header_due,
+            next: 0,
             last: Duration::ZERO,
             counts: Counts::default(),
             bytes: preamble.len() as u64,
             failed: false,
             record: Vec::new(),
-        };
-        writer.repeat_header(Duration::ZERO)?;
-        Ok(writer)
+        })
     }
 
     /// Appends an item. An offset that goes back becomes the one before and is counted in [`Writer::counts`]. The body of
@@ -86,6 +102,29 @@ impl<W: Write> Writer<W> {
             self.header = header;
         }
         Ok(())
+    }
+
+    /// As [`Writer::copy`], at another offset and on another connection.
+    ///
+    /// # Errors
+    /// As [`Writer::write`].
+    pub fn copy_to(&mut self, body: Body<'_>, offset: Duration, conn: u32) -> Result<(), Error> {
+        self.repeat_header(offset)?;
+        self.start_record();
+        self.record.extend_from_slice(body.bytes());
+        let offset_ns = u64::try_from(offset.as_nanos()).unwrap_or(u64::MAX);
+        self.record[HEAD_BYTES + 4..HEAD_BYTES + 8].copy_from_slice(&conn.to_le_bytes());
+        self.record[HEAD_BYTES + 8..HEAD_BYTES + 16].copy_from_slice(&offset_ns.to_le_bytes());
+        self.finish_record()
+    }
+
+    /// As [`Writer::copy`], with the number that the record had: where records are missing, that stays known.
+    ///
+    /// # Errors
+    /// As [`Writer::write`].
+    pub fn copy_numbered(&mut self, body: Body<'_>, rec_no: u32) -> Result<(), Error> {
+        self.next = self.next.max(u64::from(rec_no));
+        self.copy(body)
     }
 
     /// Appends the counts so far: a recorder does so now and then, and at the time at which it stops.
@@ -142,7 +181,7 @@ impl<W: Write> Writer<W> {
 
     fn repeat_header(&mut self, offset: Duration) -> Result<(), Error> {
         let offset = offset.max(self.last);
-        if offset < self.header_due {
+        if self.header_due.is_none_or(|due| offset < due) {
             return Ok(());
         }
         let header = What::Header(self.header.clone());
@@ -162,7 +201,7 @@ impl<W: Write> Writer<W> {
 
     /// Checks, clamps, numbers and writes the body that stands in `record`.
     fn finish_record(&mut self) -> Result<(), Error> {
-        let rec_no = u32::try_from(self.counts.records).map_err(|_| Error::Full)?;
+        let rec_no = u32::try_from(self.next).map_err(|_| Error::Full)?;
         let bytes = self.record.len() - HEAD_BYTES;
         if bytes > BODY_BYTES_MAX {
             self.record = Vec::new();
@@ -192,8 +231,9 @@ impl<W: Write> Writer<W> {
         let (is_frame, is_sent) = (body.record_type() == record_type::FRAME, body.flags().is_sent());
         let (offset, payload) = (body.offset(), body.payload().len() as u64);
         if is_header {
-            self.header_due = offset.saturating_add(HEADER_EVERY);
+            self.header_due = self.header_due.map(|_| offset.saturating_add(HEADER_EVERY));
         }
+        self.next += 1;
         self.last = offset;
         self.bytes += self.record.len() as u64;
         self.counts.records += 1;

@@ -1,6 +1,9 @@
 //! Messages made here: for tests, synthetic recordings and injection. Real protobuf, read back by
 //! [`super::read_message`].
 
+mod battle;
+
+pub use battle::{Battle, Side, armies, battle};
 use bytes::Bytes;
 
 use super::{
@@ -68,12 +71,18 @@ impl Default for Gift {
     }
 }
 
-/// Somebody writes something.
+/// Somebody writes something, in English.
 #[must_use]
 pub fn chat(stamp: Stamp, person: &Person, comment: &str) -> Message {
+    chat_in("en", stamp, person, comment)
+}
+
+/// Somebody writes something in the language of this code.
+#[must_use]
+pub fn chat_in(language: &str, stamp: Stamp, person: &Person, comment: &str) -> Message {
     let common = common(stamp, CHAT, None);
     let content = comment.to_owned();
-    let language = "en".to_owned();
+    let language = language.to_owned();
     message(
         stamp,
         CHAT,

@@ -4,15 +4,18 @@ mod batch;
 pub mod client;
 pub mod compose;
 mod fault;
+mod fields;
 mod kinds;
 mod merge;
 mod push;
+mod schema;
 mod unzip;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 mod webcast;
 
 pub use batch::{Batch, BatchInfo, Message, read_batch, write_batch};
 pub use fault::{Fault, FaultKind};
+pub use fields::{Field, Kind, Schema};
 pub use kinds::{Known, Reading, is_known, known_methods, millis, read_message};
 pub use push::{Push, read_push, write_push};
 pub use unzip::{unzip, zip};

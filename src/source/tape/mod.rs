@@ -6,20 +6,20 @@ mod name;
 use std::{
     fs::File,
     io::{BufReader, Cursor, Read, Seek as _, SeekFrom},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use bytes::Bytes;
 use feed::Reading;
 pub(crate) use feed::{Fed, Feed};
-use name::{cannot_read, find_file, is_plain_name, named, shown_name};
+use name::{cannot_read, find_file, named, shown_name};
 
 use crate::{
     demo::{DEMO, DEMO_BYTES},
     sans_io::{
         error::{Code, Problem},
-        recording::{self, Item, Reader},
+        recording::{self, Item, Reader, is_plain_name},
     },
 };
 
@@ -111,6 +111,15 @@ impl Tape {
         match &self.place {
             Place::Memory(_) => Ok(Feed::here(reading)),
             Place::File(_) => Feed::ahead(reading),
+        }
+    }
+
+    /// Its file; `None` if it is in memory.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Memory(_) => None,
+            Place::File(path) => Some(path),
         }
     }
 

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::sans_io::error::{Code, Problem};
+use crate::sans_io::{
+    error::{Code, Problem},
+    recording::is_plain_name,
+};
 
 /// The directory in which recordings are named without their ending.
 const DIRECTORY: &str = "recordings";
@@ -29,12 +32,6 @@ pub(super) fn find_file(name: &str) -> Result<PathBuf, Problem> {
 
 pub(super) fn named(name: &str) -> PathBuf {
     Path::new(DIRECTORY).join(format!("{name}.bin"))
-}
-
-/// Whether a name cannot lead out of `recordings/`.
-#[must_use]
-pub(super) fn is_plain_name(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0', ':'])
 }
 
 pub(super) fn cannot_read(path: &Path, error: &std::io::Error) -> Problem {

@@ -5,6 +5,7 @@ mod text;
 use std::{collections::BTreeMap, io::Read, time::Duration};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use super::histogram::Histogram;
@@ -16,7 +17,7 @@ use crate::sans_io::recording::{
 /// Most connections that are listed; all are counted.
 const CONNECTIONS_LISTED_MAX: usize = 1000;
 /// What a recording holds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names of the JSON keys say it")]
 pub struct Info {
@@ -39,7 +40,7 @@ pub struct Info {
 }
 
 /// What the header says.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "as in proto/recording.proto")]
 pub struct HeaderInfo {
@@ -57,7 +58,7 @@ pub struct HeaderInfo {
 }
 
 /// A connection of the recording.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names of the JSON keys say it")]
 pub struct Connection {
@@ -70,7 +71,7 @@ pub struct Connection {
 }
 
 /// What could not be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "as in recording::Report")]
 pub struct DamageInfo {
@@ -164,7 +165,7 @@ fn millis(offset: Duration) -> u64 {
     u64::try_from(offset.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn read_header(header: Header) -> HeaderInfo {
+pub(super) fn read_header(header: Header) -> HeaderInfo {
     let started = header.wall_anchor_ns.and_then(|ns| Timestamp::from_nanosecond(ns.into()).ok());
     HeaderInfo {
         timing: match header.timing() {

@@ -35,7 +35,11 @@ fn flags_that_mean_nothing_are_usage_errors() {
     check(&["replay", "demo", "--start", "5s", "--end", "5s"], 2, "--end is not after --start");
     check(&["replay", "demo", "--idle-limit", "0s"], 2, "--idle-limit is 0");
     check(&["replay", "demo", "--listen", "nowhere"], 2, "nowhere");
-    check(&["replay"], 2, "");
+    check(&["replay"], 2, "no recording is given");
+    check(&["live"], 2, "no user name is given");
+    check(&["replay", "demo", "--listen", "0.0.0.0:0"], 2, "0.0.0.0 is not a loopback address");
+    check(&["replay", "demo", "--tls-cert", "c.pem"], 2, "--tls-key");
+    check(&["replay", "demo", "--config", "no-such.toml"], 2, "no-such.toml");
     check(&["replay", ""], 2, "empty");
     check(&["events", ""], 2, "empty");
     check(&["events", "demo", "--types", "gfit"], 2, "gfit");
@@ -151,7 +155,7 @@ fn only_a_browser_on_this_machine_is_recorded() {
     check(&["record", "--cdp", "192.0.2.1:9222"], 2, "192.0.2.1 is not a loopback address");
     check(&["record", "--cdp", "browser"], 2, "no address of a browser");
     check(&["record", "--cdp", "127.0.0.1:9"], 1, "no browser answers at 127.0.0.1:9");
-    check(&["record"], 2, "required");
+    check(&["record"], 2, "no user name is given");
     check(&["record", "ann", "--tab", "1"], 2, "required");
 }
 
@@ -174,9 +178,11 @@ fn an_import_onto_a_full_disk_keeps_what_was_written() {
         "{}",
         stderr(&output)
     );
-    let events = run(&["events", text(&file)]);
+    let kept = folder.path().join("out.partial.bin");
+    let events = run(&["events", text(&kept)]);
     assert!(stdout(&events).lines().count() > 50, "{}", stderr(&events));
-    let verified = run(&["verify", text(&file)]);
+    assert!(!file.exists() && stdout(&output).contains("out.partial.bin"), "{}", stdout(&output));
+    let verified = run(&["verify", text(&kept)]);
     assert!(stdout(&verified).contains("not sealed"), "{}", stdout(&verified));
 }
 
@@ -190,7 +196,9 @@ fn a_reader_that_goes_away_is_no_failure() {
 
 #[test]
 fn help_fits_a_terminal_and_shows_examples() {
-    for command in ["replay", "live", "serve", "record", "mock", "watch", "events", "import", "synth"] {
+    for command in
+        ["replay", "live", "serve", "record", "mock", "watch", "events", "import", "synth", "config"]
+    {
         let help = stdout(&livetape(&[command, "--help"]).env("COLUMNS", "80").output().unwrap());
         assert!(help.contains("Example"), "{command}");
         let long = help.lines().find(|line| line.chars().count() > 80);

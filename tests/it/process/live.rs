@@ -130,7 +130,7 @@ fn what_users_get_wrong_is_told() {
     assert!(stderr(&output).contains("README.md"), "{}", stderr(&output));
     let output = run(&["live", "demo", "--upstream", "nowhere"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("--upstream is no address"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--upstream: this is no address"), "{}", stderr(&output));
     // Nobody listens there: typed, and over soon.
     let output =
         run(&["live", "demo", "--upstream", "http://127.0.0.1:9", "--max-attempts", "1", "--port", "0"]);

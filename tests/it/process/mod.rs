@@ -1,6 +1,7 @@
 //! The program itself: exit codes, lines, signals, ports.
 
 mod bad_input;
+mod config;
 mod live;
 mod mock;
 mod replay;

@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use livetape::{
-    sans_io::recording::{Reader, What},
+    sans_io::recording::{Reader, What, records::header::Privacy},
     tools::{info::info, verify::verify},
 };
 
@@ -17,11 +17,44 @@ fn root() -> &'static Path {
 
 #[test]
 fn the_recordings_are_what_the_fixtures_give() {
-    for (name, session) in recordings::RECORDINGS {
-        let made = recordings::make(root(), session).unwrap();
+    for (name, source, made) in recordings::all(root()).unwrap() {
         let committed = fs::read(root().join(name)).unwrap();
-        assert!(made == committed, "{name} is not what {session} gives: run cargo xtask fixture");
+        assert!(made == committed, "{name} is not what {source} gives: run cargo xtask fixture");
     }
+}
+
+/// The largest recording that is committed.
+const COMMITTED_BYTES_MAX: u64 = 1 << 20;
+
+/// Nothing of a real person enters the repository.
+#[test]
+fn whatever_lies_in_recordings_is_synthetic_or_scrubbed() {
+    let known = recordings::all(root()).unwrap();
+    for entry in fs::read_dir(root().join("recordings")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("recordings/{}", path.file_name().unwrap().to_str().unwrap());
+        if name == "recordings/README.md" || is_ignored(&name) {
+            continue;
+        }
+        assert!(known.iter().any(|(known, ..)| *known == name), "{name} is not made by cargo xtask fixture");
+        assert!(path.metadata().unwrap().len() <= COMMITTED_BYTES_MAX, "{name} is too large");
+        let mut reader = Reader::open(fs::File::open(&path).unwrap()).unwrap();
+        let mut headers = 0;
+        while let Some(record) = reader.next().unwrap() {
+            let What::Header(header) = record.item.what else { continue };
+            headers += 1;
+            let is_clean = matches!(header.privacy(), Privacy::Scrubbed | Privacy::Synthetic);
+            assert!(is_clean, "{name} is {}: it must not be committed", header.privacy().as_str_name());
+        }
+        assert!(headers > 0 && reader.report().is_whole(), "{name} has no header, or is damaged");
+    }
+}
+
+/// Recordings of one's own land in the same folder, and git does not take them.
+fn is_ignored(name: &str) -> bool {
+    let mut git = std::process::Command::new("git");
+    let status = git.args(["check-ignore", "--quiet", name]).current_dir(root()).status();
+    status.is_ok_and(|status| status.success())
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! The offline tools.
 
 mod captures;
+mod edit;
 mod files;
 mod fixtures;
 mod import;
 mod info;
 mod synth;
+mod timeline;
 mod verify;

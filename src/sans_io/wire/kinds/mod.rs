@@ -89,9 +89,14 @@ pub fn is_known(method: &str) -> bool {
     table::reader(method).is_some()
 }
 
+/// The name of the message that a method's payloads are, if it has a schema.
+pub(super) fn schema_name(method: &str) -> Option<&'static str> {
+    table::schema_name(method)
+}
+
 /// The methods that have a schema, in alphabetical order.
 pub fn known_methods() -> impl ExactSizeIterator<Item = &'static str> {
-    table::READERS.iter().map(|(method, _)| *method)
+    table::READERS.iter().map(|row| row.method)
 }
 
 /// Reads a payload whose schema is `K`. Faults are given the method's name.

@@ -1,0 +1,117 @@
+//! The flags that are settings, made of the table of settings.
+
+use std::{marker::PhantomData, path::PathBuf};
+
+use clap::{Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches, value_parser};
+
+use crate::settings::{KEYS, Key};
+
+/// Which settings a command has flags for.
+pub(in crate::cli) trait Scope: Send + Sync + 'static {
+    /// Whether `key` is one of them.
+    fn holds(key: &Key) -> bool;
+}
+
+/// What was typed of the flags of a scope.
+#[derive(Debug)]
+pub(in crate::cli) struct Flags<S> {
+    pub(in crate::cli) given: Vec<(&'static Key, String)>,
+    /// The file with the other settings.
+    pub(in crate::cli) config: Option<PathBuf>,
+    scope: PhantomData<S>,
+}
+
+macro_rules! scopes {
+    ($($(#[$doc:meta])* $name:ident: $key:ident => $holds:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(in crate::cli) struct $name;
+
+        impl Scope for $name {
+            fn holds($key: &Key) -> bool {
+                $holds
+            }
+        }
+    )*};
+}
+
+scopes! {
+    /// Of `replay`.
+    OfReplay: key => matches!(key.section, "server" | "limits" | "log" | "replay");
+    /// Of `live` and `serve`.
+    OfLive: key => matches!(key.section, "server" | "limits" | "log" | "live");
+    /// Of `record`: there is no server.
+    OfRecord: key => match key.section {
+        "server" => key.name() == "quiet",
+        "live" => key.name() != "record",
+        section => matches!(section, "log" | "record"),
+    };
+    /// Of `mock`.
+    OfMock: key => matches!(key.section, "mock" | "log");
+    /// Of commands that have no flags but `--config`.
+    OfNone: key => key.section.is_empty();
+}
+
+impl<S: Scope> Flags<S> {
+    fn keys() -> impl Iterator<Item = &'static Key> {
+        KEYS.iter().filter(|key| S::holds(key) && key.flag().is_some())
+    }
+}
+
+impl<S: Scope> clap::Args for Flags<S> {
+    fn augment_args(command: Command) -> Command {
+        let config = Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .value_parser(value_parser!(PathBuf))
+            .help("The settings [default: livetape.toml, if there is one] [env: LIVETAPE_CONFIG]");
+        Self::keys().filter_map(arg).fold(command, Command::arg).arg(config)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl<S: Scope> FromArgMatches for Flags<S> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        let given = Self::keys().filter_map(|key| Some((key, typed(matches, key)?))).collect();
+        Ok(Self { given, config: matches.get_one("config").cloned(), scope: PhantomData })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+fn typed(matches: &ArgMatches, key: &Key) -> Option<String> {
+    if key.flag()?.value.is_some() {
+        return matches.get_one::<String>(key.name()).cloned();
+    }
+    matches.get_flag(key.name()).then(|| "true".to_owned())
+}
+
+fn arg(key: &'static Key) -> Option<Arg> {
+    let flag = key.flag()?;
+    let arg = Arg::new(key.name()).long(flag.long).help(help(key));
+    let arg = match flag.short {
+        Some(short) => arg.short(short),
+        None => arg,
+    };
+    let Some(value) = flag.value else { return Some(arg.action(ArgAction::SetTrue)) };
+    let arg = arg.value_name(value).allow_hyphen_values(!flag.is_optional);
+    let arg = if flag.is_optional { arg.num_args(0..=1).default_missing_value("0") } else { arg };
+    Some(if key.is_secret {
+        // What is wrong with it is told without repeating it.
+        arg
+    } else {
+        arg.value_parser(|text: &str| key.check(text).map(|()| text.to_owned()))
+    })
+}
+
+fn help(key: &Key) -> String {
+    let default = key.default_text().filter(|text| text != "false" && !key.doc.contains("[default"));
+    let default = default.map(|text| format!(" [default: {}]", text.trim_matches('"'))).unwrap_or_default();
+    format!("{}{default} [env: {}]", key.doc.trim(), key.env)
+}

@@ -1,0 +1,81 @@
+//! The flags of `synth`, and sizes.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::tools::synth;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Nobody in it exists. The same flags make the same bytes.
+
+Examples:
+  livetape synth -o busy.bin && livetape replay busy.bin
+  livetape synth --seed 7 --profile raid --minutes 3 -o raid.bin
+  livetape synth --size 10GB -o big.bin                for load tests")]
+pub(in crate::cli) struct Synth {
+    /// The recording to write
+    #[arg(short, long, value_name = "FILE")]
+    pub(in crate::cli) output: PathBuf,
+    /// Another seed, another show
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(in crate::cli) seed: u64,
+    /// What kind of show
+    #[arg(long, value_name = "KIND", default_value = "busy")]
+    pub(in crate::cli) profile: Profile,
+    /// How long
+    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "size",
+          value_parser = clap::value_parser!(u64).range(1..=synth::MINUTES_MAX))]
+    pub(in crate::cli) minutes: u64,
+    /// How large instead, e.g. 500KB, 20MB or 10GB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(in crate::cli) size: Option<u64>,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(in crate::cli) force: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(in crate::cli) enum Profile {
+    /// A handful of people
+    Quiet,
+    /// Chats, gifts and likes all the time
+    Busy,
+    /// Quiet, until everybody comes at once
+    Raid,
+    /// Busy, and a battle with another host
+    Battle,
+}
+
+impl Synth {
+    pub(in crate::cli) fn options(&self) -> synth::Options {
+        synth::Options {
+            seed: self.seed,
+            profile: match self.profile {
+                Profile::Quiet => synth::Profile::Quiet,
+                Profile::Busy => synth::Profile::Busy,
+                Profile::Raid => synth::Profile::Raid,
+                Profile::Battle => synth::Profile::Battle,
+            },
+            length: self.size.map_or(synth::Length::Minutes(self.minutes), synth::Length::Bytes),
+        }
+    }
+}
+
+/// The largest size that is taken.
+const SIZE_MAX: u64 = 100 << 30;
+
+pub(super) fn parse_size(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor = match unit.to_ascii_uppercase().as_str() {
+        "" | "B" => 1,
+        "KB" | "K" => 1 << 10,
+        "MB" | "M" => 1 << 20,
+        "GB" | "G" => 1 << 30,
+        _ => return Err(format!("`{unit}` is no unit; there are KB, MB and GB")),
+    };
+    let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+    size.filter(|size| (1..=SIZE_MAX).contains(size))
+        .ok_or_else(|| "a size is a number up to 100GB".to_owned())
+}

@@ -1,0 +1,100 @@
+//! Where the settings come from: the file, the environment, the flags.
+
+use std::{
+    env, fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+use super::args::{self, Flags};
+use crate::{
+    sans_io::error::{Code, Problem, exit},
+    settings::{self, FILE, FILE_BYTES_MAX, Resolved, Settings, Sources},
+};
+
+/// What is in effect.
+pub(super) fn settings<S>(flags: &Flags<S>) -> Result<Settings, Problem> {
+    let resolved = resolve(flags.config.as_deref(), &flags.given).map_err(first)?;
+    Ok(resolved.settings)
+}
+
+/// The first thing that is wrong, and how much more there is.
+fn first(problems: Vec<Problem>) -> Problem {
+    let more = problems.len().saturating_sub(1);
+    let mut problem =
+        problems.into_iter().next().unwrap_or_else(|| Problem::new(Code::BadConfig, "nothing is wrong"));
+    if more > 0 {
+        problem.message = format!("{} (and {more} more: `livetape config check`)", problem.message);
+    }
+    problem
+}
+
+fn resolve(
+    file: Option<&Path>,
+    flags: &[(&'static settings::Key, String)],
+) -> Result<Resolved, Vec<Problem>> {
+    let named = file.map(Path::to_owned).or_else(|| variable("LIVETAPE_CONFIG").map(PathBuf::from));
+    let path = named.clone().unwrap_or_else(|| FILE.into());
+    let text = match read(&path) {
+        Ok(text) => Some(text),
+        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => {
+            let message = format!("cannot read the settings in {}: {error}", path.display());
+            return Err(vec![Problem::new(Code::BadConfig, message).hint("")]);
+        }
+    };
+    settings::resolve(&Sources {
+        file: text.as_deref().map(|text| (path.as_path(), text)),
+        env: &variable,
+        flags,
+    })
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if read as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::other("the file is longer than 1 MiB"));
+    }
+    Ok(text)
+}
+
+/// `livetape config`.
+pub(super) fn config(args: &args::Config) -> Result<u8, Problem> {
+    match &args.command {
+        args::ConfigCommand::Check { file, config } => {
+            check(&file.clone().or_else(|| config.clone()).unwrap_or_default())
+        }
+        args::ConfigCommand::Show(flags) => {
+            print!("{}", settings::show(&resolve(flags.config.as_deref(), &[]).map_err(first)?));
+            Ok(exit::DONE)
+        }
+        args::ConfigCommand::Example => {
+            print!("{}", settings::example());
+            Ok(exit::DONE)
+        }
+    }
+}
+
+/// Tells all that is wrong.
+fn check(file: &Path) -> Result<u8, Problem> {
+    let file = Some(file).filter(|path| !path.as_os_str().is_empty());
+    match resolve(file, &[]) {
+        Ok(resolved) => {
+            // Tokens and certificates too.
+            super::serving::config(&resolved.settings)?;
+            println!("✅ The settings are well");
+            Ok(exit::DONE)
+        }
+        Err(problems) => {
+            for problem in &problems {
+                super::complain(problem);
+            }
+            Ok(Code::BadConfig.exit_code())
+        }
+    }
+}

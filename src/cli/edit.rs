@@ -1,0 +1,157 @@
+//! `repair`, `cut`, `merge` and `mark`: recordings made of recordings.
+
+use std::{io::Write as _, path::Path, time::Duration};
+
+use super::{
+    args,
+    output::{Verdict, Written, progress, say, write},
+};
+use crate::{
+    sans_io::{
+        error::{Code, Problem, exit},
+        recording::Reader,
+    },
+    source::{Tape, unreadable},
+    tools::edit,
+};
+
+pub(super) fn repair(args: &args::Repair) -> Result<u8, Problem> {
+    let tape = Tape::find(&args.recording)?;
+    let output = match &args.output {
+        Some(output) => output.clone(),
+        None => file_of(&tape)?.with_extension("repaired.bin"),
+    };
+    let bar = progress(tape.bytes());
+    let input = bar.wrap_read(tape.open()?);
+    let written = write(&output, args.force, |out| {
+        let repaired = edit::repair(input, out)?;
+        // Whoever names a file wants it.
+        let is_wanted = repaired.is_change() || args.output.is_some();
+        Ok(if is_wanted { Verdict::Keep(repaired) } else { Verdict::Drop(repaired) })
+    })?;
+    bar.finish_and_clear();
+    let repaired = match written {
+        Written::Broken(code) => return Ok(code),
+        Written::Dropped(repaired) => {
+            let missing = repaired.report.missing;
+            let lost =
+                if missing > 0 { format!("; {missing} records are missing for good") } else { String::new() };
+            say(format!("✅ {} needs no repair{lost}\n", tape.name))?;
+            return Ok(exit::DONE);
+        }
+        Written::Whole(repaired) => repaired,
+    };
+    say(format!("📼 {}\n{repaired}", output.display()))?;
+    Ok(if repaired.is_change() && repaired.is_lossy() { exit::LOST } else { exit::DONE })
+}
+
+pub(super) fn cut(args: &args::Cut) -> Result<u8, Problem> {
+    let tape = Tape::find(&args.recording)?;
+    let (start, end) = range(args, &tape)?;
+    let bar = progress(tape.bytes());
+    let input = bar.wrap_read(tape.open()?);
+    let written =
+        write(&args.output, args.force, |out| Ok(Verdict::Keep(edit::cut(input, out, start, end)?)))?;
+    bar.finish_and_clear();
+    conclude(&args.output, written, |cut: &edit::Cut| cut.missing)
+}
+
+fn range(args: &args::Cut, tape: &Tape) -> Result<(Duration, Option<Duration>), Problem> {
+    if let Some(label) = &args.around {
+        let at = edit::find_marker(tape.open()?, label)?;
+        return Ok((at.saturating_sub(args.before), Some(at.saturating_add(args.after))));
+    }
+    let start = args.start.unwrap_or_default();
+    if args.start.is_none() && args.end.is_none() {
+        let problem = Problem::new(Code::BadRequest, "nothing says what to cut out");
+        return Err(problem.hint("give --start and --end, or --around MARKER"));
+    }
+    if args.end.is_some_and(|end| end <= start) {
+        return Err(Problem::new(Code::BadRequest, "--end is not after --start"));
+    }
+    Ok((start, args.end))
+}
+
+pub(super) fn merge(args: &args::Merge) -> Result<u8, Problem> {
+    let others = args.recordings.len() - 1;
+    if !args.offset.is_empty() && args.offset.len() != others {
+        let message =
+            format!("--offset is there {} times, for {others} recordings after the first", args.offset.len());
+        return Err(Problem::new(Code::BadRequest, message)
+            .hint("give it once for each, e.g. --offset 0s --offset 1m30s"));
+    }
+    if args.recordings.len() > edit::INPUTS_MAX {
+        let message = format!("{} recordings are too many at once", args.recordings.len());
+        return Err(Problem::new(Code::BadRequest, message)
+            .hint(format!("merge {} at most, then the results", edit::INPUTS_MAX)));
+    }
+    let tapes = args.recordings.iter().map(|name| Tape::find(name)).collect::<Result<Vec<_>, _>>()?;
+    let bar = progress(tapes.iter().map(Tape::bytes).sum());
+    let mut inputs = Vec::new();
+    for (at, tape) in tapes.iter().enumerate() {
+        let told = || if at == 0 { Some(Duration::ZERO) } else { args.offset.get(at - 1).copied() };
+        let offset = if args.offset.is_empty() { None } else { told() };
+        inputs.push(edit::Input { name: tape.name.clone(), file: bar.wrap_read(tape.open()?), offset });
+    }
+    let written = write(&args.output, args.force, |out| Ok(Verdict::Keep(edit::merge(inputs, out)?)))?;
+    bar.finish_and_clear();
+    conclude(&args.output, written, |merged: &edit::Merged| merged.missing)
+}
+
+pub(super) fn mark(args: &args::Mark) -> Result<u8, Problem> {
+    let tape = Tape::find(&args.recording)?;
+    let in_place = args.output.is_none();
+    let output = args.output.clone().map_or_else(|| file_of(&tape).map(Path::to_owned), Ok)?;
+    if in_place {
+        check_complete(&tape)?;
+    }
+    let bar = progress(tape.bytes());
+    let input = bar.wrap_read(tape.open()?);
+    let written = write(&output, args.force || in_place, |out| {
+        edit::mark(input, &mut *out, args.at, &args.label)?;
+        out.flush()?;
+        Ok(Verdict::Keep(()))
+    })?;
+    bar.finish_and_clear();
+    match written {
+        Written::Broken(code) => Ok(code),
+        Written::Whole(()) | Written::Dropped(()) => {
+            say(format!("📼 {}: `{}` at {:?}\n", output.display(), args.label, args.at))?;
+            Ok(exit::DONE)
+        }
+    }
+}
+
+/// Nothing is written over a recording that may still be written to, or that repair could tell something of.
+fn check_complete(tape: &Tape) -> Result<(), Problem> {
+    let mut reader = Reader::open(tape.open()?).map_err(|error| unreadable(&tape.name, &error))?;
+    while reader.next_head().map_err(|error| unreadable(&tape.name, &error))?.is_some() {}
+    let problem = |what: &str| {
+        Problem::new(Code::BadRequest, format!("{} is {what}: it is not written over", tape.name))
+            .hint("write to another file with -o, or `livetape repair` it first")
+    };
+    match reader.report() {
+        report if !report.sealed => Err(problem("not sealed, and may still be recorded")),
+        report if !report.is_whole() => Err(problem("damaged")),
+        _ => Ok(()),
+    }
+}
+
+fn file_of(tape: &Tape) -> Result<&Path, Problem> {
+    let built_in = || Problem::new(Code::BadRequest, format!("{} is built in", tape.name));
+    tape.path().ok_or_else(|| built_in().hint("name the new file with -o"))
+}
+
+fn conclude<T: std::fmt::Display>(
+    output: &Path,
+    written: Written<T>,
+    missing: impl FnOnce(&T) -> u64,
+) -> Result<u8, Problem> {
+    match written {
+        Written::Broken(code) => Ok(code),
+        Written::Whole(report) | Written::Dropped(report) => {
+            say(format!("📼 {}\n{report}", output.display()))?;
+            Ok(if missing(&report) > 0 { exit::LOST } else { exit::DONE })
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Files that commands write: whole, or not under their name.
+
+use std::{
+    fmt,
+    io::{self, BufWriter, Write as _},
+    path::Path,
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{
+    sans_io::{
+        error::{Code, Problem, exit},
+        recording,
+    },
+    tools::{edit, files},
+};
+
+/// Why a file was not written to its end.
+pub(super) enum Failure {
+    /// It cannot be made: nothing is left behind.
+    Refused(Problem),
+    /// The disk failed: what was written is kept.
+    Broke(String),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Broke(error.to_string())
+    }
+}
+
+impl From<recording::Error> for Failure {
+    fn from(error: recording::Error) -> Self {
+        match error {
+            recording::Error::Write(_) | recording::Error::Failed => Self::Broke(error.to_string()),
+            _ => Self::Refused(Problem::new(error.code(), error)),
+        }
+    }
+}
+
+impl From<edit::Error> for Failure {
+    fn from(error: edit::Error) -> Self {
+        match error {
+            edit::Error::Recording(error) => error.into(),
+            error => Self::Refused(error.into()),
+        }
+    }
+}
+
+/// What became of a file.
+pub(super) enum Written<T> {
+    /// It is there.
+    Whole(T),
+    /// It was not needed.
+    Dropped(T),
+    /// The disk failed, and the user was told; what the process exits with.
+    Broken(u8),
+}
+
+/// What to do with a file that was written to its end.
+pub(super) enum Verdict<T> {
+    Keep(T),
+    Drop(T),
+}
+
+/// Writes a file that takes its name when it is complete.
+pub(super) fn write<T>(
+    path: &Path,
+    force: bool,
+    work: impl FnOnce(&mut BufWriter<&mut files::Draft>) -> Result<Verdict<T>, Failure>,
+) -> Result<Written<T>, Problem> {
+    let mut draft = files::Draft::new(path, force).map_err(|error| file_problem(&error))?;
+    let mut out = BufWriter::new(&mut draft);
+    let result = work(&mut out).and_then(|verdict| {
+        out.flush()?;
+        Ok(verdict)
+    });
+    // What could not be flushed cannot be flushed again.
+    drop(out.into_parts());
+    match result {
+        Ok(Verdict::Keep(value)) => {
+            draft.keep().map_err(|error| file_problem(&error))?;
+            Ok(Written::Whole(value))
+        }
+        Ok(Verdict::Drop(value)) => Ok(Written::Dropped(value)),
+        Err(Failure::Refused(problem)) => Err(problem),
+        Err(Failure::Broke(error)) => {
+            eprintln!("❌ cannot write {}: {error}", path.display());
+            match draft.keep_partial() {
+                Some(partial) => eprintln!("💡 what was written until then is {}", partial.display()),
+                None => eprintln!("💡 nothing was written"),
+            }
+            Ok(Written::Broken(exit::LOST))
+        }
+    }
+}
+
+/// A bar on stderr, where that is a terminal.
+pub(super) fn progress(bytes: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}");
+    ProgressBar::new(bytes).with_style(style.expect("a constant template"))
+}
+
+/// To stdout; a reader that is gone is told nothing.
+pub(super) fn say(text: impl fmt::Display) -> Result<(), Problem> {
+    match io::stdout().write_all(text.to_string().as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|error| Problem::new(Code::Io, format!("cannot write: {error}"))),
+    }
+}
+
+pub(super) fn file_problem(error: &files::Error) -> Problem {
+    let code = match error {
+        files::Error::Exists { .. } => Code::OutputExists,
+        files::Error::Missing { .. } | files::Error::NoParent { .. } | files::Error::Directory { .. } => {
+            Code::BadCapture
+        }
+        files::Error::NoPermission { .. } | files::Error::Other { .. } => Code::Io,
+    };
+    // The messages say what to do themselves.
+    Problem::new(code, error).hint("")
+}

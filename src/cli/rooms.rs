@@ -1,0 +1,37 @@
+//! How rooms are connected to, by the settings.
+
+use super::args::random;
+use crate::{
+    sans_io::error::{Code, Problem},
+    settings::{self, SignForm},
+    source::live,
+};
+
+/// How to connect to `user`.
+pub(super) fn options(settings: &settings::Live, user: &str, seed: Option<u64>) -> live::Options {
+    let url = |address: &Option<settings::Address>| address.as_ref().map(|address| address.0.clone());
+    live::Options {
+        upstream: url(&settings.upstream),
+        sign_url: url(&settings.sign_url),
+        sign_form: match settings.sign_form {
+            SignForm::Fetch => live::SignForm::Fetch,
+            SignForm::Connect => live::SignForm::Connect,
+        },
+        sign_key: settings.sign_key.clone(),
+        session_cookie: settings.session_cookie.clone(),
+        proxy: url(&settings.proxy),
+        attempts_max: settings.max_attempts,
+        wait_live: settings.wait_live.then_some(live::WAIT_LIVE_MIN),
+        seed: seed.unwrap_or_else(random),
+        ..live::Options::new(user)
+    }
+}
+
+/// Whose room: what the command line says, else the settings.
+pub(super) fn user(given: Option<&str>, settings: &settings::Live) -> Result<String, Problem> {
+    let user = given.or(settings.user.as_deref()).ok_or_else(|| {
+        Problem::new(Code::InvalidUsername, "no user name is given")
+            .hint("name one: `livetape live USER`, LIVETAPE_USER, or `user` under [live] in livetape.toml")
+    })?;
+    crate::sans_io::username::normalise(user)
+}

@@ -1,0 +1,107 @@
+//! What is allowed, by the settings: tokens and certificates are read here.
+
+use std::{fs, io::Read as _, path::Path};
+
+use crate::{
+    sans_io::error::{Code, Problem},
+    secret::Secret,
+    server::{Access, Bounds, Config, Tls, Tokens},
+    settings::{Settings, TOKEN_HINT, is_token},
+};
+
+/// The longest file with tokens, certificates or a key, in bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+/// Most tokens: each of them is compared at every request.
+const TOKENS_MAX: usize = 1_000;
+
+/// What is allowed.
+pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
+    let server = &settings.server;
+    let access = Access {
+        hosts: server.hosts.clone(),
+        origins: server.origins.clone(),
+        any_address: !server.address().ip().is_loopback(),
+        tokens: Tokens::new(tokens(settings)?),
+    };
+    access.check()?;
+    let limits = &settings.limits;
+    Ok(Config {
+        access,
+        bounds: Bounds {
+            connections_max: limits.connections,
+            connections_per_address_max: limits.connections_per_address,
+            handshake_max: limits.handshake_time,
+            head_max: limits.head_time,
+            head_bytes_max: limits.head_bytes.0,
+            body_bytes_max: limits.body_bytes.0,
+            idle_max: limits.idle_time,
+            drain_max: limits.shutdown_time,
+        },
+        tls: tls(settings)?,
+        subscribers_max: limits.subscribers,
+        ..Config::default()
+    })
+}
+
+fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
+    let mut tokens: Vec<Secret> = settings.server.token.iter().cloned().collect();
+    let Some(path) = &settings.server.token_file else { return Ok(tokens) };
+    let before = tokens.len();
+    let text = String::from_utf8(read(path)?).unwrap_or_default();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        if !is_token(line) {
+            // Not repeated.
+            return Err(bad(&format!("{}:{}: this is no token", path.display(), index + 1)).hint(TOKEN_HINT));
+        }
+        tokens.push(line.to_owned().into());
+    }
+    if tokens.len() == before {
+        return Err(bad(&format!("there is no token in {}", path.display())).hint(TOKEN_HINT));
+    }
+    if tokens.len() > TOKENS_MAX {
+        return Err(bad(&format!("there are more than {TOKENS_MAX} tokens in {}", path.display())));
+    }
+    Ok(tokens)
+}
+
+fn tls(settings: &Settings) -> Result<Option<Tls>, Problem> {
+    let (Some(certificates), Some(key)) = (&settings.server.tls_cert, &settings.server.tls_key) else {
+        return Ok(None);
+    };
+    Tls::from_pem(&read(certificates)?, &read(key)?).map(Some)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(_) if bytes.len() as u64 > FILE_BYTES_MAX => {
+            Err(bad(&format!("{} is longer than 1 MiB", path.display())))
+        }
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(bad(&format!("cannot read {}: {error}", path.display()))),
+    }
+}
+
+fn bad(message: &str) -> Problem {
+    Problem::new(Code::BadConfig, message).hint("")
+}
+
+/// Where the server is, for people.
+pub(super) struct Addresses {
+    /// Of the feed.
+    pub(super) feed: String,
+    /// Of REST, without a slash at its end.
+    pub(super) rest: String,
+}
+
+impl Addresses {
+    pub(super) fn new(settings: &Settings, address: &str) -> Self {
+        let s = if settings.server.tls_cert.is_some() { "s" } else { "" };
+        Self { feed: format!("ws{s}://{address}/"), rest: format!("http{s}://{address}") }
+    }
+}

@@ -1,0 +1,205 @@
+//! What REST asks and does.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{
+    Connection, ConnectionView, Effect, Key, Lobby, Metadata, Role, RoomView, SERVER, message::Say,
+    rooms::unknown,
+};
+use crate::sans_io::error::{Code, Problem};
+
+/// Whom to tell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Audience {
+    /// Those in this room.
+    pub room: Option<String>,
+    /// Those of whom all of this was written down.
+    pub metadata: Metadata,
+}
+
+/// The answer of `GET /stats`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LobbyStats {
+    /// Connections of all kinds.
+    pub total_connections: usize,
+    /// Rooms, those of users among them.
+    pub total_rooms: usize,
+    /// Connections, by room.
+    pub connections_by_room: BTreeMap<String, usize>,
+}
+
+impl Lobby {
+    /// All rooms, those of users first.
+    #[must_use]
+    pub fn room_views(&self) -> Vec<RoomView> {
+        let feeds = self.feeds.iter().map(|(feed, _)| feed.room_id());
+        feeds.chain(self.rooms.keys().cloned()).filter_map(|id| self.room_view(&id).ok()).collect()
+    }
+
+    /// One room.
+    ///
+    /// # Errors
+    /// `unknown_room`.
+    pub fn room_view(&self, id: &str) -> Result<RoomView, Problem> {
+        if let Some((feed, since)) = self.feeds.iter().find(|(feed, _)| feed.is_room(id)) {
+            return Ok(RoomView {
+                id: feed.room_id(),
+                name: feed.user.clone(),
+                description: None,
+                max_connections: None,
+                connections_count: self.members(id)?.len(),
+                metadata: Metadata::new(),
+                created_at: *since,
+                read_only: true,
+            });
+        }
+        let room = self.rooms.get(id).ok_or_else(|| unknown(id))?;
+        Ok(RoomView {
+            id: id.to_owned(),
+            name: room.name.clone(),
+            description: room.description.clone(),
+            max_connections: room.max_connections,
+            connections_count: room.members.len(),
+            metadata: room.metadata.clone(),
+            created_at: room.created_at,
+            read_only: false,
+        })
+    }
+
+    /// All connections, or those in a room, the oldest first.
+    ///
+    /// # Errors
+    /// `unknown_room`.
+    pub fn connection_views(&self, room: Option<&str>) -> Result<Vec<ConnectionView>, Problem> {
+        let keys = match room {
+            Some(room) => self.members(room)?,
+            None => self.connections.keys().copied().collect(),
+        };
+        Ok(keys.iter().map(|key| self.view(&self.connections[key])).collect())
+    }
+
+    /// One connection, by its id or its client's.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub fn connection_view(&self, id: &str) -> Result<ConnectionView, Problem> {
+        let key = self.key(id)?;
+        Ok(self.view(&self.connections[&key]))
+    }
+
+    /// Writes down other things about a connection than before.
+    ///
+    /// # Errors
+    /// `not_found` or `too_large`.
+    pub fn put_metadata(&mut self, id: &str, metadata: Metadata) -> Result<ConnectionView, Problem> {
+        let key = self.key(id)?;
+        self.check_metadata(&metadata)?;
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.metadata = metadata;
+        }
+        Ok(self.view(&self.connections[&key]))
+    }
+
+    /// Closes a connection, after what was sent to it.
+    ///
+    /// # Errors
+    /// `not_found`.
+    pub fn dismiss(&mut self, id: &str, code: u16, reason: String) -> Result<ConnectionView, Problem> {
+        let key = self.key(id)?;
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.is_leaving = true;
+        }
+        self.effects.push(Effect::Close { key, code, reason });
+        Ok(self.view(&self.connections[&key]))
+    }
+
+    /// The server speaks in a room. Says how many hear it.
+    ///
+    /// # Errors
+    /// `unknown_room`, or `read_only_room` for the room of a user.
+    pub fn speak(&mut self, room_id: &str, message: &RawValue) -> Result<usize, Problem> {
+        let to: Vec<Key> = self.room(room_id)?.members.iter().copied().collect();
+        let said = Say::RoomMessage {
+            room_id,
+            message,
+            from_client_id: SERVER,
+            from: SERVER,
+            timestamp: self.now.wall,
+        };
+        let (count, said) = (to.len(), said.encode());
+        self.send(to, said);
+        Ok(count)
+    }
+
+    /// The server speaks to all who talk, or to some of them. Says how many hear it.
+    ///
+    /// # Errors
+    /// `unknown_room`.
+    pub fn broadcast(&mut self, audience: &Audience, message: &RawValue) -> Result<usize, Problem> {
+        let mut to = match &audience.room {
+            Some(room) => self.members(room)?,
+            None => self.talkers(),
+        };
+        to.retain(|key| {
+            let connection = &self.connections[key];
+            let matches = |(name, value)| connection.metadata.get(name) == Some(value);
+            connection.role == Role::Talks && audience.metadata.iter().all(matches)
+        });
+        let said = Say::Broadcast { message, from_client_id: SERVER, from: SERVER, timestamp: self.now.wall };
+        let (count, said) = (to.len(), said.encode());
+        self.send(to, said);
+        Ok(count)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn stats(&self) -> LobbyStats {
+        let mut by_room: BTreeMap<String, usize> =
+            self.rooms.iter().map(|(id, room)| (id.clone(), room.members.len())).collect();
+        for (feed, _) in &self.feeds {
+            let id = feed.room_id();
+            let count = self.members(&id).map_or(0, |members| members.len());
+            by_room.insert(id, count);
+        }
+        LobbyStats {
+            total_connections: self.connections.len(),
+            total_rooms: by_room.len(),
+            connections_by_room: by_room,
+        }
+    }
+
+    fn members(&self, room_id: &str) -> Result<Vec<Key>, Problem> {
+        if let Some(feed) = self.feed(room_id) {
+            let reads = |it: &Connection| it.reading.as_ref() == Some(&feed.stream);
+            return Ok(self.connections.iter().filter(|(_, it)| reads(it)).map(|(key, _)| *key).collect());
+        }
+        Ok(self.room(room_id)?.members.iter().copied().collect())
+    }
+
+    fn view(&self, connection: &Connection) -> ConnectionView {
+        let reads = self.feeds.iter().filter(|(feed, _)| connection.reading.as_ref() == Some(&feed.stream));
+        let feeds = reads.map(|(feed, _)| feed.room_id());
+        ConnectionView {
+            id: connection.id,
+            client_id: connection.client_id.clone(),
+            path: connection.path,
+            rooms: feeds.chain(connection.rooms.iter().cloned()).collect(),
+            metadata: connection.metadata.clone(),
+            created_at: connection.created_at,
+            last_ping: connection.last_ping,
+        }
+    }
+
+    fn key(&self, id: &str) -> Result<Key, Problem> {
+        let by_id = Uuid::try_parse(id).ok().and_then(|id| self.ids.get(&id));
+        by_id.or_else(|| self.client_ids.get(id)).copied().ok_or_else(|| {
+            Problem::new(Code::NotFound, format!("there is no connection `{id}`"))
+                .hint("GET /connections lists them")
+        })
+    }
+}

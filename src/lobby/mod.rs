@@ -1,0 +1,266 @@
+//! What clients say to each other: connections, rooms, metadata. A state machine without sockets and clock.
+//!
+//! It is told what happens and when ([`Lobby::open`], [`text`](Lobby::text), [`binary`](Lobby::binary),
+//! [`heartbeat`](Lobby::heartbeat), …); what is to be done about it is then in [`Lobby::take_effects`], in order.
+//!
+//! A room that a client made by joining it is gone when the last one leaves; a room that was asked for over REST stays
+//! until it is deleted. The rooms of users are none of these: who reads a user's feed is in that user's room.
+
+mod ask;
+mod conduct;
+mod connection;
+mod effect;
+mod limits;
+mod message;
+mod room;
+mod rooms;
+mod talk;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+pub use ask::{Audience, LobbyStats};
+use conduct::{Conduct, Told};
+use connection::Connection;
+pub use connection::{ConnectionView, Opening, Role};
+pub use effect::{Counts, Effect, Payload};
+pub use limits::Limits;
+pub use message::error;
+use message::{Say, System};
+use room::Room;
+pub use room::{FEED_PREFIX, Feed, Metadata, NewRoom, RoomView};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::sans_io::{
+    error::{Code, Problem},
+    event::Millis,
+};
+
+/// What the server itself is called, where it speaks.
+pub const SERVER: &str = "server";
+
+/// Names a connection; never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(u64);
+
+/// When something happens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// On the wall.
+    pub wall: Millis,
+    /// Since the start; it never goes back.
+    pub uptime: Duration,
+}
+
+/// What a heartbeat tells of the process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// Resident, in bytes, where the system tells it.
+    pub rss: Option<u64>,
+}
+
+/// The connections and the rooms.
+#[derive(Debug, Default)]
+pub struct Lobby {
+    limits: Limits,
+    time: Told,
+    now: Moment,
+    connections: BTreeMap<Key, Connection>,
+    ids: HashMap<Uuid, Key>,
+    client_ids: HashMap<String, Key>,
+    rooms: BTreeMap<String, Room>,
+    feeds: Vec<(Feed, Millis)>,
+    last_key: u64,
+    effects: Vec<Effect>,
+    counts: Counts,
+}
+
+impl Lobby {
+    /// An empty one.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Tells the time, before anything that happens then.
+    pub fn advance(&mut self, now: Moment) {
+        self.time.set(now.uptime);
+        self.now = now;
+    }
+
+    /// Tells which users are on show. Their rooms come and go with them.
+    pub fn set_feeds(&mut self, feeds: &[Feed]) {
+        if self.feeds.iter().map(|(feed, _)| feed).eq(feeds) {
+            return;
+        }
+        let since = |feed: &Feed| {
+            self.feeds.iter().find(|(known, _)| known == feed).map_or(self.now.wall, |(_, since)| *since)
+        };
+        self.feeds = feeds.iter().map(|feed| (feed.clone(), since(feed))).collect();
+    }
+
+    /// What is to be done, in this order.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Lets a connection in: it is welcomed, and the others are told.
+    ///
+    /// # Errors
+    /// `capacity`, `client_id_taken`, or `bad_request` for what is no client id.
+    pub fn open(&mut self, opening: Opening) -> Result<Key, Problem> {
+        if self.connections.len() >= self.limits.connections_max {
+            return Err(Problem::new(Code::Capacity, "there are too many connections already"));
+        }
+        let client_id = match opening.client_id {
+            Some(given) => self.check_client_id(given)?,
+            None => self.make_client_id(opening.id),
+        };
+        self.last_key += 1;
+        let key = Key(self.last_key);
+        self.ids.insert(opening.id, key);
+        self.client_ids.insert(client_id.clone(), key);
+        let connection = Connection {
+            id: opening.id,
+            client_id,
+            path: opening.path,
+            role: opening.role,
+            reading: opening.reading,
+            rooms: Default::default(),
+            metadata: Metadata::new(),
+            created_at: self.now.wall,
+            last_ping: self.now.wall,
+            conduct: Conduct::new(&self.limits, &self.time),
+            is_leaving: false,
+        };
+        self.counts.opened += 1;
+        self.connections.insert(key, connection);
+        self.greet(key);
+        Ok(key)
+    }
+
+    fn check_client_id(&self, given: String) -> Result<String, Problem> {
+        check_client_id(&given, self.limits.client_id_chars_max)?;
+        if given == SERVER || self.client_ids.contains_key(&given) {
+            let message = format!("another connection is called `{given}`");
+            return Err(Problem::new(Code::ClientIdTaken, message));
+        }
+        Ok(given)
+    }
+
+    /// `client_` and eight digits of the id: those behind, if that is taken.
+    fn make_client_id(&self, id: Uuid) -> String {
+        let digits = id.simple().to_string();
+        let names = (0..=digits.len() - 8).map(|from| format!("client_{}", &digits[from..from + 8]));
+        names
+            .into_iter()
+            .find(|name| !self.client_ids.contains_key(name))
+            .unwrap_or(format!("client_{digits}"))
+    }
+
+    fn greet(&mut self, key: Key) {
+        let connection = &self.connections[&key];
+        if connection.role != Role::Talks {
+            return;
+        }
+        let (connection_id, client_id) = (connection.id, connection.client_id.as_str());
+        let (timestamp, active_connections) = (self.now.wall, self.connections.len());
+        let rooms =
+            self.feeds.iter().map(|(feed, _)| feed.room_id()).chain(self.rooms.keys().cloned()).collect();
+        let feed = connection.reading.is_some();
+        let welcome = Say::Welcome { connection_id, client_id, server_time: timestamp, rooms, feed }.encode();
+        let told = Say::ClientConnected { connection_id, client_id, active_connections, timestamp }.encode();
+        self.send(vec![key], welcome);
+        self.send(self.talkers_but(key), told);
+    }
+
+    /// Takes note that a connection is gone, and tells the others.
+    pub fn close(&mut self, key: Key) {
+        let Some(connection) = self.connections.remove(&key) else { return };
+        self.counts.closed += 1;
+        self.ids.remove(&connection.id);
+        self.client_ids.remove(&connection.client_id);
+        for room in &connection.rooms {
+            self.remove_member(room, key);
+        }
+        if connection.role == Role::Talks {
+            let said = Say::ClientDisconnected {
+                connection_id: connection.id,
+                client_id: &connection.client_id,
+                active_connections: self.connections.len(),
+                timestamp: self.now.wall,
+            };
+            let said = said.encode();
+            self.send(self.talkers_but(key), said);
+        }
+    }
+
+    /// Takes note that a connection has shown that it is alive.
+    pub fn heard(&mut self, key: Key) {
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.last_ping = self.now.wall;
+        }
+    }
+
+    /// Tells everybody who talks how the server is.
+    pub fn heartbeat(&mut self, memory: Stats) {
+        let (active_connections, uptime) = (self.connections.len(), self.now.uptime.as_secs());
+        self.announce(System::Heartbeat { active_connections, memory, uptime });
+    }
+
+    /// Tells everybody who talks that the server is about to end.
+    pub fn shut_down(&mut self) {
+        self.announce(System::Shutdown { message: "the server is shutting down" });
+    }
+
+    fn announce(&mut self, event: System) {
+        let said = Say::System { event, timestamp: self.now.wall }.encode();
+        self.send(self.talkers(), said);
+    }
+
+    fn talkers(&self) -> Vec<Key> {
+        self.connections.iter().filter(|(_, it)| it.role == Role::Talks).map(|(key, _)| *key).collect()
+    }
+
+    fn talkers_but(&self, key: Key) -> Vec<Key> {
+        let mut others = self.talkers();
+        others.retain(|other| *other != key);
+        others
+    }
+
+    fn send(&mut self, to: Vec<Key>, text: bytes::Bytes) {
+        self.send_payload(to, Payload::Text(text));
+    }
+
+    fn send_payload(&mut self, to: Vec<Key>, payload: Payload) {
+        if !to.is_empty() {
+            self.counts.sent += to.len() as u64;
+            self.effects.push(Effect::Send { to, payload });
+        }
+    }
+}
+
+/// Checks what a client calls itself.
+///
+/// # Errors
+/// `bad_request`, if it is empty, too long, or has other characters than letters, digits and `_ . : @ -`.
+pub fn check_client_id(given: &str, chars_max: usize) -> Result<(), Problem> {
+    let is_allowed = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '@' | '-');
+    if given.is_empty() || given.chars().count() > chars_max || !given.chars().all(is_allowed) {
+        let message = format!("`client_id` is 1 to {chars_max} letters, digits and `_ . : @ -`");
+        return Err(Problem::new(Code::BadRequest, message));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! Rooms: who makes them, who comes and who goes.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::{
+    Effect, FEED_PREFIX, Feed, Key, Lobby, Metadata, NewRoom, Room, RoomView, message::Say, talk::read_only,
+};
+use crate::sans_io::error::{Code, Problem};
+
+impl Lobby {
+    /// A client wants to be in a room, which is made if there is none.
+    pub(super) fn join(&mut self, key: Key, room_id: &str) {
+        let joined = match self.feed(room_id).map(|feed| feed.stream.clone()) {
+            Some(stream) => {
+                self.say_joined(key, room_id);
+                return self.read(key, Some(stream));
+            }
+            None => self.enter(key, room_id),
+        };
+        match joined {
+            Ok(()) => self.say_joined(key, room_id),
+            Err(Problem { code, message, hint }) => {
+                let said = Say::RoomJoinError { room_id, code, message: &message, hint: &hint }.encode();
+                self.refuse_with(key, code, said);
+            }
+        }
+    }
+
+    fn say_joined(&mut self, key: Key, room_id: &str) {
+        let said = Say::RoomJoined { room_id, data: room_id, timestamp: self.now.wall }.encode();
+        self.send(vec![key], said);
+    }
+
+    fn enter(&mut self, key: Key, room_id: &str) -> Result<(), Problem> {
+        let is_new = !self.rooms.contains_key(room_id);
+        if is_new {
+            self.check_room_id(room_id, Code::BadMessage)?;
+        } else if self.rooms[room_id].members.contains(&key) {
+            return Ok(());
+        }
+        let connection = self.connections.get_mut(&key).ok_or_else(|| unknown(room_id))?;
+        if connection.rooms.len() >= self.limits.rooms_per_connection_max {
+            let most = self.limits.rooms_per_connection_max;
+            return Err(Problem::new(Code::Capacity, format!("a connection is in {most} rooms at most"))
+                .hint("leave one first"));
+        }
+        if is_new && self.rooms.len() >= self.limits.rooms_max {
+            return Err(too_many_rooms(self.limits.rooms_max));
+        }
+        let created_at = self.now.wall;
+        let room = self.rooms.entry(room_id.to_owned()).or_insert_with(|| Room {
+            name: room_id.to_owned(),
+            description: None,
+            max_connections: None,
+            metadata: Metadata::new(),
+            created_at,
+            members: BTreeSet::new(),
+            is_kept: false,
+        });
+        if room.max_connections.is_some_and(|most| room.members.len() >= most as usize) {
+            return Err(Problem::new(Code::RoomFull, format!("the room `{room_id}` is full")));
+        }
+        room.members.insert(key);
+        connection.rooms.insert(room_id.to_owned());
+        Ok(())
+    }
+
+    /// A client wants to be out of a room.
+    pub(super) fn leave(&mut self, key: Key, room_id: &str) {
+        let reading = self.connections[&key].reading.clone();
+        let left = match self.feed(room_id) {
+            Some(feed) if reading.as_ref() == Some(&feed.stream) => {
+                self.read(key, None);
+                Ok(())
+            }
+            Some(_) => Err(not_in(room_id)),
+            None => match self.rooms.get(room_id) {
+                None => Err(unknown(room_id)),
+                Some(room) if !room.members.contains(&key) => Err(not_in(room_id)),
+                Some(_) => {
+                    self.remove_member(room_id, key);
+                    Ok(())
+                }
+            },
+        };
+        match left {
+            Err(problem) => self.refuse(key, &problem),
+            Ok(()) => self.say_left(vec![key], room_id, None),
+        }
+    }
+
+    fn say_left(&mut self, to: Vec<Key>, room_id: &str, reason: Option<&'static str>) {
+        let said = Say::RoomLeft { room_id, data: room_id, reason, timestamp: self.now.wall }.encode();
+        self.send(to, said);
+    }
+
+    /// Changes which feed a connection reads.
+    fn read(&mut self, key: Key, stream: Option<String>) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        if connection.reading != stream {
+            connection.reading.clone_from(&stream);
+            self.effects.push(Effect::Read { key, stream });
+        }
+    }
+
+    pub(super) fn remove_member(&mut self, room_id: &str, key: Key) {
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.rooms.remove(room_id);
+        }
+        let Some(room) = self.rooms.get_mut(room_id) else { return };
+        room.members.remove(&key);
+        if room.members.is_empty() && !room.is_kept {
+            self.rooms.remove(room_id);
+        }
+    }
+
+    /// Makes a room that stays. `id` is for those that bring none.
+    ///
+    /// # Errors
+    /// `room_exists`, `capacity`, `too_large` or `bad_request`.
+    pub fn create_room(&mut self, new: NewRoom, id: Uuid) -> Result<RoomView, Problem> {
+        let id = new.id.unwrap_or_else(|| format!("room_{}", id.simple()));
+        if id.starts_with(FEED_PREFIX) {
+            let message = format!("rooms of the prefix `{FEED_PREFIX}` are made by connecting their user");
+            return Err(Problem::new(Code::BadRequest, message).hint("choose another id, or leave it out"));
+        }
+        self.check_room_id(&id, Code::BadRequest)?;
+        if self.rooms.contains_key(&id) {
+            return Err(Problem::new(Code::RoomExists, format!("there is a room `{id}` already")));
+        }
+        if self.rooms.len() >= self.limits.rooms_max {
+            return Err(too_many_rooms(self.limits.rooms_max));
+        }
+        let name = new.name.unwrap_or_else(|| id.clone());
+        let most = self.limits.room_text_bytes_max;
+        if name.len() > most || new.description.as_ref().is_some_and(|text| text.len() > most) {
+            return Err(Problem::new(
+                Code::TooLarge,
+                format!("names and descriptions have {most} bytes at most"),
+            ));
+        }
+        self.check_metadata(&new.metadata)?;
+        let room = Room {
+            name,
+            description: new.description,
+            max_connections: new.max_connections,
+            metadata: new.metadata,
+            created_at: self.now.wall,
+            members: BTreeSet::new(),
+            is_kept: true,
+        };
+        self.rooms.insert(id.clone(), room);
+        self.room_view(&id)
+    }
+
+    /// Deletes a room; who was in it is told.
+    ///
+    /// # Errors
+    /// `unknown_room`, or `read_only_room` for the room of a user.
+    pub fn delete_room(&mut self, id: &str) -> Result<RoomView, Problem> {
+        let view = self.room_view(id)?;
+        self.room(id)?;
+        let members = self.rooms.remove(id).map(|room| room.members).unwrap_or_default();
+        for key in &members {
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.rooms.remove(id);
+            }
+        }
+        self.say_left(members.into_iter().collect(), id, Some("deleted"));
+        Ok(view)
+    }
+
+    fn check_room_id(&self, id: &str, code: Code) -> Result<(), Problem> {
+        if id.starts_with(FEED_PREFIX) {
+            return Err(unknown(id));
+        }
+        let most = self.limits.room_id_bytes_max;
+        if id.is_empty() || id.len() > most || id.chars().any(char::is_control) {
+            let message = format!("the id of a room is 1 to {most} bytes of text without control characters");
+            return Err(Problem::new(code, message));
+        }
+        Ok(())
+    }
+
+    /// A room that clients talk in.
+    pub(super) fn room(&self, id: &str) -> Result<&Room, Problem> {
+        if self.feed(id).is_some() {
+            return Err(read_only(id));
+        }
+        self.rooms.get(id).ok_or_else(|| unknown(id))
+    }
+
+    pub(super) fn feed(&self, room_id: &str) -> Option<&Feed> {
+        self.feeds.iter().map(|(feed, _)| feed).find(|feed| feed.is_room(room_id))
+    }
+}
+
+pub(super) fn unknown(id: &str) -> Problem {
+    let problem = Problem::new(Code::UnknownRoom, format!("there is no room `{id}`"));
+    match id.strip_prefix(FEED_PREFIX) {
+        Some(_) => problem.hint("rooms of this prefix belong to users: GET /rooms lists who is there"),
+        None => problem,
+    }
+}
+
+fn not_in(id: &str) -> Problem {
+    Problem::new(Code::NotInRoom, format!("you are not in the room `{id}`"))
+}
+
+fn too_many_rooms(most: usize) -> Problem {
+    Problem::new(Code::Capacity, format!("there are {most} rooms already"))
+}

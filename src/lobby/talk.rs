@@ -1,0 +1,156 @@
+//! What a client says, and who hears it.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use serde_json::{Value, value::RawValue};
+
+use super::{
+    Effect, FEED_PREFIX, Key, Lobby, Metadata, Payload, Role,
+    message::{Asked, Ping, Say, SetMetadata, ToRoom},
+};
+use crate::sans_io::error::{Code, Problem, close};
+
+impl Lobby {
+    /// A text message of a client.
+    pub fn text(&mut self, key: Key, text: &str) {
+        if !self.admit(key) {
+            return;
+        }
+        match Asked::read(text, self.limits.json_depth_max) {
+            Err(problem) => self.refuse(key, &problem),
+            Ok(Asked::JoinRoom(of)) => self.join(key, &of.room_id),
+            Ok(Asked::LeaveRoom(of)) => self.leave(key, &of.room_id),
+            Ok(Asked::RoomMessage(to)) => self.room_message(key, &to),
+            Ok(Asked::Ping(ping)) => self.ping(key, &ping),
+            Ok(Asked::SetMetadata(set)) => self.set_metadata(key, set),
+            Ok(Asked::Plain(message)) => self.plain(key, message),
+        }
+    }
+
+    /// A binary message of a client: passed on unchanged to the others in its rooms.
+    pub fn binary(&mut self, key: Key, bytes: Bytes) {
+        if !self.admit(key) {
+            return;
+        }
+        let connection = &self.connections[&key];
+        if connection.rooms.is_empty() {
+            let reads = connection.reading.as_ref();
+            let problem =
+                match reads.and_then(|stream| self.feeds.iter().find(|(it, _)| it.stream == *stream)) {
+                    Some((feed, _)) => read_only(&feed.room_id()),
+                    None => {
+                        Problem::new(Code::NotInRoom, "binary messages go to the rooms that you are in: none")
+                    }
+                };
+            return self.refuse(key, &problem);
+        }
+        self.send_payload(self.roommates(key), Payload::Binary(bytes));
+    }
+
+    /// Counts a message, and says whether it is to be looked at.
+    fn admit(&mut self, key: Key) -> bool {
+        let Some(connection) = self.connections.get(&key) else { return false };
+        if connection.is_leaving {
+            return false;
+        }
+        self.counts.received += 1;
+        if !connection.conduct.may_talk() {
+            let most = self.limits.messages_per_second;
+            let problem = Problem::new(Code::RateExceeded, format!("more than {most} messages a second"));
+            self.refuse(key, &problem);
+            return false;
+        }
+        connection.role == Role::Talks
+    }
+
+    /// Says no, and after too many times of that: goodbye.
+    pub(super) fn refuse(&mut self, key: Key, problem: &Problem) {
+        self.refuse_with(key, problem.code, super::error(problem));
+    }
+
+    pub(super) fn refuse_with(&mut self, key: Key, code: Code, said: Bytes) {
+        *self.counts.refused.entry(code).or_default() += 1;
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let bearable = connection.conduct.is_bearable();
+        connection.is_leaving = !bearable;
+        if connection.role == Role::Talks {
+            self.send(vec![key], said);
+        }
+        if !bearable {
+            self.effects.push(Effect::Close { key, code: close::POLICY, reason: code.name().to_owned() });
+        }
+    }
+
+    fn plain(&mut self, key: Key, message: &RawValue) {
+        let connection = &self.connections[&key];
+        let to = if connection.rooms.is_empty() { self.talkers_but(key) } else { self.roommates(key) };
+        let (from, timestamp) = (connection.client_id.as_str(), self.now.wall);
+        let echo = Say::Echo { message, timestamp }.encode();
+        let broadcast = Say::Broadcast { message, from_client_id: from, from, timestamp }.encode();
+        self.send(vec![key], echo);
+        self.send(to, broadcast);
+    }
+
+    /// The others in the rooms of a connection, each once.
+    fn roommates(&self, key: Key) -> Vec<Key> {
+        let rooms = self.connections[&key].rooms.iter().filter_map(|id| self.rooms.get(id));
+        let mut others: BTreeSet<Key> = rooms.flat_map(|room| &room.members).copied().collect();
+        others.remove(&key);
+        others.into_iter().collect()
+    }
+
+    fn room_message(&mut self, key: Key, ToRoom { room_id, message }: &ToRoom) {
+        let room = match self.room(room_id) {
+            Ok(room) if room.members.contains(&key) => room,
+            Ok(_) => {
+                let problem = Problem::new(Code::NotInRoom, format!("you are not in the room `{room_id}`"));
+                return self.refuse(key, &problem);
+            }
+            Err(problem) => return self.refuse(key, &problem),
+        };
+        let from = self.connections[&key].client_id.as_str();
+        let said =
+            Say::RoomMessage { room_id, message, from_client_id: from, from, timestamp: self.now.wall };
+        let (to, said) = (room.members.iter().copied().collect(), said.encode());
+        self.send(to, said);
+    }
+
+    fn ping(&mut self, key: Key, ping: &Ping) {
+        self.heard(key);
+        let pong = Say::Pong { timestamp: ping.timestamp, server_time: self.now.wall }.encode();
+        self.send(vec![key], pong);
+    }
+
+    fn set_metadata(&mut self, key: Key, SetMetadata { key: name, value }: SetMetadata) {
+        let mut changed = self.connections[&key].metadata.clone();
+        match value {
+            Value::Null => drop(changed.remove(&name)),
+            value => drop(changed.insert(name, value)),
+        }
+        match self.check_metadata(&changed) {
+            Err(problem) => self.refuse(key, &problem),
+            Ok(()) => {
+                if let Some(connection) = self.connections.get_mut(&key) {
+                    connection.metadata = changed;
+                }
+            }
+        }
+    }
+
+    pub(super) fn check_metadata(&self, metadata: &Metadata) -> Result<(), Problem> {
+        let (keys_max, bytes_max) = (self.limits.metadata_keys_max, self.limits.metadata_bytes_max);
+        let bytes = serde_json::to_vec(metadata).map_or(usize::MAX, |json| json.len());
+        if metadata.len() > keys_max || bytes > bytes_max {
+            let message = format!("metadata is at most {keys_max} keys and {bytes_max} bytes of JSON");
+            return Err(Problem::new(Code::TooLarge, message));
+        }
+        Ok(())
+    }
+}
+
+/// Why nobody talks in the room of a user.
+pub(super) fn read_only(room: &str) -> Problem {
+    let user = room.strip_prefix(FEED_PREFIX).unwrap_or(room);
+    Problem::new(Code::ReadOnlyRoom, format!("`{room}` is the feed of {user}, which clients only read"))
+}

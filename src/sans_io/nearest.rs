@@ -1,0 +1,19 @@
+//! Names that were meant: what users mistype is answered with the name that is nearest to it.
+
+/// Below this likeness nothing is called the nearest; 1 is equal.
+const LIKENESS_MIN: f64 = 0.7;
+
+/// The one of `known` that `given` is most like, if it is like any.
+pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    let likeness = |name: &&&str| strsim::jaro_winkler(name, given);
+    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(&nearest) >= LIKENESS_MIN).then_some(*nearest)
+}
+
+/// What to do about `given`, which is none of `known`.
+pub(crate) fn hint(given: &str, known: &[&str]) -> String {
+    match nearest(given, known) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("it is one of: {}", known.join(", ")),
+    }
+}

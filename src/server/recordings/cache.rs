@@ -1,0 +1,68 @@
+//! What was computed of files, for as long as they stay as they are.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, PoisonError},
+    time::SystemTime,
+};
+
+/// A file as it is now: its name, length and time of change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Version {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    pub(super) modified: Option<SystemTime>,
+}
+
+/// The last values, at most so many; each belongs to one version of a file.
+#[derive(Debug)]
+pub(super) struct Cache<T> {
+    max: usize,
+    values: Mutex<VecDeque<(Version, T)>>,
+}
+
+impl<T: Clone> Cache<T> {
+    pub(super) fn new(max: usize) -> Self {
+        Self { max, values: Mutex::default() }
+    }
+
+    pub(super) fn get(&self, version: &Version) -> Option<T> {
+        let values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        values.iter().find(|(known, _)| known == version).map(|(_, value)| value.clone())
+    }
+
+    /// Keeps a value, in place of what was known of that name.
+    pub(super) fn put(&self, version: Version, value: T) {
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        values.retain(|(known, _)| known.name != version.name);
+        values.truncate(self.max - 1);
+        values.push_front((version, value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(name: &str, bytes: u64) -> Version {
+        Version { name: name.into(), bytes, modified: None }
+    }
+
+    #[test]
+    fn a_changed_file_is_another() {
+        let cache = Cache::new(2);
+        cache.put(version("a", 1), 'a');
+        assert_eq!((cache.get(&version("a", 1)), cache.get(&version("a", 2))), (Some('a'), None));
+        cache.put(version("a", 2), 'A');
+        assert_eq!((cache.get(&version("a", 1)), cache.get(&version("a", 2))), (None, Some('A')));
+    }
+
+    #[test]
+    fn the_oldest_goes_first() {
+        let cache = Cache::new(2);
+        for (at, name) in ["a", "b", "c"].into_iter().enumerate() {
+            cache.put(version(name, 1), at);
+        }
+        assert_eq!(["a", "b", "c"].map(|name| cache.get(&version(name, 1))), [None, Some(1), Some(2)]);
+    }
+}

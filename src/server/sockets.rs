@@ -1,0 +1,198 @@
+//! The open sockets: the lobby that they are in, and what waits for each.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    body::Bytes,
+    extract::ws::{CloseFrame, Message, Utf8Bytes},
+};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{Limits, feeds::Feeds, outbox::Outbox};
+use crate::{
+    clock,
+    hub::{Filter, Join},
+    lobby::{self, Effect, Key, Lobby, Moment, Opening, Payload, Role, Stats},
+    sans_io::{error::Problem, event::Millis},
+};
+
+/// All open sockets. Clones share them.
+#[derive(Clone, Debug)]
+pub(super) struct Sockets {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    feeds: Feeds,
+    limits: Limits,
+    started: Instant,
+    started_wall: Duration,
+}
+
+/// The lock is held while one message is looked at and handed out: all get messages in one order. Nothing is awaited
+/// inside.
+#[derive(Debug)]
+struct State {
+    lobby: Lobby,
+    outboxes: BTreeMap<Key, (Arc<Outbox>, Filter)>,
+    is_ending: bool,
+}
+
+/// Who wants to sit down.
+pub(super) struct Guest {
+    pub(super) client_id: Option<String>,
+    pub(super) path: &'static str,
+    pub(super) role: Role,
+    /// The stream that it reads, and how it filters what it reads.
+    pub(super) reading: Option<String>,
+    pub(super) filter: Filter,
+}
+
+/// The place of one socket among the others. Dropping it tells them that it is gone.
+#[derive(Debug)]
+pub(super) struct Seat {
+    sockets: Sockets,
+    key: Key,
+    role: Role,
+    outbox: Arc<Outbox>,
+}
+
+impl Sockets {
+    pub(super) fn new(feeds: Feeds, limits: Limits, lobby: lobby::Limits, started: Instant) -> Self {
+        let state = State { lobby: Lobby::new(lobby), outboxes: BTreeMap::new(), is_ending: false };
+        let started_wall = clock::wall();
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), feeds, limits, started, started_wall }) }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// Lets a socket in.
+    ///
+    /// # Errors
+    /// What the lobby has against it.
+    pub(super) fn enter(&self, guest: Guest) -> Result<Seat, Problem> {
+        let Guest { client_id, path, role, reading, filter } = guest;
+        let outbox = Arc::new(Outbox::new(self.shared.limits.waiting_bytes_max));
+        let mut state = self.lock();
+        let key = state.lobby.open(Opening { id: Uuid::new_v4(), client_id, path, role, reading })?;
+        state.outboxes.insert(key, (Arc::clone(&outbox), filter));
+        if state.is_ending {
+            outbox.go_away();
+        }
+        self.deliver(state);
+        Ok(Seat { sockets: self.clone(), key, role, outbox })
+    }
+
+    /// Asks the lobby, or tells it something; what it wants done is done before this returns.
+    pub(super) fn with<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
+        let mut state = self.lock();
+        let result = f(&mut state.lobby);
+        self.deliver(state);
+        result
+    }
+
+    /// Tells those who talk how the server is.
+    pub(super) fn heartbeat(&self) {
+        let rss = memory_stats::memory_stats().map(|memory| memory.physical_mem as u64);
+        self.with(|lobby| lobby.heartbeat(Stats { rss }));
+    }
+
+    /// Tells those who talk that the server ends, and lets every socket end.
+    pub(super) fn shut_down(&self) {
+        self.with(Lobby::shut_down);
+        let mut state = self.lock();
+        state.is_ending = true;
+        for (outbox, _) in state.outboxes.values() {
+            outbox.go_away();
+        }
+    }
+
+    /// The state, told the time and who is on show.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let feeds = self.shared.feeds.on_show();
+        // Every state that a panicking holder could leave behind is a valid one.
+        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let uptime = clock::now() - self.shared.started;
+        let wall = Millis((self.shared.started_wall + uptime).as_millis().try_into().unwrap_or(i64::MAX));
+        state.lobby.advance(Moment { wall, uptime });
+        state.lobby.set_feeds(&feeds);
+        state
+    }
+
+    fn deliver(&self, mut state: MutexGuard<'_, State>) {
+        for effect in state.lobby.take_effects() {
+            match effect {
+                Effect::Send { to, payload } => {
+                    let Some(message) = message(payload) else { continue };
+                    for (outbox, _) in to.iter().filter_map(|key| state.outboxes.get(key)) {
+                        outbox.push(message.clone());
+                    }
+                }
+                Effect::Close { key, code, reason } => {
+                    if let Some((outbox, _)) = state.outboxes.get(&key) {
+                        outbox.close(CloseFrame { code, reason: reason.into() });
+                    }
+                }
+                Effect::Read { key, stream } => {
+                    let Some((outbox, filter)) = state.outboxes.get(&key) else { continue };
+                    let hub = stream.and_then(|stream| self.shared.feeds.channel(&stream));
+                    let join = Join { filter: *filter, ..Join::default() };
+                    // Without a position there is nothing that could be unknown.
+                    outbox.feed(hub.and_then(|hub| hub.join(&join).ok()));
+                }
+            }
+        }
+    }
+}
+
+fn message(payload: Payload) -> Option<Message> {
+    match payload {
+        Payload::Text(text) => Utf8Bytes::try_from(text).ok().map(Message::Text),
+        Payload::Binary(bytes) => Some(Message::Binary(bytes)),
+    }
+}
+
+impl Seat {
+    pub(super) fn limits(&self) -> &Limits {
+        self.sockets.limits()
+    }
+
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    pub(super) fn echoes(&self) -> bool {
+        self.role == Role::Echoes
+    }
+
+    pub(super) fn text(&self, text: &str) {
+        self.sockets.with(|lobby| lobby.text(self.key, text));
+    }
+
+    pub(super) fn binary(&self, bytes: Bytes) {
+        self.sockets.with(|lobby| lobby.binary(self.key, bytes));
+    }
+
+    /// It answered a ping, or sent one.
+    pub(super) fn heard(&self) {
+        self.sockets.with(|lobby| lobby.heard(self.key));
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut state = self.sockets.lock();
+        state.outboxes.remove(&self.key);
+        state.lobby.close(self.key);
+        self.sockets.deliver(state);
+    }
+}

@@ -1,0 +1,101 @@
+//! Each request gets a number, and a line in the log. Queries are never logged: they may hold tokens.
+
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
+    middleware::Next,
+    response::Response,
+};
+use tracing::{Instrument as _, Span, debug, info, info_span, warn};
+
+use super::connections::Asker;
+use crate::clock;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Behind this, a path may be a token.
+const TOKENS: &str = "/ws/";
+
+/// The numbers of requests: unique within a process, and with the name of its stream within all of them.
+#[derive(Clone, Debug)]
+pub(super) struct Ids {
+    process: Arc<str>,
+    next: Arc<AtomicU64>,
+}
+
+impl Ids {
+    pub(super) fn new(stream: &str) -> Self {
+        Self { process: stream.into(), next: Arc::new(AtomicU64::new(1)) }
+    }
+
+    fn take(&self) -> String {
+        format!("{}-{}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Counts, runs and logs a request.
+pub(super) async fn trace(State(ids): State<Ids>, request: Request, next: Next) -> Response {
+    let id = ids.take();
+    let started = clock::now();
+    let method = request.method().clone();
+    let path = shown(request.uri().path()).into_owned();
+    let from = request.extensions().get::<Asker>().and_then(|asker| asker.0);
+    let span = info_span!("request", id = %id);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    let from = from.map(|from| from.to_string()).unwrap_or_default();
+    let took_ms = (clock::now() - started).as_millis();
+    log(&span, &method, &path, response.status(), &from, u64::try_from(took_ms).unwrap_or(u64::MAX));
+    response
+}
+
+fn log(span: &Span, method: &Method, path: &str, status: StatusCode, from: &str, took_ms: u64) {
+    let _inside = span.enter();
+    let status_code = status.as_u16();
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        info!(path, from, "✅ Client connected");
+    } else if status.is_server_error() {
+        warn!(%method, path, status = status_code, from, took_ms, "❌ Request failed");
+    } else if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) && !status.is_client_error() {
+        debug!(%method, path, status = status_code, from, took_ms, "📨 Request");
+    } else {
+        info!(%method, path, status = status_code, from, took_ms, "📨 Request");
+    }
+}
+
+/// The path, without what may be a token.
+fn shown(path: &str) -> Cow<'_, str> {
+    match path.find(TOKENS) {
+        Some(_) if path == "/ws/echo" => Cow::Borrowed(path),
+        Some(at) => Cow::Owned(format!("{}***", &path[..at + TOKENS.len()])),
+        None => Cow::Borrowed(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_show_no_token() {
+        for (path, expected) in [
+            ("/ws/abc", "/ws/***"),
+            ("/ws/test/abc", "/ws/***"),
+            ("/ws/echo", "/ws/echo"),
+            ("/ws", "/ws"),
+            ("//ws/abc", "//ws/***"),
+            ("/status/ann", "/status/ann"),
+        ] {
+            assert_eq!(shown(path), expected);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `/ws`: the feed, and what clients say to each other. `/ws/echo`: what a client says, back to it.
+
+use axum::{
+    extract::{
+        State,
+        ws::{Message, Utf8Bytes, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+    },
+    http::{HeaderMap, Uri, header},
+    response::Response,
+};
+use tokio::select;
+
+use super::{
+    App,
+    answer::Refusal,
+    query,
+    socket::{self, Party, TurnedAway},
+    sockets::Guest,
+};
+use crate::{
+    hub::{Hub, Join},
+    lobby::{self, Role, check_client_id},
+    sans_io::error::{Code, Problem},
+};
+
+/// Axum's own is 128 KiB and filled with zeros at each poll: half of the CPU time.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// What is fed before the socket is written to without a flush.
+const WRITE_BUFFER_BYTES: usize = 32 * 1024;
+
+pub(super) type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+
+/// Who comes, and what for.
+pub(super) struct Visit {
+    pub(super) path: &'static str,
+    pub(super) role: Role,
+    pub(super) client_id: Option<String>,
+    /// The channel that it reads, and from where.
+    pub(super) feed: Option<(Hub, Join)>,
+}
+
+/// `GET /ws`.
+pub(super) async fn talk(
+    State(app): State<App>,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: Upgrade,
+) -> Result<Response, Refusal> {
+    let upgrade = required(&headers, upgrade)?;
+    let query::Talk { join, client_id, feed } = query::talk(&uri)?;
+    if let Some(client_id) = &client_id {
+        check_client_id(client_id, app.client_id_chars_max)?;
+    }
+    let feed = feed.then(|| (app.hub.clone(), join));
+    Ok(open(&app, upgrade, Visit { path: "/ws", role: Role::Talks, client_id, feed }))
+}
+
+/// `GET /ws/echo`.
+pub(super) async fn echo(
+    State(app): State<App>,
+    headers: HeaderMap,
+    upgrade: Upgrade,
+) -> Result<Response, Refusal> {
+    let upgrade = required(&headers, upgrade)?;
+    let visit = Visit { path: "/ws/echo", role: Role::Echoes, client_id: None, feed: None };
+    Ok(open(&app, upgrade, visit))
+}
+
+/// Whether an upgrade was asked for.
+pub(super) fn is_asked(headers: &HeaderMap) -> bool {
+    headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// The upgrade, where it can be had.
+pub(super) fn well_formed(upgrade: Upgrade) -> Result<WebSocketUpgrade, Problem> {
+    upgrade.map_err(|rejection| {
+        let message = rejection.body_text();
+        Problem::new(Code::BadRequest, message).hint("open it with a WebSocket client, version 13")
+    })
+}
+
+fn required(headers: &HeaderMap, upgrade: Upgrade) -> Result<WebSocketUpgrade, Problem> {
+    if !is_asked(headers) {
+        return Err(Problem::new(Code::UpgradeRequired, "WebSocket upgrade required"));
+    }
+    well_formed(upgrade)
+}
+
+/// The 101, and the conversation behind it. Who cannot be let in is told so over the socket: browsers show no more of a
+/// refused upgrade than that it was refused.
+pub(super) fn open(app: &App, upgrade: WebSocketUpgrade, visit: Visit) -> Response {
+    let limits = app.sockets.limits();
+    let most = if visit.role == Role::Echoes { limits.echo_bytes_max } else { limits.message_bytes_max };
+    let upgrade = upgrade
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_message_size(most)
+        .max_frame_size(most);
+    // Joined before the 101: nothing that is published after a client has read that is missing.
+    let party = admit(app, visit);
+    let token = app.connections.token();
+    let aborted = app.connections.aborted().clone();
+    upgrade.on_upgrade(async move |socket| {
+        let _token = token;
+        select! {
+            biased;
+            () = aborted.cancelled() => {}
+            () = socket::converse(socket, party) => {}
+        }
+    })
+}
+
+fn admit(app: &App, visit: Visit) -> Result<Party, TurnedAway> {
+    let Visit { path, role, client_id, feed } = visit;
+    let filter = feed.as_ref().map(|(_, join)| join.filter).unwrap_or_default();
+    let reading = feed.as_ref().map(|(hub, _)| hub.stream().to_owned());
+    let admitted = feed.map(|(hub, join)| app.join(&hub, &join)).transpose().and_then(|feed| {
+        let seat = app.sockets.enter(Guest { client_id, path, role, reading, filter })?;
+        Ok(Party { seat, feed })
+    });
+    admitted.map_err(|problem| {
+        let text = Utf8Bytes::try_from(lobby::error(&problem)).ok().filter(|_| role == Role::Talks);
+        TurnedAway { problem, told: text.map(Message::Text) }
+    })
+}

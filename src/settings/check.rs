@@ -1,0 +1,81 @@
+//! What settings have to be together.
+
+use std::time::Duration;
+
+use super::{Limits, Settings, table::Replay};
+use crate::sans_io::error::{Code, Problem};
+
+/// The shortest head that hyper can be told.
+const HEAD_BYTES_MIN: usize = 8 << 10;
+
+/// All that does not fit.
+pub(super) fn check(settings: &Settings) -> Vec<Problem> {
+    let Settings { server, limits, replay, .. } = settings;
+    let mut problems = Vec::new();
+    let mut bad = |message: &str, hint: &str| {
+        problems.push(Problem::new(Code::BadConfig, message).hint(hint));
+    };
+    if server.tls_cert.is_some() != server.tls_key.is_some() {
+        bad("--tls-cert and --tls-key belong together", "give both, or neither");
+    }
+    let address = server.address().ip();
+    let has_token = server.token.is_some() || server.token_file.is_some();
+    if !address.is_loopback() && !has_token && !server.insecure {
+        bad(
+            &format!("{address} is not a loopback address: anybody who reaches it could stop this server"),
+            "set a token: LIVETAPE_TOKEN, or LIVETAPE_TOKEN_FILE=FILE (`livetape token` makes one); or listen on 127.0.0.1",
+        );
+    }
+    if server.token.as_ref().is_some_and(|token| !is_token(token.reveal())) {
+        bad("the bearer token is too short, or has characters that no token has", TOKEN_HINT);
+    }
+    replay_problems(replay, &mut bad);
+    limit_problems(limits, &mut bad);
+    problems
+}
+
+/// What a bearer token has to be.
+pub const TOKEN_HINT: &str =
+    "16 to 256 letters, digits or -._~ are a token; `livetape token` makes one of 32 random bytes";
+
+/// Whether it can stand in a header, a query and a WebSocket's subprotocol, and is more than a guess.
+#[must_use]
+pub fn is_token(token: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
+    (16..=256).contains(&token.len()) && token.bytes().all(is_plain)
+}
+
+fn replay_problems(replay: &Replay, bad: &mut impl FnMut(&str, &str)) {
+    if replay.end.is_some_and(|end| end <= replay.start) {
+        bad("--end is not after --start", "");
+    }
+    if replay.idle_limit == Some(Duration::ZERO) {
+        bad("--idle-limit is 0", "--speed max leaves out all waiting");
+    }
+}
+
+fn limit_problems(limits: &Limits, bad: &mut impl FnMut(&str, &str)) {
+    if limits.head_bytes.0 < HEAD_BYTES_MIN {
+        bad("limits.head_bytes is below 8KiB", "");
+    }
+    let counts = [
+        ("connections", limits.connections),
+        ("connections_per_address", limits.connections_per_address),
+        ("subscribers", limits.subscribers),
+    ];
+    for (name, count) in counts {
+        if count == 0 {
+            bad(&format!("limits.{name} is 0: nobody could connect"), "");
+        }
+    }
+    let times = [
+        ("handshake_time", limits.handshake_time),
+        ("head_time", limits.head_time),
+        ("idle_time", limits.idle_time),
+    ];
+    for (name, time) in times {
+        if time.is_zero() {
+            bad(&format!("limits.{name} is 0: nobody could connect"), "");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! `livetape.toml` → texts for the keys. What is wrong with it is told with its line, all of it at once.
+
+use std::{ops::Range, path::Path};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    key::Key,
+    table::{KEYS, SECTIONS, Settings},
+    tokens,
+    value::Form,
+};
+use crate::sans_io::nearest;
+
+/// Something that is wrong with a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where, in bytes.
+    at: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do; may be empty.
+    pub hint: String,
+}
+
+impl Fault {
+    /// The line that it is in, from 1.
+    #[must_use]
+    pub fn line(&self, text: &str) -> usize {
+        text[..text.floor_char_boundary(self.at)].matches('\n').count() + 1
+    }
+}
+
+/// A value, and where it stands.
+pub(super) struct Cell<'a> {
+    value: &'a DeValue<'a>,
+    at: usize,
+}
+
+/// A key, and where it stands.
+pub(super) struct Name<'a> {
+    name: &'a str,
+    at: usize,
+}
+
+impl<'a> Name<'a> {
+    pub(super) fn name(&self) -> &'a str {
+        self.name
+    }
+
+    pub(super) fn unknown(&self, place: &str, known: &[&str]) -> Fault {
+        let message = format!("there is no key `{}` in {place}", self.name);
+        Fault { at: self.at, message, hint: nearest::hint(self.name, known) }
+    }
+}
+
+impl<'a> Cell<'a> {
+    fn new(value: &'a Spanned<DeValue<'a>>) -> Self {
+        Self { value: value.get_ref(), at: value.span().start }
+    }
+
+    pub(super) fn fault(&self, message: &str) -> Fault {
+        Fault { at: self.at, message: message.to_owned(), hint: String::new() }
+    }
+
+    pub(super) fn text(&self) -> Option<&'a str> {
+        self.value.as_str()
+    }
+
+    pub(super) fn items(&self) -> Option<Vec<Self>> {
+        Some(self.value.as_array()?.iter().map(Self::new).collect())
+    }
+
+    pub(super) fn entries(&self) -> Option<Vec<(Name<'a>, Self)>> {
+        self.value.as_table().map(entries)
+    }
+
+    /// What a flag would say. `None` if the type is another.
+    fn to_text(&self, form: Form, folder: &Path) -> Option<String> {
+        match (form, self.value) {
+            (Form::Text | Form::NumberOrText, DeValue::String(text)) => Some(text.to_string()),
+            (Form::Number | Form::NumberOrText, DeValue::Integer(number)) => {
+                Some(i64::from_str_radix(number.as_str(), number.radix()).ok()?.to_string())
+            }
+            (Form::NumberOrText, DeValue::Float(number)) => Some(number.as_str().to_owned()),
+            (Form::Switch, DeValue::Boolean(switch)) => Some(switch.to_string()),
+            (Form::List, DeValue::Array(items)) => {
+                let items: Option<Vec<_>> = items.iter().map(|item| item.get_ref().as_str()).collect();
+                Some(items?.join(","))
+            }
+            (Form::Path, DeValue::String(path)) if path.is_empty() => Some(String::new()),
+            // `demo` is built in.
+            (Form::Path, DeValue::String(path)) if path == "demo" => Some("demo".into()),
+            (Form::Path, DeValue::String(path)) => folder.join(path.as_ref()).to_str().map(str::to_owned),
+            _ => None,
+        }
+    }
+}
+
+fn entries<'a>(table: &'a DeTable<'a>) -> Vec<(Name<'a>, Cell<'a>)> {
+    let name = |key: &'a Spanned<std::borrow::Cow<'a, str>>| {
+        let Range { start, .. } = key.span();
+        Name { name: key.get_ref(), at: start }
+    };
+    table.iter().map(|(key, value)| (name(key), Cell::new(value))).collect()
+}
+
+/// Sets what `text` says. `folder` is where its paths count from; `note` is told each key that is set.
+pub(super) fn apply(
+    settings: &mut Settings,
+    text: &str,
+    folder: &Path,
+    mut note: impl FnMut(&'static Key),
+) -> Vec<Fault> {
+    let table = match DeTable::parse(text) {
+        Ok(table) => table,
+        Err(error) => {
+            let at = error.span().map_or(0, |span| span.start);
+            return vec![Fault { at, message: error.message().to_owned(), hint: String::new() }];
+        }
+    };
+    let mut faults = Vec::new();
+    for (section, value) in entries(table.get_ref()) {
+        if section.name == "tokens" {
+            settings.tokens = tokens::read(&value, &mut faults);
+            continue;
+        }
+        let keys: Vec<&'static Key> = KEYS.iter().filter(|key| key.section == section.name).collect();
+        let Some(inside) = value.entries().filter(|_| !keys.is_empty()) else {
+            faults.push(no_section(&section, !keys.is_empty()));
+            continue;
+        };
+        for (name, value) in inside {
+            match set(settings, &keys, &name, &value, folder) {
+                Ok(key) => note(key),
+                Err(fault) => faults.push(fault),
+            }
+        }
+    }
+    faults.sort_by_key(|fault| fault.at);
+    faults
+}
+
+fn no_section(section: &Name<'_>, is_known: bool) -> Fault {
+    if is_known {
+        let message = format!("`{}` is a section: write [{}]", section.name, section.name);
+        return Fault { at: section.at, message, hint: String::new() };
+    }
+    // A key that was meant may stand outside of its section.
+    if let Some(key) = KEYS.iter().find(|key| key.name() == section.name) {
+        let message = format!("`{}` stands in no section", section.name);
+        return Fault { at: section.at, message, hint: format!("put it under [{}]", key.section) };
+    }
+    let known: Vec<_> = SECTIONS.iter().map(|(name, _)| *name).chain(["tokens"]).collect();
+    let message = format!("there is no section `{}`", section.name);
+    Fault { at: section.at, message, hint: nearest::hint(section.name, &known) }
+}
+
+fn set(
+    settings: &mut Settings,
+    keys: &[&'static Key],
+    name: &Name<'_>,
+    value: &Cell<'_>,
+    folder: &Path,
+) -> Result<&'static Key, Fault> {
+    let Some(key) = keys.iter().find(|key| key.name() == name.name) else {
+        let known: Vec<_> = keys.iter().map(|key| key.name()).collect();
+        return Err(name.unknown(&format!("[{}]", keys[0].section), &known));
+    };
+    let text = value.to_text(key.form, folder);
+    let text = text.ok_or_else(|| {
+        let found = value.value.type_str();
+        value.fault(&format!("`{}` has to be {}, not {found}", key.path(), key.form.wanted()))
+    })?;
+    (key.set)(settings, &text).map_err(|message| value.fault(&format!("`{}`: {message}", key.path())))?;
+    Ok(key)
+}

@@ -1,0 +1,118 @@
+//! Settings as text: what is in effect, an example of a file, a page of documentation.
+
+use std::fmt::Write as _;
+
+use super::{Key, Origin, Resolved, SECTIONS, table::KEYS, value::quoted};
+
+/// The column in which `config show` says where a value came from.
+const ORIGIN_COLUMN: usize = 40;
+
+/// What is in effect, as TOML, with where it came from behind each line. Secrets are masked.
+#[must_use]
+pub fn show(resolved: &Resolved) -> String {
+    let mut text = String::new();
+    for (section, _) in SECTIONS {
+        _ = writeln!(text, "[{section}]");
+        for key in keys(section) {
+            let line = match (key.get)(&resolved.settings) {
+                Some(value) => format!("{} = {value}", key.name()),
+                None => format!("# {} is not set", key.name()),
+            };
+            let from = match resolved.origin(key) {
+                Origin::Env => format!("env {}", key.env),
+                Origin::Flag => format!("flag --{}", key.flag().map(|flag| flag.long).unwrap_or_default()),
+                origin => origin.to_string(),
+            };
+            _ = writeln!(text, "{line:ORIGIN_COLUMN$} # {from}");
+        }
+        text.push('\n');
+    }
+    for token in &resolved.settings.tokens {
+        _ = writeln!(text, "[[tokens]]\ntoken = \"***\"\nname = {}", quoted(&token.name));
+        for (key, value) in [("user", &token.user), ("recording", &token.recording)] {
+            if let Some(value) = value {
+                _ = writeln!(text, "{key} = {}", quoted(value));
+            }
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+fn keys(section: &str) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(move |key| key.section == section)
+}
+
+/// A value that could stand in a file, for keys that have no default.
+fn sample(key: &Key) -> String {
+    if let Some(value) = key.default_text() {
+        return value;
+    }
+    match key.path().as_str() {
+        "server.port" => "3000",
+        "server.token" => "\"a-secret-of-16-or-more-characters\"",
+        "server.token_file" => "\"tokens.txt\"",
+        "server.tls_cert" => "\"cert.pem\"",
+        "server.tls_key" => "\"key.pem\"",
+        "server.seed" | "mock.seed" => "7",
+        "log.level" => "\"info\"",
+        "log.file" => "\"livetape.log\"",
+        "live.user" => "\"clumsyboy_45\"",
+        "live.upstream" | "live.sign_url" => "\"http://127.0.0.1:3100\"",
+        "live.sign_key" | "live.session_cookie" => "\"a-secret\"",
+        "live.proxy" => "\"socks5://127.0.0.1:1080\"",
+        "live.record" | "record.output" => "\"show.bin\"",
+        "replay.recording" | "mock.play" => "\"demo\"",
+        "replay.loop" => "3",
+        "replay.end" => "\"15m30s\"",
+        "replay.idle_limit" => "\"2s\"",
+        "replay.wait_clients" => "1",
+        "mock.scenario" => "\"scenario.toml\"",
+        "mock.speed" => "10",
+        _ => "\"\"",
+    }
+    .to_owned()
+}
+
+/// A file with every key, commented out: defaults, and samples where there are none.
+#[must_use]
+pub fn example() -> String {
+    let mut text = "# Settings of livetape: ./livetape.toml, or what --config FILE names. What is commented out is the default, or a\n\
+        # sample where there is none. A flag overrides the environment, the environment this file.\n\
+        # `livetape config check` reads it, `livetape config show` says what is in effect.\n"
+        .to_owned();
+    for (section, about) in SECTIONS {
+        _ = writeln!(text, "\n#{about}\n[{section}]");
+        for key in keys(section) {
+            _ = writeln!(text, "#{}\n# {} = {}", key.doc, key.name(), sample(key));
+        }
+    }
+    text.push_str(
+        "\n# Clients of /ws/TOKEN: a name, whose room they get, and what /ws/test/TOKEN plays.\n\
+         # [[tokens]]\n# token = \"overlay-1\"\n# name = \"overlay\"\n# user = \"clumsyboy_45\"\n# recording = \"demo\"\n",
+    );
+    text
+}
+
+/// The tables of docs/configuration.md.
+#[must_use]
+pub fn documentation() -> String {
+    let mut text = String::new();
+    for (section, about) in SECTIONS {
+        _ = writeln!(text, "### `[{section}]`\n\n{}\n", about.trim());
+        text.push_str("| key | flag | environment | default | |\n|---|---|---|---|---|\n");
+        for key in keys(section) {
+            let flag = key.flag().map(|_| format!("`{}`", key.flag)).unwrap_or_default();
+            let default = key.default_text().map(|value| format!("`{value}`")).unwrap_or_default();
+            let doc = key.doc.trim().replace('|', "\\|");
+            let flag = flag.replace('|', "\\|");
+            _ = writeln!(text, "| `{}` | {flag} | `{}` | {default} | {doc} |", key.name(), key.env);
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}

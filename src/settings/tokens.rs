@@ -1,0 +1,94 @@
+//! `[[tokens]]`: who may open `/ws/{token}`, and what they get there.
+
+use std::collections::HashSet;
+
+use super::file::{Cell, Fault};
+use crate::secret::Secret;
+
+/// Names that mean something else behind `/ws/`.
+pub const RESERVED: [&str; 2] = ["test", "echo"];
+/// The keys of a token.
+const KEYS: [&str; 4] = ["token", "name", "user", "recording"];
+/// The longest token, in bytes.
+const TOKEN_BYTES_MAX: usize = 256;
+
+/// A client of `/ws/{token}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Token {
+    /// What the client shows.
+    pub token: Secret,
+    /// What the client is called.
+    pub name: String,
+    /// Whose room it gets.
+    pub user: Option<String>,
+    /// What `/ws/test/{token}` plays.
+    pub recording: Option<String>,
+}
+
+/// Reads the tables `[[tokens]]`.
+pub(super) fn read(tables: &Cell<'_>, faults: &mut Vec<Fault>) -> Vec<Token> {
+    let Some(items) = tables.items() else {
+        faults.push(tables.fault("`tokens` are tables: begin each with [[tokens]]"));
+        return Vec::new();
+    };
+    let mut seen = HashSet::new();
+    let mut tokens = Vec::new();
+    for item in items {
+        let before = faults.len();
+        let token = read_one(&item, faults);
+        if faults.len() > before {
+            continue;
+        }
+        if !seen.insert(token.token.reveal().to_owned()) {
+            // Not repeated: it is a secret.
+            faults.push(item.fault(&format!("the token of `{}` is another's already", token.name)));
+        }
+        tokens.push(token);
+    }
+    tokens
+}
+
+fn read_one(item: &Cell<'_>, faults: &mut Vec<Fault>) -> Token {
+    let mut token = Token::default();
+    let Some(entries) = item.entries() else {
+        faults.push(item.fault("`tokens` are tables: begin each with [[tokens]]"));
+        return token;
+    };
+    for (key, value) in &entries {
+        let Some(text) = value.text() else {
+            match KEYS.contains(&key.name()) {
+                true => faults.push(value.fault(&format!("`{}` has to be a string", key.name()))),
+                false => faults.push(key.unknown("[[tokens]]", &KEYS)),
+            }
+            continue;
+        };
+        match key.name() {
+            "token" => match check(text) {
+                Ok(()) => token.token = text.to_owned().into(),
+                Err(message) => faults.push(value.fault(message)),
+            },
+            "name" => text.clone_into(&mut token.name),
+            "user" => token.user = Some(text.to_owned()),
+            "recording" => token.recording = Some(text.to_owned()),
+            _ => faults.push(key.unknown("[[tokens]]", &KEYS)),
+        }
+    }
+    for key in ["token", "name"] {
+        if !entries.iter().any(|(entry, _)| entry.name() == key) {
+            faults.push(item.fault(&format!("a token has no `{key}`")));
+        }
+    }
+    token
+}
+
+/// Why it cannot stand in an address.
+fn check(token: &str) -> Result<(), &'static str> {
+    let is_plain = token.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~'));
+    if token.is_empty() || !is_plain || token.len() > TOKEN_BYTES_MAX {
+        return Err("a token is 1 to 256 letters, digits, `-`, `_`, `.` or `~`: it stands in an address");
+    }
+    if RESERVED.contains(&token) || matches!(token, "." | "..") {
+        return Err("this token cannot be: `test`, `echo`, `.` and `..` mean something else in an address");
+    }
+    Ok(())
+}

@@ -1,0 +1,335 @@
+//! What a setting can be: read from text, whatever the text came from, and shown as TOML.
+
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+
+use crate::{
+    sans_io::{offset, pace::Speed},
+    secret::Secret,
+};
+
+/// How a value stands in TOML.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A string.
+    Text,
+    /// A whole number.
+    Number,
+    /// A number, or a string.
+    NumberOrText,
+    /// `true` or `false`.
+    Switch,
+    /// Strings.
+    List,
+    /// A string; from a file it counts from the folder of the file.
+    Path,
+}
+
+impl Form {
+    /// What is wanted, for whoever gave something else.
+    pub(super) fn wanted(self) -> &'static str {
+        match self {
+            Self::Text => "a string",
+            Self::Number => "a whole number",
+            Self::NumberOrText => "a number or a string",
+            Self::Switch => "true or false",
+            Self::List => "a list of strings",
+            Self::Path => "a path, as a string",
+        }
+    }
+}
+
+/// A value of a setting.
+pub(super) trait Value: Sized {
+    const FORM: Form;
+    /// Whether it is never shown.
+    const SECRET: bool = false;
+
+    fn read(text: &str) -> Result<Self, String>;
+
+    /// As TOML; `None` if it is not set.
+    fn show(&self) -> Option<String>;
+}
+
+/// A TOML string.
+pub(super) fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+impl<T: Value> Value for Option<T> {
+    const FORM: Form = T::FORM;
+    const SECRET: bool = T::SECRET;
+
+    fn read(text: &str) -> Result<Self, String> {
+        T::read(text).map(Some)
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_ref().and_then(Value::show)
+    }
+}
+
+macro_rules! whole {
+    ($($type:ty),*) => {$(
+        impl Value for $type {
+            const FORM: Form = Form::Number;
+
+            fn read(text: &str) -> Result<Self, String> {
+                text.parse().map_err(|_| format!("`{text}` is no whole number from 0 to {}", Self::MAX))
+            }
+
+            fn show(&self) -> Option<String> {
+                Some(self.to_string())
+            }
+        }
+    )*};
+}
+
+whole!(u16, u32, u64);
+
+impl Value for usize {
+    const FORM: Form = Form::Number;
+
+    fn read(text: &str) -> Result<Self, String> {
+        // The same everywhere, and far below what overflows.
+        let number = text.parse::<u32>().ok().and_then(|number| Self::try_from(number).ok());
+        number.ok_or_else(|| format!("`{text}` is no whole number from 0 to {}", u32::MAX))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+impl Value for bool {
+    const FORM: Form = Form::Switch;
+
+    fn read(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(true),
+            "false" | "0" | "no" | "off" => Ok(false),
+            _ => Err(format!("`{text}` is neither true nor false")),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
+impl Value for String {
+    const FORM: Form = Form::Text;
+
+    fn read(text: &str) -> Result<Self, String> {
+        Ok(text.to_owned())
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(quoted(self))
+    }
+}
+
+impl Value for PathBuf {
+    const FORM: Form = Form::Path;
+
+    fn read(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Err("the path is empty".into()) } else { Ok(text.into()) }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(quoted(&self.display().to_string()))
+    }
+}
+
+impl Value for Vec<String> {
+    const FORM: Form = Form::List;
+
+    /// With commas between.
+    fn read(text: &str) -> Result<Self, String> {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        Ok(items.map(str::to_owned).collect())
+    }
+
+    fn show(&self) -> Option<String> {
+        let items: Vec<_> = self.iter().map(|item| quoted(item)).collect();
+        Some(format!("[{}]", items.join(", ")))
+    }
+}
+
+impl Value for Duration {
+    const FORM: Form = Form::NumberOrText;
+
+    fn read(text: &str) -> Result<Self, String> {
+        offset::parse(text)
+    }
+
+    fn show(&self) -> Option<String> {
+        let millis = self.as_millis();
+        Some(match millis {
+            _ if !millis.is_multiple_of(1000) => format!("\"{millis}ms\""),
+            _ if millis == 0 || !millis.is_multiple_of(60_000) => format!("\"{}s\"", millis / 1000),
+            _ => format!("\"{}m\"", millis / 60_000),
+        })
+    }
+}
+
+impl Value for Speed {
+    const FORM: Form = Form::NumberOrText;
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(match self {
+            Self::Times(times) => times.to_string(),
+            Self::Max => quoted("max"),
+        })
+    }
+}
+
+impl Value for Secret {
+    const FORM: Form = Form::Text;
+    const SECRET: bool = true;
+
+    fn read(text: &str) -> Result<Self, String> {
+        Ok(Self::from(text.to_owned()))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(quoted(&self.to_string()))
+    }
+}
+
+/// A number of bytes: `65536`, or `64KiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bytes(pub usize);
+
+const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+impl Value for Bytes {
+    const FORM: Form = Form::NumberOrText;
+
+    fn read(text: &str) -> Result<Self, String> {
+        let found = UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)));
+        let (number, factor) = found.unwrap_or((text, 1));
+        let bytes = number.trim().parse::<u32>().ok().and_then(|number| usize::try_from(number).ok());
+        let bytes = bytes.and_then(|number| number.checked_mul(factor)).map(Self);
+        bytes.ok_or_else(|| format!("`{text}` is no number of bytes: write it like 65536, 64KiB or 10MiB"))
+    }
+
+    fn show(&self) -> Option<String> {
+        let whole = UNITS.iter().find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor));
+        Some(
+            whole.map_or_else(
+                || self.0.to_string(),
+                |(unit, factor)| format!("\"{}{unit}\"", self.0 / factor),
+            ),
+        )
+    }
+}
+
+/// An address with a scheme. It may hold a password, which is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address(pub reqwest::Url);
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+impl Address {
+    fn masked(&self) -> String {
+        let Self(url) = self;
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let user = if url.username().is_empty() && url.password().is_none() { "" } else { "***@" };
+        let query = if url.query().is_some() { "?***" } else { "" };
+        let (scheme, host, path) = (url.scheme(), url.host_str().unwrap_or_default(), url.path());
+        format!("{scheme}://{user}{host}{port}{path}{query}")
+    }
+}
+
+impl Value for Address {
+    const FORM: Form = Form::Text;
+    const SECRET: bool = true;
+
+    /// What was given is not repeated.
+    fn read(text: &str) -> Result<Self, String> {
+        reqwest::Url::parse(text)
+            .map(Self)
+            .map_err(|error| format!("this is no address: {error}; write it like http://127.0.0.1:3100"))
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(quoted(&self.masked()))
+    }
+}
+
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($text => Ok(Self::$variant),)*
+                    _ => Err(format!("`{text}` is none of {}", [$($text),*].join(", "))),
+                }
+            }
+        }
+
+        impl Value for $name {
+            const FORM: Form = Form::Text;
+
+            fn read(text: &str) -> Result<Self, String> {
+                text.parse()
+            }
+
+            fn show(&self) -> Option<String> {
+                Some(quoted(match self { $(Self::$variant => $text,)* }))
+            }
+        }
+    };
+}
+
+choice! {
+    /// What a line of the log looks like.
+    LogFormat {
+        /// For people.
+        Text = "text",
+        /// For programs: an object a line.
+        Json = "json",
+    }
+}
+
+choice! {
+    /// What is logged: this, and what is worse.
+    Level {
+        /// Nothing at all.
+        Off = "off",
+        /// What failed.
+        Error = "error",
+        /// What may go wrong.
+        Warn = "warn",
+        /// What happens.
+        Info = "info",
+        /// Each request and message.
+        Debug = "debug",
+        /// What only those who work on livetape want to see.
+        Trace = "trace",
+    }
+}
+
+choice! {
+    /// How a sign server is asked.
+    SignForm {
+        /// By `/webcast/fetch`.
+        Fetch = "fetch",
+        /// By `/webcast/rooms/ID/connect`.
+        Connect = "connect",
+    }
+}

@@ -1,0 +1,55 @@
+//! A marker more.
+
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
+
+use super::{Error, Source};
+use crate::sans_io::recording::{Flags, Item, MINOR, Preamble, What, Writer, record_type, records::Marker};
+
+/// Longest label, in characters.
+pub const LABEL_CHARS_MAX: usize = 200;
+
+/// Copies a recording, and puts a marker behind all records up to `at`.
+///
+/// # Errors
+/// [`Error::BadLabel`], [`Error::BehindTheEnd`], and those of reading and writing.
+pub fn mark(input: impl Read, output: impl Write, at: Duration, label: &str) -> Result<(), Error> {
+    if label.is_empty() || label.chars().count() > LABEL_CHARS_MAX || label.contains(char::is_control) {
+        return Err(Error::BadLabel);
+    }
+    let mut source = Source::open(input)?;
+    let minor = match source.reader.report().preamble {
+        Preamble::NewerMinor(minor) => minor,
+        Preamble::Intact | Preamble::Damaged => MINOR,
+    };
+    let mut writer = Writer::transcribe(output, minor)?;
+    let what = What::Marker(Marker { label: label.to_owned() });
+    let mut marker = Some(Item { offset: at, conn: 0, flags: Flags::default(), what });
+    while let Some(head) = source.next()? {
+        if head.offset > at
+            && let Some(marker) = marker.take()
+        {
+            writer.write(&marker)?;
+        }
+        if let Some(gap) = source.gap(head.offset) {
+            writer.write(&gap)?;
+        }
+        match head.record_type {
+            // Their counts are not right any more.
+            record_type::CHECKPOINT => writer.checkpoint(head.offset)?,
+            record_type::END => {}
+            _ => writer.copy(source.body())?,
+        }
+    }
+    if let Some(marker) = marker {
+        let end = source.reader.report().last_offset;
+        if at > end {
+            return Err(Error::BehindTheEnd { offset: at, end });
+        }
+        writer.write(&marker)?;
+    }
+    writer.finish()?;
+    Ok(())
+}

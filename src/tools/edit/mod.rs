@@ -1,0 +1,69 @@
+//! Recordings made of recordings: each record is copied as it is, at its place on the new file's clock.
+
+mod cut;
+mod mark;
+mod merge;
+mod repair;
+mod source;
+
+pub use cut::{Cut, cut, find_marker};
+pub use mark::{LABEL_CHARS_MAX, mark};
+pub use merge::{INPUTS_MAX, Input, Merged, PART_OF_TAG, PART_TAG, merge};
+pub use repair::{Repaired, repair};
+use source::Source;
+
+use super::text::clock;
+use crate::sans_io::{
+    error::{Code, Problem},
+    recording,
+};
+use std::time::Duration;
+
+/// Why a recording cannot be made of others.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// One of them cannot be read, or the new one cannot be written.
+    #[error(transparent)]
+    Recording(#[from] recording::Error),
+    /// Nothing lies there.
+    #[error("{} is behind the end of the recording, {}", clock(*offset), clock(*end))]
+    BehindTheEnd {
+        /// What was asked for.
+        offset: Duration,
+        /// The offset of the last record.
+        end: Duration,
+    },
+    /// No marker has that label.
+    #[error("there is no marker `{label}`: {}", known_markers(known))]
+    NoMarker {
+        /// What was asked for.
+        label: String,
+        /// The first markers that are there.
+        known: Vec<String>,
+    },
+    /// A label that is empty or too long.
+    #[error("a label has 1 to {LABEL_CHARS_MAX} characters, and none of them controls a terminal")]
+    BadLabel,
+    /// Two recordings cannot be laid on one clock.
+    #[error("{name} does not say when it was recorded")]
+    NoClock {
+        /// Which of them.
+        name: String,
+    },
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::Recording(inner) => Self::new(inner.code(), &error),
+            Error::NoClock { .. } => Self::new(Code::BadRecording, &error)
+                .hint("say how far it begins after the first: --offset 1m30s for each file after the first"),
+            _ => Self::new(Code::BadRequest, &error)
+                .hint("`livetape info` shows how long it is, and its markers"),
+        }
+    }
+}
+
+fn known_markers(known: &[String]) -> String {
+    if known.is_empty() { "the recording has none".into() } else { format!("there are {}", known.join(", ")) }
+}

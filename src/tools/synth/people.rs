@@ -1,0 +1,73 @@
+//! People who do not exist.
+
+use super::{USER, random::Random};
+use crate::sans_io::event::{Id, Person};
+
+/// The id of the first of them.
+const FIRST_ID: i64 = 6_800_000_000_000_000_000;
+/// The ids of hosts.
+const HOST_ID: i64 = 6_700_000_000_000_000_000;
+
+const FIRST: [&str; 24] = [
+    "amber", "bluebell", "clover", "daisy", "ember", "fern", "ginger", "hazel", "iris", "juniper", "kiwi",
+    "lilac", "maple", "nutmeg", "olive", "pepper", "quince", "rosemary", "sage", "thyme", "umbra", "violet",
+    "willow", "zinnia",
+];
+const LAST: [&str; 20] = [
+    "badger", "comet", "dolphin", "echo", "falcon", "glacier", "harbor", "island", "jaguar", "kettle",
+    "lantern", "meadow", "nebula", "otter", "pebble", "quill", "river", "saddle", "tunnel", "walnut",
+];
+/// Nicknames in many scripts, none of which names anybody.
+const NICKNAMES: [&str; 20] = [
+    "Cloud",
+    "しずく",
+    "구름",
+    "Nube",
+    "Ветерок",
+    "نجمة",
+    "ดาวเหนือ",
+    "Mây",
+    "小石",
+    "Tähti",
+    "Étoile",
+    "Yıldız",
+    "बादल",
+    "Lumière",
+    "Wölkchen",
+    "Σύννεφο",
+    "Bulan",
+    "Ostern",
+    "כוכב",
+    "Estrelinha",
+];
+const DECORATION: [&str; 8] = ["", "", "", " ✨", "🌊", " 🎧", "🦊", " 🇺🇳"];
+
+/// The host of the show.
+pub(super) fn host() -> Person {
+    person(HOST_ID, USER.into(), "Synthetic Host 🎬".into())
+}
+
+/// The host of another show.
+pub(super) fn rival() -> Person {
+    person(HOST_ID + 1, "synthetic_rival".into(), "Synthetic Rival 🥊".into())
+}
+
+/// The viewer with this number: always the same.
+pub(super) fn viewer(number: u64) -> Person {
+    let mut random = Random(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let (first, last) = (*random.pick(&FIRST), *random.pick(&LAST));
+    let unique_id = match random.below(4) {
+        0 => format!("{first}{last}{number}"),
+        1 => format!("{first}.{last}{number}"),
+        2 => format!("{first}_{last}_{number}"),
+        _ => format!("{last}{number}.{first}"),
+    };
+    let nickname = format!("{}{}", random.pick(&NICKNAMES), random.pick(&DECORATION));
+    person(FIRST_ID + i64::try_from(number).unwrap_or(0), unique_id, nickname)
+}
+
+fn person(user_id: i64, unique_id: String, nickname: String) -> Person {
+    // A name that no resolver answers to.
+    let avatar = format!("https://p16.example.invalid/avatar/{user_id:x}.jpeg");
+    Person { user_id: Id(user_id), unique_id, nickname, avatar }
+}

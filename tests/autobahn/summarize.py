@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+"""summarize.py reports/index.json [CASE...]: counts, and exit 1 unless each case is OK, INFORMATIONAL or UNIMPLEMENTED.
+The cases that are named may be NON-STRICT. FAILED BY CLIENT means that the suite waited a second for the end of the
+connection and then ended it: a busy machine may do that to some, a server that never ends it does it to a hundred."""
+import collections
+import json
+import sys
+
+lenient = set(sys.argv[2:])
+LATE_MAX = 10
+fine = ("OK", "INFORMATIONAL", "UNIMPLEMENTED")
+is_bad = False
+for agent, cases in json.load(open(sys.argv[1])).items():
+    behaviors = collections.Counter(case["behavior"] for case in cases.values())
+    closes = collections.Counter(case["behaviorClose"] for case in cases.values())
+    print(f"{agent}: {len(cases)} cases {dict(behaviors)} close={dict(closes)}")
+    for name, case in sorted(cases.items()):
+        passed = case["behavior"] in fine or (case["behavior"] == "NON-STRICT" and name in lenient)
+        close = case["behaviorClose"]
+        if not passed or close not in fine and (close != "FAILED BY CLIENT" or closes[close] > LATE_MAX):
+            print(f"  {name}: {case['behavior']}, close {case['behaviorClose']}")
+            is_bad = True
+    if not cases:
+        print("  no case ran")
+        is_bad = True
+sys.exit(is_bad)

@@ -1,0 +1,74 @@
+// Very many events: the page stays smooth, and its memory bounded.
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
+import { Visit } from './page.mjs'
+import { ask, withServer } from './server.mjs'
+
+const EVENTS = 100_000
+/** A page may leave out frames; it may not stand still. In ms, for machines that do a lot beside it. */
+const [GAP_P50_MS_MAX, GAP_P99_MS_MAX] = [50, 400]
+const number = async (locator) => Number(/[\d,]+/.exec(await locator.innerText())[0].replaceAll(',', ''))
+
+/** Run in the page: looks around until so many events came; the time between frames, and how long it took. */
+const watch = (events) =>
+  new Promise((resolve) => {
+    const list = document.querySelector('.list')
+    const gaps = []
+    let started
+    let last
+    const frame = (now) => {
+      const seq = Number(document.querySelector('.footer code')?.innerText.split(':')[1] ?? 0)
+      if (started !== undefined) gaps.push(now - last)
+      else if (seq > 1) started = now
+      last = now
+      // Up a while, down to the end a while: both while rows come and go.
+      if (gaps.length % 200 < 100) list.scrollBy(0, -700)
+      else if (gaps.length % 200 < 120) list.scrollTop = list.scrollHeight
+      if (seq < events) requestAnimationFrame(frame)
+      else resolve({ gaps: gaps.sort((a, b) => a - b), seconds: (now - started) / 1000, seq })
+    }
+    requestAnimationFrame(frame)
+  })
+
+export async function busy({ browser, livetape, pictures }) {
+  return withServer(livetape, ['mock', '--port', '0'], async ({ cwd }) => {
+    await promisify(execFile)(livetape, ['synth', '--seed', '7', '--size', '30MB', '-o', 'recordings/big.bin'], { cwd })
+    const args = ['replay', 'recordings/big.bin', '--port', '0', '--speed', 'max', '--loop', '--wait-clients', '2']
+    return withServer(livetape, args, async ({ url }) => {
+      const visit = await Visit.open(browser, url, { sockets: false })
+      const { page } = visit
+      const watching = page.evaluate(watch, EVENTS)
+      // It begins with a second reader, who wants none of it. Nothing is asked of the page meanwhile: whoever drives a
+      // browser is told of each message.
+      const leave = new AbortController()
+      const second = await fetch(new URL('events?types=poll', url), { signal: leave.signal })
+      const { gaps, seconds, seq } = await watching
+      leave.abort()
+      await second.body?.cancel().catch(() => undefined)
+      await ask(url, 'replay/pause', { method: 'POST' })
+      const at = (part) => gaps[Math.floor((gaps.length - 1) * part)]
+      const drawn = await page.locator('article').count()
+      assert.ok(drawn < 120, `${drawn} rows are in the page`)
+      assert.ok(gaps.length > 20, 'frames were measured')
+      assert.ok(at(0.5) < GAP_P50_MS_MAX, `half of the frames come within ${at(0.5).toFixed(1)} ms`)
+      assert.ok(at(0.99) < GAP_P99_MS_MAX, `99 of 100 frames come within ${at(0.99).toFixed(1)} ms`)
+      const held = await number(page.locator('.footer span').first())
+      assert.ok(held <= 100_000, `${held} rows are held`)
+
+      // All of them can be reached and searched.
+      await page.locator('.list').focus()
+      await page.keyboard.press('Home')
+      await page.locator('article[data-at="0"]').waitFor()
+      await page.keyboard.press('End')
+      await page.locator('#search').fill('sent')
+      await page.locator('article').first().waitFor()
+      await visit.picture(pictures, 'busy')
+      visit.clean()
+      await visit.close()
+      return `${seq} events at ${Math.round(seq / seconds)}/s, ${held} rows held, ${drawn} drawn; ${gaps.length} frames: p50 ${at(0.5).toFixed(1)} ms, p99 ${at(0.99).toFixed(1)} ms, max ${at(1).toFixed(1)} ms`
+    }, { folder: cwd })
+  })
+}

@@ -1,0 +1,183 @@
+// The list of events: all of its controls, and strings that want to be more than text.
+
+import assert from 'node:assert/strict'
+
+import { Visit } from './page.mjs'
+import { event, scripted } from './scripted.mjs'
+import { ask, until, withServer } from './server.mjs'
+
+const number = async (locator) => Number(/[\d,]+/.exec(await locator.innerText())[0].replaceAll(',', ''))
+
+export async function feed({ browser, livetape, pictures }) {
+  return withServer(livetape, ['replay', 'demo', '--port', '0', '--speed', '100', '--wait-clients', '1'], async ({ url }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    await until('the end of the replay', async () => (await ask(url, 'replay')).state === 'ended')
+    await page.locator('article').filter({ hasText: 'disconnected' }).waitFor()
+
+    // Every event came, and the numbers are the server's.
+    const { counts } = await ask(url, 'status')
+    const chip = (group) => number(page.locator(`.chip.kind-${group}`))
+    const of = (...types) => types.reduce((sum, type) => sum + (counts.events[type] ?? 0), 0)
+    assert.equal(await chip('chat'), of('chat', 'emote', 'caption', 'barrage', 'question'), 'what is said')
+    assert.equal(await chip('like'), of('like'), 'likes')
+    // Finals that were inferred are numbered, but not sent to whom raw gifts are.
+    const gifts = await chip('gift')
+    const inferred = of('gift', 'envelope', 'goody_bag') - gifts
+    assert.ok(gifts > 50 && inferred >= 0 && inferred < 20, `${gifts} gifts, ${inferred} inferred`)
+    const tiles = await page.locator('.tile-value').allInnerTexts()
+    assert.notEqual(tiles[2], '0', 'diamonds were counted')
+    assert.ok((await page.locator('.spark-line[d^="M"]').count()) >= 4, 'charts have lines')
+
+    // A streak is one row, which counts up.
+    await page.locator('#search').fill('sent rose')
+    const streak = page.locator('article', { has: page.locator('.count', { hasText: /×([2-9]|\d\d)/ }) })
+    await streak.first().waitFor()
+    await page.locator('#search').fill('no such thing')
+    await page.getByText('No event passes the filter.').waitFor()
+    await page.locator('#search').press('Escape')
+
+    // Filters by type.
+    const rows = () => number(page.locator('.footer span').first())
+    const before = await until('all rows', async () => {
+      const all = await rows()
+      return all > 100 && all
+    })
+    await page.locator('.chip.kind-other').click()
+    await until('fewer rows', async () => (await rows()) < before)
+    await page.locator('.chip.kind-other').click()
+
+    // With keys alone: to a row, open it, copy it.
+    await page.locator('.list').focus()
+    await page.keyboard.press('Home')
+    await page.keyboard.press('ArrowDown')
+    await page.keyboard.press('Enter')
+    await page.locator('.details pre', { hasText: '"type"' }).waitFor()
+    await visit.axe()
+    await visit.picture(pictures, 'feed')
+    await page.getByRole('button', { name: 'Copy JSON' }).click()
+    await page.getByText('Copied 1 event').waitFor()
+    const one = JSON.parse(await page.evaluate(() => navigator.clipboard.readText()))
+    assert.ok(one.type && one.data && one.seq > 0, 'one event was copied')
+    await page.keyboard.press('Escape')
+
+    await page.getByRole('button', { name: 'Copy as JSON' }).click()
+    const copied = await until('all events to be copied', async () => {
+      const lines = (await page.evaluate(() => navigator.clipboard.readText())).trim().split('\n')
+      return lines.length > 100 && lines
+    })
+    assert.ok(copied.every((line) => JSON.parse(line).type), 'one event a line')
+
+    // Standing still: what comes is counted, and shown when it goes on.
+    await page.keyboard.press('p')
+    await page.getByRole('button', { name: 'Resume' }).waitFor()
+    await page.keyboard.press('Home')
+    await page.getByRole('button', { name: /new events?$/ }).click()
+    await page.getByRole('button', { name: 'Pause', exact: true }).waitFor()
+    await page.getByRole('button', { name: 'Clear' }).click()
+    await until('an empty list', async () => (await rows()) < before)
+
+    // Colours.
+    for (const wanted of ['light', 'dark', undefined]) {
+      await page.getByRole('button', { name: /^Colours/ }).click()
+      assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), wanted, 'theme')
+    }
+    await page.keyboard.press('?')
+    await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
+    await visit.axe()
+    await page.keyboard.press('Escape')
+    const asked = visit.clean()
+    await visit.close()
+    return `${gifts} gifts and boxes, ${copied.length} rows copied, ${asked} requests, all to the server`
+  })
+}
+
+const HOSTILE = {
+  markup: '<img src=x onerror="document.title=1"><script>document.title=2</script>',
+  direction: '\u202Egnp.exe \u2066\u2067evil\u202E',
+  emoji: '👩‍👩‍👧‍👦'.repeat(10_000),
+  lines: 'one\n\n\ttwo\r\nthree\u2028four\u0000five',
+  long: 'W'.repeat(100_000),
+}
+
+export async function hostile({ browser, livetape, pictures }) {
+  return withServer(livetape, ['serve', '0'], async ({ url }) => {
+    const server = await scripted(url, ({ send }, _query, visits) => {
+      if (visits > 1) return
+      let seq = 0
+      for (const [name, text] of Object.entries(HOSTILE)) {
+        const user = { userId: name, uniqueId: text, nickname: text, avatar: 'https://elsewhere.example/picture.png' }
+        send(event((seq += 1), 'chat', { sender: text, comment: text, user }))
+        send(event((seq += 1), 'gift', { sender: text, giftName: text, streakId: name, repeatCount: 1e15, diamonds: 5, user }))
+        send(event((seq += 1), text, { sender: text, [text]: text }))
+        send(event((seq += 1), 'error', { code: text, title: text, message: text, hint: text }))
+      }
+      for (const malformed of ['', '{', 'null', '[]', '7', '{"type":7,"data":{}}', '{"type":"chat"}', '{"type":"chat","data":null}', '{"type":"","data":{}}']) send(malformed)
+      for (const odd of ['constructor', '__proto__', 'toString']) send(event((seq += 1), odd, { sender: odd, __proto__: null, comment: { deep: [1] } }))
+      send(event((seq += 1), 'chat', { sender: 7, comment: ['no text'], user: 'none' }))
+      send(event((seq += 1), 'chat', { sender: 'last', comment: 'the end' }))
+    })
+    const visit = await Visit.open(browser, server.url)
+    const { page } = visit
+    await page.locator('article', { hasText: 'the end' }).waitFor()
+    await page.getByText('9 malformed messages skipped').waitFor()
+    assert.equal(await page.title(), 'livetape', 'no script ran')
+    assert.equal(await page.locator('.list img, .list script, .snackbar img').count(), 0, 'markup stayed text')
+    const markup = page.locator('article', { hasText: '<img src=x' }).first()
+    assert.equal(await markup.locator('bdi.name').innerText(), HOSTILE.markup, 'shown as it was written')
+    const time = (await page.locator('article', { hasText: 'evil' }).first().innerText()).split('\n')[0]
+    assert.match(time, /^\d\d:\d\d:\d\d\.\d{3}$/, 'a direction stays inside of its name')
+    const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
+    assert.ok(widths[0] <= widths[1], `the page grew to ${widths}`)
+    const heights = await page.locator('article').evaluateAll((all) => [...new Set(all.map((line) => line.offsetHeight))])
+    assert.equal(heights.length, 1, 'every row is as high as the others')
+    await page.locator('article', { hasText: '👩‍👩‍👧‍👦' }).first().click()
+    await page.locator('.details pre', { hasText: '👩‍👩‍👧‍👦' }).waitFor()
+    await visit.axe()
+    await visit.picture(pictures, 'hostile')
+    visit.clean()
+    await visit.close()
+    await server.stop()
+    return `${Object.keys(HOSTILE).length} strings as names, gifts, types and failures; 9 malformed messages counted`
+  })
+}
+
+/** Where a feed goes on, and what is said where it cannot. */
+export async function resume({ browser, livetape }) {
+  return withServer(livetape, ['serve', '0'], async ({ url }) => {
+    const chat = (seq, stream) => event(seq, 'chat', { sender: 'ann', comment: `number ${seq} of ${stream ?? 'a'}` }, stream)
+    const B = 'bbbbbbbbbbbbbbbb'
+    const server = await scripted(url, ({ send, close }, _query, visits) => {
+      if (visits === 1) {
+        ;[1, 2, 3].forEach((seq) => send(chat(seq)))
+        close(4101, 'slow_consumer')
+      } else if (visits === 2) {
+        send({ type: 'gap', from: 4, to: 8 })
+        send(chat(9))
+        close(4101, 'slow_consumer')
+      } else if (visits === 3) {
+        close(4001, 'unknown_position')
+      } else if (visits === 4) {
+        send(chat(1, B))
+        close(1008, 'refused')
+      } else {
+        send(chat(2, B))
+      }
+    })
+    const visit = await Visit.open(browser, server.url, { ready: false })
+    const { page } = visit
+    await page.locator('.link-over').waitFor()
+    await page.getByText('5 events lost').waitFor()
+    await page.getByText('1 interruption with an unknown loss').waitFor()
+    await page.locator('article', { hasText: 'events 4 to 8 are gone' }).waitFor()
+    await page.locator('article', { hasText: 'the server was restarted' }).waitFor()
+    await page.getByRole('button', { name: 'Connect again' }).click()
+    await page.locator('article', { hasText: `number 2 of ${B}` }).waitFor()
+    const A = 'aaaaaaaaaaaaaaaa'
+    assert.deepEqual(server.asked, ['0', `${A}:3`, `${A}:9`, '0', `${B}:1`], 'positions')
+    visit.clean()
+    await visit.close()
+    await server.stop()
+    return server.asked.join(', ')
+  })
+}

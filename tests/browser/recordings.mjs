@@ -1,0 +1,148 @@
+// The list of recordings, the timeline that is drawn of one, and what can be injected.
+
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+
+import { Visit } from './page.mjs'
+import { ask, until, withServer } from './server.mjs'
+
+const REFUSED = /Failed to load resource/
+
+export async function recordings({ browser, livetape, pictures }) {
+  return withServer(livetape, ['replay', 'demo', '--port', '0'], async ({ url, cwd }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    const tape = (name) => page.locator('.tape-row', { has: page.locator('bdi.tape', { hasText: new RegExp(`^${name}$`) }) })
+    const act = (name, label) => tape(name).getByRole('button', { name: label, exact: true }).click()
+    const names = async () => (await ask(url, 'recordings')).recordings.map(({ name }) => name)
+
+    // The picture is drawn of what is in the recording.
+    await page.locator('.legend').waitFor()
+    const inked = () => page.locator('.timeline canvas').evaluate((canvas) => {
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+      return data.filter((_, index) => index % 4 === 3 && data[index] > 0).length
+    })
+    assert.ok((await until('a timeline', inked)) > 500, 'bars are drawn')
+
+    await act('short', 'Info')
+    await tape('short').getByText('Records', { exact: true }).waitFor()
+    await visit.axe()
+
+    // Up, another name, down again, away.
+    const bytes = await readFile(path.join(cwd, 'recordings', 'gifts.bin'))
+    const chooser = page.locator('input[type=file]')
+    await chooser.setInputFiles({ name: 'mine.bin', mimeType: 'application/octet-stream', buffer: bytes })
+    await tape('mine').waitFor()
+    await act('mine', 'Rename')
+    const dialog = page.getByRole('dialog')
+    await visit.axe()
+    await dialog.getByRole('textbox').fill('yours')
+    await dialog.getByRole('button', { name: 'Rename' }).click()
+    await tape('yours').waitFor()
+    const [download] = await Promise.all([page.waitForEvent('download'), act('yours', 'Download')])
+    assert.equal(download.suggestedFilename(), 'yours.bin')
+    assert.ok(bytes.equals(await readFile(await download.path())), 'it comes down as it went up')
+
+    // Dropped onto the list; and what is no recording is refused with the reason.
+    const data = await page.evaluateHandle((text) => {
+      const transfer = new DataTransfer()
+      transfer.items.add(new File([text], 'no recording.bin'))
+      return transfer
+    }, 'this is a text')
+    await page.locator('.recordings').dispatchEvent('drop', { dataTransfer: data })
+    const card = page.locator('.card.error', { hasText: 'bad_recording' })
+    await card.waitFor()
+    assert.match(await card.innerText(), /No recording/)
+    assert.ok(!(await names()).includes('no recording'), 'nothing is left of it')
+    await visit.picture(pictures, 'recordings')
+    await card.getByRole('button', { name: 'Dismiss' }).click()
+
+    await act('yours', 'Load')
+    await page.locator('.transport .tape', { hasText: 'yours' }).waitFor()
+    await page.locator('.tape-row.playing', { hasText: 'yours' }).waitFor()
+    await act('demo', 'Load')
+    await page.locator('.transport .tape', { hasText: 'demo' }).waitFor()
+    await act('yours', 'Delete')
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+    assert.ok((await names()).includes('yours'), 'asked first')
+    await act('yours', 'Delete')
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+    await tape('yours').waitFor({ state: 'detached' })
+    assert.ok(!(await names()).includes('yours'), 'deleted')
+    visit.clean(REFUSED)
+    await visit.close()
+    return `drawn, told, ${bytes.length} bytes up and down, renamed, loaded, deleted`
+  })
+}
+
+export async function inject({ browser, livetape, pictures }) {
+  return withServer(livetape, ['replay', 'demo', '--port', '0'], async ({ url }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    const panel = page.locator('.inject')
+    const button = (name) => panel.getByRole('button', { name, exact: true })
+    const line = (text) => page.locator('article', { hasText: text }).last()
+    const hostile = '<img src=x onerror="document.title=1">\u202Ereversed'
+
+    await panel.getByRole('textbox', { name: 'As user' }).fill('zoe_tester')
+    await page.locator('#search').fill('zoe_tester')
+    await panel.getByRole('textbox', { name: 'Comment' }).fill(hostile)
+    await button('Chat').click()
+    await line('<img src=x').waitFor()
+    assert.equal(await page.title(), 'livetape', 'no script ran')
+    await line('<img src=x').locator('.tag', { hasText: 'injected' }).waitFor()
+
+    await panel.getByRole('textbox', { name: 'Gift' }).fill('Rose')
+    await panel.getByRole('spinbutton', { name: 'Count' }).fill('12')
+    await panel.getByRole('checkbox', { name: 'as a streak' }).check()
+    await button('Send gift').click()
+    await line('sent Rose').locator('.count', { hasText: '×12' }).waitFor()
+    for (const [name, text] of [['Follow', 'followed the host'], ['Share', 'shared the LIVE'], ['Like burst', 'sent 15 likes'], ['Join', 'joined']]) {
+      await button(name).click()
+      await line(text).waitFor()
+    }
+    const rows = await page.locator('article').count()
+    assert.equal(rows, 6, 'one row each, the streak too')
+    await visit.axe()
+    await visit.picture(pictures, 'inject')
+    visit.clean()
+    await visit.close()
+    return `${rows} rows: a chat, a streak of 12, follow, share, likes, join`
+  })
+}
+
+/** A server that lets nobody in without a token. */
+export async function token({ browser, livetape, pictures }) {
+  const SECRET = 'a-token-of-the-tests-0123456789abcdef'
+  return withServer(livetape, ['replay', 'demo', '--port', '0'], async ({ url, cwd }) => {
+    assert.equal((await fetch(new URL('health', url))).status, 401, 'asks for a token')
+    const visit = await Visit.open(browser, url, { ready: false })
+    const { page } = visit
+    const dialog = page.getByRole('dialog', { name: 'This server asks for a token' })
+    await dialog.waitFor()
+    await visit.axe()
+    await visit.picture(pictures, 'token')
+    await page.keyboard.press('Escape')
+    await dialog.getByLabel('Bearer token').fill('a wrong one')
+    await dialog.getByRole('button', { name: 'Use it' }).click()
+    await dialog.getByText('was not accepted').waitFor()
+    await dialog.getByLabel('Bearer token').fill(SECRET)
+    await dialog.getByRole('button', { name: 'Use it' }).click()
+    await page.locator('.link-open').waitFor({ timeout: 30_000 })
+    await page.locator('article').first().waitFor()
+    await page.getByRole('button', { name: 'Pause (space)' }).click()
+    await page.getByRole('button', { name: 'Play (space)' }).waitFor()
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.locator('.tape-row').first().getByRole('button', { name: 'Download' }).click(),
+    ])
+    assert.ok((await readFile(await download.path())).length > 1000, 'downloads carry the token')
+    await page.reload()
+    await page.locator('.link-open').waitFor()
+    assert.ok(!page.url().includes(SECRET), 'no token in the address')
+    visit.clean(REFUSED, /WebSocket connection to/)
+    await visit.close()
+    return 'asked for, a wrong one refused, the right one kept for the tab'
+  }, { env: { LIVETAPE_TOKEN: SECRET } })
+}

@@ -1,0 +1,45 @@
+// `node run.mjs <livetape> <folder for pictures> [names]`: the dashboard in Chromium. One line a check.
+
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+
+import { chromium } from 'playwright-core'
+
+import { busy } from './busy.mjs'
+import { feed, hostile, resume } from './feed.mjs'
+import { origins } from './origins.mjs'
+import { inject, recordings, token } from './recordings.mjs'
+import { restart, source } from './source.mjs'
+import { looks, transport } from './transport.mjs'
+
+const CHECKS = { feed, hostile, resume, transport, recordings, inject, looks, source, restart, token, origins, busy }
+/** A check that hangs fails, in ms. */
+const CHECK_MS = 5 * 60_000
+
+const [program, folder, ...only] = process.argv.slice(2)
+const [livetape, pictures] = [path.resolve(program), path.resolve(folder)]
+await mkdir(pictures, { recursive: true })
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  // CI is root in a container, where Chromium's sandbox does not start. A name of somebody else's leads here.
+  args: ['--no-sandbox', '--disable-dev-shm-usage', '--host-resolver-rules=MAP overlay.example 127.0.0.1'],
+})
+console.log(`Chromium ${browser.version()}`)
+
+let failures = 0
+for (const [name, check] of Object.entries(CHECKS)) {
+  if (only.length > 0 && !only.includes(name)) continue
+  const late = AbortSignal.timeout(CHECK_MS)
+  try {
+    const limit = new Promise((_, reject) => late.addEventListener('abort', () => reject(new Error(`not within ${CHECK_MS} ms`))))
+    console.log(`ok   ${name}: ${await Promise.race([check({ browser, livetape, pictures }), limit])}`)
+  } catch (error) {
+    failures += 1
+    console.log(`FAIL ${name}: ${error.stack}`)
+  }
+  // What a failed check left open would disturb the next.
+  await Promise.all(browser.contexts().map((context) => context.close()))
+}
+await browser.close()
+console.log(failures === 0 ? `the dashboard works; pictures are in ${path.relative('', pictures)}` : `${failures} checks failed`)
+process.exit(failures === 0 ? 0 : 1)

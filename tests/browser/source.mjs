@@ -1,0 +1,110 @@
+// Connecting users, against the mock; and a server that goes and comes.
+
+import assert from 'node:assert/strict'
+import { fileURLToPath } from 'node:url'
+
+import { Visit } from './page.mjs'
+import { ask, start, until, withServer } from './server.mjs'
+
+const scenario = (name) => fileURLToPath(new URL(`../../fixtures/scenarios/${name}.toml`, import.meta.url))
+const REFUSED = /Failed to load resource/
+
+async function withRoom(livetape, name, use) {
+  const mock = name ? ['--scenario', scenario(name)] : []
+  return withServer(livetape, ['mock', '--port', '0', ...mock], ({ url: upstream, cwd }) =>
+    withServer(livetape, ['serve', '0', '--upstream', upstream], use, { folder: cwd }),
+  )
+}
+
+const type = async (page, user) => {
+  await page.getByRole('textbox', { name: 'TikTok user' }).fill(user)
+  await page.getByRole('button', { name: 'Connect', exact: true }).click()
+}
+
+export async function source({ browser, livetape, pictures }) {
+  // A room that is live.
+  await withRoom(livetape, undefined, async ({ url }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    await page.getByText('Nothing is replayed').waitFor()
+    await type(page, 'https://www.tiktok.com/@demo?lang=en')
+    await page.locator('.state-connected', { hasText: '@demo' }).waitFor()
+    assert.equal((await ask(url, 'status')).username, 'demo')
+    await page.locator('article.kind-chat').first().waitFor()
+    await page.getByRole('button', { name: 'Disconnect' }).click()
+    await page.locator('.state-idle, .state-ended').waitFor()
+    visit.clean()
+    await visit.close()
+  })
+  // A user who is not: the look-up says why, and nothing is tried.
+  await withRoom(livetape, 'offline', async ({ url }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    await type(page, 'demo')
+    await page.locator('.refusal', { hasText: 'User is not live' }).waitFor()
+    assert.equal((await ask(url, 'status')).attempt, 0, 'nothing was tried')
+    await visit.axe()
+    await page.getByRole('button', { name: 'Connect anyway' }).click()
+    const message = page.locator('.card.error', { hasText: 'user_offline' })
+    await message.waitFor()
+    await visit.picture(pictures, 'error')
+    await visit.axe()
+    // Eight seconds, but not while somebody points at it.
+    const shown = Date.now()
+    await message.waitFor({ state: 'detached', timeout: 14_000 })
+    const stayed = Date.now() - shown
+    assert.ok(stayed > 6000 && stayed < 13_000, `it stayed for ${stayed} ms`)
+    await type(page, 'demo')
+    await page.getByRole('button', { name: 'Connect anyway' }).click()
+    await page.locator('.card.error').first().waitFor()
+    await page.getByRole('button', { name: 'Dismiss' }).first().click()
+    await page.locator('.card.error').waitFor({ state: 'detached' })
+    visit.clean(REFUSED)
+    await visit.close()
+  })
+  // A room that is refused for a while: attempts, and when the next follows.
+  return withRoom(livetape, 'rate-limited-twice', async ({ url }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    await type(page, 'demo')
+    // The look-up was refused, and so is whoever asks before the time is up; then it is tried again by itself.
+    const countdown = page.locator('.countdown')
+    const said = await until('a countdown', async () => {
+      const anyway = page.getByRole('button', { name: 'Connect anyway' })
+      if (await anyway.isVisible()) await anyway.click()
+      else if (!(await countdown.isVisible())) await page.getByRole('button', { name: 'Connect', exact: true }).click({ timeout: 500 }).catch(() => undefined)
+      return (await countdown.isVisible()) && countdown.innerText()
+    }, 20_000)
+    assert.match(said, /^next try in \d+ s$/)
+    await until('a countdown that counts', async () => {
+      const now = await page.locator('.countdown').allInnerTexts()
+      return now[0] !== said
+    })
+    await page.locator('.state-connected').waitFor({ timeout: 60_000 })
+    visit.clean(REFUSED)
+    await visit.close()
+    return `connected, refused with the reason, retried (“${said}”)`
+  })
+}
+
+/** The server goes, and another comes at its place. */
+export async function restart({ browser, livetape, pictures }) {
+  return withServer(livetape, ['mock', '--port', '0'], async ({ cwd }) => {
+    const first = await start(livetape, ['replay', 'demo', '--port', '0', '--speed', '20'], { cwd })
+    const visit = await Visit.open(browser, first.url)
+    const { page } = visit
+    await page.locator('article').nth(3).waitFor()
+    await first.stop()
+    await page.getByText('The server does not answer').waitFor()
+    await page.locator('.link-waiting').waitFor()
+    await visit.picture(pictures, 'away')
+    const second = await start(livetape, ['replay', 'demo', '--port', first.port, '--speed', '20'], { cwd })
+    await page.locator('.link-open').waitFor({ timeout: 30_000 })
+    await page.getByText('1 interruption with an unknown loss').waitFor()
+    await page.getByText('The server does not answer').waitFor({ state: 'detached' })
+    visit.clean(REFUSED, /WebSocket connection to/)
+    await visit.close()
+    await second.stop()
+    return 'away is said, the new stream is announced as a loss'
+  })
+}

@@ -1,0 +1,156 @@
+//! Bearer tokens, each way in which they can be shown.
+
+use futures_util::StreamExt as _;
+use livetape::{
+    hub::Limits,
+    server::{Access, Config, Tokens},
+};
+use tokio_tungstenite::{
+    client_async,
+    tungstenite::{
+        Error,
+        client::IntoClientRequest as _,
+        handshake::client::Response,
+        http::{HeaderName, HeaderValue},
+    },
+};
+
+use crate::harness::{Answer, Rig, Socket, chat};
+
+const TOKEN: &str = "first-token-of-two";
+const SECOND: &str = "second-token-of-two";
+const WRONG: &str = "first-token-of-twp";
+
+fn guarded() -> Rig {
+    let tokens = Tokens::new([TOKEN, SECOND].map(|token| token.to_owned().into()).into());
+    Rig::with(
+        Limits::default(),
+        Config { access: Access { tokens, ..Access::default() }, ..Config::default() },
+    )
+}
+
+async fn ask(rig: &Rig, line: &str, header: &str) -> Answer {
+    rig.raw(&format!("{line} HTTP/1.1\r\nhost: localhost\r\n{header}connection: close\r\n\r\n")).await
+}
+
+async fn open(
+    rig: &Rig,
+    query: &str,
+    header: Option<(&str, &str)>,
+) -> Result<(Socket, Response), Box<Error>> {
+    let mut request = format!("ws://localhost/{query}").into_client_request().unwrap();
+    if let Some((name, value)) = header {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
+    }
+    client_async(request, rig.connector.connect().await.unwrap()).await.map_err(Box::new)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_shows_its_token() {
+    let rig = guarded();
+    for header in
+        [format!("authorization: Bearer {TOKEN}\r\n"), format!("authorization: bearer {SECOND}\r\n")]
+    {
+        assert_eq!(ask(&rig, "GET /status", &header).await.status, 200, "{header}");
+    }
+    assert_eq!(ask(&rig, &format!("GET /status?token={SECOND}"), "").await.status, 200);
+    for (target, header) in [
+        ("/status".to_owned(), String::new()),
+        ("/status".to_owned(), format!("authorization: Bearer {WRONG}\r\n")),
+        ("/status".to_owned(), format!("authorization: Basic {TOKEN}\r\n")),
+        ("/status".to_owned(), format!("authorization: {TOKEN}\r\n")),
+        ("/status".to_owned(), "authorization: Bearer \r\n".to_owned()),
+        (format!("/status?token={WRONG}"), String::new()),
+        (format!("/status?TOKEN={TOKEN}"), String::new()),
+        (format!("/status?token={}", "a".repeat(1_000)), String::new()),
+        // Not where it is an upgrade.
+        ("/status".to_owned(), format!("sec-websocket-protocol: bearer.{TOKEN}\r\n")),
+        ("/nowhere".to_owned(), String::new()),
+    ] {
+        let answer = ask(&rig, &format!("GET {target}"), &header).await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, "unauthorized"), "{target} {header}");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer realm=\"livetape\""));
+        assert!(!answer.body.contains(WRONG) && !answer.body.contains(TOKEN), "{}", answer.body);
+    }
+    assert_eq!(ask(&rig, "POST /shutdown", "content-length: 0\r\n").await.status, 401);
+    assert!(!rig.control.shutdown().is_cancelled());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_token_one_learns_that_it_is_there() {
+    let rig = guarded();
+    let answer = ask(&rig, "GET /health", "").await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"status":"ok"}"#));
+    let whole = ask(&rig, &format!("GET /health?token={TOKEN}"), "").await;
+    assert!(whole.body.contains("uptime"), "{}", whole.body);
+    assert!(ask(&rig, "GET /", "").await.body.contains("livetape"));
+    assert_eq!(ask(&rig, "POST /health", "content-length: 0\r\n").await.status, 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_shows_its_token() {
+    let rig = guarded();
+    let query = format!("?since=0&token={TOKEN}");
+    let bearer = format!("Bearer {TOKEN}");
+    let alone = format!("bearer.{TOKEN}");
+    let beside = format!("livetape, bearer.{TOKEN}");
+    let behind = format!("bearer.{SECOND},  livetape");
+    let ways = [
+        (query.as_str(), None, None),
+        ("?since=0", Some(("authorization", bearer.as_str())), None),
+        ("?since=0", Some(("sec-websocket-protocol", alone.as_str())), Some(alone.as_str())),
+        ("?since=0", Some(("sec-websocket-protocol", beside.as_str())), Some("livetape")),
+        ("?since=0", Some(("sec-websocket-protocol", behind.as_str())), Some("livetape")),
+    ];
+    rig.hub.publish(&[chat("hello")]);
+    for (query, header, chosen) in ways {
+        let (mut socket, response) = open(&rig, query, header).await.unwrap();
+        let protocol = response.headers().get("sec-websocket-protocol").map(|value| value.to_str().unwrap());
+        assert_eq!(protocol, chosen, "{header:?}");
+        assert!(socket.next().await.unwrap().unwrap().to_text().unwrap().contains("hello"));
+    }
+    let wrong = format!("livetape, bearer.{WRONG}");
+    for (query, header) in [
+        ("", None),
+        ("", Some(("sec-websocket-protocol", "livetape"))),
+        ("", Some(("sec-websocket-protocol", wrong.as_str()))),
+        ("?token=nonsense", None),
+    ] {
+        match *open(&rig, query, header).await.unwrap_err() {
+            Error::Http(response) => assert_eq!(response.status(), 401, "{header:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A client that was made for a server with tokens works with one that has none.
+#[tokio::test(start_paused = true)]
+async fn where_no_token_is_wanted_it_does_no_harm() {
+    let rig = Rig::start();
+    assert_eq!(ask(&rig, "GET /status?token=x", "authorization: Bearer x\r\n").await.status, 200);
+    let (_socket, response) =
+        open(&rig, "?token=x", Some(("sec-websocket-protocol", "livetape, bearer.x"))).await.unwrap();
+    assert_eq!(response.headers()["sec-websocket-protocol"], "livetape");
+    let none = open(&rig, "?nonsense=1&token=x", None).await.unwrap_err();
+    assert!(
+        matches!(*none, Error::Http(response) if response.status() == 400),
+        "other parameters are still read"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_preflight_carries_no_token() {
+    let rig = guarded();
+    let headers = "origin: http://localhost:5173\r\naccess-control-request-method: DELETE\r\naccess-control-request-headers: authorization\r\n";
+    let answer = ask(&rig, "OPTIONS /connect/ann", headers).await;
+    assert_eq!(answer.status, 204);
+    assert!(answer.header("access-control-allow-methods").unwrap().contains("DELETE"));
+    assert!(answer.header("access-control-allow-headers").unwrap().contains("authorization"));
+    // What the browser then shows to the page is readable for it.
+    let answer = ask(&rig, "GET /status", "origin: http://localhost:5173\r\n").await;
+    assert_eq!(
+        (answer.status, answer.header("access-control-allow-origin")),
+        (401, Some("http://localhost:5173"))
+    );
+}

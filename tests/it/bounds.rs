@@ -1,0 +1,170 @@
+//! Floods, half-open connections and requests that trickle in: bounded, and nobody else's business.
+
+use std::{net::IpAddr, time::Duration};
+
+use livetape::{
+    hub::Limits,
+    server::{Bounds, Config},
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+
+use crate::harness::{Rig, chat, is_quiet, read, wait};
+
+fn bounded(bounds: Bounds) -> Rig {
+    Rig::with(Limits::default(), Config { bounds, ..Config::default() })
+}
+
+/// All that comes until the server closes.
+async fn rest(stream: &mut DuplexStream) -> String {
+    let mut answer = Vec::new();
+    // A reset ends it too.
+    drop(stream.read_to_end(&mut answer).await);
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_is_turned_away_and_others_are_unaffected() {
+    let rig = bounded(Bounds { connections_max: 8, ..Bounds::default() });
+    let mut reader = rig.ws("").await;
+    let mut held = Vec::new();
+    let mut refused = 0;
+    for _ in 0..100 {
+        let mut stream = rig.connector.connect().await.unwrap();
+        wait(Duration::from_millis(1)).await;
+        if held.len() < 7 {
+            held.push(stream);
+            continue;
+        }
+        let answer = rest(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains(r#""code":"capacity""#), "{answer}");
+        refused += 1;
+    }
+    assert_eq!((held.len(), refused), (7, 93));
+    rig.hub.publish(&[chat("still here")]);
+    assert!(read(&mut reader, 1).await[0].contains("still here"));
+    // A place that is given back is a place.
+    drop(held.pop());
+    wait(Duration::from_millis(1)).await;
+    assert_eq!(rig.http("GET", "/health", "").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgraded_socket_keeps_its_place_until_it_is_gone() {
+    let rig = bounded(Bounds { connections_max: 2, ..Bounds::default() });
+    let (first, second) = (rig.ws("").await, rig.ws("").await);
+    assert_eq!(rig.http("GET", "/health", "").await.status, 503);
+    drop((first, second));
+    wait(Duration::from_millis(1)).await;
+    assert_eq!(rig.http("GET", "/health", "").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_address_does_not_take_all_the_places() {
+    let rig = bounded(Bounds { connections_per_address_max: 2, ..Bounds::default() });
+    let connect = async |address: &str| {
+        let address: IpAddr = address.parse().unwrap();
+        let mut stream = rig.connector.connect_from(Some(address)).await.unwrap();
+        stream.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).await.unwrap();
+        (String::from_utf8(status.to_vec()).unwrap()[9..].to_owned(), stream)
+    };
+    let mut statuses = Vec::new();
+    let mut held = Vec::new();
+    for address in
+        ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "2001:db8::3"]
+    {
+        let (status, stream) = connect(address).await;
+        statuses.push(status);
+        held.push(stream);
+    }
+    assert_eq!(statuses, ["200", "200", "503", "200", "200", "200", "503"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_trickles_in_is_cut_off() {
+    let rig = Rig::start();
+    let mut reader = rig.ws("").await;
+    let mut slow: Vec<_> = Vec::new();
+    for _ in 0..50 {
+        slow.push(rig.connector.connect().await.unwrap());
+    }
+    // A byte a second: never idle, never done.
+    let mut sent = 0;
+    for byte in b"GET /health HTTP/1.1\r\nhost: localhost\r\nx: yyyyyyyyyyyyyyyy" {
+        let mut alive = 0;
+        for stream in &mut slow {
+            alive += usize::from(stream.write_all(&[*byte]).await.is_ok());
+        }
+        if alive == 0 {
+            break;
+        }
+        sent += 1;
+        wait(Duration::from_secs(1)).await;
+    }
+    assert_eq!(sent, 11, "one at once, then one a second for ten seconds");
+    assert!(is_quiet(&mut reader));
+    assert_eq!(rig.http("GET", "/health", "").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_is_closed() {
+    let rig = Rig::start();
+    let started = livetape::clock::now();
+    let mut silent = rig.connector.connect().await.unwrap();
+    assert_eq!(rest(&mut silent).await, "");
+    assert_eq!((livetape::clock::now() - started).as_secs(), 30);
+    // Between requests the same counts, from the last answer on.
+    let mut stream = rig.connector.connect().await.unwrap();
+    for _ in 0..3 {
+        wait(Duration::from_secs(29)).await;
+        stream.write_all(b"GET /status HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+        let mut head = [0; 15];
+        stream.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 200 OK");
+        let mut answer = vec![0; 4096];
+        let read = stream.read(&mut answer).await.unwrap();
+        assert!(read > 0);
+    }
+    let started = livetape::clock::now();
+    rest(&mut stream).await;
+    assert_eq!((livetape::clock::now() - started).as_secs(), 30);
+}
+
+/// A feed is one long answer: it has no next request.
+#[tokio::test(start_paused = true)]
+async fn a_reader_may_be_silent() {
+    let rig = Rig::start();
+    let mut stream = rig.connector.connect().await.unwrap();
+    stream.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    wait(Duration::from_secs(3_600)).await;
+    rig.hub.publish(&[chat("after an hour")]);
+    wait(Duration::from_millis(1)).await;
+    let mut got = vec![0; 4096];
+    let mut text = String::new();
+    while !text.contains("after an hour") {
+        let read = stream.read(&mut got).await.unwrap();
+        assert!(read > 0, "closed after {text}");
+        text.push_str(std::str::from_utf8(&got[..read]).unwrap());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stops_is_not_waited_for() {
+    let rig = Rig::start();
+    let mut stream = rig.connector.connect().await.unwrap();
+    let head = b"POST /replay/seek HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{";
+    stream.write_all(head).await.unwrap();
+    let started = livetape::clock::now();
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!((livetape::clock::now() - started).as_secs() <= 20, "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn heads_and_bodies_have_their_length() {
+    let rig = bounded(Bounds { head_bytes_max: 8 * 1024, body_bytes_max: 10, ..Bounds::default() });
+    let head = format!("GET /health HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(9 * 1024));
+    assert_eq!(rig.raw(&head).await.status, 431);
+    assert_eq!(rig.http("POST", "/replay/seek", "{\"offset\":\"1m30s\"}").await.code(), "too_large");
+}

@@ -1,0 +1,297 @@
+//! `/recordings`: what there is to replay, there and back.
+
+use std::{fs, path::Path, time::Duration};
+
+use livetape::{
+    control::{ReplayPhase, ReplayState, Speed},
+    hub::Limits,
+    recorder::{Options, Recorder, Target},
+    sans_io::recording::records::Header,
+    server::{Config, Recordings},
+};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::harness::{Answer, Rig};
+
+const UPLOAD_BYTES_MAX: u64 = 700_000;
+
+/// A server over a directory of its own.
+struct Place {
+    rig: Rig,
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let recordings =
+            Recordings { directory: folder.path().join("shelf"), upload_bytes_max: UPLOAD_BYTES_MAX };
+        let rig = Rig::with(Limits::default(), Config { recordings, ..Config::default() });
+        Self { rig, folder }
+    }
+
+    fn shelf(&self) -> std::path::PathBuf {
+        self.folder.path().join("shelf")
+    }
+
+    fn put_file(&self, name: &str, bytes: &[u8]) {
+        fs::create_dir_all(self.shelf()).unwrap();
+        fs::write(self.shelf().join(name), bytes).unwrap();
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.rig.http("GET", path, "").await
+    }
+
+    async fn upload(&self, path: &str, bytes: &[u8]) -> Answer {
+        let head = format!("PUT {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n", bytes.len());
+        let answer = self.bytes(&format!("{head}connection: close\r\n\r\n"), bytes).await;
+        Answer::parse(&answer)
+    }
+
+    /// What comes back for a head and a body.
+    async fn bytes(&self, head: &str, body: &[u8]) -> Vec<u8> {
+        let (mut reading, mut writing) = tokio::io::split(self.rig.connector.connect().await.unwrap());
+        let said = [head.as_bytes(), body].concat();
+        let mut answer = Vec::new();
+        let (_, read) = tokio::join!(writing.write_all(&said), reading.read_to_end(&mut answer));
+        read.unwrap();
+        answer
+    }
+
+    async fn names(&self) -> Vec<String> {
+        let list = self.get("/recordings").await.json();
+        let names = list["recordings"].as_array().unwrap().iter();
+        names.map(|entry| entry["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    fn files(&self) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(self.shelf())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn replay(&self, recording: &str) {
+        self.rig.driver.set_replay(Some(ReplayState {
+            recording: recording.to_owned(),
+            state: ReplayPhase::Ended,
+            offset_ms: 0,
+            duration_ms: None,
+            speed: Speed::Max,
+            lap: 1,
+            laps: None,
+            generation: 1,
+        }));
+    }
+}
+
+fn committed(path: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+fn without_times(mut list: Value) -> Value {
+    for entry in list["recordings"].as_array_mut().unwrap() {
+        if entry["modified"].is_string() {
+            entry["modified"] = json!("[time]");
+        }
+    }
+    list
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_list_tells_what_both_ends_of_a_file_tell() {
+    let place = Place::new();
+    assert_eq!(place.names().await, ["demo"], "without a directory there is the built-in one");
+    place.put_file("whole.bin", &committed("recordings/short.bin"));
+    place.put_file("broken off.bin", &committed("fixtures/golden/unsealed.bin"));
+    place.put_file("newer.bin", &committed("fixtures/golden/newer-major.bin"));
+    place.put_file("text.bin", b"not a recording");
+    place.put_file("demo.bin", b"hidden by the built-in one");
+    place.put_file(".whole.bin.1.part", b"a draft");
+    place.put_file("notes.txt", b"another ending");
+    fs::create_dir(place.shelf().join("folder.bin")).unwrap();
+    insta::assert_json_snapshot!(without_times(place.get("/recordings").await.json()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn details_have_a_timeline() {
+    let place = Place::new();
+    let details = place.get("/recordings/demo?buckets=6").await.json();
+    assert_eq!((&details["name"], &details["builtIn"]), (&json!("demo"), &json!(true)));
+    assert_eq!((&details["durationMs"], &details["replaying"]), (&json!(402_438), &json!(false)));
+    let total = details["timeline"]["total"].as_array().unwrap();
+    assert_eq!((total.len(), total.iter().map(|it| it.as_u64().unwrap()).sum::<u64>()), (6, 883));
+    place.replay("demo");
+    let details = place.get("/recordings/demo").await.json();
+    // Buckets are whole columns: 120 is the most.
+    assert_eq!(details["timeline"]["total"].as_array().unwrap().len(), 113);
+    assert_eq!(details["replaying"], true);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_file_is_read_again() {
+    let place = Place::new();
+    place.put_file("x.bin", &committed("recordings/short.bin"));
+    let first = place.get("/recordings/x").await.json();
+    place.put_file("x.bin", &committed("recordings/gifts.bin"));
+    let second = place.get("/recordings/x").await.json();
+    assert_ne!(first["timeline"], second["timeline"]);
+    assert_eq!(place.get("/recordings/x").await.json(), second);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_uploaded_comes_back_byte_for_byte() {
+    let place = Place::new();
+    let bytes = committed("recordings/demo.bin");
+    let stored = place.upload("/recordings/ann%20%E2%99%A5", &bytes).await;
+    assert_eq!((stored.status, &stored.json()["name"]), (201, &json!("ann ♥")), "{stored:?}");
+    assert_eq!(place.files(), ["ann ♥.bin"]);
+    let head =
+        "GET /recordings/ann%20%E2%99%A5/file HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let answer = place.bytes(head, b"").await;
+    let split = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
+    let (head, body) = (String::from_utf8_lossy(&answer[..split]), &answer[split + 4..]);
+    let disposition = "attachment; filename=\"ann _.bin\"; filename*=UTF-8''ann%20%E2%99%A5.bin";
+    assert!(
+        head.contains(disposition) && head.contains(&format!("content-length: {}", bytes.len())),
+        "{head}"
+    );
+    assert!(body == bytes);
+    let built_in = place
+        .bytes("GET /recordings/demo/file HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n", b"");
+    assert!(built_in.await.ends_with(&bytes));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_replaces_only_if_told_to() {
+    let place = Place::new();
+    let (short, gifts) = (committed("recordings/short.bin"), committed("recordings/gifts.bin"));
+    assert_eq!(place.upload("/recordings/x", &short).await.status, 201);
+    let refused = place.upload("/recordings/x", &gifts).await;
+    assert_eq!((refused.status, refused.code().as_str()), (409, "output_exists"));
+    assert!(fs::read(place.shelf().join("x.bin")).unwrap() == short);
+    assert_eq!(place.upload("/recordings/x?force=1", &gifts).await.status, 200);
+    assert!(fs::read(place.shelf().join("x.bin")).unwrap() == gifts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_recording_is_not_stored() {
+    let place = Place::new();
+    let code = |answer: Answer| (answer.status, answer.code());
+    let text = code(place.upload("/recordings/x", b"<img onerror>").await);
+    assert_eq!(text, (422, "bad_recording".into()));
+    assert_eq!(code(place.upload("/recordings/x", b"").await), (422, "bad_recording".into()));
+    let newer = committed("fixtures/golden/newer-major.bin");
+    assert_eq!(code(place.upload("/recordings/x", &newer).await), (422, "newer_recording".into()));
+    let long = vec![0; usize::try_from(UPLOAD_BYTES_MAX).unwrap() + 1];
+    assert_eq!(code(place.upload("/recordings/x", &long).await), (413, "too_large".into()));
+    assert_eq!(place.files(), [""; 0], "no draft is left behind");
+}
+
+/// Chunks say nothing of the length that they come to.
+#[tokio::test(start_paused = true)]
+async fn an_upload_in_chunks_is_bounded_too() {
+    let place = Place::new();
+    let head = "PUT /recordings/x HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+    let chunk = [format!("{:x}\r\n", 100_000).into_bytes(), vec![0; 100_000], b"\r\n".to_vec()].concat();
+    let answer = Answer::parse(&place.bytes(head, &chunk.repeat(8)).await);
+    assert_eq!((answer.status, answer.code().as_str()), (413, "too_large"));
+    assert_eq!(place.files(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_breaks_off_leaves_nothing() {
+    let place = Place::new();
+    let bytes = committed("recordings/short.bin");
+    let head =
+        format!("PUT /recordings/x HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", bytes.len());
+    let mut stream = place.rig.connector.connect().await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&bytes[..bytes.len() / 2]).await.unwrap();
+    // A second one of the same name meanwhile.
+    let busy = place.upload("/recordings/x", &bytes).await;
+    assert_eq!((busy.status, busy.code().as_str()), (409, "recording_busy"));
+    // It falls silent: after 30 s it is told so.
+    tokio::time::advance(Duration::from_secs(31)).await;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(Answer::parse(&answer).code(), "bad_request");
+    assert_eq!(place.files(), [""; 0]);
+    assert_eq!(place.upload("/recordings/x", &bytes).await.status, 201, "the name is free again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn recordings_are_renamed_and_deleted() {
+    let place = Place::new();
+    place.put_file("a.bin", &committed("recordings/short.bin"));
+    place.put_file("b.bin", &committed("recordings/gifts.bin"));
+    let renamed = place.rig.http("PATCH", "/recordings/a", r#"{"name":"c"}"#).await;
+    assert_eq!((renamed.status, &renamed.json()["name"]), (200, &json!("c")));
+    let taken = place.rig.http("PATCH", "/recordings/c", r#"{"name":"b"}"#).await;
+    assert_eq!((taken.status, taken.code().as_str()), (409, "output_exists"));
+    assert_eq!(place.names().await, ["demo", "b", "c"]);
+    let deleted = place.rig.http("DELETE", "/recordings/c", "").await;
+    assert_eq!((deleted.status, deleted.json()), (200, json!({ "deleted": "c" })));
+    let gone = place.rig.http("DELETE", "/recordings/c", "").await;
+    assert_eq!((gone.status, gone.code().as_str()), (404, "recording_not_found"));
+    assert_eq!(place.names().await, ["demo", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_use_stays() {
+    let place = Place::new();
+    place.put_file("played.bin", &committed("recordings/short.bin"));
+    place.replay("played");
+    let path = place.shelf().join("written.bin");
+    let options = Options::default();
+    let recorder = Recorder::start(&Target::File(path), Header::default(), &options).unwrap();
+    for (name, code) in
+        [("played", "recording_busy"), ("written", "recording_busy"), ("demo", "read_only_recording")]
+    {
+        let path = format!("/recordings/{name}");
+        let answers = [
+            place.rig.http("DELETE", &path, "").await,
+            place.rig.http("PATCH", &path, r#"{"name":"other"}"#).await,
+            place.upload(&format!("{path}?force=1"), &committed("recordings/gifts.bin")).await,
+        ];
+        assert_eq!(answers.map(|answer| answer.code()), [code; 3], "{name}");
+    }
+    assert_eq!(place.files(), ["played.bin", "written.bin"]);
+    recorder.finish().unwrap();
+    assert_eq!(place.rig.http("DELETE", "/recordings/written", "").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_are_no_paths_and_queries_are_known() {
+    let place = Place::new();
+    place.put_file("x.bin", &committed("recordings/short.bin"));
+    fs::write(place.folder.path().join("secret.bin"), committed("recordings/short.bin")).unwrap();
+    let requests = [
+        ("GET", "/recordings/..%2Fsecret", ""),
+        ("GET", "/recordings/..%2Fsecret/file", ""),
+        ("DELETE", "/recordings/..%2Fsecret", ""),
+        ("PATCH", "/recordings/x", r#"{"name":"../y"}"#),
+        ("PATCH", "/recordings/x", r#"{"title":"y"}"#),
+        ("PATCH", "/recordings/x", ""),
+        ("GET", "/recordings/%ff", ""),
+        ("GET", "/recordings/nothing", ""),
+        ("GET", "/recordings/nothing/file", ""),
+        ("GET", "/recordings/x?buckets=0", ""),
+        ("GET", "/recordings/x?buckets=1025", ""),
+        ("GET", "/recordings/x?bucket=5", ""),
+        ("PUT", "/recordings/x?force=maybe", ""),
+        ("POST", "/recordings/x", ""),
+    ];
+    let mut answers = serde_json::Map::new();
+    for (method, path, body) in requests {
+        let answer = place.rig.http(method, path, body).await;
+        let shown = json!({ "status": answer.status, "error": answer.json()["error"] });
+        answers.insert(format!("{method} {path} {body}"), shown);
+    }
+    insta::assert_json_snapshot!(answers);
+    assert!(place.folder.path().join("secret.bin").is_file());
+}

@@ -1,0 +1,204 @@
+//! Settings: flags over the environment over a file over defaults.
+
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
+
+use livetape::{
+    sans_io::pace::Speed,
+    settings::{self, KEYS, Key, Origin, Resolved, Settings, Sources},
+};
+
+fn key(path: &str) -> &'static Key {
+    KEYS.iter().find(|key| key.path() == path).unwrap_or_else(|| panic!("no key {path}"))
+}
+
+fn resolve(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Resolved, Vec<String>> {
+    let flags: Vec<_> = flags.iter().map(|(path, text)| (key(path), (*text).to_owned())).collect();
+    let sources = Sources {
+        file: Some((Path::new("etc/livetape.toml"), file)),
+        env: &|name| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
+        flags: &flags,
+    };
+    settings::resolve(&sources).map_err(|problems| {
+        let line = |problem: &livetape::sans_io::error::Problem| {
+            format!("{} {problem} | {}", problem.code, problem.hint)
+        };
+        problems.iter().map(line).collect()
+    })
+}
+
+#[test]
+fn flags_go_over_the_environment_over_the_file_over_defaults() {
+    let file = "[server]\nport = 1\nseed = 1\n[replay]\nspeed = 2\nstart = \"1m30s\"\n";
+    let env = [("LIVETAPE_PORT", "2"), ("LIVETAPE_SPEED", "max"), ("LIVETAPE_END", "")];
+    let resolved = resolve(file, &env, &[("server.port", "3")]).unwrap();
+    let Settings { server, replay, .. } = &resolved.settings;
+    assert_eq!((server.port, server.seed, server.quiet), (Some(3), Some(1), false));
+    assert_eq!((replay.speed, replay.start, replay.end), (Speed::Max, Duration::from_secs(90), None));
+    let origins = ["server.port", "server.seed", "replay.speed", "replay.end", "mock.speed"]
+        .map(|path| resolved.origin(key(path)));
+    assert_eq!(origins, [Origin::Flag, Origin::File, Origin::Env, Origin::Default, Origin::Env]);
+    assert_eq!(server.address().to_string(), "127.0.0.1:3");
+}
+
+#[test]
+fn paths_count_from_the_folder_of_the_file() {
+    let file = "[log]\nfile = \"x.log\"\n[mock]\nplay = \"demo\"\n[live]\nrecord = \"/tmp/x.bin\"\n";
+    let settings = resolve(file, &[("LIVETAPE_SCENARIO", "s.toml")], &[]).unwrap().settings;
+    assert_eq!(settings.log.file.as_deref(), Some(Path::new("etc/x.log")));
+    assert_eq!(settings.mock.play.as_deref(), Some(Path::new("demo")));
+    assert_eq!(settings.mock.scenario.as_deref(), Some(Path::new("s.toml")));
+    assert_eq!(settings.live.record.as_deref(), Some(Path::new("/tmp/x.bin")));
+}
+
+#[test]
+fn tokens_are_tables() {
+    let file = "[[tokens]]\ntoken = \"overlay-1\"\nname = \"overlay\"\nuser = \"ann\"\nrecording = \"demo\"\n\
+                [[tokens]]\ntoken = \"bot\"\nname = \"bot\"\n";
+    let tokens = resolve(file, &[], &[]).unwrap().settings.tokens;
+    assert_eq!(tokens.len(), 2);
+    assert_eq!((tokens[0].name.as_str(), tokens[0].user.as_deref()), ("overlay", Some("ann")));
+    assert_eq!((tokens[0].recording.as_deref(), tokens[1].user.as_deref()), (Some("demo"), None));
+    assert_eq!(tokens[1].token, "bot".to_owned().into());
+}
+
+#[test]
+fn all_that_is_wrong_is_told_with_its_line_and_the_nearest_key() {
+    let file = r#"port = 3000
+[serer]
+port = 1
+[server]
+prot = 3000
+port = "3000"
+quiet = 1
+listen = "nowhere"
+hosts = "tape.example"
+origins = ["a", 1]
+token_file = ""
+[limits]
+connections = -1
+head_time = "soon"
+body_bytes = "64KB"
+xyz = 1
+[log]
+level = "loud"
+[live]
+upstream = "http://ann:hunter2@["
+sign_form = "fetsh"
+[replay]
+loop = 1.5
+speed = 5000
+[[tokens]]
+token = "a/b"
+name = "x"
+[[tokens]]
+tokn = "secret"
+name = 1
+[[tokens]]
+token = "test"
+name = "y"
+[[tokens]]
+token = "same"
+name = "z"
+[[tokens]]
+token = "same"
+name = "zz"
+"#;
+    let mut told =
+        resolve(file, &[("LIVETAPE_PORT", "x"), ("LIVETAPE_PROXY", "hunter2")], &[("replay.speed", "y")])
+            .unwrap_err();
+    assert!(told.iter().all(|line| !line.contains("hunter2")), "{told:?}");
+    told.push(resolve("[server]\nport = \n", &[], &[]).unwrap_err().remove(0));
+    told.push(resolve("server = 1", &[], &[]).unwrap_err().remove(0));
+    told.push(resolve("tokens = 1", &[], &[]).unwrap_err().remove(0));
+    told.push(resolve("[server]\nport = 1\nport = 2", &[], &[]).unwrap_err().remove(0));
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn what_does_not_fit_together_is_told() {
+    let told = [
+        "[server]\ntls_cert = \"c.pem\"",
+        "[server]\nlisten = \"0.0.0.0:3000\"",
+        "[server]\nlisten = \"[::]:3000\"",
+        "[server]\ntoken = \"short\"",
+        "[server]\ntoken = \"0123456789 abcdef\"",
+        "[limits]\nhead_bytes = 1\nconnections = 0\nidle_time = 0",
+        "[replay]\nstart = 5\nend = 5\nidle_limit = 0",
+    ];
+    let told: Vec<_> = told.iter().flat_map(|file| resolve(file, &[], &[]).unwrap_err()).collect();
+    insta::assert_snapshot!(told.join("\n"));
+    for allowed in ["insecure = true", "token = \"0123456789abcdef\"", "token_file = \"t\""] {
+        resolve(&format!("[server]\nlisten = \"0.0.0.0:3000\"\n{allowed}"), &[], &[]).unwrap();
+    }
+}
+
+#[test]
+fn secrets_are_not_shown() {
+    let env = [
+        ("LIVETAPE_TOKEN", "hunter2hunter2hunter2"),
+        ("LIVETAPE_SIGN_KEY", "hunter2"),
+        ("LIVETAPE_SESSION_COOKIE", "hunter2"),
+        ("LIVETAPE_PROXY", "socks5://ann:hunter2@127.0.0.1:1080"),
+        ("LIVETAPE_SIGN_URL", "http://127.0.0.1/?key=hunter2"),
+    ];
+    let file = "[[tokens]]\ntoken = \"hunter2\"\nname = \"x\"\nuser = \"ann\"\n";
+    let resolved = resolve(file, &env, &[("server.port", "80")]).unwrap();
+    let shown = settings::show(&resolved);
+    assert!(!format!("{resolved:?}{shown}").contains("hunter2"), "{resolved:?}{shown}");
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn what_is_shown_can_be_read_again() {
+    let file = "[log]\nlevel = \"debug\"\n[limits]\nbody_bytes = 65537\nidle_time = \"1500ms\"\n[server]\nhosts = [\"a.example\"]\n";
+    let resolved = resolve(file, &[], &[]).unwrap();
+    let again = resolve(&settings::show(&resolved), &[], &[]).unwrap();
+    assert_eq!(again.settings, resolved.settings);
+}
+
+#[test]
+fn names_are_unique() {
+    let paths: BTreeSet<_> = KEYS.iter().map(Key::path).collect();
+    assert_eq!(paths.len(), KEYS.len());
+    // What a mock shares with a server has one name in the environment.
+    let shared = ["mock.port", "mock.speed", "mock.seed"];
+    let envs: BTreeSet<_> = KEYS.iter().map(|key| key.env).collect();
+    assert_eq!(envs.len(), KEYS.len() - shared.len());
+    assert!(envs.iter().all(|env| env.starts_with("LIVETAPE_")));
+}
+
+/// Compares a file with what it is made from; writes it where snapshots are written.
+fn assert_is_made(path: &str, expected: &str) {
+    let full = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        fs::write(&full, expected).unwrap();
+    }
+    let found = fs::read_to_string(&full).unwrap();
+    assert!(found == expected, "{path} is not what the settings are: run the tests with INSTA_UPDATE=always");
+}
+
+#[test]
+fn the_example_has_every_key_and_can_be_read() {
+    assert_is_made("livetape.example.toml", &settings::example());
+    let example = settings::example();
+    let is_setting = |line: &&str| line.starts_with("# ") && (line.contains(" = ") || line.contains("[["));
+    let lines = example.lines().map(|line| if is_setting(&line) { &line[2..] } else { line });
+    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    let resolved = resolve(&text, &[], &[]).unwrap_or_else(|told| panic!("{told:?}"));
+    for key in KEYS {
+        assert_eq!(resolved.origin(key), Origin::File, "{} is not in the example", key.path());
+    }
+    assert_eq!(resolved.settings.tokens.len(), 1);
+    let untouched = resolve(&example, &[], &[]).unwrap();
+    assert_eq!(untouched, Resolved::default());
+}
+
+#[test]
+fn the_documentation_has_every_key() {
+    let path = "docs/configuration.md";
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let (start, end) = ("<!-- made from the settings -->\n\n", "\n<!-- until here -->");
+    let (before, rest) = text.split_once(start).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    assert_is_made(path, &format!("{before}{start}{}{end}{after}", settings::documentation()));
+}

@@ -1,0 +1,139 @@
+//! How sockets end: by themselves, by order, with the server.
+
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use livetape::{
+    clock,
+    server::{Config, Limits},
+};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{client, next};
+use crate::harness::{Rig, chats, is_quiet, json, read, read_all, wait};
+
+fn texts(log: &crate::harness::Log) -> Vec<String> {
+    let kind = |text: &String| json(text)["type"].as_str().unwrap().to_owned();
+    log.texts.iter().map(kind).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn shutting_down_is_announced_before_1001() {
+    let rig = Rig::start();
+    let mut talker = client(&rig, "ann").await;
+    let mut reader = rig.ws("ws?client_id=bob").await;
+    let mut echo = rig.ws("ws/echo").await;
+    rig.hub.publish(&chats(300));
+    rig.control.shut_down();
+    let gone = Some((1001, "shutting_down".to_owned()));
+    let log = read_all(&mut talker).await;
+    assert_eq!((texts(&log), &log.close), (vec!["client_connected".to_owned(), "system".to_owned()], &gone));
+    assert_eq!(json(&log.texts[1])["event"], "shutdown");
+    let log = read_all(&mut reader).await;
+    assert_eq!((texts(&log).iter().filter(|kind| *kind == "chat").count(), &log.close), (300, &gone));
+    assert!(texts(&log).contains(&"system".to_owned()));
+    assert_eq!(read_all(&mut echo).await.close, gone);
+    rig.serving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn rest_closes_with_code_and_reason_after_what_was_sent() {
+    let rig = Rig::start();
+    for (path, code) in [("ws?feed=0", 4000), ("", 1000), ("ws/echo", 3999)] {
+        let mut socket = rig.ws(path).await;
+        let all = rig.http("GET", "/connections", "").await.json();
+        let [connection] = &all["connections"].as_array().unwrap()[..] else { panic!("{all}") };
+        assert_eq!(connection["path"], format!("/{}", path.trim_end_matches("?feed=0")));
+        let id = connection["id"].as_str().unwrap();
+        let order = format!(r#"{{"code":{code},"reason":"enough"}}"#);
+        assert_eq!(rig.http("POST", &format!("/connections/{id}/close"), &order).await.status, 200);
+        assert_eq!(read_all(&mut socket).await.close, Some((code, "enough".to_owned())), "{path}");
+        wait(Duration::from_millis(1)).await;
+        assert_eq!(rig.http("GET", &format!("/connections/{id}"), "").await.code(), "not_found");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_or_falls_silent_is_announced() {
+    let rig = Rig::start();
+    let mut ann = client(&rig, "ann").await;
+    let mut bob = client(&rig, "bob").await;
+    let _silent = client(&rig, "cleo").await;
+    bob.close(None).await.unwrap();
+    read_all(&mut bob).await;
+    let names = async |socket: &mut _, count| {
+        let texts = read(socket, count).await;
+        texts
+            .iter()
+            .map(|text| format!("{} {}", json(text)["type"], json(text)["client_id"]))
+            .collect::<Vec<_>>()
+    };
+    let connected = |name: &str| format!("\"client_connected\" \"{name}\"");
+    let gone = |name: &str| format!("\"client_disconnected\" \"{name}\"");
+    assert_eq!(names(&mut ann, 3).await, [connected("bob"), connected("cleo"), gone("bob")]);
+    let started = clock::now();
+    loop {
+        let message = next(&mut ann).await;
+        if message["type"] != "system" {
+            assert_eq!(message["client_id"], "cleo");
+            break;
+        }
+    }
+    assert_eq!((clock::now() - started).as_secs(), 60, "two intervals");
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_come_as_often_as_configured() {
+    let sockets = Limits { heartbeat_interval: Duration::from_secs(7), ..Limits::default() };
+    let rig = Rig::with(livetape::hub::Limits::default(), Config { sockets, ..Config::default() });
+    let started = clock::now();
+    let mut ann = client(&rig, "ann").await;
+    for beat in 1..=5 {
+        let message = next(&mut ann).await;
+        assert_eq!((&message["event"], &message["uptime"]), (&"heartbeat".into(), &(beat * 7).into()));
+        assert_eq!((clock::now() - started).as_secs(), beat * 7);
+        assert_eq!(message["active_connections"], 1);
+        assert!(message["memory"]["rss"].as_u64().is_some_and(|bytes| bytes > 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn echo_gives_everything_back_in_order_without_a_rate() {
+    let rig = Rig::start();
+    let mut talker = client(&rig, "ann").await;
+    let socket = rig.ws("ws/echo").await;
+    let (mut writing, mut reading) = futures_util::StreamExt::split(socket);
+    let message = |i: usize| match i % 3 {
+        0 => Message::text(format!("{i}{}", "x".repeat(i))),
+        1 => Message::binary(vec![0xff; i]),
+        _ => Message::text("no JSON: {"),
+    };
+    let sending = tokio::spawn(async move {
+        for i in 0..2000 {
+            writing.send(message(i)).await.unwrap();
+        }
+        writing.send(Message::binary(vec![7; 16 * 1024 * 1024])).await.unwrap();
+    });
+    for i in 0..2000 {
+        assert_eq!(futures_util::StreamExt::next(&mut reading).await.unwrap().unwrap(), message(i));
+    }
+    let long = futures_util::StreamExt::next(&mut reading).await.unwrap().unwrap();
+    assert_eq!(long.len(), 16 * 1024 * 1024);
+    sending.await.unwrap();
+    assert!(is_quiet(&mut talker), "nobody else hears of it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_take_its_echo_is_closed_after_ten_seconds() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("ws/echo").await;
+    for _ in 0..3 {
+        // More than the connection holds.
+        let _ = tokio::time::timeout(Duration::from_millis(1), socket.send(Message::text("x".repeat(9000))))
+            .await;
+    }
+    wait(Duration::from_secs(9)).await;
+    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 1);
+    wait(Duration::from_secs(2)).await;
+    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 0);
+}

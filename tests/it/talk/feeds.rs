@@ -1,0 +1,87 @@
+//! The feed on `/ws`: beside what others say, on and off with the room of its user.
+
+use futures_util::SinkExt as _;
+use livetape::hub::CloseReason;
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{client, next, next_said};
+use crate::harness::{Rig, chat, chats, is_quiet, read, read_all, seqs};
+
+fn join(room: &str) -> Message {
+    json!({"type": "join_room", "room_id": room}).to_string().into()
+}
+
+fn leave(room: &str) -> Message {
+    json!({"type": "leave_room", "room_id": room}).to_string().into()
+}
+
+fn show(rig: &Rig) {
+    rig.driver.update_status(|status| status.username = Some("ann".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_the_feed_with_the_same_queries() {
+    let rig = Rig::start();
+    rig.hub.publish(&chats(600));
+    let mut all = rig.ws("ws?since=0&types=chat").await;
+    assert_eq!(next(&mut all).await["feed"], true);
+    assert_eq!(seqs(&read(&mut all, 600).await), (1..=600).collect::<Vec<_>>());
+    let mut some = rig.ws("ws?since=s:598").await;
+    next(&mut some).await;
+    assert_eq!(seqs(&read(&mut some, 2).await), [599, 600]);
+    let log = read_all(&mut rig.ws("ws?since=t:1").await).await;
+    assert_eq!(log.close, Some((4001, "unknown_position".to_owned())));
+    assert_eq!(log.texts.len(), 1, "an error that says why");
+    rig.hub.close(CloseReason { code: 1000, reason: "recording_ended".into() });
+    assert_eq!(read_all(&mut some).await.close, Some((1000, "recording_ended".to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_room_of_the_user_turns_it_on_and_off() {
+    let rig = Rig::start();
+    show(&rig);
+    let mut socket = client(&rig, "bob").await;
+    rig.hub.publish(&[chat("unheard")]);
+    socket.send(join("user:ann")).await.unwrap();
+    assert_eq!(next(&mut socket).await["type"], "room_joined");
+    rig.hub.publish(&[chat("heard")]);
+    assert_eq!(next(&mut socket).await["seq"], 2);
+    socket.send(leave("user:ann")).await.unwrap();
+    assert_eq!(next(&mut socket).await["type"], "room_left");
+    rig.hub.publish(&[chat("unheard")]);
+    assert_eq!(rig.hub.subscriber_count(), 0);
+    socket.send(leave("user:ann")).await.unwrap();
+    assert_eq!(next(&mut socket).await["code"], "not_in_room");
+    assert!(is_quiet(&mut socket));
+}
+
+#[tokio::test(start_paused = true)]
+async fn users_on_show_are_rooms() {
+    let rig = Rig::start();
+    let mut before = rig.ws("ws?client_id=before").await;
+    assert_eq!(next(&mut before).await["rooms"], json!([]));
+    show(&rig);
+    let mut after = rig.ws("ws?client_id=after").await;
+    assert_eq!(next(&mut after).await["rooms"], json!(["user:ann"]));
+    let _reader = rig.ws("").await;
+    let room = rig.http("GET", "/rooms/user:ann", "").await.json();
+    assert_eq!((&room["readOnly"], &room["connectionsCount"]), (&json!(true), &json!(3)));
+    after.send(b"\0".to_vec().into()).await.unwrap();
+    assert_eq!(next_said(&mut after).await["code"], "read_only_room");
+    rig.driver.forget_user();
+    assert_eq!(rig.http("GET", "/rooms/user:ann", "").await.code(), "unknown_room");
+    rig.hub.publish(&[chat("of whoever is next")]);
+    assert_eq!(next_said(&mut after).await["seq"], 1, "the channel outlives its users");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_of_the_feed_is_closed_here_too() {
+    let rig = Rig::ring(128);
+    let mut slow = rig.ws("ws").await;
+    for frame in chats(400).chunks(4) {
+        rig.hub.publish(frame);
+        crate::harness::wait(std::time::Duration::from_millis(1)).await;
+    }
+    assert_eq!(read_all(&mut slow).await.close, Some((4101, "slow_consumer".to_owned())));
+}

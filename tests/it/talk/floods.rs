@@ -1,0 +1,123 @@
+//! Too much of everything, and the others that do not feel it.
+
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use livetape::{
+    lobby,
+    server::{Config, Limits},
+};
+
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{client, next, next_said, with_lobby};
+use crate::harness::{Rig, json, read_all, wait};
+
+#[tokio::test(start_paused = true)]
+async fn a_message_flood_is_told_and_closed() {
+    let rig = Rig::start();
+    let mut other = client(&rig, "other").await;
+    let flooder = client(&rig, "ann").await;
+    let (mut writing, mut reading) = futures_util::StreamExt::split(flooder);
+    let flood = tokio::spawn(async move {
+        let mut sent = 0;
+        while sent < 5000 && writing.send("1".into()).await.is_ok() {
+            sent += 1;
+        }
+    });
+    let (mut echoes, mut errors, mut close) = (0, 0, None);
+    while let Some(Ok(message)) = futures_util::StreamExt::next(&mut reading).await {
+        match message {
+            Message::Text(text) => match json(&text)["code"].as_str() {
+                None => echoes += 1,
+                Some(code) => {
+                    assert_eq!(code, "rate_exceeded");
+                    errors += 1;
+                }
+            },
+            Message::Close(frame) => close = frame,
+            _ => {}
+        }
+    }
+    assert_eq!((echoes, errors), (100, 11));
+    assert_eq!(
+        close.map(|it| (u16::from(it.code), it.reason.to_string())),
+        Some((1008, "rate_exceeded".into()))
+    );
+    flood.await.unwrap();
+    for heard in 0..100 {
+        assert_eq!(next_said(&mut other).await["type"], "broadcast", "{heard}");
+    }
+    other.send("2".into()).await.unwrap();
+    assert_eq!(next_said(&mut other).await["type"], "echo");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_feed_bears_no_flood_either() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("").await;
+    for _ in 0..111 {
+        socket.send("1".into()).await.unwrap();
+    }
+    let log = read_all(&mut socket).await;
+    assert_eq!((log.texts.len(), log.close), (0, Some((1008, "rate_exceeded".to_owned()))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_connects_fills_the_lobby_and_no_more() {
+    let rig = with_lobby(lobby::Limits { connections_max: 50, ..lobby::Limits::default() });
+    let mut first = client(&rig, "first").await;
+    let (mut inside, mut refused) = (Vec::new(), 0);
+    for i in 0..200 {
+        let path = if i % 2 == 0 { "ws?feed=0" } else { "ws/echo" };
+        let mut socket = rig.ws(path).await;
+        if inside.len() < 49 {
+            inside.push(socket);
+        } else {
+            assert_eq!(read_all(&mut socket).await.close, Some((4102, "capacity".to_owned())));
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 151);
+    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 50);
+    drop(inside);
+    wait(Duration::from_millis(1)).await;
+    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 1);
+    for _ in 0..25 {
+        assert_eq!(next(&mut first).await["type"], "client_connected");
+    }
+    for left in (0..25).rev() {
+        let message = next(&mut first).await;
+        assert_eq!(message["type"], "client_disconnected", "{left}");
+    }
+    client(&rig, "again").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_read_is_closed_with_4101_and_keeps_nobody_waiting() {
+    let sockets = Limits { waiting_bytes_max: 64 * 1024, ..Limits::default() };
+    let lobby = lobby::Limits { messages_per_second: 1000, message_burst: 1000, ..lobby::Limits::default() };
+    let config = Config { sockets, lobby, ..Config::default() };
+    let rig = Rig::with(livetape::hub::Limits::default(), config);
+    let mut stalled = client(&rig, "stalled").await;
+    let mut reader = client(&rig, "reader").await;
+    let mut talker = client(&rig, "talker").await;
+    let text = serde_json::json!("x".repeat(1000)).to_string();
+    let mut gone = 0;
+    for _ in 0..200 {
+        talker.send(text.clone().into()).await.unwrap();
+        assert_eq!(next_said(&mut talker).await["type"], "echo");
+        loop {
+            let message = next(&mut reader).await;
+            match message["type"].as_str() {
+                Some("broadcast") => break,
+                Some("client_disconnected") if message["client_id"] == "stalled" => gone += 1,
+                other => assert_eq!(other, Some("client_connected")),
+            }
+        }
+    }
+    assert_eq!(gone, 1);
+    let log = read_all(&mut stalled).await;
+    assert_eq!(log.close, Some((4101, "slow_consumer".to_owned())));
+    assert!(log.texts.len() < 80, "{}", log.texts.len());
+}

@@ -1,0 +1,252 @@
+//! `repair`, `cut`, `merge` and `mark`: what goes in comes out, and nothing is lost silently.
+
+use std::time::Duration;
+
+use livetape::{
+    hub::Filter,
+    sans_io::recording::{Item, Reader, What, Writer, records},
+    tools::{
+        edit::{Error, Input, cut, find_marker, mark, merge, repair},
+        verify::verify,
+    },
+};
+use serde_json::Value;
+
+use crate::{
+    show::{self, show},
+    support::{decode, item, recording, session_items},
+};
+
+/// The items of a file that say what happened, and its header.
+fn read(bytes: &[u8]) -> (records::Header, Vec<Item>) {
+    let mut reader = Reader::open(bytes).unwrap();
+    let (mut header, mut items) = (None, Vec::new());
+    while let Some(record) = reader.next().unwrap() {
+        match record.item.what {
+            What::Header(found) => drop(header.get_or_insert(found)),
+            What::Checkpoint(_) | What::End(_) => {}
+            _ => items.push(record.item),
+        }
+    }
+    assert!(reader.report().is_whole() && reader.report().sealed, "{:?}", reader.report());
+    (header.unwrap(), items)
+}
+
+fn ms(offset_ms: u64) -> Duration {
+    Duration::from_millis(offset_ms)
+}
+
+fn cut_out(bytes: &[u8], start_ms: u64, end_ms: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    cut(bytes, &mut out, ms(start_ms), Some(ms(end_ms))).unwrap();
+    out
+}
+
+/// The events of a file, with the time at which each was received.
+fn events(bytes: &[u8]) -> Vec<Value> {
+    let (header, mut items) = read(bytes);
+    items.insert(0, Item { conn: 0, ..item(0, What::Header(header)) });
+    decode(&items, &Filter::default(), true)
+}
+
+#[test]
+fn what_is_cut_out_plays_as_a_replay_that_starts_there() {
+    let whole = recording(&show());
+    for (start, end) in [(0, 100_000), (950, 72_050), (70_200, 73_200), (71_000, 73_000), (2_100, 2_400)] {
+        let part = cut_out(&whole, start, end);
+        let (header, items) = read(&part);
+        assert_eq!(header.wall_anchor_ns, Some(1_704_067_200_000_000_000 + start as i64 * 1_000_000));
+
+        let mut decoder = livetape::sans_io::decoder::Decoder::new(livetape::sans_io::decoder::Options {
+            replay: true,
+            dedup: true,
+        });
+        let (header, all) = read(&whole);
+        decoder.restore(&Item { conn: 0, ..item(0, What::Header(header)) });
+        let before = all.iter().filter(|item| item.offset < ms(start));
+        before.for_each(|item| decoder.restore(item));
+        decoder.announce_restored(ms(start));
+        let range = all.iter().filter(|item| item.offset >= ms(start) && item.offset < ms(end));
+        let mut last = ms(start);
+        for item in range {
+            last = item.offset;
+            decoder.handle(item);
+        }
+        decoder.flush(last);
+        let seeked = crate::support::take(&mut decoder, &Filter::default());
+        assert_eq!(events(&part), seeked, "{start} to {end}");
+        assert!(items.iter().all(|item| item.offset < ms(end - start)));
+    }
+}
+
+#[test]
+fn parts_that_were_cut_are_merged_to_the_whole() {
+    let items = session_items(1);
+    let whole = recording(&items);
+    let parts = [cut_out(&whole, 0, 100_000), cut_out(&whole, 100_000, 500_000)];
+    let frames = |bytes: &[u8]| {
+        let frames = read(bytes).1.into_iter().filter(|item| matches!(item.what, What::Frame(_)));
+        Vec::from_iter(frames.map(|item| (item.offset, item.what)))
+    };
+    let mut out = Vec::new();
+    let inputs = parts.iter().zip(["a", "b"]);
+    let inputs =
+        inputs.map(|(part, name)| Input { name: name.into(), file: &part[..], offset: None }).collect();
+    let merged = merge(inputs, &mut out).unwrap();
+    assert_eq!(frames(&out), frames(&whole));
+    // Nothing says that it is the same connection.
+    assert_eq!((merged.files, merged.connections, merged.missing), (2, 2, 0));
+}
+
+#[test]
+fn rooms_that_are_merged_keep_their_connections_apart() {
+    let of = |user: &str, room, anchor: i64| {
+        let items = [
+            show::open(7, 0, user, room),
+            show::on(7, show::frame(500, vec![])),
+            show::close(7, 900, 1000, false),
+        ];
+        let header = records::Header {
+            wall_anchor_ns: Some(anchor),
+            privacy: if room == 1 { 2 } else { 3 },
+            tags: [("user".into(), user.into()), ("show".into(), "x".into())].into(),
+            ..Default::default()
+        };
+        let mut writer = Writer::new(Vec::new(), &header).unwrap();
+        items.iter().for_each(|item| writer.write(item).unwrap());
+        writer.finish().unwrap()
+    };
+    let (ann, bob) = (of("ann", 1, 5_000_000_000), of("bob", 2, 4_750_000_000));
+    let input = |name: &str, file, offset| Input { name: name.to_owned(), file, offset };
+    let mut out = Vec::new();
+    merge(vec![input("ann", &ann[..], None), input("bob", &bob[..], None)], &mut out).unwrap();
+    let (header, items) = read(&out);
+    let seen = Vec::from_iter(items.iter().map(|item| (item.offset.as_millis(), item.conn)));
+    assert_eq!(seen, [(0, 1), (250, 2), (500, 1), (750, 2), (900, 1), (1150, 2)]);
+    assert_eq!((header.wall_anchor_ns, header.privacy), (Some(4_750_000_000), 2));
+    assert_eq!(Vec::from_iter(header.tags), [("show".to_owned(), "x".to_owned())]);
+
+    let mut out = Vec::new();
+    let inputs = vec![input("ann", &ann[..], Some(ms(0))), input("bob", &bob[..], Some(ms(600)))];
+    merge(inputs, &mut out).unwrap();
+    let seen = Vec::from_iter(read(&out).1.iter().map(|item| (item.offset.as_millis(), item.conn)));
+    assert_eq!(seen, [(0, 1), (500, 1), (600, 2), (900, 1), (1100, 2), (1500, 2)]);
+}
+
+#[test]
+fn without_a_clock_nothing_is_merged() {
+    let file = Writer::new(Vec::new(), &records::Header::default()).unwrap().finish().unwrap();
+    let inputs = ["a", "b"].map(|name| Input { name: name.into(), file: &file[..], offset: None });
+    let error = merge(inputs.into(), Vec::new()).unwrap_err();
+    assert_eq!(error.to_string(), "a does not say when it was recorded");
+}
+
+#[test]
+fn a_marker_is_put_in_and_found_again() {
+    let whole = recording(&show());
+    let mut out = Vec::new();
+    mark(&whole[..], &mut out, ms(900), "raid").unwrap();
+    let (mut items, marked) = (read(&whole).1, read(&out).1);
+    let at = marked.iter().position(|item| matches!(item.what, What::Marker(_))).unwrap();
+    assert_eq!(marked[at].offset, ms(900));
+    items.insert(at, marked[at].clone());
+    assert_eq!(marked, items);
+    assert!(marked[at - 1].offset == ms(900) && marked[at + 1].offset > ms(900));
+    assert_eq!(find_marker(&out[..], "raid").unwrap(), ms(900));
+    let error = find_marker(&out[..], "battle").unwrap_err();
+    assert_eq!(error.to_string(), "there is no marker `battle`: there are `raid` at 00:00:00.900");
+    assert!(matches!(mark(&whole[..], Vec::new(), ms(90_000), "x"), Err(Error::BehindTheEnd { .. })));
+    for label in ["", "\x1b[2J", &"x".repeat(201)] {
+        assert!(matches!(mark(&whole[..], Vec::new(), ms(0), label), Err(Error::BadLabel)));
+    }
+    let behind = cut(&whole[..], Vec::new(), ms(90_000), None);
+    assert!(matches!(behind, Err(Error::BehindTheEnd { .. })));
+}
+
+#[test]
+fn what_is_missing_in_a_source_is_missing_in_what_is_made_of_it() {
+    let whole = recording(&show());
+    let mut damaged = whole.to_vec();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    for made in [
+        cut_out(&damaged, 0, 100_000),
+        {
+            let mut out = Vec::new();
+            mark(&damaged[..], &mut out, ms(0), "x").unwrap();
+            out
+        },
+        {
+            let mut out = Vec::new();
+            merge(vec![Input { name: "a".into(), file: &damaged[..], offset: None }], &mut out).unwrap();
+            out
+        },
+    ] {
+        let verdict = verify(&made[..]).unwrap();
+        assert_eq!((verdict.report.missing, verdict.lost_in_gaps), (0, 1));
+    }
+}
+
+/// A thousand bits, one after the other: at most one record is lost each, none is wrong, and what was repaired is whole.
+#[test]
+fn a_thousand_flipped_bits_are_repaired() {
+    let whole = recording(&session_items(3)[..60]);
+    let original = numbered(&whole);
+    let seed = std::env::var("LIVETAPE_FLIP_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(7u64);
+    eprintln!("LIVETAPE_FLIP_SEED={seed}");
+    let mut random = seed;
+    for _ in 0..1000 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let bit = (random >> 20) as usize % (whole.len() * 8);
+        let mut damaged = whole.to_vec();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        let mut repaired = Vec::new();
+        let report = repair(&damaged[..], &mut repaired).unwrap();
+        assert!(report.is_change(), "bit {bit}");
+        let kept = numbered(&repaired);
+        let is_end = |record: &(u32, Item)| matches!(record.1.what, What::End(_));
+        let wrong = kept.iter().find(|record| !original.contains(record) && !is_end(record));
+        assert_eq!(wrong, None, "bit {bit}");
+        assert!(kept.len() + 1 >= original.len(), "bit {bit}: {} records lost", original.len() - kept.len());
+        let after = verify(&repaired[..]).unwrap().report;
+        assert_eq!((after.damaged_bytes, after.tail_bytes, after.sealed), (0, 0, true), "bit {bit}");
+
+        let mut again = Vec::new();
+        assert!(!repair(&repaired[..], &mut again).unwrap().is_change(), "bit {bit}");
+        assert!(again == repaired, "bit {bit}: repaired again, it is another");
+    }
+}
+
+fn numbered(bytes: &[u8]) -> Vec<(u32, Item)> {
+    let mut reader = Reader::open(bytes).unwrap();
+    let mut records = Vec::new();
+    while let Some(record) = reader.next().unwrap() {
+        records.push((record.rec_no, record.item));
+    }
+    records
+}
+
+#[test]
+fn golden_damage_is_repaired() {
+    for name in ["every-type", "minimal", "unsealed", "flipped-bit", "hole", "cut-tail", "damaged-preamble"] {
+        let path = format!("{}/fixtures/golden/{name}.bin", env!("CARGO_MANIFEST_DIR"));
+        let bytes = std::fs::read(path).unwrap();
+        let mut out = Vec::new();
+        let repaired = repair(&bytes[..], &mut out).unwrap();
+        let expected = matches!(name, "unsealed" | "flipped-bit" | "cut-tail" | "damaged-preamble");
+        assert_eq!(repaired.is_change(), expected, "{name}");
+        assert_eq!(out != bytes, expected, "{name}");
+        let kept = numbered(&bytes);
+        assert_eq!(numbered(&out)[..kept.len()], kept, "{name}: numbers and times stay");
+    }
+}
+
+#[test]
+fn the_report_of_a_repair_lists_each_loss() {
+    let bytes =
+        std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden/flipped-bit.bin")).unwrap();
+    insta::assert_snapshot!(repair(&bytes[..], Vec::new()).unwrap(), @r"
+    14 records kept, last at 00:01:03.000
+    at byte 259: 43 bytes dropped, 1 record lost
+    ");
+}

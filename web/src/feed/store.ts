@@ -1,0 +1,160 @@
+/** The rows of the page: a bounded number of them, folded, filtered and searched. */
+
+import { Ring } from '../lib/ring.ts'
+import { type Event, number, readEvent, text } from './event.ts'
+import type { Filter } from './protocol.ts'
+import { type Kept, type Row, groupOf } from './row.ts'
+import { Streaks } from './streaks.ts'
+import { person, summary } from './summary.ts'
+import { type Totals, add, nothing } from './totals.ts'
+
+/** Rows that are held; the oldest go. */
+export const ROWS_MAX = 100_000
+/** What their JSON may take, in characters. */
+export const CHARS_MAX = 96 * 1024 * 1024
+/** What is copied at a time, in characters. */
+const COPY_CHARS_MAX = 32 * 1024 * 1024
+
+export class Store {
+  readonly rows = new Ring<Kept>()
+  /** Positions of the rows that pass the filter. */
+  #shown = new Ring<number>()
+  #streaks = new Streaks()
+  #filter: Filter = { hidden: [], query: '' }
+  #chars = 0
+  totals: Totals = nothing()
+  groups: Record<string, number> = {}
+  forgotten = 0
+
+  get shown(): number {
+    return this.#shown.length
+  }
+
+  /** How many rows that passed the filter went, ever. */
+  get dropped(): number {
+    return this.#shown.first
+  }
+
+  /** Takes a message as it came. `undefined` if it is no event. */
+  take(json: string): Event | undefined {
+    const event = readEvent(json)
+    if (!event) {
+      this.totals.malformed += 1
+      return undefined
+    }
+    add(this.totals, event)
+    const group = groupOf(event.type)
+    this.groups[group] = (this.groups[group] ?? 0) + 1
+    if (event.type === 'gift' && text(event.data.streakId) !== '') this.#takeGift(event, json)
+    else this.#push(this.#row(event, json))
+    return event
+  }
+
+  #takeGift(event: Event, json: string): void {
+    const { data } = event
+    const part = {
+      streakId: text(data.streakId),
+      repeatCount: number(data.repeatCount) ?? 1,
+      diamonds: number(data.diamonds) ?? 0,
+      isFinal: data.isFinal === true,
+    }
+    const { streak, isNew } = this.#streaks.add(part, this.rows.end, this.rows.first)
+    const { count, diamonds, final } = streak
+    if (isNew) return this.#push({ ...this.#row(event, json), count, diamonds, final })
+    const row = this.rows.at(streak.row)
+    if (!row) return
+    this.#chars += json.length - row.json.length
+    Object.assign(row, { count, diamonds, final, json, version: row.version + 1 })
+    this.#makeRoom()
+  }
+
+  #row(event: Event, json: string): Kept {
+    const { key, name, nickname } = person(event)
+    const line = summary(event)
+    const row: Kept = {
+      id: this.rows.end,
+      type: event.type,
+      group: groupOf(event.type),
+      time: event.ts,
+      key,
+      name,
+      nickname,
+      text: line,
+      version: 0,
+      json,
+      hay: `${name}\n${nickname}\n${line}\n${event.type}`.toLowerCase(),
+    }
+    if (event.injected) row.note = 'injected'
+    else if (event.data.isHistory === true) row.note = 'history'
+    return row
+  }
+
+  #push(row: Kept): void {
+    const position = this.rows.push(row)
+    this.#chars += row.json.length
+    if (this.#passes(row)) this.#shown.push(position)
+    this.#makeRoom()
+  }
+
+  #makeRoom(): void {
+    while (this.rows.length > ROWS_MAX || (this.#chars > CHARS_MAX && this.rows.length > 1)) {
+      const position = this.rows.first
+      this.#chars -= this.rows.shift()?.json.length ?? 0
+      this.forgotten += 1
+      if (this.#shown.at(this.#shown.first) === position) this.#shown.shift()
+    }
+  }
+
+  #passes(row: Kept): boolean {
+    const { hidden, query } = this.#filter
+    return !hidden.includes(row.group) && (query === '' || row.hay.includes(query))
+  }
+
+  filter(filter: Filter): void {
+    this.#filter = { hidden: filter.hidden, query: filter.query.trim().toLowerCase() }
+    this.#shown = new Ring()
+    for (let position = this.rows.first; position < this.rows.end; position += 1) {
+      if (this.#passes(this.rows.at(position) as Kept)) this.#shown.push(position)
+    }
+  }
+
+  /** Rows that pass the filter and came before `end`, a position in `rows`. */
+  shownBefore(end: number): number {
+    return this.#shown.lowerBound((position) => position < end) - this.#shown.first
+  }
+
+  window(first: number, count: number): Row[] {
+    const from = this.#shown.first + first
+    return this.#shown.slice(from, from + count).map((position) => {
+      const { json: _json, hay: _hay, ...row } = this.rows.at(position) as Kept
+      return row
+    })
+  }
+
+  /** The JSON of one row, or of all that pass the filter, one a line. */
+  json(id?: number): { text: string; count: number } {
+    if (id !== undefined) {
+      const json = this.rows.at(id)?.json
+      return { text: json ?? '', count: json === undefined ? 0 : 1 }
+    }
+    const lines: string[] = []
+    let chars = 0
+    // The newest first, as long as there is room; then in order.
+    for (let at = this.#shown.end - 1; at >= this.#shown.first; at -= 1) {
+      const { json } = this.rows.at(this.#shown.at(at) as number) as Kept
+      chars += json.length + 1
+      if (chars > COPY_CHARS_MAX) break
+      lines.push(json)
+    }
+    return { text: lines.reverse().map((line) => `${line}\n`).join(''), count: lines.length }
+  }
+
+  clear(): void {
+    this.rows.clear()
+    this.#shown.clear()
+    this.#streaks.clear()
+    this.#chars = 0
+    this.groups = {}
+    this.forgotten = 0
+  }
+}

@@ -1,0 +1,44 @@
+/** Gifts that are sent again and again share one row, which counts up. */
+
+/** Streaks that are remembered; the oldest go. A streak takes a minute at most, these are thousands. */
+export const STREAKS_MAX = 10_000
+
+export interface Streak {
+  row: number
+  count: number
+  diamonds: number
+  final: boolean
+}
+
+export interface GiftPart {
+  streakId: string
+  repeatCount: number
+  diamonds: number
+  isFinal: boolean
+}
+
+export class Streaks {
+  #open = new Map<string, Streak>()
+
+  /** Adds a gift to its streak. `row` is where a new one would stand; `oldest` is the first row that still exists. */
+  add(part: GiftPart, row: number, oldest: number): { streak: Streak; isNew: boolean } {
+    const known = part.streakId === '' ? undefined : this.#open.get(part.streakId)
+    if (known && known.row >= oldest) {
+      known.count = Math.max(known.count, part.repeatCount)
+      known.diamonds += part.diamonds
+      known.final ||= part.isFinal
+      return { streak: known, isNew: false }
+    }
+    const streak = { row, count: part.repeatCount, diamonds: part.diamonds, final: part.isFinal }
+    if (part.streakId !== '') {
+      this.#open.delete(part.streakId)
+      this.#open.set(part.streakId, streak)
+      if (this.#open.size > STREAKS_MAX) this.#open.delete(this.#open.keys().next().value as string)
+    }
+    return { streak, isNew: true }
+  }
+
+  clear(): void {
+    this.#open.clear()
+  }
+}

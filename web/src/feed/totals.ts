@@ -1,0 +1,86 @@
+/** What is counted of the feed. */
+
+import { type Event, number, text } from './event.ts'
+
+export interface Failure {
+  code: string
+  title: string
+  message: string
+  hint: string
+  attempt: number
+  retrying: boolean
+  retryAfterMs: number | undefined
+  /** Counts failures, so that the same one is shown again. */
+  count: number
+}
+
+export interface Totals {
+  /** `undefined` where nobody said. */
+  viewers: number | undefined
+  likes: number | undefined
+  diamonds: number
+  gifts: number
+  /** The last failure of the source, until it is connected. */
+  failure: Failure | undefined
+  /** Messages that were no events. */
+  malformed: number
+  /** Events that are lost to this page, as far as it can know. */
+  lost: number
+  /** Times that an unknown number was lost. */
+  losses: number
+  stream: string
+  seq: number
+}
+
+export const nothing = (): Totals => ({
+  viewers: undefined,
+  likes: undefined,
+  diamonds: 0,
+  gifts: 0,
+  failure: undefined,
+  malformed: 0,
+  lost: 0,
+  losses: 0,
+  stream: '',
+  seq: 0,
+})
+
+let failures = 0
+
+/** Adds an event. A new connection, lap or seek starts anew: sums of two laps mean nothing. */
+export function add(totals: Totals, { type, data, stream, seq }: Event): void {
+  if (stream !== '') totals.stream = stream
+  if (seq > 0) totals.seq = seq
+  switch (type) {
+    case 'connection_created':
+      Object.assign(totals, { viewers: undefined, likes: undefined, diamonds: 0, gifts: 0, failure: undefined })
+      break
+    case 'room_user':
+      totals.viewers = number(data.viewerCount) ?? totals.viewers
+      break
+    case 'like':
+      // The total may go back: servers of TikTok's disagree.
+      totals.likes = Math.max(totals.likes ?? 0, number(data.totalLikeCount) ?? 0)
+      break
+    case 'gift':
+      totals.diamonds += number(data.diamonds) ?? 0
+      totals.gifts += number(data.repeatDelta) ?? 0
+      break
+    case 'error':
+      failures += 1
+      totals.failure = {
+        code: text(data.code),
+        title: text(data.title),
+        message: text(data.message),
+        hint: text(data.hint),
+        attempt: number(data.attempt) ?? 0,
+        retrying: data.retrying === true,
+        retryAfterMs: number(data.retryAfterMs),
+        count: failures,
+      }
+      break
+    case 'gap':
+      totals.lost += Math.max(0, (number(data.to) ?? 0) - (number(data.from) ?? 1) + 1)
+      break
+  }
+}

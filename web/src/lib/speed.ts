@@ -1,0 +1,22 @@
+/** The steps of the speed. */
+
+export type Speed = number | 'max'
+
+export const SPEEDS: readonly Speed[] = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 50, 100, 'max']
+
+const value = (speed: Speed): number => (speed === 'max' ? Infinity : speed)
+
+/** The next step, up or down; the same where there is none. */
+export function nextSpeed(speed: Speed, up: boolean): Speed {
+  const beyond = (step: Speed): boolean => (up ? value(step) > value(speed) : value(step) < value(speed))
+  return (up ? SPEEDS.find(beyond) : SPEEDS.findLast(beyond)) ?? speed
+}
+
+/** What somebody typed: `2`, `2x`, `0,5×`, `max`. `undefined` where it is no speed from 0.1 to 100. */
+export function readSpeed(text: string): Speed | undefined {
+  const trimmed = text.trim().toLowerCase()
+  if (trimmed === 'max') return 'max'
+  const written = /^(\d+(?:[.,]\d+)?)\s*[x×]?$/.exec(trimmed)?.[1]
+  const speed = Number(written?.replace(',', '.'))
+  return speed >= 0.1 && speed <= 100 ? speed : undefined
+}

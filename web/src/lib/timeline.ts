@@ -1,0 +1,51 @@
+/** The timeline of a recording, and the bars that it is drawn as. */
+
+export interface Timeline {
+  durationMs: number
+  bucketMs: number
+  /** Events of each kind, a number a bucket. */
+  kinds: { name: string; counts: readonly number[] }[]
+  markers: { offsetMs: number; label: string }[]
+  gaps: { fromMs: number; toMs: number }[]
+}
+
+export interface Bar {
+  kind: number
+  x: number
+  y: number
+  width: number
+  height: number
+}
+
+/** The narrowest bar, in CSS pixels. */
+const BAR_MIN_PX = 2
+/** Space between bars that are wide enough for it. */
+const SPACE_PX = 1
+
+/** Bars that stand on each other, one stack for as many buckets as fill a bar's width. */
+export function bars(timeline: Timeline, width: number, height: number): Bar[] {
+  const buckets = Math.max(0, ...timeline.kinds.map(({ counts }) => counts.length))
+  if (buckets === 0 || width <= 0 || timeline.durationMs <= 0) return []
+  const share = (timeline.bucketMs / timeline.durationMs) * width
+  const together = Math.max(1, Math.ceil((BAR_MIN_PX + SPACE_PX) / share))
+  const stacks = Array.from({ length: Math.ceil(buckets / together) }, (_, stack) =>
+    timeline.kinds.map(({ counts }) => sum(counts.slice(stack * together, (stack + 1) * together))),
+  )
+  const highest = Math.max(1, ...stacks.map(sum))
+  return stacks.flatMap((stack, index) => {
+    const x = index * together * share
+    const wide = Math.max(BAR_MIN_PX, Math.min(together * share, width - x) - SPACE_PX)
+    // A root: one burst must not flatten all the rest.
+    const total = sum(stack)
+    const full = Math.sqrt(total / highest) * height
+    let y = height
+    return stack.flatMap((count, kind) => {
+      if (count === 0) return []
+      const high = (count / total) * full
+      y -= high
+      return [{ kind, x, y, width: wide, height: high }]
+    })
+  })
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((all, number) => all + number, 0)

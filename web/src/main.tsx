@@ -1,0 +1,15 @@
+import { render } from 'preact'
+import { App } from './parts/app.tsx'
+import { listen } from './parts/keys.ts'
+import { start as startFeatures } from './state/features.ts'
+import { start as startFeed } from './state/feed.ts'
+import { start as startRecordings } from './state/recordings.ts'
+import { start as startServer } from './state/server.ts'
+import './state/theme.ts'
+
+render(<App />, document.body)
+listen()
+startFeed()
+startRecordings()
+startFeatures()
+void startServer()

@@ -1,0 +1,60 @@
+/** One event in full. */
+
+import { signal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
+import { useSignal } from '@preact/signals'
+import { copy } from '../state/copy.ts'
+import { json } from '../state/feed.ts'
+import { texts } from '../texts.ts'
+import { Icon } from './icons.tsx'
+
+/** The row that is open. */
+export const opened = signal<number | undefined>(undefined)
+/** What is shown, in characters; copied is all of it. */
+const SHOWN_CHARS_MAX = 200_000
+const say = texts.feed
+
+export function Details() {
+  const shown = useSignal('')
+  const closer = useRef<HTMLButtonElement>(null)
+  const row = opened.value
+  useEffect(() => {
+    let isWanted = true
+    void json(row).then(({ text, count }) => {
+      if (isWanted) shown.value = count === 0 ? say.gone : JSON.stringify(JSON.parse(text), null, 2)
+    })
+    return () => {
+      isWanted = false
+    }
+  }, [row])
+  const close = (): void => {
+    const list = document.querySelector<HTMLElement>('.list')
+    opened.value = undefined
+    list?.focus({ preventScroll: true })
+  }
+  const copyIt = async (): Promise<void> => {
+    const { text, count } = await json(row)
+    await copy(text, count)
+  }
+  return (
+    <aside
+      class="details"
+      aria-label={say.details}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') close()
+      }}
+    >
+      <div class="details-head">
+        <h3>{say.details}</h3>
+        <button type="button" class="button small" onClick={() => void copyIt()}>
+          <Icon name="copy" />
+          {say.copyOne}
+        </button>
+        <button ref={closer} type="button" class="icon-button" aria-label={say.close} onClick={close}>
+          <Icon name="close" />
+        </button>
+      </div>
+      <pre tabIndex={0}>{shown.value.slice(0, SHOWN_CHARS_MAX)}</pre>
+    </aside>
+  )
+}

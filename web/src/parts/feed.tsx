@@ -1,0 +1,241 @@
+/** The list of events. Only what is seen is in the page; the worker has the rest. */
+
+import { useSignal } from '@preact/signals'
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
+import { GROUP_NAMES } from '../feed/row.ts'
+import { compact } from '../lib/format.ts'
+import { isAtEnd, scrollTopAfterDrop, scrollTopToShow, windowOf } from '../lib/virtual.ts'
+import { copy } from '../state/copy.ts'
+import { clear, hidden, json, look, paused, query, toggle, view } from '../state/feed.ts'
+import { texts } from '../texts.ts'
+import { Details, opened } from './details.tsx'
+import { Icon } from './icons.tsx'
+import { Line } from './line.tsx'
+
+const say = texts.feed
+
+export function Feed() {
+  return (
+    <section class="panel feed" id="feed" aria-labelledby="feed-title">
+      <div class="tools">
+        <h2 id="feed-title">{say.title}</h2>
+        <input
+          id="search"
+          type="search"
+          aria-label={say.search}
+          placeholder={say.search}
+          value={query}
+          onInput={({ currentTarget }) => {
+            query.value = currentTarget.value
+          }}
+          onKeyDown={(event) => {
+            if (event.key !== 'Escape') return
+            query.value = ''
+            event.currentTarget.blur()
+          }}
+        />
+        <button type="button" class="button small" aria-pressed={paused} onClick={() => (paused.value = !paused.value)}>
+          <Icon name={paused.value ? 'play' : 'pause'} />
+          {paused.value ? say.resume : say.pause}
+        </button>
+        <button type="button" class="button small" onClick={() => void copyAll()}>
+          <Icon name="copy" />
+          {say.copyAll}
+        </button>
+        <button type="button" class="button small" onClick={clear}>{say.clear}</button>
+      </div>
+      <Filters />
+      <div class="feed-body">
+        <List />
+        {opened.value !== undefined && <Details />}
+      </div>
+      <Footer />
+    </section>
+  )
+}
+
+const copyAll = async (): Promise<void> => {
+  const { text, count } = await json()
+  await copy(text, count)
+}
+
+function Filters() {
+  const groups = view.value?.groups ?? {}
+  return (
+    <div class="filters" role="group" aria-label={say.filters}>
+      {GROUP_NAMES.map((group) => (
+        <button
+          key={group}
+          type="button"
+          class={`chip kind-${group}`}
+          aria-pressed={!hidden.value.includes(group)}
+          onClick={() => toggle(group)}
+        >
+          <span class="swatch" />
+          {texts.groups[group]}
+          <span class="chip-count">{compact(groups[group] ?? 0)}</span>
+        </button>
+      ))}
+    </div>
+  )
+}
+
+function List() {
+  const scroller = useRef<HTMLDivElement>(null)
+  const follow = useSignal(true)
+  const rowHeight = useSignal(36)
+  const dropped = useRef(0)
+  /** The position of the last scroll that we made: its event is no wish of anybody's. */
+  const made = useRef(-1)
+  const seen = view.value
+  const total = seen?.total ?? 0
+
+  const report = (): void => {
+    const element = scroller.current
+    if (!element) return
+    const { first, count } = windowOf(element.scrollTop, element.clientHeight, rowHeight.value, total)
+    look(first, Math.max(count, Math.ceil(element.clientHeight / rowHeight.value) + 24), follow.value)
+  }
+  const scrollTo = (top: number): void => {
+    const element = scroller.current
+    if (!element) return
+    element.scrollTop = top
+    made.current = element.scrollTop
+  }
+
+  useEffect(() => {
+    const element = scroller.current
+    if (!element) return undefined
+    const measure = (): void => {
+      rowHeight.value = Number.parseFloat(getComputedStyle(element).getPropertyValue('--row')) || 36
+      report()
+    }
+    const observer = new ResizeObserver(measure)
+    observer.observe(element)
+    return () => observer.disconnect()
+  }, [])
+
+  useLayoutEffect(() => {
+    const element = scroller.current
+    if (!element || !seen) return
+    const gone = Math.max(0, seen.dropped - dropped.current)
+    dropped.current = seen.dropped
+    if (follow.value) scrollTo(total * rowHeight.value)
+    else if (gone > 0) scrollTo(scrollTopAfterDrop(element.scrollTop, gone, rowHeight.value))
+  }, [seen, rowHeight.value])
+
+  const onScroll = (): void => {
+    const element = scroller.current
+    if (!element) return
+    if (Math.abs(element.scrollTop - made.current) > 1) {
+      follow.value = isAtEnd(element.scrollTop, element.clientHeight, total, rowHeight.value)
+      made.current = -1
+    }
+    report()
+  }
+  const toEnd = (): void => {
+    follow.value = true
+    scrollTo(total * rowHeight.value)
+    report()
+  }
+
+  /** Moves the focus among the rows, as a feed does. */
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const element = scroller.current
+    if (!element) return
+    const focused = (event.target as Element).closest<HTMLElement>('article')
+    // Whoever types faster than rows are drawn goes on from where the focus is about to be.
+    const at = wanted.current ?? (focused ? Number(focused.dataset.at) : -1)
+    if (event.key === 'Enter' && wanted.current !== undefined) {
+      event.preventDefault()
+      opensWanted.current = true
+      return
+    }
+    const page = Math.max(1, Math.floor(element.clientHeight / rowHeight.value) - 1)
+    const base = at < 0 ? Math.floor(element.scrollTop / rowHeight.value) : at
+    const moves: Record<string, number> = {
+      ArrowDown: at < 0 ? base : base + 1,
+      ArrowUp: base - 1,
+      PageDown: base + page,
+      PageUp: base - page,
+      Home: 0,
+      End: total - 1,
+    }
+    const next = moves[event.key]
+    if (next === undefined || total === 0) return
+    event.preventDefault()
+    const row = Math.max(0, Math.min(total - 1, next))
+    follow.value = row === total - 1
+    element.scrollTop = scrollTopToShow(row, element.scrollTop, element.clientHeight, rowHeight.value)
+    report()
+    wanted.current = row
+    focusWanted()
+  }
+  /** The row that is to have the focus as soon as it is drawn. */
+  const wanted = useRef<number | undefined>(undefined)
+  const opensWanted = useRef(false)
+  const focusWanted = (): void => {
+    if (wanted.current === undefined) return
+    const article = scroller.current?.querySelector<HTMLElement>(`article[data-at="${wanted.current}"]`)
+    if (!article) return
+    wanted.current = undefined
+    article.focus({ preventScroll: true })
+    if (opensWanted.current) article.click()
+    opensWanted.current = false
+  }
+  useEffect(focusWanted, [seen])
+
+  const first = seen?.first ?? 0
+  return (
+    <div class="list-frame">
+      <div
+        ref={scroller}
+        class="list"
+        // A feed without an article is none.
+        role={total > 0 ? 'feed' : 'group'}
+        aria-label={say.list}
+        tabIndex={0}
+        onScroll={onScroll}
+        onKeyDown={onKeyDown}
+      >
+        <div class="list-all" style={{ height: `${total * rowHeight.value}px` }}>
+          {seen?.rows.map((row, index) => (
+            <Line key={row.id} row={row} at={first + index} total={total} top={(first + index) * rowHeight.value} />
+          ))}
+        </div>
+      </div>
+      {seen && total === 0 && <p class="empty">{seen.held > 0 ? say.noMatch : say.empty}</p>}
+      {(!follow.value || (seen?.waiting ?? 0) > 0) && total > 0 && (
+        <button
+          type="button"
+          class="button newest"
+          onClick={() => {
+            paused.value = false
+            toEnd()
+          }}
+        >
+          <Icon name="down" />
+          {(seen?.waiting ?? 0) > 0 ? say.waiting(seen?.waiting ?? 0) : say.newest}
+        </button>
+      )}
+    </div>
+  )
+}
+
+/** What is held, and all that is missing. */
+function Footer() {
+  const seen = view.value
+  if (!seen) return <p class="footer" />
+  const { lost, losses, malformed, stream, seq } = seen.totals
+  return (
+    <p class="footer">
+      <span>{say.rows(seen.total + seen.waiting, seen.held)}</span>
+      {seen.forgotten > 0 && <span>{say.forgotten(seen.forgotten)}</span>}
+      {lost > 0 && <strong>{say.lost(lost)}</strong>}
+      {losses > 0 && <strong>{say.losses(losses)}</strong>}
+      {malformed > 0 && <strong>{say.malformed(malformed)}</strong>}
+      <span class="space" />
+      {stream && <code class="quiet">{stream}:{seq}</code>}
+    </p>
+  )
+}

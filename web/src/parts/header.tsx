@@ -1,0 +1,71 @@
+import { countdown, duration } from '../lib/format.ts'
+import { needsToken } from '../state/api.ts'
+import { reconnect, view } from '../state/feed.ts'
+import { away, health, now } from '../state/server.ts'
+import { nextTheme, theme } from '../state/theme.ts'
+import { texts } from '../texts.ts'
+import { showHelp } from './dialogs.tsx'
+import { Icon, Mark } from './icons.tsx'
+
+export function Header() {
+  const mode = health.value?.mode
+  return (
+    <header class="bar">
+      <h1 class="brand">
+        <Mark />
+        {texts.name}
+      </h1>
+      {mode && <span class={`pill mode-${mode}`}>{texts.header.mode[mode] ?? mode}</span>}
+      <Link />
+      <span class="space" />
+      <Facts />
+      <button type="button" class="icon-button" aria-label={texts.theme[theme.value]} title={texts.theme[theme.value]} onClick={nextTheme}>
+        <Icon name={theme.value === 'light' ? 'sun' : theme.value === 'dark' ? 'moon' : 'auto'} />
+      </button>
+      <button type="button" class="icon-button" aria-label={texts.header.help} title={`${texts.header.help} (?)`} onClick={showHelp}>
+        <Icon name="help" />
+      </button>
+      {away.value && (
+        <p class="banner" role="alert">
+          <strong>{texts.link.away}.</strong> {texts.link.awayDetails}
+        </p>
+      )}
+    </header>
+  )
+}
+
+function Facts() {
+  const facts = health.value
+  if (!facts) return null
+  return (
+    <p class="facts">
+      <span>{texts.header.clients(facts.clients)}</span>
+      <span>{texts.header.uptime(duration(Math.max(1, facts.uptime) * 1000))}</span>
+      <span>{texts.header.version(facts.version)}</span>
+    </p>
+  )
+}
+
+/** How the feed is connected, and a way back. */
+function Link() {
+  const link = view.value?.link
+  if (!link) return <span class="pill link-connecting">{texts.link.connecting}</span>
+  const say = {
+    connecting: texts.link.connecting,
+    open: texts.link.open,
+    waiting: texts.link.waiting(countdown(link.retryAt - now.value)),
+    over: texts.link.over,
+  }[link.state]
+  const isDown = link.state === 'waiting' || link.state === 'over'
+  return (
+    <>
+      <span class={`pill link-${link.state}`} title={link.code > 0 ? texts.link.closeReason(link.code, link.reason) : ''}>
+        <span class="dot" />
+        <span class="pill-text">{say}</span>
+      </span>
+      {isDown && !needsToken.value && (
+        <button type="button" class="button small" onClick={reconnect}>{texts.link.retry}</button>
+      )}
+    </>
+  )
+}

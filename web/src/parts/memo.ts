@@ -1,0 +1,15 @@
+/** Draws a component again only where its props say something else. */
+
+import { Component, type ComponentChild, type FunctionComponent, h } from 'preact'
+
+export function memo<P extends object>(draw: (props: P) => ComponentChild, same: (a: P, b: P) => boolean): FunctionComponent<P> {
+  class Memo extends Component<P> {
+    override shouldComponentUpdate(next: P): boolean {
+      return !same(this.props, next)
+    }
+    override render(): ComponentChild {
+      return draw(this.props as P)
+    }
+  }
+  return (props) => h(Memo, props as never)
+}

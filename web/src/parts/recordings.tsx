@@ -1,0 +1,197 @@
+/** Recordings: what there is, and what can be done with it. */
+
+import { useSignal } from '@preact/signals'
+import { useRef } from 'preact/hooks'
+import { bytes, grouped, offsetTime } from '../lib/format.ts'
+import { titleOf } from '../state/messages.ts'
+import { features } from '../state/features.ts'
+import {
+  type Info,
+  type Recording,
+  download,
+  info,
+  recordings,
+  remove,
+  rename,
+  upload,
+  uploadAll,
+} from '../state/recordings.ts'
+import { health, refresh as refreshServer, replay } from '../state/server.ts'
+import { load } from '../state/transport.ts'
+import { texts } from '../texts.ts'
+import { Confirm, Dialog } from './dialogs.tsx'
+import { Icon, type IconName } from './icons.tsx'
+
+const say = texts.recordings
+
+export function Recordings() {
+  const isOver = useSignal(false)
+  const picker = useRef<HTMLInputElement>(null)
+  if (!features.value.recordings) return null
+  const drop = (event: DragEvent): void => {
+    event.preventDefault()
+    isOver.value = false
+    void uploadAll(event.dataTransfer?.files ?? [])
+  }
+  return (
+    <section
+      class={`panel recordings ${isOver.value ? 'over' : ''}`}
+      aria-labelledby="recordings-title"
+      onDragOver={(event) => {
+        event.preventDefault()
+        isOver.value = true
+      }}
+      onDragLeave={() => (isOver.value = false)}
+      onDrop={drop}
+    >
+      <div class="panel-head">
+        <h2 id="recordings-title">{say.title}</h2>
+        <button type="button" class="button small" title={say.drop} onClick={() => picker.current?.click()}>
+          <Icon name="upload" />
+          {say.upload}
+        </button>
+        <input
+          ref={picker}
+          class="hidden"
+          type="file"
+          accept=".bin"
+          multiple
+          tabIndex={-1}
+          aria-label={say.upload}
+          onChange={({ currentTarget }) => {
+            void uploadAll([...(currentTarget.files ?? [])])
+            currentTarget.value = ''
+          }}
+        />
+      </div>
+      {upload.value && (
+        <div class="uploading">
+          <label for="upload-progress">{say.uploading(upload.value.name, upload.value.percent)}</label>
+          <progress id="upload-progress" max={100} value={upload.value.percent} />
+        </div>
+      )}
+      {recordings.value.length === 0 && <p class="quiet">{say.empty}</p>}
+      <ul class="tapes">
+        {recordings.value.map((recording) => <Tape key={recording.name} recording={recording} />)}
+      </ul>
+    </section>
+  )
+}
+
+function Tape({ recording }: { recording: Recording }) {
+  const { name, builtIn, problem } = recording
+  const asking = useSignal<'' | 'rename' | 'remove'>('')
+  const shown = useSignal<Info | undefined>(undefined)
+  const isPlaying = replay.value?.recording === name
+  const toggleInfo = async (): Promise<void> => {
+    shown.value = shown.value ? undefined : await info(name)
+  }
+  const close = (): void => {
+    asking.value = ''
+  }
+  return (
+    <li class={`tape-row ${isPlaying ? 'playing' : ''}`}>
+      <div class="tape-text">
+        <bdi class="tape">{name}</bdi>
+        <span class="quiet">
+          {[
+            recording.durationMs === null ? '' : offsetTime(recording.durationMs),
+            bytes(recording.bytes),
+            isPlaying ? say.playing : '',
+            builtIn ? say.builtIn : '',
+            problem ? titleOf(problem) : '',
+          ].filter(Boolean).join(' · ')}
+        </span>
+      </div>
+      <div class="tape-actions" role="group" aria-label={say.actions(name)}>
+        <Action icon="load" label={say.load} isOff={health.value?.mode !== 'replay'} onClick={() => void load(name).then(refreshServer)} />
+        <Action icon="info" label={say.info} isOn={shown.value !== undefined} onClick={() => void toggleInfo()} />
+        <Action icon="download" label={say.download} onClick={() => void download(name)} />
+        {!builtIn && <Action icon="edit" label={say.rename} onClick={() => (asking.value = 'rename')} />}
+        {!builtIn && <Action icon="trash" label={say.remove} onClick={() => (asking.value = 'remove')} />}
+      </div>
+      {shown.value && <Facts recording={recording} info={shown.value} />}
+      {asking.value === 'rename' && <Rename name={name} onClose={close} />}
+      {asking.value === 'remove' && (
+        <Confirm
+          title={<bdi>{say.removeTitle(name)}</bdi>}
+          details={say.removeDetails}
+          yes={say.remove}
+          onNo={close}
+          onYes={() => {
+            close()
+            void remove(name)
+          }}
+        />
+      )}
+    </li>
+  )
+}
+
+interface ActionProps {
+  icon: IconName
+  label: string
+  isOn?: boolean
+  isOff?: boolean
+  onClick: () => void
+}
+
+function Action({ icon, label, isOn, isOff, onClick }: ActionProps) {
+  return (
+    <button type="button" class="icon-button small" aria-label={label} title={label} aria-pressed={isOn} disabled={isOff} onClick={onClick}>
+      <Icon name={icon} />
+    </button>
+  )
+}
+
+function Facts({ recording, info: { records, framesReceived, connectionCount, markers, lostInGaps, timeline } }: { recording: Recording; info: Info }) {
+  const types = Object.entries(timeline.types).map(([type, counts]) => [type, counts.reduce((sum, count) => sum + count, 0)] as const)
+  const facts: [string, string][] = [
+    [say.facts.user, recording.user ?? ''],
+    [say.facts.started, recording.started ?? ''],
+    [say.facts.source, recording.source ?? ''],
+    [say.facts.privacy, recording.privacy ?? ''],
+    [say.facts.sealed, recording.sealed ? say.facts.yes : say.facts.no],
+    [say.facts.records, grouped(records)],
+    [say.facts.frames, grouped(framesReceived)],
+    [say.facts.connections, grouped(connectionCount)],
+    [say.facts.markers, grouped(markers)],
+    [say.facts.missing, grouped(lostInGaps + timeline.missingRecords)],
+    [say.facts.events, types.sort((a, b) => b[1] - a[1]).slice(0, 8).map(([type, count]) => `${type} ${grouped(count)}`).join(', ')],
+  ]
+  return (
+    <dl class="facts-list">
+      {facts.filter(([, value]) => value !== '').map(([key, value]) => (
+        <div key={key}>
+          <dt>{key}</dt>
+          <dd><bdi>{value}</bdi></dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+function Rename({ name, onClose }: { name: string; onClose: () => void }) {
+  const field = useRef<HTMLInputElement>(null)
+  return (
+    <Dialog title={<bdi>{say.renameTitle(name)}</bdi>} onClose={onClose}>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          const to = field.current?.value.trim() ?? ''
+          onClose()
+          if (to !== '' && to !== name) void rename(name, to)
+        }}
+      >
+        <label class="field">
+          <span>{say.newName}</span>
+          <input ref={field} type="text" defaultValue={name} autocomplete="off" spellcheck={false} required />
+        </label>
+        <div class="actions">
+          <button type="button" class="button" onClick={onClose}>{say.cancel}</button>
+          <button type="submit" class="button primary">{say.rename}</button>
+        </div>
+      </form>
+    </Dialog>
+  )
+}

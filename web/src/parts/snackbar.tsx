@@ -1,0 +1,43 @@
+/** Messages in passing: title and details, for eight seconds or until dismissed. */
+
+import { useEffect, useRef } from 'preact/hooks'
+import { type Message, SHOWN_MS, dismiss, messages } from '../state/messages.ts'
+import { texts } from '../texts.ts'
+import { Icon } from './icons.tsx'
+
+export function Snackbar() {
+  return (
+    <div class="snackbar" role="status" aria-live="polite" aria-label={texts.errors.region}>
+      {messages.value.map((message) => <Card key={message.id} message={message} />)}
+    </div>
+  )
+}
+
+function Card({ message: { id, kind, title, details, hint, code } }: { message: Message }) {
+  const timer = useRef(0)
+  const run = (): void => {
+    clearTimeout(timer.current)
+    timer.current = window.setTimeout(() => dismiss(id), SHOWN_MS)
+  }
+  const hold = (): void => clearTimeout(timer.current)
+  useEffect(() => {
+    run()
+    return hold
+  }, [])
+  return (
+    // Whoever reads or copies it keeps it.
+    <div class={`card ${kind}`} onMouseEnter={hold} onMouseLeave={run} onFocusCapture={hold} onBlurCapture={run}>
+      <div class="card-text">
+        <p class="card-title">
+          <bdi>{title}</bdi>
+          {code && <code>{code}</code>}
+        </p>
+        {details && <p><bdi>{details}</bdi></p>}
+        {hint && <p class="card-hint"><bdi>{hint}</bdi></p>}
+      </div>
+      <button type="button" class="icon-button" aria-label={texts.errors.dismiss} onClick={() => dismiss(id)}>
+        <Icon name="close" />
+      </button>
+    </div>
+  )
+}

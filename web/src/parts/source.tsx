@@ -1,0 +1,140 @@
+/** Which room is connected, and how that goes. */
+
+import { useSignal } from '@preact/signals'
+import { countdown } from '../lib/format.ts'
+import { Problem, ask } from '../state/api.ts'
+import { view } from '../state/feed.ts'
+import { attempt, failure, titleOf } from '../state/messages.ts'
+import { type Status, now, refresh, retryAt, setStatus, status } from '../state/server.ts'
+import { texts } from '../texts.ts'
+
+interface Check {
+  username: string
+  exists: boolean | null
+  live: boolean | null
+  canConnect: boolean
+  code: string | null
+  message: string | null
+  hint: string | null
+}
+
+/** Connecting waits for TikTok, or for its sign server. */
+const PATIENCE_MS = 60_000
+const say = texts.source
+
+/** Accepts what people paste: a name, `@name`, the address of a profile. */
+export const userOf = (typed: string): string =>
+  /tiktok\.com\/@([^/?#\s]+)/i.exec(typed)?.[1] ?? typed.trim().replace(/^@/, '')
+
+export function Source() {
+  const typed = useSignal('')
+  const busy = useSignal<'' | 'checking' | 'connecting'>('')
+  const refusal = useSignal<Check | undefined>(undefined)
+
+  async function test(): Promise<void> {
+    const user = userOf(typed.value)
+    if (user === '' || busy.value !== '') return
+    busy.value = 'checking'
+    refusal.value = undefined
+    const path = `test/${encodeURIComponent(user)}`
+    const check = await attempt(() => ask<Check>(path, { patience: PATIENCE_MS }))
+    busy.value = ''
+    if (check?.canConnect) return connect()
+    refusal.value = check
+  }
+
+  async function connect(): Promise<void> {
+    const user = userOf(typed.value)
+    busy.value = 'connecting'
+    refusal.value = undefined
+    try {
+      const path = `connect/${encodeURIComponent(user)}`
+      setStatus(await ask<Status>(path, { method: 'POST', patience: PATIENCE_MS }))
+      typed.value = ''
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      failure(titleOf(error.code), error.message, error.hint, error.code)
+    }
+    busy.value = ''
+    await refresh()
+  }
+
+  const isBusy = busy.value !== ''
+  return (
+    <section class="panel source" aria-labelledby="source-title">
+      <h2 id="source-title" class="hidden">{say.title}</h2>
+      <State />
+      <form
+        class="connect"
+        onSubmit={(event) => {
+          event.preventDefault()
+          void test()
+        }}
+      >
+        <input
+          type="text"
+          aria-label={say.user}
+          placeholder={say.placeholder}
+          autocomplete="off"
+          autocapitalize="none"
+          spellcheck={false}
+          value={typed}
+          onInput={({ currentTarget }) => {
+            typed.value = currentTarget.value
+            refusal.value = undefined
+          }}
+        />
+        <button type="submit" class="button primary" disabled={isBusy || typed.value.trim() === ''}>
+          {busy.value === 'checking' ? say.checking : busy.value === 'connecting' ? say.connecting : say.connect}
+        </button>
+      </form>
+      {refusal.value && <Refusal check={refusal.value} onAnyway={() => void connect()} />}
+    </section>
+  )
+}
+
+function Refusal({ check, onAnyway }: { check: Check; onAnyway: () => void }) {
+  return (
+    <div class="refusal" role="status">
+      <p>
+        <strong>{check.code ? titleOf(check.code) : say.whyNot}</strong>
+        {check.message && <bdi> {check.message}</bdi>}
+        {check.hint && <bdi class="quiet"> {check.hint}</bdi>}
+      </p>
+      <button type="button" class="button small" onClick={onAnyway}>{say.anyway}</button>
+    </div>
+  )
+}
+
+function State() {
+  const source = status.value
+  const failed = view.value?.totals.failure
+  if (!source) return <p class="state">{texts.link.connecting}</p>
+  const disconnect = async (user: string): Promise<void> => {
+    const state = await attempt(() => ask<Status>(`connect/${encodeURIComponent(user)}`, { method: 'DELETE', patience: PATIENCE_MS }))
+    if (state) setStatus(state)
+    await refresh()
+  }
+  const isOn = source.state !== 'idle' && source.state !== 'ended'
+  const { username } = source
+  return (
+    <div class={`state state-${source.state}`}>
+      <p class="state-main">
+        <span class="dot" />
+        <strong>{say.state[source.state] ?? source.state}</strong>
+        {username && <bdi class="who">{source.source === 'replay' ? say.replayOf(username) : `@${username}`}</bdi>}
+        {source.roomId && <span class="quiet">{say.room(source.roomId)}</span>}
+        {source.attempt > 0 && source.state !== 'connected' && <span class="quiet">{say.attempt(source.attempt)}</span>}
+        {source.state === 'retrying' && retryAt.value > 0 && (
+          <span class="countdown">{say.next(countdown(retryAt.value - now.value))}</span>
+        )}
+      </p>
+      {failed && source.state !== 'connected' && source.state !== 'idle' && (
+        <p class="state-why"><bdi>{failed.message || failed.title}</bdi> <bdi class="quiet">{failed.hint}</bdi></p>
+      )}
+      {isOn && username && (
+        <button type="button" class="button small" onClick={() => void disconnect(username)}>{say.disconnect}</button>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,98 @@
+/** Numbers: what the room does, and what the server counted. */
+
+import { bytes, compact, duration, grouped, rate } from '../lib/format.ts'
+import { view } from '../state/feed.ts'
+import { lateness } from '../state/metrics.ts'
+import { type Sample, eventsOf, samples } from '../state/samples.ts'
+import { health, status } from '../state/server.ts'
+import { texts } from '../texts.ts'
+import { Spark } from './spark.tsx'
+
+const say = texts.stats
+
+export function Stats() {
+  const totals = view.value?.totals
+  const latest = samples.value.at(-1)
+  const tell = (value: number | undefined): string => (value === undefined ? '–' : compact(value))
+  return (
+    <section class="panel stats" aria-labelledby="stats-title">
+      <h2 id="stats-title">{say.title}</h2>
+      <div class="tiles">
+        <Tile name={say.viewers} kind="viewers" value={tell(totals?.viewers)} of={({ viewers }) => viewers} format={compact} />
+        <Tile name={say.likes} kind="like" value={tell(totals?.likes)} of={({ likes }) => likes} format={compact} />
+        <Tile name={say.diamonds} kind="gift" value={tell(totals?.diamonds)} of={({ diamonds }) => diamonds} format={compact} />
+        <Tile name={say.rate} kind="chat" value={rate(latest?.rate ?? 0)} of={(sample) => sample.rate} format={rate} />
+      </div>
+      <Counted />
+    </section>
+  )
+}
+
+interface TileProps {
+  name: string
+  kind: string
+  value: string
+  of: (sample: Sample) => number | undefined
+  format: (value: number) => string
+}
+
+function Tile({ name, kind, value, of, format }: TileProps) {
+  return (
+    <div class={`tile kind-${kind}`}>
+      <span class="tile-name">{name}</span>
+      <strong class="tile-value">{value}</strong>
+      <Spark name={name} values={samples.value.map(of)} format={format} />
+    </div>
+  )
+}
+
+function Counted() {
+  const counts = status.value?.counts
+  const facts = health.value
+  const rows: [string, string][] = [
+    [say.clients, facts ? grouped(facts.clients) : '–'],
+    [say.lateness, lateness.value === undefined ? '–' : duration(lateness.value)],
+    [say.frames, counts ? grouped(counts.frames) : '–'],
+    [say.messages, counts ? grouped(counts.messages) : '–'],
+    [say.events, counts ? grouped(eventsOf(counts)) : '–'],
+    [say.missing, counts ? grouped(counts.recordsMissing) : '–'],
+    [say.memory, facts?.memory ? bytes(facts.memory.rss) : '–'],
+  ]
+  return (
+    <>
+      <h3>{say.counted}</h3>
+      <dl class="facts-list">
+        {rows.filter(([name, value]) => name !== say.lateness || value !== '–').map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <Reasons name={say.duplicates} counts={counts?.duplicates} />
+      <Reasons name={say.unknown} counts={counts?.unknownMethods} />
+      <Reasons name={say.faults} counts={counts?.faults} />
+    </>
+  )
+}
+
+function Reasons({ name, counts = {} }: { name: string; counts: Record<string, number> | undefined }) {
+  const reasons = Object.entries(counts).sort(([, a], [, b]) => b - a)
+  const sum = reasons.reduce((all, [, count]) => all + count, 0)
+  return (
+    <details class="reasons" open={reasons.length > 0 && reasons.length < 6}>
+      <summary>
+        {name}
+        <strong>{sum === 0 ? say.none : grouped(sum)}</strong>
+      </summary>
+      <ul>
+        {reasons.map(([reason, count]) => (
+          <li key={reason}>
+            <bdi>{reason}</bdi>
+            <span>{grouped(count)}</span>
+          </li>
+        ))}
+      </ul>
+    </details>
+  )
+}

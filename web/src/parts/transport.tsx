@@ -1,0 +1,168 @@
+import { useSignal } from '@preact/signals'
+import { offsetTime, speedText } from '../lib/format.ts'
+import { SPEEDS, readSpeed } from '../lib/speed.ts'
+import { failure } from '../state/messages.ts'
+import { timeline } from '../state/recordings.ts'
+import { type Replay, health, now, replay } from '../state/server.ts'
+import {
+  changeSpeed,
+  loop,
+  loopRange,
+  offsetNow,
+  seek,
+  seekBy,
+  setSpeed,
+  step,
+  stopLoop,
+  togglePlay,
+} from '../state/transport.ts'
+import { texts } from '../texts.ts'
+import { Icon, type IconName } from './icons.tsx'
+import { SEEK_MS } from './keys.ts'
+import { TimelineBar } from './timeline.tsx'
+
+const say = texts.transport
+
+export function Transport() {
+  const state = replay.value
+  if (!state) {
+    // While a room is connected there is nothing to say about replays.
+    if (health.value?.mode === 'live') return null
+    return (
+      <section class="panel transport" aria-label={say.title}>
+        <p class="quiet">{say.none}</p>
+      </section>
+    )
+  }
+  const durationMs = state.durationMs ?? timeline.value?.durationMs ?? 0
+  return (
+    <section class="panel transport" aria-label={say.title}>
+      <Head state={state} />
+      <TimelineBar timeline={timeline.value} durationMs={durationMs} />
+      <div class="deck">
+        <Button icon="start" label={say.start} onClick={() => void seek(0)} />
+        <Button icon="back" label={say.back} onClick={() => void seekBy(-SEEK_MS)} />
+        <button
+          type="button"
+          class="icon-button play"
+          aria-label={state.state === 'playing' ? say.pause : say.play}
+          title={state.state === 'playing' ? say.pause : say.play}
+          onClick={togglePlay}
+        >
+          <Icon name={state.state === 'playing' ? 'pause' : 'play'} />
+        </button>
+        <Button icon="step" label={say.step} onClick={() => void step()} />
+        <Button icon="ahead" label={say.ahead} onClick={() => void seekBy(SEEK_MS)} />
+        <Time durationMs={durationMs} />
+        <span class="space" />
+        <Loop />
+        <SpeedField state={state} />
+      </div>
+    </section>
+  )
+}
+
+function Button({ icon, label, onClick }: { icon: IconName; label: string; onClick: () => void }) {
+  return (
+    <button type="button" class="icon-button" aria-label={label} title={label} onClick={onClick}>
+      <Icon name={icon} />
+    </button>
+  )
+}
+
+function Head({ state }: { state: Replay }) {
+  return (
+    <p class="transport-head">
+      <bdi class="tape">{state.recording}</bdi>
+      <span class={`pill phase-${state.state}`}>{say.state[state.state] ?? state.state}</span>
+      {(state.laps !== 1 || state.lap > 1) && <span class="quiet">{say.lap(state.lap, state.laps)}</span>}
+      {state.generation > 1 && <span class="quiet wide">{say.generation(state.generation)}</span>}
+      <span class="space" />
+      <Legend />
+    </p>
+  )
+}
+
+function Legend() {
+  const kinds = timeline.value?.kinds.filter(({ counts }) => counts.some((count) => count > 0)) ?? []
+  if (kinds.length === 0) return null
+  return (
+    <span class="legend" aria-label={say.legend} role="group">
+      {kinds.map(({ name }) => (
+        <span key={name}>
+          <span class="swatch" style={{ background: `var(--kind-${name})` }} />
+          {texts.groups[name] ?? name}
+        </span>
+      ))}
+    </span>
+  )
+}
+
+function Time({ durationMs }: { durationMs: number }) {
+  void now.value
+  return (
+    <span class="time">
+      <strong>{offsetTime(offsetNow(), true)}</strong>
+      <span class="quiet"> / {offsetTime(durationMs)}</span>
+    </span>
+  )
+}
+
+function Loop() {
+  const range = loop.value
+  // Another page, or the command line, may loop too.
+  const isOn = range !== undefined || replay.value?.laps === null
+  const label = isOn ? say.clearLoop : say.loopAllLabel
+  return (
+    <button
+      type="button"
+      class={`button small loop ${isOn ? 'on' : ''}`}
+      aria-pressed={isOn}
+      title={`${label} (l)`}
+      onClick={() => void (isOn ? stopLoop() : loopRange())}
+    >
+      <Icon name="loop" />
+      {range && range.fromMs > 0 ? `${offsetTime(range.fromMs)} – ${offsetTime(range.toMs)}` : say.loopAll}
+    </button>
+  )
+}
+
+function SpeedField({ state }: { state: Replay }) {
+  const typed = useSignal<string | undefined>(undefined)
+  const submit = (): void => {
+    if (typed.value === undefined) return
+    const speed = readSpeed(typed.value)
+    typed.value = undefined
+    if (speed === undefined) failure(say.badSpeed, '')
+    else void setSpeed(speed)
+  }
+  return (
+    <form
+      class="speed"
+      onSubmit={(event) => {
+        event.preventDefault()
+        submit()
+      }}
+    >
+      <Button icon="minus" label={say.slower} onClick={() => changeSpeed(false)} />
+      <input
+        type="text"
+        list="speeds"
+        inputMode="decimal"
+        autocomplete="off"
+        aria-label={say.speed}
+        title={say.speed}
+        value={typed.value ?? speedText(state.speed)}
+        onFocus={({ currentTarget }) => currentTarget.select()}
+        onInput={({ currentTarget }) => {
+          typed.value = currentTarget.value
+        }}
+        onChange={submit}
+      />
+      <datalist id="speeds">
+        {SPEEDS.map((speed) => <option key={speed} value={speedText(speed)} />)}
+      </datalist>
+      <Button icon="plus" label={say.faster} onClick={() => changeSpeed(true)} />
+    </form>
+  )
+}

@@ -1,0 +1,113 @@
+/** Requests to the server that this page came from, and to nobody else. */
+
+import { signal } from '@preact/signals'
+import { isFields, text } from '../feed/event.ts'
+import { texts } from '../texts.ts'
+
+/** Why something was refused, as the server says it. */
+export class Problem extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly hint: string,
+    readonly status: number,
+  ) {
+    super(message)
+  }
+}
+
+const TOKEN = 'livetape.token'
+/** A request that takes longer than this failed, in ms. Connecting waits for TikTok, uploads for a disk. */
+const PATIENCE_MS = 5000
+
+/** Whether the server wants a token that this page does not have. */
+export const needsToken = signal(false)
+export const token = signal(sessionStorage.getItem(TOKEN) ?? '')
+
+export function setToken(value: string): void {
+  token.value = value
+  sessionStorage.setItem(TOKEN, value)
+  needsToken.value = false
+}
+
+/** The page may stand below a path of a proxy's. */
+export const url = (path: string): string => new URL(path.replace(/^\//, ''), document.baseURI).href
+
+export const socketUrl = (): string =>
+  url(import.meta.env.DEV ? 'feed' : '').replace(/^http/, 'ws').replace(/[?#].*$/, '')
+
+export const protocols = (): string[] => (token.value === '' ? [] : ['livetape', `bearer.${token.value}`])
+
+export const authorization = (): Record<string, string> =>
+  token.value === '' ? {} : { Authorization: `Bearer ${token.value}` }
+
+/** Turns what is no success into a `Problem`. */
+export function problemOf(status: number, body: unknown): Problem {
+  if (status === 401) needsToken.value = true
+  const error = isFields(body) && isFields(body.error) ? body.error : undefined
+  if (error) return new Problem(text(error.code), text(error.message), text(error.hint), status)
+  return new Problem('', texts.errors.strangeDetails(status), texts.errors.strangeHint, status)
+}
+
+export const away = (): Problem =>
+  new Problem('server_away', texts.errors.awayDetails, texts.errors.awayHint, 0)
+
+interface Wish {
+  method?: string
+  body?: unknown
+  /** In ms; 0 for as long as it takes. */
+  patience?: number
+}
+
+async function request(path: string, { method = 'GET', body, patience = PATIENCE_MS }: Wish): Promise<Response> {
+  const headers: Record<string, string> = { ...authorization() }
+  if (body !== undefined) headers['Content-Type'] = 'application/json'
+  const init: RequestInit = { method, headers, cache: 'no-store' }
+  if (body !== undefined) init.body = JSON.stringify(body)
+  if (patience > 0) init.signal = AbortSignal.timeout(patience)
+  const response = await fetch(url(path), init).catch(() => {
+    throw away()
+  })
+  if (!response.ok) throw problemOf(response.status, await response.json().catch(() => undefined))
+  return response
+}
+
+/** Asks, and reads JSON; an empty answer is `undefined`. */
+export async function ask<T>(path: string, wish: Wish = {}): Promise<T> {
+  const response = await request(path, wish)
+  const body = await response.text().catch(() => {
+    throw away()
+  })
+  if (body === '') return undefined as T
+  try {
+    return JSON.parse(body) as T
+  } catch {
+    throw problemOf(response.status, undefined)
+  }
+}
+
+export const askText = async (path: string): Promise<string> => (await request(path, {})).text()
+export const askBlob = async (path: string): Promise<Blob> => (await request(path, { patience: 0 })).blob()
+
+/** Puts a file, and tells how far it is: `fetch` cannot. */
+export function putFile(path: string, file: Blob, progress: (part: number) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const upload = new XMLHttpRequest()
+    upload.open('PUT', url(path))
+    upload.setRequestHeader('Content-Type', 'application/octet-stream')
+    for (const [name, value] of Object.entries(authorization())) upload.setRequestHeader(name, value)
+    upload.upload.onprogress = ({ loaded, total }) => progress(total > 0 ? loaded / total : 0)
+    upload.onerror = () => reject(away())
+    upload.onload = () => {
+      if (upload.status >= 200 && upload.status < 300) return resolve()
+      let body: unknown
+      try {
+        body = JSON.parse(upload.responseText)
+      } catch {
+        body = undefined
+      }
+      reject(problemOf(upload.status, body))
+    }
+    upload.send(file)
+  })
+}

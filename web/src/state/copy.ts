@@ -1,0 +1,23 @@
+import { texts } from '../texts.ts'
+import { failure, notice } from './messages.ts'
+
+/** Copies; the newer way exists on secure pages alone, and loopback is one. */
+export async function copy(text: string, count: number): Promise<void> {
+  try {
+    if (navigator.clipboard) await navigator.clipboard.writeText(text)
+    else if (!copyBySelection(text)) throw new Error('refused')
+    notice(texts.feed.copied(count))
+  } catch {
+    failure(texts.errors.copy, texts.errors.copyDetails)
+  }
+}
+
+function copyBySelection(text: string): boolean {
+  const field = document.createElement('textarea')
+  field.value = text
+  document.body.append(field)
+  field.select()
+  const isCopied = document.execCommand('copy')
+  field.remove()
+  return isCopied
+}

@@ -1,0 +1,71 @@
+/** The page's end of the worker: what is seen, as a signal. */
+
+import { effect, signal } from '@preact/signals'
+import type { Order, Report, View } from '../feed/protocol.ts'
+import { protocols, socketUrl, token } from './api.ts'
+import { failure } from './messages.ts'
+import { titleOf } from './messages.ts'
+
+export const view = signal<View | undefined>(undefined)
+export const paused = signal(false)
+export const hidden = signal<readonly string[]>([])
+export const query = signal('')
+
+const worker = new Worker(new URL('../feed/worker.ts', import.meta.url), { type: 'module' })
+const tell = (order: Order): void => worker.postMessage(order)
+
+let asked = 0
+const answers = new Map<number, (answer: { text: string; count: number }) => void>()
+let failures = 0
+
+worker.onmessage = ({ data: report }: MessageEvent<Report>) => {
+  if (report.is === 'json') {
+    answers.get(report.ask)?.(report)
+    answers.delete(report.ask)
+    return
+  }
+  // One view a frame, and none while nobody looks.
+  requestAnimationFrame(() => {
+    view.value = report
+    announce(report)
+    tell({ do: 'drawn' })
+  })
+}
+
+function announce({ totals: { failure: failed } }: View): void {
+  if (failed && failed.count > failures) {
+    failures = failed.count
+    failure(failed.title || titleOf(failed.code), failed.message, failed.hint, failed.code)
+  }
+}
+
+export function start(): void {
+  // A new token is a new connection, which goes on where the old one was.
+  effect(() => {
+    void token.value
+    tell({ do: 'connect', url: socketUrl(), protocols: protocols() })
+  })
+  effect(() => tell({ do: 'pause', paused: paused.value }))
+  effect(() => tell({ do: 'filter', filter: { hidden: hidden.value, query: query.value } }))
+}
+
+export const look = (first: number, count: number, follow: boolean): void =>
+  tell({ do: 'look', first, count, follow: follow ? 1 : 0 })
+export const reconnect = (): void => tell({ do: 'reconnect' })
+export const clear = (): void => tell({ do: 'clear' })
+
+/** The JSON of one row, or of all that pass the filter. */
+export function json(row?: number): Promise<{ text: string; count: number }> {
+  asked += 1
+  const order: Order = row === undefined ? { do: 'json', ask: asked } : { do: 'json', ask: asked, row }
+  return new Promise((resolve) => {
+    answers.set(asked, resolve)
+    tell(order)
+  })
+}
+
+export function toggle(group: string): void {
+  hidden.value = hidden.value.includes(group)
+    ? hidden.value.filter((name) => name !== group)
+    : [...hidden.value, group]
+}

@@ -1,0 +1,147 @@
+/** Recordings on the server's disk. */
+
+import { effect, signal } from '@preact/signals'
+import { groupOf } from '../feed/row.ts'
+import type { Timeline } from '../lib/timeline.ts'
+import { texts } from '../texts.ts'
+import { ask, askBlob, putFile, token, url } from './api.ts'
+import { features } from './features.ts'
+import { attempt, notice } from './messages.ts'
+import { health, replay } from './server.ts'
+
+export interface Recording {
+  name: string
+  bytes: number
+  durationMs: number | null
+  sealed: boolean
+  builtIn: boolean
+  privacy: string | null
+  source: string | null
+  user: string | null
+  started: string | null
+  problem: string | null
+}
+
+export interface Info {
+  name: string
+  bytes: number
+  durationMs: number
+  sealed: boolean
+  records: number
+  framesReceived: number
+  connectionCount: number
+  markers: number
+  lostInGaps: number
+  timeline: ServerTimeline
+}
+
+interface ServerTimeline {
+  durationMs: number
+  bucketMs: number
+  types: Record<string, number[]>
+  markers: { offsetMs: number; label: string }[]
+  gaps: { fromMs: number; toMs: number }[]
+  missingRecords: number
+}
+
+/** Buckets that are asked for: one each few pixels of a wide screen. */
+const BUCKETS = 480
+/** The order in which kinds are stacked. */
+const KINDS = ['gift', 'chat', 'like', 'member', 'social', 'viewers', 'other']
+/** A long recording is read as a whole for its picture. */
+const PATIENCE_MS = 60_000
+
+export const recordings = signal<readonly Recording[]>([])
+/** The picture of what is replayed. */
+export const timeline = signal<Timeline | undefined>(undefined)
+export const upload = signal<{ name: string; percent: number } | undefined>(undefined)
+
+const path = (name: string): string => `recordings/${encodeURIComponent(name)}`
+
+export async function refresh(): Promise<void> {
+  if (!features.value.recordings) return
+  const list = await attempt(() => ask<{ recordings: Recording[] }>('recordings'))
+  if (list) recordings.value = list.recordings
+}
+
+export const info = (name: string): Promise<Info | undefined> =>
+  attempt(() => ask<Info>(`${path(name)}?buckets=${BUCKETS}`, { patience: PATIENCE_MS }))
+
+export async function rename(name: string, to: string): Promise<void> {
+  await attempt(() => ask(path(name), { method: 'PATCH', body: { name: to } }))
+  await refresh()
+}
+
+export async function remove(name: string): Promise<void> {
+  await attempt(() => ask(path(name), { method: 'DELETE' }))
+  await refresh()
+}
+
+/** A link is enough, but for the token: that belongs into no address. */
+export async function download(name: string): Promise<void> {
+  const link = document.createElement('a')
+  link.download = `${name}.bin`
+  link.href = url(`${path(name)}/file`)
+  if (token.value !== '') {
+    const blob = await attempt(() => askBlob(`${path(name)}/file`))
+    if (!blob) return
+    link.href = URL.createObjectURL(blob)
+    setTimeout(() => URL.revokeObjectURL(link.href), PATIENCE_MS)
+  }
+  link.click()
+}
+
+/** One after the other. */
+export async function uploadAll(files: Iterable<File>): Promise<void> {
+  for (const file of files) {
+    const name = file.name.replace(/\.bin$/i, '')
+    const progress = (part: number): void => {
+      upload.value = { name, percent: Math.round(part * 100) }
+    }
+    progress(0)
+    const isDone = await attempt(() => putFile(path(name), file, progress).then(() => true))
+    if (isDone) notice(texts.recordings.uploaded(name))
+    upload.value = undefined
+    await refresh()
+  }
+}
+
+/** Types as the kinds that have colours. */
+export function fold({ durationMs, bucketMs, types, markers, gaps }: ServerTimeline): Timeline {
+  const sums = new Map(KINDS.map((kind) => [kind, [] as number[]]))
+  for (const [type, counts] of Object.entries(types)) {
+    const group = groupOf(type)
+    const sum = sums.get(group) ?? (sums.get('other') as number[])
+    counts.forEach((count, bucket) => {
+      sum[bucket] = (sum[bucket] ?? 0) + count
+    })
+  }
+  const kinds = KINDS.map((name) => ({ name, counts: Array.from(sums.get(name) ?? [], (count) => count ?? 0) }))
+  return { durationMs, bucketMs, kinds, markers, gaps }
+}
+
+export function start(): void {
+  effect(() => {
+    if (features.value.recordings) void refresh()
+  })
+  let drawn = ''
+  effect(() => {
+    const name = replay.value?.recording ?? ''
+    if (!features.value.recordings || name === drawn) return
+    drawn = name
+    timeline.value = undefined
+    if (name !== '') void draw(name)
+  })
+  // What another page uploaded or a recorder wrote is seen when the mode changes.
+  let mode = ''
+  effect(() => {
+    const next = health.value?.mode ?? ''
+    if (next !== mode) void refresh()
+    mode = next
+  })
+}
+
+async function draw(name: string): Promise<void> {
+  const found = await info(name)
+  if (found && replay.value?.recording === name) timeline.value = fold(found.timeline)
+}

@@ -1,0 +1,40 @@
+/** The last two minutes, once a second, for the charts. */
+
+import { signal } from '@preact/signals'
+import type { Counts } from './server.ts'
+import { status } from './server.ts'
+import { view } from './feed.ts'
+
+export interface Sample {
+  viewers: number | undefined
+  likes: number | undefined
+  diamonds: number
+  rate: number
+}
+
+/** Two minutes. */
+export const SAMPLES_MAX = 120
+
+export const samples = signal<readonly Sample[]>([])
+
+export const eventsOf = ({ events }: Counts): number => Object.values(events).reduce((sum, count) => sum + count, 0)
+
+let before: { at: number; events: number } | undefined
+
+/** Events a second come from the server's counters: the backlog that this page reads first is not what happens now. */
+export function takeSample(): void {
+  if (!status.value) return
+  const events = eventsOf(status.value.counts)
+  const at = performance.now()
+  // Counters that went back are those of another source.
+  const rate = before && events >= before.events ? ((events - before.events) * 1000) / Math.max(1, at - before.at) : 0
+  before = { at, events }
+  const totals = view.value?.totals
+  const sample: Sample = {
+    viewers: totals?.viewers,
+    likes: totals?.likes,
+    diamonds: totals?.diamonds ?? 0,
+    rate,
+  }
+  samples.value = [...samples.value, sample].slice(-SAMPLES_MAX)
+}

@@ -1,0 +1,119 @@
+/** What the server says of itself, asked again and again while somebody looks. */
+
+import { signal } from '@preact/signals'
+import type { Speed } from '../lib/speed.ts'
+import { Problem, ask, needsToken, token } from './api.ts'
+import { reconnect } from './feed.ts'
+import { takeSample } from './samples.ts'
+
+export interface Health {
+  version: string
+  uptime: number
+  mode: 'idle' | 'live' | 'replay'
+  user: string | null
+  clients: number
+  memory: { rss: number } | null
+}
+
+export interface Counts {
+  frames: number
+  messages: number
+  events: Record<string, number>
+  duplicates: Record<string, number>
+  unknownMethods: Record<string, number>
+  faults: Record<string, number>
+  recordsMissing: number
+}
+
+export interface Status {
+  state: 'idle' | 'connecting' | 'connected' | 'retrying' | 'ended'
+  source: string | null
+  username: string | null
+  roomId: string | null
+  attempt: number
+  nextRetryMs: number | null
+  counts: Counts
+}
+
+export interface Replay {
+  recording: string
+  state: 'waiting' | 'playing' | 'paused' | 'ended'
+  offsetMs: number
+  durationMs: number | null
+  speed: Speed
+  lap: number
+  laps: number | null
+  generation: number
+}
+
+export const health = signal<Health | undefined>(undefined)
+export const status = signal<Status | undefined>(undefined)
+export const replay = signal<Replay | undefined>(undefined)
+/** When `replay` was told, by this page's clock. */
+export const replayAt = signal(0)
+/** When the next attempt to connect follows, in ms since 1970. */
+export const retryAt = signal(0)
+/** Whether the server did not answer the last time. */
+export const away = signal(false)
+/** A clock for what counts down, in ms since 1970. */
+export const now = signal(Date.now())
+
+const TICK_MS = 500
+/** Every so many ticks. */
+const [REPLAY_TICKS, STATUS_TICKS, HEALTH_TICKS] = [1, 2, 4]
+/** While nobody looks. */
+const HIDDEN_TICKS = 20
+
+export function setReplay(state: Replay | undefined): void {
+  replay.value = state
+  replayAt.value = performance.now()
+}
+
+export function setStatus(state: Status): void {
+  status.value = state
+  retryAt.value = state.nextRetryMs === null ? 0 : Date.now() + state.nextRetryMs
+}
+
+async function askHealth(): Promise<void> {
+  const wasAway = away.value
+  health.value = await ask<Health>('health')
+  away.value = false
+  // Whatever the feed waits for, the server is there again.
+  if (wasAway) reconnect()
+  if (health.value.mode !== 'replay') setReplay(undefined)
+}
+
+async function round(tick: number): Promise<void> {
+  const due = (ticks: number): boolean => tick % ticks === 0
+  if (due(HEALTH_TICKS) || away.value) await askHealth()
+  if (away.value) return
+  if (due(STATUS_TICKS)) {
+    setStatus(await ask<Status>('status'))
+    takeSample()
+  }
+  if (due(REPLAY_TICKS) && health.value?.mode === 'replay') setReplay(await ask<Replay>('replay'))
+}
+
+/** Asks now: something was changed. */
+export async function refresh(): Promise<void> {
+  await round(0).catch(note)
+}
+
+function note(error: unknown): void {
+  if (!(error instanceof Problem)) throw error
+  if (error.status === 0) away.value = true
+  if (error.code === 'no_replay') setReplay(undefined)
+}
+
+export async function start(): Promise<void> {
+  setInterval(() => {
+    now.value = Date.now()
+  }, 250)
+  for (let tick = 0; ; tick += 1) {
+    const isDue = !document.hidden || tick % HIDDEN_TICKS === 0
+    if (isDue && !needsToken.value) await round(tick).catch(note)
+    await new Promise((resolve) => setTimeout(resolve, TICK_MS))
+  }
+}
+
+token.subscribe(() => void (health.value && refresh()))

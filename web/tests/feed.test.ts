@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest'
+import { address, isFinal } from '../src/feed/connection.ts'
+import { readEvent } from '../src/feed/event.ts'
+import { ROWS_MAX, Store } from '../src/feed/store.ts'
+import { STREAKS_MAX, Streaks } from '../src/feed/streaks.ts'
+import { LINE_CHARS_MAX, cut, summary } from '../src/feed/summary.ts'
+
+let seq = 0
+const json = (type: string, data: object = {}, more: object = {}): string =>
+  JSON.stringify({ type, username: 'host', data, ts: '2026-01-01T00:00:00.000Z', stream: 'a', seq: (seq += 1), ...more })
+const gift = (streakId: string, repeatCount: number, repeatDelta: number, isFinal = false): string =>
+  json('gift', { sender: 'ann', giftName: 'Rose', streakId, repeatCount, repeatDelta, isFinal, diamonds: repeatDelta })
+
+describe('streaks', () => {
+  test('are one row, which counts up to the highest', () => {
+    const store = new Store()
+    for (const [count, delta, final] of [[1, 1], [3, 2], [3, 0, true], [3, 0, true]] as const) store.take(gift('s', count, delta, final))
+    store.take(gift('t', 1, 1))
+    expect(store.window(0, 9)).toMatchObject([
+      { count: 3, diamonds: 3, final: true, version: 3, text: 'sent Rose' },
+      { count: 1, diamonds: 1, final: false },
+    ])
+    expect(store.totals).toMatchObject({ diamonds: 4, gifts: 4 })
+    expect(JSON.parse(store.json(0).text).data.isFinal).toBe(true)
+  })
+  test('without an id each is its own', () => {
+    const store = new Store()
+    store.take(gift('', 1, 1))
+    store.take(gift('', 1, 1))
+    expect(store.shown).toBe(2)
+  })
+  test('whose row is forgotten begin anew', () => {
+    const streaks = new Streaks()
+    const part = { streakId: 's', repeatCount: 1, diamonds: 1, isFinal: false }
+    expect(streaks.add(part, 0, 0).isNew).toBe(true)
+    expect(streaks.add(part, 1, 0).isNew).toBe(false)
+    expect(streaks.add(part, 2, 1).isNew).toBe(true)
+  })
+  test('are bounded', () => {
+    const streaks = new Streaks()
+    const part = (id: number) => ({ streakId: String(id), repeatCount: 1, diamonds: 1, isFinal: false })
+    for (let id = 0; id <= STREAKS_MAX; id += 1) streaks.add(part(id), id, 0)
+    expect(streaks.add(part(0), 1, 0).isNew).toBe(true)
+    expect(streaks.add(part(STREAKS_MAX), 1, 0).isNew).toBe(false)
+  })
+})
+
+describe('the store', () => {
+  test('forgets the oldest, and counts them', () => {
+    const store = new Store()
+    for (let count = 0; count < ROWS_MAX + 50; count += 1) store.take(json('chat', { sender: 'ann', comment: String(count) }))
+    expect([store.rows.length, store.shown, store.forgotten, store.dropped]).toEqual([ROWS_MAX, ROWS_MAX, 50, 50])
+    expect(store.window(0, 1)[0]?.text).toBe('50')
+    expect(store.window(ROWS_MAX - 1, 9)[0]?.text).toBe(String(ROWS_MAX + 49))
+    store.filter({ hidden: [], query: ' 100049 ' })
+    expect(store.shown).toBe(1)
+  })
+  test('filters by group and by text, whatever the case', () => {
+    const store = new Store()
+    store.take(json('chat', { sender: 'Ann', comment: 'Hello' }))
+    store.take(json('like', { sender: 'bob', likeCount: 5 }))
+    store.filter({ hidden: ['like'], query: '' })
+    expect(store.window(0, 9).map(({ type }) => type)).toEqual(['chat'])
+    store.filter({ hidden: [], query: 'HELLO' })
+    expect(store.shown).toBe(1)
+    store.take(json('chat', { sender: 'ann', comment: 'bye' }))
+    expect(store.shown).toBe(1)
+    expect(store.json().count).toBe(1)
+  })
+  test('tells what came before it was paused', () => {
+    const store = new Store()
+    store.take(json('chat'))
+    const end = store.rows.end
+    store.take(json('chat'))
+    expect([store.shownBefore(end), store.shown]).toEqual([1, 2])
+  })
+  test('counts what is no event', () => {
+    const store = new Store()
+    for (const malformed of ['', '{', 'null', '[]', '{"type":1,"data":{}}', '{"type":"chat"}']) expect(store.take(malformed)).toBeUndefined()
+    expect([store.totals.malformed, store.shown]).toEqual([6, 0])
+  })
+  test('starts its sums anew with each connection', () => {
+    const store = new Store()
+    store.take(json('like', { totalLikeCount: 9 }))
+    store.take(json('like', { totalLikeCount: 7 }))
+    expect(store.totals.likes).toBe(9)
+    store.take(json('error', { code: 'user_offline', retrying: true, retryAfterMs: 500 }))
+    expect(store.totals.failure).toMatchObject({ code: 'user_offline', retrying: true, retryAfterMs: 500 })
+    store.take(json('connection_created', { roomId: '1' }))
+    expect(store.totals).toMatchObject({ likes: undefined, diamonds: 0, failure: undefined })
+  })
+  test('adds up what is lost', () => {
+    const store = new Store()
+    store.take('{"type":"gap","from":5,"to":9}')
+    expect(store.totals.lost).toBe(5)
+    expect(store.window(0, 1)[0]?.text).toContain('events 5 to 9 are gone')
+  })
+})
+
+describe('lines', () => {
+  const line = (type: string, data: object): string => summary(readEvent(json(type, data)) as NonNullable<ReturnType<typeof readEvent>>)
+  test.each([
+    ['chat', { comment: 'a\n\nb\t c' }, 'a b c'],
+    ['like', { likeCount: 1 }, 'sent 1 like'],
+    ['social', { action: 'follow' }, 'followed the host'],
+    ['social', { action: 'constructor' }, 'constructor'],
+    ['room_user', { viewerCount: 1674 }, '1,674 viewers'],
+    ['room', { text: { key: 'k', text: ' Welcome ' } }, 'Welcome'],
+    ['brand_new', { a: 1, b: true, c: '', d: null, e: [1, 2] }, 'a 1 · b true · e 2×'],
+    ['__proto__', {}, ''],
+    ['gift', {}, 'sent #0'],
+  ])('%s', (type, data, text) => expect(line(type, data)).toBe(text))
+  test('are bounded, and hold no half characters', () => {
+    const long = line('chat', { comment: '😀'.repeat(10_000) })
+    expect(long.length).toBeLessThanOrEqual(LINE_CHARS_MAX + 1)
+    expect(long.isWellFormed()).toBe(true)
+    expect(cut('a😀b', 2)).toBe('a…')
+  })
+})
+
+describe('the connection', () => {
+  test('knows which closes are final', () => {
+    const final = [1000, 1001, 1006, 1008, 1009, 1011, 4000, 4001, 4099, 4101, 4102].filter(isFinal)
+    expect(final).toEqual([1000, 1008, 1009, 4000, 4099])
+  })
+  test('asks behind what was seen', () => {
+    expect(address('ws://localhost:3000/', undefined)).toBe('ws://localhost:3000/?since=0&on_gap=skip&raw=1')
+    expect(address('ws://localhost:3000/x/', 'a:5')).toBe('ws://localhost:3000/x/?since=a%3A5&on_gap=skip&raw=1')
+  })
+})

@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest'
+import { bytes, clockTime, compact, countdown, duration, offsetTime, rate } from '../src/lib/format.ts'
+import { hue, initials } from '../src/lib/person.ts'
+import { Ring } from '../src/lib/ring.ts'
+import { line } from '../src/lib/spark.ts'
+import { nextSpeed, readSpeed } from '../src/lib/speed.ts'
+import { bars } from '../src/lib/timeline.ts'
+import { OVERSCAN_ROWS, isAtEnd, scrollTopAfterDrop, scrollTopToShow, windowOf } from '../src/lib/virtual.ts'
+
+describe('formats', () => {
+  test.each([[0, '0:00'], [402_438, '6:42'], [3_723_000, '1:02:03'], [-5, '0:00']])('offset %d', (ms, text) => {
+    expect(offsetTime(ms)).toBe(text)
+  })
+  test('offsets with tenths never show a time that has not come', () => expect(offsetTime(59_999, true)).toBe('0:59.9'))
+  test.each([[0, '0 ms'], [999, '999 ms'], [12_900, '12 s'], [185_000, '3 min 5 s'], [180_000, '3 min'], [7_440_000, '2 h 4 min'], [273_600_000, '3 d 4 h']])('duration %d', (ms, text) => {
+    expect(duration(ms)).toBe(text)
+  })
+  test.each([[0, '0 s'], [1, '1 s'], [1000, '1 s'], [59_001, '1:00'], [65_000, '1:05'], [-9, '0 s']])('countdown %d', (ms, text) => {
+    expect(countdown(ms)).toBe(text)
+  })
+  test.each([[0, '0'], [361_971, '361,971'], [999_999, '999,999'], [1e6, '1.00M'], [36_200_000, '36.2M'], [999_499_999, '999M'], [999_600_000, '1.00B'], [1e15, '1.0e15']])('compact %d', (number, text) => {
+    expect(compact(number)).toBe(text)
+    expect(compact(number).length).toBeLessThanOrEqual(7)
+  })
+  test.each([[0, '0 bytes'], [999, '999 bytes'], [1000, '1.0 kB'], [18_040_000, '18.0 MB'], [999_999_999, '1.0 GB']])('bytes %d', (count, text) => {
+    expect(bytes(count)).toBe(text)
+  })
+  test.each([[0, '0'], [0.44, '0.4'], [9.96, '10'], [1234, '1,234']])('rate %d', (number, text) => expect(rate(number)).toBe(text))
+  test('a time that is none is empty', () => {
+    expect(clockTime('soon')).toBe('')
+    expect(clockTime('2023-12-05T15:56:34.436Z')).toMatch(/^\d\d:\d\d:34\.436$/)
+  })
+})
+
+describe('people', () => {
+  test.each([['ann', 'A'], ['Bluebell Oasis', 'BO'], ['bluebell__oasis40', 'BO'], ['', '?'], ['   ', '?'], ['👩‍👩‍👧‍👦👦', '👩‍👩‍👧‍👦'], ['王 小明', '王小'], ['_.-', '_']])('initials of %s', (name, text) => {
+    expect(initials(name)).toBe(text)
+  })
+  test('the same key has the same colour', () => {
+    expect(hue('7684135655022194693')).toBe(hue('7684135655022194693'))
+    expect(new Set(Array.from({ length: 100 }, (_, key) => hue(String(key)))).size).toBeGreaterThan(60)
+  })
+})
+
+describe('the ring', () => {
+  test('positions stay what they are', () => {
+    const ring = new Ring<number>()
+    for (let number = 0; number < 10_000; number += 1) {
+      expect(ring.push(number)).toBe(number)
+      if (ring.length > 100) expect(ring.shift()).toBe(number - 100)
+    }
+    expect([ring.first, ring.end, ring.length]).toEqual([9900, 10_000, 100])
+    expect([ring.at(9899), ring.at(9900), ring.at(9999), ring.at(10_000)]).toEqual([undefined, 9900, 9999, undefined])
+    expect(ring.slice(9000, 9902)).toEqual([9900, 9901])
+    expect(ring.slice(9998, 20_000)).toEqual([9998, 9999])
+    expect(ring.lowerBound((number) => number < 9950)).toBe(9950)
+    ring.clear()
+    expect([ring.length, ring.push(1), ring.at(9999)]).toEqual([0, 10_000, undefined])
+  })
+})
+
+describe('the virtual list', () => {
+  test('draws what is seen, and some around it', () => {
+    expect(windowOf(0, 340, 34, 100_000)).toEqual({ first: 0, count: 11 + 2 * OVERSCAN_ROWS })
+    expect(windowOf(3400, 340, 34, 100_000)).toEqual({ first: 100 - OVERSCAN_ROWS, count: 11 + 2 * OVERSCAN_ROWS })
+    expect(windowOf(0, 340, 34, 3)).toEqual({ first: 0, count: 3 })
+    expect(windowOf(0, 340, 34, 0)).toEqual({ first: 0, count: 0 })
+  })
+  test('a scroll beyond the end draws the end', () => {
+    const { first, count } = windowOf(1e9, 340, 34, 1000)
+    expect(first + count).toBe(1000)
+    expect(first).toBeLessThan(1000 - 10)
+  })
+  test('knows the end', () => {
+    expect(isAtEnd(660, 340, 100, 10)).toBe(true)
+    expect(isAtEnd(656, 340, 100, 10)).toBe(true)
+    expect(isAtEnd(600, 340, 100, 10)).toBe(false)
+  })
+  test('stands still while rows go', () => {
+    expect(scrollTopAfterDrop(1000, 10, 34)).toBe(660)
+    expect(scrollTopAfterDrop(100, 10, 34)).toBe(0)
+  })
+  test('moves as little as can be', () => {
+    expect(scrollTopToShow(5, 0, 340, 34)).toBe(0)
+    expect(scrollTopToShow(10, 0, 340, 34)).toBe(34)
+    expect(scrollTopToShow(2, 340, 340, 34)).toBe(68)
+  })
+})
+
+describe('speeds', () => {
+  test.each([[1, true, 1.5], [1, false, 0.75], [3.7, true, 5], [3.7, false, 3], [100, true, 'max'], ['max', true, 'max'], ['max', false, 100], [1000, true, 'max'], [0.1, false, 0.1]] as const)('from %s', (speed, up, next) => {
+    expect(nextSpeed(speed, up)).toBe(next)
+  })
+  test.each([['2', 2], ['0,5×', 0.5], [' 1.25 x', 1.25], ['MAX', 'max'], ['0.09', undefined], ['101', undefined], ['1e2', undefined], ['', undefined], ['-1', undefined], ['NaN', undefined]])('typed %s', (typed, speed) => {
+    expect(readSpeed(typed)).toBe(speed)
+  })
+})
+
+describe('pictures', () => {
+  const timeline = (counts: number[][], durationMs = 1000) => ({
+    durationMs,
+    bucketMs: durationMs / (counts[0]?.length ?? 1),
+    kinds: counts.map((kind, index) => ({ name: String(index), counts: kind })),
+    markers: [],
+    gaps: [],
+  })
+  test('stacks reach as high as there is room, and no higher', () => {
+    const drawn = bars(timeline([[4, 0], [12, 1]]), 200, 64)
+    expect(drawn).toHaveLength(3)
+    expect(Math.min(...drawn.map(({ y }) => y))).toBeCloseTo(0)
+    expect(drawn.every(({ y, height }) => y >= -1e-9 && y + height <= 64 + 1e-9)).toBe(true)
+    expect(drawn[2]?.height).toBeCloseTo(16)
+  })
+  test('narrow buckets are put together, and none is lost', () => {
+    const drawn = bars(timeline([Array.from({ length: 1000 }, () => 1)]), 300, 64)
+    expect(drawn.length).toBeLessThanOrEqual(100)
+    expect(drawn.every(({ width }) => width >= 2)).toBe(true)
+  })
+  test('nothing is drawn of nothing', () => {
+    expect(bars(timeline([]), 300, 64)).toEqual([])
+    expect(bars(timeline([[1]]), 0, 64)).toEqual([])
+  })
+  test('a line ends on the right, and breaks where nothing is known', () => {
+    const { stroke } = line([undefined, 1, 2, undefined, 4], 5, 100, 32)
+    expect(stroke.match(/M/g)).toHaveLength(2)
+    expect(stroke).toContain('M100.0,2.0')
+    expect(line([], 5, 100, 32)).toEqual({ stroke: '', fill: '' })
+    expect(line([0, 0], 5, 100, 32).stroke).not.toMatch(/NaN|Infinity/)
+  })
+})

@@ -1,0 +1,68 @@
+//! The official test suite of the WebSocket protocol against `/ws/echo`: `tests/autobahn/` installs and runs it.
+
+use std::{
+    env, fs,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use anyhow::{Context as _, Result};
+
+use crate::programs::{apt_get_install, command, status};
+
+/// A server that ends with this program, whatever comes of the suite.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Builds, installs, serves, runs every case.
+pub(crate) fn run() -> Result<()> {
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/autobahn").canonicalize()?;
+    command(env!("CARGO"), ["build", "--locked", "--bin", "livetape"])?;
+    // This program and livetape are built into the same folder.
+    let xtask = env::current_exe()?;
+    let target = xtask.ancestors().nth(2).context("the target folder is not known")?;
+    let suite = target.join("autobahn");
+    install(&scripts, &suite)?;
+    let (_server, address) = serve(&xtask.with_file_name("livetape"))?;
+    let results = suite.join("run");
+    // Of an earlier run.
+    fs::remove_dir_all(&results).ok();
+    let mut run = Command::new("bash");
+    run.arg(scripts.join("run.sh")).arg(suite.join("wstest")).arg(format!("{address}ws/echo"));
+    status(run.arg("livetape").arg(&results).arg("quick"))
+}
+
+fn install(scripts: &Path, suite: &Path) -> Result<()> {
+    let works = || command(&suite.join("wstest").display().to_string(), ["--autobahnversion"]);
+    if works().is_ok() {
+        return Ok(());
+    }
+    if command("python3", ["-m", "pip", "--version"]).is_err() {
+        apt_get_install(&["python3", "python3-pip"])?;
+    }
+    status(Command::new("bash").arg(scripts.join("setup.sh")).arg(suite))?;
+    works().context("the suite was installed, but does not run")
+}
+
+/// A server on a free port, and its address with a slash at the end.
+fn serve(livetape: &Path) -> Result<(Server, String)> {
+    let mut server = Command::new(livetape);
+    server.args(["serve", "--port", "0"]).stdout(Stdio::piped());
+    let mut server = Server(server.spawn()?);
+    let lines = BufReader::new(server.0.stdout.take().context("the server has no output")?).lines();
+    for line in lines.map_while(Result::ok) {
+        if let Some(at) = line.find("ws://") {
+            let address = line[at..].split_whitespace().next().unwrap_or_default();
+            return Ok((server, address.to_owned()));
+        }
+    }
+    anyhow::bail!("the server does not say where it is")
+}

@@ -1,0 +1,44 @@
+//! Writes a protobuf schema as a table: what walks messages on the wire knows their fields by number and by name.
+
+use std::fmt::Write as _;
+
+use prost_types::{DescriptorProto, FileDescriptorSet, field_descriptor_proto::Type};
+
+/// The messages of a set, outer ones before those within them.
+pub(crate) fn write(set: &FileDescriptorSet) -> String {
+    let mut messages = Vec::new();
+    for file in &set.file {
+        let package = format!(".{}", file.package());
+        file.message_type.iter().for_each(|message| list(&package, message, &mut messages));
+    }
+    let mut text = String::from("use super::fields::{Field, Kind, Schema};\n\n");
+    text.push_str("pub(super) const SCHEMAS: &[Schema] = &[\n");
+    for (path, message) in &messages {
+        let name = path.rsplit_once("webcast.").map_or(path.as_str(), |(_, name)| name);
+        write!(text, "Schema {{ name: {name:?}, fields: &[").expect("a string takes all");
+        let mut fields: Vec<_> = message.field.iter().collect();
+        fields.sort_by_key(|field| field.number());
+        for field in fields {
+            let kind = match field.r#type() {
+                Type::Message => {
+                    let at = messages.iter().position(|(path, _)| path == field.type_name());
+                    format!("Kind::Message({})", at.expect("every type is in the set"))
+                }
+                Type::String => "Kind::Text".to_owned(),
+                Type::Bytes => "Kind::Bytes".to_owned(),
+                _ => "Kind::Number".to_owned(),
+            };
+            let (number, name) = (field.number(), field.name());
+            write!(text, "Field {{ number: {number}, name: {name:?}, kind: {kind} }},")
+                .expect("a string takes all");
+        }
+        text.push_str("] },\n");
+    }
+    text + "];\n"
+}
+
+fn list<'a>(parent: &str, message: &'a DescriptorProto, messages: &mut Vec<(String, &'a DescriptorProto)>) {
+    let path = format!("{parent}.{}", message.name());
+    messages.push((path.clone(), message));
+    message.nested_type.iter().for_each(|nested| list(&path, nested, messages));
+}
