@@ -20,6 +20,7 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("peers", 7, &["xtask", "peers"]),
     ("web", 3, &["xtask", "web", "--check"]),
     ("browser", 8, &["xtask", "browser"]),
+    ("producers", 5, &["xtask", "producers"]),
 ];
 
 /// Runs every stage, or those whose names are given, and stops at the first that fails.
