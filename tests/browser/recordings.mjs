@@ -95,7 +95,6 @@ export async function inject({ browser, livetape, pictures }) {
     await button('Chat').click()
     await line('<img src=x').waitFor()
     assert.equal(await page.title(), 'livetape', 'no script ran')
-    await line('<img src=x').locator('.tag', { hasText: 'injected' }).waitFor()
 
     await panel.getByRole('textbox', { name: 'Gift' }).fill('Rose')
     await panel.getByRole('spinbutton', { name: 'Count' }).fill('12')

@@ -140,7 +140,6 @@ export const texts = {
     noMatch: 'No event passes the filter.',
     diamonds: (count: number) => plural(count, 'diamond', 'diamonds'),
     history: 'history',
-    injected: 'injected',
     running: 'streak runs on',
     details: 'Event',
     copyOne: 'Copy JSON',
