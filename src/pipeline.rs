@@ -11,6 +11,7 @@ use crate::{
     sans_io::{
         decoder::Decoder,
         event::{Data, Event},
+        inject::{Injected, Injector, Wish},
         recording::Item,
     },
 };
@@ -61,6 +62,21 @@ impl Pipeline {
         }
         self.decoder.handle(item);
         self.publish(pacing).await
+    }
+
+    /// Broadcasts what comes of an injected frame that happens at `offset`.
+    pub async fn inject(
+        &mut self,
+        injector: &mut Injector,
+        wish: &Wish,
+        offset: Duration,
+        pacing: Pacing,
+    ) -> Injected {
+        let place = self.decoder.place(offset);
+        let (item, ids) = injector.make(wish, self.hub.stream(), place);
+        let events = self.handle(&item, pacing).await;
+        let offset_ms = u64::try_from(offset.as_millis()).unwrap_or(u64::MAX);
+        Injected { offset_ms, ids, events }
     }
 
     /// Broadcasts what is due at `offset`: the finals of gift streaks that TikTok did not send.

@@ -35,7 +35,7 @@ pub(super) fn repair(args: &args::Repair) -> Result<u8, Problem> {
         Written::Dropped(repaired) => {
             let missing = repaired.report.missing;
             let lost =
-                if missing > 0 { format!("; {missing} records are missing for good") } else { String::new() };
+                if missing > 0 { format!("; records missing for good: {missing}") } else { String::new() };
             say(format!("✅ {} needs no repair{lost}\n", tape.name))?;
             return Ok(exit::DONE);
         }

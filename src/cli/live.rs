@@ -16,7 +16,9 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
         live: rooms::options(&settings.live, &user, settings.server.seed),
         ends_with_source: true,
         record: settings.live.record.clone().map(Record::File),
+        rotate: None,
         record_only: false,
+        allow_inject: settings.live.allow_inject,
         warn: warn_of_recorder,
     };
     let transport = NetTransport::new(&options.live)?;
@@ -39,7 +41,9 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
         live: rooms::options(&settings.live, "", settings.server.seed),
         ends_with_source: false,
         record: settings.live.record.clone().map(Record::File),
+        rotate: None,
         record_only: false,
+        allow_inject: settings.live.allow_inject,
         warn: warn_of_recorder,
     };
     let transport = NetTransport::new(&options.live)?;
@@ -67,7 +71,9 @@ pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
         live: rooms::options(&settings.live, &user, None),
         ends_with_source: true,
         record: Some(settings.record.output.clone().map_or(Record::Named, Record::File)),
+        rotate: settings.record.rotate,
         record_only: true,
+        allow_inject: false,
         warn: |_| (),
     };
     let transport = NetTransport::new(&options.live)?;

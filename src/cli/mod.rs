@@ -1,16 +1,20 @@
 //! The command line: raw flags → what they mean → run → exit code.
 
 mod args;
+mod cat;
 mod config;
+mod diff;
 mod display;
 mod edit;
 mod events;
+mod export;
 mod live;
 mod mock;
 mod output;
 mod replay;
 mod rooms;
 mod serving;
+mod share;
 mod signals;
 mod stage;
 mod token;
@@ -39,11 +43,17 @@ pub fn main() -> u8 {
         Command::Events(args) => events::events(&args),
         Command::Import(args) => tools::import(&args),
         Command::Info(args) => tools::info(&args),
+        Command::Scrub(args) => share::scrub(&args),
+        Command::Audit(args) => share::audit(&args),
         Command::Verify(args) => tools::verify(&args),
         Command::Repair(args) => edit::repair(&args),
         Command::Cut(args) => edit::cut(&args),
         Command::Merge(args) => edit::merge(&args),
         Command::Mark(args) => edit::mark(&args),
+        Command::Cat(args) => cat::cat(&args),
+        Command::Diff(args) => diff::diff(&args),
+        Command::Export(args) => export::export(&args),
+        Command::AsScenario(args) => export::as_scenario(&args),
         Command::Synth(args) => tools::synth(&args),
         Command::Config(args) => config::config(&args),
         Command::Token => token::token(),

@@ -25,7 +25,9 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
         live: live::Options::new(""),
         ends_with_source: false,
         record: None,
+        rotate: None,
         record_only: false,
+        allow_inject: false,
         warn: |_| (),
     };
     let transport = live::NetTransport::new(&idle.live)?;

@@ -46,7 +46,9 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
 
 pub(super) fn info(args: &args::Info) -> Result<u8, Problem> {
     let tape = Tape::find(&args.recording)?;
-    let found = info::info(tape.open()?).map_err(|error| unreadable(&tape.name, &error))?;
+    let bar = progress(tape.bytes());
+    let found = info::info(bar.wrap_read(tape.open()?)).map_err(|error| unreadable(&tape.name, &error))?;
+    bar.finish_and_clear();
     if args.json {
         let json = serde_json::to_string_pretty(&found).expect("all keys are strings");
         say(format!("{json}\n"))?;
@@ -103,6 +105,6 @@ fn capture_problem(path: &Path, error: &import::Error) -> Problem {
     Problem::new(code, format!("cannot import {}: {error}", path.display())).hint(hint)
 }
 
-fn unwritable(path: &Path, error: impl std::fmt::Display) -> Problem {
+pub(super) fn unwritable(path: &Path, error: impl std::fmt::Display) -> Problem {
     Problem::new(Code::Io, format!("cannot write {}: {error}", path.display()))
 }

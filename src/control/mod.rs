@@ -17,7 +17,7 @@ use std::{
 pub use board::{Board, Channel, Lease, ListedReplay, Listing, Shared};
 pub use channels::{Channels, Keeper, Request};
 pub use orders::{Answer, Check, Order, Refusal, ReplayOrder, not_current};
-pub use state::{ReplayPhase, ReplayState, SourceState, Status};
+pub use state::{Lateness, ReplayPhase, ReplayState, SourceState, Status};
 pub use tokens::{MAX_LIVE, MAX_REPLAYS, Sources, TOKEN_BYTES_MAX, TOKENS_MAX, Token};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -25,10 +25,17 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use crate::sans_io::{counts::Counts, pace::Speed};
+pub use crate::sans_io::{
+    counts::Counts,
+    inject::{Injected, Wish},
+    pace::Speed,
+};
 use crate::{
     clock,
-    sans_io::error::{Code, Problem},
+    sans_io::{
+        error::{Code, Problem},
+        inject::Injector,
+    },
 };
 
 /// Orders that wait while the source is busy; more are refused.
@@ -50,6 +57,7 @@ struct Told {
     /// When the next attempt follows: what is told of it gets less.
     retry_at: Option<Instant>,
     replay: Option<ReplayState>,
+    lateness: Lateness,
 }
 
 impl Told {
@@ -75,6 +83,8 @@ pub struct Driver {
     orders: mpsc::Receiver<Order>,
     tester: Tester,
     keeper: Option<Keeper>,
+    /// What is injected has ids that never repeat, whatever runs.
+    injector: Injector,
 }
 
 /// What a source is doing, for those who only look.
@@ -123,7 +133,7 @@ impl Control {
         let control = Self { told: Arc::clone(&told), orders: sender, shutdown, channels };
         // Without a source that could connect there is nobody to ask.
         let tester: Tester = Box::new(|user, answer| Order::Test(user, answer).refuse(nothing_connects()));
-        Ok((control, Driver { told, orders, tester, keeper: Some(keeper) }))
+        Ok((control, Driver { told, orders, tester, keeper: Some(keeper), injector: Injector::default() }))
     }
 
     /// The channels beside the main one.
@@ -148,6 +158,12 @@ impl Control {
     #[must_use]
     pub fn replay(&self) -> Option<ReplayState> {
         lock(&self.told).replay.clone()
+    }
+
+    /// How late the frames of the replay were.
+    #[must_use]
+    pub fn lateness(&self) -> Lateness {
+        lock(&self.told).lateness
     }
 
     /// Gives an order to the replay, and the state that it led to.
@@ -175,6 +191,14 @@ impl Control {
     /// `not_found` if that is not the current user.
     pub async fn disconnect(&self, user: String) -> Result<Status, Refusal> {
         give(&self.orders, |answer| Order::Disconnect(user, answer)).await
+    }
+
+    /// Broadcasts what TikTok did not send, through whatever runs.
+    ///
+    /// # Errors
+    /// `inject_refused` in a live room, unless that is allowed.
+    pub async fn inject(&self, wish: Wish) -> Result<Injected, Refusal> {
+        give(&self.orders, |answer| Order::Inject(wish, answer)).await
     }
 
     /// Says whether a user could be connected, without connecting.
@@ -219,6 +243,11 @@ impl Driver {
         View { told: Arc::clone(&self.told) }
     }
 
+    /// Who makes what is injected.
+    pub fn injector(&mut self) -> &mut Injector {
+        &mut self.injector
+    }
+
     /// Leaves tests to `tester`.
     pub fn set_tester(&mut self, tester: Tester) {
         self.tester = tester;
@@ -241,6 +270,11 @@ impl Driver {
             let counts = std::mem::take(&mut status.counts);
             *status = Status { counts, ..Status::default() };
         });
+    }
+
+    /// Tells everybody how late the frames of the replay were.
+    pub fn set_lateness(&self, lateness: Lateness) {
+        lock(&self.told).lateness = lateness;
     }
 
     /// Tells everybody what the replay is doing.

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::{ReplayState, Status};
 use crate::sans_io::{
     error::{Code, Problem},
+    inject::{Injected, Wish},
     pace::Speed,
 };
 
@@ -22,6 +23,8 @@ pub enum Order {
     Connect(String, Answer<Status>),
     /// Disconnect this user.
     Disconnect(String, Answer<Status>),
+    /// Broadcast what TikTok did not send.
+    Inject(Wish, Answer<Injected>),
     /// Say whether this user could be connected, without connecting.
     Test(String, Answer<Check>),
 }
@@ -33,6 +36,7 @@ impl Order {
         match self {
             Self::Replay(_, answer) => drop(answer.send(Err(refusal))),
             Self::Connect(_, answer) | Self::Disconnect(_, answer) => drop(answer.send(Err(refusal))),
+            Self::Inject(_, answer) => drop(answer.send(Err(refusal))),
             Self::Test(_, answer) => drop(answer.send(Err(refusal))),
         }
     }

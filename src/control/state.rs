@@ -1,5 +1,7 @@
 //! What a source tells of itself.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -40,6 +42,17 @@ pub struct ReplayState {
     pub laps: Option<u32>,
     /// Counts laps, seeks and loads, from 1.
     pub generation: u32,
+}
+
+/// How late the frames of a replay were, since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lateness {
+    /// Half of them were no later.
+    pub median: Duration,
+    /// 99 of 100 were no later.
+    pub p99: Duration,
+    /// None was later.
+    pub max: Duration,
 }
 
 /// The state of the source: the answer of `GET /status`.
@@ -86,4 +99,21 @@ pub enum SourceState {
     Retrying,
     /// Over.
     Ended,
+}
+
+impl SourceState {
+    /// Every state there is.
+    pub const ALL: [Self; 5] = [Self::Idle, Self::Connecting, Self::Connected, Self::Retrying, Self::Ended];
+
+    /// Its name in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Retrying => "retrying",
+            Self::Ended => "ended",
+        }
+    }
 }

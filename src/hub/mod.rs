@@ -19,7 +19,10 @@ mod subscriber;
 
 use std::{
     borrow::Cow,
-    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 pub use filter::{Filter, Gifts, Types};
@@ -52,6 +55,14 @@ struct Shared {
     /// How many subscribers there are, observers aside.
     audience: watch::Sender<usize>,
     pacing: Pacing,
+    traffic: Traffic,
+}
+
+/// What was counted; each reader adds to it once a batch.
+#[derive(Debug, Default)]
+struct Traffic {
+    bytes: AtomicU64,
+    slow: AtomicU64,
 }
 
 /// Why a channel was closed, for those who read it: a WebSocket close code and a word or two.
@@ -78,6 +89,7 @@ impl Hub {
                 news: watch::Sender::new(()),
                 audience: watch::Sender::new(0),
                 pacing: Pacing::default(),
+                traffic: Traffic::default(),
             }),
         }
     }
@@ -98,6 +110,18 @@ impl Hub {
     #[must_use]
     pub fn subscriber_count(&self) -> usize {
         *self.shared.audience.borrow()
+    }
+
+    /// The bytes of all events that were handed to readers.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.shared.traffic.bytes.load(Ordering::Relaxed)
+    }
+
+    /// How many readers fell behind.
+    #[must_use]
+    pub fn slow_count(&self) -> u64 {
+        self.shared.traffic.slow.load(Ordering::Relaxed)
     }
 
     /// Waits until at least `n` subscribers read this channel, observers aside.

@@ -66,7 +66,7 @@ impl Shared {
         let next = state.below(mark).map(|cursor| patience_ends(cursor)).min();
         drop(state);
         if !dropped.is_empty() {
-            self.lost(&dropped);
+            self.fell_behind(&dropped);
             self.news.send_replace(());
         }
         if next.is_none() {

@@ -1,6 +1,6 @@
 //! Into the ring.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use super::{Hub, Shared, cursor::Cursor, limits::Window};
 use crate::sans_io::event::Event;
@@ -45,9 +45,15 @@ impl Shared {
         let floor = state.ring.floor(self.limits.lag());
         let dropped = state.drop_below(floor, |_| true);
         drop(state);
-        self.lost(&dropped);
+        self.fell_behind(&dropped);
         self.news.send_replace(());
         published
+    }
+
+    /// These cursors were too slow.
+    pub(super) fn fell_behind(&self, cursors: &[Arc<Cursor>]) {
+        self.traffic.slow.fetch_add(cursors.len() as u64, Ordering::Relaxed);
+        self.lost(cursors);
     }
 
     /// These cursors are gone.

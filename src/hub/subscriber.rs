@@ -1,6 +1,10 @@
 //! Out of the ring.
 
-use std::{collections::VecDeque, fmt, sync::Arc};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, atomic::Ordering},
+};
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -107,6 +111,7 @@ impl Subscriber {
             }
         }
         if !out.is_empty() {
+            shared.traffic.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
             return Some(Next::Events);
         }
         let closed = state.closed.clone();

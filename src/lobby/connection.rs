@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -51,10 +52,11 @@ pub(super) struct Connection {
 }
 
 /// A connection, as it is told.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionView {
     /// Its id.
+    #[schemars(with = "String")]
     pub id: Uuid,
     /// What the client is called.
     pub client_id: String,

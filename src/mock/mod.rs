@@ -34,8 +34,8 @@ use std::{
 
 pub use journal::{By, ENTRIES_MAX, Entry, Happened};
 pub use scenario::{
-    After, Clock, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, Header, Limit, Per, Scenario,
-    ScenarioError, State, User,
+    After, Clock, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, Header, Limit, Per, Recorded,
+    Scenario, ScenarioError, State, User,
 };
 use script::Script;
 use serve::{accept, stop};

@@ -7,6 +7,7 @@
 mod anchors;
 mod name;
 mod options;
+mod parts;
 mod queue;
 mod scribe;
 
@@ -22,6 +23,7 @@ use tokio::sync::watch;
 
 pub use name::{FOLDER, Target, default_path};
 pub use options::{FLUSH_EVERY, Flush, Options, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, SYNC_EVERY};
+pub use parts::{Files, Rotate};
 pub use scribe::Summary;
 
 use crate::{
@@ -32,6 +34,7 @@ use crate::{
         redact::redact,
     },
 };
+use parts::{Parts, first_header, part_path};
 use queue::Queue;
 use scribe::Scribe;
 
@@ -61,7 +64,7 @@ impl Output for File {
 #[derive(Debug)]
 pub struct Recorder {
     tap: Tap,
-    path: Option<PathBuf>,
+    files: Files,
     failed: watch::Receiver<Option<Problem>>,
     done: Mutex<mpsc::Receiver<Result<Summary, Problem>>>,
 }
@@ -80,13 +83,20 @@ impl Recorder {
     /// # Errors
     /// [`Code::OutputExists`] (nothing is ever overwritten) or [`Code::Io`], with the path in the message.
     pub fn start(target: &Target, header: Header, options: &Options) -> Result<Self, Problem> {
-        let (file, path) = name::create(target)?;
-        // Tells whoever would rename, replace or delete it. Where locks would keep readers out, there is none.
-        #[cfg(unix)]
-        drop(file.try_lock());
+        let header = complete(header, options);
+        let Some(rotate) = options.rotate else {
+            let (file, path) = name::create(target, Path::to_owned)?;
+            let recorder = Self::begin(Box::new(file), &path.display().to_string(), &header, options, None)?;
+            recorder.files.add(path);
+            return Ok(recorder);
+        };
+        let (file, path) = name::create(target, |path| part_path(path, 0))?;
+        let (header, files) = (first_header(header), Files::default());
+        files.add(part_path(&path, 0));
         let name = path.display().to_string();
-        let mut recorder = Self::over(file, &name, header, options)?;
-        recorder.path = Some(path);
+        let parts = Parts::new(rotate, path, files.clone(), &header);
+        let mut recorder = Self::begin(Box::new(file), &name, &header, options, Some(parts))?;
+        recorder.files = files;
         Ok(recorder)
     }
 
@@ -95,12 +105,21 @@ impl Recorder {
     /// # Errors
     /// [`Code::Io`] if there is no thread for it, [`Code::BadRecording`] if the header is too large.
     pub fn over(output: impl Output, name: &str, header: Header, options: &Options) -> Result<Self, Problem> {
-        let header = complete(header, options);
+        Self::begin(Box::new(output), name, &complete(header, options), options, None)
+    }
+
+    fn begin(
+        output: Box<dyn Output>,
+        name: &str,
+        header: &Header,
+        options: &Options,
+        parts: Option<Parts>,
+    ) -> Result<Self, Problem> {
         let queue = Arc::new(Queue::new(options));
         let tap = Tap { queue: queue.clone(), wall: options.wall, is_live: header.source == LIVE };
-        let writer = Writer::new(io::BufWriter::with_capacity(options::BUFFER_BYTES, output), &header)
+        let writer = Writer::new(io::BufWriter::with_capacity(options::BUFFER_BYTES, output), header)
             .map_err(|error| Problem::new(error.code(), format!("cannot write {name}: {error}")))?;
-        let scribe = Scribe::new(writer, queue, &header, options);
+        let scribe = Scribe::new(writer, queue, header, options, parts);
         let (failing, failed) = watch::channel(None);
         let (finished, done) = mpsc::sync_channel(1);
         let name = name.to_owned();
@@ -112,7 +131,7 @@ impl Recorder {
         };
         let spawned = std::thread::Builder::new().name("recorder".into()).spawn(work);
         spawned.map_err(|error| Problem::new(Code::Io, format!("cannot start the recorder: {error}")))?;
-        Ok(Self { tap, path: None, failed, done: Mutex::new(done) })
+        Ok(Self { tap, files: Files::default(), failed, done: Mutex::new(done) })
     }
 
     /// Records an item, as [`Tap::record`].
@@ -126,10 +145,16 @@ impl Recorder {
         self.tap.clone()
     }
 
-    /// The file; `None` if it is not one that [`Recorder::start`] made.
+    /// The first file; `None` if it is not one that [`Recorder::start`] made.
     #[must_use]
-    pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
+    pub fn path(&self) -> Option<PathBuf> {
+        self.files.paths().into_iter().next()
+    }
+
+    /// All files, also those that are yet to come.
+    #[must_use]
+    pub fn files(&self) -> Files {
+        self.files.clone()
     }
 
     /// Why nothing more is recorded; `None` as long as all is well.

@@ -51,26 +51,39 @@ pub fn default_path(folder: &Path, user: &str, wall: Duration) -> PathBuf {
     free.unwrap_or_else(|| folder.join(stem(user, wall)))
 }
 
-/// Makes the file.
-pub(super) fn create(target: &Target) -> Result<(File, PathBuf), Problem> {
+/// Makes the file; `of` says what it is called for a path. Gives the path, too.
+pub(super) fn create(target: &Target, of: impl Fn(&Path) -> PathBuf) -> Result<(File, PathBuf), Problem> {
     match target {
-        Target::File(path) => {
-            files::create_new(path, false).map(|file| (file, path.clone())).map_err(|error| problem(&error))
-        }
+        Target::File(path) => create_file(&of(path)).map(|file| (file, path.clone())),
         Target::Folder { folder, user } => {
             fs::create_dir_all(folder).map_err(|error| {
                 Problem::new(Code::Io, format!("cannot make {}: {error}", folder.display()))
             })?;
-            create_first(paths(folder, user, clock::wall()))
+            create_first(paths(folder, user, clock::wall()), of)
         }
     }
 }
 
+/// Makes a file that is not there.
+pub(super) fn create_file(path: &Path) -> Result<File, Problem> {
+    files::create_new(path, false).map(held).map_err(|error| problem(&error))
+}
+
+/// Tells whoever would rename, replace or delete it. Where locks would keep readers out, there is none.
+fn held(file: File) -> File {
+    #[cfg(unix)]
+    drop(file.try_lock());
+    file
+}
+
 /// Makes the first file that is not there: whoever looks first and makes it then may be overtaken.
-fn create_first(paths: impl Iterator<Item = PathBuf>) -> Result<(File, PathBuf), Problem> {
+fn create_first(
+    paths: impl Iterator<Item = PathBuf>,
+    of: impl Fn(&Path) -> PathBuf,
+) -> Result<(File, PathBuf), Problem> {
     for path in paths {
-        match files::create_new(&path, false) {
-            Ok(file) => return Ok((file, path)),
+        match files::create_new(&of(&path), false) {
+            Ok(file) => return Ok((held(file), path)),
             Err(files::Error::Exists { .. } | files::Error::Directory { .. }) => {}
             Err(error) => return Err(problem(&error)),
         }

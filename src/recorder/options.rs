@@ -25,6 +25,8 @@ pub struct Options {
     pub queue_items_max: usize,
     /// Bytes of payload that may wait to be written.
     pub queue_bytes_max: usize,
+    /// When it goes on in the next file: `show.000.bin`, `show.001.bin`, …; `None`: all of it is in one.
+    pub rotate: Option<super::Rotate>,
     /// The wall clock, since the Unix epoch; `None` where offsets are not time that passes, as in replays.
     pub wall: Option<fn() -> Duration>,
 }
@@ -36,6 +38,7 @@ impl Default for Options {
             sync: None,
             queue_items_max: QUEUE_ITEMS_MAX,
             queue_bytes_max: QUEUE_BYTES_MAX,
+            rotate: None,
             wall: Some(super::wall),
         }
     }

@@ -5,8 +5,10 @@ use std::{io::BufWriter, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Flush, Options, Output,
+    Flush, Options, Output, Rotate,
     anchors::Anchors,
+    options::BUFFER_BYTES,
+    parts::Parts,
     queue::{Closed, Entry, Queue, lost},
 };
 use crate::{
@@ -40,10 +42,17 @@ pub struct Summary {
     pub duration: Duration,
 }
 
+type Target = BufWriter<Box<dyn Output>>;
+
 /// Writes what is queued, and what a recording has beside it.
-#[derive(Debug)]
-pub(super) struct Scribe<O: Output> {
-    writer: Writer<BufWriter<O>>,
+pub(super) struct Scribe {
+    writer: Writer<Target>,
+    /// Where it goes on, if it is recorded in parts.
+    parts: Option<Parts>,
+    /// The offset of the stream at which the part began.
+    part_start: Duration,
+    /// What stands in the parts before.
+    before: (u64, u64),
     queue: Arc<Queue>,
     flush: Flush,
     sync_every: Option<Duration>,
@@ -57,15 +66,19 @@ pub(super) struct Scribe<O: Output> {
     synced_at: Instant,
 }
 
-impl<O: Output> Scribe<O> {
+impl Scribe {
     pub(super) fn new(
-        writer: Writer<BufWriter<O>>,
+        writer: Writer<Target>,
         queue: Arc<Queue>,
         header: &Header,
         options: &Options,
+        parts: Option<Parts>,
     ) -> Self {
         Self {
             writer,
+            parts,
+            part_start: Duration::ZERO,
+            before: (0, 0),
             queue,
             flush: options.flush,
             sync_every: options.sync,
@@ -82,9 +95,9 @@ impl<O: Output> Scribe<O> {
     /// Writes until the queue is closed.
     pub(super) fn run(mut self, name: &str) -> Result<Summary, Problem> {
         let result = self.write_all();
-        self.summary.records = self.writer.counts().records;
-        self.summary.bytes = self.writer.bytes_written();
-        self.summary.duration = self.writer.last_offset();
+        self.summary.records = self.before.0 + self.writer.counts().records;
+        self.summary.bytes = self.before.1 + self.writer.bytes_written();
+        self.summary.duration = self.last_offset();
         result.map(|()| self.summary).map_err(|error| {
             self.queue.discard();
             let message = format!("recording to {name} has stopped: {error}");
@@ -109,10 +122,14 @@ impl<O: Output> Scribe<O> {
         match entry {
             Entry::Gap(gap) => self.write_gap(gap)?,
             Entry::Item(item, wall) => {
+                self.rotate_if_due(item.offset)?;
                 self.write_what_is_due(item.offset, wall)?;
-                match self.writer.write(&item) {
+                match self.put(&item) {
                     Err(Error::TooLarge { bytes }) => self.write_gap(lost(&item, bytes, TOO_LARGE))?,
                     result => result?,
+                }
+                if let Some(parts) = &mut self.parts {
+                    parts.note(&item);
                 }
             }
         }
@@ -128,7 +145,7 @@ impl<O: Output> Scribe<O> {
 
     /// Writes what stands in a recording now and then. An offset that goes back is not the time at which anything is due.
     fn write_what_is_due(&mut self, offset: Duration, wall: Option<Duration>) -> Result<(), Error> {
-        if offset < self.writer.last_offset() {
+        if offset < self.last_offset() {
             return Ok(());
         }
         if let Some(wall_ns) = wall.and_then(|wall| self.anchors.due(offset, wall)) {
@@ -136,13 +153,58 @@ impl<O: Output> Scribe<O> {
         }
         if offset >= self.checkpoint_due {
             self.checkpoint_due = offset.saturating_add(CHECKPOINT_EVERY);
-            self.writer.checkpoint(offset)?;
+            self.writer.checkpoint(offset.saturating_sub(self.part_start))?;
         }
         Ok(())
     }
 
     fn add(&mut self, offset: Duration, what: What) -> Result<(), Error> {
-        self.writer.write(&Item { offset, conn: 0, flags: Flags::default(), what })
+        self.put(&Item { offset, conn: 0, flags: Flags::default(), what })
+    }
+
+    /// Writes an item at its place in the part.
+    fn put(&mut self, item: &Item) -> Result<(), Error> {
+        if self.part_start.is_zero() {
+            return self.writer.write(item);
+        }
+        let mut item = Item { offset: item.offset.saturating_sub(self.part_start), ..item.clone() };
+        if let What::Gap(gap) = &mut item.what {
+            let start_ns = u64::try_from(self.part_start.as_nanos()).unwrap_or(u64::MAX);
+            gap.first_t_ns = gap.first_t_ns.saturating_sub(start_ns);
+            gap.last_t_ns = gap.last_t_ns.saturating_sub(start_ns);
+        }
+        self.writer.write(&item)
+    }
+
+    /// The offset of the last record, from the start of the stream.
+    fn last_offset(&self) -> Duration {
+        self.part_start.saturating_add(self.writer.last_offset())
+    }
+
+    /// Goes on in the next file, if it is time to.
+    fn rotate_if_due(&mut self, offset: Duration) -> Result<(), Error> {
+        let Some(parts) = &mut self.parts else { return Ok(()) };
+        let is_due = match parts.rotate {
+            Rotate::Bytes(bytes) => self.writer.bytes_written() >= bytes,
+            Rotate::Every(every) => offset >= self.part_start.saturating_add(every),
+        };
+        if !is_due {
+            return Ok(());
+        }
+        // What is late stays behind what was written.
+        let start = offset.max(self.part_start.saturating_add(self.writer.last_offset()));
+        let (file, header, openings) =
+            parts.next(start).map_err(|problem| Error::Write(std::io::Error::other(problem.message)))?;
+        self.seal()?;
+        self.before.0 += self.writer.counts().records;
+        self.before.1 += self.writer.bytes_written();
+        let out: Box<dyn Output> = Box::new(file);
+        self.writer = Writer::new(BufWriter::with_capacity(BUFFER_BYTES, out), &header)?;
+        (self.part_start, self.flushed_bytes, self.synced_bytes) = (start, 0, 0);
+        for opening in openings {
+            self.writer.write(&opening)?;
+        }
+        self.flush()
     }
 
     fn flush_if_due(&mut self) -> Result<(), Error> {
@@ -194,11 +256,17 @@ impl<O: Output> Scribe<O> {
 
     fn close(&mut self, closed: Closed) -> Result<(), Error> {
         if closed.seal {
-            let duration = self.writer.last_offset();
-            let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-            let counts = Some(self.writer.counts());
-            self.add(duration, What::End(End { counts, duration_ns }))?;
+            return self.seal();
         }
+        if self.sync_every.is_some() { self.sync() } else { self.flush() }
+    }
+
+    /// Closes the file in order.
+    fn seal(&mut self) -> Result<(), Error> {
+        let duration = self.writer.last_offset();
+        let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let what = What::End(End { counts: Some(self.writer.counts()), duration_ns });
+        self.writer.write(&Item { offset: duration, conn: 0, flags: Flags::default(), what })?;
         if self.sync_every.is_some() { self.sync() } else { self.flush() }
     }
 }

@@ -9,6 +9,7 @@ use axum::{
     http::{StatusCode, Uri, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -20,15 +21,15 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Refusal(pub control::Refusal);
 
-#[derive(Serialize)]
-struct Body<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Body<'a> {
     error: Failure<'a>,
     /// Whether it is tried again without being asked.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     retrying: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Failure<'a> {
     code: Code,
     message: &'a str,

@@ -6,6 +6,7 @@ use axum::{
     extract::{Path, State, rejection::BytesRejection, rejection::PathRejection},
     http::Uri,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -24,7 +25,7 @@ type RawBody = Result<Bytes, BytesRejection>;
 type Id = Result<Path<String>, PathRejection>;
 
 /// The answer of `GET /connections`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Connections {
     connections: Vec<ConnectionView>,
 }
@@ -56,9 +57,9 @@ pub(super) async fn put_metadata(
     Ok(Json(app.sockets.with(|lobby| lobby.put_metadata(&id, metadata))?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Close {
+pub(super) struct Close {
     #[serde(default = "normal")]
     code: u16,
     #[serde(default)]

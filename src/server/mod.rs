@@ -16,8 +16,11 @@ mod door;
 mod feed;
 mod feeds;
 mod host;
+mod inject;
 mod limits;
+mod metrics;
 mod ndjson;
+mod openapi;
 mod outbox;
 mod paced;
 mod page;
@@ -27,6 +30,7 @@ mod replay;
 mod rest;
 mod rooms;
 mod router;
+mod schema;
 mod socket;
 mod sockets;
 mod tls;
@@ -45,6 +49,7 @@ pub use bounds::Bounds;
 use connections::Connections;
 use feeds::Feeds;
 pub use limits::Limits;
+use metrics::Metrics;
 pub use recordings::Recordings;
 use recordings::Shelf;
 use sockets::Sockets;
@@ -122,6 +127,7 @@ struct App {
     sockets: Sockets,
     client_id_chars_max: usize,
     shelf: Arc<Shelf>,
+    metrics: Metrics,
 }
 
 impl App {
@@ -160,6 +166,7 @@ pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
         sockets: sockets.clone(),
         client_id_chars_max: config.lobby.client_id_chars_max,
         shelf: Arc::new(Shelf::new(config.recordings)),
+        metrics: Metrics::default(),
     };
     let router = router::router(app, config.access, bounds.body_bytes_max);
     let every = config.sockets.heartbeat_interval();

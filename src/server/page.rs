@@ -43,6 +43,9 @@ GET  /recordings/{name}       what it holds, and when: ?buckets=120
 GET  /recordings/{name}/file  the file itself
 PUT  /recordings/{name}       upload one: ?force=1 replaces
 PATCH /recordings/{name}      {\"name\":\"other\"} renames; DELETE deletes
+POST /inject           {\"type\":\"gift\",\"user\":\"ann\",\"gift\":\"Rose\",\"count\":50,\"combo\":true}
+GET  /metrics          what was counted, for Prometheus
+GET  /openapi.json     all of this, for programs; /schema/events.json for the feed
 POST /shutdown         end the server
 ";
 

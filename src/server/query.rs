@@ -129,7 +129,7 @@ fn bad_request(message: String) -> Problem {
 }
 
 /// Refuses `given`, and names the nearest of what there is instead.
-fn unknown(message: String, given: &str, known: &[&str]) -> Problem {
+pub(super) fn unknown(message: String, given: &str, known: &[&str]) -> Problem {
     bad_request(message).hint(nearest::hint(given, known))
 }
 

@@ -7,6 +7,7 @@ use axum::{
     body::Bytes,
     extract::{State, rejection::BytesRejection},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -73,41 +74,56 @@ async fn give<T: DeserializeOwned>(
     Ok(Json(app.control.order(order).await?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(super) struct Nothing {}
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Seek {
+pub(super) struct Seek {
+    #[schemars(with = "Offset")]
     offset: Value,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct SetSpeed {
+pub(super) struct SetSpeed {
+    #[schemars(with = "Speed")]
     speed: Value,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Step {
+pub(super) struct Step {
     #[serde(default = "one")]
     count: u32,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Loop {
+pub(super) struct Loop {
     laps: Option<u32>,
+    #[schemars(with = "Option<Offset>")]
     from: Option<Value>,
+    #[schemars(with = "Option<Offset>")]
     to: Option<Value>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Load {
+pub(super) struct Load {
     recording: String,
+}
+
+/// What an offset may be, for those who read the schema.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "read by nothing but the schema")]
+enum Offset {
+    /// `1m30s`, `90s`, `1500ms` or `00:01:30.5`.
+    Text(String),
+    /// Seconds.
+    Seconds(f64),
 }
 
 fn one() -> u32 {

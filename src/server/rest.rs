@@ -4,6 +4,7 @@ use axum::{
     Json,
     extract::{Path, State, rejection::PathRejection},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{App, answer::Refusal, connect};
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// The answer of `GET /health`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Health {
     status: &'static str,
@@ -28,7 +29,7 @@ pub(super) struct Health {
     memory: Option<Memory>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Memory {
     /// Resident, in bytes.
     rss: usize,
@@ -65,7 +66,7 @@ pub(super) async fn status_of(
     app.control.channels().status(&user).map(Json).ok_or_else(|| not_current(&user).into())
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Farewell {
     status: &'static str,
 }

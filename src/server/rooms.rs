@@ -7,8 +7,9 @@ use axum::{
     http::{HeaderValue, StatusCode, header::LOCATION},
     response::{IntoResponse as _, Response},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
 use super::{
@@ -22,7 +23,7 @@ type RawBody = Result<Bytes, BytesRejection>;
 type Id = Result<Path<String>, PathRejection>;
 
 /// The answer of `GET /rooms`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Rooms {
     rooms: Vec<RoomView>,
 }
@@ -52,14 +53,16 @@ pub(super) async fn delete(State(app): State<App>, id: Id) -> Result<Json<RoomVi
     Ok(Json(app.sockets.with(|lobby| lobby.delete_room(&id))?))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Said {
+pub(super) struct Said {
+    /// Any JSON.
+    #[schemars(with = "Value")]
     message: Box<RawValue>,
 }
 
 /// How many hear what the server says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Heard {
     recipients: usize,
 }
@@ -71,9 +74,11 @@ pub(super) async fn speak(State(app): State<App>, id: Id, body: RawBody) -> Resu
     Ok(Json(Heard { recipients }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Announced {
+pub(super) struct Announced {
+    /// Any JSON.
+    #[schemars(with = "Value")]
     message: Box<RawValue>,
     room: Option<String>,
     #[serde(default)]

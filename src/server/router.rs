@@ -10,8 +10,8 @@ use axum::{
 };
 
 use super::{
-    Access, App, access, answer, assets, auth, clients, connect, feed, ndjson, recordings, replay, rest,
-    rooms, token, trace, ws,
+    Access, App, access, answer, assets, auth, clients, connect, feed, inject, metrics, ndjson, openapi,
+    recordings, replay, rest, rooms, schema, token, trace, ws,
 };
 
 pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router {
@@ -30,6 +30,7 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .route("/status/{user}", get(rest::status_of))
         .route("/test/{user}", get(connect::test))
         .route("/connect/{user}", post(connect::connect).delete(connect::disconnect))
+        .route("/inject", post(inject::inject))
         .route("/shutdown", post(rest::shutdown))
         .route("/recordings", get(recordings::list))
         .route(
@@ -57,6 +58,10 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .route("/connections/{id}/metadata", put(clients::put_metadata))
         .route("/connections/{id}/close", post(clients::dismiss))
         .route("/stats", get(clients::stats))
+        .route("/metrics", get(metrics::metrics))
+        .route("/openapi.json", get(openapi::openapi))
+        .route("/schema/events.json", get(schema::events))
+        .route_layer(from_fn_with_state(app.clone(), metrics::count))
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)
         .layer(DefaultBodyLimit::max(body_bytes_max))

@@ -64,6 +64,7 @@ fn sample(key: &Key) -> String {
         "live.sign_key" | "live.session_cookie" => "\"a-secret\"",
         "live.proxy" => "\"socks5://127.0.0.1:1080\"",
         "live.record" | "record.output" => "\"show.bin\"",
+        "record.rotate" => "\"100MB\"",
         "replay.recording" | "mock.play" => "\"demo\"",
         "replay.loop" => "3",
         "replay.end" => "\"15m30s\"",

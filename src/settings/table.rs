@@ -9,6 +9,7 @@ use super::{
     value::{Address, Bytes, Level, LogFormat, SignForm, Value},
 };
 use crate::{
+    recorder::Rotate,
     sans_io::{pace::Speed, retry},
     secret::Secret,
 };
@@ -172,6 +173,8 @@ settings! {
         wait_live: bool = false, "--wait-live", "LIVETAPE_WAIT_LIVE";
         /// A proxy for everything, e.g. http://127.0.0.1:8888 or socks5://127.0.0.1:1080
         proxy: Option<Address> = None, "--proxy URL", "LIVETAPE_PROXY";
+        /// Let POST /inject add events to a live room; they are never recorded
+        allow_inject: bool = false, "--allow-inject", "LIVETAPE_ALLOW_INJECT";
         /// Write every frame of the first room to this recording
         record: Option<PathBuf> = None, "--record FILE", "LIVETAPE_RECORD";
     }
@@ -200,6 +203,8 @@ settings! {
     record: Record {
         /// The recording to write [default: recordings/<user>-<utc>.bin]
         output: Option<PathBuf> = None, "-o, --output FILE", "LIVETAPE_OUTPUT";
+        /// Go on in the next file after so much or so long, e.g. 100MB or 30m: show.000.bin, show.001.bin, …
+        rotate: Option<Rotate> = None, "--rotate SIZE|TIME", "LIVETAPE_ROTATE";
     }
 
     /// `livetape mock`.

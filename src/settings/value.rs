@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use crate::{
+    recorder::Rotate,
     sans_io::{offset, pace::Speed},
     secret::Secret,
 };
@@ -184,6 +185,18 @@ impl Value for Speed {
             Self::Times(times) => times.to_string(),
             Self::Max => quoted("max"),
         })
+    }
+}
+
+impl Value for Rotate {
+    const FORM: Form = Form::Text;
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(quoted(&self.to_string()))
     }
 }
 

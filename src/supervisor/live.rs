@@ -1,10 +1,10 @@
 //! A room as a source: items → recorder and pipeline, until it ends or is replaced.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Next, Record, Supervisor, room::Room};
+use super::{Next, Record, Supervisor, inject::inject_live, room::Room};
 use crate::{
     clock,
     control::{Answer, Board, Order, Shared, Status, not_current, nothing_replayed},
@@ -99,6 +99,12 @@ impl<T: Transport> Supervisor<T> {
             tokio::select! { biased;
                 () = self.shutdown.cancelled(), if leaving.is_none() => leaving = Some(Leaving::ShutDown),
                 Some(order) = self.driver.next_order(), if leaving.is_none() => {
+                    if let Order::Inject(wish, answer) = order {
+                        last = clock::now().duration_since(started).max(last);
+                        let (allowed, wished) = (self.options.allow_inject, (wish, answer));
+                        inject_live(pipeline, &mut self.driver, wished, last, allowed).await;
+                        continue;
+                    }
                     leaving = self.take_order(order, user, room);
                 }
                 problem = failure(&mut recorder_failed) => {
@@ -144,7 +150,9 @@ impl<T: Transport> Supervisor<T> {
                 return Some(Leaving::Deleted(answer));
             }
             Order::Disconnect(other, answer) => drop(answer.send(Err(not_current(&other).into()))),
-            order @ (Order::Replay(..) | Order::Test(..)) => order.refuse(nothing_replayed()),
+            order @ (Order::Replay(..) | Order::Test(..) | Order::Inject(..)) => {
+                order.refuse(nothing_replayed());
+            }
         }
         None
     }
@@ -237,7 +245,8 @@ impl<T: Transport> Supervisor<T> {
             Some(Record::File(path)) => Target::File(path.clone()),
             Some(Record::Named) => Target::named(user),
         };
-        let recorder = Recorder::start(&target, header, &recorder::Options::default())?;
+        let options = recorder::Options { rotate: self.options.rotate, ..recorder::Options::default() };
+        let recorder = Recorder::start(&target, header, &options)?;
         // A file holds one room: those that follow under `serve` are not recorded into it.
         self.options.record.take_if(|record| matches!(record, Record::File(_)));
         Ok(Some(recorder))
@@ -245,9 +254,11 @@ impl<T: Transport> Supervisor<T> {
 
     async fn finish_recorder(&mut self, recorder: Option<Recorder>) {
         let Some(recorder) = recorder else { return };
-        self.ended.recordings.extend(recorder.path().map(Path::to_owned));
+        let files = recorder.files();
         // The disk may take its time.
-        match tokio::task::spawn_blocking(move || recorder.finish()).await {
+        let finished = tokio::task::spawn_blocking(move || recorder.finish()).await;
+        self.ended.recordings.extend(files.paths());
+        match finished {
             Ok(Ok(summary)) => self.ended.is_lossy |= summary.lost > 0,
             Ok(Err(problem)) => self.ended.recorder = Some(problem),
             Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder broke off")),

@@ -4,6 +4,7 @@
 
 mod channels;
 mod common;
+mod inject;
 mod limit;
 mod live;
 mod room;
@@ -37,8 +38,12 @@ pub struct Options {
     pub ends_with_source: bool,
     /// Where to record what is connected; `None` for not at all.
     pub record: Option<Record>,
+    /// When a recording goes on in the next file.
+    pub rotate: Option<crate::recorder::Rotate>,
     /// Whether it ends where the recorder fails: under `record`. Serving goes on without it.
     pub record_only: bool,
+    /// Whether frames may be injected into a live room.
+    pub allow_inject: bool,
     /// Told when the recorder fails.
     pub warn: fn(&Problem),
 }
@@ -188,6 +193,7 @@ impl<T: Transport> Supervisor<T> {
                     Err(refusal) => drop(answer.send(Err(refusal))),
                     Ok(()) => return Next::Connect(user, Some(answer)),
                 },
+                Some(Order::Inject(wish, answer)) => self.inject_idle(&wish, answer).await,
                 Some(Order::Replay(_, answer)) => drop(answer.send(Err(nothing_replayed().into()))),
                 Some(Order::Disconnect(user, answer)) => drop(answer.send(Err(not_current(&user).into()))),
                 Some(order @ Order::Test(..)) => order.refuse(nothing_replayed()),

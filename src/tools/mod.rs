@@ -1,14 +1,19 @@
 //! What is done with recordings offline, over any `Read` and `Write`. Only [`files`] knows paths.
 
+pub mod audit;
+pub mod cat;
+pub mod diff;
 pub mod edit;
+pub mod export;
 pub mod files;
 pub mod glance;
 pub mod import;
 pub mod info;
+pub mod scrub;
 pub mod synth;
 pub mod timeline;
 pub mod verify;
 
-mod histogram;
+mod bars;
 mod payload;
 mod text;

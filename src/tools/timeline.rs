@@ -108,10 +108,10 @@ pub fn chart(input: impl Read) -> Result<Chart, Error> {
         chart.add_damage(last, item.offset, damage);
         last = item.offset;
         decoder.handle(&item);
-        decoder.take_events().filter(is_shown).for_each(|event| chart.count(item.offset, event.kind()));
+        decoder.take_events().for_each(|event| chart.add_event(item.offset, &event));
         chart.add(item);
     }
-    chart.rest.duration_ms = millis(reader.report().last_offset);
+    chart.end(reader.report().last_offset);
     Ok(chart)
 }
 
@@ -146,6 +146,18 @@ impl Chart {
         Timeline { bucket_ms: self.column_ms * each as u64, total, types, ..self.rest.clone() }
     }
 
+    /// Counts an event.
+    pub(super) fn add_event(&mut self, offset: Duration, event: &Event) {
+        if is_shown(event) {
+            self.count(offset, event.kind());
+        }
+    }
+
+    /// The last record was at this offset.
+    pub(super) fn end(&mut self, last: Duration) {
+        self.rest.duration_ms = millis(last);
+    }
+
     fn count(&mut self, offset: Duration, kind: &'static str) {
         let column = self.column(millis(offset));
         let columns = self.types.entry(kind).or_default();
@@ -166,7 +178,8 @@ impl Chart {
         usize::try_from(offset_ms / self.column_ms).expect("less than the columns")
     }
 
-    fn add(&mut self, Item { offset, conn, what, .. }: Item) {
+    /// Takes note of what happened.
+    pub(super) fn add(&mut self, Item { offset, conn, what, .. }: Item) {
         let at = millis(offset);
         // The width follows the last record, whatever it holds.
         self.column(at);
@@ -198,7 +211,8 @@ impl Chart {
         }
     }
 
-    fn add_damage(&mut self, from: Duration, to: Duration, records: u64) {
+    /// Records that are missing between two offsets.
+    pub(super) fn add_damage(&mut self, from: Duration, to: Duration, records: u64) {
         if records > 0 {
             self.add_gap(from, to, records, "damage");
         }

@@ -41,7 +41,7 @@ fn replaying() -> ReplayState {
     }
 }
 
-fn connect(driver: &Driver) {
+pub(crate) fn connect(driver: &Driver) {
     driver.set_replay(Some(replaying()));
     driver.update_status(|status| {
         status.state = SourceState::Connected;

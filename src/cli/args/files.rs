@@ -30,6 +30,9 @@ pub(in crate::cli) struct Import {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  livetape info demo
+  livetape info show.bin --json | jq .gifts")]
 pub(in crate::cli) struct Info {
     /// The recording: a file, the name of one under recordings/, or `demo`
     pub(in crate::cli) recording: String,
@@ -39,6 +42,9 @@ pub(in crate::cli) struct Info {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  livetape verify show.bin || livetape repair show.bin
+Exit codes: 0 all is there, 1 nothing can be read, 3 something is missing")]
 pub(in crate::cli) struct Verify {
     /// The recording: a file, the name of one under recordings/, or `demo`
     pub(in crate::cli) recording: String,

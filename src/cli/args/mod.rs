@@ -4,7 +4,9 @@ mod config;
 mod edit;
 mod files;
 mod flags;
+mod look;
 mod rooms;
+mod share;
 mod synth;
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -17,7 +19,9 @@ pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Import, Info, Verify};
 pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay};
+pub(super) use look::{AsScenario, Cat, Diff, Export, Form};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
+pub(super) use share::{Audit, Scrub};
 pub(super) use synth::Synth;
 
 #[derive(Debug, Parser)]
@@ -70,6 +74,18 @@ pub(super) enum Command {
     Merge(Merge),
     /// Put a marker into a recording
     Mark(Mark),
+    /// Take the people out of a recording
+    Scrub(Scrub),
+    /// Look for people and secrets in a recording that is to be shared
+    Audit(Audit),
+    /// Show every record of a recording
+    Cat(Cat),
+    /// Compare the events of two recordings
+    Diff(Diff),
+    /// Write a recording in another form: har, jsonl or piratetok
+    Export(Export),
+    /// Write a scenario for the mock that does what happened
+    AsScenario(AsScenario),
     /// Make up a recording, for tests and benchmarks
     Synth(Synth),
     /// Check or show the settings

@@ -30,7 +30,8 @@ pub(in crate::cli) struct ServeIdle {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   livetape record clumsyboy_45
-  livetape record clumsyboy_45 -o show.bin && livetape replay show.bin")]
+  livetape record clumsyboy_45 -o show.bin && livetape replay show.bin
+  livetape record clumsyboy_45 -o show.bin --rotate 30m       show.000.bin, show.001.bin, …")]
 pub(in crate::cli) struct RecordRoom {
     /// Whose room: the name in the profile's address, with or without @ [env: LIVETAPE_USER]
     pub(in crate::cli) user: Option<String>,

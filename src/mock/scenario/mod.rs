@@ -5,6 +5,7 @@ mod fault;
 mod kind;
 mod limit;
 mod load;
+mod recorded;
 mod speed;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ pub use fault::{Endpoint, Fault};
 pub use kind::FaultKind;
 pub use limit::{DEFAULT_MESSAGE, Form, Header, Limit, Per};
 pub use load::ScenarioError;
+pub use recorded::Recorded;
 
 use crate::sans_io::pace::Speed;
 

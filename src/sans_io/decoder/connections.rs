@@ -21,6 +21,10 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    pub(super) fn room_id(&self) -> i64 {
+        self.room_id
+    }
+
     /// What tells rooms apart: the room's id, or where it is not known the connection's number.
     pub(super) fn room_key(&self, conn: u32) -> i64 {
         if self.room_id == 0 { -1 - i64::from(conn) } else { self.room_id }

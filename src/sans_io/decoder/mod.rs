@@ -13,6 +13,7 @@ use super::{
     counts::Counts,
     dedup::Dedup,
     event::{Data, Disconnected, Event, Millis},
+    inject::Place,
     recording::{Item, USER_TAG, What, records},
     streak::{Inferred, Streaks},
     wire::Fault,
@@ -62,6 +63,20 @@ impl Decoder {
             faults: Vec::new(),
             events: Vec::new(),
         }
+    }
+
+    /// The same, which goes on counting where another stopped.
+    #[must_use]
+    pub fn with_counts(self, counts: Counts) -> Self {
+        Self { counts, ..self }
+    }
+
+    /// Where an injected frame goes that happens at `offset`: over the last connection that was opened.
+    #[must_use]
+    pub fn place(&self, offset: Duration) -> Place {
+        let last = self.connections.last_key_value();
+        let (conn, room_id) = last.map_or((0, 0), |(&conn, connection)| (conn, connection.room_id()));
+        Place { conn, room_id, offset, now_ms: self.ts(offset).0 }
     }
 
     /// Takes what happened next. [`Decoder::take_events`] follows.

@@ -95,6 +95,7 @@ struct EventJson<'a, D> {
 }
 
 #[derive(JsonSchema, Serialize)]
+#[schemars(rename = "{D}Data")]
 struct DataJson<'a, D> {
     /// The `uniqueId` of whoever did it.
     #[serde(skip_serializing_if = "Option::is_none")]

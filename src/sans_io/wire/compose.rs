@@ -17,6 +17,8 @@ const GIFT: &str = "WebcastGiftMessage";
 const LIKE: &str = "WebcastLikeMessage";
 const MEMBER: &str = "WebcastMemberMessage";
 const SOCIAL: &str = "WebcastSocialMessage";
+const SUBSCRIBE: &str = "WebcastSubNotifyMessage";
+const QUESTION: &str = "WebcastQuestionNewMessage";
 const ROOM_USER: &str = "WebcastRoomUserSeqMessage";
 const CONTROL: &str = "WebcastControlMessage";
 
@@ -180,6 +182,34 @@ pub fn share(stamp: Stamp, person: &Person, share_count: i32) -> Message {
         ..Default::default()
     };
     message(stamp, SOCIAL, &payload)
+}
+
+/// Somebody subscribes, for the how manieth month.
+#[must_use]
+pub fn subscribe(stamp: Stamp, person: &Person, months: i64) -> Message {
+    let payload = webcast::SubNotify {
+        common: common(stamp, SUBSCRIBE, None),
+        user: user(person),
+        sub_month: months,
+        subscribe_type: 1,
+        subscribing_status: 1,
+        ..Default::default()
+    };
+    message(stamp, SUBSCRIBE, &payload)
+}
+
+/// Somebody asks the host.
+#[must_use]
+pub fn question(stamp: Stamp, person: &Person, text: &str) -> Message {
+    let question = webcast::Question {
+        question_id: stamp.msg_id,
+        text: text.to_owned(),
+        create_time: stamp.create_time / 1000,
+        user: user(person),
+        ..Default::default()
+    };
+    let common = common(stamp, QUESTION, None);
+    message(stamp, QUESTION, &webcast::QuestionNew { common, question: Some(question) })
 }
 
 /// How many watch, how many have watched, and who gave how many coins, the first first.

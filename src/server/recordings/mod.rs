@@ -14,11 +14,12 @@ use axum::{
         rejection::{PathRejection, QueryRejection},
     },
 };
-pub(super) use change::{delete, rename};
+pub(super) use change::{Deleted, Rename, delete, rename};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub(super) use shelf::Entry;
 pub(super) use shelf::Shelf;
-use shelf::{Entry, Whole};
+use shelf::Whole;
 pub(super) use transfer::{download, upload};
 
 use super::{App, answer::Refusal};

@@ -59,6 +59,8 @@ pub struct Replay<'a> {
     /// Missing records of this pass, and the most of any pass of this recording: laps count them once.
     missing: (u64, u64),
     lateness: Lateness,
+    /// When it is told next.
+    lateness_due: Instant,
     started: Instant,
     unreported: u32,
 }
@@ -87,6 +89,7 @@ impl<'a> Replay<'a> {
             on_end: Box::new(on_end),
             epoch: clock::now(),
             started: clock::now(),
+            lateness_due: clock::now(),
             phase: ReplayPhase::Waiting,
             lap: 1,
             missing: (0, 0),

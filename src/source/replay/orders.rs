@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, time::Duration};
 
 use super::{Due, Replay};
 use crate::{
-    control::{Order, Refusal, ReplayOrder, ReplayPhase, not_current},
+    control::{Injected, Order, Refusal, ReplayOrder, ReplayPhase, Wish, not_current},
     sans_io::{
         error::{Code, Problem},
         pace::Speed,
@@ -24,6 +24,11 @@ impl Replay<'_> {
                 self.report();
                 drop(answer.send(result.map(|()| self.state()).map_err(Refusal::from)));
             }
+            Order::Inject(wish, answer) => {
+                let injected = self.inject(&wish).await;
+                self.report();
+                drop(answer.send(Ok(injected)));
+            }
             Order::Disconnect(user, answer) if self.driver.status().is_of(&user) => {
                 self.pipeline.finish(self.idle.position().0, Some("deleted"), self.pacing()).await;
                 self.pipeline.report(self.driver);
@@ -41,6 +46,15 @@ impl Replay<'_> {
             }
         }
         ControlFlow::Continue(())
+    }
+
+    /// At the current offset, whether it runs or stands still, but before whatever is due next.
+    async fn inject(&mut self, wish: &Wish) -> Injected {
+        let next = self.next_due().await.map_or(Duration::MAX, |due| due.offset());
+        let shown = self.clock.shown(self.now());
+        let here = self.idle.offset_at(shown, next).min(next).max(self.idle.position().0);
+        let pacing = self.pacing();
+        self.pipeline.inject(self.driver.injector(), wish, here, pacing).await
     }
 
     async fn obey(&mut self, order: ReplayOrder) -> Result<(), Problem> {

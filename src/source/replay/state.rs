@@ -5,9 +5,12 @@ use std::time::Duration;
 use super::{Left, Replay, Summary};
 use crate::{
     clock,
-    control::{ReplayPhase, ReplayState, SourceState},
+    control::{Lateness, ReplayPhase, ReplayState, SourceState},
     sans_io::recording::{Item, What},
 };
+
+/// How often the lateness is told.
+const LATENESS_EVERY: Duration = Duration::from_secs(1);
 
 impl Replay<'_> {
     pub(super) fn note_user(&self, item: &Item) {
@@ -22,6 +25,7 @@ impl Replay<'_> {
     pub(super) fn report(&mut self) {
         self.unreported = 0;
         self.pipeline.report(self.driver);
+        self.report_lateness();
         let state = self.state();
         self.driver.update_status(|status| {
             status.source = Some("replay");
@@ -32,6 +36,21 @@ impl Replay<'_> {
             };
         });
         self.driver.set_replay(Some(state));
+    }
+
+    /// Now and then: looking for quantiles costs more than a frame does.
+    fn report_lateness(&mut self) {
+        let now = clock::now();
+        if now < self.lateness_due {
+            return;
+        }
+        self.lateness_due = now + LATENESS_EVERY;
+        let late = |ms: f64| Duration::from_secs_f64(ms / 1e3);
+        self.driver.set_lateness(Lateness {
+            median: late(self.lateness.quantile_ms(0.5)),
+            p99: late(self.lateness.quantile_ms(0.99)),
+            max: late(self.lateness.max_ms()),
+        });
     }
 
     pub(super) fn state(&mut self) -> ReplayState {

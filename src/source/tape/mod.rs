@@ -136,7 +136,7 @@ impl Tape {
     ///
     /// # Errors
     /// As [`Tape::find`].
-    pub fn steps(&self) -> Result<impl Iterator<Item = Step>, Problem> {
+    pub fn steps(&self) -> Result<impl Iterator<Item = Step> + use<>, Problem> {
         let mut end = Some(Duration::ZERO);
         let mut reading = self.read(Duration::ZERO)?;
         Ok(std::iter::from_fn(move || {

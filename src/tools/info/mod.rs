@@ -1,5 +1,6 @@
 //! What a recording holds, at a glance.
 
+mod gifts;
 mod text;
 
 use std::{collections::BTreeMap, io::Read, time::Duration};
@@ -8,14 +9,23 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use super::histogram::Histogram;
-use crate::sans_io::recording::{
-    Error, Head, Preamble, Reader, Report, What, record_type,
-    records::{ConnOpen, Header, header},
+pub use gifts::Gifts;
+use gifts::People;
+
+use super::timeline::{Chart, Timeline};
+use crate::sans_io::{
+    decoder::{Decoder, Options},
+    recording::{
+        Error, Head, Item, Preamble, Reader, Report, What, record_type,
+        records::{ConnOpen, Header, header},
+    },
 };
 
 /// Most connections that are listed; all are counted.
 const CONNECTIONS_LISTED_MAX: usize = 1000;
+/// The buckets of the timeline: one for each column of a terminal that is free.
+const BUCKETS: usize = 52;
+
 /// What a recording holds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -35,7 +45,13 @@ pub struct Info {
     pub markers: u64,
     /// Records that the recorder lost, as it says itself.
     pub lost_in_gaps: u64,
-    pub rate: Histogram,
+    /// Events that were decoded, by type.
+    pub events: BTreeMap<&'static str, u64>,
+    /// People who did something.
+    pub users: u64,
+    pub gifts: Gifts,
+    /// What happened when.
+    pub timeline: Timeline,
     pub damage: DamageInfo,
 }
 
@@ -92,13 +108,32 @@ pub struct DamageInfo {
 pub fn info(input: impl Read) -> Result<Info, Error> {
     let mut reader = Reader::open(input)?;
     let (mut info, mut connections) = (Info::default(), BTreeMap::new());
+    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let (mut chart, mut people) = (Chart::default(), People::default());
+    let (mut missing, mut last) = (0, Duration::ZERO);
     while let Some(head) = reader.next_head()? {
+        let Some(body) = reader.body() else { continue };
+        let item = Item { offset: head.offset, ..body.item() };
+        let damage = reader.report().missing - std::mem::replace(&mut missing, reader.report().missing);
+        chart.add_damage(last, head.offset, damage);
+        last = head.offset;
+        decoder.handle(&item);
+        for event in decoder.take_events() {
+            chart.add_event(head.offset, &event);
+            people.add(&event);
+            info.gifts.add(&event);
+        }
         if head.record_type == record_type::FRAME {
             info.add_frame(head, &mut connections);
-        } else if let Some(body) = reader.body() {
-            info.add_other(head, body.item().what, &mut connections);
+        } else {
+            info.add_other(head, item.what.clone(), &mut connections);
         }
+        chart.add(item);
     }
+    chart.end(reader.report().last_offset);
+    info.timeline = chart.timeline(BUCKETS);
+    info.events = info.timeline.types.iter().map(|(&kind, counts)| (kind, counts.iter().sum())).collect();
+    info.users = people.count();
     info.connections = connections.into_values().collect();
     info.add_report(reader.report());
     Ok(info)
@@ -119,7 +154,6 @@ impl Info {
         self.frames_sent += u64::from(head.flags.is_sent());
         self.frames_received += u64::from(!head.flags.is_sent());
         self.frame_bytes += head.payload_bytes as u64;
-        self.rate.add(head.offset);
         if let Some(connection) = connection(connections, head.conn) {
             connection.frames += 1;
         }

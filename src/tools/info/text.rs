@@ -1,12 +1,16 @@
 //! The text of an [`Info`].
 
-use std::{fmt, time::Duration};
+use std::{cmp::Reverse, fmt, time::Duration};
 
 use super::{Connection, HeaderInfo, Info};
+use crate::tools::bars::bars;
 use crate::tools::text::{COLUMNS_MAX, clock, count, printable, size, thousands};
 
 /// Most connections in the text.
 const CONNECTIONS_PRINTED_MAX: usize = 10;
+/// Most kinds of events, and of gifts.
+const KINDS_PRINTED_MAX: usize = 10;
+const GIFTS_PRINTED_MAX: usize = 3;
 
 /// The text for a terminal, at most 80 columns wide.
 impl fmt::Display for Info {
@@ -32,16 +36,43 @@ impl fmt::Display for Info {
             line("markers", &thousands(self.markers))?;
         }
         line("missing", &self.missing())?;
-        if self.rate.highest() > 0 {
-            line("rate", &self.rate.bars())?;
-            let column = Duration::from_millis(self.rate.column_ms);
-            line("", &format!("at most {} in {column:?}", count(self.rate.highest(), "frame")))?;
-        }
-        Ok(())
+        self.rates(f)
     }
 }
 
 impl Info {
+    /// Who did what, and what happened when.
+    fn rates(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let total = self.events.values().sum();
+        if total == 0 {
+            return writeln!(f, "events       none");
+        }
+        writeln!(f, "people       {}", thousands(self.users))?;
+        if self.gifts.count > 0 {
+            let (gifts, diamonds) = (count(self.gifts.count, "gift"), count(self.gifts.diamonds, "diamond"));
+            let told = format!("gifts        {gifts}, {diamonds}: {}", self.gifts.listed(GIFTS_PRINTED_MAX));
+            writeln!(f, "{}", printable(&told, COLUMNS_MAX))?;
+        }
+        let mut row = |kind: &str, number: u64, counts: &[u64]| {
+            let row = format!("{:<18} {:>7} {}", printable(kind, 18), thousands(number), bars(counts));
+            writeln!(f, "{}", row.trim_end())
+        };
+        row("events", total, &self.timeline.total)?;
+        let mut kinds = Vec::from_iter(&self.timeline.types);
+        kinds.sort_by_key(|(kind, counts)| (Reverse(counts.iter().sum::<u64>()), **kind));
+        for (kind, counts) in kinds.iter().take(KINDS_PRINTED_MAX) {
+            row(kind, counts.iter().sum(), counts)?;
+        }
+        let others = Vec::from_iter(kinds.iter().skip(KINDS_PRINTED_MAX).flat_map(|(_, counts)| *counts));
+        let more = kinds.len().saturating_sub(KINDS_PRINTED_MAX) as u64;
+        if more > 0 {
+            let others = others.into_iter().sum();
+            writeln!(f, "{:<18} {:>7} of {}", "others", thousands(others), count(more, "kind"))?;
+        }
+        let each = Duration::from_millis(self.timeline.bucket_ms);
+        writeln!(f, "{:26} a column is {each:?}, a row's highest full", "")
+    }
+
     fn state(&self) -> String {
         let records = count(self.records, "record");
         let last = clock(Duration::from_millis(self.duration_ms));

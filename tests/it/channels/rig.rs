@@ -101,7 +101,9 @@ impl Rig {
             },
             ends_with_source: start == As::Live,
             record: None,
+            rotate: None,
             record_only: false,
+            allow_inject: false,
             warn: |_| (),
         };
         let sources = change(Sources { tokens: tokens(), ..Sources::default() });

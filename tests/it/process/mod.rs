@@ -5,6 +5,7 @@ mod config;
 mod live;
 mod mock;
 mod replay;
+mod share;
 
 use std::{
     io::{BufRead as _, BufReader, Lines},

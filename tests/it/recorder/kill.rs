@@ -11,6 +11,7 @@ use livetape::{
     clock,
     recorder::{FLUSH_EVERY, Options, Recorder, Target},
     sans_io::recording::{Frame, Item, Opcode, What},
+    tools::edit::repair,
 };
 
 use super::read;
@@ -18,9 +19,11 @@ use crate::support::item;
 
 /// Tells a child process where to record to.
 const PATH: &str = "RECORDER_KILL_TEST";
-/// Tells it how many items come at once: with few of them, nothing but time makes the recorder flush.
-const BURST: &str = "RECORDER_KILL_TEST_BURST";
-const KILLS: u64 = 24;
+/// Tells it how many items come in a second: with few of them, nothing but time makes the recorder flush.
+const RATE: &str = "RECORDER_KILL_TEST_RATE";
+/// Kills, and the number that their times follow from; 200 kills: `LIVETAPE_KILLS=200`.
+const KILLS: (&str, u64) = ("LIVETAPE_KILLS", 20);
+const SEED: &str = "LIVETAPE_KILL_SEED";
 /// At the same time.
 const CHILDREN: u64 = 4;
 /// A machine that is busy with other tests does not run the recorder's thread at once.
@@ -39,11 +42,12 @@ fn child() {
     let Some(path) = std::env::var_os(PATH) else { return };
     let recorder =
         Recorder::start(&Target::File(path.into()), super::live_header("ann"), &Options::default()).unwrap();
-    let burst: u64 = std::env::var(BURST).unwrap().parse().unwrap();
+    let rate: u32 = std::env::var(RATE).unwrap().parse().unwrap();
     let began = clock::now();
     let (mut n, mut out) = (0, std::io::stdout());
     while clock::now().duration_since(began) < Duration::from_secs(20) {
-        for _ in 0..burst {
+        let due = (clock::now().duration_since(began) * rate).as_secs();
+        while n < due {
             writeln!(out, "#{}", clock::wall().as_nanos()).unwrap();
             recorder.record(&nth(n, clock::now().duration_since(began)));
             n += 1;
@@ -54,30 +58,36 @@ fn child() {
 
 #[test]
 fn a_killed_recorder_loses_no_more_than_the_flush_window() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let kills = number(KILLS.0).unwrap_or(KILLS.1);
+    let seed = number(SEED).unwrap_or_else(|| clock::wall().as_secs());
+    eprintln!("{SEED}={seed}");
     let folder = tempfile::tempdir().unwrap();
     let window = std::thread::scope(|scope| {
         let folder = folder.path();
-        let kill_some =
-            move |of: u64| (of..KILLS).step_by(CHILDREN as usize).map(move |n| kill_one(folder, n)).max();
+        let kill_some = move |of: u64| {
+            (of..kills).step_by(CHILDREN as usize).map(move |n| kill_one(folder, seed, n)).max()
+        };
         let threads = Vec::from_iter((0..CHILDREN).map(|of| scope.spawn(move || kill_some(of))));
         threads.into_iter().filter_map(|thread| thread.join().unwrap()).max().unwrap()
     });
-    eprintln!("{KILLS} kills: the oldest item that was lost had come {window:?} before");
+    eprintln!("{kills} kills: the oldest item that was lost had come {window:?} before");
 }
 
 /// Kills one child; how long before that the oldest item came that is missing.
-fn kill_one(folder: &Path, seed: u64) -> Duration {
-    let path = folder.join(format!("{seed}.bin"));
+fn kill_one(folder: &Path, seed: u64, nth_kill: u64) -> Duration {
+    let path = folder.join(format!("{nth_kill}.bin"));
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "recorder::kill::child", "--nocapture"]).env(PATH, &path);
-    command.env(BURST, if seed % 8 < 4 { "1" } else { "30" });
+    command.env(RATE, if nth_kill.is_multiple_of(5) { "100" } else { "2000" });
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let first = next_time(&mut lines).unwrap();
     let rest = std::thread::spawn(move || Vec::from_iter(std::iter::from_fn(|| next_time(&mut lines))));
 
-    let millis = 20 + seed.wrapping_mul(6_364_136_223_846_793_005).rotate_left(17) % 900;
+    let random = (seed + nth_kill).wrapping_mul(6_364_136_223_846_793_005).rotate_left(17);
+    let millis = 20 + random % 900;
     let due = clock::now() + Duration::from_millis(millis);
     while clock::now() < due {
         std::thread::park_timeout(due.duration_since(clock::now()));
@@ -92,10 +102,22 @@ fn kill_one(folder: &Path, seed: u64) -> Duration {
     for (n, item) in items.iter().enumerate() {
         assert_eq!(item, &nth(n as u64, item.offset), "seed {seed}: item {n} is wrong");
     }
+    if !bytes.is_empty() {
+        check_repair(&bytes);
+    }
     let lost = received.get(items.len()).map_or(Duration::ZERO, |time| killed.saturating_sub(*time));
     assert!(!items.is_empty() || millis < 300, "seed {seed}: nothing is there after {millis} ms");
     assert!(lost <= FLUSH_EVERY + SCHEDULING, "seed {seed}: {lost:?} lost of {millis} ms");
     lost
+}
+
+/// What was killed can be sealed, and nothing of it is lost.
+fn check_repair(bytes: &[u8]) {
+    let mut repaired = Vec::new();
+    assert!(repair(bytes, &mut repaired).unwrap().is_change());
+    let (items, report) = read(&repaired);
+    assert!(report.is_whole() && report.sealed);
+    assert_eq!(items, read(bytes).0);
 }
 
 /// When the next item came; `None` when the child is dead.

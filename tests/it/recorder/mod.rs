@@ -1,6 +1,7 @@
 //! The recorder: nothing is lost that it does not tell, and nobody waits for it.
 
 mod kill;
+mod parts;
 mod secrets;
 
 use std::{
@@ -133,7 +134,7 @@ fn what_is_recorded_is_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let target = Target::Folder { folder: folder.path().join("new/recordings"), user: "host_078".into() };
     let recorder = Recorder::start(&target, live_header("host_078"), &Options::default()).unwrap();
-    let path = recorder.path().unwrap().to_owned();
+    let path = recorder.path().unwrap();
     let items = session_items(1);
     items.iter().for_each(|item| recorder.record(item));
     let summary = recorder.finish().unwrap();

@@ -1,7 +1,9 @@
 //! Live rooms against the mock.
 
 mod again;
+mod inject;
 mod orders;
 mod over_sockets;
+mod recorded;
 pub(crate) mod rig;
 mod scenarios;

@@ -76,13 +76,22 @@ impl Rig {
         change: impl FnOnce(live::Options) -> live::Options,
         record: Option<Record>,
     ) -> Self {
+        Self::start_as(setting, start, change, |options| Options { record, ..options })
+    }
+
+    pub(crate) fn start_as(
+        setting: Setting,
+        start: As,
+        change: impl FnOnce(live::Options) -> live::Options,
+        also: impl FnOnce(Options) -> Options,
+    ) -> Self {
         let mock = MockTikTok::in_memory(setting).unwrap();
         let connector = mock.connector().unwrap();
         let transport = MemoryTransport::new(move || {
             let connector = connector.clone();
             async move { connector.connect().await }
         });
-        let options = Options {
+        let options = also(Options {
             live: change(live::Options {
                 upstream: Some(live::Url::parse(UPSTREAM).unwrap()),
                 seed: 7,
@@ -90,10 +99,12 @@ impl Rig {
                 ..live::Options::new("demo")
             }),
             ends_with_source: start == As::Live,
-            record,
+            record: None,
+            rotate: None,
             record_only: false,
+            allow_inject: false,
             warn: |_| (),
-        };
+        });
         let (control, driver) = Control::new();
         let hub = Hub::new("test".into(), Limits::default());
         let (started, log) = (clock::now(), Log::default());

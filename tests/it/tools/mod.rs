@@ -1,6 +1,8 @@
 //! The offline tools.
 
+mod diff;
 mod edit;
+mod export;
 mod files;
 mod fixtures;
 mod import;

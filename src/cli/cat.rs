@@ -1,0 +1,81 @@
+//! `livetape cat`: every record, also of a file that is being written.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Read, Write},
+    time::Duration,
+};
+
+use super::args;
+use crate::{
+    sans_io::{
+        error::{Code, Problem, exit},
+        recording::{Reader, Record, What},
+    },
+    source::{Tape, unreadable},
+    tools::cat,
+};
+
+/// How often a file that is being written is looked at.
+const FOLLOW_EVERY: Duration = Duration::from_millis(200);
+
+pub(super) fn cat(args: &args::Cat) -> Result<u8, Problem> {
+    let tape = Tape::find(&args.recording)?;
+    let input: Box<dyn Read> =
+        match tape.path().filter(|_| args.follow) {
+            Some(path) => Box::new(Follow(File::open(path).map_err(|error| {
+                Problem::new(Code::Io, format!("cannot read {}: {error}", path.display()))
+            })?)),
+            None => tape.open()?,
+        };
+    let mut reader = Reader::open(input).map_err(|error| unreadable(&tape.name, &error))?;
+    let (mut out, mut missing) = (BufWriter::new(io::stdout().lock()), 0);
+    loop {
+        let record = reader.next().map_err(|error| unreadable(&tape.name, &error))?;
+        let found = reader.report().missing;
+        let lost = found - std::mem::replace(&mut missing, found);
+        let is_end = matches!(&record, Some(record) if matches!(record.item.what, What::End(_)));
+        let is_over = record.is_none() || (args.follow && is_end);
+        let mut written = print(&mut out, args.json, lost, record.as_ref());
+        if args.follow || is_over {
+            written = written.and_then(|()| out.flush());
+        }
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(exit::DONE),
+            result => result.map_err(|error| Problem::new(Code::Io, format!("cannot write: {error}")))?,
+        }
+        if is_over {
+            break;
+        }
+    }
+    let report = reader.report();
+    let is_lossy = report.missing > 0 || report.tail_bytes > 0;
+    Ok(if is_lossy { exit::LOST } else { exit::DONE })
+}
+
+fn print(out: &mut impl Write, json: bool, lost: u64, record: Option<&Record>) -> io::Result<()> {
+    match lost {
+        0 => {}
+        lost if json => writeln!(out, "{}", cat::missing_json(lost))?,
+        lost => writeln!(out, "⚠️ {lost} missing here")?,
+    }
+    match record {
+        None => Ok(()),
+        Some(record) if json => writeln!(out, "{}", cat::json(record)),
+        Some(record) => writeln!(out, "{}", cat::text(record)),
+    }
+}
+
+/// A file that has no end: whoever reads on waits for what is written.
+struct Follow(File);
+
+impl Read for Follow {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.0.read(buffer)? {
+                0 if !buffer.is_empty() => std::thread::park_timeout(FOLLOW_EVERY),
+                count => return Ok(count),
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `livetape diff`: two recordings through the one decoder, or what two builds made of one.
+
+use std::{
+    collections::VecDeque,
+    io::{self, BufRead, BufReader, BufWriter, Write as _},
+    path::Path,
+};
+
+use serde_json::Value;
+
+use super::{args, output::file_problem};
+use crate::{
+    sans_io::{
+        decoder::{Decoder, Options},
+        error::{Code, Problem, exit},
+        event::finish_json,
+    },
+    source::{Step, Tape},
+    tools::{diff, files},
+};
+
+/// Longest line of events.
+const LINE_BYTES_MAX: u64 = 64 << 20;
+/// The exit code of differences.
+const DIFFERENT: u8 = 1;
+
+type Events = Box<dyn Iterator<Item = Result<Value, Problem>>>;
+
+pub(super) fn diff(args: &args::Diff) -> Result<u8, Problem> {
+    let open = |name: &str| if args.events { lines(Path::new(name)) } else { decoded(name) };
+    let (before, after) = (open(&args.before)?, open(&args.after)?);
+    let mut out = BufWriter::new(io::stdout().lock());
+    let told = diff::diff(before, after, |change| {
+        let written = if args.json {
+            writeln!(out, "{}", serde_json::to_value(&change).unwrap_or_default())
+        } else {
+            write!(out, "{change}")
+        };
+        written.map_err(|error| cannot_write(&error))
+    });
+    let counts = match told {
+        // Whoever reads has seen enough.
+        Err(problem) if problem.message == CLOSED => return Ok(DIFFERENT),
+        told => told?,
+    };
+    let last =
+        if args.json { serde_json::json!({"counts": counts}).to_string() + "\n" } else { counts.to_string() };
+    out.write_all(last.as_bytes()).and_then(|()| out.flush()).map_err(|error| cannot_write(&error))?;
+    Ok(if counts.is_same() { exit::DONE } else { DIFFERENT })
+}
+
+/// Nobody reads any more.
+const CLOSED: &str = "the output is closed";
+
+fn cannot_write(error: &io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Problem::new(Code::Io, CLOSED),
+        _ => Problem::new(Code::Io, format!("cannot write: {error}")),
+    }
+}
+
+/// The events of a recording.
+fn decoded(name: &str) -> Result<Events, Problem> {
+    let tape = Tape::find(name)?;
+    let mut steps = tape.steps()?;
+    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut ready = VecDeque::new();
+    Ok(Box::new(std::iter::from_fn(move || {
+        while ready.is_empty() {
+            match steps.next()? {
+                Step::Item(item) => decoder.handle(&item),
+                Step::Missing(records) => decoder.count_missing(records),
+                Step::Failed(error) => return Some(Err(Problem::new(Code::Io, error))),
+                Step::End(offset) => decoder.flush(offset),
+            }
+            for event in decoder.take_events() {
+                let mut json = Vec::new();
+                event.begin_json("diff", &mut json);
+                finish_json(0, &mut json);
+                ready.push_back(serde_json::from_slice(&json).unwrap_or_default());
+            }
+        }
+        ready.pop_front().map(Ok)
+    })))
+}
+
+/// The events of a file of lines.
+fn lines(path: &Path) -> Result<Events, Problem> {
+    let file = files::open(path).map_err(|error| file_problem(&error))?;
+    let (mut input, mut number, shown) = (BufReader::new(file), 0, path.display().to_string());
+    Ok(Box::new(std::iter::from_fn(move || {
+        loop {
+            let mut line = Vec::new();
+            number += 1;
+            let read = io::Read::take(&mut input, LINE_BYTES_MAX).read_until(b'\n', &mut line);
+            let wrong = |error: String| {
+                Problem::new(Code::BadCapture, format!("{shown}: line {number}: {error}"))
+                    .hint("give files that `livetape events` has written")
+            };
+            match read {
+                Ok(0) => return None,
+                Ok(_) if line.trim_ascii().is_empty() => {}
+                Ok(_) => {
+                    return Some(serde_json::from_slice(&line).map_err(|error| wrong(error.to_string())));
+                }
+                Err(error) => return Some(Err(wrong(error.to_string()))),
+            }
+        }
+    })))
+}

@@ -1,0 +1,201 @@
+//! Recording → scenario: what went wrong while it was recorded goes wrong again.
+//!
+//! Frames and closes need no word: rooms play them. What was refused before a room was reached becomes faults, each at the
+//! request at which it came.
+
+use std::{collections::BTreeMap, fmt, io::Read};
+
+use super::{Endpoint, Fault, FaultKind, Form, Header, Scenario, State, User, check};
+use crate::sans_io::{
+    error::Code,
+    recording::{
+        Error, Reader, USER_TAG, What,
+        records::{ConnOpen, Http, Status, http::Role},
+    },
+};
+
+/// Users and faults of a scenario that is made of a recording; more are told.
+const USERS_MAX: usize = 1000;
+const FAULTS_MAX: usize = 1000;
+/// What peers crash on if it is shorter, in characters (protocol.md §5.3).
+const DEFAULT_MESSAGE: &str = super::DEFAULT_MESSAGE;
+
+/// A scenario, and what it cannot say.
+#[derive(Clone, Debug, Default)]
+pub struct Recorded {
+    /// What the mock does.
+    pub scenario: Scenario,
+    /// What happened in the recording and will not happen in the mock.
+    pub notes: Vec<String>,
+}
+
+impl Scenario {
+    /// The scenario in which what is recorded happens again. `recording` is its path, from the folder of the scenario.
+    ///
+    /// # Errors
+    /// That of [`Reader::open`] and [`Reader::next`].
+    pub fn of_recording(input: impl Read, recording: &str) -> Result<Recorded, Error> {
+        let mut reader = Reader::open(input)?;
+        let mut reading = Reading::default();
+        while let Some(record) = reader.next()? {
+            match record.item.what {
+                What::Header(header) => {
+                    reading.user = header.tags.get(USER_TAG).cloned().or(reading.user);
+                }
+                What::Http(http) => reading.http(&http),
+                What::ConnOpen(open) => reading.open(open),
+                What::ConnClose(_) => reading.closed = true,
+                What::Status(status) => reading.status(&status),
+                _ => {}
+            }
+        }
+        Ok(reading.finish(recording))
+    }
+}
+
+#[derive(Default)]
+struct Reading {
+    /// Whose room it is, before there is a connection.
+    user: Option<String>,
+    users: Vec<User>,
+    faults: Vec<Fault>,
+    notes: Vec<String>,
+    /// Requests so far, by endpoint.
+    requests: BTreeMap<Endpoint, u32>,
+    /// Connections that were made or refused.
+    connects: u32,
+    /// What the last exchange was.
+    last: Option<(Endpoint, u32)>,
+    /// Whether its answer was what was asked for, and no page that says something else.
+    is_answered: bool,
+    /// Whether the last exchange has become a fault already.
+    is_told: bool,
+    closed: bool,
+}
+
+impl Reading {
+    fn http(&mut self, http: &Http) {
+        let Some(at) = endpoint(http.role()) else { return };
+        let attempt = self.requests.entry(at).or_default();
+        *attempt += 1;
+        let attempt = *attempt;
+        (self.last, self.is_told) = (Some((at, attempt)), false);
+        let is_page = http.body.is_empty() || http.body.trim_ascii_start().starts_with(b"<");
+        self.is_answered = http.status == 200 && !is_page;
+        let Some(status) = u16::try_from(http.status).ok().filter(|status| (400..=599).contains(status))
+        else {
+            return;
+        };
+        let retry_after = http.headers.iter().find(|header| header.name.eq_ignore_ascii_case("retry-after"));
+        let retry_after = retry_after.and_then(|header| header.value.trim().parse().ok());
+        let is_limit = matches!(status, 429 | 503);
+        let headers =
+            (status == 429 && retry_after.is_some()).then(|| [(Header::RetryAfter, Form::Delta)].into());
+        self.fault(Fault {
+            status: Some(status),
+            attempt: Some(attempt),
+            retry_after: retry_after.filter(|_| is_limit),
+            message: (status == 429).then(|| DEFAULT_MESSAGE.to_owned()),
+            headers,
+            ..Fault::new(at, FaultKind::Status)
+        });
+        self.is_told = true;
+    }
+
+    fn open(&mut self, open: ConnOpen) {
+        self.connects += 1;
+        (self.last, self.closed) = (None, false);
+        let is_new = !self.users.iter().any(|user| user.name.eq_ignore_ascii_case(&open.unique_id));
+        if is_new && !open.unique_id.is_empty() && self.users.len() < USERS_MAX {
+            let room_id = (open.room_id > 0).then_some(open.room_id);
+            self.users.push(User { name: open.unique_id, room_id, ..User::default() });
+        }
+    }
+
+    fn status(&mut self, status: &Status) {
+        let code = Code::from_name(&status.code);
+        let at_request = |kind| move |(at, attempt)| Fault { attempt: Some(attempt), ..Fault::new(at, kind) };
+        let last = self.last.take();
+        let fault = match code {
+            _ if std::mem::take(&mut self.is_told) => return,
+            // The room closes where it was closed.
+            Some(Code::ConnectionLost) if self.closed => return,
+            Some(Code::UserOffline) => last.map(at_request(FaultKind::Offline)),
+            Some(Code::UserNotFound) => last.map(at_request(FaultKind::NotFound)),
+            Some(Code::SignEmpty) => last.map(at_request(FaultKind::Empty)),
+            Some(Code::Blocked) if !self.is_answered => last.map(at_request(FaultKind::Captcha)),
+            Some(Code::Blocked | Code::HandshakeRefused) => {
+                self.connects += 1;
+                let handshake_status = if code == Some(Code::Blocked) { None } else { Some(400) };
+                let refuse = Fault::new(Endpoint::Socket, FaultKind::Refuse);
+                Some(Fault { attempt: Some(self.connects), handshake_status, ..refuse })
+            }
+            Some(Code::AgeRestricted) => {
+                let name = self.user.clone().unwrap_or_default();
+                self.users.retain(|user| !user.name.eq_ignore_ascii_case(&name));
+                self.users.push(User { name, state: State::AgeRestricted, ..User::default() });
+                return;
+            }
+            _ => None,
+        };
+        match fault.filter(|fault| fault.at.iter().all(|at| fault.kind.fits(*at))) {
+            Some(fault) => self.fault(fault),
+            None => self.note(format!("{} is not said: {}", status.code, status.detail)),
+        }
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(fault);
+        } else {
+            self.note("more went wrong than a scenario is given".to_owned());
+        }
+    }
+
+    fn note(&mut self, note: String) {
+        if self.notes.len() < FAULTS_MAX && !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    fn finish(mut self, recording: &str) -> Recorded {
+        if let Some(name) = self.user.take().filter(|name| !name.is_empty())
+            && self.users.is_empty()
+        {
+            self.users.push(User { name, ..User::default() });
+        }
+        self.users.retain(|user| !user.name.is_empty() && !user.name.contains(['@', '/', ' ']));
+        let (users, faults) = (self.users, Vec::new());
+        let mut scenario = Scenario { recording: recording.into(), users, faults, ..Scenario::default() };
+        for fault in self.faults {
+            scenario.faults.push(fault);
+            // What makes no sense together is told, not written.
+            if let Err((_, why)) = check::check(&scenario) {
+                scenario.faults.pop();
+                self.notes.push(why);
+            }
+        }
+        Recorded { scenario, notes: self.notes }
+    }
+}
+
+fn endpoint(role: Role) -> Option<Endpoint> {
+    match role {
+        Role::Unknown => None,
+        Role::Lookup => Some(Endpoint::Lookup),
+        Role::RoomInfo => Some(Endpoint::RoomInfo),
+        Role::Gifts => Some(Endpoint::Gifts),
+        Role::InitialBatch | Role::Sign => Some(Endpoint::Sign),
+    }
+}
+
+/// The file.
+impl fmt::Display for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "# Made by `livetape as-scenario`: what was recorded happens again.")?;
+        for note in &self.notes {
+            writeln!(f, "# Not in it: {}", note.replace(['\n', '\r'], " "))?;
+        }
+        write!(f, "{}", self.scenario.to_toml())
+    }
+}

@@ -1,0 +1,149 @@
+//! Whether fields hold what a scrubber makes: told without the key, by the shapes of what is made up.
+
+use std::collections::BTreeSet;
+
+use super::{
+    allow,
+    audit::{Finding, Kind, shown},
+    class::Class,
+    json::{self, NESTED_MAX, Values},
+    letters, made_up,
+    walk::{Leaves, Place, as_text},
+};
+
+/// Looks at leaves, and changes none.
+pub(super) struct Checker<'a> {
+    found: &'a mut BTreeSet<Finding>,
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn new(found: &'a mut BTreeSet<Finding>) -> Self {
+        Self { found }
+    }
+
+    fn add(&mut self, kind: Kind, place: &str, text: &str) {
+        self.found.insert(Finding { kind, place: place.to_owned(), shown: shown(text) });
+    }
+
+    pub(super) fn handle(&mut self, place: &str, text: &str) {
+        if !text.is_empty() && !made_up::is_made_up_handle(text) {
+            self.add(Kind::Name, place, text);
+        }
+    }
+
+    pub(super) fn id(&mut self, place: &str, id: u64) {
+        if !made_up::is_made_up_id(id) {
+            self.add(Kind::Id, place, &id.to_string());
+        }
+    }
+
+    pub(super) fn made_up(&mut self, place: &str, text: &str) {
+        if !letters::is_made_up(text) {
+            self.add(Kind::Text, place, text);
+        }
+    }
+
+    pub(super) fn unknown(&mut self, place: &str, bytes: &[u8]) {
+        match as_text(bytes) {
+            Some(text) => self.text(&Place::unnamed(Class::Unknown), text, 0),
+            None => self.add(Kind::Opaque, place, ""),
+        }
+    }
+
+    pub(super) fn opaque_body(&mut self) {
+        self.add(Kind::Opaque, "neither a batch nor JSON", "");
+    }
+
+    fn text(&mut self, place: &Place, text: &str, nested: usize) {
+        let name = if place.field.is_empty() {
+            "a field without a name".to_owned()
+        } else {
+            format!("{}.{}", place.message, place.field)
+        };
+        let is_address = || made_up::is_made_up_address(text) || allow::is_artwork(text, place.artwork);
+        match place.class {
+            _ if text.trim().is_empty() => {}
+            Class::Word if allow::is_word(text) => {}
+            Class::Unknown | Class::Word => self.unknown_text(place, &name, text, nested),
+            Class::Id => match allow::number(text) {
+                Some(id) => self.id(&name, id),
+                None => self.unknown_text(place, &name, text, nested),
+            },
+            Class::Handle => self.handle(&name, text),
+            Class::Nickname if !letters::is_made_up(text) => self.add(Kind::Name, &name, text),
+            Class::Text | Class::Pattern => self.made_up(&name, text),
+            Class::SecUid if !made_up::is_made_up_sec_uid(text) => self.add(Kind::SecUid, &name, text),
+            Class::Picture | Class::Link if !is_address() => self.add(Kind::Picture, &name, text),
+            Class::Keep | Class::Token | Class::Nickname | Class::SecUid | Class::Picture | Class::Link => {}
+        }
+    }
+
+    fn unknown_text(&mut self, place: &Place, name: &str, text: &str, nested: usize) {
+        if let Some(id) = allow::number(text).filter(|id| made_up::is_id_shaped(*id)) {
+            return self.id(name, id);
+        }
+        if nested < NESTED_MAX && json::is_json(text) {
+            json::rewrite(text, place.artwork, nested + 1, self);
+            return;
+        }
+        let is_fine = allow::is_allowed(text)
+            || allow::is_artwork(text, place.artwork)
+            || letters::is_made_up(text)
+            || made_up::is_made_up_address(text)
+            || made_up::is_made_up_sec_uid(text);
+        if !is_fine {
+            self.add(Kind::Text, name, text);
+        }
+    }
+
+    fn number(&mut self, place: &Place, number: u64) {
+        let name = || format!("{}.{}", place.message, place.field);
+        match place.class {
+            Class::Id => self.id(&name(), number),
+            Class::Unknown if made_up::is_id(place.fixed, number) => {
+                self.id("a field without a name", number);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Leaves for Checker<'_> {
+    fn number(&mut self, place: &Place, number: u64) -> u64 {
+        Checker::number(self, place, number);
+        number
+    }
+
+    fn text(&mut self, place: &Place, text: &str) -> Option<String> {
+        Checker::text(self, place, text, 0);
+        None
+    }
+
+    /// A scrubber leaves as many bytes; nobody can tell its own from others.
+    fn opaque(&mut self, _: &Place, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn broken(&mut self, bytes: usize) {
+        // What a scrubber leaves of broken bytes is one.
+        if bytes > 1 {
+            self.add(Kind::Opaque, "a message that breaks off", "");
+        }
+    }
+
+    fn bad_gzip(&mut self) {
+        self.add(Kind::Opaque, "broken gzip", "");
+    }
+}
+
+impl Values for Checker<'_> {
+    fn number(&mut self, place: &Place, number: u64) -> u64 {
+        Checker::number(self, place, number);
+        number
+    }
+
+    fn text(&mut self, place: &Place, text: &str, nested: usize) -> Option<String> {
+        Checker::text(self, place, text, nested);
+        None
+    }
+}

@@ -1,0 +1,323 @@
+//! What leaves become: by their class, and where nobody knows what they are, by their shape.
+
+use super::{
+    Tally, allow,
+    class::Class,
+    identities::{Identities, Name},
+    json::{self, NESTED_MAX, Values},
+    key::{Choices, Key},
+    letters,
+    made_up::{self, ID_MIN, SEC_UID_START},
+    walk::{Leaves, Place, as_text, is_fields},
+};
+
+/// As many digits make a number in a text an id, or a phone number.
+const LONG_DIGITS: usize = 7;
+/// How often bytes are made up that must be neither text nor fields.
+const OPAQUE_TRIES: usize = 32;
+
+/// Replaces people.
+pub(super) struct Rewriter<'a> {
+    pub(super) key: &'a Key,
+    pub(super) identities: &'a Identities,
+    pub(super) tally: &'a mut Tally,
+}
+
+impl Rewriter<'_> {
+    pub(super) fn id(&self, id: u64) -> u64 {
+        made_up::id(self.key, id)
+    }
+
+    /// Whether it is the id of somebody in the recording, and too long for a count.
+    fn is_ours(&self, number: u64) -> bool {
+        number >= ID_MIN && self.identities.has_id(number)
+    }
+
+    pub(super) fn handle(&self, handle: &str) -> String {
+        if handle.is_empty() { String::new() } else { made_up::handle(self.key, handle) }
+    }
+
+    /// What somebody wrote, or is called.
+    pub(super) fn words(&self, kind: &str, text: &str) -> String {
+        let (mut choices, mut out) = (self.key.choices(kind, text.as_bytes()), String::new());
+        let mut rest = text;
+        // Who is spoken to stays who it is.
+        while let Some(at) = rest.find('@') {
+            let (before, mention) = (&rest[..at], &rest[at + 1..]);
+            letters::write(before, &mut choices, &mut out);
+            let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+            let end = mention.find(|c| !is_part(c)).unwrap_or(mention.len());
+            let name = mention[..end].trim_end_matches('.');
+            rest = mention;
+            if self.identities.name(name) == Some(Name::Handle) {
+                out.push('@');
+                out.push_str(&self.handle(name));
+                rest = &mention[name.len()..];
+            } else {
+                // Made-up text must not look like an address of mail.
+                out.push(if before.ends_with(char::is_alphanumeric) { letters::SIGN } else { '@' });
+            }
+        }
+        letters::write(rest, &mut choices, &mut out);
+        out
+    }
+
+    fn named(&self, text: &str, name: Name) -> String {
+        match name {
+            Name::Handle => self.handle(text),
+            Name::SecUid => made_up::sec_uid(self.key, text),
+            Name::Nickname => self.words("nickname", text),
+        }
+    }
+
+    /// A text of which nobody knows what it is; `None` if it may stay.
+    fn unknown(&mut self, place: &Place, text: &str, nested: usize) -> Option<String> {
+        if allow::is_protocol(text) {
+            return None;
+        }
+        if let Some(name) = self.identities.name(text) {
+            return Some(self.named(text, name));
+        }
+        // An id that is shaped like a time is nevertheless an id.
+        if allow::is_allowed(text) && !allow::number(text).is_some_and(|id| self.is_ours(id)) {
+            return None;
+        }
+        if nested < NESTED_MAX && json::is_json(text) {
+            return Some(json::rewrite(text, place.artwork, nested + 1, self));
+        }
+        if text.contains("://") && !text.contains(char::is_whitespace) {
+            return Some(self.address(place, text));
+        }
+        if let Some(number) = allow::number(text) {
+            return Some(self.id(number).to_string());
+        }
+        if text.starts_with(SEC_UID_START) {
+            return Some(made_up::sec_uid(self.key, text));
+        }
+        self.tally.unknown_texts += 1;
+        if is_picture(text) {
+            return Some(made_up::picture(self.key, text));
+        }
+        Some(if is_token(text) { self.token(text, false) } else { self.words("text", text) })
+    }
+
+    /// The address of a picture or of anything else.
+    fn address(&self, place: &Place, text: &str) -> String {
+        if allow::is_artwork(text, place.artwork) {
+            return text.to_owned();
+        }
+        match is_picture(text) || text.contains(".example.invalid/") && !text.contains("://link.") {
+            true => made_up::picture(self.key, text),
+            false => made_up::link(self.key, text),
+        }
+    }
+
+    /// Numbers, letters and what joins them; `keeps_words` keeps the words of the protocol in it.
+    fn token(&self, text: &str, keeps_words: bool) -> String {
+        let mut choices: Choices = self.key.choices("token", text.as_bytes());
+        let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+        while let Some(first) = rest.chars().next() {
+            let is_part = |c: char| c.is_alphanumeric();
+            let end = if is_part(first) {
+                rest.find(|c| !is_part(c)).unwrap_or(rest.len())
+            } else {
+                first.len_utf8()
+            };
+            let (part, after) = rest.split_at(end);
+            let is_word = part.len() <= 12 && part.bytes().all(|byte| byte.is_ascii_lowercase());
+            match allow::number(part) {
+                Some(number) if number < ID_MIN || allow::is_time(number) && !self.is_ours(number) => {
+                    out.push_str(part);
+                }
+                Some(number) => out.push_str(&self.id(number).to_string()),
+                None if keeps_words && is_word && self.identities.name(part).is_none() => out.push_str(part),
+                None => letters::write(part, &mut choices, &mut out),
+            }
+            rest = after;
+        }
+        out
+    }
+
+    /// A line that the app or livetape wrote: only names and long numbers in it are replaced.
+    pub(super) fn line(&self, text: &str) -> String {
+        let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
+        let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+        while let Some(first) = rest.chars().next() {
+            let end = if is_part(first) {
+                rest.find(|c| !is_part(c)).unwrap_or(rest.len())
+            } else {
+                first.len_utf8()
+            };
+            let (part, after) = rest.split_at(end);
+            let name = part.trim_end_matches('.');
+            match self.identities.name(name) {
+                Some(known) => {
+                    out.push_str(&self.named(name, known));
+                    out.push_str(&part[name.len()..]);
+                }
+                None if has_long_number(part) => out.push_str(&self.token(part, true)),
+                None => out.push_str(part),
+            }
+            rest = after;
+        }
+        out
+    }
+
+    fn by_class(&mut self, place: &Place, text: &str, nested: usize) -> Option<String> {
+        if text.is_empty() {
+            return None;
+        }
+        let artwork = allow::is_artwork(text, place.artwork);
+        match place.class {
+            // Not even there may somebody's id stand.
+            Class::Keep => {
+                let id = allow::number(text).filter(|id| self.is_ours(*id))?;
+                Some(self.id(id).to_string())
+            }
+            Class::Word if allow::is_word(text) && self.identities.name(text) != Some(Name::Handle) => None,
+            Class::Unknown | Class::Word => self.unknown(place, text, nested),
+            Class::Id => match allow::number(text) {
+                Some(number) => Some(self.id(number).to_string()),
+                None => self.unknown(place, text, nested),
+            },
+            Class::Handle => Some(self.handle(text)),
+            // Some fields hold the one or the other.
+            Class::Nickname if self.identities.name(text) == Some(Name::Handle) => Some(self.handle(text)),
+            Class::Nickname => Some(self.words("nickname", text)),
+            Class::SecUid => Some(made_up::sec_uid(self.key, text)),
+            Class::Text | Class::Pattern => Some(self.words("text", text)),
+            Class::Picture | Class::Link if artwork => None,
+            Class::Picture => Some(made_up::picture(self.key, text)),
+            Class::Link => Some(made_up::link(self.key, text)),
+            Class::Token => Some(self.token(text, true)),
+        }
+    }
+}
+
+/// Whether it is the name of an uploaded picture: `tos-maliva-avt-0068/1f2e…`.
+fn is_picture(text: &str) -> bool {
+    const FOLDERS: [&str; 5] = ["tos-", "webcast-", "avatar/", "picture/", "subscriber/"];
+    const ENDINGS: [&str; 6] = [".webp", ".jpeg", ".jpg", ".png", ".image", ".gif"];
+    let path = text.split(['?', '#']).next().unwrap_or_default();
+    let is_cdn = path.contains("://") && path.contains("tiktokcdn");
+    path.contains('/')
+        && !text.contains(char::is_whitespace)
+        && (is_cdn
+            || (!path.contains("://") && FOLDERS.iter().any(|folder| path.starts_with(folder)))
+            || (path.contains("://") && ENDINGS.iter().any(|ending| path.ends_with(ending))))
+}
+
+/// Whether it is for machines: one word with a long number, or with signs that no sentence has.
+fn is_token(text: &str) -> bool {
+    text.is_ascii()
+        && !text.contains(char::is_whitespace)
+        && (has_long_number(text) || text.contains(['|', '=', ':', '_']))
+}
+
+fn has_long_number(text: &str) -> bool {
+    let mut digits = 0;
+    text.bytes().any(|byte| {
+        digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+        digits >= LONG_DIGITS
+    })
+}
+
+impl Leaves for Rewriter<'_> {
+    fn number(&mut self, place: &Place, number: u64) -> u64 {
+        let is_ours = self.is_ours(number);
+        let replaced = match place.class {
+            Class::Id => true,
+            Class::Unknown => is_ours || made_up::is_id(place.fixed, number),
+            _ => is_ours,
+        };
+        if replaced { self.id(number) } else { number }
+    }
+
+    fn text(&mut self, place: &Place, text: &str) -> Option<String> {
+        self.by_class(place, text, 0)
+    }
+
+    /// As many bytes, neither text nor fields as before. Those of numbers that are packed are in as many as before.
+    fn opaque(&mut self, _: &Place, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.tally.opaque += 1;
+        let mut choices = self.key.choices("bytes", bytes);
+        let mut other = |byte: &u8| match byte {
+            // Of control characters, one that no text has.
+            ..0x20 => 0x10 | choices.next() as u8 & 0x0f,
+            _ => byte & 0x80 | choices.next() as u8 & 0x7f,
+        };
+        let tries = (0..OPAQUE_TRIES).map(|_| bytes.iter().map(&mut other).collect::<Vec<u8>>());
+        let fits = |new: &Vec<u8>| as_text(new).is_none() && !is_fields(new);
+        let found = { tries }.find(fits);
+        Some(found.unwrap_or_else(|| vec![0xff; bytes.len()]))
+    }
+
+    fn broken(&mut self, _: usize) {
+        self.tally.broken += 1;
+    }
+
+    fn bad_gzip(&mut self) {
+        self.tally.bad_gzip += 1;
+    }
+}
+
+impl Values for Rewriter<'_> {
+    fn number(&mut self, place: &Place, number: u64) -> u64 {
+        Leaves::number(self, place, number)
+    }
+
+    fn text(&mut self, place: &Place, text: &str, nested: usize) -> Option<String> {
+        self.by_class(place, text, nested)
+    }
+}
+
+/// Finds people, and changes nothing.
+pub(super) struct Collector<'a>(pub(super) &'a mut Identities);
+
+impl Collector<'_> {
+    fn text(&mut self, place: &Place, text: &str, nested: usize) {
+        match place.class {
+            Class::Id => allow::number(text).into_iter().for_each(|id| self.0.add_id(id)),
+            Class::Handle => self.0.add_name(text, Name::Handle),
+            Class::Nickname => self.0.add_name(text, Name::Nickname),
+            Class::SecUid => self.0.add_name(text, Name::SecUid),
+            Class::Unknown if nested < NESTED_MAX && json::is_json(text) => {
+                json::rewrite(text, false, nested + 1, self);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Leaves for Collector<'_> {
+    fn number(&mut self, place: &Place, number: u64) -> u64 {
+        if place.class == Class::Id {
+            self.0.add_id(number);
+        }
+        number
+    }
+
+    fn text(&mut self, place: &Place, text: &str) -> Option<String> {
+        Collector::text(self, place, text, 0);
+        None
+    }
+
+    fn opaque(&mut self, _: &Place, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn broken(&mut self, _: usize) {}
+
+    fn bad_gzip(&mut self) {}
+}
+
+impl Values for Collector<'_> {
+    fn number(&mut self, place: &Place, number: u64) -> u64 {
+        Leaves::number(self, place, number)
+    }
+
+    fn text(&mut self, place: &Place, text: &str, nested: usize) -> Option<String> {
+        Collector::text(self, place, text, nested);
+        None
+    }
+}

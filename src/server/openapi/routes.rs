@@ -1,0 +1,161 @@
+//! A row for every method of every address.
+
+use super::{Content, Route, Schemas, object};
+use crate::{
+    control::{Check, Injected, ReplayState, Status, Wish},
+    lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
+    server::{clients, recordings, replay, rest, rooms},
+};
+
+const FEED: &[(&str, &str)] = &[
+    ("since", "0 for all of the backlog, or STREAM:SEQ to go on behind that event"),
+    ("on_gap", "close or skip, where the position is gone"),
+    ("types", "only these, with commas between them"),
+    ("gifts", "raw, delta or final"),
+    ("raw", "1 for `unknown` events too"),
+    ("format", "native"),
+];
+const TALK: &[(&str, &str)] =
+    &[("client_id", "what the client calls itself"), ("feed", "0 to read no feed"), FEED[0], FEED[2]];
+
+/// With an answer in JSON.
+fn row(
+    method: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    body: Option<Content>,
+    answer: Option<Content>,
+) -> Route {
+    Route { method, path, summary, body, answer, status: 200, query: &[] }
+}
+
+fn get(path: &'static str, summary: &'static str, answer: Option<Content>) -> Route {
+    row("get", path, summary, None, answer)
+}
+
+fn post(path: &'static str, summary: &'static str, body: Option<Content>, answer: Option<Content>) -> Route {
+    row("post", path, summary, body, answer)
+}
+
+fn other(media_type: &'static str) -> Option<Content> {
+    Some(Content::Other(media_type))
+}
+
+pub(super) fn routes(it: &mut Schemas) -> Vec<Route> {
+    let mut routes = feeds();
+    routes.extend(sources(it));
+    routes.extend(replays(it));
+    routes.extend(shelf(it));
+    routes.extend(lobby(it));
+    routes.push(get("/metrics", "What was counted, for Prometheus.", other("text/plain")));
+    routes.push(get("/openapi.json", "This document.", object()));
+    routes.push(get("/schema/events.json", "The JSON Schema of the feed's messages.", object()));
+    routes
+}
+
+fn feeds() -> Vec<Route> {
+    let upgrade = |path, summary, query| Route { status: 101, query, ..get(path, summary, None) };
+    vec![
+        upgrade("/", "The event feed, over a WebSocket; without an upgrade the dashboard.", FEED),
+        upgrade("/ws", "The feed, and what clients say to each other, over a WebSocket.", TALK),
+        upgrade("/ws/echo", "What the client sends comes back, over a WebSocket.", &[]),
+        get("/assets/{name}", "A part of the dashboard.", None),
+        Route {
+            query: FEED,
+            ..get("/events", "The event feed as lines of JSON.", other("application/x-ndjson"))
+        },
+    ]
+}
+
+fn sources(it: &mut Schemas) -> Vec<Route> {
+    vec![
+        get("/health", "Whether all is well.", it.write::<rest::Health>()),
+        get("/status", "What the source is doing, and what was counted.", it.write::<Status>()),
+        get("/status/{user}", "The same, if that is the current user.", it.write::<Status>()),
+        get("/test/{user}", "Whether that user is live, and could be connected.", it.write::<Check>()),
+        post("/connect/{user}", "Connects that user.", None, it.write::<Status>()),
+        row("delete", "/connect/{user}", "Disconnects that user.", None, it.write::<Status>()),
+        post("/inject", "Broadcasts what TikTok did not send.", it.read::<Wish>(), it.write::<Injected>()),
+        post("/shutdown", "Ends the server.", None, it.write::<rest::Farewell>()),
+    ]
+}
+
+fn replays(it: &mut Schemas) -> Vec<Route> {
+    let bodies = [
+        ("/replay/play", "Goes on.", it.read::<replay::Nothing>()),
+        ("/replay/pause", "Stands still.", it.read::<replay::Nothing>()),
+        ("/replay/seek", "Goes to an offset.", it.read::<replay::Seek>()),
+        ("/replay/speed", "Changes the speed.", it.read::<replay::SetSpeed>()),
+        ("/replay/step", "Broadcasts the next frames, and stands still.", it.read::<replay::Step>()),
+        ("/replay/loop", "Plays a range again and again.", it.read::<replay::Loop>()),
+        ("/replay/load", "Plays another recording.", it.read::<replay::Load>()),
+    ];
+    let mut routes = vec![get("/replay", "What the replay is doing.", it.write::<ReplayState>())];
+    routes.extend(bodies.map(|(path, summary, body)| post(path, summary, body, it.write::<ReplayState>())));
+    routes
+}
+
+fn shelf(it: &mut Schemas) -> Vec<Route> {
+    let path = "/recordings/{name}";
+    let file = "application/octet-stream";
+    vec![
+        get("/recordings", "What there is to replay.", it.write::<recordings::List>()),
+        Route {
+            query: &[("buckets", "how many buckets the timeline has at most")],
+            ..get(path, "What it holds, and when.", it.write::<recordings::Details>())
+        },
+        Route {
+            query: &[("force", "1 to replace what has that name; then the status is 200")],
+            status: 201,
+            ..row("put", path, "Stores a recording.", other(file), it.write::<recordings::Entry>())
+        },
+        row("patch", path, "Renames it.", it.read::<recordings::Rename>(), it.write::<recordings::Entry>()),
+        row("delete", path, "Deletes it.", None, it.write::<recordings::Deleted>()),
+        get("/recordings/{name}/file", "The file itself.", other(file)),
+    ]
+}
+
+fn lobby(it: &mut Schemas) -> Vec<Route> {
+    let made = Route {
+        status: 201,
+        ..post("/rooms", "Makes a room.", it.read::<NewRoom>(), it.write::<RoomView>())
+    };
+    let connections = Route {
+        query: &[("room", "only those in this room")],
+        ..get("/connections", "Who is here.", it.write::<clients::Connections>())
+    };
+    vec![
+        get("/rooms", "The rooms.", it.write::<rooms::Rooms>()),
+        made,
+        get("/rooms/{id}", "A room.", it.write::<RoomView>()),
+        row("delete", "/rooms/{id}", "Ends a room.", None, it.write::<RoomView>()),
+        post(
+            "/rooms/{id}/messages",
+            "Says something in a room.",
+            it.read::<rooms::Said>(),
+            it.write::<rooms::Heard>(),
+        ),
+        post(
+            "/broadcast",
+            "Says something to all, or some.",
+            it.read::<rooms::Announced>(),
+            it.write::<rooms::Heard>(),
+        ),
+        connections,
+        get("/connections/{id}", "One of them.", it.write::<ConnectionView>()),
+        row(
+            "put",
+            "/connections/{id}/metadata",
+            "Writes something down about it.",
+            object(),
+            it.write::<ConnectionView>(),
+        ),
+        post(
+            "/connections/{id}/close",
+            "Closes it.",
+            it.read::<clients::Close>(),
+            it.write::<ConnectionView>(),
+        ),
+        get("/stats", "How many connections and rooms.", it.write::<LobbyStats>()),
+    ]
+}

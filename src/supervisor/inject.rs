@@ -1,0 +1,49 @@
+//! `/inject` where nothing is replayed: into a live room, if that is allowed, and where nothing is connected.
+
+use std::time::Duration;
+
+use super::Supervisor;
+use crate::{
+    clock,
+    control::{Answer, Driver, Injected, Wish},
+    pipeline::{Pacing, Pipeline},
+    sans_io::{
+        decoder::{Decoder, Options},
+        error::{Code, Problem},
+        recording::{Flags, Item, What, records::Header},
+    },
+};
+
+impl<T> Supervisor<T> {
+    /// With nothing connected, so that an overlay can be tried with nothing: there is no room, and it happens now.
+    pub(super) async fn inject_idle(&mut self, wish: &Wish, answer: Answer<Injected>) {
+        let counts = self.driver.status().counts;
+        let decoder = Decoder::new(Options { replay: false, dedup: true }).with_counts(counts);
+        let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
+        let wall_anchor_ns = i64::try_from(clock::wall().as_nanos()).ok();
+        let what = What::Header(Header { wall_anchor_ns, ..Header::default() });
+        let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
+        pipeline.handle(&anchor, Pacing::Free).await;
+        let injected = pipeline.inject(self.driver.injector(), wish, Duration::ZERO, Pacing::Free).await;
+        pipeline.report(&self.driver);
+        drop(answer.send(Ok(injected)));
+    }
+}
+
+/// Into the live room, at `offset`; the recorder leaves it out.
+pub(super) async fn inject_live(
+    pipeline: &mut Pipeline,
+    driver: &mut Driver,
+    (wish, answer): (Wish, Answer<Injected>),
+    offset: Duration,
+    allowed: bool,
+) {
+    if !allowed {
+        let problem =
+            Problem::new(Code::InjectRefused, "a live room shows what happens there, and nothing else");
+        return drop(answer.send(Err(problem.into())));
+    }
+    let injected = pipeline.inject(driver.injector(), &wish, offset, Pacing::Free).await;
+    pipeline.report(driver);
+    drop(answer.send(Ok(injected)));
+}

@@ -1,0 +1,162 @@
+//! `/inject` into a replay, and what REST says of it.
+
+use std::time::Duration;
+
+use livetape::{
+    control::{Driver, Injected, Order, ReplayOrder, Wish},
+    hub::{Filter, Gifts},
+    sans_io::{
+        event::Id,
+        recording::{Item, What, records},
+    },
+    source::Options,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    harness::Rig,
+    replay_rig::Show,
+    support::{decode, item, session_items},
+};
+
+fn wish(json: Value) -> Wish {
+    serde_json::from_value(json).unwrap()
+}
+
+fn combo(count: u32) -> Wish {
+    wish(json!({ "type": "gift", "user": "made_up", "gift": "Rose", "count": count, "combo": true }))
+}
+
+fn ends() -> Options {
+    Options { exit_when_done: true, ..Options::default() }
+}
+
+fn is_made_up(event: &Value) -> bool {
+    event["data"]["sender"] == "made_up"
+}
+
+fn without_seq(mut event: Value) -> Value {
+    event.as_object_mut().unwrap().remove("seq");
+    event
+}
+
+/// What the recording says by itself, without numbers and ids.
+fn plain(items: &[Item], filter: &Filter) -> Vec<Value> {
+    let wall_anchor_ns = Some(1_704_067_200_000_000_000);
+    let header = item(0, What::Header(records::Header { wall_anchor_ns, ..records::Header::default() }));
+    let items = [&[header], items].concat();
+    decode(&items, filter, true).into_iter().map(without_seq).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_streak_adds_up_and_nothing_else_changes() {
+    let items = session_items(2);
+    for gifts in [Gifts::Raw, Gifts::Delta, Gifts::Final] {
+        let filter = Filter { gifts, ..Filter::default() };
+        let show = Show::start_with(&items, ends(), filter);
+        show.ready().await;
+        show.at_ms(40_000).await;
+        let injected = show.control.inject(combo(50)).await.unwrap();
+        assert_eq!((injected.events, injected.ids.len()), (51, 51));
+        assert!(injected.offset_ms.abs_diff(40_000) < 5, "{injected:?}");
+        let log = show.finish().await;
+        let ours: Vec<&Value> =
+            log.iter().map(|(_, event)| event).filter(|event| is_made_up(event)).collect();
+        let sum = |key: &str| ours.iter().map(|event| event["data"][key].as_i64().unwrap()).sum::<i64>();
+        assert_eq!((sum("repeatDelta"), sum("diamonds")), (50, 50), "{gifts:?}");
+        let finals = ours.iter().filter(|event| event["data"]["isFinal"] == true).count();
+        assert_eq!((finals, ours.last().unwrap()["data"]["repeatCount"].as_i64()), (1, Some(50)));
+        assert_eq!(ours[0]["username"], log[1].1["username"]);
+        let others: Vec<Value> =
+            log.into_iter().map(|(_, event)| event).filter(|it| !is_made_up(it)).map(without_seq).collect();
+        let mut expected = plain(&items, &filter);
+        expected.push(others.last().unwrap().clone());
+        assert_eq!(others.last().unwrap()["type"], "disconnected");
+        assert!(others == expected, "the recording's own events are as they are without");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_comes_paused_waiting_and_at_the_end() {
+    let items = session_items(3);
+    let show = Show::start(&items, Options { wait_clients: 2, ..Options::default() });
+    show.ready().await;
+    let chat = || wish(json!({ "type": "chat", "user": "made_up", "comment": "hi" }));
+    assert_eq!(show.control.inject(chat()).await.unwrap().offset_ms, 0, "while it waits");
+    show.order(ReplayOrder::Play).await;
+    show.at_ms(10_000).await;
+    show.order(ReplayOrder::Pause).await;
+    show.at_ms(20_000).await;
+    let paused = show.control.inject(chat()).await.unwrap();
+    assert_eq!((paused.offset_ms, paused.events), (10_000, 1));
+    show.order(ReplayOrder::Seek(Duration::from_secs(350))).await;
+    show.order(ReplayOrder::Play).await;
+    show.at_ms(40_000).await;
+    let ended = show.control.inject(chat()).await.unwrap();
+    assert_eq!(ended.events, 1);
+    show.order(ReplayOrder::Seek(Duration::ZERO)).await;
+    let again = show.control.inject(chat()).await.unwrap();
+    show.at_ms(40_001).await;
+    let log = show.log.lock().unwrap();
+    let ids: Vec<&str> =
+        log.iter().filter(|it| is_made_up(&it.1)).map(|it| it.1["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 4);
+    assert_eq!(ids[3], format!("{}~3", again.ids[0]), "its id tells the generation, as all do");
+}
+
+/// At any speed, and whenever it is asked for, what is due goes on in its order.
+#[tokio::test(start_paused = true)]
+async fn many_of_them_disturb_no_streak_of_the_recording() {
+    let items = session_items(2);
+    let filter = Filter { gifts: Gifts::Delta, ..Filter::default() };
+    let show = Show::start_with(&items, ends(), filter);
+    show.ready().await;
+    for at in 1..150 {
+        show.at_ms(at * 1_000).await;
+        show.control.inject(combo(2)).await.unwrap();
+    }
+    let log = show.finish().await;
+    let others: Vec<Value> =
+        log.iter().map(|(_, event)| event.clone()).filter(|it| !is_made_up(it)).map(without_seq).collect();
+    assert_eq!(others[..others.len() - 1], plain(&items, &filter)[..]);
+    assert_eq!(log.len() - others.len(), 149 * 3);
+}
+
+async fn answer(mut driver: Driver) {
+    while let Some(order) = driver.next_order().await {
+        match order {
+            Order::Inject(_, answer) => {
+                drop(answer.send(Ok(Injected { offset_ms: 7, ids: vec![Id(5)], events: 1 })));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rest_takes_what_it_knows_and_names_the_nearest() {
+    let mut rig = Rig::start();
+    let driver = std::mem::replace(&mut rig.driver, livetape::control::Control::new().1);
+    tokio::spawn(answer(driver));
+    let bodies = [
+        r#"{"type":"gift","user":"ann","gift":"Rose","count":50}"#,
+        r#"{"type":"join","user":{"uniqueId":"ann","nickname":"Ann"}}"#,
+        "",
+        "[]",
+        r#"{"type":7}"#,
+        r#"{"type":"gfit","user":"ann"}"#,
+        r#"{"type":"battle"}"#,
+        r#"{"type":"gift","user":"ann","gift":"Rose","cuont":5}"#,
+        r#"{"type":"gift","user":"ann","gift":"Rose","count":-5}"#,
+        r#"{"type":"gift","user":"ann","gift":"Rose","count":1e99}"#,
+        r#"{"type":"gift","user":"ann"}"#,
+        r#"{"type":"chat","user":{"id":1},"comment":"hi"}"#,
+        r#"{"type":"chat","user":"","comment":"hi"}"#,
+    ];
+    let mut answers = serde_json::Map::new();
+    for body in bodies {
+        let answer = rig.http("POST", "/inject", body).await;
+        answers.insert(body.to_owned(), json!({ "status": answer.status, "body": answer.json() }));
+    }
+    insta::assert_json_snapshot!(answers);
+}

@@ -1,0 +1,78 @@
+//! `/metrics`: what was counted.
+
+use livetape::hub::Limits;
+
+use crate::harness::{Rig, chats, read};
+
+/// The value of a line.
+fn value(text: &str, line: &str) -> Option<f64> {
+    text.lines().find_map(|it| it.strip_prefix(line)?.strip_prefix(' ')?.parse().ok())
+}
+
+async fn scrape(rig: &Rig) -> String {
+    let answer = rig.http("GET", "/metrics", "").await;
+    let content_type = Some("text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!((answer.status, answer.header("content-type")), (200, content_type));
+    answer.body
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_is_counted() {
+    let rig = Rig::start();
+    crate::rest::connect(&rig.driver);
+    rig.driver.update_status(|status| {
+        status.counts.duplicates.insert("gift_final", 3);
+        status.counts.count_unknown("WebcastMadeUp\"\n{}");
+    });
+    let mut socket = rig.ws("").await;
+    let events = chats(5);
+    rig.hub.publish(&events);
+    let bytes: usize = read(&mut socket, 5).await.iter().map(String::len).sum();
+    rig.http("GET", "/status/nobody", "").await;
+    rig.http("GET", "/status/somebody", "").await;
+    rig.http("GET", "/nowhere/1", "").await;
+    let text = scrape(&rig).await;
+    for (line, expected) in [
+        ("livetape_events_total{type=\"chat\"}", 7.0),
+        ("livetape_duplicates_total{reason=\"gift_final\"}", 3.0),
+        ("livetape_unknown_methods_total", 1.0),
+        ("livetape_source_state{state=\"connected\"}", 1.0),
+        ("livetape_source_state{state=\"idle\"}", 0.0),
+        ("livetape_subscribers", 1.0),
+        ("livetape_connections", 1.0),
+        ("livetape_feed_events_total", 5.0),
+        ("livetape_feed_bytes_total", bytes as f64),
+        ("livetape_slow_consumers_total", 0.0),
+        ("livetape_http_requests_total{route=\"/status/{user}\",method=\"GET\",status=\"404\"}", 2.0),
+        (concat!("livetape_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), 1.0),
+    ] {
+        assert_eq!(value(&text, line), Some(expected), "{line}\n{text}");
+    }
+    assert!(
+        !text.contains("nowhere") && !text.contains("MadeUp"),
+        "names that anybody can make up are no labels"
+    );
+    for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        assert!(line.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_in_one_process_do_not_mix() {
+    let (one, other) = (Rig::start(), Rig::start());
+    one.http("GET", "/health", "").await;
+    let requests = "livetape_http_requests_total{route=\"/health\",method=\"GET\",status=\"200\"}";
+    assert_eq!(value(&scrape(&one).await, requests), Some(1.0));
+    assert_eq!(value(&scrape(&other).await, requests), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_falls_behind_is_counted() {
+    let rig = Rig::with(Limits { events_max: 8, ..Limits::default() }, Default::default());
+    let _socket = rig.ws("").await;
+    for _ in 0..40 {
+        rig.hub.publish(&chats(8));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(value(&scrape(&rig).await, "livetape_slow_consumers_total"), Some(1.0));
+}

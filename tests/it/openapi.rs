@@ -1,0 +1,212 @@
+//! `/openapi.json` and `/schema/events.json`: what they say is what there is.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use jsonschema::Validator;
+use livetape::{
+    hub::Filter,
+    sans_io::event::KINDS,
+    source::{Step, Tape},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{Answer, Rig},
+    support::decode,
+};
+
+async fn document(rig: &Rig, path: &str) -> Value {
+    let answer = rig.http("GET", path, "").await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+    answer.json()
+}
+
+/// Whatever a schema does not list is an error: nothing may be left out of it.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            if map.contains_key("properties") && !map.contains_key("additionalProperties") {
+                map.insert("additionalProperties".into(), false.into());
+            }
+            map.values_mut().for_each(close);
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
+    }
+}
+
+fn validator(mut schema: Value) -> Validator {
+    close(&mut schema);
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+#[track_caller]
+fn assert_fits(validator: &Validator, json: &Value) {
+    let errors: Vec<String> =
+        validator.iter_errors(json).map(|it| format!("{}: {it}", it.instance_path())).collect();
+    assert!(errors.is_empty(), "{}\n{json:#}", errors.join("\n"));
+}
+
+/// The schema of the events of one type, by itself.
+fn of_type(schema: &Value, kind: &str) -> Value {
+    let is_of = |(_, it): &(&String, &Value)| it["properties"]["type"]["const"] == kind;
+    let (name, _) = schema["$defs"].as_object().unwrap().iter().find(is_of).unwrap();
+    json!({ "$ref": format!("#/$defs/{name}"), "$defs": schema["$defs"] })
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_type_of_event_has_a_schema() {
+    let schema = document(&Rig::start(), "/schema/events.json").await;
+    assert_eq!(schema["oneOf"].as_array().unwrap().len(), KINDS.len() + 1, "and the gap");
+    for kind in KINDS {
+        let schema = of_type(&schema, kind);
+        jsonschema::validator_for(&schema).unwrap();
+    }
+    let gap = json!({ "type": "gap", "from": 5, "to": 9 });
+    assert_fits(&validator(schema.clone()), &gap);
+    let chat = of_type(&schema, "chat");
+    let definition = &schema["$defs"]["ChatEvent"];
+    insta::assert_json_snapshot!(definition);
+    let wrong = json!({ "type": "chat", "username": "x", "data": {}, "ts": 5, "replay": true, "stream": "s", "seq": 1 });
+    assert!(!jsonschema::validator_for(&chat).unwrap().is_valid(&wrong));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_recorded_event_fits_its_schema() {
+    let schema = document(&Rig::start(), "/schema/events.json").await;
+    let raw = Filter { raw: true, ..Filter::default() };
+    let mut seen = BTreeSet::new();
+    for name in ["demo", "gifts", "short"] {
+        let tape = Tape::find(&format!("{}/recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let items: Vec<_> = tape
+            .steps()
+            .unwrap()
+            .filter_map(|step| if let Step::Item(it) = step { Some(it) } else { None })
+            .collect();
+        let mut validators = std::collections::HashMap::new();
+        for event in decode(&items, &raw, true) {
+            let kind = event["type"].as_str().unwrap().to_owned();
+            let validator =
+                validators.entry(kind.clone()).or_insert_with(|| validator(of_type(&schema, &kind)));
+            assert_fits(validator, &event);
+            seen.insert(kind);
+        }
+    }
+    assert!(seen.len() > 60, "{seen:?}");
+}
+
+/// The longest payload of each method: their snapshots are the `data`, cut short.
+#[tokio::test(start_paused = true)]
+async fn every_kind_of_message_fits_its_schema() {
+    let schema = document(&Rig::start(), "/schema/events.json").await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots/kinds");
+    let mut count = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let body = text.splitn(3, "---\n").nth(2).unwrap();
+        let snapshot: Value = serde_json::from_str(body).unwrap();
+        let Some(kind) = snapshot["type"].as_str() else { continue };
+        let mut data = uncut(snapshot["data"].clone());
+        data["timestamp"] = json!("2026-01-01T00:00:00.000Z");
+        let event = json!({
+            "type": kind, "username": "x", "data": data, "ts": "2026-01-01T00:00:00.000Z", "replay": true,
+            "stream": "s", "seq": 1,
+        });
+        assert_fits(&validator(of_type(&schema, kind)), &event);
+        count += 1;
+    }
+    assert_eq!(count, 74);
+}
+
+/// Without the marks of what the snapshots leave out.
+fn uncut(value: Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let is_mark =
+                |it: &Value| it.as_str().is_some_and(|it| it.starts_with("… ") && it.ends_with(" more"));
+            items.into_iter().filter(|it| !is_mark(it)).map(uncut).collect()
+        }
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, uncut(value))).collect(),
+        other => other,
+    }
+}
+
+/// Each path of the router's source, asked with a method that nobody has: `Allow` says which there are.
+#[tokio::test(start_paused = true)]
+async fn every_route_is_described_and_nothing_else() {
+    let rig = Rig::start();
+    let api = document(&rig, "/openapi.json").await;
+    let router =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/router.rs")).unwrap();
+    let mut routed = BTreeSet::new();
+    for part in router.split(".route(").skip(1) {
+        let path = part.split('"').nth(1).unwrap();
+        let answer = rig.http("PROPFIND", &path.replace(['{', '}'], ""), "").await;
+        assert_eq!(answer.status, 405, "{path}");
+        let allowed = answer.header("allow").unwrap_or_else(|| panic!("{path}: {answer:?}"));
+        let methods = allowed.split(',').map(|method| method.trim().to_lowercase());
+        routed.extend(methods.filter(|method| method != "head").map(|method| format!("{method} {path}")));
+    }
+    let mut described = BTreeSet::new();
+    for (path, methods) in api["paths"].as_object().unwrap() {
+        described.extend(methods.as_object().unwrap().keys().map(|method| format!("{method} {path}")));
+    }
+    assert_eq!(described, routed);
+}
+
+/// Answers that can be had without a source, and what is refused: each as its schema says.
+#[tokio::test(start_paused = true)]
+async fn answers_fit_their_schemas() {
+    let rig = Rig::start();
+    let api = document(&rig, "/openapi.json").await;
+    let requests = [
+        ("GET", "/health", "/health", ""),
+        ("GET", "/status", "/status", ""),
+        ("GET", "/status/ann", "/status/{user}", ""),
+        ("GET", "/replay", "/replay", ""),
+        ("POST", "/replay/seek", "/replay/seek", r#"{"offset":"soon"}"#),
+        ("POST", "/inject", "/inject", r#"{"type":"gfit"}"#),
+        ("GET", "/recordings", "/recordings", ""),
+        ("GET", "/recordings/demo", "/recordings/{name}", ""),
+        ("GET", "/recordings/none", "/recordings/{name}", ""),
+        ("DELETE", "/recordings/demo", "/recordings/{name}", ""),
+        ("POST", "/rooms", "/rooms", r#"{"id":"a","metadata":{"x":[1]}}"#),
+        ("GET", "/rooms", "/rooms", ""),
+        ("GET", "/rooms/a", "/rooms/{id}", ""),
+        ("POST", "/rooms/a/messages", "/rooms/{id}/messages", r#"{"message":"hi"}"#),
+        ("POST", "/broadcast", "/broadcast", r#"{"message":{"a":1}}"#),
+        ("DELETE", "/rooms/a", "/rooms/{id}", ""),
+        ("DELETE", "/rooms/a", "/rooms/{id}", ""),
+        ("GET", "/connections", "/connections", ""),
+        ("GET", "/connections/x", "/connections/{id}", ""),
+        ("GET", "/stats", "/stats", ""),
+        ("POST", "/shutdown", "/shutdown", ""),
+    ];
+    let _socket = rig.ws("").await;
+    for (method, path, route, body) in requests {
+        let answer = rig.http(method, path, body).await;
+        let operation = &api["paths"][route][method.to_lowercase()];
+        let responses = &operation["responses"];
+        let described = responses.get(answer.status.to_string());
+        assert_eq!(described.is_some(), answer.status < 300, "{method} {path}: {answer:?}");
+        fits(&api, described.unwrap_or(&responses["default"]), &answer);
+    }
+}
+
+fn fits(api: &Value, response: &Value, answer: &Answer) {
+    let mut schema = response["content"]["application/json"]["schema"].clone();
+    schema["components"] = json!({ "schemas": api["components"]["schemas"] });
+    assert_fits(&validator(schema), &answer.json());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_replay_says_of_itself_fits() {
+    let rig = Rig::start();
+    let api = document(&rig, "/openapi.json").await;
+    crate::rest::connect(&rig.driver);
+    for path in ["/replay", "/status", "/health", "/status/ann"] {
+        let route = path.replace("ann", "{user}");
+        let answer = rig.http("GET", path, "").await;
+        fits(&api, &api["paths"][&route]["get"]["responses"]["200"], &answer);
+    }
+}

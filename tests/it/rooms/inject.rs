@@ -1,0 +1,73 @@
+//! `/inject` where no recording plays: with nothing connected, and in a live room.
+
+use livetape::{
+    control::Wish,
+    sans_io::{
+        error::Code,
+        recording::{Reader, What},
+    },
+    supervisor::{Options, Record},
+};
+use serde_json::json;
+
+use super::rig::{As, Rig, scenario};
+
+fn wish() -> Wish {
+    serde_json::from_value(json!({ "type": "chat", "user": "ann", "comment": "made up" })).unwrap()
+}
+
+fn made_up(rig: &Rig) -> Vec<serde_json::Value> {
+    let log = rig.log.lock().unwrap();
+    log.iter().map(|(_, event)| event.clone()).filter(|event| event["data"]["comment"] == "made up").collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_nothing_connected_it_is_broadcast_all_the_same() {
+    let rig = Rig::start(scenario("stays-open"), As::Serve);
+    rig.at_ms(1).await;
+    let first = rig.control.inject(wish()).await.unwrap();
+    let second = rig.control.inject(wish()).await.unwrap();
+    assert_eq!((first.events, second.events), (1, 1));
+    assert_ne!(first.ids, second.ids);
+    rig.at_ms(2).await;
+    let events = made_up(&rig);
+    assert_eq!((events.len(), &events[0]["username"], &events[0]["replay"]), (2, &json!(""), &json!(false)));
+    assert_eq!(rig.control.status().counts.events["chat"], 2);
+    rig.finish(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_room_refuses() {
+    let rig = Rig::start(scenario("stays-open"), As::Serve);
+    rig.control.connect("ann".into()).await.unwrap();
+    let refusal = rig.control.inject(wish()).await.unwrap_err();
+    assert_eq!(refusal.problem.code, Code::InjectRefused);
+    rig.at_ms(100).await;
+    assert_eq!(made_up(&rig), [json!(0); 0]);
+    rig.finish(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_it_is_allowed_it_is_never_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("live.bin");
+    let record = Some(Record::File(path.clone()));
+    let allow = |options| Options { record, allow_inject: true, ..options };
+    let rig = Rig::start_as(scenario("stays-open"), As::Serve, |options| options, allow);
+    rig.control.connect("ann".into()).await.unwrap();
+    rig.at_ms(5_000).await;
+    let injected = rig.control.inject(wish()).await.unwrap();
+    assert_eq!((injected.events, injected.offset_ms), (1, 5_000));
+    rig.at_ms(5_001).await;
+    let events = made_up(&rig);
+    assert_eq!((events.len(), &events[0]["username"]), (1, &json!("ann")));
+    rig.control.disconnect("ann".into()).await.unwrap();
+    let mut reader = Reader::open(std::fs::File::open(path).unwrap()).unwrap();
+    let mut frames = 0;
+    while let Some(record) = reader.next().unwrap() {
+        assert!(!record.item.flags.is_injected());
+        frames += u32::from(matches!(record.item.what, What::Frame(_)));
+    }
+    assert!(frames > 0);
+    rig.finish(10).await;
+}

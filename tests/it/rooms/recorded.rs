@@ -1,0 +1,57 @@
+//! A recording as a scenario: what happened while it was recorded happens again.
+
+use livetape::{
+    mock::{Scenario, Setting},
+    source::live,
+    supervisor::Record,
+};
+
+use super::rig::{As, Rig, UPSTREAM, scenario};
+
+const SECS_MAX: u64 = 1_200;
+
+/// What happened, without the times that chance has a part in.
+fn outline(lines: &[String]) -> Vec<String> {
+    let words = |line: &String| {
+        let told = line.split_once("ms  ").unwrap().1;
+        let count = if told.starts_with("error") { 4 } else { 2 };
+        Vec::from_iter(told.split(' ').take(count)).join(" ")
+    };
+    lines.iter().map(words).collect()
+}
+
+async fn check(name: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("show.bin");
+    let sign_url = name.starts_with("sign-").then(|| live::Url::parse(UPSTREAM).unwrap());
+    let change = |options| live::Options { sign_url: sign_url.clone(), ..options };
+    let record = Some(Record::File(file.clone()));
+    let first = Rig::start_recording(scenario(name), As::Live, change, record).finish(SECS_MAX).await;
+
+    let input = std::fs::File::open(&file).unwrap();
+    let made = Scenario::of_recording(input, "show.bin").unwrap();
+    let path = folder.path().join("show.toml");
+    std::fs::write(&path, made.to_string()).unwrap();
+    let setting = Setting::read(&path).unwrap_or_else(|problem| panic!("{name}: {problem}\n{made}"));
+    assert_eq!(setting.scenario, made.scenario, "{name}: the file says the same");
+    let again = Rig::start_with(setting, As::Live, change).finish(SECS_MAX).await;
+    assert_eq!(outline(&again), outline(&first), "{name}:\n{made}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_recorded_happens_again() {
+    for name in [
+        "rate-limited-twice",
+        "rate-limited-http-date",
+        "not-found-once",
+        "sign-500-once",
+        "sign-503-twice",
+        "sign-500-then-429",
+        "handshake-blocked-once",
+        "close-4404",
+        "drop",
+        "stream-ended",
+    ] {
+        check(name).await;
+    }
+}

@@ -1,0 +1,117 @@
+//! The audit finds what a scrubber takes out, and nothing in what it leaves.
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use livetape::{
+    sans_io::{
+        recording::{Frame, Item, Opcode, What, Writer, records},
+        scrub::{Auditor, FindingKind},
+        wire::{Batch, Message, Push, write_batch, write_push, zip},
+    },
+    tools::audit::{Report, audit},
+};
+
+use super::{all_payloads, files, key, scrubbed};
+use crate::support::{item, recording};
+
+fn audited(file: &[u8], words: &str) -> Report {
+    audit(file, Auditor::new(words).unwrap()).unwrap()
+}
+
+#[test]
+fn what_was_scrubbed_is_clean() {
+    for (name, file) in files() {
+        let before = audited(&file, "");
+        assert_eq!(before.exit_code(), 1, "{name}");
+        let (out, _) = scrubbed(&file, key(1));
+        let after = audited(&out, "host_078\nAnn Smith\nplanted\n7309142864777853434\nfresco_tange82");
+        assert_eq!(after.exit_code(), 0, "{name}: {after}");
+    }
+}
+
+#[test]
+fn each_kind_is_found_before() {
+    let report = audited(&recording(&all_payloads()), "ann smith\n7309142864777853434");
+    for kind in [
+        FindingKind::Id,
+        FindingKind::Name,
+        FindingKind::Text,
+        FindingKind::SecUid,
+        FindingKind::Picture,
+        FindingKind::Mail,
+        FindingKind::Secret,
+        FindingKind::Word,
+    ] {
+        assert!(report.counts.contains_key(&kind), "{kind} in {:?}", report.counts);
+    }
+    let found = &report.findings[0];
+    assert!(found.position > 16 && found.record > 0);
+}
+
+/// One text deep within a message nobody knows.
+fn hidden(text: &str) -> Vec<u8> {
+    let base64 = BASE64_STANDARD.encode(zip(text.as_bytes()));
+    let length = [base64.len() as u8 & 0x7f | 0x80, (base64.len() >> 7) as u8];
+    let payload = [&[0xa2, 0x06][..], &length, base64.as_bytes()].concat();
+    let method = "WebcastNobodyKnowsMessage".to_owned();
+    let message = Message { method, payload: payload.into(), ..Message::default() };
+    let payload = zip(&write_batch(&Batch { messages: vec![message], ..Batch::default() }));
+    let push = Push { payload_type: "msg".into(), payload, ..Push::default() };
+    let bytes = write_push(&push);
+    recording(&[item(0, What::Frame(Frame { opcode: Opcode::BINARY, bytes }))]).to_vec()
+}
+
+#[test]
+fn words_are_found_wherever_they_are_packed() {
+    let file = hidden("hello ANN smith");
+    let report = audited(&file, "# people\nAnn Smith\n");
+    let found = report.findings.iter().find(|found| found.finding.kind == FindingKind::Word).unwrap();
+    assert!(found.finding.place.ends_with("base64 > gzip"), "{}", found.finding.place);
+    assert_eq!(found.finding.shown, "Ann Smith");
+    let (out, _) = scrubbed(&file, key(1));
+    assert_eq!(audited(&out, "Ann Smith").exit_code(), 0);
+}
+
+#[test]
+fn mail_and_telephones_in_what_people_write_are_gone() {
+    let file = hidden("write to ann.smith@example.org or call +49 170 1234567");
+    let kinds = audited(&file, "").counts;
+    assert!(kinds.contains_key(&FindingKind::Mail) && kinds.contains_key(&FindingKind::Phone), "{kinds:?}");
+    let report = audited(&scrubbed(&file, key(1)).0, "");
+    assert_eq!(report.exit_code(), 0, "{report}");
+}
+
+#[test]
+fn made_up_people_of_synthetic_recordings_are_fine() {
+    let mut header = records::Header::default();
+    header.set_privacy(records::header::Privacy::Synthetic);
+    let open = records::ConnOpen {
+        unique_id: "ann".into(),
+        room_id: 7_000_000_000_000_000_001,
+        ..Default::default()
+    };
+    let file = |header: &records::Header, items: &[Item]| {
+        let mut writer = Writer::new(Vec::new(), header).unwrap();
+        items.iter().for_each(|item| writer.write(item).unwrap());
+        writer.finish().unwrap()
+    };
+    let items = [item(0, What::ConnOpen(open))];
+    assert_eq!(audited(&file(&header, &items), "").exit_code(), 0);
+    assert_eq!(audited(&file(&header, &items), "ann").exit_code(), 1);
+    header.set_privacy(records::header::Privacy::Scrubbed);
+    assert_eq!(audited(&file(&header, &items), "").exit_code(), 1);
+}
+
+#[test]
+fn what_is_damaged_cannot_be_called_clean() {
+    let (mut out, _) = scrubbed(&recording(&all_payloads()), key(1));
+    let middle = out.len() / 2;
+    out[middle] ^= 1;
+    let report = audited(&out, "");
+    assert_eq!(report.exit_code(), 3, "{report}");
+    assert!(report.to_string().contains("cannot be read"), "{report}");
+}
+
+#[test]
+fn words_that_are_too_short_are_refused() {
+    assert_eq!(Auditor::new("# a note\n\nann\nab").unwrap_err(), 4);
+}

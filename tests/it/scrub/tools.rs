@@ -1,0 +1,91 @@
+//! The tool: once, twice, with another key, and what is damaged.
+
+use livetape::{
+    sans_io::{
+        recording::{Item, Reader, What, records::header::Privacy},
+        scrub::{PROFILE, Scrubber},
+    },
+    tools::scrub::{Error, scrub},
+};
+
+use super::{all_payloads, files, items, key, scrubbed};
+use crate::support::{item, recording};
+
+#[test]
+fn twice_with_one_key_is_once() {
+    for (name, file) in files() {
+        let (once, report) = scrubbed(&file, key(1));
+        assert!(!report.copied && report.identities > 20, "{name}: {report:?}");
+        let (twice, report) = scrubbed(&once, key(1));
+        assert!(report.copied && twice == once, "{name}");
+        assert!(scrubbed(&file, key(1)).0 == once, "{name}: the same key gives the same bytes");
+    }
+}
+
+#[test]
+fn another_key_makes_up_others() {
+    let file = recording(&all_payloads());
+    let (one, _) = scrubbed(&file, key(1));
+    let (two, report) = scrubbed(&file, key(2));
+    assert!(one != two && !report.again);
+    let (again, report) = scrubbed(&one, key(2));
+    assert!(report.again && !report.copied && again != one);
+}
+
+#[test]
+fn the_header_says_so() {
+    let (out, _) = scrubbed(&recording(&all_payloads()), key(1));
+    let mut headers = 0;
+    for item in items(&out) {
+        let What::Header(header) = item.what else { continue };
+        headers += 1;
+        assert_eq!((header.privacy(), header.scrub_profile.as_str()), (Privacy::Scrubbed, PROFILE));
+        assert_eq!(header.scrub_key_fingerprint, key(1).fingerprint()[..]);
+    }
+    assert!(headers > 0);
+}
+
+#[test]
+fn what_is_damaged_is_a_gap() {
+    let mut file = recording(&all_payloads()).to_vec();
+    let middle = file.len() / 2;
+    file[middle] ^= 0x10;
+    let (out, report) = scrubbed(&file, key(1));
+    assert!(report.lost() && report.damage.missing == 1, "{report:?}");
+    let is_gap =
+        |item: &Item| matches!(&item.what, What::Gap(gap) if gap.records == 1 && gap.reason == "damaged");
+    assert_eq!(items(&out).iter().filter(|item| is_gap(item)).count(), 1);
+
+    let cut = &file[..middle];
+    let (out, report) = scrubbed(cut, key(1));
+    assert!(report.lost());
+    let mut reader = Reader::open(&out[..]).unwrap();
+    while reader.next().unwrap().is_some() {}
+    assert!(!reader.report().sealed, "what was cut off is not sealed");
+}
+
+#[test]
+fn a_damaged_copy_is_not_passed_on() {
+    let (once, _) = scrubbed(&recording(&all_payloads()), key(1));
+    let mut damaged = once;
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    let (out, report) = scrubbed(&damaged, key(1));
+    assert!(!report.copied && report.lost() && out != damaged);
+}
+
+#[test]
+fn records_of_unknown_types_are_dropped() {
+    let other = What::Other { record_type: 200, opcode: 0, payload: b"Ann Smith"[..].into() };
+    let (out, report) = scrubbed(&recording(&[item(0, other)]), key(1));
+    assert_eq!(report.tally.dropped_records, 1);
+    assert!(report.lost() && memchr::memmem::find(&out, b"Ann").is_none());
+}
+
+#[test]
+fn what_is_no_recording_is_refused() {
+    let tried =
+        |bytes: &[u8]| scrub(bytes, bytes, Vec::new(), Scrubber::new(key(1))).map(|_| ()).unwrap_err();
+    assert!(matches!(tried(b"GIF89a"), Error::Read(_)));
+    assert!(matches!(tried(&recording(&[])[..16]), Error::Empty));
+}
