@@ -82,7 +82,8 @@ impl Times {
 /// Unix milliseconds of `2026-11-20T10:00:00.000Z`.
 pub(super) fn parse_date(text: &str) -> Option<f64> {
     let time: Timestamp = text.parse().ok()?;
-    Some(time.as_nanosecond() as f64 / 1e6)
+    // Microseconds are whole in a float for ages to come, nanoseconds are not.
+    Some(time.as_microsecond() as f64 / 1e3)
 }
 
 #[cfg(test)]
