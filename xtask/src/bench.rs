@@ -26,12 +26,15 @@ enum Bench {
     Decode,
     /// Lateness of a replay at speed 1, beside a bare timer
     Replay,
+    /// Two thousand subscribers for a minute, twenty of them stalled: who misses what, and memory
+    Soak,
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let name = match args.bench {
         Bench::Decode => "decode",
         Bench::Replay => "replay",
+        Bench::Soak => "soak",
     };
     let mut command = Command::new(env!("CARGO"));
     command.args(["bench", "--quiet", "--locked", "--bench", name, "--", "--rounds"]);
