@@ -16,10 +16,7 @@ use livetape::{
     server::{Config, Server, listen::Listening, serve},
 };
 use tokio::{net::TcpSocket, task::JoinSet, time::sleep_until};
-use tokio_tungstenite::{
-    client_async,
-    tungstenite::{Message, protocol::frame::coding::CloseCode},
-};
+use tokio_tungstenite::{client_async, tungstenite::Message};
 
 /// Those who read all the time.
 const READERS: usize = 1_980;
@@ -172,7 +169,7 @@ async fn read(mut socket: tokio_tungstenite::WebSocketStream<tokio::net::TcpStre
                 }
                 seen += 1;
             }
-            Message::Close(frame) => code = frame.map(|frame| u16::from(CloseCode::from(frame.code))),
+            Message::Close(frame) => code = frame.map(|frame| u16::from(frame.code)),
             _ => {}
         }
     }
