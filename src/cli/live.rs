@@ -6,6 +6,7 @@ use crate::{
     hub::{Hub, Limits},
     log,
     sans_io::error::Problem,
+    settings::Settings,
     source::live::NetTransport,
     supervisor::{Ended, Options, Record, Supervisor},
 };
@@ -66,16 +67,24 @@ fn warn_of_recorder(problem: &Problem) {
     display::say(&format!("⚠️ The recording broke off, serving goes on: {problem}"));
 }
 
+/// Where a recording goes.
+pub(super) fn target(settings: &Settings) -> Record {
+    let folder = || Record::Folder(settings.server.folder());
+    settings.record.output.clone().map_or_else(folder, Record::File)
+}
+
 /// Without a server: only the file and the terminal.
 pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
+    if let Some(address) = &args.browser.cdp {
+        return super::browser::record(&args, &settings, address).await;
+    }
     let user = rooms::user(args.user.as_deref(), &settings.live)?;
-    let folder = || Record::Folder(settings.server.folder());
     let options = Options {
         live: rooms::options(&settings.live, &user, None),
         ends_with_source: true,
-        record: Some(settings.record.output.clone().map_or_else(folder, Record::File)),
+        record: Some(target(&settings)),
         rotate: settings.record.rotate,
         record_only: true,
         allow_inject: false,
@@ -99,7 +108,7 @@ pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
 }
 
 /// Tells what was recorded, and gives the exit code.
-fn conclude(ended: &Ended) -> Result<u8, Problem> {
+pub(super) fn conclude(ended: &Ended) -> Result<u8, Problem> {
     for recording in &ended.recordings {
         display::say(&format!("📼 {}", recording.display()));
     }

@@ -25,6 +25,7 @@ mod openapi;
 mod outbox;
 mod paced;
 mod page;
+mod pipe;
 mod query;
 mod recordings;
 mod replay;
@@ -40,7 +41,9 @@ mod token;
 mod trace;
 mod traffic;
 mod turned_away;
+mod upgrade;
 mod voice;
+mod wire;
 mod ws;
 
 use std::{sync::Arc, time::Duration};

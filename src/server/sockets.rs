@@ -6,12 +6,10 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    body::Bytes,
-    extract::ws::{CloseFrame, Message, Utf8Bytes},
-};
+use axum::body::Bytes;
 use tokio::time::Instant;
 use tracing::{Span, debug, info};
+use tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
 use uuid::Uuid;
 
 use super::{Limits, feeds::Feeds, outbox::Outbox};
@@ -144,7 +142,7 @@ impl Sockets {
                 Effect::Close { key, code, reason } => {
                     info!(code, reason, "❌ Client is closed");
                     if let Some((outbox, _)) = state.outboxes.get(&key) {
-                        outbox.close(CloseFrame { code, reason: reason.into() });
+                        outbox.close(CloseFrame { code: code.into(), reason: reason.into() });
                     }
                 }
                 Effect::Read { key, stream } => {
