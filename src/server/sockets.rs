@@ -8,6 +8,7 @@ use std::{
 
 use axum::body::Bytes;
 use tokio::time::Instant;
+use tracing::{Span, debug, info};
 use tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
 use uuid::Uuid;
 
@@ -60,6 +61,8 @@ pub(super) struct Seat {
     key: Key,
     role: Role,
     outbox: Arc<Outbox>,
+    /// The request that opened it.
+    request: Span,
 }
 
 impl Sockets {
@@ -87,7 +90,7 @@ impl Sockets {
             outbox.go_away();
         }
         self.deliver(state);
-        Ok(Seat { sockets: self.clone(), key, role, outbox })
+        Ok(Seat { sockets: self.clone(), key, role, outbox, request: Span::current() })
     }
 
     /// Asks the lobby, or tells it something; what it wants done is done before this returns.
@@ -130,12 +133,14 @@ impl Sockets {
         for effect in state.lobby.take_effects() {
             match effect {
                 Effect::Send { to, payload } => {
+                    log_sent(to.len(), payload.len());
                     let Some(message) = message(payload) else { continue };
                     for (outbox, _) in to.iter().filter_map(|key| state.outboxes.get(key)) {
                         outbox.push(message.clone());
                     }
                 }
                 Effect::Close { key, code, reason } => {
+                    info!(code, reason, "❌ Client is closed");
                     if let Some((outbox, _)) = state.outboxes.get(&key) {
                         outbox.close(CloseFrame { code: code.into(), reason: reason.into() });
                     }
@@ -150,6 +155,14 @@ impl Sockets {
                 }
             }
         }
+    }
+}
+
+fn log_sent(recipients: usize, bytes: usize) {
+    if recipients == 1 {
+        debug!(bytes, "📤 Message sent");
+    } else {
+        debug!(bytes, recipients, "📡 Message broadcast");
     }
 }
 
@@ -174,10 +187,14 @@ impl Seat {
     }
 
     pub(super) fn text(&self, text: &str) {
+        let _inside = self.request.enter();
+        debug!(bytes = text.len(), "📨 Message received");
         self.sockets.with(|lobby| lobby.text(self.key, text));
     }
 
     pub(super) fn binary(&self, bytes: Bytes) {
+        let _inside = self.request.enter();
+        debug!(bytes = bytes.len(), "📨 Binary message received");
         self.sockets.with(|lobby| lobby.binary(self.key, bytes));
     }
 

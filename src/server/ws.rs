@@ -6,6 +6,7 @@ use axum::{
     response::Response,
 };
 use tokio::select;
+use tracing::info;
 use tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig};
 
 use super::{
@@ -109,6 +110,10 @@ fn begin(
     party: Result<Party, TurnedAway>,
     lease: Option<Lease>,
 ) -> Response {
+    if let Err(TurnedAway { problem, .. }) = &party {
+        app.metrics.count_turned_away(problem.code);
+        info!(code = problem.code.name(), "❌ Client turned away");
+    }
     let limits = app.sockets.limits();
     let (most, buffer) = match role {
         Role::Echoes => (limits.echo_bytes_max, ECHO_BUFFER_BYTES),
