@@ -1,10 +1,6 @@
 //! `livetape record --cdp`: a tab of a browser, while somebody watches.
 
-use super::{
-    args, display,
-    live::{conclude, target},
-    rooms, signals,
-};
+use super::{args, display, live::conclude, rooms, signals};
 use crate::{
     control::Control,
     hub::{CloseReason, Hub, Limits},
@@ -14,7 +10,7 @@ use crate::{
         browser::{Page, attach, choose, pages},
         live::NetTransport,
     },
-    supervisor::{Options, Supervisor},
+    supervisor::{Options, Record, Supervisor},
     terminal::printable,
 };
 
@@ -36,10 +32,11 @@ pub(super) async fn record(
         Some(user) => normalise(user)?,
     };
     let live = attach(&address, page, &user).await?;
+    let folder = || Record::Folder(settings.server.folder());
     let options = Options {
         live: rooms::options(&settings.live, &user, None),
         ends_with_source: true,
-        record: Some(target(settings)),
+        record: Some(settings.record.output.clone().map_or_else(folder, Record::File)),
         rotate: settings.record.rotate,
         record_only: true,
         allow_inject: false,

@@ -6,7 +6,6 @@ use crate::{
     hub::{Hub, Limits},
     log,
     sans_io::error::Problem,
-    settings::Settings,
     source::live::NetTransport,
     supervisor::{Ended, Options, Record, Supervisor},
 };
@@ -67,12 +66,6 @@ fn warn_of_recorder(problem: &Problem) {
     display::say(&format!("⚠️ The recording broke off, serving goes on: {problem}"));
 }
 
-/// Where a recording goes.
-pub(super) fn target(settings: &Settings) -> Record {
-    let folder = || Record::Folder(settings.server.folder());
-    settings.record.output.clone().map_or_else(folder, Record::File)
-}
-
 /// Without a server: only the file and the terminal.
 pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
@@ -81,10 +74,11 @@ pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
         return super::browser::record(&args, &settings, address).await;
     }
     let user = rooms::user(args.user.as_deref(), &settings.live)?;
+    let folder = || Record::Folder(settings.server.folder());
     let options = Options {
         live: rooms::options(&settings.live, &user, None),
         ends_with_source: true,
-        record: Some(target(&settings)),
+        record: Some(settings.record.output.clone().map_or_else(folder, Record::File)),
         rotate: settings.record.rotate,
         record_only: true,
         allow_inject: false,

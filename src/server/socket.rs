@@ -80,11 +80,15 @@ pub(super) async fn converse(wire: Wire, party: Result<Party, TurnedAway>) {
             }
             End::of(problem.code)
         }
-        Ok(Party { seat, feed }) => select! {
-            biased;
-            end = listen(&mut stream, &seat) => end,
-            end = voice::speak(&mut sink, seat.outbox(), feed, seat.limits().ping_interval()) => end,
-        },
+        Ok(Party { seat, feed }) => {
+            let end = select! {
+                biased;
+                end = listen(&mut stream, &seat) => end,
+                end = voice::speak(&mut sink, seat.outbox(), feed, seat.limits().ping_interval()) => end,
+            };
+            seat.log(&end);
+            end
+        }
     };
     // Who does not take its close frame by then is reset, as the socket is dropped.
     let _ = timeout_at(clock::now() + MAX_STALL, part(sink, stream, end)).await;

@@ -12,7 +12,7 @@ use tracing::{Span, debug, info};
 use tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
 use uuid::Uuid;
 
-use super::{Limits, feeds::Feeds, outbox::Outbox};
+use super::{Limits, feeds::Feeds, outbox::Outbox, socket::End};
 use crate::{
     clock,
     hub::{Filter, Join},
@@ -140,7 +140,6 @@ impl Sockets {
                     }
                 }
                 Effect::Close { key, code, reason } => {
-                    info!(code, reason, "❌ Client is closed");
                     if let Some((outbox, _)) = state.outboxes.get(&key) {
                         outbox.close(CloseFrame { code: code.into(), reason: reason.into() });
                     }
@@ -196,6 +195,13 @@ impl Seat {
         let _inside = self.request.enter();
         debug!(bytes = bytes.len(), "📨 Binary message received");
         self.sockets.with(|lobby| lobby.binary(self.key, bytes));
+    }
+
+    /// Writes down why the server ends it, if it does.
+    pub(super) fn log(&self, end: &End) {
+        let (End::Close(frame) | End::Refuse(frame)) = end else { return };
+        let _inside = self.request.enter();
+        info!(code = u16::from(frame.code), reason = frame.reason.as_str(), "❌ Client is closed");
     }
 
     /// It answered a ping, or sent one.

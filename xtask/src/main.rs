@@ -4,6 +4,7 @@ mod autobahn;
 mod bench;
 mod browser;
 mod ci;
+mod client;
 mod codegen;
 mod fixture;
 mod peers;
@@ -29,7 +30,7 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers, web, browser, producers
+        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers, web, client, browser, producers
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
@@ -60,6 +61,12 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Build and test packages/client and examples/ (after a change to them, or to what events look like)
+    Client {
+        /// Only compare what is made and committed, and fail if it differs
+        #[arg(long)]
+        check: bool,
+    },
     /// Try the dashboard in Chromium
     Browser {
         /// Only these checks: feed, transport, …
@@ -78,6 +85,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Producers => producers::run(),
         Chore::Autobahn => autobahn::run(),
         Chore::Web { check } => web::run(check),
+        Chore::Client { check } => client::run(check),
         Chore::Browser { checks } => browser::run(&checks),
     }
 }

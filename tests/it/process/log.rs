@@ -118,7 +118,10 @@ async fn no_secret_is_in_the_log_of_a_whole_session() {
         let answer = ask(&server, request).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{request}: {answer}");
     }
+    let url = format!("ws://{}/ws?token=s3cret-bearer-token", server.address);
+    let (mut stays, _) = connect_async(url).await.unwrap();
     server.signal("TERM");
+    while let Some(Ok(_)) = stays.next().await {}
     let (status, shown) = finish(server).await;
     assert_eq!(status.code(), Some(0));
     let log = fs::read_to_string(log).unwrap();
@@ -148,6 +151,7 @@ fn assert_says(log: &str) {
         "📨 Request",
         "❌ Request refused",
         "❌ Client turned away",
+        "❌ Client is closed",
         "📡 Broadcast statistics",
         "🔔 Signal",
         "🔔 Shutting down",
