@@ -26,6 +26,7 @@ mod paced;
 mod page;
 mod pipe;
 mod query;
+mod quiet;
 mod recordings;
 mod replay;
 mod rest;

@@ -1,7 +1,7 @@
 //! A conversation over a WebSocket, whatever it is about: `/`, `/ws` and `/ws/echo` share its reading, its writing, its
 //! pings and its end.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use futures_util::{
     SinkExt as _, StreamExt as _,
@@ -18,6 +18,7 @@ use tungstenite::{
 };
 
 use super::{
+    quiet::Quiet,
     sockets::Seat,
     voice,
     wire::{Out, Wire},
@@ -80,11 +81,15 @@ pub(super) async fn converse(wire: Wire, party: Result<Party, TurnedAway>) {
             }
             End::of(problem.code)
         }
-        Ok(Party { seat, feed }) => select! {
-            biased;
-            end = listen(&mut stream, &seat) => end,
-            end = voice::speak(&mut sink, seat.outbox(), feed, seat.limits().ping_interval()) => end,
-        },
+        Ok(Party { seat, feed }) => {
+            let listening = pin!(listen(&mut stream, &seat));
+            let mut listening = Quiet::new(listening);
+            select! {
+                biased;
+                end = &mut listening => end,
+                end = voice::speak(&mut sink, seat.outbox(), feed, seat.limits().ping_interval()) => end,
+            }
+        }
     };
     // Who does not take its close frame by then is reset, as the socket is dropped.
     let _ = timeout_at(clock::now() + MAX_STALL, part(sink, stream, end)).await;
