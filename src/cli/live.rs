@@ -66,6 +66,9 @@ fn warn_of_recorder(problem: &Problem) {
 /// Without a server: only the file and the terminal.
 pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
+    if let Some(address) = &args.browser.cdp {
+        return super::browser::record(&args, &settings, address).await;
+    }
     let user = rooms::user(args.user.as_deref(), &settings.live)?;
     let options = Options {
         live: rooms::options(&settings.live, &user, None),
@@ -94,7 +97,7 @@ pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
 }
 
 /// Tells what was recorded, and gives the exit code.
-fn conclude(ended: &Ended) -> Result<u8, Problem> {
+pub(super) fn conclude(ended: &Ended) -> Result<u8, Problem> {
     for recording in &ended.recordings {
         display::say(&format!("📼 {}", recording.display()));
     }

@@ -53,7 +53,7 @@ pub struct Counts {
     pub opened: u64,
     /// Connections that are gone.
     pub closed: u64,
-    /// Messages that clients sent.
+    /// Messages that clients sent, pings and pongs among them, but nothing to be echoed.
     pub received: u64,
     /// Messages that went to clients, events aside: one for each recipient.
     pub sent: u64,

@@ -204,8 +204,15 @@ impl Lobby {
         }
     }
 
-    /// Takes note that a connection has shown that it is alive.
+    /// A ping or pong frame of a client: it is alive. As many as messages, and no more.
     pub fn heard(&mut self, key: Key) {
+        let is_free = self.connections.get(&key).is_none_or(|it| it.role == Role::Echoes);
+        if is_free || self.is_within_rate(key) {
+            self.touch(key);
+        }
+    }
+
+    fn touch(&mut self, key: Key) {
         if let Some(connection) = self.connections.get_mut(&key) {
             connection.last_ping = self.now.wall;
         }

@@ -3,12 +3,14 @@
 pub mod counts;
 pub mod decoder;
 pub mod dedup;
+pub mod devtools;
 pub mod error;
 pub mod event;
 pub mod inject;
 pub(crate) mod nearest;
 pub mod offset;
 pub mod pace;
+pub mod recognise;
 pub mod recording;
 pub mod redact;
 pub mod retry;

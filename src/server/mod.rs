@@ -24,6 +24,7 @@ mod openapi;
 mod outbox;
 mod paced;
 mod page;
+mod pipe;
 mod query;
 mod recordings;
 mod replay;
@@ -37,7 +38,9 @@ mod tls;
 mod token;
 mod trace;
 mod turned_away;
+mod upgrade;
 mod voice;
+mod wire;
 mod ws;
 
 use std::sync::Arc;

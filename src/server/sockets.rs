@@ -6,11 +6,9 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    body::Bytes,
-    extract::ws::{CloseFrame, Message, Utf8Bytes},
-};
+use axum::body::Bytes;
 use tokio::time::Instant;
+use tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
 use uuid::Uuid;
 
 use super::{Limits, feeds::Feeds, outbox::Outbox};
@@ -139,7 +137,7 @@ impl Sockets {
                 }
                 Effect::Close { key, code, reason } => {
                     if let Some((outbox, _)) = state.outboxes.get(&key) {
-                        outbox.close(CloseFrame { code, reason: reason.into() });
+                        outbox.close(CloseFrame { code: code.into(), reason: reason.into() });
                     }
                 }
                 Effect::Read { key, stream } => {

@@ -4,21 +4,19 @@
 //! over the socket: an `error` event, then the close.
 
 use axum::{
-    extract::{
-        Path, State,
-        rejection::PathRejection,
-        ws::{Message, WebSocketUpgrade},
-    },
+    extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, Uri},
     response::Response,
 };
+use tungstenite::Message;
 
 use super::{
     App,
     answer::Refusal,
     query,
     socket::TurnedAway,
-    ws::{self, Upgrade, Visit},
+    upgrade::Upgrade,
+    ws::{self, MaybeUpgrade, Visit},
 };
 use crate::{
     clock,
@@ -36,7 +34,7 @@ pub(super) async fn room(
     token: Token,
     headers: HeaderMap,
     uri: Uri,
-    upgrade: Upgrade,
+    upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = ws::required(&headers, upgrade)?;
     let join = query::join(&uri)?;
@@ -50,7 +48,7 @@ pub(super) async fn replay(
     token: Token,
     headers: HeaderMap,
     uri: Uri,
-    upgrade: Upgrade,
+    upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = ws::required(&headers, upgrade)?;
     let (join, speed) = query::join_replay(&uri)?;
@@ -60,7 +58,7 @@ pub(super) async fn replay(
 
 fn answer(
     app: &App,
-    upgrade: WebSocketUpgrade,
+    upgrade: Upgrade,
     path: &'static str,
     join: Join,
     lease: Result<Lease, control::Refusal>,

@@ -1,21 +1,20 @@
 //! The writing side of a socket: its feed, what others say to it, and pings.
 
-use std::{future::pending, time::Duration};
+use std::{future::pending, mem, time::Duration};
 
-use axum::{
-    body::Bytes,
-    extract::ws::{Message, Utf8Bytes, WebSocket},
-};
+use axum::body::Bytes;
 use futures_util::{SinkExt as _, stream::SplitSink};
 use tokio::{
     select,
     time::{MissedTickBehavior, interval_at},
 };
 use tokio_util::sync::CancellationToken;
+use tungstenite::{Message, error::Error};
 
 use super::{
     outbox::{Item, Outbox, Turn},
     socket::End,
+    wire::{Out, Wire},
 };
 use crate::{
     clock,
@@ -23,7 +22,7 @@ use crate::{
     sans_io::error::{Code, close},
 };
 
-type Sink = SplitSink<WebSocket, Message>;
+type Sink = SplitSink<Wire, Out>;
 
 /// What is to be written next.
 enum Due {
@@ -77,7 +76,7 @@ pub(super) async fn speak(
 
 async fn read(feed: &mut Option<Subscriber>, events: &mut Vec<Bytes>) -> Next {
     match feed {
-        Some(subscriber) => subscriber.next(events).await,
+        Some(subscriber) => subscriber.next_frames(events).await,
         None => pending().await,
     }
 }
@@ -96,23 +95,18 @@ async fn write(
     items: &mut Vec<Item>,
     events: &mut Vec<Bytes>,
     (feed, is_bound): (&mut Option<Subscriber>, &mut bool),
-) -> Result<(), axum::Error> {
+) -> Result<(), Error> {
     match due {
-        Due::Ping => sink.feed(Message::Ping(Bytes::new())).await?,
+        Due::Ping => sink.feed(Out::Message(Message::Ping(Bytes::new()))).await?,
         Due::Out(_) => {
             for item in items.drain(..) {
                 match item {
-                    Item::Message(message) => sink.feed(message).await?,
+                    Item::Message(message) => sink.feed(Out::Message(message)).await?,
                     Item::Feed(changed, binds) => (*feed, *is_bound) = (changed, binds),
                 }
             }
         }
-        Due::Feed(_) => {
-            for json in events.drain(..) {
-                let text = Utf8Bytes::try_from(json).map_err(axum::Error::new)?;
-                sink.feed(Message::Text(text)).await?;
-            }
-        }
+        Due::Feed(_) => sink.feed(Out::Frames(mem::take(events))).await?,
     }
     sink.flush().await
 }

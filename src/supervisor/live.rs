@@ -64,12 +64,23 @@ impl<T: Transport> Supervisor<T> {
             Err(problem) => return self.refuse(answer, problem).await,
         };
         let live = Live::start(options, self.transport.clone());
+        self.pass_on(&user, live, recorder, answer).await
+    }
+
+    /// Source → recorder and pipeline, until it ends or is left.
+    pub(super) async fn pass_on(
+        &mut self,
+        user: &str,
+        live: Live,
+        recorder: Option<Recorder>,
+        answer: Option<Answer<Status>>,
+    ) -> Next {
         let decoder = Decoder::new(decoder::Options { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         if let Some(recorder) = &recorder {
             pipeline = pipeline.with_tap(recorder.tap());
         }
-        let share = |board: &Board| board.share(&user, self.hub.stream(), self.driver.view());
+        let share = |board: &Board| board.share(user, self.hub.stream(), self.driver.view());
         let shared = self.board.as_ref().and_then(share);
         if let Some(shared) = &shared {
             pipeline = pipeline.with_along(shared.hub().clone());
@@ -78,9 +89,9 @@ impl<T: Transport> Supervisor<T> {
         let what = What::Header(live.header().clone());
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
-        let mut room = Room::new(&self.driver, &user, answer);
+        let mut room = Room::new(&self.driver, user, answer);
         let failed = recorder.as_ref().map(Recorder::watch);
-        let over = self.pump(live, &user, &mut pipeline, &mut room, failed).await;
+        let over = self.pump(live, user, &mut pipeline, &mut room, failed).await;
         self.leave(over, pipeline, room, recorder, shared).await
     }
 
@@ -216,7 +227,7 @@ impl<T: Transport> Supervisor<T> {
     }
 
     /// Nothing was even tried.
-    async fn refuse(&mut self, answer: Option<Answer<Status>>, problem: Problem) -> Next {
+    pub(super) async fn refuse(&mut self, answer: Option<Answer<Status>>, problem: Problem) -> Next {
         match answer {
             Some(answer) => {
                 drop(answer.send(Err(problem.into())));
@@ -239,7 +250,7 @@ impl<T: Transport> Supervisor<T> {
         }
     }
 
-    fn start_recorder(&mut self, user: &str, header: Header) -> Result<Option<Recorder>, Problem> {
+    pub(super) fn start_recorder(&mut self, user: &str, header: Header) -> Result<Option<Recorder>, Problem> {
         let target = match &self.options.record {
             None => return Ok(None),
             Some(Record::File(path)) => Target::File(path.clone()),

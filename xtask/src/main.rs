@@ -7,6 +7,7 @@ mod ci;
 mod codegen;
 mod fixture;
 mod peers;
+mod producers;
 mod programs;
 mod record;
 #[cfg(feature = "fixture")]
@@ -28,7 +29,7 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers, web, browser
+        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers, web, browser, producers
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
@@ -49,6 +50,8 @@ enum Chore {
     },
     /// Run other people's clients, unmodified, against `livetape mock`
     Peers,
+    /// Capture `livetape mock` with Chromium, Playwright and mitmproxy, and import that
+    Producers,
     /// Run the official test suite of the WebSocket protocol against `/ws/echo`
     Autobahn,
     /// Build web/dist from web/ (after a change to it)
@@ -72,6 +75,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),
         Chore::Peers => peers::run(),
+        Chore::Producers => producers::run(),
         Chore::Autobahn => autobahn::run(),
         Chore::Web { check } => web::run(check),
         Chore::Browser { checks } => browser::run(&checks),

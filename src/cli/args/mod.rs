@@ -1,9 +1,11 @@
 //! The flags, as typed.
 
+mod browser;
 mod config;
 mod edit;
 mod files;
 mod flags;
+mod import;
 mod look;
 mod rooms;
 mod share;
@@ -17,8 +19,9 @@ use crate::hub::{Gifts, Types};
 
 pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
-pub(super) use files::{Import, Info, Verify};
+pub(super) use files::{Info, Verify};
 pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay};
+pub(super) use import::Import;
 pub(super) use look::{AsScenario, Cat, Diff, Export, Form};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
 pub(super) use share::{Audit, Scrub};
@@ -60,7 +63,7 @@ pub(super) enum Command {
     Watch(Watch),
     /// Decode a recording without a server: one JSON event a line
     Events(Events),
-    /// Make a recording of a capture
+    /// Make a recording of a browser's or proxy's capture
     Import(Import),
     /// Say what a recording holds
     Info(Info),

@@ -90,6 +90,16 @@ fn a_flood_is_told_and_then_closed_whatever_it_is_for() {
 }
 
 #[test]
+fn pings_are_messages_too() {
+    let mut rig = Rig::new();
+    let ann = rig.open("ann");
+    (0..200).for_each(|_| rig.lobby.heard(ann));
+    let effects = rig.lobby.take_effects();
+    assert_eq!(closed(&effects), [(ann, 1008, "rate_exceeded")]);
+    assert_eq!((effects.len(), rig.lobby.counts().received), (12, 111));
+}
+
+#[test]
 fn fifty_messages_a_second_are_fine_for_ever() {
     let mut rig = Rig::new();
     let ann = rig.open("ann");
