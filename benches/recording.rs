@@ -11,7 +11,15 @@ use std::{
 };
 
 use bytes::Bytes;
-use livetape::sans_io::recording::{Flags, Frame, Item, Opcode, Reader, What, Writer, records::Header};
+use livetape::{
+    sans_io::recording::{Flags, Frame, Item, Opcode, Reader, What, Writer, records::Header},
+    tools::{
+        export,
+        import::{self, import_capture},
+        synth,
+    },
+};
+use serde::de::IgnoredAny;
 use support::{Args, Match, Report, now};
 
 /// Records of a file, and the one that is sought.
