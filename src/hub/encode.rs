@@ -1,13 +1,12 @@
 //! Numbers events and makes their JSON, once for all who read it.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 
 use super::{
     Filter, Gifts,
     entry::{Audience, Entry, Standing},
     limits::Window,
+    line::{self, Place},
 };
 use crate::sans_io::event::{Data, Event, Gift, finish_json};
 
@@ -21,8 +20,8 @@ pub(super) struct Encoder {
 /// An entry whose bytes are still in the buffer.
 #[derive(Debug)]
 struct Draft {
-    json: Range<usize>,
-    json_of_final: Option<Range<usize>>,
+    line: Place,
+    line_of_final: Option<Place>,
     audience: Audience,
     standing: Standing,
 }
@@ -38,10 +37,12 @@ impl Encoder {
     ) -> impl ExactSizeIterator<Item = Entry> + use<'a> {
         self.buffer.clear();
         self.drafts.clear();
+        let mut bytes = 0;
         for (seq, event) in (head + 1..).zip(events) {
             let before = self.buffer.len();
             let draft = self.draft(stream, seq, event);
-            let full = self.drafts.len() as u64 >= window.events || self.buffer.len() as u64 > window.bytes;
+            bytes += draft.len();
+            let full = self.drafts.len() as u64 >= window.events || bytes > window.bytes;
             if full && !self.drafts.is_empty() {
                 self.buffer.truncate(before);
                 break;
@@ -55,26 +56,31 @@ impl Encoder {
 
     fn draft(&mut self, stream: &str, seq: u64, event: &Event) -> Draft {
         Draft {
-            json: self.write(stream, seq, event),
-            json_of_final: as_final(event).map(|event| self.write(stream, seq, &event)),
+            line: self.write(stream, seq, event),
+            line_of_final: as_final(event).map(|event| self.write(stream, seq, &event)),
             audience: Audience::of(event),
             standing: Standing::of(event),
         }
     }
 
-    fn write(&mut self, stream: &str, seq: u64, event: &Event) -> Range<usize> {
-        let start = self.buffer.len();
-        event.begin_json(stream, &mut self.buffer);
-        finish_json(seq, &mut self.buffer);
-        start..self.buffer.len()
+    fn write(&mut self, stream: &str, seq: u64, event: &Event) -> Place {
+        line::write(&mut self.buffer, |buffer| {
+            event.begin_json(stream, buffer);
+            finish_json(seq, buffer);
+        })
     }
 }
 
 impl Draft {
+    /// Its share of the ring, in bytes.
+    fn len(&self) -> u64 {
+        (self.line.len() + self.line_of_final.as_ref().map_or(0, Place::len)) as u64
+    }
+
     fn finish(self, batch: &Bytes) -> Entry {
         Entry {
-            json: batch.slice(self.json),
-            json_of_final: self.json_of_final.map(|range| batch.slice(range)),
+            line: self.line.of(batch),
+            line_of_final: self.line_of_final.map(|place| place.of(batch)),
             audience: self.audience,
             standing: self.standing,
         }

@@ -1,36 +1,36 @@
 //! An encoded event, and who gets to see it.
 
-use bytes::Bytes;
-
-use super::filter::{Filter, Gifts, Types};
+use super::{
+    filter::{Filter, Gifts, Types},
+    line::Line,
+};
 use crate::sans_io::event::{Data, Event, Gift};
 
 /// An event in the ring.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// The JSON.
-    pub json: Bytes,
+    pub line: Line,
     /// What those who see finals only get instead, where that differs.
-    pub json_of_final: Option<Bytes>,
+    pub line_of_final: Option<Line>,
     pub audience: Audience,
     pub standing: Standing,
 }
 
 impl Entry {
     /// What a subscriber with this filter gets of it.
-    pub(super) fn shown_to(&self, filter: &Filter) -> Option<&Bytes> {
+    pub(super) fn shown_to(&self, filter: &Filter) -> Option<&Line> {
         if !self.audience.includes(filter) {
             return None;
         }
         match filter.gifts {
-            Gifts::Final => Some(self.json_of_final.as_ref().unwrap_or(&self.json)),
-            Gifts::Raw | Gifts::Delta => Some(&self.json),
+            Gifts::Final => Some(self.line_of_final.as_ref().unwrap_or(&self.line)),
+            Gifts::Raw | Gifts::Delta => Some(&self.line),
         }
     }
 
     /// Its share of the ring, in bytes.
     pub(super) fn len(&self) -> u64 {
-        (self.json.len() + self.json_of_final.as_ref().map_or(0, Bytes::len)) as u64
+        (self.line.len() + self.line_of_final.as_ref().map_or(0, Line::len)) as u64
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use bytes::Bytes;
-
-use super::{Filter, Hub, OnGap, Shared, Since, Subscriber, cursor::Cursor, state::State};
+use super::{Filter, Hub, OnGap, Shared, Since, Subscriber, cursor::Cursor, line::Line, state::State};
 use crate::{
     clock,
     sans_io::error::{Code, Problem},
@@ -26,7 +24,7 @@ pub struct Join {
 /// Where a joiner begins.
 struct Start {
     /// What it gets before anything from the ring.
-    first: VecDeque<Bytes>,
+    first: VecDeque<Line>,
     /// Behind which event it reads the ring.
     position: u64,
 }
@@ -96,6 +94,6 @@ impl Start {
 
     fn behind_gap(seq: u64, tail: u64) -> Self {
         let gap = format!(r#"{{"type":"gap","from":{},"to":{tail}}}"#, seq + 1);
-        Self { first: [gap.into()].into(), position: tail }
+        Self { first: [Line::new(gap.as_bytes())].into(), position: tail }
     }
 }

@@ -10,6 +10,7 @@ mod entry;
 mod filter;
 mod join;
 mod limits;
+mod line;
 mod pacing;
 mod position;
 mod publish;

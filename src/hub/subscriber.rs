@@ -10,7 +10,11 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{CloseReason, Filter, Shared, cursor::Cursor};
+use super::{
+    CloseReason, Filter, Shared,
+    cursor::Cursor,
+    line::{Line, View},
+};
 use crate::clock;
 
 /// Events in one batch.
@@ -25,7 +29,7 @@ pub struct Subscriber {
     id: u64,
     filter: Filter,
     /// What comes before anything from the ring.
-    first: VecDeque<Bytes>,
+    first: VecDeque<Line>,
     /// The last event that was taken from the ring.
     read: u64,
     news: watch::Receiver<()>,
@@ -49,7 +53,7 @@ impl Subscriber {
         cursor: Arc<Cursor>,
         id: u64,
         filter: Filter,
-        first: VecDeque<Bytes>,
+        first: VecDeque<Line>,
         read: u64,
     ) -> Self {
         let news = shared.news.subscribe();
@@ -60,12 +64,21 @@ impl Subscriber {
     /// UTF-8, in order; at most 256 of them, or little more than 256 KiB. Calling this says that the batch before was
     /// written. May be cancelled; nothing is lost by that.
     pub async fn next(&mut self, out: &mut Vec<Bytes>) -> Next {
+        self.next_as(View::Json, out).await
+    }
+
+    /// The same, each in a WebSocket's text frame, head and all.
+    pub async fn next_frames(&mut self, out: &mut Vec<Bytes>) -> Next {
+        self.next_as(View::Frame, out).await
+    }
+
+    async fn next_as(&mut self, view: View, out: &mut Vec<Bytes>) -> Next {
         out.clear();
         self.confirm();
         loop {
             // Marked as seen before looking, so that what comes in between is news again.
             self.news.mark_unchanged();
-            if let Some(next) = self.take(out) {
+            if let Some(next) = self.take(view, out) {
                 return next;
             }
             self.news.changed().await.expect("the sender lives in `shared`");
@@ -86,17 +99,16 @@ impl Subscriber {
         }
     }
 
-    fn take(&mut self, out: &mut Vec<Bytes>) -> Option<Next> {
-        let shared = Arc::clone(&self.shared);
-        let state = shared.read();
+    fn take(&mut self, view: View, out: &mut Vec<Bytes>) -> Option<Next> {
+        let state = self.shared.read();
         // Publishing marks the slow and evicts what they have not read under one lock.
-        if self.cursor.slow.is_cancelled() {
+        if self.cursor.is_slow() {
             return Some(Next::Slow);
         }
         let mut bytes = 0;
-        let mut has_place = |line: &Bytes, out: &mut Vec<Bytes>| {
+        let mut has_place = |line: &Line, out: &mut Vec<Bytes>| {
             bytes += line.len();
-            out.push(line.clone());
+            out.push(line.view(view));
             out.len() < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX
         };
         while let Some(line) = self.first.pop_front() {
@@ -104,20 +116,23 @@ impl Subscriber {
                 return Some(Next::Events);
             }
         }
-        for (seq, entry) in state.ring.after(self.read) {
+        let before = self.read;
+        for (seq, entry) in state.ring.after(before) {
             self.read = seq;
             if entry.shown_to(&self.filter).is_some_and(|line| !has_place(line, out)) {
                 break;
             }
         }
         if !out.is_empty() {
-            shared.traffic.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+            self.shared.traffic.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
             return Some(Next::Events);
         }
         let closed = state.closed.clone();
         drop(state);
         // Nothing of it is to be written.
-        self.confirm();
+        if self.read > before {
+            self.confirm();
+        }
         closed.map(Next::Closed)
     }
 }

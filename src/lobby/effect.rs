@@ -45,6 +45,16 @@ pub enum Payload {
     Binary(Bytes),
 }
 
+impl Payload {
+    /// Its length, in bytes.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        let (Self::Text(bytes) | Self::Binary(bytes)) = self;
+        bytes.len()
+    }
+}
+
 /// What was counted since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -53,7 +63,7 @@ pub struct Counts {
     pub opened: u64,
     /// Connections that are gone.
     pub closed: u64,
-    /// Messages that clients sent.
+    /// Messages that clients sent, pings and pongs among them, but nothing to be echoed.
     pub received: u64,
     /// Messages that went to clients, events aside: one for each recipient.
     pub sent: u64,

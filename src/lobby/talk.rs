@@ -50,18 +50,20 @@ impl Lobby {
 
     /// Counts a message, and says whether it is to be looked at.
     fn admit(&mut self, key: Key) -> bool {
-        let Some(connection) = self.connections.get(&key) else { return false };
-        if connection.is_leaving {
-            return false;
-        }
+        self.is_within_rate(key) && self.connections.get(&key).is_some_and(|it| it.role == Role::Talks)
+    }
+
+    /// Counts a message, and refuses it if there were too many.
+    pub(super) fn is_within_rate(&mut self, key: Key) -> bool {
+        let Some(connection) = self.connections.get(&key).filter(|it| !it.is_leaving) else { return false };
         self.counts.received += 1;
-        if !connection.conduct.may_talk() {
+        let may_talk = connection.conduct.may_talk();
+        if !may_talk {
             let most = self.limits.messages_per_second;
             let problem = Problem::new(Code::RateExceeded, format!("more than {most} messages a second"));
             self.refuse(key, &problem);
-            return false;
         }
-        connection.role == Role::Talks
+        may_talk
     }
 
     /// Says no, and after too many times of that: goodbye.
@@ -117,7 +119,7 @@ impl Lobby {
     }
 
     fn ping(&mut self, key: Key, ping: &Ping) {
-        self.heard(key);
+        self.touch(key);
         let pong = Say::Pong { timestamp: ping.timestamp, server_time: self.now.wall }.encode();
         self.send(vec![key], pong);
     }

@@ -10,7 +10,7 @@ use super::{
     App,
     answer::Refusal,
     page, query,
-    ws::{self, Upgrade, Visit},
+    ws::{self, MaybeUpgrade, Visit},
 };
 use crate::lobby::Role;
 
@@ -19,7 +19,7 @@ pub(super) async fn root(
     State(app): State<App>,
     headers: HeaderMap,
     uri: Uri,
-    upgrade: Upgrade,
+    upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     if !ws::is_asked(&headers) {
         return Ok(page::page(&headers));

@@ -6,9 +6,9 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use axum::extract::ws::{CloseFrame, Message};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tungstenite::{Message, protocol::CloseFrame};
 
 use crate::hub::Subscriber;
 

@@ -1,9 +1,8 @@
 //! A conversation over a WebSocket, whatever it is about: `/`, `/ws` and `/ws/echo` share its reading, its writing, its
 //! pings and its end.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::{
     SinkExt as _, StreamExt as _,
     stream::{SplitSink, SplitStream},
@@ -12,9 +11,18 @@ use tokio::{
     select,
     time::{sleep_until, timeout, timeout_at},
 };
-use tungstenite::error::{Error, ProtocolError};
+use tungstenite::{
+    Message,
+    error::{Error, ProtocolError},
+    protocol::CloseFrame,
+};
 
-use super::{sockets::Seat, voice};
+use super::{
+    quiet::Quiet,
+    sockets::Seat,
+    voice,
+    wire::{Out, Wire},
+};
 use crate::{
     clock,
     hub::{MAX_STALL, Subscriber},
@@ -45,14 +53,16 @@ pub(super) enum End {
     Close(CloseFrame),
     /// We close it for what the client sent; there may be more of it, unread.
     Refuse(CloseFrame),
-    /// The client closed it, or is gone.
+    /// The client closed it; the answer to that is queued.
+    Left,
+    /// The client is gone.
     Over,
 }
 
 impl End {
     pub(super) fn close(code: u16, reason: &str) -> Self {
         let reason = reason[..reason.floor_char_boundary(REASON_BYTES_MAX)].into();
-        Self::Close(CloseFrame { code, reason })
+        Self::Close(CloseFrame { code: code.into(), reason })
     }
 
     pub(super) fn of(code: Code) -> Self {
@@ -61,31 +71,38 @@ impl End {
 }
 
 /// Writes and reads until one side ends it; then closes it in order, within [`MAX_STALL`].
-pub(super) async fn converse(socket: WebSocket, party: Result<Party, TurnedAway>) {
-    let (mut sink, mut stream) = socket.split();
+pub(super) async fn converse(wire: Wire, party: Result<Party, TurnedAway>) {
+    let (mut sink, mut stream) = wire.split();
     let end = match party {
         Err(TurnedAway { problem, told }) => {
             if let Some(told) = told {
                 // Whoever does not take it will not take the close frame either.
-                let _ = timeout(MAX_STALL, sink.send(told)).await;
+                let _ = timeout(MAX_STALL, sink.send(Out::Message(told))).await;
             }
             End::of(problem.code)
         }
-        Ok(Party { seat, feed }) => select! {
-            biased;
-            end = listen(&mut stream, &seat) => end,
-            end = voice::speak(&mut sink, seat.outbox(), feed, seat.limits().ping_interval()) => end,
-        },
+        Ok(Party { seat, feed }) => {
+            let listening = pin!(listen(&mut stream, &seat));
+            let mut listening = Quiet::new(listening);
+            let end = select! {
+                biased;
+                end = &mut listening => end,
+                end = voice::speak(&mut sink, seat.outbox(), feed, seat.limits().ping_interval()) => end,
+            };
+            seat.log(&end);
+            end
+        }
     };
     // Who does not take its close frame by then is reset, as the socket is dropped.
     let _ = timeout_at(clock::now() + MAX_STALL, part(sink, stream, end)).await;
 }
 
 /// Reads what the client sends, until it closes, breaks the rules or falls silent.
-async fn listen(stream: &mut SplitStream<WebSocket>, seat: &Seat) -> End {
-    while let Ok(Some(message)) = timeout(seat.limits().silence_max(), stream.next()).await {
+async fn listen(stream: &mut SplitStream<Wire>, seat: &Seat) -> End {
+    while let Ok(message) = timeout(seat.limits().silence_max(), stream.next()).await {
+        let Some(message) = message else { return End::Left };
         match message {
-            Err(error) => return refusal(error),
+            Err(error) => return refusal(&error),
             Ok(message @ (Message::Text(_) | Message::Binary(_))) if seat.echoes() => {
                 seat.outbox().push(message);
                 // What comes next is read when this is written: nothing piles up.
@@ -96,31 +113,36 @@ async fn listen(stream: &mut SplitStream<WebSocket>, seat: &Seat) -> End {
             Ok(Message::Text(text)) => seat.text(&text),
             Ok(Message::Binary(bytes)) => seat.binary(bytes),
             Ok(Message::Ping(_) | Message::Pong(_)) => seat.heard(),
-            Ok(Message::Close(_)) => {}
+            Ok(Message::Close(_) | Message::Frame(_)) => {}
         }
     }
     End::Over
 }
 
-fn refusal(error: axum::Error) -> End {
-    let (code, reason) = match error.into_inner().downcast::<Error>().as_deref() {
-        Ok(Error::Capacity(_)) => (close::TOO_LARGE, Code::TooLarge.name()),
-        Ok(Error::Utf8(_)) => (close::NOT_TEXT, "not_utf8"),
-        Ok(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => return End::Over,
-        Ok(Error::Protocol(_)) => (close::PROTOCOL, "protocol_error"),
+fn refusal(error: &Error) -> End {
+    let (code, reason) = match error {
+        Error::Capacity(_) => (close::TOO_LARGE, Code::TooLarge.name()),
+        Error::Utf8(_) => (close::NOT_TEXT, "not_utf8"),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return End::Over,
+        Error::Protocol(_) => (close::PROTOCOL, "protocol_error"),
         _ => return End::Over,
     };
-    End::Refuse(CloseFrame { code, reason: reason.into() })
+    End::Refuse(CloseFrame { code: code.into(), reason: reason.into() })
 }
 
 /// Sends the close frame behind what is queued, and waits for the answer to it.
-async fn part(mut sink: SplitSink<WebSocket, Message>, mut stream: SplitStream<WebSocket>, end: End) {
+async fn part(mut sink: SplitSink<Wire, Out>, mut stream: SplitStream<Wire>, end: End) {
     let (frame, unread) = match end {
         End::Over => return,
+        End::Left => {
+            // Who takes nothing any more does not take the answer either.
+            let _ = sink.flush().await;
+            return;
+        }
         End::Close(frame) => (frame, false),
         End::Refuse(frame) => (frame, true),
     };
-    if sink.send(Message::Close(Some(frame))).await.is_err() {
+    if sink.send(Out::Message(Message::Close(Some(frame)))).await.is_err() {
         return;
     }
     while let Some(Ok(_)) = stream.next().await {}

@@ -4,28 +4,24 @@
 //! over the socket: an `error` event, then the close.
 
 use axum::{
-    extract::{
-        Path, State,
-        rejection::PathRejection,
-        ws::{Message, WebSocketUpgrade},
-    },
+    extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, Uri},
     response::Response,
 };
+use tungstenite::Message;
 
 use super::{
     App,
     answer::Refusal,
-    query,
+    failure, query,
     socket::TurnedAway,
-    ws::{self, Upgrade, Visit},
+    upgrade::Upgrade,
+    ws::{self, MaybeUpgrade, Visit},
 };
 use crate::{
-    clock,
     control::{self, Lease},
     hub::Join,
     lobby::Role,
-    sans_io::event::{Data, Event, Failure, Millis, finish_json},
 };
 
 type Token = Result<Path<String>, PathRejection>;
@@ -36,7 +32,7 @@ pub(super) async fn room(
     token: Token,
     headers: HeaderMap,
     uri: Uri,
-    upgrade: Upgrade,
+    upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = ws::required(&headers, upgrade)?;
     let join = query::join(&uri)?;
@@ -50,7 +46,7 @@ pub(super) async fn replay(
     token: Token,
     headers: HeaderMap,
     uri: Uri,
-    upgrade: Upgrade,
+    upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = ws::required(&headers, upgrade)?;
     let (join, speed) = query::join_replay(&uri)?;
@@ -60,7 +56,7 @@ pub(super) async fn replay(
 
 fn answer(
     app: &App,
-    upgrade: WebSocketUpgrade,
+    upgrade: Upgrade,
     path: &'static str,
     join: Join,
     lease: Result<Lease, control::Refusal>,
@@ -78,21 +74,7 @@ fn answer(
 /// Why there is no channel: in the same words as where its source failed.
 fn turned_away(refusal: control::Refusal) -> TurnedAway {
     let control::Refusal { problem, retry_after, .. } = refusal;
-    let data = Data::Failure(Failure {
-        code: problem.code.name().to_owned(),
-        title: problem.code.title(),
-        message: problem.message.clone(),
-        hint: problem.hint.clone(),
-        attempt: 0,
-        retrying: false,
-        retry_after_ms: retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
-    });
-    let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or(i64::MAX));
-    let event =
-        Event { username: "".into(), user: None, timestamp: now, ts: now, id: None, replay: false, data };
-    let mut json = Vec::new();
-    event.begin_json("refused", &mut json);
-    finish_json(1, &mut json);
+    let json = failure::event(&problem, retry_after, "refused", 1);
     TurnedAway { problem, told: String::from_utf8(json).ok().map(|json| Message::Text(json.into())) }
 }
 

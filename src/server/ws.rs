@@ -1,21 +1,24 @@
 //! `/ws`: the feed, and what clients say to each other. `/ws/echo`: what a client says, back to it.
 
+use std::pin::pin;
+
 use axum::{
-    extract::{
-        State,
-        ws::{Message, Utf8Bytes, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
-    },
+    extract::{State, ws::rejection::WebSocketUpgradeRejection},
     http::{HeaderMap, Uri, header},
     response::Response,
 };
 use tokio::select;
+use tracing::info;
+use tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig};
 
 use super::{
     App,
     answer::Refusal,
     query,
+    quiet::Quiet,
     socket::{self, Party, TurnedAway},
     sockets::Guest,
+    upgrade::Upgrade,
 };
 use crate::{
     control::Lease,
@@ -24,12 +27,12 @@ use crate::{
     sans_io::error::{Code, Problem},
 };
 
-/// Axum's own is 128 KiB and filled with zeros at each poll: half of the CPU time.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
-/// What is fed before the socket is written to without a flush.
-const WRITE_BUFFER_BYTES: usize = 32 * 1024;
+/// Each socket has one, filled with zeros at each read; a longer message has the buffer that it needs.
+const READ_BUFFER_BYTES: usize = 512;
+/// The same on `/ws/echo`, where messages are long.
+const ECHO_BUFFER_BYTES: usize = 16 * 1024;
 
-pub(super) type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+pub(super) type MaybeUpgrade = Result<Upgrade, WebSocketUpgradeRejection>;
 
 /// Who comes, and what for.
 pub(super) struct Visit {
@@ -47,7 +50,7 @@ pub(super) async fn talk(
     State(app): State<App>,
     headers: HeaderMap,
     uri: Uri,
-    upgrade: Upgrade,
+    upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = required(&headers, upgrade)?;
     let query::Talk { join, client_id, feed } = query::talk(&uri)?;
@@ -62,7 +65,7 @@ pub(super) async fn talk(
 pub(super) async fn echo(
     State(app): State<App>,
     headers: HeaderMap,
-    upgrade: Upgrade,
+    upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = required(&headers, upgrade)?;
     let visit = Visit { path: "/ws/echo", role: Role::Echoes, client_id: None, feed: None, lease: None };
@@ -75,14 +78,14 @@ pub(super) fn is_asked(headers: &HeaderMap) -> bool {
 }
 
 /// The upgrade, where it can be had.
-pub(super) fn well_formed(upgrade: Upgrade) -> Result<WebSocketUpgrade, Problem> {
+pub(super) fn well_formed(upgrade: MaybeUpgrade) -> Result<Upgrade, Problem> {
     upgrade.map_err(|rejection| {
         let message = rejection.body_text();
         Problem::new(Code::BadRequest, message).hint("open it with a WebSocket client, version 13")
     })
 }
 
-pub(super) fn required(headers: &HeaderMap, upgrade: Upgrade) -> Result<WebSocketUpgrade, Problem> {
+pub(super) fn required(headers: &HeaderMap, upgrade: MaybeUpgrade) -> Result<Upgrade, Problem> {
     if !is_asked(headers) {
         return Err(Problem::new(Code::UpgradeRequired, "WebSocket upgrade required"));
     }
@@ -91,7 +94,7 @@ pub(super) fn required(headers: &HeaderMap, upgrade: Upgrade) -> Result<WebSocke
 
 /// The 101, and the conversation behind it. Who cannot be let in is told so over the socket: browsers show no more of a
 /// refused upgrade than that it was refused.
-pub(super) fn open(app: &App, upgrade: WebSocketUpgrade, mut visit: Visit) -> Response {
+pub(super) fn open(app: &App, upgrade: Upgrade, mut visit: Visit) -> Response {
     let (role, lease) = (visit.role, visit.lease.take());
     // Joined before the 101: nothing that is published after a client has read that is missing.
     let party = admit(app, visit);
@@ -99,32 +102,40 @@ pub(super) fn open(app: &App, upgrade: WebSocketUpgrade, mut visit: Visit) -> Re
 }
 
 /// The 101, and behind it why not.
-pub(super) fn turn_away(app: &App, upgrade: WebSocketUpgrade, why: TurnedAway) -> Response {
+pub(super) fn turn_away(app: &App, upgrade: Upgrade, why: TurnedAway) -> Response {
     begin(app, upgrade, Role::Reads, Err(why), None)
 }
 
 fn begin(
     app: &App,
-    upgrade: WebSocketUpgrade,
+    upgrade: Upgrade,
     role: Role,
     party: Result<Party, TurnedAway>,
     lease: Option<Lease>,
 ) -> Response {
+    if let Err(TurnedAway { problem, .. }) = &party {
+        app.metrics.count_turned_away(problem.code);
+        info!(code = problem.code.name(), "❌ Client turned away");
+    }
     let limits = app.sockets.limits();
-    let most = if role == Role::Echoes { limits.echo_bytes_max } else { limits.message_bytes_max };
-    let upgrade = upgrade
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_message_size(most)
-        .max_frame_size(most);
+    let (most, buffer) = match role {
+        Role::Echoes => (limits.echo_bytes_max, ECHO_BUFFER_BYTES),
+        Role::Reads | Role::Talks => (limits.message_bytes_max, READ_BUFFER_BYTES),
+    };
+    let config = WebSocketConfig::default()
+        .read_buffer_size(buffer)
+        .max_message_size(Some(most))
+        .max_frame_size(Some(most));
     let token = app.connections.token();
     let aborted = app.connections.aborted().clone();
-    upgrade.on_upgrade(async move |socket| {
+    upgrade.answer(config, async move |wire| {
         let _until_the_end = (token, lease);
+        let aborted = pin!(aborted.cancelled());
+        let mut aborted = Quiet::new(aborted);
         select! {
             biased;
-            () = aborted.cancelled() => {}
-            () = socket::converse(socket, party) => {}
+            () = &mut aborted => {}
+            () = socket::converse(wire, party) => {}
         }
     })
 }

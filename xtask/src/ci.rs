@@ -15,12 +15,15 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("lints", 15, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
     ("tests", 22, &["test", "--workspace", "--locked"]),
     ("docs", 4, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("benches", 6, &["xtask", "bench", "decode", "--rounds", "1"]),
+    ("benches", 6, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
+    ("guard", 3, &["xtask", "guard"]),
+    ("size", 6, &["xtask", "size"]),
     ("autobahn", 6, &["xtask", "autobahn"]),
     ("peers", 7, &["xtask", "peers"]),
-    ("web", 3, &["xtask", "web", "--check"]),
+    ("web", 4, &["xtask", "web", "--check"]),
     ("client", 6, &["xtask", "client", "--check"]),
     ("browser", 8, &["xtask", "browser"]),
+    ("producers", 5, &["xtask", "producers"]),
 ];
 
 /// Runs every stage, or those whose names are given, and stops at the first that fails.

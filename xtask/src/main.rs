@@ -7,13 +7,16 @@ mod ci;
 mod client;
 mod codegen;
 mod fixture;
+mod guard;
 mod peers;
+mod producers;
 mod programs;
 mod record;
 #[cfg(feature = "fixture")]
 mod recordings;
 #[cfg(feature = "codegen")]
 mod schema;
+mod size;
 mod web;
 
 use clap::{Parser, Subcommand};
@@ -29,11 +32,20 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers, web, client, browser
+        /// Only these stages: format, lints, tests, docs, benches, guard, size, autobahn, peers, web, client,
+        /// browser, producers
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
     Bench(bench::Args),
+    /// Count the instructions of decode, dedup and encode, and compare them with what is committed
+    Guard {
+        /// Write the counts down instead (after a change that is meant to move them)
+        #[arg(long)]
+        accept: bool,
+    },
+    /// Build the program for release, and fail if it is too large
+    Size,
     /// Record a live room: `livetape record`, from the sources
     Record {
         /// The user, and the flags of `livetape record`
@@ -50,6 +62,8 @@ enum Chore {
     },
     /// Run other people's clients, unmodified, against `livetape mock`
     Peers,
+    /// Capture `livetape mock` with Chromium, Playwright and mitmproxy, and import that
+    Producers,
     /// Run the official test suite of the WebSocket protocol against `/ws/echo`
     Autobahn,
     /// Build web/dist from web/ (after a change to it)
@@ -75,10 +89,13 @@ fn main() -> anyhow::Result<()> {
     match Args::parse().chore {
         Chore::Ci { stages } => ci::run(&stages),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Guard { accept } => guard::run(accept),
+        Chore::Size => size::run(),
         Chore::Record { args } => record::run(&args),
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),
         Chore::Peers => peers::run(),
+        Chore::Producers => producers::run(),
         Chore::Autobahn => autobahn::run(),
         Chore::Web { check } => web::run(check),
         Chore::Client { check } => client::run(check),

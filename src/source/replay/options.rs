@@ -1,8 +1,8 @@
 //! How to play, and what a replay came to.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use crate::{sans_io::pace::Speed, source::Lateness};
+use crate::{recorder::FOLDER, sans_io::pace::Speed, source::Lateness};
 
 /// How to play.
 #[derive(Clone, Debug)]
@@ -17,10 +17,14 @@ pub struct Options {
     pub end: Option<Duration>,
     /// Longer gaps are shortened to this.
     pub idle_limit: Option<Duration>,
+    /// Wait with a timer of the kernel's.
+    pub precise: bool,
     /// Hold the first frame until so many subscribers are there.
     pub wait_clients: usize,
     /// Close the subscribers and return at the end.
     pub exit_when_done: bool,
+    /// Where recordings are that are loaded by name.
+    pub recordings: PathBuf,
 }
 
 impl Default for Options {
@@ -31,8 +35,10 @@ impl Default for Options {
             start: Duration::ZERO,
             end: None,
             idle_limit: None,
+            precise: false,
             wait_clients: 0,
             exit_when_done: false,
+            recordings: FOLDER.into(),
         }
     }
 }

@@ -1,0 +1,70 @@
+//! livetape: its server and its hub, as `serve` runs them.
+
+use std::{io, time::Duration};
+
+use livetape::{
+    clock,
+    control::Control,
+    hub::{CloseReason, Hub, Limits},
+    sans_io::event::{Chat, Data, Event, Millis},
+    server::{Config, Server, listen::Listening, serve as serve_all},
+};
+use tokio::time::sleep_until;
+
+use crate::{
+    Args,
+    machine::now_ns,
+    points::{MESSAGE_BYTES, Point, text},
+    run::{await_go, say},
+};
+
+/// What the JSON of an event has beside its text.
+const ENVELOPE_BYTES: usize = 233;
+
+pub(crate) fn serve(args: &Args) -> io::Result<()> {
+    let point = Point::of(args);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener =
+            Listening::bind(([127, 0, 0, 1], 0).into()).await.map_err(|it| io::Error::other(it.message))?;
+        let hub = Hub::new("bench".into(), Limits::default());
+        let (control, _driver) = Control::new();
+        let port = listener.addresses()[0].port();
+        let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
+        let serving = tokio::spawn(serve_all(listener, server));
+        say(&format!("port {port}"));
+        hub.wait_for_subscribers(point.subscribers).await;
+        say("ready");
+        tokio::task::spawn_blocking(await_go).await??;
+        // As a source does: from a task.
+        tokio::spawn(publish(hub.clone(), point)).await?;
+        tokio::task::spawn_blocking(await_go).await??;
+        hub.close(CloseReason { code: 1000, reason: "done".into() });
+        control.shut_down();
+        serving.await?;
+        Ok(())
+    })
+}
+
+async fn publish(hub: Hub, point: Point) {
+    let started = clock::now();
+    for burst in 0..point.messages.div_ceil(point.burst) {
+        if point.per_second > 0 {
+            sleep_until(started + Duration::from_nanos(point.due_ns(burst))).await;
+        }
+        let now = now_ns();
+        let events: Vec<Event> = (0..point.burst).map(|_| chat(now)).collect();
+        if point.per_second > 0 {
+            hub.publish(&events);
+        } else {
+            hub.publish_paced(&events).await;
+        }
+    }
+}
+
+fn chat(now_ns: u64) -> Event {
+    let comment = text(now_ns, MESSAGE_BYTES - ENVELOPE_BYTES);
+    let data = Data::Chat(Chat { comment, ..Chat::default() });
+    let time = Millis(1_757_443_453_511);
+    Event { username: "bench".into(), user: None, timestamp: time, ts: time, id: None, replay: false, data }
+}

@@ -1,0 +1,179 @@
+//! One measurement: a server, a load, and what the system says of the server meanwhile.
+
+use std::{
+    env,
+    io::{self, BufRead as _, BufReader, Write as _},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use crate::{
+    Args, machine, peer,
+    points::{POINTS, Point},
+    report::{Report, Row},
+};
+
+/// How long a server has to come to rest before it is looked at.
+const REST: Duration = Duration::from_millis(300);
+
+/// Who serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Livetape,
+    /// One write for each message.
+    Floor,
+    /// One write for each burst.
+    Joined,
+    /// npm `ws`.
+    Ws,
+}
+
+impl Kind {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Livetape => "livetape",
+            Self::Floor => "floor",
+            Self::Joined => "joined",
+            Self::Ws => "ws",
+        }
+    }
+}
+
+/// What one measurement gave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measured {
+    /// CPU time of the server for each delivery, in µs.
+    pub(crate) cpu_us: f64,
+    pub(crate) late_p50_ms: f64,
+    pub(crate) late_p99_ms: f64,
+    /// Resident memory for each connection, before anything was sent and at the end.
+    pub(crate) idle_kib: f64,
+    pub(crate) busy_kib: f64,
+    /// Deliveries a second of wall time.
+    pub(crate) per_second: f64,
+}
+
+pub(crate) fn run(args: &Args) -> io::Result<()> {
+    let rounds = args.value("--rounds").unwrap_or(5).max(1);
+    let only = args.value::<String>("--point");
+    let is_wanted = |point: &&Point| only.as_ref().is_none_or(|only| point.name.contains(only.as_str()));
+    let points: Vec<&Point> = POINTS.iter().filter(is_wanted).collect();
+    peer::check()?;
+    let most = points.iter().map(|point| point.subscribers).max().unwrap_or(0);
+    machine::allow_sockets(most)?;
+    let before = machine::calibrate();
+    let mut rows = Vec::new();
+    for point in points {
+        let kinds = [Kind::Livetape, Kind::Floor, Kind::Joined, Kind::Ws];
+        let mut row = Row::new(*point, &kinds);
+        for _ in 0..rounds {
+            for kind in kinds {
+                row.add(kind, measure(kind, point)?);
+            }
+        }
+        if !args.has("--json") {
+            row.print();
+        }
+        rows.push(row);
+    }
+    let report = Report { before, after: machine::calibrate(), rows };
+    if args.has("--json") {
+        println!("{}", report.json());
+    } else {
+        report.print_end();
+    }
+    Ok(())
+}
+
+pub(crate) fn measure(kind: Kind, point: &Point) -> io::Result<Measured> {
+    let mut server = Program::start(match kind {
+        Kind::Ws => peer::command(point),
+        _ => this_program(kind.name(), point)?,
+    })?;
+    let port = server.line()?.trim_start_matches("port ").to_owned();
+    machine::pause(REST);
+    let process = server.child.id();
+    let alone = machine::resident_kib(process)?;
+    let mut command = this_program("load", point)?;
+    command.args(["--port", &port]);
+    let mut load = Program::start(command)?;
+    server.expect("ready")?;
+    machine::pause(REST);
+    let (idle, cpu) = (machine::resident_kib(process)?, machine::cpu_ns(process)?);
+    server.go()?;
+    let line = load.line()?;
+    let cpu = machine::cpu_ns(process)? - cpu;
+    let busy = machine::resident_kib(process)?;
+    let seen: Vec<f64> = line.split(' ').filter_map(|number| number.parse().ok()).collect();
+    let [took, late_p50_ms, late_p99_ms] = seen[..] else {
+        return Err(io::Error::other(format!("the load said `{line}`")));
+    };
+    let deliveries = point.deliveries() as f64;
+    let each_kib = |all: u64| all.saturating_sub(alone) as f64 / point.subscribers as f64;
+    Ok(Measured {
+        cpu_us: cpu as f64 / 1e3 / deliveries,
+        late_p50_ms,
+        late_p99_ms,
+        idle_kib: each_kib(idle),
+        busy_kib: each_kib(busy),
+        per_second: deliveries / took,
+    })
+}
+
+fn this_program(role: &str, point: &Point) -> io::Result<Command> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args(["--role", role]).args(point.args());
+    Ok(command)
+}
+
+/// A process that is ended when this is dropped.
+struct Program {
+    child: Child,
+    orders: ChildStdin,
+    says: BufReader<ChildStdout>,
+}
+
+impl Program {
+    fn start(mut command: Command) -> io::Result<Self> {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let (orders, says) = pipes.ok_or_else(|| io::Error::other("no pipes"))?;
+        Ok(Self { child, orders, says: BufReader::new(says) })
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        match self.says.read_line(&mut line)? {
+            0 => Err(io::Error::other("a server or the load ended early")),
+            _ => Ok(line.trim().to_owned()),
+        }
+    }
+
+    fn expect(&mut self, word: &str) -> io::Result<()> {
+        let line = self.line()?;
+        if line == word { Ok(()) } else { Err(io::Error::other(format!("`{line}` instead of `{word}`"))) }
+    }
+
+    fn go(&mut self) -> io::Result<()> {
+        writeln!(self.orders, "go")?;
+        self.orders.flush()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// To the process that started this one.
+pub(crate) fn say(line: &str) {
+    println!("{line}");
+}
+
+/// Waits for a line from the process that started this one.
+pub(crate) fn await_go() -> io::Result<()> {
+    io::stdin().lock().read_line(&mut String::new()).map(drop)
+}

@@ -1,0 +1,54 @@
+//! How the cost of a delivery, and memory, grow with subscribers.
+
+use std::io;
+
+use serde_json::json;
+
+use crate::{
+    Args, machine,
+    points::Point,
+    report::{median, round},
+    run::{Kind, measure},
+};
+
+/// How many read.
+const SUBSCRIBERS: [usize; 7] = [100, 300, 1_000, 2_000, 3_000, 5_000, 10_000];
+/// Messages a second, to all of them.
+const PER_SECOND: usize = 10;
+/// Messages of one measurement, at least, and deliveries.
+const MESSAGES_MIN: usize = 20;
+const DELIVERIES_MIN: usize = 40_000;
+
+pub(crate) fn run(args: &Args) -> io::Result<()> {
+    let rounds = args.value("--rounds").unwrap_or(3).max(1);
+    machine::allow_sockets(SUBSCRIBERS[SUBSCRIBERS.len() - 1])?;
+    let mut points = Vec::new();
+    for subscribers in SUBSCRIBERS {
+        let messages = DELIVERIES_MIN.div_ceil(subscribers).max(MESSAGES_MIN);
+        // Few subscribers get more a second: a run has to end.
+        let per_second = PER_SECOND.max(messages / 4);
+        let point = Point { name: "", subscribers, per_second, burst: 1, messages, bar: 0.0 };
+        let measured: Vec<_> =
+            (0..rounds).map(|_| measure(Kind::Livetape, &point)).collect::<io::Result<_>>()?;
+        let middle = |of: fn(&crate::run::Measured) -> f64| {
+            round(median(&measured.iter().map(of).collect::<Vec<_>>()))
+        };
+        let row = json!({
+            "subscribers": subscribers,
+            "per_second": per_second,
+            "cpu_us": middle(|it| it.cpu_us),
+            "late_p50_ms": middle(|it| it.late_p50_ms),
+            "late_p99_ms": middle(|it| it.late_p99_ms),
+            "idle_kib": middle(|it| it.idle_kib),
+            "busy_kib": middle(|it| it.busy_kib),
+        });
+        if !args.has("--json") {
+            println!("{row}");
+        }
+        points.push(row);
+    }
+    if args.has("--json") {
+        println!("{}", json!({ "bench": "scale", "points": points }));
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! Many subscribers for a minute, some of them stalled: nobody else misses anything, and memory stays flat. The load is
+//! a process of its own: this program, started again.
+
+use std::{
+    net::SocketAddr,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use futures_util::StreamExt as _;
+use livetape::{
+    clock,
+    control::Control,
+    hub::{CloseReason, Hub, Limits},
+    sans_io::event::{Chat, Data, Event, Millis},
+    server::{Config, Server, listen::Listening, serve},
+};
+use tokio::{net::TcpSocket, task::JoinSet, time::sleep_until};
+use tokio_tungstenite::{client_async, tungstenite::Message};
+
+/// Those who read all the time.
+const READERS: usize = 1_980;
+/// Those who stop reading after they were let in.
+const STALLED: usize = 20;
+const EVENTS_PER_SECOND: u64 = 50;
+const DURATION: Duration = Duration::from_secs(60);
+/// Small, so that a stalled socket is noticed within the minute.
+const RECEIVE_BUFFER_BYTES: u32 = 4 * 1024;
+/// The text of a chat, in bytes: as long as events are on average.
+const TEXT_BYTES: usize = 700;
+/// How many connect at a time.
+const CONNECTING_MAX: usize = 50;
+/// How much resident memory may grow from a third of the time to its end.
+const GROWTH_MAX: f64 = 0.1;
+/// The backlog: a stalled socket is noticed when it is half of this behind, beside what the kernel holds for it.
+const BACKLOG_EVENTS: u64 = 1_024;
+/// The code that says that one fell behind.
+const SLOW: u16 = 4101;
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    match args.iter().position(|arg| arg == "--load").and_then(|at| args.get(at + 1)) {
+        Some(address) => runtime.block_on(load(address.parse().expect("an address"))),
+        None => runtime.block_on(server()),
+    }
+}
+
+async fn server() {
+    let listener = Listening::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
+    let address = listener.addresses()[0];
+    let limits = Limits { events_max: BACKLOG_EVENTS, ..Limits::default() };
+    let hub = Hub::new("soak".into(), limits);
+    let (control, _driver) = Control::new();
+    let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
+    let serving = tokio::spawn(serve(listener, server));
+    let mut load = Command::new(std::env::current_exe().expect("this program"))
+        .args(["--load", &address.to_string()])
+        .stdout(Stdio::inherit())
+        .spawn()
+        .expect("this program again");
+    hub.wait_for_subscribers(READERS + STALLED).await;
+    println!(
+        "soak: {READERS} readers, {STALLED} stalled, {EVENTS_PER_SECOND} events a second for {DURATION:?}"
+    );
+    let started = clock::now();
+    let count = EVENTS_PER_SECOND * DURATION.as_secs();
+    let mut sizes = Vec::new();
+    for i in 0..count {
+        sleep_until(started + Duration::from_secs(1) * u32::try_from(i).unwrap_or(u32::MAX) / 50).await;
+        hub.publish(&[chat(i)]);
+        if i % (5 * EVENTS_PER_SECOND) == 0 {
+            sizes.push(resident_mib());
+        }
+    }
+    sizes.push(resident_mib());
+    println!(
+        "  server, MiB every 5 s: {}",
+        sizes.iter().map(|size| format!("{size:.1}")).collect::<Vec<_>>().join(" ")
+    );
+    hub.close(CloseReason { code: 1000, reason: "done".into() });
+    let status = tokio::task::spawn_blocking(move || load.wait()).await.expect("a thread").expect("a load");
+    control.shut_down();
+    drop(serving.await);
+    let (third, last) = (sizes[sizes.len() / 3], sizes[sizes.len() - 1]);
+    let growth = last / third - 1.0;
+    println!(
+        "  resident memory from a third on: {:+.1} %, at most {:+.0} %",
+        growth * 100.0,
+        GROWTH_MAX * 100.0
+    );
+    assert!(status.success(), "the load saw something else");
+    assert!(growth <= GROWTH_MAX, "memory grows");
+}
+
+fn resident_mib() -> f64 {
+    memory_stats::memory_stats().map_or(0.0, |memory| memory.physical_mem as f64 / 1024.0 / 1024.0)
+}
+
+fn chat(i: u64) -> Event {
+    let comment = format!("{i}{}", "x".repeat(TEXT_BYTES));
+    let data = Data::Chat(Chat { comment, ..Chat::default() });
+    Event {
+        username: "soak".into(),
+        user: None,
+        timestamp: Millis(0),
+        ts: Millis(0),
+        id: None,
+        replay: false,
+        data,
+    }
+}
+
+/// What one subscriber came to.
+enum Ended {
+    /// So many events, with no gap, and the close code.
+    Whole(u64, Option<u16>),
+    /// It missed something.
+    Gap,
+}
+
+async fn load(address: SocketAddr) {
+    let mut tasks = JoinSet::new();
+    let mut ends = Vec::new();
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(CONNECTING_MAX));
+    for i in 0..READERS + STALLED {
+        let gate = std::sync::Arc::clone(&gate);
+        tasks.spawn(async move {
+            let permit = gate.acquire().await.expect("it is never closed");
+            let socket = TcpSocket::new_v4().expect("a socket");
+            if i >= READERS {
+                socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).expect("a small buffer");
+            }
+            let stream = socket.connect(address).await.expect("a connection");
+            let (socket, _) = client_async(format!("ws://{address}/"), stream).await.expect("a WebSocket");
+            drop(permit);
+            if i >= READERS {
+                sleep_until(clock::now() + DURATION).await;
+            }
+            (i, read(socket).await)
+        });
+    }
+    while let Some(ended) = tasks.join_next().await {
+        ends.push(ended.expect("no panic"));
+    }
+    let count = EVENTS_PER_SECOND * DURATION.as_secs();
+    let whole = ends
+        .iter()
+        .filter(|(i, end)| *i < READERS && matches!(end, Ended::Whole(n, Some(1000)) if *n == count));
+    let cut = |(i, end): &&(usize, Ended)| {
+        *i >= READERS && matches!(end, Ended::Whole(n, Some(SLOW) | None) if *n < count)
+    };
+    let (whole, cut) = (whole.count(), ends.iter().filter(cut).count());
+    println!(
+        "  {whole} of {READERS} readers got all {count} events; {cut} of {STALLED} stalled ones were closed with {SLOW} or reset"
+    );
+    assert!(whole == READERS && cut == STALLED, "somebody missed something, or was kept");
+}
+
+async fn read(mut socket: tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>) -> Ended {
+    let (mut seen, mut code) = (0, None);
+    while let Some(Ok(message)) = socket.next().await {
+        match message {
+            Message::Text(text) => {
+                // The position is the last thing in an event.
+                let at = text.rfind(r#""seq":"#).map(|at| text[at + 6..].trim_end_matches('}').parse());
+                if at != Some(Ok(seen + 1)) {
+                    return Ended::Gap;
+                }
+                seen += 1;
+            }
+            Message::Close(frame) => code = frame.map(|frame| u16::from(frame.code)),
+            _ => {}
+        }
+    }
+    Ended::Whole(seen, code)
+}
