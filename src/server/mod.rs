@@ -27,6 +27,7 @@ mod paced;
 mod page;
 mod pipe;
 mod query;
+mod quiet;
 mod recordings;
 mod replay;
 mod rest;

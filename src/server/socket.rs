@@ -1,7 +1,7 @@
 //! A conversation over a WebSocket, whatever it is about: `/`, `/ws` and `/ws/echo` share its reading, its writing, its
 //! pings and its end.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use futures_util::{
     SinkExt as _, StreamExt as _,
@@ -18,6 +18,7 @@ use tungstenite::{
 };
 
 use super::{
+    quiet::Quiet,
     sockets::Seat,
     voice,
     wire::{Out, Wire},
@@ -81,9 +82,11 @@ pub(super) async fn converse(wire: Wire, party: Result<Party, TurnedAway>) {
             End::of(problem.code)
         }
         Ok(Party { seat, feed }) => {
+            let listening = pin!(listen(&mut stream, &seat));
+            let mut listening = Quiet::new(listening);
             let end = select! {
                 biased;
-                end = listen(&mut stream, &seat) => end,
+                end = &mut listening => end,
                 end = voice::speak(&mut sink, seat.outbox(), feed, seat.limits().ping_interval()) => end,
             };
             seat.log(&end);

@@ -1,5 +1,7 @@
 //! `/ws`: the feed, and what clients say to each other. `/ws/echo`: what a client says, back to it.
 
+use std::pin::pin;
+
 use axum::{
     extract::{State, ws::rejection::WebSocketUpgradeRejection},
     http::{HeaderMap, Uri, header},
@@ -13,6 +15,7 @@ use super::{
     App,
     answer::Refusal,
     query,
+    quiet::Quiet,
     socket::{self, Party, TurnedAway},
     sockets::Guest,
     upgrade::Upgrade,
@@ -127,9 +130,11 @@ fn begin(
     let aborted = app.connections.aborted().clone();
     upgrade.answer(config, async move |wire| {
         let _until_the_end = (token, lease);
+        let aborted = pin!(aborted.cancelled());
+        let mut aborted = Quiet::new(aborted);
         select! {
             biased;
-            () = aborted.cancelled() => {}
+            () = &mut aborted => {}
             () = socket::converse(wire, party) => {}
         }
     })

@@ -6,10 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
-import zlib from 'node:zlib'
 
-// Unzipping at once saves the client the way through Node's thread pool: it is faster than as published.
-zlib.unzip = (bytes, done) => done(null, zlib.unzipSync(bytes))
 const { deserializeWebSocketMessage } = createRequire(import.meta.url)('connector-203/dist/lib/utilities')
 
 const file = readFileSync(process.argv[2])

@@ -124,6 +124,36 @@ impl<R: Read> Reader<R> {
         Ok(None)
     }
 
+    /// Passes over records whose offset is before `from` and whose type is not `kept`, as long as one record leads to the
+    /// next: of those only heads are looked at. What is damaged among them is not noticed, and not wanted either.
+    ///
+    /// # Errors
+    /// As [`Reader::next`].
+    pub fn skip_before(&mut self, from: Duration, kept: impl Fn(u8) -> bool) -> Result<(), Error> {
+        self.window.consume(std::mem::take(&mut self.current));
+        while let Some(bytes) = self.skippable(from, &kept).map_err(Error::Read)? {
+            self.expected += 1;
+            if self.window.position() >= self.reported {
+                self.report.records += 1;
+                self.reported = self.window.position() + bytes as u64;
+            }
+            self.window.consume(bytes);
+        }
+        Ok(())
+    }
+
+    /// The length of the record at the front, if it may be passed over.
+    fn skippable(&mut self, from: Duration, kept: &impl Fn(u8) -> bool) -> std::io::Result<Option<usize>> {
+        let Some(head) = self.head_at(0)? else { return Ok(None) };
+        let expected = head.sync && u64::from(head.rec_no) == self.expected;
+        let Some(bytes) = head.record_bytes().filter(|_| expected) else { return Ok(None) };
+        if !self.followed_by(bytes, self.expected + 1)? {
+            return Ok(None);
+        }
+        let body = Body::new(&self.window.bytes()[HEAD_BYTES..bytes]);
+        Ok(body.filter(|body| body.offset() < from && !kept(body.record_type())).map(|_| bytes))
+    }
+
     /// The record that [`Reader::next_head`] or [`Reader::next`] gave last.
     #[must_use]
     pub fn body(&self) -> Option<Body<'_>> {
