@@ -103,7 +103,10 @@ export class Rooms {
   closed(error: ClientError): void {
     this.#isOpen = false
     for (const room of this.#rooms.values()) room.exited('closed')
-    for (const join of this.#joins.values()) join.reject(error)
+    for (const [roomId, join] of this.#joins) {
+      this.#rooms.delete(roomId)
+      join.reject(error)
+    }
     for (const leave of this.#leaves.values()) leave.resolve()
   }
 
