@@ -1,12 +1,14 @@
-//! Decode, dedup and JSON of all real frames on one core, beside bare gunzip and prost decode of the same bytes.
+//! Decode, dedup and JSON of all real frames on one core, beside bare gunzip and prost decode of the same bytes, and
+//! beside the client library that most people use.
 //!
 //! Each pass is a generation of its own, so that nothing is skipped as a duplicate of the pass before.
 
 mod support;
 
-use std::{hint::black_box, io::Read as _, time::Instant};
+use std::{hint::black_box, io::Write as _, process::ExitCode};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use libdeflater::Decompressor;
 use livetape::{
     hub::Filter,
     sans_io::{
@@ -15,10 +17,14 @@ use livetape::{
     },
 };
 use prost::Message as _;
-use support::{Args, now};
+use support::{Args, Match, Peer, Report, now};
 
 /// Passes over all frames in one round.
 const PASSES: u32 = 40;
+/// The same for the peer, which is slower.
+const PEER_PASSES: u32 = 4;
+/// The largest batch of the recordings is smaller.
+const BATCH_BYTES_MAX: usize = 1 << 20;
 
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 #[path = "../src/sans_io/wire/webcast.rs"]
@@ -39,24 +45,43 @@ fn read<K: Kind>(payload: &Bytes) -> bool {
     K::decode(payload.clone()).map(black_box).is_ok()
 }
 
-fn main() {
+fn main() -> ExitCode {
     let args = Args::parse();
     let tapes: Vec<Vec<Item>> = ["demo", "gifts", "short"].map(items).into();
     let frames: Vec<Bytes> = tapes.iter().flatten().filter_map(frame).collect();
-    let per_frame = |started: Instant| {
-        now().duration_since(started).as_secs_f64() * 1e6 / f64::from(PASSES) / frames.len() as f64
-    };
-    let ours = || {
+    let per_frame = |seconds: f64, passes: u32| seconds * 1e6 / f64::from(passes) / frames.len() as f64;
+    let timed = |pass: &dyn Fn()| {
         let started = now();
-        full(&tapes);
-        per_frame(started)
+        pass();
+        per_frame(now().duration_since(started).as_secs_f64(), PASSES)
     };
-    let floor = || {
-        let started = now();
-        bare(&frames);
-        per_frame(started)
+    let mut peer = match (!args.has("--no-peer")).then(|| start_peer(&frames)).transpose() {
+        Ok(peer) => peer,
+        Err(missing) => return missing,
     };
-    support::compare(&args, "decode", "µs a frame", ours, floor);
+    let mut report = Report::begin(&args, "decode");
+    let what = Match { name: "decode to JSON", unit: "µs a frame", beside: "gunzip and prost", bar: 1.3 };
+    report.compare(&what, || timed(&|| full(&tapes)), || timed(&|| bare(&frames)));
+    if let Some(peer) = &mut peer {
+        let theirs = || per_frame(peer.ask(&PEER_PASSES.to_string()) / 1e3, PEER_PASSES);
+        let what = Match { beside: "tiktok-live-connector", bar: 0.2, ..what };
+        let ratio = report.compare(&what, || timed(&|| full(&tapes)), theirs);
+        report.say(&format!("{:.1} times as fast as tiktok-live-connector 2.0.3", 1.0 / ratio));
+    }
+    report.end();
+    ExitCode::SUCCESS
+}
+
+/// The client library, warm.
+fn start_peer(frames: &[Bytes]) -> Result<Peer, ExitCode> {
+    let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
+    for frame in frames {
+        let length = u32::try_from(frame.len()).expect("frames are short");
+        file.write_all(&length.to_le_bytes()).and_then(|()| file.write_all(frame)).expect("a temporary file");
+    }
+    let mut peer = Peer::node("decode.mjs", "connector-203", file.path())?;
+    peer.ask(&PEER_PASSES.to_string());
+    Ok(peer)
 }
 
 fn full(tapes: &[Vec<Item>]) {
@@ -79,24 +104,30 @@ fn full(tapes: &[Vec<Item>]) {
 }
 
 fn bare(frames: &[Bytes]) {
+    let (mut decompressor, mut memory) = (Decompressor::new(), BytesMut::zeroed(BATCH_BYTES_MAX));
     for _ in 0..PASSES {
         for frame in frames {
             let push = webcast::PushFrame::decode(frame.clone()).expect("real frames decode");
-            let mut payload = Vec::new();
-            if push.payload.starts_with(&[0x1f, 0x8b]) {
-                flate2::read::GzDecoder::new(&push.payload[..]).read_to_end(&mut payload).expect("real gzip");
-            } else {
-                payload.extend_from_slice(&push.payload);
-            }
             if push.payload_type == "hb" {
                 continue;
             }
-            let batch = webcast::Batch::decode(Bytes::from(payload)).expect("real batches decode");
-            for message in batch.messages {
-                if let Some(read) = table::reader(&message.method) {
-                    assert!(read(&message.payload));
-                }
+            if !push.payload.starts_with(&[0x1f, 0x8b]) {
+                bare_batch(push.payload);
+                continue;
             }
+            let size = decompressor.gzip_decompress(&push.payload, &mut memory).expect("real gzip");
+            let unzipped = memory.freeze();
+            bare_batch(unzipped.slice(..size));
+            memory = unzipped.try_into_mut().expect("nothing of it is kept");
+        }
+    }
+}
+
+fn bare_batch(payload: Bytes) {
+    let batch = webcast::Batch::decode(payload).expect("real batches decode");
+    for message in batch.messages {
+        if let Some(read) = table::reader(&message.method) {
+            assert!(read(&message.payload));
         }
     }
 }

@@ -11,7 +11,7 @@ use livetape::{
     source::{Lateness, Options, Replay, Step, Tape},
     tools::synth,
 };
-use support::Args;
+use support::{Args, Match, Report};
 
 /// Subscribers that read along.
 const SUBSCRIBERS: usize = 100;
@@ -25,20 +25,20 @@ fn main() {
     synth::synth(file.reopen().expect("a temporary file"), &show).expect("a recording");
     let tape = Tape::find(&file.path().to_string_lossy()).expect("a recording");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let (mut worst, mut drift) = (0.0_f64, 0.0_f64);
+    let mut report = Report::begin(&args, "replay");
+    let (mut p99s, mut drifts) = (Vec::new(), Vec::new());
     let ours = || {
         let lateness = runtime.block_on(replay(tape.clone()));
-        println!("  replay: {} frames, {lateness}", lateness.frames());
-        (worst, drift) = (worst.max(lateness.quantile_ms(0.99)), drift.max(lateness.drift_ms().abs()));
+        p99s.push(lateness.quantile_ms(0.99));
+        drifts.push(lateness.drift_ms().abs());
         lateness.quantile_ms(0.5)
     };
-    let floor = || {
-        let lateness = runtime.block_on(timer(&tape));
-        println!("  timer:  {} deadlines, {lateness}", lateness.frames());
-        lateness.quantile_ms(0.5)
-    };
-    support::compare(&args, "replay", "ms late, p50", ours, floor);
-    println!("  worst p99 {worst:.2} ms, worst drift {drift:.2} ms");
+    let floor = || runtime.block_on(timer(&tape)).quantile_ms(0.5);
+    let what = Match { name: "replay", unit: "ms late, p50", beside: "bare timer", bar: 1.2 };
+    report.compare(&what, ours, floor);
+    report.figure("replay, p99", "ms late", &p99s, 4.0);
+    report.figure("replay, drift", "ms", &drifts, 0.5);
+    report.end();
 }
 
 /// The replay itself, with subscribers that read along.

@@ -1,6 +1,7 @@
 //! The command line: raw flags → what they mean → run → exit code.
 
 mod args;
+mod browser;
 mod cat;
 mod config;
 mod diff;
@@ -8,6 +9,7 @@ mod display;
 mod edit;
 mod events;
 mod export;
+mod import;
 mod live;
 mod mock;
 mod output;
@@ -41,7 +43,7 @@ pub fn main() -> u8 {
         Command::Mock(args) => run(mock::mock(args)),
         Command::Watch(args) => run(watch::watch(args)),
         Command::Events(args) => events::events(&args),
-        Command::Import(args) => tools::import(&args),
+        Command::Import(args) => import::import(&args),
         Command::Info(args) => tools::info(&args),
         Command::Scrub(args) => share::scrub(&args),
         Command::Audit(args) => share::audit(&args),

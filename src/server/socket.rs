@@ -86,11 +86,13 @@ pub(super) async fn converse(wire: Wire, party: Result<Box<Party>, Box<TurnedAwa
             let Party { seat, feed } = &mut *party;
             let listening = pin!(listen(&mut stream, seat));
             let mut listening = Quiet::new(listening);
-            select! {
+            let end = select! {
                 biased;
                 end = &mut listening => end,
                 end = voice::speak(&mut sink, seat.outbox(), feed, seat.limits().ping_interval()) => end,
-            }
+            };
+            seat.log(&end);
+            end
         }
     };
     // Who does not take its close frame by then is reset, as the socket is dropped.

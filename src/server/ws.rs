@@ -8,6 +8,7 @@ use axum::{
     response::Response,
 };
 use tokio::select;
+use tracing::info;
 use tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig};
 
 use super::{
@@ -112,6 +113,10 @@ fn begin(
     party: Result<Box<Party>, Box<TurnedAway>>,
     lease: Option<Lease>,
 ) -> Response {
+    if let Err(TurnedAway { problem, .. }) = &party {
+        app.metrics.count_turned_away(problem.code);
+        info!(code = problem.code.name(), "❌ Client turned away");
+    }
     let limits = app.sockets.limits();
     let (most, buffer) = match role {
         Role::Echoes => (limits.echo_bytes_max, ECHO_BUFFER_BYTES),

@@ -1,5 +1,6 @@
 //! Where frames come from.
 
+pub mod browser;
 mod lateness;
 pub mod live;
 mod replay;

@@ -1,8 +1,9 @@
 //! A room as a source: items → recorder and pipeline, until it ends or is replaced.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use tokio::sync::watch;
+use tracing::{info, warn};
 
 use super::{Next, Record, Supervisor, inject::inject_live, room::Room};
 use crate::{
@@ -64,12 +65,23 @@ impl<T: Transport> Supervisor<T> {
             Err(problem) => return self.refuse(answer, problem).await,
         };
         let live = Live::start(options, self.transport.clone());
+        self.pass_on(&user, live, recorder, answer).await
+    }
+
+    /// Source → recorder and pipeline, until it ends or is left.
+    pub(super) async fn pass_on(
+        &mut self,
+        user: &str,
+        live: Live,
+        recorder: Option<Recorder>,
+        answer: Option<Answer<Status>>,
+    ) -> Next {
         let decoder = Decoder::new(decoder::Options { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         if let Some(recorder) = &recorder {
             pipeline = pipeline.with_tap(recorder.tap());
         }
-        let share = |board: &Board| board.share(&user, self.hub.stream(), self.driver.view());
+        let share = |board: &Board| board.share(user, self.hub.stream(), self.driver.view());
         let shared = self.board.as_ref().and_then(share);
         if let Some(shared) = &shared {
             pipeline = pipeline.with_along(shared.hub().clone());
@@ -78,9 +90,9 @@ impl<T: Transport> Supervisor<T> {
         let what = What::Header(live.header().clone());
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
-        let mut room = Room::new(&self.driver, &user, answer);
+        let mut room = Room::new(&self.driver, user, answer);
         let failed = recorder.as_ref().map(Recorder::watch);
-        let over = self.pump(live, &user, &mut pipeline, &mut room, failed).await;
+        let over = self.pump(live, user, &mut pipeline, &mut room, failed).await;
         self.leave(over, pipeline, room, recorder, shared).await
     }
 
@@ -113,6 +125,8 @@ impl<T: Transport> Supervisor<T> {
                     if self.options.record_only && leaving.is_none() {
                         leaving = Some(Leaving::RecorderFailed);
                     }
+                    self.driver.update_upstream(|upstream| upstream.recorder_failures += 1);
+                    warn!(why = %problem, "❌ The recording of @{user} broke off");
                     (self.options.warn)(&problem);
                 }
                 item = live.next() => {
@@ -216,7 +230,7 @@ impl<T: Transport> Supervisor<T> {
     }
 
     /// Nothing was even tried.
-    async fn refuse(&mut self, answer: Option<Answer<Status>>, problem: Problem) -> Next {
+    pub(super) async fn refuse(&mut self, answer: Option<Answer<Status>>, problem: Problem) -> Next {
         match answer {
             Some(answer) => {
                 drop(answer.send(Err(problem.into())));
@@ -239,14 +253,16 @@ impl<T: Transport> Supervisor<T> {
         }
     }
 
-    fn start_recorder(&mut self, user: &str, header: Header) -> Result<Option<Recorder>, Problem> {
+    pub(super) fn start_recorder(&mut self, user: &str, header: Header) -> Result<Option<Recorder>, Problem> {
         let target = match &self.options.record {
             None => return Ok(None),
             Some(Record::File(path)) => Target::File(path.clone()),
-            Some(Record::Named) => Target::named(user),
+            Some(Record::Folder(folder)) => Target::Folder { folder: folder.clone(), user: user.to_owned() },
         };
         let options = recorder::Options { rotate: self.options.rotate, ..recorder::Options::default() };
         let recorder = Recorder::start(&target, header, &options)?;
+        self.driver.update_upstream(|upstream| upstream.begin_recording(recorder.gauge()));
+        info!(path = shown(recorder.path()), "📼 Recording @{user}");
         // A file holds one room: those that follow under `serve` are not recorded into it.
         self.options.record.take_if(|record| matches!(record, Record::File(_)));
         Ok(Some(recorder))
@@ -259,11 +275,18 @@ impl<T: Transport> Supervisor<T> {
         let finished = tokio::task::spawn_blocking(move || recorder.finish()).await;
         self.ended.recordings.extend(files.paths());
         match finished {
-            Ok(Ok(summary)) => self.ended.is_lossy |= summary.lost > 0,
+            Ok(Ok(summary)) => {
+                info!(path = shown(files.paths().pop()), lost = summary.lost, "📼 Recording sealed");
+                self.ended.is_lossy |= summary.lost > 0;
+            }
             Ok(Err(problem)) => self.ended.recorder = Some(problem),
             Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder broke off")),
         }
     }
+}
+
+fn shown(path: Option<PathBuf>) -> String {
+    path.map(|path| path.display().to_string()).unwrap_or_default()
 }
 
 /// What sockets are closed with: the code of what failed, else that it ended in order.

@@ -25,7 +25,7 @@ use crate::{
     sans_io::error::{Problem, exit},
     source::{
         self, Left, Replay, Summary, Tape,
-        live::{self as room_source, Transport},
+        live::{self as room_source, Live, Transport},
     },
 };
 
@@ -51,8 +51,8 @@ pub struct Options {
 /// Where to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// `recordings/<user>-<utc>.bin`.
-    Named,
+    /// `<user>-<utc>.bin` in this folder.
+    Folder(PathBuf),
     /// This file.
     File(PathBuf),
 }
@@ -137,6 +137,15 @@ impl<T: Transport> Supervisor<T> {
     /// Connects `user`, and serves.
     pub async fn live(mut self, user: String) -> Ended {
         self.run(Next::Connect(user, None)).await
+    }
+
+    /// Follows a source that is connected already, in which `user` is watched.
+    pub async fn follow(mut self, user: &str, live: Live) -> Ended {
+        let next = match self.start_recorder(user, live.header().clone()) {
+            Ok(recorder) => self.pass_on(user, live, recorder, None).await,
+            Err(problem) => self.refuse(None, problem).await,
+        };
+        self.run(next).await
     }
 
     /// Plays a recording, and serves on if its user is disconnected.

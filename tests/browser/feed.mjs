@@ -29,6 +29,8 @@ export async function feed({ browser, livetape, pictures }) {
     assert.notEqual(tiles[2], '0', 'diamonds were counted')
     assert.ok((await page.locator('.spark-line[d^="M"]').count()) >= 4, 'charts have lines')
 
+    await page.locator('.stats dt', { hasText: 'Lateness' }).waitFor()
+
     // A streak is one row, which counts up.
     await page.locator('#search').fill('sent rose')
     const streak = page.locator('article', { has: page.locator('.count', { hasText: /×([2-9]|\d\d)/ }) })

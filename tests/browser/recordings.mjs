@@ -81,10 +81,6 @@ export async function inject({ browser, livetape, pictures }) {
     const visit = await Visit.open(browser, url)
     const { page } = visit
     const panel = page.locator('.inject')
-    if (!(await (await fetch(url)).text()).includes('/inject')) {
-      assert.equal(await panel.count(), 0, 'no buttons for what the server cannot do')
-      return 'this server has none, and the page shows none'
-    }
     const button = (name) => panel.getByRole('button', { name, exact: true })
     const line = (text) => page.locator('article', { hasText: text }).last()
     const hostile = '<img src=x onerror="document.title=1">\u202Ereversed'
@@ -95,7 +91,6 @@ export async function inject({ browser, livetape, pictures }) {
     await button('Chat').click()
     await line('<img src=x').waitFor()
     assert.equal(await page.title(), 'livetape', 'no script ran')
-    await line('<img src=x').locator('.tag', { hasText: 'injected' }).waitFor()
 
     await panel.getByRole('textbox', { name: 'Gift' }).fill('Rose')
     await panel.getByRole('spinbutton', { name: 'Count' }).fill('12')

@@ -3,6 +3,7 @@ import { App } from './parts/app.tsx'
 import { listen } from './parts/keys.ts'
 import { start as startFeatures } from './state/features.ts'
 import { start as startFeed } from './state/feed.ts'
+import { start as startMetrics } from './state/metrics.ts'
 import { start as startRecordings } from './state/recordings.ts'
 import { start as startServer } from './state/server.ts'
 import './state/theme.ts'
@@ -12,4 +13,5 @@ listen()
 startFeed()
 startRecordings()
 startFeatures()
+startMetrics()
 void startServer()

@@ -17,7 +17,7 @@ export const texts = {
     viewers: (count: number) => `${plural(count, 'viewer', 'viewers')}`,
     control: (state: string) => `the room is ${state}`,
     emote: (count: number) => `sent ${plural(count, 'emote', 'emotes')}`,
-    envelope: (count: number) => `dropped ${plural(count, 'diamond', 'diamonds')}`,
+    envelope: (count: number) => (count > 0 ? `dropped ${plural(count, 'diamond', 'diamonds')}` : 'a box of diamonds'),
     connected: (room: string, source: string) => `connected to room ${room}${source ? ` (${source})` : ''}`,
     closed: (reason: string, retries: boolean) =>
       `the connection closed${reason ? `: ${reason}` : ''}${retries ? '; it will be tried again' : ''}`,
@@ -140,7 +140,6 @@ export const texts = {
     noMatch: 'No event passes the filter.',
     diamonds: (count: number) => plural(count, 'diamond', 'diamonds'),
     history: 'history',
-    injected: 'injected',
     running: 'streak runs on',
     details: 'Event',
     copyOne: 'Copy JSON',

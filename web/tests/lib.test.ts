@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bytes, clockTime, compact, countdown, duration, offsetTime, rate } from '../src/lib/format.ts'
+import { bytes, clockTime, compact, countdown, duration, offsetTime, quantile, rate } from '../src/lib/format.ts'
 import { hue, initials } from '../src/lib/person.ts'
 import { Ring } from '../src/lib/ring.ts'
 import { line } from '../src/lib/spark.ts'
@@ -26,6 +26,12 @@ describe('formats', () => {
     expect(bytes(count)).toBe(text)
   })
   test.each([[0, '0'], [0.44, '0.4'], [9.96, '10'], [1234, '1,234']])('rate %d', (number, text) => expect(rate(number)).toBe(text))
+  test('a quantile is found in what Prometheus reads', () => {
+    const metrics = '# HELP late x\nlate{quantile="0.5"} 0.0001\nlate{quantile="0.99"} 0.0012\nlater{quantile="0.99"} 7\nlate_sum 9\n'
+    expect(quantile(metrics, 'late', '0.99')).toBe(0.0012)
+    expect(quantile(metrics, 'late', '1')).toBeUndefined()
+    expect(quantile('late{quantile="0.99"} NaN', 'late', '0.99')).toBeUndefined()
+  })
   test('a time that is none is empty', () => {
     expect(clockTime('soon')).toBe('')
     expect(clockTime('2023-12-05T15:56:34.436Z')).toMatch(/^\d\d:\d\d:34\.436$/)

@@ -18,8 +18,10 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("benches", 6, &["xtask", "bench", "decode", "--rounds", "1"]),
     ("autobahn", 6, &["xtask", "autobahn"]),
     ("peers", 7, &["xtask", "peers"]),
-    ("web", 3, &["xtask", "web", "--check"]),
+    ("web", 4, &["xtask", "web", "--check"]),
+    ("client", 6, &["xtask", "client", "--check"]),
     ("browser", 8, &["xtask", "browser"]),
+    ("producers", 5, &["xtask", "producers"]),
 ];
 
 /// Runs every stage, or those whose names are given, and stops at the first that fails.

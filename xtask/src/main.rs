@@ -4,9 +4,11 @@ mod autobahn;
 mod bench;
 mod browser;
 mod ci;
+mod client;
 mod codegen;
 mod fixture;
 mod peers;
+mod producers;
 mod programs;
 mod record;
 #[cfg(feature = "fixture")]
@@ -28,7 +30,7 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers, web, browser
+        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers, web, client, browser, producers
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
@@ -49,11 +51,19 @@ enum Chore {
     },
     /// Run other people's clients, unmodified, against `livetape mock`
     Peers,
+    /// Capture `livetape mock` with Chromium, Playwright and mitmproxy, and import that
+    Producers,
     /// Run the official test suite of the WebSocket protocol against `/ws/echo`
     Autobahn,
     /// Build web/dist from web/ (after a change to it)
     Web {
         /// Only compare, and fail if they differ
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build and test packages/client and examples/ (after a change to them, or to what events look like)
+    Client {
+        /// Only compare what is made and committed, and fail if it differs
         #[arg(long)]
         check: bool,
     },
@@ -72,8 +82,10 @@ fn main() -> anyhow::Result<()> {
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),
         Chore::Peers => peers::run(),
+        Chore::Producers => producers::run(),
         Chore::Autobahn => autobahn::run(),
         Chore::Web { check } => web::run(check),
+        Chore::Client { check } => client::run(check),
         Chore::Browser { checks } => browser::run(&checks),
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn run() -> Result<()> {
 }
 
 /// A virtual environment in `folder`; returns its Python.
-fn install_python(peers: &Path, folder: &Path) -> Result<PathBuf> {
+pub(crate) fn install_python(peers: &Path, folder: &Path) -> Result<PathBuf> {
     let python = folder.join("bin/python");
     let venv = || command("python3", [OsStr::new("-m"), OsStr::new("venv"), folder.as_os_str()]);
     if !folder.join("bin/pip").exists() && venv().is_err() {

@@ -1,9 +1,11 @@
 //! The flags, as typed.
 
+mod browser;
 mod config;
 mod edit;
 mod files;
 mod flags;
+mod import;
 mod look;
 mod rooms;
 mod share;
@@ -17,8 +19,9 @@ use crate::hub::{Gifts, Types};
 
 pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
-pub(super) use files::{Import, Info, Verify};
-pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay};
+pub(super) use files::{Info, Verify};
+pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfWatch};
+pub(super) use import::Import;
 pub(super) use look::{AsScenario, Cat, Diff, Export, Form};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
 pub(super) use share::{Audit, Scrub};
@@ -60,7 +63,7 @@ pub(super) enum Command {
     Watch(Watch),
     /// Decode a recording without a server: one JSON event a line
     Events(Events),
-    /// Make a recording of a capture
+    /// Make a recording of a browser's or proxy's capture
     Import(Import),
     /// Say what a recording holds
     Info(Info),
@@ -136,12 +139,13 @@ pub(super) struct Mock {
 #[command(after_help = "Examples:
   livetape watch
   livetape watch ws://127.0.0.1:8080 --types gift,chat
+  livetape watch wss://overlay.example --token-file token --ca server.pem
   livetape watch --json --since 0 | jq .data.comment")]
 pub(super) struct Watch {
     /// The server [default: ws://127.0.0.1:3000/] [env: LIVETAPE_URL]
     pub(super) url: Option<String>,
     #[command(flatten)]
-    pub(super) flags: Flags<OfNone>,
+    pub(super) flags: Flags<OfWatch>,
     #[command(flatten)]
     pub(super) filter: Filter,
     /// Where to begin: 0 for all of the backlog, or STREAM:SEQ to resume

@@ -31,10 +31,13 @@ pub(in crate::cli) struct ServeIdle {
 #[command(after_help = "Examples:
   livetape record clumsyboy_45
   livetape record clumsyboy_45 -o show.bin && livetape replay show.bin
-  livetape record clumsyboy_45 -o show.bin --rotate 30m       show.000.bin, show.001.bin, …")]
+  livetape record clumsyboy_45 -o show.bin --rotate 30m       show.000.bin, show.001.bin, …
+  livetape record --cdp 9222                                  what a tab of Chrome shows")]
 pub(in crate::cli) struct RecordRoom {
     /// Whose room: the name in the profile's address, with or without @ [env: LIVETAPE_USER]
     pub(in crate::cli) user: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) browser: super::browser::Browser,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfRecord>,
 }

@@ -98,6 +98,16 @@ impl Live {
         Self { header, items, task, stop: stop.clone(), _guard: stop.drop_guard() }
     }
 
+    /// A source of the same kind that somebody else drives.
+    pub(in crate::source) fn over(
+        header: Header,
+        items: mpsc::Receiver<Item>,
+        task: JoinHandle<Outcome>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { header, items, task, stop: stop.clone(), _guard: stop.drop_guard() }
+    }
+
     /// What a decoder and a recording begin with: the wall time of offset 0, and the user (tag [`USER_TAG`]).
     #[must_use]
     pub fn header(&self) -> &Header {

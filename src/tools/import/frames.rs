@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Content, Error, LookAhead, Options, Report, Target, lines::Time};
-use crate::tools::payload::{batch, count_faults, room_of};
+use crate::tools::payload::{batch, room_of};
 
 pub(super) fn import(
     lines: &mut LookAhead<impl BufRead>,
@@ -17,20 +17,15 @@ pub(super) fn import(
     let mut target = Target::new(output, options, found.start_unix_ms)?;
     let user = options.user.as_ref().unwrap_or(&options.name);
     let conn = target.open(Duration::ZERO, user, found.room_id)?;
-    let mut faults = Vec::new();
     while let Some(line) = lines.next()? {
         let Content::Frame(frame) = line.content else {
             lines.reject(line.number, "a message among frames".into());
             continue;
         };
-        let read = batch(&frame, &mut faults);
         let offset = target.offset(line.time);
         if !target.frame(offset, conn, frame)? {
             lines.reject(line.number, "the frame is too large".into());
-            continue;
         }
-        target.report.messages += read.map_or(0, |batch| batch.messages.len() as u64);
-        count_faults(&mut faults, &mut target.report.faults);
     }
     target.finish()
 }

@@ -1,4 +1,7 @@
-//! JSON lines → recording.
+//! Captures of others → recording: logs of browsers and proxies, what other libraries save, and JSON lines.
+//!
+//! A capture is read twice: [`captured::Survey`] learns what is in it, [`weave`] writes what was chosen. JSON lines are read
+//! once:
 //!
 //! ```json
 //! {"offset_ms": 350, "frame": "<base64 of a WebSocket message>"}
@@ -17,20 +20,36 @@ use serde::Serialize;
 
 use crate::sans_io::recording::{self, records::header};
 
+mod captured;
+mod choose;
+mod format;
 mod frames;
+mod gotiktoklive;
+mod har;
 mod lines;
 mod look_ahead;
 mod messages;
+mod mitm;
+mod piratetok;
+mod source;
 mod summary;
 mod target;
+mod times;
+mod weave;
 
+pub use choose::{Candidate, import_capture};
+pub use format::Format;
 pub use lines::LINE_BYTES_MAX;
+pub use source::{Input, Source};
+
 use lines::{Content, Lines};
 use look_ahead::LookAhead;
 use target::Target;
 
 /// Most bad lines that a report lists; all are counted.
 pub const BAD_LINES_LISTED_MAX: usize = 10;
+/// Frames a second of a capture without times.
+pub const RATE: f64 = 4.0;
 
 /// What the lines do not say of themselves.
 #[derive(Clone, Debug)]
@@ -51,6 +70,12 @@ pub struct Options {
     pub tool_version: String,
     /// Further facts for the header.
     pub tags: BTreeMap<String, String>,
+    /// The format; `None`: it is recognised.
+    pub format: Option<Format>,
+    /// The connections to import, as [`Candidate::number`] has them; none: those to TikTok LIVE.
+    pub entries: Vec<u64>,
+    /// Frames a second, where a capture has no times.
+    pub rate: f64,
 }
 
 impl Default for Options {
@@ -64,6 +89,9 @@ impl Default for Options {
             timing: header::Timing::Original,
             tool_version: env!("CARGO_PKG_VERSION").into(),
             tags: BTreeMap::new(),
+            format: None,
+            entries: Vec::new(),
+            rate: RATE,
         }
     }
 }
@@ -72,7 +100,11 @@ impl Default for Options {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Lines read, without empty ones.
+    /// The format of the capture.
+    pub format: Format,
+    /// Who wrote it, and the version, if it says so.
+    pub producer: String,
+    /// Lines or messages read, without empty ones.
     pub lines: u64,
     /// Frames written.
     pub frames: u64,
@@ -90,6 +122,45 @@ pub struct Report {
     pub clamped: u64,
     /// The time between the start and the last frame.
     pub duration_ms: u64,
+    /// HTTP answers of the connect.
+    pub exchanges: u64,
+    /// Messages of methods that have no schema, by method.
+    pub unknown_methods: BTreeMap<String, u64>,
+    /// Messages that could not be decoded, though there is a schema.
+    pub broken_messages: u64,
+    /// Frames that never reached the other side.
+    pub dropped: u64,
+    /// Frames that were put in by hand.
+    pub injected: u64,
+    /// Connections that are not to TikTok LIVE, and were left out.
+    pub left_out: u64,
+    /// Why the capture could not be read to its end.
+    pub broken: Option<String>,
+    /// What else is to be known.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// The share of messages that were decoded, from 0 to 1.
+    #[must_use]
+    pub fn decoded(&self) -> f64 {
+        let unknown: u64 = self.unknown_methods.values().sum();
+        let decoded = self.messages.saturating_sub(unknown).saturating_sub(self.broken_messages);
+        if self.messages == 0 { 0.0 } else { decoded as f64 / self.messages as f64 }
+    }
+
+    /// Whether something of the capture is not in the recording, or not readable there.
+    #[must_use]
+    pub fn is_lossy(&self) -> bool {
+        self.bad_lines > 0 || !self.faults.is_empty() || self.broken.is_some()
+    }
+
+    fn reject(&mut self, line: u64, reason: &str) {
+        self.bad_lines += 1;
+        if self.bad_lines_listed.len() < BAD_LINES_LISTED_MAX {
+            self.bad_lines_listed.push(BadLine { line, reason: reason.to_owned() });
+        }
+    }
 }
 
 /// A line that was left out.
@@ -118,12 +189,81 @@ pub enum Error {
         /// The first of them.
         first: BadLine,
     },
+    /// It is a recording already.
+    #[error("it is a recording already: there is nothing to import")]
+    Recording,
+    /// The first bytes are those of no format.
+    #[error("it is in no format that is known")]
+    Unrecognised,
+    /// The archive cannot be used.
+    #[error("the archive cannot be read: {0}")]
+    Archive(String),
+    /// The capture ends in the middle.
+    #[error("it is cut off at byte {at}")]
+    CutOff {
+        /// Where it ends.
+        at: u64,
+    },
+    /// The capture is broken in the middle.
+    #[error("it is broken at byte {at}: {reason}")]
+    Broken {
+        /// Where.
+        at: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// The JSON is broken.
+    #[error("it is not JSON at byte {at}: {reason}")]
+    NotJsonAt {
+        /// Where.
+        at: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// Something is too long to be kept.
+    #[error("a text in it is longer than {bytes} bytes: no frame is")]
+    TooLong {
+        /// What is allowed.
+        bytes: u64,
+    },
+    /// Brackets within brackets.
+    #[error("it is nested too deep at byte {at}: this is no capture")]
+    TooDeep {
+        /// Where.
+        at: u64,
+    },
+    /// A dump of an old mitmproxy.
+    #[error(
+        "its flows are of version {version}, from before mitmproxy 7: open and save them with a newer mitmproxy"
+    )]
+    OldMitmproxy {
+        /// The version of the format.
+        version: u32,
+    },
+    /// There are no WebSocket frames in it.
+    #[error("{0}")]
+    NoFrames(String),
+    /// There are connections, but none to TikTok LIVE.
+    #[error("none of its {} is known to be one to TikTok LIVE", connections(.0.len()))]
+    Unsure(Vec<Candidate>),
+    /// `entries` names something that is not there.
+    #[error("there is no connection {entry}: it has {}", connections(*.there as usize))]
+    NoEntry {
+        /// The number that was asked for.
+        entry: u64,
+        /// How many there are.
+        there: u64,
+    },
     /// The input failed.
     #[error("cannot read on: {0}")]
     Read(io::Error),
     /// The recording could not be written.
     #[error(transparent)]
     Write(#[from] recording::Error),
+}
+
+fn connections(number: usize) -> String {
+    if number == 1 { "1 connection".into() } else { format!("{number} connections") }
 }
 
 /// Reads JSON lines and writes a recording: the same lines give the same bytes, in bounded memory. Lines that cannot be

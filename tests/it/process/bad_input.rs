@@ -121,6 +121,72 @@ fn nothing_is_written_over_unless_forced() {
 }
 
 #[test]
+fn captures_that_cannot_be_imported_say_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let har = |producer: &str, entries: &str| {
+        format!(r#"{{"log":{{"creator":{{"name":"{producer}","version":"1"}},"entries":[{entries}]}}}}"#)
+    };
+    let firefox = capture("firefox.har", &har("Firefox", ""));
+    check(&["import", text(&firefox)], 1, "Firefox does not save them, Chrome does");
+    let chat = r#"{"_resourceType":"websocket","_webSocketMessages":[{"type":"send","time":1,"opcode":1,"data":"hi"}],"request":{"url":"wss://chat.example/?token=planted"}}"#;
+    let unsure = capture("unsure.har", &har("WebInspector", chat));
+    check(&["import", text(&unsure)], 1, "  1: wss://chat.example/, 1 messages");
+    let said = stderr(&run(&["import", text(&unsure)]));
+    assert!(said.contains("choose one with --entry N") && !said.contains("planted"), "{said}");
+    let output = run(&["import", text(&unsure), "--entry", "1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    check(&["import", text(&unsure), "--entry", "9", "--force"], 1, "there is no connection 9");
+    check(
+        &["import", "recordings/short.bin", "-o", text(&folder.path().join("x.bin"))],
+        1,
+        "a recording already",
+    );
+    check(&["import", text(&unsure), "--rate", "0"], 2, "invalid value '0'");
+    check(&["import", text(&unsure), "--format", "pcap"], 2, "invalid value 'pcap'");
+}
+
+#[test]
+fn only_a_browser_on_this_machine_is_recorded() {
+    check(&["record", "--cdp", "192.0.2.1:9222"], 2, "192.0.2.1 is not a loopback address");
+    check(&["record", "--cdp", "browser"], 2, "no address of a browser");
+    check(&["record", "--cdp", "127.0.0.1:9"], 1, "no browser answers at 127.0.0.1:9");
+    check(&["record"], 2, "no user name is given");
+    check(&["record", "ann", "--tab", "1"], 2, "required");
+}
+
+/// A file that may not grow stands for a disk that is full: what was written stays, and says that it is not all.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_import_onto_a_full_disk_keeps_what_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("out.bin");
+    let line = format!(
+        "trap '' XFSZ; ulimit -f 128; exec {} import fixtures/webcast/session-2.jsonl -o {}",
+        env!("CARGO_BIN_EXE_livetape"),
+        text(&file)
+    );
+    let mut command = std::process::Command::new("sh");
+    let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(
+        stderr(&output).starts_with("⚠️ The recording broke off: cannot write on"),
+        "{}",
+        stderr(&output)
+    );
+    let kept = folder.path().join("out.partial.bin");
+    let events = run(&["events", text(&kept)]);
+    assert!(stdout(&events).lines().count() > 50, "{}", stderr(&events));
+    assert!(!file.exists() && stdout(&output).contains("out.partial.bin"), "{}", stdout(&output));
+    let verified = run(&["verify", text(&kept)]);
+    assert!(stdout(&verified).contains("not sealed"), "{}", stdout(&verified));
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let mut command = livetape(&["events", "demo"]);
     let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();

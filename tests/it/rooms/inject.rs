@@ -43,7 +43,7 @@ async fn a_live_room_refuses() {
     let refusal = rig.control.inject(wish()).await.unwrap_err();
     assert_eq!(refusal.problem.code, Code::InjectRefused);
     rig.at_ms(100).await;
-    assert_eq!(made_up(&rig), [json!(0); 0]);
+    assert!(made_up(&rig).is_empty());
     rig.finish(1).await;
 }
 

@@ -1,5 +1,6 @@
 //! The offline tools.
 
+mod captures;
 mod diff;
 mod edit;
 mod export;

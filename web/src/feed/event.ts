@@ -9,7 +9,6 @@ export interface Event {
   ts: string
   stream: string
   seq: number
-  injected: boolean
 }
 
 export const isFields = (value: unknown): value is Fields =>
@@ -38,6 +37,5 @@ export function readEvent(json: string): Event | undefined {
     ts: text(value.ts),
     stream: text(value.stream),
     seq: number(value.seq) ?? 0,
-    injected: value.injected === true,
   }
 }

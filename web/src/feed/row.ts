@@ -16,8 +16,8 @@ export interface Row {
   count?: number
   diamonds?: number
   final?: boolean
-  /** Not said by a client now: sent again, or not in the recording. */
-  note?: 'history' | 'injected'
+  /** What was said before this connection. */
+  note?: 'history'
   /** Counts changes, so that only what changed is drawn again. */
   version: number
 }

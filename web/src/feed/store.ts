@@ -84,8 +84,7 @@ export class Store {
       json,
       hay: `${name}\n${nickname}\n${line}\n${event.type}`.toLowerCase(),
     }
-    if (event.injected) row.note = 'injected'
-    else if (event.data.isHistory === true) row.note = 'history'
+    if (event.data.isHistory === true) row.note = 'history'
     return row
   }
 

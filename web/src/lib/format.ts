@@ -66,6 +66,16 @@ export function compact(number: number): string {
   return `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)}${SHORT[unit]}`
 }
 
+/** The value of a quantile in Prometheus' text: `name{quantile="0.99"} 0.0012`. */
+export function quantile(metrics: string, name: string, of: string): number | undefined {
+  for (const line of metrics.split('\n')) {
+    if (!line.startsWith(`${name}{`) || !line.includes(`quantile="${of}"`)) continue
+    const value = Number(line.slice(line.lastIndexOf(' ') + 1))
+    return Number.isFinite(value) ? value : undefined
+  }
+  return undefined
+}
+
 /** A rate: `0`, `0.4`, `12`, `1,234`. */
 export const rate = (number: number): string => (number > 0 && number < 9.95 ? number.toFixed(1) : grouped(number))
 

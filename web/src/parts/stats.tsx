@@ -46,12 +46,15 @@ function Tile({ name, kind, value, of, format }: TileProps) {
   )
 }
 
+/** Mostly a fraction of a millisecond. */
+const late = (ms: number): string => (ms < 100 ? `${ms.toFixed(1)} ms` : duration(ms))
+
 function Counted() {
   const counts = status.value?.counts
   const facts = health.value
   const rows: [string, string][] = [
     [say.clients, facts ? grouped(facts.clients) : '–'],
-    [say.lateness, lateness.value === undefined ? '–' : duration(lateness.value)],
+    [say.lateness, lateness.value === undefined ? '–' : late(lateness.value)],
     [say.frames, counts ? grouped(counts.frames) : '–'],
     [say.messages, counts ? grouped(counts.messages) : '–'],
     [say.events, counts ? grouped(eventsOf(counts)) : '–'],

@@ -1,22 +1,13 @@
 /** How late events are, from `/metrics`: text of Prometheus. */
 
 import { effect, signal } from '@preact/signals'
+import { quantile } from '../lib/format.ts'
 import { askText } from './api.ts'
 import { features } from './features.ts'
 import { health } from './server.ts'
 
 /** The 99th percentile, in ms; `undefined` where the server does not tell. */
 export const lateness = signal<number | undefined>(undefined)
-
-/** The value of a quantile of a summary, in its unit: `name{quantile="0.99"} 0.0012`. */
-export function quantile(metrics: string, name: string, of: string): number | undefined {
-  for (const line of metrics.split('\n')) {
-    if (!line.startsWith(`${name}{`) || !line.includes(`quantile="${of}"`)) continue
-    const value = Number(line.slice(line.lastIndexOf(' ') + 1))
-    return Number.isFinite(value) ? value : undefined
-  }
-  return undefined
-}
 
 /** With each answer of `/health`, while there is one. */
 export function start(): void {

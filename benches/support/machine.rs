@@ -1,0 +1,75 @@
+//! The machine that is measured on: what it is, and whether it was busy with something else.
+
+use std::{hint::black_box, time::Instant};
+
+use serde_json::{Value, json};
+
+/// Pieces of one calibration: short, so that what others take of the processor shows in some of them.
+const PIECES: u32 = 60;
+/// Steps of a piece: about a millisecond.
+const STEPS: u64 = 700_000;
+/// By how much the mean piece may exceed the best, and the best before the best after, on a machine that is left alone.
+const CALM: f64 = 1.15;
+
+/// How long a fixed piece of work takes, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Calibration {
+    best: f64,
+    mean: f64,
+}
+
+impl Calibration {
+    pub(crate) fn take() -> Self {
+        let (mut best, mut sum) = (f64::MAX, 0.0);
+        for _ in 0..PIECES {
+            let started = now();
+            let mut state = 1_u64;
+            for _ in 0..STEPS {
+                state = black_box(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+            }
+            let took = now().duration_since(started).as_secs_f64() * 1e3;
+            (best, sum) = (best.min(took), sum + took);
+        }
+        Self { best, mean: sum / f64::from(PIECES) }
+    }
+
+    /// What two calibrations say of the time between them; `None` if the machine was calm.
+    pub(crate) fn busy(self, after: Self) -> Option<String> {
+        let disturbed = (self.mean / self.best).max(after.mean / after.best);
+        let changed = (self.best / after.best).max(after.best / self.best);
+        (disturbed > CALM || changed > CALM).then(|| {
+            format!("a fixed loop took up to {disturbed:.2}× its best, and {changed:.2}× from start to end")
+        })
+    }
+
+    pub(crate) fn json(self) -> Value {
+        json!({ "best_ms": rounded(self.best), "mean_ms": rounded(self.mean) })
+    }
+}
+
+/// Its processors and its kernel; never its name.
+pub(crate) fn describe() -> String {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or(std::env::consts::ARCH, |(_, model)| model);
+    let count = std::thread::available_parallelism().map_or(0, usize::from);
+    let kernel = read("/proc/sys/kernel/osrelease");
+    format!("{count} × {model}, {} {}", std::env::consts::OS, kernel.trim())
+}
+
+/// When, in UTC.
+#[expect(clippy::disallowed_methods, reason = "benchmarks are dated")]
+pub(crate) fn date() -> String {
+    format!("{:.0}", jiff::Timestamp::now())
+}
+
+#[expect(clippy::disallowed_methods, reason = "benchmarks measure time")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
+
+/// Four digits say enough.
+pub(crate) fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}

@@ -1,0 +1,83 @@
+//! The flags of `import`.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::tools::import;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "A recording without a key or a sign server, of whatever room you can see:
+  1. In Chrome or Edge open the developer tools, tab Network, BEFORE the page of
+     the LIVE: frames from before are not in it.
+  2. Open the LIVE and leave it open for as long as you like.
+  3. Export HAR (the arrow pointing down).
+  4. livetape import show.har -o show.bin
+Firefox does not save frames. A HAR holds your cookies; the recording does not.
+
+Formats (docs/import.md):
+  HAR of Chrome, Edge, Playwright (also attached or zipped), mitmproxy; .har.gz
+  mitmproxy's flows; piratetok's .bin; gotiktoklive's traces; JSON lines:
+  {\"offset_ms\":350,\"frame\":\"<base64>\"}
+      frame: one binary WebSocket message
+  {\"offset_ms\":350,\"method\":\"WebcastChatMessage\",\"payload\":\"<base64>\"}
+      payload: one message; with \"host\" several rooms
+
+Examples:
+  livetape import show.har -o show.bin
+  livetape import flows.mitm --entry 2 --user ann
+  livetape import capture.jsonl && livetape replay capture.bin")]
+pub(in crate::cli) struct Import {
+    /// The capture
+    pub(in crate::cli) file: PathBuf,
+    /// The recording to write [default: the capture's name, ending in .bin]
+    #[arg(short, long, value_name = "FILE")]
+    pub(in crate::cli) output: Option<PathBuf>,
+    /// Whose room it is [default: what the capture says, or the file's name]
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) user: Option<String>,
+    /// The room's id [default: what the capture says]
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) room: Option<i64>,
+    /// The format, where it is not recognised
+    #[arg(long, value_name = "FORMAT")]
+    pub(in crate::cli) format: Option<Format>,
+    /// This connection of the capture alone; more than once for several
+    #[arg(long = "entry", value_name = "N")]
+    pub(in crate::cli) entries: Vec<u64>,
+    /// Frames a second, where a capture has no times
+    #[arg(long, value_name = "N", default_value_t = import::RATE, value_parser = parse_rate)]
+    pub(in crate::cli) rate: f64,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(in crate::cli) force: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(in crate::cli) enum Format {
+    Har,
+    /// Playwright's frames alone
+    Messages,
+    Mitmproxy,
+    Piratetok,
+    Gotiktoklive,
+    Lines,
+}
+
+impl From<Format> for import::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Har => Self::Har,
+            Format::Messages => Self::Messages,
+            Format::Mitmproxy => Self::Mitmproxy,
+            Format::Piratetok => Self::Piratetok,
+            Format::Gotiktoklive => Self::Gotiktoklive,
+            Format::Lines => Self::Lines,
+        }
+    }
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse().ok().filter(|rate| (0.001..=10_000.0).contains(rate));
+    rate.ok_or_else(|| "a rate is a number from 0.001 to 10000".to_owned())
+}

@@ -1,0 +1,199 @@
+//! The conversation with a browser's tab (Chrome DevTools Protocol): its messages in, commands and items out.
+//!
+//! Only the domains Network and Target are used. What the tab opens, workers and frames of other sites, is attached to as
+//! well, before it runs.
+
+mod protocol;
+mod sockets;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use protocol::{Incoming, Params, command};
+use sockets::{Key, Socket};
+
+use super::{
+    recognise::role_of,
+    recording::{
+        Flags, Item, What,
+        records::{Http, HttpHeader, http::Role},
+    },
+};
+
+/// Exchanges whose answer is not there yet, and bodies that were asked for; beyond, the first are forgotten.
+const EXCHANGES_MAX: usize = 256;
+/// First batches that wait for the connection that they belong to.
+const HELD_MAX: usize = 16;
+/// The number of the command that makes the tab tell what goes over the network.
+const ENABLE: u64 = 1;
+
+/// A tab that is watched.
+#[derive(Debug, Default)]
+pub struct Tab {
+    user: String,
+    commands: Vec<String>,
+    items: Vec<Item>,
+    last_command: u64,
+    sockets: BTreeMap<Key, Socket>,
+    /// The connection that was opened last.
+    conn: u32,
+    /// Answers that are coming in.
+    exchanges: BTreeMap<Key, Http>,
+    /// Answers whose bodies were asked for, by the number of the command.
+    asked: BTreeMap<u64, Http>,
+    held: Vec<Http>,
+    clock: Clock,
+    is_enabled: bool,
+    is_closed: bool,
+    unreadable: u64,
+}
+
+/// When things happened, by the browser's clock, on ours.
+#[derive(Debug, Default)]
+struct Clock {
+    /// A time of the browser in seconds, and the offset at which it was told.
+    first: Option<(f64, Duration)>,
+    last: Duration,
+}
+
+impl Clock {
+    /// Never in the future, and never back.
+    fn offset(&mut self, timestamp: Option<f64>, now: Duration) -> Duration {
+        let told = timestamp.filter(|timestamp| timestamp.is_finite());
+        let offset = told.map_or(now, |told| {
+            let (first, at) = *self.first.get_or_insert((told, now));
+            Duration::try_from_secs_f64(told - first).map_or(at, |since| at.saturating_add(since))
+        });
+        self.last = offset.min(now).max(self.last);
+        self.last
+    }
+}
+
+impl Tab {
+    /// A tab in which `user` is watched. [`Tab::take_commands`] has what to send first.
+    #[must_use]
+    pub fn new(user: &str) -> Self {
+        let mut tab = Self { user: user.to_owned(), ..Self::default() };
+        tab.enable(None);
+        tab
+    }
+
+    /// What is to be sent, in order.
+    pub fn take_commands(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.commands)
+    }
+
+    /// What happened.
+    pub fn take_items(&mut self) -> Vec<Item> {
+        std::mem::take(&mut self.items)
+    }
+
+    /// Whether the tab has begun to tell.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.is_enabled
+    }
+
+    /// Whether the tab was closed, and not the browser lost.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// Messages of the browser that are not what the protocol says.
+    #[must_use]
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    /// Takes a message of the browser.
+    pub fn handle(&mut self, text: &str, now: Duration) {
+        let Ok(message) = serde_json::from_str::<Incoming>(text) else {
+            self.unreadable += 1;
+            return;
+        };
+        if let Some(id) = message.id {
+            self.is_enabled |= id == ENABLE;
+            return self.answered(id, &message, now);
+        }
+        let Incoming { method, params, session, .. } = message;
+        let key = Key { session: session.unwrap_or_default(), request: params.request_id.clone() };
+        match method.as_str() {
+            "Target.attachedToTarget" => self.enable(Some(&params.session_id)),
+            "Inspector.detached" => self.is_closed |= params.reason == "target_closed",
+            "Network.responseReceived" => self.responded(key, params),
+            "Network.loadingFinished" => self.finished(&key),
+            "Network.loadingFailed" => drop(self.exchanges.remove(&key)),
+            _ => self.socket_event(&method, key, params, now),
+        }
+    }
+
+    /// The browser is gone: what stood open is closed.
+    pub fn lose(&mut self, now: Duration) {
+        let open: Vec<Key> = self.sockets.keys().cloned().collect();
+        for key in open {
+            self.close(&key, None, now);
+        }
+    }
+
+    fn enable(&mut self, session: Option<&str>) {
+        // No buffer of the browser's own: bodies are asked for at once.
+        self.send(session, "Network.enable", r#"{"maxPostDataSize":1}"#);
+        let auto = r#"{"autoAttach":true,"waitForDebuggerOnStart":true,"flatten":true}"#;
+        self.send(session, "Target.setAutoAttach", auto);
+        self.send(session, "Runtime.runIfWaitingForDebugger", "{}");
+    }
+
+    fn send(&mut self, session: Option<&str>, method: &str, params: &str) -> u64 {
+        self.last_command += 1;
+        self.commands.push(command(self.last_command, session, method, params));
+        self.last_command
+    }
+
+    fn responded(&mut self, key: Key, params: Params) {
+        let Some(role) = role_of(&params.response.url) else { return };
+        let response = params.response;
+        let header = |(name, value): (String, String)| HttpHeader { name: name.to_ascii_lowercase(), value };
+        let http = Http {
+            role: role.into(),
+            request_line: format!("GET {}", response.url),
+            status: response.status as u32,
+            headers: response.headers.into_iter().map(header).collect(),
+            body: Bytes::new(),
+        };
+        self.exchanges.insert(key, http);
+        if self.exchanges.len() > EXCHANGES_MAX {
+            self.exchanges.pop_first();
+        }
+    }
+
+    fn finished(&mut self, key: &Key) {
+        let Some(http) = self.exchanges.remove(key) else { return };
+        let session = (!key.session.is_empty()).then_some(key.session.as_str());
+        let params = serde_json::json!({ "requestId": key.request }).to_string();
+        let id = self.send(session, "Network.getResponseBody", &params);
+        self.asked.insert(id, http);
+        if self.asked.len() > EXCHANGES_MAX {
+            self.asked.pop_first();
+        }
+    }
+
+    fn answered(&mut self, id: u64, message: &Incoming, now: Duration) {
+        let Some(mut http) = self.asked.remove(&id) else { return };
+        let result = message.result.as_ref();
+        http.body = result.map_or_else(Bytes::new, |result| match result.is_base64 {
+            true => STANDARD.decode(&result.body).unwrap_or_default().into(),
+            false => result.body.clone().into(),
+        });
+        if http.role() == Role::InitialBatch && self.conn == 0 && self.held.len() < HELD_MAX {
+            return self.held.push(http);
+        }
+        let offset = self.clock.offset(None, now);
+        self.put(offset, self.conn.max(1), 0, What::Http(http));
+    }
+
+    fn put(&mut self, offset: Duration, conn: u32, flags: u8, what: What) {
+        self.items.push(Item { offset, conn, flags: Flags(flags), what });
+    }
+}

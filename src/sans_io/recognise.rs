@@ -1,0 +1,81 @@
+//! What belongs to TikTok LIVE among all that a browser does: addresses and frames tell.
+
+use bytes::Bytes;
+
+use super::{recording::records::http::Role, wire::read_push};
+
+/// What push frames are for.
+const PAYLOAD_TYPES: [&str; 6] = ["msg", "hb", "ack", "im_enter_room", "im_enter_room_resp", "close"];
+/// Longest name of a user, in bytes.
+const USER_BYTES_MAX: usize = 64;
+
+/// What an HTTP exchange is of, if it is worth a record.
+#[must_use]
+pub fn role_of(url: &str) -> Option<Role> {
+    let roles = [
+        ("/webcast/im/fetch", Role::InitialBatch),
+        ("/webcast/room/info", Role::RoomInfo),
+        ("/webcast/room/info_by_user", Role::RoomInfo),
+        ("/webcast/gift/list", Role::Gifts),
+        ("/api-live/user/room", Role::Lookup),
+    ];
+    let path = path_of(url).trim_end_matches('/');
+    roles.into_iter().find(|(known, _)| path == *known).map(|(_, role)| role)
+}
+
+/// Whether a WebSocket with this address is one to TikTok LIVE.
+#[must_use]
+pub fn is_webcast_address(url: &str) -> bool {
+    let host = url.split('/').nth(2).unwrap_or_default();
+    let is_host = host.starts_with("webcast") && host.contains("-ws") && host.contains(".tiktok.com");
+    is_host || path_of(url).starts_with("/webcast/im/")
+}
+
+/// Whether this is one of TikTok LIVE's frames, whole.
+#[must_use]
+pub fn is_push_frame(bytes: &Bytes) -> bool {
+    let mut faults = Vec::new();
+    let push = read_push(bytes, &mut faults);
+    faults.is_empty() && PAYLOAD_TYPES.contains(&push.payload_type.as_str())
+}
+
+/// The room that an address names.
+#[must_use]
+pub fn room_in(url: &str) -> Option<i64> {
+    let (_, query) = url.split_once('?')?;
+    query.split('&').find_map(|pair| pair.strip_prefix("room_id=")?.parse().ok()).filter(|id| *id != 0)
+}
+
+/// The user whose page has this address: `https://www.tiktok.com/@ann/live`.
+#[must_use]
+pub fn user_in(url: &str) -> Option<&str> {
+    let name = url.split_once("/@")?.1.split_once("/live")?.0;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    (!name.is_empty() && name.len() <= USER_BYTES_MAX && name.chars().all(is_plain)).then_some(name)
+}
+
+fn path_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = rest.find('/').map_or("", |at| &rest[at..]);
+    path.split(['?', '#']).next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_tell() {
+        assert!(is_webcast_address("wss://webcast-ws.us.tiktok.com/any?x"));
+        assert!(is_webcast_address("ws://127.0.0.1:3100/webcast/im/ws_proxy/ws_reuse_supplement/?room_id=7"));
+        assert!(!is_webcast_address("wss://chat.example/?to=/webcast/im/") && !is_webcast_address(""));
+        assert_eq!(role_of("https://webcast.tiktok.com/webcast/im/fetch/?a=b"), Some(Role::InitialBatch));
+        assert_eq!(role_of("https://webcast.tiktok.com/webcast/im/fetcher"), None);
+        assert_eq!(room_in("wss://x/?a=1&room_id=77"), Some(77));
+        assert_eq!(user_in("https://www.tiktok.com/@an_n.1/live?x"), Some("an_n.1"));
+        assert_eq!(
+            (user_in("https://www.tiktok.com/@an n/live"), user_in("https://www.tiktok.com/@ann")),
+            (None, None)
+        );
+    }
+}

@@ -1,0 +1,179 @@
+//! A browser's tab as a source: what it says to TikTok LIVE is handed out as it goes by (Chrome DevTools Protocol).
+//!
+//! The browser is on this machine: whoever reaches its port can do anything with it.
+
+mod tabs;
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+pub use tabs::{Address, Page, choose, pages};
+use tokio::{net::TcpStream, sync::mpsc};
+use tokio_tungstenite::WebSocketStream;
+use tokio_util::sync::CancellationToken;
+use tungstenite::{Message, protocol::WebSocketConfig};
+
+use super::live::{Live, Outcome};
+use crate::{
+    clock,
+    sans_io::{
+        devtools::Tab,
+        error::{Code, Problem},
+        recording::{
+            Flags, Item, USER_TAG, What,
+            records::{
+                Header, Status,
+                header::{Privacy, Timing},
+            },
+        },
+    },
+};
+
+/// Longest message of the browser: the base64 of the largest frame, and some. A page's own requests are told as well.
+const MESSAGE_BYTES_MAX: usize = 64 << 20;
+/// How long the browser may take to answer.
+const ATTACH_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it may take to say goodbye.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Items that wait to be taken.
+const WAITING_MAX: usize = 16;
+/// Why a source is over, as `disconnected` says it.
+const TAB_CLOSED: &str = "tab_closed";
+
+type Socket = WebSocketStream<TcpStream>;
+
+/// Attaches to a tab, in which `user` is watched. From when it returns, nothing is missed.
+///
+/// # Errors
+/// [`Code::ConnectionLost`] if the browser does not answer.
+pub async fn attach(address: &Address, page: &Page, user: &str) -> Result<Live, Problem> {
+    let wall_anchor = clock::wall();
+    let mut watch = Watch { socket: open(address, page).await?, tab: Tab::new(user), epoch: clock::now() };
+    let enabled = tokio::time::timeout_at(clock::now() + ATTACH_TIMEOUT, watch.until_enabled()).await;
+    match enabled {
+        Ok(true) => {}
+        Ok(false) => return Err(lost("the tab was closed")),
+        Err(_) => return Err(lost("the tab does not answer within 10 s")),
+    }
+    let (sender, items) = mpsc::channel(WAITING_MAX);
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(watch.run(sender, stop.clone()));
+    let header = Header {
+        source: "cdp".to_owned(),
+        wall_anchor_ns: i64::try_from(wall_anchor.as_nanos()).ok(),
+        timing: Timing::Original.into(),
+        privacy: Privacy::Private.into(),
+        tags: [(USER_TAG.to_owned(), user.to_owned())].into(),
+        ..Header::default()
+    };
+    Ok(Live::over(header, items, task, stop))
+}
+
+async fn open(address: &Address, page: &Page) -> Result<Socket, Problem> {
+    let url = format!("ws://{address}{}", page.path);
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX));
+    let opening = async {
+        let stream = TcpStream::connect(address.0).await.map_err(|error| lost(&error.to_string()))?;
+        let opened = tokio_tungstenite::client_async_with_config(url, stream, Some(config)).await;
+        opened.map(|(socket, _)| socket).map_err(|error| lost(&error.to_string()))
+    };
+    let opened = tokio::time::timeout_at(clock::now() + ATTACH_TIMEOUT, opening).await;
+    opened.unwrap_or_else(|_| Err(lost("the browser does not answer within 10 s")))
+}
+
+fn lost(why: &str) -> Problem {
+    Problem::new(Code::ConnectionLost, format!("cannot attach to the tab: {why}"))
+        .hint("is it still open? only one program at a time may be attached to some browsers")
+}
+
+/// A tab, and the way to it.
+struct Watch {
+    socket: Socket,
+    tab: Tab,
+    epoch: tokio::time::Instant,
+}
+
+impl Watch {
+    fn now(&self) -> Duration {
+        clock::now().duration_since(self.epoch)
+    }
+
+    /// Sends what is to be sent; `false` if the browser is gone.
+    async fn send(&mut self) -> bool {
+        for command in self.tab.take_commands() {
+            if self.socket.send(Message::text(command)).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Takes the next message; `false` if the browser is gone.
+    async fn hear(&mut self) -> bool {
+        match self.socket.next().await {
+            Some(Ok(Message::Text(text))) => {
+                let now = self.now();
+                self.tab.handle(&text, now);
+                self.send().await
+            }
+            Some(Ok(Message::Close(_)) | Err(_)) | None => false,
+            Some(Ok(_)) => true,
+        }
+    }
+
+    async fn until_enabled(&mut self) -> bool {
+        let mut is_there = self.send().await;
+        while is_there && !self.tab.is_enabled() {
+            is_there = self.hear().await;
+        }
+        is_there
+    }
+
+    async fn run(mut self, out: mpsc::Sender<Item>, stop: CancellationToken) -> Outcome {
+        loop {
+            for item in self.tab.take_items() {
+                if out.send(item).await.is_err() {
+                    stop.cancel();
+                }
+            }
+            let is_there = tokio::select! { biased;
+                () = stop.cancelled() => {
+                    let goodbye = self.socket.close(None);
+                    // A browser that does not answer is left.
+                    let _ = tokio::time::timeout_at(clock::now() + CLOSE_TIMEOUT, goodbye).await;
+                    return Outcome::Stopped;
+                }
+                is_there = self.hear() => is_there,
+            };
+            if !is_there {
+                return self.end(&out).await;
+            }
+        }
+    }
+
+    /// The browser is gone.
+    async fn end(mut self, out: &mpsc::Sender<Item>) -> Outcome {
+        let now = self.now();
+        self.tab.lose(now);
+        let mut items = self.tab.take_items();
+        let outcome = if self.tab.is_closed() {
+            Outcome::Ended(TAB_CLOSED)
+        } else {
+            let problem = Problem::new(Code::ConnectionLost, "the browser is gone");
+            let status = Status {
+                code: problem.code.name().into(),
+                detail: problem.message.clone(),
+                ..Status::default()
+            };
+            items.push(Item { offset: now, conn: 0, flags: Flags::default(), what: What::Status(status) });
+            Outcome::Failed(problem)
+        };
+        for item in items {
+            // Nobody takes them if it was stopped meanwhile.
+            let _ = out.send(item).await;
+        }
+        outcome
+    }
+}

@@ -1,0 +1,192 @@
+//! Which tab: a browser lists those that it has.
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    str::FromStr,
+};
+
+use serde::Deserialize;
+
+use super::super::live::{NetTransport, Options, Request, Transport};
+use crate::{
+    clock,
+    sans_io::{
+        error::{Code, Problem},
+        recognise::user_in,
+    },
+};
+
+/// Tabs that are looked at.
+const PAGES_MAX: usize = 1000;
+
+/// Where a browser listens: on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address(pub(super) SocketAddr);
+
+impl FromStr for Address {
+    type Err = Problem;
+
+    /// A port, or an address and a port.
+    fn from_str(text: &str) -> Result<Self, Problem> {
+        let bare =
+            text.trim().trim_start_matches("http://").trim_start_matches("ws://").trim_end_matches('/');
+        let named = bare.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+        let port = bare.parse().ok().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let Some(address) = port.or_else(|| named.as_deref().unwrap_or(bare).parse().ok()) else {
+            return Err(Problem::new(Code::BadRequest, format!("`{text}` is no address of a browser"))
+                .hint("start Chrome with --remote-debugging-port=9222, and give 127.0.0.1:9222"));
+        };
+        if !address.ip().is_loopback() {
+            let message = format!("{} is not a loopback address", address.ip());
+            return Err(Problem::new(Code::BadRequest, message)
+                .hint("whoever reaches that port can do anything with the browser: use a tunnel"));
+        }
+        Ok(Self(address))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A tab.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Its title.
+    pub title: String,
+    /// Its address.
+    pub url: String,
+    /// Where to attach, on the browser's address.
+    pub(super) path: String,
+}
+
+impl Page {
+    /// Whose LIVE it shows, if its address tells.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        user_in(&self.url)
+    }
+
+    fn is_tiktok(&self) -> bool {
+        let host = self.url.split('/').nth(2).unwrap_or_default();
+        let host = host.split(':').next().unwrap_or_default();
+        self.user().is_some() || host == "tiktok.com" || host.ends_with(".tiktok.com")
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[derive(Default)]
+struct Target {
+    r#type: String,
+    title: String,
+    url: String,
+    web_socket_debugger_url: String,
+}
+
+/// The tabs of the browser.
+///
+/// # Errors
+/// [`Code::ConnectionLost`] if there is no browser, or it does not answer as one.
+pub async fn pages(address: &Address) -> Result<Vec<Page>, Problem> {
+    let none = |why: &str| {
+        Problem::new(Code::ConnectionLost, format!("no browser answers at {address}: {why}"))
+            .hint("start Chrome with --remote-debugging-port=9222 --user-data-dir=FOLDER of its own")
+    };
+    let transport = NetTransport::new(&Options::new(""))?;
+    let request = Request { url: format!("http://{address}/json/list"), headers: Vec::new() };
+    let asking = tokio::time::timeout_at(clock::now() + super::ATTACH_TIMEOUT, transport.get(&request));
+    let answer = asking.await.map_err(|_| none("it took longer than 10 s"))?.map_err(|why| none(&why))?;
+    let targets: Vec<Target> =
+        serde_json::from_slice(&answer.body).map_err(|_| none("that is something else"))?;
+    Ok(targets.into_iter().filter_map(page).take(PAGES_MAX).collect())
+}
+
+fn page(target: Target) -> Option<Page> {
+    let Target { r#type, title, url, web_socket_debugger_url: socket } = target;
+    // Wherever it says that it is: the browser that was asked is the one that is attached to.
+    let path = socket.strip_prefix("ws://")?.find('/').map(|at| socket["ws://".len() + at..].to_owned())?;
+    (r#type == "page").then_some(Page { title, url, path })
+}
+
+/// The tab that is meant: the one of this number (from 1), the only one of TikTok, or the only one.
+///
+/// # Errors
+/// [`Code::BadRequest`] if that is not known.
+pub fn choose(pages: &[Page], number: Option<usize>) -> Result<&Page, Problem> {
+    if let Some(number) = number {
+        let found = number.checked_sub(1).and_then(|at| pages.get(at));
+        return found.ok_or_else(|| {
+            Problem::new(
+                Code::BadRequest,
+                format!("there is no tab {number}: the browser has {}", pages.len()),
+            )
+        });
+    }
+    let tiktok: Vec<&Page> = pages.iter().filter(|page| page.is_tiktok()).collect();
+    match (&tiktok[..], pages) {
+        ([page], _) => Ok(page),
+        ([], [page]) => Ok(page),
+        (_, []) => Err(Problem::new(Code::BadRequest, "the browser has no tab").hint("open one")),
+        (found, _) => {
+            let which = if found.is_empty() { "none of them shows TikTok" } else { "several show TikTok" };
+            Err(Problem::new(Code::BadRequest, format!("the browser has {} tabs, and {which}", pages.len()))
+                .hint("choose one with --tab N"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_browser_on_this_machine_is_attached_to() {
+        for (text, expected) in [
+            ("127.0.0.1:9222", "127.0.0.1:9222"),
+            ("9222", "127.0.0.1:9222"),
+            ("http://localhost:9222/", "127.0.0.1:9222"),
+            ("[::1]:9222", "[::1]:9222"),
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), expected);
+        }
+        for bad in ["192.0.2.1:9222", "0.0.0.0:9222", "example.com:9222", "", "127.0.0.1"] {
+            assert_eq!(bad.parse::<Address>().unwrap_err().code, Code::BadRequest, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_tab_that_is_meant_is_found() {
+        let page = |url: &str| Page { title: String::new(), url: url.into(), path: "/x".into() };
+        let [other, ann, ben] =
+            ["https://example.com/", "https://www.tiktok.com/@ann/live", "http://127.0.0.1:1/@ben/live"]
+                .map(page);
+        let found = |pages: &[Page], number| choose(pages, number).map(|page| page.url.clone()).ok();
+        assert_eq!(found(&[other.clone(), ann.clone()], None), Some(ann.url.clone()));
+        assert_eq!(found(std::slice::from_ref(&other), None), Some(other.url.clone()));
+        assert_eq!(found(&[ann.clone(), ben.clone()], None), None);
+        assert_eq!(found(&[ann.clone(), ben.clone()], Some(2)), Some(ben.url.clone()));
+        assert_eq!(
+            (
+                found(&[], None),
+                found(std::slice::from_ref(&ann), Some(0)),
+                found(&[ann, other.clone(), other], Some(4))
+            ),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn the_browser_does_not_say_where_to_go() {
+        let target = |socket: &str| Target {
+            r#type: "page".into(),
+            web_socket_debugger_url: socket.into(),
+            ..Target::default()
+        };
+        assert_eq!(page(target("ws://192.0.2.1:1/devtools/page/A")).unwrap().path, "/devtools/page/A");
+        assert_eq!(page(target("wss://x/devtools/page/A")), None);
+    }
+}

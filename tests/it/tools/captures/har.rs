@@ -1,0 +1,233 @@
+//! HAR, as everybody writes it.
+
+use livetape::{
+    sans_io::recording::{
+        Flags, What,
+        records::{header::Timing, http::Role},
+    },
+    tools::import::Format,
+};
+use serde_json::json;
+
+use super::{
+    assert_same_events, events, header, import, imported,
+    make::{START_MS, STARTED, URL, answer, chrome, entry, frames, har, messages},
+    offsets_ms, options,
+};
+
+#[test]
+fn chrome_s_har_decodes_to_what_was_played() {
+    let (items, report) = imported(chrome());
+    assert_same_events(&items);
+    assert_eq!((report.format, report.producer.as_str()), (Format::Har, "WebInspector 537.36"));
+    assert_eq!((report.frames, report.connections, report.bad_lines, report.clamped), (82, 1, 0, 0));
+    assert!(report.decoded() > 0.9 && !report.is_lossy(), "{report}");
+    let header = header(&items);
+    assert_eq!((header.source.as_str(), header.wall_anchor_ns), ("har", Some(START_MS * 1_000_000)));
+    assert_eq!(header.timing(), Timing::Original);
+}
+
+#[test]
+fn each_producer_has_times_of_its_own() {
+    let whole = offsets_ms(&imported(chrome()).0);
+    for (producer, version, time) in [
+        ("mitmproxy", "11.0.2", (|ms| ms / 1e3) as fn(f64) -> f64),
+        ("Playwright", "1.65.1", |ms| ms),
+        // A second of distance stands there as a millisecond.
+        ("Playwright", "1.61.0", |ms| START_MS as f64 + (ms - START_MS as f64) / 1e3),
+        // The unit is not what the producer writes.
+        ("WebInspector", "537.36", |ms| ms),
+        ("Playwright", "1.65.1", |ms| ms / 1e3),
+        ("nobody", "", |ms| ms / 1e3),
+    ] {
+        let (items, report) = imported(har(producer, version, &[entry(URL, STARTED, &messages(time))]));
+        let ours = offsets_ms(&items);
+        // A 64-bit number of seconds since 1970 is exact to a microsecond, a squeezed one to a quarter of a millisecond.
+        let near = |(ours, whole): (&u128, &u128)| ours.abs_diff(*whole) <= 1;
+        assert!(ours.iter().zip(&whole).all(near) && ours.len() == whole.len(), "{producer} {version}");
+        assert_eq!(report.clamped, 0);
+        let is_odd = matches!((producer, version), (_, "1.61.0") | ("WebInspector", _));
+        assert!(!is_odd || report.notes.len() == 1, "{:?}", report.notes);
+    }
+}
+
+#[test]
+fn times_from_when_the_machine_was_started_are_differences() {
+    let monotonic = messages(|ms| (ms - START_MS as f64) / 1e3 + 5000.25);
+    let (items, report) = imported(har("WebInspector", "537.36", &[entry(URL, STARTED, &monotonic)]));
+    let first = frames()[0].0;
+    let expected: Vec<u128> = frames().iter().map(|(ms, ..)| u128::from(ms - first)).collect();
+    let near = |(ours, theirs): (&u128, &u128)| ours.abs_diff(*theirs) <= 1;
+    assert!(offsets_ms(&items).iter().zip(&expected).all(near));
+    assert_eq!((header(&items).timing(), report.notes.len()), (Timing::Estimated, 1));
+}
+
+#[test]
+fn a_har_without_times_is_played_at_a_chosen_rate() {
+    let untimed = har("Playwright", "1.65.1", &[entry(URL, STARTED, &messages(|_| -1.0))]);
+    let options = livetape::tools::import::Options { rate: 10.0, ..options() };
+    let (items, report) = import(&bytes::Bytes::from(untimed), &options).unwrap();
+    assert_eq!(offsets_ms(&items)[..3], [100, 200, 300]);
+    assert_eq!(header(&items).timing(), Timing::Untimed);
+    assert!(report.notes[0].contains("10 frames a second"), "{:?}", report.notes);
+}
+
+#[test]
+fn steps_back_are_clamped_and_counted() {
+    let mut all = messages(|ms| ms / 1e3);
+    all[5]["time"] = json!(START_MS as f64 / 1e3 - 50.0);
+    all[9]["time"] = json!(0.0);
+    let (items, report) = imported(har("WebInspector", "1", &[entry(URL, STARTED, &all)]));
+    assert_eq!(report.clamped, 2);
+    let offsets = offsets_ms(&items);
+    assert!(offsets.is_sorted() && offsets[5] == offsets[4] && offsets.len() == 82);
+}
+
+/// The session cut in two, the second part first in the file, and the two woven by time.
+#[test]
+fn several_connections_are_sorted_and_woven() {
+    let all = messages(|ms| ms / 1e3);
+    let at = |n: usize| all[n]["time"].as_f64().unwrap();
+    let date = |seconds: f64| jiff_date((seconds * 1e3) as i64);
+    let (early, late) = all.split_at(40);
+    let entries = [entry(URL, &date(at(40)), late), entry(URL, STARTED, early)];
+    let (items, report) = imported(har("WebInspector", "1", &entries));
+    assert_eq!((report.connections, report.frames, report.clamped), (2, 82, 0));
+    let conns: Vec<u32> =
+        items.iter().filter(|item| matches!(item.what, What::Frame(_))).map(|item| item.conn).collect();
+    assert_eq!(conns, [vec![1; 40], vec![2; 42]].concat());
+    let mut ours = events(&items);
+    ours.retain(|event| event["type"] != "connection_created");
+    let mut theirs = super::session_events();
+    theirs.retain(|event| event["type"] != "connection_created");
+    assert_eq!(ours.len(), theirs.len());
+
+    // At the same time: in the order of time, each in its own.
+    let (even, odd): (Vec<_>, Vec<_>) = all.iter().enumerate().partition(|(at, _)| at % 2 == 0);
+    let take = |part: Vec<(usize, &serde_json::Value)>| {
+        part.into_iter().map(|(_, value)| value.clone()).collect::<Vec<_>>()
+    };
+    let entries = [entry(URL, STARTED, &take(odd)), entry(URL, STARTED, &take(even))];
+    let (items, report) = imported(har("WebInspector", "1", &entries));
+    assert_eq!((report.frames, report.clamped), (82, 0));
+    assert!(items.iter().map(|item| item.offset).is_sorted());
+    assert_eq!(offsets_ms(&items), offsets_ms(&imported(chrome()).0));
+}
+
+fn jiff_date(ms: i64) -> String {
+    let ms = ms - START_MS;
+    let (seconds, millis) = (49 + ms / 1000, ms % 1000);
+    let (minutes, seconds) = (44 + seconds / 60, seconds % 60);
+    format!("2025-09-09T{:02}:{:02}:{seconds:02}.{millis:03}Z", 18 + minutes / 60, minutes % 60)
+}
+
+const EARLIER: &str = "2025-09-09T18:44:48.000Z";
+
+#[test]
+fn the_exchanges_of_the_connect_become_records() {
+    let frame = livetape::sans_io::wire::read_push(&frames()[0].2.clone().into(), &mut Vec::new());
+    let entries = [
+        answer(
+            "https://webcast.tiktok.com/webcast/im/fetch/?room_id=7&msToken=planted-token-2",
+            EARLIER,
+            &frame.payload,
+        ),
+        answer(
+            "https://webcast.tiktok.com/webcast/room/info/?room_id=7",
+            EARLIER,
+            br#"{"data":{"status":2}}"#,
+        ),
+        answer("https://webcast.tiktok.com/webcast/gift/list/", EARLIER, b"{}"),
+        answer("https://www.tiktok.com/api-live/user/room/?uniqueId=ann", EARLIER, b"{}"),
+        answer("https://www.tiktok.com/logo.png", STARTED, b"png"),
+        entry(URL, STARTED, &messages(|ms| ms / 1e3)),
+    ];
+    let (items, report) = imported(har("WebInspector", "1", &entries));
+    assert_eq!(report.exchanges, 4);
+    let roles: Vec<Role> = items
+        .iter()
+        .filter_map(|item| match &item.what {
+            What::Http(http) => Some(http.role()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(roles, [Role::RoomInfo, Role::Gifts, Role::Lookup, Role::InitialBatch]);
+    let at = |wanted: fn(&What) -> bool| items.iter().position(|item| wanted(&item.what)).unwrap();
+    let opened = at(|what| matches!(what, What::ConnOpen(_)));
+    let batch = at(|what| matches!(what, What::Http(http) if http.role() == Role::InitialBatch));
+    assert_eq!((batch, items[batch].conn), (opened + 1, 1), "a batch belongs to its room");
+    // Its messages come again in the first frame: they are not told twice.
+    let twice = events(&items).len();
+    assert_eq!(twice, super::session_events().len());
+}
+
+#[test]
+fn no_secret_is_written() {
+    let exchange = answer(
+        "https://webcast.tiktok.com/webcast/room/info/?msToken=planted-token-3&room_id=7",
+        STARTED,
+        br#"{"token":"planted-body"}"#,
+    );
+    let (items, _) =
+        imported(har("WebInspector", "1", &[exchange, entry(URL, STARTED, &messages(|ms| ms / 1e3))]));
+    let text = format!("{items:?}");
+    assert!(!text.contains("planted") && !text.contains("777123456"), "a secret was written");
+    let Some(What::ConnOpen(open)) =
+        items.iter().map(|item| &item.what).find(|what| matches!(what, What::ConnOpen(_)))
+    else {
+        panic!("no connection");
+    };
+    assert!(
+        open.url.starts_with("wss://webcast-ws.tiktok.com/webcast/im/") && open.url.contains("msToken=***"),
+        "{}",
+        open.url
+    );
+    assert_eq!(
+        (open.headers.len(), open.handshake_status, open.room_id),
+        (1, 101, 7_000_000_000_000_000_001)
+    );
+}
+
+#[test]
+fn controls_errors_and_parts_are_what_they_are() {
+    let time = START_MS as f64 / 1e3;
+    let said = |kind: &str, opcode: i32, data: &str| json!({ "type": kind, "time": time, "opcode": opcode, "data": data });
+    let all = [
+        said("receive", 9, ""),
+        said("send", 2, "OgJoYg=="),
+        said("receive", 2, "OgJo"),
+        said("receive", 0, "Yg=="),
+        said("receive", 1, "text"),
+        said("error", -1, "it broke"),
+        // 1000, bye.
+        said("receive", 8, "A+hieWU="),
+    ];
+    let (items, report) = imported(har("WebInspector", "1", &[entry(URL, STARTED, &all)]));
+    let shown: Vec<String> = items
+        .iter()
+        .filter_map(|item| match &item.what {
+            What::Frame(frame) => {
+                Some(format!("{} {} {:?}", frame.opcode.0, item.flags.is_sent(), frame.bytes))
+            }
+            What::Marker(marker) => Some(marker.label.clone()),
+            What::ConnClose(close) => Some(format!("{} {}", close.code, close.reason)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [r#"2 true b":\x02hb""#, r#"2 false b":\x02hb""#, r#"1 false b"text""#, "it broke", "1000 bye"]
+    );
+    assert_eq!((report.frames, report.bad_lines), (3, 0));
+    assert!(items.iter().all(|item| item.flags.0 & Flags::INJECTED == 0));
+}
+
+#[test]
+fn who_is_live_is_what_the_page_says_unless_somebody_knows_better() {
+    let user = |options: &livetape::tools::import::Options| {
+        let (items, _) = import(&bytes::Bytes::from(chrome()), options).unwrap();
+        events(&items)[0]["username"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(user(&livetape::tools::import::Options { user: None, ..options() }), "paged_host");
+    assert_eq!(user(&options()), "host_078");
+}

@@ -1,0 +1,69 @@
+//! How much memory an import takes, of a HAR larger than it may take.
+
+use std::{
+    fs::File,
+    io::{BufWriter, Write as _},
+    process::Stdio,
+};
+
+use super::make::{START_MS, STARTED, URL, frames};
+use crate::process::livetape;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+/// The length of the HAR; `LIVETAPE_HAR_MB=200 cargo test --test it captures::memory -- --nocapture` measures another.
+const HAR_BYTES: u64 = 36 << 20;
+/// The most memory that may be resident.
+const RESIDENT_BYTES_MAX: u64 = 32 << 20;
+
+fn har_bytes() -> u64 {
+    let megabytes = std::env::var("LIVETAPE_HAR_MB").ok().map(|text| text.parse::<u64>().unwrap());
+    megabytes.map_or(HAR_BYTES, |megabytes| megabytes * 1_000_000)
+}
+
+/// Writes a HAR of Chrome of so many bytes: the frames of the session, again and again.
+fn write_har(file: File, bytes: u64) {
+    let mut out = BufWriter::new(file);
+    let frames: Vec<String> = frames().iter().map(|(_, _, bytes)| STANDARD.encode(bytes)).collect();
+    let mut time = START_MS as f64 / 1e3;
+    let mut written = 0;
+    write!(
+        out,
+        r#"{{"log":{{"creator":{{"name":"WebInspector","version":"1"}},"entries":[{{"_webSocketMessages":["#
+    )
+    .unwrap();
+    for (at, data) in frames.iter().cycle().enumerate() {
+        if written > bytes {
+            break;
+        }
+        let comma = if at == 0 { "" } else { "," };
+        let message =
+            format!("{comma}{{\"type\":\"receive\",\"time\":{time},\"opcode\":2,\"data\":\"{data}\"}}\n");
+        out.write_all(message.as_bytes()).unwrap();
+        (written, time) = (written + message.len() as u64, time + 0.01);
+    }
+    write!(out, r#"],"request":{{"url":"{URL}"}},"startedDateTime":"{STARTED}"}}]}}}}"#).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_large_har_is_imported_in_little_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (har, out) = (folder.path().join("large.har"), folder.path().join("large.bin"));
+    let bytes = har_bytes();
+    write_har(File::create(&har).unwrap(), bytes);
+    let mut command = livetape(&["import", har.to_str().unwrap(), "-o", out.to_str().unwrap()]);
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let (mut peak, mut looks) = (0, 0);
+    while child.try_wait().unwrap().is_none() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        (peak, looks) = (kib.map_or(peak, |kib| peak.max(kib << 10)), looks + 1);
+        std::thread::yield_now();
+    }
+    assert!(child.wait().unwrap().success() && looks > 100 && peak > 0);
+    assert!(out.metadata().unwrap().len() > bytes / 2);
+    println!("{bytes} bytes of HAR, {peak} bytes resident");
+    assert!(peak <= RESIDENT_BYTES_MAX, "{peak} bytes were resident");
+}

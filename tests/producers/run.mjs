@@ -1,0 +1,73 @@
+// `node run.mjs <livetape> <mitmdump> <chromium> <folder>`: real producers, one after the other, each against a mock of its own.
+
+import assert from 'node:assert/strict'
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+
+import { withMock } from '../peers/mock.mjs'
+import { recordTab } from './browser.mjs'
+import { recordFlows } from './mitmproxy.mjs'
+import { recordHar } from './playwright.mjs'
+import { SOCKET_PATH, assertSame, info, livetape as run, roomOf } from './shared.mjs'
+
+const [livetape, mitmdump, chromium, folder] = process.argv.slice(2).map((file) => path.resolve(file))
+const tools = { livetape, mitmdump, chromium, folder }
+/** What the mock plays, as `recordings/<name>.bin`. */
+const SHOW = 'gifts'
+const played = path.join(import.meta.dirname, `../../recordings/${SHOW}.bin`)
+let failures = 0
+
+async function check(name, act) {
+  try {
+    console.log(`ok   ${name}: ${await act()}`)
+  } catch (error) {
+    failures += 1
+    console.log(`FAIL ${name}: ${error.stack}`)
+  }
+}
+
+/** Runs `act` with what a page needs to be in the room. */
+function inRoom(act) {
+  return withMock(livetape, { scenario: 'stays-open', play: `${SHOW}.bin` }, async (base) => {
+    const socketUrl = `${base.replace('http', 'ws')}${SOCKET_PATH}?room_id=${await roomOf(base, 'demo')}&compress=gzip&msToken=planted`
+    return act({ base, socketUrl, played, frames })
+  })
+}
+
+async function checkImport(name, capture, args = []) {
+  await check(`${name}, imported`, async () => {
+    const recording = `${capture}.bin`
+    const user = (await info(livetape, played)).connections[0].user
+    const { code, stdout, stderr } = await run(livetape, ['import', capture, '-o', recording, '--user', user, '--force', ...args])
+    assert.equal(code, 0, stdout + stderr)
+    assert.match(stdout, /[\d.]+ % decoded/)
+    return `${await assertSame(livetape, recording, played)}; ${stdout.split('\n').slice(1, 4).join('; ')}`
+  })
+}
+
+await mkdir(folder, { recursive: true })
+// Recorded heartbeats are not played.
+const [, batches] = (await run(livetape, ['verify', played])).stdout.match(/batches ([\d,]+)/)
+const frames = Number(batches.replaceAll(',', ''))
+
+for (const [content, ending] of [['embed', '.har'], ['attach', '.har'], ['attach', '.zip']]) {
+  const name = `Playwright's HAR, ${content}${ending}`
+  await check(name, async () => {
+    const har = await inRoom((room) => recordHar(tools, { ...room, content, ending }))
+    await checkImport(name, har)
+    return path.basename(har)
+  })
+}
+await check("mitmproxy's files", async () => {
+  const files = await inRoom((room) => recordFlows(tools, room))
+  await checkImport("mitmproxy's flows", files[0])
+  await checkImport("mitmproxy's HAR", files[1])
+  return files.map((file) => path.basename(file)).join(', ')
+})
+for (const [inWorker, leave] of [[false, 'ctrl-c'], [true, 'ctrl-c'], [false, 'browser-gone']]) {
+  await check(`record --cdp, ${inWorker ? 'a worker' : 'a page'}, ${leave}`, () => {
+    return inRoom((room) => recordTab(tools, { ...room, inWorker, leave }))
+  })
+}
+console.log(failures === 0 ? 'all captures decode to what was played' : `${failures} checks failed`)
+process.exit(failures === 0 ? 0 : 1)

@@ -1,0 +1,151 @@
+// What the checks share: a page that talks to the mock, and what livetape makes of a file.
+
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { createInterface } from 'node:readline'
+import path from 'node:path'
+import { promisify } from 'node:util'
+
+const root = path.join(import.meta.dirname, '../..')
+const run = promisify(execFile)
+/** Longest that anything may take, in milliseconds. */
+const STEP_MS_MAX = 30_000
+const POLL_MS = 50
+/** What depends on when and where something was captured. */
+const STATES = new Set(['connection_created', 'connection_closed', 'disconnected', 'error'])
+export const SOCKET_PATH = '/webcast/im/ws_proxy/ws_reuse_supplement/'
+
+/** What livetape prints, and how it ended. */
+export async function livetape(program, args) {
+  try {
+    const { stdout, stderr } = await run(program, args, { cwd: root, maxBuffer: 256 << 20 })
+    return { code: 0, stdout, stderr }
+  } catch (error) {
+    if (typeof error.code !== 'number') throw error
+    return { code: error.code, stdout: error.stdout, stderr: error.stderr }
+  }
+}
+
+/** The events of a recording, but for what depends on when and where it was captured. */
+export async function events(program, recording) {
+  const { stdout } = await livetape(program, ['events', recording])
+  const all = stdout.trim().split('\n').map((line) => JSON.parse(line))
+  return all.filter(({ type }) => !STATES.has(type)).map(({ ts, seq, stream, username, ...event }) => {
+    // What has no time of its own has that of the capture.
+    const own = (value) => (value === ts ? null : value)
+    const data = { ...event.data, timestamp: own(event.data.timestamp) }
+    return JSON.stringify({ ...event, timestamp: own(event.timestamp), data })
+  })
+}
+
+/** Compares all events of two recordings. */
+export async function assertSame(program, recording, played) {
+  const [ours, theirs] = [await events(program, recording), await events(program, played)]
+  assert.ok(theirs.length > 100, `${theirs.length} events were played`)
+  theirs.forEach((event, at) => assert.equal(ours[at], event, `event ${at} of ${recording}`))
+  assert.equal(ours.length, theirs.length)
+  return `${ours.length} events`
+}
+
+/** What is in a recording. */
+export async function info(program, recording) {
+  const { code, stdout } = await livetape(program, ['info', recording, '--json'])
+  return code === 0 ? JSON.parse(stdout) : undefined
+}
+
+/** The room of a user. */
+export async function roomOf(base, user) {
+  const response = await fetch(`${base}/api-live/user/room/?aid=1988&uniqueId=${user}`)
+  return (await response.json()).data.user.roomId
+}
+
+/** Waits until `isTrue`, or fails. */
+export async function until(what, isTrue) {
+  const deadline = Date.now() + STEP_MS_MAX
+  while (!(await isTrue())) {
+    if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+}
+
+/** A program that runs, its lines, and how it ends. */
+export function start(program, args, options = {}) {
+  const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  const lines = []
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface(stream).on('line', (line) => lines.push(line))
+  }
+  const ended = once(child, 'exit').then(([code, signal]) => code ?? signal)
+  const line = async (part) => {
+    await until(`${part} of ${program}:\n${lines.join('\n')}`, () => {
+      if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}:\n${lines.join('\n')}`)
+      return lines.some((line) => line.includes(part))
+    })
+    return lines.find((line) => line.includes(part))
+  }
+  const end = async (signal) => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+    const timer = setTimeout(() => child.kill('SIGKILL'), STEP_MS_MAX)
+    return ended.finally(() => clearTimeout(timer))
+  }
+  return { child, lines, line, end, ended }
+}
+
+/** Opens a socket, says two things, and is done after so many frames; runs in a page or a worker. */
+function talk(url, frames) {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url)
+    let seen = 0
+    socket.binaryType = 'arraybuffer'
+    socket.onopen = () => socket.send(new Uint8Array([0x3a, 2, 0x68, 0x62]))
+    socket.onerror = () => reject(new Error('the socket failed'))
+    socket.onmessage = () => {
+      seen += 1
+      // The answer to the heartbeat comes beside.
+      if (seen > frames) resolve(socket)
+    }
+  })
+}
+
+/**
+ * A site with the page of a LIVE. It waits for `go`, talks to the mock, in a worker if so wanted, asks for the room, and
+ * tells when it is done.
+ */
+export async function withSite({ socketUrl, frames, inWorker = false }, act) {
+  let go
+  let done
+  const going = new Promise((resolve) => (go = resolve))
+  const isDone = new Promise((resolve, reject) => {
+    done = resolve
+    setTimeout(() => reject(new Error('the page was not done in time')), STEP_MS_MAX).unref()
+  })
+  isDone.catch(() => {})
+  const talking = `(${talk})(${JSON.stringify(socketUrl)}, ${frames})`
+  const worker = `${talking}.then(() => postMessage('done'))`
+  const inPage = inWorker
+    ? `new Promise((resolve) => { new Worker('/worker.js').onmessage = resolve })`
+    : `${talking}.then((socket) => { window.socket = socket })`
+  const page = `<!doctype html><title>LIVE</title><script>
+    fetch('/go').then(() => fetch('/webcast/room/info/?room_id=7&msToken=planted')).then((answer) => answer.text())
+      .then(() => ${inPage}).then(() => fetch('/done'))
+  </script>`
+  const server = createServer(async (request, response) => {
+    const { pathname } = new URL(request.url, 'http://site')
+    const send = (type, body) => response.writeHead(200, { 'content-type': type, 'set-cookie': 'ttwid=planted' }).end(body)
+    if (pathname === '/@site_host/live') return send('text/html', page)
+    if (pathname === '/worker.js') return send('text/javascript', worker)
+    if (pathname === '/webcast/room/info/') return send('application/json', '{"data":{"status":2}}')
+    if (pathname === '/go') await going
+    if (pathname === '/done') done()
+    send('text/plain', '')
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  try {
+    return await act({ url: `http://127.0.0.1:${server.address().port}/@site_host/live`, go, isDone })
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
+}
