@@ -113,7 +113,8 @@ fn begin(
     party: Result<Box<Party>, Box<TurnedAway>>,
     lease: Option<Lease>,
 ) -> Response {
-    if let Err(TurnedAway { problem, .. }) = &party {
+    if let Err(turned_away) = &party {
+        let problem = &turned_away.problem;
         app.metrics.count_turned_away(problem.code);
         info!(code = problem.code.name(), "❌ Client turned away");
     }
