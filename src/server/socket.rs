@@ -71,18 +71,20 @@ impl End {
 }
 
 /// Writes and reads until one side ends it; then closes it in order, within [`MAX_STALL`].
-pub(super) async fn converse(wire: Wire, party: Result<Party, TurnedAway>) {
+pub(super) async fn converse(wire: Wire, party: Result<Box<Party>, Box<TurnedAway>>) {
     let (mut sink, mut stream) = wire.split();
     let end = match party {
-        Err(TurnedAway { problem, told }) => {
+        Err(turned_away) => {
+            let TurnedAway { problem, told } = *turned_away;
             if let Some(told) = told {
                 // Whoever does not take it will not take the close frame either.
                 let _ = timeout(MAX_STALL, sink.send(Out::Message(told))).await;
             }
             End::of(problem.code)
         }
-        Ok(Party { seat, feed }) => {
-            let listening = pin!(listen(&mut stream, &seat));
+        Ok(mut party) => {
+            let Party { seat, feed } = &mut *party;
+            let listening = pin!(listen(&mut stream, seat));
             let mut listening = Quiet::new(listening);
             let end = select! {
                 biased;

@@ -48,7 +48,7 @@ enum Relayed {
 pub(super) async fn speak(
     sink: &mut Sink,
     outbox: &Outbox,
-    mut feed: Option<Subscriber>,
+    feed: &mut Option<Subscriber>,
     ping_interval: Duration,
 ) -> End {
     let mut ping = interval_at(clock::now() + ping_interval, ping_interval);
@@ -58,7 +58,7 @@ pub(super) async fn speak(
     loop {
         let relayed = {
             let due = pin!(due(&mut ping, outbox, &mut items, is_going));
-            relay(sink, outbox, &mut feed, Quiet::new(due)).await
+            relay(sink, outbox, feed, Quiet::new(due)).await
         };
         match relayed {
             Relayed::Stuck(end) => return end,
@@ -71,13 +71,13 @@ pub(super) async fn speak(
             }
             // Who came for more than this room stays when it ends.
             Relayed::Feed(Next::Closed(reason)) if !is_bound && reason.code != close::GOING_AWAY => {
-                feed = None;
+                *feed = None;
             }
             Relayed::Feed(Next::Closed(reason)) => return End::close(reason.code, &reason.reason),
             Relayed::Feed(Next::Events) => {}
             Relayed::Due(due) => {
                 let behind = feed.as_ref().map(Subscriber::slow).unwrap_or_default();
-                let written = write(sink, &due, &mut items, (&mut feed, &mut is_bound));
+                let written = write(sink, &due, &mut items, (feed, &mut is_bound));
                 if let Err(end) = unless_slow(outbox, &behind, written).await {
                     return end;
                 }
