@@ -12,14 +12,14 @@ use wait_timeout::ChildExt as _;
 /// minutes.
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 2, &["fmt", "--all", "--check"]),
-    ("lints", 15, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
+    ("lints", 14, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
     ("tests", 22, &["test", "--workspace", "--locked"]),
     ("docs", 4, &["doc", "--workspace", "--no-deps", "--locked"]),
     ("benches", 6, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
     ("guard", 3, &["xtask", "guard"]),
-    ("size", 6, &["xtask", "size"]),
+    ("size", 5, &["xtask", "size"]),
     ("autobahn", 6, &["xtask", "autobahn"]),
-    ("peers", 7, &["xtask", "peers"]),
+    ("peers", 6, &["xtask", "peers"]),
     ("web", 4, &["xtask", "web", "--check"]),
     ("client", 4, &["xtask", "client", "--check"]),
     ("browser", 8, &["xtask", "browser"]),
