@@ -9,7 +9,7 @@
 //! # Layout
 //!
 //! [`sans_io`] holds all that can be computed without a socket, a file or a clock; [`clock`] reads the clock;
-//! [`settings`] is the configuration; [`hub`] numbers, keeps and fans out events; [`lobby`] is what clients say to
+//! [`settings`] is the configuration, [`log`] what is written down about the server itself; [`hub`] numbers, keeps and fans out events; [`lobby`] is what clients say to
 //! each other; a [`source`] is a room or a recording, and its items go through the
 //! [`pipeline`] into the hub; the [`recorder`] writes them down; [`control`] is where orders are given, and
 //! [`supervisor`] who starts, stops and replaces sources; [`server`] is HTTP and WebSocket before both; [`mock`] is a
@@ -21,6 +21,8 @@ pub mod clock;
 pub mod demo;
 pub mod secret;
 pub mod settings;
+
+pub mod log;
 
 pub mod hub;
 pub mod lobby;

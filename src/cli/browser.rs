@@ -32,10 +32,11 @@ pub(super) async fn record(
         Some(user) => normalise(user)?,
     };
     let live = attach(&address, page, &user).await?;
+    let folder = || Record::Folder(settings.server.folder());
     let options = Options {
         live: rooms::options(&settings.live, &user, None),
         ends_with_source: true,
-        record: Some(settings.record.output.clone().map_or(Record::Named, Record::File)),
+        record: Some(settings.record.output.clone().map_or_else(folder, Record::File)),
         rotate: settings.record.rotate,
         record_only: true,
         allow_inject: false,

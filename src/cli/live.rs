@@ -4,6 +4,7 @@ use super::{args, config, display, rooms, serving::Addresses, stage::Stage};
 use crate::{
     control::Control,
     hub::{Hub, Limits},
+    log,
     sans_io::error::Problem,
     source::live::NetTransport,
     supervisor::{Ended, Options, Record, Supervisor},
@@ -11,6 +12,7 @@ use crate::{
 
 pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
+    let _log = log::start(&settings.log, !settings.server.quiet)?;
     let user = rooms::user(args.user.as_deref(), &settings.live)?;
     let options = Options {
         live: rooms::options(&settings.live, &user, settings.server.seed),
@@ -37,6 +39,7 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
 pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     let mut settings = config::settings(&args.flags)?;
     settings.server.port = args.port_first.or(settings.server.port);
+    let _log = log::start(&settings.log, !settings.server.quiet)?;
     let options = Options {
         live: rooms::options(&settings.live, "", settings.server.seed),
         ends_with_source: false,
@@ -66,14 +69,16 @@ fn warn_of_recorder(problem: &Problem) {
 /// Without a server: only the file and the terminal.
 pub(super) async fn record(args: args::RecordRoom) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
+    let _log = log::start(&settings.log, !settings.server.quiet)?;
     if let Some(address) = &args.browser.cdp {
         return super::browser::record(&args, &settings, address).await;
     }
     let user = rooms::user(args.user.as_deref(), &settings.live)?;
+    let folder = || Record::Folder(settings.server.folder());
     let options = Options {
         live: rooms::options(&settings.live, &user, None),
         ends_with_source: true,
-        record: Some(settings.record.output.clone().map_or(Record::Named, Record::File)),
+        record: Some(settings.record.output.clone().map_or_else(folder, Record::File)),
         rotate: settings.record.rotate,
         record_only: true,
         allow_inject: false,

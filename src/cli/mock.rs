@@ -8,6 +8,7 @@ use std::{
 use super::{args, config, signals};
 use crate::{
     control::Control,
+    log,
     mock::{After, MockTikTok, Scenario, Setting},
     sans_io::error::{Code, Problem, exit},
     settings,
@@ -15,7 +16,9 @@ use crate::{
 };
 
 pub(super) async fn mock(args: args::Mock) -> Result<u8, Problem> {
-    let settings = config::settings(&args.flags)?.mock;
+    let settings = config::settings(&args.flags)?;
+    let _log = log::start(&settings.log, false)?;
+    let settings = settings.mock;
     let setting = setting(&settings)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
     let playing = setting.scenario.recording.clone();

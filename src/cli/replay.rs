@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{args, config, display, serving::Addresses, stage::Stage};
 use crate::{
+    log,
     sans_io::{
         error::{Code, Problem},
         pace::Speed,
@@ -15,12 +16,13 @@ use crate::{
 
 pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
-    let options = options(&settings.replay);
+    let _log = log::start(&settings.log, !settings.server.quiet)?;
+    let options = Options { recordings: settings.server.folder(), ..options(&settings.replay) };
     let recording = args.recording.as_ref().or(settings.replay.recording.as_ref()).ok_or_else(|| {
         Problem::new(Code::BadRequest, "no recording is given")
             .hint("name one: `livetape replay demo`, LIVETAPE_RECORDING, or `recording` under [replay] in livetape.toml")
     })?;
-    let tape = Tape::find(recording)?;
+    let tape = Tape::find_in(&options.recordings, recording)?;
     let idle = supervisor::Options {
         live: live::Options::new(""),
         ends_with_source: false,
@@ -52,6 +54,7 @@ fn options(settings: &settings::Replay) -> Options {
         precise: settings.precise,
         wait_clients: settings.wait_clients.unwrap_or(usize::from(settings.speed == Speed::Max)),
         exit_when_done: settings.exit_when_done,
+        ..Options::default()
     }
 }
 

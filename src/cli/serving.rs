@@ -56,11 +56,12 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
             message_burst: limits.message_burst,
             ..lobby::Limits::default()
         },
-        recordings: Recordings { upload_bytes_max: limits.upload_bytes.0 as u64, ..Recordings::default() },
+        recordings: Recordings { directory: server.folder(), upload_bytes_max: limits.upload_bytes.0 as u64 },
+        statistics: settings.log.statistics,
     })
 }
 
-fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
+pub(super) fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
     let mut tokens: Vec<Secret> = settings.server.token.iter().cloned().collect();
     let Some(path) = &settings.server.token_file else { return Ok(tokens) };
     let before = tokens.len();
@@ -92,7 +93,7 @@ fn tls(settings: &Settings) -> Result<Option<Tls>, Problem> {
     Tls::from_pem(&read(certificates)?, &read(key)?).map(Some)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
     let read = fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
     match read {

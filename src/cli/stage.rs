@@ -2,6 +2,7 @@
 
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
+use tracing::info;
 
 use super::{
     args, display,
@@ -36,6 +37,9 @@ impl Stage {
         let listener = Listening::bind(settings.server.address()).await?;
         let hub = Hub::new(stream_name(settings.server.seed), Limits::default());
         signals::listen(control.clone());
+        for address in listener.addresses() {
+            info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");
+        }
         greet(&Addresses::new(settings, &listener.addresses()[0].to_string()));
         let displays = TaskTracker::new();
         if !settings.server.quiet {
@@ -69,6 +73,7 @@ fn sources(settings: &Settings) -> Sources {
         tokens: settings.tokens.iter().map(token).collect(),
         max_live: settings.server.max_live,
         max_replays: settings.server.max_replays,
+        recordings: settings.server.folder(),
         tell: display::say,
     }
 }

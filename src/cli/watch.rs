@@ -1,9 +1,15 @@
 //! `livetape watch`: the events of a running server in a terminal.
 
+use std::{fmt, path::Path, sync::Arc};
+
 use futures_util::StreamExt as _;
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore, crypto,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream,
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
     tungstenite::{
         self, Message,
         client::IntoClientRequest as _,
@@ -13,7 +19,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{args, config, display};
+use super::{args, config, display, serving};
 use crate::{
     hub::Gifts,
     sans_io::error::{Code, Problem, close, exit},
@@ -26,8 +32,10 @@ pub(super) async fn watch(args: args::Watch) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let server = args.url.as_ref().unwrap_or(&settings.watch.url);
     let url = address(&args, server)?;
+    let token = serving::tokens(&settings)?.into_iter().next();
+    let trust = settings.watch.ca.as_deref().map(trust).transpose()?;
     let (mut socket, _) =
-        connect(&url, settings.server.token.as_ref()).await.map_err(|error| refused(server, &error))?;
+        connect(&url, token.as_ref(), trust).await.map_err(|error| refused(server, &error))?;
     let mut last = None;
     loop {
         tokio::select! { biased;
@@ -51,14 +59,40 @@ pub(super) async fn watch(args: args::Watch) -> Result<u8, Problem> {
     }
 }
 
-/// Opens the feed, with the token of the settings if there is one.
-async fn connect(url: &str, token: Option<&Secret>) -> Result<(Socket, Response), tungstenite::Error> {
+/// Opens the feed, with the first token of the settings if there is one.
+async fn connect(
+    url: &str,
+    token: Option<&Secret>,
+    trust: Option<Connector>,
+) -> Result<(Socket, Response), tungstenite::Error> {
     let mut request = url.into_client_request()?;
     if let Some(token) = token {
         let bearer = HeaderValue::try_from(format!("Bearer {}", token.reveal()))?;
         request.headers_mut().insert(AUTHORIZATION, bearer);
     }
-    tokio_tungstenite::connect_async(request).await
+    connect_async_tls_with_config(request, None, false, trust).await
+}
+
+/// Trusts the certificates in a file, and no other.
+fn trust(path: &Path) -> Result<Connector, Problem> {
+    let bad = |error: &dyn fmt::Display| {
+        let message = format!("{} under --ca cannot be used: {error}", path.display());
+        Problem::new(Code::BadConfig, message).hint("name the file that the server has as --tls-cert")
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&serving::read(path)?) {
+        roots.add(certificate.map_err(|error| bad(&error))?).map_err(|error| bad(&error))?;
+    }
+    if roots.is_empty() {
+        return Err(bad(&"no `BEGIN CERTIFICATE` in it"));
+    }
+    // Named, as the server's is.
+    let config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| bad(&error))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Connector::Rustls(Arc::new(config)))
 }
 
 fn address(args: &args::Watch, server: &str) -> Result<String, Problem> {
@@ -68,6 +102,7 @@ fn address(args: &args::Watch, server: &str) -> Result<String, Problem> {
         return Err(Problem::new(Code::BadRequest, format!("{base} is no ws:// or wss:// address")));
     };
     let slash = if after_scheme.contains('/') { "" } else { "/" };
+    let question = if after_scheme.contains('?') { "&" } else { "?" };
     let mut query = Vec::new();
     if let Some(types) = &args.filter.types {
         query.push(format!("types={types}"));
@@ -83,7 +118,7 @@ fn address(args: &args::Watch, server: &str) -> Result<String, Problem> {
     if let Some(since) = &args.since {
         query.push(format!("since={since}"));
     }
-    Ok(format!("{base}{slash}?{}", query.join("&")))
+    Ok(format!("{base}{slash}{question}{}", query.join("&")))
 }
 
 /// Whether the terminal is still there.

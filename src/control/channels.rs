@@ -1,9 +1,10 @@
 //! The handle to the channels beside the main one: each token's room, and private replays.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::warn;
 
 use super::{
     Answer, Board, Channel, Lease, ORDERS_WAITING_MAX, Refusal, Sources, Status, Token, give,
@@ -45,19 +46,21 @@ pub struct Keeper {
     pub max_live: usize,
     /// How many private replays may run at a time.
     pub max_replays: usize,
+    /// The folder of recordings that are called by name.
+    pub recordings: PathBuf,
     requests: mpsc::Receiver<Request>,
     _ended: DropGuard,
 }
 
 impl Channels {
     pub(super) fn new(sources: Sources) -> Result<(Self, Keeper), Problem> {
-        let Sources { tokens, max_live, max_replays, tell } = sources;
+        let Sources { tokens, max_live, max_replays, recordings, tell } = sources;
         let tokens: Arc<[Token]> = tokens::check(tokens)?.into();
         let board = Board::new(tokens.iter().filter_map(|token| token.user.as_deref()).map(key));
         let (sender, requests) = mpsc::channel(ORDERS_WAITING_MAX);
         let ended = CancellationToken::new();
         let _ended = ended.clone().drop_guard();
-        let keeper = Keeper { board: board.clone(), max_live, max_replays, requests, _ended };
+        let keeper = Keeper { board: board.clone(), max_live, max_replays, recordings, requests, _ended };
         Ok((Self { tokens, tell, board, requests: sender, ended }, keeper))
     }
 
@@ -68,7 +71,9 @@ impl Channels {
     pub async fn open(&self, token: &str) -> Result<Lease, Refusal> {
         let Token { client, user, .. } = self.token(token)?;
         let Some(user) = user.clone() else {
-            (self.tell)(&format!("⚠️ TikTok username not given for {client}"));
+            let warning = format!("⚠️ TikTok username not given for {client}");
+            warn!("{warning}");
+            (self.tell)(&warning);
             let problem =
                 Problem::new(Code::InvalidUsername, format!("TikTok username not given for {client}"));
             return Err(problem.hint("give the token a user in the configuration").into());

@@ -8,6 +8,7 @@ mod channels;
 mod orders;
 mod state;
 mod tokens;
+mod upstream;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -18,12 +19,13 @@ pub use board::{Board, Channel, Lease, ListedReplay, Listing, Shared};
 pub use channels::{Channels, Keeper, Request};
 pub use orders::{Answer, Check, Order, Refusal, ReplayOrder, not_current};
 pub use state::{Lateness, ReplayPhase, ReplayState, SourceState, Status};
-pub use tokens::{MAX_LIVE, MAX_REPLAYS, Sources, TOKEN_BYTES_MAX, TOKENS_MAX, Token};
+pub use tokens::{MAX_LIVE, MAX_REPLAYS, Sources, TOKENS_MAX, Token};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
+pub use upstream::Upstream;
 
 pub use crate::sans_io::{
     counts::Counts,
@@ -58,6 +60,7 @@ struct Told {
     retry_at: Option<Instant>,
     replay: Option<ReplayState>,
     lateness: Lateness,
+    upstream: Upstream,
 }
 
 impl Told {
@@ -164,6 +167,12 @@ impl Control {
     #[must_use]
     pub fn lateness(&self) -> Lateness {
         lock(&self.told).lateness
+    }
+
+    /// What was counted of rooms and recorders.
+    #[must_use]
+    pub fn upstream(&self) -> Upstream {
+        lock(&self.told).upstream.clone()
     }
 
     /// Gives an order to the replay, and the state that it led to.
@@ -275,6 +284,11 @@ impl Driver {
     /// Tells everybody how late the frames of the replay were.
     pub fn set_lateness(&self, lateness: Lateness) {
         lock(&self.told).lateness = lateness;
+    }
+
+    /// Counts what happened to rooms and recorders.
+    pub fn update_upstream(&self, change: impl FnOnce(&mut Upstream)) {
+        change(&mut lock(&self.told).upstream);
     }
 
     /// Tells everybody what the replay is doing.

@@ -1,12 +1,14 @@
 //! Tokens: who may have a channel of their own, and what is played in it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use subtle::ConstantTimeEq as _;
 
 use crate::{
+    recorder::FOLDER,
     sans_io::{
         error::{Code, Problem},
+        token::check as check_token,
         username::normalise,
     },
     secret::Secret,
@@ -18,10 +20,6 @@ pub const MAX_LIVE: usize = 1;
 pub const MAX_REPLAYS: usize = 16;
 /// How many tokens there may be: each that is given is compared with all of them.
 pub const TOKENS_MAX: usize = 1_000;
-/// The longest token, in bytes.
-pub const TOKEN_BYTES_MAX: usize = 256;
-/// What stands in addresses where a token would stand.
-const RESERVED: [&str; 2] = ["test", "echo"];
 
 /// What a client names itself with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,13 +43,21 @@ pub struct Sources {
     pub max_live: usize,
     /// How many private replays run at a time.
     pub max_replays: usize,
+    /// The folder of recordings that are called by name.
+    pub recordings: PathBuf,
     /// Told what whoever runs the server should know.
     pub tell: fn(&str),
 }
 
 impl Default for Sources {
     fn default() -> Self {
-        Self { tokens: Vec::new(), max_live: MAX_LIVE, max_replays: MAX_REPLAYS, tell: |_| () }
+        Self {
+            tokens: Vec::new(),
+            max_live: MAX_LIVE,
+            max_replays: MAX_REPLAYS,
+            recordings: FOLDER.into(),
+            tell: |_| (),
+        }
     }
 }
 
@@ -63,13 +69,8 @@ pub(super) fn check(tokens: Vec<Token>) -> Result<Vec<Token>, Problem> {
     let mut seen = BTreeSet::new();
     for token in &tokens {
         let (secret, client) = (token.secret.reveal(), &token.client);
-        if !is_token(secret) {
-            let hint = format!("a token has 1 to {TOKEN_BYTES_MAX} letters, digits, `-`, `_`, `.` and `~`");
-            return Err(bad(format!("the token of {client} cannot stand in an address")).hint(hint));
-        }
-        if RESERVED.contains(&secret) {
-            let problem = bad(format!("the token of {client} is reserved"));
-            return Err(problem.hint("`test` and `echo` are addresses of their own"));
+        if let Err(why) = check_token(secret) {
+            return Err(bad(format!("the token of {client} cannot stand in an address")).hint(why));
         }
         if !seen.insert(secret) {
             return Err(bad(format!("the token of {client} is somebody else's, too")));
@@ -101,13 +102,6 @@ fn with_name_of_user(token: Token) -> Result<Token, Problem> {
     Ok(Token { user, ..token })
 }
 
-fn is_token(text: &str) -> bool {
-    let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    // Clients leave dots out of addresses.
-    let is_dots = text.bytes().all(|byte| byte == b'.');
-    text.len() <= TOKEN_BYTES_MAX && !is_dots && text.bytes().all(is_unreserved)
-}
-
 fn bad(message: String) -> Problem {
     Problem::new(Code::BadRequest, message)
 }
@@ -115,6 +109,7 @@ fn bad(message: String) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sans_io::token::TOKEN_BYTES_MAX;
 
     fn token(secret: &str, user: Option<&str>) -> Token {
         let user = user.map(str::to_owned);

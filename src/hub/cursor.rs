@@ -1,6 +1,6 @@
 //! Where a subscriber is, as others see it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,9 @@ pub(super) struct Cursor {
     /// When it last made progress, in microseconds since `started`.
     touched: AtomicU64,
     started: Instant,
-    /// Cancelled when it fell behind.
+    /// Whether it fell behind. A token takes a lock for each look.
+    is_slow: AtomicBool,
+    /// Cancelled when it did.
     pub slow: CancellationToken,
     /// Whether it is left out of the count of subscribers.
     pub observer: bool,
@@ -26,9 +28,19 @@ impl Cursor {
             position: AtomicU64::new(position),
             touched: AtomicU64::new(0),
             started: now,
+            is_slow: AtomicBool::new(false),
             slow: CancellationToken::new(),
             observer,
         }
+    }
+
+    pub(super) fn fall_behind(&self) {
+        self.is_slow.store(true, Ordering::SeqCst);
+        self.slow.cancel();
+    }
+
+    pub(super) fn is_slow(&self) -> bool {
+        self.is_slow.load(Ordering::SeqCst)
     }
 
     pub(super) fn position(&self) -> u64 {

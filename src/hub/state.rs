@@ -64,7 +64,7 @@ impl State {
         self.cursors.retain(|_, cursor| {
             let keep = cursor.position() >= floor || !late(cursor);
             if !keep {
-                cursor.slow.cancel();
+                cursor.fall_behind();
                 dropped.push(Arc::clone(cursor));
             }
             keep

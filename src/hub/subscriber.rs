@@ -100,10 +100,9 @@ impl Subscriber {
     }
 
     fn take(&mut self, view: View, out: &mut Vec<Bytes>) -> Option<Next> {
-        let shared = Arc::clone(&self.shared);
-        let state = shared.read();
+        let state = self.shared.read();
         // Publishing marks the slow and evicts what they have not read under one lock.
-        if self.cursor.slow.is_cancelled() {
+        if self.cursor.is_slow() {
             return Some(Next::Slow);
         }
         let mut bytes = 0;
@@ -117,20 +116,23 @@ impl Subscriber {
                 return Some(Next::Events);
             }
         }
-        for (seq, entry) in state.ring.after(self.read) {
+        let before = self.read;
+        for (seq, entry) in state.ring.after(before) {
             self.read = seq;
             if entry.shown_to(&self.filter).is_some_and(|line| !has_place(line, out)) {
                 break;
             }
         }
         if !out.is_empty() {
-            shared.traffic.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+            self.shared.traffic.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
             return Some(Next::Events);
         }
         let closed = state.closed.clone();
         drop(state);
         // Nothing of it is to be written.
-        self.confirm();
+        if self.read > before {
+            self.confirm();
+        }
         closed.map(Next::Closed)
     }
 }

@@ -45,6 +45,16 @@ pub enum Payload {
     Binary(Bytes),
 }
 
+impl Payload {
+    /// Its length, in bytes.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        let (Self::Text(bytes) | Self::Binary(bytes)) = self;
+        bytes.len()
+    }
+}
+
 /// What was counted since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

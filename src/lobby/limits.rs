@@ -7,6 +7,9 @@ use std::time::Duration;
 pub struct Limits {
     /// Connections at a time, of all kinds.
     pub connections_max: usize,
+    /// Up to so many clients that talk are told who comes and goes: it costs a message for each of them. Of more only the
+    /// heartbeat tells.
+    pub presence_max: usize,
     /// Rooms at a time, feeds aside.
     pub rooms_max: usize,
     /// Rooms that one connection may be in, feeds aside.
@@ -37,6 +40,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections_max: 10_000,
+            presence_max: 256,
             rooms_max: 1_000,
             rooms_per_connection_max: 32,
             room_id_bytes_max: 128,

@@ -1,6 +1,7 @@
 //! What clients say and hear: JSON, snake_case.
 
 use bytes::Bytes;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
@@ -23,29 +24,53 @@ pub(super) enum Asked<'a> {
     Plain(&'a RawValue),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct OfRoom {
+    /// 1 to 128 bytes.
     pub(super) room_id: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct ToRoom<'a> {
     pub(super) room_id: String,
+    /// Any JSON.
     #[serde(borrow)]
+    #[schemars(with = "Value")]
     pub(super) message: &'a RawValue,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Ping<'a> {
+    /// Comes back as it is.
     #[serde(borrow)]
+    #[schemars(with = "Option<Value>")]
     pub(super) timestamp: Option<&'a RawValue>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct SetMetadata {
     pub(super) key: String,
     /// `null` takes the key away.
     pub(super) value: Value,
+}
+
+/// The same for the schema; any other JSON is for the others.
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[expect(dead_code, reason = "`Asked::read` reads by hand, so that what is wrong can be told")]
+enum Known<'a> {
+    JoinRoom(OfRoom),
+    LeaveRoom(OfRoom),
+    #[serde(borrow)]
+    RoomMessage(ToRoom<'a>),
+    #[serde(borrow)]
+    Ping(Ping<'a>),
+    SetMetadata(SetMetadata),
+}
+
+/// The schemas of what is said on `/ws`, and of what is asked there.
+pub fn schemas(said: &mut SchemaGenerator, asked: &mut SchemaGenerator) -> (Schema, Schema) {
+    (Say::json_schema(said), Known::json_schema(asked))
 }
 
 #[derive(Deserialize)]
@@ -113,10 +138,11 @@ fn depth(text: &str) -> usize {
 }
 
 /// What a client hears.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Say<'a> {
     Welcome {
+        #[schemars(with = "String")]
         connection_id: Uuid,
         client_id: &'a str,
         server_time: Millis,
@@ -124,22 +150,26 @@ pub(super) enum Say<'a> {
         feed: bool,
     },
     Echo {
+        #[schemars(with = "Value")]
         message: &'a RawValue,
         timestamp: Millis,
     },
     Broadcast {
+        #[schemars(with = "Value")]
         message: &'a RawValue,
         from_client_id: &'a str,
         from: &'a str,
         timestamp: Millis,
     },
     ClientConnected {
+        #[schemars(with = "String")]
         connection_id: Uuid,
         client_id: &'a str,
         active_connections: usize,
         timestamp: Millis,
     },
     ClientDisconnected {
+        #[schemars(with = "String")]
         connection_id: Uuid,
         client_id: &'a str,
         active_connections: usize,
@@ -172,12 +202,14 @@ pub(super) enum Say<'a> {
     },
     RoomMessage {
         room_id: &'a str,
+        #[schemars(with = "Value")]
         message: &'a RawValue,
         from_client_id: &'a str,
         from: &'a str,
         timestamp: Millis,
     },
     Pong {
+        #[schemars(with = "Option<Value>")]
         timestamp: Option<&'a RawValue>,
         server_time: Millis,
     },
@@ -188,7 +220,7 @@ pub(super) enum Say<'a> {
     },
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum System {
     Heartbeat { active_connections: usize, memory: Stats, uptime: u64 },

@@ -27,10 +27,11 @@ use connection::Connection;
 pub use connection::{ConnectionView, Opening, Role};
 pub use effect::{Counts, Effect, Payload};
 pub use limits::Limits;
-pub use message::error;
 use message::{Say, System};
+pub use message::{error, schemas};
 use room::Room;
 pub use room::{FEED_PREFIX, Feed, Metadata, NewRoom, RoomView};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -56,7 +57,7 @@ pub struct Moment {
 }
 
 /// What a heartbeat tells of the process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Stats {
     /// Resident, in bytes, where the system tells it.
     pub rss: Option<u64>,
@@ -73,6 +74,8 @@ pub struct Lobby {
     client_ids: HashMap<String, Key>,
     rooms: BTreeMap<String, Room>,
     feeds: Vec<(Feed, Millis)>,
+    /// How many of the connections talk.
+    talkers: usize,
     last_key: u64,
     effects: Vec<Effect>,
     counts: Counts,
@@ -143,6 +146,7 @@ impl Lobby {
             is_leaving: false,
         };
         self.counts.opened += 1;
+        self.talkers += usize::from(opening.role == Role::Talks);
         self.connections.insert(key, connection);
         self.greet(key);
         Ok(key)
@@ -178,9 +182,12 @@ impl Lobby {
             self.feeds.iter().map(|(feed, _)| feed.room_id()).chain(self.rooms.keys().cloned()).collect();
         let feed = connection.reading.is_some();
         let welcome = Say::Welcome { connection_id, client_id, server_time: timestamp, rooms, feed }.encode();
-        let told = Say::ClientConnected { connection_id, client_id, active_connections, timestamp }.encode();
+        let told = Say::ClientConnected { connection_id, client_id, active_connections, timestamp };
+        let told = self.tells_presence().then(|| told.encode());
         self.send(vec![key], welcome);
-        self.send(self.talkers_but(key), told);
+        if let Some(told) = told {
+            self.send(self.talkers_but(key), told);
+        }
     }
 
     /// Takes note that a connection is gone, and tells the others.
@@ -192,7 +199,12 @@ impl Lobby {
         for room in &connection.rooms {
             self.remove_member(room, key);
         }
-        if connection.role == Role::Talks {
+        if connection.role != Role::Talks {
+            return;
+        }
+        let tells = self.tells_presence();
+        self.talkers -= 1;
+        if tells {
             let said = Say::ClientDisconnected {
                 connection_id: connection.id,
                 client_id: &connection.client_id,
@@ -232,6 +244,11 @@ impl Lobby {
     fn announce(&mut self, event: System) {
         let said = Say::System { event, timestamp: self.now.wall }.encode();
         self.send(self.talkers(), said);
+    }
+
+    /// Whether it is told who comes and goes.
+    fn tells_presence(&self) -> bool {
+        self.talkers <= self.limits.presence_max
     }
 
     fn talkers(&self) -> Vec<Key> {

@@ -1,6 +1,7 @@
 //! What clients did, as data.
 
 use serde::Serialize;
+use tracing::{debug, info};
 
 /// Most entries that are kept; what comes later is counted.
 pub const ENTRIES_MAX: usize = 50_000;
@@ -109,6 +110,29 @@ pub enum By {
     Mock,
 }
 
+impl Entry {
+    /// Queries and headers stay out of the log: what is secret in them is not always known by its name.
+    fn log(&self) {
+        let connection = self.connection;
+        match &self.what {
+            Happened::Request { method, path, status, fault, .. } => {
+                let fault = fault.as_deref().unwrap_or_default();
+                info!(connection, method, path, status, fault, "📨 Request");
+            }
+            Happened::Upgrade { room_id, attempt } => {
+                info!(connection, room_id, attempt, "✅ Client connected");
+            }
+            Happened::Fault { kind } => info!(connection, kind, "❌ Fault"),
+            Happened::Closed { by, code, frames, .. } => {
+                info!(connection, ?by, code, frames, "❌ Client disconnected");
+            }
+            Happened::Enter | Happened::Heartbeat | Happened::Ack { .. } | Happened::Other { .. } => {
+                debug!(connection, "📨 Message received");
+            }
+        }
+    }
+}
+
 impl Happened {
     /// Whether an attempt to connect, or a connection, failed or ended there.
     pub(super) fn is_end(&self) -> bool {
@@ -130,6 +154,7 @@ pub(super) struct Journal {
 
 impl Journal {
     pub(super) fn add(&mut self, entry: Entry) {
+        entry.log();
         if self.entries.len() < ENTRIES_MAX {
             self.entries.push(entry);
         } else {

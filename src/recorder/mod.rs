@@ -77,6 +77,24 @@ pub struct Tap {
     is_live: bool,
 }
 
+/// Shows how a recorder keeps up, also after its end.
+#[derive(Clone, Debug)]
+pub struct Gauge(Arc<Queue>);
+
+impl Gauge {
+    /// How many items wait for the disk, and how many bytes they have.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        self.0.waiting()
+    }
+
+    /// How many items were left out.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.0.lost()
+    }
+}
+
 impl Recorder {
     /// Makes the file and starts to record. What `header` does not say of tool, version and wall time is filled in.
     ///
@@ -143,6 +161,12 @@ impl Recorder {
     #[must_use]
     pub fn tap(&self) -> Tap {
         self.tap.clone()
+    }
+
+    /// How it keeps up.
+    #[must_use]
+    pub fn gauge(&self) -> Gauge {
+        Gauge(Arc::clone(&self.tap.queue))
     }
 
     /// The first file; `None` if it is not one that [`Recorder::start`] made.

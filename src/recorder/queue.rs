@@ -33,6 +33,8 @@ struct State {
     bytes: usize,
     /// What was left out since the last entry.
     gap: Option<Gap>,
+    /// How many items were left out in all.
+    lost: u64,
     closed: Option<Closed>,
 }
 
@@ -73,6 +75,7 @@ impl Queue {
         let fits = state.entries.len() < self.items_max.div_ceil(share)
             && state.bytes.saturating_add(bytes) <= self.bytes_max / share;
         if !fits && (!state.entries.is_empty() || bytes > self.bytes_max) {
+            state.lost += 1;
             extend(&mut state.gap, &item, bytes);
         } else {
             let gap = state.gap.take();
@@ -121,8 +124,22 @@ impl Queue {
     /// Takes nothing more in, and forgets what is in.
     pub(super) fn discard(&self) {
         let closed = Some(Closed { seal: false });
-        let forgotten = std::mem::replace(&mut *self.state(), State { closed, ..State::default() });
+        let mut state = self.state();
+        let lost = state.lost + state.entries.len() as u64;
+        let forgotten = std::mem::replace(&mut *state, State { closed, lost, ..State::default() });
+        drop(state);
         drop(forgotten);
+    }
+
+    /// How many items wait, and how many bytes they have.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.entries.len(), state.bytes)
+    }
+
+    /// How many items there was no room for.
+    pub(super) fn lost(&self) -> u64 {
+        self.state().lost
     }
 
     /// Whether nothing more is taken in.

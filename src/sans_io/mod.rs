@@ -18,5 +18,6 @@ pub mod retry_after;
 pub mod scrub;
 pub mod session;
 pub mod streak;
+pub mod token;
 pub mod username;
 pub mod wire;

@@ -33,6 +33,8 @@ const HEADERS_ALLOWED: &str = "authorization, content-type";
 const METHODS_ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 /// What scripts on other pages may read of an answer's head.
 const HEADERS_EXPOSED: &str = "retry-after, x-request-id";
+/// Origins of pages from files: everywhere, and in OBS, whose older browsers have a scheme of their own for them.
+const FROM_FILES: [&str; 2] = ["null", "http://absolute"];
 /// The read-only feed, which a page from a file may read.
 const FEED: [&str; 2] = ["/", "/events"];
 
@@ -95,7 +97,7 @@ impl Access {
         let Some(origin) = only(request.headers(), &header::ORIGIN) else { return Ok(None) };
         let text = origin.and_then(|origin| origin.to_str().ok()).unwrap_or_default();
         let read_only = request.method() == Method::GET && FEED.contains(&request.uri().path());
-        if self.allows_origin(text, &host) || (text == "null" && read_only) {
+        if self.allows_origin(text, &host) || (FROM_FILES.contains(&text) && read_only) {
             return Ok(origin.cloned());
         }
         Err(Problem::new(Code::ForbiddenOrigin, format!("pages of origin `{text}` may not ask this server")))

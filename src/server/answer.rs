@@ -1,7 +1,5 @@
 //! Answers that say no, in the one shape that they have: `{"error":{"code","message","hint"}}`.
 
-use std::borrow::Cow;
-
 use axum::{
     Json,
     body::Bytes,
@@ -12,6 +10,7 @@ use axum::{
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::trace::shown;
 use crate::{
     control,
     sans_io::error::{Code, Problem},
@@ -54,6 +53,7 @@ impl IntoResponse for Refusal {
         let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = Body { error: Failure { code: *code, message, hint }, retrying: *retrying };
         let mut answer = (status, Json(body)).into_response();
+        answer.extensions_mut().insert(Refused(*code));
         if let Some(wait) = retry_after {
             // Whole seconds, and never too early.
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -63,24 +63,19 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// In the extensions of an answer: why it says no.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refused(pub Code);
+
 /// For addresses that there are not.
 pub(super) async fn not_found(uri: Uri) -> Refusal {
-    Problem::new(Code::NotFound, format!("there is no `{}`", shown(&uri))).into()
+    Problem::new(Code::NotFound, format!("there is no `{}`", shown(uri.path()))).into()
 }
 
 /// For addresses that do not take the method. `Allow` says which they take.
 pub(super) async fn method_not_allowed(uri: Uri) -> Refusal {
-    let message = format!("`{}` does not take this method", shown(&uri));
+    let message = format!("`{}` does not take this method", shown(uri.path()));
     Problem::new(Code::MethodNotAllowed, message).into()
-}
-
-/// The path, without what may be a token.
-fn shown(uri: &Uri) -> Cow<'_, str> {
-    const TOKENS: &str = "/ws/";
-    match uri.path().find(TOKENS) {
-        Some(at) => Cow::Owned(format!("{}***", &uri.path()[..at + TOKENS.len()])),
-        None => Cow::Borrowed(uri.path()),
-    }
 }
 
 /// A JSON body; an empty one is `{}`.

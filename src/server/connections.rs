@@ -21,6 +21,7 @@ use super::{
     body::Timed,
     door::{Door, Full, Place},
     paced::{Pace, Paced},
+    traffic::Traffic,
     turned_away,
 };
 use crate::clock;
@@ -89,8 +90,11 @@ impl Connections {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (connections, refused) = self.door.counts();
-        tracing::warn!(connections, refused, why = ?full, "❌ No place for a connection");
+        let refused: u64 = self.door.refused().iter().map(|(_, count)| count).sum();
+        // A flood is told of ever more rarely: it would drown the log.
+        if refused.is_power_of_two() {
+            tracing::warn!(refused, why = full.name(), "❌ No place for a connection");
+        }
         let Some(place) = self.door.enter_to_be_told().filter(|_| self.tls.is_none()) else { return };
         let aborted = self.abort.clone();
         self.tasks.spawn(async move {
@@ -101,6 +105,11 @@ impl Connections {
                 () = turned_away::tell(io, full) => {}
             }
         });
+    }
+
+    /// How often there was no place, by why.
+    pub(super) fn refused(&self) -> [(&'static str, u64); 2] {
+        self.door.refused()
     }
 
     /// Makes the server wait for an upgraded connection until this is dropped.
@@ -155,12 +164,13 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Service { router, reset, asker, shutdown, bounds } = service;
-    let pace = Pace::default();
-    let io = Paced::new(io, pace.clone(), &bounds, place);
+    let (pace, traffic) = (Pace::default(), Traffic::default());
+    let io = Paced::new(io, pace.clone(), &bounds, &traffic, place);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let answering = pace.answer();
         request.extensions_mut().insert(reset.clone());
         request.extensions_mut().insert(asker);
+        request.extensions_mut().insert(traffic.clone());
         // A router is always ready.
         let answer = router.clone().call(request.map(|body| Body::new(Timed::new(body, bounds.head_max))));
         async move {

@@ -22,8 +22,8 @@ struct Inside {
     all: usize,
     /// Who is being told that there is no place.
     told: usize,
-    /// How often there was none.
-    refused: u64,
+    /// How often there was none at all, and none for an address.
+    refused: [u64; 2],
     /// Who has none is not in it: it is as short as `all`.
     by_network: HashMap<IpAddr, usize>,
 }
@@ -49,6 +49,15 @@ pub(super) enum Full {
     Address,
 }
 
+impl Full {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Address => "address",
+        }
+    }
+}
+
 impl Door {
     pub(super) fn new(bounds: &Bounds) -> Self {
         let (all_max, per_address_max) = (bounds.connections_max, bounds.connections_per_address_max);
@@ -60,7 +69,9 @@ impl Door {
         let network = address.and_then(network);
         let mut inside = lock(&self.inside);
         let entered = inside.enter(network, self.all_max, self.per_address_max);
-        inside.refused += u64::from(entered.is_err());
+        if let Err(full) = entered {
+            inside.refused[full as usize] += 1;
+        }
         entered.map(|()| Place { inside: Arc::clone(&self.inside), network })
     }
 
@@ -72,10 +83,10 @@ impl Door {
         is_free.then(|| Doorstep(Arc::clone(&self.inside)))
     }
 
-    /// How many are in, and how often there was no place.
-    pub(super) fn counts(&self) -> (usize, u64) {
-        let inside = lock(&self.inside);
-        (inside.all, inside.refused)
+    /// How often there was no place, by why.
+    pub(super) fn refused(&self) -> [(&'static str, u64); 2] {
+        let [all, address] = lock(&self.inside).refused;
+        [(Full::All.name(), all), (Full::Address.name(), address)]
     }
 }
 
@@ -146,12 +157,14 @@ mod tests {
         let _second = enter("192.0.2.1").unwrap();
         let _third = enter("2001:db8::1").unwrap();
         let fourth = enter("2001:db8::2").unwrap();
-        assert_eq!(door.counts().0, 4);
+        assert_eq!(lock(&door.inside).all, 4);
         assert_eq!(enter("127.0.0.1").unwrap_err(), Full::All);
         drop(fourth);
         let _fourth = enter("2001:db8:0:0:1::").unwrap();
         drop(_third);
-        assert_eq!((door.counts(), lock(&door.inside).by_network.len()), ((3, 2), 2));
+        assert_eq!(door.refused(), [("all", 1), ("address", 1)]);
+        let inside = lock(&door.inside);
+        assert_eq!((inside.all, inside.by_network.len()), (3, 2));
     }
 
     #[test]
@@ -160,6 +173,6 @@ mod tests {
         let places: Vec<_> = ["127.0.0.1", "127.0.0.1", "::1", "::1", "::ffff:127.0.0.1"]
             .map(|address| door.enter(Some(address.parse().unwrap())).unwrap())
             .into();
-        assert_eq!((places.len(), door.counts().0), (5, 5));
+        assert_eq!((places.len(), lock(&door.inside).all), (5, 5));
     }
 }

@@ -15,11 +15,13 @@ use metrics::{Key, Label, Level, Metadata, Recorder as _, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use super::App;
-use crate::{clock, control::SourceState};
+use crate::{clock, control::SourceState, log, recorder::Gauge, sans_io::error::Code};
 
 static METADATA: Metadata<'static> = Metadata::new("livetape", Level::INFO, None);
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const REQUESTS: &str = "livetape_http_requests_total";
+const REFUSED: &str = "livetape_http_refused_total";
+const TURNED_AWAY: &str = "livetape_sockets_turned_away_total";
 
 /// What requests are counted in.
 #[derive(Clone)]
@@ -29,7 +31,26 @@ impl Default for Metrics {
     fn default() -> Self {
         let recorder = PrometheusBuilder::new().build_recorder();
         recorder.describe_counter(REQUESTS.into(), None, "Requests, by route, method and status.".into());
+        recorder.describe_counter(REFUSED.into(), None, "Requests that were refused, by code.".into());
+        let turned_away = "WebSockets that were closed at once, by code.";
+        recorder.describe_counter(TURNED_AWAY.into(), None, turned_away.into());
         Self(Arc::new(recorder))
+    }
+}
+
+impl Metrics {
+    /// A request was refused.
+    pub(super) fn count_refused(&self, code: Code) {
+        self.count(REFUSED, code);
+    }
+
+    /// A WebSocket was opened only to be told why not.
+    pub(super) fn count_turned_away(&self, code: Code) {
+        self.count(TURNED_AWAY, code);
+    }
+
+    fn count(&self, name: &'static str, code: Code) {
+        self.0.register_counter(&key(name, Some(("code", code.name()))), &METADATA).increment(1);
     }
 }
 
@@ -54,6 +75,7 @@ pub(super) async fn count(State(app): State<App>, request: Request, next: Next) 
 pub(super) async fn metrics(State(app): State<App>) -> Response {
     let sheet = Sheet(PrometheusBuilder::new().build_recorder());
     source(&sheet, &app);
+    upstream(&sheet, &app);
     readers(&sheet, &app);
     process(&sheet, &app);
     let text = sheet.0.handle().render() + &app.metrics.0.handle().render();
@@ -100,6 +122,23 @@ fn source(sheet: &Sheet, app: &App) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
+fn upstream(sheet: &Sheet, app: &App) {
+    let told = app.control.upstream();
+    sheet.counter("livetape_reconnects_total", "Rooms that were connected again.", None, told.reconnects);
+    for (code, count) in &told.failures {
+        let help = "Attempts and connections that failed, by code.";
+        sheet.counter("livetape_upstream_failures_total", help, Some(("code", code.name())), *count);
+    }
+    let (items, bytes) = told.recorder.as_ref().map(Gauge::waiting).unwrap_or_default();
+    sheet.gauge("livetape_recorder_waiting_items", "Items that wait for the disk.", None, items as f64);
+    sheet.gauge("livetape_recorder_waiting_bytes", "Bytes that wait for the disk.", None, bytes as f64);
+    let lost = told.recorder_lost + told.recorder.as_ref().map_or(0, Gauge::lost);
+    sheet.counter("livetape_recorder_lost_total", "Items that the disk was too slow for.", None, lost);
+    let (name, help) = ("livetape_recorder_failures_total", "Recordings that broke off.");
+    sheet.counter(name, help, None, told.recorder_failures);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
 fn readers(sheet: &Sheet, app: &App) {
     let hub = &app.hub;
     sheet.gauge("livetape_subscribers", "Readers of the feed.", None, hub.subscriber_count() as f64);
@@ -131,6 +170,12 @@ fn readers(sheet: &Sheet, app: &App) {
 fn process(sheet: &Sheet, app: &App) {
     let version = Some(("version", env!("CARGO_PKG_VERSION")));
     sheet.gauge("livetape_build_info", "1.", version, 1.0);
+    let (name, help) = ("livetape_log_lines_lost_total", "Lines of the log that could not be written.");
+    sheet.counter(name, help, None, log::lost());
+    for (why, count) in app.connections.refused() {
+        let help = "Connections for which there was no place.";
+        sheet.counter("livetape_connections_refused_total", help, Some(("reason", why)), count);
+    }
     let uptime = (clock::now() - app.started).as_secs_f64();
     sheet.gauge("livetape_uptime_seconds", "Since the start.", None, uptime);
     if let Some(memory) = memory_stats::memory_stats() {

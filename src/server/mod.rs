@@ -13,6 +13,7 @@ mod clients;
 mod connect;
 mod connections;
 mod door;
+mod failure;
 mod feed;
 mod feeds;
 mod host;
@@ -26,6 +27,7 @@ mod paced;
 mod page;
 mod pipe;
 mod query;
+mod quiet;
 mod recordings;
 mod replay;
 mod rest;
@@ -34,16 +36,18 @@ mod router;
 mod schema;
 mod socket;
 mod sockets;
+mod statistics;
 mod tls;
 mod token;
 mod trace;
+mod traffic;
 mod turned_away;
 mod upgrade;
 mod voice;
 mod wire;
 mod ws;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 pub use access::Access;
 pub use auth::Tokens;
@@ -59,8 +63,9 @@ use sockets::Sockets;
 pub use tls::Tls;
 use tokio::{
     select,
-    time::{Instant, MissedTickBehavior, interval_at, timeout_at},
+    time::{Instant, Interval, MissedTickBehavior, interval_at, timeout_at},
 };
+use tracing::{info, warn};
 
 use crate::net::peer::Peer;
 pub use crate::net::{listen, memory};
@@ -100,6 +105,8 @@ pub struct Config {
     pub lobby: lobby::Limits,
     /// Which recordings there are, and what may be uploaded.
     pub recordings: Recordings,
+    /// How often the statistics of the broadcast are logged; zero for never.
+    pub statistics: Duration,
 }
 
 /// How many may read the feed at a time, unless told otherwise.
@@ -115,6 +122,7 @@ impl Default for Config {
             sockets: Limits::default(),
             lobby: lobby::Limits::default(),
             recordings: Recordings::default(),
+            statistics: Duration::ZERO,
         }
     }
 }
@@ -171,24 +179,42 @@ pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
         shelf: Arc::new(Shelf::new(config.recordings)),
         metrics: Metrics::default(),
     };
-    let router = router::router(app, config.access, bounds.body_bytes_max);
-    let every = config.sockets.heartbeat_interval();
-    let mut heartbeat = interval_at(started + every, every);
-    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let router = router::router(app.clone(), config.access, bounds.body_bytes_max);
+    let mut heartbeat = every(config.sockets.heartbeat_interval());
+    let mut statistics = (!config.statistics.is_zero()).then(|| every(config.statistics));
     loop {
         select! {
             biased;
             () = shutdown.cancelled() => break,
             _ = heartbeat.tick() => sockets.heartbeat(),
+            () = tick(statistics.as_mut()) => statistics::log(&app, &connections),
             (io, peer) = listener.accept() => connections.spawn(io, peer.ip(), router.clone(), shutdown.clone()),
         }
     }
     drop(listener);
+    info!("🔔 Shutting down");
+    statistics::log(&app, &connections);
     sockets.shut_down();
     hub.close(CloseReason { code: close::GOING_AWAY, reason: "shutting_down".into() });
     let deadline = clock::now() + bounds.drain_max;
     if timeout_at(deadline, connections.ended()).await.is_err() {
+        warn!("❌ Connections that did not end in time are dropped");
         connections.abort();
         connections.ended().await;
+    }
+    info!("🔔 Stopped");
+}
+
+/// The first tick comes after the first interval.
+fn every(interval: Duration) -> Interval {
+    let mut ticks = interval_at(clock::now() + interval, interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
+async fn tick(interval: Option<&mut Interval>) {
+    match interval {
+        Some(interval) => _ = interval.tick().await,
+        None => std::future::pending().await,
     }
 }

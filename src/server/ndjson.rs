@@ -10,15 +10,15 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
-use serde_json::json;
+use serde::Deserialize;
 use tokio::{select, time::sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{App, answer::Refusal, connections::Reset, query};
+use super::{App, answer::Refusal, connections::Reset, failure, query};
 use crate::{
     clock,
     hub::{MAX_STALL, Next, Subscriber},
-    sans_io::error::Code,
+    sans_io::error::{Code, Problem},
 };
 
 /// `GET /events`.
@@ -46,13 +46,16 @@ pub(super) async fn events(
 }
 
 fn body(subscriber: Subscriber, name: String) -> Body {
-    let lines = stream::unfold(Some((subscriber, Vec::new())), move |state| {
+    let lines = stream::unfold(Some((subscriber, Vec::new(), None)), move |state| {
         let name = name.clone();
         async move {
-            let (mut subscriber, mut batch) = state?;
+            let (mut subscriber, mut batch, last) = state?;
             match subscriber.next(&mut batch).await {
-                Next::Events => Some((lines(&batch), Some((subscriber, batch)))),
-                Next::Slow => Some((slow_line(&name), None)),
+                Next::Events => {
+                    let last = batch.last().cloned();
+                    Some((lines(&batch), Some((subscriber, batch, last))))
+                }
+                Next::Slow => Some((slow_line(&name, last.as_ref()), None)),
                 Next::Closed(_) => None,
             }
         }
@@ -70,12 +73,19 @@ fn lines(batch: &[Bytes]) -> Bytes {
     piece.into()
 }
 
-/// The last line for who fell behind.
-fn slow_line(stream: &str) -> Bytes {
-    let code = Code::SlowConsumer;
-    let data =
-        json!({ "code": code, "message": "fell too far behind", "hint": code.hint(), "retrying": false });
-    format!("{}\n", json!({ "type": "error", "data": data, "stream": stream })).into()
+/// The last line for who fell behind: an event behind which it can go on, as its position is that of the last one.
+fn slow_line(stream: &str, last: Option<&Bytes>) -> Bytes {
+    let problem = Problem::new(Code::SlowConsumer, "fell too far behind");
+    let seq =
+        last.and_then(|json| serde_json::from_slice::<Positioned>(json).ok()).map_or(0, |last| last.seq);
+    let mut line = failure::event(&problem, None, stream, seq);
+    line.push(b'\n');
+    line.into()
+}
+
+#[derive(Deserialize)]
+struct Positioned {
+    seq: u64,
 }
 
 /// Drops the connection of a subscriber that fell behind, if it does not take the rest in time. The body cannot do

@@ -19,7 +19,11 @@ use tokio::{
     time::{Sleep, sleep_until},
 };
 
-use super::{Bounds, door::Place};
+use super::{
+    Bounds,
+    door::Place,
+    traffic::{Meter, Traffic},
+};
 use crate::clock;
 
 /// What a connection does: one phase after the other, again and again.
@@ -124,12 +128,14 @@ pub(super) struct Paced<I> {
     head_max: Duration,
     /// When the phase with this number is over.
     timer: Option<(u32, Pin<Box<Sleep>>)>,
+    meter: Meter,
     _place: Place,
 }
 
 impl<I> Paced<I> {
-    pub(super) fn new(io: I, pace: Pace, bounds: &Bounds, place: Place) -> Self {
-        Self { io, pace, idle_max: bounds.idle_max, head_max: bounds.head_max, timer: None, _place: place }
+    pub(super) fn new(io: I, pace: Pace, bounds: &Bounds, traffic: &Traffic, place: Place) -> Self {
+        let (idle_max, head_max) = (bounds.idle_max, bounds.head_max);
+        Self { io, pace, idle_max, head_max, timer: None, meter: traffic.meter(), _place: place }
     }
 
     /// Ready when the phase took too long.
@@ -160,6 +166,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Paced<I> {
         let before = buf.filled().len();
         match Pin::new(&mut this.io).poll_read(cx, buf) {
             Poll::Ready(read) => {
+                this.meter.received(buf.filled().len() - before);
                 if buf.filled().len() > before && this.pace.now().1 == Phase::Idle {
                     this.pace.go_on_to(Phase::Head);
                 }
@@ -180,7 +187,8 @@ impl<I: AsyncRead + Unpin> AsyncRead for Paced<I> {
 
 impl<I: AsyncWrite + Unpin> AsyncWrite for Paced<I> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write(cx, buf)
+        let this = self.get_mut();
+        this.meter.sent(Pin::new(&mut this.io).poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -188,7 +196,8 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Paced<I> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, bufs)
+        let this = self.get_mut();
+        this.meter.sent(Pin::new(&mut this.io).poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {

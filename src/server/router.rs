@@ -16,7 +16,7 @@ use super::{
 
 pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router {
     let access = Arc::new(access);
-    let ids = trace::Ids::new(app.hub.stream());
+    let ids = trace::Ids::new(app.hub.stream(), app.metrics.clone());
     Router::new()
         .route("/", get(feed::root))
         .route("/assets/{name}", get(assets::asset))

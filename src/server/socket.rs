@@ -1,7 +1,7 @@
 //! A conversation over a WebSocket, whatever it is about: `/`, `/ws` and `/ws/echo` share its reading, its writing, its
 //! pings and its end.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use futures_util::{
     SinkExt as _, StreamExt as _,
@@ -18,6 +18,7 @@ use tungstenite::{
 };
 
 use super::{
+    quiet::Quiet,
     sockets::Seat,
     voice,
     wire::{Out, Wire},
@@ -70,21 +71,29 @@ impl End {
 }
 
 /// Writes and reads until one side ends it; then closes it in order, within [`MAX_STALL`].
-pub(super) async fn converse(wire: Wire, party: Result<Party, TurnedAway>) {
+pub(super) async fn converse(wire: Wire, party: Result<Box<Party>, Box<TurnedAway>>) {
     let (mut sink, mut stream) = wire.split();
     let end = match party {
-        Err(TurnedAway { problem, told }) => {
+        Err(turned_away) => {
+            let TurnedAway { problem, told } = *turned_away;
             if let Some(told) = told {
                 // Whoever does not take it will not take the close frame either.
                 let _ = timeout(MAX_STALL, sink.send(Out::Message(told))).await;
             }
             End::of(problem.code)
         }
-        Ok(Party { seat, feed }) => select! {
-            biased;
-            end = listen(&mut stream, &seat) => end,
-            end = voice::speak(&mut sink, seat.outbox(), feed, seat.limits().ping_interval()) => end,
-        },
+        Ok(mut party) => {
+            let Party { seat, feed } = &mut *party;
+            let listening = pin!(listen(&mut stream, seat));
+            let mut listening = Quiet::new(listening);
+            let end = select! {
+                biased;
+                end = &mut listening => end,
+                end = voice::speak(&mut sink, seat.outbox(), feed, seat.limits().ping_interval()) => end,
+            };
+            seat.log(&end);
+            end
+        }
     };
     // Who does not take its close frame by then is reset, as the socket is dropped.
     let _ = timeout_at(clock::now() + MAX_STALL, part(sink, stream, end)).await;

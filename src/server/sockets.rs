@@ -8,10 +8,11 @@ use std::{
 
 use axum::body::Bytes;
 use tokio::time::Instant;
+use tracing::{Span, debug, info};
 use tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
 use uuid::Uuid;
 
-use super::{Limits, feeds::Feeds, outbox::Outbox};
+use super::{Limits, feeds::Feeds, outbox::Outbox, socket::End};
 use crate::{
     clock,
     hub::{Filter, Join},
@@ -60,6 +61,8 @@ pub(super) struct Seat {
     key: Key,
     role: Role,
     outbox: Arc<Outbox>,
+    /// The request that opened it.
+    request: Span,
 }
 
 impl Sockets {
@@ -87,7 +90,7 @@ impl Sockets {
             outbox.go_away();
         }
         self.deliver(state);
-        Ok(Seat { sockets: self.clone(), key, role, outbox })
+        Ok(Seat { sockets: self.clone(), key, role, outbox, request: Span::current() })
     }
 
     /// Asks the lobby, or tells it something; what it wants done is done before this returns.
@@ -130,6 +133,7 @@ impl Sockets {
         for effect in state.lobby.take_effects() {
             match effect {
                 Effect::Send { to, payload } => {
+                    log_sent(to.len(), payload.len());
                     let Some(message) = message(payload) else { continue };
                     for (outbox, _) in to.iter().filter_map(|key| state.outboxes.get(key)) {
                         outbox.push(message.clone());
@@ -150,6 +154,14 @@ impl Sockets {
                 }
             }
         }
+    }
+}
+
+fn log_sent(recipients: usize, bytes: usize) {
+    if recipients == 1 {
+        debug!(bytes, "📤 Message sent");
+    } else {
+        debug!(bytes, recipients, "📡 Message broadcast");
     }
 }
 
@@ -174,11 +186,22 @@ impl Seat {
     }
 
     pub(super) fn text(&self, text: &str) {
+        let _inside = self.request.enter();
+        debug!(bytes = text.len(), "📨 Message received");
         self.sockets.with(|lobby| lobby.text(self.key, text));
     }
 
     pub(super) fn binary(&self, bytes: Bytes) {
+        let _inside = self.request.enter();
+        debug!(bytes = bytes.len(), "📨 Binary message received");
         self.sockets.with(|lobby| lobby.binary(self.key, bytes));
+    }
+
+    /// Writes down why the server ends it, if it does.
+    pub(super) fn log(&self, end: &End) {
+        let (End::Close(frame) | End::Refuse(frame)) = end else { return };
+        let _inside = self.request.enter();
+        info!(code = u16::from(frame.code), reason = frame.reason.as_str(), "❌ Client is closed");
     }
 
     /// It answered a ping, or sent one.

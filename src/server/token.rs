@@ -13,17 +13,15 @@ use tungstenite::Message;
 use super::{
     App,
     answer::Refusal,
-    query,
+    failure, query,
     socket::TurnedAway,
     upgrade::Upgrade,
     ws::{self, MaybeUpgrade, Visit},
 };
 use crate::{
-    clock,
     control::{self, Lease},
     hub::Join,
     lobby::Role,
-    sans_io::event::{Data, Event, Failure, Millis, finish_json},
 };
 
 type Token = Result<Path<String>, PathRejection>;
@@ -76,21 +74,7 @@ fn answer(
 /// Why there is no channel: in the same words as where its source failed.
 fn turned_away(refusal: control::Refusal) -> TurnedAway {
     let control::Refusal { problem, retry_after, .. } = refusal;
-    let data = Data::Failure(Failure {
-        code: problem.code.name().to_owned(),
-        title: problem.code.title(),
-        message: problem.message.clone(),
-        hint: problem.hint.clone(),
-        attempt: 0,
-        retrying: false,
-        retry_after_ms: retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
-    });
-    let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or(i64::MAX));
-    let event =
-        Event { username: "".into(), user: None, timestamp: now, ts: now, id: None, replay: false, data };
-    let mut json = Vec::new();
-    event.begin_json("refused", &mut json);
-    finish_json(1, &mut json);
+    let json = failure::event(&problem, retry_after, "refused", 1);
     TurnedAway { problem, told: String::from_utf8(json).ok().map(|json| Message::Text(json.into())) }
 }
 

@@ -14,10 +14,10 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use tracing::{Instrument as _, Span, debug, info, info_span, warn};
+use tracing::{Instrument as _, debug, error_span, info, warn};
 
-use super::connections::Asker;
-use crate::clock;
+use super::{answer::Refused, connections::Asker, metrics::Metrics, traffic::Traffic};
+use crate::{clock, sans_io::error::Code};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Behind this, a path may be a token.
@@ -28,11 +28,12 @@ const TOKENS: &str = "/ws/";
 pub(super) struct Ids {
     process: Arc<str>,
     next: Arc<AtomicU64>,
+    metrics: Metrics,
 }
 
 impl Ids {
-    pub(super) fn new(stream: &str) -> Self {
-        Self { process: stream.into(), next: Arc::new(AtomicU64::new(1)) }
+    pub(super) fn new(stream: &str, metrics: Metrics) -> Self {
+        Self { process: stream.into(), next: Arc::new(AtomicU64::new(1)), metrics }
     }
 
     fn take(&self) -> String {
@@ -47,33 +48,39 @@ pub(super) async fn trace(State(ids): State<Ids>, request: Request, next: Next) 
     let method = request.method().clone();
     let path = shown(request.uri().path()).into_owned();
     let from = request.extensions().get::<Asker>().and_then(|asker| asker.0);
-    let span = info_span!("request", id = %id);
+    let from = from.map(|from| from.to_string()).unwrap_or_default();
+    let traffic = request.extensions().get::<Traffic>().cloned().unwrap_or_default();
+    // Of the worst level: whatever is logged inside has the number.
+    let span = error_span!("request", id = %id);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    let from = from.map(|from| from.to_string()).unwrap_or_default();
-    let took_ms = (clock::now() - started).as_millis();
-    log(&span, &method, &path, response.status(), &from, u64::try_from(took_ms).unwrap_or(u64::MAX));
-    response
-}
-
-fn log(span: &Span, method: &Method, path: &str, status: StatusCode, from: &str, took_ms: u64) {
+    let took_ms = u64::try_from((clock::now() - started).as_millis()).unwrap_or(u64::MAX);
+    let status = response.status();
+    let code = response.extensions().get::<Refused>().map(|refused| refused.0);
+    if let Some(code) = code {
+        ids.metrics.count_refused(code);
+    }
     let _inside = span.enter();
-    let status_code = status.as_u16();
+    let (status_code, code) = (status.as_u16(), code.map_or("", Code::name));
     if status == StatusCode::SWITCHING_PROTOCOLS {
+        traffic.is_client(span.clone());
         info!(path, from, "✅ Client connected");
-    } else if status.is_server_error() {
+    } else if status.is_server_error() && code.is_empty() {
         warn!(%method, path, status = status_code, from, took_ms, "❌ Request failed");
-    } else if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) && !status.is_client_error() {
+    } else if !code.is_empty() {
+        info!(%method, path, status = status_code, code, from, took_ms, "❌ Request refused");
+    } else if matches!(method, Method::GET | Method::HEAD | Method::OPTIONS) {
         debug!(%method, path, status = status_code, from, took_ms, "📨 Request");
     } else {
         info!(%method, path, status = status_code, from, took_ms, "📨 Request");
     }
+    response
 }
 
 /// The path, without what may be a token.
-fn shown(path: &str) -> Cow<'_, str> {
+pub(super) fn shown(path: &str) -> Cow<'_, str> {
     match path.find(TOKENS) {
         Some(_) if path == "/ws/echo" => Cow::Borrowed(path),
         Some(at) => Cow::Owned(format!("{}***", &path[..at + TOKENS.len()])),

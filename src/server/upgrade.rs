@@ -47,8 +47,10 @@ impl Upgrade {
             let Some(on_upgrade) = on_upgrade else { return };
             // The client may be gone by then.
             let Ok(io) = on_upgrade.await else { return };
-            // On the heap: the task would hold it twice, here and where it was captured.
-            Box::pin(conversation(Wire::new(io, config).await)).await;
+            // A task of its own: this one would keep, as long as it lasts, the room that the handshake took.
+            let c = conversation(Wire::new(io, config).await);
+            eprintln!("SIZE {}", size_of_val(&c));
+            tokio::spawn(c);
         });
         let headers = [
             (header::CONNECTION, "upgrade"),

@@ -1,17 +1,21 @@
 //! `/ws`: the feed, and what clients say to each other. `/ws/echo`: what a client says, back to it.
 
+use std::pin::pin;
+
 use axum::{
     extract::{State, ws::rejection::WebSocketUpgradeRejection},
     http::{HeaderMap, Uri, header},
     response::Response,
 };
 use tokio::select;
+use tracing::info;
 use tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig};
 
 use super::{
     App,
     answer::Refusal,
     query,
+    quiet::Quiet,
     socket::{self, Party, TurnedAway},
     sockets::Guest,
     upgrade::Upgrade,
@@ -99,16 +103,21 @@ pub(super) fn open(app: &App, upgrade: Upgrade, mut visit: Visit) -> Response {
 
 /// The 101, and behind it why not.
 pub(super) fn turn_away(app: &App, upgrade: Upgrade, why: TurnedAway) -> Response {
-    begin(app, upgrade, Role::Reads, Err(why), None)
+    begin(app, upgrade, Role::Reads, Err(Box::new(why)), None)
 }
 
 fn begin(
     app: &App,
     upgrade: Upgrade,
     role: Role,
-    party: Result<Party, TurnedAway>,
+    party: Result<Box<Party>, Box<TurnedAway>>,
     lease: Option<Lease>,
 ) -> Response {
+    if let Err(turned_away) = &party {
+        let problem = &turned_away.problem;
+        app.metrics.count_turned_away(problem.code);
+        info!(code = problem.code.name(), "❌ Client turned away");
+    }
     let limits = app.sockets.limits();
     let (most, buffer) = match role {
         Role::Echoes => (limits.echo_bytes_max, ECHO_BUFFER_BYTES),
@@ -122,24 +131,26 @@ fn begin(
     let aborted = app.connections.aborted().clone();
     upgrade.answer(config, async move |wire| {
         let _until_the_end = (token, lease);
+        let aborted = pin!(aborted.cancelled());
+        let mut aborted = Quiet::new(aborted);
         select! {
             biased;
-            () = aborted.cancelled() => {}
+            () = &mut aborted => {}
             () = socket::converse(wire, party) => {}
         }
     })
 }
 
-fn admit(app: &App, visit: Visit) -> Result<Party, TurnedAway> {
+fn admit(app: &App, visit: Visit) -> Result<Box<Party>, Box<TurnedAway>> {
     let Visit { path, role, client_id, feed, lease: _ } = visit;
     let filter = feed.as_ref().map(|(_, join)| join.filter).unwrap_or_default();
     let reading = feed.as_ref().map(|(hub, _)| hub.stream().to_owned());
     let admitted = feed.map(|(hub, join)| app.join(&hub, &join)).transpose().and_then(|feed| {
         let seat = app.sockets.enter(Guest { client_id, path, role, reading, filter })?;
-        Ok(Party { seat, feed })
+        Ok(Box::new(Party { seat, feed }))
     });
     admitted.map_err(|problem| {
         let text = Utf8Bytes::try_from(lobby::error(&problem)).ok().filter(|_| role == Role::Talks);
-        TurnedAway { problem, told: text.map(Message::Text) }
+        Box::new(TurnedAway { problem, told: text.map(Message::Text) })
     })
 }

@@ -12,7 +12,12 @@ mod table;
 mod tokens;
 mod value;
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 pub use check::{TOKEN_HINT, is_token};
 pub use file::Fault;
@@ -20,10 +25,13 @@ pub use key::{Flag, Key};
 pub use listen::Listen;
 pub use show::{documentation, example, show};
 pub use table::{KEYS, Limits, Live, Log, Mock, Record, Replay, SECTIONS, Server, Settings, Watch};
-pub use tokens::{RESERVED, Token};
+pub use tokens::Token;
 pub use value::{Address, Bytes, Form, Level, LogFormat, SignForm};
 
-use crate::sans_io::error::{Code, Problem};
+use crate::{
+    recorder::FOLDER,
+    sans_io::error::{Code, Problem},
+};
 
 /// The file that is read where none is named.
 pub const FILE: &str = "livetape.toml";
@@ -127,6 +135,12 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Resolved, Vec<Problem>> {
 }
 
 impl Server {
+    /// The folder of recordings.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.recordings.clone().unwrap_or_else(|| FOLDER.into())
+    }
+
     /// Where to listen.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

@@ -85,6 +85,8 @@ settings! {
         tls_cert: Option<PathBuf> = None, "--tls-cert FILE", "LIVETAPE_TLS_CERT";
         /// The private key of the first certificate, in PEM
         tls_key: Option<PathBuf> = None, "--tls-key FILE", "LIVETAPE_TLS_KEY";
+        /// The folder of recordings that are called by name, and to which they go [default: recordings]
+        recordings: Option<PathBuf> = None, "--recordings DIR", "LIVETAPE_RECORDINGS";
         /// Rooms at a time
         max_live: usize = 1, "--max-live N", "LIVETAPE_MAX_LIVE";
         /// Private replays at a time (/ws/test/TOKEN)
@@ -141,7 +143,7 @@ settings! {
     log: Log {
         /// Lines for people, or an object of JSON a line: text or json
         format: LogFormat = LogFormat::Text, "--log-format FORMAT", "LIVETAPE_LOG_FORMAT";
-        /// What is logged: off, error, warn, info, debug or trace; info into a file, else warn
+        /// What is logged: off, error, warn, info, debug or trace; [default: info into a file, else warn, or error beside the display]
         level: Option<Level> = None, "--log-level LEVEL", "LIVETAPE_LOG_LEVEL";
         /// Log into this file instead of the terminal
         file: Option<PathBuf> = None, "--log-file FILE", "LIVETAPE_LOG_FILE";
@@ -203,7 +205,7 @@ settings! {
 
     /// `livetape record`.
     record: Record {
-        /// The recording to write [default: recordings/<user>-<utc>.bin]
+        /// The recording to write [default: <user>-<utc>.bin under --recordings]
         output: Option<PathBuf> = None, "-o, --output FILE", "LIVETAPE_OUTPUT";
         /// Go on in the next file after so much or so long, e.g. 100MB or 30m: show.000.bin, show.001.bin, …
         rotate: Option<Rotate> = None, "--rotate SIZE|TIME", "LIVETAPE_ROTATE";
@@ -227,5 +229,7 @@ settings! {
     watch: Watch {
         /// The server, where the command line does not say
         url: String = "ws://127.0.0.1:3000/".into(), "", "LIVETAPE_URL";
+        /// Trust the certificates in this file (PEM) instead of the web's, for a wss:// server of your own
+        ca: Option<PathBuf> = None, "--ca FILE", "LIVETAPE_CA";
     }
 }

@@ -3,14 +3,10 @@
 use std::collections::HashSet;
 
 use super::file::{Cell, Fault};
-use crate::secret::Secret;
+use crate::{sans_io::token::check, secret::Secret};
 
-/// Names that mean something else behind `/ws/`.
-pub const RESERVED: [&str; 2] = ["test", "echo"];
 /// The keys of a token.
 const KEYS: [&str; 4] = ["token", "name", "user", "recording"];
-/// The longest token, in bytes.
-const TOKEN_BYTES_MAX: usize = 256;
 
 /// A client of `/ws/{token}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,16 +75,4 @@ fn read_one(item: &Cell<'_>, faults: &mut Vec<Fault>) -> Token {
         }
     }
     token
-}
-
-/// Why it cannot stand in an address.
-fn check(token: &str) -> Result<(), &'static str> {
-    let is_plain = token.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~'));
-    if token.is_empty() || !is_plain || token.len() > TOKEN_BYTES_MAX {
-        return Err("a token is 1 to 256 letters, digits, `-`, `_`, `.` or `~`: it stands in an address");
-    }
-    if RESERVED.contains(&token) || matches!(token, "." | "..") {
-        return Err("this token cannot be: `test`, `echo`, `.` and `..` mean something else in an address");
-    }
-    Ok(())
 }

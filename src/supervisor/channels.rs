@@ -3,7 +3,7 @@
 //! Each runs in a task of its own, through the same connect and replay as the main channel. What they share is the
 //! number of places and the limiter towards the upstream; nobody is turned out to make room for another.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -133,8 +133,10 @@ impl<T: Transport> Channels<T> {
         };
         let hub = self.keeper.board.open(&self.stream, replay_limits());
         let (board, shutdown) = (self.keeper.board.clone(), self.shutdown.clone());
+        let folder = self.keeper.recordings.clone();
         self.tasks.spawn(async move {
-            play_alone(recording, speed, answer, hub, board, shutdown).await;
+            let tape = find(recording, folder).await;
+            play_alone(tape, speed, answer, hub, board, shutdown).await;
             drop(place);
         });
     }
@@ -177,7 +179,7 @@ impl Room {
 
 /// Plays a recording to whoever holds the lease.
 async fn play_alone(
-    recording: String,
+    tape: Result<Tape, Problem>,
     speed: Speed,
     answer: Answer<Lease>,
     hub: Hub,
@@ -190,7 +192,7 @@ async fn play_alone(
         source::Options { speed, wait_clients: 1, exit_when_done: true, ..source::Options::default() };
     let _listed = board.list_replay(&hub, driver.view());
     let lease = Lease::alone(hub.clone(), shutdown.clone().drop_guard());
-    let replay = match find(recording).await {
+    let replay = match tape {
         Ok(tape) => Replay::new(tape, options, hub.clone(), &mut driver, shutdown, |_| ()),
         Err(problem) => Err(problem),
     };
@@ -206,8 +208,8 @@ async fn play_alone(
 }
 
 /// Reads a little of the recording: the disk may take its time.
-async fn find(recording: String) -> Result<Tape, Problem> {
-    let found = tokio::task::spawn_blocking(move || Tape::find(&recording)).await;
+async fn find(recording: String, folder: PathBuf) -> Result<Tape, Problem> {
+    let found = tokio::task::spawn_blocking(move || Tape::find_in(&folder, &recording)).await;
     found.unwrap_or_else(|_| Err(Problem::new(Code::Io, "the recording could not be opened")))
 }
 

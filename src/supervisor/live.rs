@@ -1,8 +1,9 @@
 //! A room as a source: items → recorder and pipeline, until it ends or is replaced.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use tokio::sync::watch;
+use tracing::{info, warn};
 
 use super::{Next, Record, Supervisor, inject::inject_live, room::Room};
 use crate::{
@@ -124,6 +125,8 @@ impl<T: Transport> Supervisor<T> {
                     if self.options.record_only && leaving.is_none() {
                         leaving = Some(Leaving::RecorderFailed);
                     }
+                    self.driver.update_upstream(|upstream| upstream.recorder_failures += 1);
+                    warn!(why = %problem, "❌ The recording of @{user} broke off");
                     (self.options.warn)(&problem);
                 }
                 item = live.next() => {
@@ -254,10 +257,12 @@ impl<T: Transport> Supervisor<T> {
         let target = match &self.options.record {
             None => return Ok(None),
             Some(Record::File(path)) => Target::File(path.clone()),
-            Some(Record::Named) => Target::named(user),
+            Some(Record::Folder(folder)) => Target::Folder { folder: folder.clone(), user: user.to_owned() },
         };
         let options = recorder::Options { rotate: self.options.rotate, ..recorder::Options::default() };
         let recorder = Recorder::start(&target, header, &options)?;
+        self.driver.update_upstream(|upstream| upstream.begin_recording(recorder.gauge()));
+        info!(path = shown(recorder.path()), "📼 Recording @{user}");
         // A file holds one room: those that follow under `serve` are not recorded into it.
         self.options.record.take_if(|record| matches!(record, Record::File(_)));
         Ok(Some(recorder))
@@ -270,11 +275,18 @@ impl<T: Transport> Supervisor<T> {
         let finished = tokio::task::spawn_blocking(move || recorder.finish()).await;
         self.ended.recordings.extend(files.paths());
         match finished {
-            Ok(Ok(summary)) => self.ended.is_lossy |= summary.lost > 0,
+            Ok(Ok(summary)) => {
+                info!(path = shown(files.paths().pop()), lost = summary.lost, "📼 Recording sealed");
+                self.ended.is_lossy |= summary.lost > 0;
+            }
             Ok(Err(problem)) => self.ended.recorder = Some(problem),
             Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder broke off")),
         }
     }
+}
+
+fn shown(path: Option<PathBuf>) -> String {
+    path.map(|path| path.display().to_string()).unwrap_or_default()
 }
 
 /// What sockets are closed with: the code of what failed, else that it ended in order.

@@ -51,8 +51,8 @@ pub struct Options {
 /// Where to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// `recordings/<user>-<utc>.bin`.
-    Named,
+    /// `<user>-<utc>.bin` in this folder.
+    Folder(PathBuf),
     /// This file.
     File(PathBuf),
 }

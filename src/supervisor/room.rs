@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tracing::{info, warn};
+
 use crate::{
     control::{Answer, Driver, Refusal, SourceState, Status},
     sans_io::{
@@ -12,6 +14,8 @@ use crate::{
 
 /// Who waits for the first attempt, and how it stands.
 pub(super) struct Room {
+    user: String,
+    was_connected: bool,
     /// Whoever asked for the connection, until the first attempt has succeeded or failed.
     waiting: Vec<Answer<Status>>,
     /// Why the last attempt failed.
@@ -20,6 +24,7 @@ pub(super) struct Room {
 
 impl Room {
     pub(super) fn new(driver: &Driver, user: &str, answer: Option<Answer<Status>>) -> Self {
+        info!("🔴 Connecting to TikTok Live: @{user}");
         driver.update_status(|status| {
             let counts = std::mem::take(&mut status.counts);
             *status = Status {
@@ -30,7 +35,8 @@ impl Room {
                 ..Status::default()
             };
         });
-        Self { waiting: answer.into_iter().collect(), refusal: None }
+        let (user, waiting) = (user.to_owned(), answer.into_iter().collect());
+        Self { user, was_connected: false, waiting, refusal: None }
     }
 
     /// Somebody else asks for the same user.
@@ -47,9 +53,7 @@ impl Room {
         match &item.what {
             What::ConnOpen(open) => self.note_open(driver, open),
             What::Status(status) => self.note_status(driver, status),
-            What::ConnClose(close) => driver.update_status(|status| {
-                status.state = if close.will_retry { SourceState::Retrying } else { SourceState::Ended };
-            }),
+            What::ConnClose(close) => self.note_close(driver, close),
             _ => {}
         }
     }
@@ -60,6 +64,7 @@ impl Room {
             status.state = SourceState::Ended;
             status.next_retry_ms = None;
         });
+        info!("🔔 TikTok Live client ended for @{}", self.user);
         let problem = problem
             .unwrap_or_else(|| Problem::new(Code::ConnectionLost, "disconnected before it was connected"));
         for answer in self.waiting.drain(..) {
@@ -69,6 +74,15 @@ impl Room {
 
     fn note_open(&mut self, driver: &Driver, open: &records::ConnOpen) {
         self.refusal = None;
+        info!(
+            attempt = open.attempt,
+            room = open.room_id,
+            "✅ TikTok Live client started for @{}",
+            self.user
+        );
+        if std::mem::replace(&mut self.was_connected, true) {
+            driver.update_upstream(|upstream| upstream.reconnects += 1);
+        }
         driver.update_status(|status| {
             status.state = SourceState::Connected;
             status.room_id = Some(open.room_id.to_string());
@@ -80,15 +94,30 @@ impl Room {
         }
     }
 
+    fn note_close(&self, driver: &Driver, close: &records::ConnClose) {
+        let (code, will_retry) = (close.code, close.will_retry);
+        info!(code, will_retry, "❌ Connection to @{} closed", self.user);
+        driver.update_status(|status| {
+            status.state = if will_retry { SourceState::Retrying } else { SourceState::Ended };
+        });
+    }
+
     fn note_status(&mut self, driver: &Driver, failed: &records::Status) {
         driver.update_status(|status| {
             status.state = if failed.retrying { SourceState::Retrying } else { SourceState::Ended };
             status.attempt = failed.attempt;
             status.next_retry_ms = failed.retry_after_ms;
         });
-        let code = Code::from_name(&failed.code);
+        let code = Code::from_name(&failed.code).unwrap_or(Code::ConnectionLost);
+        driver.update_upstream(|upstream| *upstream.failures.entry(code).or_default() += 1);
+        let (attempt, retrying, retry_after_ms) = (failed.attempt, failed.retrying, failed.retry_after_ms);
+        let (name, why) = (code.name(), failed.detail.as_str());
+        warn!(
+            code = name,
+            attempt, retrying, retry_after_ms, why, "❌ TikTok Live failed for @{}", self.user
+        );
         let refusal = Refusal {
-            problem: Problem::new(code.unwrap_or(Code::ConnectionLost), &failed.detail),
+            problem: Problem::new(code, &failed.detail),
             retrying: failed.retrying,
             retry_after: failed.retry_after_ms.map(Duration::from_millis),
         };

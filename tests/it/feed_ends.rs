@@ -70,6 +70,11 @@ async fn ndjson_says_that_it_was_slow() {
     let last = body.lines().rfind(|line| line.starts_with('{')).unwrap();
     let last = crate::harness::json(last);
     assert_eq!((&last["type"], &last["data"]["code"]), (&"error".into(), &"slow_consumer".into()));
+    let schema = crate::openapi::document(&rig, "/schema/events.json").await;
+    crate::openapi::assert_fits(&crate::openapi::validator(crate::openapi::of_type(&schema, "error")), &last);
+    let lines = body.lines().filter(|line| line.starts_with('{'));
+    let seqs: Vec<u64> = lines.map(|line| crate::harness::json(line)["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs[seqs.len() - 2..], [last["seq"].as_u64().unwrap(); 2], "it goes on behind the last one");
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,6 +17,7 @@ mod live_http;
 mod metrics;
 mod mock;
 mod openapi;
+mod openapi_answers;
 mod payloads;
 mod process;
 mod recorder;

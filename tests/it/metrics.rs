@@ -1,8 +1,8 @@
 //! `/metrics`: what was counted.
 
-use livetape::hub::Limits;
+use livetape::{hub::Limits, sans_io::error::Code};
 
-use crate::harness::{Rig, chats, read};
+use crate::harness::{Rig, chats, read, read_all};
 
 /// The value of a line.
 fn value(text: &str, line: &str) -> Option<f64> {
@@ -24,6 +24,11 @@ async fn what_happens_is_counted() {
         status.counts.duplicates.insert("gift_final", 3);
         status.counts.count_unknown("WebcastMadeUp\"\n{}");
     });
+    rig.driver.update_upstream(|upstream| {
+        upstream.reconnects = 4;
+        upstream.failures.insert(Code::RateLimited, 2);
+        upstream.recorder_lost = 6;
+    });
     let mut socket = rig.ws("").await;
     let events = chats(5);
     rig.hub.publish(&events);
@@ -31,6 +36,8 @@ async fn what_happens_is_counted() {
     rig.http("GET", "/status/nobody", "").await;
     rig.http("GET", "/status/somebody", "").await;
     rig.http("GET", "/nowhere/1", "").await;
+    rig.raw("GET / HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n").await;
+    read_all(&mut rig.ws("ws/nobody").await).await;
     let text = scrape(&rig).await;
     for (line, expected) in [
         ("livetape_events_total{type=\"chat\"}", 7.0),
@@ -38,6 +45,16 @@ async fn what_happens_is_counted() {
         ("livetape_unknown_methods_total", 1.0),
         ("livetape_source_state{state=\"connected\"}", 1.0),
         ("livetape_source_state{state=\"idle\"}", 0.0),
+        ("livetape_reconnects_total", 4.0),
+        ("livetape_upstream_failures_total{code=\"rate_limited\"}", 2.0),
+        ("livetape_recorder_lost_total", 6.0),
+        ("livetape_recorder_waiting_items", 0.0),
+        ("livetape_recorder_failures_total", 0.0),
+        ("livetape_connections_refused_total{reason=\"all\"}", 0.0),
+        ("livetape_connections_refused_total{reason=\"address\"}", 0.0),
+        ("livetape_http_refused_total{code=\"not_found\"}", 3.0),
+        ("livetape_http_refused_total{code=\"forbidden_host\"}", 1.0),
+        ("livetape_sockets_turned_away_total{code=\"unauthorized\"}", 1.0),
         ("livetape_subscribers", 1.0),
         ("livetape_connections", 1.0),
         ("livetape_feed_events_total", 5.0),

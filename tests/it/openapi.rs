@@ -15,7 +15,7 @@ use crate::{
     support::decode,
 };
 
-async fn document(rig: &Rig, path: &str) -> Value {
+pub(crate) async fn document(rig: &Rig, path: &str) -> Value {
     let answer = rig.http("GET", path, "").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
     answer.json()
@@ -35,20 +35,20 @@ fn close(schema: &mut Value) {
     }
 }
 
-fn validator(mut schema: Value) -> Validator {
+pub(crate) fn validator(mut schema: Value) -> Validator {
     close(&mut schema);
     jsonschema::validator_for(&schema).unwrap()
 }
 
 #[track_caller]
-fn assert_fits(validator: &Validator, json: &Value) {
+pub(crate) fn assert_fits(validator: &Validator, json: &Value) {
     let errors: Vec<String> =
         validator.iter_errors(json).map(|it| format!("{}: {it}", it.instance_path())).collect();
     assert!(errors.is_empty(), "{}\n{json:#}", errors.join("\n"));
 }
 
 /// The schema of the events of one type, by itself.
-fn of_type(schema: &Value, kind: &str) -> Value {
+pub(crate) fn of_type(schema: &Value, kind: &str) -> Value {
     let is_of = |(_, it): &(&String, &Value)| it["properties"]["type"]["const"] == kind;
     let (name, _) = schema["$defs"].as_object().unwrap().iter().find(is_of).unwrap();
     json!({ "$ref": format!("#/$defs/{name}"), "$defs": schema["$defs"] })
@@ -193,7 +193,7 @@ async fn answers_fit_their_schemas() {
     }
 }
 
-fn fits(api: &Value, response: &Value, answer: &Answer) {
+pub(crate) fn fits(api: &Value, response: &Value, answer: &Answer) {
     let mut schema = response["content"]["application/json"]["schema"].clone();
     schema["components"] = json!({ "schemas": api["components"]["schemas"] });
     assert_fits(&validator(schema), &answer.json());

@@ -12,7 +12,10 @@ use livetape::{
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::harness::{Answer, Rig};
+use crate::{
+    harness::{Answer, Rig},
+    openapi::fits,
+};
 
 const UPLOAD_BYTES_MAX: u64 = 700_000;
 
@@ -230,15 +233,24 @@ async fn recordings_are_renamed_and_deleted() {
     place.put_file("a.bin", &committed("recordings/short.bin"));
     place.put_file("b.bin", &committed("recordings/gifts.bin"));
     let renamed = place.rig.http("PATCH", "/recordings/a", r#"{"name":"c"}"#).await;
+    let api = place.get("/openapi.json").await.json();
+    let responses = |method: &str| &api["paths"]["/recordings/{name}"][method]["responses"];
+    fits(&api, &responses("patch")["200"], &renamed);
     assert_eq!((renamed.status, &renamed.json()["name"]), (200, &json!("c")));
     let taken = place.rig.http("PATCH", "/recordings/c", r#"{"name":"b"}"#).await;
     assert_eq!((taken.status, taken.code().as_str()), (409, "output_exists"));
     assert_eq!(place.names().await, ["demo", "b", "c"]);
     let deleted = place.rig.http("DELETE", "/recordings/c", "").await;
     assert_eq!((deleted.status, deleted.json()), (200, json!({ "deleted": "c" })));
+    fits(&api, &responses("delete")["200"], &deleted);
     let gone = place.rig.http("DELETE", "/recordings/c", "").await;
     assert_eq!((gone.status, gone.code().as_str()), (404, "recording_not_found"));
     assert_eq!(place.names().await, ["demo", "b"]);
+    let uploaded = place.upload("/recordings/d", &committed("recordings/short.bin")).await;
+    fits(&api, &responses("put")["201"], &uploaded);
+    let refused = place.upload("/recordings/e", b"no recording").await;
+    assert_eq!(refused.status, 422);
+    fits(&api, &responses("put")["default"], &refused);
 }
 
 #[tokio::test(start_paused = true)]

@@ -89,6 +89,10 @@ fn layers_do_not_look_up() {
         &[&["tokio", "axum", "clap", "std::fs", "std::env"], &all.each_ref().map(String::as_str)[..]]
             .concat(),
     );
+    let above_the_log =
+        ["source", "pipeline", "hub", "server", "control", "mock", "cli", "supervisor", "lobby", "recorder"];
+    let above_the_log = above_the_log.map(|layer| format!("crate::{layer}"));
+    assert_names_none("src/log", &above_the_log.each_ref().map(String::as_str));
     assert_names_none("src/tools", &["tokio", "axum", "crate::server", "crate::hub", "crate::cli"]);
 }
 

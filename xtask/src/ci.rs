@@ -21,6 +21,7 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("autobahn", 6, &["xtask", "autobahn"]),
     ("peers", 7, &["xtask", "peers"]),
     ("web", 4, &["xtask", "web", "--check"]),
+    ("client", 6, &["xtask", "client", "--check"]),
     ("browser", 8, &["xtask", "browser"]),
     ("producers", 5, &["xtask", "producers"]),
 ];

@@ -4,6 +4,7 @@ mod autobahn;
 mod bench;
 mod browser;
 mod ci;
+mod client;
 mod codegen;
 mod fixture;
 mod guard;
@@ -31,7 +32,8 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, guard, size, autobahn, peers, web, browser, producers
+        /// Only these stages: format, lints, tests, docs, benches, guard, size, autobahn, peers, web, client,
+        /// browser, producers
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
@@ -70,6 +72,12 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Build and test packages/client and examples/ (after a change to them, or to what events look like)
+    Client {
+        /// Only compare what is made and committed, and fail if it differs
+        #[arg(long)]
+        check: bool,
+    },
     /// Try the dashboard in Chromium
     Browser {
         /// Only these checks: feed, transport, …
@@ -90,6 +98,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Producers => producers::run(),
         Chore::Autobahn => autobahn::run(),
         Chore::Web { check } => web::run(check),
+        Chore::Client { check } => client::run(check),
         Chore::Browser { checks } => browser::run(&checks),
     }
 }

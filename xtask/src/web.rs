@@ -33,7 +33,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
 }
 
 /// Runs a program of the folder's packages.
-fn node(web: &Path, program: &str, args: &[&str]) -> Result<()> {
+pub(crate) fn node(web: &Path, program: &str, args: &[&str]) -> Result<()> {
     status(Command::new("node").arg(web.join("node_modules").join(program)).args(args).current_dir(web))
 }
 

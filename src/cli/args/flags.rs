@@ -42,12 +42,14 @@ scopes! {
     OfLive: key => matches!(key.section, "server" | "limits" | "log" | "live");
     /// Of `record`: there is no server.
     OfRecord: key => match key.section {
-        "server" => key.name() == "quiet",
+        "server" => matches!(key.name(), "quiet" | "recordings"),
         "live" => key.name() != "record",
         section => matches!(section, "log" | "record"),
     };
     /// Of `mock`.
     OfMock: key => matches!(key.section, "mock" | "log");
+    /// Of `watch`.
+    OfWatch: key => key.section == "watch" || (key.section, key.name()) == ("server", "token_file");
     /// Of commands that have no flags but `--config`.
     OfNone: key => key.section.is_empty();
 }

@@ -20,7 +20,7 @@ use crate::hub::{Gifts, Types};
 pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Info, Verify};
-pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay};
+pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfWatch};
 pub(super) use import::Import;
 pub(super) use look::{AsScenario, Cat, Diff, Export, Form};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
@@ -139,12 +139,13 @@ pub(super) struct Mock {
 #[command(after_help = "Examples:
   livetape watch
   livetape watch ws://127.0.0.1:8080 --types gift,chat
+  livetape watch wss://overlay.example --token-file token --ca server.pem
   livetape watch --json --since 0 | jq .data.comment")]
 pub(super) struct Watch {
     /// The server [default: ws://127.0.0.1:3000/] [env: LIVETAPE_URL]
     pub(super) url: Option<String>,
     #[command(flatten)]
-    pub(super) flags: Flags<OfNone>,
+    pub(super) flags: Flags<OfWatch>,
     #[command(flatten)]
     pub(super) filter: Filter,
     /// Where to begin: 0 for all of the backlog, or STREAM:SEQ to resume

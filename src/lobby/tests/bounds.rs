@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Rig, verdicts};
 use crate::{
-    lobby::{Effect, Key, Limits, Opening, Role},
+    lobby::{Effect, Key, Limits, Opening, Role, Stats},
     sans_io::error::Code,
 };
 
@@ -86,6 +86,25 @@ fn a_flood_is_told_and_then_closed_whatever_it_is_for() {
         assert_eq!(effects.len(), if role == Role::Talks { 12 } else { 1 });
         assert_eq!(rig.lobby.counts().received, 111);
         assert_eq!(rig.lobby.counts().refused, BTreeMap::from([(Code::RateExceeded, 11)]));
+    }
+}
+
+#[test]
+fn of_a_crowd_only_the_counts_are_told() {
+    let mut rig = Rig::with(Limits { presence_max: 3, ..Limits::default() });
+    let mut keys = Vec::new();
+    for (name, told) in [("ann", 0), ("bob", 1), ("cat", 2), ("dan", 0), ("eve", 0)] {
+        let opening = rig.opening(name);
+        keys.push(rig.lobby.open(opening).unwrap());
+        let sent = rig.sent();
+        assert_eq!(verdicts(&sent).iter().filter(|it| *it == "client_connected").count(), told, "{name}");
+        assert_eq!(sent.len(), told + 1, "{name}: the welcome");
+    }
+    rig.lobby.heartbeat(Stats::default());
+    assert!(rig.sent().iter().all(|(_, it)| it["active_connections"] == 5));
+    for told in [0, 0, 2, 1, 0] {
+        rig.lobby.close(keys.pop().unwrap());
+        assert_eq!(rig.sent().len(), told);
     }
 }
 

@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{answer, schema};
+use crate::lobby;
 
 /// One method of an address.
 #[derive(Default)]
@@ -36,6 +37,9 @@ struct Schemas {
 }
 
 const DEFINITIONS: &str = "/components/schemas";
+/// What the server says on `/ws`, and what clients say there.
+const SAID: &str = "TalkSent";
+const ASKED: &str = "TalkReceived";
 
 pub(super) async fn openapi() -> Response {
     schema::document(&document())
@@ -59,7 +63,15 @@ fn document() -> Value {
     let events: Vec<Value> =
         names.iter().map(|name| json!({ "$ref": format!("#{DEFINITIONS}/{name}") })).collect();
     definitions.insert("Message".to_owned(), json!({ "oneOf": events }));
+    let (said, asked) = lobby::schemas(&mut schemas.write, &mut schemas.read);
+    definitions.extend(schemas.write.take_definitions(true));
+    definitions.insert(SAID.to_owned(), said.to_value());
+    definitions.insert(ASKED.to_owned(), asked.to_value());
     definitions.extend(schemas.read.take_definitions(true));
+    paths["/ws"]["get"]["x-messages"] = messages(&[SAID, "Message"], &[ASKED]);
+    for feed in ["/", "/ws/{token}", "/ws/test/{token}"] {
+        paths[feed]["get"]["x-messages"] = messages(&["Message"], &[]);
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -71,6 +83,14 @@ fn document() -> Value {
         "paths": paths,
         "components": { "schemas": definitions },
     })
+}
+
+/// What goes over a socket: OpenAPI itself has no words for that.
+fn messages(sent: &[&str], received: &[&str]) -> Value {
+    let refs = |names: &[&str]| -> Vec<Value> {
+        names.iter().map(|name| json!({ "$ref": format!("#{DEFINITIONS}/{name}") })).collect()
+    };
+    json!({ "sent": refs(sent), "received": refs(received) })
 }
 
 fn operation(route: &Route, failure: &Value) -> Value {

@@ -17,8 +17,7 @@ const FEED: &[(&str, &str)] = &[
 ];
 const TALK: &[(&str, &str)] =
     &[("client_id", "what the client calls itself"), ("feed", "0 to read no feed"), FEED[0], FEED[2]];
-
-const SHOWN: &[(&str, &str)] = &[("speed", "how fast, or `max`"), FEED[0], FEED[1], FEED[2], FEED[3]];
+const TEST: &[(&str, &str)] = &[("speed", "0.1 to 1000, or max"), FEED[2], FEED[3], FEED[4]];
 
 /// With an answer in JSON.
 fn row(
@@ -60,9 +59,9 @@ fn feeds() -> Vec<Route> {
     vec![
         upgrade("/", "The event feed, over a WebSocket; without an upgrade the dashboard.", FEED),
         upgrade("/ws", "The feed, and what clients say to each other, over a WebSocket.", TALK),
+        upgrade("/ws/{token}", "The feed of the token's user, who is connected for it.", FEED),
+        upgrade("/ws/test/{token}", "The token's recording from its start, for this socket alone.", TEST),
         upgrade("/ws/echo", "What the client sends comes back, over a WebSocket.", &[]),
-        upgrade("/ws/{token}", "The feed of the token's user, over a WebSocket.", FEED),
-        upgrade("/ws/test/{token}", "The token's recording from its start, for this WebSocket alone.", SHOWN),
         get("/assets/{name}", "A part of the dashboard.", None),
         Route {
             query: FEED,

@@ -24,6 +24,7 @@ pub(super) use transfer::{download, upload};
 
 use super::{App, answer::Refusal};
 use crate::{
+    recorder::FOLDER,
     sans_io::{
         error::{Code, Problem},
         recording::is_plain_name,
@@ -43,8 +44,6 @@ pub struct Recordings {
     pub upload_bytes_max: u64,
 }
 
-/// Where recordings are, unless told otherwise.
-const DIRECTORY: &str = "recordings";
 /// The longest upload, unless told otherwise: a day of a busy room.
 const UPLOAD_BYTES_MAX: u64 = 2 << 30;
 /// Buckets of a timeline, unless told otherwise.
@@ -52,7 +51,7 @@ const BUCKETS: usize = 120;
 
 impl Default for Recordings {
     fn default() -> Self {
-        Self { directory: DIRECTORY.into(), upload_bytes_max: UPLOAD_BYTES_MAX }
+        Self { directory: FOLDER.into(), upload_bytes_max: UPLOAD_BYTES_MAX }
     }
 }
 

@@ -1,8 +1,8 @@
 //! How to play, and what a replay came to.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use crate::{sans_io::pace::Speed, source::Lateness};
+use crate::{recorder::FOLDER, sans_io::pace::Speed, source::Lateness};
 
 /// How to play.
 #[derive(Clone, Debug)]
@@ -23,6 +23,8 @@ pub struct Options {
     pub wait_clients: usize,
     /// Close the subscribers and return at the end.
     pub exit_when_done: bool,
+    /// Where recordings are that are loaded by name.
+    pub recordings: PathBuf,
 }
 
 impl Default for Options {
@@ -36,6 +38,7 @@ impl Default for Options {
             precise: false,
             wait_clients: 0,
             exit_when_done: false,
+            recordings: FOLDER.into(),
         }
     }
 }

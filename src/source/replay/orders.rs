@@ -162,7 +162,7 @@ impl Replay<'_> {
     }
 
     async fn obey_load(&mut self, name: &str) -> Result<(), Problem> {
-        let tape = Tape::find_by_name(name)?;
+        let tape = Tape::find_by_name(&self.options.recordings, name)?;
         let here = self.idle.position().0;
         if !matches!(self.phase, ReplayPhase::Waiting | ReplayPhase::Ended) {
             self.pipeline.finish(here, Some("replaced"), self.pacing()).await;

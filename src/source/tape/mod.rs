@@ -17,6 +17,7 @@ use name::{cannot_read, find_file, named, shown_name};
 
 use crate::{
     demo::{DEMO, DEMO_BYTES},
+    recorder::FOLDER,
     sans_io::{
         error::{Code, Problem},
         recording::{self, Item, Reader, is_plain_name},
@@ -68,27 +69,35 @@ impl Tape {
     /// # Errors
     /// `recording_not_found`, `bad_recording`, `newer_recording` or `io`, with what to do.
     pub fn find(name: &str) -> Result<Self, Problem> {
+        Self::find_in(Path::new(FOLDER), name)
+    }
+
+    /// The same, where names are those of recordings in `folder`.
+    ///
+    /// # Errors
+    /// As [`Tape::find`].
+    pub fn find_in(folder: &Path, name: &str) -> Result<Self, Problem> {
         let tape = match name {
             "" => return Err(Problem::new(Code::BadRequest, "the recording's path is empty")),
             DEMO => Self::from_bytes(DEMO, Bytes::from_static(DEMO_BYTES)),
-            _ => Self { name: shown_name(name), place: Place::File(find_file(name)?) },
+            _ => Self { name: shown_name(name), place: Place::File(find_file(folder, name)?) },
         };
         tape.read(Duration::ZERO)?;
         Ok(tape)
     }
 
-    /// A recording by its name: `demo`, or one under `recordings/`. Paths are refused: whoever asks may be a web page.
+    /// A recording by its name: `demo`, or one in `folder`. Paths are refused: whoever asks may be a web page.
     ///
     /// # Errors
     /// As [`Tape::find`].
-    pub fn find_by_name(name: &str) -> Result<Self, Problem> {
+    pub fn find_by_name(folder: &Path, name: &str) -> Result<Self, Problem> {
         if name == DEMO {
             return Self::find(DEMO);
         }
         if !is_plain_name(name) {
             return Err(Problem::new(Code::RecordingNotFound, format!("`{name}` is no name of a recording")));
         }
-        Self::find(&named(name).to_string_lossy())
+        Self::find(&named(folder, name).to_string_lossy())
     }
 
     /// How long it is, from its last readable record; `None` if the end tells nothing.

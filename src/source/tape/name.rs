@@ -7,15 +7,12 @@ use crate::sans_io::{
     recording::is_plain_name,
 };
 
-/// The directory in which recordings are named without their ending.
-const DIRECTORY: &str = "recordings";
-
 pub(super) fn shown_name(name: &str) -> String {
     Path::new(name).file_stem().map_or_else(|| name.into(), |stem| stem.to_string_lossy().into_owned())
 }
 
-/// The file of a path, or of a name under `recordings/`.
-pub(super) fn find_file(name: &str) -> Result<PathBuf, Problem> {
+/// The file of a path, or of a name in `folder`.
+pub(super) fn find_file(folder: &Path, name: &str) -> Result<PathBuf, Problem> {
     let path = PathBuf::from(name);
     if path.is_dir() {
         let problem = Problem::new(Code::BadRecording, format!("{name} is a directory, not a recording"));
@@ -24,14 +21,14 @@ pub(super) fn find_file(name: &str) -> Result<PathBuf, Problem> {
     if path.exists() {
         return Ok(path);
     }
-    if is_plain_name(name) && named(name).is_file() {
-        return Ok(named(name));
+    if is_plain_name(name) && named(folder, name).is_file() {
+        return Ok(named(folder, name));
     }
     Err(Problem::new(Code::RecordingNotFound, format!("there is no recording {name}")))
 }
 
-pub(super) fn named(name: &str) -> PathBuf {
-    Path::new(DIRECTORY).join(format!("{name}.bin"))
+pub(super) fn named(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.bin"))
 }
 
 pub(super) fn cannot_read(path: &Path, error: &std::io::Error) -> Problem {

@@ -3,6 +3,6 @@
 mod over_sockets;
 mod refused;
 mod replays;
-mod rig;
+pub(crate) mod rig;
 mod rooms;
 mod shared;

@@ -51,7 +51,7 @@ pub(crate) struct Rig {
     pub(crate) hub: Hub,
     pub(crate) server: JoinHandle<Ended>,
     pub(crate) serving: JoinHandle<()>,
-    connector: memory::MemoryConnector,
+    pub(crate) connector: memory::MemoryConnector,
 }
 
 /// `t-<user>` opens the room of each user, `t2-ann` that of ann as well; all of them have a recording for tests.

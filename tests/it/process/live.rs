@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{Running, livetape, run, stderr, text};
 
-async fn mock(toml: &str) -> MockTikTok {
+pub(super) async fn mock(toml: &str) -> MockTikTok {
     MockTikTok::start(Scenario::parse(toml).unwrap()).await.unwrap()
 }
 
@@ -18,11 +18,11 @@ fn limited(times: &str) -> String {
 }
 
 /// Runs to the end, off the runtime that the mock is on.
-async fn finish(server: Running) -> (std::process::ExitStatus, Vec<String>) {
+pub(super) async fn finish(server: Running) -> (std::process::ExitStatus, Vec<String>) {
     tokio::task::spawn_blocking(|| server.wait()).await.unwrap()
 }
 
-async fn start(args: Vec<String>) -> Running {
+pub(super) async fn start(args: Vec<String>) -> Running {
     let start = move || {
         let args: Vec<_> = args.iter().map(String::as_str).collect();
         Running::start_until(&args, "Connecting to TikTok Live")
@@ -30,7 +30,7 @@ async fn start(args: Vec<String>) -> Running {
     tokio::task::spawn_blocking(start).await.unwrap()
 }
 
-fn words(words: &[&str]) -> Vec<String> {
+pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 

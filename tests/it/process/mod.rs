@@ -3,9 +3,13 @@
 mod bad_input;
 mod config;
 mod live;
+mod log;
 mod mock;
 mod replay;
+mod secure;
 mod share;
+#[cfg(unix)]
+mod shutdown;
 
 use std::{
     io::{BufRead as _, BufReader, Lines},
@@ -53,13 +57,20 @@ impl Running {
 
     /// The same, but waits for a line with `last`.
     pub(crate) fn start_until(args: &[&str], last: &str) -> Self {
+        Self::start_with(args, &[], last)
+    }
+
+    /// The same, with more in the environment.
+    pub(crate) fn start_with(args: &[&str], env: &[(&str, &str)], last: &str) -> Self {
         let args = [args, &["--port", "0"]].concat();
-        let mut child = livetape(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = livetape(&args);
+        let mut child =
+            command.envs(env.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (mut greeting, mut address) = (Vec::new(), None);
         for line in lines.by_ref() {
             let line = line.unwrap();
-            let urls = ["ws://", "http://"].map(|scheme| line.split_once(scheme));
+            let urls = ["ws://", "wss://", "http://"].map(|scheme| line.split_once(scheme));
             if let Some((_, rest)) = urls.into_iter().flatten().next() {
                 address = rest.split(['/', ' ']).next().map(str::to_owned);
             }

@@ -138,3 +138,36 @@ async fn a_large_recording_replays_in_little_memory() {
     let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
     assert!(kib <= 40 * 1024, "{kib} KiB");
 }
+
+/// One folder for all that is called by name: on the command line, over REST, and of tokens.
+#[tokio::test(flavor = "multi_thread")]
+async fn recordings_are_where_the_settings_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let (shelf, config) = (folder.path().join("shelf"), folder.path().join("livetape.toml"));
+    std::fs::create_dir(&shelf).unwrap();
+    for name in ["one", "two"] {
+        std::fs::copy("recordings/short.bin", shelf.join(format!("{name}.bin"))).unwrap();
+    }
+    let token = "[[tokens]]\ntoken = \"stage-left\"\nname = \"stage\"\nrecording = \"two\"\n";
+    std::fs::write(&config, token).unwrap();
+    let args = ["replay", "one", "--recordings", text(&shelf), "--config", text(&config)];
+    let server = tokio::task::block_in_place(|| Running::start(&args));
+    let url = |path: &str| format!("http://{}{path}", server.address);
+    let client = reqwest::Client::new();
+    let json = async |answer: reqwest::Response| -> Value {
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    };
+    let list = json(client.get(url("/recordings")).send().await.unwrap()).await;
+    let names: Vec<_> =
+        list["recordings"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["demo", "one", "two"]);
+    for (name, status) in [("two", 200), ("short", 404)] {
+        let body = format!(r#"{{"recording":"{name}"}}"#);
+        let loaded = client.post(url("/replay/load")).body(body).send().await.unwrap();
+        assert_eq!(loaded.status(), status, "{name}");
+    }
+    let (events, code) = read(format!("ws://{}/ws/test/stage-left?speed=max", server.address)).await;
+    assert_eq!((code, events.last().unwrap()["type"].as_str()), (1000, Some("disconnected")));
+    let output = run(&["replay", "short", "--recordings", text(&shelf), "--port", "0"]);
+    assert_eq!(output.status.code(), Some(1), "not beside the program");
+}

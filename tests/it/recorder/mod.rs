@@ -158,8 +158,12 @@ fn a_full_queue_leaves_one_gap_and_nobody_waits() {
     (0..20_000).for_each(|n| recorder.record(&numbered(n)));
     assert!(clock::now().duration_since(began) < Duration::from_secs(5), "the caller waited");
 
+    let gauge = recorder.gauge();
+    assert_eq!((gauge.waiting(), gauge.lost()), ((8, 800), 19_992));
+
     disk.go_on();
     eventually(|| disk.items().len() == 9);
+    assert_eq!((gauge.waiting(), gauge.lost()), ((0, 0), 19_992));
     (20_000..20_004).for_each(|n| recorder.record(&numbered(n)));
     let summary = recorder.finish().unwrap();
     let (items, report) = read(&disk.bytes());

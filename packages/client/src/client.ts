@@ -1,0 +1,371 @@
+// The client: what is said over its connection, where the feed goes on, and the rooms.
+
+import { CLOSE, meaningOf } from './closing.js'
+import { Connection, type Policy } from './connection.js'
+import { Emitter } from './emitter.js'
+import { ClientError } from './error.js'
+import type { LivetapeEvent } from './events.js'
+import { isEvent, parse, type Message } from './message.js'
+import { Position } from './position.js'
+import { Rooms } from './rooms.js'
+import type { Room } from './room.js'
+import { EventStream, type EventsOptions } from './stream.js'
+import type { Callbacks, ClientEvents, ConnectionStatus, CreateOptions, Stats, WebSocketClientOptions, WebSocketEvent } from './types.js'
+
+const DEFAULTS = {
+  autoReconnect: true,
+  maxReconnectAttempts: 5,
+  reconnectDelay: 1000,
+  maxReconnectDelay: 16_000,
+  jitter: false,
+  pingInterval: 30_000,
+  pongTimeout: 10_000,
+  connectTimeout: 10_000,
+}
+const ALIASES = { connect: 'connected', disconnect: 'disconnected', joinRoom: 'roomJoined', leaveRoom: 'roomLeft', joinRoomError: 'roomJoinError' }
+/** A subprotocol has no other characters (RFC 9110, 5.6.2); other tokens go into the query. */
+const PROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/
+/** A feed of rooms, which a client can leave. */
+const FEED_ROOM = 'user:'
+
+interface Connecting {
+  promise: Promise<void>
+  resolve(): void
+  reject(error: unknown): void
+}
+
+/** A client of livetape: `connect()` it, and listen. */
+export class WebSocketClient extends Emitter<ClientEvents> {
+  readonly #url: URL
+  readonly #clientId: string
+  readonly #options: WebSocketClientOptions & typeof DEFAULTS
+  readonly #connection: Connection
+  readonly #position: Position
+  readonly #rooms: Rooms
+  readonly #streams = new Set<EventStream<any>>()
+  readonly #stats: Stats = { events: 0, malformed: 0, repeated: 0, lost: 0, connections: 0 }
+  #status: ConnectionStatus = 'disconnected'
+  #feed: boolean
+  #connecting: Connecting | undefined
+  #ping: ReturnType<typeof setInterval> | undefined
+  #pong: ReturnType<typeof setTimeout> | undefined
+  #pingedAt = 0
+
+  constructor(url: string, clientId?: string, options: WebSocketClientOptions = {}) {
+    super(ALIASES)
+    this.#url = socketUrl(url)
+    this.#clientId = clientId ?? options.clientId ?? madeUp()
+    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+    this.#options = { ...DEFAULTS, ...given }
+    this.#feed = options.feed ?? true
+    this.#position = new Position(options.since, Boolean(options.types) || this.#url.searchParams.has('types'))
+    const webSocket = options.webSocket ?? (globalThis as { WebSocket?: Policy['webSocket'] }).WebSocket
+    if (!webSocket) {
+      throw new ClientError('no_websocket', 'there is no WebSocket here', { hint: 'Node has one from 22 on; before, npm install ws and pass { webSocket: WebSocket }' })
+    }
+    this.#rooms = new Rooms(
+      { send: (message) => this.#say(message), timeoutMs: () => this.#options.pongTimeout, historyMax: options.maxHistorySize, isInteractive: () => this.#isInteractive },
+      this,
+    )
+    this.#connection = new Connection(
+      { ...this.#options, webSocket },
+      {
+        address: () => this.#address(),
+        opened: () => this.#opened(),
+        text: (text) => this.#heard(text),
+        binary: (bytes) => this.emit('binary', bytes),
+        closed: (code, reason, final) => this.#closed(code, reason, final),
+        waits: (attempt, delayMs) => this.#waits(attempt, delayMs),
+        over: (code, error) => this.#over(code, error),
+      },
+    )
+    options.signal?.addEventListener('abort', () => this.#aborted(), { once: true })
+  }
+
+  /** Connects; done with the first connection, however many attempts it takes. Rejects where nothing more is tried. */
+  connect(): Promise<void> {
+    if (this.#options.signal?.aborted) return handled(Promise.reject(this.#options.signal.reason))
+    if (this.#status === 'connected') return Promise.resolve()
+    if (this.#connecting) return this.#connecting.promise
+    const promise = new Promise<void>((resolve, reject) => (this.#connecting = { resolve, reject, promise: undefined as never }))
+    Object.assign(this.#connecting as unknown as Connecting, { promise: handled(promise) })
+    if (this.#status === 'disconnected') {
+      this.#status = 'connecting'
+      this.#connection.healthy()
+      this.#connection.open()
+    }
+    return promise
+  }
+
+  /** Closes the connection. It can be connected anew, and goes on where it was. */
+  disconnect(): void {
+    if (this.#status === 'disconnected') return
+    this.#end(undefined, new ClientError('closed', 'disconnected by the client'))
+    this.emit('disconnected', { code: CLOSE.NORMAL, reason: '', meaning: 'disconnected by the client', final: true })
+  }
+
+  getClientId(): string {
+    return this.#clientId
+  }
+
+  getStatus(): ConnectionStatus {
+    return this.#status
+  }
+
+  getStats(): Stats {
+    return { ...this.#stats }
+  }
+
+  /** The last event as `STREAM:SEQ`: what `since` takes. */
+  get position(): string | undefined {
+    return this.#position.last
+  }
+
+  /** In the room: done when the server says so, rejects when it refuses. It is joined again after a reconnect. */
+  joinRoom(roomId: string): Promise<Room> {
+    if (roomId.startsWith(FEED_ROOM)) this.#feed = true
+    return handled(this.#rooms.join(roomId, this.#status !== 'disconnected'))
+  }
+
+  leaveRoom(roomId: string): Promise<void> {
+    if (roomId.startsWith(FEED_ROOM)) this.#feed = false
+    return handled(this.#rooms.leave(roomId, this.#connection.isOpen))
+  }
+
+  getRoom(roomId: string): Room | undefined {
+    return this.#rooms.get(roomId)
+  }
+
+  getAllRooms(): Room[] {
+    return this.#rooms.all()
+  }
+
+  /** To the others in this client's rooms, or to all where it is in none; with `roomId`, to that room. Bytes go as they are. */
+  async send(message: unknown, roomId?: string): Promise<void> {
+    if (message instanceof ArrayBuffer || ArrayBuffer.isView(message)) return this.#connection.send(message)
+    if (roomId !== undefined) return this.sendToRoom(roomId, message)
+    this.#say(message)
+  }
+
+  async sendToRoom(roomId: string, message: unknown): Promise<void> {
+    if (!this.#rooms.get(roomId)?.isJoinedToRoom()) {
+      throw new ClientError('not_in_room', `not in room ${roomId}`, { roomId, hint: 'joinRoom first' })
+    }
+    this.#say({ type: 'room_message', room_id: roomId, message })
+  }
+
+  /** What others can select by; `null` takes the key away. */
+  async setMetadata(key: string, value: unknown): Promise<void> {
+    this.#say({ type: 'set_metadata', key, value })
+  }
+
+  /** The events from now on, for a loop. It ends with the connection: with an error, where that ended with one. */
+  events<Type extends LivetapeEvent['type'] = LivetapeEvent['type']>(options: EventsOptions<Type> = {}): EventStream<Extract<LivetapeEvent, { type: Type }>> {
+    const dropped = (count: number) => {
+      this.#stats.lost += count
+      this.emit('loss', { reason: 'buffer_full', count })
+    }
+    const ended = (stream: EventStream<any>) => void this.#streams.delete(stream)
+    const stream = new EventStream<Extract<LivetapeEvent, { type: Type }>>(options, dropped, ended)
+    if (!options.signal?.aborted) this.#streams.add(stream)
+    return stream
+  }
+
+  /** Rooms, pings and a name are on `/ws` alone; a token's address and the feed are for reading. */
+  get #isInteractive(): boolean {
+    return /\/ws\/?$/.test(this.#url.pathname)
+  }
+
+  #address(): { url: string; protocols: string[] } {
+    const { types, gifts, raw, token } = this.#options
+    const url = new URL(this.#url)
+    const set = (key: string, value: string | undefined) => value !== undefined && url.searchParams.set(key, value)
+    set('types', types?.join(','))
+    set('gifts', gifts)
+    set('raw', raw ? '1' : undefined)
+    if (this.#isInteractive) {
+      set('client_id', this.#clientId)
+      set('feed', this.#feed ? undefined : '0')
+    }
+    const since = this.#position.since
+    set('since', since)
+    set('on_gap', since?.includes(':') ? 'skip' : undefined)
+    if (token && !PROTOCOL.test(token)) set('token', token)
+    return { url: url.href, protocols: token && PROTOCOL.test(token) ? ['livetape', `bearer.${token}`] : [] }
+  }
+
+  #opened(): void {
+    const reconnected = this.#stats.connections > 0
+    const since = this.#position.since
+    this.#stats.connections += 1
+    this.#status = 'connected'
+    if (reconnected && this.#position.isUnknown) this.emit('loss', { reason: 'no_position' })
+    this.#position.joined()
+    if (this.#isInteractive) this.#startPings()
+    this.#rooms.rejoin()
+    this.emit('connected', { reconnected, ...(since && { since }) })
+    this.#connecting?.resolve()
+    this.#connecting = undefined
+  }
+
+  #heard(text: string): void {
+    const message = parse(text)
+    if (!message) {
+      this.#stats.malformed += 1
+      this.emit('malformed', String(text))
+      return
+    }
+    if (isEvent(message)) return this.#event(message)
+    if (message.type !== 'error') this.#connection.healthy(message.type === 'welcome')
+    this.#said(message)
+  }
+
+  #event(event: LivetapeEvent & Message): void {
+    if (event.type !== 'error') this.#connection.healthy()
+    const { stream, seq } = event
+    const before = this.#position.stream
+    if (!this.#position.advance(stream, seq)) {
+      this.#stats.repeated += 1
+      return
+    }
+    this.#stats.events += 1
+    if (before && before !== stream) this.emit('streamChanged', { from: before, to: stream })
+    for (const loop of this.#streams) loop.push(event)
+    this.emit('event', event)
+    // A type of events has a name of its own.
+    ;(this.emit as (name: string, event: unknown) => void).call(this, `event:${event.type}`, event)
+    this.emit('message', event as unknown as WebSocketEvent)
+    if (event.type === 'error') this.emit('error', failure(event.data))
+  }
+
+  #said(message: Message): void {
+    switch (message.type) {
+      case 'gap':
+        return this.#gap(message)
+      case 'pong':
+        return this.#ponged()
+      case 'welcome':
+        return void this.emit('welcome', message)
+      case 'system':
+        return void this.emit('system', message)
+      case 'client_connected':
+        return void this.emit('clientConnected', message)
+      case 'client_disconnected':
+        return void this.emit('clientDisconnected', message)
+      case 'error':
+        return void this.emit('error', failure(message))
+      case 'room_joined':
+      case 'room_join_error':
+      case 'room_left':
+      case 'room_message':
+        this.#rooms.heard(message)
+        if (message.type !== 'room_message') return
+    }
+    const { room_id: roomId, from_client_id: fromClientId, message: data } = message
+    this.emit('message', { data, ...message, ...(roomId !== undefined && { roomId }), ...(fromClientId !== undefined && { fromClientId }) })
+  }
+
+  #gap({ from, to }: Message): void {
+    const count = Number(to) - Number(from) + 1 || 0
+    this.#stats.lost += count
+    this.emit('loss', { reason: 'gap', from, to, count, after: this.#position.last ?? '' })
+  }
+
+  #closed(code: number, reason: string, final: boolean): void {
+    const wasConnected = this.#status === 'connected'
+    this.#stopPings()
+    this.#rooms.lost()
+    this.#status = final ? 'disconnected' : 'reconnecting'
+    if (wasConnected) this.emit('disconnected', { code, reason, meaning: meaningOf(code), final })
+    else this.emit('error', new ClientError('connection_failed', `cannot connect to ${this.#url.host}${reason && `: ${reason}`}`, { closeCode: code }))
+    const after = this.#position.last ?? String(this.#position.since ?? '')
+    if (code === CLOSE.UNKNOWN_POSITION && this.#position.forget()) this.emit('loss', { reason: 'stream_changed', after })
+  }
+
+  #waits(attempt: number, delayMs: number): void {
+    this.emit('reconnecting', { attempt, delayMs })
+  }
+
+  #over(code: number, error: ClientError): void {
+    if (error.code === 'gave_up') this.emit('maxReconnectAttemptsReached')
+    else if (error.code === 'bad_address') this.emit('error', error)
+    this.#end(code === CLOSE.NORMAL ? undefined : error)
+  }
+
+  /** Nothing more comes: whoever waits is told. */
+  #end(error: ClientError | undefined, why = error ?? new ClientError('closed', meaningOf(CLOSE.NORMAL))): void {
+    this.#status = 'disconnected'
+    this.#stopPings()
+    this.#connection.close()
+    this.#rooms.closed(why)
+    this.#connecting?.reject(this.#options.signal?.aborted ? this.#options.signal.reason : why)
+    this.#connecting = undefined
+    for (const loop of [...this.#streams]) loop.end(error)
+  }
+
+  #aborted(): void {
+    this.disconnect()
+  }
+
+  #say(message: unknown): void {
+    this.#connection.send(JSON.stringify(message) ?? 'null')
+  }
+
+  #startPings(): void {
+    const { pingInterval, pongTimeout } = this.#options
+    if (!(pingInterval > 0) || !Number.isFinite(pingInterval)) return
+    this.#ping = setInterval(() => {
+      // The last one is still waited for.
+      if (this.#pong !== undefined || !this.#connection.isOpen) return
+      this.#pingedAt = Date.now()
+      this.#say({ type: 'ping', timestamp: this.#pingedAt })
+      this.#pong = setTimeout(() => this.#connection.lose('no answer to a ping'), pongTimeout)
+    }, pingInterval)
+  }
+
+  #ponged(): void {
+    clearTimeout(this.#pong)
+    this.#pong = undefined
+    this.emit('pong', Date.now() - this.#pingedAt)
+  }
+
+  #stopPings(): void {
+    clearInterval(this.#ping)
+    clearTimeout(this.#pong)
+    this.#pong = undefined
+  }
+}
+
+/** A client with its listeners; `connect()` it. */
+export function createWebSocketClient({ url, ...options }: CreateOptions): WebSocketClient {
+  const client = new WebSocketClient(url, options.clientId, options)
+  for (const [key, callback] of Object.entries(options as Callbacks)) {
+    if (!/^on[A-Z]/.test(key) || typeof callback !== 'function') continue
+    client.on((key.charAt(2).toLowerCase() + key.slice(3)) as keyof ClientEvents, callback as never)
+  }
+  return client
+}
+
+/** A page writes `http://…`, `/ws` or nothing as well. */
+function socketUrl(url: string): URL {
+  const page = (globalThis as { location?: { href: string } }).location?.href
+  try {
+    const parsed = new URL(url, page?.startsWith('http') ? page : undefined)
+    parsed.protocol = parsed.protocol.replace('http', 'ws')
+    if (!/^wss?:$/.test(parsed.protocol)) throw new TypeError()
+    return parsed
+  } catch {
+    throw new ClientError('bad_address', `${JSON.stringify(url)} is no address of a WebSocket`, { hint: 'write it like ws://127.0.0.1:3000/' })
+  }
+}
+
+const madeUp = (): string => `client_${Date.now()}_${Math.random().toString(36).slice(2, 11)}`
+
+const failure = ({ code, message, ...details }: Record<string, any>): ClientError => new ClientError(String(code), String(message), details)
+
+/** Whoever does not look is not bothered: what was rejected is an event as well. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined)
+  return promise
+}
+

@@ -1,0 +1,149 @@
+// One socket after another: opens, waits, comes back, gives up. What is said over it is somebody else's.
+
+import { CLOSE, isFinal } from './closing.js'
+import { ClientError } from './error.js'
+import type { WebSocketConstructor, WebSocketLike } from './types.js'
+
+/** A connection that lasts as long as this, or brings something, makes the attempts count from 1 again. In ms. */
+const HEALTHY_MS = 5000
+/** A socket of one's own that broke may hold the client id for two of the server's intervals: as often is tried at least. */
+const GHOST_ATTEMPTS_MIN = 8
+const OPEN = 1
+
+export interface Policy {
+  autoReconnect: boolean
+  maxReconnectAttempts: number
+  reconnectDelay: number
+  maxReconnectDelay: number
+  jitter: boolean
+  connectTimeout: number
+  webSocket: WebSocketConstructor
+}
+
+/** Who is told, and asked. */
+export interface Hooks {
+  address(): { url: string; protocols: string[] }
+  opened(): void
+  text(text: string): void
+  binary(bytes: ArrayBuffer): void
+  /** The socket is gone. Whether it is the end was decided; nothing was done about it yet. */
+  closed(code: number, reason: string, final: boolean): void
+  waits(attempt: number, delayMs: number): void
+  /** Nothing more is tried. */
+  over(code: number, error: ClientError): void
+}
+
+export class Connection {
+  readonly #policy: Policy
+  readonly #hooks: Hooks
+  #socket: WebSocketLike | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #attempt = 0
+  #wasOpen = false
+  #hadClientId = false
+  #isAfresh = false
+
+  constructor(policy: Policy, hooks: Hooks) {
+    this.#policy = policy
+    this.#hooks = hooks
+  }
+
+  get isOpen(): boolean {
+    return this.#socket?.readyState === OPEN
+  }
+
+  /** Something came that shows that it works. */
+  healthy(hasClientId = false): void {
+    this.#attempt = 0
+    this.#isAfresh = false
+    this.#hadClientId ||= hasClientId
+  }
+
+  open(): void {
+    this.#drop()
+    this.#wasOpen = false
+    let socket: WebSocketLike
+    try {
+      const { url, protocols } = this.#hooks.address()
+      socket = protocols.length > 0 ? new this.#policy.webSocket(url, protocols) : new this.#policy.webSocket(url)
+    } catch (error) {
+      return this.#hooks.over(CLOSE.LOST, new ClientError('bad_address', error instanceof Error ? error.message : String(error)))
+    }
+    this.#socket = socket
+    let refused: number | undefined
+    socket.binaryType = 'arraybuffer'
+    socket.onopen = () => {
+      this.#wasOpen = true
+      this.#after(HEALTHY_MS, () => this.healthy())
+      this.#hooks.opened()
+    }
+    socket.onmessage = ({ data }) => (typeof data === 'string' ? this.#hooks.text(data) : this.#hooks.binary(data))
+    // Browsers tell nothing here; `ws` tells the status of a refused upgrade.
+    socket.onerror = (event) => (refused = Number(/server response: (\d+)/.exec(String(event?.message))?.[1]) || undefined)
+    socket.onclose = ({ code, reason }) => this.#closed(code, String(reason ?? ''), refused)
+    this.#after(this.#policy.connectTimeout, () => this.lose(`not open within ${this.#policy.connectTimeout} ms`))
+  }
+
+  send(data: string | ArrayBuffer | ArrayBufferView): void {
+    if (!this.isOpen) throw new ClientError('not_connected', 'there is no connection now', { hint: 'wait for `connected`' })
+    this.#socket?.send(data)
+  }
+
+  /** Takes the socket for broken: a goodbye would not be answered. */
+  lose(reason: string): void {
+    if (this.#socket) this.#closed(CLOSE.LOST, reason)
+  }
+
+  /** For good. */
+  close(): void {
+    this.#drop(CLOSE.NORMAL)
+  }
+
+  #closed(code: number, reason: string, status = 0): void {
+    this.#drop()
+    // Once: a server that is well does not know the position.
+    if (code === CLOSE.UNKNOWN_POSITION && !this.#isAfresh) [this.#attempt, this.#isAfresh] = [0, true]
+    // Our own socket from before may not be gone yet, as far as the server knows.
+    const isGhost = code === CLOSE.POLICY && reason === 'client_id_taken' && this.#hadClientId
+    const isRefused = status >= 400 && status < 500 && status !== 429
+    const final = (isFinal(code) && !isGhost) || isRefused
+    const attemptsMax = isGhost ? Math.max(this.#policy.maxReconnectAttempts, GHOST_ATTEMPTS_MIN) : this.#policy.maxReconnectAttempts
+    const isExhausted = this.#attempt >= attemptsMax
+    const ends = final || !this.#policy.autoReconnect || isExhausted
+    this.#hooks.closed(code, reason, ends)
+    if (!ends) return this.#wait(code)
+    const detail = { closeCode: code }
+    if (isRefused) this.#hooks.over(code, new ClientError(status === 401 ? 'unauthorized' : 'refused', `the server refused the connection with status ${status}`, detail))
+    else if (final) this.#hooks.over(code, new ClientError(reason || 'closed', `closed with ${code} ${reason}`.trim(), detail))
+    else if (this.#policy.autoReconnect) this.#hooks.over(code, new ClientError('gave_up', `gave up after ${this.#attempt} attempts`, detail))
+    else if (this.#wasOpen) this.#hooks.over(code, new ClientError('closed', `closed with ${code} ${reason}`.trim(), detail))
+    else this.#hooks.over(code, new ClientError('connection_failed', `no connection: ${reason || 'the server cannot be reached'}`, detail))
+  }
+
+  #wait(code: number): void {
+    const doubled = Math.min(this.#policy.reconnectDelay * 2 ** this.#attempt, this.#policy.maxReconnectDelay)
+    // The server is well, and waits for nothing but another question.
+    const atOnce = this.#attempt === 0 && (code === CLOSE.UNKNOWN_POSITION || code === CLOSE.SLOW_CONSUMER)
+    const delayMs = atOnce ? 0 : this.#policy.jitter ? Math.random() * doubled : doubled
+    this.#attempt += 1
+    this.#hooks.waits(this.#attempt, delayMs)
+    this.#after(delayMs, () => this.open())
+  }
+
+  #after(ms: number, then: () => void): void {
+    clearTimeout(this.#timer)
+    if (Number.isFinite(ms)) this.#timer = setTimeout(then, ms)
+  }
+
+  /** Whatever the socket says from now on is not heard. */
+  #drop(code?: number): void {
+    clearTimeout(this.#timer)
+    const socket = this.#socket
+    if (!socket) return
+    this.#socket = undefined
+    socket.onopen = socket.onmessage = socket.onclose = null
+    // `ws` throws where nobody hears of an error.
+    socket.onerror = () => undefined
+    socket.close(code)
+  }
+}

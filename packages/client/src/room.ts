@@ -1,0 +1,98 @@
+// A room: who is in it can talk, and remembers what was said.
+
+import { Emitter } from './emitter.js'
+import { ClientError } from './error.js'
+import type { RoomMessage } from './types.js'
+
+export const HISTORY_MESSAGES = 100
+
+export type RoomEvents = {
+  joined: []
+  left: [reason?: string]
+  message: [message: any, fromClientId: string, timestamp: string]
+}
+
+/** What a room asks its client for. */
+export interface RoomLink {
+  joinRoom(roomId: string): Promise<Room>
+  leaveRoom(roomId: string): Promise<void>
+  sendToRoom(roomId: string, message: unknown): Promise<void>
+}
+
+export class Room extends Emitter<RoomEvents> {
+  readonly #link: RoomLink
+  #history: RoomMessage[] = []
+  #historyMax: number
+  #isJoined = false
+
+  constructor(
+    readonly id: string,
+    link: RoomLink,
+    historyMax: number = HISTORY_MESSAGES,
+  ) {
+    super()
+    this.#link = link
+    this.#historyMax = historyMax
+  }
+
+  getId(): string {
+    return this.id
+  }
+
+  isJoinedToRoom(): boolean {
+    return this.#isJoined
+  }
+
+  async join(): Promise<void> {
+    await this.#link.joinRoom(this.id)
+  }
+
+  leave(): Promise<void> {
+    return this.#link.leaveRoom(this.id)
+  }
+
+  /** Goes to all in the room, to this client too: that is when it gets into the history. */
+  async send(message: unknown): Promise<void> {
+    if (!this.#isJoined) throw new ClientError('not_in_room', `not in room ${this.id}`, { roomId: this.id, hint: 'join it first' })
+    await this.#link.sendToRoom(this.id, message)
+  }
+
+  /** What was said, the oldest first. */
+  getMessageHistory(): RoomMessage[] {
+    return [...this.#history]
+  }
+
+  clearMessageHistory(): void {
+    this.#history = []
+  }
+
+  setMaxHistorySize(size: number): void {
+    this.#historyMax = Math.max(0, Math.floor(size) || 0)
+    this.#trim()
+  }
+
+  /** @internal */
+  heard(message: RoomMessage): void {
+    this.#history.push(message)
+    this.#trim()
+    this.emit('message', message.message, message.from_client_id, message.timestamp)
+  }
+
+  /** @internal */
+  entered(): void {
+    if (this.#isJoined) return
+    this.#isJoined = true
+    this.emit('joined')
+  }
+
+  /** @internal */
+  exited(reason?: string): void {
+    if (!this.#isJoined) return
+    this.#isJoined = false
+    this.emit('left', reason)
+  }
+
+  #trim(): void {
+    if (this.#history.length > this.#historyMax) this.#history.splice(0, this.#history.length - this.#historyMax)
+  }
+}

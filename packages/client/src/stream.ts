@@ -1,0 +1,109 @@
+// `for await (const event of client.events())`: a bounded buffer between the socket and a loop.
+
+import { ClientError } from './error.js'
+import type { LivetapeEvent } from './events.js'
+
+/** What a loop may fall behind by, in events. */
+export const BUFFER_EVENTS = 10_000
+
+export interface EventsOptions<Type extends LivetapeEvent['type'] = LivetapeEvent['type']> {
+  /** Only these; all unless told otherwise. */
+  types?: readonly Type[]
+  /** How many events wait for the loop: 10,000 unless told otherwise. */
+  bufferSize?: number
+  /** What becomes of more: the oldest are dropped and reported as a loss, or the loop throws `buffer_full`. */
+  overflow?: 'drop-oldest' | 'throw'
+  /** Ends the loop: it throws the signal's reason. */
+  signal?: AbortSignal
+}
+
+export class EventStream<Event extends LivetapeEvent = LivetapeEvent> implements AsyncIterableIterator<Event> {
+  readonly #types: ReadonlySet<string> | undefined
+  readonly #max: number
+  readonly #throws: boolean
+  readonly #dropped: (count: number) => void
+  readonly #ended: (stream: EventStream<any>) => void
+  readonly #signal: AbortSignal | undefined
+  #buffer: Event[] = []
+  #head = 0
+  #waiting: Array<{ resolve: (result: IteratorResult<Event>) => void; reject: (error: unknown) => void }> = []
+  #end: { error?: unknown } | undefined
+
+  constructor(options: EventsOptions, dropped: (count: number) => void, ended: (stream: EventStream<any>) => void) {
+    this.#types = options.types && new Set(options.types)
+    this.#max = Math.max(1, options.bufferSize ?? BUFFER_EVENTS)
+    this.#throws = options.overflow === 'throw'
+    this.#dropped = dropped
+    this.#ended = ended
+    this.#signal = options.signal
+    if (this.#signal?.aborted) this.#abort()
+    else this.#signal?.addEventListener('abort', this.#abort, { once: true })
+  }
+
+  /** @internal */
+  push(event: Event): void {
+    if (this.#end || (this.#types && !this.#types.has(event.type))) return
+    const waiting = this.#waiting.shift()
+    if (waiting) return waiting.resolve({ value: event, done: false })
+    this.#buffer.push(event)
+    if (this.#buffer.length - this.#head <= this.#max) return
+    if (this.#throws) return this.end(new ClientError('buffer_full', `more than ${this.#max} events wait for the loop`, { hint: 'do less in it, or make bufferSize larger' }))
+    this.#take()
+    this.#dropped(1)
+  }
+
+  /** What waits is still handed out, then the error. @internal */
+  end(error?: unknown): void {
+    if (this.#end) return
+    this.#end = error === undefined ? {} : { error }
+    this.#signal?.removeEventListener('abort', this.#abort)
+    this.#ended(this)
+    for (const { resolve, reject } of this.#waiting.splice(0)) {
+      if (error === undefined) resolve({ value: undefined, done: true })
+      else reject(this.#takeError())
+    }
+  }
+
+  async next(): Promise<IteratorResult<Event>> {
+    if (this.#buffer.length > this.#head) return { value: this.#take(), done: false }
+    if (!this.#end) return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+    if ('error' in this.#end) throw this.#takeError()
+    return { value: undefined, done: true }
+  }
+
+  async return(): Promise<IteratorResult<Event>> {
+    this.#buffer = []
+    this.#head = 0
+    this.end()
+    return { value: undefined, done: true }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** Once: whoever asks again finds the end. */
+  #takeError(): unknown {
+    const error = this.#end?.error
+    this.#end = {}
+    return error
+  }
+
+  /** The oldest. Room is made now and then, not with each. */
+  #take(): Event {
+    const event = this.#buffer[this.#head] as Event
+    this.#buffer[this.#head] = undefined as never
+    this.#head += 1
+    if (this.#head > 1024 && this.#head * 2 > this.#buffer.length) {
+      this.#buffer = this.#buffer.slice(this.#head)
+      this.#head = 0
+    }
+    return event
+  }
+
+  #abort = (): void => {
+    this.#buffer = []
+    this.#head = 0
+    this.end(this.#signal?.reason)
+  }
+}

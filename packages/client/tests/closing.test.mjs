@@ -1,0 +1,249 @@
+// How connections end: codes that are final, codes that are not, servers that are away, wrong, old or new.
+
+import { once as happens } from 'node:events'
+import net from 'node:net'
+
+import { afterEach, expect, test } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+
+import { ClientError, createWebSocketClient, isFinal, RNodeWebSocketClient } from '../dist/livetape-client.js'
+import { LIVETAPE, once, proxy, start, until, withServer } from './server.mjs'
+
+const FAST = { webSocket: WebSocket, reconnectDelay: 5, maxReconnectDelay: 20 }
+
+const open = []
+afterEach(() => open.splice(0).forEach((close) => close()))
+
+/** A server that says what a test wants: what livetape never would. */
+async function scripted(talk) {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: (offered) => [...offered][0] })
+  await happens(server, 'listening')
+  const seen = []
+  server.on('connection', (socket, request) => {
+    seen.push(request)
+    talk(socket, request, seen.length)
+  })
+  open.push(() => (server.clients.forEach((socket) => socket.terminate()), server.close()))
+  return { ws: `ws://127.0.0.1:${server.address().port}/`, seen }
+}
+
+const event = (seq, more = {}) => JSON.stringify({ type: 'chat', username: 'x', data: { comment: `${seq}` }, ts: '2026-01-01T00:00:00.000Z', replay: true, stream: 'ab', seq, ...more })
+
+test('which codes are final is what the reference says', () => {
+  for (const code of [1000, 1002, 1003, 1007, 1008, 1009, 3000, 4000, 4002, 4099]) expect([code, isFinal(code)]).toEqual([code, true])
+  for (const code of [1001, 1006, 1011, 4001, 4100, 4101, 4102, 4999]) expect([code, isFinal(code)]).toEqual([code, false])
+})
+
+test('the real server closes: final codes are not tried again, the others are', async () => {
+  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
+    for (const code of [1000, 1008, 4000, 1011, 4100, 4102]) {
+      const client = createWebSocketClient({ ...FAST, url: `${ws}/ws`, clientId: `closed_${code}` })
+      const loop = client.events()[Symbol.asyncIterator]().next()
+      const welcome = once(client, 'welcome')
+      await client.connect()
+      await welcome
+      const [gone, back] = [once(client, 'disconnected'), once(client, 'connected')]
+      await fetch(`${url}/connections/closed_${code}/close`, { method: 'POST', body: JSON.stringify({ code, reason: 'because' }) })
+      expect((await gone)[0]).toMatchObject({ code, reason: 'because', final: isFinal(code) })
+      if (!isFinal(code)) {
+        expect((await back)[0].reconnected).toBe(true)
+        client.disconnect()
+        expect(await loop).toMatchObject({ done: true })
+      } else {
+        if (code === 1000) expect(await loop).toMatchObject({ done: true })
+        else await expect(loop).rejects.toMatchObject({ code: 'because', closeCode: code })
+        expect(client.getStatus()).toBe('disconnected')
+        const { connections } = await (await fetch(`${url}/connections`)).json()
+        expect(connections).toEqual([])
+      }
+    }
+  })
+})
+
+test('a server that shuts down says so; the client comes back to the next one', async () => {
+  let server = await start(LIVETAPE, ['serve', '--port', '0'])
+  const wire = await proxy(() => server.port)
+  const client = createWebSocketClient({ ...FAST, url: `${wire.ws}/ws`, clientId: 'stays', maxReconnectAttempts: Infinity })
+  await client.connect()
+  const [told, gone] = [once(client, 'system'), once(client, 'disconnected')]
+  await server.stop()
+  expect((await told)[0]).toMatchObject({ type: 'system', event: 'shutdown' })
+  expect((await gone)[0]).toMatchObject({ code: 1001, final: false })
+  const back = once(client, 'connected')
+  server = await start(LIVETAPE, ['serve', '--port', '0'])
+  expect((await back)[0].reconnected).toBe(true)
+  client.disconnect()
+  await wire.close()
+  await server.stop()
+})
+
+test('waits double, up to a limit, and end', async () => {
+  const { ws } = await scripted(() => undefined)
+  open.pop()()
+  for (const [options, want] of [
+    [{ reconnectDelay: 1, maxReconnectDelay: 16 }, [1, 2, 4, 8, 16]],
+    [{ reconnectDelay: 1, maxReconnectDelay: 4, maxReconnectAttempts: 7 }, [1, 2, 4, 4, 4, 4, 4]],
+    [{ autoReconnect: false }, []],
+  ]) {
+    const client = new RNodeWebSocketClient(ws, 'seed', { webSocket: WebSocket, ...options })
+    const waits = []
+    let reached = 0
+    client.on('reconnecting', ({ attempt, delayMs }) => waits.push([attempt, delayMs]))
+    client.on('maxReconnectAttemptsReached', () => (reached += 1))
+    const errors = []
+    client.on('error', ({ code }) => errors.push(code))
+    await expect(client.connect()).rejects.toMatchObject({ code: want.length > 0 ? 'gave_up' : 'connection_failed' })
+    expect(waits).toEqual(want.map((ms, index) => [index + 1, ms]))
+    expect(reached).toBe(want.length > 0 ? 1 : 0)
+    expect(errors).toEqual(Array(want.length + 1).fill('connection_failed'))
+  }
+  const client = createWebSocketClient({ url: ws, webSocket: WebSocket, jitter: true, reconnectDelay: 10, maxReconnectDelay: 10, maxReconnectAttempts: 20 })
+  const waits = []
+  client.on('reconnecting', ({ delayMs }) => waits.push(delayMs))
+  await expect(client.connect()).rejects.toThrow('gave up after 20 attempts')
+  expect(waits.every((ms) => ms >= 0 && ms <= 10)).toBe(true)
+  expect(new Set(waits).size).toBeGreaterThan(10)
+})
+
+test('the default waits are those of the documentation', async () => {
+  const { ws } = await scripted((socket) => socket.close(1011))
+  const client = createWebSocketClient({ url: ws, webSocket: WebSocket })
+  const first = once(client, 'reconnecting')
+  await client.connect()
+  expect((await first)[0]).toEqual({ attempt: 1, delayMs: 1000 })
+  client.disconnect()
+})
+
+test('messages that are none are counted and skipped; types of newer servers pass', async () => {
+  const nonsense = ['', '{', 'null', '[]', '7', '"x"', '{}', '{"type":7}', '{"type":"chat","stream":"ab","seq":0,"data":{}}', '{"type":"chat","stream":"ab","seq":1e99,"data":{}}',
+    '{"type":"chat","stream":"","seq":1,"data":{}}', '{"type":"chat","stream":"ab","seq":1}', '{"type":"chat","stream":"ab","seq":1,"data":[]}', '{"type":"x","seq":"1"}', '['.repeat(100_000)]
+  const { ws } = await scripted((socket) => {
+    nonsense.forEach((text) => socket.send(text))
+    socket.send(event(1))
+    socket.send(event(1))
+    socket.send(event(2, { type: 'hologram', data: { beams: 3 } }))
+    socket.send(event(3, { type: '__proto__', data: { __proto__: null } }))
+    socket.send(JSON.stringify({ type: 'not_yet_thought_of', message: 'hello' }))
+    socket.close(1000)
+  })
+  const client = createWebSocketClient({ ...FAST, url: ws })
+  const [malformed, events, messages] = [[], [], []]
+  client.on('malformed', (text) => malformed.push(text))
+  client.on('event', ({ type }) => events.push(type))
+  client.on('message', ({ type }) => messages.push(type))
+  const over = once(client, 'disconnected')
+  await client.connect()
+  await over
+  expect(malformed).toEqual(nonsense)
+  expect(events).toEqual(['chat', 'hologram', '__proto__'])
+  expect(messages).toEqual(['chat', 'hologram', '__proto__', 'not_yet_thought_of'])
+  expect(client.getStats()).toMatchObject({ malformed: nonsense.length, events: 3, repeated: 1 })
+  expect(client.position).toBe('ab:3')
+})
+
+test('an error of the feed is an error, with its title and hint', async () => {
+  const data = { code: 'user_offline', title: 'User is not live', message: 'ann is not live', hint: 'wait', attempt: 1, retrying: false, retryAfterMs: null }
+  const { ws } = await scripted((socket) => (socket.send(event(1, { type: 'error', data })), socket.close(1011, 'user_offline')))
+  const client = createWebSocketClient({ ...FAST, url: ws, maxReconnectAttempts: 0 })
+  const failed = once(client, 'error')
+  await client.connect()
+  const [error] = await failed
+  expect(error).toBeInstanceOf(ClientError)
+  expect(error).toMatchObject({ code: 'user_offline', message: 'ann is not live', title: 'User is not live', hint: 'wait', retrying: false })
+})
+
+test('a listener that throws stops neither the others nor the feed', async () => {
+  const { ws } = await scripted((socket) => ([1, 2].forEach((seq) => socket.send(event(seq))), socket.close(1000)))
+  const thrown = []
+  const others = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException').on('uncaughtException', (error) => thrown.push(error.message))
+  const client = createWebSocketClient({ ...FAST, url: ws })
+  const seen = []
+  client.on('event', ({ seq }) => {
+    throw new Error(`no ${seq}`)
+  })
+  client.on('event', ({ seq }) => seen.push(seq))
+  const over = once(client, 'disconnected')
+  await client.connect()
+  await over
+  process.removeAllListeners('uncaughtException')
+  others.forEach((listener) => process.on('uncaughtException', listener))
+  expect(seen).toEqual([1, 2])
+  expect(thrown).toEqual(['no 1', 'no 2'])
+})
+
+test('a socket that falls silent is left: no answer to a ping, no end of the handshake', async () => {
+  const { ws, seen } = await scripted((socket, _request, number) => {
+    socket.send(JSON.stringify({ type: 'welcome' }))
+    socket.on('message', (text) => number > 1 && socket.send(JSON.stringify({ type: 'pong', timestamp: JSON.parse(text).timestamp })))
+  })
+  const client = createWebSocketClient({ ...FAST, url: `${ws}ws`, pingInterval: 20, pongTimeout: 200 })
+  const gone = once(client, 'disconnected')
+  await client.connect()
+  expect((await gone)[0]).toMatchObject({ code: 1006, reason: 'no answer to a ping', final: false })
+  expect((await once(client, 'pong'))[0]).toBeGreaterThanOrEqual(0)
+  expect(seen).toHaveLength(2)
+  client.disconnect()
+
+  const deaf = net.createServer(() => undefined).listen(0, '127.0.0.1')
+  await happens(deaf, 'listening')
+  const waiting = createWebSocketClient({ ...FAST, url: `ws://127.0.0.1:${deaf.address().port}`, connectTimeout: 30, autoReconnect: false })
+  await expect(waiting.connect()).rejects.toMatchObject({ code: 'connection_failed', message: 'no connection: not open within 30 ms' })
+  deaf.close()
+})
+
+test('a token opens the door; a wrong one is final, and not in any message', async () => {
+  const token = 'a-token-of-this-test-0123456789'
+  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ ws }) => {
+    const good = createWebSocketClient({ ...FAST, url: `${ws}/ws`, token })
+    const welcome = once(good, 'welcome')
+    await good.connect()
+    await welcome
+    good.disconnect()
+    const bad = createWebSocketClient({ ...FAST, url: `${ws}/ws`, token: 'not-this-one-but-another-0123' })
+    const error = await bad.connect().catch((error) => error)
+    expect(error).toMatchObject({ code: 'unauthorized', closeCode: 1006 })
+    expect(`${error.message} ${JSON.stringify(bad)}`).not.toContain('not-this-one')
+    expect(bad.getStats().connections).toBe(0)
+  }, { LIVETAPE_TOKEN: token })
+})
+
+test('a token with characters that a subprotocol cannot have goes into the query', async () => {
+  const { ws, seen } = await scripted((socket) => socket.close(1000))
+  for (const token of ['plain-token.0123', 'with space/and=more']) {
+    const client = createWebSocketClient({ ...FAST, url: ws, token })
+    await client.connect()
+    client.disconnect()
+  }
+  expect(seen.map(({ url, headers }) => [url, headers['sec-websocket-protocol']])).toEqual([
+    ['/', 'livetape,bearer.plain-token.0123'],
+    ['/?token=with+space%2Fand%3Dmore', undefined],
+  ])
+})
+
+test('before the first event a filtered feed has no position: that is said', async () => {
+  const { ws, seen } = await scripted((socket, _request, number) => number < 2 && socket.terminate())
+  const filtered = createWebSocketClient({ ...FAST, url: ws, types: ['gift'] })
+  const loss = once(filtered, 'loss')
+  await filtered.connect()
+  expect((await loss)[0]).toEqual({ reason: 'no_position' })
+  filtered.disconnect()
+  expect(seen.map(({ url }) => url)).toEqual(['/?types=gift', '/?types=gift'])
+})
+
+test('and an unfiltered one misses nothing', async () => {
+  const { ws, seen } = await scripted((socket, _request, number) => number < 2 && socket.terminate())
+  const client = createWebSocketClient({ ...FAST, url: ws })
+  await client.connect()
+  await until('the second connection', () => seen.length === 2)
+  client.disconnect()
+  expect(seen.map(({ url }) => url)).toEqual(['/', '/?since=0'])
+})
+
+test('what cannot be is refused at once, with what to do', () => {
+  expect(() => createWebSocketClient({ url: 'ftp://x', webSocket: WebSocket })).toThrow('no address of a WebSocket')
+  expect(() => createWebSocketClient({ url: '', webSocket: WebSocket })).toThrow(ClientError)
+  if (globalThis.WebSocket === undefined) {
+    expect(() => createWebSocketClient({ url: 'ws://x' })).toThrow(expect.objectContaining({ code: 'no_websocket', hint: expect.stringContaining('npm install ws') }))
+  }
+})

@@ -1,0 +1,215 @@
+// The feed against the real server: where it goes on, and what is said of what is lost.
+
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
+import { expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+
+import { createWebSocketClient } from '../dist/livetape-client.js'
+import { LIVETAPE, once, proxy, recording, start, until, withServer } from './server.mjs'
+
+const FAST = { webSocket: WebSocket, reconnectDelay: 10, maxReconnectDelay: 200 }
+
+/** What the recording says, without a server. */
+async function offline(name) {
+  const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording(name)], { maxBuffer: 64 << 20 })
+  return stdout.trim().split('\n').map((line) => JSON.parse(line))
+}
+
+const unplaced = ({ stream: _, ...event }) => event
+const isLast = ({ type, data }) => type === 'disconnected' && data.reason === 'recording_ended'
+
+/** Numbers from a seed: a test that fails can be run again. */
+function random(seed) {
+  let state = seed
+  return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32
+}
+
+test('a connection that is cut many times gives each event once, in order', async () => {
+  const seed = Number(process.env.LIVETAPE_TEST_SEED ?? Date.now() % 1e6)
+  console.log(`LIVETAPE_TEST_SEED=${seed}`)
+  const next = random(seed)
+  await withServer(LIVETAPE, ['replay', recording('demo'), '--port', '0', '--speed', '60', '--wait-clients', '1'], async (server) => {
+    const wire = await proxy(() => server.port)
+    const [events, losses, waits] = [[], [], []]
+    const client = createWebSocketClient({ ...FAST, url: wire.ws, maxReconnectAttempts: Infinity, onLoss: (loss) => losses.push(loss) })
+    client.on('disconnected', ({ code }) => waits.push(code))
+    let cutAt = 5
+    client.on('event', (event) => {
+      events.push(event)
+      if (events.length < cutAt) return
+      cutAt += 1 + Math.floor(next() * 25)
+      wire.cut()
+    })
+    await client.connect()
+    await until('the end', () => events.some(isLast), 50_000)
+    const want = (await offline('demo')).map(unplaced)
+    expect(losses).toEqual([])
+    expect(events.map(unplaced)).toEqual(want)
+    expect(waits.length).toBeGreaterThan(30)
+    expect(client.getStats().connections).toBeGreaterThan(30)
+    console.log(`${events.length} events over ${client.getStats().connections} connections, ${client.getStats().repeated} repeated`)
+    client.disconnect()
+    await wire.close()
+  })
+})
+
+test('a filter survives it too', async () => {
+  await withServer(LIVETAPE, ['replay', recording('gifts'), '--port', '0', '--speed', '200', '--wait-clients', '1'], async (server) => {
+    const wire = await proxy(() => server.port)
+    const [events, losses] = [[], []]
+    const client = createWebSocketClient({ ...FAST, url: wire.ws, types: ['gift', 'disconnected'], gifts: 'final', since: 0, maxReconnectAttempts: Infinity })
+    client.on('loss', (loss) => losses.push(loss))
+    client.on('event', (event) => events.push(event) % 10 === 0 && wire.cut())
+    await client.connect()
+    await until('the end', () => events.some(isLast), 50_000)
+    const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording('gifts'), '--types', 'gift,disconnected', '--gifts', 'final'], { maxBuffer: 64 << 20 })
+    const want = stdout.trim().split('\n').map((line) => unplaced(JSON.parse(line)))
+    expect(events.map(unplaced)).toEqual(want)
+    expect(losses).toEqual([])
+    client.disconnect()
+    await wire.close()
+  })
+})
+
+test('a server that is restarted is announced as a new stream, and the loss told', async () => {
+  const args = ['replay', recording('short'), '--port', '0', '--speed', '5']
+  let server = await start(LIVETAPE, args)
+  const wire = await proxy(() => server.port)
+  const told = []
+  const client = createWebSocketClient({ ...FAST, url: wire.ws, since: 0, maxReconnectAttempts: Infinity })
+  for (const name of ['loss', 'streamChanged', 'disconnected']) client.on(name, (what) => told.push([name, what]))
+  const events = []
+  client.on('event', (event) => events.push(event))
+  await client.connect()
+  await until('events', () => events.length > 3)
+  await server.stop('SIGKILL')
+  const before = client.position
+  server = await start(LIVETAPE, args)
+  const [change] = await once(client, 'streamChanged')
+  expect(change.from).toBe(before.split(':')[0])
+  expect(change.to).not.toBe(change.from)
+  expect(told.map(([name]) => name)).toEqual(['disconnected', 'disconnected', 'loss', 'streamChanged'])
+  expect(told[1][1]).toMatchObject({ code: 4001, final: false })
+  expect(told[2][1]).toEqual({ reason: 'stream_changed', after: before })
+  // Afresh, as it began: all of the new backlog.
+  await until('an event of the new stream', () => events.some(({ stream }) => stream === change.to))
+  const fresh = events.filter(({ stream }) => stream === change.to)
+  expect(fresh[0].seq).toBe(1)
+  client.disconnect()
+  await wire.close()
+  await server.stop()
+})
+
+test('a position that was kept goes on in another client', async () => {
+  await withServer(LIVETAPE, ['replay', recording('short'), '--port', '0', '--speed', '1000', '--wait-clients', '1'], async ({ ws }) => {
+    const one = createWebSocketClient({ ...FAST, url: ws })
+    const first = []
+    one.on('event', (event) => (first.push(event), first.length === 20 && one.disconnect()))
+    await one.connect()
+    await until('twenty', () => first.length >= 20)
+    expect(first).toHaveLength(20)
+    expect(one.getStatus()).toBe('disconnected')
+
+    const two = createWebSocketClient({ ...FAST, url: ws, since: one.position })
+    const rest = []
+    two.on('event', (event) => rest.push(event))
+    await two.connect()
+    await until('the end', () => rest.some(isLast))
+    const all = (await offline('short')).map(unplaced)
+    expect([...first, ...rest].map(unplaced)).toEqual(all)
+    two.disconnect()
+
+    // The first one goes on where it was, too.
+    await one.connect()
+    await until('the end', () => first.some(isLast))
+    expect(first.map(unplaced)).toEqual(all)
+    one.disconnect()
+  })
+})
+
+test('a position that the backlog no longer holds is a gap, with its size', async () => {
+  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
+    const inject = (body) => fetch(`${url}/inject`, { method: 'POST', body: JSON.stringify(body) })
+    const client = createWebSocketClient({ ...FAST, url: ws, types: ['chat'] })
+    await client.connect()
+    const chat = once(client, 'event:chat')
+    await inject({ type: 'chat', user: 'ann', comment: 'first' })
+    const [{ seq }] = await chat
+    client.disconnect()
+    // 16,384 events are kept: 170 streaks of 100.
+    for (let streak = 0; streak < 170; streak += 1) await inject({ type: 'gift', user: `u${streak}`, gift: 'Rose', count: 99, combo: true })
+    const loss = once(client, 'loss')
+    await client.connect()
+    const [{ reason, from, to, count }] = await loss
+    expect(reason).toBe('gap')
+    expect(from).toBe(seq + 1)
+    expect(count).toBe(to - from + 1)
+    expect(client.getStats().lost).toBe(count)
+    const again = once(client, 'event:chat')
+    await inject({ type: 'chat', user: 'ann', comment: 'second' })
+    expect((await again)[0].data.comment).toBe('second')
+    client.disconnect()
+  })
+})
+
+test('for await: all events, a filter, and the end of a recording', async () => {
+  await withServer(LIVETAPE, ['replay', recording('short'), '--port', '0', '--speed', 'max', '--exit-when-done'], async ({ ws, ended }) => {
+    const client = createWebSocketClient({ ...FAST, url: ws })
+    const loops = [client.events(), client.events({ types: ['chat'] })]
+    await client.connect()
+    const [all, chats] = await Promise.all(loops.map(async (loop) => {
+      const seen = []
+      for await (const event of loop) seen.push(event)
+      return seen
+    }))
+    const want = await offline('short')
+    expect(all.map(unplaced)).toEqual(want.map(unplaced))
+    expect(chats.map(unplaced)).toEqual(want.filter(({ type }) => type === 'chat').map(unplaced))
+    expect(client.getStatus()).toBe('disconnected')
+    expect(await ended).toBe(0)
+  })
+})
+
+test('a loop that is too slow is told what it lost, or fails', async () => {
+  await withServer(LIVETAPE, ['replay', recording('short'), '--port', '0', '--speed', 'max', '--exit-when-done'], async ({ ws }) => {
+    const client = createWebSocketClient({ ...FAST, url: ws })
+    const losses = []
+    client.on('loss', (loss) => losses.push(loss))
+    const seqs = []
+    client.on('event', ({ seq }) => seqs.push(seq))
+    const [slow, strict] = [client.events({ bufferSize: 5 }), client.events({ bufferSize: 5, overflow: 'throw' })]
+    const over = once(client, 'disconnected')
+    await client.connect()
+    await over
+    const { events, lost } = client.getStats()
+    const kept = []
+    for await (const event of slow) kept.push(event.seq)
+    expect(kept).toEqual(seqs.slice(-5))
+    expect(events).toBe(seqs.length)
+    expect(lost).toBe(events - 5)
+    expect(losses.every(({ reason }) => reason === 'buffer_full')).toBe(true)
+    await expect((async () => { for await (const _ of strict); })()).rejects.toMatchObject({ code: 'buffer_full' })
+  })
+})
+
+test('signals end a loop and a client', async () => {
+  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ ws }) => {
+    const [ofLoop, ofClient] = [new AbortController(), new AbortController()]
+    const client = createWebSocketClient({ ...FAST, url: ws, signal: ofClient.signal })
+    await client.connect()
+    const loop = client.events({ signal: ofLoop.signal })
+    const next = loop.next()
+    ofLoop.abort(new Error('enough'))
+    await expect(next).rejects.toThrow('enough')
+    const other = client.events()
+    const waiting = other.next()
+    ofClient.abort()
+    expect(await waiting).toEqual({ value: undefined, done: true })
+    expect(client.getStatus()).toBe('disconnected')
+    await expect(client.connect()).rejects.toThrow()
+    const early = createWebSocketClient({ ...FAST, url: 'ws://127.0.0.1:1', maxReconnectAttempts: Infinity, signal: AbortSignal.timeout(50) })
+    await expect(early.connect()).rejects.toThrow(/timeout/i)
+  })
+})

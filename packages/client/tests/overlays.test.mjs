@@ -1,0 +1,219 @@
+// The pages in examples/, opened from disk in Chromium, against the real server.
+
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { WebSocketServer } from 'ws'
+
+import { example, launch, open } from './pages.mjs'
+import { LIVETAPE, proxy, recording, start, until, withServer } from './server.mjs'
+
+let browser
+beforeAll(async () => (browser = await launch()))
+afterAll(() => browser.close())
+
+const BACKDROP = 'linear-gradient(135deg, #245, #a63)'
+const inject = async (url, body) => expect((await fetch(`${url}/inject`, { method: 'POST', body: JSON.stringify(body) })).status).toBe(200)
+const host = (url) => new URL(url).host
+const isTransparent = (page) => page.evaluate(() => [document.documentElement, document.body].every((it) => getComputedStyle(it).backgroundColor === 'rgba(0, 0, 0, 0)'))
+
+const OVERLAYS = {
+  chat: { options: { max: 8 }, recording: 'demo', selector: '.line', size: { width: 480, height: 400 } },
+  gifts: { options: { seconds: 30 }, recording: 'busy', selector: '.alert', size: { width: 640, height: 220 } },
+  goal: { options: { goal: 2000, title: 'Rent for the studio' }, recording: 'busy', selector: '.bar', size: { width: 640, height: 90 } },
+  viewers: { options: { size: 48 }, recording: 'demo', selector: '#viewers:not(:empty)', size: { width: 360, height: 110 } },
+}
+
+for (const [name, { options, recording: tape, selector, size }] of Object.entries(OVERLAYS)) {
+  test(`${name}: shows a replay, transparent, without a complaint or a request to others`, async () => {
+    await withServer(LIVETAPE, ['replay', recording(tape), '--port', '0', '--speed', '40', '--wait-clients', '1'], async ({ url, ws }) => {
+      const visit = await open(browser, example(`overlays/${name}.html`, { url: `${ws}/`, ...options }), { ...size, backdrop: BACKDROP })
+      await visit.page.locator(selector).first().waitFor()
+      if (name === 'chat') await until('a full box', async () => (await visit.page.locator('.line').count()) === 8)
+      if (name === 'goal') await until('something counted', async () => (await visit.page.locator('#numbers').innerText()).match(/^\d\d/))
+      await fetch(`${url}/replay/pause`, { method: 'POST' })
+      await visit.page.waitForFunction(() => document.getAnimations().length === 0)
+      await visit.picture(`overlay-${name}`)
+      expect(await isTransparent(visit.page)).toBe(true)
+      expect(visit.complaints).toEqual([])
+      expect(visit.foreign(host(url))).toEqual([])
+      await visit.close()
+    })
+  })
+}
+
+test('the goal counts every diamond once, over a broken connection and a page loaded anew', async () => {
+  const server = await start(LIVETAPE, ['replay', recording('raid'), '--port', '0', '--speed', '200', '--wait-clients', '1'])
+  const wire = await proxy(() => server.port)
+  const visit = await open(browser, example('overlays/goal.html', { url: `${wire.ws}/`, goal: 1e9 }))
+  const sum = async () => Number((await visit.page.locator('#numbers').innerText()).split('/')[0].replaceAll(/\D/g, ''))
+  await until('a first gift', async () => (await sum()) > 0)
+  wire.cut()
+  const { ended } = await until('the end', async () => {
+    const { state } = await (await fetch(`${server.url}/replay`)).json()
+    return state === 'ended' && { ended: true }
+  })
+  expect(ended).toBe(true)
+  const text = await (async () => {
+    const stop = new AbortController()
+    const lines = []
+    const { body } = await fetch(`${server.url}/events?since=0&types=gift,disconnected&gifts=delta`, { signal: stop.signal })
+    let rest = ''
+    for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+      const parts = (rest + chunk).split('\n')
+      rest = parts.pop()
+      lines.push(...parts.map((line) => JSON.parse(line)))
+      if (lines.some(({ type }) => type === 'disconnected')) break
+    }
+    stop.abort()
+    return lines
+  })()
+  const want = text.filter(({ type }) => type === 'gift').reduce((sum, { data }) => sum + data.diamonds, 0)
+  expect(want).toBeGreaterThan(100)
+  await until('all diamonds', async () => (await sum()) === want)
+  await visit.page.reload()
+  await until('all diamonds again', async () => (await sum()) === want)
+  expect(visit.complaints.filter((line) => !line.includes('WebSocket'))).toEqual([])
+  await visit.close()
+  await wire.close()
+  await server.stop()
+})
+
+const HOSTILE = ['<img src=x onerror="document.title=\'hacked\'">', '</script><script>document.title="hacked"</script>', '\u202Egnp.exe\u202C', '😀'.repeat(10_000), 'a'.repeat(50_000), 'e\u0301\u0302'.repeat(5000), '\u0000\u0007\n\n\n', '‮‭⁦', '👩‍👩‍👧‍👦'.repeat(1000), 'עברית مرحبا', '${7*7} {{7*7}} %s', '   ']
+
+/** What only a server that is not livetape could send: the real one cuts names before. */
+async function hostileServer() {
+  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+  await once(server, 'listening')
+  server.on('connection', (socket) => {
+    for (const text of ['', '{', 'null', '[]', '{"type":"chat","stream":"x","seq":1}', `{"type":${JSON.stringify(HOSTILE[0])}}`, '['.repeat(50_000)]) socket.send(text)
+    HOSTILE.forEach((text, index) => {
+      const user = { userId: '1', uniqueId: text, nickname: text, avatar: index % 2 ? 'javascript:document.title="hacked"' : 'x"onerror="document.title=1' }
+      const common = { username: text, ts: text, replay: true, stream: 'ab' }
+      const gift = { giftName: text, repeatCount: index + 1, repeatDelta: index + 1, diamondCount: 5, diamonds: 5, streakId: `${index}` }
+      socket.send(JSON.stringify({ type: 'chat', ...common, seq: 2 * index + 1, data: { sender: text, user, comment: text } }))
+      socket.send(JSON.stringify({ type: 'gift', ...common, seq: 2 * index + 2, data: { sender: text, user, ...gift } }))
+    })
+    let seq = 2 * HOSTILE.length
+    const data = { code: HOSTILE[0], title: HOSTILE[0], message: HOSTILE[3], hint: HOSTILE[4] }
+    for (const more of [{ type: HOSTILE[0], data: { odd: HOSTILE } }, { type: '__proto__', data: {} }, { type: 'chat', data: {} }, { type: 'gift', data: {} }, { type: 'error', data }]) {
+      socket.send(JSON.stringify({ username: 'x', ts: '', replay: true, stream: 'ab', seq: (seq += 1), ...more }))
+    }
+  })
+  return { ws: `ws://127.0.0.1:${server.address().port}`, close: () => (server.clients.forEach((socket) => socket.terminate()), server.close()) }
+}
+
+const PAGES = { chat: ['overlays/chat.html', '.line'], gifts: ['overlays/gifts.html', '.alert'], goal: ['overlays/goal.html', '.bar'], viewers: ['overlays/viewers.html', '#viewers'], 'client-example': ['client-example.html', '#feed li'] }
+for (const [name, [address, rows]] of Object.entries(PAGES)) {
+  test(`${name}: hostile names, texts and options are text, and cut`, async () => {
+    const server = await hostileServer()
+    const options = { url: `${server.ws}/`, max: 40, seconds: 60, avatars: 1, status: 1, title: HOSTILE[0], colour: 'red;background:url(//x)', font: '</style><b>', align: 'x', size: '1e' }
+    const visit = await open(browser, example(address, options), { width: 600, height: 900, backdrop: BACKDROP })
+    const { page } = visit
+    await page.locator(rows).first().waitFor({ state: 'attached' })
+    // Three of the texts are empty, for a reader.
+    const shows = { chat: HOSTILE.length - 3, gifts: HOSTILE.length, 'client-example': 2 * HOSTILE.length }[name] ?? 1
+    await until('all of them', async () => (await page.locator(rows).count()) >= shows)
+    await visit.picture(`hostile-${name}`)
+    const found = await page.evaluate((rows) => ({
+      title: document.title,
+      elements: [...document.body.querySelectorAll('img, b, iframe, object')].filter((it) => !it.closest('#counters, #error')).map((it) => it.outerHTML),
+      wide: document.documentElement.scrollWidth > document.documentElement.clientWidth,
+      tallest: Math.max(...[...document.querySelectorAll(rows)].map((row) => row.getBoundingClientRect().height)),
+      errors: document.querySelector('#error')?.getBoundingClientRect().height ?? 0,
+      text: document.body.innerText,
+    }), rows)
+    expect(found.title).not.toMatch(/hacked|^1$/)
+    expect(found.elements).toEqual([])
+    expect(found.wide).toBe(false)
+    expect(Math.max(found.tallest, found.errors)).toBeLessThan(200)
+    if (shows > 1 || name === 'goal') expect(found.text.includes('<img src=x onerror')).toBe(true)
+    expect(/[\u202a-\u202e]/.test(found.text)).toBe(false)
+    // The test client shows what came, as it came.
+    if (name !== 'client-example') expect(found.text.match(/NaN|undefined|\[object/)).toBeNull()
+    expect(visit.complaints).toEqual([])
+    expect(visit.foreign(host(server.ws))).toEqual([])
+    await visit.close()
+    server.close()
+  })
+}
+
+test('gifts: a streak is one alert whose number rises; cheap ones can be left out', async () => {
+  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
+    const visit = await open(browser, example('overlays/gifts.html', { url: `${ws}/`, seconds: 60, min: 10 }))
+    await until('a reader', async () => (await (await fetch(`${url}/health`)).json()).clients > 0)
+    await inject(url, { type: 'gift', user: 'poor', gift: 'Tiny', count: 1, diamonds: 1 })
+    await inject(url, { type: 'gift', user: 'ann', gift: 'Rocket', count: 50, combo: true, diamonds: 10 })
+    await visit.page.getByText('×50').waitFor()
+    expect(await visit.page.locator('.alert').allInnerTexts()).toEqual([expect.stringMatching(/^ann\s+sent\s+Rocket\s+×50\s+500 💎$/)])
+    await visit.close()
+  })
+})
+
+test('viewers and chat come back to a server that is restarted', async () => {
+  let server = await start(LIVETAPE, ['serve', '--port', '0'])
+  const wire = await proxy(() => server.port)
+  const visit = await open(browser, example('overlays/viewers.html', { url: `${wire.ws}/`, status: 1 }))
+  await until('a reader', async () => (await (await fetch(`${server.url}/health`)).json()).clients > 0)
+  await inject(server.url, { type: 'room_user', viewerCount: 1234 })
+  await visit.page.getByText('1,234').waitFor()
+  await server.stop()
+  await visit.page.getByText('no connection, next try in').waitFor()
+  server = await start(LIVETAPE, ['serve', '--port', '0'])
+  await until('a reader', async () => (await (await fetch(`${server.url}/health`)).json()).clients > 0)
+  await inject(server.url, { type: 'room_user', viewerCount: 77 })
+  await visit.page.getByText('77').waitFor()
+  await visit.close()
+  await wire.close()
+  await server.stop()
+})
+
+test('client-example: connects by its button, counts, filters, shows errors with title and details', async () => {
+  await withServer(LIVETAPE, ['mock', '--port', '0', '--scenario', fileURLToPath(new URL('../../../fixtures/scenarios/not-found.toml', import.meta.url))], (mock) =>
+    withServer(LIVETAPE, ['serve', '--port', '0', '--upstream', mock.url], async ({ url, ws }) => {
+      const visit = await open(browser, example('client-example.html'), { width: 900, height: 700 })
+      const { page } = visit
+      await page.locator('#url').fill('nonsense')
+      await page.getByRole('button', { name: 'Connect' }).click()
+      await page.getByText('This is no address').waitFor()
+      await page.getByRole('button', { name: 'Dismiss' }).click()
+      expect(await page.locator('#error').isHidden()).toBe(true)
+      await page.locator('#url').fill(`${ws}/`)
+      await page.getByRole('button', { name: 'Connect' }).click()
+      await page.getByText('connected', { exact: true }).waitFor()
+      for (let number = 1; number <= 3; number += 1) await inject(url, { type: 'chat', user: 'ann', comment: `hello ${number}` })
+      await inject(url, { type: 'gift', user: 'bob', gift: 'Rose', count: 2 })
+      await page.getByText('ann: hello 3').waitFor()
+      await page.getByText('bob sent Rose ×2').waitFor()
+      expect(await page.locator('#counters').innerText()).toContain('4 received')
+      await page.getByLabel('chat').uncheck()
+      await until('the filter', async () => (await page.locator('#counters').innerText()).includes('1 shown'))
+      expect(await page.getByText('ann: hello 3').isVisible()).toBe(false)
+      await page.getByLabel('chat').check()
+      // Somebody whom the mock does not know.
+      expect((await fetch(`${url}/connect/nobody_of_this_name`, { method: 'POST' })).status).toBe(404)
+      await page.locator('#error').waitFor()
+      expect((await page.locator('#title').innerText()).length).toBeGreaterThan(3)
+      expect((await page.locator('#details').innerText()).length).toBeGreaterThan(10)
+      await visit.picture('client-example')
+      await page.getByRole('button', { name: 'Disconnect' }).click()
+      await page.getByText('not connected').waitFor()
+      expect(visit.complaints).toEqual([])
+      expect(visit.foreign(host(url))).toEqual([])
+      await visit.close()
+    }),
+  )
+})
+
+test('the README of the examples names every page and every option', async () => {
+  const readme = await readFile(new URL('../../../examples/README.md', import.meta.url), 'utf8')
+  const shared = await readFile(new URL('../../../examples/overlays/overlay.js', import.meta.url), 'utf8')
+  for (const name of Object.keys(OVERLAYS)) {
+    expect(readme).toContain(`overlays/${name}.html`)
+    const page = await readFile(new URL(`../../../examples/overlays/${name}.html`, import.meta.url), 'utf8')
+    const defaults = [shared.match(/const options = \{(.+?)\.\.\./)[1], page.match(/optionsOf\(\{(.+?)\}\)/)[1]].join(',')
+    for (const [, option] of defaults.matchAll(/(\w+): /g)) expect(readme).toContain(`\`${option}\``)
+  }
+})

@@ -1,0 +1,49 @@
+// Pages in Debian's Chromium that remember what they complained of and whom they asked.
+
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+import { chromium } from 'playwright-core'
+
+const EXAMPLES = new URL('../../../examples/', import.meta.url)
+const PICTURES = path.resolve(process.env.PICTURES ?? fileURLToPath(new URL('../../../target/client', import.meta.url)))
+
+export async function launch() {
+  await mkdir(PICTURES, { recursive: true })
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    // CI is root in a container, where Chromium's sandbox does not start.
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  })
+}
+
+/** The address of an example, as if opened from disk, with its options. */
+export function example(name, options = {}) {
+  const url = new URL(name, EXAMPLES)
+  url.search = new URLSearchParams(options).toString()
+  return url.href
+}
+
+export const ofDisk = (file) => pathToFileURL(file).href
+
+export async function open(browser, url, { width = 480, height = 360, backdrop } = {}) {
+  const context = await browser.newContext({ viewport: { width, height } })
+  const page = await context.newPage()
+  page.setDefaultTimeout(20_000)
+  const [complaints, asked] = [[], []]
+  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && complaints.push(message.text()))
+  page.on('pageerror', (error) => complaints.push(`threw ${error.stack}`))
+  context.on('request', (request) => asked.push(request.url()))
+  page.on('websocket', (socket) => asked.push(socket.url()))
+  await page.goto(url)
+  // What a scene has behind a page that is transparent.
+  const picture = async (name) => {
+    const style = backdrop && (await page.addStyleTag({ content: `html { background: ${backdrop} !important }` }))
+    await page.screenshot({ path: path.join(PICTURES, `${name}.png`), omitBackground: true })
+    await style?.evaluate((element) => element.remove())
+  }
+  /** Requests to anybody but this disk and these servers. */
+  const foreign = (...servers) => asked.filter((address) => !['file:', 'blob:'].includes(new URL(address).protocol) && !servers.includes(new URL(address).host))
+  return { page, complaints, foreign, picture, close: () => context.close() }
+}

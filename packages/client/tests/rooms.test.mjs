@@ -1,0 +1,168 @@
+// `/ws` of the real server: rooms, what is said there, and what becomes of them when a connection breaks.
+
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+
+import { createWebSocketClient, Room } from '../dist/livetape-client.js'
+import { LIVETAPE, once, proxy, start, until } from './server.mjs'
+
+let server
+beforeAll(async () => (server = await start(LIVETAPE, ['serve', '--port', '0'])))
+afterAll(() => server.stop())
+
+const post = (address, body) => fetch(new URL(address, server.url), { method: 'POST', body: JSON.stringify(body) })
+
+async function join(clientId, more = {}) {
+  const client = createWebSocketClient({ url: `${server.ws}/ws`, clientId, webSocket: WebSocket, reconnectDelay: 5, ...more })
+  await client.connect()
+  return client
+}
+
+test('what the documentation of the first package shows', async () => {
+  const other = await join('user_456')
+  const seen = []
+  await other.joinRoom('general-chat')
+  const client = createWebSocketClient({
+    url: `${server.ws}/ws`,
+    clientId: 'user_123',
+    autoReconnect: true,
+    webSocket: WebSocket,
+    onConnect: () => client.joinRoom('general-chat'),
+    onJoinRoom: (roomId) => (seen.push(`joined ${roomId}`), client.send('Hello, everyone!', 'general-chat')),
+    onMessage: (event) => seen.push(`[${event.roomId}] ${event.fromClientId}: ${event.data}`),
+    onRoomMessage: (roomId, message, from) => seen.push([roomId, message, from]),
+  })
+  const heard = once(other, 'roomMessage')
+  await client.connect()
+  expect(await heard).toEqual(['general-chat', 'Hello, everyone!', 'user_123'])
+  await until('its own message', () => seen.length === 3)
+  expect(seen).toEqual(['joined general-chat', ['general-chat', 'Hello, everyone!', 'user_123'], '[general-chat] user_123: Hello, everyone!'])
+  expect(client.getClientId()).toBe('user_123')
+  expect(client.getRoom('general-chat')).toBeInstanceOf(Room)
+  expect(client.getAllRooms().map((room) => room.getId())).toEqual(['general-chat'])
+  await client.leaveRoom('general-chat')
+  expect(client.getAllRooms()).toEqual([])
+  await expect(client.sendToRoom('general-chat', 'too late')).rejects.toMatchObject({ code: 'not_in_room' })
+  client.disconnect()
+  other.disconnect()
+})
+
+test('a room remembers its last hundred messages', async () => {
+  const client = await join('historian')
+  const room = await client.joinRoom('history')
+  const messages = []
+  room.on('message', (message, from) => messages.push([message, from]))
+  for (let number = 0; number < 45; number += 1) await room.send({ number })
+  await until('all of them', () => messages.length === 45)
+  expect(messages[44]).toEqual([{ number: 44 }, 'historian'])
+  // More than 50 a second are too many for a client: the rest comes from the server.
+  for (let number = 45; number < 130; number += 1) await post('rooms/history/messages', { message: { number } })
+  await until('all of them', () => messages.length === 130)
+  const history = room.getMessageHistory()
+  expect(history.map(({ message }) => message.number)).toEqual(Array.from({ length: 100 }, (_, index) => index + 30))
+  expect(history[99]).toMatchObject({ type: 'room_message', room_id: 'history', from_client_id: 'server', from: 'server' })
+  room.setMaxHistorySize(3)
+  expect(room.getMessageHistory().map(({ message }) => message.number)).toEqual([127, 128, 129])
+  room.clearMessageHistory()
+  expect(room.getMessageHistory()).toEqual([])
+  client.disconnect()
+})
+
+test('a join that is refused says why; one without a connection too', async () => {
+  await post('rooms', { id: 'full', maxConnections: 1 })
+  const [one, two] = [await join('first_in'), await join('second_in')]
+  await one.joinRoom('full')
+  await expect(two.joinRoom('full')).rejects.toMatchObject({ code: 'room_full', roomId: 'full' })
+  expect(two.getRoom('full')).toBeUndefined()
+  await expect(two.joinRoom('')).rejects.toMatchObject({ code: expect.any(String) })
+  two.disconnect()
+  await expect(two.joinRoom('later')).rejects.toMatchObject({ code: 'not_connected' })
+  await expect(two.send('x')).rejects.toMatchObject({ code: 'not_connected' })
+  one.disconnect()
+  const reader = createWebSocketClient({ url: server.ws, webSocket: WebSocket })
+  await reader.connect()
+  await expect(reader.joinRoom('x')).rejects.toMatchObject({ hint: 'rooms are on /ws' })
+  reader.disconnect()
+})
+
+test('a room that is deleted is left', async () => {
+  const client = await join('left_behind')
+  const room = await client.joinRoom('short-lived')
+  const left = once(room, 'left')
+  const told = once(client, 'roomLeft')
+  await fetch(new URL('rooms/short-lived', server.url), { method: 'DELETE' })
+  expect(await told).toEqual(['short-lived', 'deleted'])
+  expect(await left).toEqual(['deleted'])
+  expect(room.isJoinedToRoom()).toBe(false)
+  client.disconnect()
+})
+
+test('binary goes to the others as it is', async () => {
+  const [one, two] = [await join('sends_bytes'), await join('gets_bytes')]
+  await Promise.all([one.joinRoom('bytes'), two.joinRoom('bytes')])
+  const bytes = Uint8Array.from({ length: 4096 }, (_, index) => index % 256)
+  const heard = once(two, 'binary')
+  await one.send(bytes)
+  expect(new Uint8Array((await heard)[0])).toEqual(bytes)
+  one.disconnect()
+  two.disconnect()
+})
+
+test('plain messages: echoed, and broadcast to the others', async () => {
+  const [one, two] = [await join('speaks'), await join('listens')]
+  const echo = new Promise((resolve) => one.on('message', (message) => message.type === 'echo' && resolve(message)))
+  const heard = new Promise((resolve) => two.on('message', (message) => message.type === 'broadcast' && resolve(message)))
+  await one.send({ text: 'to all' })
+  expect(await echo).toMatchObject({ data: { text: 'to all' } })
+  expect(await heard).toMatchObject({ data: { text: 'to all' }, fromClientId: 'speaks' })
+  const plain = new Promise((resolve) => two.on('message', ({ data }) => data === 'just text' && resolve(data)))
+  await one.send('just text')
+  expect(await plain).toBe('just text')
+  await one.setMetadata('team', 'red')
+  await until('the metadata', async () => (await (await fetch(new URL('connections/speaks', server.url))).json()).metadata?.team === 'red')
+  one.disconnect()
+  two.disconnect()
+})
+
+test('a name that is taken is refused for good', async () => {
+  const one = await join('the_one')
+  const two = createWebSocketClient({ url: `${server.ws}/ws`, clientId: 'the_one', webSocket: WebSocket, reconnectDelay: 5 })
+  const [error, gone] = [once(two, 'error'), once(two, 'disconnected')]
+  await two.connect()
+  expect((await error)[0]).toMatchObject({ code: 'client_id_taken' })
+  expect((await gone)[0]).toMatchObject({ code: 1008, reason: 'client_id_taken', final: true })
+  one.disconnect()
+})
+
+test('rooms are joined again where a connection broke, though the server still holds the name', async () => {
+  const wire = await proxy(() => server.port)
+  const client = createWebSocketClient({ url: `${wire.ws}/ws`, clientId: 'comes_back', webSocket: WebSocket, reconnectDelay: 10, maxReconnectDelay: 50 })
+  await client.connect()
+  const room = await client.joinRoom('again')
+  const [left, taken] = [once(room, 'left'), once(client, 'error')]
+  wire.halve()
+  expect(await left).toEqual(['connection_lost'])
+  expect((await taken)[0]).toMatchObject({ code: 'client_id_taken' })
+  expect(client.getStatus()).not.toBe('disconnected')
+  // The server notices, at last.
+  wire.cut()
+  await expect(client.sendToRoom('again', 'x')).rejects.toMatchObject({ code: 'not_in_room' })
+  await once(client, 'roomJoined')
+  expect(room.isJoinedToRoom()).toBe(true)
+  const heard = once(room, 'message')
+  await post('rooms/again/messages', { message: 'welcome back' })
+  expect((await heard)[0]).toBe('welcome back')
+  client.disconnect()
+  await wire.close()
+})
+
+test('the feed of /ws beside the rooms: injected events, with their types', async () => {
+  const client = await join('reads_and_talks', { types: ['gift'] })
+  const gift = once(client, 'event:gift')
+  await post('inject', { type: 'chat', user: 'ann', comment: 'not asked for' })
+  await post('inject', { type: 'gift', user: 'ann', gift: 'Rose', count: 3 })
+  const [event] = await gift
+  expect(event.data).toMatchObject({ sender: 'ann', giftName: 'Rose', repeatCount: 3, repeatDelta: 3 })
+  expect(client.getStats().events).toBe(1)
+  client.disconnect()
+})

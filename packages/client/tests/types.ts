@@ -1,0 +1,25 @@
+// Types alone, checked by tsc: what an editor tells an author.
+
+import { createWebSocketClient, RNodeWebSocketClient, type GiftEvent, type LivetapeEvent } from '../src/index.js'
+
+const client = createWebSocketClient({ url: 'ws://127.0.0.1:3000/', types: ['gift', 'of_a_newer_server'], onEvent: (event) => void event.seq })
+
+client.on('event:gift', ({ data }) => void (data.giftName satisfies string))
+client.on('event:chat', ({ data }) => void (data.comment satisfies string))
+// @ts-expect-error: there is no such type
+client.on('event:gifft', () => undefined)
+// @ts-expect-error: nor such a field
+client.on('event:gift', ({ data }) => void data.comment)
+client.on('loss', ({ reason }) => void (reason satisfies 'stream_changed' | 'gap' | 'no_position' | 'buffer_full'))
+
+/** A union that `type` tells apart. */
+export function describe(event: LivetapeEvent): string {
+  if (event.type === 'gift') return `${event.data.giftName} ${event.data.repeatDelta * event.data.diamondCount}`
+  return event.type === 'social' ? (event.data.action satisfies 'follow' | 'share' | 'other') : event.type
+}
+
+export async function loop(): Promise<void> {
+  for await (const event of client.events({ types: ['gift'] })) void (event satisfies GiftEvent)
+}
+
+export const seed: RNodeWebSocketClient = new RNodeWebSocketClient('ws://localhost:3000/ws', 'user_123', { maxReconnectAttempts: 10 })

@@ -1,0 +1,134 @@
+//! What a line of the log looks like.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value};
+
+use crate::{clock, sans_io::event::Millis, settings::LogFormat};
+
+/// The longest value that is logged, in characters.
+const VALUE_CHARS_MAX: usize = 1_000;
+
+/// An event of the log.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    pub(super) time: String,
+    pub(super) level: &'static str,
+    pub(super) message: String,
+    /// Of the spans around it, then its own.
+    pub(super) fields: Vec<(&'static str, Value)>,
+}
+
+impl Line {
+    /// An empty one.
+    pub(super) fn now(level: &'static str) -> Self {
+        let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or_default());
+        Self { time: now.to_string(), level, ..Self::default() }
+    }
+
+    pub(super) fn format(&self, format: LogFormat) -> String {
+        match format {
+            LogFormat::Text => self.text(),
+            LogFormat::Json => self.json(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("[{}] {:5} {}", self.time, self.level, escaped(&self.message));
+        for (name, value) in &self.fields {
+            match value {
+                Value::String(value) if value.is_empty() => {}
+                Value::String(value) if is_plain(value) => _ = write!(text, " {name}={value}"),
+                Value::String(value) => {
+                    _ = write!(text, " {name}=\"{}\"", escaped(value).replace('"', "\\\""));
+                }
+                value => _ = write!(text, " {name}={value}"),
+            }
+        }
+        text.push('\n');
+        text
+    }
+
+    /// Time, level and message first: people read it as well.
+    fn json(&self) -> String {
+        let said = |text: &str| Value::from(escaped(text));
+        let (time, level, message) = (said(&self.time), said(self.level), said(&self.message));
+        let mut text = format!("{{\"time\":{time},\"level\":{level},\"message\":{message}");
+        // Of two with one name the inner one stands.
+        let fields: Map<String, Value> = self
+            .fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_str().map_or_else(|| value.clone(), said)))
+            .collect();
+        for (name, value) in fields {
+            _ = write!(text, ",{}:{value}", said(&name));
+        }
+        text.push_str("}\n");
+        text
+    }
+}
+
+fn is_plain(value: &str) -> bool {
+    value.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\'))
+}
+
+/// Nothing that a terminal obeys, no second line, nothing that turns the direction of text; not without end.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for (index, c) in text.chars().enumerate() {
+        if index == VALUE_CHARS_MAX {
+            escaped.push('…');
+            break;
+        }
+        let turns = matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || turns {
+            escaped.extend(c.escape_unicode());
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line() -> Line {
+        let text = |text: &str| Value::from(text);
+        Line {
+            time: "2026-11-20T10:00:00.000Z".into(),
+            level: "INFO",
+            message: "✅ Client connected\nnot a line\u{1b}[2J".into(),
+            fields: vec![
+                ("id", text("s-1")),
+                ("path", text("/a b\r\u{202e}\"x\"")),
+                ("empty", text("")),
+                ("n", 5.into()),
+            ],
+        }
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        let text = line().format(LogFormat::Text);
+        let expected = "[2026-11-20T10:00:00.000Z] INFO  ✅ Client connected\\u{a}not a line\\u{1b}[2J id=s-1 \
+                        path=\"/a b\\u{d}\\u{202e}\\\"x\\\"\" n=5\n";
+        assert_eq!(text, expected);
+        let json = line().format(LogFormat::Json);
+        assert_eq!(json.matches('\n').count(), 1);
+        assert!(
+            json.starts_with("{\"time\":\"2026-11-20T10:00:00.000Z\",\"level\":\"INFO\",\"message\":"),
+            "{json}"
+        );
+        let value: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((&value["id"], &value["n"], &value["level"]), (&"s-1".into(), &5.into(), &"INFO".into()));
+        assert_eq!(value["message"], "✅ Client connected\\u{a}not a line\\u{1b}[2J");
+    }
+
+    #[test]
+    fn a_value_has_an_end() {
+        let long = Line { message: "x".repeat(5_000), ..Line::default() };
+        assert!(long.format(LogFormat::Text).chars().count() < 1_100);
+    }
+}

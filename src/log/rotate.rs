@@ -1,0 +1,90 @@
+//! A file that does not grow for ever: FILE, and before it FILE.1, FILE.2, …
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+/// A file that is begun anew when it is full.
+pub(super) struct Rotating {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    bytes_max: u64,
+    /// How many older ones are kept.
+    kept: usize,
+}
+
+impl Rotating {
+    pub(super) fn open(path: &Path, bytes_max: u64, kept: usize) -> io::Result<Self> {
+        let file = append(path)?;
+        let length = file.metadata()?.len();
+        Ok(Self { path: path.to_owned(), file, length, bytes_max: bytes_max.max(1), kept })
+    }
+
+    fn older(&self, number: usize) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(format!(".{number}"));
+        name.into()
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        for number in (1..self.kept).rev() {
+            if self.older(number).exists() {
+                fs::rename(self.older(number), self.older(number + 1))?;
+            }
+        }
+        if self.kept == 0 {
+            fs::remove_file(&self.path)?;
+        } else {
+            fs::rename(&self.path, self.older(1))?;
+        }
+        self.file = append(&self.path)?;
+        self.length = 0;
+        Ok(())
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+impl Write for Rotating {
+    /// Writes a line whole, into this file or the next.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.length > 0 && self.length + line.len() as u64 > self.bytes_max {
+            self.rotate()?;
+        }
+        self.file.write_all(line)?;
+        self.length += line.len() as u64;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_files_are_put_away_and_the_oldest_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.log");
+        let mut log = Rotating::open(&path, 10, 2).unwrap();
+        for line in ["first\n", "second\n", "third\n", "4\n", "fifth\n", "a line longer than a file\n"] {
+            log.write_all(line.as_bytes()).unwrap();
+        }
+        let read = |name: &str| fs::read_to_string(folder.path().join(name)).ok();
+        assert_eq!(read("x.log").as_deref(), Some("a line longer than a file\n"));
+        assert_eq!(read("x.log.1").as_deref(), Some("fifth\n"));
+        assert_eq!(read("x.log.2").as_deref(), Some("third\n4\n"));
+        assert_eq!(read("x.log.3"), None);
+        let mut again = Rotating::open(&path, 1_000, 2).unwrap();
+        again.write_all(b"appended\n").unwrap();
+        assert_eq!(read("x.log").as_deref(), Some("a line longer than a file\nappended\n"));
+    }
+}

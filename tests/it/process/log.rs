@@ -1,0 +1,268 @@
+//! The log of whole sessions, as files.
+
+use std::{fs, path::Path};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{Message, client::IntoClientRequest as _},
+};
+
+use super::{
+    Running,
+    live::{finish, mock},
+    livetape, stderr, stdout, text,
+};
+
+/// All that must not be in a log: each has this in it.
+const SECRET: &str = "s3cret";
+
+/// Starts it off the runtime, with these in the environment.
+fn start(args: &[&str], env: &[(&str, &str)]) -> Running {
+    tokio::task::block_in_place(|| Running::start_with(args, env, "🌐"))
+}
+
+async fn ask(server: &Running, request: &str) -> String {
+    let mut io = TcpStream::connect(&server.address).await.unwrap();
+    let request = format!("{request}\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    io.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    io.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// Opens a socket, and reads on until `wanted` comes, or its end.
+async fn visit(server: &Running, path: &str, protocol: Option<&str>, wanted: &str) {
+    let mut request = format!("ws://{}/{path}", server.address).into_client_request().unwrap();
+    if let Some(protocol) = protocol {
+        request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
+    }
+    let (mut socket, _) = connect_async(request).await.unwrap();
+    if path.starts_with("ws?") {
+        let message = format!(r#"{{"type":"{SECRET}-kind","text":"{SECRET}-said"}}"#);
+        socket.send(Message::text(message)).await.unwrap();
+    }
+    while let Some(Ok(message)) = socket.next().await {
+        if message.to_text().unwrap_or_default().contains(wanted) {
+            return;
+        }
+    }
+}
+
+const CONFIG: &str = r#"
+[[tokens]]
+token = "s3cret-of-the-stage"
+name = "stage"
+user = "demo"
+recording = "demo"
+
+[[tokens]]
+token = "s3cret-of-nobody"
+name = "nobody"
+"#;
+
+/// Everything that holds a secret is used, rightly and wrongly; the log has all levels, and none of them.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_the_log_of_a_whole_session() {
+    let mock = mock("end = \"stay\"\nspeed = \"max\"\n").await;
+    let folder = tempfile::tempdir().unwrap();
+    let (config, log) = (folder.path().join("livetape.toml"), folder.path().join("log"));
+    fs::write(&config, CONFIG).unwrap();
+    let (url, recording) = (mock.url(), folder.path().join("show.bin"));
+    let args = [
+        "live",
+        "demo",
+        "--upstream",
+        &url,
+        "--sign-url",
+        &url,
+        "--config",
+        text(&config),
+        "--log-file",
+        text(&log),
+        "--log-format",
+        "json",
+        "--log-level",
+        "trace",
+        "--record",
+        text(&recording),
+    ];
+    let env = [
+        ("LIVETAPE_TOKEN", "s3cret-bearer-token"),
+        ("LIVETAPE_SIGN_KEY", "s3cret-sign-key"),
+        ("LIVETAPE_SESSION_COOKIE", "s3cret-session-cookie"),
+    ];
+    let server = start(&args, &env);
+    visit(&server, "?since=0&token=s3cret-bearer-token", None, "\"chat\"").await;
+    visit(&server, "ws?feed=0&client_id=ann", Some("livetape, bearer.s3cret-bearer-token"), "\"echo\"").await;
+    for path in
+        ["ws/s3cret-of-the-stage", "ws/test/s3cret-of-the-stage", "ws/s3cret-of-nobody", "ws/s3cret-guess"]
+    {
+        visit(&server, path, Some("bearer.s3cret-bearer-token"), "\"data\"").await;
+    }
+    let bearer = "authorization: Bearer s3cret-bearer-token";
+    let asked = [
+        ("GET /status?x=s3cret HTTP/1.1\r\nauthorization: Bearer s3cret-wrong-token", "401"),
+        ("GET /events?token=s3cret-wrong-token HTTP/1.1", "401"),
+        (&format!("GET /ws/s3cret-of-the-stage HTTP/1.1\r\n{bearer}"), "400"),
+        (&format!("GET /nowhere?q=s3cret HTTP/1.1\r\ncookie: a=s3cret\r\n{bearer}"), "404"),
+        (&format!("POST /connect/demo HTTP/1.1\r\n{bearer}"), "200"),
+    ];
+    for (request, status) in asked {
+        let answer = ask(&server, request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{request}: {answer}");
+    }
+    let url = format!("ws://{}/ws?token=s3cret-bearer-token", server.address);
+    let (mut stays, _) = connect_async(url).await.unwrap();
+    server.signal("TERM");
+    while let Some(Ok(_)) = stays.next().await {}
+    let (status, shown) = finish(server).await;
+    assert_eq!(status.code(), Some(0));
+    let log = fs::read_to_string(log).unwrap();
+    assert!(!log.contains(SECRET), "{:?}", log.lines().find(|line| line.contains(SECRET)));
+    assert!(!shown.concat().contains(SECRET));
+    assert_says(&log);
+}
+
+/// What a session has in its log, each as an object.
+#[track_caller]
+fn assert_says(log: &str) {
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let message = |wanted: &str| {
+        let found = lines.iter().find(|line| line["message"].as_str().unwrap().contains(wanted));
+        found.unwrap_or_else(|| panic!("{wanted}: {log}"))
+    };
+    for wanted in [
+        "🔔 Serving",
+        "🔴 Connecting to TikTok Live: @demo",
+        "✅ TikTok Live client started for @demo",
+        "⚠️ TikTok username not given for nobody",
+        "📼 Recording @demo",
+        "📼 Recording sealed",
+        "✅ Client connected",
+        "📨 Message received",
+        "📤 Message sent",
+        "📨 Request",
+        "❌ Request refused",
+        "❌ Client turned away",
+        "❌ Client is closed",
+        "📡 Broadcast statistics",
+        "🔔 Signal",
+        "🔔 Shutting down",
+        "🔔 Stopped",
+    ] {
+        message(wanted);
+    }
+    let gone = message("❌ Client disconnected");
+    assert!(gone["sent_bytes"].as_u64() > Some(0) && gone["received_bytes"].as_u64() > Some(0), "{gone}");
+    let came = lines.iter().find(|line| line["message"] == "✅ Client connected" && line["id"] == gone["id"]);
+    assert_eq!(came.unwrap()["level"], "INFO", "one request is one number");
+    for line in &lines {
+        assert!(line["time"].is_string() && line["level"].is_string(), "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_rotate_and_no_line_is_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, log) = (folder.path().join("livetape.toml"), folder.path().join("log"));
+    fs::write(&config, "[log]\nlevel = \"debug\"\nfile = \"log\"\nfile_bytes = \"1KiB\"\nfiles = 2\n")
+        .unwrap();
+    let server = start(&["serve", "--config", text(&config)], &[]);
+    for _ in 0..60 {
+        ask(&server, "GET /health HTTP/1.1").await;
+    }
+    ask(&server, "POST /shutdown HTTP/1.1").await;
+    assert_eq!(finish(server).await.0.code(), Some(0));
+    let read = |ending: &str| fs::read_to_string(format!("{}{ending}", text(&log)));
+    for ending in ["", ".1", ".2"] {
+        let part = read(ending).unwrap();
+        assert!(part.len() <= 1024 && part.ends_with('\n'), "{ending}: {part}");
+        assert!(
+            part.lines().all(|line| line.starts_with('[') && line.contains(" id=")
+                || line.contains("🔔")
+                || line.contains("📡")),
+            "{part}"
+        );
+    }
+    assert!(read(".3").is_err(), "older ones go");
+    assert!(read("").unwrap().contains("🔔 Stopped"));
+}
+
+/// What cannot be written is counted, and nobody waits for it.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_stops_nobody() {
+    if !Path::new("/dev/full").exists() {
+        return;
+    }
+    let server = start(&["serve", "--log-file", "/dev/full", "--log-level", "debug"], &[]);
+    let mut lost = 0.0;
+    // The thread that writes may be behind.
+    while lost < 10.0 {
+        let answer = ask(&server, "GET /metrics HTTP/1.1").await;
+        let line = answer.lines().find_map(|line| line.strip_prefix("livetape_log_lines_lost_total "));
+        lost = line.unwrap().trim().parse::<f64>().unwrap();
+    }
+    ask(&server, "POST /shutdown HTTP/1.1").await;
+    assert_eq!(finish(server).await.0.code(), Some(0));
+}
+
+#[test]
+fn a_log_that_cannot_be_written_is_told_before_anything_else() {
+    let output = livetape(&["serve", "--port", "0", "--log-file", "no/such/folder/log"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot write the log no/such/folder/log"), "{}", stderr(&output));
+}
+
+/// What cannot be reached is told without what stands in its address.
+#[test]
+fn addresses_are_told_without_their_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = "http://user:s3cret@127.0.0.1:9/?key=s3cret";
+    for (number, flags) in [
+        &["--proxy", "http://user:s3cret@127.0.0.1:9"][..],
+        &["--upstream", nowhere],
+        &["--upstream", "http://127.0.0.1:9", "--sign-url", nowhere, "--sign-key", "s3cret"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let log = folder.path().join(number.to_string());
+        let common = ["live", "demo", "--port", "0", "--max-attempts", "1", "--log-level", "trace"];
+        let output = livetape(&[&common, flags, &["--log-file", text(&log)]].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{flags:?}");
+        let log = fs::read_to_string(log).unwrap();
+        let all = [log.as_str(), &stdout(&output), &stderr(&output)].concat();
+        assert!(!all.contains(SECRET), "{all}");
+        assert!(
+            log.contains("WARN  ❌ TikTok Live failed for @demo code=connection_lost attempt=1"),
+            "{log}"
+        );
+    }
+}
+
+/// Queries and headers of whatever client it is stay out of the log of a mock.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mock_logs_who_asks_for_what() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let args = ["mock", "--log-file", text(&log), "--log-level", "trace", "--log-format", "json"];
+    let server = tokio::task::block_in_place(|| Running::start(&args));
+    let request = "GET /webcast/fetch/?apiKey=s3cret&made_up=s3cret HTTP/1.1\r\nx-made-up: s3cret";
+    assert!(ask(&server, request).await.starts_with("HTTP/1.1 "));
+    server.signal("TERM");
+    assert_eq!(finish(server).await.0.code(), Some(0));
+    let log = fs::read_to_string(log).unwrap();
+    assert!(!log.contains(SECRET), "{log}");
+    let line: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    assert_eq!((&line["message"], &line["method"]), (&"📨 Request".into(), &"GET".into()));
+    assert!(line["path"].as_str().unwrap().starts_with("/webcast/fetch"), "{line}");
+}

@@ -1,0 +1,117 @@
+//! Tokens and certificates, from files, as users give them.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::Path,
+    process::Stdio,
+    sync::Arc,
+};
+
+use futures_util::StreamExt as _;
+use livetape::settings::is_token;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use serde_json::Value;
+use tokio_rustls::rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject as _},
+};
+use tokio_tungstenite::{
+    Connector, connect_async_tls_with_config,
+    tungstenite::{Error, client::IntoClientRequest as _, handshake::client::Request},
+};
+
+use super::{Running, livetape, run, stderr, stdout, text};
+
+/// The files of a server: its certificate, its key, its tokens.
+fn files(folder: &Path) -> [String; 3] {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let token = stdout(&run(&["token"]));
+    assert!(is_token(token.trim()));
+    let contents = [cert.pem(), signing_key.serialize_pem(), format!("# the overlay's\n{token}\n")];
+    let names = ["cert.pem", "key.pem", "tokens"].map(|name| folder.join(name));
+    for (path, content) in names.iter().zip(contents) {
+        fs::write(path, content).unwrap();
+    }
+    names.map(|path| text(&path).to_owned())
+}
+
+fn trust(certificate: &str) -> Connector {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Connector::Rustls(Arc::new(config))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_behind_tls_and_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let [cert, key, tokens] = files(folder.path());
+    let args = ["replay", "demo", "--tls-cert", &cert, "--tls-key", &key, "--token-file", &tokens];
+    let server = tokio::task::block_in_place(|| Running::start(&args));
+    let url = format!("wss://{}/?since=0", server.address);
+    assert!(server.greeting.iter().any(|line| line.contains("https://")), "{:?}", server.greeting);
+    let connect = async |request: Request| {
+        connect_async_tls_with_config(request, None, false, Some(trust(&cert))).await
+    };
+
+    let refused = connect(url.as_str().into_client_request().unwrap()).await.unwrap_err();
+    let Error::Http(answer) = refused else { panic!("{refused}") };
+    assert_eq!(answer.status(), 401);
+    let said: Value = serde_json::from_slice(answer.body().as_deref().unwrap_or_default()).unwrap();
+    assert_eq!(said["error"]["code"], "unauthorized");
+
+    let token = fs::read_to_string(&tokens).unwrap().lines().nth(1).unwrap().to_owned();
+    let mut request = url.as_str().into_client_request().unwrap();
+    request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let (mut socket, _) = connect(request).await.unwrap();
+    assert!(socket.next().await.unwrap().unwrap().to_text().unwrap().contains("connection_created"));
+
+    let watch = |more: &[&str]| {
+        livetape(&[&["watch", &url, "--json", "--types", "connection_created"], more].concat())
+    };
+    let distrusted = tokio::task::block_in_place(|| watch(&["--token-file", &tokens]).output().unwrap());
+    assert_eq!(distrusted.status.code(), Some(1));
+    assert!(stderr(&distrusted).contains("ertificate"), "{}", stderr(&distrusted));
+    let nobody = tokio::task::block_in_place(|| watch(&["--ca", &cert]).output().unwrap());
+    assert!(stderr(&nobody).contains("bearer token"), "{}", stderr(&nobody));
+    let no_ca = tokio::task::block_in_place(|| watch(&["--ca", &key]).output().unwrap());
+    assert_eq!(no_ca.status.code(), Some(2));
+    assert!(stderr(&no_ca).contains("--ca"), "{}", stderr(&no_ca));
+
+    let mut watching =
+        watch(&["--ca", &cert, "--token-file", &tokens]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(watching.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["type"], "connection_created");
+}
+
+#[test]
+fn beyond_loopback_only_with_a_token_or_on_purpose() {
+    let folder = tempfile::tempdir().unwrap();
+    let [_, _, tokens] = files(folder.path());
+    let beyond = ["serve", "--listen", "0.0.0.0:0"];
+    let output = run(&beyond);
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    assert!(said.contains("0.0.0.0 is not a loopback address") && said.contains("livetape token"), "{said}");
+    for more in [&["--insecure"][..], &["--token-file", &tokens]] {
+        let server = Running::start(&[&beyond[..], more].concat());
+        assert!(server.address.starts_with("0.0.0.0:"), "{}", server.address);
+    }
+    fs::write(&tokens, "# nothing\n").unwrap();
+    let output = run(&[&beyond[..], &["--token-file", &tokens]].concat());
+    assert_eq!(output.status.code(), Some(2));
+    fs::write(&tokens, "short\n").unwrap();
+    let output = run(&["serve", "--port", "0", "--token-file", &tokens]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!stderr(&output).contains("short\n") && stderr(&output).contains(":1: this is no token"));
+}

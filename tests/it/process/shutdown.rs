@@ -1,0 +1,130 @@
+//! SIGTERM: everybody is told, the recording is sealed, the room is left; in time, and at once if asked again.
+
+use std::fs;
+
+use futures_util::StreamExt as _;
+use livetape::mock::{By, Happened};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+
+use super::{
+    Running,
+    live::{finish, mock, start, words},
+    run, text,
+};
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// A room that says all it has to say at once, and then stays.
+const ROOM: &str = "end = \"stay\"\nspeed = \"max\"\n";
+
+async fn open(server: &Running, path: &str) -> Socket {
+    connect_async(format!("ws://{}/{path}", server.address)).await.unwrap().0
+}
+
+/// What comes up to the close, and its code.
+async fn rest(mut socket: Socket) -> (Vec<Value>, u16) {
+    let mut messages = Vec::new();
+    loop {
+        match socket.next().await.unwrap().unwrap() {
+            Message::Text(json) => messages.push(serde_json::from_str(&json).unwrap()),
+            Message::Close(frame) => return (messages, frame.unwrap().code.into()),
+            _ => {}
+        }
+    }
+}
+
+/// Until the room has spoken.
+async fn wait_for_chat(socket: &mut Socket) {
+    while !socket.next().await.unwrap().unwrap().to_text().unwrap_or_default().contains("\"chat\"") {}
+}
+
+/// A WebSocket that is opened, and then neither reads nor answers.
+async fn stalled(server: &Running) -> TcpStream {
+    let mut io = TcpStream::connect(&server.address).await.unwrap();
+    let request = "GET /ws?feed=0 HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                   sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    io.write_all(request.as_bytes()).await.unwrap();
+    let mut head = [0; 12];
+    io.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 101");
+    io
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_everything_in_order() {
+    let mock = mock(ROOM).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (file, config) = (folder.path().join("show.bin"), folder.path().join("livetape.toml"));
+    fs::write(&config, "[[tokens]]\ntoken = \"stage-left\"\nname = \"stage\"\nuser = \"demo\"\n").unwrap();
+    let args =
+        ["live", "demo", "--upstream", &mock.url(), "--record", text(&file), "--config", text(&config)];
+    let server = start(words(&args)).await;
+    let mut feed = open(&server, "?since=0").await;
+    wait_for_chat(&mut feed).await;
+    let (talk, token) = (open(&server, "ws").await, open(&server, "ws/stage-left?since=0").await);
+    let mut lines = TcpStream::connect(&server.address).await.unwrap();
+    lines.write_all(b"GET /events?since=0 HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut head = [0; 12];
+    lines.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200");
+
+    server.signal("TERM");
+    let (_, code) = rest(feed).await;
+    assert_eq!(code, 1001, "/");
+    let (said, code) = rest(talk).await;
+    assert_eq!(code, 1001, "/ws");
+    let last = said.iter().rfind(|message| message["type"] == "system").unwrap();
+    assert_eq!(last["event"], "shutdown", "{said:?}");
+    let (events, code) = rest(token).await;
+    assert_eq!((code, events.is_empty()), (1001, false), "/ws/TOKEN");
+    let mut body = String::new();
+    lines.read_to_string(&mut body).await.unwrap();
+    assert!(body.ends_with("\r\n0\r\n\r\n"), "/events ends in order");
+
+    let (status, lines) = finish(server).await;
+    assert_eq!(status.code(), Some(0));
+    assert!(lines.iter().any(|line| line.contains("📼")), "{lines:?}");
+    let left = |entry: &livetape::mock::Entry| matches!(entry.what, Happened::Closed { by: By::Client, .. });
+    assert!(mock.log().iter().any(left), "the room is left: {:?}", mock.log().last());
+    let info = run(&["info", text(&file), "--json"]);
+    let info: Value = serde_json::from_slice(&info.stdout).unwrap();
+    assert_eq!(info["sealed"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stalls_holds_it_no_longer_than_it_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, log) = (folder.path().join("livetape.toml"), folder.path().join("log"));
+    fs::write(&config, "[limits]\nshutdown_time = \"200ms\"\n").unwrap();
+    let args = ["serve", "--config", text(&config), "--log-file", text(&log)];
+    let server = tokio::task::block_in_place(|| Running::start(&args));
+    let _stalled = stalled(&server).await;
+    let polite = open(&server, "ws").await;
+    server.signal("TERM");
+    assert_eq!(rest(polite).await.1, 1001);
+    let (status, _) = finish(server).await;
+    assert_eq!(status.code(), Some(0));
+    let log = fs::read_to_string(log).unwrap();
+    assert!(log.contains("Connections that did not end in time are dropped"), "{log}");
+    assert!(log.trim_end().ends_with("🔔 Stopped"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_it_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("livetape.toml");
+    fs::write(&config, "[limits]\nshutdown_time = \"10m\"\n").unwrap();
+    let server = tokio::task::block_in_place(|| Running::start(&["serve", "--config", text(&config)]));
+    let _stalled = stalled(&server).await;
+    let polite = open(&server, "ws").await;
+    server.signal("TERM");
+    assert_eq!(rest(polite).await.1, 1001, "it is on its way");
+    server.signal("INT");
+    let (status, _) = finish(server).await;
+    assert_eq!(status.code(), Some(130));
+}

@@ -1,0 +1,45 @@
+//! `packages/client` and `examples/`: types made of the server's schema, built, held to their size, and tried against
+//! the server, in Node and in Chromium.
+
+use std::{env, fs, path::Path, process::Command};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::{
+    programs::{apt_get_install, command, install_node, status},
+    web::node,
+};
+
+/// What is made of the package and committed: the examples load it.
+const BUNDLE: &str = "examples/livetape-client.js";
+
+/// Makes the types and the bundle, and tests all of it; with `check` what is committed is compared.
+pub(crate) fn run(check: bool) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+    let package = root.join("packages/client");
+    command(env!("CARGO"), ["build", "--locked", "--bin", "livetape"])?;
+    // This program and livetape are built into the same folder.
+    let xtask = env::current_exe()?;
+    let livetape = xtask.with_file_name("livetape");
+    let target = xtask.ancestors().nth(2).context("the target folder is not known")?;
+    install_node(&package)?;
+    let mut types = Command::new("node");
+    types.arg("scripts/types.mjs").arg(&livetape).args(check.then_some("--check"));
+    status(types.current_dir(&package))?;
+    node(&package, "typescript/bin/tsc", &["--noEmit"])?;
+    node(&package, "vite/bin/vite.js", &["build", "--logLevel", "warn"])?;
+    node(&package, "typescript/bin/tsc", &["--project", "tsconfig.build.json"])?;
+    let (built, bundle) = (fs::read(package.join("dist/livetape-client.iife.js"))?, root.join(BUNDLE));
+    if check {
+        let committed = fs::read(&bundle).unwrap_or_default();
+        ensure!(committed == built, "{BUNDLE} is stale: run `cargo xtask client`");
+    } else {
+        fs::write(&bundle, built)?;
+    }
+    if command("chromium", ["--version"]).is_err() {
+        apt_get_install(&["chromium"])?;
+    }
+    let mut tests = Command::new("node");
+    tests.arg("node_modules/vitest/vitest.mjs").arg("run").current_dir(&package);
+    status(tests.env("LIVETAPE", livetape).env("PICTURES", target.join("client")))
+}
