@@ -7,6 +7,7 @@ mod load;
 mod machine;
 mod ours;
 mod peer;
+mod plot;
 mod points;
 mod report;
 mod run;

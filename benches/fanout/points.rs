@@ -22,10 +22,10 @@ pub(crate) struct Point {
 
 /// 50,000 deliveries a second, apart from the flood.
 pub(crate) const POINTS: [Point; 4] = [
-    Point { name: "1,000 fixed", subscribers: 1_000, per_second: 50, burst: 1, messages: 150, bar: 1.2 },
-    Point { name: "1,000 in tens", subscribers: 1_000, per_second: 50, burst: 10, messages: 300, bar: 1.3 },
-    Point { name: "1,000 flood", subscribers: 1_000, per_second: 0, burst: 16, messages: 640, bar: 1.5 },
-    Point { name: "5,000 fixed", subscribers: 5_000, per_second: 10, burst: 1, messages: 30, bar: 1.2 },
+    Point { name: "1,000 fixed", subscribers: 1_000, per_second: 50, burst: 1, messages: 100, bar: 1.2 },
+    Point { name: "1,000 in tens", subscribers: 1_000, per_second: 50, burst: 10, messages: 100, bar: 1.3 },
+    Point { name: "1,000 flood", subscribers: 1_000, per_second: 0, burst: 16, messages: 480, bar: 1.5 },
+    Point { name: "5,000 fixed", subscribers: 5_000, per_second: 10, burst: 1, messages: 20, bar: 1.2 },
 ];
 
 impl Point {

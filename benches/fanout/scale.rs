@@ -1,18 +1,18 @@
 //! How the cost of a delivery, and memory, grow with subscribers.
 
-use std::io;
+use std::{fs, io};
 
 use serde_json::json;
 
 use crate::{
-    Args, machine,
+    Args, machine, plot,
     points::Point,
     report::{median, round},
     run::{Kind, measure},
 };
 
 /// How many read.
-const SUBSCRIBERS: [usize; 7] = [100, 300, 1_000, 2_000, 3_000, 5_000, 10_000];
+const SUBSCRIBERS: [usize; 6] = [100, 300, 1_000, 3_000, 5_000, 10_000];
 /// Messages a second, to all of them.
 const PER_SECOND: usize = 10;
 /// Messages of one measurement, at least, and deliveries.
@@ -46,6 +46,9 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
             println!("{row}");
         }
         points.push(row);
+    }
+    if let Some(path) = args.value::<String>("--svg") {
+        fs::write(path, plot::svg(&points))?;
     }
     if args.has("--json") {
         println!("{}", json!({ "bench": "scale", "points": points }));

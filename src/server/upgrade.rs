@@ -48,9 +48,7 @@ impl Upgrade {
             // The client may be gone by then.
             let Ok(io) = on_upgrade.await else { return };
             // A task of its own: this one would keep, as long as it lasts, the room that the handshake took.
-            let c = conversation(Wire::new(io, config).await);
-            eprintln!("SIZE {}", size_of_val(&c));
-            tokio::spawn(c);
+            tokio::spawn(conversation(Wire::new(io, config).await));
         });
         let headers = [
             (header::CONNECTION, "upgrade"),

@@ -8,6 +8,7 @@ mod dashboard;
 mod decoder;
 mod feed;
 mod feed_ends;
+mod frames;
 mod harness;
 mod inject;
 mod kinds;

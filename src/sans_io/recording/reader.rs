@@ -239,3 +239,62 @@ impl<R: Read + Seek> Reader<R> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sans_io::recording::{Frame, Item, Opcode, What, Writer, records};
+
+    fn recording(count: u64) -> Vec<u8> {
+        let mut writer = Writer::new(Vec::new(), &records::Header::default()).unwrap();
+        for n in 0..count {
+            let what = match n % 7 {
+                0 => What::ConnOpen(records::ConnOpen::default()),
+                _ => What::Frame(Frame {
+                    opcode: Opcode::BINARY,
+                    bytes: Bytes::from(vec![7; n as usize % 50]),
+                }),
+            };
+            let offset = Duration::from_millis(n / 2);
+            writer.write(&Item { offset, conn: 1, flags: Flags::default(), what }).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    fn heads(bytes: &[u8], skip: Option<Duration>) -> (Vec<Head>, Report) {
+        let (mut reader, mut heads) = (Reader::open(bytes).unwrap(), vec![]);
+        loop {
+            if let Some(from) = skip {
+                reader.skip_before(from, |record_type| record_type == record_type::CONN_OPEN).unwrap();
+            }
+            let Some(head) = reader.next_head().unwrap() else { return (heads, reader.report().clone()) };
+            heads.push(head);
+        }
+    }
+
+    proptest! {
+        /// What is wanted is never passed over, wherever a byte is broken; and what is not wanted is not read.
+        #[test]
+        fn what_is_skipped_is_what_is_not_wanted(from_ms in 0_u64..60, at in any::<prop::sample::Index>()) {
+            let (mut bytes, from) = (recording(100), Duration::from_millis(from_ms));
+            let wanted = |head: &Head| head.offset >= from || head.record_type == record_type::CONN_OPEN;
+            let (all, whole) = heads(&bytes, None);
+            let (kept, report) = heads(&bytes, Some(from));
+            let expected: Vec<Head> = all.into_iter().filter(wanted).collect();
+            prop_assert_eq!(kept.into_iter().filter(wanted).collect::<Vec<_>>(), expected);
+            prop_assert_eq!((report.records, report.missing), (whole.records, 0));
+
+            let broken = 32 + at.index(bytes.len() - 32);
+            bytes[broken] ^= 0x10;
+            let (all, _) = heads(&bytes, None);
+            let (kept, _) = heads(&bytes, Some(from));
+            let numbers = |heads: Vec<Head>| {
+                heads.into_iter().filter(wanted).map(|head| head.rec_no).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(numbers(kept), numbers(all));
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Events are written beside the WebSocket library: what it writes itself has its place between them.
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use livetape::hub::CloseReason;
+use tokio_tungstenite::tungstenite::{
+    Bytes, Message,
+    protocol::{CloseFrame, frame::coding::CloseCode},
+};
+
+use crate::harness::{Rig, chat, chats, read, read_all, seqs};
+
+/// More than the pipe and what may be queued before it.
+const EVENTS: u64 = 400;
+
+fn publish(rig: &Rig) {
+    chats(EVENTS as usize).chunks(10).for_each(|frame| rig.hub.publish(frame));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_amid_a_backlog_is_answered_between_whole_events() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("").await;
+    publish(&rig);
+    let mut texts = read(&mut socket, 3).await;
+    for payload in ["a", "b"] {
+        socket.send(Message::Ping(Bytes::from(payload))).await.unwrap();
+    }
+    rig.hub.close(CloseReason { code: 1000, reason: "".into() });
+    let mut pongs = Vec::new();
+    while let Some(Ok(message)) = socket.next().await {
+        match message {
+            Message::Text(text) => texts.push(text.to_string()),
+            Message::Pong(payload) => pongs.push(payload),
+            _ => {}
+        }
+    }
+    assert_eq!(seqs(&texts), (1..=EVENTS).collect::<Vec<_>>());
+    // The newest ping at least: older ones may go unanswered then.
+    assert_eq!(pongs.last(), Some(&Bytes::from("b")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_closes_amid_a_backlog_gets_the_answer_and_nothing_behind_it() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("").await;
+    publish(&rig);
+    let mut seen = seqs(&read(&mut socket, 3).await);
+    let frame = CloseFrame { code: CloseCode::Normal, reason: "enough".into() };
+    socket.send(Message::Close(Some(frame))).await.unwrap();
+    let log = read_all(&mut socket).await;
+    seen.extend(log.seqs());
+    assert_eq!(seen, (1..=seen.len() as u64).collect::<Vec<_>>());
+    assert_eq!(log.close, Some((1000, "enough".to_owned())));
+    rig.hub.wait_for_nobody().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_every_length_arrive() {
+    let rig = Rig::start();
+    let mut socket = rig.ws("").await;
+    let lengths = [0, 1, 100, 65_000, 65_300, 65_400, 70_000, 300_000];
+    let events: Vec<_> = lengths.iter().map(|length| chat(&"x".repeat(*length))).collect();
+    rig.hub.publish(&events);
+    let texts = read(&mut socket, lengths.len()).await;
+    let whole = texts.iter().map(|text| text.matches('x').count());
+    assert_eq!(whole.collect::<Vec<_>>(), lengths);
+    assert_eq!(seqs(&texts), (1..=lengths.len() as u64).collect::<Vec<_>>());
+}
