@@ -1,8 +1,11 @@
 //! The only file that reads a clock. Monotonic time comes from tokio, so that tests can pause it; wall time is read
 //! once, when a stream starts, and derived after that.
 
+mod timer;
+
 use std::time::{Duration, SystemTime};
 
+pub use timer::Timer;
 use tokio::time::Instant;
 
 /// Now, on the clock that tests can pause.

@@ -69,6 +69,20 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// The processor time of this thread, in seconds: what others take does not count.
+pub(crate) fn cpu() -> f64 {
+    #[cfg(target_os = "linux")]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        static STARTED: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+        now().duration_since(*STARTED.get_or_init(now)).as_secs_f64()
+    }
+}
+
 /// Four digits say enough.
 pub(crate) fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4

@@ -4,8 +4,8 @@
 mod machine;
 mod peer;
 
-pub(crate) use machine::now;
 use machine::{Calibration, rounded};
+pub(crate) use machine::{cpu, now};
 pub(crate) use peer::Peer;
 use serde_json::{Value, json};
 

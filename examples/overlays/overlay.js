@@ -33,9 +33,9 @@ function element(tag, className, text) {
   return made
 }
 
-const nameOf = ({ user, sender }) => shorten(user?.nickname || sender || 'somebody', NAME_CHARACTERS_MAX)
+const nameOf = ({ user, sender }) => shorten(user?.nickname, NAME_CHARACTERS_MAX) || shorten(sender, NAME_CHARACTERS_MAX) || 'somebody'
 const nameElement = (data) => element('span', 'name', nameOf(data))
-const textElement = (text) => element('span', 'text', shorten(text, TEXT_CHARACTERS_MAX))
+const textElement = (text, charactersMax = TEXT_CHARACTERS_MAX) => element('span', 'text', shorten(text, charactersMax))
 
 /** The person's picture, if pictures are wanted; a picture that does not come is no hole. */
 function avatarElement({ user }, isWanted) {

@@ -51,6 +51,7 @@ fn options(settings: &settings::Replay) -> Options {
         start: settings.start,
         end: settings.end,
         idle_limit: settings.idle_limit,
+        precise: settings.precise,
         wait_clients: settings.wait_clients.unwrap_or(usize::from(settings.speed == Speed::Max)),
         exit_when_done: settings.exit_when_done,
         ..Options::default()

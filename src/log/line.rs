@@ -49,16 +49,22 @@ impl Line {
         text
     }
 
+    /// Time, level and message first: people read it as well.
     fn json(&self) -> String {
-        let mut object = Map::new();
-        object.insert("time".into(), self.time.clone().into());
-        object.insert("level".into(), self.level.into());
-        object.insert("message".into(), escaped(&self.message).into());
-        for (name, value) in &self.fields {
-            let value = value.as_str().map_or_else(|| value.clone(), |text| escaped(text).into());
-            object.insert((*name).into(), value);
+        let said = |text: &str| Value::from(escaped(text));
+        let (time, level, message) = (said(&self.time), said(self.level), said(&self.message));
+        let mut text = format!("{{\"time\":{time},\"level\":{level},\"message\":{message}");
+        // Of two with one name the inner one stands.
+        let fields: Map<String, Value> = self
+            .fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_str().map_or_else(|| value.clone(), said)))
+            .collect();
+        for (name, value) in fields {
+            _ = write!(text, ",{}:{value}", said(&name));
         }
-        format!("{}\n", Value::Object(object))
+        text.push_str("}\n");
+        text
     }
 }
 
@@ -111,6 +117,10 @@ mod tests {
         assert_eq!(text, expected);
         let json = line().format(LogFormat::Json);
         assert_eq!(json.matches('\n').count(), 1);
+        assert!(
+            json.starts_with("{\"time\":\"2026-11-20T10:00:00.000Z\",\"level\":\"INFO\",\"message\":"),
+            "{json}"
+        );
         let value: Value = serde_json::from_str(&json).unwrap();
         assert_eq!((&value["id"], &value["n"], &value["level"]), (&"s-1".into(), &5.into(), &"INFO".into()));
         assert_eq!(value["message"], "✅ Client connected\\u{a}not a line\\u{1b}[2J");

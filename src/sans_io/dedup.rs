@@ -1,11 +1,14 @@
 //! A message once a room, a gift final once a streak, in bounded memory.
 //!
-//! Windows are counted, not timed: the same recording drops the same messages at every speed.
+//! Windows are counted, not timed: the same recording drops the same messages at every speed. Nor is there chance in the
+//! hashes: ids that are made to collide cost a look at each of a window, which is bounded.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     hash::Hash,
 };
+
+use foldhash::fast::FixedState;
 
 /// Message ids that are remembered a room. A busy room sends about 100 messages a second.
 pub const IDS_MAX: usize = 20_000;
@@ -64,7 +67,7 @@ pub struct Comment {
 /// What was broadcast in each room of one generation.
 #[derive(Debug, Default)]
 pub struct Dedup {
-    rooms: HashMap<i64, Room>,
+    rooms: HashMap<i64, Room, FixedState>,
     /// Rooms by their last message, the oldest first.
     by_age: VecDeque<i64>,
 }
@@ -115,12 +118,12 @@ impl Dedup {
 #[derive(Debug)]
 struct Window<T, const MAX: usize> {
     order: VecDeque<T>,
-    known: HashSet<T>,
+    known: HashSet<T, FixedState>,
 }
 
 impl<T, const MAX: usize> Default for Window<T, MAX> {
     fn default() -> Self {
-        Self { order: VecDeque::new(), known: HashSet::new() }
+        Self { order: VecDeque::new(), known: HashSet::default() }
     }
 }
 

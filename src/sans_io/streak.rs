@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use foldhash::fast::FixedState;
+
 use super::{
     dedup::StreakKey,
     event::{Data, Event, Gift},
@@ -35,7 +37,7 @@ pub struct Inferred {
 /// The streaks of one generation.
 #[derive(Debug, Default)]
 pub struct Streaks {
-    streaks: HashMap<Key, Streak>,
+    streaks: HashMap<Key, Streak, FixedState>,
     /// The open ones by deadline; the number keeps those of one offset in their order.
     due: BTreeMap<(Duration, u64), Key>,
     /// All of them by their last message.

@@ -11,6 +11,7 @@ use crate::programs::install_node;
 #[command(after_help = "Examples:
   cargo xtask bench decode
   cargo xtask bench fanout
+  cargo xtask bench replay --memory
   cargo xtask bench replay --rounds 9 --json")]
 pub(crate) struct Args {
     /// What to measure
@@ -21,6 +22,12 @@ pub(crate) struct Args {
     /// The figures as JSON
     #[arg(long)]
     json: bool,
+    /// decode: beside the floor alone
+    #[arg(long)]
+    no_peer: bool,
+    /// replay: memory, of a day and of 1 GB as fast as possible
+    #[arg(long)]
+    memory: bool,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -31,8 +38,12 @@ enum Bench {
     Fanout,
     /// The same with 100 to 10,000 subscribers
     Scale,
-    /// Lateness of a replay at speed 1, beside a bare timer
+    /// Lateness of a replay at speed 1, beside a bare timer; an hour at speed max, beside its decoding
     Replay,
+    /// Writing, reading and seeking, beside bare loops
+    Recording,
+    /// From exec to the listening socket and to the first event; the size of the program
+    Start,
     /// Two thousand subscribers for a minute, twenty of them stalled: who misses what, and memory
     Soak,
 }
@@ -41,10 +52,18 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if matches!(args.bench, Bench::Fanout) {
         install_node(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/peers"))?;
     }
+    if matches!(args.bench, Bench::Decode) && !args.no_peer {
+        let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers");
+        if !peers.join("node_modules/connector-203").is_dir() {
+            install_node(&peers)?;
+        }
+    }
     let name = match args.bench {
         Bench::Decode => "decode",
         Bench::Fanout | Bench::Scale => "fanout",
         Bench::Replay => "replay",
+        Bench::Recording => "recording",
+        Bench::Start => "start",
         Bench::Soak => "soak",
     };
     let mut command = Command::new(env!("CARGO"));
@@ -53,8 +72,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if matches!(args.bench, Bench::Scale) {
         command.arg("--scale");
     }
-    if args.json {
-        command.arg("--json");
+    for (flag, given) in [("--json", args.json), ("--no-peer", args.no_peer), ("--memory", args.memory)] {
+        if given {
+            command.arg(flag);
+        }
     }
     let status = command.status()?;
     ensure!(status.success(), "the benchmark failed: {status}");

@@ -7,6 +7,7 @@ mod ci;
 mod client;
 mod codegen;
 mod fixture;
+mod guard;
 mod peers;
 mod producers;
 mod programs;
@@ -15,6 +16,7 @@ mod record;
 mod recordings;
 #[cfg(feature = "codegen")]
 mod schema;
+mod size;
 mod web;
 
 use clap::{Parser, Subcommand};
@@ -30,11 +32,20 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, autobahn, peers, web, client, browser, producers
+        /// Only these stages: format, lints, tests, docs, benches, guard, size, autobahn, peers, web, client,
+        /// browser, producers
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
     Bench(bench::Args),
+    /// Count the instructions of decode, dedup and encode, and compare them with what is committed
+    Guard {
+        /// Write the counts down instead (after a change that is meant to move them)
+        #[arg(long)]
+        accept: bool,
+    },
+    /// Build the program for release, and fail if it is too large
+    Size,
     /// Record a live room: `livetape record`, from the sources
     Record {
         /// The user, and the flags of `livetape record`
@@ -78,6 +89,8 @@ fn main() -> anyhow::Result<()> {
     match Args::parse().chore {
         Chore::Ci { stages } => ci::run(&stages),
         Chore::Bench(args) => bench::run(&args),
+        Chore::Guard { accept } => guard::run(accept),
+        Chore::Size => size::run(),
         Chore::Record { args } => record::run(&args),
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),

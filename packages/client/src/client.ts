@@ -7,7 +7,7 @@ import { ClientError } from './error.js'
 import type { LivetapeEvent } from './events.js'
 import { isEvent, parse, type Message } from './message.js'
 import { Position } from './position.js'
-import { Rooms } from './rooms.js'
+import { FEED_ROOM, Rooms } from './rooms.js'
 import type { Room } from './room.js'
 import { EventStream, type EventsOptions } from './stream.js'
 import type { Callbacks, ClientEvents, ConnectionStatus, CreateOptions, Stats, WebSocketClientOptions, WebSocketEvent } from './types.js'
@@ -25,8 +25,6 @@ const DEFAULTS = {
 const ALIASES = { connect: 'connected', disconnect: 'disconnected', joinRoom: 'roomJoined', leaveRoom: 'roomLeft', joinRoomError: 'roomJoinError' }
 /** A subprotocol has no other characters (RFC 9110, 5.6.2); other tokens go into the query. */
 const PROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/
-/** A feed of rooms, which a client can leave. */
-const FEED_ROOM = 'user:'
 
 interface Connecting {
   promise: Promise<void>

@@ -6,6 +6,9 @@ import type { Message } from './message.js'
 import { HISTORY_MESSAGES, Room, type RoomLink } from './room.js'
 import type { ClientEvents, RoomMessage } from './types.js'
 
+/** The room of a feed begins like this: joining it turns the feed on, leaving it off. */
+export const FEED_ROOM = 'user:'
+
 interface Means {
   send(message: unknown): void
   timeoutMs(): number
@@ -58,8 +61,9 @@ export class Rooms {
 
   leave(roomId: string, isOpen: boolean): Promise<void> {
     const room = this.#rooms.get(roomId)
-    if (!room) return Promise.resolve()
-    if (!isOpen) return Promise.resolve(this.#gone(room))
+    if (!isOpen) return Promise.resolve(room && this.#gone(room))
+    // Whoever reads a feed is in its room without having asked.
+    if (!room && !roomId.startsWith(FEED_ROOM)) return Promise.resolve()
     const asked = this.#leaves.get(roomId)
     if (asked) return asked.promise
     this.#means.send({ type: 'leave_room', room_id: roomId })
@@ -76,7 +80,8 @@ export class Rooms {
       case 'room_join_error':
         return this.#refused(roomId, message)
       case 'room_left':
-        return room && this.#gone(room, message.reason)
+        if (room) this.#gone(room, message.reason)
+        return this.#leaves.get(roomId)?.resolve()
       case 'room_message':
         room?.heard(message as unknown as RoomMessage)
         this.#client.emit('roomMessage', roomId, message.message, String(message.from_client_id))
@@ -103,7 +108,10 @@ export class Rooms {
   closed(error: ClientError): void {
     this.#isOpen = false
     for (const room of this.#rooms.values()) room.exited('closed')
-    for (const join of this.#joins.values()) join.reject(error)
+    for (const [roomId, join] of this.#joins) {
+      this.#rooms.delete(roomId)
+      join.reject(error)
+    }
     for (const leave of this.#leaves.values()) leave.resolve()
   }
 

@@ -34,6 +34,18 @@ test('chat: a message in a room', async () => {
   })
 })
 
+test('Node has a WebSocket of its own from 22 on: nothing has to be passed', async () => {
+  await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ ws }) => {
+    const script = `import { createWebSocketClient } from '@livetape/client'
+      const client = createWebSocketClient({ url: '${ws}/ws', clientId: 'of_node' })
+      client.on('welcome', async ({ client_id }) => { await client.joinRoom('r'); console.log(client_id); client.disconnect() })
+      await client.connect()`
+    const flags = Number(process.versions.node.split('.')[0]) < 22 ? ['--experimental-websocket'] : []
+    const { stdout } = await promisify(execFile)('node', [...flags, '--input-type=module', '--eval', script], { cwd, timeout: 20_000 })
+    expect(stdout.trim()).toBe('of_node')
+  })
+})
+
 test('the README names every example, and its code is that of the package', async () => {
   const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
   for (const name of ['alerts.mjs', 'loop.mjs', 'chat.mjs', 'page.html']) expect(readme).toContain(`examples/${name}`)

@@ -40,7 +40,7 @@ export async function open(browser, url, { width = 480, height = 360, backdrop }
   // What a scene has behind a page that is transparent.
   const picture = async (name) => {
     const style = backdrop && (await page.addStyleTag({ content: `html { background: ${backdrop} !important }` }))
-    await page.screenshot({ path: path.join(PICTURES, `${name}.png`), omitBackground: true })
+    await page.screenshot({ path: path.join(PICTURES, `${name}.png`) })
     await style?.evaluate((element) => element.remove())
   }
   /** Requests to anybody but this disk and these servers. */

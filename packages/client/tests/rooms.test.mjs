@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 
 import { createWebSocketClient, Room } from '../dist/livetape-client.js'
-import { LIVETAPE, once, proxy, start, until } from './server.mjs'
+import { LIVETAPE, once, proxy, start, until, withServer } from './server.mjs'
 
 let server
 beforeAll(async () => (server = await start(LIVETAPE, ['serve', '--port', '0'])))
@@ -165,4 +165,43 @@ test('the feed of /ws beside the rooms: injected events, with their types', asyn
   expect(event.data).toMatchObject({ sender: 'ann', giftName: 'Rose', repeatCount: 3, repeatDelta: 3 })
   expect(client.getStats().events).toBe(1)
   client.disconnect()
+})
+
+test('the room of a feed: leaving it turns the feed off, over a broken connection too; joining it turns it on', async () => {
+  await withServer(LIVETAPE, ['replay', 'recordings/short.bin', '--port', '0', '--speed', '0.1'], async ({ url, port }) => {
+    const wire = await proxy(() => port)
+    const client = createWebSocketClient({ url: `${wire.ws}/ws`, clientId: 'listener', webSocket: WebSocket, reconnectDelay: 5, types: ['question'] })
+    const welcome = once(client, 'welcome')
+    await client.connect()
+    const feed = (await welcome)[0].rooms.find((room) => room.startsWith('user:'))
+    const seen = []
+    client.on('event', ({ data }) => seen.push(data.questionText))
+    const ask = (question) => fetch(`${url}/inject`, { method: 'POST', body: JSON.stringify({ type: 'question', user: 'ann', question }) })
+    // What the client sent comes back behind what was sent to it before.
+    const passed = async (text) => {
+      const echo = new Promise((resolve) => client.on('message', ({ type, data }) => type === 'echo' && data === text && resolve()))
+      await client.send(text)
+      await echo
+    }
+    const first = once(client, 'event')
+    await ask('heard')
+    await first
+    await client.leaveRoom(feed)
+    await ask('not heard')
+    await passed('one')
+    const back = once(client, 'connected')
+    wire.cut()
+    await back
+    await ask('not heard either')
+    await passed('two')
+    await client.joinRoom(feed)
+    const last = once(client, 'event')
+    await ask('heard again')
+    await last
+    expect(seen).toEqual(['heard', 'heard again'])
+    await expect(client.sendToRoom(feed, 'x')).resolves.toBeUndefined()
+    expect((await once(client, 'error'))[0]).toMatchObject({ code: 'read_only_room' })
+    client.disconnect()
+    await wire.close()
+  })
 })

@@ -1,7 +1,7 @@
 // Starts livetape as a process, on a port that is free, in a folder of its own; and a proxy that cuts connections.
 
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
@@ -15,9 +15,13 @@ const OWN = Object.fromEntries(Object.entries(process.env).filter(([name]) => !n
 export const LIVETAPE = path.resolve(process.env.LIVETAPE ?? fileURLToPath(new URL('../../../target/debug/livetape', import.meta.url)))
 export const recording = (name) => fileURLToPath(new URL(`../../../recordings/${name}.bin`, import.meta.url))
 
-/** A server that runs: its addresses, and how it is ended. */
+/** A server that runs: its addresses, and how it is ended. `recordings/x.bin` is put into its folder. */
 export async function start(livetape, args, env = {}) {
   const cwd = await mkdtemp(path.join(os.tmpdir(), 'livetape-client-'))
+  for (const [, name] of args.map((arg) => /^recordings\/(\w+)\.bin$/.exec(arg)).filter(Boolean)) {
+    await mkdir(path.join(cwd, 'recordings'), { recursive: true })
+    await copyFile(recording(name), path.join(cwd, 'recordings', `${name}.bin`))
+  }
   const child = spawn(livetape, args, { cwd, env: { ...OWN, NO_COLOR: '1', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   const ended = new Promise((resolve) => child.on('close', (code) => resolve(code)))

@@ -25,7 +25,7 @@ impl Decoder {
         }
         let push = wire::read_push(&frame.bytes, &mut self.faults);
         if push.holds_batch() {
-            let payload = wire::unzip(push.payload, &mut self.faults);
+            let payload = self.unzipper.unzip(push.payload, &mut self.faults);
             self.batch(item, &payload);
         }
         self.push_broken(item, &frame.bytes);
@@ -33,7 +33,7 @@ impl Decoder {
 
     pub(super) fn initial_batch(&mut self, item: &Item, body: &Bytes) {
         self.counts.frames += 1;
-        let payload = wire::unzip(body.clone(), &mut self.faults);
+        let payload = self.unzipper.unzip(body.clone(), &mut self.faults);
         self.batch(item, &payload);
         self.push_broken(item, body);
     }

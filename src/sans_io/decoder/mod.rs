@@ -16,7 +16,7 @@ use super::{
     inject::Place,
     recording::{Item, USER_TAG, What, records},
     streak::{Inferred, Streaks},
-    wire::Fault,
+    wire::{Fault, Unzipper},
 };
 
 /// Turns what happened upstream into events.
@@ -34,6 +34,7 @@ pub struct Decoder {
     streaks: Streaks,
     inferred: Vec<Inferred>,
     faults: Vec<Fault>,
+    unzipper: Unzipper,
     events: Vec<Event>,
 }
 
@@ -61,6 +62,7 @@ impl Decoder {
             streaks: Streaks::default(),
             inferred: Vec::new(),
             faults: Vec::new(),
+            unzipper: Unzipper::default(),
             events: Vec::new(),
         }
     }
@@ -208,7 +210,13 @@ impl Decoder {
     }
 
     fn outward_id(&self, msg_id: i64) -> Option<String> {
-        (msg_id != 0).then(|| format!("{msg_id}{}", self.suffix()))
+        (msg_id != 0).then(|| {
+            let mut id = itoa::Buffer::new().format(msg_id).to_owned();
+            if self.generation > 1 {
+                id.push_str(&self.suffix());
+            }
+            id
+        })
     }
 
     /// What keeps the ids of laps apart: clients drop ids that they have seen.

@@ -10,6 +10,7 @@ mod gift;
 mod gift_notices;
 mod goals;
 mod hints;
+mod json;
 mod kinds;
 mod links;
 mod moderation;
@@ -133,14 +134,14 @@ impl Event {
             replay: self.replay,
             stream,
         };
-        serde_json::to_writer(&mut *out, &json)
-            .expect("events have string keys and a vector takes every byte");
+        json::write(&json, out).expect("events have string keys and a vector takes every byte");
         assert_eq!(out.pop(), Some(b'}'));
     }
 }
 
 /// Appends what [`Event::begin_json`] left out.
 pub fn finish_json(seq: u64, out: &mut Vec<u8>) {
-    use std::io::Write as _;
-    write!(out, ",\"seq\":{seq}}}").expect("a vector takes every byte");
+    out.extend_from_slice(b",\"seq\":");
+    out.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());
+    out.push(b'}');
 }

@@ -17,7 +17,7 @@ impl fmt::Display for Id {
 
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(itoa::Buffer::new().format(self.0))
     }
 }
 
@@ -35,8 +35,53 @@ impl fmt::Display for Millis {
 
 impl Serialize for Millis {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.digits() {
+            Some(digits) => serializer.serialize_str(str::from_utf8(&digits).unwrap_or_default()),
+            None => serializer.collect_str(self),
+        }
     }
+}
+
+impl Millis {
+    /// What `Display` writes, of the years that have four digits and follow 1970: every event has two such times.
+    fn digits(self) -> Option<[u8; 24]> {
+        let ms = u64::try_from(self.0).ok().filter(|ms| *ms <= DIGITS_MS_MAX)?;
+        let (days, of_day) = (ms / DAY_MS, ms % DAY_MS);
+        let (year, month, day) = civil(days);
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let parts = [
+            (0, 4, year),
+            (5, 2, month),
+            (8, 2, day),
+            (11, 2, of_day / 3_600_000),
+            (14, 2, of_day / 60_000 % 60),
+            (17, 2, of_day / 1000 % 60),
+            (20, 3, of_day % 1000),
+        ];
+        for (at, width, mut number) in parts {
+            for digit in text[at..at + width].iter_mut().rev() {
+                *digit = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        Some(text)
+    }
+}
+
+const DAY_MS: u64 = 86_400_000;
+/// 9999-12-30: where the calendar that `Display` uses ends.
+const DIGITS_MS_MAX: u64 = 253_402_207_200_000;
+
+/// Year, month and day of a day since 1970: Howard Hinnant's `civil_from_days`, whose years begin in March.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, day)
 }
 
 impl JsonSchema for Id {
@@ -58,5 +103,34 @@ impl JsonSchema for Millis {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let description = "A point in time in UTC, ISO 8601 with milliseconds.";
         json_schema!({ "description": description, "type": "string", "format": "date-time" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn same(ms: i64) -> bool {
+        serde_json::to_string(&Millis(ms)).unwrap() == format!("\"{}\"", Millis(ms))
+    }
+
+    #[test]
+    fn times_at_the_ends_are_written_alike() {
+        let ends = [0, -1, i64::MIN, i64::MAX, 951_782_400_000, 4_107_542_399_999, 253_402_207_200_000];
+        for ms in ends {
+            assert!((-1..=1).all(|step| same(ms.saturating_add(step))), "{ms}");
+        }
+        for day in 0..366 * 140 {
+            assert!(same(day * 86_400_000), "{day}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn times_are_written_alike(ms in 0..260_000_000_000_000_i64, any in any::<i64>()) {
+            prop_assert!(same(ms) && same(any));
+        }
     }
 }

@@ -124,6 +124,36 @@ impl<R: Read> Reader<R> {
         Ok(None)
     }
 
+    /// Passes over records whose offset is before `from` and whose type is not `kept`, as long as one record leads to the
+    /// next: of those only heads are looked at. What is damaged among them is not noticed, and not wanted either.
+    ///
+    /// # Errors
+    /// As [`Reader::next`].
+    pub fn skip_before(&mut self, from: Duration, kept: impl Fn(u8) -> bool) -> Result<(), Error> {
+        self.window.consume(std::mem::take(&mut self.current));
+        while let Some(bytes) = self.skippable(from, &kept).map_err(Error::Read)? {
+            self.expected += 1;
+            if self.window.position() >= self.reported {
+                self.report.records += 1;
+                self.reported = self.window.position() + bytes as u64;
+            }
+            self.window.consume(bytes);
+        }
+        Ok(())
+    }
+
+    /// The length of the record at the front, if it may be passed over.
+    fn skippable(&mut self, from: Duration, kept: &impl Fn(u8) -> bool) -> std::io::Result<Option<usize>> {
+        let Some(head) = self.head_at(0)? else { return Ok(None) };
+        let expected = head.sync && u64::from(head.rec_no) == self.expected;
+        let Some(bytes) = head.record_bytes().filter(|_| expected) else { return Ok(None) };
+        if !self.followed_by(bytes, self.expected + 1)? {
+            return Ok(None);
+        }
+        let body = Body::new(&self.window.bytes()[HEAD_BYTES..bytes]);
+        Ok(body.filter(|body| body.offset() < from && !kept(body.record_type())).map(|_| bytes))
+    }
+
     /// The record that [`Reader::next_head`] or [`Reader::next`] gave last.
     #[must_use]
     pub fn body(&self) -> Option<Body<'_>> {
@@ -207,5 +237,64 @@ impl<R: Read + Seek> Reader<R> {
         self.expected = u64::from(to.rec_no);
         self.report.last_offset = to.offset;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sans_io::recording::{Frame, Item, Opcode, What, Writer, records};
+
+    fn recording(count: u64) -> Vec<u8> {
+        let mut writer = Writer::new(Vec::new(), &records::Header::default()).unwrap();
+        for n in 0..count {
+            let what = match n % 7 {
+                0 => What::ConnOpen(records::ConnOpen::default()),
+                _ => What::Frame(Frame {
+                    opcode: Opcode::BINARY,
+                    bytes: Bytes::from(vec![7; n as usize % 50]),
+                }),
+            };
+            let offset = Duration::from_millis(n / 2);
+            writer.write(&Item { offset, conn: 1, flags: Flags::default(), what }).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
+    fn heads(bytes: &[u8], skip: Option<Duration>) -> (Vec<Head>, Report) {
+        let (mut reader, mut heads) = (Reader::open(bytes).unwrap(), vec![]);
+        loop {
+            if let Some(from) = skip {
+                reader.skip_before(from, |record_type| record_type == record_type::CONN_OPEN).unwrap();
+            }
+            let Some(head) = reader.next_head().unwrap() else { return (heads, reader.report().clone()) };
+            heads.push(head);
+        }
+    }
+
+    proptest! {
+        /// What is wanted is never passed over, wherever a byte is broken; and what is not wanted is not read.
+        #[test]
+        fn what_is_skipped_is_what_is_not_wanted(from_ms in 0_u64..60, at in any::<prop::sample::Index>()) {
+            let (mut bytes, from) = (recording(100), Duration::from_millis(from_ms));
+            let wanted = |head: &Head| head.offset >= from || head.record_type == record_type::CONN_OPEN;
+            let (all, whole) = heads(&bytes, None);
+            let (kept, report) = heads(&bytes, Some(from));
+            let expected: Vec<Head> = all.into_iter().filter(wanted).collect();
+            prop_assert_eq!(kept.into_iter().filter(wanted).collect::<Vec<_>>(), expected);
+            prop_assert_eq!((report.records, report.missing), (whole.records, 0));
+
+            let broken = 32 + at.index(bytes.len() - 32);
+            bytes[broken] ^= 0x10;
+            let (all, _) = heads(&bytes, None);
+            let (kept, _) = heads(&bytes, Some(from));
+            let numbers = |heads: Vec<Head>| {
+                heads.into_iter().filter(wanted).map(|head| head.rec_no).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(numbers(kept), numbers(all));
+        }
     }
 }

@@ -83,7 +83,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Whether the head of record `rec_no` stands at `at`.
-    fn followed_by(&mut self, at: usize, rec_no: u64) -> io::Result<bool> {
+    pub(super) fn followed_by(&mut self, at: usize, rec_no: u64) -> io::Result<bool> {
         let next = self.head_at(at)?.filter(|next| next.sync && next.record_bytes().is_some());
         Ok(next.is_some_and(|next| u64::from(next.rec_no) == rec_no))
     }

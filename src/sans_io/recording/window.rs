@@ -10,20 +10,22 @@ const READ_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Window<R> {
     source: R,
+    /// All of it may be read into: it is cleared once, not for every read.
     buffer: Vec<u8>,
     start: usize,
+    end: usize,
     position: u64,
     ended: bool,
 }
 
 impl<R> Window<R> {
     pub(super) fn new(source: R) -> Self {
-        Self { source, buffer: Vec::new(), start: 0, position: 0, ended: false }
+        Self { source, buffer: Vec::new(), start: 0, end: 0, position: 0, ended: false }
     }
 
     /// What is there to look at.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.buffer[self.start..]
+        &self.buffer[self.start..self.end]
     }
 
     /// Where in the stream [`Window::bytes`] start.
@@ -35,7 +37,7 @@ impl<R> Window<R> {
     pub(super) fn consume(&mut self, count: usize) {
         self.start += count;
         self.position += count as u64;
-        assert!(self.start <= self.buffer.len(), "only what is there can be consumed");
+        assert!(self.start <= self.end, "only what is there can be consumed");
     }
 }
 
@@ -57,14 +59,16 @@ impl<R: Read> Window<R> {
         if self.ended {
             return Ok(false);
         }
-        self.buffer.drain(..self.start);
-        self.start = 0;
-        let filled = self.buffer.len();
-        self.buffer.reserve_exact(count);
-        self.buffer.resize(filled + count, 0);
-        let got = read_some(&mut self.source, &mut self.buffer[filled..]);
-        self.buffer.truncate(filled + *got.as_ref().unwrap_or(&0));
-        self.ended = got? == 0;
+        self.buffer.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        let wanted = self.end + count;
+        if self.buffer.len() < wanted {
+            self.buffer.reserve_exact(wanted - self.buffer.len());
+            self.buffer.resize(wanted, 0);
+        }
+        let got = read_some(&mut self.source, &mut self.buffer[self.end..])?;
+        self.end += got;
+        self.ended = got == 0;
         Ok(!self.ended)
     }
 
@@ -78,8 +82,7 @@ impl<R: io::Seek> Window<R> {
     /// Goes to another place of the stream.
     pub(super) fn seek(&mut self, position: u64) -> io::Result<()> {
         self.source.seek(io::SeekFrom::Start(position))?;
-        self.buffer.clear();
-        (self.start, self.position, self.ended) = (0, position, false);
+        (self.start, self.end, self.position, self.ended) = (0, 0, position, false);
         Ok(())
     }
 }

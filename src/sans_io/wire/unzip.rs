@@ -2,8 +2,9 @@
 
 use std::io::{Read, Write};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use flate2::{Compression, GzBuilder, read::GzDecoder};
+use libdeflater::Decompressor;
 
 use super::{Fault, FaultKind, UNZIPPED_BYTES_MAX};
 
@@ -12,14 +13,69 @@ pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// One byte more than is let through.
 const LIMIT: usize = UNZIPPED_BYTES_MAX + 1;
+/// What follows the magic bytes in what TikTok sends: deflate, and nothing between header and stream.
+const BARE_HEADER: [u8; 2] = [8, 0];
+/// No deflate stream unpacks to more than this many times its length.
+const RATIO_MAX: usize = 1032;
+/// Memory of an [`Unzipper`] beyond this is given back, in bytes.
+const KEPT_BYTES_MAX: usize = 1 << 20;
+
+/// Unpacks one payload after the other into the same memory, while nobody holds on to what came out.
+#[derive(Default)]
+pub struct Unzipper {
+    /// Made when it is needed.
+    decompressor: Option<Decompressor>,
+    memory: Bytes,
+}
+
+impl std::fmt::Debug for Unzipper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unzipper").field("memory", &self.memory.len()).finish_non_exhaustive()
+    }
+}
+
+impl Unzipper {
+    /// As [`unzip`].
+    pub fn unzip(&mut self, payload: Bytes, faults: &mut Vec<Fault>) -> Bytes {
+        if !payload.starts_with(&GZIP_MAGIC) {
+            return payload;
+        }
+        self.at_once(&payload).unwrap_or_else(|| piecemeal(&payload, faults))
+    }
+
+    /// A sound stream; `None` if anything is unusual about it.
+    fn at_once(&mut self, payload: &[u8]) -> Option<Bytes> {
+        let size = stated_size(payload)?;
+        let mut memory = std::mem::take(&mut self.memory).try_into_mut().unwrap_or_default();
+        if memory.len() < size {
+            memory = BytesMut::zeroed(size.next_power_of_two());
+        }
+        let decompressor = self.decompressor.get_or_insert_with(Decompressor::new);
+        let result = decompressor.gzip_decompress(payload, &mut memory[..size]);
+        let memory = memory.freeze();
+        if memory.len() <= KEPT_BYTES_MAX {
+            self.memory = memory.clone();
+        }
+        (result == Ok(size)).then(|| memory.slice(..size))
+    }
+}
+
+/// The length that stands at the end of the stream, where it can be true and is within bounds.
+fn stated_size(payload: &[u8]) -> Option<usize> {
+    let size = usize::try_from(u32::from_le_bytes(*payload.last_chunk()?)).ok()?;
+    let is_bare = payload[GZIP_MAGIC.len()..].starts_with(&BARE_HEADER);
+    (is_bare && size <= UNZIPPED_BYTES_MAX && size / RATIO_MAX <= payload.len()).then_some(size)
+}
 
 /// Unpacks gzip, and hands out other bytes as they are. Of a bomb nothing is kept, of a stream that breaks off what
 /// came before the break.
 pub fn unzip(payload: Bytes, faults: &mut Vec<Fault>) -> Bytes {
-    if !payload.starts_with(&GZIP_MAGIC) {
-        return payload;
-    }
-    let (unzipped, result) = inflate(&payload);
+    Unzipper::default().unzip(payload, faults)
+}
+
+/// What comes of a stream that is broken, or larger than it should be, or merely written in another way.
+fn piecemeal(payload: &[u8], faults: &mut Vec<Fault>) -> Bytes {
+    let (unzipped, result) = inflate(payload);
     if let Err(error) = result {
         faults.push(Fault::new(FaultKind::BadGzip, error));
     }
@@ -95,6 +151,53 @@ mod tests {
         zipped[checksum] ^= 1;
         assert_eq!(unzip(Bytes::from(zipped), &mut faults), bytes);
         assert_eq!((faults.len(), faults[0].kind), (1, FaultKind::BadGzip));
+    }
+
+    #[test]
+    fn memory_is_used_again_once_nobody_holds_it() {
+        let (mut unzipper, mut faults) = (Unzipper::default(), vec![]);
+        let packed = [noise(3000), noise(4000)].map(|bytes| zip(&bytes));
+        let first = unzipper.unzip(packed[0].clone(), &mut faults);
+        let place = first.as_ptr();
+        let held = first.slice(10..20);
+        drop(first);
+        let second = unzipper.unzip(packed[1].clone(), &mut faults);
+        assert_eq!((&held[..], &second[..]), (&noise(3000)[10..20], &noise(4000)[..]));
+        assert_ne!(second.as_ptr(), place);
+        let place = second.as_ptr();
+        drop(second);
+        let third = unzipper.unzip(packed[0].clone(), &mut faults);
+        assert_eq!((&third[..], third.as_ptr()), (&noise(3000)[..], place));
+        assert_eq!(faults, []);
+    }
+
+    #[test]
+    fn a_large_batch_is_not_kept_in_memory() {
+        let (mut unzipper, mut faults) = (Unzipper::default(), vec![]);
+        assert_eq!(unzipper.unzip(zip(&noise(KEPT_BYTES_MAX + 1)), &mut faults).len(), KEPT_BYTES_MAX + 1);
+        assert_eq!((unzipper.memory.len(), faults), (0, vec![]));
+    }
+
+    #[test]
+    fn whatever_is_unusual_comes_out_as_it_always_did() {
+        let bytes = noise(5000);
+        let mut named = GzBuilder::new().filename("a").write(Vec::new(), Compression::fast());
+        named.write_all(&bytes).unwrap();
+        let named = named.finish().unwrap();
+        let longer = [&zip(&bytes)[..], b"something else"].concat();
+        let twice = [&zip(&bytes)[..], &zip(b"and more")[..]].concat();
+        for unusual in [named, longer, twice] {
+            let mut faults = vec![];
+            assert_eq!(unzip(Bytes::from(unusual), &mut faults), bytes);
+            assert_eq!(faults, []);
+        }
+        for length in 2..zip(&bytes).len() {
+            let broken = zip(&bytes).slice(..length);
+            let (expected, result) = inflate(&broken);
+            let mut faults = vec![];
+            assert_eq!(unzip(broken, &mut faults), expected, "{length}");
+            assert_eq!(faults.len(), usize::from(result.is_err()), "{length}");
+        }
     }
 
     #[test]

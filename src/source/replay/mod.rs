@@ -21,13 +21,13 @@ use super::{
     tape::{Fed, Feed, Tape},
 };
 use crate::{
-    clock,
+    clock::{self, Timer},
     control::{Driver, ReplayPhase},
     hub::{CloseReason, Hub},
     pipeline::{Pacing, Pipeline},
     sans_io::{
         decoder::{self, Decoder},
-        error::{Problem, close},
+        error::{Code, Problem, close},
         pace::{IdleLimit, ReplayClock, Speed},
         recording::Item,
     },
@@ -50,6 +50,7 @@ pub struct Replay<'a> {
     on_end: Box<dyn FnMut(&Summary) + Send>,
     feed: Feed,
     epoch: Instant,
+    timer: Timer,
     clock: ReplayClock,
     idle: IdleLimit,
     /// When the first item of this pass was shown, or would have been.
@@ -88,6 +89,7 @@ impl<'a> Replay<'a> {
             pass_began: Duration::ZERO,
             on_end: Box::new(on_end),
             epoch: clock::now(),
+            timer: timer(options.precise)?,
             started: clock::now(),
             lateness_due: clock::now(),
             phase: ReplayPhase::Waiting,
@@ -127,7 +129,7 @@ impl<'a> Replay<'a> {
                 }
                 () = hub.wait_for_subscribers(self.options.wait_clients),
                     if self.phase == ReplayPhase::Waiting => self.play(),
-                () = sleep_until(self.epoch, at), if at.is_some() => {
+                () = sleep_until(&self.timer, self.epoch, at), if at.is_some() => {
                     if let Some(due) = due {
                         self.play_due(due, at).await;
                     }
@@ -248,10 +250,17 @@ impl<'a> Replay<'a> {
     }
 }
 
-async fn sleep_until(epoch: Instant, at: Option<Duration>) {
-    let Some(at) = at else { return std::future::pending().await };
-    let due = epoch + at;
-    if due > clock::now() {
-        tokio::time::sleep_until(due).await;
+fn timer(precise: bool) -> Result<Timer, Problem> {
+    if !precise {
+        return Ok(Timer::default());
     }
+    Timer::precise().map_err(|error| {
+        Problem::new(Code::BadConfig, format!("--precise is not possible here: {error}"))
+            .hint("leave it out: without it frames are about a millisecond late")
+    })
+}
+
+async fn sleep_until(timer: &Timer, epoch: Instant, at: Option<Duration>) {
+    let Some(at) = at else { return std::future::pending().await };
+    timer.sleep_until(epoch + at).await;
 }

@@ -17,6 +17,8 @@ pub struct Options {
     pub end: Option<Duration>,
     /// Longer gaps are shortened to this.
     pub idle_limit: Option<Duration>,
+    /// Wait with a timer of the kernel's.
+    pub precise: bool,
     /// Hold the first frame until so many subscribers are there.
     pub wait_clients: usize,
     /// Close the subscribers and return at the end.
@@ -33,6 +35,7 @@ impl Default for Options {
             start: Duration::ZERO,
             end: None,
             idle_limit: None,
+            precise: false,
             wait_clients: 0,
             exit_when_done: false,
             recordings: FOLDER.into(),

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use crate::sans_io::{
     error::{Code, Problem},
-    recording::{Item, Reader, What},
+    recording::{Error, Item, Reader, Record, What, record_type},
 };
 
 /// A portion that is read ahead at once ends at so many bytes of payload …
@@ -45,12 +45,21 @@ pub(super) struct Reading {
     from: Duration,
     /// Records that were told to be missing.
     missing: u64,
+    /// Whether the start was reached.
+    is_there: bool,
     is_over: bool,
 }
 
 impl Reading {
     pub(super) fn new(reader: Reader<Box<dyn Read + Send>>, from: Duration) -> Self {
-        Self { reader, from, missing: 0, is_over: false }
+        Self { reader, from, missing: 0, is_there: from.is_zero(), is_over: false }
+    }
+
+    fn read(&mut self) -> Result<Option<Record>, Error> {
+        if !self.is_there {
+            self.reader.skip_before(self.from, tells_what_is_open)?;
+        }
+        self.reader.next()
     }
 }
 
@@ -63,9 +72,17 @@ impl Iterator for Reading {
             if missing > self.missing {
                 return Some(Fed::Missing(missing - std::mem::replace(&mut self.missing, missing)));
             }
-            match self.reader.next() {
-                Ok(Some(record)) if record.item.offset >= self.from => return Some(Fed::Item(record.item)),
-                Ok(Some(record)) if tells_what_is_open(&record.item) => {
+            match self.read() {
+                Ok(Some(record)) if record.item.offset >= self.from => {
+                    self.is_there = true;
+                    return Some(Fed::Item(record.item));
+                }
+                Ok(Some(record))
+                    if matches!(
+                        record.item.what,
+                        What::Header(_) | What::ConnOpen(_) | What::ConnClose(_)
+                    ) =>
+                {
                     return Some(Fed::Before(record.item));
                 }
                 Ok(Some(_)) => {}
@@ -80,8 +97,8 @@ impl Iterator for Reading {
     }
 }
 
-fn tells_what_is_open(item: &Item) -> bool {
-    matches!(item.what, What::Header(_) | What::ConnOpen(_) | What::ConnClose(_))
+fn tells_what_is_open(record_type: u8) -> bool {
+    matches!(record_type, record_type::HEADER | record_type::CONN_OPEN | record_type::CONN_CLOSE)
 }
 
 /// A tape that is being read.

@@ -16,7 +16,7 @@ use tokio_tungstenite::{
 use super::{
     Running,
     live::{finish, mock},
-    livetape, stderr, text,
+    livetape, stderr, stdout, text,
 };
 
 /// All that must not be in a log: each has this in it.
@@ -219,4 +219,50 @@ fn a_log_that_cannot_be_written_is_told_before_anything_else() {
     let output = livetape(&["serve", "--port", "0", "--log-file", "no/such/folder/log"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("cannot write the log no/such/folder/log"), "{}", stderr(&output));
+}
+
+/// What cannot be reached is told without what stands in its address.
+#[test]
+fn addresses_are_told_without_their_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = "http://user:s3cret@127.0.0.1:9/?key=s3cret";
+    for (number, flags) in [
+        &["--proxy", "http://user:s3cret@127.0.0.1:9"][..],
+        &["--upstream", nowhere],
+        &["--upstream", "http://127.0.0.1:9", "--sign-url", nowhere, "--sign-key", "s3cret"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let log = folder.path().join(number.to_string());
+        let common = ["live", "demo", "--port", "0", "--max-attempts", "1", "--log-level", "trace"];
+        let output = livetape(&[&common, flags, &["--log-file", text(&log)]].concat()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{flags:?}");
+        let log = fs::read_to_string(log).unwrap();
+        let all = [log.as_str(), &stdout(&output), &stderr(&output)].concat();
+        assert!(!all.contains(SECRET), "{all}");
+        assert!(
+            log.contains("WARN  ❌ TikTok Live failed for @demo code=connection_lost attempt=1"),
+            "{log}"
+        );
+    }
+}
+
+/// Queries and headers of whatever client it is stay out of the log of a mock.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mock_logs_who_asks_for_what() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let args = ["mock", "--log-file", text(&log), "--log-level", "trace", "--log-format", "json"];
+    let server = tokio::task::block_in_place(|| Running::start(&args));
+    let request = "GET /webcast/fetch/?apiKey=s3cret&made_up=s3cret HTTP/1.1\r\nx-made-up: s3cret";
+    assert!(ask(&server, request).await.starts_with("HTTP/1.1 "));
+    server.signal("TERM");
+    assert_eq!(finish(server).await.0.code(), Some(0));
+    let log = fs::read_to_string(log).unwrap();
+    assert!(!log.contains(SECRET), "{log}");
+    let line: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    assert_eq!((&line["message"], &line["method"]), (&"📨 Request".into(), &"GET".into()));
+    assert!(line["path"].as_str().unwrap().starts_with("/webcast/fetch"), "{line}");
 }

@@ -1,6 +1,7 @@
 //! `import` of what others write: files of the documented shape, made of a session, decode to what the session decodes to.
 
 mod bad;
+mod exported;
 mod har;
 mod make;
 mod memory;

@@ -1,0 +1,169 @@
+//! Writing, reading, seeking and importing recordings, beside bare loops over the same bytes.
+
+mod support;
+
+use std::{
+    fs::File,
+    hint::black_box,
+    io::{BufReader, BufWriter, Read as _, Write as _},
+    path::Path,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use livetape::{
+    sans_io::recording::{Flags, Frame, Item, Opcode, Reader, What, Writer, records::Header},
+    tools::{
+        export,
+        import::{self, import_capture},
+        synth,
+    },
+};
+use serde::de::IgnoredAny;
+use support::{Args, Match, Report, cpu, now};
+
+/// Records of a file, and the one that is sought.
+const RECORDS: u32 = 200_000;
+const SOUGHT: u32 = 100_000;
+const PAYLOAD_BYTES: usize = 300;
+const BUFFER_BYTES: usize = 128 << 10;
+/// What stands before a payload: sync word, length, number, checksum; type, flags, opcode, zero, connection, offset.
+const HEAD_BYTES: usize = 16;
+const BODY_HEAD_BYTES: usize = 16;
+
+fn main() {
+    let args = Args::parse();
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let bare = tempfile::NamedTempFile::new().expect("a temporary file");
+    let items: Vec<Item> = (0..RECORDS).map(item).collect();
+    write(file.path(), &items);
+    bare_write(bare.path());
+    let mut report = Report::begin(&args, "recording");
+    let what = |name| Match { name, unit: "ms of CPU", beside: "bare records and crc32", bar: 1.5 };
+    report.compare(&what("write"), || ms(|| write(file.path(), &items)), || ms(|| bare_write(bare.path())));
+    report.compare(&what("read and verify"), || ms(|| read(file.path())), || ms(|| bare_read(file.path())));
+    let what = Match { name: "seek to record 100,000", unit: "ms of CPU", beside: "bare heads", bar: 1.5 };
+    report.compare(&what, || ms(|| seek(file.path())), || ms(|| bare_seek(file.path())));
+    let har = Bytes::from(har());
+    let name = format!("import of a HAR of {} MB", har.len() / 1_000_000);
+    let what = Match { name: &name, unit: "ms", beside: "serde_json, read twice", bar: 1.5 };
+    report.compare(&what, || import_har(&har), || bare_json(&har));
+    report.end();
+}
+
+/// What a browser would have saved of a busy hour.
+fn har() -> Vec<u8> {
+    let show = synth::Options { seed: 1, profile: synth::Profile::Busy, length: synth::Length::Minutes(60) };
+    let recording = synth::synth(Vec::new(), &show).expect("a vector takes every byte");
+    let mut har = Vec::new();
+    export::har(|| Ok(&recording[..]), &mut har).expect("a vector takes every byte");
+    har
+}
+
+/// On the wall: it works on more than one thread.
+fn import_har(har: &Bytes) -> f64 {
+    let started = now();
+    let options = import::Options { name: "show".into(), ..import::Options::default() };
+    let report = import_capture(har, std::io::sink(), &options).expect("it was exported");
+    assert!(report.frames > 0);
+    now().duration_since(started).as_secs_f64() * 1e3
+}
+
+/// A capture is gone through twice: which connections there are is known at its end.
+fn bare_json(har: &Bytes) -> f64 {
+    let started = now();
+    for _ in 0..2 {
+        serde_json::from_reader::<_, IgnoredAny>(&har[..]).expect("it is JSON");
+    }
+    now().duration_since(started).as_secs_f64() * 1e3
+}
+
+fn ms(work: impl FnOnce()) -> f64 {
+    let started = cpu();
+    work();
+    (cpu() - started) * 1e3
+}
+
+fn offset(n: u32) -> Duration {
+    Duration::from_millis(u64::from(n))
+}
+
+fn payload(n: u32) -> [u8; PAYLOAD_BYTES] {
+    let mut payload = [0x5a; PAYLOAD_BYTES];
+    payload[..4].copy_from_slice(&n.to_le_bytes());
+    payload
+}
+
+fn item(n: u32) -> Item {
+    let frame = Frame { opcode: Opcode::BINARY, bytes: Bytes::copy_from_slice(&payload(n)) };
+    Item { offset: offset(n), conn: 1, flags: Flags::default(), what: What::Frame(frame) }
+}
+
+fn write(path: &Path, items: &[Item]) {
+    let file = BufWriter::with_capacity(BUFFER_BYTES, File::create(path).expect("a temporary file"));
+    let mut writer = Writer::new(file, &Header::default()).expect("a temporary file");
+    for item in items {
+        writer.write(item).expect("a temporary file");
+    }
+    writer.finish().expect("a temporary file");
+}
+
+fn bare_write(path: &Path) {
+    let mut file = BufWriter::with_capacity(BUFFER_BYTES, File::create(path).expect("a temporary file"));
+    for n in 0..RECORDS {
+        let length = (BODY_HEAD_BYTES + PAYLOAD_BYTES) as u32;
+        let mut record = [0; HEAD_BYTES + BODY_HEAD_BYTES + PAYLOAD_BYTES];
+        record[4..8].copy_from_slice(&length.to_le_bytes());
+        record[8..12].copy_from_slice(&n.to_le_bytes());
+        record[HEAD_BYTES + BODY_HEAD_BYTES..].copy_from_slice(&payload(n));
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&record[4..12]);
+        crc.update(&record[HEAD_BYTES..]);
+        record[12..16].copy_from_slice(&crc.finalize().to_le_bytes());
+        file.write_all(&record).expect("a temporary file");
+    }
+    file.flush().expect("a temporary file");
+}
+
+fn read(path: &Path) {
+    let mut reader = Reader::open(File::open(path).expect("it was written")).expect("it was written");
+    while let Some(head) = reader.next_head().expect("it was written") {
+        black_box(head);
+    }
+    assert!(reader.report().records > u64::from(RECORDS));
+}
+
+fn bare_read(path: &Path) {
+    let mut file = BufReader::with_capacity(BUFFER_BYTES, File::open(path).expect("it was written"));
+    file.read_exact(&mut [0; HEAD_BYTES]).expect("a preamble");
+    let (mut head, mut body) = ([0; HEAD_BYTES], Vec::new());
+    while file.read_exact(&mut head).is_ok() {
+        body.resize(length(&head), 0);
+        file.read_exact(&mut body).expect("a whole record");
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&head[4..12]);
+        crc.update(&body);
+        assert_eq!(crc.finalize().to_le_bytes(), head[12..]);
+    }
+}
+
+fn seek(path: &Path) {
+    let mut reader = Reader::open(File::open(path).expect("it was written")).expect("it was written");
+    reader.skip_before(offset(SOUGHT), |_| false).expect("it was written");
+    let head = reader.next_head().expect("it was written").expect("there are more records");
+    assert_eq!(head.offset, offset(SOUGHT));
+}
+
+fn bare_seek(path: &Path) {
+    let mut file = BufReader::with_capacity(BUFFER_BYTES, File::open(path).expect("it was written"));
+    file.read_exact(&mut [0; HEAD_BYTES]).expect("a preamble");
+    let mut head = [0; HEAD_BYTES];
+    for _ in 0..=SOUGHT {
+        file.read_exact(&mut head).expect("a whole head");
+        file.seek_relative(length(&head) as i64).expect("a whole record");
+    }
+}
+
+fn length(head: &[u8; HEAD_BYTES]) -> usize {
+    u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize
+}

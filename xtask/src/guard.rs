@@ -1,0 +1,99 @@
+//! Whether decode, dedup and encode still take as many instructions as they did: counted, so that a busy machine changes
+//! nothing. `benches/guard.rs` is the work, `benches/guard.txt` what it took.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::programs::apt_get_install;
+
+/// By how much a count may differ from the one that is committed, in percent, up or down.
+const TOLERANCE_PERCENT: f64 = 3.0;
+const WORKS: [&str; 3] = ["decode", "dedup", "encode"];
+
+/// Counts, and compares or, with `accept`, writes down.
+pub(crate) fn run(accept: bool) -> Result<()> {
+    if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+        println!("the counts that are committed are of x86_64 under Linux: nothing to compare here");
+        return Ok(());
+    }
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        apt_get_install(&["valgrind"])?;
+    }
+    let program = build()?;
+    let counts =
+        WORKS.map(|work| Ok((work, count(&program, work)?))).into_iter().collect::<Result<Vec<_>>>()?;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/guard.txt");
+    if accept {
+        return Ok(fs::write(path, write_down(&counts)?)?);
+    }
+    compare(&counts, &fs::read_to_string(path)?)
+}
+
+/// Builds the work, and gives its path: cargo tells it.
+fn build() -> Result<PathBuf> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["bench", "--locked", "--bench", "guard", "--no-run"]).env("CARGO_INCREMENTAL", "0");
+    let output = cargo.output()?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "the work could not be built:\n{told}");
+    let path = told.lines().rev().find_map(|line| line.rsplit_once('(')?.1.strip_suffix(')'));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    Ok(root.join(path.with_context(|| format!("cargo does not tell what it built:\n{told}"))?))
+}
+
+/// The instructions below the function that does this work. Nothing of the environment gets in: its size moves the stack.
+fn count(program: &Path, work: &str) -> Result<u64> {
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    valgrind.arg(format!("--toggle-collect=guard::measured_{work}")).arg(program).arg(work);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let output = valgrind.env_clear().env("PATH", path).output()?;
+    let told = String::from_utf8_lossy(&output.stderr);
+    let count = told.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
+    let count = count.filter(|_| output.status.success());
+    count.filter(|count| *count > 0).with_context(|| format!("callgrind counted nothing of {work}:\n{told}"))
+}
+
+fn compiler() -> Result<String> {
+    let output = Command::new("rustc").arg("--version").output()?;
+    Ok(String::from_utf8_lossy(&output.stdout).split(" (").next().unwrap_or_default().trim().to_owned())
+}
+
+fn write_down(counts: &[(&str, u64)]) -> Result<String> {
+    let mut text =
+        format!("# Instructions, by {}: `cargo xtask guard --accept` writes this file.\n", compiler()?);
+    for (work, count) in counts {
+        writeln!(text, "{work} {count}")?;
+    }
+    Ok(text)
+}
+
+fn compare(counts: &[(&str, u64)], committed: &str) -> Result<()> {
+    let mut differing = Vec::new();
+    for (work, count) in counts {
+        let before = committed.lines().find_map(|line| line.strip_prefix(work)?.trim().parse::<u64>().ok());
+        let before = before.with_context(|| format!("benches/guard.txt has no count of {work}"))?;
+        let percent = (*count as f64 / before as f64 - 1.0) * 100.0;
+        println!("{work:<8} {count:>12} instructions, {before:>12} committed, {percent:+.2} %");
+        if percent.abs() > TOLERANCE_PERCENT {
+            differing.push(format!("{work} {percent:+.1} %"));
+        }
+    }
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let compiler = compiler()?;
+    if !committed.contains(&compiler) {
+        println!("the committed counts are not by {compiler}, which may be all there is to it");
+    }
+    bail!(
+        "more than {TOLERANCE_PERCENT} % off: {}. If that is meant, `cargo xtask guard --accept`, and say why in the commit",
+        differing.join(", ")
+    )
+}
