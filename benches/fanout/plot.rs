@@ -25,7 +25,7 @@ pub(crate) fn svg(points: &[Value]) -> String {
          font-size=\"12\">\n<title>CPU time of a delivery, and memory of a connection, by subscribers</title>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
-    let mut line = |name: &str, label: &str, colour: &str, at: f64, anchor: &str| {
+    let mut line = |name: &str, label: &str, colour: &str, at: f64, anchors: (&str, &str)| {
         let values: Vec<f64> = points.iter().map(|point| number(point, name)).collect();
         let top = (values.iter().copied().fold(0.0, f64::max) * 1.25).ceil();
         let path: Vec<String> = subscribers
@@ -42,16 +42,18 @@ pub(crate) fn svg(points: &[Value]) -> String {
             let (value, height) = (top * share, y(top * share, top) + 4.0);
             let _ = writeln!(
                 svg,
-                "<text x=\"{at}\" y=\"{height:.1}\" fill=\"{colour}\" text-anchor=\"{anchor}\">{value}</text>"
+                "<text x=\"{at}\" y=\"{height:.1}\" fill=\"{colour}\" text-anchor=\"{}\">{value}</text>",
+                anchors.0
             );
         }
         let _ = writeln!(
             svg,
-            "<text x=\"{at}\" y=\"18\" fill=\"{colour}\" text-anchor=\"{anchor}\">{label}</text>"
+            "<text x=\"{at}\" y=\"18\" fill=\"{colour}\" text-anchor=\"{}\">{label}</text>",
+            anchors.1
         );
     };
-    line("cpu_us", "µs CPU a delivery", BLUE, LEFT - 8.0, "start");
-    line("busy_kib", "KiB a connection", RED, WIDTH - RIGHT + 8.0, "end");
+    line("cpu_us", "µs CPU a delivery", BLUE, LEFT - 8.0, ("end", "start"));
+    line("busy_kib", "KiB a connection", RED, WIDTH - RIGHT + 8.0, ("start", "end"));
     for (point, count) in points.iter().zip(&subscribers) {
         let (at, label) = (x(*count), number(point, "subscribers"));
         let (axis, below) = (HEIGHT - BOTTOM, HEIGHT - BOTTOM + 18.0);
