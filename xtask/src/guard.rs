@@ -97,3 +97,19 @@ fn compare(counts: &[(&str, u64)], committed: &str) -> Result<()> {
         differing.join(", ")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_percent_either_way_is_the_limit() {
+        let committed = "# Instructions, by rustc 1.0.0\ndecode 100000\ndedup 5000\n";
+        let verdict = |decode: u64| compare(&[("decode", decode), ("dedup", 5000)], committed);
+        assert!(verdict(100_000).is_ok() && verdict(102_900).is_ok() && verdict(97_100).is_ok());
+        let slower = verdict(103_100).unwrap_err().to_string();
+        assert!(slower.contains("decode +3.1 %") && slower.contains("--accept"), "{slower}");
+        assert!(verdict(96_900).is_err(), "a gain is written down too");
+        assert!(compare(&[("encode", 1)], committed).is_err(), "what has no count is not passed over");
+    }
+}
