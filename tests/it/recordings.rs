@@ -224,7 +224,10 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
     let mut told = std::pin::pin!(stream.read_to_end(&mut answer));
     loop {
         tokio::select! { biased;
-            read = &mut told => break drop(read.unwrap()),
+            read = &mut told => {
+                read.unwrap();
+                break;
+            }
             () = tokio::time::advance(Duration::from_secs(1)) => {}
         }
     }
