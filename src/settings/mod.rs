@@ -1,6 +1,6 @@
 //! The configuration: flags over the environment over a file over defaults, in one validated struct.
 //!
-//! [`table`] has a row for every setting; flags, the file, `livetape config show`, the example and the documentation
+//! `table` has a row for every setting; flags, the file, `livetape config show`, the example and the documentation
 //! are made of it.
 
 mod check;

@@ -1,5 +1,7 @@
 //! Every setting: its key, type, default, flag and name in the environment. All that sets or shows one is made of this.
 
+#![allow(rustdoc::bare_urls, rustdoc::invalid_html_tags, reason = "these are the texts of --help")]
+
 use std::{path::PathBuf, time::Duration};
 
 use super::{

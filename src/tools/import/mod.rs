@@ -1,6 +1,6 @@
 //! Captures of others → recording: logs of browsers and proxies, what other libraries save, and JSON lines.
 //!
-//! A capture is read twice: [`captured::Survey`] learns what is in it, [`weave`] writes what was chosen. JSON lines are read
+//! A capture is read twice: `captured::Survey` learns what is in it, `weave` writes what was chosen. JSON lines are read
 //! once:
 //!
 //! ```json

@@ -1,6 +1,6 @@
 //! A made-up show: to try things out, to ship, and to measure with.
 //!
-//! [`show`] makes up who does what, [`connection`] what of it goes over the wire. All numbers are integers and all
+//! `show` makes up who does what, `connection` what of it goes over the wire. All numbers are integers and all
 //! chance comes from one seed, so that the same options give the same bytes everywhere.
 
 mod battle;
