@@ -13,9 +13,9 @@ use wait_timeout::ChildExt as _;
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 2, &["fmt", "--all", "--check"]),
     ("lints", 14, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
-    ("tests", 22, &["test", "--workspace", "--locked"]),
+    ("tests", 20, &["test", "--workspace", "--locked"]),
     ("docs", 4, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("benches", 6, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
+    ("benches", 8, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
     ("guard", 3, &["xtask", "guard"]),
     ("size", 5, &["xtask", "size"]),
     ("autobahn", 6, &["xtask", "autobahn"]),
