@@ -20,8 +20,6 @@ const FRAME_MS_MAX = 100
 const TASK_MS_MAX = 100
 /** The part of one processor that the page of all overlays may take, and the server (not optimised). */
 const BUSY_MAX = 0.5
-/** What the browser, the server and this program may take together, in processors: there are two in CI. */
-const OURS_MAX = 1.8
 /** What others may take before frames are not held against us. */
 const OTHERS_MAX = 0.3
 /** How long the pages are watched before anything comes, in ms. */
@@ -140,12 +138,12 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', { tim
       `server:    ${(serverPart * 100).toFixed(0)} % of a processor, lateness ${lateness.join(', ')}`,
     ].join('\n'))
 
-    // Of us: no task takes a frame's time, and there is time left. What the machine does beside it is not ours.
+    // Of us: no task takes a frame's time, and page and server leave time: what a browser without a graphics card draws
+    // with takes whatever processors there are. What the machine does beside it is not ours.
     expect(tasks.length).toBeGreaterThan(500)
     expect(tasks[0].cpu).toBeLessThan(TASK_MS_MAX)
     expect(part).toBeLessThan(BUSY_MAX)
     expect(serverPart).toBeLessThan(BUSY_MAX)
-    expect(ours).toBeLessThan(OURS_MAX)
     expect(ofOverlays.length).toBeGreaterThan(50)
     expect(ofDashboard.length).toBeGreaterThan(50)
     // Where others need the processors too, frames wait for them, and that says nothing of us.

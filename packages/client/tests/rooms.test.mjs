@@ -171,9 +171,10 @@ test('the room of a feed: leaving it turns the feed off, over a broken connectio
   await withServer(LIVETAPE, ['replay', 'recordings/short.bin', '--port', '0', '--speed', '0.1'], async ({ url, port }) => {
     const wire = await proxy(() => port)
     const client = createWebSocketClient({ url: `${wire.ws}/ws`, clientId: 'listener', webSocket: WebSocket, reconnectDelay: 5, types: ['question'] })
-    const welcome = once(client, 'welcome')
+    // The room is there from the first frame on, which may come after the first answer.
+    let feed
+    while (!feed) feed = (await (await fetch(`${url}/rooms`)).json()).rooms.map(({ id }) => id).find((id) => id.startsWith('user:'))
     await client.connect()
-    const feed = (await welcome)[0].rooms.find((room) => room.startsWith('user:'))
     const seen = []
     client.on('event', ({ data }) => seen.push(data.questionText))
     const ask = (question) => fetch(`${url}/inject`, { method: 'POST', body: JSON.stringify({ type: 'question', user: 'ann', question }) })
