@@ -18,7 +18,7 @@ fn known(message: &Message) -> Known {
     let reading = read_message(message, &mut faults);
     assert_eq!(faults, [], "{}", message.method);
     match reading {
-        Reading::Known(known) => *known,
+        Reading::Known(known) => known,
         other => panic!("{}: {other:?}", message.method),
     }
 }

@@ -110,6 +110,8 @@ fn generated_code_is_fresh_and_as_it_was_generated() {
     for (source, generated) in [
         ("proto/webcast.proto", "src/sans_io/wire/webcast.rs"),
         ("proto/webcast.proto", "src/sans_io/wire/schema.rs"),
+        ("proto/webcast.proto", "src/sans_io/wire/views.rs"),
+        ("proto/webcast.proto", "benches/support/used.rs"),
         ("proto/recording.proto", "src/sans_io/recording/records.rs"),
     ] {
         let text = read(generated);

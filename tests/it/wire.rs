@@ -66,7 +66,7 @@ fn ann() -> Person {
 fn read_back(message: &Message) -> Data {
     let mut faults = vec![];
     let Reading::Known(known) = read_message(message, &mut faults) else { panic!("{faults:?}") };
-    let Known { room_id, create_time, user, data } = *known;
+    let Known { room_id, create_time, user, data } = known;
     assert_eq!((faults, room_id, create_time), (vec![], STAMP.room_id, STAMP.create_time));
     assert_eq!(message.msg_id, STAMP.msg_id);
     if let Some(user) = user {

@@ -49,15 +49,33 @@ pub(crate) fn run() -> Result<()> {
             let body = crate::schema::write(&set);
             stamped(&root, source, "src/sans_io/wire/schema.rs", &out.join("schema.rs"), Some(body))?;
         }
-        let mut config = prost_build::Config::new();
-        for path in BOXED {
-            config.boxed(path);
+        if package == "livetape.webcast" {
+            let used = crate::views::used(&set);
+            let body = crate::views::write(&used, &BOXED);
+            stamped(&root, source, "src/sans_io/wire/views.rs", &out.join("views.rs"), Some(body))?;
+            let made = structs(used, package, &out.join("used"))?;
+            stamped(&root, source, "benches/support/used.rs", &made, None)?;
         }
-        config.bytes(["."]).btree_map(["."]).out_dir(&out).compile_fds(set)?;
-        let made = out.join(format!("{package}.rs"));
+        let made = structs(set, package, &out)?;
         stamped(&root, source, target, &made, None)?;
     }
     Ok(())
+}
+
+/// The schema as prost has it.
+#[cfg(feature = "codegen")]
+fn structs(
+    set: prost_types::FileDescriptorSet,
+    package: &str,
+    out: &std::path::Path,
+) -> Result<std::path::PathBuf> {
+    std::fs::create_dir_all(out)?;
+    let mut config = prost_build::Config::new();
+    for path in BOXED {
+        config.boxed(path);
+    }
+    config.bytes(["."]).btree_map(["."]).out_dir(out).compile_fds(set)?;
+    Ok(out.join(format!("{package}.rs")))
 }
 
 /// Formats the text that was made, and gives it a head with its checksums.

@@ -17,6 +17,8 @@ mod recordings;
 #[cfg(feature = "codegen")]
 mod schema;
 mod size;
+#[cfg(feature = "codegen")]
+mod views;
 mod web;
 
 use clap::{Parser, Subcommand};

@@ -58,7 +58,7 @@ impl Decoder {
         let reading = wire::read_message(message, &mut self.faults);
         self.count_faults_from(known_faults);
         match reading {
-            Reading::Known(known) => self.known(item, connection, message, *known),
+            Reading::Known(known) => self.known(item, connection, message, known),
             Reading::Unknown => {
                 self.counts.count_unknown(&message.method);
                 self.unknown(item, connection, message, None);

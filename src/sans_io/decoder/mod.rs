@@ -29,6 +29,8 @@ pub struct Decoder {
     /// Whose room it is, before the first connection.
     username: Arc<str>,
     generation: u32,
+    /// What keeps the ids of laps apart: clients drop ids that they have seen. Empty in the first generation.
+    suffix: String,
     connections: BTreeMap<u32, Connection>,
     dedup: Dedup,
     streaks: Streaks,
@@ -57,6 +59,7 @@ impl Decoder {
             anchor_ms: 0,
             username: Arc::default(),
             generation: 1,
+            suffix: String::new(),
             connections: BTreeMap::new(),
             dedup: Dedup::default(),
             streaks: Streaks::default(),
@@ -127,7 +130,8 @@ impl Decoder {
     pub fn start_generation(&mut self) {
         self.generation += 1;
         self.connections.clear();
-        (self.dedup, self.streaks) = (Dedup::default(), Streaks::new(self.suffix()));
+        self.suffix = format!("~{}", self.generation);
+        (self.dedup, self.streaks) = (Dedup::default(), Streaks::new(self.suffix.clone()));
     }
 
     /// Takes note of an item before the position at which a replay starts: which connections are open, and the clock.
@@ -211,16 +215,8 @@ impl Decoder {
 
     fn outward_id(&self, msg_id: i64) -> Option<String> {
         (msg_id != 0).then(|| {
-            let mut id = itoa::Buffer::new().format(msg_id).to_owned();
-            if self.generation > 1 {
-                id.push_str(&self.suffix());
-            }
-            id
+            let mut digits = itoa::Buffer::new();
+            [digits.format(msg_id), &self.suffix].concat()
         })
-    }
-
-    /// What keeps the ids of laps apart: clients drop ids that they have seen.
-    fn suffix(&self) -> String {
-        if self.generation > 1 { format!("~{}", self.generation) } else { String::new() }
     }
 }

@@ -1,12 +1,16 @@
 //! The inner layer: a batch of messages.
 
-use bytes::Bytes;
-use prost::{
-    Message as _,
-    encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field},
-};
+use std::collections::BTreeMap;
 
-use super::{BATCH_MESSAGES_MAX, Fault, FaultKind, merge::merge, webcast};
+use bytes::Bytes;
+use prost::Message as _;
+
+use super::{
+    BATCH_MESSAGES_MAX, Fault, FaultKind,
+    merge::merge,
+    view::{self, Value},
+    views, webcast,
+};
 
 /// The messages of a batch, and what stands beside them.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,14 +64,16 @@ const PAYLOAD_FIELD: u32 = 2;
 /// Reads a batch. The messages are taken one by one, so that a broken one costs none of the others.
 pub fn read_batch(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
     let (mut messages, mut others, mut dropped) = (Vec::new(), Vec::new(), 0_usize);
-    let mut rest = bytes.clone();
+    let mut rest = &bytes[..];
     while !rest.is_empty() {
-        let before = rest.clone();
-        match next_field(&mut rest) {
+        let before = rest;
+        match view::next(&mut rest) {
             // What stands behind the messages is wanted nevertheless: the cursor, the ack token.
-            Ok(Some(_)) if messages.len() == BATCH_MESSAGES_MAX => dropped += 1,
-            Ok(Some(message)) => messages.extend(read_entry(&message, faults)),
-            Ok(None) => others.extend_from_slice(&before[..before.len() - rest.len()]),
+            Ok((MESSAGES_FIELD, Value::Bytes(_))) if messages.len() == BATCH_MESSAGES_MAX => dropped += 1,
+            Ok((MESSAGES_FIELD, Value::Bytes(message))) => {
+                messages.extend(read_entry(bytes, message, faults));
+            }
+            Ok(_) => others.extend_from_slice(&before[..before.len() - rest.len()]),
             Err(error) => {
                 faults.push(Fault::new(FaultKind::BadBatch, error));
                 break;
@@ -78,49 +84,47 @@ pub fn read_batch(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
         let detail = format!("more than {BATCH_MESSAGES_MAX}; {dropped} were dropped");
         faults.push(Fault::new(FaultKind::TooManyMessages, detail));
     }
-    let (info, _) = merge::<webcast::Batch>(&Bytes::from(others), &[], FaultKind::BadBatch, faults);
-    Batch { messages, info: read_info(info) }
-}
-
-/// Takes one field off the front: the bytes of a message, or `None` for any other field.
-fn next_field(rest: &mut Bytes) -> Result<Option<Bytes>, prost::DecodeError> {
-    let (field, wire_type) = decode_key(rest)?;
-    if field != MESSAGES_FIELD || wire_type != WireType::LengthDelimited {
-        skip_field(wire_type, field, rest, DecodeContext::default())?;
-        return Ok(None);
-    }
-    let length = decode_varint(rest)?;
-    if length > rest.len() as u64 {
-        // The decoder's own error for a message that is cut off.
-        return Err(webcast::Message::decode_length_delimited(&[2][..]).expect_err("cut off"));
-    }
-    Ok(Some(rest.split_to(usize::try_from(length).expect("at most the buffer's length"))))
+    let (info, _) = merge(bytes, &others, &[], FaultKind::BadBatch, faults, |_, bytes| {
+        let mut batch = views::Batch::default();
+        let result = view::merge(&mut batch, bytes);
+        (read_info(&batch), result)
+    });
+    Batch { messages, info }
 }
 
 /// Reads an entry, but not its payload.
-fn read_entry(bytes: &Bytes, faults: &mut Vec<Fault>) -> Option<Message> {
+fn read_entry(batch: &Bytes, bytes: &[u8], faults: &mut Vec<Fault>) -> Option<Message> {
     let before = faults.len();
-    let (entry, complete) = merge::<webcast::Message>(bytes, &[PAYLOAD_FIELD], FaultKind::BadBatch, faults);
+    let (entry, complete) =
+        merge(batch, bytes, &[PAYLOAD_FIELD], FaultKind::BadBatch, faults, |whole, bytes| {
+            let mut entry = views::Message::default();
+            let result = view::merge(&mut entry, bytes);
+            let message = Message {
+                method: entry.method.to_owned(),
+                payload: whole.slice_ref(entry.payload),
+                msg_id: entry.msg_id,
+                is_history: entry.is_history,
+            };
+            (message, result)
+        });
     for fault in &mut faults[before..] {
         fault.method = Some(entry.method.clone()).filter(|method| !method.is_empty());
     }
-    complete.then_some(Message {
-        method: entry.method,
-        payload: entry.payload,
-        msg_id: entry.msg_id,
-        is_history: entry.is_history,
-    })
+    complete.then_some(entry)
 }
 
-fn read_info(batch: webcast::Batch) -> BatchInfo {
+fn read_info(batch: &views::Batch<'_>) -> BatchInfo {
+    // Of a key that comes twice the last value counts, and the keys are in their order.
+    let route_params: BTreeMap<_, _> =
+        batch.route_params.iter().map(|entry| (entry.key.to_owned(), entry.value.to_owned())).collect();
     BatchInfo {
-        cursor: batch.cursor,
-        internal_ext: batch.internal_ext,
+        cursor: batch.cursor.to_owned(),
+        internal_ext: batch.internal_ext.to_owned(),
         need_ack: batch.need_ack,
         now_ms: batch.now_ms,
         heartbeat_ms: batch.heartbeat_ms,
-        push_server: batch.push_server,
-        route_params: batch.route_params.into_iter().collect(),
+        push_server: batch.push_server.to_owned(),
+        route_params: route_params.into_iter().collect(),
         is_first: batch.is_first,
     }
 }

@@ -3,31 +3,33 @@
 use bytes::Bytes;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
 
-use super::{Fault, FaultKind};
+use super::{Fault, FaultKind, view::Broken};
 
 /// Deepest nesting that [`repair_utf8`] follows; deeper parts stay as they are.
 const REPAIR_DEPTH_MAX: u32 = 32;
 
-/// Decodes `bytes`. Texts that are not UTF-8 are mended (a fault says so). If the rest is broken, `false` comes with
-/// what was read before the break, and a fault of `kind`.
+/// Reads `bytes`, a part of `whole`, by `read`, which is given both and gives what it could read. Texts that are not UTF-8 are mended (a fault says so). If the
+/// rest is broken, `false` comes with what was read before the break, and a fault of `kind`.
 ///
-/// `opaque` are the fields of `M` that are no texts and hold none: they are never mended.
-pub(crate) fn merge<M: prost::Message + Default>(
-    bytes: &Bytes,
+/// `opaque` are the fields that are no texts and hold none: they are never mended.
+pub(super) fn merge<T>(
+    whole: &Bytes,
+    bytes: &[u8],
     opaque: &[u32],
     kind: FaultKind,
     faults: &mut Vec<Fault>,
-) -> (M, bool) {
-    let mut message = M::default();
-    let Err(error) = message.merge(bytes.clone()) else { return (message, true) };
-    if let Some(repaired) = repair_utf8(bytes, opaque, 0)
-        && let Ok(message) = M::decode(Bytes::from(repaired))
+    read: impl Fn(&Bytes, &[u8]) -> (T, Result<(), Broken>),
+) -> (T, bool) {
+    let (value, result) = read(whole, bytes);
+    let Err(broken) = result else { return (value, true) };
+    if let Some(mended) = repair_utf8(bytes, opaque, 0).map(Bytes::from)
+        && let (value, Ok(())) = read(&mended, &mended)
     {
         faults.push(Fault::new(FaultKind::BadUtf8, "a text is not UTF-8; its bad bytes were replaced"));
-        return (message, true);
+        return (value, true);
     }
-    faults.push(Fault::new(kind, error));
-    (message, false)
+    faults.push(Fault::new(kind, broken));
+    (value, false)
 }
 
 /// Replaces, in every length-delimited field that is neither UTF-8 nor a message, the bytes that are not UTF-8.
@@ -104,7 +106,10 @@ fn is_protobuf(bytes: &[u8]) -> bool {
 mod tests {
     use prost::Message as _;
 
-    use super::{super::webcast, *};
+    use super::{
+        super::{view, views, webcast},
+        *,
+    };
 
     fn chat(nickname: &[u8]) -> Bytes {
         // The generated types hold texts only, so the bad bytes are put in afterwards.
@@ -118,31 +123,36 @@ mod tests {
         Bytes::from(bytes)
     }
 
-    fn read(bytes: &Bytes) -> (webcast::Chat, bool, Vec<FaultKind>) {
+    /// Nickname, id, content, whether that is all, and what was wrong.
+    fn read(bytes: &Bytes) -> ((String, i64, String), bool, Vec<FaultKind>) {
         let mut faults = vec![];
-        let (chat, complete) = merge::<webcast::Chat>(bytes, &[], FaultKind::BadMessage, &mut faults);
+        let (chat, complete) = merge(bytes, bytes, &[], FaultKind::BadMessage, &mut faults, |_, bytes| {
+            let mut chat = views::Chat::default();
+            let result = view::merge(&mut chat, bytes);
+            let user = chat.user.unwrap_or_default();
+            ((user.nickname.to_owned(), user.id, chat.content.to_owned()), result)
+        });
         (chat, complete, faults.iter().map(|fault| fault.kind).collect())
     }
 
     #[test]
     fn a_nickname_that_is_not_utf8_is_mended() {
-        let (read, complete, faults) = read(&chat(b"Zo\xeb!"));
-        let user = read.user.unwrap();
-        assert_eq!((user.nickname.as_str(), user.id), ("Zo\u{fffd}!", 6_953_242_736_466_010_434));
-        assert_eq!((read.content.as_str(), complete, faults), ("hello", true, vec![FaultKind::BadUtf8]));
+        let ((nickname, id, content), complete, faults) = read(&chat(b"Zo\xeb!"));
+        assert_eq!((nickname.as_str(), id), ("Zo\u{fffd}!", 6_953_242_736_466_010_434));
+        assert_eq!((content.as_str(), complete, faults), ("hello", true, vec![FaultKind::BadUtf8]));
     }
 
     #[test]
     fn good_texts_are_left_alone() {
-        let (read, complete, faults) = read(&chat("Zo\u{eb}".as_bytes()));
-        assert_eq!((read.user.unwrap().nickname.as_str(), complete, faults), ("Zo\u{eb}", true, vec![]));
+        let ((nickname, ..), complete, faults) = read(&chat("Zo\u{eb}".as_bytes()));
+        assert_eq!((nickname.as_str(), complete, faults), ("Zo\u{eb}", true, vec![]));
     }
 
     #[test]
     fn of_a_broken_message_the_beginning_is_kept() {
         let bytes = chat(b"Ann");
-        let (read, complete, faults) = read(&bytes.slice(..bytes.len() - 2));
-        assert_eq!((read.user.unwrap().nickname.as_str(), complete), ("Ann", false));
+        let ((nickname, ..), complete, faults) = read(&bytes.slice(..bytes.len() - 2));
+        assert_eq!((nickname.as_str(), complete), ("Ann", false));
         assert_eq!(faults, [FaultKind::BadMessage]);
     }
 
@@ -155,6 +165,7 @@ mod tests {
             outer.append(&mut bytes);
             bytes = outer;
         }
+        bytes[0] = 0x1a; // As a text.
         let (_, complete, faults) = read(&Bytes::from(bytes));
         assert_eq!((complete, faults.len()), (false, 1));
     }

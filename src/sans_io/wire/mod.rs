@@ -10,7 +10,17 @@ mod merge;
 mod push;
 mod schema;
 mod unzip;
-#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+mod view;
+#[allow(unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated")]
+mod views;
+#[allow(
+    dead_code,
+    missing_docs,
+    unreachable_pub,
+    clippy::all,
+    clippy::pedantic,
+    reason = "generated; much is only read, as views"
+)]
 mod webcast;
 
 pub use batch::{Batch, BatchInfo, Message, read_batch, write_batch};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use prost::Message as _;
 
-use super::{Fault, FaultKind, merge::merge, webcast};
+use super::{Fault, FaultKind, merge::merge, view, views, webcast};
 
 /// A push frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,16 +35,21 @@ const PAYLOAD_FIELD: u32 = 8;
 
 /// Reads a push frame, as far as it goes.
 pub fn read_push(frame: &Bytes, faults: &mut Vec<Fault>) -> Push {
-    let (read, _) = merge::<webcast::PushFrame>(frame, &[PAYLOAD_FIELD], FaultKind::BadPushFrame, faults);
-    let compress_type = read.headers.into_iter().find(|h| h.key == "compress_type").map(|h| h.value);
-    Push {
-        seq_id: read.seq_id,
-        log_id: read.log_id,
-        payload_type: read.payload_type,
-        payload_encoding: read.payload_encoding,
-        compress_type: compress_type.unwrap_or_default(),
-        payload: read.payload,
-    }
+    let read = |frame: &Bytes, bytes: &[u8]| {
+        let mut read = views::PushFrame::default();
+        let result = view::merge(&mut read, bytes);
+        let compress_type = read.headers.iter().find(|h| h.key == "compress_type").map(|h| h.value);
+        let push = Push {
+            seq_id: read.seq_id,
+            log_id: read.log_id,
+            payload_type: read.payload_type.to_owned(),
+            payload_encoding: read.payload_encoding.to_owned(),
+            compress_type: compress_type.unwrap_or_default().to_owned(),
+            payload: frame.slice_ref(read.payload),
+        };
+        (push, result)
+    };
+    merge(frame, frame, &[PAYLOAD_FIELD], FaultKind::BadPushFrame, faults, read).0
 }
 
 /// The bytes of a push frame as TikTok's servers send it.

@@ -10,7 +10,7 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::LinkMicBattle {
+impl<'a> Kind<'a> for webcast::LinkMicBattle<'a> {
     fn parts(self, _: &Message) -> Parts {
         let settings = self.settings.unwrap_or_default();
         let results: Vec<battle::Result> =
@@ -44,13 +44,13 @@ impl Kind for webcast::LinkMicBattle {
 pub(super) fn host(user: battle::BaseUser) -> Person {
     Person {
         user_id: Id(user.user_id),
-        unique_id: user.unique_id,
-        nickname: user.nickname,
+        unique_id: user.unique_id.into(),
+        nickname: user.nickname.into(),
         avatar: url(user.avatar),
     }
 }
 
-impl Kind for webcast::LinkMicArmies {
+impl<'a> Kind<'a> for webcast::LinkMicArmies<'a> {
     fn parts(self, _: &Message) -> Parts {
         let settings = self.settings.unwrap_or_default();
         let teams = self.armies.into_iter().map(|entry| {
@@ -77,7 +77,7 @@ fn givers(givers: Vec<Giver>) -> Vec<BattleGiver> {
         person: Person {
             user_id: Id(giver.user_id),
             unique_id: String::new(),
-            nickname: giver.nickname,
+            nickname: giver.nickname.into(),
             avatar: url(giver.avatar),
         },
     };

@@ -13,7 +13,7 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::LinkMicBattleItemCard {
+impl<'a> Kind<'a> for webcast::LinkMicBattleItemCard<'a> {
     fn parts(self, _: &Message) -> Parts {
         let used = [self.glove, self.mist, self.extra_time, self.special_effect, self.potion, self.wave];
         let used = used.into_iter().flatten().next().unwrap_or_default();
@@ -24,7 +24,7 @@ impl Kind for webcast::LinkMicBattleItemCard {
             battle_id: Id(self.battle_id),
             msg_type: self.msg_type,
             text: text(shown),
-            card_name: card.name_key,
+            card_name: card.name_key.into(),
             card_image_url: url(card.image),
             host_user_id: Id(used.host_user_id),
             sender: card.sender.and_then(|sender| sender.user).map(host),
@@ -35,7 +35,7 @@ impl Kind for webcast::LinkMicBattleItemCard {
     }
 }
 
-impl Kind for webcast::LinkMicBattlePunishFinish {
+impl<'a> Kind<'a> for webcast::LinkMicBattlePunishFinish {
     fn parts(self, _: &Message) -> Parts {
         let settings = self.settings.unwrap_or_default();
         let data = Data::BattlePunishFinish(event::BattlePunishFinish {
@@ -51,7 +51,7 @@ impl Kind for webcast::LinkMicBattlePunishFinish {
     }
 }
 
-impl Kind for webcast::LinkMicBattleTask {
+impl<'a> Kind<'a> for webcast::LinkMicBattleTask {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::BattleTask(event::BattleTask {
             battle_id: Id(self.battle_id),
@@ -64,7 +64,7 @@ impl Kind for webcast::LinkMicBattleTask {
     }
 }
 
-impl Kind for webcast::LinkMicBattleNotice {
+impl<'a> Kind<'a> for webcast::LinkMicBattleNotice<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::BattleNotice(event::BattleNotice {
             notice_type: self.notice_type,

@@ -6,13 +6,13 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::PictionaryStart {
+impl<'a> Kind<'a> for webcast::PictionaryStart<'a> {
     fn parts(self, _: &Message) -> Parts {
         let round = self.round.unwrap_or_default();
         let data = Data::PictionaryStart(event::PictionaryStart {
             round_id: Id(round.id),
             session_id: Id(round.session_id),
-            word: round.word,
+            word: round.word.into(),
             started_at: time(round.start_time),
             ends_at: time(round.end_time),
         });
@@ -20,7 +20,7 @@ impl Kind for webcast::PictionaryStart {
     }
 }
 
-impl Kind for webcast::PictionaryUpdate {
+impl<'a> Kind<'a> for webcast::PictionaryUpdate {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::PictionaryUpdate(event::PictionaryUpdate {
             round_id: Id(self.round_id),
@@ -30,18 +30,18 @@ impl Kind for webcast::PictionaryUpdate {
     }
 }
 
-impl Kind for webcast::PictionaryEnd {
+impl<'a> Kind<'a> for webcast::PictionaryEnd<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::PictionaryEnd(event::PictionaryEnd {
             round_id: Id(self.round_id),
-            word: self.word,
+            word: self.word.into(),
             end_type: self.end_type,
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::PictionaryExit {
+impl<'a> Kind<'a> for webcast::PictionaryExit {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::PictionaryExit(event::PictionaryExit {
             session_id: Id(self.session_id),
@@ -51,21 +51,21 @@ impl Kind for webcast::PictionaryExit {
     }
 }
 
-impl Kind for webcast::OecLiveShopping {
+impl<'a> Kind<'a> for webcast::OecLiveShopping<'a> {
     fn parts(self, _: &Message) -> Parts {
         let product = self.product.unwrap_or_default();
         let data = Data::LiveShopping(event::LiveShopping {
-            title: product.title,
-            price: product.price,
-            shop_name: product.shop_name,
-            image_url: product.image_url,
-            link: product.url,
+            title: product.title.into(),
+            price: product.price.into(),
+            shop_name: product.shop_name.into(),
+            image_url: product.image_url.into(),
+            link: product.url.into(),
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::PaidContentLiveShopping {
+impl<'a> Kind<'a> for webcast::PaidContentLiveShopping {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::PaidContentLiveShopping(event::PaidContentLiveShopping {
             action_type: self.action_type,
@@ -77,14 +77,14 @@ impl Kind for webcast::PaidContentLiveShopping {
     }
 }
 
-impl Kind for webcast::BaLeadGen {
+impl<'a> Kind<'a> for webcast::BaLeadGen<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::BaLeadGen(event::BaLeadGen {
             operation: self.operation,
             page_id: Id(self.page_id),
-            title: self.title,
-            button_text: self.button_text,
-            link: self.link,
+            title: self.title.into(),
+            button_text: self.button_text.into(),
+            link: self.link.into(),
             operated_at: time(self.operation_time),
         });
         Parts { common: self.common, user: None, data }

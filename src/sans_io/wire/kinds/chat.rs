@@ -11,16 +11,16 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::Chat {
+impl<'a> Kind<'a> for webcast::Chat<'a> {
     fn parts(self, message: &Message) -> Parts {
         let emotes = self
             .emotes
             .into_iter()
             .map(|at| event::EmoteAt { index: at.index, emote: at.emote.map(emote).unwrap_or_default() });
         let data = Data::Chat(event::Chat {
-            comment: self.content,
+            comment: self.content.into(),
             emotes: emotes.collect(),
-            language: self.language,
+            language: self.language.into(),
             is_history: message.is_history,
             mentioned: self.mentioned_user.map(person),
         });
@@ -28,7 +28,7 @@ impl Kind for webcast::Chat {
     }
 }
 
-impl Kind for webcast::EmoteChat {
+impl<'a> Kind<'a> for webcast::EmoteChat<'a> {
     fn parts(self, _: &Message) -> Parts {
         let emotes = self.emotes.into_iter().map(emote).collect();
         let data = Data::EmoteChat(event::EmoteChat { emotes });
@@ -36,7 +36,7 @@ impl Kind for webcast::EmoteChat {
     }
 }
 
-impl Kind for webcast::Caption {
+impl<'a> Kind<'a> for webcast::Caption<'a> {
     fn parts(self, _: &Message) -> Parts {
         let texts = self.contents.into_iter();
         let data = Data::Caption(event::Caption {
@@ -46,18 +46,18 @@ impl Kind for webcast::Caption {
             started_at: time(self.timestamp_ms),
             duration_ms: self.duration_ms,
             texts: texts
-                .map(|text| event::CaptionText { language: text.language, text: text.text })
+                .map(|text| event::CaptionText { language: text.language.into(), text: text.text.into() })
                 .collect(),
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::CommentTray {
+impl<'a> Kind<'a> for webcast::CommentTray<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::CommentTray(event::CommentTray {
             tray_id: Id(self.tray_id),
-            content: self.content,
+            content: self.content.into(),
             content_type: self.content_type,
             count: self.count,
             written_at: time(self.chat_time),
@@ -67,5 +67,5 @@ impl Kind for webcast::CommentTray {
 }
 
 fn emote(emote: webcast::Emote) -> event::Emote {
-    event::Emote { emote_id: emote.emote_id, image_url: url(emote.image) }
+    event::Emote { emote_id: emote.emote_id.into(), image_url: url(emote.image) }
 }

@@ -5,13 +5,18 @@ use crate::sans_io::event;
 
 /// The last address of a picture; empty if there is none. All show the same: the first are webp on several hosts, the last
 /// is jpeg where there is one, and it is the one that the established client libraries give.
-pub(super) fn url(image: Option<webcast::Image>) -> String {
-    image.and_then(|mut image| image.urls.pop()).unwrap_or_default()
+pub(super) fn url(image: Option<webcast::Image<'_>>) -> String {
+    image.unwrap_or_default().urls.to_owned()
 }
 
 /// The key of the text that the client shows for a message; empty if there is none.
-pub(super) fn display_key(common: Option<&webcast::Common>) -> &str {
-    common.and_then(|common| common.display_text.as_ref()).map_or("", |text| &text.key)
+pub(super) fn display_key<'a>(common: Option<&webcast::Common<'a>>) -> &'a str {
+    common.and_then(|common| common.display_text.as_ref()).map_or("", |text| text.key)
+}
+
+/// What every common part has.
+pub(super) fn stamp(common: Option<&webcast::Common<'_>>) -> Option<webcast::Stamp> {
+    common.map(|common| webcast::Stamp { room_id: common.room_id, create_time: common.create_time })
 }
 
 /// A time as sent, in seconds or milliseconds; `None` if nothing was sent.

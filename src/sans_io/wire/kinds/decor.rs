@@ -10,22 +10,22 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::Hashtag {
+impl<'a> Kind<'a> for webcast::Hashtag<'a> {
     fn parts(self, _: &Message) -> Parts {
         let tag = self.tag.unwrap_or_default();
         let data = Data::Hashtag(event::Hashtag {
             hashtag_id: Id(tag.id),
-            title: tag.title,
+            title: tag.title.into(),
             image_url: url(tag.image),
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::RoomSticker {
+impl<'a> Kind<'a> for webcast::RoomSticker<'a> {
     fn parts(self, _: &Message) -> Parts {
         let stickers = self.stickers.into_iter().map(|sticker| event::Sticker {
-            name: sticker.name,
+            name: sticker.name.into(),
             image_url: url(sticker.image),
             review_status: sticker.review_status,
         });
@@ -34,7 +34,7 @@ impl Kind for webcast::RoomSticker {
     }
 }
 
-impl Kind for webcast::DonationStickerModify {
+impl<'a> Kind<'a> for webcast::DonationStickerModify<'a> {
     fn parts(self, _: &Message) -> Parts {
         let stickers = self.stickers.into_iter().map(donation).collect();
         let data = Data::DonationSticker(event::DonationSticker { stickers });
@@ -46,16 +46,16 @@ fn donation(sticker: webcast::donation_sticker_modify::Sticker) -> event::Donati
     let organization = sticker.organization.unwrap_or_default();
     event::Donation {
         sticker_id: Id(sticker.id),
-        organization_id: organization.id,
-        name: organization.name,
-        description: organization.description,
-        detail_url: organization.detail_url,
-        donate_url: organization.donate_url,
+        organization_id: organization.id.into(),
+        name: organization.name.into(),
+        description: organization.description.into(),
+        detail_url: organization.detail_url.into(),
+        donate_url: organization.donate_url.into(),
         icon_url: url(organization.icon),
     }
 }
 
-impl Kind for webcast::InRoomBannerRefresh {
+impl<'a> Kind<'a> for webcast::InRoomBannerRefresh {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::InRoomBannerRefresh(event::InRoomBannerRefresh {
             delay_seconds: self.delay_seconds,
@@ -65,17 +65,17 @@ impl Kind for webcast::InRoomBannerRefresh {
     }
 }
 
-impl Kind for webcast::AnchorToolModification {
+impl<'a> Kind<'a> for webcast::AnchorToolModification<'a> {
     fn parts(self, _: &Message) -> Parts {
         let tool = self.modification.unwrap_or_default();
         let data = Data::AnchorToolModification(event::AnchorToolModification {
             user_id: Id(tool.user_id),
             effect_id: Id(tool.effect_id),
-            resource_id: id(&tool.resource_id),
-            name: tool.name,
+            resource_id: id(tool.resource_id),
+            name: tool.name.into(),
             modification_type: tool.modification_type,
             msg_type: tool.msg_type,
-            tab: tool.tab,
+            tab: tool.tab.into(),
             started_at: time(tool.start_time),
             ended_at: time(tool.end_time),
             duration_seconds: tool.duration_s,

@@ -2,7 +2,7 @@
 
 use super::{
     Kind, Parts,
-    common::{id, time, url},
+    common::{id, stamp, time, url},
     notices::notify,
     text::named_user,
     user::user,
@@ -13,17 +13,17 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::GiftBroadcast {
+impl<'a> Kind<'a> for webcast::GiftBroadcast<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::GiftBroadcast(event::GiftBroadcast {
             from_user_id: Id(self.from_user_id),
-            notice: self.notify.map(notify),
+            notice: self.notify.as_ref().map(notify),
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::GiftCollectionUpdate {
+impl<'a> Kind<'a> for webcast::GiftCollectionUpdate<'a> {
     fn parts(self, _: &Message) -> Parts {
         let collection = self.collection.unwrap_or_default();
         let gift = collection.gift.unwrap_or_default();
@@ -31,7 +31,7 @@ impl Kind for webcast::GiftCollectionUpdate {
         let data = Data::GiftCollectionUpdate(event::GiftCollectionUpdate {
             round: collection.round,
             gift_id: gift.id,
-            gift_name: gift.name,
+            gift_name: gift.name.into(),
             diamond_count: gift.diamond_count,
             gift_picture_url: url(gift.image),
             collected_count: pieces.collected_count,
@@ -42,9 +42,7 @@ impl Kind for webcast::GiftCollectionUpdate {
     }
 }
 
-impl Kind for webcast::GiftDynamicRestriction {
-    const OPAQUE: &[u32] = &[2];
-
+impl<'a> Kind<'a> for webcast::GiftDynamicRestriction {
     fn parts(self, _: &Message) -> Parts {
         let restriction = self.restriction.unwrap_or_default();
         let scenes = restriction.scenes.unwrap_or_default();
@@ -63,7 +61,7 @@ impl Kind for webcast::GiftDynamicRestriction {
     }
 }
 
-impl Kind for webcast::GiftPanelUpdate {
+impl<'a> Kind<'a> for webcast::GiftPanelUpdate {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::GiftPanelUpdate(event::GiftPanelUpdate {
             room_id: Id(self.room_id),
@@ -73,26 +71,26 @@ impl Kind for webcast::GiftPanelUpdate {
     }
 }
 
-impl Kind for webcast::GiftPrompt {
+impl<'a> Kind<'a> for webcast::GiftPrompt<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::GiftPrompt(event::GiftPrompt {
-            title: self.title,
-            body: self.body,
+            title: self.title.into(),
+            body: self.body.into(),
             block_days: self.block_days,
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::EnvelopePortal {
+impl<'a> Kind<'a> for webcast::EnvelopePortal<'a> {
     fn parts(self, _: &Message) -> Parts {
         let text = self.common.as_ref().and_then(|common| common.display_text.as_ref());
         let named = named_user(text).map(user);
         let info = self.info.unwrap_or_default();
         let data = Data::EnvelopePortal(event::EnvelopePortal {
-            portal_id: id(&info.id),
-            sender_id: id(&info.sender_id),
-            sender_name: info.sender_unique_id,
+            portal_id: id(info.id),
+            sender_id: id(info.sender_id),
+            sender_name: info.sender_unique_id.into(),
             envelope_diamonds: info.envelope_diamonds,
             portal_diamonds: info.portal_diamonds,
             taken_count: info.taken_count,
@@ -100,22 +98,22 @@ impl Kind for webcast::EnvelopePortal {
             view: self.view,
             display: self.display,
         });
-        Parts { common: self.common, user: named, data }
+        Parts { common: stamp(self.common.as_ref()), user: named, data }
     }
 }
 
-impl Kind for webcast::GoodyBag {
+impl<'a> Kind<'a> for webcast::GoodyBag<'a> {
     fn parts(self, _: &Message) -> Parts {
         let info = self.info.unwrap_or_default();
         let detail = info.detail.unwrap_or_default();
         let data = Data::GoodyBag(event::GoodyBag {
-            goody_bag_id: id(&info.goody_bag_id),
+            goody_bag_id: id(info.goody_bag_id),
             message_type: self.message_type,
             total_coins: info.coins.map_or(0, |coins| coins.total),
             winner_count: detail.winner_count,
             joined_count: detail.joined_count,
             participate_method: detail.participate_method,
-            participate_text: detail.participate_text,
+            participate_text: detail.participate_text.into(),
             opens_at: time(detail.opens_at),
             countdown_minutes: detail.countdown_minutes,
             winners: self.winners.into_iter().map(winner).collect(),
@@ -127,9 +125,9 @@ impl Kind for webcast::GoodyBag {
 fn winner(winner: webcast::goody_bag::Winner) -> event::GoodyBagWinner {
     let user = winner.user.unwrap_or_default();
     let person = Person {
-        user_id: id(&user.user_id),
-        unique_id: user.unique_id,
-        nickname: user.nickname,
+        user_id: id(user.user_id),
+        unique_id: user.unique_id.into(),
+        nickname: user.nickname.into(),
         avatar: url(user.avatar),
     };
     event::GoodyBagWinner { person, coins: winner.coins }

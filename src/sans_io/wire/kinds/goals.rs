@@ -11,12 +11,12 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::GoalUpdate {
+impl<'a> Kind<'a> for webcast::GoalUpdate<'a> {
     fn parts(self, _: &Message) -> Parts {
         let goal = self.goal.unwrap_or_default();
         let contributor = Person {
             user_id: Id(self.contributor_id),
-            unique_id: self.contributor_unique_id,
+            unique_id: self.contributor_unique_id.into(),
             nickname: String::new(),
             avatar: url(self.contributor_avatar),
         };
@@ -24,8 +24,8 @@ impl Kind for webcast::GoalUpdate {
             goal_id: Id(goal.id),
             goal_type: goal.r#type,
             status: goal.status,
-            indicator: self.indicator.unwrap_or_default().key,
-            description: goal.description,
+            indicator: self.indicator.unwrap_or_default().key.into(),
+            description: goal.description.into(),
             started_at: time(goal.start_time),
             expires_at: time(goal.expire_time),
             sub_goals: goal.sub_goals.into_iter().map(sub_goal).collect(),
@@ -45,7 +45,7 @@ fn sub_goal(goal: goal::SubGoal) -> event::SubGoal {
     event::SubGoal {
         goal_type: goal.r#type,
         gift_id: goal.id,
-        gift_name: gift.name,
+        gift_name: gift.name.into(),
         diamond_count: gift.diamond_count,
         progress: goal.progress,
         target: goal.target,
@@ -55,14 +55,14 @@ fn sub_goal(goal: goal::SubGoal) -> event::SubGoal {
 fn contributor_of(contributor: goal::Contributor) -> event::GoalContributor {
     let person = Person {
         user_id: Id(contributor.user_id),
-        unique_id: contributor.unique_id,
+        unique_id: contributor.unique_id.into(),
         nickname: String::new(),
         avatar: url(contributor.avatar),
     };
     event::GoalContributor { person, score: contributor.score }
 }
 
-impl Kind for webcast::Poll {
+impl<'a> Kind<'a> for webcast::Poll<'a> {
     fn parts(self, _: &Message) -> Parts {
         let state = poll_state(&self);
         let start = self.start.unwrap_or_default();
@@ -73,11 +73,11 @@ impl Kind for webcast::Poll {
             poll_id: Id(self.poll_id),
             poll_kind: self.poll_kind,
             state,
-            title: start.title,
+            title: start.title.into(),
             started_at: time(start.start_time),
             ends_at: time(start.end_time),
             end_type,
-            options: options.into_iter().map(option).collect(),
+            options: options.iter().map(option).collect(),
         });
         Parts { common: self.common, user: start.operator.map(user), data }
     }
@@ -90,6 +90,6 @@ fn poll_state(poll: &webcast::Poll) -> Option<PollState> {
     end.or(update).or(poll.start.as_ref().map(|_| PollState::Started))
 }
 
-fn option(option: webcast::poll::Option) -> event::PollOption {
-    event::PollOption { index: option.index, text: option.text, votes: option.votes }
+fn option(option: &webcast::poll::Option<'_>) -> event::PollOption {
+    event::PollOption { index: option.index, text: option.text.into(), votes: option.votes }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Kind, Parts,
+    common::stamp,
     text::{display_text, named_user, text},
     user::user,
     webcast,
@@ -11,38 +12,38 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::Capsule {
+impl<'a> Kind<'a> for webcast::Capsule<'a> {
     fn parts(self, _: &Message) -> Parts {
         let named = named_user(self.description.as_ref()).map(user);
         let data = Data::Capsule(event::Capsule {
             text: text(self.description),
             button_text: text(self.button),
-            link: self.link,
+            link: self.link.into(),
             capsule_type: self.capsule_type,
-            scene: self.scene,
+            scene: self.scene.into(),
         });
         Parts { common: self.common, user: named, data }
     }
 }
 
-impl Kind for webcast::SubscriptionGuide {
+impl<'a> Kind<'a> for webcast::SubscriptionGuide<'a> {
     fn parts(self, _: &Message) -> Parts {
         let named = named_user(self.description.as_ref()).map(user);
         let data = Data::SubscriptionGuide(event::SubscriptionGuide {
             text: text(self.description),
             button_text: text(self.button),
-            link: self.button_url,
-            scene: self.scene,
+            link: self.button_url.into(),
+            scene: self.scene.into(),
         });
         Parts { common: self.common, user: named, data }
     }
 }
 
-impl Kind for webcast::Guide {
+impl<'a> Kind<'a> for webcast::Guide<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::Guide(event::Guide {
             guide_type: self.guide_type,
-            description: self.description,
+            description: self.description.into(),
             gift_id: self.gift_id,
             duration: self.duration,
         });
@@ -50,18 +51,18 @@ impl Kind for webcast::Guide {
     }
 }
 
-impl Kind for webcast::Toast {
+impl<'a> Kind<'a> for webcast::Toast<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::Toast(event::Toast {
             text: display_text(self.common.as_ref()),
             display_duration: self.display_duration,
             delay_duration: self.delay_duration,
         });
-        Parts { common: self.common, user: None, data }
+        Parts { common: stamp(self.common.as_ref()), user: None, data }
     }
 }
 
-impl Kind for webcast::LiveGameIntro {
+impl<'a> Kind<'a> for webcast::LiveGameIntro<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::LiveGameIntro(event::LiveGameIntro {
             text: text(self.content),
@@ -71,9 +72,9 @@ impl Kind for webcast::LiveGameIntro {
     }
 }
 
-impl Kind for webcast::Speaker {
+impl<'a> Kind<'a> for webcast::Speaker<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::Speaker(event::Speaker { text: display_text(self.common.as_ref()) });
-        Parts { common: self.common, user: None, data }
+        Parts { common: stamp(self.common.as_ref()), user: None, data }
     }
 }

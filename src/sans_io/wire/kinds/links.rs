@@ -11,7 +11,7 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::Link {
+impl<'a> Kind<'a> for webcast::Link<'a> {
     fn parts(self, _: &Message) -> Parts {
         let change = self.list_change.unwrap_or_default();
         let cohosts = self.cohost_change.unwrap_or_default().users.into_iter().map(cohost);
@@ -37,13 +37,13 @@ fn guests(guests: Vec<link::Guest>) -> Vec<Person> {
 fn cohost(cohost: link::Cohost) -> Person {
     Person {
         user_id: Id(cohost.user_id),
-        unique_id: cohost.unique_id,
-        nickname: cohost.nickname,
+        unique_id: cohost.unique_id.into(),
+        nickname: cohost.nickname.into(),
         avatar: url(cohost.avatar),
     }
 }
 
-impl Kind for webcast::LinkLayer {
+impl<'a> Kind<'a> for webcast::LinkLayer {
     fn parts(self, _: &Message) -> Parts {
         let lists = self.list_change.and_then(|change| change.users).unwrap_or_default();
         let left = self.leave.or(self.kicked_out).unwrap_or_default();
@@ -72,7 +72,7 @@ fn user_ids(users: &[layer::ListUser]) -> Vec<Id> {
     users.iter().map(|user| player(user.player)).collect()
 }
 
-impl Kind for webcast::LinkMicMethod {
+impl<'a> Kind<'a> for webcast::LinkMicMethod {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::LinkMicMethod(event::LinkMicMethod {
             link_type: self.r#type,
@@ -88,7 +88,7 @@ impl Kind for webcast::LinkMicMethod {
     }
 }
 
-impl Kind for webcast::LinkMicFanTicket {
+impl<'a> Kind<'a> for webcast::LinkMicFanTicket {
     fn parts(self, _: &Message) -> Parts {
         let notice = self.notice.unwrap_or_default();
         let users = notice.users.into_iter().map(|user| event::FanTickets {
@@ -106,30 +106,30 @@ impl Kind for webcast::LinkMicFanTicket {
     }
 }
 
-impl Kind for webcast::LinkScreenChange {
+impl<'a> Kind<'a> for webcast::LinkScreenChange<'a> {
     fn parts(self, _: &Message) -> Parts {
         let state = self.state.unwrap_or_default();
         let data = Data::LinkScreenChange(event::LinkScreenChange {
             message_type: self.message_type,
             is_enlarged: state.is_enlarged != 0,
-            link_mic_id: state.target_link_mic_id,
+            link_mic_id: state.target_link_mic_id.into(),
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::LinkMicAnchorGuide {
+impl<'a> Kind<'a> for webcast::LinkMicAnchorGuide<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::LinkMicAnchorGuide(event::LinkMicAnchorGuide {
             guide_type: self.guide_type,
-            content: self.content,
-            button_text: self.button,
+            content: self.content.into(),
+            button_text: self.button.into(),
         });
         Parts { common: self.common, user: self.user.map(user), data }
     }
 }
 
-impl Kind for webcast::LinkState {
+impl<'a> Kind<'a> for webcast::LinkState {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::LinkState(event::LinkState {
             channel_id: Id(self.channel_id),

@@ -11,55 +11,55 @@ use crate::sans_io::{
     wire::Message,
 };
 
-fn punishment(punishment: webcast::Punishment) -> event::Punishment {
+fn punishment(punishment: &webcast::Punishment<'_>) -> event::Punishment {
     event::Punishment {
-        punish_id: id(&punishment.id),
-        punish_type: punishment.r#type,
-        punish_reason: punishment.reason,
+        punish_id: id(punishment.id),
+        punish_type: punishment.r#type.into(),
+        punish_reason: punishment.reason.into(),
         user_id: Id(punishment.user_id),
     }
 }
 
-impl Kind for webcast::Bottom {
+impl<'a> Kind<'a> for webcast::Bottom<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::Bottom(event::Bottom {
-            content: self.content,
+            content: self.content.into(),
             biz_type: self.biz_type,
             duration_seconds: self.duration_s,
             user_id: Id(self.violation_user_id),
-            detail_url: self.detail_url,
-            punishment: self.punishment.map(punishment),
+            detail_url: self.detail_url.into(),
+            punishment: self.punishment.as_ref().map(punishment),
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::Perception {
+impl<'a> Kind<'a> for webcast::Perception<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::Perception(event::Perception {
             text: text(self.toast),
             ends_at: time(self.end_time),
-            punishment: self.punishment.map(punishment),
+            punishment: self.punishment.as_ref().map(punishment),
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::AccessRecall {
+impl<'a> Kind<'a> for webcast::AccessRecall<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::AccessRecall(event::AccessRecall {
-            scene: self.scene,
+            scene: self.scene.into(),
             status: self.status,
             ends_at: time(self.end_time),
             notice: text(self.notice),
             content: text(self.content),
-            punishment: self.punishment.map(punishment),
+            punishment: self.punishment.as_ref().map(punishment),
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::AccessControl {
+impl<'a> Kind<'a> for webcast::AccessControl {
     fn parts(self, _: &Message) -> Parts {
         let captcha = self.captcha.unwrap_or_default();
         let data = Data::AccessControl(event::AccessControl {
@@ -70,11 +70,11 @@ impl Kind for webcast::AccessControl {
     }
 }
 
-impl Kind for webcast::Notice {
+impl<'a> Kind<'a> for webcast::Notice<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::Notice(event::Notice {
             notice_type: self.notice_type,
-            content: self.content,
+            content: self.content.into(),
             title: text(self.title),
             violation_reason: text(self.violation_reason),
         });
@@ -82,19 +82,20 @@ impl Kind for webcast::Notice {
     }
 }
 
-impl Kind for webcast::PartnershipPunish {
+impl<'a> Kind<'a> for webcast::PartnershipPunish<'a> {
     fn parts(self, _: &Message) -> Parts {
-        let data =
-            Data::PartnershipPunish(event::PartnershipPunish { punishment: self.punishment.map(punishment) });
+        let data = Data::PartnershipPunish(event::PartnershipPunish {
+            punishment: self.punishment.as_ref().map(punishment),
+        });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::RoomVerify {
+impl<'a> Kind<'a> for webcast::RoomVerify<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::RoomVerify(event::RoomVerify {
             action: self.action,
-            content: self.content,
+            content: self.content.into(),
             notice_type: self.notice_type,
             close_room: self.close_room,
         });

@@ -2,7 +2,7 @@
 
 use super::{
     Kind, Parts,
-    common::{time, url},
+    common::{stamp, time, url},
     text::{display_text, named_user, text},
     user::user,
     webcast,
@@ -12,64 +12,64 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::Room {
+impl<'a> Kind<'a> for webcast::Room<'a> {
     fn parts(self, _: &Message) -> Parts {
         let display = self.common.as_ref().and_then(|common| common.display_text.as_ref());
         let named = named_user(display).map(user);
         let data = Data::Room(event::RoomText {
             text: display_text(self.common.as_ref()),
-            content: self.content,
-            scene: self.scene,
+            content: self.content.into(),
+            scene: self.scene.into(),
             source: self.source,
             is_welcome: self.is_welcome,
         });
-        Parts { common: self.common, user: named, data }
+        Parts { common: stamp(self.common.as_ref()), user: named, data }
     }
 }
 
-impl Kind for webcast::System {
+impl<'a> Kind<'a> for webcast::System<'a> {
     fn parts(self, _: &Message) -> Parts {
-        let data = Data::System(event::System { message: self.message });
+        let data = Data::System(event::System { message: self.message.into() });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::RoomNotify {
+impl<'a> Kind<'a> for webcast::RoomNotify<'a> {
     fn parts(mut self, _: &Message) -> Parts {
-        let (common, user) = (self.common.clone(), self.user.take().map(user));
-        Parts { common, user, data: Data::RoomNotify(notify(self)) }
+        let (common, user) = (stamp(self.common.as_ref()), self.user.take().map(user));
+        Parts { common, user, data: Data::RoomNotify(notify(&self)) }
     }
 }
 
 /// A line over the video; it also stands within other messages.
-pub(super) fn notify(notify: webcast::RoomNotify) -> event::RoomNotify {
+pub(super) fn notify(notify: &webcast::RoomNotify<'_>) -> event::RoomNotify {
     event::RoomNotify {
         text: display_text(notify.common.as_ref()),
-        content: notify.content,
+        content: notify.content.into(),
         notify_type: notify.notify_type,
-        source: notify.source,
+        source: notify.source.into(),
         from_user_id: Id(notify.from_user_id),
         duration_seconds: notify.extra.map_or(0, |extra| extra.duration_s),
-        link: notify.link,
+        link: notify.link.into(),
     }
 }
 
-impl Kind for webcast::MarqueeAnnouncement {
+impl<'a> Kind<'a> for webcast::MarqueeAnnouncement<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::MarqueeAnnouncement(event::MarqueeAnnouncement {
-            scene: self.scene,
+            scene: self.scene.into(),
             notices: self
                 .entities
                 .into_iter()
                 .filter_map(|entity| entity.notify)
-                .map(|line| notify(*line))
+                .map(|line| notify(&line))
                 .collect(),
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::Barrage {
+impl<'a> Kind<'a> for webcast::Barrage<'a> {
     fn parts(self, _: &Message) -> Parts {
         let grade = self.user_grade.or(self.team_grade);
         let level = grade.as_ref().map(|grade| grade.level);
@@ -86,9 +86,9 @@ impl Kind for webcast::Barrage {
     }
 }
 
-impl Kind for webcast::UnauthorizedMember {
+impl<'a> Kind<'a> for webcast::UnauthorizedMember<'a> {
     fn parts(self, _: &Message) -> Parts {
-        let nickname = nickname(self.nickname_prefix, &self.nickname);
+        let nickname = nickname(self.nickname_prefix, self.nickname);
         let data = Data::UnauthorizedMember(event::UnauthorizedMember {
             action: self.action,
             text: text(self.enter_text.map(|text| named(text, &nickname))),
@@ -99,9 +99,9 @@ impl Kind for webcast::UnauthorizedMember {
 }
 
 /// The text has a place for a user, but no user to go there.
-fn named(mut text: webcast::Text, nickname: &str) -> webcast::Text {
+fn named<'a>(mut text: webcast::Text<'a>, nickname: &'a str) -> webcast::Text<'a> {
     if text.pieces.is_empty() {
-        text.pieces = vec![webcast::TextPiece { string_value: nickname.to_owned(), ..Default::default() }];
+        text.pieces = vec![webcast::TextPiece { string_value: nickname, ..Default::default() }];
     }
     text
 }
@@ -114,13 +114,13 @@ fn nickname(prefix: Option<webcast::Text>, nickname: &str) -> String {
     }
 }
 
-impl Kind for webcast::MsgDetect {
+impl<'a> Kind<'a> for webcast::MsgDetect<'a> {
     fn parts(self, _: &Message) -> Parts {
         let times = self.times.unwrap_or_default();
         let data = Data::MsgDetect(event::MsgDetect {
             detect_type: self.detect_type,
             trigger_by: self.trigger_by,
-            from_region: self.from_region,
+            from_region: self.from_region.into(),
             client_started_at: time(times.client_start_ms),
             api_received_at: time(times.api_received_ms),
             api_sent_at: time(times.api_sent_ms),

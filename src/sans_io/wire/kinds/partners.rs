@@ -6,45 +6,45 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::PartnershipDownloadCount {
+impl<'a> Kind<'a> for webcast::PartnershipDownloadCount<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::PartnershipDownloadCount(event::PartnershipDownloadCount {
-            game_id: id(&self.game_id),
+            game_id: id(self.game_id),
             downloaded_count: self.downloaded_count,
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::PartnershipDropsUpdate {
+impl<'a> Kind<'a> for webcast::PartnershipDropsUpdate<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::PartnershipDropsUpdate(event::PartnershipDropsUpdate {
             change_mode: self.change_mode,
-            drops_id: id(&self.drops_id),
-            task_id: id(&self.task_id),
-            event_id: id(&self.event_id),
+            drops_id: id(self.drops_id),
+            task_id: id(self.task_id),
+            event_id: id(self.event_id),
             host_user_id: Id(self.host_user_id),
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::PartnershipCardChange {
+impl<'a> Kind<'a> for webcast::PartnershipCardChange<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::PartnershipCardChange(event::PartnershipCardChange {
             change_mode: self.change_mode,
             sequence_id: self.sequence_id,
-            task_id: id(&self.task_id),
+            task_id: id(self.task_id),
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::PartnershipGameOffline {
+impl<'a> Kind<'a> for webcast::PartnershipGameOffline<'a> {
     fn parts(self, _: &Message) -> Parts {
         let games = self.games.into_iter().map(|game| event::OfflineGame {
-            task_id: id(&game.task_id),
-            text: game.text,
+            task_id: id(game.task_id),
+            text: game.text.into(),
             offline_type: game.offline_type,
         });
         let data = Data::PartnershipGameOffline(event::PartnershipGameOffline { games: games.collect() });
@@ -52,7 +52,7 @@ impl Kind for webcast::PartnershipGameOffline {
     }
 }
 
-impl Kind for webcast::BoostCard {
+impl<'a> Kind<'a> for webcast::BoostCard {
     fn parts(self, _: &Message) -> Parts {
         let cards = self.cards.into_iter().map(|card| event::BoostCardEntry {
             card_id: Id(card.card_id),

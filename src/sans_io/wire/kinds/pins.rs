@@ -6,7 +6,7 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::RoomPin {
+impl<'a> Kind<'a> for webcast::RoomPin<'a> {
     fn parts(self, message: &Message) -> Parts {
         let pinned = self.chat.map(|chat| chat.parts(message));
         let pinned = pinned.or_else(|| self.gift.map(|gift| gift.parts(message)));
@@ -16,7 +16,7 @@ impl Kind for webcast::RoomPin {
         let data = Data::Pin(event::Pin {
             pin_id: Id(self.pin_id),
             action: self.action,
-            method: self.method,
+            method: self.method.into(),
             pinned_at: time(self.pin_time),
             display_seconds: self.display_duration_s,
             pinned: pinned.map(|parts| Pinned {
@@ -29,9 +29,7 @@ impl Kind for webcast::RoomPin {
     }
 }
 
-impl Kind for webcast::ImDelete {
-    const OPAQUE: &[u32] = &[2, 3];
-
+impl<'a> Kind<'a> for webcast::ImDelete {
     fn parts(self, _: &Message) -> Parts {
         let ids = |ids: Vec<i64>| ids.into_iter().map(Id).collect();
         let data =

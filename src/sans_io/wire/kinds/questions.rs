@@ -6,14 +6,14 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::QuestionNew {
+impl<'a> Kind<'a> for webcast::QuestionNew<'a> {
     fn parts(self, _: &Message) -> Parts {
         let (asker, question) = question(self.question);
         Parts { common: self.common, user: asker, data: Data::Question(question) }
     }
 }
 
-impl Kind for webcast::QuestionSelected {
+impl<'a> Kind<'a> for webcast::QuestionSelected<'a> {
     fn parts(self, _: &Message) -> Parts {
         let (asker, question) = question(self.question);
         Parts { common: self.common, user: asker, data: Data::QuestionSelected(question) }
@@ -24,20 +24,20 @@ fn question(question: Option<webcast::Question>) -> (Option<event::User>, event:
     let question = question.unwrap_or_default();
     let data = event::Question {
         question_id: Id(question.question_id),
-        question_text: question.text,
+        question_text: question.text.into(),
         asked_at: time(question.create_time),
     };
     (question.user.map(user), data)
 }
 
-impl Kind for webcast::QuestionSlideDown {
+impl<'a> Kind<'a> for webcast::QuestionSlideDown {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::QuestionSlideDown(event::QuestionSlideDown { question_id: Id(self.question_id) });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::QuestionDelete {
+impl<'a> Kind<'a> for webcast::QuestionDelete {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::QuestionDelete(event::QuestionDelete {
             question_id: Id(self.question_id),
@@ -47,7 +47,7 @@ impl Kind for webcast::QuestionDelete {
     }
 }
 
-impl Kind for webcast::QuestionSwitch {
+impl<'a> Kind<'a> for webcast::QuestionSwitch {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::QuestionSwitch(event::QuestionSwitch { on: self.on });
         Parts { common: self.common, user: None, data }

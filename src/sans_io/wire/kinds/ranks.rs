@@ -13,7 +13,7 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::RankUpdate {
+impl<'a> Kind<'a> for webcast::RankUpdate<'a> {
     fn parts(self, _: &Message) -> Parts {
         let ranks = self.ranks.into_iter().map(|rank| event::RankEntry {
             rank_type: rank.rank_type,
@@ -26,7 +26,7 @@ impl Kind for webcast::RankUpdate {
     }
 }
 
-impl Kind for webcast::RankText {
+impl<'a> Kind<'a> for webcast::RankText<'a> {
     fn parts(self, _: &Message) -> Parts {
         let named = named_user(self.other_text.as_ref()).map(user);
         let data = Data::RankText(event::RankText {
@@ -41,10 +41,10 @@ impl Kind for webcast::RankText {
     }
 }
 
-impl Kind for webcast::HourlyRank {
+impl<'a> Kind<'a> for webcast::HourlyRank<'a> {
     fn parts(self, _: &Message) -> Parts {
         let ranking = self.container.and_then(|container| container.ranking).unwrap_or_default();
-        let (rank_type, label) = (ranking.key, ranking.default_pattern);
+        let (rank_type, label) = (ranking.key.into(), ranking.default_pattern.into());
         Parts {
             common: self.common,
             user: None,
@@ -53,32 +53,32 @@ impl Kind for webcast::HourlyRank {
     }
 }
 
-impl Kind for webcast::HourlyRankReward {
+impl<'a> Kind<'a> for webcast::HourlyRankReward<'a> {
     fn parts(self, _: &Message) -> Parts {
         let winners = self.winners.into_iter().map(|winner| event::RankWinner {
             user_id: Id(winner.user_id),
             asset_id: winner.asset_id,
-            notice: winner.notify.map(|line| notify(*line)),
+            notice: winner.notify.map(|line| notify(&line)),
         });
         let data = Data::HourlyRankReward(event::HourlyRankReward { winners: winners.collect() });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::WeeklyRankReward {
+impl<'a> Kind<'a> for webcast::WeeklyRankReward<'a> {
     fn parts(self, _: &Message) -> Parts {
         let border = self.border.unwrap_or_default();
         let data = Data::WeeklyRankReward(event::WeeklyRankReward {
             user_id: Id(self.user_id),
-            source: border.source,
+            source: border.source.into(),
             icon_url: url(border.icon),
-            notice: self.notify.map(notify),
+            notice: self.notify.as_ref().map(notify),
         });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::GameRankNotify {
+impl<'a> Kind<'a> for webcast::GameRankNotify<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data =
             Data::GameRankNotify(event::GameRankNotify { msg_type: self.msg_type, text: text(self.text) });

@@ -6,29 +6,29 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::Control {
+impl<'a> Kind<'a> for webcast::Control<'a> {
     fn parts(self, _: &Message) -> Parts {
         let (action, state) = (self.action, RoomState::of_action(self.action));
-        let data = Data::Control(event::Control { action, state, tips: self.tips });
+        let data = Data::Control(event::Control { action, state, tips: self.tips.into() });
         Parts { common: self.common, user: None, data }
     }
 }
 
-impl Kind for webcast::LiveIntro {
+impl<'a> Kind<'a> for webcast::LiveIntro<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::LiveIntro(event::LiveIntro {
             intro_id: Id(self.id),
-            description: self.content,
-            language: self.language,
+            description: self.content.into(),
+            language: self.language.into(),
             audit_status: self.audit_status,
         });
         Parts { common: self.common, user: self.user.map(user), data }
     }
 }
 
-impl Kind for webcast::InRoomBanner {
+impl<'a> Kind<'a> for webcast::InRoomBanner<'a> {
     fn parts(self, _: &Message) -> Parts {
-        let data = Data::Banner(event::Banner { data: self.json });
+        let data = Data::Banner(event::Banner { data: self.json.into() });
         Parts { common: self.common, user: None, data }
     }
 }

@@ -10,7 +10,7 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::SubWave {
+impl<'a> Kind<'a> for webcast::SubWave<'a> {
     fn parts(self, _: &Message) -> Parts {
         let wave = self.wave.unwrap_or_default();
         let state = wave.state.unwrap_or_default();
@@ -32,13 +32,13 @@ impl Kind for webcast::SubWave {
 fn subscriber(subscriber: webcast::sub_wave::Subscriber) -> Person {
     Person {
         user_id: Id(subscriber.user_id),
-        unique_id: subscriber.unique_id,
+        unique_id: subscriber.unique_id.into(),
         nickname: String::new(),
         avatar: url(subscriber.avatar),
     }
 }
 
-impl Kind for webcast::SubPinEvent {
+impl<'a> Kind<'a> for webcast::SubPinEvent<'a> {
     fn parts(self, _: &Message) -> Parts {
         let card = self.card.unwrap_or_default();
         let goal = card.goal.unwrap_or_default();
@@ -46,7 +46,7 @@ impl Kind for webcast::SubPinEvent {
             action: self.action,
             card_id: Id(card.id),
             goal_id: Id(goal.goal_id),
-            description: goal.description.unwrap_or_default().content,
+            description: goal.description.unwrap_or_default().content.into(),
             progress: goal.progress,
             target: goal.target,
             operator_user_id: Id(self.operator_user_id),
@@ -55,7 +55,7 @@ impl Kind for webcast::SubPinEvent {
     }
 }
 
-impl Kind for webcast::SubTimerSticker {
+impl<'a> Kind<'a> for webcast::SubTimerSticker<'a> {
     fn parts(self, _: &Message) -> Parts {
         let sticker = self.sticker.unwrap_or_default();
         let data = Data::SubTimerSticker(event::SubTimerSticker {
@@ -63,7 +63,7 @@ impl Kind for webcast::SubTimerSticker {
             change_type: sticker.change_type,
             operation: sticker.operation,
             status: sticker.status,
-            title: sticker.title,
+            title: sticker.title.into(),
             total_time: sticker.total_time,
             remaining_time: sticker.remaining_time,
         });

@@ -9,21 +9,21 @@ const TEXT_BYTES_MAX: usize = 4096;
 /// A text, put together; `None` if there is none.
 pub(super) fn text(text: Option<webcast::Text>) -> Option<event::Text> {
     let text = text.filter(|text| !(text.key.is_empty() && text.default_pattern.is_empty()))?;
-    Some(event::Text { text: fill(&text.default_pattern, &text.pieces), key: text.key })
+    Some(event::Text { text: fill(text.default_pattern, &text.pieces), key: text.key.into() })
 }
 
 /// The text of a message's frame.
-pub(super) fn display_text(common: Option<&webcast::Common>) -> Option<event::Text> {
+pub(super) fn display_text(common: Option<&webcast::Common<'_>>) -> Option<event::Text> {
     text(common?.display_text.clone())
 }
 
 /// The first user whom a text names.
-pub(super) fn named_user(text: Option<&webcast::Text>) -> Option<webcast::User> {
+pub(super) fn named_user<'a>(text: Option<&webcast::Text<'a>>) -> Option<webcast::User<'a>> {
     text?.pieces.iter().find_map(|piece| piece.user_value.as_ref()?.user.clone())
 }
 
 /// Puts the pieces into the places of a pattern: `{0:user} sent {1:gift}`. What is no place stays as it is.
-fn fill(pattern: &str, pieces: &[webcast::TextPiece]) -> String {
+fn fill(pattern: &str, pieces: &[webcast::TextPiece<'_>]) -> String {
     let (mut filled, mut rest) = (String::new(), pattern);
     while filled.len() <= TEXT_BYTES_MAX {
         let Some((before, place, after)) = next_place(rest) else {
@@ -53,14 +53,14 @@ fn next_place(pattern: &str) -> Option<(&str, usize, &str)> {
 }
 
 /// What stands in a place; empty for pictures.
-fn piece(piece: &webcast::TextPiece) -> &str {
+fn piece<'a>(piece: &webcast::TextPiece<'a>) -> &'a str {
     let user = piece.user_value.as_ref().and_then(|value| value.user.as_ref());
     let gift = piece.gift_value.as_ref().and_then(|value| value.name.as_ref());
     let pattern = piece.pattern_value.as_ref().or(gift);
     match (user, pattern) {
-        (Some(user), _) => &user.nickname,
-        (None, Some(pattern)) => &pattern.default_pattern,
-        (None, None) => &piece.string_value,
+        (Some(user), _) => user.nickname,
+        (None, Some(pattern)) => pattern.default_pattern,
+        (None, None) => piece.string_value,
     }
 }
 
@@ -68,12 +68,12 @@ fn piece(piece: &webcast::TextPiece) -> &str {
 mod tests {
     use super::*;
 
-    fn string(text: &str) -> webcast::TextPiece {
-        webcast::TextPiece { string_value: text.into(), ..Default::default() }
+    fn string(text: &str) -> webcast::TextPiece<'_> {
+        webcast::TextPiece { string_value: text, ..Default::default() }
     }
 
-    fn ann() -> webcast::TextPiece {
-        let user = webcast::User { nickname: "Ann".into(), ..Default::default() };
+    fn ann() -> webcast::TextPiece<'static> {
+        let user = webcast::User { nickname: "Ann", ..Default::default() };
         let user_value = Some(Box::new(webcast::text_piece::UserValue { user: Some(user) }));
         webcast::TextPiece { user_value, ..Default::default() }
     }

@@ -17,7 +17,7 @@ mod scene {
 }
 
 /// A user, as the message describes it.
-pub(super) fn user(user: webcast::User) -> User {
+pub(super) fn user(user: webcast::User<'_>) -> User {
     let badges: Vec<Badge> = user.badges.into_iter().map(badge).collect();
     let has = |scene: i32| badges.iter().any(|badge| badge.scene_type == scene);
     let level = |scene: i32| badges.iter().find(|badge| badge.scene_type == scene)?.level;
@@ -27,11 +27,11 @@ pub(super) fn user(user: webcast::User) -> User {
     let follow = |get: fn(&FollowInfo) -> i64| user.follow_info.as_ref().map(get);
     User {
         user_id: Id(user.id),
-        unique_id: user.unique_id,
-        nickname: user.nickname,
+        unique_id: user.unique_id.into(),
+        nickname: user.nickname.into(),
         avatar: url(user.avatar),
-        sec_uid: user.sec_uid,
-        bio: user.bio,
+        sec_uid: user.sec_uid.into(),
+        bio: user.bio.into(),
         verified: user.verified,
         is_moderator: attributes.is_admin || attributes.is_super_admin || has(scene::MODERATOR),
         is_subscriber: subscribed || has(scene::SUBSCRIBER) || has(scene::NEW_SUBSCRIBER),
@@ -41,14 +41,14 @@ pub(super) fn user(user: webcast::User) -> User {
         follow_status: follow(|info| info.follow_status),
         gifter_level: level(scene::GIFTER_LEVEL),
         team_level: Some(i64::from(club.level)).filter(|level| *level > 0).or(level(scene::TEAM_LEVEL)),
-        team_name: club.club_name,
+        team_name: club.club_name.into(),
         badges,
     }
 }
 
 /// A user whose message also says what he or she is to the host.
 pub(super) fn user_with(
-    user: Option<webcast::User>,
+    user: Option<webcast::User<'_>>,
     identity: Option<webcast::UserIdentity>,
 ) -> Option<User> {
     let (mut user, identity) = (self::user(user?), identity.unwrap_or_default());
@@ -59,17 +59,17 @@ pub(super) fn user_with(
 }
 
 /// The short form of a user.
-pub(super) fn person(user: webcast::User) -> Person {
+pub(super) fn person(user: webcast::User<'_>) -> Person {
     Person {
         user_id: Id(user.id),
-        unique_id: user.unique_id,
-        nickname: user.nickname,
+        unique_id: user.unique_id.into(),
+        nickname: user.nickname.into(),
         avatar: url(user.avatar),
     }
 }
 
-fn badge(badge: webcast::Badge) -> Badge {
-    let level = badge.privilege.and_then(|privilege| number(&privilege.level));
+fn badge<'a>(badge: webcast::Badge<'a>) -> Badge {
+    let level = badge.privilege.and_then(|privilege| number(privilege.level));
     let combined = badge.combined.unwrap_or_default();
     let texts = [
         combined.string,
@@ -77,21 +77,22 @@ fn badge(badge: webcast::Badge) -> Badge {
         badge.text.map(|text| text.default_pattern).unwrap_or_default(),
         badge.string.map(|string| string.text).unwrap_or_default(),
     ];
-    let pictures = [url(combined.icon), url(badge.image.and_then(|badge| badge.image))];
+    let picture = |image: Option<webcast::Image<'a>>| image.unwrap_or_default().urls;
+    let pictures = [picture(combined.icon), picture(badge.image.and_then(|badge| badge.image))];
     Badge { scene_type: badge.scene_type, level, text: first(texts), image_url: first(pictures) }
 }
 
 /// The first text that is not empty: a badge is of one display type and fills what belongs to it.
-fn first<const N: usize>(texts: [String; N]) -> String {
-    texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default()
+fn first<const N: usize>(texts: [&str; N]) -> String {
+    texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::{webcast::badge::Privilege, *};
 
-    fn with_badge(scene_type: i32, level: &str) -> webcast::User {
-        let privilege = Some(Privilege { level: level.into(), ..Default::default() });
+    fn with_badge(scene_type: i32, level: &str) -> webcast::User<'_> {
+        let privilege = Some(Privilege { level });
         let badge = webcast::Badge { scene_type, privilege, ..Default::default() };
         webcast::User { badges: vec![badge], ..Default::default() }
     }

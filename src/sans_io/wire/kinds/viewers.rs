@@ -2,7 +2,7 @@
 
 use super::{
     Kind, Parts,
-    common::{display_key, url},
+    common::{display_key, stamp, url},
     user::user,
     webcast,
 };
@@ -11,25 +11,25 @@ use crate::sans_io::{
     wire::Message,
 };
 
-impl Kind for webcast::Like {
+impl<'a> Kind<'a> for webcast::Like<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::Like(event::Like { like_count: self.count, total_like_count: self.total });
         Parts { common: self.common, user: self.user.map(user), data }
     }
 }
 
-impl Kind for webcast::Member {
+impl<'a> Kind<'a> for webcast::Member<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::Member(event::Member {
             action_id: self.action,
             member_count: self.member_count,
-            enter_source: self.enter_source,
+            enter_source: self.enter_source.into(),
         });
         Parts { common: self.common, user: self.user.map(user), data }
     }
 }
 
-impl Kind for webcast::Social {
+impl<'a> Kind<'a> for webcast::Social<'a> {
     fn parts(self, _: &Message) -> Parts {
         let key = display_key(self.common.as_ref());
         let data = Data::Social(event::Social {
@@ -38,7 +38,7 @@ impl Kind for webcast::Social {
             follow_count: self.follow_count,
             share_count: self.share_count,
         });
-        Parts { common: self.common, user: self.user.map(user), data }
+        Parts { common: stamp(self.common.as_ref()), user: self.user.map(user), data }
     }
 }
 
@@ -53,7 +53,7 @@ fn social_action(key: &str, action: i64) -> SocialAction {
     }
 }
 
-impl Kind for webcast::RoomUserSeq {
+impl<'a> Kind<'a> for webcast::RoomUserSeq<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::RoomUser(event::RoomUser {
             viewer_count: self.viewer_count,
@@ -68,16 +68,16 @@ impl Kind for webcast::RoomUserSeq {
 fn top_viewer(viewer: webcast::room_user_seq::Viewer) -> event::TopViewer {
     let user = viewer.user.unwrap_or_default();
     event::TopViewer {
-        unique_id: user.unique_id,
+        unique_id: user.unique_id.into(),
         coin_count: Id(viewer.coin_count),
         user_id: Id(user.id),
-        nickname: user.nickname,
+        nickname: user.nickname.into(),
         avatar: url(user.avatar),
         rank: viewer.rank,
     }
 }
 
-impl Kind for webcast::SubNotify {
+impl<'a> Kind<'a> for webcast::SubNotify<'a> {
     fn parts(self, _: &Message) -> Parts {
         let data = Data::Subscribe(event::Subscribe {
             sub_month: self.sub_month,

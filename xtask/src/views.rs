@@ -1,0 +1,253 @@
+//! Writes what is decoded: of a protobuf schema the fields that events use, as structs that borrow their texts.
+
+use std::fmt::Write as _;
+
+use prost_types::{
+    DescriptorProto, FieldDescriptorProto, FileDescriptorSet,
+    field_descriptor_proto::{Label, Type},
+};
+
+const PACKAGE: &str = ".livetape.webcast.";
+
+/// What is only written.
+const WRITTEN: [&str; 2] = ["EnterRoom", "HeartBeat"];
+
+/// The common part of the payloads whose text no event shows: it is the same without the text.
+const STAMP: &str = "Stamp";
+
+/// Payloads of which an event shows the text in the common part, or a user whom it names.
+const WITH_TEXT: [&str; 7] =
+    ["Envelope", "EnvelopePortal", "Room", "RoomNotify", "Social", "Speaker", "Toast"];
+
+/// Fields that no event uses. The compiler tells of further ones: they are never read.
+const UNUSED: &[&str] = &[
+    "AccessRecall.duration",
+    "Badge.BadgeText.key",
+    "Badge.Privilege.id",
+    "Badge.TextBadge.key",
+    "Badge.display_type",
+    "Batch.fetch_interval_ms",
+    "Batch.fetch_type",
+    "BattleSettings.battle_id",
+    "BattleSettings.end_time_ms",
+    "Common.method",
+    "Common.msg_id",
+    "Envelope.Info.create_time",
+    "Envelope.Info.room_id",
+    "GiftKind.combo",
+    "GiftKind.describe",
+    "GiftKind.icon",
+    "GoalUpdate.Indicator.operation",
+    "Image.uri",
+    "Link.Leave.reason",
+    "LinkLayer.Player.room_id",
+    "LinkLayer.source",
+    "LinkMicArmies.gift_count",
+    "LinkMicArmies.repeat_count",
+    "LinkMicArmies.total_diamond_count",
+    "LinkMicBattle.ResultEntry.user_id",
+    "LinkMicBattleTask.Settle.reward_start_time",
+    "LinkMicFanTicket.Notice.event_time",
+    "LinkScreenChange.State.enlarged_link_mic_id",
+    "Message.msg_type",
+    "Message.offset",
+    "PictionaryStart.Round.status",
+    "Poll.message_type",
+    "Punishment.duration",
+    "PushFrame.method",
+    "PushFrame.service",
+    "Question.answer_status",
+    "RankUpdate.priority",
+    "Social.share_target",
+    "Social.share_type",
+    "Stamp.method",
+    "Stamp.msg_id",
+    "TextPiece.GiftValue.gift_id",
+    "TextPiece.PatternValue.key",
+    "TextPiece.type",
+    "User.Attributes.is_muted",
+    "UserIdentity.is_follower",
+    "UserIdentity.is_gift_giver",
+    "UserIdentity.is_mutual_follow",
+];
+
+/// Of a list of addresses only the last is used, which is what a reader of a single field keeps.
+const LAST: [&str; 1] = ["Image.urls"];
+
+/// The part of a schema that events use.
+pub(crate) fn used(set: &FileDescriptorSet) -> FileDescriptorSet {
+    let mut set = set.clone();
+    for file in &mut set.file {
+        // Comments are found by places that no longer hold.
+        file.source_code_info = None;
+        file.message_type.retain(|message| !WRITTEN.contains(&message.name()));
+        let common = file.message_type.iter().find(|message| message.name() == "Common").cloned();
+        let mut stamp = common.expect("the schema has a common part");
+        stamp.name = Some(STAMP.to_owned());
+        stamp.field.retain(|field| field.name() != "display_text");
+        file.message_type.insert(0, stamp);
+        file.message_type.iter_mut().for_each(|message| keep_used("", message));
+    }
+    set
+}
+
+fn keep_used(parent: &str, message: &mut DescriptorProto) {
+    let path = format!("{parent}{}", message.name());
+    let named = |names: &[&str], field: &FieldDescriptorProto| {
+        let name = format!("{path}.{}", field.name());
+        names.contains(&name.as_str())
+    };
+    message.field.retain(|field| !named(UNUSED, field));
+    for field in &mut message.field {
+        if named(&LAST, field) {
+            field.set_label(Label::Optional);
+        }
+        if field.type_name() == format!("{PACKAGE}Common") && !WITH_TEXT.contains(&path.as_str()) {
+            field.type_name = Some(format!("{PACKAGE}{STAMP}"));
+        }
+    }
+    message.nested_type.iter_mut().for_each(|nested| keep_used(&format!("{path}."), nested));
+}
+
+/// The structs of a schema and how each takes its fields. Those in `boxed` are paths of fields.
+pub(crate) fn write(set: &FileDescriptorSet, boxed: &[&str]) -> String {
+    let messages: Vec<_> = set.file.iter().flat_map(|file| &file.message_type).collect();
+    let writer = Writer { messages: &messages, boxed };
+    let mut text = String::from("use super::view::{Taken, Value, View};\n\n");
+    writer.messages("", 0, &messages, &mut text);
+    text
+}
+
+struct Writer<'a> {
+    messages: &'a [&'a DescriptorProto],
+    boxed: &'a [&'a str],
+}
+
+impl Writer<'_> {
+    fn messages(&self, parent: &str, depth: usize, messages: &[&DescriptorProto], out: &mut String) {
+        for message in messages {
+            let path = format!("{parent}{}", message.name());
+            self.message(&path, depth, message, out);
+            let nested: Vec<_> = message.nested_type.iter().collect();
+            if !nested.is_empty() {
+                let mut body = String::new();
+                self.messages(&format!("{path}."), depth + 1, &nested, &mut body);
+                let (module, root) = (snake(message.name()), "super::".repeat(depth + 2));
+                write!(
+                    out,
+                    "pub(crate) mod {module} {{\nuse {root}view::{{Taken, Value, View}};\n\n{body}}}\n"
+                )
+                .expect("a string takes all");
+            }
+        }
+    }
+
+    fn message(&self, path: &str, depth: usize, message: &DescriptorProto, out: &mut String) {
+        let name = message.name();
+        let of = if self.borrows(message) { "<'a>" } else { "" };
+        let copy = if self.is_number(message) { "Copy, " } else { "" };
+        let mut fields: Vec<_> = message.field.iter().collect();
+        fields.sort_by_key(|field| field.number());
+        let (mut declared, mut taken) = (String::new(), String::new());
+        for field in fields {
+            let boxed = self.boxed.contains(&format!("{PACKAGE}{path}.{}", field.name()).as_str());
+            let (kind, take) = self.field(field, depth, boxed);
+            let (name, number) = (escaped(field.name()), field.number());
+            writeln!(declared, "pub(crate) {name}: {kind},").expect("a string takes all");
+            writeln!(taken, "{number} => {},", take.replace("{}", &format!("self.{name}")))
+                .expect("a string takes all");
+        }
+        write!(
+            out,
+            "#[derive(Clone, {copy}Debug, Default)]\npub(crate) struct {name}{of} {{\n{declared}}}\n\n\
+             impl<'a> View<'a> for {name}{of} {{\n\
+             fn take(&mut self, number: u32, value: Value<'a>) -> Taken {{\n\
+             match number {{\n{taken}_ => {{}}\n}}\nOk(())\n}}\n}}\n\n"
+        )
+        .expect("a string takes all");
+    }
+
+    /// The type of a field, and what takes a value into `{}`.
+    fn field(&self, field: &FieldDescriptorProto, depth: usize, boxed: bool) -> (String, &'static str) {
+        let repeated = field.label() == Label::Repeated;
+        let list = |kind: &str| format!("::std::vec::Vec<{kind}>");
+        match (field.r#type(), repeated) {
+            (Type::Message, _) => {
+                let kind = self.type_of(field, depth);
+                let kind = if boxed { format!("::std::boxed::Box<{kind}>") } else { kind };
+                match (repeated, boxed) {
+                    (true, _) => (list(&kind), "value.push(&mut {})?"),
+                    (false, true) => (
+                        format!("::std::option::Option<{kind}>"),
+                        "value.message(&mut **{}.get_or_insert_default())?",
+                    ),
+                    (false, false) => (
+                        format!("::std::option::Option<{kind}>"),
+                        "value.message({}.get_or_insert_default())?",
+                    ),
+                }
+            }
+            (Type::String, false) => ("&'a str".to_owned(), "{} = value.text()?"),
+            (Type::String, true) => (list("&'a str"), "{}.push(value.text()?)"),
+            (Type::Bytes, false) => ("&'a [u8]".to_owned(), "{} = value.bytes()?"),
+            (Type::Uint64, false) => ("u64".to_owned(), "{} = value.uint64()?"),
+            (Type::Int64, false) => ("i64".to_owned(), "{} = value.int64()?"),
+            (Type::Int64, true) => (list("i64"), "value.int64s(&mut {})?"),
+            (Type::Int32, false) => ("i32".to_owned(), "{} = value.int32()?"),
+            (Type::Bool, false) => ("bool".to_owned(), "{} = value.bool()?"),
+            (other, _) => panic!("{}: nothing takes a {other:?}", field.name()),
+        }
+    }
+
+    fn type_of(&self, field: &FieldDescriptorProto, depth: usize) -> String {
+        let path: Vec<&str> = field.type_name().trim_start_matches(PACKAGE).split('.').collect();
+        let (name, outer) = path.split_last().expect("every type has a name");
+        let mut kind = "super::".repeat(depth);
+        outer.iter().for_each(|outer| kind += &format!("{}::", snake(outer)));
+        let of = if self.borrows(self.find(field)) { "<'a>" } else { "" };
+        format!("{kind}{name}{of}")
+    }
+
+    fn find(&self, field: &FieldDescriptorProto) -> &DescriptorProto {
+        let mut path = field.type_name().trim_start_matches(PACKAGE).split('.');
+        let first = path.next().and_then(|name| self.messages.iter().find(|message| message.name() == name));
+        path.fold(*first.expect("every type is in the set"), |message, name| {
+            let nested = message.nested_type.iter().find(|nested| nested.name() == name);
+            nested.expect("every type is in the set")
+        })
+    }
+
+    /// Whether it holds texts, or holds what does. No message of the schema holds itself.
+    fn borrows(&self, message: &DescriptorProto) -> bool {
+        message.field.iter().any(|field| match field.r#type() {
+            Type::String | Type::Bytes => true,
+            Type::Message => self.borrows(self.find(field)),
+            _ => false,
+        })
+    }
+
+    /// Whether it holds nothing but single numbers.
+    fn is_number(&self, message: &DescriptorProto) -> bool {
+        let is_text = |field: &FieldDescriptorProto| matches!(field.r#type(), Type::String | Type::Bytes);
+        message.field.iter().all(|field| {
+            let is_single = field.label() != Label::Repeated && !is_text(field);
+            is_single && (field.r#type() != Type::Message || self.is_number(self.find(field)))
+        })
+    }
+}
+
+/// `RoomUserSeq` is in the module `room_user_seq`.
+fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+fn escaped(name: &str) -> String {
+    if matches!(name, "type" | "in" | "for" | "box" | "move") { format!("r#{name}") } else { name.to_owned() }
+}
