@@ -23,15 +23,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
             .hint("name one: `livetape replay demo`, LIVETAPE_RECORDING, or `recording` under [replay] in livetape.toml")
     })?;
     let tape = Tape::find_in(&options.recordings, recording)?;
-    let idle = supervisor::Options {
-        live: live::Options::new(""),
-        ends_with_source: false,
-        record: None,
-        rotate: None,
-        record_only: false,
-        allow_inject: false,
-        warn: |_| (),
-    };
+    let idle = supervisor::Options::new(live::Options::new(""));
     let transport = live::NetTransport::new(&idle.live)?;
     let (stage, driver) = Stage::open(&settings, display::Style::Plain, |addresses| {
         greet(&tape, &options, addresses);

@@ -48,6 +48,22 @@ pub struct Options {
     pub warn: fn(&Problem),
 }
 
+impl Options {
+    /// Serves on when a source ends, and records nothing.
+    #[must_use]
+    pub fn new(live: room_source::Options) -> Self {
+        Self {
+            live,
+            ends_with_source: false,
+            record: None,
+            rotate: None,
+            record_only: false,
+            allow_inject: false,
+            warn: |_| (),
+        }
+    }
+}
+
 /// Where to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {

@@ -92,20 +92,13 @@ impl Rig {
             let upstream = upstream.clone();
             async move { upstream.connect().await }
         });
-        let options = Options {
-            live: live::Options {
-                upstream: Some(live::Url::parse(UPSTREAM).unwrap()),
-                seed: 7,
-                wall_anchor: Some(Duration::from_millis(MEMORY_WALL_MS)),
-                ..live::Options::new("")
-            },
-            ends_with_source: start == As::Live,
-            record: None,
-            rotate: None,
-            record_only: false,
-            allow_inject: false,
-            warn: |_| (),
+        let live = live::Options {
+            upstream: Some(live::Url::parse(UPSTREAM).unwrap()),
+            seed: 7,
+            wall_anchor: Some(Duration::from_millis(MEMORY_WALL_MS)),
+            ..live::Options::new("")
         };
+        let options = Options { ends_with_source: start == As::Live, ..Options::new(live) };
         let sources = change(Sources { tokens: tokens(), ..Sources::default() });
         let (control, driver) = Control::with(sources).unwrap();
         let hub = Hub::new("main".into(), Limits::default());
