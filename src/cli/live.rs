@@ -1,6 +1,10 @@
 //! `livetape live` and `serve`: rooms, and their server.
 
-use super::{args, config, display, rooms, serving::Addresses, stage::Stage};
+use super::{
+    args, config, display, rooms,
+    serving::{Addresses, backlog},
+    stage::Stage,
+};
 use crate::{
     log,
     sans_io::error::Problem,
@@ -52,6 +56,7 @@ fn options(settings: &Settings, user: &str) -> Options {
         warn: |problem| {
             display::say(&format!("⚠️ The recording broke off, serving goes on: {problem}"));
         },
+        backlog: backlog(settings),
         ..Options::new(rooms::options(&settings.live, user, settings.server.seed))
     }
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use super::{args, config, display, serving::Addresses, stage::Stage};
+use super::{
+    args, config, display,
+    serving::{Addresses, backlog},
+    stage::Stage,
+};
 use crate::{
     log,
     sans_io::{
@@ -23,7 +27,10 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
             .hint("name one: `livetape replay demo`, LIVETAPE_RECORDING, or `recording` under [replay] in livetape.toml")
     })?;
     let tape = Tape::find_in(&options.recordings, recording)?;
-    let idle = supervisor::Options::new(live::Options::new(""));
+    let idle = supervisor::Options {
+        backlog: backlog(&settings),
+        ..supervisor::Options::new(live::Options::new(""))
+    };
     let transport = live::NetTransport::new(&idle.live)?;
     let (stage, driver) = Stage::open(&settings, display::Style::Plain, |addresses| {
         greet(&tape, &options, addresses);

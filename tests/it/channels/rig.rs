@@ -86,6 +86,16 @@ impl Rig {
     }
 
     pub(crate) fn with(scenario: &str, start: As, change: impl FnOnce(Sources) -> Sources) -> Self {
+        Self::with_backlog(scenario, start, change, Limits::default())
+    }
+
+    /// With channels beside the main one that keep so much.
+    pub(crate) fn with_backlog(
+        scenario: &str,
+        start: As,
+        change: impl FnOnce(Sources) -> Sources,
+        backlog: Limits,
+    ) -> Self {
         let mock = MockTikTok::in_memory(Scenario::parse(scenario).unwrap()).unwrap();
         let upstream = mock.connector().unwrap();
         let transport = MemoryTransport::new(move || {
@@ -98,7 +108,7 @@ impl Rig {
             wall_anchor: Some(Duration::from_millis(MEMORY_WALL_MS)),
             ..live::Options::new("")
         };
-        let options = Options { ends_with_source: start == As::Live, ..Options::new(live) };
+        let options = Options { ends_with_source: start == As::Live, backlog, ..Options::new(live) };
         let sources = change(Sources { tokens: tokens(), ..Sources::default() });
         let (control, driver) = Control::with(sources).unwrap();
         let hub = Hub::new("main".into(), Limits::default());
