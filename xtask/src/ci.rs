@@ -13,11 +13,11 @@ use wait_timeout::ChildExt as _;
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 1, &["fmt", "--all", "--check"]),
     ("lints", 11, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
-    ("tests", 17, &["test", "--workspace", "--locked"]),
+    ("tests", 15, &["test", "--workspace", "--locked"]),
     ("docs", 3, &["doc", "--workspace", "--no-deps", "--locked"]),
     ("benches", 11, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
     ("guard", 5, &["xtask", "guard"]),
-    ("size", 4, &["xtask", "size"]),
+    ("size", 6, &["xtask", "size"]),
     ("memory", 4, &["xtask", "bench", "fanout", "--memory"]),
     ("autobahn", 6, &["xtask", "autobahn"]),
     ("peers", 6, &["xtask", "peers"]),
