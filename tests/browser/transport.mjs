@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict'
 
+import { ask, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
-import { ask, until, withServer } from './server.mjs'
 
 export async function transport({ browser, livetape, pictures }) {
   return withServer(livetape, ['replay', 'demo', '--port', '0'], async ({ url }) => {

@@ -2,13 +2,13 @@
 
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 
+import { LIVETAPE, recording, scenario, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { example, launch, open } from './pages.mjs'
-import { LIVETAPE, proxy, recording, start, until, withServer } from './server.mjs'
+import { proxy } from './wire.mjs'
 
 let browser
 beforeAll(async () => (browser = await launch()))
@@ -102,7 +102,8 @@ async function hostileServer() {
       socket.send(JSON.stringify({ username: 'x', ts: '', replay: true, stream: 'ab', seq: (seq += 1), ...more }))
     }
   })
-  return { ws: `ws://127.0.0.1:${server.address().port}`, close: () => (server.clients.forEach((socket) => socket.terminate()), server.close()) }
+  const events = 2 * HOSTILE.length + 5
+  return { ws: `ws://127.0.0.1:${server.address().port}`, events, diamonds: 5 * HOSTILE.length, close: () => (server.clients.forEach((socket) => socket.terminate()), server.close()) }
 }
 
 const PAGES = { chat: ['overlays/chat.html', '.line'], gifts: ['overlays/gifts.html', '.alert'], goal: ['overlays/goal.html', '.bar'], viewers: ['overlays/viewers.html', '#viewers'], 'client-example': ['client-example.html', '#feed li'] }
@@ -116,6 +117,10 @@ for (const [name, [address, rows]] of Object.entries(PAGES)) {
     // Three of the texts are empty, for a reader.
     const shows = { chat: HOSTILE.length - 3, gifts: HOSTILE.length, 'client-example': 2 * HOSTILE.length }[name] ?? 1
     await until('all of them', async () => (await page.locator(rows).count()) >= shows)
+    // All came, and what is drawn of them is drawn: whatever is not there will not come.
+    if (name === 'client-example') await until('all counted', async () => (await page.locator('#counters').innerText()).startsWith(`${server.events} received`))
+    else await page.waitForFunction((events) => overlayClient.getStats().events === events, server.events)
+    if (name === 'goal') await until('all diamonds', async () => (await page.locator('#numbers').innerText()).startsWith(`${server.diamonds} /`))
     await visit.picture(`hostile-${name}`)
     const found = await page.evaluate((rows) => ({
       title: document.title,
@@ -171,7 +176,7 @@ test('viewers and chat come back to a server that is restarted', async () => {
 })
 
 test('client-example: connects by its button, counts, filters, shows errors with title and details', async () => {
-  await withServer(LIVETAPE, ['mock', '--port', '0', '--scenario', fileURLToPath(new URL('../../../fixtures/scenarios/not-found.toml', import.meta.url))], (mock) =>
+  await withServer(LIVETAPE, ['mock', '--port', '0', '--scenario', scenario('not-found')], (mock) =>
     withServer(LIVETAPE, ['serve', '--port', '0', '--upstream', mock.url], async ({ url, ws }) => {
       const visit = await open(browser, example('client-example.html'), { width: 900, height: 700 })
       const { page } = visit
@@ -187,9 +192,10 @@ test('client-example: connects by its button, counts, filters, shows errors with
       await inject(url, { type: 'gift', user: 'bob', gift: 'Rose', count: 2 })
       await page.getByText('ann: hello 3').waitFor()
       await page.getByText('bob sent Rose ×2').waitFor()
-      expect(await page.locator('#counters').innerText()).toContain('4 received')
+      const counters = (what) => until(what, async () => (await page.locator('#counters').innerText()).includes(what))
+      await counters('4 received')
       await page.getByLabel('chat').uncheck()
-      await until('the filter', async () => (await page.locator('#counters').innerText()).includes('1 shown'))
+      await counters('1 shown')
       expect(await page.getByText('ann: hello 3').isVisible()).toBe(false)
       await page.getByLabel('chat').check()
       // Somebody whom the mock does not know.
