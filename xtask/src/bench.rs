@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use anyhow::{Result, ensure};
 
-use crate::programs::install_node;
+use crate::node::Node;
 
 /// What to measure, and how.
 #[derive(Debug, clap::Args)]
@@ -49,15 +49,15 @@ enum Bench {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if matches!(args.bench, Bench::Fanout) {
-        install_node(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/peers"))?;
-    }
-    if matches!(args.bench, Bench::Decode) && !args.no_peer {
-        let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers");
-        if !peers.join("node_modules/connector-203").is_dir() {
-            install_node(&peers)?;
-        }
-    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let peers = root.join("tests/peers");
+    let node = match args.bench {
+        Bench::Fanout => Some(Node::with_packages(&root.join("benches/peers"))?),
+        Bench::Decode if args.no_peer => None,
+        Bench::Decode if peers.join("node_modules/connector-203").is_dir() => Some(Node::find()?),
+        Bench::Decode => Some(Node::with_packages(&peers)?),
+        _ => None,
+    };
     let name = match args.bench {
         Bench::Decode => "decode",
         Bench::Fanout | Bench::Scale => "fanout",
@@ -67,6 +67,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Bench::Soak => "soak",
     };
     let mut command = Command::new(env!("CARGO"));
+    if let Some(node) = node {
+        node.lead(&mut command)?;
+    }
     command.args(["bench", "--quiet", "--locked", "--bench", name, "--", "--rounds"]);
     command.arg(args.rounds.to_string());
     if matches!(args.bench, Bench::Scale) {
