@@ -47,6 +47,9 @@ export async function source({ browser, livetape, pictures }) {
     await page.getByRole('button', { name: 'Connect anyway' }).click()
     const message = page.locator('.card.error', { hasText: 'user_offline' })
     await message.waitFor()
+    // The feed tells the same as the answer: one message, by one name.
+    await page.locator('article', { hasText: 'disconnected' }).waitFor()
+    assert.equal(await page.locator('.card.error').count(), 1, 'one failure is one message')
     // Eight seconds, but not while somebody points at it.
     const shown = Date.now()
     await message.waitFor({ state: 'detached', timeout: 14_000 })
