@@ -118,6 +118,8 @@ export async function looks({ browser, livetape, pictures }) {
     for (const [name, width, height, scheme] of sizes) {
       const visit = await Visit.open(browser, url, { width, height, scheme })
       await visit.page.locator('article').nth(8).waitFor()
+      // The picture of the recording comes a moment later.
+      await visit.page.locator('.legend').waitFor({ state: 'attached' })
       const [grown, seen] = await visit.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
       assert.ok(grown <= seen, `${name} is ${grown} wide, not ${seen}`)
       await visit.picture(pictures, name)

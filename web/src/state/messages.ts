@@ -42,8 +42,8 @@ export function failure(title: string, details: string, hint = '', code = ''): v
 export function titleOf(code: string, told = ''): string {
   if (code === 'server_away') return texts.errors.away
   if (code === '') return told || texts.errors.strange
-  const words = code.replaceAll('_', ' ')
-  return texts.errors.titles[code] ?? (told || words.charAt(0).toUpperCase() + words.slice(1))
+  const words = told || code.replaceAll('_', ' ')
+  return texts.errors.titles[code] ?? words.charAt(0).toUpperCase() + words.slice(1)
 }
 
 /** Does something, and says so if it fails. A missing token has a dialogue of its own. */
