@@ -145,6 +145,42 @@ for (const [name, [address, rows]] of Object.entries(PAGES)) {
   })
 }
 
+/** Overlays draw no sooner after they drew, in ms, less what clocks of browsers leave out. */
+const DRAW_MS_MIN = 100 - 2
+
+for (const [name, { selector, type, last }] of Object.entries({
+  chat: { selector: '#lines', type: 'chat', last: 'number 400' },
+  gifts: { selector: '#alerts', type: 'gift', last: '×400' },
+  goal: { selector: '#numbers', type: 'gift', last: '400 / 1,000' },
+})) {
+  test(`${name}: a rush is drawn a few times, to its end`, async () => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+    await once(server, 'listening')
+    const visit = await open(browser, example(`overlays/${name}.html`, { url: `ws://127.0.0.1:${server.address().port}/`, max: 5 }))
+    const { page } = visit
+    const socket = await until('a reader', () => [...server.clients][0])
+    await page.evaluate((selector) => {
+      globalThis.drawn = []
+      new MutationObserver(() => drawn.push(performance.now())).observe(document.querySelector(selector), { childList: true, characterData: true, subtree: true })
+    }, selector)
+    for (let seq = 1; seq <= 400; seq += 1) {
+      const data = { sender: 'ann', comment: `number ${seq}`, giftName: 'Rose', streakId: 's', repeatCount: seq, repeatDelta: 1, diamondCount: 1, diamonds: 1 }
+      socket.send(JSON.stringify({ type, username: 'host', data, ts: '', replay: true, stream: 'ab', seq }))
+      if (seq === 1) await until('the first', () => page.evaluate(() => drawn.length > 0))
+      if (seq % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    await page.getByText(last).waitFor()
+    const drawn = await page.evaluate(() => globalThis.drawn)
+    const gaps = drawn.slice(1).map((at, index) => at - drawn[index])
+    expect(drawn.length).toBeGreaterThan(1)
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(DRAW_MS_MIN)
+    expect(visit.complaints).toEqual([])
+    await visit.close()
+    server.clients.forEach((socket) => socket.terminate())
+    server.close()
+  })
+}
+
 test('gifts: a streak is one alert whose number rises; cheap ones can be left out', async () => {
   await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
     const visit = await open(browser, example('overlays/gifts.html', { url: `${ws}/`, seconds: 60, min: 10 }))

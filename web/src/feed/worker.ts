@@ -1,4 +1,4 @@
-/** The feed beside the page: however many events come, the page draws only what is seen, one view a frame. */
+/** The feed beside the page: however many events come, the page draws only what is seen, ten views a second. */
 
 import { texts } from '../texts.ts'
 import { Connection } from './connection.ts'
