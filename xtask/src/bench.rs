@@ -4,7 +4,7 @@ use std::{path::Path, process::Command};
 
 use anyhow::{Result, ensure};
 
-use crate::programs::install_node;
+use crate::node::Node;
 
 /// What to measure, and how.
 #[derive(Debug, clap::Args)]
@@ -50,17 +50,17 @@ enum Bench {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let peer = match args.bench {
-        Bench::Fanout if !args.memory => Some(("../benches/peers", "node_modules/ws")),
-        Bench::Decode => Some(("../tests/peers", "node_modules/connector-203")),
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folder = match args.bench {
+        Bench::Fanout if !args.memory => Some(("benches/peers", "node_modules/ws")),
+        Bench::Decode => Some(("tests/peers", "node_modules/connector-203")),
         _ => None,
     };
-    if let Some((folder, package)) = peer.filter(|_| !args.no_peer) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-        if !folder.join(package).is_dir() {
-            install_node(&folder)?;
-        }
-    }
+    let node = folder.filter(|_| !args.no_peer).map(|(folder, package)| {
+        let folder = root.join(folder);
+        if folder.join(package).is_dir() { Node::find() } else { Node::with_packages(&folder) }
+    });
+    let node = node.transpose()?;
     let name = match args.bench {
         Bench::Decode => "decode",
         Bench::Fanout | Bench::Scale => "fanout",
@@ -70,6 +70,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Bench::Soak => "soak",
     };
     let mut command = Command::new(env!("CARGO"));
+    if let Some(node) = node {
+        node.lead(&mut command)?;
+    }
     command.args(["bench", "--quiet", "--locked", "--bench", name, "--", "--rounds"]);
     command.arg(args.rounds.to_string());
     if matches!(args.bench, Bench::Scale) {

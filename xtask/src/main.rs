@@ -8,6 +8,7 @@ mod client;
 mod codegen;
 mod fixture;
 mod guard;
+mod node;
 mod peers;
 mod producers;
 mod programs;
