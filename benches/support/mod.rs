@@ -5,7 +5,7 @@ mod machine;
 mod peer;
 
 use machine::{Calibration, rounded};
-pub(crate) use machine::{cpu, now};
+pub(crate) use machine::{cpu, now, process_cpu};
 pub(crate) use peer::Peer;
 use serde_json::{Value, json};
 
@@ -62,6 +62,11 @@ impl Report {
     pub(crate) fn begin(args: &Args, bench: &'static str) -> Self {
         let before = Calibration::take();
         Self { bench, rounds: args.rounds, json: args.json, before, matches: vec![], figures: vec![] }
+    }
+
+    /// How often each side is measured.
+    pub(crate) fn rounds(&self) -> u32 {
+        self.rounds
     }
 
     /// Says what is no figure; nothing where JSON is wanted.
