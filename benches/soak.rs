@@ -1,6 +1,8 @@
 //! Many subscribers for a minute, some of them stalled: nobody else misses anything, and memory stays flat. The load is
 //! a process of its own: this program, started again.
 
+mod support;
+
 use std::{
     net::SocketAddr,
     process::{Command, Stdio},
@@ -15,6 +17,8 @@ use livetape::{
     sans_io::event::{Chat, Data, Event, Millis},
     server::{Config, Server, listen::Listening, serve},
 };
+use serde_json::json;
+use support::{Args, Run, allow_sockets, rounded};
 use tokio::{net::TcpSocket, task::JoinSet, time::sleep_until};
 use tokio_tungstenite::{client_async, tungstenite::Message};
 
@@ -38,15 +42,20 @@ const BACKLOG_EVENTS: u64 = 1_024;
 const SLOW: u16 = 4101;
 
 fn main() {
-    let args: Vec<String> = std::env::args().collect();
+    let args = Args::parse();
+    if let Err(error) = allow_sockets(READERS + STALLED) {
+        eprintln!("soak: {error}");
+        std::process::exit(1);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    match args.iter().position(|arg| arg == "--load").and_then(|at| args.get(at + 1)) {
-        Some(address) => runtime.block_on(load(address.parse().expect("an address"))),
-        None => runtime.block_on(server()),
+    match args.value("--load") {
+        Some(address) => runtime.block_on(load(address, &args)),
+        None => runtime.block_on(server(&args)),
     }
 }
 
-async fn server() {
+async fn server(args: &Args) {
+    let run = Run::begin(args, "soak");
     let listener = Listening::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
     let address = listener.addresses()[0];
     let limits = Limits { events_max: BACKLOG_EVENTS, ..Limits::default() };
@@ -56,13 +65,14 @@ async fn server() {
     let serving = tokio::spawn(serve(listener, server));
     let mut load = Command::new(std::env::current_exe().expect("this program"))
         .args(["--load", &address.to_string()])
+        .args(args.has("--json").then_some("--json"))
         .stdout(Stdio::inherit())
         .spawn()
         .expect("this program again");
     hub.wait_for_subscribers(READERS + STALLED).await;
-    println!(
+    run.say(&format!(
         "soak: {READERS} readers, {STALLED} stalled, {EVENTS_PER_SECOND} events a second for {DURATION:?}"
-    );
+    ));
     let started = clock::now();
     let count = EVENTS_PER_SECOND * DURATION.as_secs();
     let mut sizes = Vec::new();
@@ -74,21 +84,18 @@ async fn server() {
         }
     }
     sizes.push(resident_mib());
-    println!(
-        "  server, MiB every 5 s: {}",
-        sizes.iter().map(|size| format!("{size:.1}")).collect::<Vec<_>>().join(" ")
-    );
+    let listed: Vec<_> = sizes.iter().map(|size| format!("{size:.1}")).collect();
+    run.say(&format!("  server, MiB every 5 s: {}", listed.join(" ")));
     hub.close(CloseReason { code: 1000, reason: "done".into() });
     let status = tokio::task::spawn_blocking(move || load.wait()).await.expect("a thread").expect("a load");
     control.shut_down();
     drop(serving.await);
     let (third, last) = (sizes[sizes.len() / 3], sizes[sizes.len() - 1]);
     let growth = last / third - 1.0;
-    println!(
-        "  resident memory from a third on: {:+.1} %, at most {:+.0} %",
-        growth * 100.0,
-        GROWTH_MAX * 100.0
-    );
+    let (percent, most) = (growth * 100.0, GROWTH_MAX * 100.0);
+    run.say(&format!("  resident memory from a third on: {percent:+.1} %, at most {most:+.0} %"));
+    let sizes: Vec<_> = sizes.into_iter().map(rounded).collect();
+    run.end(json!({ "mib_every_5_s": sizes, "growth": rounded(growth), "growth_max": GROWTH_MAX }));
     assert!(status.success(), "the load saw something else");
     assert!(growth <= GROWTH_MAX, "memory grows");
 }
@@ -119,7 +126,7 @@ enum Ended {
     Gap,
 }
 
-async fn load(address: SocketAddr) {
+async fn load(address: SocketAddr, args: &Args) {
     let mut tasks = JoinSet::new();
     let mut ends = Vec::new();
     let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(CONNECTING_MAX));
@@ -151,9 +158,11 @@ async fn load(address: SocketAddr) {
         *i >= READERS && matches!(end, Ended::Whole(n, Some(SLOW) | None) if *n < count)
     };
     let (whole, cut) = (whole.count(), ends.iter().filter(cut).count());
-    println!(
-        "  {whole} of {READERS} readers got all {count} events; {cut} of {STALLED} stalled ones were closed with {SLOW} or reset"
-    );
+    if !args.has("--json") {
+        println!(
+            "  {whole} of {READERS} readers got all {count} events; {cut} of {STALLED} stalled ones were closed with {SLOW} or reset"
+        );
+    }
     assert!(whole == READERS && cut == STALLED, "somebody missed something, or was kept");
 }
 

@@ -11,10 +11,10 @@ use mio::{
 };
 
 use crate::{
-    Args,
-    machine::{allow_sockets, now_ns, pause},
+    machine::{now_ns, pause},
     points::{FLOOD_WINDOW, MESSAGE_BYTES, Point, text},
     run::{await_go, say},
+    support::{Args, allow_sockets},
 };
 
 const LISTENER: Token = Token(usize::MAX);

@@ -10,11 +10,11 @@ use hdrhistogram::Histogram;
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
 use crate::{
-    Args,
     floor::unless_blocked,
-    machine::{allow_sockets, now_ns},
+    machine::now_ns,
     points::Point,
     run::say,
+    support::{Args, allow_sockets},
 };
 
 /// What is read at a time.

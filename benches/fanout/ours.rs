@@ -12,10 +12,10 @@ use livetape::{
 use tokio::time::sleep_until;
 
 use crate::{
-    Args,
     machine::now_ns,
     points::{MESSAGE_BYTES, Point, text},
     run::{await_go, say},
+    support::Args,
 };
 
 /// What the JSON of an event has beside its text.

@@ -40,7 +40,7 @@ impl Point {
         named.iter().flat_map(|(name, value)| [(*name).to_owned(), value.to_string()]).collect()
     }
 
-    pub(crate) fn of(args: &crate::Args) -> Self {
+    pub(crate) fn of(args: &crate::support::Args) -> Self {
         Self {
             name: "",
             subscribers: args.count("--subscribers"),

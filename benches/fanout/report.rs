@@ -5,12 +5,11 @@ use serde_json::{Value, json};
 use crate::{
     points::Point,
     run::{Kind, Measured},
+    support::{median, rounded, spread},
 };
 
-/// How much longer a loop may take on the clock than on the CPU, on a calm machine.
-const BUSY_RATIO: f64 = 1.15;
-/// Resident memory of an idle connection, in KiB: the bar.
-const IDLE_KIB_MAX: f64 = 8.0;
+/// Resident memory of a connection, in KiB: the bar.
+pub(crate) const KIB_MAX: f64 = 8.0;
 
 /// All measurements of one point.
 pub(crate) struct Row {
@@ -18,10 +17,9 @@ pub(crate) struct Row {
     kinds: Vec<(Kind, Vec<Measured>)>,
 }
 
-/// All of them, and how busy the machine was before and after: milliseconds on the clock and on the CPU.
+/// All of them.
+#[derive(Default)]
 pub(crate) struct Report {
-    pub(crate) before: (f64, f64),
-    pub(crate) after: (f64, f64),
     pub(crate) rows: Vec<Row>,
 }
 
@@ -53,13 +51,13 @@ impl Row {
     pub(crate) fn print(&self) {
         println!("{}: µs of CPU a delivery, median (least to most)", self.point.name);
         println!(
-            "  {:9} {:>22} {:>9} {:>9} {:>9} {:>9} {:>12}",
+            "  {:9} {:>30} {:>9} {:>9} {:>9} {:>9} {:>12}",
             "", "", "p50 ms", "p99 ms", "idle KiB", "busy KiB", "a second"
         );
         for (kind, _) in &self.kinds {
             let middle = |of: fn(&Measured) -> f64| median(&self.values(*kind, of));
             println!(
-                "  {:9} {:>22} {:9.2} {:9.2} {:9.1} {:9.1} {:12.0}",
+                "  {:9} {:>30} {:9.2} {:9.2} {:9.1} {:9.1} {:12.0}",
                 kind.name(),
                 spread(&self.values(*kind, |it| it.cpu_us)),
                 middle(|it| it.late_p50_ms),
@@ -71,15 +69,22 @@ impl Row {
         }
         let ratios = self.ratios(self.floor(), |it| it.cpu_us);
         let late = self.ratios(self.floor(), |it| it.late_p99_ms);
-        let peer = self.ratios(Kind::Ws, |it| it.cpu_us);
+        println!("  {:<24} {}", format!("p99 by {}", self.floor().name()), spread(&late));
+        if self.has_peer() {
+            println!("  {:<24} {}", "livetape by ws", spread(&self.ratios(Kind::Ws, |it| it.cpu_us)));
+        }
         let met = if median(&ratios) <= self.point.bar { "met" } else { "missed" };
-        println!("  livetape by ws {}, p99 by {} {}", spread(&peer), self.floor().name(), spread(&late));
-        println!("  livetape by {} {}, bar {} {met}", self.floor().name(), spread(&ratios), self.point.bar);
+        let name = format!("livetape by {}", self.floor().name());
+        println!("  {name:<24} {}, bar {}: {met}", spread(&ratios), self.point.bar);
+    }
+
+    fn has_peer(&self) -> bool {
+        self.kinds.iter().any(|(kind, _)| *kind == Kind::Ws)
     }
 
     fn json(&self) -> Value {
         let list = |kind, of: fn(&Measured) -> f64| {
-            json!(self.values(kind, of).iter().map(|it| round(*it)).collect::<Vec<_>>())
+            json!(self.values(kind, of).iter().map(|it| rounded(*it)).collect::<Vec<_>>())
         };
         let kinds: serde_json::Map<String, Value> = self
             .kinds
@@ -99,63 +104,37 @@ impl Row {
         json!({
             "point": self.point.name,
             "servers": kinds,
-            "ratio_to_ws": round(median(&self.ratios(Kind::Ws, |it| it.cpu_us))),
+            "ratio_to_ws": self.has_peer().then(|| rounded(median(&self.ratios(Kind::Ws, |it| it.cpu_us)))),
             "floor": self.floor().name(),
             "bar": self.point.bar,
-            "ratio": round(median(&self.ratios(self.floor(), |it| it.cpu_us))),
+            "ratio": rounded(median(&self.ratios(self.floor(), |it| it.cpu_us))),
         })
     }
 }
 
 impl Report {
-    /// Whether others used the processor too.
-    fn is_busy(&self) -> bool {
-        [self.before, self.after].iter().any(|(wall, cpu)| wall / cpu > BUSY_RATIO)
+    /// Of our connections, over all points: what the point with most of it has, idle and busy.
+    fn memory(&self) -> [(&'static str, f64); 2] {
+        let most = |of: fn(&Measured) -> f64| {
+            let medians = self.rows.iter().map(|row| median(&row.values(Kind::Livetape, of)));
+            medians.fold(0.0, f64::max)
+        };
+        [("idle", most(|it| it.idle_kib)), ("busy", most(|it| it.busy_kib))]
     }
 
-    pub(crate) fn print_end(&self) {
-        let idle = self.rows.iter().flat_map(|row| row.values(Kind::Livetape, |it| it.idle_kib));
-        let most = idle.fold(0.0, f64::max);
-        let met = if most <= IDLE_KIB_MAX { "met" } else { "missed" };
-        println!("idle connection: {most:.1} KiB at most, bar {IDLE_KIB_MAX} {met}");
-        let share = |(wall, cpu): (f64, f64)| wall / cpu;
-        println!(
-            "machine: a loop took {:.2} and {:.2} times its CPU time before and after{}",
-            share(self.before),
-            share(self.after),
-            if self.is_busy() { ": BUSY, only the ratios count" } else { "" }
-        );
+    pub(crate) fn print_memory(&self) {
+        println!("memory of a connection, KiB, at most");
+        for (name, kib) in self.memory() {
+            let met = if kib <= KIB_MAX { "met" } else { "missed" };
+            println!("  {name:<24} {kib:8.2}, bar {KIB_MAX}: {met}");
+        }
     }
 
     pub(crate) fn json(&self) -> Value {
+        let [idle, busy] = self.memory().map(|(_, kib)| rounded(kib));
         json!({
-            "bench": "fanout",
-            "machine": {
-                "busy": self.is_busy(),
-                "loop_wall_ms": [round(self.before.0), round(self.after.0)],
-                "loop_cpu_ms": [round(self.before.1), round(self.after.1)],
-            },
             "points": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
+            "memory": { "idle_kib": idle, "busy_kib": busy, "bar_kib": KIB_MAX },
         })
     }
-}
-
-pub(crate) fn round(value: f64) -> f64 {
-    (value * 1e3).round() / 1e3
-}
-
-fn spread(values: &[f64]) -> String {
-    let sorted = sorted(values);
-    format!("{:.2} ({:.2} to {:.2})", median(values), sorted[0], sorted[sorted.len() - 1])
-}
-
-pub(crate) fn median(values: &[f64]) -> f64 {
-    let sorted = sorted(values);
-    sorted[sorted.len() / 2]
-}
-
-fn sorted(values: &[f64]) -> Vec<f64> {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    values
 }

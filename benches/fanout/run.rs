@@ -8,9 +8,10 @@ use std::{
 };
 
 use crate::{
-    Args, machine, peer,
+    machine, peer,
     points::{POINTS, Point},
     report::{Report, Row},
+    support::{Args, Run, allow_sockets},
 };
 
 /// How long a server has to come to rest before it is looked at.
@@ -54,40 +55,49 @@ pub(crate) struct Measured {
 }
 
 pub(crate) fn run(args: &Args) -> io::Result<()> {
-    let rounds = args.value("--rounds").unwrap_or(5).max(1);
     let only = args.value::<String>("--point");
     let is_wanted = |point: &&Point| only.as_ref().is_none_or(|only| point.name.contains(only.as_str()));
     let points: Vec<&Point> = POINTS.iter().filter(is_wanted).collect();
-    peer::check()?;
+    let mut kinds = vec![Kind::Livetape, Kind::Floor, Kind::Joined];
+    if !args.has("--no-peer") {
+        // It is looked for before anything is measured.
+        peer::command(&POINTS[0])?;
+        kinds.push(Kind::Ws);
+    }
     let most = points.iter().map(|point| point.subscribers).max().unwrap_or(0);
-    machine::allow_sockets(most)?;
-    let before = machine::calibrate();
-    let mut rows = Vec::new();
+    allow_sockets(most)?;
+    let (run, mut report) = (Run::begin(args, "fanout"), Report::default());
     for point in points {
-        let kinds = [Kind::Livetape, Kind::Floor, Kind::Joined, Kind::Ws];
         let mut row = Row::new(*point, &kinds);
-        for _ in 0..rounds {
-            for kind in kinds {
-                row.add(kind, measure(kind, point)?);
+        for _ in 0..args.rounds {
+            for kind in &kinds {
+                row.add(*kind, measure(*kind, point)?);
             }
         }
         if !args.has("--json") {
             row.print();
         }
-        rows.push(row);
+        report.rows.push(row);
     }
-    let report = Report { before, after: machine::calibrate(), rows };
-    if args.has("--json") {
-        println!("{}", report.json());
-    } else {
-        report.print_end();
+    if !args.has("--json") {
+        report.print_memory();
     }
+    run.end(report.json());
     Ok(())
 }
 
 pub(crate) fn measure(kind: Kind, point: &Point) -> io::Result<Measured> {
+    measure_beside(kind, point, |_| ()).map(|(measured, ())| measured)
+}
+
+/// The same, with something that begins with the load, and is told the process of the server.
+pub(crate) fn measure_beside<B>(
+    kind: Kind,
+    point: &Point,
+    begin: impl FnOnce(u32) -> B,
+) -> io::Result<(Measured, B)> {
     let mut server = Program::start(match kind {
-        Kind::Ws => peer::command(point),
+        Kind::Ws => peer::command(point)?,
         _ => this_program(kind.name(), point)?,
     })?;
     let port = server.line()?.trim_start_matches("port ").to_owned();
@@ -100,6 +110,7 @@ pub(crate) fn measure(kind: Kind, point: &Point) -> io::Result<Measured> {
     server.expect("ready")?;
     machine::pause(REST);
     let (idle, cpu) = (machine::resident_kib(process)?, machine::cpu_ns(process)?);
+    let beside = begin(process);
     server.go()?;
     let line = load.line()?;
     let cpu = machine::cpu_ns(process)? - cpu;
@@ -110,14 +121,15 @@ pub(crate) fn measure(kind: Kind, point: &Point) -> io::Result<Measured> {
     };
     let deliveries = point.deliveries() as f64;
     let each_kib = |all: u64| all.saturating_sub(alone) as f64 / point.subscribers as f64;
-    Ok(Measured {
+    let measured = Measured {
         cpu_us: cpu as f64 / 1e3 / deliveries,
         late_p50_ms,
         late_p99_ms,
         idle_kib: each_kib(idle),
         busy_kib: each_kib(busy),
         per_second: deliveries / took,
-    })
+    };
+    Ok((measured, beside))
 }
 
 fn this_program(role: &str, point: &Point) -> io::Result<Command> {

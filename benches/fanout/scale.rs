@@ -5,10 +5,10 @@ use std::{fs, io};
 use serde_json::json;
 
 use crate::{
-    Args, machine, plot,
+    plot,
     points::Point,
-    report::{median, round},
-    run::{Kind, measure},
+    run::{Kind, Measured, measure},
+    support::{Args, Run, allow_sockets, median, rounded},
 };
 
 /// How many read.
@@ -21,8 +21,8 @@ const DELIVERIES_MIN: usize = 40_000;
 
 pub(crate) fn run(args: &Args) -> io::Result<()> {
     let rounds = args.value("--rounds").unwrap_or(3).max(1);
-    machine::allow_sockets(SUBSCRIBERS[SUBSCRIBERS.len() - 1])?;
-    let mut points = Vec::new();
+    allow_sockets(SUBSCRIBERS[SUBSCRIBERS.len() - 1])?;
+    let (run, mut points) = (Run::begin(args, "scale"), Vec::new());
     for subscribers in SUBSCRIBERS {
         let messages = DELIVERIES_MIN.div_ceil(subscribers).max(MESSAGES_MIN);
         // Few subscribers get more a second: a run has to end.
@@ -30,9 +30,7 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
         let point = Point { name: "", subscribers, per_second, burst: 1, messages, bar: 0.0 };
         let measured: Vec<_> =
             (0..rounds).map(|_| measure(Kind::Livetape, &point)).collect::<io::Result<_>>()?;
-        let middle = |of: fn(&crate::run::Measured) -> f64| {
-            round(median(&measured.iter().map(of).collect::<Vec<_>>()))
-        };
+        let middle = |of: fn(&Measured) -> f64| rounded(median(&measured.iter().map(of).collect::<Vec<_>>()));
         let row = json!({
             "subscribers": subscribers,
             "per_second": per_second,
@@ -42,16 +40,12 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
             "idle_kib": middle(|it| it.idle_kib),
             "busy_kib": middle(|it| it.busy_kib),
         });
-        if !args.has("--json") {
-            println!("{row}");
-        }
+        run.say(&row.to_string());
         points.push(row);
     }
     if let Some(path) = args.value::<String>("--svg") {
         fs::write(path, plot::svg(&points))?;
     }
-    if args.has("--json") {
-        println!("{}", json!({ "bench": "scale", "points": points }));
-    }
+    run.end(json!({ "points": points }));
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! The machine that is measured on: what it is, and whether it was busy with something else.
 
-use std::{hint::black_box, time::Instant};
+use std::{hint::black_box, io, time::Instant};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
 /// Pieces of one calibration: short, so that what others take of the processor shows in some of them.
@@ -10,6 +11,9 @@ const PIECES: u32 = 60;
 const STEPS: u64 = 700_000;
 /// By how much the mean piece may exceed the best, and the best before the best after, on a machine that is left alone.
 const CALM: f64 = 1.15;
+
+/// Files beside the sockets.
+const FILES_BESIDE: u64 = 64;
 
 /// How long a fixed piece of work takes, in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -100,4 +104,24 @@ fn wall() -> f64 {
 /// Four digits say enough.
 pub(crate) fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
+}
+
+/// Allows so many sockets, up to what the system allows this user.
+pub(crate) fn allow_sockets(count: usize) -> io::Result<()> {
+    let wanted = count as u64 + FILES_BESIDE;
+    let limit = getrlimit(Resource::Nofile);
+    let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= wanted);
+    if enough(limit.current) {
+        return Ok(());
+    }
+    if !enough(limit.maximum) {
+        let most = limit.maximum.unwrap_or(0);
+        let message = format!(
+            "{count} sockets need {wanted} open files, and this user may have {most}: \
+             raise the hard limit, e.g. `ulimit -Hn {wanted}` as root or `nofile` in /etc/security/limits.conf"
+        );
+        return Err(io::Error::other(message));
+    }
+    setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum })?;
+    Ok(())
 }

@@ -4,9 +4,9 @@
 mod machine;
 mod peer;
 
-use machine::{Calibration, rounded};
-pub(crate) use machine::{cpu, now, process_cpu};
-pub(crate) use peer::Peer;
+use machine::Calibration;
+pub(crate) use machine::{allow_sockets, cpu, now, process_cpu, rounded};
+pub(crate) use peer::{Peer, node};
 use serde_json::{Value, json};
 
 /// How to measure.
@@ -36,6 +36,50 @@ impl Args {
         let at = self.args.iter().position(|arg| arg == flag)?;
         self.args.get(at + 1)?.parse().ok()
     }
+
+    /// The number behind a flag, of a process that a benchmark started.
+    pub(crate) fn count(&self, flag: &str) -> usize {
+        self.value(flag).unwrap_or_else(|| panic!("{flag} is missing"))
+    }
+}
+
+/// A run: begun and ended by a calibration, so that a busy machine is told.
+pub(crate) struct Run {
+    bench: &'static str,
+    json: bool,
+    before: Calibration,
+}
+
+impl Run {
+    pub(crate) fn begin(args: &Args, bench: &'static str) -> Self {
+        Self { bench, json: args.json, before: Calibration::take() }
+    }
+
+    /// Says what is no figure; nothing where JSON is wanted.
+    pub(crate) fn say(&self, line: &str) {
+        if !self.json {
+            println!("{line}");
+        }
+    }
+
+    /// Calibrates again, and prints what is left to be printed: where JSON is wanted, `figures` and on what they were
+    /// measured.
+    pub(crate) fn end(self, figures: Value) {
+        let after = Calibration::take();
+        let busy = self.before.busy(after);
+        if self.json {
+            let mut report = json!({
+                "bench": self.bench, "date": machine::date(), "machine": machine::describe(),
+                "busy": busy, "calibration": [self.before.json(), after.json()],
+            });
+            if let (Value::Object(report), Value::Object(figures)) = (&mut report, figures) {
+                report.extend(figures);
+            }
+            println!("{report:#}");
+        } else if let Some(busy) = busy {
+            println!("the machine is BUSY: {busy}; only ratios say something");
+        }
+    }
 }
 
 /// What is compared: us, and who stands beside us.
@@ -48,20 +92,17 @@ pub(crate) struct Match<'a> {
     pub(crate) bar: f64,
 }
 
-/// The figures of one run: begun and ended by a calibration, so that a busy machine is told.
+/// The figures of one run.
 pub(crate) struct Report {
-    bench: &'static str,
+    run: Run,
     rounds: u32,
-    json: bool,
-    before: Calibration,
     matches: Vec<Value>,
     figures: Vec<Value>,
 }
 
 impl Report {
     pub(crate) fn begin(args: &Args, bench: &'static str) -> Self {
-        let before = Calibration::take();
-        Self { bench, rounds: args.rounds, json: args.json, before, matches: vec![], figures: vec![] }
+        Self { run: Run::begin(args, bench), rounds: args.rounds, matches: vec![], figures: vec![] }
     }
 
     /// How often each side is measured.
@@ -71,9 +112,7 @@ impl Report {
 
     /// Says what is no figure; nothing where JSON is wanted.
     pub(crate) fn say(&self, line: &str) {
-        if !self.json {
-            println!("  {line}");
-        }
+        self.run.say(&format!("  {line}"));
     }
 
     /// Measures us and them in turns, as costs: the less the better. Gives the median ratio.
@@ -97,7 +136,7 @@ impl Report {
         let ratios: Vec<f64> = us.iter().zip(them).map(|(us, them)| us / them).collect();
         let Match { name, unit, beside, bar } = what;
         let ratio = median(&ratios);
-        if !self.json {
+        if !self.run.json {
             let verdict = if ratio <= *bar { "met" } else { "missed" };
             println!("{name}, {unit}, median of {} (least to most)", us.len());
             println!("  {:<24} {}", "livetape", spread(us));
@@ -112,36 +151,26 @@ impl Report {
         ratio
     }
 
-    /// One figure that nothing stands beside, and its bar.
-    pub(crate) fn figure(&mut self, name: &str, unit: &str, values: &[f64], bar: f64) {
+    /// One figure that nothing stands beside, and its bar. Says whether that is met.
+    pub(crate) fn figure(&mut self, name: &str, unit: &str, values: &[f64], bar: f64) -> bool {
         let value = median(values);
-        if !self.json {
+        if !self.run.json {
             let verdict = if value <= bar { "met" } else { "missed" };
             println!("{name}, {unit}");
             println!("  {:<24} {}, bar {bar}: {verdict}", "livetape", spread(values));
         }
         let values: Vec<f64> = values.iter().map(|value| rounded(*value)).collect();
         self.figures.push(json!({ "name": name, "unit": unit, "ours": values, "bar": bar }));
+        value <= bar
     }
 
-    /// Calibrates again, and prints what is left to be printed.
+    /// Ends the run.
     pub(crate) fn end(self) {
-        let after = Calibration::take();
-        let busy = self.before.busy(after);
-        if self.json {
-            let report = json!({
-                "bench": self.bench, "date": machine::date(), "machine": machine::describe(),
-                "busy": busy, "calibration": [self.before.json(), after.json()],
-                "matches": self.matches, "figures": self.figures,
-            });
-            println!("{report:#}");
-        } else if let Some(busy) = busy {
-            println!("the machine is BUSY: {busy}; only ratios say something");
-        }
+        self.run.end(json!({ "matches": self.matches, "figures": self.figures }));
     }
 }
 
-fn spread(values: &[f64]) -> String {
+pub(crate) fn spread(values: &[f64]) -> String {
     let sorted = sorted(values);
     format!("{:8.2} ({:.2} to {:.2})", median(values), sorted[0], sorted[sorted.len() - 1])
 }

@@ -6,6 +6,24 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio},
 };
 
+/// A script of a folder under Node, if that and `package` are there.
+///
+/// # Errors
+/// What to install.
+pub(crate) fn node(folder: &str, script: &str, package: &str) -> Result<Command, String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let has_node = Command::new("node").arg("--version").output().is_ok_and(|it| it.status.success());
+    if !has_node || !path.join("node_modules").join(package).is_dir() {
+        return Err(format!(
+            "the peer is missing: install Node 20 or later, and run in {folder}\n    npm ci --ignore-scripts\n\
+             or measure beside the floor alone, with --no-peer"
+        ));
+    }
+    let mut command = Command::new("node");
+    command.arg(path.join(script));
+    Ok(command)
+}
+
 /// A program that answers each line with one line.
 pub(crate) struct Peer {
     child: Child,
@@ -19,19 +37,14 @@ impl Peer {
     /// # Errors
     /// What to install, said already, and the exit code.
     pub(crate) fn node(script: &str, package: &str, argument: &Path) -> Result<Self, ExitCode> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
-        let installed = folder.join("node_modules").join(package).is_dir();
-        let spawned = installed.then(|| {
-            let mut node = Command::new("node");
-            node.arg(folder.join(script)).arg(argument);
-            node.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()
+        let spawned = node("tests/peers", script, package).and_then(|mut node| {
+            node.arg(argument).stdin(Stdio::piped()).stdout(Stdio::piped());
+            node.spawn().map_err(|error| format!("the peer does not start: {error}"))
         });
-        let Some(mut child) = spawned.flatten() else {
-            eprintln!("the peer is missing: install Node 20 or later, and run in tests/peers");
-            eprintln!("    npm ci --ignore-scripts");
-            eprintln!("or measure beside the floor alone, with --no-peer");
-            return Err(ExitCode::from(2));
-        };
+        let mut child = spawned.map_err(|missing| {
+            eprintln!("{missing}");
+            ExitCode::from(2)
+        })?;
         let orders = child.stdin.take().expect("it was asked for");
         let answers = BufReader::new(child.stdout.take().expect("it was asked for"));
         Ok(Self { child, orders, answers })

@@ -5,10 +5,17 @@
 /** What of a text is shown, in characters as people see them. */
 const TEXT_CHARACTERS_MAX = 200
 const NAME_CHARACTERS_MAX = 40
+/** A page changes at most so often, in ms: nobody reads faster, and a game and OBS need the processor too. */
+const DRAW_MS_MIN = 100
+/** Changes that follow so closely are a rush, in ms: what moves then is never seen to arrive. */
+const RUSH_MS = 300
 /** Pages are asked for pictures of these addresses alone. */
 const PICTURE = /^https?:\/\//
 /** Marks that turn texts around (or hide them), and controls: they have no place in one line. */
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/g
+
+/** Characters that never join their neighbours: most texts have no others. */
+const SIMPLE = /^[ -~\u00a1-\u00ac\u00ae-\u02ff]*$/
 
 const segmenter = new Intl.Segmenter()
 
@@ -16,6 +23,7 @@ const segmenter = new Intl.Segmenter()
 function shorten(text, charactersMax) {
   // More code units than that are cut before they are counted: a text may be long.
   const clean = String(text ?? '').slice(0, charactersMax * 32).replaceAll(UNSEEN, ' ').trim()
+  if (clean.length <= charactersMax && SIMPLE.test(clean)) return clean
   const characters = []
   for (const { segment, index } of segmenter.segment(clean)) {
     if (characters.length === charactersMax) return `${clean.slice(0, index)}…`
@@ -36,6 +44,27 @@ function element(tag, className, text) {
 const nameOf = ({ user, sender }) => shorten(user?.nickname, NAME_CHARACTERS_MAX) || shorten(sender, NAME_CHARACTERS_MAX) || 'somebody'
 const nameElement = (data) => element('span', 'name', nameOf(data))
 const textElement = (text, charactersMax = TEXT_CHARACTERS_MAX) => element('span', 'text', shorten(text, charactersMax))
+
+/** Calls `draw` once for all that came: in the next frame, or in a rush a little later. It is told whether this is one. */
+function drawing(draw) {
+  let isDue = false
+  let drawnAt = -Infinity
+  const now = () => {
+    isDue = false
+    const at = performance.now()
+    const isRush = at - drawnAt < RUSH_MS
+    drawnAt = at
+    draw(isRush)
+  }
+  const soon = () => requestAnimationFrame(now)
+  return () => {
+    if (isDue) return
+    isDue = true
+    const wait = drawnAt + DRAW_MS_MIN - performance.now()
+    if (wait > 0) setTimeout(soon, wait)
+    else soon()
+  }
+}
 
 /** The person's picture, if pictures are wanted; a picture that does not come is no hole. */
 function avatarElement({ user }, isWanted) {

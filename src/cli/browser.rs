@@ -1,16 +1,10 @@
 //! `livetape record --cdp`: a tab of a browser, while somebody watches.
 
-use super::{args, display, live::conclude, rooms, signals};
+use super::{args, record::into_file};
 use crate::{
-    control::Control,
-    hub::{CloseReason, Hub, Limits},
     sans_io::{error::Problem, username::normalise},
     settings::Settings,
-    source::{
-        browser::{Page, attach, choose, pages},
-        live::NetTransport,
-    },
-    supervisor::{Options, Record, Supervisor},
+    source::browser::{Page, attach, choose, pages},
     terminal::printable,
 };
 
@@ -32,32 +26,11 @@ pub(super) async fn record(
         Some(user) => normalise(user)?,
     };
     let live = attach(&address, page, &user).await?;
-    let folder = || Record::Folder(settings.server.folder());
-    let options = Options {
-        live: rooms::options(&settings.live, &user, None),
-        ends_with_source: true,
-        record: Some(settings.record.output.clone().map_or_else(folder, Record::File)),
-        rotate: settings.record.rotate,
-        record_only: true,
-        allow_inject: false,
-        warn: |_| (),
-    };
-    let transport = NetTransport::new(&options.live)?;
-    let (control, driver) = Control::new();
-    let hub = Hub::new("record".into(), Limits::default());
-    signals::listen(control.clone());
-    let shown =
-        (!settings.server.quiet).then(|| tokio::spawn(display::show(hub.clone(), display::Style::Live)));
-    display::say(&format!("🔴 Recording the tab {}", shown_page(page)));
-    display::say("💡 Reload the page now: of a connection that is open already the beginning is missing");
-    display::say("📺 Press Ctrl+C to stop");
-    let supervisor = Supervisor::new(hub.clone(), &control, driver, transport, options);
-    let ended = supervisor.follow(&user, live).await;
-    hub.close(CloseReason { code: 1000, reason: "recorded".into() });
-    if let Some(shown) = shown {
-        drop(shown.await);
-    }
-    conclude(&ended)
+    let lines = [
+        format!("🔴 Recording the tab {}", shown_page(page)),
+        "💡 Reload the page now: of a connection that is open already the beginning is missing".to_owned(),
+    ];
+    into_file(settings, &user, &lines, |supervisor| async { supervisor.follow(&user, live).await }).await
 }
 
 fn list(pages: &[Page]) {

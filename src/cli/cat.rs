@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use super::args;
+use super::{args, config::tape};
 use crate::{
     sans_io::{
         error::{Code, Problem, exit},
         recording::{Reader, Record, What},
     },
-    source::{Tape, unreadable},
+    source::unreadable,
     tools::cat,
 };
 
@@ -20,7 +20,7 @@ use crate::{
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 
 pub(super) fn cat(args: &args::Cat) -> Result<u8, Problem> {
-    let tape = Tape::find(&args.recording)?;
+    let tape = tape(&args.flags, &args.recording)?;
     let input: Box<dyn Read> =
         match tape.path().filter(|_| args.follow) {
             Some(path) => Box::new(Follow(File::open(path).map_err(|error| {

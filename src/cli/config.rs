@@ -8,14 +8,28 @@ use std::{
 
 use super::args::{self, Flags};
 use crate::{
-    sans_io::error::{Code, Problem, exit},
+    demo::DEMO,
+    sans_io::{
+        error::{Code, Problem, exit},
+        recording::is_plain_name,
+    },
     settings::{self, FILE, FILE_BYTES_MAX, Resolved, Settings, Sources},
+    source::Tape,
 };
 
 /// What is in effect.
 pub(super) fn settings<S>(flags: &Flags<S>) -> Result<Settings, Problem> {
     let resolved = resolve(flags.config.as_deref(), &flags.given).map_err(first)?;
     Ok(resolved.settings)
+}
+
+/// A recording: a file, or the name of one in the folder of recordings. A file is found whatever is wrong with the
+/// settings: they are read for a name alone, or where the command line names their file.
+pub(super) fn tape(flags: &Flags<args::OfTools>, name: &str) -> Result<Tape, Problem> {
+    let is_name = is_plain_name(name) && name != DEMO && !Path::new(name).exists();
+    let folder =
+        if is_name || flags.config.is_some() { settings(flags)?.server.folder() } else { PathBuf::new() };
+    Tape::find_in(&folder, name)
 }
 
 /// The first thing that is wrong, and how much more there is.

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{args, output::file_problem};
+use super::{args, config::tape, output::file_problem};
 use crate::{
     sans_io::{
         decoder::{Decoder, Options},
@@ -27,7 +27,8 @@ const DIFFERENT: u8 = 1;
 type Events = Box<dyn Iterator<Item = Result<Value, Problem>>>;
 
 pub(super) fn diff(args: &args::Diff) -> Result<u8, Problem> {
-    let open = |name: &str| if args.events { lines(Path::new(name)) } else { decoded(name) };
+    let open =
+        |name: &str| if args.events { lines(Path::new(name)) } else { decoded(&tape(&args.flags, name)?) };
     let (before, after) = (open(&args.before)?, open(&args.after)?);
     let mut out = BufWriter::new(io::stdout().lock());
     let told = diff::diff(before, after, |change| {
@@ -60,8 +61,7 @@ fn cannot_write(error: &io::Error) -> Problem {
 }
 
 /// The events of a recording.
-fn decoded(name: &str) -> Result<Events, Problem> {
-    let tape = Tape::find(name)?;
+fn decoded(tape: &Tape) -> Result<Events, Problem> {
     let mut steps = tape.steps()?;
     let mut decoder = Decoder::new(Options { replay: true, dedup: true });
     let mut ready = VecDeque::new();

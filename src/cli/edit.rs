@@ -4,6 +4,7 @@ use std::{io::Write as _, path::Path, time::Duration};
 
 use super::{
     args,
+    config::tape,
     output::{Verdict, Written, progress, say, write},
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
 };
 
 pub(super) fn repair(args: &args::Repair) -> Result<u8, Problem> {
-    let tape = Tape::find(&args.recording)?;
+    let tape = tape(&args.flags, &args.recording)?;
     let output = match &args.output {
         Some(output) => output.clone(),
         None => file_of(&tape)?.with_extension("repaired.bin"),
@@ -46,7 +47,7 @@ pub(super) fn repair(args: &args::Repair) -> Result<u8, Problem> {
 }
 
 pub(super) fn cut(args: &args::Cut) -> Result<u8, Problem> {
-    let tape = Tape::find(&args.recording)?;
+    let tape = tape(&args.flags, &args.recording)?;
     let (start, end) = range(args, &tape)?;
     let bar = progress(tape.bytes());
     let input = bar.wrap_read(tape.open()?);
@@ -73,19 +74,19 @@ fn range(args: &args::Cut, tape: &Tape) -> Result<(Duration, Option<Duration>), 
 }
 
 pub(super) fn merge(args: &args::Merge) -> Result<u8, Problem> {
-    let others = args.recordings.len() - 1;
+    let others = args.inputs.len() - 1;
     if !args.offset.is_empty() && args.offset.len() != others {
         let message =
             format!("--offset is there {} times, for {others} recordings after the first", args.offset.len());
         return Err(Problem::new(Code::BadRequest, message)
             .hint("give it once for each, e.g. --offset 0s --offset 1m30s"));
     }
-    if args.recordings.len() > edit::INPUTS_MAX {
-        let message = format!("{} recordings are too many at once", args.recordings.len());
+    if args.inputs.len() > edit::INPUTS_MAX {
+        let message = format!("{} recordings are too many at once", args.inputs.len());
         return Err(Problem::new(Code::BadRequest, message)
             .hint(format!("merge {} at most, then the results", edit::INPUTS_MAX)));
     }
-    let tapes = args.recordings.iter().map(|name| Tape::find(name)).collect::<Result<Vec<_>, _>>()?;
+    let tapes = args.inputs.iter().map(|name| tape(&args.flags, name)).collect::<Result<Vec<_>, _>>()?;
     let bar = progress(tapes.iter().map(Tape::bytes).sum());
     let mut inputs = Vec::new();
     for (at, tape) in tapes.iter().enumerate() {
@@ -99,7 +100,7 @@ pub(super) fn merge(args: &args::Merge) -> Result<u8, Problem> {
 }
 
 pub(super) fn mark(args: &args::Mark) -> Result<u8, Problem> {
-    let tape = Tape::find(&args.recording)?;
+    let tape = tape(&args.flags, &args.recording)?;
     let in_place = args.output.is_none();
     let output = args.output.clone().map_or_else(|| file_of(&tape).map(Path::to_owned), Ok)?;
     if in_place {

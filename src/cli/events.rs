@@ -2,20 +2,20 @@
 
 use std::io::{self, BufWriter, Write};
 
-use super::args;
+use super::{args, config::tape};
 use crate::{
     sans_io::{
         decoder::{Decoder, Options},
         error::{Code, Problem, exit},
     },
-    source::{Step, Tape},
+    source::Step,
 };
 
 /// What `stream` says of events that belong to no server.
 const STREAM: &str = "offline";
 
 pub(super) fn events(args: &args::Events) -> Result<u8, Problem> {
-    let tape = Tape::find(&args.recording)?;
+    let tape = tape(&args.flags, &args.recording)?;
     let mut decoder = Decoder::new(Options { replay: true, dedup: !args.no_dedup });
     let mut out = Output { out: BufWriter::new(io::stdout().lock()), seq: 0, line: Vec::new(), args };
     for step in tape.steps()? {

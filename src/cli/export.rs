@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     args,
+    config::tape,
     output::{Failure, Verdict, Written, progress, say, write},
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
 };
 
 pub(super) fn export(args: &args::Export) -> Result<u8, Problem> {
-    let tape = Tape::find(&args.recording)?;
+    let tape = tape(&args.flags, &args.recording)?;
     if args.conn.is_some() && args.form == args::Form::Har {
         let problem = Problem::new(Code::BadRequest, "a HAR holds every connection");
         return Err(problem.hint("leave --conn out"));
@@ -84,7 +85,7 @@ fn code(exported: &Exported) -> u8 {
 }
 
 pub(super) fn as_scenario(args: &args::AsScenario) -> Result<u8, Problem> {
-    let tape = Tape::find(&args.recording)?;
+    let tape = tape(&args.flags, &args.recording)?;
     let output = args.output.clone().unwrap_or_else(|| beside(&tape, "toml"));
     let recording = match tape.path() {
         None => tape.name.clone(),

@@ -2,7 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use super::{args, config, signals};
@@ -12,14 +12,16 @@ use crate::{
     mock::{After, MockTikTok, Scenario, Setting},
     sans_io::error::{Code, Problem, exit},
     settings,
+    source::Tape,
     terminal::printable,
 };
 
 pub(super) async fn mock(args: args::Mock) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, false)?;
+    let folder = settings.server.folder();
     let settings = settings.mock;
-    let setting = setting(&settings)?;
+    let setting = setting(&settings, &folder)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
     let playing = setting.scenario.recording.clone();
     let (control, _driver) = Control::new();
@@ -30,30 +32,28 @@ pub(super) async fn mock(args: args::Mock) -> Result<u8, Problem> {
     Ok(exit::DONE)
 }
 
-fn setting(settings: &settings::Mock) -> Result<Setting, Problem> {
+fn setting(settings: &settings::Mock, folder: &Path) -> Result<Setting, Problem> {
     let mut setting = match &settings.scenario {
         Some(path) => Setting::read(path)?,
         // One client after the other: without a scenario a room that has ended begins anew.
         None => Scenario { after: After::Again, ..Scenario::default() }.into(),
     };
     if let Some(play) = &settings.play {
-        setting.scenario.recording = recording(play)?;
+        setting.scenario.recording = recording(play, folder)?;
     }
     setting.scenario.speed = settings.speed.unwrap_or(setting.scenario.speed);
     setting.scenario.seed = settings.seed.unwrap_or(setting.scenario.seed);
     Ok(setting)
 }
 
-/// From where the command runs, not from the folder of the scenario.
-fn recording(play: &Path) -> Result<String, Problem> {
-    if play == Path::new("demo") {
-        return Ok("demo".into());
-    }
-    let path: PathBuf = std::path::absolute(play).unwrap_or_else(|_| play.to_owned());
-    match path.to_str() {
-        Some(path) if play.is_file() => Ok(path.to_owned()),
-        _ => Err(Problem::new(Code::RecordingNotFound, format!("there is no recording {}", play.display()))),
-    }
+/// A file, from where the command runs and not from the folder of the scenario, or the name of one in `folder`.
+fn recording(play: &Path, folder: &Path) -> Result<String, Problem> {
+    let missing =
+        || Problem::new(Code::RecordingNotFound, format!("there is no recording {}", play.display()));
+    let tape = Tape::find_in(folder, play.to_str().ok_or_else(missing)?)?;
+    let Some(path) = tape.path() else { return Ok(tape.name) };
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.to_str().map(str::to_owned).ok_or_else(missing)
 }
 
 /// The address, and how clients are pointed at it.

@@ -13,6 +13,7 @@ mod import;
 mod live;
 mod mock;
 mod output;
+mod record;
 mod replay;
 mod rooms;
 mod serving;
@@ -39,7 +40,7 @@ pub fn main() -> u8 {
         Command::Replay(args) => run(replay::replay(args)),
         Command::Live(args) => run(live::live(args)),
         Command::Serve(args) => run(live::serve(args)),
-        Command::Record(args) => run(live::record(args)),
+        Command::Record(args) => run(record::record(args)),
         Command::Mock(args) => run(mock::mock(args)),
         Command::Watch(args) => run(watch::watch(args)),
         Command::Events(args) => events::events(&args),

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use super::{args, config, display, serving::Addresses, stage::Stage};
+use super::{
+    args, config, display,
+    serving::{Addresses, backlog},
+    stage::Stage,
+};
 use crate::{
     log,
     sans_io::{
@@ -24,13 +28,8 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     })?;
     let tape = Tape::find_in(&options.recordings, recording)?;
     let idle = supervisor::Options {
-        live: live::Options::new(""),
-        ends_with_source: false,
-        record: None,
-        rotate: None,
-        record_only: false,
-        allow_inject: false,
-        warn: |_| (),
+        backlog: backlog(&settings),
+        ..supervisor::Options::new(live::Options::new(""))
     };
     let transport = live::NetTransport::new(&idle.live)?;
     let (stage, driver) = Stage::open(&settings, display::Style::Plain, |addresses| {

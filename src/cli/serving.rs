@@ -3,7 +3,7 @@
 use std::{fs, io::Read as _, path::Path};
 
 use crate::{
-    lobby,
+    hub, lobby,
     sans_io::error::{Code, Problem},
     secret::Secret,
     server::{self, Access, Bounds, Config, Recordings, Tls, Tokens},
@@ -59,6 +59,13 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
         recordings: Recordings { directory: server.folder(), upload_bytes_max: limits.upload_bytes.0 as u64 },
         statistics: settings.log.statistics,
     })
+}
+
+/// What each channel keeps.
+pub(super) fn backlog(settings: &Settings) -> hub::Limits {
+    let limits = &settings.limits;
+    let (events_max, bytes_max) = (limits.backlog_events as u64, limits.backlog_bytes.0 as u64);
+    hub::Limits { events_max, bytes_max, ..hub::Limits::default() }
 }
 
 pub(super) fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
@@ -121,5 +128,15 @@ impl Addresses {
     pub(super) fn new(settings: &Settings, address: &str) -> Self {
         let s = if settings.server.tls_cert.is_some() { "s" } else { "" };
         Self { feed: format!("ws{s}://{address}/"), rest: format!("http{s}://{address}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_keeps_what_it_keeps_without_settings() {
+        assert_eq!(backlog(&Settings::default()), hub::Limits::default());
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     args,
+    config::tape,
     output::{Failure, Verdict, Written, file_problem, progress, say, write},
     tools::unwritable,
 };
@@ -24,7 +25,7 @@ use crate::{
 const WORDS_BYTES_MAX: u64 = 4 << 20;
 
 pub(super) fn scrub(args: &args::Scrub) -> Result<u8, Problem> {
-    let tape = Tape::find(&args.recording)?;
+    let tape = tape(&args.flags, &args.recording)?;
     // Both passes read all of it.
     let bar = progress(2 * tape.bytes());
     let (first, second) = (bar.wrap_read(tape.open()?), bar.wrap_read(tape.open()?));
@@ -58,7 +59,7 @@ fn failure(tape: &Tape, error: scrub::Error) -> Failure {
 }
 
 pub(super) fn audit(args: &args::Audit) -> Result<u8, Problem> {
-    let tape = Tape::find(&args.recording)?;
+    let tape = tape(&args.flags, &args.recording)?;
     let words = args.words.as_deref().map(read_words).transpose()?.unwrap_or_default();
     let auditor = Auditor::new(&words).map_err(|line| {
         let message = format!("line {line} of the words is shorter than {WORD_CHARS_MIN} letters, or there are more than {WORDS_MAX}");

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     control::{Control, Driver, Sources, Token},
-    hub::{Hub, Limits},
+    hub::Hub,
     sans_io::error::Problem,
     server::{self, Server, listen::Listening},
     settings::{self, Settings},
@@ -35,7 +35,7 @@ impl Stage {
         let config = serving::config(settings)?;
         let (control, driver) = Control::with(sources(settings))?;
         let listener = Listening::bind(settings.server.address()).await?;
-        let hub = Hub::new(stream_name(settings.server.seed), Limits::default());
+        let hub = Hub::new(stream_name(settings.server.seed), serving::backlog(settings));
         signals::listen(control.clone());
         for address in listener.addresses() {
             info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");

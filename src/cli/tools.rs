@@ -6,16 +6,17 @@ use indicatif::ProgressBar;
 
 use super::{
     args,
+    config::tape,
     output::{Verdict, Written, progress, say, write},
 };
 use crate::{
     sans_io::error::{Code, Problem, exit},
-    source::{Tape, unreadable},
+    source::unreadable,
     tools::{info, synth, verify},
 };
 
 pub(super) fn info(args: &args::Info) -> Result<u8, Problem> {
-    let tape = Tape::find(&args.recording)?;
+    let tape = tape(&args.flags, &args.recording)?;
     let bar = progress(tape.bytes());
     let found = info::info(bar.wrap_read(tape.open()?)).map_err(|error| unreadable(&tape.name, &error))?;
     bar.finish_and_clear();
@@ -29,7 +30,7 @@ pub(super) fn info(args: &args::Info) -> Result<u8, Problem> {
 }
 
 pub(super) fn verify(args: &args::Verify) -> Result<u8, Problem> {
-    let tape = Tape::find(&args.recording)?;
+    let tape = tape(&args.flags, &args.recording)?;
     let (input, length) = (tape.open()?, tape.bytes());
     let bar = progress(length);
     let verdict = verify::verify(bar.wrap_read(input)).map_err(|error| unreadable(&tape.name, &error))?;

@@ -120,11 +120,11 @@ impl Board {
     /// Lists the room of the main channel as the channel of a token, where one has that user: whoever comes with it
     /// reads along, and nothing is connected twice.
     #[must_use]
-    pub fn share(&self, user: &str, stream: &str, view: View) -> Option<Shared> {
+    pub fn share(&self, user: &str, stream: &str, limits: Limits, view: View) -> Option<Shared> {
         if !self.users.contains(&key(user)) {
             return None;
         }
-        let hub = self.open(stream, Limits::default());
+        let hub = self.open(stream, limits);
         self.enter(user, &hub, view).1.map(Shared)
     }
 

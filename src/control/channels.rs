@@ -7,8 +7,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
 use super::{
-    Answer, Board, Channel, Lease, ORDERS_WAITING_MAX, Refusal, Sources, Status, Token, give,
+    Answer, Board, Channel, Control, Driver, Lease, ORDERS_WAITING_MAX, Refusal, Sources, Status, Token,
+    give,
     tokens::{self, key},
+    upstream::Tally,
 };
 use crate::{
     hub::Hub,
@@ -48,19 +50,21 @@ pub struct Keeper {
     pub max_replays: usize,
     /// The folder of recordings that are called by name.
     pub recordings: PathBuf,
+    upstream: Tally,
     requests: mpsc::Receiver<Request>,
     _ended: DropGuard,
 }
 
 impl Channels {
-    pub(super) fn new(sources: Sources) -> Result<(Self, Keeper), Problem> {
+    pub(super) fn new(sources: Sources, upstream: Tally) -> Result<(Self, Keeper), Problem> {
         let Sources { tokens, max_live, max_replays, recordings, tell } = sources;
         let tokens: Arc<[Token]> = tokens::check(tokens)?.into();
         let board = Board::new(tokens.iter().filter_map(|token| token.user.as_deref()).map(key));
         let (sender, requests) = mpsc::channel(ORDERS_WAITING_MAX);
         let ended = CancellationToken::new();
         let _ended = ended.clone().drop_guard();
-        let keeper = Keeper { board: board.clone(), max_live, max_replays, recordings, requests, _ended };
+        let keeper =
+            Keeper { board: board.clone(), max_live, max_replays, recordings, upstream, requests, _ended };
         Ok((Self { tokens, tell, board, requests: sender, ended }, keeper))
     }
 
@@ -139,6 +143,14 @@ impl Channels {
 }
 
 impl Keeper {
+    /// A handle for a source beside the main one, and the driver's end of it: it ends with `shutdown`, or before, and
+    /// counts where the main one does.
+    #[must_use]
+    pub fn beside(&self, shutdown: &CancellationToken) -> (Control, Driver) {
+        Control::under(shutdown.child_token(), self.upstream.clone(), Sources::default())
+            .expect("nothing is wrong with no tokens")
+    }
+
     /// The next request, when there is one.
     pub async fn next_request(&mut self) -> Option<Request> {
         self.requests.recv().await

@@ -25,6 +25,7 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
+use upstream::Tally;
 pub use upstream::Upstream;
 
 pub use crate::sans_io::{
@@ -47,6 +48,7 @@ const ORDERS_WAITING_MAX: usize = 64;
 #[derive(Clone, Debug)]
 pub struct Control {
     told: Arc<Mutex<Told>>,
+    upstream: Tally,
     orders: mpsc::Sender<Order>,
     shutdown: CancellationToken,
     channels: Channels,
@@ -60,7 +62,6 @@ struct Told {
     retry_at: Option<Instant>,
     replay: Option<ReplayState>,
     lateness: Lateness,
-    upstream: Upstream,
 }
 
 impl Told {
@@ -83,6 +84,7 @@ impl Told {
 /// The driver's end.
 pub struct Driver {
     told: Arc<Mutex<Told>>,
+    upstream: Tally,
     orders: mpsc::Receiver<Order>,
     tester: Tester,
     keeper: Option<Keeper>,
@@ -119,24 +121,23 @@ impl Control {
     /// # Errors
     /// `bad_request` or `invalid_username`, if something is wrong with the tokens.
     pub fn with(sources: Sources) -> Result<(Self, Driver), Problem> {
-        Self::under(CancellationToken::new(), sources)
+        Self::under(CancellationToken::new(), Tally::default(), sources)
     }
 
-    /// A handle for a source beside the main one: it ends with `shutdown`, or before.
-    #[must_use]
-    pub fn beside(shutdown: &CancellationToken) -> (Self, Driver) {
-        let sources = Sources::default();
-        Self::under(shutdown.child_token(), sources).expect("nothing is wrong with no tokens")
-    }
-
-    fn under(shutdown: CancellationToken, sources: Sources) -> Result<(Self, Driver), Problem> {
+    fn under(
+        shutdown: CancellationToken,
+        upstream: Tally,
+        sources: Sources,
+    ) -> Result<(Self, Driver), Problem> {
         let (sender, orders) = mpsc::channel(ORDERS_WAITING_MAX);
         let told = Arc::<Mutex<Told>>::default();
-        let (channels, keeper) = Channels::new(sources)?;
-        let control = Self { told: Arc::clone(&told), orders: sender, shutdown, channels };
+        let (channels, keeper) = Channels::new(sources, upstream.clone())?;
+        let control =
+            Self { told: Arc::clone(&told), upstream: upstream.clone(), orders: sender, shutdown, channels };
         // Without a source that could connect there is nobody to ask.
         let tester: Tester = Box::new(|user, answer| Order::Test(user, answer).refuse(nothing_connects()));
-        Ok((control, Driver { told, orders, tester, keeper: Some(keeper), injector: Injector::default() }))
+        let (keeper, injector) = (Some(keeper), Injector::default());
+        Ok((control, Driver { told, upstream, orders, tester, keeper, injector }))
     }
 
     /// The channels beside the main one.
@@ -169,10 +170,10 @@ impl Control {
         lock(&self.told).lateness
     }
 
-    /// What was counted of rooms and recorders.
+    /// What was counted of rooms and recorders, on this channel and beside it.
     #[must_use]
     pub fn upstream(&self) -> Upstream {
-        lock(&self.told).upstream.clone()
+        self.upstream.lock().clone()
     }
 
     /// Gives an order to the replay, and the state that it led to.
@@ -288,7 +289,7 @@ impl Driver {
 
     /// Counts what happened to rooms and recorders.
     pub fn update_upstream(&self, change: impl FnOnce(&mut Upstream)) {
-        change(&mut lock(&self.told).upstream);
+        change(&mut self.upstream.lock());
     }
 
     /// Tells everybody what the replay is doing.

@@ -40,6 +40,10 @@ pub struct ReplayState {
     pub lap: u32,
     /// How many laps there are; `null` for ever.
     pub laps: Option<u32>,
+    /// Where each lap begins, in milliseconds since the start of the recording.
+    pub from_ms: u64,
+    /// Where each lap ends; `null` for the end of the recording.
+    pub to_ms: Option<u64>,
     /// Counts laps, seeks and loads, from 1.
     pub generation: u32,
 }

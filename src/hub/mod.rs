@@ -4,6 +4,7 @@
 //! who lags more than half the ring is told so at once ([`Next::Slow`]), while what it has yet to read is still there,
 //! so that it can resume. Only [`Hub::publish_paced`] waits, for the slowest cursor.
 
+mod batches;
 mod cursor;
 mod encode;
 mod entry;
@@ -26,6 +27,7 @@ use std::{
     },
 };
 
+pub use batches::Batches;
 pub use filter::{Filter, Gifts, Types};
 pub use join::Join;
 pub use limits::{BACKLOG_BYTES_MAX, BACKLOG_EVENTS_MAX, Limits, MAX_STALL};
@@ -75,6 +77,20 @@ pub struct CloseReason {
     pub reason: Cow<'static, str>,
 }
 
+/// Whether there is something new.
+#[derive(Debug)]
+pub struct News(watch::Receiver<()>);
+
+impl News {
+    /// Waits until something was published since, the channel was closed, or somebody fell behind.
+    pub async fn wait(&mut self) {
+        // An error means that the channel is gone, and then there is nobody who could ask.
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 impl Hub {
     /// An empty channel. `stream` names it in every event: random for a channel and process, since positions in
     /// another stream mean nothing here.
@@ -105,6 +121,12 @@ impl Hub {
     #[must_use]
     pub fn head(&self) -> u64 {
         self.shared.read().ring.head()
+    }
+
+    /// Tells of what is new, for whoever asks subscribers of this channel for their [`frames`](Subscriber::frames).
+    #[must_use]
+    pub fn news(&self) -> News {
+        News(self.shared.news.subscribe())
     }
 
     /// How many read this channel now, observers aside.

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    CloseReason, Filter, Shared,
+    CloseReason, Filter, Hub, Shared,
+    batches::{Batch, Batches, join},
     cursor::Cursor,
     line::{Line, View},
 };
@@ -47,6 +48,16 @@ pub enum Next {
     Slow,
 }
 
+/// What [`Subscriber::take`] says of what it put out.
+struct Taken {
+    /// Why there is nothing, and never will be.
+    end: Option<Next>,
+    /// The JSON of it, in bytes.
+    bytes: usize,
+    /// Whether there may be more to be had at once.
+    has_more: bool,
+}
+
 impl Subscriber {
     pub(super) fn new(
         shared: Arc<Shared>,
@@ -64,25 +75,72 @@ impl Subscriber {
     /// UTF-8, in order; at most 256 of them, or little more than 256 KiB. Calling this says that the batch before was
     /// written. May be cancelled; nothing is lost by that.
     pub async fn next(&mut self, out: &mut Vec<Bytes>) -> Next {
-        self.next_as(View::Json, out).await
-    }
-
-    /// The same, each in a WebSocket's text frame, head and all.
-    pub async fn next_frames(&mut self, out: &mut Vec<Bytes>) -> Next {
-        self.next_as(View::Frame, out).await
-    }
-
-    async fn next_as(&mut self, view: View, out: &mut Vec<Bytes>) -> Next {
         out.clear();
-        self.confirm();
         loop {
+            // Of what it took, nothing is left to be written: where the filter lets nothing pass neither.
+            self.written();
             // Marked as seen before looking, so that what comes in between is news again.
             self.news.mark_unchanged();
-            if let Some(next) = self.take(view, out) {
-                return next;
+            let Taken { end, bytes, has_more: _ } = self.take(View::Json, out);
+            self.count(bytes);
+            if let Some(end) = end {
+                return end;
+            }
+            if !out.is_empty() {
+                return Next::Events;
             }
             self.news.changed().await.expect("the sender lives in `shared`");
         }
+    }
+
+    /// What there is now as WebSocket text frames, without waiting: whole ones, joined, as much as [`next`](Self::next)
+    /// has at a time, behind what `out` has. To be asked when all that it gave before is written. `batches` are of this
+    /// channel.
+    pub fn frames(&mut self, batches: &mut Batches, out: &mut VecDeque<Bytes>) -> Option<Next> {
+        if self.cursor.is_slow() {
+            return Some(Next::Slow);
+        }
+        let key = self.first.is_empty().then_some((self.read, self.filter));
+        let batch = match batches.find(key) {
+            Some(batch) => batch,
+            None => {
+                let mut frames = Vec::new();
+                let Taken { end, bytes, has_more } = self.take(View::Frame, &mut frames);
+                if end.is_some() {
+                    return end;
+                }
+                batches.keep(Batch { key, read: self.read, bytes, has_more, pieces: join(frames) })
+            }
+        };
+        self.read = batch.read;
+        self.count(batch.bytes);
+        out.extend(batch.pieces.iter().cloned());
+        if batch.pieces.is_empty() {
+            // Where the filter lets nothing pass, nothing is left to be written.
+            self.written();
+            return None;
+        }
+        Some(Next::Events)
+    }
+
+    /// What was taken is written: it is no longer waited for.
+    pub fn written(&self) {
+        let pacing = &self.shared.pacing;
+        if self.cursor.advance(self.read, &pacing.awaited, clock::now()) {
+            pacing.reached.notify_waiters();
+        }
+    }
+
+    /// Whether it reads this channel.
+    #[must_use]
+    pub fn reads(&self, hub: &Hub) -> bool {
+        Arc::ptr_eq(&self.shared, &hub.shared)
+    }
+
+    /// The channel that it reads.
+    #[must_use]
+    pub fn hub(&self) -> Hub {
+        Hub { shared: Arc::clone(&self.shared) }
     }
 
     /// Cancelled when this subscriber falls behind: for a task that is stuck in a socket at that time.
@@ -91,49 +149,37 @@ impl Subscriber {
         self.cursor.slow.clone()
     }
 
-    /// What was taken is written.
-    fn confirm(&self) {
-        let pacing = &self.shared.pacing;
-        if self.cursor.advance(self.read, &pacing.awaited, clock::now()) {
-            pacing.reached.notify_waiters();
-        }
-    }
-
-    fn take(&mut self, view: View, out: &mut Vec<Bytes>) -> Option<Next> {
+    /// Puts what there is into `out`.
+    fn take(&mut self, view: View, out: &mut Vec<Bytes>) -> Taken {
         let state = self.shared.read();
         // Publishing marks the slow and evicts what they have not read under one lock.
         if self.cursor.is_slow() {
-            return Some(Next::Slow);
+            return Taken { end: Some(Next::Slow), bytes: 0, has_more: false };
         }
         let mut bytes = 0;
-        let mut has_place = |line: &Line, out: &mut Vec<Bytes>| {
+        let mut is_full = false;
+        let mut put = |line: &Line, out: &mut Vec<Bytes>| {
             bytes += line.len();
             out.push(line.view(view));
-            out.len() < BATCH_EVENTS_MAX && bytes < BATCH_BYTES_MAX
+            is_full = out.len() >= BATCH_EVENTS_MAX || bytes >= BATCH_BYTES_MAX;
+            is_full
         };
-        while let Some(line) = self.first.pop_front() {
-            if !has_place(&line, out) {
-                return Some(Next::Events);
+        let mut first = std::iter::from_fn(|| self.first.pop_front());
+        if !first.any(|line| put(&line, out)) {
+            for (seq, entry) in state.ring.after(self.read) {
+                self.read = seq;
+                if entry.shown_to(&self.filter).is_some_and(|line| put(line, out)) {
+                    break;
+                }
             }
         }
-        let before = self.read;
-        for (seq, entry) in state.ring.after(before) {
-            self.read = seq;
-            if entry.shown_to(&self.filter).is_some_and(|line| !has_place(line, out)) {
-                break;
-            }
-        }
-        if !out.is_empty() {
-            self.shared.traffic.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-            return Some(Next::Events);
-        }
-        let closed = state.closed.clone();
-        drop(state);
-        // Nothing of it is to be written.
-        if self.read > before {
-            self.confirm();
-        }
-        closed.map(Next::Closed)
+        let closed = || state.closed.clone().map(Next::Closed);
+        let end = if out.is_empty() { closed() } else { None };
+        Taken { end, bytes, has_more: is_full || state.closed.is_some() }
+    }
+
+    fn count(&self, bytes: usize) {
+        self.shared.traffic.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 

@@ -1,11 +1,18 @@
 //! Tests of the hub.
 
+mod batches;
 mod model;
 mod pacing;
 mod rules;
 
-use bytes::Bytes;
+use std::{collections::VecDeque, io::Cursor};
+
+use bytes::{Buf as _, Bytes};
 use futures_util::FutureExt as _;
+use tungstenite::protocol::frame::{
+    FrameHeader,
+    coding::{Data::Text, OpCode},
+};
 
 use super::*;
 use crate::sans_io::event::{
@@ -65,6 +72,30 @@ fn drain(subscriber: &mut Subscriber) -> (Vec<Bytes>, Option<Next>) {
             end => return (all, end),
         }
     }
+}
+
+/// The same, as a writer takes it.
+fn write(subscriber: &mut Subscriber, batches: &mut Batches) -> (Vec<Bytes>, Option<Next>) {
+    let mut pieces = VecDeque::new();
+    loop {
+        match subscriber.frames(batches, &mut pieces) {
+            Some(Next::Events) => subscriber.written(),
+            end => return (pieces.iter().flat_map(texts).collect(), end),
+        }
+    }
+}
+
+/// What is in these frames, all of them whole.
+fn texts(frames: &Bytes) -> Vec<Bytes> {
+    let (mut texts, mut rest) = (Vec::new(), frames.clone());
+    while !rest.is_empty() {
+        let mut head = Cursor::new(&rest[..]);
+        let (header, length) = FrameHeader::parse(&mut head).unwrap().unwrap();
+        assert_eq!((header.opcode, header.is_final), (OpCode::Data(Text), true));
+        rest.advance(head.position() as usize);
+        texts.push(rest.split_to(length as usize));
+    }
+    texts
 }
 
 fn json(line: &[u8]) -> serde_json::Value {

@@ -17,12 +17,7 @@ use tungstenite::{
     protocol::CloseFrame,
 };
 
-use super::{
-    quiet::Quiet,
-    sockets::Seat,
-    voice,
-    wire::{Out, Wire},
-};
+use super::{quiet::Quiet, sockets::Seat, voice, wire::Wire};
 use crate::{
     clock,
     hub::{MAX_STALL, Subscriber},
@@ -72,13 +67,14 @@ impl End {
 
 /// Writes and reads until one side ends it; then closes it in order, within [`MAX_STALL`].
 pub(super) async fn converse(wire: Wire, party: Result<Box<Party>, Box<TurnedAway>>) {
+    let station = wire.station();
     let (mut sink, mut stream) = wire.split();
     let end = match party {
         Err(turned_away) => {
             let TurnedAway { problem, told } = *turned_away;
             if let Some(told) = told {
                 // Whoever does not take it will not take the close frame either.
-                let _ = timeout(MAX_STALL, sink.send(Out::Message(told))).await;
+                let _ = timeout(MAX_STALL, sink.send(told)).await;
             }
             End::of(problem.code)
         }
@@ -89,7 +85,7 @@ pub(super) async fn converse(wire: Wire, party: Result<Box<Party>, Box<TurnedAwa
             let end = select! {
                 biased;
                 end = &mut listening => end,
-                end = voice::speak(&mut sink, seat.outbox(), feed, seat.limits().ping_interval()) => end,
+                end = voice::speak(&mut sink, seat, feed, &station) => end,
             };
             seat.log(&end);
             end
@@ -133,7 +129,7 @@ fn refusal(error: &Error) -> End {
 }
 
 /// Sends the close frame behind what is queued, and waits for the answer to it.
-async fn part(mut sink: SplitSink<Wire, Out>, mut stream: SplitStream<Wire>, end: End) {
+async fn part(mut sink: SplitSink<Wire, Message>, mut stream: SplitStream<Wire>, end: End) {
     let (frame, unread) = match end {
         End::Over => return,
         End::Left => {
@@ -144,7 +140,7 @@ async fn part(mut sink: SplitSink<Wire, Out>, mut stream: SplitStream<Wire>, end
         End::Close(frame) => (frame, false),
         End::Refuse(frame) => (frame, true),
     };
-    if sink.send(Out::Message(Message::Close(Some(frame)))).await.is_err() {
+    if sink.send(Message::Close(Some(frame))).await.is_err() {
         return;
     }
     while let Some(Ok(_)) = stream.next().await {}

@@ -12,7 +12,7 @@ use tracing::{Span, debug, info};
 use tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
 use uuid::Uuid;
 
-use super::{Limits, feeds::Feeds, outbox::Outbox, socket::End};
+use super::{Limits, feeds::Feeds, outbox::Outbox, socket::End, writers::Writers};
 use crate::{
     clock,
     hub::{Filter, Join},
@@ -30,6 +30,7 @@ pub(super) struct Sockets {
 struct Shared {
     state: Mutex<State>,
     feeds: Feeds,
+    writers: Writers,
     limits: Limits,
     started: Instant,
     started_wall: Duration,
@@ -69,7 +70,8 @@ impl Sockets {
     pub(super) fn new(feeds: Feeds, limits: Limits, lobby: lobby::Limits, started: Instant) -> Self {
         let state = State { lobby: Lobby::new(lobby), outboxes: BTreeMap::new(), is_ending: false };
         let started_wall = clock::wall();
-        Self { shared: Arc::new(Shared { state: Mutex::new(state), feeds, limits, started, started_wall }) }
+        let (state, writers) = (Mutex::new(state), Writers::default());
+        Self { shared: Arc::new(Shared { state, feeds, writers, limits, started, started_wall }) }
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -179,6 +181,10 @@ impl Seat {
 
     pub(super) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
+    }
+
+    pub(super) fn writers(&self) -> &Writers {
+        &self.sockets.shared.writers
     }
 
     pub(super) fn echoes(&self) -> bool {

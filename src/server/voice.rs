@@ -1,9 +1,8 @@
 //! The writing side of a socket: its feed, what others say to it, and pings.
 
 use std::{
-    mem,
+    future::{poll_fn, ready},
     pin::{Pin, pin},
-    time::Duration,
 };
 
 use axum::body::Bytes;
@@ -13,13 +12,19 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval_at},
 };
 use tokio_util::sync::CancellationToken;
-use tungstenite::{Message, error::Error};
+use tungstenite::{
+    Message,
+    error::{Error, ProtocolError},
+};
 
 use super::{
     outbox::{Item, Outbox, Turn},
     quiet::Quiet,
     socket::End,
-    wire::{Out, Wire},
+    sockets::Seat,
+    station::{Parked, Station},
+    wire::Wire,
+    writers::Place,
 };
 use crate::{
     clock,
@@ -27,7 +32,7 @@ use crate::{
     sans_io::error::{Code, close},
 };
 
-type Sink = SplitSink<Wire, Out>;
+type Sink = SplitSink<Wire, Message>;
 
 /// What is to be done, the feed aside.
 enum Due {
@@ -47,18 +52,21 @@ enum Relayed {
 /// Writes what comes: all that is queued, then one flush. Its end is the feed's, the outbox's or the socket's.
 pub(super) async fn speak(
     sink: &mut Sink,
-    outbox: &Outbox,
+    seat: &Seat,
     feed: &mut Option<Subscriber>,
-    ping_interval: Duration,
+    station: &Station,
 ) -> End {
+    let (outbox, ping_interval) = (seat.outbox(), seat.limits().ping_interval());
     let mut ping = interval_at(clock::now() + ping_interval, ping_interval);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut items = Vec::new();
     let (mut is_going, mut is_bound) = (false, true);
+    let mut place: Option<Place> = None;
     loop {
+        seat.writers().seat(&mut place, feed.as_ref(), station);
         let relayed = {
             let due = pin!(due(&mut ping, outbox, &mut items, is_going));
-            relay(sink, outbox, feed, Quiet::new(due)).await
+            relay(sink, outbox, feed, station, Quiet::new(due)).await
         };
         match relayed {
             Relayed::Stuck(end) => return end,
@@ -81,6 +89,8 @@ pub(super) async fn speak(
                 if let Err(end) = unless_slow(outbox, &behind, written).await {
                     return end;
                 }
+                // What the feed had left in the queue as well.
+                feed.iter().for_each(Subscriber::written);
             }
         }
     }
@@ -94,29 +104,57 @@ async fn due(ping: &mut Interval, outbox: &Outbox, items: &mut Vec<Item>, is_goi
     }
 }
 
-/// Writes what the feed has, as long as there is nothing else to do.
+/// Lets the feed be written, as long as there is nothing else to do: by the channel's writer, and here what that leaves.
 async fn relay(
     sink: &mut Sink,
     outbox: &Outbox,
     feed: &mut Option<Subscriber>,
+    station: &Station,
     mut due: Quiet<Pin<&mut impl Future<Output = Due>>>,
 ) -> Relayed {
-    let Some(feed) = feed else { return Relayed::Due(due.await) };
-    let behind = feed.slow();
-    let mut events = Vec::new();
+    let Some(behind) = feed.as_ref().map(Subscriber::slow) else { return Relayed::Due(due.await) };
     loop {
-        let next = select! {
+        // Before the feed, as that may always have something.
+        select! {
             biased;
             due = &mut due => return Relayed::Due(due),
-            next = feed.next_frames(&mut events) => next,
-        };
-        if next != Next::Events {
-            return Relayed::Feed(next);
+            () = ready(()) => {}
         }
-        let written = sink.send(Out::Frames(mem::take(&mut events)));
-        if let Err(end) = unless_slow(outbox, &behind, written).await {
+        match station.park(feed) {
+            Parked::Has(Next::Events) => {}
+            Parked::Has(next) => return Relayed::Feed(next),
+            Parked::Left => return Relayed::Stuck(End::Left),
+            Parked::Waits => {
+                let mut away = Away { station, feed };
+                select! {
+                    biased;
+                    due = &mut due => return Relayed::Due(due),
+                    () = away.returned() => {}
+                }
+            }
+        }
+        if let Err(end) = unless_slow(outbox, &behind, sink.flush()).await {
             return Relayed::Stuck(end);
         }
+        feed.iter().for_each(Subscriber::written);
+    }
+}
+
+/// While there is one, the writer has the feed.
+struct Away<'a> {
+    station: &'a Station,
+    feed: &'a mut Option<Subscriber>,
+}
+
+impl Away<'_> {
+    async fn returned(&mut self) {
+        poll_fn(|cx| self.station.poll_returned(cx)).await;
+    }
+}
+
+impl Drop for Away<'_> {
+    fn drop(&mut self) {
+        self.station.unpark(self.feed);
     }
 }
 
@@ -132,7 +170,12 @@ async fn unless_slow(
         () = outbox.slow().cancelled() => return Err(End::of(Code::SlowConsumer)),
         () = behind.cancelled() => return Err(End::of(Code::SlowConsumer)),
     };
-    written.map_err(|_| End::Over)
+    written.map_err(|error| match error {
+        Error::ConnectionClosed | Error::AlreadyClosed | Error::Protocol(ProtocolError::SendAfterClosing) => {
+            End::Left
+        }
+        _ => End::Over,
+    })
 }
 
 async fn write(
@@ -142,11 +185,11 @@ async fn write(
     (feed, is_bound): (&mut Option<Subscriber>, &mut bool),
 ) -> Result<(), Error> {
     match due {
-        Due::Ping => sink.feed(Out::Message(Message::Ping(Bytes::new()))).await?,
+        Due::Ping => sink.feed(Message::Ping(Bytes::new())).await?,
         Due::Out(_) => {
             for item in items.drain(..) {
                 match item {
-                    Item::Message(message) => sink.feed(Out::Message(message)).await?,
+                    Item::Message(message) => sink.feed(message).await?,
                     Item::Feed(changed, binds) => (*feed, *is_bound) = (changed, binds),
                 }
             }

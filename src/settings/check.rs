@@ -1,6 +1,6 @@
 //! What settings have to be together.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use super::{Limits, Settings, table::Replay};
 use crate::sans_io::{
@@ -12,6 +12,11 @@ use crate::sans_io::{
 const BEARER_BYTES_MIN: usize = 16;
 /// The shortest head that hyper can be told.
 const HEAD_BYTES_MIN: usize = 8 << 10;
+
+/// How many events a channel may keep: half of the fewest is more than a frame brings.
+const BACKLOG_EVENTS: RangeInclusive<usize> = 64..=1 << 22;
+/// How many bytes of JSON a channel may keep, likewise.
+const BACKLOG_BYTES: RangeInclusive<usize> = 256 << 10..=1 << 30;
 
 /// All that does not fit.
 pub(super) fn check(settings: &Settings) -> Vec<Problem> {
@@ -61,6 +66,12 @@ fn replay_problems(replay: &Replay, bad: &mut impl FnMut(&str, &str)) {
 fn limit_problems(limits: &Limits, bad: &mut impl FnMut(&str, &str)) {
     if limits.head_bytes.0 < HEAD_BYTES_MIN {
         bad("limits.head_bytes is below 8KiB", "");
+    }
+    if !BACKLOG_EVENTS.contains(&limits.backlog_events) {
+        bad("limits.backlog_events is not from 64 to 4194304", "");
+    }
+    if !BACKLOG_BYTES.contains(&limits.backlog_bytes.0) {
+        bad("limits.backlog_bytes is not from 256KiB to 1GiB", "");
     }
     let counts = [
         ("connections", limits.connections),

@@ -123,6 +123,10 @@ settings! {
         message_bytes: Bytes = Bytes(16 << 10), "", "LIVETAPE_MESSAGE_BYTES";
         /// What may wait for one socket, events aside, before it is closed (4101)
         waiting_bytes: Bytes = Bytes(1 << 20), "", "LIVETAPE_WAITING_BYTES";
+        /// Events that a channel keeps, for who comes back; a reader half of them behind is closed (4101)
+        backlog_events: usize = 16_384, "", "LIVETAPE_BACKLOG_EVENTS";
+        /// The same in bytes of JSON; a private replay keeps 2MiB at most
+        backlog_bytes: Bytes = Bytes(8 << 20), "", "LIVETAPE_BACKLOG_BYTES";
         /// Messages of one socket a second
         messages_per_second: u32 = 50, "", "LIVETAPE_MESSAGES_PER_SECOND";
         /// Messages of one socket at once, after a silence

@@ -35,6 +35,7 @@ pub(super) struct Channels<T> {
     pub(super) common: Common,
     pub(super) transport: T,
     pub(super) live: live::Options,
+    backlog: Limits,
     /// What the main channel is called.
     pub(super) stream: String,
     pub(super) shutdown: CancellationToken,
@@ -47,12 +48,14 @@ impl<T: Transport> Channels<T> {
         keeper: Keeper,
         common: Common,
         transport: T,
-        live: live::Options,
+        options: &Options,
         stream: String,
         shutdown: CancellationToken,
     ) -> Self {
+        let (live, backlog) = (options.live.clone(), options.backlog);
         let replays = Arc::new(Semaphore::new(keeper.max_replays.min(Semaphore::MAX_PERMITS)));
-        Self { keeper, common, transport, live, stream, shutdown, replays, tasks: TaskTracker::new() }
+        let tasks = TaskTracker::new();
+        Self { keeper, common, transport, live, backlog, stream, shutdown, replays, tasks }
     }
 
     /// Serves requests until the server ends, then closes all that runs.
@@ -85,8 +88,8 @@ impl<T: Transport> Channels<T> {
         }
         self.common.limit.check()?;
         let place = self.common.place()?;
-        let (control, driver) = Control::beside(&self.shutdown);
-        let hub = board.open(&self.stream, Limits::default());
+        let (control, driver) = self.keeper.beside(&self.shutdown);
+        let hub = board.open(&self.stream, self.backlog);
         let (lease, listing) = board.enter(user, &hub, driver.view());
         if let Some(listing) = listing {
             let mut supervisor = self.supervisor(user, hub.clone(), &control, driver);
@@ -106,15 +109,7 @@ impl<T: Transport> Channels<T> {
             driver,
             shutdown: control.shutdown().clone(),
             transport: self.transport.clone(),
-            options: Options {
-                live,
-                ends_with_source: true,
-                record: None,
-                rotate: None,
-                record_only: false,
-                allow_inject: false,
-                warn: |_| (),
-            },
+            options: Options { ends_with_source: true, ..Options::new(live) },
             common: self.common.clone(),
             place: None,
             listing: None,
@@ -131,14 +126,18 @@ impl<T: Transport> Channels<T> {
             drop(answer.send(Err(Problem::new(Code::Capacity, message).into())));
             return;
         };
-        let hub = self.keeper.board.open(&self.stream, replay_limits());
-        let (board, shutdown) = (self.keeper.board.clone(), self.shutdown.clone());
+        let hub = self.keeper.board.open(&self.stream, self.replay_backlog());
+        let (board, beside) = (self.keeper.board.clone(), self.keeper.beside(&self.shutdown));
         let folder = self.keeper.recordings.clone();
         self.tasks.spawn(async move {
             let tape = find(recording, folder).await;
-            play_alone(tape, speed, answer, hub, board, shutdown).await;
+            play_alone(tape, speed, answer, hub, board, beside).await;
             drop(place);
         });
+    }
+
+    fn replay_backlog(&self) -> Limits {
+        Limits { bytes_max: self.backlog.bytes_max.min(REPLAY_BACKLOG_BYTES_MAX), ..self.backlog }
     }
 }
 
@@ -184,9 +183,8 @@ async fn play_alone(
     answer: Answer<Lease>,
     hub: Hub,
     board: Board,
-    shutdown: CancellationToken,
+    (control, mut driver): (Control, Driver),
 ) {
-    let (control, mut driver) = Control::beside(&shutdown);
     let shutdown = control.shutdown().clone();
     let options =
         source::Options { speed, wait_clients: 1, exit_when_done: true, ..source::Options::default() };
@@ -211,10 +209,6 @@ async fn play_alone(
 async fn find(recording: String, folder: PathBuf) -> Result<Tape, Problem> {
     let found = tokio::task::spawn_blocking(move || Tape::find_in(&folder, &recording)).await;
     found.unwrap_or_else(|_| Err(Problem::new(Code::Io, "the recording could not be opened")))
-}
-
-fn replay_limits() -> Limits {
-    Limits { bytes_max: REPLAY_BACKLOG_BYTES_MAX, ..Limits::default() }
 }
 
 fn shutting_down() -> CloseReason {

@@ -81,7 +81,8 @@ impl<T: Transport> Supervisor<T> {
         if let Some(recorder) = &recorder {
             pipeline = pipeline.with_tap(recorder.tap());
         }
-        let share = |board: &Board| board.share(user, self.hub.stream(), self.driver.view());
+        let share =
+            |board: &Board| board.share(user, self.hub.stream(), self.options.backlog, self.driver.view());
         let shared = self.board.as_ref().and_then(share);
         if let Some(shared) = &shared {
             pipeline = pipeline.with_along(shared.hub().clone());

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     control::{Answer, Board, Control, Driver, Listing, Order, Status, not_current, nothing_replayed},
-    hub::Hub,
+    hub::{Hub, Limits},
     sans_io::error::{Problem, exit},
     source::{
         self, Left, Replay, Summary, Tape,
@@ -46,6 +46,25 @@ pub struct Options {
     pub allow_inject: bool,
     /// Told when the recorder fails.
     pub warn: fn(&Problem),
+    /// What each channel beside the main one keeps.
+    pub backlog: Limits,
+}
+
+impl Options {
+    /// Serves on when a source ends, and records nothing.
+    #[must_use]
+    pub fn new(live: room_source::Options) -> Self {
+        Self {
+            live,
+            ends_with_source: false,
+            record: None,
+            rotate: None,
+            record_only: false,
+            allow_inject: false,
+            warn: |_| (),
+            backlog: Limits::default(),
+        }
+    }
 }
 
 /// Where to record.
@@ -122,8 +141,8 @@ impl<T: Transport> Supervisor<T> {
         let shutdown = control.shutdown().clone();
         let board = keeper.as_ref().map(|keeper| keeper.board.clone());
         let channels = keeper.map(|keeper| {
-            let (live, stream) = (options.live.clone(), hub.stream().to_owned());
-            Channels::new(keeper, common.clone(), transport.clone(), live, stream, shutdown.clone())
+            let (transport, stream) = (transport.clone(), hub.stream().to_owned());
+            Channels::new(keeper, common.clone(), transport, &options, stream, shutdown.clone())
         });
         let (place, listing, ended) = (None, None, Ended::default());
         Self { hub, driver, shutdown, transport, options, common, place, listing, board, channels, ended }

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 
+import { ask, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
-import { ask, withServer } from './server.mjs'
 
 const EVENTS = 100_000
 /** A page may leave out frames; it may not stand still. In ms, for machines that do a lot beside it. */
@@ -69,6 +69,6 @@ export async function busy({ browser, livetape, pictures }) {
       visit.clean()
       await visit.close()
       return `${seq} events at ${Math.round(seq / seconds)}/s, ${held} rows held, ${drawn} drawn; ${gaps.length} frames: p50 ${at(0.5).toFixed(1)} ms, p99 ${at(0.99).toFixed(1)} ms, max ${at(1).toFixed(1)} ms`
-    }, { folder: cwd })
+    }, { cwd })
   })
 }

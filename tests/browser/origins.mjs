@@ -6,7 +6,7 @@ import http from 'node:http'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-import { ask, withServer } from './server.mjs'
+import { ask, withServer } from '../support/livetape.mjs'
 
 /** Run in a page: tries everything, and says what came of it. */
 async function tryAll(url) {

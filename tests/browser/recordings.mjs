@@ -4,8 +4,8 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 
+import { ask, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
-import { ask, until, withServer } from './server.mjs'
 
 const REFUSED = /Failed to load resource/
 
@@ -23,7 +23,7 @@ export async function recordings({ browser, livetape, pictures }) {
       const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
       return data.filter((_, index) => index % 4 === 3 && data[index] > 0).length
     })
-    assert.ok((await until('a timeline', inked)) > 500, 'bars are drawn')
+    await until('a timeline of bars', async () => (await inked()) > 500)
 
     await act('short', 'Info')
     await tape('short').getByText('Records', { exact: true }).waitFor()

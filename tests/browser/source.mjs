@@ -1,12 +1,10 @@
 // Connecting users, against the mock; and a server that goes and comes.
 
 import assert from 'node:assert/strict'
-import { fileURLToPath } from 'node:url'
 
+import { ask, scenario, start, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
-import { ask, start, until, withServer } from './server.mjs'
 
-const scenario = (name) => fileURLToPath(new URL(`../../fixtures/scenarios/${name}.toml`, import.meta.url))
 const REFUSED = /Failed to load resource/
 /** What the mock of `rate-limited-twice` asks for, and a bit. */
 const ASKED_TO_WAIT_MS = 2500
@@ -14,7 +12,7 @@ const ASKED_TO_WAIT_MS = 2500
 async function withRoom(livetape, name, use) {
   const mock = name ? ['--scenario', scenario(name)] : []
   return withServer(livetape, ['mock', '--port', '0', ...mock], ({ url: upstream, cwd }) =>
-    withServer(livetape, ['serve', '0', '--upstream', upstream], use, { folder: cwd }),
+    withServer(livetape, ['serve', '0', '--upstream', upstream], use, { cwd }),
   )
 }
 
@@ -49,8 +47,9 @@ export async function source({ browser, livetape, pictures }) {
     await page.getByRole('button', { name: 'Connect anyway' }).click()
     const message = page.locator('.card.error', { hasText: 'user_offline' })
     await message.waitFor()
-    await visit.picture(pictures, 'error')
-    await visit.axe()
+    // The feed tells the same as the answer: one message, by one name.
+    await page.locator('article', { hasText: 'disconnected' }).waitFor()
+    assert.equal(await page.locator('.card.error').count(), 1, 'one failure is one message')
     // Eight seconds, but not while somebody points at it.
     const shown = Date.now()
     await message.waitFor({ state: 'detached', timeout: 14_000 })
@@ -58,7 +57,9 @@ export async function source({ browser, livetape, pictures }) {
     assert.ok(stayed > 6000 && stayed < 13_000, `it stayed for ${stayed} ms`)
     await type(page, 'demo')
     await page.getByRole('button', { name: 'Connect anyway' }).click()
-    await page.locator('.card.error').first().waitFor()
+    await message.hover()
+    await visit.picture(pictures, 'error')
+    await visit.axe()
     await page.getByRole('button', { name: 'Dismiss' }).first().click()
     await page.locator('.card.error').waitFor({ state: 'detached' })
     visit.clean(REFUSED)
@@ -98,7 +99,7 @@ export async function restart({ browser, livetape, pictures }) {
     await page.getByText('The server does not answer').waitFor()
     await page.locator('.link-waiting').waitFor()
     await visit.picture(pictures, 'away')
-    const second = await start(livetape, ['replay', 'demo', '--port', first.port, '--speed', '20'], { cwd })
+    const second = await start(livetape, ['replay', 'demo', '--port', String(first.port), '--speed', '20'], { cwd })
     await page.locator('.link-open').waitFor({ timeout: 30_000 })
     await page.getByText('1 interruption with an unknown loss').waitFor()
     await page.getByText('The server does not answer').waitFor({ state: 'detached' })

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict'
 
+import { ask, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
-import { ask, until, withServer } from './server.mjs'
 
 export async function transport({ browser, livetape, pictures }) {
   return withServer(livetape, ['replay', 'demo', '--port', '0'], async ({ url }) => {
@@ -118,6 +118,8 @@ export async function looks({ browser, livetape, pictures }) {
     for (const [name, width, height, scheme] of sizes) {
       const visit = await Visit.open(browser, url, { width, height, scheme })
       await visit.page.locator('article').nth(8).waitFor()
+      // The picture of the recording comes a moment later.
+      await visit.page.locator('.legend').waitFor({ state: 'attached' })
       const [grown, seen] = await visit.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
       assert.ok(grown <= seen, `${name} is ${grown} wide, not ${seen}`)
       await visit.picture(pictures, name)

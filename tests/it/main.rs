@@ -39,3 +39,4 @@ mod tidy;
 mod tls;
 mod tools;
 mod wire;
+mod writers;

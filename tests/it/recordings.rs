@@ -87,6 +87,8 @@ impl Place {
             speed: Speed::Max,
             lap: 1,
             laps: None,
+            from_ms: 0,
+            to_ms: None,
             generation: 1,
         }));
     }

@@ -285,6 +285,7 @@ async fn a_loop_plays_a_range_again_and_again() {
     let (from, to) = (Duration::from_secs(10), Some(Duration::from_secs(20)));
     let state = show.order(ReplayOrder::Loop { laps: Some(3), from, to }).await;
     assert_eq!((state.lap, state.laps, state.offset_ms), (1, Some(3), 10_000));
+    assert_eq!((state.from_ms, state.to_ms), (10_000, Some(20_000)));
     let log = show.finish().await;
     assert_eq!(log.last().unwrap().0, 30_000);
 }

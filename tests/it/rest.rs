@@ -37,6 +37,8 @@ fn replaying() -> ReplayState {
         speed: Speed::Times(1.0),
         lap: 1,
         laps: Some(1),
+        from_ms: 0,
+        to_ms: Some(50_000),
         generation: 1,
     }
 }

@@ -123,10 +123,16 @@ fn what_does_not_fit_together_is_told() {
         "[server]\ntoken = \"short\"",
         "[server]\ntoken = \"0123456789 abcdef\"",
         "[limits]\nhead_bytes = 1\nconnections = 0\nidle_time = 0",
+        "[limits]\nbacklog_events = 63\nbacklog_bytes = \"255KiB\"",
+        "[limits]\nbacklog_events = 4194305\nbacklog_bytes = 1073741825",
         "[replay]\nstart = 5\nend = 5\nidle_limit = 0",
     ];
     let told: Vec<_> = told.iter().flat_map(|file| resolve(file, &[], &[]).unwrap_err()).collect();
     insta::assert_snapshot!(told.join("\n"));
+    for (events, bytes) in [(64, "256KiB"), (4_194_304, "1GiB")] {
+        resolve(&format!("[limits]\nbacklog_events = {events}\nbacklog_bytes = \"{bytes}\""), &[], &[])
+            .unwrap();
+    }
     for allowed in ["insecure = true", "token = \"0123456789abcdef\"", "token_file = \"t\""] {
         resolve(&format!("[server]\nlisten = \"0.0.0.0:3000\"\n{allowed}"), &[], &[]).unwrap();
     }

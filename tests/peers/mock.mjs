@@ -7,41 +7,24 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
+import { withServer } from '../support/livetape.mjs'
+
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = path.join(here, '../..')
 /** Longest that one client may take, in milliseconds: 2.0.3 sends its first heartbeat after 10 s. */
 const CLIENT_MS_MAX = 60_000
-/** Longest that a mock may take to print its address, in milliseconds. */
-const START_MS_MAX = 20_000
 /** How often the log is read while waiting, in milliseconds. */
 const POLL_MS = 50
 
 /** Runs `act` with the address of a new mock, of a scenario of `fixtures/scenarios`, and ends the mock. */
-export async function withMock(livetape, { scenario, play }, act) {
+export function withMock(livetape, { scenario, play }, act) {
   const args = ['mock', '--scenario', `fixtures/scenarios/${scenario}.toml`, '--port', '0']
   if (play) args.push('--play', `recordings/${play}`)
-  const mock = spawn(livetape, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
-  const lines = []
-  const address = new Promise((resolve, reject) => {
-    const read = (line) => {
-      lines.push(line)
-      const [base] = line.match(/http:\/\/127\.0\.0\.1:\d+/) ?? []
-      if (base) resolve(base)
-    }
-    createInterface(mock.stdout).on('line', read)
-    createInterface(mock.stderr).on('line', read)
-    mock.on('error', reject)
-    mock.on('exit', (code) => reject(new Error(`the mock ended with ${code}:\n${lines.join('\n')}`)))
-    setTimeout(() => reject(new Error('the mock printed no address')), START_MS_MAX).unref()
-  })
-  try {
-    const result = await act(await address)
-    const end = mock.signalCode ?? mock.exitCode
-    if (end !== null) throw new Error(`the mock ended meanwhile, with ${end}:\n${lines.join('\n')}`)
+  return withServer(livetape, args, async ({ url, isRunning, ended, said }) => {
+    const result = await act(url)
+    if (!isRunning()) throw new Error(`the mock ended meanwhile, with ${await ended}:\n${said()}`)
     return result
-  } finally {
-    mock.kill()
-  }
+  }, { cwd: root })
 }
 
 /** The lines that a client printed. The end of its stdin disconnects it: when `until` is fulfilled, or never. */

@@ -47,7 +47,7 @@ export async function recordTab(tools, { socketUrl, played, frames, inWorker, le
       const code = await recorder.ended
       const said = recorder.lines.join('\n')
       assert.equal(code, leave === 'ctrl-c' ? 0 : 1, said)
-      assert.ok(said.includes('💬'), `events are shown:\n${said}`)
+      await until(`events to be shown:\n${said}`, () => recorder.lines.some((line) => line.includes('💬')))
       assert.ok((await info(livetape, recording)).sealed, 'it is sealed')
       const bytes = await readFile(recording)
       assert.ok(!bytes.includes('planted'), 'no secret is recorded')

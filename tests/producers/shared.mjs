@@ -8,6 +8,8 @@ import { createInterface } from 'node:readline'
 import path from 'node:path'
 import { promisify } from 'node:util'
 
+import { until as wait } from '../support/livetape.mjs'
+
 const root = path.join(import.meta.dirname, '../..')
 const run = promisify(execFile)
 /** Longest that anything may take, in milliseconds. */
@@ -61,14 +63,8 @@ export async function roomOf(base, user) {
   return (await response.json()).data.user.roomId
 }
 
-/** Waits until `isTrue`, or fails. */
-export async function until(what, isTrue) {
-  const deadline = Date.now() + STEP_MS_MAX
-  while (!(await isTrue())) {
-    if (Date.now() > deadline) throw new Error(`waited in vain: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-  }
-}
+/** Waits for something, or fails. */
+export const until = (what, probe) => wait(what, probe, STEP_MS_MAX, POLL_MS)
 
 /** A program that runs, its lines, and how it ends. */
 export function start(program, args, options = {}) {

@@ -7,13 +7,14 @@ use std::{
 
 use anyhow::{Result, ensure};
 
-use crate::programs::install_node;
+use crate::node::Node;
 
 /// What to measure, and how.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask bench decode
   cargo xtask bench fanout
+  cargo xtask bench fanout --memory
   cargo xtask bench replay --memory --svg docs/bench/replay-memory.svg
   cargo xtask bench replay --rounds 9 --json")]
 pub(crate) struct Args {
@@ -25,10 +26,10 @@ pub(crate) struct Args {
     /// The figures as JSON
     #[arg(long)]
     json: bool,
-    /// decode: beside the floor alone
+    /// decode, fanout: beside the floor alone
     #[arg(long)]
     no_peer: bool,
-    /// replay: memory, of a day and of 1 GB as fast as possible
+    /// replay: memory, of a day and of 1 GB as fast as possible; fanout: of 1,000 connections, idle and busy
     #[arg(long)]
     memory: bool,
     /// replay --memory: a recording that is there, instead of 1 GB that is made
@@ -58,15 +59,17 @@ enum Bench {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    if matches!(args.bench, Bench::Fanout) {
-        install_node(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches/peers"))?;
-    }
-    if matches!(args.bench, Bench::Decode) && !args.no_peer {
-        let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers");
-        if !peers.join("node_modules/connector-203").is_dir() {
-            install_node(&peers)?;
-        }
-    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folder = match args.bench {
+        Bench::Fanout if !args.memory => Some(("benches/peers", "node_modules/ws")),
+        Bench::Decode => Some(("tests/peers", "node_modules/connector-203")),
+        _ => None,
+    };
+    let node = folder.filter(|_| !args.no_peer).map(|(folder, package)| {
+        let folder = root.join(folder);
+        if folder.join(package).is_dir() { Node::find() } else { Node::with_packages(&folder) }
+    });
+    let node = node.transpose()?;
     let name = match args.bench {
         Bench::Decode => "decode",
         Bench::Fanout | Bench::Scale => "fanout",
@@ -76,6 +79,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Bench::Soak => "soak",
     };
     let mut command = Command::new(env!("CARGO"));
+    if let Some(node) = node {
+        node.lead(&mut command)?;
+    }
     command.args(["bench", "--quiet", "--locked", "--bench", name, "--", "--rounds"]);
     command.arg(args.rounds.to_string());
     if matches!(args.bench, Bench::Scale) {

@@ -4,7 +4,10 @@ use std::{env, path::Path};
 
 use anyhow::{Context as _, Result};
 
-use crate::programs::{apt_get_install, command, install_node};
+use crate::{
+    node::Node,
+    programs::{command, install_chromium, status},
+};
 
 /// Builds, installs, runs the checks; those alone whose names are given.
 pub(crate) fn run(only: &[String]) -> Result<()> {
@@ -14,10 +17,8 @@ pub(crate) fn run(only: &[String]) -> Result<()> {
     let xtask = env::current_exe()?;
     let livetape = xtask.with_file_name("livetape");
     let target = xtask.ancestors().nth(2).context("the target folder is not known")?;
-    install_node(&tests)?;
-    if command("chromium", ["--version"]).is_err() {
-        apt_get_install(&["chromium"])?;
-    }
+    let node = Node::with_packages(&tests)?;
+    install_chromium()?;
     let args = [tests.join("run.mjs"), livetape, target.join("browser")];
-    command("node", args.iter().map(|path| path.as_os_str()).chain(only.iter().map(AsRef::as_ref)))
+    status(node.command()?.args(args).args(only))
 }

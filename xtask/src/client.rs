@@ -1,13 +1,13 @@
 //! `packages/client` and `examples/`: types made of the server's schema, built, held to their size, and tried against
 //! the server, in Node and in Chromium.
 
-use std::{env, fs, path::Path, process::Command};
+use std::{env, fs, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
-    programs::{apt_get_install, command, install_node, status},
-    web::node,
+    node::Node,
+    programs::{command, install_chromium, status},
 };
 
 /// What is made of the package and committed: the examples load it.
@@ -22,13 +22,13 @@ pub(crate) fn run(check: bool) -> Result<()> {
     let xtask = env::current_exe()?;
     let livetape = xtask.with_file_name("livetape");
     let target = xtask.ancestors().nth(2).context("the target folder is not known")?;
-    install_node(&package)?;
-    let mut types = Command::new("node");
+    let node = Node::with_packages(&package)?;
+    let mut types = node.command()?;
     types.arg("scripts/types.mjs").arg(&livetape).args(check.then_some("--check"));
     status(types.current_dir(&package))?;
-    node(&package, "typescript/bin/tsc", &["--noEmit"])?;
-    node(&package, "vite/bin/vite.js", &["build", "--logLevel", "warn"])?;
-    node(&package, "typescript/bin/tsc", &["--project", "tsconfig.build.json"])?;
+    node.run(&package, "typescript/bin/tsc", &["--noEmit"])?;
+    node.run(&package, "vite/bin/vite.js", &["build", "--logLevel", "warn"])?;
+    node.run(&package, "typescript/bin/tsc", &["--project", "tsconfig.build.json"])?;
     let (built, bundle) = (fs::read(package.join("dist/livetape-client.iife.js"))?, root.join(BUNDLE));
     if check {
         let committed = fs::read(&bundle).unwrap_or_default();
@@ -36,10 +36,8 @@ pub(crate) fn run(check: bool) -> Result<()> {
     } else {
         fs::write(&bundle, built)?;
     }
-    if command("chromium", ["--version"]).is_err() {
-        apt_get_install(&["chromium"])?;
-    }
-    let mut tests = Command::new("node");
+    install_chromium()?;
+    let mut tests = node.command()?;
     tests.arg("node_modules/vitest/vitest.mjs").arg("run").current_dir(&package);
     status(tests.env("LIVETAPE", livetape).env("PICTURES", target.join("client")))
 }

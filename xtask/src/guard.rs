@@ -32,7 +32,7 @@ pub(crate) fn run(accept: bool) -> Result<()> {
     if accept {
         return Ok(fs::write(path, write_down(&counts)?)?);
     }
-    compare(&counts, &fs::read_to_string(path)?)
+    compare(&counts, &fs::read_to_string(path)?, &program)
 }
 
 /// Builds the work, and gives its path: cargo tells it.
@@ -74,7 +74,7 @@ fn write_down(counts: &[(&str, u64)]) -> Result<String> {
     Ok(text)
 }
 
-fn compare(counts: &[(&str, u64)], committed: &str) -> Result<()> {
+fn compare(counts: &[(&str, u64)], committed: &str, program: &Path) -> Result<()> {
     let mut differing = Vec::new();
     for (work, count) in counts {
         let before = committed.lines().find_map(|line| line.strip_prefix(work)?.trim().parse::<u64>().ok());
@@ -82,19 +82,24 @@ fn compare(counts: &[(&str, u64)], committed: &str) -> Result<()> {
         let percent = (*count as f64 / before as f64 - 1.0) * 100.0;
         println!("{work:<8} {count:>12} instructions, {before:>12} committed, {percent:+.2} %");
         if percent.abs() > TOLERANCE_PERCENT {
-            differing.push(format!("{work} {percent:+.1} %"));
+            differing.push((work, percent));
         }
     }
-    if differing.is_empty() {
-        return Ok(());
-    }
+    let Some((first, _)) = differing.first() else { return Ok(()) };
     let compiler = compiler()?;
     if !committed.contains(&compiler) {
         println!("the committed counts are not by {compiler}, which may be all there is to it");
     }
+    let told = differing.iter().map(|(work, percent)| {
+        let more = if *percent > 0.0 { "more" } else { "fewer" };
+        format!("{work} takes {:.1} % {more} instructions", percent.abs())
+    });
     bail!(
-        "more than {TOLERANCE_PERCENT} % off: {}. If that is meant, `cargo xtask guard --accept`, and say why in the commit",
-        differing.join(", ")
+        "{}; {TOLERANCE_PERCENT} % are allowed\n\
+         Where they go:  valgrind --tool=callgrind --toggle-collect=guard::measured_{first} {} {first}\n\
+         If it is meant: cargo xtask guard --accept, with the reason in the commit",
+        told.collect::<Vec<_>>().join(", "),
+        program.display(),
     )
 }
 
@@ -105,11 +110,18 @@ mod tests {
     #[test]
     fn three_percent_either_way_is_the_limit() {
         let committed = "# Instructions, by rustc 1.0.0\ndecode 100000\ndedup 5000\n";
-        let verdict = |decode: u64| compare(&[("decode", decode), ("dedup", 5000)], committed);
+        let verdict =
+            |decode: u64| compare(&[("decode", decode), ("dedup", 5000)], committed, Path::new("guard"));
         assert!(verdict(100_000).is_ok() && verdict(102_900).is_ok() && verdict(97_100).is_ok());
         let slower = verdict(103_100).unwrap_err().to_string();
-        assert!(slower.contains("decode +3.1 %") && slower.contains("--accept"), "{slower}");
-        assert!(verdict(96_900).is_err(), "a gain is written down too");
-        assert!(compare(&[("encode", 1)], committed).is_err(), "what has no count is not passed over");
+        assert!(slower.starts_with("decode takes 3.1 % more instructions; 3 % are allowed"), "{slower}");
+        assert!(
+            slower.contains("guard::measured_decode guard decode") && slower.contains("--accept"),
+            "{slower}"
+        );
+        let faster = verdict(96_900).unwrap_err().to_string();
+        assert!(faster.starts_with("decode takes 3.1 % fewer"), "a gain is written down too: {faster}");
+        let nothing = compare(&[("encode", 1)], committed, Path::new("guard"));
+        assert!(nothing.is_err(), "what has no count is not passed over");
     }
 }

@@ -8,6 +8,7 @@ mod client;
 mod codegen;
 mod fixture;
 mod guard;
+mod node;
 mod peers;
 mod producers;
 mod programs;
@@ -32,8 +33,8 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, guard, size, autobahn, peers, web, client,
-        /// browser, producers
+        /// Only these stages: format, lints, tests, docs, benches, guard, size, memory, autobahn, peers, web,
+        /// client, browser, producers
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns

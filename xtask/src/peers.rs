@@ -10,7 +10,10 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::programs::{apt_get_install, command, install_node, status};
+use crate::{
+    node::Node,
+    programs::{apt_get_install, command, status},
+};
 
 /// Builds, installs by the lock files, runs the checks.
 pub(crate) fn run() -> Result<()> {
@@ -20,9 +23,9 @@ pub(crate) fn run() -> Result<()> {
     let xtask = env::current_exe()?;
     let livetape = xtask.with_file_name("livetape");
     let target = xtask.ancestors().nth(2).context("the target folder is not known")?;
-    install_node(&peers)?;
+    let node = Node::with_packages(&peers)?;
     let python = install_python(&peers, &target.join("peers"))?;
-    command("node", [peers.join("run.mjs"), livetape, python])
+    status(node.command()?.args([peers.join("run.mjs"), livetape, python]))
 }
 
 /// A virtual environment in `folder`; returns its Python.

@@ -1,16 +1,14 @@
 //! Programs that capture WebSockets, unmodified, on `livetape mock`: `tests/producers/` holds the checks, this installs what
 //! they need.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use std::{env, path::Path};
 
 use anyhow::{Context as _, Result};
 
 use crate::{
+    node::Node,
     peers::install_python,
-    programs::{apt_get_install, command, install_node},
+    programs::{command, install_chromium, status},
 };
 
 /// Where Debian's Chromium is.
@@ -24,16 +22,10 @@ pub(crate) fn run() -> Result<()> {
     let xtask = env::current_exe()?;
     let livetape = xtask.with_file_name("livetape");
     let target = xtask.ancestors().nth(2).context("the target folder is not known")?;
-    install_node(&producers)?;
+    let node = Node::with_packages(&producers)?;
     let python = install_python(&producers, &target.join("producers"))?;
-    let chromium = install_chromium()?;
+    install_chromium()?;
     let files = target.join("producers-files");
-    command("node", [producers.join("run.mjs"), livetape, python.with_file_name("mitmdump"), chromium, files])
-}
-
-fn install_chromium() -> Result<PathBuf> {
-    if command(CHROMIUM, ["--version"]).is_err() {
-        apt_get_install(&["chromium"])?;
-    }
-    Ok(CHROMIUM.into())
+    let tools = [livetape, python.with_file_name("mitmdump"), CHROMIUM.into(), files];
+    status(node.command()?.arg(producers.join("run.mjs")).args(tools))
 }

@@ -1,19 +1,23 @@
 //! Programs of others: run, and installed where they are missing.
 
-use std::{ffi::OsStr, path::Path, process::Command};
+use std::{ffi::OsStr, process::Command};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// The packages of a folder with a `package-lock.json`.
-pub(crate) fn install_node(folder: &Path) -> Result<()> {
-    if command("node", ["--version"]).and_then(|()| command("npm", ["--version"])).is_err() {
-        apt_get_install(&["nodejs", "npm"])?;
+/// A font with emoji, without which pictures show boxes in their place, and what tells whether there is one.
+const EMOJI: [&str; 2] = ["fonts-noto-color-emoji", "fontconfig"];
+
+/// Debian's Chromium, and what it draws emoji with.
+pub(crate) fn install_chromium() -> Result<()> {
+    let mut missing = Vec::new();
+    if command("chromium", ["--version"]).is_err() {
+        missing.push("chromium");
     }
-    // None of the packages needs its install scripts: those that have some build what is only faster.
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"])
-        .current_dir(folder);
-    status(&mut npm)
+    let fonts = Command::new("fc-list").args([":lang=und-zsye", "family"]).output();
+    if !fonts.is_ok_and(|fonts| fonts.status.success() && !fonts.stdout.is_empty()) {
+        missing.extend(EMOJI);
+    }
+    if missing.is_empty() { Ok(()) } else { apt_get_install(&missing) }
 }
 
 /// A missing tool is installed, and if that fails the check fails: a test that is skipped tells nothing.

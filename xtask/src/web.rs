@@ -4,37 +4,31 @@ use std::{
     collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::programs::{install_node, status};
+use crate::node::Node;
 
 /// Checks types, tests and builds into `web/dist`; with `check` elsewhere, and compares byte for byte.
 pub(crate) fn run(check: bool) -> Result<()> {
     let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web").canonicalize()?;
     let dist = web.join("dist");
-    install_node(&web)?;
-    node(&web, "typescript/bin/tsc", &["--noEmit"])?;
-    node(&web, "vitest/vitest.mjs", &["run"])?;
+    let node = Node::with_packages(&web)?;
+    node.run(&web, "typescript/bin/tsc", &["--noEmit"])?;
+    node.run(&web, "vitest/vitest.mjs", &["run"])?;
     if !check {
-        return node(&web, "vite/bin/vite.js", &["build"]);
+        return node.run(&web, "vite/bin/vite.js", &["build"]);
     }
     let built = env::current_exe()?.ancestors().nth(2).context("the target folder is not known")?.join("web");
     let folder = built.to_str().context("the target folder has an odd name")?;
-    node(&web, "vite/bin/vite.js", &["build", "--emptyOutDir", "--outDir", folder])?;
+    node.run(&web, "vite/bin/vite.js", &["build", "--emptyOutDir", "--outDir", folder])?;
     let (committed, fresh) = (contents(&dist)?, contents(&built)?);
     let names = committed.keys().chain(fresh.keys());
     let stale: Vec<_> = names.filter(|name| committed.get(*name) != fresh.get(*name)).collect();
     ensure!(stale.is_empty(), "web/dist is stale: run `cargo xtask web`; these differ: {stale:?}");
     println!("web/dist is what web/ is built to: {} files", committed.len());
     Ok(())
-}
-
-/// Runs a program of the folder's packages.
-pub(crate) fn node(web: &Path, program: &str, args: &[&str]) -> Result<()> {
-    status(Command::new("node").arg(web.join("node_modules").join(program)).args(args).current_dir(web))
 }
 
 /// Every file below a folder, by its path from there.

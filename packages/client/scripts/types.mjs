@@ -3,7 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
-import { withServer } from '../tests/server.mjs'
+import { withServer } from '../../../tests/support/livetape.mjs'
 
 const OUTPUT = new URL('../src/events.ts', import.meta.url)
 /** What every event has beside its type and data. */

@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
+import { LIVETAPE, recording, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { launch, ofDisk, open } from './pages.mjs'
-import { LIVETAPE, proxy, recording, start, until, withServer } from './server.mjs'
+import { proxy } from './wire.mjs'
 
 const BUNDLE = fileURLToPath(new URL('../dist/livetape-client.iife.js', import.meta.url))
 const EXAMPLE = fileURLToPath(new URL('../examples/page.html', import.meta.url))
@@ -118,5 +119,5 @@ test('rooms, history, binary, a token as a subprotocol, final codes', async () =
       await fetch(`${url}/connections/one/close`, { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify({ code: 4000, reason: 'enough' }) })
       expect(await page.evaluate(async () => [await clients.over, clients.one.getStatus()])).toEqual([{ code: 4000, reason: 'enough', meaning: 'close code 4000', final: true }, 'disconnected'])
     })
-  }, { LIVETAPE_TOKEN: token })
+  }, { env: { LIVETAPE_TOKEN: token } })
 })

@@ -3,18 +3,20 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 
 import { expect, onTestFinished, test } from 'vitest'
 
-import { example, launch, ofDisk, open } from './pages.mjs'
-import { LIVETAPE, until, withServer } from './server.mjs'
+import { LIVETAPE, until, withServer } from '../../../tests/support/livetape.mjs'
+import { example, ofDisk } from './pages.mjs'
+import { launchQuiet } from './quiet.mjs'
 
 const OVERLAYS = ['chat', 'gifts', 'goal', 'viewers']
 const CONNECTIONS = 20
 const SPEED = 20
 /** The first half is for frames, the second for tasks. */
 const LAPS = 4
-/** No frame may be later, in ms: 99 of 100. */
+/** No frame may be later, in ms. */
 const FRAME_MS_MAX = 100
 /** No task of a page may keep a frame for so long, in ms of the processor's time: that is ours, however busy the machine is. */
 const TASK_MS_MAX = 100
@@ -24,6 +26,8 @@ const BUSY_MAX = 0.5
 const OTHERS_MAX = 0.3
 /** How long the pages are watched before anything comes, in ms. */
 const IDLE_MS = 3000
+/** How often the server is asked how far it is, in ms: a question costs it something, too. */
+const ASK_MS = 250
 /** Linux counts a process's time in hundredths of a second. */
 const TICKS_PER_SECOND = 100
 
@@ -72,8 +76,7 @@ async function usage(server) {
 }
 
 /** The tasks of main threads of pages, in ms of the processor's time, the longest first. */
-function tasksOf(trace) {
-  const { traceEvents } = JSON.parse(trace)
+function tasksOf(traceEvents) {
   const mains = new Set(traceEvents.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain').map(({ pid, tid }) => `${pid} ${tid}`))
   const tasks = traceEvents.filter(({ name, ph, pid, tid }) => name === 'ThreadControllerImpl::RunTask' && ph === 'X' && mains.has(`${pid} ${tid}`))
   return tasks.map(({ tdur, dur }) => ({ cpu: (tdur ?? dur) / 1000, wall: dur / 1000 })).sort((a, b) => b.cpu - a.cpu)
@@ -81,47 +84,48 @@ function tasksOf(trace) {
 
 // What else happens on a machine only adds: the best of three is ours.
 test('twenty overlays and the dashboard during a busy replay at speed 20', { timeout: 90_000, retry: 2 }, async () => {
-  const browser = await launch()
+  const browser = await launchQuiet()
   const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-busy-'))
   onTestFinished(() => Promise.all([browser.close(), rm(folder, { recursive: true, force: true })]))
   // Held until everybody is there; four laps, so that there is something to measure.
   const args = ['replay', 'recordings/busy.bin', '--port', '0', '--speed', String(SPEED), '--loop', String(LAPS), '--wait-clients', String(CONNECTIONS + 2)]
   await withServer(LIVETAPE, args, async ({ url, ws, pid }) => {
-    const frames = Array.from({ length: CONNECTIONS }, (_, index) => `<iframe src="${example(`overlays/${OVERLAYS[index % 4]}.html`, { url: `${ws}/`, avatars: 0 }).replaceAll('&', '&amp;')}"></iframe>`)
+    const frames = Array.from({ length: CONNECTIONS }, (_, index) => `<iframe src="${example(`overlays/${OVERLAYS[index % OVERLAYS.length]}.html`, { url: `${ws}/`, avatars: 0 }).replaceAll('&', '&amp;')}"></iframe>`)
     const wall = path.join(folder, 'wall.html')
     await writeFile(wall, `<!doctype html><style>body{margin:0;display:grid;grid-template-columns:repeat(5,1fr);background:#245}iframe{border:0;width:100%;height:220px}</style>${frames.join('')}`)
-    const overlays = await open(browser, ofDisk(wall), { width: 1600, height: 900 })
-    const dashboard = await open(browser, url, { width: 1280, height: 800 })
+    const overlays = await browser.open(ofDisk(wall), { width: 1600, height: 900 })
+    const dashboard = await browser.open(url, { width: 1280, height: 800 })
     await until('all of them', async () => (await (await fetch(`${url}/health`)).json()).clients >= CONNECTIONS + 1)
-    const session = await overlays.page.context().newCDPSession(overlays.page)
-    await session.send('Performance.enable', { timeDomain: 'threadTicks' })
-    const busy = async () => (await session.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration').value
-    await Promise.all([overlays, dashboard].map(({ page }) => page.evaluate(watch)))
+    await overlays.call('Performance.enable', { timeDomain: 'threadTicks' })
+    const busy = async () => (await overlays.call('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration').value
+    await Promise.all([overlays, dashboard].map((page) => page.evaluate(watch)))
     // The same pages with nothing to do: what the machine leaves them.
-    await overlays.page.waitForTimeout(IDLE_MS)
-    const idle = await overlays.page.evaluate(() => globalThis.gaps.splice(0))
-    await dashboard.page.evaluate(() => globalThis.gaps.splice(0))
+    await setTimeout(IDLE_MS)
+    const [idle] = await Promise.all([overlays, dashboard].map((page) => page.evaluate(() => globalThis.gaps.splice(0))))
 
     const [before, used, began] = [await busy(), await usage(pid), performance.now()]
     // The last one to come sets it going.
     const stop = new AbortController()
     const { body } = await fetch(`${url}/events?types=poll`, { signal: stop.signal })
     const replay = async () => (await fetch(`${url}/replay`)).json()
-    await until('half of it', async () => (await replay()).lap > LAPS / 2, 50_000)
-    const [ofOverlays, ofDashboard] = await Promise.all([overlays, dashboard].map(({ page }) => page.evaluate(() => globalThis.gaps)))
+    await until('half of it', async () => (await replay()).lap > LAPS / 2, 50_000, ASK_MS)
+    const [ofOverlays, ofDashboard] = await Promise.all([overlays, dashboard].map((page) => page.evaluate(() => globalThis.gaps)))
     const spent = await usage(pid)
     const seconds = (performance.now() - began) / 1000
     const part = ((await busy()) - before) / seconds
     const [serverPart, ours, machine] = ['server', 'ours', 'machine'].map((whose) => (spent[whose] - used[whose]) / seconds)
     // Frames are counted before: writing down every task costs frames of its own.
-    await browser.startTracing(undefined, { categories: ['toplevel', '__metadata'], screenshots: false })
-    await until('the end', async () => (await replay()).state === 'ended', 50_000)
+    const stopTrace = await browser.trace('toplevel', '__metadata')
+    await until('the end', async () => (await replay()).state === 'ended', 50_000, ASK_MS)
     stop.abort()
     await body?.cancel().catch(() => undefined)
-    await overlays.page.waitForTimeout(300)
-
-    const tasks = tasksOf(await browser.stopTracing())
-    const stats = await Promise.all(overlays.page.frames().slice(1).map((frame) => frame.evaluate(() => ({ ...overlayClient.getStats(), position: overlayClient.position }))))
+    const tasks = tasksOf(await stopTrace())
+    // The last events may still be on their way to some.
+    const statsNow = () => overlays.evaluateInFrames(() => ({ ...overlayClient.getStats(), position: overlayClient.position }))
+    const stats = await until('the same for all of a kind', async () => {
+      const all = await statsNow()
+      return all.every(({ events }, index) => events > 0 && events === all[index % OVERLAYS.length].events) && all
+    })
     const metrics = await (await fetch(`${url}/metrics`)).text()
     const metric = (name) => Number(metrics.split('\n').find((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))?.split(' ').at(-1))
     const lateness = metrics.split('\n').filter((line) => line.startsWith('livetape_replay_lateness_seconds{')).map((line) => line.replace(/.*quantile="([^"]+)"\} (.*)/, (_, quantile, seconds) => `p${quantile * 100} ${(seconds * 1000).toFixed(1)} ms`))
@@ -138,8 +142,7 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', { tim
       `server:    ${(serverPart * 100).toFixed(0)} % of a processor, lateness ${lateness.join(', ')}`,
     ].join('\n'))
 
-    // Of us: no task takes a frame's time, and page and server leave time: what a browser without a graphics card draws
-    // with takes whatever processors there are. What the machine does beside it is not ours.
+    // Of us: no task takes a frame's time, and page and server leave time for what draws.
     expect(tasks.length).toBeGreaterThan(500)
     expect(tasks[0].cpu).toBeLessThan(TASK_MS_MAX)
     expect(part).toBeLessThan(BUSY_MAX)
@@ -147,19 +150,17 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', { tim
     expect(ofOverlays.length).toBeGreaterThan(50)
     expect(ofDashboard.length).toBeGreaterThan(50)
     // Where others need the processors too, frames wait for them, and that says nothing of us.
-    if (machine - ours < OTHERS_MAX) for (const gaps of [ofOverlays, ofDashboard]) expect(at(gaps, 0.99)).toBeLessThan(FRAME_MS_MAX)
+    if (machine - ours < OTHERS_MAX) for (const gaps of [ofOverlays, ofDashboard]) expect(at(gaps, 1)).toBeLessThanOrEqual(FRAME_MS_MAX)
     else console.log('frames are measured, but not held to anything: others are busy on this machine')
     // Everybody got everything, over the connection that they began with.
     expect(stats).toHaveLength(CONNECTIONS)
     for (const [index, { connections, lost, repeated, malformed, events, position }] of stats.entries()) {
       expect({ index, connections, lost, repeated, malformed }).toEqual({ index, connections: 1, lost: 0, repeated: 0, malformed: 0 })
-      expect(events).toBe(stats[index % 4].events)
-      expect(position).toBe(stats[index % 4].position)
+      expect(events).toBe(stats[index % OVERLAYS.length].events)
+      expect(position).toBe(stats[index % OVERLAYS.length].position)
     }
     expect(metric('livetape_slow_consumers_total')).toBe(0)
     expect(overlays.complaints).toEqual([])
     expect(dashboard.complaints).toEqual([])
-    await overlays.close()
-    await dashboard.close()
   })
 })

@@ -6,8 +6,9 @@ import net from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 
+import { ask, LIVETAPE, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { ClientError, createWebSocketClient, isFinal, RNodeWebSocketClient } from '../dist/livetape-client.js'
-import { LIVETAPE, once, proxy, start, until, withServer } from './server.mjs'
+import { once, proxy } from './wire.mjs'
 
 const FAST = { webSocket: WebSocket, reconnectDelay: 5, maxReconnectDelay: 20 }
 
@@ -53,8 +54,9 @@ test('the real server closes: final codes are not tried again, the others are', 
         if (code === 1000) expect(await loop).toMatchObject({ done: true })
         else await expect(loop).rejects.toMatchObject({ code: 'because', closeCode: code })
         expect(client.getStatus()).toBe('disconnected')
-        const { connections } = await (await fetch(`${url}/connections`)).json()
-        expect(connections).toEqual([])
+        // The server takes leave of it a moment later.
+        await until('no connection', async () => (await ask(url, 'connections')).connections.length === 0)
+        expect(client.getStats().connections).toBe(1)
       }
     }
   })
@@ -177,7 +179,7 @@ test('a socket that falls silent is left: no answer to a ping, no end of the han
     socket.send(JSON.stringify({ type: 'welcome' }))
     socket.on('message', (text) => number > 1 && socket.send(JSON.stringify({ type: 'pong', timestamp: JSON.parse(text).timestamp })))
   })
-  const client = createWebSocketClient({ ...FAST, url: `${ws}ws`, pingInterval: 20, pongTimeout: 200 })
+  const client = createWebSocketClient({ ...FAST, url: `${ws}ws`, pingInterval: 20, pongTimeout: 1000 })
   const gone = once(client, 'disconnected')
   await client.connect()
   expect((await gone)[0]).toMatchObject({ code: 1006, reason: 'no answer to a ping', final: false })
@@ -205,7 +207,7 @@ test('a token opens the door; a wrong one is final, and not in any message', asy
     expect(error).toMatchObject({ code: 'unauthorized', closeCode: 1006 })
     expect(`${error.message} ${JSON.stringify(bad)}`).not.toContain('not-this-one')
     expect(bad.getStats().connections).toBe(0)
-  }, { LIVETAPE_TOKEN: token })
+  }, { env: { LIVETAPE_TOKEN: token } })
 })
 
 test('a token with characters that a subprotocol cannot have goes into the query', async () => {

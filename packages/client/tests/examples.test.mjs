@@ -9,7 +9,7 @@ import { gzipSync } from 'node:zlib'
 
 import { expect, test } from 'vitest'
 
-import { LIVETAPE, recording, withServer } from './server.mjs'
+import { LIVETAPE, recording, withServer } from '../../../tests/support/livetape.mjs'
 
 /** What the script for browsers may weigh, in bytes, compressed. */
 const BUNDLE_BYTES_MAX = 6 * 1024

@@ -6,8 +6,9 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 
+import { LIVETAPE, recording, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { createWebSocketClient } from '../dist/livetape-client.js'
-import { LIVETAPE, once, proxy, recording, start, until, withServer } from './server.mjs'
+import { once, proxy } from './wire.mjs'
 
 const FAST = { webSocket: WebSocket, reconnectDelay: 10, maxReconnectDelay: 200 }
 
@@ -84,7 +85,10 @@ test('a server that is restarted is announced as a new stream, and the loss told
   client.on('event', (event) => events.push(event))
   await client.connect()
   await until('events', () => events.length > 3)
+  // What is on its way still comes.
+  const gone = once(client, 'disconnected')
   await server.stop('SIGKILL')
+  await gone
   const before = client.position
   server = await start(LIVETAPE, args)
   const [change] = await once(client, 'streamChanged')

@@ -2,13 +2,13 @@
 
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 
+import { LIVETAPE, recording, scenario, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { example, launch, open } from './pages.mjs'
-import { LIVETAPE, proxy, recording, start, until, withServer } from './server.mjs'
+import { proxy } from './wire.mjs'
 
 let browser
 beforeAll(async () => (browser = await launch()))
@@ -102,7 +102,8 @@ async function hostileServer() {
       socket.send(JSON.stringify({ username: 'x', ts: '', replay: true, stream: 'ab', seq: (seq += 1), ...more }))
     }
   })
-  return { ws: `ws://127.0.0.1:${server.address().port}`, close: () => (server.clients.forEach((socket) => socket.terminate()), server.close()) }
+  const events = 2 * HOSTILE.length + 5
+  return { ws: `ws://127.0.0.1:${server.address().port}`, events, diamonds: 5 * HOSTILE.length, close: () => (server.clients.forEach((socket) => socket.terminate()), server.close()) }
 }
 
 const PAGES = { chat: ['overlays/chat.html', '.line'], gifts: ['overlays/gifts.html', '.alert'], goal: ['overlays/goal.html', '.bar'], viewers: ['overlays/viewers.html', '#viewers'], 'client-example': ['client-example.html', '#feed li'] }
@@ -116,6 +117,10 @@ for (const [name, [address, rows]] of Object.entries(PAGES)) {
     // Three of the texts are empty, for a reader.
     const shows = { chat: HOSTILE.length - 3, gifts: HOSTILE.length, 'client-example': 2 * HOSTILE.length }[name] ?? 1
     await until('all of them', async () => (await page.locator(rows).count()) >= shows)
+    // All came, and what is drawn of them is drawn: whatever is not there will not come.
+    if (name === 'client-example') await until('all counted', async () => (await page.locator('#counters').innerText()).startsWith(`${server.events} received`))
+    else await page.waitForFunction((events) => overlayClient.getStats().events === events, server.events)
+    if (name === 'goal') await until('all diamonds', async () => (await page.locator('#numbers').innerText()).startsWith(`${server.diamonds} /`))
     await visit.picture(`hostile-${name}`)
     const found = await page.evaluate((rows) => ({
       title: document.title,
@@ -136,6 +141,42 @@ for (const [name, [address, rows]] of Object.entries(PAGES)) {
     expect(visit.complaints).toEqual([])
     expect(visit.foreign(host(server.ws))).toEqual([])
     await visit.close()
+    server.close()
+  })
+}
+
+/** Overlays draw no sooner after they drew, in ms, less what clocks of browsers leave out. */
+const DRAW_MS_MIN = 100 - 2
+
+for (const [name, { selector, type, last }] of Object.entries({
+  chat: { selector: '#lines', type: 'chat', last: 'number 400' },
+  gifts: { selector: '#alerts', type: 'gift', last: '×400' },
+  goal: { selector: '#numbers', type: 'gift', last: '400 / 1,000' },
+})) {
+  test(`${name}: a rush is drawn a few times, to its end`, async () => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+    await once(server, 'listening')
+    const visit = await open(browser, example(`overlays/${name}.html`, { url: `ws://127.0.0.1:${server.address().port}/`, max: 5 }))
+    const { page } = visit
+    const socket = await until('a reader', () => [...server.clients][0])
+    await page.evaluate((selector) => {
+      globalThis.drawn = []
+      new MutationObserver(() => drawn.push(performance.now())).observe(document.querySelector(selector), { childList: true, characterData: true, subtree: true })
+    }, selector)
+    for (let seq = 1; seq <= 400; seq += 1) {
+      const data = { sender: 'ann', comment: `number ${seq}`, giftName: 'Rose', streakId: 's', repeatCount: seq, repeatDelta: 1, diamondCount: 1, diamonds: 1 }
+      socket.send(JSON.stringify({ type, username: 'host', data, ts: '', replay: true, stream: 'ab', seq }))
+      if (seq === 1) await until('the first', () => page.evaluate(() => drawn.length > 0))
+      if (seq % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    await page.getByText(last).waitFor()
+    const drawn = await page.evaluate(() => globalThis.drawn)
+    const gaps = drawn.slice(1).map((at, index) => at - drawn[index])
+    expect(drawn.length).toBeGreaterThan(1)
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(DRAW_MS_MIN)
+    expect(visit.complaints).toEqual([])
+    await visit.close()
+    server.clients.forEach((socket) => socket.terminate())
     server.close()
   })
 }
@@ -171,7 +212,7 @@ test('viewers and chat come back to a server that is restarted', async () => {
 })
 
 test('client-example: connects by its button, counts, filters, shows errors with title and details', async () => {
-  await withServer(LIVETAPE, ['mock', '--port', '0', '--scenario', fileURLToPath(new URL('../../../fixtures/scenarios/not-found.toml', import.meta.url))], (mock) =>
+  await withServer(LIVETAPE, ['mock', '--port', '0', '--scenario', scenario('not-found')], (mock) =>
     withServer(LIVETAPE, ['serve', '--port', '0', '--upstream', mock.url], async ({ url, ws }) => {
       const visit = await open(browser, example('client-example.html'), { width: 900, height: 700 })
       const { page } = visit
@@ -187,9 +228,10 @@ test('client-example: connects by its button, counts, filters, shows errors with
       await inject(url, { type: 'gift', user: 'bob', gift: 'Rose', count: 2 })
       await page.getByText('ann: hello 3').waitFor()
       await page.getByText('bob sent Rose ×2').waitFor()
-      expect(await page.locator('#counters').innerText()).toContain('4 received')
+      const counters = (what) => until(what, async () => (await page.locator('#counters').innerText()).includes(what))
+      await counters('4 received')
       await page.getByLabel('chat').uncheck()
-      await until('the filter', async () => (await page.locator('#counters').innerText()).includes('1 shown'))
+      await counters('1 shown')
       expect(await page.getByText('ann: hello 3').isVisible()).toBe(false)
       await page.getByLabel('chat').check()
       // Somebody whom the mock does not know.

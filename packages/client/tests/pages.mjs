@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { chromium } from 'playwright-core'
 
 const EXAMPLES = new URL('../../../examples/', import.meta.url)
-const PICTURES = path.resolve(process.env.PICTURES ?? fileURLToPath(new URL('../../../target/client', import.meta.url)))
+export const PICTURES = path.resolve(process.env.PICTURES ?? fileURLToPath(new URL('../../../target/client', import.meta.url)))
 
 export async function launch() {
   await mkdir(PICTURES, { recursive: true })

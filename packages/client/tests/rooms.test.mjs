@@ -3,8 +3,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 
+import { LIVETAPE, start, until, withServer } from '../../../tests/support/livetape.mjs'
 import { createWebSocketClient, Room } from '../dist/livetape-client.js'
-import { LIVETAPE, once, proxy, start, until, withServer } from './server.mjs'
+import { once, proxy } from './wire.mjs'
 
 let server
 beforeAll(async () => (server = await start(LIVETAPE, ['serve', '--port', '0'])))
@@ -200,8 +201,9 @@ test('the room of a feed: leaving it turns the feed off, over a broken connectio
     await ask('heard again')
     await last
     expect(seen).toEqual(['heard', 'heard again'])
+    const refused = once(client, 'error')
     await expect(client.sendToRoom(feed, 'x')).resolves.toBeUndefined()
-    expect((await once(client, 'error'))[0]).toMatchObject({ code: 'read_only_room' })
+    expect((await refused)[0]).toMatchObject({ code: 'read_only_room' })
     client.disconnect()
     await wire.close()
   })

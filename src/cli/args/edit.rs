@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use super::flags::{Flags, OfTools};
 use crate::sans_io::offset;
 
 #[derive(Debug, clap::Args)]
@@ -21,6 +22,8 @@ pub(in crate::cli) struct Repair {
     /// Write over a file that is there
     #[arg(long)]
     pub(in crate::cli) force: bool,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfTools>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -56,6 +59,8 @@ pub(in crate::cli) struct Cut {
     /// Write over a file that is there
     #[arg(long)]
     pub(in crate::cli) force: bool,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfTools>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -71,7 +76,7 @@ Examples:
 pub(in crate::cli) struct Merge {
     /// The recordings: files, or names of those under recordings/
     #[arg(required = true, num_args = 2.., value_name = "RECORDING")]
-    pub(in crate::cli) recordings: Vec<String>,
+    pub(in crate::cli) inputs: Vec<String>,
     /// How far a recording begins after the first, whatever wall times say; once for each after the first
     #[arg(long, value_name = "D", value_parser = offset::parse)]
     pub(in crate::cli) offset: Vec<Duration>,
@@ -81,6 +86,8 @@ pub(in crate::cli) struct Merge {
     /// Write over a file that is there
     #[arg(long)]
     pub(in crate::cli) force: bool,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfTools>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -102,4 +109,6 @@ pub(in crate::cli) struct Mark {
     /// Write over another file that is there
     #[arg(long)]
     pub(in crate::cli) force: bool,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfTools>,
 }

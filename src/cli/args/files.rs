@@ -1,5 +1,7 @@
 //! The flags of `info` and `verify`.
 
+use super::flags::{Flags, OfTools};
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   livetape info demo
@@ -10,6 +12,8 @@ pub(in crate::cli) struct Info {
     /// As JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfTools>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -19,4 +23,6 @@ Exit codes: 0 all is there, 1 nothing can be read, 3 something is missing")]
 pub(in crate::cli) struct Verify {
     /// The recording: a file, the name of one under recordings/, or `demo`
     pub(in crate::cli) recording: String,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfTools>,
 }

@@ -47,9 +47,13 @@ scopes! {
         section => matches!(section, "log" | "record"),
     };
     /// Of `mock`.
-    OfMock: key => matches!(key.section, "mock" | "log");
+    OfMock: key => {
+        matches!(key.section, "mock" | "log") || (key.section, key.name()) == ("server", "recordings")
+    };
     /// Of `watch`.
     OfWatch: key => key.section == "watch" || (key.section, key.name()) == ("server", "token_file");
+    /// Of the tools: where recordings are that are called by name.
+    OfTools: key => (key.section, key.name()) == ("server", "recordings");
     /// Of commands that have no flags but `--config`.
     OfNone: key => key.section.is_empty();
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use super::flags::{Flags, OfTools};
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   livetape cat show.bin | less
@@ -18,6 +20,8 @@ pub(in crate::cli) struct Cat {
     /// Wait for what is written next, until the recording is sealed
     #[arg(long, short)]
     pub(in crate::cli) follow: bool,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfTools>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -41,6 +45,8 @@ pub(in crate::cli) struct Diff {
     /// Each difference as a JSON line
     #[arg(long)]
     pub(in crate::cli) json: bool,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfTools>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,6 +72,8 @@ pub(in crate::cli) struct Export {
     /// Write over a file that is there
     #[arg(long)]
     pub(in crate::cli) force: bool,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfTools>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -90,4 +98,6 @@ pub(in crate::cli) struct AsScenario {
     /// Write over a file that is there
     #[arg(long)]
     pub(in crate::cli) force: bool,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfTools>,
 }

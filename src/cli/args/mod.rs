@@ -20,7 +20,7 @@ use crate::hub::{Gifts, Types};
 pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Info, Verify};
-pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfWatch};
+pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfTools, OfWatch};
 pub(super) use import::Import;
 pub(super) use look::{AsScenario, Cat, Diff, Export, Form};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
@@ -200,6 +200,8 @@ pub(super) struct Events {
     /// Keep duplicates
     #[arg(long)]
     pub(super) no_dedup: bool,
+    #[command(flatten)]
+    pub(super) flags: Flags<OfTools>,
 }
 
 fn parse_types(text: &str) -> Result<Types, String> {

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::flags::{Flags, OfTools};
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "People become made-up ones, the same wherever they occur. Counts, times, gifts
 and the order of everything stay; docs/sharing.md says what does not.
@@ -22,6 +24,8 @@ pub(in crate::cli) struct Scrub {
     /// Write over a file that is there
     #[arg(long)]
     pub(in crate::cli) force: bool,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfTools>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,4 +46,6 @@ pub(in crate::cli) struct Audit {
     /// As JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfTools>,
 }

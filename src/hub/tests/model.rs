@@ -18,6 +18,8 @@ enum Step {
         raw: bool,
     },
     Read(prop::sample::Index),
+    /// All of them, by one writer.
+    Write,
     Leave(prop::sample::Index),
 }
 
@@ -27,6 +29,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => vec(sizes, 1..5).prop_map(Step::Publish),
         1 => (option::of((0..16u64, any::<bool>())), any::<bool>()).prop_map(|(since, raw)| Step::Join { since, raw }),
         4 => any::<prop::sample::Index>().prop_map(Step::Read),
+        4 => Just(Step::Write),
         1 => any::<prop::sample::Index>().prop_map(Step::Leave),
     ]
 }
@@ -90,7 +93,13 @@ proptest! {
                 Step::Join { since, raw } => readers.extend(join_both(&hub, &model, since, raw)?),
                 Step::Read(which) if !readers.is_empty() => {
                     let reader = which.index(readers.len());
-                    read_both(&model, &mut readers[reader])?;
+                    read_both(&model, &mut readers[reader], drain)?;
+                }
+                Step::Write => {
+                    let mut batches = Batches::default();
+                    for reader in &mut readers {
+                        read_both(&model, reader, |subscriber| write(subscriber, &mut batches))?;
+                    }
                 }
                 Step::Leave(which) if !readers.is_empty() => {
                     readers.swap_remove(which.index(readers.len()));
@@ -101,7 +110,7 @@ proptest! {
             prop_assert_eq!(hub.subscriber_count(), alive);
         }
         for mut reader in readers {
-            read_both(&model, &mut reader)?;
+            read_both(&model, &mut reader, drain)?;
         }
     }
 }
@@ -146,8 +155,12 @@ fn join_both(
     Ok(Some(Reader { subscriber, raw, joined: head, read, slow: false }))
 }
 
-fn read_both(model: &Model, reader: &mut Reader) -> Result<(), TestCaseError> {
-    let (lines, end) = drain(&mut reader.subscriber);
+fn read_both(
+    model: &Model,
+    reader: &mut Reader,
+    mut read: impl FnMut(&mut Subscriber) -> (Vec<Bytes>, Option<Next>),
+) -> Result<(), TestCaseError> {
+    let (lines, end) = read(&mut reader.subscriber);
     let seen: Vec<_> = lines.iter().map(|line| json(line)["seq"].as_u64().unwrap()).collect();
     if reader.slow {
         prop_assert_eq!((seen.len(), end), (0, Some(Next::Slow)));

@@ -17,7 +17,7 @@ const COOKIE_EVERY: Duration = Duration::from_millis(750);
 
 /// Gets the cookie: `ttwid=…`.
 pub(super) async fn get_cookie<T: Transport>(upstream: &mut Upstream<T>) -> Result<String, Failure> {
-    let request = Request { url: format!("{}/", upstream.origins.www), headers: browser_headers("") };
+    let request = Request { url: url::with_path(&upstream.origins.www, "/"), headers: browser_headers("") };
     let mut due = upstream.now();
     for _ in 0..COOKIE_TRIES {
         tokio::time::sleep_until(upstream.at(due)).await;
@@ -43,7 +43,7 @@ fn ttwid(answer: &Answer) -> Option<String> {
 
 /// The address of the socket.
 pub(super) fn socket_url(origin: &str, room_id: i64, random: &mut SplitMix) -> String {
-    let base = format!("{origin}/webcast/im/ws_proxy/ws_reuse_supplement/");
+    let base = url::with_path(origin, "/webcast/im/ws_proxy/ws_reuse_supplement/");
     let (room_id, last_rtt) = (room_id.to_string(), last_rtt(random));
     url::with_query(&base, parameters(&room_id, &last_rtt, "1"))
 }

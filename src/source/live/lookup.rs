@@ -65,7 +65,7 @@ async fn check_age<T: Transport>(
     let room_id = room_id.to_string();
     let pairs =
         [("aid", "1988"), ("app_name", "tiktok_web"), ("device_platform", "web_pc"), ("room_id", &room_id)];
-    let url = url::with_query(&format!("{}/webcast/room/info/", upstream.origins.webcast), pairs);
+    let url = url::with_query(&url::with_path(&upstream.origins.webcast, "/webcast/room/info/"), pairs);
     let request = Request { url, headers: browser_headers(cookie) };
     let Ok(answer) = upstream.get(Role::RoomInfo, &request, true).await else { return Ok(()) };
     let json: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -77,7 +77,7 @@ async fn find<T: Transport>(upstream: &mut Upstream<T>, user: &str, cookie: &str
         Err(failure) if matches!(failure.code, Code::Blocked | Code::ConnectionLost) => failure,
         decided => return decided,
     };
-    let page = format!("{}/@{}/live", upstream.origins.www, url::segment(user));
+    let page = url::with_path(&upstream.origins.www, &format!("/@{}/live", url::segment(user)));
     match ask(upstream, page, cookie, read_page).await {
         // The second source knows no more than the first.
         Err(second) if matches!(second.code, Code::Blocked | Code::ConnectionLost) => Err(first),
@@ -109,7 +109,7 @@ fn api_live(www: &str, user: &str) -> String {
         ("sourceType", "54"),
         ("staleTime", "600000"),
     ];
-    url::with_query(&format!("{www}/api-live/user/room/"), pairs)
+    url::with_query(&url::with_path(www, "/api-live/user/room/"), pairs)
 }
 
 /// What the status alone says.

@@ -116,7 +116,7 @@ impl fmt::Debug for Options {
     }
 }
 
-/// Where each thing is asked for: addresses without a slash at their end.
+/// Where each thing is asked for: addresses that [`url::with_path`](super::url::with_path) goes on with.
 #[derive(Clone)]
 pub(super) struct Origins {
     pub(super) www: String,
@@ -127,7 +127,7 @@ pub(super) struct Origins {
 
 impl Origins {
     pub(super) fn new(options: &Options) -> Self {
-        let text = |url: &Url| url.as_str().trim_end_matches('/').to_owned();
+        let text = |url: &Url| url.as_str().split('#').next().unwrap_or_default().to_owned();
         let upstream = options.upstream.as_ref().map(text);
         let or = |known: &str| upstream.clone().unwrap_or_else(|| known.to_owned());
         let socket = or("https://webcast-ws.tiktok.com").replacen("http", "ws", 1);

@@ -57,7 +57,7 @@ fn request(origin: &str, options: &Options, room_id: i64) -> Request {
     let room = room_id.to_string();
     let url = match options.sign_form {
         SignForm::Fetch => url::with_query(
-            &format!("{origin}/webcast/fetch"),
+            &url::with_path(origin, "/webcast/fetch"),
             [
                 ("client", "livetape"),
                 ("room_id", &room),
@@ -67,7 +67,7 @@ fn request(origin: &str, options: &Options, room_id: i64) -> Request {
             ],
         ),
         SignForm::Connect => url::with_query(
-            &format!("{origin}/webcast/rooms/{room}/connect"),
+            &url::with_path(origin, &format!("/webcast/rooms/{room}/connect")),
             [
                 ("client", "livetape"),
                 ("cursor", ""),

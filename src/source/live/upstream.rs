@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     Options,
     failure::Failure,
-    options::Origins,
+    options::{Origins, Url},
     redact::Redact,
     transport::{Answer, OpenError, Opened, Request, Transport},
     url,
@@ -48,10 +48,14 @@ pub(super) struct Upstream<T> {
 
 impl<T: Transport> Upstream<T> {
     pub(super) fn new(options: &Options, transport: T, wall_anchor: Duration) -> Self {
+        let mut redact = Redact::new(options.sign_key.iter().chain(&options.session_cookie));
+        for (_, value) in options.upstream.iter().chain(&options.sign_url).flat_map(Url::query_pairs) {
+            redact.hide(&value);
+        }
         Self {
             transport,
             origins: Origins::new(options),
-            redact: Redact::new(options.sign_key.iter().chain(&options.session_cookie)),
+            redact,
             conn: 1,
             items: VecDeque::new(),
             epoch: clock::now(),

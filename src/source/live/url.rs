@@ -24,6 +24,13 @@ const SHOWN: &[&str] = &[
     "ws_direct",
 ];
 
+/// The address with `path` behind its own, before its parameters: some sign servers stand behind a key in theirs.
+pub(super) fn with_path(base: &str, path: &str) -> String {
+    let (address, query) = base.split_once('?').unwrap_or((base, ""));
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("{}{path}{mark}{query}", address.trim_end_matches('/'))
+}
+
 /// The address with these parameters behind those that it has. The values are encoded to the last byte that is not
 /// unreserved (RFC 3986 §2.3): TikTok answers 400 to a bare space or bracket.
 pub(super) fn with_query<'a>(base: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
@@ -83,6 +90,19 @@ mod tests {
         assert_eq!(url, "ws://host/p?a=x%20y&b=5.0%20%28X11%29&c=%C3%A9%26%3D%3F%23%2B%2F");
         assert_eq!(with_query("ws://host/p?token=1", [("a", "")]), "ws://host/p?token=1&a=");
         assert_eq!(segment("../é"), "..%2F%C3%A9");
+    }
+
+    #[test]
+    fn a_path_goes_before_the_parameters() {
+        for (base, expected) in [
+            ("http://host", "http://host/a/b"),
+            ("http://host/", "http://host/a/b"),
+            ("http://host/x/", "http://host/x/a/b"),
+            ("http://host/x?", "http://host/x/a/b"),
+            ("http://host/?key=k/?", "http://host/a/b?key=k/?"),
+        ] {
+            assert_eq!(with_path(base, "/a/b"), expected);
+        }
     }
 
     #[test]

@@ -64,6 +64,8 @@ impl Replay<'_> {
             speed: self.clock.speed(),
             lap: self.lap,
             laps: self.options.laps,
+            from_ms: ms(self.options.start),
+            to_ms: self.options.end.map(ms),
             generation: self.pipeline.decoder().generation(),
         }
     }

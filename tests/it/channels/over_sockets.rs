@@ -60,16 +60,8 @@ async fn every_refusal_as_a_transcript() {
     let live =
         live::Options { upstream: Some(live::Url::parse(&mock.url()).unwrap()), ..live::Options::new("") };
     let transport = live::NetTransport::new(&live).unwrap();
-    let options = Options {
-        live,
-        ends_with_source: false,
-        record: None,
-        rotate: None,
-        record_only: false,
-        allow_inject: false,
-        warn: |_| (),
-    };
-    let supervisor = tokio::spawn(Supervisor::new(hub, &control, driver, transport, options).serve());
+    let supervisor = Supervisor::new(hub, &control, driver, transport, Options::new(live));
+    let supervisor = tokio::spawn(supervisor.serve());
     let open = async |path: &str| {
         tokio_tungstenite::connect_async(format!("ws://{address}/{path}")).await.unwrap().0
     };

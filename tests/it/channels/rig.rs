@@ -86,26 +86,29 @@ impl Rig {
     }
 
     pub(crate) fn with(scenario: &str, start: As, change: impl FnOnce(Sources) -> Sources) -> Self {
+        Self::with_backlog(scenario, start, change, Limits::default())
+    }
+
+    /// With channels beside the main one that keep so much.
+    pub(crate) fn with_backlog(
+        scenario: &str,
+        start: As,
+        change: impl FnOnce(Sources) -> Sources,
+        backlog: Limits,
+    ) -> Self {
         let mock = MockTikTok::in_memory(Scenario::parse(scenario).unwrap()).unwrap();
         let upstream = mock.connector().unwrap();
         let transport = MemoryTransport::new(move || {
             let upstream = upstream.clone();
             async move { upstream.connect().await }
         });
-        let options = Options {
-            live: live::Options {
-                upstream: Some(live::Url::parse(UPSTREAM).unwrap()),
-                seed: 7,
-                wall_anchor: Some(Duration::from_millis(MEMORY_WALL_MS)),
-                ..live::Options::new("")
-            },
-            ends_with_source: start == As::Live,
-            record: None,
-            rotate: None,
-            record_only: false,
-            allow_inject: false,
-            warn: |_| (),
+        let live = live::Options {
+            upstream: Some(live::Url::parse(UPSTREAM).unwrap()),
+            seed: 7,
+            wall_anchor: Some(Duration::from_millis(MEMORY_WALL_MS)),
+            ..live::Options::new("")
         };
+        let options = Options { ends_with_source: start == As::Live, backlog, ..Options::new(live) };
         let sources = change(Sources { tokens: tokens(), ..Sources::default() });
         let (control, driver) = Control::with(sources).unwrap();
         let hub = Hub::new("main".into(), Limits::default());

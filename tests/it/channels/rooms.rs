@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use livetape::{control::SourceState, sans_io::error::Code, supervisor::LINGER};
+use livetape::{
+    control::SourceState,
+    hub::{Join, Limits, Since},
+    sans_io::error::Code,
+    supervisor::LINGER,
+};
 use serde_json::Value;
 
 use super::rig::{As, ROOMS, Rig, close, told};
@@ -44,6 +49,32 @@ async fn a_token_connects_its_user_and_whoever_has_the_same_user_reads_along() {
         assert_ne!(rig.control.status().username.as_deref(), Some("ann"));
         rig.end().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_channel_of_a_token_keeps_as_much_as_it_is_told_to() {
+    let backlog = Limits { events_max: 8, ..Limits::default() };
+    let rig = Rig::with_backlog(ROOMS, As::Serve, |sources| sources, backlog);
+    let _socket = rig.ws("ws/t-ann").await;
+    wait(Duration::from_secs(1)).await;
+    let hub = rig.control.channels().find("ann").unwrap();
+    let goes_on = |behind: u64| {
+        let since = Since::After { stream: hub.stream().to_owned(), seq: hub.head() - behind };
+        hub.join(&Join { since: Some(since), ..Join::default() }).is_ok()
+    };
+    assert!(hub.head() > 8 && goes_on(8) && !goes_on(9));
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_to_the_room_of_a_token_is_counted_with_the_server() {
+    let fault = "[[fault]]\nat = \"socket\"\nkind = \"drop\"\nafter_frames = 2\ntimes = 1\n";
+    let rig = Rig::with(&format!("{ROOMS}\n{fault}"), As::Serve, |sources| sources);
+    let _socket = rig.ws("ws/t-ann").await;
+    wait(Duration::from_secs(60)).await;
+    let upstream = rig.control.upstream();
+    assert_eq!((upstream.reconnects, upstream.failures), (1, [(Code::ConnectionLost, 1)].into()));
+    rig.end().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ mod secure;
 mod share;
 #[cfg(unix)]
 mod shutdown;
+mod tools;
 
 use std::{
     io::{BufRead as _, BufReader, Lines},

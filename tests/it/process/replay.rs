@@ -171,3 +171,24 @@ async fn recordings_are_where_the_settings_say() {
     let output = run(&["replay", "short", "--recordings", text(&shelf), "--port", "0"]);
     assert_eq!(output.status.code(), Some(1), "not beside the program");
 }
+
+#[tokio::test]
+async fn the_backlog_is_as_long_as_the_settings_say() {
+    let env = [("LIVETAPE_BACKLOG_EVENTS", "64")];
+    let args = ["replay", "demo", "--speed", "max", "--wait-clients", "1", "--quiet"];
+    let server = Running::start_with(&args, &env, "Press Ctrl+C");
+    let read = async |is_first: bool| {
+        let (mut socket, _) =
+            tokio_tungstenite::connect_async(format!("ws://{}/?since=0", server.address)).await.unwrap();
+        loop {
+            let message = socket.next().await.unwrap().unwrap();
+            let Message::Text(json) = message else { continue };
+            let event: Value = serde_json::from_str(&json).unwrap();
+            if is_first || event["type"] == "disconnected" {
+                return event["seq"].as_u64().unwrap();
+            }
+        }
+    };
+    let last = read(false).await;
+    assert_eq!(read(true).await, last - 63);
+}

@@ -49,15 +49,7 @@ fn subscribe(url: &str) -> JoinHandle<(Vec<Value>, u16)> {
 }
 
 fn options(live: live::Options, record: Option<Record>) -> Options {
-    Options {
-        live,
-        ends_with_source: true,
-        record,
-        rotate: None,
-        record_only: false,
-        allow_inject: false,
-        warn: |_| (),
-    }
+    Options { ends_with_source: true, record, ..Options::new(live) }
 }
 
 #[tokio::test]

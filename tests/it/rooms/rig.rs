@@ -91,20 +91,13 @@ impl Rig {
             let connector = connector.clone();
             async move { connector.connect().await }
         });
-        let options = also(Options {
-            live: change(live::Options {
-                upstream: Some(live::Url::parse(UPSTREAM).unwrap()),
-                seed: 7,
-                wall_anchor: Some(WALL),
-                ..live::Options::new("demo")
-            }),
-            ends_with_source: start == As::Live,
-            record: None,
-            rotate: None,
-            record_only: false,
-            allow_inject: false,
-            warn: |_| (),
+        let live = change(live::Options {
+            upstream: Some(live::Url::parse(UPSTREAM).unwrap()),
+            seed: 7,
+            wall_anchor: Some(WALL),
+            ..live::Options::new("demo")
         });
+        let options = also(Options { ends_with_source: start == As::Live, ..Options::new(live) });
         let (control, driver) = Control::new();
         let hub = Hub::new("test".into(), Limits::default());
         let (started, log) = (clock::now(), Log::default());

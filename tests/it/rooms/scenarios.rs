@@ -34,6 +34,20 @@ async fn each_scenario() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_in_the_address_of_the_sign_server_changes_nothing() {
+    let play = async |query: &str| {
+        let sign_url = live::Url::parse(&format!("{UPSTREAM}{query}")).ok();
+        let change = |options| live::Options { sign_url, ..options };
+        Rig::start_with(scenario("sign-500-once"), As::Live, change).finish(SECS_MAX).await
+    };
+    let expected = play("").await;
+    assert!(expected.iter().any(|line| line.contains("connection_created")), "{expected:?}");
+    for query in ["?key=hunter2", "/?key=hunter2&x=1#top"] {
+        assert_eq!(play(query).await, expected, "{query}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_scenario_twice_is_the_same() {
     for name in names() {
         assert_eq!(play(&name).await, play(&name).await, "{name}");

@@ -1,4 +1,4 @@
-/** The feed beside the page: however many events come, the page draws only what is seen, one view a frame. */
+/** The feed beside the page: however many events come, the page draws only what is seen, ten views a second. */
 
 import { texts } from '../texts.ts'
 import { Connection } from './connection.ts'
@@ -8,8 +8,8 @@ import { Store } from './store.ts'
 /** How long after an opening failures are those of the backlog, in ms: they are listed, not announced. */
 const BACKLOG_MS = 1000
 
-/** A view comes at least so often while something changes, in ms. */
-const VIEW_MS_MAX = 50
+/** However many events come, a view follows another no sooner, in ms: nobody reads faster, and drawing one costs. */
+const VIEW_MS_MIN = 100
 
 const store = new Store()
 let connection: Connection | undefined
@@ -20,27 +20,37 @@ let openedAt = 0
 /** Whether the next event is the first of a backlog. */
 let isFirst = false
 let dirty = true
+/** Somebody waits for the next view. */
+let hasty = false
 /** The page is drawing; it says when it has. */
 let busy = false
-let scheduled = false
+let timer: ReturnType<typeof setTimeout> | undefined
 let shownAt = 0
 
 const post = (report: Report): void => self.postMessage(report)
 
+/** Something came: it is shown at once, or with what else comes until it is time. */
 function changed(): void {
   dirty = true
-  if (busy || scheduled) return
-  // A flood must not put the view off for ever.
-  if (performance.now() - shownAt > VIEW_MS_MAX) return show()
-  scheduled = true
-  // Behind the messages that are here already: they come as one view.
-  setTimeout(show, 0)
+  const wait = shownAt + VIEW_MS_MIN - performance.now()
+  // A flood must not put the view off for ever: each message looks at the time.
+  if (wait <= 0) show()
+  else if (!busy) timer ??= setTimeout(show, wait)
+}
+
+/** Somebody wants to see something else: now. */
+function asked(): void {
+  dirty = true
+  hasty = true
+  show()
 }
 
 function show(): void {
-  scheduled = false
+  clearTimeout(timer)
+  timer = undefined
   if (!dirty || busy || !connection) return
   dirty = false
+  hasty = false
   busy = true
   shownAt = performance.now()
   const total = heldAt === undefined ? store.shown : store.shownBefore(heldAt)
@@ -102,9 +112,13 @@ self.onmessage = ({ data: order }: MessageEvent<Order>) => {
     case 'reconnect':
       connection?.retry()
       break
-    case 'look':
+    case 'look': {
+      const { first, count, follow } = looked
       looked = order
+      // The end moves by itself, and the page with it.
+      if (count === order.count && follow === order.follow && (follow || first === order.first)) return
       break
+    }
     case 'filter':
       store.filter(order.filter)
       break
@@ -117,11 +131,12 @@ self.onmessage = ({ data: order }: MessageEvent<Order>) => {
       break
     case 'drawn':
       busy = false
-      if (dirty) changed()
+      if (hasty) show()
+      else if (dirty) changed()
       return
     case 'json':
       post({ is: 'json', ask: order.ask, ...store.json(order.row) })
       return
   }
-  changed()
+  asked()
 }

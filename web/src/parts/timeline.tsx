@@ -83,7 +83,7 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
         />
       ))}
       {range && <span class="range" style={{ left: percent(range.fromMs), width: percent(range.toMs - range.fromMs) }} />}
-      <Playhead percent={percent} />
+      <Playhead durationMs={durationMs} />
       {hover.value !== undefined && (
         <span class="hover" style={{ left: percent(hover.value) }}>
           <span>{range && drag.value ? say.loop(offsetTime(range.fromMs), offsetTime(range.toMs)) : offsetTime(hover.value)}</span>
@@ -93,17 +93,22 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
   )
 }
 
-/** Moves by itself: the rest of the page is not drawn again for it. */
-function Playhead({ percent }: { percent: (ms: number) => string }) {
+/** Moves by itself, at most so often, in ms: the rest of the page is not drawn again for it. */
+const PLAYHEAD_MS = 50
+
+function Playhead({ durationMs }: { durationMs: number }) {
   const element = useRef<HTMLSpanElement>(null)
+  const isPlaying = replay.value?.state === 'playing'
   useEffect(() => {
-    let frame = 0
     const draw = (): void => {
-      if (element.current) element.current.style.left = percent(offsetNow())
-      frame = requestAnimationFrame(draw)
+      const part = durationMs > 0 ? Math.max(0, Math.min(1, offsetNow() / durationMs)) : 0
+      // A transform: nothing is laid out for it.
+      if (element.current) element.current.style.transform = `translateX(${(part * 100).toFixed(3)}cqw)`
     }
     draw()
-    return () => cancelAnimationFrame(frame)
+    if (!isPlaying) return undefined
+    const timer = setInterval(draw, PLAYHEAD_MS)
+    return () => clearInterval(timer)
   })
   return <span ref={element} class="playhead" />
 }

@@ -35,7 +35,7 @@ worker.onmessage = ({ data: report }: MessageEvent<Report>) => {
 function announce({ totals: { failure: failed } }: View): void {
   if (failed && failed.count > failures) {
     failures = failed.count
-    failure(failed.title || titleOf(failed.code), failed.message, failed.hint, failed.code)
+    failure(titleOf(failed.code, failed.title), failed.message, failed.hint, failed.code)
   }
 }
 

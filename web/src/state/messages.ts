@@ -38,11 +38,11 @@ export function failure(title: string, details: string, hint = '', code = ''): v
   add({ kind: 'error', title, details, hint, code })
 }
 
-/** What a code is called: from the texts, or from the code itself. */
-export function titleOf(code: string): string {
+/** What a code is called, wherever it comes from: by the texts, by the server, or as the code itself. */
+export function titleOf(code: string, told = ''): string {
   if (code === 'server_away') return texts.errors.away
-  if (code === '') return texts.errors.strange
-  const words = code.replaceAll('_', ' ')
+  if (code === '') return told || texts.errors.strange
+  const words = told || code.replaceAll('_', ' ')
   return texts.errors.titles[code] ?? words.charAt(0).toUpperCase() + words.slice(1)
 }
 

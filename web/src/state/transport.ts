@@ -20,6 +20,8 @@ export const loop = signal<Range | undefined>(undefined)
 /** Orders go one after the other, as they were given. */
 let queue: Promise<unknown> = Promise.resolve()
 let waiting = 0
+/** The last step, until it is answered. */
+let steps: Promise<unknown> = Promise.resolve()
 
 /** `guess` is what it will lead to: shown at once, so that orders that follow quickly build on it. */
 async function give(order: string, body: unknown, guess: Partial<Replay> = {}): Promise<boolean> {
@@ -54,7 +56,11 @@ const seconds = (ms: number): number => Math.round(ms) / 1000
 
 export const play = (): Promise<boolean> => give('play', undefined, { state: 'playing' })
 export const pause = (): Promise<boolean> => give('pause', undefined, { state: 'paused' })
-export const step = (): Promise<boolean> => give('step', { count: 1 }, { state: 'paused' })
+export function step(): Promise<boolean> {
+  const stepped = give('step', { count: 1 }, { state: 'paused' })
+  steps = stepped.catch(() => undefined)
+  return stepped
+}
 export const setSpeed = (speed: Speed): Promise<boolean> => give('speed', { speed }, { speed })
 export const load = (recording: string): Promise<boolean> => {
   loop.value = undefined
@@ -71,7 +77,11 @@ export function seek(ms: number): Promise<boolean> {
   return give('seek', { offset: seconds(offsetMs) }, { offsetMs })
 }
 
-export const seekBy = (ms: number): Promise<boolean> => seek(offsetNow() + ms)
+/** Where a step ends only the server knows: whoever goes on from there waits for its answer. */
+export async function seekBy(ms: number): Promise<boolean> {
+  await steps
+  return seek(offsetNow() + ms)
+}
 
 export function changeSpeed(up: boolean): void {
   if (replay.value) void setSpeed(nextSpeed(replay.value.speed, up))

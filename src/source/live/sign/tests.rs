@@ -108,6 +108,13 @@ fn the_key_stands_in_a_header_alone() {
     assert!(request("http://host", &options, 7).url.starts_with("http://host/webcast/fetch?"));
 }
 
+#[test]
+fn the_address_may_have_a_key_of_its_own() {
+    let url = |sign_form| request("http://host/?key=k", &Options { sign_form, ..Options::new("ann") }, 7).url;
+    assert!(url(SignForm::Fetch).starts_with("http://host/webcast/fetch?key=k&client=livetape&"));
+    assert!(url(SignForm::Connect).starts_with("http://host/webcast/rooms/7/connect?key=k&client=livetape&"));
+}
+
 proptest::proptest! {
     #[test]
     fn no_body_panics(status in 0_u16..600, body in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {

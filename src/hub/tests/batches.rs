@@ -1,0 +1,77 @@
+//! What a writer hands out to many.
+
+use super::*;
+
+fn pieces(subscriber: &mut Subscriber, batches: &mut Batches) -> VecDeque<Bytes> {
+    let mut pieces = VecDeque::new();
+    assert_eq!(subscriber.frames(batches, &mut pieces), Some(Next::Events));
+    subscriber.written();
+    pieces
+}
+
+fn first_piece(subscriber: &mut Subscriber, batches: &mut Batches) -> Bytes {
+    pieces(subscriber, batches).pop_front().unwrap()
+}
+
+#[test]
+fn those_who_want_the_same_share_the_bytes() {
+    let hub = hub(100);
+    let chats_only = Filter { types: "chat".parse().unwrap(), ..Filter::default() };
+    let mut readers = [Filter::default(), Filter::default(), chats_only, chats_only]
+        .map(|filter| join(&hub, &Join { filter, ..Join::default() }));
+    hub.publish(&[chat("a"), event(Data::Gift(gift(1, 1, 1))), chat("b")]);
+    let mut batches = Batches::default();
+    let [all, also_all, some, also_some] = readers.each_mut().map(|reader| first_piece(reader, &mut batches));
+    assert_eq!(all.as_ptr(), also_all.as_ptr());
+    assert_eq!(some.as_ptr(), also_some.as_ptr());
+    assert_eq!((texts(&all).len(), texts(&some).len()), (3, 2));
+    assert!(!batches.has_more());
+}
+
+#[test]
+fn who_gets_nothing_of_it_has_read_it() {
+    let hub = Hub::new("s".to_owned(), Limits { events_max: 8, ..Limits::default() });
+    let filter = Filter { types: "gift".parse().unwrap(), ..Filter::default() };
+    let mut readers = [(); 2].map(|()| join(&hub, &Join { filter, ..Join::default() }));
+    for round in 0..20 {
+        hub.publish(&chats(2));
+        let mut batches = Batches::default();
+        for reader in &mut readers {
+            assert_eq!(write(reader, &mut batches), (Vec::new(), None), "round {round}");
+        }
+    }
+}
+
+#[test]
+fn more_than_a_batch_is_said_to_be_more() {
+    let hub = hub(1000);
+    let mut reader = join(&hub, &Join::default());
+    hub.publish(&chats(300));
+    let mut batches = Batches::default();
+    assert_eq!(pieces(&mut reader, &mut batches).iter().flat_map(texts).count(), 256);
+    assert!(batches.has_more());
+}
+
+#[test]
+fn the_end_comes_behind_the_events() {
+    let hub = hub(100);
+    let mut reader = join(&hub, &Join::default());
+    hub.publish(&chats(2));
+    let end = CloseReason { code: 1000, reason: "over".into() };
+    hub.close(end.clone());
+    let mut batches = Batches::default();
+    assert_eq!(texts(&first_piece(&mut reader, &mut batches)).len(), 2);
+    assert!(batches.has_more());
+    assert_eq!(write(&mut reader, &mut batches), (Vec::new(), Some(Next::Closed(end))));
+}
+
+#[tokio::test]
+async fn news_are_told_once() {
+    let hub = hub(100);
+    let mut news = hub.news();
+    assert_eq!(news.wait().now_or_never(), None);
+    hub.publish(&chats(1));
+    hub.publish(&chats(1));
+    news.wait().await;
+    assert_eq!(news.wait().now_or_never(), None);
+}

@@ -1,0 +1,166 @@
+//! Who writes events to sockets: for each channel one task, or as many as there are processors where very many read it.
+//!
+//! A task for each socket would have to be woken for each event, which costs a quarter of a delivery. A writer is woken
+//! once, and writes to one socket after the other what they have to get. A socket that does not take it at once is left
+//! to its own task, and comes back when it has caught up.
+
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::available_parallelism,
+};
+
+use tokio::{
+    select,
+    sync::Notify,
+    task::{coop::unconstrained, yield_now},
+};
+
+use super::station::{Found, Round, Station};
+use crate::hub::{Hub, Subscriber};
+
+/// How many sockets a writer has before the channel gets another one.
+const SOCKETS_PER_WRITER: usize = 1024;
+/// How many sockets are written to before other tasks have a turn.
+const TURN_SOCKETS: usize = 64;
+/// How many sockets that are gone a writer keeps before it looks for them, beside as many as it has.
+const GONE_MAX: usize = 64;
+
+/// The writers of all channels. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Writers(Arc<Mutex<Vec<Arc<Writer>>>>);
+
+#[derive(Debug)]
+struct Writer {
+    hub: Hub,
+    /// How many sockets it has; none when it is over. Changed with the list of writers locked.
+    sockets: AtomicUsize,
+    /// Those that came, and are not in its own list yet.
+    arrived: Mutex<Vec<Station>>,
+    called: Notify,
+}
+
+/// A socket's place with a writer.
+pub(super) struct Place {
+    writer: Arc<Writer>,
+    writers: Writers,
+}
+
+impl Writers {
+    /// Sees to it that the socket has a place with a writer of the channel that it reads.
+    pub(super) fn seat(&self, place: &mut Option<Place>, feed: Option<&Subscriber>, station: &Station) {
+        let Some(feed) = feed else {
+            *place = None;
+            return;
+        };
+        if place.as_ref().is_none_or(|place| !feed.reads(&place.writer.hub)) {
+            *place = Some(self.enlist(feed, station.clone()));
+        }
+    }
+
+    fn enlist(&self, feed: &Subscriber, station: Station) -> Place {
+        let mut writers = self.lock();
+        let of_channel = writers.iter().filter(|writer| feed.reads(&writer.hub));
+        let (count, least) = of_channel.fold((0, None), |(count, least), writer| {
+            (
+                count + 1,
+                [least, Some(writer)]
+                    .into_iter()
+                    .flatten()
+                    .min_by_key(|writer: &&Arc<Writer>| writer.count()),
+            )
+        });
+        let known =
+            least.filter(|writer| writer.count() < SOCKETS_PER_WRITER || count >= writers_max()).cloned();
+        let is_new = known.is_none();
+        let writer = known.unwrap_or_else(|| Arc::new(Writer::new(feed.hub())));
+        writer.sockets.fetch_add(1, Ordering::Relaxed);
+        writer.arrived().push(station);
+        writer.called.notify_one();
+        if is_new {
+            writers.push(Arc::clone(&writer));
+            tokio::spawn(unconstrained(write(Arc::clone(&writer))));
+        }
+        drop(writers);
+        Place { writer, writers: self.clone() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Writer>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn writers_max() -> usize {
+    available_parallelism().map_or(1, usize::from)
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut writers = self.writers.lock();
+        if self.writer.sockets.fetch_sub(1, Ordering::Relaxed) == 1 {
+            writers.retain(|writer| !Arc::ptr_eq(writer, &self.writer));
+            self.writer.called.notify_one();
+        }
+    }
+}
+
+impl Writer {
+    fn new(hub: Hub) -> Self {
+        Self { hub, sockets: AtomicUsize::new(0), arrived: Mutex::default(), called: Notify::new() }
+    }
+
+    fn count(&self) -> usize {
+        self.sockets.load(Ordering::Relaxed)
+    }
+
+    fn arrived(&self) -> MutexGuard<'_, Vec<Station>> {
+        self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes what the channel has to everybody who has nothing else to do, until nobody is left.
+async fn write(writer: Arc<Writer>) {
+    let mut news = writer.hub.news();
+    let mut stations = Vec::new();
+    let mut has_more = false;
+    while writer.count() > 0 {
+        stations.append(&mut mem::take(&mut *writer.arrived()));
+        if stations.len() > 2 * writer.count() + GONE_MAX {
+            stations.retain(Station::is_there);
+        }
+        if !has_more {
+            select! {
+                biased;
+                () = writer.called.notified() => continue,
+                () = news.wait() => {}
+            }
+        }
+        has_more = pass(&mut stations).await;
+    }
+}
+
+/// Writes to one after the other. Says whether there may be more.
+async fn pass(stations: &mut Vec<Station>) -> bool {
+    let mut round = Round::default();
+    let mut at = 0;
+    while at < stations.len() {
+        let station = &stations[at];
+        // What goes wrong with one socket is the end of that one.
+        let found = catch_unwind(AssertUnwindSafe(|| station.write(&mut round))).unwrap_or_else(|_| {
+            station.break_off();
+            Found::Gone
+        });
+        match found {
+            Found::Gone => drop(stations.swap_remove(at)),
+            Found::Written | Found::Nothing => at += 1,
+        }
+        if at % TURN_SOCKETS == 0 {
+            yield_now().await;
+        }
+    }
+    round.batches.has_more()
+}

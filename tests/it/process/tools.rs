@@ -1,0 +1,116 @@
+//! The tools as users run them: where recordings are looked up, parts, and a file that still grows.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Write as _},
+    process::Stdio,
+};
+
+use serde_json::{Value, json};
+
+use super::{live::mock, livetape, run, stderr, stdout, text};
+
+#[test]
+fn names_are_looked_up_where_the_settings_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = folder.path().join("shelf");
+    fs::create_dir(&shelf).unwrap();
+    fs::copy("recordings/short.bin", shelf.join("mine.bin")).unwrap();
+    let inside = |args: &[&str]| livetape(args).current_dir(folder.path()).output().unwrap();
+    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/short.bin");
+
+    let tools: &[&[&str]] = &[
+        &["info", "mine"],
+        &["verify", "mine"],
+        &["events", "mine"],
+        &["cat", "mine"],
+        &["diff", "mine", here],
+        &["export", "jsonl", "mine", "-o", "-"],
+        &["as-scenario", "mine", "-o", "-"],
+        &["audit", "mine"],
+        &["scrub", "mine", "-o", "scrubbed.bin"],
+        &["cut", "mine", "--start", "1s", "-o", "cut.bin"],
+        &["merge", "mine", here, "-o", "merged.bin"],
+        &["repair", "mine", "-o", "repaired.bin"],
+        &["mark", "mine", "here", "--at", "1s", "-o", "marked.bin"],
+    ];
+    for tool in tools {
+        let output = inside(tool);
+        assert_eq!(output.status.code(), Some(1), "{tool:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("there is no recording mine"), "{tool:?}: {}", stderr(&output));
+    }
+    let found = |output: &std::process::Output| !stderr(output).contains("there is no recording");
+    for tool in tools {
+        let output = inside(&[tool, &["--recordings", "shelf"][..]].concat());
+        assert!(found(&output), "{tool:?}: {}", stderr(&output));
+    }
+    fs::write(folder.path().join("livetape.toml"), "[server]\nrecordings = \"shelf\"\n").unwrap();
+    assert_eq!(stdout(&inside(&["events", "mine"])), stdout(&run(&["events", here])));
+
+    // A file is found whatever is wrong with the settings; a name is not looked up in the wrong folder.
+    fs::write(folder.path().join("livetape.toml"), "[server]\nrecordngs = \"shelf\"\n").unwrap();
+    assert_eq!(inside(&["info", here]).status.code(), Some(0));
+    assert_eq!(inside(&["info", "demo"]).status.code(), Some(0));
+    let output = inside(&["info", "mine"]);
+    assert!(stderr(&output).contains("there is no key `recordngs`"), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_parts_of_a_recording_are_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mock = mock("speed = \"max\"\nend = \"control\"\nafter = \"again\"\n").await;
+    let record = async |name: &str, more: &[&str]| {
+        let (file, url) = (folder.path().join(name), mock.url());
+        let mut command = livetape(&["record", "demo", "--upstream", &url, "-q", "-o", text(&file)]);
+        command.args(more);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let lines = stdout(&output);
+        lines.lines().filter_map(|line| Some(line.split_once("📼 ")?.1.to_owned())).collect::<Vec<_>>()
+    };
+    let whole = record("whole.bin", &[]).await;
+    let parts = record("show.bin", &["--rotate", "64KB"]).await;
+    assert!(whole.len() == 1 && parts.len() > 2, "{whole:?} {parts:?}");
+    assert!(parts[0].ends_with("show.000.bin") && parts[1].ends_with("show.001.bin"), "{parts:?}");
+    for part in &parts {
+        assert_eq!(run(&["verify", part]).status.code(), Some(0), "{part}");
+    }
+    let merged = folder.path().join("merged.bin");
+    let mut merge = vec!["merge", "-o", text(&merged)];
+    merge.extend(parts.iter().map(String::as_str));
+    assert_eq!(run(&merge).status.code(), Some(0));
+    // What the mock makes up, the end of the LIVE, has another id each time.
+    let told = |file: &str| -> Vec<Value> {
+        let event = |line: &str| -> Value { serde_json::from_str(line).unwrap() };
+        let events = stdout(&run(&["events", file])).lines().map(event).collect::<Vec<_>>();
+        events
+            .into_iter()
+            .map(|it| json!([it["type"], it["data"]["comment"], it["data"]["repeatCount"]]))
+            .collect()
+    };
+    let expected = told(&whole[0]);
+    assert!(expected.len() > 500, "{}", expected.len());
+    assert_eq!(told(text(&merged)), expected);
+}
+
+#[test]
+fn a_recording_is_followed_until_it_is_sealed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, whole) = (folder.path().join("show.bin"), fs::read("recordings/short.bin").unwrap());
+    // The second half begins in the middle of a record.
+    let (first, second) = whole.split_at(whole.len() / 2);
+    fs::write(&file, first).unwrap();
+    let cat = |args: &[&str]| stdout(&run(&[&["cat", text(&file)], args].concat()));
+    let so_far = cat(&[]);
+
+    let mut follow = livetape(&["cat", text(&file), "--follow"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut seen: Vec<String> = lines.by_ref().take(so_far.lines().count()).collect();
+    assert_eq!(seen, so_far.lines().collect::<Vec<_>>());
+    fs::OpenOptions::new().append(true).open(&file).unwrap().write_all(second).unwrap();
+    seen.extend(lines);
+    assert_eq!(follow.wait().unwrap().code(), Some(0));
+    assert_eq!(seen, cat(&[]).lines().collect::<Vec<_>>());
+    assert!(seen.len() > so_far.lines().count());
+}

@@ -1,0 +1,120 @@
+//! Two write to each socket, its task and the writer of its channel: nothing is lost, doubled or mixed up by that.
+
+use std::{env, sync::Arc};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use livetape::{clock, hub::CloseReason, sans_io::retry::SplitMix};
+use tokio::{io::DuplexStream, task::yield_now};
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
+
+use crate::harness::{Rig, chats, json};
+
+const EVENTS: usize = 3_000;
+const CLIENTS: u64 = 12;
+/// The most that one publishing gives.
+const BURST_MAX: u64 = 30;
+
+/// Set to run the same again.
+const SEED: &str = "LIVETAPE_TEST_SEED";
+
+struct Client {
+    random: SplitMix,
+    /// The last event that it got.
+    seen: u64,
+}
+
+impl Client {
+    /// Reads to the end of the channel, over as many connections as it likes.
+    async fn read(mut self, rig: &Rig) -> u64 {
+        let mut connections = 0;
+        loop {
+            connections += 1;
+            let path = if self.random.up_to(1) == 0 { "" } else { "ws" };
+            let stream = rig.connector.connect().await.unwrap();
+            let uri = format!("ws://localhost/{path}?since=s:{}", self.seen);
+            let (socket, _) = client_async(uri, stream).await.unwrap();
+            if self.converse(socket, !path.is_empty()).await {
+                return connections;
+            }
+        }
+    }
+
+    /// Reads until one side ends it. Says whether it was the end of the channel.
+    async fn converse(&mut self, mut socket: WebSocketStream<DuplexStream>, talks: bool) -> bool {
+        loop {
+            match self.random.up_to(99) {
+                0..20 => socket.send(Message::Ping("still there?".into())).await.unwrap(),
+                20..30 if talks => socket.send(r#"{"type":"ping"}"#.into()).await.unwrap(),
+                // Behind what it reads, until the pipe is full.
+                30..40 => {
+                    for _ in 0..self.random.up_to(200) {
+                        yield_now().await;
+                    }
+                }
+                40..42 => {
+                    socket.close(None).await.unwrap();
+                    return self.rest(socket).await;
+                }
+                _ => {}
+            }
+            match socket.next().await.unwrap().unwrap() {
+                Message::Close(frame) => {
+                    assert_eq!(frame.unwrap().reason, "over");
+                    return true;
+                }
+                message => self.take(&message),
+            }
+        }
+    }
+
+    /// What comes before the answer to its close; behind that nothing does.
+    async fn rest(&mut self, mut socket: WebSocketStream<DuplexStream>) -> bool {
+        let mut is_over = false;
+        while let Some(message) = socket.next().await {
+            match message.unwrap() {
+                Message::Close(frame) => is_over = frame.is_some_and(|frame| frame.reason == "over"),
+                message => self.take(&message),
+            }
+        }
+        is_over
+    }
+
+    fn take(&mut self, message: &Message) {
+        let Message::Text(text) = message else { return };
+        if let Some(seq) = json(text)["seq"].as_u64() {
+            assert_eq!(seq, self.seen + 1);
+            self.seen = seq;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn every_client_gets_every_event_once_in_order() {
+    let seed = env::var(SEED)
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or_else(|| clock::wall().as_nanos() as u64);
+    println!("{SEED}={seed}");
+    let rig = Arc::new(Rig::ring(4_000));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|number| {
+            let client = Client { random: SplitMix(seed ^ number), seen: 0 };
+            let rig = Arc::clone(&rig);
+            tokio::spawn(async move { client.read(&rig).await })
+        })
+        .collect();
+    let mut random = SplitMix(!seed);
+    let mut published = 0;
+    while published < EVENTS {
+        let burst = (1 + random.up_to(BURST_MAX) as usize).min(EVENTS - published);
+        rig.hub.publish_paced(&chats(burst)).await;
+        published += burst;
+        yield_now().await;
+    }
+    rig.hub.close(CloseReason { code: 1000, reason: "over".into() });
+    let mut connections = 0;
+    for client in clients {
+        connections += client.await.unwrap();
+    }
+    assert!(connections > CLIENTS, "some came again");
+}

@@ -1,0 +1,90 @@
+// Starts livetape as a process, on a port that is free, in a folder of its own: for all tests that are written in JavaScript.
+
+import { spawn } from 'node:child_process'
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** How long a start may take, in ms: the machine may be busy. */
+const START_MS = 30_000
+/** What every new folder holds, as `recordings/NAME.bin`. */
+const RECORDINGS = ['short', 'gifts']
+/** What stands in the environment and could change what a server does is left out. */
+const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LIVETAPE_')))
+
+const here = (address) => fileURLToPath(new URL(`../../${address}`, import.meta.url))
+export const LIVETAPE = path.resolve(process.env.LIVETAPE ?? here('target/debug/livetape'))
+export const recording = (name) => here(`recordings/${name}.bin`)
+export const scenario = (name) => here(`fixtures/scenarios/${name}.toml`)
+
+/** A folder for a server; it also holds each `recordings/NAME.bin` that is among `args`. */
+async function makeFolder(args) {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-test-'))
+  await mkdir(path.join(folder, 'recordings'))
+  const asked = args.map((arg) => /^recordings\/(\w+)\.bin$/.exec(arg)?.[1]).filter(Boolean)
+  for (const name of new Set([...RECORDINGS, ...asked])) await copyFile(recording(name), path.join(folder, 'recordings', `${name}.bin`))
+  return folder
+}
+
+/** A server that runs: its addresses, and how it is ended. Without `cwd` it gets a folder, which goes with it. */
+export async function start(livetape, args, { env = {}, cwd } = {}) {
+  const folder = cwd ?? (await makeFolder(args))
+  const child = spawn(livetape, args, { cwd: folder, env: { ...ENV, NO_COLOR: '1', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  let said = ''
+  const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve(code ?? signal)).on('error', ({ message }) => resolve(message)))
+  const stop = async (signal = 'SIGTERM') => {
+    child.kill(signal)
+    const code = await ended
+    if (!cwd) await rm(folder, { recursive: true, force: true })
+    return code
+  }
+  let timer
+  const listens = new Promise((resolve, reject) => {
+    const fail = (what) => reject(new Error(`livetape ${args.join(' ')} ${what}:\n${said}`))
+    const read = (chunk) => {
+      said += chunk
+      const [url] = /https?:\/\/(?:127\.0\.0\.1|localhost):\d+/.exec(said) ?? []
+      if (url) resolve(url)
+    }
+    child.stdout.setEncoding('utf8').on('data', read)
+    child.stderr.setEncoding('utf8').on('data', read)
+    void ended.then((code) => fail(`ended with ${code}`))
+    timer = setTimeout(fail, START_MS, 'does not start')
+  })
+  try {
+    const url = await listens.finally(() => clearTimeout(timer))
+    const isRunning = () => child.exitCode === null && child.signalCode === null
+    return { url, ws: url.replace('http', 'ws'), port: Number(new URL(url).port), pid: child.pid, cwd: folder, ended, isRunning, stop, said: () => said }
+  } catch (error) {
+    await stop('SIGKILL')
+    throw error
+  }
+}
+
+/** Runs `use` beside `livetape …args`. */
+export async function withServer(livetape, args, use, options) {
+  const server = await start(livetape, args, options)
+  try {
+    return await use(server)
+  } finally {
+    await server.stop()
+  }
+}
+
+/** Asks a server for JSON, beside whatever else talks to it. */
+export async function ask(url, address, init) {
+  const response = await fetch(new URL(address, url), init)
+  return response.json()
+}
+
+/** Waits until `probe` gives something, and gives that. */
+export async function until(what, probe, ms = 15_000, every = 20) {
+  const deadline = Date.now() + ms
+  for (;;) {
+    const found = await probe()
+    if (found) return found
+    if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, every))
+  }
+}
