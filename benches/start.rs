@@ -1,50 +1,81 @@
-//! From `exec` to the listening socket, and to the first event of a replay; how large the program is.
+//! From `exec` to the listening socket and to the first event of a replay, beside a bare axum server; how large the program is.
 
 mod support;
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Write as _},
     net::TcpStream,
     process::{Child, Command, Stdio},
     time::Instant,
 };
 
-use support::{Args, Report, now};
+use axum::{Router, routing::get};
+use livetape::server::listen::Listening;
+use support::{Args, Match, Report, now};
+
+/// The argument with which this program is the floor.
+const FLOOR: &str = "--hello";
+/// How many times the floor's the start may take: a recording is looked at, settings, signals, a display.
+const FLOORS: f64 = 3.0;
+/// An event in NDJSON, whatever it is; and the answer of the floor.
+const EVENT: &str = "{\"type\":";
 
 fn main() {
     let args = Args::parse();
+    if args.has(FLOOR) {
+        return hello();
+    }
     let program = env!("CARGO_BIN_EXE_livetape");
+    let this = std::env::current_exe().expect("this program");
     let mut report = Report::begin(&args, "start");
-    let starts: Vec<_> = (0..args.rounds.max(5)).map(|_| start(program)).collect();
-    let (listening, first): (Vec<_>, Vec<_>) = starts.into_iter().unzip();
-    report.figure("exec to the listening socket", "ms", &listening, 20.0);
-    report.figure("exec to the first event of a replay", "ms", &first, 50.0);
-    let bytes = std::fs::metadata(program).expect("it was built").len();
+    let (mut ours, mut floors) = (Vec::new(), Vec::new());
+    for _ in 0..args.rounds.max(5) {
+        let replay = ["replay", "demo", "--port", "0", "--wait-clients", "1", "--speed", "max"];
+        ours.push(start(Command::new(program).args(replay)));
+        floors.push(start(Command::new(&this).arg(FLOOR)));
+    }
+    let all = |starts: &[Start], of: fn(&Start) -> f64| starts.iter().map(of).collect::<Vec<_>>();
+    report.figure("exec to the listening socket", "ms", &all(&ours, |start| start.listening), 20.0);
+    report.figure("exec to the first event of a replay", "ms", &all(&ours, |start| start.first), 50.0);
+    let what = |name, unit| Match { name, unit, beside: "bare axum server", bar: FLOORS };
+    let mut compare = |name, unit, of: fn(&Start) -> f64| {
+        report.record(&what(name, unit), &all(&ours, of), &all(&floors, of));
+    };
+    compare("exec to the listening socket", "ms", |start| start.listening);
+    if cfg!(target_os = "linux") {
+        compare("exec to the listening socket", "ms of CPU", |start| start.cpu);
+    }
+    let bytes = fs::metadata(program).expect("it was built").len();
     report.figure("size of the program", "MB", &[bytes as f64 / 1e6], 25.0);
     report.end();
 }
 
-/// Milliseconds until it listens, and until a subscriber has the first event.
-fn start(program: &str) -> (f64, f64) {
+/// How long a start took, in milliseconds.
+struct Start {
+    /// Until it listened.
+    listening: f64,
+    /// Until a client had the first event.
+    first: f64,
+    /// The processor's time until it listened: behind that the recording is played.
+    cpu: f64,
+}
+
+fn start(command: &mut Command) -> Start {
     let started = now();
-    let mut child = Command::new(program)
-        .args(["replay", "demo", "--port", "0", "--wait-clients", "1", "--speed", "max"])
-        .env("NO_COLOR", "1")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("it was built");
+    command.env("NO_COLOR", "1").stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("it was built");
     let address = address(&mut child);
     let mut socket = TcpStream::connect(&address).expect("it listens");
-    let listening = ms_since(started);
+    let (listening, cpu) = (ms_since(started), cpu_ms(child.id()));
     socket.set_nodelay(true).expect("a socket");
     write!(socket, "GET /events HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("it listens");
     let mut lines = BufReader::new(socket).lines().map_while(Result::ok);
-    assert!(lines.any(|line| line.starts_with("{\"type\":")), "there are events");
+    assert!(lines.any(|line| line.starts_with(EVENT)), "there are events");
     let first = ms_since(started);
     child.kill().expect("it runs");
     child.wait().expect("it was killed");
-    (listening, first)
+    Start { listening, first, cpu }
 }
 
 /// What it says that it serves on.
@@ -55,6 +86,27 @@ fn address(child: &mut Child) -> String {
     rest.split('/').next().unwrap_or_default().to_owned()
 }
 
+/// The processor's time of all threads of a process; 0 where the system does not tell.
+fn cpu_ms(process: u32) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let of_thread = |thread: fs::DirEntry| -> Option<f64> {
+        let times = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        times.split(' ').next()?.parse().ok()
+    };
+    threads.filter_map(of_thread).sum::<f64>() / 1e6
+}
+
 fn ms_since(started: Instant) -> f64 {
     now().duration_since(started).as_secs_f64() * 1e3
+}
+
+/// The floor: what axum and tokio take, and no more.
+fn hello() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let listener = Listening::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
+        println!("Serving on ws://{}/", listener.addresses()[0]);
+        let router = Router::new().route("/events", get(async || format!("{EVENT}\"hello\"}}\n")));
+        axum::serve(listener, router).await.expect("it listens");
+    });
 }

@@ -120,19 +120,20 @@ impl Pipeline {
     }
 
     async fn publish(&mut self, pacing: Pacing) -> usize {
-        let events: Vec<Event> = self.decoder.take_events().collect();
+        let taken = self.decoder.take_events();
+        let events = taken.as_slice();
         if events.is_empty() {
             return 0;
         }
         if let Some(along) = &self.along {
-            along.publish(&events);
+            along.publish(events);
         }
         match pacing {
-            Pacing::Free => self.hub.publish(&events),
+            Pacing::Free => self.hub.publish(events),
             Pacing::Slowest => {
                 tokio::select! { biased;
                     () = self.shutdown.cancelled() => {}
-                    () = self.hub.publish_paced(&events) => {}
+                    () = self.hub.publish_paced(events) => {}
                 }
             }
         }

@@ -76,15 +76,29 @@ pub(crate) fn now() -> Instant {
 /// The processor time of this thread, in seconds: what others take does not count.
 pub(crate) fn cpu() -> f64 {
     #[cfg(target_os = "linux")]
-    {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-    }
+    return clock(rustix::time::ClockId::ThreadCPUTime);
     #[cfg(not(target_os = "linux"))]
-    {
-        static STARTED: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
-        now().duration_since(*STARTED.get_or_init(now)).as_secs_f64()
-    }
+    wall()
+}
+
+/// The processor time of all threads of this process, in seconds.
+pub(crate) fn process_cpu() -> f64 {
+    #[cfg(target_os = "linux")]
+    return clock(rustix::time::ClockId::ProcessCPUTime);
+    #[cfg(not(target_os = "linux"))]
+    wall()
+}
+
+#[cfg(target_os = "linux")]
+fn clock(id: rustix::time::ClockId) -> f64 {
+    let time = rustix::time::clock_gettime(id);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+#[cfg(not(target_os = "linux"))]
+fn wall() -> f64 {
+    static STARTED: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    now().duration_since(*STARTED.get_or_init(now)).as_secs_f64()
 }
 
 /// Four digits say enough.

@@ -5,7 +5,7 @@ mod machine;
 mod peer;
 
 use machine::Calibration;
-pub(crate) use machine::{allow_sockets, cpu, now, rounded};
+pub(crate) use machine::{allow_sockets, cpu, now, process_cpu, rounded};
 pub(crate) use peer::{Peer, node};
 use serde_json::{Value, json};
 
@@ -103,6 +103,11 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn begin(args: &Args, bench: &'static str) -> Self {
         Self { run: Run::begin(args, bench), rounds: args.rounds, matches: vec![], figures: vec![] }
+    }
+
+    /// How often each side is measured.
+    pub(crate) fn rounds(&self) -> u32 {
+        self.rounds
     }
 
     /// Says what is no figure; nothing where JSON is wanted.

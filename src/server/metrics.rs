@@ -1,9 +1,13 @@
 //! `/metrics`: what was counted, in Prometheus' text format.
 //!
-//! What is known anyway is looked up when it is asked for; requests alone are counted as they come. Each server has a
-//! recorder of its own: several in one process do not mix.
+//! What is known anyway is looked up when it is asked for; requests alone are counted as they come. Each server has counts
+//! of its own: several in one process do not mix. The exporter is made for an answer and not before: it compares two
+//! clocks first, which takes longer than all else until a server listens.
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -24,39 +28,30 @@ const REFUSED: &str = "livetape_http_refused_total";
 const TURNED_AWAY: &str = "livetape_sockets_turned_away_total";
 
 /// What requests are counted in.
-#[derive(Clone)]
-pub(super) struct Metrics(Arc<PrometheusRecorder>);
+#[derive(Clone, Debug, Default)]
+pub(super) struct Metrics(Arc<Mutex<Counts>>);
 
-impl Default for Metrics {
-    fn default() -> Self {
-        let recorder = PrometheusBuilder::new().build_recorder();
-        recorder.describe_counter(REQUESTS.into(), None, "Requests, by route, method and status.".into());
-        recorder.describe_counter(REFUSED.into(), None, "Requests that were refused, by code.".into());
-        let turned_away = "WebSockets that were closed at once, by code.";
-        recorder.describe_counter(TURNED_AWAY.into(), None, turned_away.into());
-        Self(Arc::new(recorder))
-    }
+#[derive(Clone, Debug, Default)]
+struct Counts {
+    /// By route, method and status.
+    requests: BTreeMap<[String; 3], u64>,
+    refused: BTreeMap<&'static str, u64>,
+    turned_away: BTreeMap<&'static str, u64>,
 }
 
 impl Metrics {
     /// A request was refused.
     pub(super) fn count_refused(&self, code: Code) {
-        self.count(REFUSED, code);
+        self.with(|counts| *counts.refused.entry(code.name()).or_default() += 1);
     }
 
     /// A WebSocket was opened only to be told why not.
     pub(super) fn count_turned_away(&self, code: Code) {
-        self.count(TURNED_AWAY, code);
+        self.with(|counts| *counts.turned_away.entry(code.name()).or_default() += 1);
     }
 
-    fn count(&self, name: &'static str, code: Code) {
-        self.0.register_counter(&key(name, Some(("code", code.name()))), &METADATA).increment(1);
-    }
-}
-
-impl fmt::Debug for Metrics {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Metrics")
+    fn with<T>(&self, act: impl FnOnce(&mut Counts) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -66,8 +61,7 @@ pub(super) async fn count(State(app): State<App>, request: Request, next: Next) 
     let method = request.method().as_str().to_owned();
     let response = next.run(request).await;
     let status = response.status().as_str().to_owned();
-    let labels = vec![Label::new("route", route), Label::new("method", method), Label::new("status", status)];
-    app.metrics.0.register_counter(&Key::from_parts(REQUESTS, labels), &METADATA).increment(1);
+    app.metrics.with(|counts| *counts.requests.entry([route, method, status]).or_default() += 1);
     response
 }
 
@@ -78,7 +72,8 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
     upstream(&sheet, &app);
     readers(&sheet, &app);
     process(&sheet, &app);
-    let text = sheet.0.handle().render() + &app.metrics.0.handle().render();
+    requests(&sheet, &app.metrics.with(|counts| counts.clone()));
+    let text = sheet.0.handle().render();
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
 }
 
@@ -181,6 +176,17 @@ fn process(sheet: &Sheet, app: &App) {
     if let Some(memory) = memory_stats::memory_stats() {
         sheet.gauge("process_resident_memory_bytes", "Resident memory.", None, memory.physical_mem as f64);
     }
+}
+
+fn requests(sheet: &Sheet, counts: &Counts) {
+    sheet.0.describe_counter(REQUESTS.into(), None, "Requests, by route, method and status.".into());
+    for ([route, method, status], count) in &counts.requests {
+        let labels = [("route", route), ("method", method), ("status", status)];
+        let labels = labels.map(|(name, value)| Label::new(name, value.clone()));
+        sheet.0.register_counter(&Key::from_parts(REQUESTS, labels.to_vec()), &METADATA).absolute(*count);
+    }
+    sheet.each(REFUSED, "Requests that were refused, by code.", "code", &counts.refused);
+    sheet.each(TURNED_AWAY, "WebSockets that were closed at once, by code.", "code", &counts.turned_away);
 }
 
 /// What is written down for one answer.

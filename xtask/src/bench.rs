@@ -1,6 +1,9 @@
 //! Benchmarks: each is a program in `benches/` that measures us and a floor in turns.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Result, ensure};
 
@@ -12,7 +15,7 @@ use crate::node::Node;
   cargo xtask bench decode
   cargo xtask bench fanout
   cargo xtask bench fanout --memory
-  cargo xtask bench replay --memory
+  cargo xtask bench replay --memory --svg docs/bench/replay-memory.svg
   cargo xtask bench replay --rounds 9 --json")]
 pub(crate) struct Args {
     /// What to measure
@@ -29,6 +32,12 @@ pub(crate) struct Args {
     /// replay: memory, of a day and of 1 GB as fast as possible; fanout: of 1,000 connections, idle and busy
     #[arg(long)]
     memory: bool,
+    /// replay --memory: a recording that is there, instead of 1 GB that is made
+    #[arg(long, value_name = "FILE", requires = "memory")]
+    large: Option<PathBuf>,
+    /// replay --memory: where to draw it
+    #[arg(long, value_name = "FILE", requires = "memory")]
+    svg: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -39,11 +48,11 @@ enum Bench {
     Fanout,
     /// The same with 100 to 10,000 subscribers
     Scale,
-    /// Lateness of a replay at speed 1, beside a bare timer; an hour at speed max, beside its decoding
+    /// Lateness of a replay at speed 1, beside a bare timer; an hour at speed max, beside its decoding and over a socket
     Replay,
     /// Writing, reading and seeking, beside bare loops
     Recording,
-    /// From exec to the listening socket and to the first event; the size of the program
+    /// From exec to the listening socket and to the first event, beside a bare axum server; the size of the program
     Start,
     /// Two thousand subscribers for a minute, twenty of them stalled: who misses what, and memory
     Soak,
@@ -81,6 +90,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for (flag, given) in [("--json", args.json), ("--no-peer", args.no_peer), ("--memory", args.memory)] {
         if given {
             command.arg(flag);
+        }
+    }
+    for (flag, file) in [("--large", &args.large), ("--svg", &args.svg)] {
+        if let Some(file) = file {
+            // The benchmark runs in the folder of its package.
+            command.arg(flag).arg(std::path::absolute(file)?);
         }
     }
     let status = command.status()?;

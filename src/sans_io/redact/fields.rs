@@ -34,7 +34,7 @@ pub(super) fn next_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
 pub(super) fn rewrite(
     bytes: &[u8],
     keeps: impl Fn(&[u8]) -> bool,
-    change: impl Fn(u32, &[u8]) -> Option<Vec<u8>>,
+    mut change: impl FnMut(u32, &[u8]) -> Option<Vec<u8>>,
 ) -> Option<Vec<u8>> {
     let (mut rest, mut out) = (bytes, None);
     let mut copied = 0;

@@ -13,17 +13,38 @@ mod wire;
 
 use bytes::Bytes;
 
-use super::recording::{
-    Flags, Item, What,
-    records::{HttpHeader, http::Role},
+use super::{
+    recording::{
+        Flags, Item, What,
+        records::{HttpHeader, http::Role},
+    },
+    wire::Unzipper,
 };
 
 /// What stands in place of a secret.
 pub const MASK: &[u8] = b"***";
 
-/// The item without its secrets; [`Flags::EDITED`] tells that there were some. Twice is as once, and any item is fine.
+/// As [`Redactor::redact`], for one item.
 #[must_use]
-pub fn redact(mut item: Item) -> Item {
+pub fn redact(item: Item) -> Item {
+    Redactor::default().redact(item)
+}
+
+/// Takes the secrets out of one item after the other, each of them unpacked into the same memory.
+#[derive(Debug, Default)]
+pub struct Redactor {
+    unzipper: Unzipper,
+}
+
+impl Redactor {
+    /// The item without its secrets; [`Flags::EDITED`] tells that there were some. Twice is as once, and any item is fine.
+    #[must_use]
+    pub fn redact(&mut self, item: Item) -> Item {
+        without_secrets(item, &mut self.unzipper)
+    }
+}
+
+fn without_secrets(mut item: Item, unzipper: &mut Unzipper) -> Item {
     let is_sent = item.flags.is_sent();
     let mut edits = Edits::default();
     match &mut item.what {
@@ -32,13 +53,15 @@ pub fn redact(mut item: Item) -> Item {
             edits.text(&mut open.url);
             edits.headers(&mut open.headers);
         }
-        What::Frame(frame) if !is_sent => edits.bytes(&mut frame.bytes, wire::frame),
+        What::Frame(frame) if !is_sent => {
+            edits.bytes(&mut frame.bytes, |bytes| wire::frame(bytes, unzipper));
+        }
         What::ConnClose(close) => edits.text(&mut close.reason),
         What::Http(http) => {
             let role = http.role();
             edits.text(&mut http.request_line);
             edits.headers(&mut http.headers);
-            edits.bytes(&mut http.body, |bytes| wire::unzipped(bytes, |plain| body(role, plain)));
+            edits.bytes(&mut http.body, |bytes| wire::unzipped(bytes, unzipper, |plain| body(role, plain)));
         }
         What::Marker(marker) => edits.text(&mut marker.label),
         What::Status(status) => edits.text(&mut status.detail),
@@ -79,7 +102,7 @@ impl Edits {
         headers.iter_mut().for_each(|header| self.text(&mut header.value));
     }
 
-    fn bytes(&mut self, bytes: &mut Bytes, change: impl Fn(&[u8]) -> Option<Vec<u8>>) {
+    fn bytes(&mut self, bytes: &mut Bytes, change: impl FnOnce(&[u8]) -> Option<Vec<u8>>) {
         if let Some(changed) = change(bytes) {
             *bytes = changed.into();
             self.changed = true;

@@ -11,7 +11,7 @@ use super::{
     names::names_secret,
     text,
 };
-use crate::sans_io::wire::{unzip, zip};
+use crate::sans_io::wire::{Unzipper, unzip, zip};
 
 /// The first bytes of gzip.
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
@@ -27,7 +27,7 @@ const VALUE_FIELD: u32 = 2;
 const BATCH_TYPES: [&[u8]; 2] = [b"msg", b"im_enter_room_resp"];
 
 /// A push frame without its secrets; `None` if it holds none.
-pub(super) fn frame(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn frame(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>> {
     let mut rest = bytes;
     let mut fields = std::iter::from_fn(|| next_field(&mut rest));
     let is_batch = |field: &Field<'_>| {
@@ -39,7 +39,7 @@ pub(super) fn frame(bytes: &[u8]) -> Option<Vec<u8>> {
     rewrite(
         bytes,
         is_clean,
-        |number, value| if number == PAYLOAD_FIELD { unzipped(value, batch) } else { None },
+        |number, value| if number == PAYLOAD_FIELD { unzipped(value, unzipper, batch) } else { None },
     )
 }
 
@@ -57,11 +57,15 @@ pub(super) fn batch(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Applies `change` to what gzip unpacks to, if it is gzip.
-pub(super) fn unzipped(bytes: &[u8], change: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
+pub(super) fn unzipped(
+    bytes: &[u8],
+    unzipper: &mut Unzipper,
+    change: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+) -> Option<Vec<u8>> {
     if !bytes.starts_with(GZIP_MAGIC) {
         return change(bytes);
     }
-    let plain = unzip(Bytes::copy_from_slice(bytes), &mut Vec::new());
+    let plain = unzipper.unzip(Bytes::copy_from_slice(bytes), &mut Vec::new());
     change(&plain).map(|changed| zip(&changed).to_vec())
 }
 
@@ -149,11 +153,11 @@ mod tests {
                 let payload = pack(&write_batch(batch));
                 write_push(&Push { payload_type: "msg".into(), payload, log_id: 3, ..Default::default() })
             };
-            let masked = Bytes::from(frame(&push(&secret())).unwrap());
+            let masked = Bytes::from(frame(&push(&secret()), &mut Unzipper::default()).unwrap());
             let payload = unzip(read_push(&masked, &mut Vec::new()).payload, &mut Vec::new());
             assert_eq!(read(payload.to_vec()), expected());
             let plain = Batch { info: BatchInfo::default(), ..secret() };
-            assert_eq!(frame(&push(&plain)), None);
+            assert_eq!(frame(&push(&plain), &mut Unzipper::default()), None);
         }
     }
 

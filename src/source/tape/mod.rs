@@ -7,6 +7,7 @@ use std::{
     fs::File,
     io::{BufReader, Cursor, Read, Seek as _, SeekFrom},
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -47,6 +48,8 @@ pub struct Tape {
     /// Its name, as shown.
     pub name: String,
     place: Place,
+    /// Learned when somebody asks.
+    duration: Arc<OnceLock<Option<Duration>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,7 +64,7 @@ impl Tape {
     /// A recording in memory.
     #[must_use]
     pub fn from_bytes(name: &str, bytes: Bytes) -> Self {
-        Self { name: name.into(), place: Place::Memory(bytes) }
+        Self::new(name.into(), Place::Memory(bytes))
     }
 
     /// `demo`, the path of a recording, or the name of one under `recordings/`.
@@ -80,7 +83,7 @@ impl Tape {
         let tape = match name {
             "" => return Err(Problem::new(Code::BadRequest, "the recording's path is empty")),
             DEMO => Self::from_bytes(DEMO, Bytes::from_static(DEMO_BYTES)),
-            _ => Self { name: shown_name(name), place: Place::File(find_file(folder, name)?) },
+            _ => Self::new(shown_name(name), Place::File(find_file(folder, name)?)),
         };
         tape.read(Duration::ZERO)?;
         Ok(tape)
@@ -100,9 +103,17 @@ impl Tape {
         Self::find(&named(folder, name).to_string_lossy())
     }
 
-    /// How long it is, from its last readable record; `None` if the end tells nothing.
+    fn new(name: String, place: Place) -> Self {
+        Self { name, place, duration: Arc::default() }
+    }
+
+    /// How long it is, from its last readable record; `None` if the end tells nothing. The file is asked once.
     #[must_use]
     pub fn duration(&self) -> Option<Duration> {
+        *self.duration.get_or_init(|| self.read_duration())
+    }
+
+    fn read_duration(&self) -> Option<Duration> {
         let mut reader = Reader::open(BufReader::new(self.tail().ok()?)).ok()?;
         let mut last = None;
         while let Ok(Some(record)) = reader.next() {

@@ -32,6 +32,8 @@ pub(super) trait Visit {
     fn wants(&mut self, id: u64) -> bool;
     /// Whether bodies of HTTP answers are.
     fn wants_bodies(&self) -> bool;
+    /// Whether what is said next on a connection is, or only that something is: then [`Said::Unread`] will do.
+    fn wants_data(&self, id: u64) -> bool;
     /// Something that was said on a connection; what is known of that one may come before or behind.
     fn message(&mut self, id: u64, message: Message) -> Result<(), Stop>;
     /// What a connection or an exchange is. Comes once for each.
@@ -99,6 +101,8 @@ pub(super) enum Said {
     },
     /// It never reached the other side.
     Dropped,
+    /// Nobody wanted to know.
+    Unread,
     /// It cannot be used.
     Bad(String),
 }
@@ -204,6 +208,11 @@ impl Visit for Survey {
 
     fn wants_bodies(&self) -> bool {
         false
+    }
+
+    fn wants_data(&self, id: u64) -> bool {
+        let known = self.connections.last().into_iter().chain(&self.unknown).find(|known| known.id == id);
+        known.is_none_or(|known| known.sampled < SAMPLE_FRAMES_MAX)
     }
 
     fn message(&mut self, id: u64, message: Message) -> Result<(), Stop> {

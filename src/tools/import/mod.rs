@@ -32,6 +32,7 @@ mod messages;
 mod mitm;
 mod piratetok;
 mod source;
+mod strand;
 mod summary;
 mod target;
 mod times;

@@ -6,15 +6,14 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     io::Write,
-    sync::mpsc::{Receiver, SyncSender, sync_channel},
+    sync::mpsc::{Receiver, sync_channel},
     thread::{Scope, ScopedJoinHandle},
 };
 
-use bytes::BytesMut;
-
 use super::{
     Error, Target,
-    captured::{About, Capture, Connection, Entry, Message, Said, Stop, Survey, Visit},
+    captured::{Capture, Connection, Entry, Message, Said, Survey},
+    strand::{Reader, Strand},
     times::Times,
 };
 use crate::sans_io::recording::{
@@ -22,10 +21,8 @@ use crate::sans_io::recording::{
     records::{ConnClose, ConnOpen, Http, Marker, conn_close::Who, http::Role},
 };
 
-/// What a thread may have read in advance.
-const AHEAD_MAX: usize = 8;
-/// Longest message that is put together: what a recording takes.
-const FRAME_BYTES_MAX: usize = 16 << 20;
+/// Portions that a thread may have read in advance.
+const AHEAD_MAX: usize = 2;
 /// Batches that wait for the first connection to open.
 const HELD_MAX: usize = 16;
 
@@ -54,15 +51,10 @@ pub(super) fn weave<W: Write>(
     })
 }
 
-/// One thing of a capture that is woven in.
-enum Strand {
-    Message(Message),
-    Exchange(Entry),
-}
-
 /// A connection, or all exchanges.
 struct Track<'scope> {
-    strands: Receiver<Strand>,
+    portions: Receiver<Vec<Strand>>,
+    ready: std::vec::IntoIter<Strand>,
     thread: ScopedJoinHandle<'scope, Result<(), Error>>,
     times: Times,
     conn: u32,
@@ -142,18 +134,19 @@ impl<'scope, W: Write> Loom<'scope, '_, '_, W> {
 
     /// Begins to read a connection, or exchanges; `None` if there is nothing.
     fn start(&mut self, wanted: BTreeSet<u64>, times: Times, conn: u32, at_ms: f64) -> Option<Track<'scope>> {
-        let (sender, strands) = sync_channel(AHEAD_MAX);
+        let (sender, portions) = sync_channel(AHEAD_MAX);
         let capture = self.capture;
         let is_exchanges = conn == 0;
         let thread = self.scope.spawn(move || {
-            let mut reader = Reader { wanted, sender, is_exchanges, held: None };
+            let mut reader = Reader::new(wanted, sender, is_exchanges);
             let read = capture.read(&mut reader);
             // Nobody may listen any more.
-            let _ = reader.flush();
+            let _ = reader.flush().and_then(|()| reader.hand_over());
             read
         });
         let last_ms = if at_ms == f64::MAX { self.plan.start_ms + self.target.last_ms() } else { at_ms };
-        let mut track = Track { strands, thread, times, conn, next: None, last_ms };
+        let ready = Vec::new().into_iter();
+        let mut track = Track { portions, ready, thread, times, conn, next: None, last_ms };
         self.advance(&mut track);
         if track.next.is_some() {
             return Some(track);
@@ -164,7 +157,10 @@ impl<'scope, W: Write> Loom<'scope, '_, '_, W> {
 
     /// Takes the next strand in, and decides when it was.
     fn advance(&mut self, track: &mut Track<'_>) {
-        track.next = track.strands.recv().ok().map(|strand| {
+        if track.ready.len() == 0 {
+            track.ready = track.portions.recv().unwrap_or_default().into_iter();
+        }
+        track.next = track.ready.next().map(|strand| {
             let told = match &strand {
                 Strand::Exchange(entry) => entry.started_ms,
                 Strand::Message(message) => message.time.map(|time| track.times.ms(time)),
@@ -197,7 +193,7 @@ impl<'scope, W: Write> Loom<'scope, '_, '_, W> {
     }
 
     fn end(&mut self, track: Track<'_>) {
-        drop(track.strands);
+        drop(track.portions);
         match track.thread.join() {
             Ok(Ok(())) => {}
             Ok(Err(error)) => self.broken = self.broken.take().or(Some(error)),
@@ -233,7 +229,7 @@ impl<'scope, W: Write> Loom<'scope, '_, '_, W> {
                 self.close(at_ms, track.conn, code, reason, sent)
             }
             // Pings and pongs.
-            Said::Frame { opcode: 9.., .. } => Ok(()),
+            Said::Frame { opcode: 9.., .. } | Said::Unread => Ok(()),
             Said::Frame { opcode, sent, injected, bytes } => {
                 let sent_bit = if sent { Flags::SENT } else { 0 };
                 let flags = Flags(sent_bit | if injected { Flags::INJECTED } else { 0 });
@@ -272,78 +268,4 @@ impl<'scope, W: Write> Loom<'scope, '_, '_, W> {
         let line = self.target.report.lines;
         self.target.report.reject(line, reason);
     }
-}
-
-/// Reads what is wanted, and sends it on.
-struct Reader {
-    wanted: BTreeSet<u64>,
-    sender: SyncSender<Strand>,
-    is_exchanges: bool,
-    /// A frame that others may continue.
-    held: Option<Message>,
-}
-
-impl Reader {
-    fn send(&self, strand: Strand) -> Result<(), Stop> {
-        self.sender.send(strand).map_err(|_| Stop)
-    }
-
-    fn flush(&mut self) -> Result<(), Stop> {
-        self.held.take().map_or(Ok(()), |held| self.send(Strand::Message(held)))
-    }
-
-    /// Puts a frame behind the one that it continues; `false` if it continues none.
-    fn append(&mut self, message: &Message) -> bool {
-        let Said::Frame { opcode: 0, sent, bytes, .. } = &message.said else { return false };
-        match &mut self.held {
-            Some(Message { said: Said::Frame { sent: before, bytes: whole, .. }, .. })
-                if before == sent && whole.len() + bytes.len() <= FRAME_BYTES_MAX =>
-            {
-                let mut joined = BytesMut::with_capacity(whole.len() + bytes.len());
-                joined.extend_from_slice(whole);
-                joined.extend_from_slice(bytes);
-                *whole = joined.freeze();
-                true
-            }
-            _ => false,
-        }
-    }
-}
-
-impl Visit for Reader {
-    fn wants(&mut self, id: u64) -> bool {
-        self.wanted.contains(&id)
-    }
-
-    fn wants_bodies(&self) -> bool {
-        self.is_exchanges
-    }
-
-    fn message(&mut self, id: u64, message: Message) -> Result<(), Stop> {
-        if self.is_exchanges || !self.wanted.contains(&id) {
-            return Ok(());
-        }
-        if self.append(&message) {
-            return Ok(());
-        }
-        self.flush()?;
-        match message.said {
-            Said::Frame { opcode: 0, .. } => {
-                let said = Said::Bad("a frame that continues none".into());
-                self.send(Strand::Message(Message { said, ..message }))
-            }
-            Said::Frame { .. } => {
-                self.held = Some(message);
-                Ok(())
-            }
-            _ => self.send(Strand::Message(message)),
-        }
-    }
-
-    fn entry(&mut self, id: u64, entry: Entry) -> Result<(), Stop> {
-        let is_wanted = self.is_exchanges && self.wanted.contains(&id);
-        if is_wanted { self.send(Strand::Exchange(entry)) } else { Ok(()) }
-    }
-
-    fn about(&mut self, _: About) {}
 }

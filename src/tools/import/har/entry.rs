@@ -1,7 +1,8 @@
 //! One of `entries`: a connection or an exchange.
 
+use std::io::Read;
+
 use base64::Engine as _;
-use serde::de::{MapAccess, SeqAccess};
 
 use super::{
     super::{
@@ -10,7 +11,7 @@ use super::{
         times::parse_date,
     },
     Context, Failed, Texts,
-    json::{AsList, AsObject, List, Object, Scalar},
+    json::{Json, List, Object},
     lines,
     message::MessageFields,
 };
@@ -28,34 +29,32 @@ pub(super) struct EntryFields<'a, 'v> {
     file: String,
     text: String,
     is_base64: bool,
+    message: MessageFields,
 }
 
 impl<'a, 'v> EntryFields<'a, 'v> {
     pub(super) fn new(id: u64, context: &'a Context<'a, 'v>) -> Self {
         let (file, text) = (String::new(), String::new());
-        Self { id, context, entry: Entry::default(), file, text, is_base64: false }
+        let message = MessageFields::default();
+        Self { id, context, entry: Entry::default(), file, text, is_base64: false, message }
     }
 
     /// All fields are known: hands the entry out.
-    pub(super) fn finish<E: serde::de::Error>(mut self) -> Result<(), E> {
+    pub(super) fn finish(mut self) -> Result<(), Failed> {
         let with_body = self.context.visit.borrow().wants_bodies();
         if !self.entry.is_socket && with_body && self.entry.role().is_some() {
-            self.read_body().map_err(|error| self.context.fail(Failed::Error(error)))?;
+            self.read_body()?;
         }
         let is_socket = self.entry.is_socket;
-        let told = self.context.visit.borrow_mut().entry(self.id, self.entry);
-        self.context.go_on(told)?;
+        self.context.visit.borrow_mut().entry(self.id, self.entry)?;
         if !is_socket || self.file.is_empty() {
             return Ok(());
         }
-        let input = self.context.har.open_beside(&self.file);
-        let read = input.and_then(|input| lines(input, self.id, *self.context.visit.borrow_mut()));
-        let told = read.map_err(|error| self.context.fail(Failed::Error(error)))?;
-        self.context.go_on(told)
+        let input = self.context.har.open_beside(&self.file)?;
+        Ok(lines(input, self.id, *self.context.visit.borrow_mut())??)
     }
 
     fn read_body(&mut self) -> Result<(), super::Error> {
-        use std::io::Read as _;
         if !self.file.is_empty() {
             let mut body = Vec::new();
             let limit = HTTP_BODY_BYTES_MAX as u64 + 1;
@@ -72,20 +71,19 @@ impl<'a, 'v> EntryFields<'a, 'v> {
 }
 
 impl Object for EntryFields<'_, '_> {
-    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        let reins = self.context.reins;
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
         match name {
             "_resourceType" => {
-                self.entry.is_socket |= map.next_value::<Scalar>()?.into_text() == "websocket";
+                self.entry.is_socket |= json.string()? == "websocket";
             }
             "startedDateTime" => {
-                self.entry.started_ms = parse_date(&map.next_value::<Scalar>()?.into_text());
+                self.entry.started_ms = parse_date(&json.string()?);
             }
-            "request" => map.next_value_seed(AsObject(&mut Request(self), reins))?,
-            "response" => map.next_value_seed(AsObject(&mut Response(self), reins))?,
+            "request" => json.object(&mut Request(self))?,
+            "response" => json.object(&mut Response(self))?,
             "_webSocketMessages" => {
                 self.entry.is_socket = true;
-                map.next_value_seed(AsList(self, reins))?;
+                json.list(self)?;
             }
             _ => return Ok(false),
         }
@@ -95,25 +93,22 @@ impl Object for EntryFields<'_, '_> {
 
 /// The messages.
 impl List for EntryFields<'_, '_> {
-    fn item<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
-        let mut fields = MessageFields::default();
-        if list.next_element_seed(AsObject(&mut fields, self.context.reins))?.is_none() {
-            return Ok(false);
-        }
-        let told = self.context.visit.borrow_mut().message(self.id, fields.read());
-        self.context.go_on(told)?;
-        Ok(true)
+    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Failed> {
+        let mut visit = self.context.visit.borrow_mut();
+        self.message.begin(visit.wants_data(self.id));
+        json.object(&mut self.message)?;
+        Ok(visit.message(self.id, self.message.read())?)
     }
 }
 
 struct Request<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
 
 impl Object for Request<'_, '_, '_> {
-    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
         match name {
-            "method" => self.0.entry.method = map.next_value::<Scalar>()?.into_text(),
+            "method" => self.0.entry.method = json.string()?,
             "url" => {
-                let mut url = map.next_value::<Scalar>()?.into_text();
+                let mut url = json.string()?;
                 url.truncate(url.floor_char_boundary(URL_BYTES_MAX));
                 self.0.entry.is_socket |= url.starts_with("ws:") || url.starts_with("wss:");
                 self.0.entry.url = url;
@@ -127,15 +122,14 @@ impl Object for Request<'_, '_, '_> {
 struct Response<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
 
 impl Object for Response<'_, '_, '_> {
-    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        let reins = self.0.context.reins;
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
         match name {
             "status" => {
-                let status = map.next_value::<Scalar>()?.number().unwrap_or_default();
+                let status = json.float()?.unwrap_or_default();
                 self.0.entry.status = status as u16;
             }
-            "headers" => map.next_value_seed(AsList(&mut Headers(self.0), reins))?,
-            "content" => map.next_value_seed(AsObject(&mut Content(self.0), reins))?,
+            "headers" => json.list(&mut Headers(self.0))?,
+            "content" => json.object(&mut Content(self.0))?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -145,29 +139,27 @@ impl Object for Response<'_, '_, '_> {
 struct Headers<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
 
 impl List for Headers<'_, '_, '_> {
-    fn item<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
+    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Failed> {
         let mut header = Texts::new(["name", "value"]);
-        if list.next_element_seed(AsObject(&mut header, self.0.context.reins))?.is_none() {
-            return Ok(false);
-        }
+        json.object(&mut header)?;
         let [name, value] = header.values;
         if self.0.entry.headers.len() < HEADERS_MAX {
             self.0.entry.headers.push(HttpHeader { name, value });
         }
-        Ok(true)
+        Ok(())
     }
 }
 
 struct Content<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
 
 impl Object for Content<'_, '_, '_> {
-    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
         match name {
             "text" if self.0.context.visit.borrow().wants_bodies() => {
-                self.0.text = map.next_value::<Scalar>()?.into_text();
+                self.0.text = json.string()?;
             }
-            "encoding" => self.0.is_base64 = map.next_value::<Scalar>()?.into_text() == "base64",
-            "_file" => self.0.file = map.next_value::<Scalar>()?.into_text(),
+            "encoding" => self.0.is_base64 = json.string()? == "base64",
+            "_file" => self.0.file = json.string()?,
             _ => return Ok(false),
         }
         Ok(true)

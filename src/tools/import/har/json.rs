@@ -1,197 +1,238 @@
-//! Objects and lists of which only some is wanted, and values of any kind: whoever writes them may have erred.
+//! JSON as it comes: objects and lists of which only some is wanted, and values of any kind, as whoever writes them may
+//! have erred. What is not wanted is passed over without being kept, but it is JSON too.
 
-use std::fmt;
+use std::io::{self, Read};
 
-use serde::de::{
-    self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+use super::{
+    super::Error,
+    Failed,
+    text::{self, Span},
+    window::Window,
 };
 
-use super::reins::Reins;
+/// Deepest brackets, also in what is skipped: each costs memory.
+const DEPTH_MAX: u32 = 256;
 
 /// Takes the fields that it knows.
 pub(super) trait Object {
-    /// Reads the value of a field that is known; `false` for one that is not.
-    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error>;
+    /// Reads the value of a field that is known; `false`, and nothing read, for one that is not.
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed>;
 }
 
 /// Takes the items of a list.
 pub(super) trait List {
-    /// Reads an item; `false` if there is none.
-    fn item<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error>;
+    /// Reads an item.
+    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Failed>;
 }
 
-/// An object, if there is one: anything else is skipped.
-pub(super) struct AsObject<'a, O>(pub(super) &'a mut O, pub(super) &'a Reins);
-
-/// A list, if there is one.
-pub(super) struct AsList<'a, L>(pub(super) &'a mut L, pub(super) &'a Reins);
-
-/// Everything that is not wanted there.
-macro_rules! skip_scalars {
-    () => {
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("JSON")
-        }
-        fn visit_bool<E: de::Error>(self, _: bool) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_i64<E: de::Error>(self, _: i64) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_u64<E: de::Error>(self, _: u64) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_f64<E: de::Error>(self, _: f64) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_str<E: de::Error>(self, _: &str) -> Result<(), E> {
-            Ok(())
-        }
-        fn visit_unit<E: de::Error>(self) -> Result<(), E> {
-            Ok(())
-        }
-    };
+/// JSON that is being read.
+#[derive(Debug)]
+pub(super) struct Json<R> {
+    window: Window<R>,
+    depth: u32,
+    /// Of the field that is being read; kept for its memory.
+    name: String,
 }
 
-impl<'de, O: Object> DeserializeSeed<'de> for AsObject<'_, O> {
-    type Value = ();
+impl Json<io::Empty> {
+    /// JSON that is all there.
+    pub(super) fn whole(bytes: Vec<u8>) -> Self {
+        Self { window: Window::whole(bytes), depth: 0, name: String::new() }
+    }
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        self.1.tighten();
-        deserializer.deserialize_any(self)
+    /// Gives the bytes back.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.window.into_bytes()
     }
 }
 
-impl<'de, O: Object> Visitor<'de> for AsObject<'_, O> {
-    type Value = ();
+impl<R: Read> Json<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self { window: Window::new(input), depth: 0, name: String::new() }
+    }
 
-    skip_scalars!();
+    /// An object, if there is one: anything else is skipped.
+    pub(super) fn object(&mut self, object: &mut impl Object) -> Result<(), Failed> {
+        if self.next()? != b'{' {
+            return self.skip();
+        }
+        let mut name = std::mem::take(&mut self.name);
+        self.members(b'}', |json| {
+            json.name_into(&mut name)?;
+            if object.field(&name, json)? { Ok(()) } else { json.skip() }
+        })?;
+        self.name = name;
+        Ok(())
+    }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    /// A list, if there is one.
+    pub(super) fn list(&mut self, list: &mut impl List) -> Result<(), Failed> {
+        if self.next()? != b'[' {
+            return self.skip();
+        }
+        self.members(b']', |json| list.item(json))
+    }
+
+    /// Any value, of which nothing is kept.
+    pub(super) fn skip(&mut self) -> Result<(), Failed> {
+        match self.next()? {
+            b'{' => self.members(b'}', |json| {
+                json.expect(b'"', "a name is missing")?;
+                text::skip(&mut json.window)?;
+                json.expect(b':', "a colon is missing")?;
+                json.skip()
+            }),
+            b'[' => self.members(b']', Self::skip),
+            b'"' => {
+                self.window.pass(1);
+                text::skip(&mut self.window)
+            }
+            b't' => self.word("true"),
+            b'f' => self.word("false"),
+            b'n' => self.word("null"),
+            _ => self.number(|_| Some(())),
+        }
+    }
+
+    /// A number, or a text that is one; anything else is none.
+    pub(super) fn float(&mut self) -> Result<Option<f64>, Failed> {
+        match self.next()? {
+            b'"' => self.text(|text| text.trim().parse().ok()),
+            b'-' | b'0'..=b'9' => self.number(finite).map(Some),
+            _ => self.skip().map(|()| None),
+        }
+    }
+
+    /// A text, or a number as one; anything else is empty.
+    pub(super) fn string(&mut self) -> Result<String, Failed> {
+        let mut string = String::new();
+        self.string_into(&mut string)?;
+        Ok(string)
+    }
+
+    /// As [`Json::string`], into memory that is there.
+    pub(super) fn string_into(&mut self, string: &mut String) -> Result<(), Failed> {
+        string.clear();
+        match self.next()? {
+            b'"' => self.text(|text| string.push_str(text)),
+            b'-' | b'0'..=b'9' => self.number(finite).map(|number| *string = number.to_string()),
+            _ => self.skip(),
+        }
+    }
+
+    /// Nothing else.
+    pub(super) fn end(&mut self) -> Result<(), Failed> {
+        match self.peek()? {
+            None => Ok(()),
+            Some(_) => Err(self.broken("something stands behind it")),
+        }
+    }
+
+    /// What stands between brackets, separated by commas.
+    fn members(
+        &mut self,
+        close: u8,
+        mut member: impl FnMut(&mut Self) -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
+        self.window.pass(1);
+        self.depth += 1;
+        if self.depth > DEPTH_MAX {
+            return Err(Error::TooDeep { at: self.window.place() }.into());
+        }
+        if self.next()? != close {
+            loop {
+                member(self)?;
+                match self.next()? {
+                    b',' => self.window.pass(1),
+                    next if next == close => break,
+                    _ => return Err(self.broken("a comma is missing")),
+                }
+                self.next()?;
+            }
+        }
+        self.window.pass(1);
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn name_into(&mut self, name: &mut String) -> Result<(), Failed> {
+        if self.next()? != b'"' {
+            return Err(self.broken("a name is missing"));
+        }
+        name.clear();
+        self.text(|text| name.push_str(text))?;
+        self.expect(b':', "a colon is missing")
+    }
+
+    /// Reads the text that begins here.
+    fn text<T>(&mut self, read: impl FnOnce(&str) -> T) -> Result<T, Failed> {
+        self.window.pass(1);
+        let Span { bytes, has_escapes } = text::span(&mut self.window)?;
+        let written = &self.window.rest()[..bytes];
+        let value = if has_escapes {
+            text::unescape(written).map(|text| read(&text))
+        } else {
+            std::str::from_utf8(written).ok().map(read)
+        };
+        let value = value.ok_or_else(|| self.broken("a text is broken"))?;
+        self.window.pass(bytes + 1);
+        Ok(value)
+    }
+
+    /// Reads the number that begins here.
+    fn number<T>(&mut self, read: impl FnOnce(&str) -> Option<T>) -> Result<T, Failed> {
+        let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+        let bytes = loop {
+            match self.window.rest().iter().position(|byte| !is_part(byte)) {
+                Some(bytes) => break bytes,
+                None if self.window.more()? => {}
+                None => break self.window.rest().len(),
+            }
+        };
+        let number = text::number(&self.window.rest()[..bytes]).and_then(read);
+        let number = number.ok_or_else(|| self.broken("a value is missing"))?;
+        self.window.pass(bytes);
+        Ok(number)
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), Failed> {
+        for expected in word.bytes() {
+            match self.window.peek()? {
+                None => return Err(self.window.cut_off()),
+                Some(byte) if byte != expected => return Err(self.broken("a value is missing")),
+                Some(_) => self.window.pass(1),
+            }
+        }
+        Ok(())
+    }
+
+    fn expect(&mut self, byte: u8, reason: &str) -> Result<(), Failed> {
+        if self.next()? != byte {
+            return Err(self.broken(reason));
+        }
+        self.window.pass(1);
+        Ok(())
+    }
+
+    /// The next byte that is no space, which is not passed; there must be one.
+    fn next(&mut self) -> Result<u8, Failed> {
+        self.peek()?.ok_or_else(|| self.window.cut_off())
+    }
+
+    fn peek(&mut self) -> Result<Option<u8>, Failed> {
         loop {
-            self.1.tighten();
-            let Some(name) = map.next_key::<String>()? else { return Ok(()) };
-            if !self.0.field(&name, &mut map)? {
-                self.1.loosen();
-                map.next_value::<IgnoredAny>()?;
+            match self.window.peek()? {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.window.pass(1),
+                other => return Ok(other),
             }
         }
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        self.1.loosen();
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
+    fn broken(&self, reason: &str) -> Failed {
+        Error::NotJsonAt { at: self.window.place(), reason: reason.to_owned() }.into()
     }
 }
 
-impl<'de, L: List> DeserializeSeed<'de> for AsList<'_, L> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        self.1.tighten();
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de, L: List> Visitor<'de> for AsList<'_, L> {
-    type Value = ();
-
-    skip_scalars!();
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        loop {
-            self.1.tighten();
-            if !self.0.item(&mut list)? {
-                return Ok(());
-            }
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        self.1.loosen();
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(())
-    }
-}
-
-/// A text or a number; anything else is neither.
-#[derive(Debug, Default)]
-pub(super) enum Scalar {
-    Text(String),
-    Number(f64),
-    #[default]
-    Other,
-}
-
-impl Scalar {
-    pub(super) fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Number(number) => number.to_string(),
-            Self::Other => String::new(),
-        }
-    }
-
-    pub(super) fn number(&self) -> Option<f64> {
-        match self {
-            Self::Number(number) => Some(*number),
-            Self::Text(text) => text.trim().parse().ok(),
-            Self::Other => None,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ScalarVisitor)
-    }
-}
-
-struct ScalarVisitor;
-
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Scalar, E> {
-        Ok(Scalar::Other)
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Scalar, E> {
-        Ok(Scalar::Number(number as f64))
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Scalar, E> {
-        Ok(Scalar::Number(number as f64))
-    }
-
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Scalar, E> {
-        Ok(Scalar::Number(number))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Scalar, E> {
-        Ok(Scalar::Text(text.to_owned()))
-    }
-
-    fn visit_string<E: de::Error>(self, text: String) -> Result<Scalar, E> {
-        Ok(Scalar::Text(text))
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Scalar, E> {
-        Ok(Scalar::Other)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
-    }
+fn finite(number: &str) -> Option<f64> {
+    number.parse().ok().filter(|number: &f64| number.is_finite())
 }

@@ -1,21 +1,24 @@
 //! One of `_webSocketMessages`: `{"type":"receive","time":1757443489.5,"opcode":2,"data":"…"}`.
 
+use std::io::Read;
+
 use base64::Engine as _;
 use bytes::Bytes;
-use serde::de::MapAccess;
 
 use super::{
     super::{
         captured::{Message, Said},
         lines::BASE64,
     },
-    json::{AsObject, Object, Scalar},
-    reins::Reins,
+    Failed,
+    json::{Json, Object},
 };
 
-/// A message as it stands in the HAR.
+/// A message as it stands in the HAR. One after the other is read into it.
 #[derive(Default)]
 pub(super) struct MessageFields {
+    /// Whether somebody wants to know what was said.
+    wants_data: bool,
     kind: String,
     time: Option<f64>,
     opcode: Option<f64>,
@@ -23,12 +26,12 @@ pub(super) struct MessageFields {
 }
 
 impl Object for MessageFields {
-    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
         match name {
-            "type" => self.kind = map.next_value::<Scalar>()?.into_text(),
-            "time" => self.time = map.next_value::<Scalar>()?.number(),
-            "opcode" => self.opcode = map.next_value::<Scalar>()?.number(),
-            "data" => self.data = map.next_value::<Scalar>()?.into_text(),
+            "type" => json.string_into(&mut self.kind)?,
+            "time" => self.time = json.float()?,
+            "opcode" => self.opcode = json.float()?,
+            "data" if self.wants_data => json.string_into(&mut self.data)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -36,15 +39,25 @@ impl Object for MessageFields {
 }
 
 impl MessageFields {
-    pub(super) fn read(self) -> Message {
+    /// Forgets what was read before.
+    pub(super) fn begin(&mut self, wants_data: bool) {
+        self.kind.clear();
+        self.data.clear();
+        (self.time, self.opcode, self.wants_data) = (None, None, wants_data);
+    }
+
+    pub(super) fn read(&mut self) -> Message {
         // -1 stands for no time.
         Message { time: self.time.filter(|time| *time >= 0.0), said: self.said() }
     }
 
-    fn said(self) -> Said {
+    fn said(&mut self) -> Said {
+        if !self.wants_data {
+            return Said::Unread;
+        }
         let Some(opcode) = self.opcode else { return Said::Bad("a message without an opcode".into()) };
         if self.kind == "error" || opcode < 0.0 {
-            return Said::Trouble(self.data);
+            return Said::Trouble(std::mem::take(&mut self.data));
         }
         let sent = match self.kind.as_str() {
             "send" | "sent" => true,
@@ -53,7 +66,7 @@ impl MessageFields {
         };
         let opcode = opcode as u8;
         let bytes = match opcode {
-            1 => Bytes::from(self.data),
+            1 => Bytes::from(std::mem::take(&mut self.data)),
             _ => match BASE64.decode(&self.data) {
                 Ok(bytes) => Bytes::from(bytes),
                 Err(error) => return Said::Bad(format!("a frame is not base64: {error}")),
@@ -63,13 +76,15 @@ impl MessageFields {
     }
 }
 
-/// A message on a line of its own.
-pub(super) fn parse(line: &[u8]) -> Message {
-    use serde::de::DeserializeSeed as _;
-    let mut fields = MessageFields::default();
-    let mut json = serde_json::Deserializer::from_slice(line);
-    match AsObject(&mut fields, &Reins::default()).deserialize(&mut json) {
-        Ok(()) => fields.read(),
-        Err(error) => Message { time: None, said: Said::Bad(error.to_string()) },
+/// A message on a line of its own; the line is given back empty.
+pub(super) fn parse(line: &mut Vec<u8>, fields: &mut MessageFields, wants_data: bool) -> Message {
+    fields.begin(wants_data);
+    let mut json = Json::whole(std::mem::take(line));
+    let read = json.object(fields).and_then(|()| json.end());
+    *line = json.into_bytes();
+    line.clear();
+    match read {
+        Err(Failed::Error(error)) => Message { time: None, said: Said::Bad(error.to_string()) },
+        _ => fields.read(),
     }
 }

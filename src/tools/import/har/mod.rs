@@ -5,14 +5,15 @@
 mod entry;
 mod json;
 mod message;
-mod reins;
+#[cfg(test)]
+mod tests;
+mod text;
+mod window;
 
 use std::{
     cell::RefCell,
-    io::{BufRead, Read as _},
+    io::{BufRead, Read},
 };
-
-use serde::de::{DeserializeSeed as _, IgnoredAny, MapAccess, SeqAccess};
 
 use super::{
     Error,
@@ -20,24 +21,20 @@ use super::{
     source::Unpacked,
 };
 use entry::EntryFields;
-use json::{AsList, AsObject, List, Object, Scalar};
-use reins::{Reined, Reins};
+use json::{Json, List, Object};
+use message::MessageFields;
+use window::TEXT_BYTES_MAX;
 
 /// A HAR.
 pub(super) struct Har<'a>(pub(super) Unpacked<'a>);
 
 impl Capture for Har<'_> {
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
-        let reins = Reins::default();
-        let context =
-            Context { reins: &reins, visit: RefCell::new(visit), har: &self.0, failed: RefCell::default() };
-        let input = Reined::new(self.0.open()?, &reins);
-        let mut json = serde_json::Deserializer::from_reader(input);
-        let result = AsObject(&mut Root(&context), &reins).deserialize(&mut json).and_then(|()| json.end());
-        match (result, context.failed.take()) {
-            (Ok(()), _) | (Err(_), Some(Failed::Stopped)) => Ok(()),
-            (Err(_), Some(Failed::Error(error))) => Err(error),
-            (Err(error), None) => Err(reins.explain(&error)),
+        let context = Context { visit: RefCell::new(visit), har: &self.0 };
+        let mut json = Json::new(self.0.open()?);
+        match json.object(&mut Root(&context)).and_then(|()| json.end()) {
+            Ok(()) | Err(Failed::Stopped) => Ok(()),
+            Err(Failed::Error(error)) => Err(error),
         }
     }
 }
@@ -60,20 +57,21 @@ impl Capture for Messages<'_> {
 
 /// Hands the messages out that stand one a line; `Stop` if nobody wants more.
 fn lines(mut input: impl BufRead, id: u64, visit: &mut dyn Visit) -> Result<Result<(), Stop>, Error> {
-    let mut line = Vec::new();
+    let (mut line, mut fields) = (Vec::new(), MessageFields::default());
     loop {
         line.clear();
-        let limit = reins::STRING_BYTES_MAX + 1;
+        let limit = TEXT_BYTES_MAX + 1;
         if input.by_ref().take(limit).read_until(b'\n', &mut line).map_err(Error::Read)? == 0 {
             return Ok(Ok(()));
         }
         if line.len() as u64 == limit {
-            return Err(Error::TooLong { bytes: reins::STRING_BYTES_MAX });
+            return Err(Error::TooLong { bytes: TEXT_BYTES_MAX });
         }
         if line.trim_ascii().is_empty() {
             continue;
         }
-        if visit.message(id, message::parse(&line)).is_err() {
+        let wants_data = visit.wants_data(id);
+        if visit.message(id, message::parse(&mut line, &mut fields, wants_data)).is_err() {
             return Ok(Err(Stop));
         }
     }
@@ -81,38 +79,37 @@ fn lines(mut input: impl BufRead, id: u64, visit: &mut dyn Visit) -> Result<Resu
 
 /// What all that reads a HAR shares.
 struct Context<'a, 'v> {
-    reins: &'a Reins,
     visit: RefCell<&'v mut dyn Visit>,
     har: &'a Unpacked<'a>,
-    failed: RefCell<Option<Failed>>,
 }
 
-/// Why reading was given up that is no fault of the JSON.
+/// Why reading was given up.
+#[derive(Debug)]
 enum Failed {
     Stopped,
     Error(Error),
 }
 
-impl Context<'_, '_> {
-    /// An error that makes serde stop.
-    fn fail<E: serde::de::Error>(&self, failed: Failed) -> E {
-        *self.failed.borrow_mut() = Some(failed);
-        E::custom("given up")
+impl From<Stop> for Failed {
+    fn from(_: Stop) -> Self {
+        Self::Stopped
     }
+}
 
-    fn go_on<E: serde::de::Error>(&self, result: Result<(), Stop>) -> Result<(), E> {
-        result.map_err(|Stop| self.fail(Failed::Stopped))
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
     }
 }
 
 struct Root<'a, 'v>(&'a Context<'a, 'v>);
 
 impl Object for Root<'_, '_> {
-    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
         if name != "log" {
             return Ok(false);
         }
-        map.next_value_seed(AsObject(&mut Log { context: self.0, entries: 0 }, self.0.reins))?;
+        json.object(&mut Log { context: self.0, entries: 0 })?;
         Ok(true)
     }
 }
@@ -123,17 +120,16 @@ struct Log<'a, 'v> {
 }
 
 impl Object for Log<'_, '_> {
-    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        let reins = self.context.reins;
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
         match name {
             "creator" => {
                 let mut creator = Texts::new(["name", "version"]);
-                map.next_value_seed(AsObject(&mut creator, reins))?;
+                json.object(&mut creator)?;
                 let [name, version] = creator.values;
                 self.context.visit.borrow_mut().about(About::Producer(name, version));
             }
-            "pages" => map.next_value_seed(AsList(&mut Pages(self.context), reins))?,
-            "entries" => map.next_value_seed(AsList(self, reins))?,
+            "pages" => json.list(&mut Pages(self.context))?,
+            "entries" => json.list(self)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -141,34 +137,27 @@ impl Object for Log<'_, '_> {
 }
 
 impl List for Log<'_, '_> {
-    fn item<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
+    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Failed> {
         let (id, context) = (self.entries, self.context);
         self.entries += 1;
-        let wanted = context.visit.borrow_mut().wants(id);
-        if !wanted {
-            context.reins.loosen();
-            return Ok(list.next_element::<IgnoredAny>()?.is_some());
+        if !context.visit.borrow_mut().wants(id) {
+            return json.skip();
         }
         let mut fields = EntryFields::new(id, context);
-        if list.next_element_seed(AsObject(&mut fields, context.reins))?.is_none() {
-            return Ok(false);
-        }
-        fields.finish()?;
-        Ok(true)
+        json.object(&mut fields)?;
+        fields.finish()
     }
 }
 
 struct Pages<'a, 'v>(&'a Context<'a, 'v>);
 
 impl List for Pages<'_, '_> {
-    fn item<'de, A: SeqAccess<'de>>(&mut self, list: &mut A) -> Result<bool, A::Error> {
+    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Failed> {
         let mut page = Texts::new(["title"]);
-        if list.next_element_seed(AsObject(&mut page, self.0.reins))?.is_none() {
-            return Ok(false);
-        }
+        json.object(&mut page)?;
         let [title] = page.values;
         self.0.visit.borrow_mut().about(About::Page(title));
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -185,9 +174,9 @@ impl<const N: usize> Texts<N> {
 }
 
 impl<const N: usize> Object for Texts<N> {
-    fn field<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
         let Some(at) = self.names.iter().position(|known| *known == name) else { return Ok(false) };
-        self.values[at] = map.next_value::<Scalar>()?.into_text();
+        json.string_into(&mut self.values[at])?;
         Ok(true)
     }
 }

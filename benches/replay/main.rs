@@ -1,6 +1,11 @@
 //! Lateness of a replay at speed 1, beside a bare timer that waits for the same deadlines; with a timer of the kernel's; an
-//! hour at speed `max`, beside its decoding alone. With `--memory`: a day, and 1 GB, at speed `max`.
+//! hour at speed `max`, beside its decoding alone, without anybody who reads and over a WebSocket. With `--memory`: a day,
+//! and 1 GB, at speed `max`; `--large FILE` for a recording that is there, `--svg FILE` for a picture.
 
+mod memory;
+mod plot;
+mod reader;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::{hint::black_box, time::Duration};
@@ -20,25 +25,19 @@ use support::{Args, Match, Report, now};
 use tempfile::NamedTempFile;
 
 /// Subscribers that read along.
-const SUBSCRIBERS: usize = 100;
+const SUBSCRIBERS: usize = 1_000;
 /// Where a round ends, whatever the recording holds.
 const END: Duration = Duration::from_secs(5);
 
-/// The hour that is played at speed `max`, the day, and the large file, whose memory is looked at.
+/// What is played at speed `max`.
 const HOUR: Length = Length::Minutes(60);
-const DAY: Length = Length::Minutes(24 * 60);
-const LARGE: Length = Length::Bytes(1_000_000_000);
-/// How often memory is looked at, in events.
-const LOOK_EVERY: u64 = 1000;
-/// A day's memory is told at so many points.
-const POINTS: usize = 12;
 
 fn main() {
     let args = Args::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let mut report = Report::begin(&args, "replay");
     if args.has("--memory") {
-        runtime.block_on(memory(&mut report));
+        memory::run(&args, &mut report);
     } else {
         lateness(&runtime, &mut report);
         as_fast_as_possible(&runtime, &mut report);
@@ -68,23 +67,30 @@ fn lateness(runtime: &tokio::runtime::Runtime, report: &mut Report) {
 }
 
 fn as_fast_as_possible(runtime: &tokio::runtime::Runtime, report: &mut Report) {
-    let (_file, tape) = made_up(Profile::Busy, HOUR);
-    let mut seconds = vec![];
+    let (file, tape) = made_up(Profile::Busy, HOUR);
+    let mut alone = vec![];
     let ours = || {
-        let started = now();
-        let summary = runtime.block_on(replay(tape.clone(), 1, fast()));
+        let (summary, ms) = timed(|| runtime.block_on(replay(tape.clone(), 1, fast())));
         assert!(summary.events > 0 && !summary.is_lossy);
-        seconds.push(now().duration_since(started).as_secs_f64());
-        now().duration_since(started).as_secs_f64() * 1e3
+        alone.push(timed(|| runtime.block_on(replay(tape.clone(), 0, fast()))).1 / 1e3);
+        ms
     };
     let what = Match { name: "an hour at speed max", unit: "ms", beside: "decoding alone", bar: 1.5 };
-    report.compare(&what, ours, || decoding(&tape));
-    report.figure("an hour of a busy room at speed max", "s", &seconds, 1.0);
+    report.compare(&what, ours, || timed(|| decoding(&tape)).1);
+    report.figure("an hour of a busy room at speed max, nobody reads", "s", &alone, 1.0);
+    let over_socket: Vec<f64> =
+        (0..report.rounds()).map(|_| reader::play(file.path(), usize::MAX).seconds).collect();
+    report.figure("an hour of a busy room at speed max, over a WebSocket", "s", &over_socket, 1.0);
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let started = now();
+    let result = work();
+    (result, now().duration_since(started).as_secs_f64() * 1e3)
 }
 
 /// Reading, decoding and JSON, without anybody who is told.
-fn decoding(tape: &Tape) -> f64 {
-    let started = now();
+fn decoding(tape: &Tape) {
     let mut decoder = Decoder::new(decoder::Options { replay: true, dedup: true });
     let (mut json, mut seq) = (Vec::new(), 0);
     for step in tape.steps().expect("a recording") {
@@ -98,51 +104,6 @@ fn decoding(tape: &Tape) -> f64 {
             black_box(&json);
         }
     }
-    now().duration_since(started).as_secs_f64() * 1e3
-}
-
-/// What the process takes while it plays a day and then a large file: resident, in MiB.
-async fn memory(report: &mut Report) {
-    for (name, profile, length, bar) in
-        [("a quiet day", Profile::Quiet, DAY, 40.0), ("1 GB of a busy room", Profile::Busy, LARGE, 40.0)]
-    {
-        let (_file, tape) = made_up(profile, length);
-        let (control, mut driver) = Control::new();
-        let hub = Hub::new("bench".into(), Limits::default());
-        let mut subscriber = hub.join(&Join::default()).expect("no position was asked for");
-        let looks = tokio::spawn(async move {
-            let (mut events, mut looks, mut seen) = (Vec::new(), Vec::new(), 0);
-            while let Next::Events = subscriber.next(&mut events).await {
-                seen += events.len() as u64;
-                events.clear();
-                if seen / LOOK_EVERY > looks.len() as u64 {
-                    looks.push(resident_mib());
-                }
-            }
-            looks
-        });
-        let shutdown = control.shutdown().clone();
-        let replay = Replay::new(tape, fast(), hub, &mut driver, shutdown, |_| ()).expect("a recording");
-        let events = replay.run().await.events;
-        let looks = looks.await.expect("the subscriber reads to the end");
-        let points: Vec<f64> = (1..=POINTS)
-            .filter_map(|n| looks.get((looks.len() * n / POINTS).checked_sub(1)?).copied())
-            .collect();
-        let shown: Vec<String> = points.iter().map(|mib| format!("{mib:.1}")).collect();
-        report.say(&format!("{name}, {events} events, MiB on the way: {}", shown.join(" ")));
-        report.figure(&format!("{name} at speed max, memory"), "MiB", &points, bar);
-        let growth = points.last().unwrap_or(&0.0) - points.get(POINTS / 4).unwrap_or(&0.0);
-        report.figure(
-            &format!("{name} at speed max, growth in its last three quarters"),
-            "MiB",
-            &[growth],
-            4.0,
-        );
-    }
-}
-
-fn resident_mib() -> f64 {
-    memory_stats::memory_stats().map_or(0.0, |stats| stats.physical_mem as f64 / f64::from(1 << 20))
 }
 
 fn made_up(profile: Profile, length: Length) -> (NamedTempFile, Tape) {

@@ -1,0 +1,67 @@
+//! What the program takes while it plays a day, and a large recording, as fast as possible.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use livetape::tools::synth::{Length, Profile};
+use tempfile::NamedTempFile;
+
+use crate::{
+    made_up,
+    plot::{self, Curve},
+    reader::{Look, play},
+    support::{Args, Report},
+};
+
+const DAY: Length = Length::Minutes(24 * 60);
+const LARGE: Length = Length::Bytes(1_000_000_000);
+/// How often memory is looked at, in bytes of events.
+const LOOK_EVERY_BYTES: usize = 1 << 20;
+/// A curve is told at so many points.
+const POINTS: usize = 12;
+/// What may be resident, and by how much it may grow in the last three quarters, in MiB.
+const RESIDENT_MAX: f64 = 40.0;
+const GROWTH_MAX: f64 = 4.0;
+
+pub(crate) fn run(args: &Args, report: &mut Report) {
+    let mut curves = Vec::new();
+    for (name, profile, length, given) in [
+        ("a quiet day", Profile::Quiet, DAY, None),
+        ("a day with a battle", Profile::Battle, DAY, None),
+        ("1 GB of a busy room", Profile::Busy, LARGE, args.value::<PathBuf>("--large")),
+    ] {
+        let name = given.as_ref().map_or_else(|| name.to_owned(), |path| told(path));
+        let made = given.is_none().then(|| made_up(profile, length).0);
+        let path = given.as_deref().or(made.as_ref().map(NamedTempFile::path)).expect("one of both");
+        let played = play(path, LOOK_EVERY_BYTES);
+        let hours = played.looks.last().map_or(0.0, |look| look.hours);
+        report.say(&format!("{name}: {hours:.1} h, {} events in {:.1} s", played.events, played.seconds));
+        let points = points(&played.looks);
+        for Look { hours, resident_mib } in &points {
+            report.say(&format!("  {hours:6.2} h {resident_mib:6.1} MiB"));
+        }
+        let resident: Vec<f64> = points.iter().map(|look| look.resident_mib).collect();
+        report.figure(&format!("{name} at speed max, resident"), "MiB", &resident, RESIDENT_MAX);
+        report.figure(&format!("{name} at speed max, the most"), "MiB", &[played.peak_mib], RESIDENT_MAX);
+        let growth = resident.last().unwrap_or(&0.0) - resident.get(POINTS / 4).unwrap_or(&0.0);
+        let what = format!("{name} at speed max, growth in its last three quarters");
+        report.figure(&what, "MiB", &[growth], GROWTH_MAX);
+        curves.push(Curve { name, looks: played.looks });
+    }
+    if let Some(path) = args.value::<String>("--svg") {
+        fs::write(path, plot::svg(&curves, RESIDENT_MAX)).expect("a picture can be written");
+    }
+}
+
+/// A recording that is there already, by its size.
+fn told(path: &Path) -> String {
+    let bytes = fs::metadata(path).map_or(0, |file| file.len());
+    format!("{:.1} GB", bytes as f64 / 1e9)
+}
+
+/// Some looks of all, the last of them too.
+fn points(looks: &[Look]) -> Vec<Look> {
+    (1..=POINTS).filter_map(|n| looks.get((looks.len() * n / POINTS).checked_sub(1)?).copied()).collect()
+}

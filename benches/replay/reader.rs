@@ -1,0 +1,124 @@
+//! The program itself, playing as fast as possible, and one reader of its WebSocket, which is another process than it.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use memchr::memmem::rfind;
+
+use crate::support::now;
+
+const READ_BYTES: usize = 256 << 10;
+/// The last bytes of a close frame, with nothing behind them.
+const END: &[u8] = b"recording_ended";
+
+/// What came of playing a recording.
+pub(crate) struct Played {
+    /// From when the reader asked, to the end.
+    pub(crate) seconds: f64,
+    /// How many events it got.
+    pub(crate) events: u64,
+    pub(crate) looks: Vec<Look>,
+    /// The most that was ever resident.
+    pub(crate) peak_mib: f64,
+}
+
+/// The process at some point.
+#[derive(Clone, Copy)]
+pub(crate) struct Look {
+    /// How far the recording was played.
+    pub(crate) hours: f64,
+    pub(crate) resident_mib: f64,
+}
+
+/// Plays a recording at speed `max`, and looks at the process's memory whenever so many bytes were read.
+pub(crate) fn play(recording: &Path, look_every_bytes: usize) -> Played {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_livetape"))
+        .args(["replay", "--port", "0", "--speed", "max", "--exit-when-done"])
+        .arg(recording)
+        .env("NO_COLOR", "1")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it was built");
+    let (address, display) = greeting(&mut child);
+    // Its display goes on: somebody has to read it.
+    let display = std::thread::spawn(move || std::io::copy(&mut { display }, &mut std::io::sink()));
+    let played = read(&address, child.id(), look_every_bytes);
+    child.wait().expect("it ends");
+    display.join().expect("no panic").expect("it reads");
+    played
+}
+
+fn greeting(child: &mut Child) -> (String, impl std::io::Read + Send + use<>) {
+    let mut output = BufReader::new(child.stdout.take().expect("it was asked for"));
+    let mut line = String::new();
+    while !line.contains("Serving on") {
+        line.clear();
+        assert!(output.read_line(&mut line).expect("it writes") > 0, "it serves");
+    }
+    let (_, rest) = line.split_once("ws://").expect("an address");
+    (rest.split('/').next().unwrap_or_default().to_owned(), output)
+}
+
+fn read(address: &str, process: u32, look_every_bytes: usize) -> Played {
+    let started = now();
+    let mut socket = TcpStream::connect(address).expect("it listens");
+    write!(
+        socket,
+        "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    .expect("it listens");
+    let mut played = Played { seconds: 0.0, events: 0, looks: Vec::new(), peak_mib: 0.0 };
+    let (mut buffer, mut since, mut began) = (vec![0; READ_BYTES], look_every_bytes, None);
+    loop {
+        let read = socket.read(&mut buffer).expect("it sends");
+        assert!(read > 0, "it says that the recording ended");
+        let text = &buffer[..read];
+        played.events = number_behind(text, b"\"seq\":").unwrap_or(played.events);
+        since += read;
+        if since >= look_every_bytes
+            && let Some(ts) = time_behind(text, b"\"ts\":\"")
+        {
+            since = 0;
+            let hours = ts.duration_since(*began.get_or_insert(ts)).as_secs_f64() / 3600.0;
+            if let Some((resident_mib, peak_mib)) = memory(process) {
+                played.looks.push(Look { hours, resident_mib });
+                played.peak_mib = peak_mib;
+            }
+        }
+        if text.ends_with(END) {
+            played.seconds = now().duration_since(started).as_secs_f64();
+            return played;
+        }
+    }
+}
+
+/// The number behind the last `name` in `text`, if all of it is there.
+fn number_behind(text: &[u8], name: &[u8]) -> Option<u64> {
+    let digits = &text[rfind(text, name)? + name.len()..];
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
+}
+
+/// The time behind the last `name` in `text`.
+fn time_behind(text: &[u8], name: &[u8]) -> Option<jiff::Timestamp> {
+    let rest = &text[rfind(text, name)? + name.len()..];
+    let end = rest.iter().position(|byte| *byte == b'"')?;
+    std::str::from_utf8(&rest[..end]).ok()?.parse().ok()
+}
+
+/// What is resident of a process and what ever was, in MiB; `None` where the system does not tell, and once it has ended.
+fn memory(process: u32) -> Option<(f64, f64)> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let field = |name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().trim_end_matches(" kB").parse::<f64>().ok().map(|kib| kib / 1024.0)
+    };
+    Some((field("VmRSS:")?, field("VmHWM:")?))
+}
