@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -125,8 +125,13 @@ impl Subscriber {
 
     /// What was taken is written: it is no longer waited for.
     pub fn written(&self) {
+        self.written_by(clock::now());
+    }
+
+    /// The same for whoever has just looked at the clock.
+    pub fn written_by(&self, now: Instant) {
         let pacing = &self.shared.pacing;
-        if self.cursor.advance(self.read, &pacing.awaited, clock::now()) {
+        if self.cursor.advance(self.read, &pacing.awaited, now) {
             pacing.reached.notify_waiters();
         }
     }

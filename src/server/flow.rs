@@ -81,7 +81,7 @@ impl Flow {
             Poll::Ready(Ok(())) => mem::swap(&mut self.queue, &mut round.queue),
             Poll::Ready(Err(_)) | Poll::Pending => return None,
         }
-        self.feed.as_ref()?.written();
+        self.feed.as_ref()?.written_by(round.now);
         Some(Found::Written)
     }
 

@@ -8,19 +8,30 @@ use std::{
 };
 
 use axum::body::Bytes;
+use tokio::time::Instant;
 
 use super::flow::Flow;
-use crate::hub::{Batches, Next, Subscriber};
+use crate::{
+    clock,
+    hub::{Batches, Next, Subscriber},
+};
 
 /// The connection. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Station(Arc<Mutex<Flow>>);
 
 /// A writer's way past its sockets.
-#[derive(Default)]
 pub(super) struct Round {
+    /// Looked at from time to time, not for each socket.
+    pub(super) now: Instant,
     pub(super) batches: Batches,
     pub(super) queue: VecDeque<Bytes>,
+}
+
+impl Round {
+    pub(super) fn new() -> Self {
+        Self { now: clock::now(), batches: Batches::default(), queue: VecDeque::new() }
+    }
 }
 
 /// What came of giving a feed away.

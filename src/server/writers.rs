@@ -21,12 +21,16 @@ use tokio::{
 };
 
 use super::station::{Found, Round, Station};
-use crate::hub::{Hub, Subscriber};
+use crate::{
+    clock,
+    hub::{Hub, Subscriber},
+};
 
 /// How many sockets a writer has before the channel gets another one.
 const SOCKETS_PER_WRITER: usize = 1024;
-/// How many sockets are written to before other tasks have a turn.
-const TURN_SOCKETS: usize = 64;
+/// How many sockets are written to before other tasks have a turn, after a millisecond or so. A turn costs as much as two writes, where it
+/// wakes another thread.
+const TURN_SOCKETS: usize = 256;
 /// How many sockets that are gone a writer keeps before it looks for them, beside as many as it has.
 const GONE_MAX: usize = 64;
 
@@ -145,7 +149,7 @@ async fn write(writer: Arc<Writer>) {
 
 /// Writes to one after the other. Says whether there may be more.
 async fn pass(stations: &mut Vec<Station>) -> bool {
-    let mut round = Round::default();
+    let mut round = Round::new();
     let mut at = 0;
     while at < stations.len() {
         let station = &stations[at];
@@ -160,6 +164,7 @@ async fn pass(stations: &mut Vec<Station>) -> bool {
         }
         if at % TURN_SOCKETS == 0 {
             yield_now().await;
+            round.now = clock::now();
         }
     }
     round.batches.has_more()
