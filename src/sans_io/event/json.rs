@@ -86,14 +86,24 @@ fn text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Sixteen bytes at a time; the last sixteen may have been looked at before.
+/// Sixteen bytes at a time, or eight; the last of them may have been looked at before.
 fn has_special(bytes: &[u8]) -> bool {
-    // No early end, and no choice but of bits: that is what makes it vectors.
-    let any = |bytes: &[u8]| bytes.iter().fold(false, |found, &byte| found | is_special(byte));
-    match bytes.last_chunk::<16>() {
-        Some(last) => bytes.as_chunks::<16>().0.iter().fold(any(last), |found, chunk| found | any(chunk)),
-        None => any(bytes),
+    if let Some(last) = bytes.last_chunk::<16>() {
+        return bytes
+            .as_chunks::<16>()
+            .0
+            .iter()
+            .fold(is_any_special(last), |found, chunk| found | is_any_special(chunk));
     }
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) => is_any_special(first) | is_any_special(last),
+        _ => bytes.iter().any(|&byte| is_special(byte)),
+    }
+}
+
+/// No early end, and no choice but of bits: that is what makes it vectors.
+fn is_any_special<const N: usize>(bytes: &[u8; N]) -> bool {
+    bytes.iter().fold(false, |found, &byte| found | is_special(byte))
 }
 
 fn is_special(byte: u8) -> bool {
