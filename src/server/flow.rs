@@ -29,6 +29,8 @@ pub(super) struct Flow {
     /// Whole frames, but for the first: the beginning of that may be written.
     queue: VecDeque<Bytes>,
     bytes: usize,
+    /// How many places with a writer it has had; the last one counts.
+    pub(super) place: u64,
     /// Here while the writer has it.
     pub(super) feed: Option<Subscriber>,
     /// The task waits to have the feed back.
@@ -45,11 +47,16 @@ impl Flow {
             io: Some(TokioIo::new(io)),
             queue: VecDeque::new(),
             bytes: 0,
+            place: 0,
             feed: None,
             task: None,
             is_returned: false,
             is_closing: false,
         }
+    }
+
+    pub(super) fn has_place(&self, place: u64) -> bool {
+        self.io.is_some() && self.place == place
     }
 
     pub(super) fn is_full(&self) -> bool {

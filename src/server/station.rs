@@ -51,7 +51,7 @@ pub(super) enum Found {
     Written,
     /// Nothing to be done here, for now.
     Nothing,
-    /// The connection is gone.
+    /// The connection is gone, or elsewhere.
     Gone,
 }
 
@@ -98,10 +98,22 @@ impl Station {
         Poll::Pending
     }
 
-    /// Writes what the feed has, if it is here. Where that does not go at once, the task goes on with it.
-    pub(super) fn write(&self, round: &mut Round) -> Found {
+    /// Begins another place with a writer, and says the how manieth it is.
+    pub(super) fn begin_place(&self) -> u64 {
         let mut flow = self.lock();
-        if flow.io.is_none() {
+        flow.place += 1;
+        flow.place
+    }
+
+    /// Whether the connection is there, and in this place.
+    pub(super) fn has_place(&self, place: u64) -> bool {
+        self.lock().has_place(place)
+    }
+
+    /// Writes what the feed has, if it is here. Where that does not go at once, the task goes on with it.
+    pub(super) fn write(&self, place: u64, round: &mut Round) -> Found {
+        let mut flow = self.lock();
+        if !flow.has_place(place) {
             return Found::Gone;
         }
         match flow.write(round) {
@@ -119,11 +131,6 @@ impl Station {
         let gone = (flow.io.take(), flow.feed.take());
         give_back(flow);
         drop(gone);
-    }
-
-    /// Whether the connection is.
-    pub(super) fn is_there(&self) -> bool {
-        self.lock().io.is_some()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Flow> {

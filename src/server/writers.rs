@@ -28,8 +28,8 @@ use crate::{
 
 /// How many sockets a writer has before the channel gets another one.
 const SOCKETS_PER_WRITER: usize = 1024;
-/// How many sockets are written to before other tasks have a turn, after a millisecond or so. A turn costs as much as two writes, where it
-/// wakes another thread.
+/// How many sockets are written to before other tasks have a turn, after a millisecond or so. A turn costs as much as
+/// two writes, where it wakes another thread.
 const TURN_SOCKETS: usize = 256;
 /// How many sockets that are gone a writer keeps before it looks for them, beside as many as it has.
 const GONE_MAX: usize = 64;
@@ -44,9 +44,12 @@ struct Writer {
     /// How many sockets it has; none when it is over. Changed with the list of writers locked.
     sockets: AtomicUsize,
     /// Those that came, and are not in its own list yet.
-    arrived: Mutex<Vec<Station>>,
+    arrived: Mutex<Vec<Entry>>,
     called: Notify,
 }
+
+/// A socket, and the how manieth of its places this is: one that has gone on to another channel is not for this writer.
+type Entry = (Station, u64);
 
 /// A socket's place with a writer.
 pub(super) struct Place {
@@ -62,28 +65,21 @@ impl Writers {
             return;
         };
         if place.as_ref().is_none_or(|place| !feed.reads(&place.writer.hub)) {
-            *place = Some(self.enlist(feed, station.clone()));
+            *place = Some(self.enlist(feed, station));
         }
     }
 
-    fn enlist(&self, feed: &Subscriber, station: Station) -> Place {
+    fn enlist(&self, feed: &Subscriber, station: &Station) -> Place {
         let mut writers = self.lock();
-        let of_channel = writers.iter().filter(|writer| feed.reads(&writer.hub));
-        let (count, least) = of_channel.fold((0, None), |(count, least), writer| {
-            (
-                count + 1,
-                [least, Some(writer)]
-                    .into_iter()
-                    .flatten()
-                    .min_by_key(|writer: &&Arc<Writer>| writer.count()),
-            )
-        });
-        let known =
-            least.filter(|writer| writer.count() < SOCKETS_PER_WRITER || count >= writers_max()).cloned();
+        let of_channel: Vec<_> = writers.iter().filter(|writer| feed.reads(&writer.hub)).collect();
+        let has_room =
+            |writer: &&Arc<Writer>| writer.count() < SOCKETS_PER_WRITER || of_channel.len() >= writers_max();
+        let least = of_channel.iter().copied().min_by_key(|writer| writer.count());
+        let known = least.filter(has_room).cloned();
         let is_new = known.is_none();
         let writer = known.unwrap_or_else(|| Arc::new(Writer::new(feed.hub())));
         writer.sockets.fetch_add(1, Ordering::Relaxed);
-        writer.arrived().push(station);
+        writer.arrived().push((station.clone(), station.begin_place()));
         writer.called.notify_one();
         if is_new {
             writers.push(Arc::clone(&writer));
@@ -121,7 +117,7 @@ impl Writer {
         self.sockets.load(Ordering::Relaxed)
     }
 
-    fn arrived(&self) -> MutexGuard<'_, Vec<Station>> {
+    fn arrived(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -134,7 +130,7 @@ async fn write(writer: Arc<Writer>) {
     while writer.count() > 0 {
         stations.append(&mut mem::take(&mut *writer.arrived()));
         if stations.len() > 2 * writer.count() + GONE_MAX {
-            stations.retain(Station::is_there);
+            stations.retain(|(station, place)| station.has_place(*place));
         }
         if !has_more {
             select! {
@@ -148,16 +144,17 @@ async fn write(writer: Arc<Writer>) {
 }
 
 /// Writes to one after the other. Says whether there may be more.
-async fn pass(stations: &mut Vec<Station>) -> bool {
+async fn pass(stations: &mut Vec<Entry>) -> bool {
     let mut round = Round::new();
     let mut at = 0;
     while at < stations.len() {
-        let station = &stations[at];
+        let (station, place) = &stations[at];
         // What goes wrong with one socket is the end of that one.
-        let found = catch_unwind(AssertUnwindSafe(|| station.write(&mut round))).unwrap_or_else(|_| {
-            station.break_off();
-            Found::Gone
-        });
+        let found =
+            catch_unwind(AssertUnwindSafe(|| station.write(*place, &mut round))).unwrap_or_else(|_| {
+                station.break_off();
+                Found::Gone
+            });
         match found {
             Found::Gone => drop(stations.swap_remove(at)),
             Found::Written | Found::Nothing => at += 1,

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use livetape::supervisor::LINGER;
 use serde_json::Value;
 
 use super::rig::{As, Rig, close, told};
-use crate::harness::{Log, json, read, read_all, wait};
+use crate::harness::{Log, chat, json, read, read_all, wait};
 
 /// What both channels have alike.
 fn alike(texts: &[String]) -> Vec<Value> {
@@ -101,4 +102,33 @@ async fn under_live_the_end_of_the_room_ends_all() {
     let log = read_all(&mut rig.ws("ws/t-ann?since=0").await).await;
     assert_eq!(close(&log), (1000, "stream_ended"));
     assert_eq!(rig.end().await.exit_code(), Ok(0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_goes_on_to_another_room_reads_that_one_alone() {
+    let rig = Rig::places(As::Serve, 2);
+    for token in ["ws/t-ann", "ws/t-ben"] {
+        let mut reader = rig.ws(token).await;
+        tokio::spawn(async move { read_all(&mut reader).await });
+    }
+    wait(Duration::from_secs(1)).await;
+    let [ann, ben] = ["ann", "ben"].map(|user| rig.control.channels().find(user).unwrap());
+    assert_eq!(ann.head(), ben.head(), "both stand at the same number");
+    let mut socket = rig.ws("ws?feed=0").await;
+    for room in ["user:ann", "user:ben"] {
+        let join = serde_json::json!({ "type": "join_room", "room_id": room });
+        socket.send(join.to_string().into()).await.unwrap();
+        wait(Duration::from_secs(1)).await;
+    }
+    // Both writers are woken, that of the room which it left first.
+    ann.publish(&[chat("of ann")]);
+    ben.publish(&[chat("of ben")]);
+    wait(Duration::from_secs(1)).await;
+    let mut comments = Vec::new();
+    while let Some(Some(Ok(message))) = socket.next().now_or_never() {
+        comments.extend(message.to_text().ok().filter(|text| text.contains("of ")).map(str::to_owned));
+    }
+    assert_eq!(comments.len(), 1, "{comments:?}");
+    assert!(comments[0].contains("of ben"), "{comments:?}");
+    rig.end().await;
 }
