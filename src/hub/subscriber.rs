@@ -76,9 +76,8 @@ impl Subscriber {
     /// written. May be cancelled; nothing is lost by that.
     pub async fn next(&mut self, out: &mut Vec<Bytes>) -> Next {
         out.clear();
+        self.written();
         loop {
-            // Of what it took, nothing is left to be written: where the filter lets nothing pass neither.
-            self.written();
             // Marked as seen before looking, so that what comes in between is news again.
             self.news.mark_unchanged();
             let Taken { end, bytes, has_more: _ } = self.take(View::Json, out);
@@ -89,6 +88,8 @@ impl Subscriber {
             if !out.is_empty() {
                 return Next::Events;
             }
+            // Where the filter lets nothing pass, nothing is left to be written.
+            self.written();
             self.news.changed().await.expect("the sender lives in `shared`");
         }
     }

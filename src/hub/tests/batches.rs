@@ -43,6 +43,19 @@ fn who_gets_nothing_of_it_has_read_it() {
 }
 
 #[test]
+fn who_waits_and_gets_nothing_of_it_has_read_it() {
+    let hub = Hub::new("s".to_owned(), Limits { events_max: 12, ..Limits::default() });
+    let mut reader = join(&hub, &Join::default());
+    for round in 0..20 {
+        hub.publish(&[unknown(), unknown()]);
+        assert_eq!(drain(&mut reader), (Vec::new(), None), "round {round}");
+        hub.publish(&[unknown(), unknown(), unknown(), unknown(), unknown()]);
+        assert_eq!(hub.subscriber_count(), 1, "round {round}");
+        assert_eq!(drain(&mut reader), (Vec::new(), None), "round {round}");
+    }
+}
+
+#[test]
 fn more_than_a_batch_is_said_to_be_more() {
     let hub = hub(1000);
     let mut reader = join(&hub, &Join::default());
