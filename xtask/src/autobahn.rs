@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
-use crate::programs::{apt_get_install, command, status};
+use crate::programs::{Built, apt_get_install, build_livetape, command, status};
 
 /// A server that ends with this program, whatever comes of the suite.
 struct Server(Child);
@@ -25,13 +25,10 @@ impl Drop for Server {
 /// Builds, installs, serves, runs every case.
 pub(crate) fn run() -> Result<()> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/autobahn").canonicalize()?;
-    command(env!("CARGO"), ["build", "--locked", "--bin", "livetape"])?;
-    // This program and livetape are built into the same folder.
-    let xtask = env::current_exe()?;
-    let target = xtask.ancestors().nth(2).context("the target folder is not known")?;
+    let Built { livetape, target } = build_livetape()?;
     let suite = target.join("autobahn");
     install(&scripts, &suite)?;
-    let (_server, address) = serve(&xtask.with_file_name("livetape"))?;
+    let (_server, address) = serve(&livetape)?;
     let results = suite.join("run");
     // Of an earlier run.
     fs::remove_dir_all(&results).ok();

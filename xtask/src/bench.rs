@@ -1,13 +1,10 @@
 //! Benchmarks: each is a program in `benches/` that measures us and a floor in turns.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-use crate::node::Node;
+use crate::{node::Node, programs::cargo};
 
 /// What to measure, and how.
 #[derive(Debug, clap::Args)]
@@ -78,7 +75,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Bench::Start => "start",
         Bench::Soak => "soak",
     };
-    let mut command = Command::new(env!("CARGO"));
+    let mut command = cargo();
     if let Some(node) = node {
         node.lead(&mut command)?;
     }

@@ -1,12 +1,11 @@
 //! Everything that CI runs, in its order: from fast to slow, each stage with a time limit.
 
-use std::{
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use wait_timeout::ChildExt as _;
+
+use crate::programs::cargo;
 
 /// Name, limit in minutes, arguments of cargo. The limits, for two cores and an empty target folder, sum up to less than 90
 /// minutes.
@@ -47,7 +46,7 @@ pub(crate) fn run(only: &[String]) -> Result<()> {
 fn run_stage(name: &str, limit: Duration, args: &[&str]) -> Result<Duration> {
     println!("\n── {name}: cargo {}", args.join(" "));
     let started = now();
-    let mut command = Command::new(env!("CARGO"));
+    let mut command = cargo();
     let mut child = command.args(args).env("RUSTDOCFLAGS", "--deny warnings").spawn()?;
     let Some(status) = child.wait_timeout(limit)? else {
         child.kill()?;

@@ -3,11 +3,11 @@
 
 use std::{env, fs, path::Path};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::{
     node::Node,
-    programs::{command, install_chromium, status},
+    programs::{Built, build_livetape, install_chromium, status},
 };
 
 /// What is made of the package and committed: the examples load it.
@@ -17,11 +17,7 @@ const BUNDLE: &str = "examples/livetape-client.js";
 pub(crate) fn run(check: bool) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let package = root.join("packages/client");
-    command(env!("CARGO"), ["build", "--locked", "--bin", "livetape"])?;
-    // This program and livetape are built into the same folder.
-    let xtask = env::current_exe()?;
-    let livetape = xtask.with_file_name("livetape");
-    let target = xtask.ancestors().nth(2).context("the target folder is not known")?;
+    let Built { livetape, target } = build_livetape()?;
     let node = Node::with_packages(&package)?;
     let mut types = node.command()?;
     types.arg("scripts/types.mjs").arg(&livetape).args(check.then_some("--check"));

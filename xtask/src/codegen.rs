@@ -15,7 +15,7 @@ const GENERATED: [(&str, &str, &str); 2] = [
 /// Runs this program again with the generators built in: other chores do not wait for them.
 #[cfg(not(feature = "codegen"))]
 pub(crate) fn run() -> Result<()> {
-    let status = std::process::Command::new(env!("CARGO"))
+    let status = crate::programs::cargo()
         .args(["run", "--quiet", "--package", "xtask", "--features", "codegen", "--", "codegen"])
         .status()?;
     anyhow::ensure!(status.success(), "code generation failed");

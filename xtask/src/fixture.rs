@@ -6,7 +6,7 @@ use anyhow::Result;
 /// Runs this program again with livetape built in: other chores do not wait for it.
 #[cfg(not(feature = "fixture"))]
 pub(crate) fn run(check: bool) -> Result<()> {
-    let status = std::process::Command::new(env!("CARGO"))
+    let status = crate::programs::cargo()
         .args(["run", "--quiet", "--package", "xtask", "--features", "fixture", "--", "fixture"])
         .args(check.then_some("--check"))
         .status()?;

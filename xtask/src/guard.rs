@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use crate::programs::apt_get_install;
+use crate::programs::{apt_get_install, cargo};
 
 /// By how much a count may differ from the one that is committed, in percent, up or down.
 const TOLERANCE_PERCENT: f64 = 3.0;
@@ -37,7 +37,7 @@ pub(crate) fn run(accept: bool) -> Result<()> {
 
 /// Builds the work, and gives its path: cargo tells it.
 fn build() -> Result<PathBuf> {
-    let mut cargo = Command::new(env!("CARGO"));
+    let mut cargo = cargo();
     cargo.args(["bench", "--locked", "--bench", "guard", "--no-run"]).env("CARGO_INCREMENTAL", "0");
     let output = cargo.output()?;
     let told = String::from_utf8_lossy(&output.stderr);

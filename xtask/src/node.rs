@@ -8,9 +8,9 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
-use crate::programs::{apt_get_install, command, status};
+use crate::programs::{apt_get_install, command, status, target};
 
 /// What the tests and their tools run on.
 const MAJOR_MIN: u32 = 20;
@@ -40,8 +40,7 @@ impl Node {
         if is_recent(Path::new("node")) {
             return Ok(there);
         }
-        let folder =
-            env::current_exe()?.ancestors().nth(2).context("the target folder is not known")?.join("node");
+        let folder = target()?.join("node");
         let bin = folder.join("node_modules/.bin");
         if !is_recent(&bin.join("node")) {
             there.install(&folder)?;

@@ -8,21 +8,17 @@ use std::{
     process::Command,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::{
     node::Node,
-    programs::{apt_get_install, command, status},
+    programs::{Built, apt_get_install, build_livetape, command, status},
 };
 
 /// Builds, installs by the lock files, runs the checks.
 pub(crate) fn run() -> Result<()> {
     let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers").canonicalize()?;
-    command(env!("CARGO"), ["build", "--locked", "--bin", "livetape"])?;
-    // This program and livetape are built into the same folder.
-    let xtask = env::current_exe()?;
-    let livetape = xtask.with_file_name("livetape");
-    let target = xtask.ancestors().nth(2).context("the target folder is not known")?;
+    let Built { livetape, target } = build_livetape()?;
     let node = Node::with_packages(&peers)?;
     let python = install_python(&peers, &target.join("peers"))?;
     status(node.command()?.args([peers.join("run.mjs"), livetape, python]))

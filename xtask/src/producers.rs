@@ -3,12 +3,12 @@
 
 use std::{env, path::Path};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::{
     node::Node,
     peers::install_python,
-    programs::{command, install_chromium, status},
+    programs::{Built, build_livetape, install_chromium, status},
 };
 
 /// Where Debian's Chromium is.
@@ -17,11 +17,7 @@ const CHROMIUM: &str = "/usr/bin/chromium";
 /// Builds, installs by the lock files, runs the checks.
 pub(crate) fn run() -> Result<()> {
     let producers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/producers").canonicalize()?;
-    command(env!("CARGO"), ["build", "--locked", "--bin", "livetape"])?;
-    // This program and livetape are built into the same folder.
-    let xtask = env::current_exe()?;
-    let livetape = xtask.with_file_name("livetape");
-    let target = xtask.ancestors().nth(2).context("the target folder is not known")?;
+    let Built { livetape, target } = build_livetape()?;
     let node = Node::with_packages(&producers)?;
     let python = install_python(&producers, &target.join("producers"))?;
     install_chromium()?;

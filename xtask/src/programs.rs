@@ -1,6 +1,6 @@
 //! Programs of others: run, and installed where they are missing.
 
-use std::{ffi::OsStr, process::Command};
+use std::{env, ffi::OsStr, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -26,6 +26,37 @@ pub(crate) fn apt_get_install(packages: &[&str]) -> Result<()> {
     let attempt = command("apt-get", ["update", "--quiet"])
         .and_then(|()| command("apt-get", ["install", "--quiet", "--yes"].iter().chain(packages)));
     attempt.with_context(|| format!("install {wanted} (Debian's names): this chore needs it"))
+}
+
+/// The cargo that runs this chore, without what it says of this package: build scripts (ring's) ask for that, and would run
+/// again, with all that stands on them, whenever somebody goes from `cargo xtask` to `cargo` or back.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
+/// livetape as users run it, and the folder for whatever else is made.
+pub(crate) struct Built {
+    pub(crate) livetape: PathBuf,
+    pub(crate) target: PathBuf,
+}
+
+pub(crate) fn build_livetape() -> Result<Built> {
+    status(cargo().args(["build", "--locked", "--bin", "livetape"]))?;
+    // This program and livetape are built into the same folder.
+    Ok(Built { livetape: env::current_exe()?.with_file_name("livetape"), target: target()? })
+}
+
+/// The folder for whatever is made: the one that this program was built into.
+pub(crate) fn target() -> Result<PathBuf> {
+    let xtask = env::current_exe()?;
+    Ok(xtask.ancestors().nth(2).context("the target folder is not known")?.to_owned())
 }
 
 pub(crate) fn command(program: &str, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<()> {

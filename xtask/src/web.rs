@@ -2,13 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::node::Node;
+use crate::{node::Node, programs::target};
 
 /// Checks types, tests and builds into `web/dist`; with `check` elsewhere, and compares byte for byte.
 pub(crate) fn run(check: bool) -> Result<()> {
@@ -20,7 +20,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
     if !check {
         return node.run(&web, "vite/bin/vite.js", &["build"]);
     }
-    let built = env::current_exe()?.ancestors().nth(2).context("the target folder is not known")?.join("web");
+    let built = target()?.join("web");
     let folder = built.to_str().context("the target folder has an odd name")?;
     node.run(&web, "vite/bin/vite.js", &["build", "--emptyOutDir", "--outDir", folder])?;
     let (committed, fresh) = (contents(&dist)?, contents(&built)?);
