@@ -106,7 +106,7 @@ fn resident_mib() -> f64 {
 
 fn chat(i: u64) -> Event {
     let comment = format!("{i}{}", "x".repeat(TEXT_BYTES));
-    let data = Data::Chat(Chat { comment, ..Chat::default() });
+    let data = Data::Chat(Chat { comment: comment.into(), ..Chat::default() });
     Event {
         username: "soak".into(),
         user: None,

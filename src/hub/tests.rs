@@ -30,7 +30,7 @@ fn event(data: Data) -> Event {
 }
 
 fn chat(comment: &str) -> Event {
-    event(Data::Chat(Chat { comment: comment.to_owned(), ..Chat::default() }))
+    event(Data::Chat(Chat { comment: comment.into(), ..Chat::default() }))
 }
 
 fn chats(count: usize) -> Vec<Event> {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use foldhash::fast::FixedState;
+use smol_str::SmolStr;
 
 /// Message ids that are remembered a room. A busy room sends about 100 messages a second.
 pub const IDS_MAX: usize = 20_000;
@@ -61,7 +62,7 @@ pub struct Comment {
     /// When, as sent.
     pub create_time: i64,
     /// What.
-    pub text: String,
+    pub text: SmolStr,
 }
 
 /// What was broadcast in each room of one generation.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 use super::{
     event::{Id, Person},
@@ -246,13 +247,14 @@ impl Who {
 
     /// The same name is the same user.
     fn person(&self) -> Person {
-        let unique_id = self.unique_id().to_owned();
+        let unique_id = SmolStr::new(self.unique_id());
         let user_id = Id(RESERVED_USERS + i64::from(crc32fast::hash(unique_id.as_bytes())));
         let (nickname, avatar) = match self {
-            Self::Name(_) => (None, String::new()),
-            Self::Person(detail) => (detail.nickname.clone(), detail.avatar.clone()),
+            Self::Name(_) => (None, ""),
+            Self::Person(detail) => (detail.nickname.as_deref(), detail.avatar.as_str()),
         };
-        Person { user_id, nickname: nickname.unwrap_or_else(|| unique_id.clone()), unique_id, avatar }
+        let nickname = nickname.map_or_else(|| unique_id.clone(), SmolStr::new);
+        Person { user_id, nickname, unique_id, avatar: avatar.into() }
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use foldhash::fast::FixedState;
+use smol_str::format_smolstr;
 
 use super::{
     dedup::StreakKey,
@@ -77,7 +78,7 @@ impl Streaks {
             return;
         }
         let key = (room_id, StreakKey { user_id, gift_id: gift.gift_id, group_id: gift.group_id.0 });
-        gift.streak_id = format!("{}-{user_id}-{}{}", gift.group_id, gift.gift_id, self.suffix);
+        gift.streak_id = format_smolstr!("{}-{user_id}-{}{}", gift.group_id, gift.gift_id, self.suffix);
         let before = self.take(&key);
         let (highest, finished) = before.map_or((0, 0), |streak| (streak.highest, streak.finished));
         let delta = gift.repeat_count.saturating_sub(highest).max(0);

@@ -195,7 +195,7 @@ pub(crate) fn event(data: Data) -> Event {
 }
 
 pub(crate) fn chat(comment: &str) -> Event {
-    event(Data::Chat(Chat { comment: comment.to_owned(), ..Chat::default() }))
+    event(Data::Chat(Chat { comment: comment.into(), ..Chat::default() }))
 }
 
 /// Chats of some 300 bytes.

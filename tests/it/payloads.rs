@@ -17,7 +17,7 @@ pub(crate) fn messages() -> Vec<Message> {
     let lines = fixture("messages.jsonl");
     let records = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let messages = records.map(|record| Message {
-        method: record["method"].as_str().unwrap().to_owned(),
+        method: record["method"].as_str().unwrap().into(),
         payload: STANDARD.decode(record["payload"].as_str().unwrap()).unwrap().into(),
         ..Default::default()
     });

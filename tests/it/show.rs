@@ -15,7 +15,7 @@ pub(crate) const ANCHOR_MS: i64 = 1_704_067_200_000;
 
 pub(crate) fn person(name: &str) -> Person {
     let user_id = Id(i64::from(crc32fast::hash(name.as_bytes())));
-    Person { user_id, unique_id: name.into(), nickname: name.to_uppercase(), avatar: String::new() }
+    Person { user_id, unique_id: name.into(), nickname: name.to_uppercase().into(), avatar: "".into() }
 }
 
 pub(crate) fn stamp(msg_id: i64, at_ms: u64) -> compose::Stamp {

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use livetape::sans_io::{
     event::{Data, Id, Person, RoomState, SocialAction},
     wire::{
-        Batch, BatchInfo, FaultKind, Known, MESSAGE_BYTES_MAX, Message, Push, Reading,
+        Batch, BatchInfo, FaultKind, MESSAGE_BYTES_MAX, Message, Push, Reading,
         compose::{self, Gift, Stamp},
         known_methods, read_batch, read_message, read_push, unzip, write_batch, write_push, zip,
     },
@@ -33,7 +33,7 @@ fn whole_sessions_are_read() {
                 continue;
             }
             for message in read_batch(&unzip(push.payload, &mut faults), &mut faults).messages {
-                *methods.entry(message.method.clone()).or_default() += 1;
+                *methods.entry(message.method.to_string()).or_default() += 1;
                 history += u64::from(message.is_history);
                 match read_message(&message, &mut faults) {
                     Reading::Known(_) => {}
@@ -66,10 +66,10 @@ fn ann() -> Person {
 fn read_back(message: &Message) -> Data {
     let mut faults = vec![];
     let Reading::Known(known) = read_message(message, &mut faults) else { panic!("{faults:?}") };
-    let Known { room_id, create_time, user, data } = known;
-    assert_eq!((faults, room_id, create_time), (vec![], STAMP.room_id, STAMP.create_time));
+    let stamp = (known.room_id(), known.create_time());
+    assert_eq!((faults, stamp), (vec![], (STAMP.room_id, STAMP.create_time)));
     assert_eq!(message.msg_id, STAMP.msg_id);
-    if let Some(user) = user {
+    if let Some(user) = known.user {
         let read = Person {
             user_id: user.user_id,
             unique_id: user.unique_id,
@@ -78,7 +78,7 @@ fn read_back(message: &Message) -> Data {
         };
         assert_eq!(read, ann());
     }
-    data
+    known.data
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_message_that_is_too_large_is_broken() {
     let payload = Bytes::from(vec![0; MESSAGE_BYTES_MAX + 1]);
     let message = Message { method: "WebcastChatMessage".into(), payload, ..Default::default() };
     let mut faults = vec![];
-    assert_eq!(read_message(&message, &mut faults), Reading::Broken(FaultKind::TooLarge));
+    assert!(matches!(read_message(&message, &mut faults), Reading::Broken(FaultKind::TooLarge)));
     assert_eq!((faults.len(), faults[0].method.as_deref()), (1, Some("WebcastChatMessage")));
 }
 
@@ -139,11 +139,12 @@ fn a_broken_payload_names_its_method_and_an_unknown_one_is_no_fault() {
     let payload = Bytes::from_static(b"\x12\x05ab");
     let mut message = Message { method: "WebcastChatMessage".into(), payload, ..Default::default() };
     let mut faults = vec![];
-    assert_eq!(read_message(&message, &mut faults), Reading::Broken(FaultKind::BadMessage));
+    assert!(matches!(read_message(&message, &mut faults), Reading::Broken(FaultKind::BadMessage)));
     assert_eq!((faults.len(), faults[0].method.as_deref()), (1, Some("WebcastChatMessage")));
     message.method = "WebcastNobodyKnowsMessage".into();
     faults.clear();
-    assert_eq!((read_message(&message, &mut faults), faults), (Reading::Unknown, vec![]));
+    assert!(matches!(read_message(&message, &mut faults), Reading::Unknown));
+    assert_eq!(faults, []);
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn a_truncated_gzip_gives_its_whole_messages() {
 fn any_message() -> impl Strategy<Value = Message> {
     (".{0,12}", vec(any::<u8>(), 0..40), any::<i64>(), any::<bool>()).prop_map(
         |(method, payload, msg_id, is_history)| Message {
-            method,
+            method: method.into(),
             payload: payload.into(),
             msg_id,
             is_history,
@@ -271,6 +272,6 @@ proptest! {
 
 fn one_of_each_method() -> Vec<Message> {
     let all: BTreeMap<String, Message> =
-        messages().into_iter().map(|message| (message.method.clone(), message)).collect();
+        messages().into_iter().map(|message| (message.method.to_string(), message)).collect();
     all.into_values().collect()
 }

@@ -95,7 +95,7 @@ fn internal_ext(known: &Known, now_ms: i64) -> String {
 fn stub(world: &World) -> Bytes {
     let mut random = world.lock().random();
     let token = format!("{}.{}.{}", random.hex(16), random.hex(16), random.hex(16));
-    let method = "Connected through Euler Stream fallback proxy".to_owned();
+    let method = "Connected through Euler Stream fallback proxy".into();
     let message = wire::Message { method, ..wire::Message::default() };
     let info = BatchInfo {
         push_server: format!("wss://ws-fallback.invalid/?token={token}"),

@@ -69,11 +69,11 @@ impl Decoder {
 
     fn known(&mut self, item: &Item, connection: &Connection, message: &Message, known: Known) {
         let room = connection.room_key(item.conn);
-        let ts = self.ts(item.offset);
+        let (ts, create_time) = (self.ts(item.offset), known.create_time());
         let mut event = Event {
             username: Arc::clone(&connection.username),
             user: known.user,
-            timestamp: wire::millis(known.create_time).map_or(ts, Millis),
+            timestamp: wire::millis(create_time).map_or(ts, Millis),
             ts,
             id: self.outward_id(message.msg_id),
             replay: self.options.replay,
@@ -83,7 +83,7 @@ impl Decoder {
             chat.is_history = message.is_history;
         }
         if self.options.dedup
-            && let Some(reason) = self.check_content(room, &event, known.create_time, message.is_history)
+            && let Some(reason) = self.check_content(room, &event, create_time, message.is_history)
         {
             return self.count_duplicate(reason);
         }

@@ -8,6 +8,7 @@ mod frames;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use connections::Connection;
+use smol_str::{SmolStr, SmolStrBuilder};
 
 use super::{
     counts::Counts,
@@ -167,6 +168,17 @@ impl Decoder {
         self.events.drain(..)
     }
 
+    /// How many events wait to be taken.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.events.len()
+    }
+
+    /// What it unpacks with, for whoever looks at an item first.
+    pub fn unzipper(&mut self) -> &mut Unzipper {
+        &mut self.unzipper
+    }
+
     /// What was counted since the decoder was made.
     #[must_use]
     pub fn counts(&self) -> &Counts {
@@ -213,10 +225,12 @@ impl Decoder {
         Millis(self.anchor_ms.saturating_add(i64::try_from(offset.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    fn outward_id(&self, msg_id: i64) -> Option<String> {
+    fn outward_id(&self, msg_id: i64) -> Option<SmolStr> {
         (msg_id != 0).then(|| {
-            let mut digits = itoa::Buffer::new();
-            [digits.format(msg_id), &self.suffix].concat()
+            let mut id = SmolStrBuilder::new();
+            id.push_str(itoa::Buffer::new().format(msg_id));
+            id.push_str(&self.suffix);
+            id.finish()
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Id, Millis, Person, Text};
 
@@ -16,9 +17,9 @@ pub struct BattleItemCard {
     /// What is shown.
     pub text: Option<Text>,
     /// The text key of the card's name; may be empty.
-    pub card_name: String,
+    pub card_name: SmolStr,
     /// Address of the card's picture; may be empty.
-    pub card_image_url: String,
+    pub card_image_url: SmolStr,
     /// For which host; 0 if the message does not tell.
     pub host_user_id: Id,
     /// Who used it; `null` if the message does not tell.

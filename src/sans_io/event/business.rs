@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Id, Millis};
 
@@ -14,7 +15,7 @@ pub struct PictionaryStart {
     /// The game.
     pub session_id: Id,
     /// The word; empty but for the host.
-    pub word: String,
+    pub word: SmolStr,
     /// When the round began; `null` if the message does not tell.
     pub started_at: Option<Millis>,
     /// When it ends; `null` if the message does not tell.
@@ -38,7 +39,7 @@ pub struct PictionaryEnd {
     /// The round.
     pub round_id: Id,
     /// The word.
-    pub word: String,
+    pub word: SmolStr,
     /// TikTok's number for how it ended.
     pub end_type: i32,
 }
@@ -58,15 +59,15 @@ pub struct PictionaryExit {
 #[serde(rename_all = "camelCase")]
 pub struct LiveShopping {
     /// Its name; may be empty.
-    pub title: String,
+    pub title: SmolStr,
     /// Its price, as shown.
-    pub price: String,
+    pub price: SmolStr,
     /// Who sells it.
-    pub shop_name: String,
+    pub shop_name: SmolStr,
     /// Address of its picture.
-    pub image_url: String,
+    pub image_url: SmolStr,
     /// Where to buy it.
-    pub link: String,
+    pub link: SmolStr,
 }
 
 /// `paid_content_live_shopping`: a paid series of videos is shown.
@@ -92,11 +93,11 @@ pub struct BaLeadGen {
     /// The page's id.
     pub page_id: Id,
     /// Its title; may be empty.
-    pub title: String,
+    pub title: SmolStr,
     /// The text key of the button.
-    pub button_text: String,
+    pub button_text: SmolStr,
     /// Where it leads, in TikTok's app.
-    pub link: String,
+    pub link: SmolStr,
     /// When it was shown; `null` if the message does not tell.
     pub operated_at: Option<Millis>,
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Id, Millis};
 
@@ -28,7 +29,7 @@ pub struct Caption {
 #[serde(rename_all = "camelCase")]
 pub struct CaptionText {
     /// The language.
-    pub language: String,
+    pub language: SmolStr,
     /// What was spoken.
-    pub text: String,
+    pub text: SmolStr,
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Id, Millis, Person};
 
@@ -10,11 +11,11 @@ use super::{Id, Millis, Person};
 #[serde(rename_all = "camelCase")]
 pub struct Chat {
     /// What was written.
-    pub comment: String,
+    pub comment: SmolStr,
     /// The pictures in the comment.
     pub emotes: Vec<EmoteAt>,
     /// The language that TikTok guessed.
-    pub language: String,
+    pub language: SmolStr,
     /// Whether it was sent before this connection was made.
     pub is_history: bool,
     /// Who is spoken to; `null` if nobody in particular.
@@ -37,9 +38,9 @@ pub struct EmoteAt {
 #[serde(rename_all = "camelCase")]
 pub struct Emote {
     /// Its id; TikTok has it as a text.
-    pub emote_id: String,
+    pub emote_id: SmolStr,
     /// Its address.
-    pub image_url: String,
+    pub image_url: SmolStr,
 }
 
 /// `emote`
@@ -57,7 +58,7 @@ pub struct CommentTray {
     /// The tray's id.
     pub tray_id: Id,
     /// What it says.
-    pub content: String,
+    pub content: SmolStr,
     /// TikTok's number for what that is.
     pub content_type: i64,
     /// How many comments stand behind it.

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Id, Millis};
 
@@ -12,9 +13,9 @@ pub struct Hashtag {
     /// Its number.
     pub hashtag_id: Id,
     /// What it says; may be empty.
-    pub title: String,
+    pub title: SmolStr,
     /// Address of its picture.
-    pub image_url: String,
+    pub image_url: SmolStr,
 }
 
 /// `room_sticker`
@@ -30,9 +31,9 @@ pub struct RoomSticker {
 #[serde(rename_all = "camelCase")]
 pub struct Sticker {
     /// Its name.
-    pub name: String,
+    pub name: SmolStr,
     /// Address of the picture.
-    pub image_url: String,
+    pub image_url: SmolStr,
     /// TikTok's number for whether moderation let it through.
     pub review_status: i32,
 }
@@ -52,17 +53,17 @@ pub struct Donation {
     /// The sticker's id.
     pub sticker_id: Id,
     /// The organization's id; TikTok has it as a text.
-    pub organization_id: String,
+    pub organization_id: SmolStr,
     /// Its name.
-    pub name: String,
+    pub name: SmolStr,
     /// What it does.
-    pub description: String,
+    pub description: SmolStr,
     /// Where to read more.
-    pub detail_url: String,
+    pub detail_url: SmolStr,
     /// Where to donate.
-    pub donate_url: String,
+    pub donate_url: SmolStr,
     /// Address of its picture.
-    pub icon_url: String,
+    pub icon_url: SmolStr,
 }
 
 /// `in_room_banner_refresh`
@@ -86,13 +87,13 @@ pub struct AnchorToolModification {
     /// The number of its files.
     pub resource_id: Id,
     /// Its name.
-    pub name: String,
+    pub name: SmolStr,
     /// TikTok's number for what was changed.
     pub modification_type: i32,
     /// TikTok's number for whether it begins or ends.
     pub msg_type: i32,
     /// Where it was chosen, e.g. `trending`.
-    pub tab: String,
+    pub tab: SmolStr,
     /// When it was switched on; `null` if the message does not tell.
     pub started_at: Option<Millis>,
     /// When it was switched off; `null` if the message does not tell.

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Id, Millis, Person};
 
@@ -12,7 +13,7 @@ pub struct Gift {
     /// The number of the gift.
     pub gift_id: i64,
     /// Its English name.
-    pub gift_name: String,
+    pub gift_name: SmolStr,
     /// 1: can be sent in streaks.
     pub gift_type: i32,
     /// The price of one, in diamonds.
@@ -24,11 +25,11 @@ pub struct Gift {
     /// The streak's id among the sender's; 0 for gifts outside streaks.
     pub group_id: Id,
     /// The gift's picture.
-    pub gift_picture_url: String,
+    pub gift_picture_url: SmolStr,
     /// Who gets it: the host, or a guest in the host's room; `null` if the message does not tell.
     pub receiver: Option<Person>,
     /// Names the streak; opaque. Empty outside streaks.
-    pub streak_id: String,
+    pub streak_id: SmolStr,
     /// What this event adds to the streak.
     pub repeat_delta: i32,
     /// Whether the streak ends with this event.
@@ -56,7 +57,7 @@ pub struct Envelope {
     /// How many people may have a share.
     pub people_count: i32,
     /// The sender's nickname or unique id, as sent.
-    pub sender_name: String,
+    pub sender_name: SmolStr,
     /// The sender's numeric id; 0 if the message does not tell.
     pub sender_id: Id,
     /// 1 the box appears, 2 it goes.

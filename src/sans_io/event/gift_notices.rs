@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Id, Millis, Person, RoomNotify};
 
@@ -24,11 +25,11 @@ pub struct GiftCollectionUpdate {
     /// The gift's number.
     pub gift_id: i64,
     /// The gift's name.
-    pub gift_name: String,
+    pub gift_name: SmolStr,
     /// The price of one.
     pub diamond_count: i32,
     /// The gift's picture.
-    pub gift_picture_url: String,
+    pub gift_picture_url: SmolStr,
     /// How many pieces there are.
     pub collected_count: i32,
     /// How many are wanted.
@@ -52,9 +53,9 @@ pub struct GiftPanelUpdate {
 #[serde(rename_all = "camelCase")]
 pub struct GiftPrompt {
     /// The title.
-    pub title: String,
+    pub title: SmolStr,
     /// The text.
-    pub body: String,
+    pub body: SmolStr,
     /// For how many days gifts are blocked.
     pub block_days: i32,
 }
@@ -68,7 +69,7 @@ pub struct EnvelopePortal {
     /// Who opened it.
     pub sender_id: Id,
     /// The sender's unique id; may be empty.
-    pub sender_name: String,
+    pub sender_name: SmolStr,
     /// What is in the box.
     pub envelope_diamonds: i32,
     /// What the portal cost.
@@ -100,7 +101,7 @@ pub struct GoodyBag {
     /// TikTok's number for how to take part.
     pub participate_method: i32,
     /// What to write in order to take part.
-    pub participate_text: String,
+    pub participate_text: SmolStr,
     /// When it is drawn; `null` if the message does not tell.
     pub opens_at: Option<Millis>,
     /// How long there is time.

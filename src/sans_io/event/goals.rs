@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Id, Millis, Person};
 
@@ -16,9 +17,9 @@ pub struct Goal {
     /// TikTok's number for how far it is.
     pub status: i32,
     /// What the client shows, e.g. `live_goal_indicator_sub_goal`.
-    pub indicator: String,
+    pub indicator: SmolStr,
     /// What the host wrote.
-    pub description: String,
+    pub description: SmolStr,
     /// When it was set; `null` if the message does not tell.
     pub started_at: Option<Millis>,
     /// When it ends; `null` if the message does not tell.
@@ -48,7 +49,7 @@ pub struct SubGoal {
     /// The gift to be sent; 0 if it is none.
     pub gift_id: i64,
     /// The gift's name; may be empty.
-    pub gift_name: String,
+    pub gift_name: SmolStr,
     /// The price of one.
     pub diamond_count: i64,
     /// How many there are.
@@ -79,7 +80,7 @@ pub struct Poll {
     /// What happens; `null` if the message does not tell.
     pub state: Option<PollState>,
     /// What is asked; only when it starts, and not always.
-    pub title: String,
+    pub title: SmolStr,
     /// When it began; `null` if the message does not tell.
     pub started_at: Option<Millis>,
     /// When it ends; `null` if the message does not tell.
@@ -97,7 +98,7 @@ pub struct PollOption {
     /// Its place, from 0.
     pub index: i32,
     /// What it says.
-    pub text: String,
+    pub text: SmolStr,
     /// How many chose it.
     pub votes: i64,
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::Text;
 
@@ -14,11 +15,11 @@ pub struct Capsule {
     /// What the button says.
     pub button_text: Option<Text>,
     /// Where the button leads, in TikTok's app.
-    pub link: String,
+    pub link: SmolStr,
     /// TikTok's number for what it is.
     pub capsule_type: i32,
     /// What it is about, e.g. `notice_viewer_new_goal`.
-    pub scene: String,
+    pub scene: SmolStr,
 }
 
 /// `subscription_guide`: a hint with a button; `user` is whom it names.
@@ -30,9 +31,9 @@ pub struct SubscriptionGuide {
     /// What the button says.
     pub button_text: Option<Text>,
     /// Where the button leads, in TikTok's app.
-    pub link: String,
+    pub link: SmolStr,
     /// What it is about, e.g. `notice_viewer_new_goal`.
-    pub scene: String,
+    pub scene: SmolStr,
 }
 
 /// `guide`: a hint.
@@ -42,7 +43,7 @@ pub struct Guide {
     /// TikTok's number for what it is.
     pub guide_type: i64,
     /// What it says.
-    pub description: String,
+    pub description: SmolStr,
     /// The gift that it is about; 0 if it is about none.
     pub gift_id: i64,
     /// For how long it is shown; the unit is not known.

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Id, Person};
 
@@ -104,7 +105,7 @@ pub struct LinkScreenChange {
     /// Whether the guest is shown large.
     pub is_enlarged: bool,
     /// The guest, named as in the list of guests; TikTok has it as a text.
-    pub link_mic_id: String,
+    pub link_mic_id: SmolStr,
 }
 
 /// `link_mic_anchor_guide`: a hint for the host; `user` is whom it is about.
@@ -114,9 +115,9 @@ pub struct LinkMicAnchorGuide {
     /// TikTok's number for what it is.
     pub guide_type: i32,
     /// What it says; may be empty.
-    pub content: String,
+    pub content: SmolStr,
     /// What the button says; may be empty.
-    pub button_text: String,
+    pub button_text: SmolStr,
 }
 
 /// `link_state`: who is on the screen, from a system newer still.

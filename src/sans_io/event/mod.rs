@@ -53,6 +53,7 @@ pub use scalar::{Id, Millis};
 pub use schema::schemas;
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 pub use state::*;
 pub use subscriptions::*;
 pub use text::*;
@@ -71,7 +72,7 @@ pub struct Event {
     /// When it was received: the wall anchor of the stream plus the offset.
     pub ts: Millis,
     /// The message's id, with the generation from the second on; `None` for events that come from no message.
-    pub id: Option<String>,
+    pub id: Option<SmolStr>,
     /// Whether it comes from a recording.
     pub replay: bool,
     /// The rest, by type.

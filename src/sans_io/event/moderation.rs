@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Id, Millis, Text};
 
@@ -12,9 +13,9 @@ pub struct Punishment {
     /// Its id.
     pub punish_id: Id,
     /// TikTok's name for it, e.g. `muting_cancel`.
-    pub punish_type: String,
+    pub punish_type: SmolStr,
     /// TikTok's name for the reason; mostly empty.
-    pub punish_reason: String,
+    pub punish_reason: SmolStr,
     /// Against whom; 0 if the message does not tell.
     pub user_id: Id,
 }
@@ -24,7 +25,7 @@ pub struct Punishment {
 #[serde(rename_all = "camelCase")]
 pub struct Bottom {
     /// What is shown; may be empty.
-    pub content: String,
+    pub content: SmolStr,
     /// What it is about: 3 this room, 4 a co-host's room, 6 moderation, …
     pub biz_type: i32,
     /// For how long it is shown.
@@ -32,7 +33,7 @@ pub struct Bottom {
     /// Against whom.
     pub user_id: Id,
     /// Where to read more; may be empty.
-    pub detail_url: String,
+    pub detail_url: SmolStr,
     /// What was done; `null` if nothing was.
     pub punishment: Option<Punishment>,
 }
@@ -54,7 +55,7 @@ pub struct Perception {
 #[serde(rename_all = "camelCase")]
 pub struct AccessRecall {
     /// Which right, e.g. `GIFT`.
-    pub scene: String,
+    pub scene: SmolStr,
     /// TikTok's number for what happens to it.
     pub status: i32,
     /// Until when it holds; `null` if the message does not tell.
@@ -84,7 +85,7 @@ pub struct Notice {
     /// TikTok's number for what it is about.
     pub notice_type: i32,
     /// What is shown.
-    pub content: String,
+    pub content: SmolStr,
     /// The title; `null` without one.
     pub title: Option<Text>,
     /// The reason; `null` without one.
@@ -106,7 +107,7 @@ pub struct RoomVerify {
     /// TikTok's number for what is asked.
     pub action: i32,
     /// What is shown; may be empty.
-    pub content: String,
+    pub content: SmolStr,
     /// TikTok's number for how it is shown.
     pub notice_type: i64,
     /// Whether the room is closed.

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Id, Millis, Text};
 
@@ -12,9 +13,9 @@ pub struct RoomText {
     /// What is shown; `null` if it is `content`.
     pub text: Option<Text>,
     /// A text beside that; mostly empty.
-    pub content: String,
+    pub content: SmolStr,
     /// What it is about, e.g. `user_join_fans`; may be empty.
-    pub scene: String,
+    pub scene: SmolStr,
     /// TikTok's number for where it comes from.
     pub source: i32,
     /// Whether it is a welcome.
@@ -26,7 +27,7 @@ pub struct RoomText {
 #[serde(rename_all = "camelCase")]
 pub struct System {
     /// What is shown.
-    pub message: String,
+    pub message: SmolStr,
 }
 
 /// `room_notify`: a line over the video.
@@ -36,17 +37,17 @@ pub struct RoomNotify {
     /// What is shown; `null` if it is `content`.
     pub text: Option<Text>,
     /// A text beside that; mostly empty.
-    pub content: String,
+    pub content: SmolStr,
     /// TikTok's number for what it is.
     pub notify_type: i64,
     /// What it is about, e.g. `weekly_rank`; may be empty.
-    pub source: String,
+    pub source: SmolStr,
     /// Who made it happen; 0 if the message does not tell.
     pub from_user_id: Id,
     /// For how long it is shown.
     pub duration_seconds: i64,
     /// Where it leads, in TikTok's app; may be empty.
-    pub link: String,
+    pub link: SmolStr,
 }
 
 /// `marquee_announcement`
@@ -54,7 +55,7 @@ pub struct RoomNotify {
 #[serde(rename_all = "camelCase")]
 pub struct MarqueeAnnouncement {
     /// What it is about, e.g. `start_room_event`.
-    pub scene: String,
+    pub scene: SmolStr,
     /// The lines.
     pub notices: Vec<RoomNotify>,
 }
@@ -70,7 +71,7 @@ pub struct Barrage {
     /// The level that it is about; `null` if it is about none.
     pub level: Option<i32>,
     /// Address of its picture; may be empty.
-    pub icon_url: String,
+    pub icon_url: SmolStr,
     /// For how long it is shown.
     pub duration_ms: i64,
 }
@@ -82,7 +83,7 @@ pub struct UnauthorizedMember {
     /// 1 entered.
     pub action: i32,
     /// The name that is shown, e.g. `Viewer158848`.
-    pub nickname: String,
+    pub nickname: SmolStr,
     /// What is shown.
     pub text: Option<Text>,
 }
@@ -96,7 +97,7 @@ pub struct MsgDetect {
     /// TikTok's number for what set it off.
     pub trigger_by: i32,
     /// The country of the viewer who took part.
-    pub from_region: String,
+    pub from_region: SmolStr,
     /// When the client began; `null` if the message does not tell.
     pub client_started_at: Option<Millis>,
     /// When TikTok received it; `null` if the message does not tell.

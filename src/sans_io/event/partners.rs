@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::Id;
 
@@ -58,7 +59,7 @@ pub struct OfflineGame {
     /// The task's id.
     pub task_id: Id,
     /// What is shown.
-    pub text: String,
+    pub text: SmolStr,
     /// TikTok's number for why.
     pub offline_type: i32,
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Data, Id, Millis, User};
 
@@ -14,7 +15,7 @@ pub struct Pin {
     /// 1 pinned, 2 removed.
     pub action: i32,
     /// The method of the pinned message.
-    pub method: String,
+    pub method: SmolStr,
     /// When it was pinned; `null` if the message does not tell.
     pub pinned_at: Option<Millis>,
     /// For how long it is shown; 0 without an end.

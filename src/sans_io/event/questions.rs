@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Id, Millis};
 
@@ -12,7 +13,7 @@ pub struct Question {
     /// The question's id.
     pub question_id: Id,
     /// What was asked.
-    pub question_text: String,
+    pub question_text: SmolStr,
     /// When it was asked; `null` if the message does not tell.
     pub asked_at: Option<Millis>,
 }

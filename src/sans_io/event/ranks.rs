@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Id, RoomNotify, Text};
 
@@ -52,9 +53,9 @@ pub struct RankText {
 #[serde(rename_all = "camelCase")]
 pub struct HourlyRank {
     /// The text key of the ranking, e.g. `pm_mt_Live_WR`.
-    pub rank_type: String,
+    pub rank_type: SmolStr,
     /// What the client shows, in English.
-    pub label: String,
+    pub label: SmolStr,
 }
 
 /// `hourly_rank_reward`
@@ -84,9 +85,9 @@ pub struct WeeklyRankReward {
     /// Who won.
     pub user_id: Id,
     /// Which ranking, e.g. `daily_rank`.
-    pub source: String,
+    pub source: SmolStr,
     /// Address of the reward's picture.
-    pub icon_url: String,
+    pub icon_url: SmolStr,
     /// What is shown; `null` if nothing is.
     pub notice: Option<RoomNotify>,
 }

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::Id;
 
@@ -14,7 +15,7 @@ pub struct Control {
     /// What the number means; `null` if nobody knows.
     pub state: Option<RoomState>,
     /// What the client tells the viewers; may be empty.
-    pub tips: String,
+    pub tips: SmolStr,
 }
 
 /// What became of the room.
@@ -52,9 +53,9 @@ pub struct LiveIntro {
     /// The intro's id.
     pub intro_id: Id,
     /// What the host says the room is about.
-    pub description: String,
+    pub description: SmolStr,
     /// The language that TikTok guessed.
-    pub language: String,
+    pub language: SmolStr,
     /// Whether TikTok's moderation let it through, TikTok's number.
     pub audit_status: i32,
 }
@@ -64,5 +65,5 @@ pub struct LiveIntro {
 #[serde(rename_all = "camelCase")]
 pub struct Banner {
     /// JSON, as a text and as sent: its shape is the campaign's.
-    pub data: String,
+    pub data: SmolStr,
 }

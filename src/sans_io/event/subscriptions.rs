@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::{Id, Millis, Person};
 
@@ -16,7 +17,7 @@ pub struct SubPinEvent {
     /// The goal's id.
     pub goal_id: Id,
     /// What the host wrote.
-    pub description: String,
+    pub description: SmolStr,
     /// How many subscriptions there are.
     pub progress: i64,
     /// How many are wanted.
@@ -62,7 +63,7 @@ pub struct SubTimerSticker {
     /// TikTok's number for what the clock does.
     pub status: i32,
     /// What viewers read.
-    pub title: String,
+    pub title: SmolStr,
     /// All of its time; the unit is not known.
     pub total_time: i64,
     /// What is left; the unit is not known.

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::Id;
 
@@ -13,15 +14,15 @@ pub struct User {
     /// The numeric id.
     pub user_id: Id,
     /// The name in the profile's address, without `@`.
-    pub unique_id: String,
+    pub unique_id: SmolStr,
     /// The name that is shown.
-    pub nickname: String,
+    pub nickname: SmolStr,
     /// Address of the picture; empty if there is none.
-    pub avatar: String,
+    pub avatar: SmolStr,
     /// The id of the profile in TikTok's own addresses.
-    pub sec_uid: String,
+    pub sec_uid: SmolStr,
     /// What the user wrote about himself or herself.
-    pub bio: String,
+    pub bio: SmolStr,
     /// Whether TikTok vouches for the name.
     pub verified: bool,
     /// Whether a moderator of this room.
@@ -42,7 +43,7 @@ pub struct User {
     /// The level in the host's fan club; `null` if the user is in none.
     pub team_level: Option<i64>,
     /// The name of the fan club; empty without one.
-    pub team_name: String,
+    pub team_name: SmolStr,
     /// What stands beside the name.
     pub badges: Vec<Badge>,
 }
@@ -56,9 +57,9 @@ pub struct Badge {
     /// The level, where the badge stands for one; 0 also where it does not.
     pub level: Option<i64>,
     /// What is written on it: a text, a number or a Roman numeral; may be empty.
-    pub text: String,
+    pub text: SmolStr,
     /// Address of its picture; empty if there is none.
-    pub image_url: String,
+    pub image_url: SmolStr,
 }
 
 /// A user of whom a message tells little more than the name.
@@ -68,9 +69,9 @@ pub struct Person {
     /// The numeric id.
     pub user_id: Id,
     /// The name in the profile's address; empty if the message does not tell.
-    pub unique_id: String,
+    pub unique_id: SmolStr,
     /// The name that is shown; empty if the message does not tell.
-    pub nickname: String,
+    pub nickname: SmolStr,
     /// Address of the picture; empty if the message does not tell.
-    pub avatar: String,
+    pub avatar: SmolStr,
 }

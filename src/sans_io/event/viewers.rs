@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use super::Id;
 
@@ -24,7 +25,7 @@ pub struct Member {
     /// How many are in the room; 0 if the message does not tell.
     pub member_count: i32,
     /// Where the viewer came from, in TikTok's words, e.g. `homepage_hot-live_cell`.
-    pub enter_source: String,
+    pub enter_source: SmolStr,
 }
 
 /// `social`
@@ -34,7 +35,7 @@ pub struct Social {
     /// What was done.
     pub action: SocialAction,
     /// The text key that TikTok shows it by.
-    pub display_type: String,
+    pub display_type: SmolStr,
     /// The host's followers after a follow; else 0.
     pub follow_count: i64,
     /// How many shared the room, after a share; else 0.
@@ -73,15 +74,15 @@ pub struct RoomUser {
 #[serde(rename_all = "camelCase")]
 pub struct TopViewer {
     /// The name in the profile's address; empty for most viewers who gave nothing.
-    pub unique_id: String,
+    pub unique_id: SmolStr,
     /// How much was given.
     pub coin_count: Id,
     /// The numeric id.
     pub user_id: Id,
     /// The name that is shown.
-    pub nickname: String,
+    pub nickname: SmolStr,
     /// Address of the picture.
-    pub avatar: String,
+    pub avatar: SmolStr,
     /// The place in the list, from 1.
     pub rank: i64,
 }

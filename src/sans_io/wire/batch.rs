@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use prost::Message as _;
+use smol_str::SmolStr;
 
 use super::{
     BATCH_MESSAGES_MAX, Fault, FaultKind,
     merge::merge,
-    view::{self, Value},
+    view::{self, Value, View as _},
     views, webcast,
 };
 
@@ -46,7 +47,7 @@ pub struct BatchInfo {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
     /// The name of the payload's type, e.g. `WebcastChatMessage`.
-    pub method: String,
+    pub method: SmolStr,
     /// The protobuf of the message itself.
     pub payload: Bytes,
     /// The id of the envelope; 0 if it has none.
@@ -63,17 +64,17 @@ const PAYLOAD_FIELD: u32 = 2;
 
 /// Reads a batch. The messages are taken one by one, so that a broken one costs none of the others.
 pub fn read_batch(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
-    let (mut messages, mut others, mut dropped) = (Vec::new(), Vec::new(), 0_usize);
+    let (mut messages, mut dropped) = (Vec::new(), 0_usize);
+    let (mut others, mut is_whole) = (views::Batch::default(), true);
     let mut rest = &bytes[..];
     while !rest.is_empty() {
-        let before = rest;
         match view::next(&mut rest) {
             // What stands behind the messages is wanted nevertheless: the cursor, the ack token.
             Ok((MESSAGES_FIELD, Value::Bytes(_))) if messages.len() == BATCH_MESSAGES_MAX => dropped += 1,
             Ok((MESSAGES_FIELD, Value::Bytes(message))) => {
                 messages.extend(read_entry(bytes, message, faults));
             }
-            Ok(_) => others.extend_from_slice(&before[..before.len() - rest.len()]),
+            Ok((number, value)) => is_whole &= others.take(number, value).is_ok(),
             Err(error) => {
                 faults.push(Fault::new(FaultKind::BadBatch, error));
                 break;
@@ -84,12 +85,28 @@ pub fn read_batch(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
         let detail = format!("more than {BATCH_MESSAGES_MAX}; {dropped} were dropped");
         faults.push(Fault::new(FaultKind::TooManyMessages, detail));
     }
+    let info = if is_whole { read_info(&others) } else { mend_info(bytes, faults) };
+    Batch { messages, info }
+}
+
+/// Reads what stands beside the messages, and mends it: something of it cannot be read.
+#[cold]
+fn mend_info(bytes: &Bytes, faults: &mut Vec<Fault>) -> BatchInfo {
+    let (mut rest, mut others) = (&bytes[..], Vec::new());
+    while !rest.is_empty() {
+        let before = rest;
+        match view::next(&mut rest) {
+            Ok((MESSAGES_FIELD, Value::Bytes(_))) => {}
+            Ok(_) => others.extend_from_slice(&before[..before.len() - rest.len()]),
+            Err(_) => break,
+        }
+    }
     let (info, _) = merge(bytes, &others, &[], FaultKind::BadBatch, faults, |_, bytes| {
         let mut batch = views::Batch::default();
         let result = view::merge(&mut batch, bytes);
         (read_info(&batch), result)
     });
-    Batch { messages, info }
+    info
 }
 
 /// Reads an entry, but not its payload.
@@ -100,7 +117,7 @@ fn read_entry(batch: &Bytes, bytes: &[u8], faults: &mut Vec<Fault>) -> Option<Me
             let mut entry = views::Message::default();
             let result = view::merge(&mut entry, bytes);
             let message = Message {
-                method: entry.method.to_owned(),
+                method: entry.method.into(),
                 payload: whole.slice_ref(entry.payload),
                 msg_id: entry.msg_id,
                 is_history: entry.is_history,
@@ -133,7 +150,7 @@ fn read_info(batch: &views::Batch<'_>) -> BatchInfo {
 #[must_use]
 pub fn write_batch(batch: &Batch) -> Bytes {
     let messages = batch.messages.iter().map(|message| webcast::Message {
-        method: message.method.clone(),
+        method: message.method.to_string(),
         payload: message.payload.clone(),
         msg_id: message.msg_id,
         is_history: message.is_history,

@@ -242,7 +242,7 @@ pub fn control(stamp: Stamp, action: i32) -> Message {
 
 fn message(stamp: Stamp, method: &str, payload: &impl prost::Message) -> Message {
     Message {
-        method: method.to_owned(),
+        method: method.into(),
         payload: Bytes::from(payload.encode_to_vec()),
         msg_id: stamp.msg_id,
         is_history: false,
@@ -266,9 +266,9 @@ fn user_piece(person: &Person) -> TextPiece {
 fn user(person: &Person) -> Option<User> {
     Some(User {
         id: person.user_id.0,
-        nickname: person.nickname.clone(),
+        nickname: person.nickname.to_string(),
         avatar: image(&person.avatar),
-        unique_id: person.unique_id.clone(),
+        unique_id: person.unique_id.to_string(),
         ..Default::default()
     })
 }

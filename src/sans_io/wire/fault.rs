@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use smol_str::SmolStr;
+
 /// The stable name of what was wrong; counted under it in `/status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FaultKind {
@@ -46,7 +48,7 @@ pub struct Fault {
     /// What was wrong.
     pub kind: FaultKind,
     /// The method of the message, where one is concerned.
-    pub method: Option<String>,
+    pub method: Option<SmolStr>,
     /// Details for a log line.
     pub detail: String,
 }

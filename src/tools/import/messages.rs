@@ -126,7 +126,7 @@ impl<W: Write> Import<'_, W> {
 
 fn message(method: String, payload: Bytes) -> Message {
     let msg_id = common(&payload).msg_id;
-    Message { method, payload, msg_id, is_history: false }
+    Message { method: method.into(), payload, msg_id, is_history: false }
 }
 
 fn unix_ms(time: Time) -> Option<i64> {

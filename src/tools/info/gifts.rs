@@ -48,8 +48,8 @@ impl Gifts {
         let more = u64::try_from(gift.repeat_delta).unwrap_or(0);
         self.count = self.count.saturating_add(more);
         self.diamonds = self.diamonds.saturating_add(u64::try_from(gift.diamonds).unwrap_or(0));
-        if more > 0 && (self.kinds.len() < KINDS_MAX || self.kinds.contains_key(&gift.gift_name)) {
-            *self.kinds.entry(gift.gift_name.clone()).or_default() += more;
+        if more > 0 && (self.kinds.len() < KINDS_MAX || self.kinds.contains_key(gift.gift_name.as_str())) {
+            *self.kinds.entry(gift.gift_name.to_string()).or_default() += more;
         }
     }
 

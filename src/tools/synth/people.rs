@@ -1,5 +1,7 @@
 //! People who do not exist.
 
+use smol_str::{SmolStr, format_smolstr};
+
 use super::{USER, random::Random};
 use crate::sans_io::event::{Id, Person};
 
@@ -57,17 +59,17 @@ pub(super) fn viewer(number: u64) -> Person {
     let mut random = Random(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let (first, last) = (*random.pick(&FIRST), *random.pick(&LAST));
     let unique_id = match random.below(4) {
-        0 => format!("{first}{last}{number}"),
-        1 => format!("{first}.{last}{number}"),
-        2 => format!("{first}_{last}_{number}"),
-        _ => format!("{last}{number}.{first}"),
+        0 => format_smolstr!("{first}{last}{number}"),
+        1 => format_smolstr!("{first}.{last}{number}"),
+        2 => format_smolstr!("{first}_{last}_{number}"),
+        _ => format_smolstr!("{last}{number}.{first}"),
     };
-    let nickname = format!("{}{}", random.pick(&NICKNAMES), random.pick(&DECORATION));
+    let nickname = format_smolstr!("{}{}", random.pick(&NICKNAMES), random.pick(&DECORATION));
     person(FIRST_ID + i64::try_from(number).unwrap_or(0), unique_id, nickname)
 }
 
-fn person(user_id: i64, unique_id: String, nickname: String) -> Person {
+fn person(user_id: i64, unique_id: SmolStr, nickname: SmolStr) -> Person {
     // A name that no resolver answers to.
-    let avatar = format!("https://p16.example.invalid/avatar/{user_id:x}.jpeg");
+    let avatar = format_smolstr!("https://p16.example.invalid/avatar/{user_id:x}.jpeg");
     Person { user_id: Id(user_id), unique_id, nickname, avatar }
 }

@@ -138,7 +138,7 @@ fn any_messages() -> impl Strategy<Value = Vec<Message>> {
     let message =
         ("[A-Za-z]{1,20}", proptest::collection::vec(any::<u8>(), 0..60), any::<i64>(), any::<bool>());
     let message = message.prop_map(|(method, payload, msg_id, is_history)| Message {
-        method,
+        method: method.into(),
         payload: payload.into(),
         msg_id,
         is_history,

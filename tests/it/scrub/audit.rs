@@ -53,7 +53,7 @@ fn hidden(text: &str) -> Vec<u8> {
     let length = [base64.len() as u8 & 0x7f | 0x80, (base64.len() >> 7) as u8];
     let payload = [&[0xa2, 0x06][..], &length, base64.as_bytes()].concat();
     let method = "WebcastNobodyKnowsMessage".to_owned();
-    let message = Message { method, payload: payload.into(), ..Message::default() };
+    let message = Message { method: method.into(), payload: payload.into(), ..Message::default() };
     let payload = zip(&write_batch(&Batch { messages: vec![message], ..Batch::default() }));
     let push = Push { payload_type: "msg".into(), payload, ..Push::default() };
     let bytes = write_push(&push);

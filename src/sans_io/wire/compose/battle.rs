@@ -97,7 +97,7 @@ fn army(side: &Side) -> BattleArmy {
     let giver = |(person, score): &(Person, i64)| Giver {
         user_id: person.user_id.0,
         score: *score,
-        nickname: person.nickname.clone(),
+        nickname: person.nickname.to_string(),
         avatar: image(&person.avatar),
     };
     BattleArmy { givers: side.givers.iter().map(giver).collect(), score: side.points }
@@ -106,9 +106,9 @@ fn army(side: &Side) -> BattleArmy {
 fn user(host: &Person) -> link_mic_battle::UserEntry {
     let user = link_mic_battle::BaseUser {
         user_id: host.user_id.0,
-        nickname: host.nickname.clone(),
+        nickname: host.nickname.to_string(),
         avatar: image(&host.avatar),
-        unique_id: host.unique_id.clone(),
+        unique_id: host.unique_id.to_string(),
     };
     let info = link_mic_battle::UserInfo { user: Some(user) };
     link_mic_battle::UserEntry { user_id: host.user_id.0, info: Some(info) }

@@ -1,7 +1,9 @@
 //! Battles between hosts.
 
+use smol_str::SmolStr;
+
 use super::{
-    Kind, Parts,
+    Kind, Known,
     common::{time, url},
     webcast::{self, battle_army::Giver, link_mic_battle as battle},
 };
@@ -11,7 +13,7 @@ use crate::sans_io::{
 };
 
 impl<'a> Kind<'a> for webcast::LinkMicBattle<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let settings = self.settings.unwrap_or_default();
         let results: Vec<battle::Result> =
             self.results.into_iter().filter_map(|entry| entry.result).collect();
@@ -36,7 +38,7 @@ impl<'a> Kind<'a> for webcast::LinkMicBattle<'a> {
             duration_seconds: settings.duration_s,
             users: users.collect(),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
@@ -51,7 +53,7 @@ pub(super) fn host(user: battle::BaseUser) -> Person {
 }
 
 impl<'a> Kind<'a> for webcast::LinkMicArmies<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let settings = self.settings.unwrap_or_default();
         let teams = self.armies.into_iter().map(|entry| {
             let army = entry.army.unwrap_or_default();
@@ -67,7 +69,7 @@ impl<'a> Kind<'a> for webcast::LinkMicArmies<'a> {
             started_at: time(settings.start_time_ms),
             duration_seconds: settings.duration_s,
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
@@ -76,7 +78,7 @@ fn givers(givers: Vec<Giver>) -> Vec<BattleGiver> {
         points: giver.score,
         person: Person {
             user_id: Id(giver.user_id),
-            unique_id: String::new(),
+            unique_id: SmolStr::default(),
             nickname: giver.nickname.into(),
             avatar: url(giver.avatar),
         },

@@ -1,7 +1,7 @@
 //! What happens beside a battle's score.
 
 use super::{
-    Kind, Parts,
+    Kind, Known,
     battle::host,
     common::{time, url},
     text::{named_user, text},
@@ -14,7 +14,7 @@ use crate::sans_io::{
 };
 
 impl<'a> Kind<'a> for webcast::LinkMicBattleItemCard<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let used = [self.glove, self.mist, self.extra_time, self.special_effect, self.potion, self.wave];
         let used = used.into_iter().flatten().next().unwrap_or_default();
         let shown = used.text.or(self.award.and_then(|award| award.text));
@@ -31,12 +31,12 @@ impl<'a> Kind<'a> for webcast::LinkMicBattleItemCard<'a> {
             sent_at: time(card.sent_at_s),
             effect_seconds: card.effect_seconds,
         });
-        Parts { common: self.common, user: named, data }
+        Known { common: self.common, user: named, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::LinkMicBattlePunishFinish {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let settings = self.settings.unwrap_or_default();
         let data = Data::BattlePunishFinish(event::BattlePunishFinish {
             battle_id: Id(self.battle_id),
@@ -47,12 +47,12 @@ impl<'a> Kind<'a> for webcast::LinkMicBattlePunishFinish {
             started_at: time(settings.start_time_ms),
             duration_seconds: settings.duration_s,
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::LinkMicBattleTask {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::BattleTask(event::BattleTask {
             battle_id: Id(self.battle_id),
             message_type: self.message_type,
@@ -60,16 +60,16 @@ impl<'a> Kind<'a> for webcast::LinkMicBattleTask {
             from_user_id: Id(self.update.map_or(0, |update| update.from_user_id)),
             result: self.settle.map(|settle| settle.result),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::LinkMicBattleNotice<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::BattleNotice(event::BattleNotice {
             notice_type: self.notice_type,
             text: text(self.guide.and_then(|guide| guide.text)),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }

@@ -1,13 +1,13 @@
 //! Guessing games and shops.
 
-use super::{Kind, Parts, common::time, webcast};
+use super::{Kind, Known, common::time, webcast};
 use crate::sans_io::{
     event::{self, Data, Id},
     wire::Message,
 };
 
 impl<'a> Kind<'a> for webcast::PictionaryStart<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let round = self.round.unwrap_or_default();
         let data = Data::PictionaryStart(event::PictionaryStart {
             round_id: Id(round.id),
@@ -16,43 +16,43 @@ impl<'a> Kind<'a> for webcast::PictionaryStart<'a> {
             started_at: time(round.start_time),
             ends_at: time(round.end_time),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::PictionaryUpdate {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::PictionaryUpdate(event::PictionaryUpdate {
             round_id: Id(self.round_id),
             correct_count: self.correct_count,
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::PictionaryEnd<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::PictionaryEnd(event::PictionaryEnd {
             round_id: Id(self.round_id),
             word: self.word.into(),
             end_type: self.end_type,
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::PictionaryExit {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::PictionaryExit(event::PictionaryExit {
             session_id: Id(self.session_id),
             show_stats: self.show_stats,
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::OecLiveShopping<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let product = self.product.unwrap_or_default();
         let data = Data::LiveShopping(event::LiveShopping {
             title: product.title.into(),
@@ -61,24 +61,24 @@ impl<'a> Kind<'a> for webcast::OecLiveShopping<'a> {
             image_url: product.image_url.into(),
             link: product.url.into(),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::PaidContentLiveShopping {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::PaidContentLiveShopping(event::PaidContentLiveShopping {
             action_type: self.action_type,
             series_number: self.series_number,
             collection_id: Id(self.series.map_or(0, |series| series.collection_id)),
             operated_at: self.time.and_then(|tag| time(tag.operation_time)),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::BaLeadGen<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::BaLeadGen(event::BaLeadGen {
             operation: self.operation,
             page_id: Id(self.page_id),
@@ -87,6 +87,6 @@ impl<'a> Kind<'a> for webcast::BaLeadGen<'a> {
             link: self.link.into(),
             operated_at: time(self.operation_time),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }

@@ -1,7 +1,7 @@
 //! What people write and say.
 
 use super::{
-    Kind, Parts,
+    Kind, Known,
     common::{time, url},
     user::{person, user_with},
     webcast,
@@ -12,7 +12,7 @@ use crate::sans_io::{
 };
 
 impl<'a> Kind<'a> for webcast::Chat<'a> {
-    fn parts(self, message: &Message) -> Parts {
+    fn parts(self, message: &Message) -> Known {
         let emotes = self
             .emotes
             .into_iter()
@@ -24,20 +24,20 @@ impl<'a> Kind<'a> for webcast::Chat<'a> {
             is_history: message.is_history,
             mentioned: self.mentioned_user.map(person),
         });
-        Parts { common: self.common, user: user_with(self.user, self.user_identity), data }
+        Known { common: self.common, user: user_with(self.user, self.user_identity), data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::EmoteChat<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let emotes = self.emotes.into_iter().map(emote).collect();
         let data = Data::EmoteChat(event::EmoteChat { emotes });
-        Parts { common: self.common, user: user_with(self.user, self.user_identity), data }
+        Known { common: self.common, user: user_with(self.user, self.user_identity), data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::Caption<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let texts = self.contents.into_iter();
         let data = Data::Caption(event::Caption {
             sentence_id: Id(self.sentence_id),
@@ -49,12 +49,12 @@ impl<'a> Kind<'a> for webcast::Caption<'a> {
                 .map(|text| event::CaptionText { language: text.language.into(), text: text.text.into() })
                 .collect(),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::CommentTray<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::CommentTray(event::CommentTray {
             tray_id: Id(self.tray_id),
             content: self.content.into(),
@@ -62,7 +62,7 @@ impl<'a> Kind<'a> for webcast::CommentTray<'a> {
             count: self.count,
             written_at: time(self.chat_time),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 

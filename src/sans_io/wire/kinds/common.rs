@@ -1,12 +1,14 @@
 //! What many payloads share: pictures, texts, numbers in texts, times.
 
+use smol_str::SmolStr;
+
 use super::{millis, webcast};
 use crate::sans_io::event;
 
 /// The last address of a picture; empty if there is none. All show the same: the first are webp on several hosts, the last
 /// is jpeg where there is one, and it is the one that the established client libraries give.
-pub(super) fn url(image: Option<webcast::Image<'_>>) -> String {
-    image.unwrap_or_default().urls.to_owned()
+pub(super) fn url(image: Option<webcast::Image<'_>>) -> SmolStr {
+    image.unwrap_or_default().urls.into()
 }
 
 /// The key of the text that the client shows for a message; empty if there is none.

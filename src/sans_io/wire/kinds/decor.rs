@@ -1,7 +1,7 @@
 //! What the host puts on the screen.
 
 use super::{
-    Kind, Parts,
+    Kind, Known,
     common::{id, time, url},
     webcast,
 };
@@ -11,34 +11,34 @@ use crate::sans_io::{
 };
 
 impl<'a> Kind<'a> for webcast::Hashtag<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let tag = self.tag.unwrap_or_default();
         let data = Data::Hashtag(event::Hashtag {
             hashtag_id: Id(tag.id),
             title: tag.title.into(),
             image_url: url(tag.image),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::RoomSticker<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let stickers = self.stickers.into_iter().map(|sticker| event::Sticker {
             name: sticker.name.into(),
             image_url: url(sticker.image),
             review_status: sticker.review_status,
         });
         let data = Data::RoomSticker(event::RoomSticker { stickers: stickers.collect() });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::DonationStickerModify<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let stickers = self.stickers.into_iter().map(donation).collect();
         let data = Data::DonationSticker(event::DonationSticker { stickers });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
@@ -56,17 +56,17 @@ fn donation(sticker: webcast::donation_sticker_modify::Sticker) -> event::Donati
 }
 
 impl<'a> Kind<'a> for webcast::InRoomBannerRefresh {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::InRoomBannerRefresh(event::InRoomBannerRefresh {
             delay_seconds: self.delay_seconds,
             only_host: self.only_host,
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::AnchorToolModification<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let tool = self.modification.unwrap_or_default();
         let data = Data::AnchorToolModification(event::AnchorToolModification {
             user_id: Id(tool.user_id),
@@ -80,6 +80,6 @@ impl<'a> Kind<'a> for webcast::AnchorToolModification<'a> {
             ended_at: time(tool.end_time),
             duration_seconds: tool.duration_s,
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }

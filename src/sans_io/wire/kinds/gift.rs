@@ -1,7 +1,7 @@
 //! Gifts and boxes of diamonds.
 
 use super::{
-    Kind, Parts,
+    Kind, Known,
     common::{id, stamp, time, url},
     text::named_user,
     user::{person, user, user_with},
@@ -13,7 +13,7 @@ use crate::sans_io::{
 };
 
 impl<'a> Kind<'a> for webcast::Gift<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let gift = self.gift.unwrap_or_default();
         let receiver_id = self.monitor.map_or(0, |monitor| monitor.receiver_user_id);
         let guest = (self.receiver_member_id, self.receiver_member_nickname);
@@ -29,7 +29,7 @@ impl<'a> Kind<'a> for webcast::Gift<'a> {
             receiver: receiver(self.receiver, guest, receiver_id),
             ..Default::default()
         });
-        Parts { common: self.common, user: user_with(self.user, self.user_identity), data }
+        Known { common: self.common, user: user_with(self.user, self.user_identity), data }
     }
 }
 
@@ -43,7 +43,7 @@ fn receiver(user: Option<webcast::User>, guest: (i64, &str), monitored: i64) -> 
 }
 
 impl<'a> Kind<'a> for webcast::Envelope<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let text = self.common.as_ref().and_then(|common| common.display_text.as_ref());
         let sender = named_user(text).map(user);
         let info = self.info.unwrap_or_default();
@@ -57,7 +57,7 @@ impl<'a> Kind<'a> for webcast::Envelope<'a> {
             display: self.display,
             opens_at: time(info.opens_at),
         });
-        Parts { common: stamp(self.common.as_ref()), user: sender, data }
+        Known { common: stamp(self.common.as_ref()), user: sender, data }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is said about gifts.
 
 use super::{
-    Kind, Parts,
+    Kind, Known,
     common::{id, stamp, time, url},
     notices::notify,
     text::named_user,
@@ -14,17 +14,17 @@ use crate::sans_io::{
 };
 
 impl<'a> Kind<'a> for webcast::GiftBroadcast<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::GiftBroadcast(event::GiftBroadcast {
             from_user_id: Id(self.from_user_id),
             notice: self.notify.as_ref().map(notify),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::GiftCollectionUpdate<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let collection = self.collection.unwrap_or_default();
         let gift = collection.gift.unwrap_or_default();
         let pieces = gift.random_effect.and_then(|effect| effect.banner).unwrap_or_default();
@@ -38,12 +38,12 @@ impl<'a> Kind<'a> for webcast::GiftCollectionUpdate<'a> {
             target_count: pieces.target_count,
             message_type: collection.message_type,
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::GiftDynamicRestriction {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let restriction = self.restriction.unwrap_or_default();
         let scenes = restriction.scenes.unwrap_or_default();
         let receivers = restriction.receivers.into_iter().map(|receiver| event::RestrictedReceiver {
@@ -57,33 +57,33 @@ impl<'a> Kind<'a> for webcast::GiftDynamicRestriction {
             guest_gift_ids: scenes.guests,
             receivers: receivers.collect(),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::GiftPanelUpdate {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::GiftPanelUpdate(event::GiftPanelUpdate {
             room_id: Id(self.room_id),
             updated_at: time(self.timestamp),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::GiftPrompt<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::GiftPrompt(event::GiftPrompt {
             title: self.title.into(),
             body: self.body.into(),
             block_days: self.block_days,
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::EnvelopePortal<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let text = self.common.as_ref().and_then(|common| common.display_text.as_ref());
         let named = named_user(text).map(user);
         let info = self.info.unwrap_or_default();
@@ -98,12 +98,12 @@ impl<'a> Kind<'a> for webcast::EnvelopePortal<'a> {
             view: self.view,
             display: self.display,
         });
-        Parts { common: stamp(self.common.as_ref()), user: named, data }
+        Known { common: stamp(self.common.as_ref()), user: named, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::GoodyBag<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let info = self.info.unwrap_or_default();
         let detail = info.detail.unwrap_or_default();
         let data = Data::GoodyBag(event::GoodyBag {
@@ -118,7 +118,7 @@ impl<'a> Kind<'a> for webcast::GoodyBag<'a> {
             countdown_minutes: detail.countdown_minutes,
             winners: self.winners.into_iter().map(winner).collect(),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Goals and polls.
 
+use smol_str::SmolStr;
+
 use super::{
-    Kind, Parts,
+    Kind, Known,
     common::{time, url},
     user::user,
     webcast::{self, goal_update as goal},
@@ -12,12 +14,12 @@ use crate::sans_io::{
 };
 
 impl<'a> Kind<'a> for webcast::GoalUpdate<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let goal = self.goal.unwrap_or_default();
         let contributor = Person {
             user_id: Id(self.contributor_id),
             unique_id: self.contributor_unique_id.into(),
-            nickname: String::new(),
+            nickname: SmolStr::default(),
             avatar: url(self.contributor_avatar),
         };
         let data = Data::Goal(event::Goal {
@@ -36,7 +38,7 @@ impl<'a> Kind<'a> for webcast::GoalUpdate<'a> {
             contributor_count: goal.contributor_count,
             contributors: goal.contributors.into_iter().map(contributor_of).collect(),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
@@ -56,14 +58,14 @@ fn contributor_of(contributor: goal::Contributor) -> event::GoalContributor {
     let person = Person {
         user_id: Id(contributor.user_id),
         unique_id: contributor.unique_id.into(),
-        nickname: String::new(),
+        nickname: SmolStr::default(),
         avatar: url(contributor.avatar),
     };
     event::GoalContributor { person, score: contributor.score }
 }
 
 impl<'a> Kind<'a> for webcast::Poll<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let state = poll_state(&self);
         let start = self.start.unwrap_or_default();
         let (end_type, end) = self.end.map(|end| (end.end_type, end.options)).unzip();
@@ -79,7 +81,7 @@ impl<'a> Kind<'a> for webcast::Poll<'a> {
             end_type,
             options: options.iter().map(option).collect(),
         });
-        Parts { common: self.common, user: start.operator.map(user), data }
+        Known { common: self.common, user: start.operator.map(user), data }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Guests and co-hosts.
 
 use super::{
-    Kind, Parts,
+    Kind, Known,
     common::url,
     user::{person, user},
     webcast::{self, link, link_layer as layer},
@@ -12,7 +12,7 @@ use crate::sans_io::{
 };
 
 impl<'a> Kind<'a> for webcast::Link<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let change = self.list_change.unwrap_or_default();
         let cohosts = self.cohost_change.unwrap_or_default().users.into_iter().map(cohost);
         let mut users = guests(self.enter.unwrap_or_default().users);
@@ -26,7 +26,7 @@ impl<'a> Kind<'a> for webcast::Link<'a> {
             waiting: guests(change.waiting),
             left_user_id: Id(self.leave.map_or(0, |leave| leave.user_id)),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
@@ -44,7 +44,7 @@ fn cohost(cohost: link::Cohost) -> Person {
 }
 
 impl<'a> Kind<'a> for webcast::LinkLayer {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let lists = self.list_change.and_then(|change| change.users).unwrap_or_default();
         let left = self.leave.or(self.kicked_out).unwrap_or_default();
         let finish = self.finish.unwrap_or_default();
@@ -60,7 +60,7 @@ impl<'a> Kind<'a> for webcast::LinkLayer {
             left_user_id: player(left.player),
             reason: if left.reason == 0 { finish.reason } else { left.reason },
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
@@ -73,7 +73,7 @@ fn user_ids(users: &[layer::ListUser]) -> Vec<Id> {
 }
 
 impl<'a> Kind<'a> for webcast::LinkMicMethod {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::LinkMicMethod(event::LinkMicMethod {
             link_type: self.r#type,
             channel_id: Id(self.channel_id),
@@ -84,12 +84,12 @@ impl<'a> Kind<'a> for webcast::LinkMicMethod {
             to_user_id: Id(self.to_user_id),
             rival_user_id: Id(self.rival_user_id),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::LinkMicFanTicket {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let notice = self.notice.unwrap_or_default();
         let users = notice.users.into_iter().map(|user| event::FanTickets {
             user_id: Id(user.user_id),
@@ -102,41 +102,41 @@ impl<'a> Kind<'a> for webcast::LinkMicFanTicket {
             total_coins: notice.total,
             match_id: Id(notice.match_id),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::LinkScreenChange<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let state = self.state.unwrap_or_default();
         let data = Data::LinkScreenChange(event::LinkScreenChange {
             message_type: self.message_type,
             is_enlarged: state.is_enlarged != 0,
             link_mic_id: state.target_link_mic_id.into(),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::LinkMicAnchorGuide<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::LinkMicAnchorGuide(event::LinkMicAnchorGuide {
             guide_type: self.guide_type,
             content: self.content.into(),
             button_text: self.button.into(),
         });
-        Parts { common: self.common, user: self.user.map(user), data }
+        Known { common: self.common, user: self.user.map(user), data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::LinkState {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::LinkState(event::LinkState {
             channel_id: Id(self.channel_id),
             scene: self.scene,
             version: self.version,
             user_ids: user_ids(&self.users),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }

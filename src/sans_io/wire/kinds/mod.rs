@@ -32,7 +32,7 @@ use super::{
 use crate::sans_io::event;
 
 /// What became of a message.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly all messages are known, and none is kept")]
 pub enum Reading {
     /// It was read.
@@ -43,34 +43,38 @@ pub enum Reading {
     Broken(FaultKind),
 }
 
-/// What a message says.
-#[derive(Clone, Debug, PartialEq)]
+/// What a message says: what every payload comes down to.
+#[derive(Clone, Debug)]
 pub struct Known {
-    /// The room; 0 if the message does not tell.
-    pub room_id: i64,
-    /// When it was made, as sent: see [`millis`].
-    pub create_time: i64,
+    common: Option<webcast::Stamp>,
     /// Who did it, where a person did.
     pub user: Option<event::User>,
     /// The rest, by type.
     pub data: event::Data,
 }
 
+impl Known {
+    /// The room; 0 if the message does not tell.
+    #[must_use]
+    pub fn room_id(&self) -> i64 {
+        self.common.map_or(0, |common| common.room_id)
+    }
+
+    /// When it was made, as sent: see [`millis`].
+    #[must_use]
+    pub fn create_time(&self) -> i64 {
+        self.common.map_or(0, |common| common.create_time)
+    }
+}
+
 /// A payload with a schema.
 trait Kind<'a>: View<'a> {
     /// What it says; `message` is what it came in.
-    fn parts(self, message: &Message) -> Parts;
-}
-
-/// What every payload comes down to.
-struct Parts {
-    common: Option<webcast::Stamp>,
-    user: Option<event::User>,
-    data: event::Data,
+    fn parts(self, message: &Message) -> Known;
 }
 
 /// How the payloads of a method are read.
-type Reader = fn(&[u8], &Message) -> Result<Parts, Broken>;
+type Reader = fn(&[u8], &Message) -> Result<Known, Broken>;
 
 macro_rules! reader_of {
     ($kind:ident) => {
@@ -113,20 +117,22 @@ pub fn known_methods() -> impl ExactSizeIterator<Item = &'static str> {
     table::READERS.iter().map(|row| row.method)
 }
 
-/// Reads a payload. Faults are given the method's name.
 fn read(read: Reader, message: &Message, faults: &mut Vec<Fault>) -> Reading {
+    read(&message.payload, message).map_or_else(|_| mend(read, message, faults), Reading::Known)
+}
+
+/// Reads a payload that cannot be read as it is. Faults are given the method's name.
+#[cold]
+fn mend(read: Reader, message: &Message, faults: &mut Vec<Fault>) -> Reading {
     let before = faults.len();
-    let (parts, _) =
+    let (known, _) =
         merge(&message.payload, &message.payload, &[], FaultKind::BadMessage, faults, |_, bytes| {
-            read(bytes, message).map_or_else(|broken| (None, Err(broken)), |parts| (Some(parts), Ok(())))
+            read(bytes, message).map_or_else(|broken| (None, Err(broken)), |known| (Some(known), Ok(())))
         });
     for fault in &mut faults[before..] {
         fault.method = Some(message.method.clone());
     }
-    let Some(Parts { common, user, data }) = parts else { return Reading::Broken(FaultKind::BadMessage) };
-    let common = common.unwrap_or_default();
-    let (room_id, create_time) = (common.room_id, common.create_time);
-    Reading::Known(Known { room_id, create_time, user, data })
+    known.map_or(Reading::Broken(FaultKind::BadMessage), Reading::Known)
 }
 
 /// Seconds before this are milliseconds: as seconds it is the year 5138, as milliseconds March 1973.
@@ -170,12 +176,13 @@ mod tests {
         let mut payload = payload.encode_to_vec();
         let at = payload.iter().position(|byte| *byte == b'#').unwrap();
         payload[at] = 0xff;
-        let method = "WebcastImDeleteMessage".to_owned();
+        let method = "WebcastImDeleteMessage".into();
         let (message, mut faults) =
             (Message { method, payload: payload.into(), ..Default::default() }, vec![]);
         let Reading::Known(known) = read_message(&message, &mut faults) else { panic!("{faults:?}") };
+        let created = known.create_time();
         let event::Data::Delete(delete) = known.data else { panic!("{:?}", known.data) };
-        assert_eq!((known.create_time, delete.user_ids), (7, vec![event::Id(237_114_751_545_296_087); 3]));
+        assert_eq!((created, delete.user_ids), (7, vec![event::Id(237_114_751_545_296_087); 3]));
         assert_eq!(faults, []);
     }
 }

@@ -1,7 +1,7 @@
 //! What TikTok does against hosts and viewers.
 
 use super::{
-    Kind, Parts,
+    Kind, Known,
     common::{id, time},
     text::text,
     webcast,
@@ -21,7 +21,7 @@ fn punishment(punishment: &webcast::Punishment<'_>) -> event::Punishment {
 }
 
 impl<'a> Kind<'a> for webcast::Bottom<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::Bottom(event::Bottom {
             content: self.content.into(),
             biz_type: self.biz_type,
@@ -30,23 +30,23 @@ impl<'a> Kind<'a> for webcast::Bottom<'a> {
             detail_url: self.detail_url.into(),
             punishment: self.punishment.as_ref().map(punishment),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::Perception<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::Perception(event::Perception {
             text: text(self.toast),
             ends_at: time(self.end_time),
             punishment: self.punishment.as_ref().map(punishment),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::AccessRecall<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::AccessRecall(event::AccessRecall {
             scene: self.scene.into(),
             status: self.status,
@@ -55,50 +55,50 @@ impl<'a> Kind<'a> for webcast::AccessRecall<'a> {
             content: text(self.content),
             punishment: self.punishment.as_ref().map(punishment),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::AccessControl {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let captcha = self.captcha.unwrap_or_default();
         let data = Data::AccessControl(event::AccessControl {
             record_id: Id(captcha.record_id),
             verify_seconds: captcha.verify_seconds,
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::Notice<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::Notice(event::Notice {
             notice_type: self.notice_type,
             content: self.content.into(),
             title: text(self.title),
             violation_reason: text(self.violation_reason),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::PartnershipPunish<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::PartnershipPunish(event::PartnershipPunish {
             punishment: self.punishment.as_ref().map(punishment),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::RoomVerify<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::RoomVerify(event::RoomVerify {
             action: self.action,
             content: self.content.into(),
             notice_type: self.notice_type,
             close_room: self.close_room,
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }

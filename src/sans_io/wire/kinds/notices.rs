@@ -1,7 +1,9 @@
 //! What clients show by themselves: lines, hints, banners.
 
+use smol_str::{SmolStr, format_smolstr};
+
 use super::{
-    Kind, Parts,
+    Kind, Known,
     common::{stamp, time, url},
     text::{display_text, named_user, text},
     user::user,
@@ -13,7 +15,7 @@ use crate::sans_io::{
 };
 
 impl<'a> Kind<'a> for webcast::Room<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let display = self.common.as_ref().and_then(|common| common.display_text.as_ref());
         let named = named_user(display).map(user);
         let data = Data::Room(event::RoomText {
@@ -23,21 +25,21 @@ impl<'a> Kind<'a> for webcast::Room<'a> {
             source: self.source,
             is_welcome: self.is_welcome,
         });
-        Parts { common: stamp(self.common.as_ref()), user: named, data }
+        Known { common: stamp(self.common.as_ref()), user: named, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::System<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::System(event::System { message: self.message.into() });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::RoomNotify<'a> {
-    fn parts(mut self, _: &Message) -> Parts {
+    fn parts(mut self, _: &Message) -> Known {
         let (common, user) = (stamp(self.common.as_ref()), self.user.take().map(user));
-        Parts { common, user, data: Data::RoomNotify(notify(&self)) }
+        Known { common, user, data: Data::RoomNotify(notify(&self)) }
     }
 }
 
@@ -55,7 +57,7 @@ pub(super) fn notify(notify: &webcast::RoomNotify<'_>) -> event::RoomNotify {
 }
 
 impl<'a> Kind<'a> for webcast::MarqueeAnnouncement<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::MarqueeAnnouncement(event::MarqueeAnnouncement {
             scene: self.scene.into(),
             notices: self
@@ -65,12 +67,12 @@ impl<'a> Kind<'a> for webcast::MarqueeAnnouncement<'a> {
                 .map(|line| notify(&line))
                 .collect(),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::Barrage<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let grade = self.user_grade.or(self.team_grade);
         let level = grade.as_ref().map(|grade| grade.level);
         let content = self.content.or(self.common_content);
@@ -82,19 +84,19 @@ impl<'a> Kind<'a> for webcast::Barrage<'a> {
             icon_url: url(self.icon),
             duration_ms: self.duration_ms,
         });
-        Parts { common: self.common, user: named.map(user), data }
+        Known { common: self.common, user: named.map(user), data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::UnauthorizedMember<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let nickname = nickname(self.nickname_prefix, self.nickname);
         let data = Data::UnauthorizedMember(event::UnauthorizedMember {
             action: self.action,
             text: text(self.enter_text.map(|text| named(text, &nickname))),
             nickname,
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
@@ -107,15 +109,15 @@ fn named<'a>(mut text: webcast::Text<'a>, nickname: &'a str) -> webcast::Text<'a
 }
 
 /// The prefix is a pattern: `Viewer%s`.
-fn nickname(prefix: Option<webcast::Text>, nickname: &str) -> String {
+fn nickname(prefix: Option<webcast::Text>, nickname: &str) -> SmolStr {
     match prefix.unwrap_or_default().default_pattern.split_once("%s") {
-        Some((before, after)) => format!("{before}{nickname}{after}"),
-        None => nickname.to_owned(),
+        Some((before, after)) => format_smolstr!("{before}{nickname}{after}"),
+        None => nickname.into(),
     }
 }
 
 impl<'a> Kind<'a> for webcast::MsgDetect<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let times = self.times.unwrap_or_default();
         let data = Data::MsgDetect(event::MsgDetect {
             detect_type: self.detect_type,
@@ -125,6 +127,6 @@ impl<'a> Kind<'a> for webcast::MsgDetect<'a> {
             api_received_at: time(times.api_received_ms),
             api_sent_at: time(times.api_sent_ms),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }

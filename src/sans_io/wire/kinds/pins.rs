@@ -1,13 +1,13 @@
 //! Pins and deletions.
 
-use super::{Kind, Parts, common::time, user::user, webcast};
+use super::{Kind, Known, common::time, user::user, webcast};
 use crate::sans_io::{
     event::{self, Data, Id, Pinned},
     wire::Message,
 };
 
 impl<'a> Kind<'a> for webcast::RoomPin<'a> {
-    fn parts(self, message: &Message) -> Parts {
+    fn parts(self, message: &Message) -> Known {
         let pinned = self.chat.map(|chat| chat.parts(message));
         let pinned = pinned.or_else(|| self.gift.map(|gift| gift.parts(message)));
         let pinned = pinned.or_else(|| self.social.map(|social| social.parts(message)));
@@ -25,15 +25,15 @@ impl<'a> Kind<'a> for webcast::RoomPin<'a> {
                 data: Box::new(parts.data),
             }),
         });
-        Parts { common: self.common, user: self.operator.map(user), data }
+        Known { common: self.common, user: self.operator.map(user), data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::ImDelete {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let ids = |ids: Vec<i64>| ids.into_iter().map(Id).collect();
         let data =
             Data::Delete(event::Delete { message_ids: ids(self.msg_ids), user_ids: ids(self.user_ids) });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }

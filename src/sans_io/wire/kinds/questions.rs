@@ -1,22 +1,22 @@
 //! Questions to the host.
 
-use super::{Kind, Parts, common::time, user::user, webcast};
+use super::{Kind, Known, common::time, user::user, webcast};
 use crate::sans_io::{
     event::{self, Data, Id},
     wire::Message,
 };
 
 impl<'a> Kind<'a> for webcast::QuestionNew<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let (asker, question) = question(self.question);
-        Parts { common: self.common, user: asker, data: Data::Question(question) }
+        Known { common: self.common, user: asker, data: Data::Question(question) }
     }
 }
 
 impl<'a> Kind<'a> for webcast::QuestionSelected<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let (asker, question) = question(self.question);
-        Parts { common: self.common, user: asker, data: Data::QuestionSelected(question) }
+        Known { common: self.common, user: asker, data: Data::QuestionSelected(question) }
     }
 }
 
@@ -31,25 +31,25 @@ fn question(question: Option<webcast::Question>) -> (Option<event::User>, event:
 }
 
 impl<'a> Kind<'a> for webcast::QuestionSlideDown {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::QuestionSlideDown(event::QuestionSlideDown { question_id: Id(self.question_id) });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::QuestionDelete {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::QuestionDelete(event::QuestionDelete {
             question_id: Id(self.question_id),
             user_id: Id(self.user_id),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::QuestionSwitch {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::QuestionSwitch(event::QuestionSwitch { on: self.on });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }

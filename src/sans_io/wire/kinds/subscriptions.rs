@@ -1,7 +1,9 @@
 //! Subscriptions beyond the notice of one.
 
+use smol_str::SmolStr;
+
 use super::{
-    Kind, Parts,
+    Kind, Known,
     common::{time, url},
     webcast,
 };
@@ -11,7 +13,7 @@ use crate::sans_io::{
 };
 
 impl<'a> Kind<'a> for webcast::SubWave<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let wave = self.wave.unwrap_or_default();
         let state = wave.state.unwrap_or_default();
         let data = Data::SubWave(event::SubWave {
@@ -25,7 +27,7 @@ impl<'a> Kind<'a> for webcast::SubWave<'a> {
             ends_at: time(state.end_time),
             thanked: state.thanked.into_iter().map(subscriber).collect(),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
@@ -33,13 +35,13 @@ fn subscriber(subscriber: webcast::sub_wave::Subscriber) -> Person {
     Person {
         user_id: Id(subscriber.user_id),
         unique_id: subscriber.unique_id.into(),
-        nickname: String::new(),
+        nickname: SmolStr::default(),
         avatar: url(subscriber.avatar),
     }
 }
 
 impl<'a> Kind<'a> for webcast::SubPinEvent<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let card = self.card.unwrap_or_default();
         let goal = card.goal.unwrap_or_default();
         let data = Data::SubPinEvent(event::SubPinEvent {
@@ -51,12 +53,12 @@ impl<'a> Kind<'a> for webcast::SubPinEvent<'a> {
             target: goal.target,
             operator_user_id: Id(self.operator_user_id),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::SubTimerSticker<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let sticker = self.sticker.unwrap_or_default();
         let data = Data::SubTimerSticker(event::SubTimerSticker {
             timer_id: Id(sticker.timer_id),
@@ -67,6 +69,6 @@ impl<'a> Kind<'a> for webcast::SubTimerSticker<'a> {
             total_time: sticker.total_time,
             remaining_time: sticker.remaining_time,
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }

@@ -1,5 +1,7 @@
 //! Who.
 
+use smol_str::SmolStr;
+
 use super::{
     common::{number, url},
     webcast::{self, user::FollowInfo},
@@ -83,8 +85,8 @@ fn badge<'a>(badge: webcast::Badge<'a>) -> Badge {
 }
 
 /// The first text that is not empty: a badge is of one display type and fills what belongs to it.
-fn first<const N: usize>(texts: [&str; N]) -> String {
-    texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default().to_owned()
+fn first<const N: usize>(texts: [&str; N]) -> SmolStr {
+    texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default().into()
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What viewers do, and how many they are.
 
 use super::{
-    Kind, Parts,
+    Kind, Known,
     common::{display_key, stamp, url},
     user::user,
     webcast,
@@ -12,33 +12,33 @@ use crate::sans_io::{
 };
 
 impl<'a> Kind<'a> for webcast::Like<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::Like(event::Like { like_count: self.count, total_like_count: self.total });
-        Parts { common: self.common, user: self.user.map(user), data }
+        Known { common: self.common, user: self.user.map(user), data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::Member<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::Member(event::Member {
             action_id: self.action,
             member_count: self.member_count,
             enter_source: self.enter_source.into(),
         });
-        Parts { common: self.common, user: self.user.map(user), data }
+        Known { common: self.common, user: self.user.map(user), data }
     }
 }
 
 impl<'a> Kind<'a> for webcast::Social<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let key = display_key(self.common.as_ref());
         let data = Data::Social(event::Social {
             action: social_action(key, self.action),
-            display_type: key.to_owned(),
+            display_type: key.into(),
             follow_count: self.follow_count,
             share_count: self.share_count,
         });
-        Parts { common: stamp(self.common.as_ref()), user: self.user.map(user), data }
+        Known { common: stamp(self.common.as_ref()), user: self.user.map(user), data }
     }
 }
 
@@ -54,14 +54,14 @@ fn social_action(key: &str, action: i64) -> SocialAction {
 }
 
 impl<'a> Kind<'a> for webcast::RoomUserSeq<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::RoomUser(event::RoomUser {
             viewer_count: self.viewer_count,
             total_user_count: self.total_user_count,
             anonymous_count: self.anonymous_count,
             top_viewers: self.viewers.into_iter().map(top_viewer).collect(),
         });
-        Parts { common: self.common, user: None, data }
+        Known { common: self.common, user: None, data }
     }
 }
 
@@ -78,7 +78,7 @@ fn top_viewer(viewer: webcast::room_user_seq::Viewer) -> event::TopViewer {
 }
 
 impl<'a> Kind<'a> for webcast::SubNotify<'a> {
-    fn parts(self, _: &Message) -> Parts {
+    fn parts(self, _: &Message) -> Known {
         let data = Data::Subscribe(event::Subscribe {
             sub_month: self.sub_month,
             subscribe_type: self.subscribe_type,
@@ -87,7 +87,7 @@ impl<'a> Kind<'a> for webcast::SubNotify<'a> {
             exhibition_type: self.exhibition_type,
             message_type: self.message_type,
         });
-        Parts { common: self.common, user: self.user.map(user), data }
+        Known { common: self.common, user: self.user.map(user), data }
     }
 }
 

@@ -50,7 +50,7 @@ fn payloads() -> Vec<(String, Vec<u8>)> {
             let push = wire::read_push(&frame.bytes, &mut vec![]);
             let batch = wire::read_batch(&wire::unzip(push.payload, &mut vec![]), &mut vec![]);
             let messages = batch.messages.into_iter();
-            payloads.extend(messages.map(|message| (message.method, message.payload.to_vec())));
+            payloads.extend(messages.map(|message| (message.method.to_string(), message.payload.to_vec())));
         }
     }
     payloads
