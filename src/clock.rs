@@ -5,7 +5,7 @@ mod timer;
 
 use std::time::{Duration, SystemTime};
 
-pub use timer::Timer;
+pub use timer::{Timer, Waiting};
 use tokio::time::Instant;
 
 /// Now, on the clock that tests can pause.

@@ -57,11 +57,22 @@ impl Pipeline {
 
     /// Broadcasts what comes of `item`, and how many of the events subscribers see who asked for nothing special.
     pub async fn handle(&mut self, item: &Item, pacing: Pacing) -> usize {
+        self.decode(item);
+        self.publish(pacing).await
+    }
+
+    /// Takes `item` in; what comes of it waits for [`Pipeline::publish`], together with what came before.
+    pub fn decode(&mut self, item: &Item) {
         if let Some(tap) = &self.tap {
-            tap.record(item);
+            tap.record_with(item, self.decoder.unzipper());
         }
         self.decoder.handle(item);
-        self.publish(pacing).await
+    }
+
+    /// How many events wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.decoder.waiting()
     }
 
     /// Broadcasts what comes of an injected frame that happens at `offset`.
@@ -119,7 +130,8 @@ impl Pipeline {
         driver.update_status(|status| status.counts.clone_from(self.decoder.counts()));
     }
 
-    async fn publish(&mut self, pacing: Pacing) -> usize {
+    /// Broadcasts what waits, as [`Pipeline::handle`].
+    pub async fn publish(&mut self, pacing: Pacing) -> usize {
         let taken = self.decoder.take_events();
         let events = taken.as_slice();
         if events.is_empty() {

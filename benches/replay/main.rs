@@ -11,7 +11,7 @@ mod support;
 use std::{hint::black_box, time::Duration};
 
 use livetape::{
-    clock,
+    clock::{self, Waiting},
     control::Control,
     hub::{Filter, Hub, Join, Limits, Next},
     sans_io::{
@@ -49,10 +49,10 @@ fn lateness(runtime: &tokio::runtime::Runtime, report: &mut Report) {
     let (_file, tape) = made_up(Profile::Busy, Length::Minutes(1));
     let (mut p99s, mut drifts, mut precise, mut precise_p99s) = (vec![], vec![], vec![], vec![]);
     let ours = || {
-        let lateness = runtime.block_on(replay(tape.clone(), SUBSCRIBERS, short(false))).lateness;
+        let lateness = runtime.block_on(replay(tape.clone(), SUBSCRIBERS, short(Waiting::Kernel))).lateness;
         p99s.push(lateness.quantile_ms(0.99));
         drifts.push(lateness.drift_ms().abs());
-        let exact = runtime.block_on(replay(tape.clone(), SUBSCRIBERS, short(true))).lateness;
+        let exact = runtime.block_on(replay(tape.clone(), SUBSCRIBERS, short(Waiting::Awake))).lateness;
         precise.push(exact.quantile_ms(0.5));
         precise_p99s.push(exact.quantile_ms(0.99));
         lateness.quantile_ms(0.5)
@@ -114,8 +114,8 @@ fn made_up(profile: Profile, length: Length) -> (NamedTempFile, Tape) {
     (file, tape)
 }
 
-fn short(precise: bool) -> Options {
-    Options { end: Some(END), exit_when_done: true, precise, ..Options::default() }
+fn short(waiting: Waiting) -> Options {
+    Options { end: Some(END), exit_when_done: true, waiting, ..Options::default() }
 }
 
 fn fast() -> Options {

@@ -8,6 +8,7 @@ use super::{
     stage::Stage,
 };
 use crate::{
+    clock::Waiting,
     log,
     sans_io::{
         error::{Code, Problem},
@@ -50,7 +51,7 @@ fn options(settings: &settings::Replay) -> Options {
         start: settings.start,
         end: settings.end,
         idle_limit: settings.idle_limit,
-        precise: settings.precise,
+        waiting: if settings.precise { Waiting::Awake } else { Waiting::Kernel },
         wait_clients: settings.wait_clients.unwrap_or(usize::from(settings.speed == Speed::Max)),
         exit_when_done: settings.exit_when_done,
         ..Options::default()

@@ -31,7 +31,8 @@ use crate::{
     sans_io::{
         error::{Code, Problem},
         recording::{Flags, Item, What, Writer, records::Header},
-        redact::redact,
+        redact::{redact, redact_with},
+        wire::Unzipper,
     },
 };
 use parts::{Parts, first_header, part_path};
@@ -232,13 +233,18 @@ impl Tap {
     /// a Gap tells of it. Left out are also what the recorder writes itself (Header, ClockAnchor, Checkpoint, End) and,
     /// of live rooms, what was injected.
     pub fn record(&self, item: &Item) {
+        self.record_with(item, &mut Unzipper::default());
+    }
+
+    /// As [`Tap::record`], unpacked by somebody who unpacks the same item afterwards.
+    pub fn record_with(&self, item: &Item, unzipper: &mut Unzipper) {
         let is_ours =
             matches!(item.what, What::Header(_) | What::ClockAnchor(_) | What::Checkpoint(_) | What::End(_));
         if is_ours || (self.is_live && item.flags.is_injected()) || self.queue.is_closed() {
             return;
         }
         let wall = self.wall.map(|wall| wall());
-        self.queue.push(redact(item.clone()), wall);
+        self.queue.push(redact_with(item.clone(), unzipper), wall);
     }
 }
 

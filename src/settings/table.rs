@@ -201,7 +201,7 @@ settings! {
         end: Option<Duration> = None, "--end OFFSET", "LIVETAPE_END";
         /// Shorten silences to this, e.g. 2s
         idle_limit: Option<Duration> = None, "--idle-limit D", "LIVETAPE_IDLE_LIMIT";
-        /// Wait with a timer of the kernel's (Linux): hundredths of a millisecond late instead of one
+        /// Be awake when a frame is due (Linux): hundredths of a millisecond late instead of tenths
         precise: bool = false, "--precise", "LIVETAPE_PRECISE";
         /// Hold the first frame until N subscribers are there [default: 0; 1 with --speed max]
         wait_clients: Option<usize> = None, "--wait-clients N", "LIVETAPE_WAIT_CLIENTS";

@@ -24,27 +24,15 @@ use super::{
 /// What stands in place of a secret.
 pub const MASK: &[u8] = b"***";
 
-/// As [`Redactor::redact`], for one item.
+/// The item without its secrets; [`Flags::EDITED`] tells that there were some. Twice is as once, and any item is fine.
 #[must_use]
 pub fn redact(item: Item) -> Item {
-    Redactor::default().redact(item)
+    redact_with(item, &mut Unzipper::default())
 }
 
-/// Takes the secrets out of one item after the other, each of them unpacked into the same memory.
-#[derive(Debug, Default)]
-pub struct Redactor {
-    unzipper: Unzipper,
-}
-
-impl Redactor {
-    /// The item without its secrets; [`Flags::EDITED`] tells that there were some. Twice is as once, and any item is fine.
-    #[must_use]
-    pub fn redact(&mut self, item: Item) -> Item {
-        without_secrets(item, &mut self.unzipper)
-    }
-}
-
-fn without_secrets(mut item: Item, unzipper: &mut Unzipper) -> Item {
+/// As [`redact`], unpacked by somebody who unpacks the same item afterwards, or the next one.
+#[must_use]
+pub fn redact_with(mut item: Item, unzipper: &mut Unzipper) -> Item {
     let is_sent = item.flags.is_sent();
     let mut edits = Edits::default();
     match &mut item.what {

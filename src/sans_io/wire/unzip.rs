@@ -20,12 +20,15 @@ const RATIO_MAX: usize = 1032;
 /// Memory of an [`Unzipper`] beyond this is given back, in bytes.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
-/// Unpacks one payload after the other into the same memory, while nobody holds on to what came out.
+/// Unpacks one payload after the other into the same memory, while nobody holds on to what came out. A payload that is
+/// asked for twice in a row is unpacked once.
 #[derive(Default)]
 pub struct Unzipper {
     /// Made when it is needed.
     decompressor: Option<Decompressor>,
     memory: Bytes,
+    /// What the memory was made of, and how much of it that is.
+    last: (Bytes, usize),
 }
 
 impl std::fmt::Debug for Unzipper {
@@ -40,12 +43,17 @@ impl Unzipper {
         if !payload.starts_with(&GZIP_MAGIC) {
             return payload;
         }
+        let (last, size) = &self.last;
+        if *last == payload {
+            return self.memory.slice(..*size);
+        }
         self.at_once(&payload).unwrap_or_else(|| piecemeal(&payload, faults))
     }
 
     /// A sound stream; `None` if anything is unusual about it.
-    fn at_once(&mut self, payload: &[u8]) -> Option<Bytes> {
+    fn at_once(&mut self, payload: &Bytes) -> Option<Bytes> {
         let size = stated_size(payload)?;
+        self.last = Default::default();
         let mut memory = std::mem::take(&mut self.memory).try_into_mut().unwrap_or_default();
         if memory.len() < size {
             memory = BytesMut::zeroed(size.next_power_of_two());
@@ -56,7 +64,13 @@ impl Unzipper {
         if memory.len() <= KEPT_BYTES_MAX {
             self.memory = memory.clone();
         }
-        (result == Ok(size)).then(|| memory.slice(..size))
+        if result != Ok(size) {
+            return None;
+        }
+        if memory.len() <= KEPT_BYTES_MAX {
+            self.last = (payload.clone(), size);
+        }
+        Some(memory.slice(..size))
     }
 }
 
@@ -169,6 +183,26 @@ mod tests {
         let third = unzipper.unzip(packed[0].clone(), &mut faults);
         assert_eq!((&third[..], third.as_ptr()), (&noise(3000)[..], place));
         assert_eq!(faults, []);
+    }
+
+    #[test]
+    fn what_is_asked_for_twice_in_a_row_is_unpacked_once() {
+        let (mut unzipper, mut faults) = (Unzipper::default(), vec![]);
+        let packed = [noise(3000), noise(4000)].map(|bytes| zip(&bytes));
+        let place = unzipper.unzip(packed[0].clone(), &mut faults).as_ptr();
+        let again = unzipper.unzip(Bytes::copy_from_slice(&packed[0]), &mut faults);
+        assert_eq!((&again[..], again.as_ptr()), (&noise(3000)[..], place));
+        // Other memory is taken while somebody holds this, and that is what is remembered then.
+        assert_eq!(unzipper.unzip(packed[1].clone(), &mut faults), noise(4000));
+        assert_eq!(unzipper.unzip(packed[1].clone(), &mut faults), noise(4000));
+        assert_eq!(
+            (&again[..], &unzipper.unzip(packed[0].clone(), &mut faults)[..]),
+            (&noise(3000)[..], &again[..])
+        );
+        let mut broken = packed[0].to_vec();
+        *broken.last_mut().unwrap() ^= 1;
+        assert_eq!(unzipper.unzip(broken.into(), &mut faults), noise(3000));
+        assert_eq!(faults.len(), 1);
     }
 
     #[test]

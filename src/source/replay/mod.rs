@@ -21,7 +21,7 @@ use super::{
     tape::{Fed, Feed, Tape},
 };
 use crate::{
-    clock::{self, Timer},
+    clock::{self, Timer, Waiting},
     control::{Driver, ReplayPhase},
     hub::{CloseReason, Hub},
     pipeline::{Pacing, Pipeline},
@@ -35,6 +35,10 @@ use crate::{
 
 /// The shortest lap: a recording without any length must not spin.
 const LAP_MIN: Duration = Duration::from_millis(10);
+/// At speed `max` no more frames than this are published together,
+const FRAMES_AT_ONCE: usize = 32;
+/// and no more once there are so many events.
+const EVENTS_AT_ONCE: usize = 64;
 /// Counts are told to `/status` at least so often, in things played, where nothing is waited for.
 const REPORT_EVERY: u32 = 256;
 
@@ -89,7 +93,7 @@ impl<'a> Replay<'a> {
             pass_began: Duration::ZERO,
             on_end: Box::new(on_end),
             epoch: clock::now(),
-            timer: timer(options.precise)?,
+            timer: timer(options.waiting)?,
             started: clock::now(),
             lateness_due: clock::now(),
             phase: ReplayPhase::Waiting,
@@ -166,21 +170,43 @@ impl<'a> Replay<'a> {
 
     async fn play_due(&mut self, due: Due, at: Option<Duration>) {
         match due {
-            Due::Item(_) => {
-                if let Some(at) = at.filter(|_| self.clock.speed() != Speed::Max) {
+            Due::Item(offset) if self.clock.speed() == Speed::Max => self.play_at_hand(offset).await,
+            Due::Item(offset) => {
+                if let Some(at) = at {
                     self.lateness.record(self.now().saturating_sub(at));
                 }
                 self.play_next_item().await;
+                self.went_to(offset);
             }
-            Due::Deadline(offset) => self.pipeline.advance(offset, self.pacing()).await,
+            Due::Deadline(offset) => {
+                self.pipeline.advance(offset, self.pacing()).await;
+                self.went_to(offset);
+            }
             Due::End(offset) => self.end_lap(offset).await,
-        }
-        if !matches!(due, Due::End(_)) {
-            self.went_to(due.offset());
         }
         self.unreported += 1;
         // Catching up must not keep others from running.
         tokio::task::coop::consume_budget().await;
+    }
+
+    /// Plays the item that [`Replay::next_due`] found, and with it what needs not be waited for: telling everybody of many
+    /// frames takes hardly longer than of one.
+    async fn play_at_hand(&mut self, mut offset: Duration) {
+        let end = self.options.end.unwrap_or(Duration::MAX);
+        for _ in 0..FRAMES_AT_ONCE {
+            let Some(Fed::Item(item)) = self.feed.pop() else { break };
+            self.note_user(&item);
+            self.pipeline.decode(&item);
+            self.went_to(offset);
+            self.unreported += 1;
+            match self.feed.at_hand() {
+                Some(Fed::Item(next)) if next.offset < end && self.pipeline.waiting() < EVENTS_AT_ONCE => {
+                    offset = next.offset;
+                }
+                _ => break,
+            }
+        }
+        self.pipeline.publish(self.pacing()).await;
     }
 
     /// Plays the item that [`Replay::next_due`] found, and tells how many ordinary events came of it.
@@ -250,13 +276,10 @@ impl<'a> Replay<'a> {
     }
 }
 
-fn timer(precise: bool) -> Result<Timer, Problem> {
-    if !precise {
-        return Ok(Timer::default());
-    }
-    Timer::precise().map_err(|error| {
+fn timer(waiting: Waiting) -> Result<Timer, Problem> {
+    Timer::new(waiting).map_err(|error| {
         Problem::new(Code::BadConfig, format!("--precise is not possible here: {error}"))
-            .hint("leave it out: without it frames are about a millisecond late")
+            .hint("leave it out: without it frames are a millisecond or two late")
     })
 }
 

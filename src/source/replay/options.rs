@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{recorder::FOLDER, sans_io::pace::Speed, source::Lateness};
+use crate::{clock::Waiting, recorder::FOLDER, sans_io::pace::Speed, source::Lateness};
 
 /// How to play.
 #[derive(Clone, Debug)]
@@ -17,8 +17,8 @@ pub struct Options {
     pub end: Option<Duration>,
     /// Longer gaps are shortened to this.
     pub idle_limit: Option<Duration>,
-    /// Wait with a timer of the kernel's.
-    pub precise: bool,
+    /// How to wait for what is due.
+    pub waiting: Waiting,
     /// Hold the first frame until so many subscribers are there.
     pub wait_clients: usize,
     /// Close the subscribers and return at the end.
@@ -35,7 +35,7 @@ impl Default for Options {
             start: Duration::ZERO,
             end: None,
             idle_limit: None,
-            precise: false,
+            waiting: Waiting::default(),
             wait_clients: 0,
             exit_when_done: false,
             recordings: FOLDER.into(),

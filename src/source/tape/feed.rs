@@ -140,6 +140,11 @@ impl Feed {
         self.ready.front()
     }
 
+    /// What comes next, if it is there already.
+    pub(crate) fn at_hand(&self) -> Option<&Fed> {
+        self.ready.front()
+    }
+
     /// Takes what [`Feed::peek`] showed.
     pub(crate) fn pop(&mut self) -> Option<Fed> {
         self.ready.pop_front()

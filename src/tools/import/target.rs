@@ -12,7 +12,7 @@ use crate::sans_io::{
         self, Flags, Frame, Item, Opcode, What, Writer,
         records::{ConnClose, ConnOpen, Header},
     },
-    redact::Redactor,
+    redact::redact_with,
 };
 
 /// Longest offset: what JSON can say exactly in milliseconds, and a recording in nanoseconds.
@@ -21,7 +21,6 @@ const OFFSET_MS_MAX: f64 = 9e12;
 /// Writes connections and frames without their secrets, keeps the time from going back, decodes, and counts.
 pub(super) struct Target<W> {
     writer: Writer<W>,
-    redactor: Redactor,
     decoder: Decoder,
     start_unix_ms: Option<i64>,
     last: Duration,
@@ -43,7 +42,6 @@ impl<W: Write> Target<W> {
         };
         Ok(Self {
             writer: Writer::new(output, &header)?,
-            redactor: Redactor::default(),
             decoder: Decoder::new(decoder::Options { replay: true, dedup: false }),
             start_unix_ms,
             last: Duration::ZERO,
@@ -117,7 +115,7 @@ impl<W: Write> Target<W> {
     }
 
     fn write(&mut self, offset: Duration, conn: u32, flags: Flags, what: What) -> Result<bool, Error> {
-        let item = self.redactor.redact(Item { offset, conn, flags, what });
+        let item = redact_with(Item { offset, conn, flags, what }, self.decoder.unzipper());
         match self.writer.write(&item) {
             Err(recording::Error::TooLarge { .. }) => return Ok(false),
             other => other?,
