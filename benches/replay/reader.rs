@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use memchr::memmem::rfind;
@@ -37,24 +37,39 @@ pub(crate) struct Look {
 
 /// Plays a recording at speed `max`, and looks at the process's memory whenever so many bytes were read.
 pub(crate) fn play(recording: &Path, look_every_bytes: usize) -> Played {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_livetape"))
-        .args(["replay", "--port", "0", "--speed", "max", "--exit-when-done"])
+    let Program { mut process, address, display } = start(recording, &["--speed", "max"]);
+    // Its display goes on: somebody has to read it.
+    let display = std::thread::spawn(move || std::io::copy(&mut { display }, &mut std::io::sink()));
+    let played = read(&address, process.id(), look_every_bytes);
+    process.wait().expect("it ends");
+    display.join().expect("no panic").expect("it reads");
+    played
+}
+
+/// The program, once it serves.
+pub(crate) struct Program {
+    pub(crate) process: Child,
+    pub(crate) address: String,
+    /// What it goes on to say.
+    pub(crate) display: BufReader<ChildStdout>,
+}
+
+/// Plays a recording, and ends with it.
+pub(crate) fn start(recording: &Path, flags: &[&str]) -> Program {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_livetape"))
+        .args(["replay", "--port", "0", "--exit-when-done"])
+        .args(flags)
         .arg(recording)
         .env("NO_COLOR", "1")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .expect("it was built");
-    let (address, display) = greeting(&mut child);
-    // Its display goes on: somebody has to read it.
-    let display = std::thread::spawn(move || std::io::copy(&mut { display }, &mut std::io::sink()));
-    let played = read(&address, child.id(), look_every_bytes);
-    child.wait().expect("it ends");
-    display.join().expect("no panic").expect("it reads");
-    played
+    let (address, display) = greeting(&mut process);
+    Program { process, address, display }
 }
 
-fn greeting(child: &mut Child) -> (String, impl std::io::Read + Send + use<>) {
+fn greeting(child: &mut Child) -> (String, BufReader<ChildStdout>) {
     let mut output = BufReader::new(child.stdout.take().expect("it was asked for"));
     let mut line = String::new();
     while !line.contains("Serving on") {

@@ -26,9 +26,12 @@ pub(crate) struct Args {
     /// decode, fanout: beside the floor alone
     #[arg(long)]
     no_peer: bool,
-    /// replay: memory, of a day and of 1 GB as fast as possible; fanout: of 1,000 connections, idle and busy
+    /// replay: memory, of two days and of 1 GB as fast as possible; fanout: of 1,000 connections, idle and busy
     #[arg(long)]
     memory: bool,
+    /// replay --memory: the days alone
+    #[arg(long, requires = "memory")]
+    days: bool,
     /// replay --memory: a recording that is there, instead of 1 GB that is made
     #[arg(long, value_name = "FILE", requires = "memory")]
     large: Option<PathBuf>,
@@ -84,7 +87,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if matches!(args.bench, Bench::Scale) {
         command.arg("--scale");
     }
-    for (flag, given) in [("--json", args.json), ("--no-peer", args.no_peer), ("--memory", args.memory)] {
+    let flags = [
+        ("--json", args.json),
+        ("--no-peer", args.no_peer),
+        ("--memory", args.memory),
+        ("--days", args.days),
+    ];
+    for (flag, given) in flags {
         if given {
             command.arg(flag);
         }

@@ -11,13 +11,14 @@ use crate::programs::cargo;
 /// minutes.
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 1, &["fmt", "--all", "--check"]),
-    ("lints", 11, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
-    ("tests", 15, &["test", "--workspace", "--locked"]),
+    ("lints", 10, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
+    ("tests", 12, &["test", "--workspace", "--locked"]),
     ("docs", 3, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("benches", 11, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
+    ("benches", 10, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
     ("guard", 5, &["xtask", "guard"]),
     ("size", 6, &["xtask", "size"]),
     ("memory", 4, &["xtask", "bench", "fanout", "--memory"]),
+    ("days", 5, &["xtask", "bench", "replay", "--memory", "--days"]),
     ("autobahn", 6, &["xtask", "autobahn"]),
     ("peers", 6, &["xtask", "peers"]),
     ("web", 4, &["xtask", "web", "--check"]),

@@ -1,0 +1,89 @@
+//! The program itself at speed 1, with sockets that read along from another process than it.
+
+use std::{
+    io::{ErrorKind, Read as _, Write as _},
+    net::TcpStream,
+    path::Path,
+    time::Duration,
+};
+
+use mio::{Events, Interest, Poll, Token};
+
+use crate::{reader::start, support::allow_sockets};
+
+const READ_BYTES: usize = 64 << 10;
+/// When nothing comes for so long, the program hangs.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// What the program says at its end of how late it was, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Late {
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) drift: f64,
+}
+
+/// Plays a recording to `sockets` sockets up to `end`.
+pub(crate) fn play(recording: &Path, sockets: usize, end: &str, flags: &[&str]) -> Late {
+    allow_sockets(sockets).expect("the system allows so many sockets");
+    let wait = sockets.to_string();
+    let mut program = start(recording, &[&["--end", end, "--wait-clients", &wait], flags].concat());
+    let mut display = program.display;
+    let told = std::thread::spawn(move || {
+        let mut told = String::new();
+        display.read_to_string(&mut told).map(|_| told)
+    });
+    read_along(&program.address, sockets);
+    program.process.wait().expect("it ends");
+    let told = told.join().expect("no panic").expect("it reads");
+    let number = |name: &str| {
+        let (_, rest) = told.split_once(name).expect("it tells how late it was");
+        rest.split(' ').next().and_then(|number| number.parse().ok()).expect("a number")
+    };
+    Late { p50: number("lateness p50 "), p99: number(", p99 "), drift: number(", drift ") }
+}
+
+/// Opens the sockets, and reads them until all are closed.
+fn read_along(address: &str, sockets: usize) {
+    let mut poll = Poll::new().expect("the system has epoll");
+    let mut open: Vec<_> = (0..sockets).map(|_| connect(address)).collect();
+    for (number, socket) in open.iter_mut().enumerate() {
+        poll.registry().register(socket, Token(number), Interest::READABLE).expect("a socket");
+    }
+    let mut open: Vec<_> = open.into_iter().map(Some).collect();
+    let (mut buffer, mut events) = (vec![0; READ_BYTES], Events::with_capacity(1024));
+    while open.iter().any(Option::is_some) {
+        poll.poll(&mut events, Some(SILENCE_MAX)).expect("the system has epoll");
+        assert!(!events.is_empty(), "nothing comes any more");
+        for event in &events {
+            let slot = &mut open[event.token().0];
+            // What a socket that is gone still tells is of no interest.
+            if slot.as_mut().is_some_and(|socket| is_over(socket, &mut buffer)) {
+                *slot = None;
+            }
+        }
+    }
+}
+
+/// Reads what is there.
+fn is_over(socket: &mut mio::net::TcpStream, buffer: &mut [u8]) -> bool {
+    loop {
+        match socket.read(buffer) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return error.kind() != ErrorKind::WouldBlock,
+        }
+    }
+}
+
+fn connect(address: &str) -> mio::net::TcpStream {
+    let mut socket = TcpStream::connect(address).expect("it listens");
+    write!(
+        socket,
+        "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    .expect("it listens");
+    socket.set_nonblocking(true).expect("a socket");
+    mio::net::TcpStream::from_std(socket)
+}
