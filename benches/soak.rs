@@ -119,6 +119,7 @@ fn chat(i: u64) -> Event {
 }
 
 /// What one subscriber came to.
+#[derive(Debug)]
 enum Ended {
     /// So many events, with no gap, and the close code.
     Whole(u64, Option<u16>),
@@ -151,13 +152,16 @@ async fn load(address: SocketAddr, args: &Args) {
         ends.push(ended.expect("no panic"));
     }
     let count = EVENTS_PER_SECOND * DURATION.as_secs();
-    let whole = ends
-        .iter()
-        .filter(|(i, end)| *i < READERS && matches!(end, Ended::Whole(n, Some(1000)) if *n == count));
-    let cut = |(i, end): &&(usize, Ended)| {
+    let whole =
+        |(i, end): &(usize, Ended)| *i < READERS && matches!(end, Ended::Whole(n, Some(1000)) if *n == count);
+    let cut = |(i, end): &(usize, Ended)| {
         *i >= READERS && matches!(end, Ended::Whole(n, Some(SLOW) | None) if *n < count)
     };
-    let (whole, cut) = (whole.count(), ends.iter().filter(cut).count());
+    for (i, end) in ends.iter().filter(|end| !whole(end) && !cut(end)) {
+        eprintln!("  number {i} came to something else: {end:?}");
+    }
+    let (whole, cut) =
+        (ends.iter().filter(|end| whole(end)).count(), ends.iter().filter(|end| cut(end)).count());
     if !args.has("--json") {
         println!(
             "  {whole} of {READERS} readers got all {count} events; {cut} of {STALLED} stalled ones were closed with {SLOW} or reset"

@@ -48,7 +48,9 @@ struct Load {
 pub(crate) fn run(args: &Args) -> io::Result<()> {
     let point = Point::of(args);
     allow_sockets(point.subscribers)?;
-    let port = u16::try_from(args.count("--port")).map_err(io::Error::other)?;
+    let ports = args.value::<String>("--port").unwrap_or_default();
+    let ports: Vec<u16> =
+        ports.split(',').map(str::parse).collect::<Result<_, _>>().map_err(io::Error::other)?;
     let mut load = Load {
         poll: Poll::new()?,
         clients: Vec::new(),
@@ -59,6 +61,7 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
     let mut open = 0;
     while open < point.subscribers {
         while load.clients.len() < point.subscribers && load.clients.len() - open < CONNECTING_MAX {
+            let port = ports[load.clients.len() % ports.len()];
             load.connect(([127, 0, 0, 1], port).into())?;
         }
         load.turn()?;

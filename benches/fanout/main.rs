@@ -8,7 +8,6 @@ mod machine;
 mod memory;
 mod ours;
 mod peer;
-mod plot;
 mod points;
 mod report;
 mod run;

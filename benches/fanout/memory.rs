@@ -33,6 +33,7 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
         per_second: EVENTS_PER_SECOND,
         burst: 1,
         messages,
+        rooms: 1,
         bar: 0.0,
     };
     let mut report = Report::begin(args, "fanout");

@@ -9,7 +9,10 @@ use livetape::{
     sans_io::event::{Chat, Data, Event, Millis},
     server::{Config, Server, listen::Listening, serve as serve_all},
 };
-use tokio::time::sleep_until;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep_until},
+};
 
 use crate::{
     machine::now_ns,
@@ -25,29 +28,57 @@ pub(crate) fn serve(args: &Args) -> io::Result<()> {
     let point = Point::of(args);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        let mut rooms = Vec::new();
+        for _ in 0..point.rooms {
+            rooms.push(Room::open().await?);
+        }
+        let ports: Vec<String> = rooms.iter().map(|room| room.port.to_string()).collect();
+        say(&format!("port {}", ports.join(",")));
+        for room in &rooms {
+            room.hub.wait_for_subscribers(point.subscribers / point.rooms).await;
+        }
+        say("ready");
+        tokio::task::spawn_blocking(await_go).await??;
+        // As a source does: from a task.
+        let started = clock::now();
+        let publishing = rooms.iter().zip(0..).map(|(room, number)| {
+            let from = started + Duration::from_nanos(point.due_ns(1)) * number / point.rooms as u32;
+            tokio::spawn(publish(room.hub.clone(), point, from))
+        });
+        for publishing in publishing.collect::<Vec<_>>() {
+            publishing.await?;
+        }
+        tokio::task::spawn_blocking(await_go).await??;
+        for room in rooms {
+            room.hub.close(CloseReason { code: 1000, reason: "done".into() });
+            room.control.shut_down();
+            room.serving.await?;
+        }
+        Ok(())
+    })
+}
+
+/// A hub and its server.
+struct Room {
+    hub: Hub,
+    control: Control,
+    port: u16,
+    serving: JoinHandle<()>,
+}
+
+impl Room {
+    async fn open() -> io::Result<Self> {
         let listener =
             Listening::bind(([127, 0, 0, 1], 0).into()).await.map_err(|it| io::Error::other(it.message))?;
         let hub = Hub::new("bench".into(), Limits::default());
         let (control, _driver) = Control::new();
         let port = listener.addresses()[0].port();
         let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
-        let serving = tokio::spawn(serve_all(listener, server));
-        say(&format!("port {port}"));
-        hub.wait_for_subscribers(point.subscribers).await;
-        say("ready");
-        tokio::task::spawn_blocking(await_go).await??;
-        // As a source does: from a task.
-        tokio::spawn(publish(hub.clone(), point)).await?;
-        tokio::task::spawn_blocking(await_go).await??;
-        hub.close(CloseReason { code: 1000, reason: "done".into() });
-        control.shut_down();
-        serving.await?;
-        Ok(())
-    })
+        Ok(Self { hub, control, port, serving: tokio::spawn(serve_all(listener, server)) })
+    }
 }
 
-async fn publish(hub: Hub, point: Point) {
-    let started = clock::now();
+async fn publish(hub: Hub, point: Point, started: Instant) {
     for burst in 0..point.messages.div_ceil(point.burst) {
         if point.per_second > 0 {
             sleep_until(started + Duration::from_nanos(point.due_ns(burst))).await;

@@ -14,18 +14,52 @@ pub(crate) struct Point {
     pub(crate) per_second: usize,
     /// How many come at a time.
     pub(crate) burst: usize,
-    /// Messages in all.
+    /// Messages in all, to each.
     pub(crate) messages: usize,
+    /// Rooms that the subscribers are spread over, each with messages of its own.
+    pub(crate) rooms: usize,
     /// The most that a message may cost beside the floor that is written in the same way, as a ratio.
     pub(crate) bar: f64,
 }
 
 /// 50,000 deliveries a second, apart from the flood.
 pub(crate) const POINTS: [Point; 4] = [
-    Point { name: "1,000 fixed", subscribers: 1_000, per_second: 50, burst: 1, messages: 100, bar: 1.2 },
-    Point { name: "1,000 in tens", subscribers: 1_000, per_second: 50, burst: 10, messages: 100, bar: 1.3 },
-    Point { name: "1,000 flood", subscribers: 1_000, per_second: 0, burst: 16, messages: 480, bar: 1.5 },
-    Point { name: "5,000 fixed", subscribers: 5_000, per_second: 10, burst: 1, messages: 20, bar: 1.2 },
+    Point {
+        name: "1,000 fixed",
+        subscribers: 1_000,
+        per_second: 50,
+        burst: 1,
+        messages: 100,
+        rooms: 1,
+        bar: 1.2,
+    },
+    Point {
+        name: "1,000 in tens",
+        subscribers: 1_000,
+        per_second: 50,
+        burst: 10,
+        messages: 100,
+        rooms: 1,
+        bar: 1.3,
+    },
+    Point {
+        name: "1,000 flood",
+        subscribers: 1_000,
+        per_second: 0,
+        burst: 16,
+        messages: 480,
+        rooms: 1,
+        bar: 1.5,
+    },
+    Point {
+        name: "5,000 fixed",
+        subscribers: 5_000,
+        per_second: 10,
+        burst: 1,
+        messages: 20,
+        rooms: 1,
+        bar: 1.2,
+    },
 ];
 
 impl Point {
@@ -36,6 +70,7 @@ impl Point {
             ("--per-second", self.per_second),
             ("--burst", self.burst),
             ("--messages", self.messages),
+            ("--rooms", self.rooms),
         ];
         named.iter().flat_map(|(name, value)| [(*name).to_owned(), value.to_string()]).collect()
     }
@@ -47,6 +82,7 @@ impl Point {
             per_second: args.count("--per-second"),
             burst: args.count("--burst").max(1),
             messages: args.count("--messages"),
+            rooms: args.count("--rooms").max(1),
             bar: 0.0,
         }
     }

@@ -1,51 +1,99 @@
-//! How the cost of a delivery, and memory, grow with subscribers.
+//! How the cost of a delivery, and memory, grow with subscribers, with events a second and with rooms.
 
 use std::{fs, io};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    plot,
     points::Point,
     run::{Kind, Measured, measure},
-    support::{Args, Run, allow_sockets, median, rounded},
+    support::{
+        Args, Run, allow_sockets, median,
+        plot::{self, Chart, Line},
+        rounded,
+    },
 };
 
-/// How many read.
+/// How many read, of one room.
 const SUBSCRIBERS: [usize; 6] = [100, 300, 1_000, 3_000, 5_000, 10_000];
-/// Messages a second, to all of them.
-const PER_SECOND: usize = 10;
-/// Messages of one measurement, at least, and deliveries.
+/// Events a second, one by one, to a thousand.
+const PER_SECOND: [usize; 6] = [10, 30, 100, 200, 400, 1_000];
+/// How many rooms a thousand subscribers are in.
+const ROOMS: [usize; 5] = [1, 3, 10, 30, 100];
+const A_THOUSAND: usize = 1_000;
+/// Events of one measurement, at least, and deliveries.
 const MESSAGES_MIN: usize = 20;
 const DELIVERIES_MIN: usize = 40_000;
+/// How long one measurement takes, at least.
+const SECONDS_MIN: usize = 2;
+
+/// What grows, and the points to see how.
+fn series() -> [(&'static str, Vec<Point>); 3] {
+    let point = |subscribers: usize, per_second: usize, rooms: usize| {
+        let messages = DELIVERIES_MIN.div_ceil(subscribers).max(MESSAGES_MIN).max(per_second * SECONDS_MIN);
+        Point { name: "", subscribers, per_second, burst: 1, messages, rooms, bar: 0.0 }
+    };
+    // Few subscribers get more a second: a run has to end.
+    let rate = |subscribers: usize| (DELIVERIES_MIN / 4 / subscribers).max(10);
+    [
+        ("subscribers", SUBSCRIBERS.map(|subscribers| point(subscribers, rate(subscribers), 1)).to_vec()),
+        ("events", PER_SECOND.map(|per_second| point(A_THOUSAND, per_second, 1)).to_vec()),
+        ("rooms", ROOMS.map(|rooms| point(A_THOUSAND, 50, rooms)).to_vec()),
+    ]
+}
 
 pub(crate) fn run(args: &Args) -> io::Result<()> {
     let rounds = args.value("--rounds").unwrap_or(3).max(1);
     allow_sockets(SUBSCRIBERS[SUBSCRIBERS.len() - 1])?;
-    let (run, mut points) = (Run::begin(args, "scale"), Vec::new());
-    for subscribers in SUBSCRIBERS {
-        let messages = DELIVERIES_MIN.div_ceil(subscribers).max(MESSAGES_MIN);
-        // Few subscribers get more a second: a run has to end.
-        let per_second = PER_SECOND.max(messages / 4);
-        let point = Point { name: "", subscribers, per_second, burst: 1, messages, bar: 0.0 };
-        let measured: Vec<_> =
-            (0..rounds).map(|_| measure(Kind::Livetape, &point)).collect::<io::Result<_>>()?;
-        let middle = |of: fn(&Measured) -> f64| rounded(median(&measured.iter().map(of).collect::<Vec<_>>()));
-        let row = json!({
-            "subscribers": subscribers,
-            "per_second": per_second,
-            "cpu_us": middle(|it| it.cpu_us),
-            "late_p50_ms": middle(|it| it.late_p50_ms),
-            "late_p99_ms": middle(|it| it.late_p99_ms),
-            "idle_kib": middle(|it| it.idle_kib),
-            "busy_kib": middle(|it| it.busy_kib),
-        });
-        run.say(&row.to_string());
-        points.push(row);
+    let (run, mut rows) = (Run::begin(args, "scale"), Vec::new());
+    for (series, points) in series() {
+        for point in points {
+            let measured: Vec<_> =
+                (0..rounds).map(|_| measure(Kind::Livetape, &point)).collect::<io::Result<_>>()?;
+            let row = row(series, &point, &measured);
+            run.say(&row.to_string());
+            rows.push(row);
+        }
     }
     if let Some(path) = args.value::<String>("--svg") {
-        fs::write(path, plot::svg(&points))?;
+        let title = "What a delivery and a connection take, by subscribers, events and rooms";
+        fs::write(path, plot::svg(title, &charts(&rows), 2))?;
     }
-    run.end(json!({ "points": points }));
+    run.end(json!({ "points": rows }));
     Ok(())
+}
+
+fn row(series: &str, point: &Point, measured: &[Measured]) -> Value {
+    let middle = |of: fn(&Measured) -> f64| rounded(median(&measured.iter().map(of).collect::<Vec<_>>()));
+    json!({
+        "series": series,
+        "subscribers": point.subscribers,
+        "events": point.per_second,
+        "rooms": point.rooms,
+        "cpu_us": middle(|it| it.cpu_us),
+        "late_p50_ms": middle(|it| it.late_p50_ms),
+        "late_p99_ms": middle(|it| it.late_p99_ms),
+        "idle_kib": middle(|it| it.idle_kib),
+        "busy_kib": middle(|it| it.busy_kib),
+    })
+}
+
+fn charts(rows: &[Value]) -> [Chart; 4] {
+    let chart = |series: &str, what: &str, below, above| {
+        let number = |row: &Value, name: &str| row[name].as_f64().unwrap_or(0.0);
+        let points: Vec<(f64, f64)> = rows
+            .iter()
+            .filter(|row| row["series"] == series)
+            .map(|row| (number(row, series), number(row, what)))
+            .collect();
+        let ticks = points.iter().map(|point| point.0).collect();
+        let lines = vec![Line { name: String::new(), points }];
+        Chart { below, above, ticks, is_logarithmic: true, bar: None, lines }
+    };
+    [
+        chart("subscribers", "cpu_us", "subscribers of one room", "µs of CPU a delivery"),
+        chart("subscribers", "busy_kib", "subscribers of one room", "KiB a connection"),
+        chart("events", "cpu_us", "events a second to 1,000 subscribers", "µs of CPU a delivery"),
+        chart("rooms", "cpu_us", "rooms that 1,000 subscribers are in", "µs of CPU a delivery"),
+    ]
 }

@@ -6,7 +6,6 @@
 
 mod audience;
 mod memory;
-mod plot;
 mod reader;
 #[path = "../support/mod.rs"]
 mod support;

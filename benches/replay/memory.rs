@@ -10,9 +10,11 @@ use tempfile::NamedTempFile;
 
 use crate::{
     made_up,
-    plot::{self, Curve},
     reader::{Look, play},
-    support::{Args, Report},
+    support::{
+        Args, Report,
+        plot::{self, Chart, Line},
+    },
 };
 
 const DAY: Length = Length::Minutes(24 * 60);
@@ -27,7 +29,7 @@ const GROWTH_MAX: f64 = 4.0;
 
 /// Says whether every bar is met.
 pub(crate) fn run(args: &Args, report: &mut Report) -> bool {
-    let (mut curves, mut all_met) = (Vec::new(), true);
+    let (mut lines, mut all_met) = (Vec::new(), true);
     let days =
         [("a quiet day", Profile::Quiet, DAY, None), ("a day with a battle", Profile::Battle, DAY, None)];
     let large = ("1 GB of a busy room", Profile::Busy, LARGE, args.value::<PathBuf>("--large"));
@@ -50,10 +52,21 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> bool {
         check("the most", &[played.peak_mib], RESIDENT_MAX);
         let growth = resident.last().unwrap_or(&0.0) - resident.get(POINTS / 4).unwrap_or(&0.0);
         check("growth in its last three quarters", &[growth], GROWTH_MAX);
-        curves.push(Curve { name, looks: played.looks });
+        let points =
+            played.looks.iter().map(|look| (look.hours / hours.max(f64::MIN_POSITIVE), look.resident_mib));
+        lines.push(Line { name: format!("{name}: {hours:.1} h"), points: points.collect() });
     }
     if let Some(path) = args.value::<String>("--svg") {
-        fs::write(path, plot::svg(&curves, RESIDENT_MAX)).expect("a picture can be written");
+        let chart = Chart {
+            below: "how much of it was played",
+            above: "MiB resident",
+            ticks: vec![0.0, 0.5, 1.0],
+            is_logarithmic: false,
+            bar: Some(RESIDENT_MAX),
+            lines,
+        };
+        let svg = plot::svg("Resident memory of a replay at speed max", &[chart], 1);
+        fs::write(path, svg).expect("a picture can be written");
     }
     all_met
 }

@@ -3,6 +3,7 @@
 
 mod machine;
 mod peer;
+pub(crate) mod plot;
 
 use machine::Calibration;
 pub(crate) use machine::{allow_sockets, cpu, now, process_cpu, rounded};

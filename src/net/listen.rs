@@ -16,6 +16,11 @@ use crate::sans_io::error::{Code, Problem};
 /// How many free ports are tried until one is free on 127.0.0.1 and ::1.
 const PORT_TRIES: usize = 8;
 
+/// What the system takes for a socket beyond what is on its way to the client, in bytes (Linux). Left alone it takes up to
+/// 4 MB of each that reads nothing, and whoever falls behind is noticed that much later.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES_MAX: u32 = 256 << 10;
+
 /// One socket, or one for each address of loopback.
 #[derive(Debug)]
 pub struct Listening {
@@ -62,12 +67,22 @@ impl Listening {
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Problem> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+    let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
             Problem::new(Code::PortInUse, format!("port {} is in use on {}", address.port(), address.ip()))
         }
         _ => cannot_listen(address, &error),
-    })
+    })?;
+    bound_what_is_unsent(&listener);
+    Ok(listener)
+}
+
+/// For all sockets that it will accept. A system that does not know this holds more, as it would anyway.
+fn bound_what_is_unsent(listener: &TcpListener) {
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(listener).set_tcp_notsent_lowat(UNSENT_BYTES_MAX);
+    #[cfg(not(target_os = "linux"))]
+    let _ = listener;
 }
 
 /// `None` if this machine does not have the address.

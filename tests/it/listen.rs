@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use axum::serve::Listener as _;
 use livetape::{
     control::Control,
     hub::{Hub, Limits},
@@ -53,4 +54,23 @@ async fn a_port_that_is_taken_on_the_other_address_is_in_use() {
     let port = other.local_addr().unwrap().port();
     let problem = Listening::bind(SocketAddr::new(ANY.ip(), port)).await.unwrap_err();
     assert_eq!(problem.message, format!("port {port} is in use on ::1"));
+}
+
+/// The most that the system may hold for a client that never reads, in bytes: what is unsent, and the client's own buffer.
+#[cfg(target_os = "linux")]
+const HELD_BYTES_MAX: usize = 1 << 20;
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_system_holds_little_for_who_does_not_read() {
+    let mut listening = Listening::bind(ANY).await.unwrap();
+    let client = TcpStream::connect(listening.addresses()[0]).await.unwrap();
+    let (server, _) = listening.accept().await;
+    let (piece, mut held) = ([0; 16 << 10], 0);
+    server.writable().await.unwrap();
+    while let Ok(written) = server.try_write(&piece) {
+        held += written;
+    }
+    assert!(held > 0 && held <= HELD_BYTES_MAX, "{held}");
+    drop(client);
 }

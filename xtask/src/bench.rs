@@ -35,8 +35,8 @@ pub(crate) struct Args {
     /// replay --memory: a recording that is there, instead of 1 GB that is made
     #[arg(long, value_name = "FILE", requires = "memory")]
     large: Option<PathBuf>,
-    /// replay --memory: where to draw it
-    #[arg(long, value_name = "FILE", requires = "memory")]
+    /// replay --memory, scale: where to draw it
+    #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 }
 
@@ -46,7 +46,7 @@ enum Bench {
     Decode,
     /// CPU time of a delivery, beside an epoll writer and npm `ws`; latency, memory
     Fanout,
-    /// The same with 100 to 10,000 subscribers
+    /// The same with 100 to 10,000 subscribers, 10 to 1,000 events a second, 1 to 100 rooms
     Scale,
     /// Lateness of a replay at speed 1, beside a bare timer; an hour at speed max, beside its decoding and over a socket
     Replay,
