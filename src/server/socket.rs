@@ -128,20 +128,25 @@ fn refusal(error: &Error) -> End {
     End::Refuse(CloseFrame { code: code.into(), reason: reason.into() })
 }
 
+/// Sends the answer to the client's close, which is queued. A message that was about to be sent does not follow that, and
+/// would be an error that hides it.
+async fn answer(sink: SplitSink<Wire, Message>, stream: SplitStream<Wire>) {
+    let Ok(mut wire) = sink.reunite(stream) else { return };
+    // Who takes nothing any more does not take the answer either.
+    let _ = wire.flush().await;
+}
+
 /// Sends the close frame behind what is queued, and waits for the answer to it.
 async fn part(mut sink: SplitSink<Wire, Message>, mut stream: SplitStream<Wire>, end: End) {
     let (frame, unread) = match end {
         End::Over => return,
-        End::Left => {
-            // Who takes nothing any more does not take the answer either.
-            let _ = sink.flush().await;
-            return;
-        }
+        End::Left => return answer(sink, stream).await,
         End::Close(frame) => (frame, false),
         End::Refuse(frame) => (frame, true),
     };
     if sink.send(Message::Close(Some(frame))).await.is_err() {
-        return;
+        // The client closed it at the same time.
+        return answer(sink, stream).await;
     }
     while let Some(Ok(_)) = stream.next().await {}
     if unread {
