@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{
     event::{Data, RoomState},
-    wire::{self, Batch, Message, Reading, client},
+    wire::{self, Batch, Message, Reading, Unzipper, client},
 };
 
 /// Heartbeats are not sent more often than TikTok's web client does.
@@ -52,6 +52,7 @@ pub struct Session {
     heartbeat_due: bool,
     acks: VecDeque<Bytes>,
     outcome: Option<Outcome>,
+    unzipper: Unzipper,
 }
 
 #[derive(Debug)]
@@ -73,6 +74,7 @@ impl Session {
             heartbeat_due: false,
             acks: VecDeque::new(),
             outcome: None,
+            unzipper: Unzipper::default(),
         }
     }
 
@@ -89,7 +91,7 @@ impl Session {
     /// The sign server's batch. It wants no ack.
     pub fn handle_initial_batch(&mut self, body: &Bytes) {
         if self.outcome.is_none() {
-            let batch = read_batch(body.clone());
+            let batch = self.read_batch(body.clone());
             self.handle_batch(&batch);
         }
     }
@@ -104,7 +106,7 @@ impl Session {
         if push.payload_type == "close" {
             self.end(Outcome::Ended(Ending::ClosePush));
         } else if push.holds_batch() {
-            let batch = read_batch(push.payload);
+            let batch = self.read_batch(push.payload);
             if batch.info.need_ack && push.log_id != 0 {
                 self.acks.push_back(client::ack(push.log_id, &batch.info.internal_ext));
             }
@@ -169,6 +171,13 @@ impl Session {
         self.opened.as_ref().map_or(Duration::ZERO, |opened| opened.last_frame.saturating_sub(opened.at))
     }
 
+    /// The decoder reads the same bytes, and counts what is wrong with them: a hundredth of a millisecond each.
+    fn read_batch(&mut self, payload: Bytes) -> Batch {
+        let mut faults = Vec::new();
+        let payload = self.unzipper.unzip(payload, &mut faults);
+        wire::read_batch(&payload, &mut faults)
+    }
+
     fn handle_batch(&mut self, batch: &Batch) {
         if let Ok(told @ 1..) = u64::try_from(batch.info.heartbeat_ms) {
             self.heartbeat_every = Duration::from_millis(told).clamp(HEARTBEAT_MIN, HEARTBEAT_MAX);
@@ -194,13 +203,6 @@ impl Opened {
     fn stale_at(&self) -> Duration {
         self.last_frame.saturating_add(STALE_AFTER)
     }
-}
-
-fn read_batch(payload: Bytes) -> Batch {
-    // The decoder reads the same bytes and counts what is wrong with them.
-    let mut faults = Vec::new();
-    let payload = wire::unzip(payload, &mut faults);
-    wire::read_batch(&payload, &mut faults)
 }
 
 fn ending(control: &Message) -> Option<Ending> {

@@ -3,14 +3,14 @@
 use std::{
     env,
     ffi::OsString,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Result, ensure};
 
-use crate::programs::{apt_get_install, command, status, target};
+use crate::programs::{apt_get_install, status, target};
 
 /// What the tests and their tools run on.
 const MAJOR_MIN: u32 = 20;
@@ -33,7 +33,7 @@ impl Node {
 
     /// The one that is there, or another.
     pub(crate) fn find() -> Result<Self> {
-        if command("npm", ["--version"]).is_err() {
+        if status(&mut npm(["--version"])).is_err() {
             apt_get_install(&["nodejs", "npm"])?;
         }
         let there = Self { folder: None };
@@ -62,10 +62,8 @@ impl Node {
     /// None of the packages needs its install scripts: those that have some build what is only faster. An old Node would
     /// leave out what only a recent one can run.
     fn npm_ci(&self, folder: &Path) -> Result<()> {
-        let mut npm = Command::new("npm");
-        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"])
-            .current_dir(folder);
-        self.lead(&mut npm)?;
+        let mut npm = npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"]);
+        self.lead(npm.current_dir(folder))?;
         status(&mut npm)
     }
 
@@ -89,6 +87,13 @@ impl Node {
         let program = folder.join("node_modules").join(program);
         status(self.command()?.arg(program).args(args).current_dir(folder))
     }
+}
+
+/// What it says goes beside what a chore says, which may be JSON.
+fn npm<const N: usize>(args: [&str; N]) -> Command {
+    let mut npm = Command::new("npm");
+    npm.args(args).stdout(io::stderr());
+    npm
 }
 
 /// The path with a folder in front.

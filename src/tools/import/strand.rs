@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use super::captured::{About, Entry, Message, Said, Stop, Visit};
 
 /// A portion that a thread reads ends at so many strands, as each hand-over takes a wake-up …
-const PORTION_STRANDS_MAX: usize = 64;
+const PORTION_STRANDS_MAX: usize = 512;
 /// … or so many bytes of frames.
 const PORTION_BYTES_MAX: usize = 256 << 10;
 /// Longest message that is put together: what a recording takes.
