@@ -1,15 +1,17 @@
 //! The program itself at speed 1, with sockets that read along from another process than it.
 
 use std::{
-    io::{ErrorKind, Read as _, Write as _},
-    net::TcpStream,
+    io::{ErrorKind, Read as _},
     path::Path,
     time::Duration,
 };
 
 use mio::{Events, Interest, Poll, Token};
 
-use crate::{reader::start, support::allow_sockets};
+use crate::{
+    reader::{ask, start},
+    support::allow_sockets,
+};
 
 const READ_BYTES: usize = 64 << 10;
 /// When nothing comes for so long, the program hangs.
@@ -77,13 +79,7 @@ fn is_over(socket: &mut mio::net::TcpStream, buffer: &mut [u8]) -> bool {
 }
 
 fn connect(address: &str) -> mio::net::TcpStream {
-    let mut socket = TcpStream::connect(address).expect("it listens");
-    write!(
-        socket,
-        "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    )
-    .expect("it listens");
+    let socket = ask(address);
     socket.set_nonblocking(true).expect("a socket");
     mio::net::TcpStream::from_std(socket)
 }

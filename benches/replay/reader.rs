@@ -82,13 +82,7 @@ fn greeting(child: &mut Child) -> (String, BufReader<ChildStdout>) {
 
 fn read(address: &str, process: u32, look_every_bytes: usize) -> Played {
     let started = now();
-    let mut socket = TcpStream::connect(address).expect("it listens");
-    write!(
-        socket,
-        "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    )
-    .expect("it listens");
+    let mut socket = ask(address);
     let mut played = Played { seconds: 0.0, events: 0, looks: Vec::new(), peak_mib: 0.0 };
     let (mut buffer, mut since, mut began) = (vec![0; READ_BYTES], look_every_bytes, None);
     loop {
@@ -112,6 +106,18 @@ fn read(address: &str, process: u32, look_every_bytes: usize) -> Played {
             return played;
         }
     }
+}
+
+/// A socket that has asked for the feed.
+pub(crate) fn ask(address: &str) -> TcpStream {
+    let mut socket = TcpStream::connect(address).expect("it listens");
+    write!(
+        socket,
+        "GET / HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    .expect("it listens");
+    socket
 }
 
 /// The number behind the last `name` in `text`, if all of it is there.

@@ -186,6 +186,7 @@ async fn play_alone(
     (control, mut driver): (Control, Driver),
 ) {
     let shutdown = control.shutdown().clone();
+    // Each socket has one of these: they wait by the runtime, as that costs no file.
     let options =
         source::Options { speed, wait_clients: 1, exit_when_done: true, ..source::Options::default() };
     let _listed = board.list_replay(&hub, driver.view());

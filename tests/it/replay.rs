@@ -203,7 +203,9 @@ async fn an_idle_limit_shortens_silences_and_nothing_else() {
 async fn start_and_end_cut_a_range() {
     let items = session_items(1);
     let range = Options { start: Duration::from_secs(60), end: Some(Duration::from_secs(120)), ..once() };
-    let log = Show::start(&items, range).finish().await;
+    let log = Show::start(&items, range.clone()).finish().await;
+    let fast = Options { speed: Speed::Max, ..range };
+    assert_same(&events(&Show::start(&items, fast).finish().await), &events(&log));
     let (first, last) = (&log[0], log.last().unwrap());
     assert_eq!((&first.1["type"], first.0), (&"connection_created".into(), 0));
     assert_eq!((&last.1["type"], last.0), (&"disconnected".into(), 60_000));
