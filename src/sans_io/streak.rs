@@ -9,7 +9,7 @@ use std::{
 };
 
 use foldhash::fast::FixedState;
-use smol_str::format_smolstr;
+use smol_str::{SmolStr, format_smolstr};
 
 use super::{
     dedup::StreakKey,
@@ -50,6 +50,8 @@ pub struct Streaks {
 
 #[derive(Debug)]
 struct Streak {
+    /// What its events call it.
+    id: SmolStr,
     /// While the streak is open: the last message, of which an inferred final is made.
     last: Option<Box<Event>>,
     highest: i32,
@@ -78,9 +80,11 @@ impl Streaks {
             return;
         }
         let key = (room_id, StreakKey { user_id, gift_id: gift.gift_id, group_id: gift.group_id.0 });
-        gift.streak_id = format_smolstr!("{}-{user_id}-{}{}", gift.group_id, gift.gift_id, self.suffix);
-        let before = self.take(&key);
-        let (highest, finished) = before.map_or((0, 0), |streak| (streak.highest, streak.finished));
+        let Streak { id, last, highest, finished, .. } = self.take(&key).unwrap_or_else(|| {
+            let id = format_smolstr!("{}-{user_id}-{}{}", gift.group_id, gift.gift_id, self.suffix);
+            Streak { id, last: None, highest: 0, finished: 0, deadline: None, no: 0 }
+        });
+        gift.streak_id = id.clone();
         let delta = gift.repeat_count.saturating_sub(highest).max(0);
         tell(gift, delta, gift.repeat_end);
         let highest = highest + delta;
@@ -91,8 +95,8 @@ impl Streaks {
         let finished = if gift.repeat_end { highest } else { finished };
         let is_open = !gift.repeat_end;
         let deadline = is_open.then(|| offset + FINAL_TIMEOUT);
-        let last = is_open.then(|| Box::new(event.clone()));
-        self.put(key, Streak { last, highest, finished, deadline, no: 0 });
+        let last = is_open.then(|| keep(last, event));
+        self.put(key, Streak { id, last, highest, finished, deadline, no: 0 });
         if self.streaks.len() > STREAKS_MAX {
             self.forget_oldest(offset, out);
         }
@@ -163,6 +167,17 @@ impl Streak {
         }
         self.finished = self.highest;
         Some(event)
+    }
+}
+
+/// In the memory of the message before, if there was one.
+fn keep(before: Option<Box<Event>>, event: &Event) -> Box<Event> {
+    match before {
+        None => Box::new(event.clone()),
+        Some(mut kept) => {
+            (*kept).clone_from(event);
+            kept
+        }
     }
 }
 
