@@ -7,6 +7,13 @@ import { chromium as engine } from 'playwright-core'
 
 import { withSite } from './shared.mjs'
 
+/** Until Playwright itself has seen so many frames. */
+function framesReceived(page, count) {
+  return new Promise((resolve) => {
+    page.on('websocket', (socket) => socket.on('framereceived', () => --count || resolve()))
+  })
+}
+
 /** Records a page that talks to the mock, and gives the file. */
 export async function recordHar({ chromium, folder }, { socketUrl, frames, content, ending }) {
   const har = path.join(folder, `playwright-${content}${ending === '.zip' ? '-zip' : ''}`, `show${ending}`)
@@ -16,9 +23,12 @@ export async function recordHar({ chromium, folder }, { socketUrl, frames, conte
     try {
       const context = await browser.newContext({ recordHar: { path: har, content } })
       const page = await context.newPage()
+      // The answer to the heartbeat comes beside.
+      const areTraced = framesReceived(page, frames + 1)
       await page.goto(site.url)
       site.go()
-      await site.isDone
+      // The page may have them before Playwright does, and what that has not seen when it is closed is in no file.
+      await Promise.all([site.isDone, areTraced])
       // It writes the file when the context is closed.
       await context.close()
       return har
