@@ -1,5 +1,7 @@
 //! The person behind an event.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 use smol_str::SmolStr;
@@ -45,7 +47,7 @@ pub struct User {
     /// The name of the fan club; empty without one.
     pub team_name: SmolStr,
     /// What stands beside the name.
-    pub badges: Vec<Badge>,
+    pub badges: Arc<[Badge]>,
 }
 
 /// A badge beside a user's name.

@@ -1,5 +1,7 @@
 //! Who.
 
+use std::sync::Arc;
+
 use smol_str::SmolStr;
 
 use super::{
@@ -20,7 +22,11 @@ mod scene {
 
 /// A user, as the message describes it.
 pub(super) fn user(user: webcast::User<'_>) -> User {
-    let badges: Vec<Badge> = user.badges.into_iter().map(badge).collect();
+    let badges: Arc<[Badge]> = match user.badges {
+        // Takes no memory, which a list without anything in it would.
+        none if none.is_empty() => Arc::default(),
+        some => some.into_iter().map(badge).collect(),
+    };
     let has = |scene: i32| badges.iter().any(|badge| badge.scene_type == scene);
     let level = |scene: i32| badges.iter().find(|badge| badge.scene_type == scene)?.level;
     let attributes = user.attributes.unwrap_or_default();
