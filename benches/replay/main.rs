@@ -115,7 +115,7 @@ fn made_up(profile: Profile, length: Length) -> (NamedTempFile, Tape) {
     let file = NamedTempFile::new().expect("a temporary file");
     let writer = std::io::BufWriter::new(file.reopen().expect("a temporary file"));
     synth::synth(writer, &synth::Options { seed: 1, profile, length }).expect("a recording");
-    let tape = Tape::find(&file.path().to_string_lossy()).expect("a recording");
+    let tape = Tape::find(file.path()).expect("a recording");
     (file, tape)
 }
 

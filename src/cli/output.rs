@@ -119,9 +119,10 @@ pub(super) fn say(text: impl fmt::Display) -> Result<(), Problem> {
 pub(super) fn file_problem(error: &files::Error) -> Problem {
     let code = match error {
         files::Error::Exists { .. } => Code::OutputExists,
-        files::Error::Missing { .. } | files::Error::NoParent { .. } | files::Error::Directory { .. } => {
-            Code::BadCapture
-        }
+        files::Error::Missing { .. }
+        | files::Error::NoParent { .. }
+        | files::Error::Directory { .. }
+        | files::Error::Irregular { .. } => Code::BadCapture,
         files::Error::NoPermission { .. } | files::Error::Other { .. } => Code::Io,
     };
     // The messages say what to do themselves.

@@ -3,7 +3,7 @@
 //! Each runs in a task of its own, through the same connect and replay as the main channel. What they share is the
 //! number of places and the limiter towards the upstream; nobody is turned out to make room for another.
 
-use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -17,8 +17,9 @@ use crate::{
         pace::Speed,
     },
     source::{
-        self, Replay, Tape,
+        self, Replay, Tape, in_time,
         live::{self, Transport},
+        shown_name,
     },
 };
 
@@ -130,7 +131,8 @@ impl<T: Transport> Channels<T> {
         let (board, beside) = (self.keeper.board.clone(), self.keeper.beside(&self.shutdown));
         let folder = self.keeper.recordings.clone();
         self.tasks.spawn(async move {
-            let tape = find(recording, folder).await;
+            let called = shown_name(&recording);
+            let tape = in_time(&called, move || Tape::find_for_client(&folder, &recording)).await;
             play_alone(tape, speed, answer, hub, board, beside).await;
             drop(place);
         });
@@ -204,12 +206,6 @@ async fn play_alone(
         Err(problem) => drop(answer.send(Err(problem.into()))),
     }
     hub.close(shutting_down());
-}
-
-/// Reads a little of the recording: the disk may take its time.
-async fn find(recording: String, folder: PathBuf) -> Result<Tape, Problem> {
-    let found = tokio::task::spawn_blocking(move || Tape::find_in(&folder, &recording)).await;
-    found.unwrap_or_else(|_| Err(Problem::new(Code::Io, "the recording could not be opened")))
 }
 
 fn shutting_down() -> CloseReason {

@@ -21,21 +21,44 @@ pub enum Error {
     NoParent { path: PathBuf },
     #[error("{} is a directory: name a file", path.display())]
     Directory { path: PathBuf },
+    #[error("{} is not a regular file: copy what it holds into one", path.display())]
+    Irregular { path: PathBuf },
     #[error("no permission for {}: check who owns it, and its mode", path.display())]
     NoPermission { path: PathBuf },
     #[error("{}: {source}", path.display())]
     Other { path: PathBuf, source: io::Error },
 }
 
-/// Opens a file to read it.
+/// Opens a regular file to read it. Devices, FIFOs and sockets are rejected: reading one may never end.
 ///
 /// # Errors
 /// [`Error`] names the path and what is wrong with it.
 pub fn open(path: &Path) -> Result<File, Error> {
+    // Before it is opened: a FIFO without a writer would block.
+    require_regular(path, fs::metadata(path))?;
     let file = File::open(path).map_err(|error| explain(path, error))?;
-    let metadata = file.metadata().map_err(|error| explain(path, error))?;
-    // On Linux a directory can be opened, and only reading it fails.
-    if metadata.is_dir() { Err(Error::Directory { path: path.into() }) } else { Ok(file) }
+    // Again, as another file may have taken its place.
+    require_regular(path, file.metadata())?;
+    Ok(file)
+}
+
+/// Opens a regular file of a folder that others may write to: symbolic links are rejected as well, because they lead
+/// out of it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_inside(path: &Path) -> Result<File, Error> {
+    require_regular(path, path.symlink_metadata())?;
+    open(path)
+}
+
+fn require_regular(path: &Path, metadata: io::Result<fs::Metadata>) -> Result<(), Error> {
+    let metadata = metadata.map_err(|error| explain(path, error))?;
+    match metadata.file_type() {
+        found if found.is_file() => Ok(()),
+        found if found.is_dir() => Err(Error::Directory { path: path.into() }),
+        _ => Err(Error::Irregular { path: path.into() }),
+    }
 }
 
 /// Creates a file; one that exists is overwritten only with `force`.

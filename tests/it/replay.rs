@@ -325,3 +325,47 @@ async fn orders_that_mean_nothing_are_refused() {
     }
     assert_eq!(show.control.replay().unwrap().generation, 1);
 }
+
+/// A web page may load what is in the folder, and others may put there what they like.
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn only_regular_files_are_loaded() {
+    let (folder, show) = loading();
+    let path = |name: &str| folder.path().join(format!("{name}.bin"));
+    std::os::unix::fs::symlink("/dev/zero", path("zero")).unwrap();
+    std::os::unix::fs::symlink(path("short"), path("link")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(path("fifo")).status().unwrap().success());
+    std::fs::create_dir(path("folder")).unwrap();
+    std::fs::File::create(path("sparse")).unwrap().set_len(2 << 30).unwrap();
+    show.ready().await;
+    for name in ["zero", "link", "fifo", "folder", "sparse"] {
+        let problem = show.control.order(ReplayOrder::Load(name.into())).await.unwrap_err();
+        assert_eq!(problem.code, Code::BadRecording, "{name}: {problem}");
+        assert!(!problem.message.contains('/'), "{problem}");
+    }
+    assert_eq!(show.order(ReplayOrder::Load("short".into())).await.recording, "short");
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_orders_do_not_wait_for_a_recording_to_open() {
+    let (_folder, show) = loading();
+    show.ready().await;
+    let load = || show.control.order(ReplayOrder::Load("short".into()));
+    let (mut first, mut last) = (std::pin::pin!(load()), std::pin::pin!(load()));
+    tokio::select! { biased;
+        _ = &mut first => panic!("the file was waited for"),
+        paused = show.control.order(ReplayOrder::Pause) => assert_eq!(paused.unwrap().recording, "test"),
+    }
+    let (first, last) = tokio::join!(first, last.as_mut());
+    assert_eq!(first.unwrap_err().code, Code::RecordingBusy, "only the last one is played");
+    assert_eq!(last.unwrap().recording, "short");
+}
+
+/// A show that waits, with a recording `short` to load instead.
+fn loading() -> (tempfile::TempDir, Show) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy("recordings/short.bin", folder.path().join("short.bin")).unwrap();
+    let recordings = folder.path().to_owned();
+    let show = Show::start(&session_items(1), Options { recordings, wait_clients: 9, ..Options::default() });
+    (folder, show)
+}

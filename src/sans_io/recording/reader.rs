@@ -8,10 +8,13 @@ use std::{
 use super::{
     Body, Error, Flags, Preamble, Record, Report,
     body::record_type,
-    layout::{HEAD_BYTES, MAJOR, MINOR, PREAMBLE_BYTES, RecordHead, read_preamble},
+    layout::{BODY_BYTES_MAX, HEAD_BYTES, MAJOR, MINOR, PREAMBLE_BYTES, RecordHead, read_preamble},
     report::Damage,
     window::Window,
 };
+
+/// How much is searched for the first record where the preamble is damaged: the two largest records.
+const FIRST_RECORD_BYTES_MAX: u64 = 2 * BODY_BYTES_MAX as u64;
 
 /// Reads a recording from any stream, in memory bounded by the largest record. What is damaged is passed over;
 /// [`Reader::report`] tells of it.
@@ -80,14 +83,14 @@ impl<R: Read> Reader<R> {
         Ok(reader)
     }
 
-    /// The first record follows the preamble, however damaged that is; else it may be anywhere.
+    /// The first record follows the preamble, however damaged that is; else it is within [`FIRST_RECORD_BYTES_MAX`].
     fn open_damaged(mut self) -> std::io::Result<Option<Self>> {
         self.report.preamble = Preamble::Damaged;
         if self.verified(PREAMBLE_BYTES)?.is_some_and(|head| head.rec_no == 0) {
             self.window.consume(PREAMBLE_BYTES);
             return Ok(Some(self));
         }
-        let found = self.search(0)?;
+        let found = self.search(0, FIRST_RECORD_BYTES_MAX)?;
         Ok(found.then_some(self))
     }
 
@@ -117,7 +120,7 @@ impl<R: Read> Reader<R> {
             match self.verified(0).map_err(Error::Read)? {
                 Some(head) if u64::from(head.rec_no) >= self.expected => return Ok(Some(self.accept(head))),
                 // It was here before: part of another recording.
-                Some(_) => drop(self.search(4).map_err(Error::Read)?),
+                Some(_) => drop(self.search(4, u64::MAX).map_err(Error::Read)?),
                 None => self.resync().map_err(Error::Read)?,
             }
         }

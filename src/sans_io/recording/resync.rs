@@ -37,7 +37,7 @@ impl<R: Read> Reader<R> {
             self.report.tail_bytes = self.window.bytes().len() as u64;
             self.window.consume(self.window.bytes().len());
         } else {
-            self.search(SYNC.len())?;
+            self.search(SYNC.len(), u64::MAX)?;
         }
         Ok(())
     }
@@ -98,8 +98,9 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Goes to the next record behind the first `skip` bytes; `false` if there is none up to the end of the file.
-    pub(super) fn search(&mut self, skip: usize) -> io::Result<bool> {
+    /// Goes to the next record behind the first `skip` bytes; `false` if there is none up to the end of the file, or in
+    /// `bytes_max` bytes.
+    pub(super) fn search(&mut self, skip: usize, bytes_max: u64) -> io::Result<bool> {
         let start = self.window.position();
         self.window.ensure(skip)?;
         self.window.consume(skip.min(self.window.bytes().len()));
@@ -118,7 +119,7 @@ impl<R: Read> Reader<R> {
             // A sync word may start in the last bytes.
             let searched = self.window.bytes().len().saturating_sub(SYNC.len() - 1);
             self.window.consume(searched);
-            if !self.window.more()? {
+            if self.window.position() - start > bytes_max || !self.window.more()? {
                 self.window.consume(self.window.bytes().len());
                 self.report.tail_bytes = self.window.position() - start;
                 return Ok(false);

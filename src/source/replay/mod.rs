@@ -5,6 +5,7 @@
 //! change nothing but the time at which they are broadcast.
 
 mod due;
+mod loading;
 mod options;
 mod orders;
 mod state;
@@ -12,6 +13,7 @@ mod state;
 use std::time::Duration;
 
 use due::Due;
+use loading::{Loading, finished};
 pub use options::{Left, Options, Summary};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +55,8 @@ pub struct Replay<'a> {
     shutdown: CancellationToken,
     on_end: Box<dyn FnMut(&Summary) + Send>,
     feed: Feed,
+    /// The recording that is being opened to be played next.
+    loading: Option<Loading>,
     epoch: Instant,
     timer: Timer,
     clock: ReplayClock,
@@ -107,6 +111,7 @@ impl<'a> Replay<'a> {
             driver,
             shutdown,
             feed,
+            loading: None,
         };
         replay.report();
         Ok(replay)
@@ -131,6 +136,7 @@ impl<'a> Replay<'a> {
                         break Left::Stopped;
                     }
                 }
+                loaded = finished(&mut self.loading) => self.take_loaded(loaded).await,
                 () = hub.wait_for_subscribers(self.options.wait_clients),
                     if self.phase == ReplayPhase::Waiting => self.play(),
                 () = sleep_until(&self.timer, self.epoch, at), if at.is_some() => {
@@ -250,14 +256,19 @@ impl<'a> Replay<'a> {
 
     /// Starts a generation at `offset`, shown at `shown`.
     async fn start_pass(&mut self, offset: Duration, shown: Duration) -> Result<(), Problem> {
-        self.feed = self.tape.feed(offset)?;
+        let feed = self.tape.feed(offset)?;
+        self.start_pass_of(feed, offset, shown).await;
+        Ok(())
+    }
+
+    async fn start_pass_of(&mut self, feed: Feed, offset: Duration, shown: Duration) {
+        self.feed = feed;
         self.missing.0 = 0;
         let before = self.take_before().await;
         self.idle = IdleLimit::new(self.options.idle_limit, offset, shown);
         self.pass_began = shown;
         self.pipeline.start_generation(offset, &before, self.pacing()).await;
         self.feed.peek().await;
-        Ok(())
     }
 
     fn play(&mut self) {

@@ -9,7 +9,7 @@ use crate::{
         error::{Code, Problem},
         pace::Speed,
     },
-    source::{Lateness, Tape},
+    source::Lateness,
 };
 
 /// The most frames of one `step` order.
@@ -19,6 +19,7 @@ impl Replay<'_> {
     /// Obeys or refuses, and answers; breaks if the replay is over.
     pub(super) async fn take_order(&mut self, order: Order) -> ControlFlow<()> {
         match order {
+            Order::Replay(ReplayOrder::Load(name), answer) => self.load(name, answer),
             Order::Replay(order, answer) => {
                 let result = self.obey(order).await;
                 self.report();
@@ -34,6 +35,7 @@ impl Replay<'_> {
                 self.pipeline.report(self.driver);
                 self.driver.forget_user();
                 self.driver.set_replay(None);
+                self.forget_loading();
                 drop(answer.send(Ok(self.driver.status())));
                 return ControlFlow::Break(());
             }
@@ -71,7 +73,8 @@ impl Replay<'_> {
             }
             ReplayOrder::Step(count) => self.obey_step(count).await,
             ReplayOrder::Loop { laps, from, to } => self.obey_loop(laps, from, to).await,
-            ReplayOrder::Load(name) => self.obey_load(&name).await,
+            // It is taken before: opening a file is not waited for.
+            ReplayOrder::Load(_) => Ok(()),
         }
     }
 
@@ -101,13 +104,18 @@ impl Replay<'_> {
             return Err(Problem::new(Code::BadRequest, message));
         }
         self.start_pass(offset, Duration::ZERO).await?;
+        self.start_clock();
+        Ok(())
+    }
+
+    /// Shows the pass that begins now from its beginning.
+    pub(super) fn start_clock(&mut self) {
         self.clock.jump(self.now(), Duration::ZERO);
         if self.phase == ReplayPhase::Ended {
             self.lap = 1;
             self.lateness = Lateness::default();
             self.play();
         }
-        Ok(())
     }
 
     fn obey_speed(&mut self, speed: Speed) {
@@ -159,17 +167,5 @@ impl Replay<'_> {
             self.obey_seek(from).await?;
         }
         Ok(())
-    }
-
-    async fn obey_load(&mut self, name: &str) -> Result<(), Problem> {
-        let tape = Tape::find_by_name(&self.options.recordings, name)?;
-        let here = self.idle.position().0;
-        if !matches!(self.phase, ReplayPhase::Waiting | ReplayPhase::Ended) {
-            self.pipeline.finish(here, Some("replaced"), self.pacing()).await;
-        }
-        (self.duration, self.tape) = (tape.duration(), tape);
-        (self.options.start, self.options.end) = (Duration::ZERO, None);
-        (self.missing, self.lap) = ((0, 0), 1);
-        self.obey_seek(Duration::ZERO).await
     }
 }

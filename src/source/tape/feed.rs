@@ -140,6 +140,14 @@ impl Feed {
         self.ready.front()
     }
 
+    /// Blocks until something is there, or the end.
+    pub(super) fn fill(&mut self) {
+        match &mut self.supply {
+            Supply::Here(reading) => self.ready.extend(reading.next()),
+            Supply::Thread(portions) => self.ready = portions.blocking_recv().unwrap_or_default(),
+        }
+    }
+
     /// What comes next, if it is there already.
     pub(crate) fn at_hand(&self) -> Option<&Fed> {
         self.ready.front()

@@ -1,12 +1,12 @@
 //! A recording that can be played from any offset, read ahead within bounds.
 
 mod feed;
+mod load;
 mod name;
 
 use std::{
-    fs::File,
     io::{BufReader, Cursor, Read, Seek as _, SeekFrom},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -14,14 +14,16 @@ use std::{
 use bytes::Bytes;
 use feed::Reading;
 pub(crate) use feed::{Fed, Feed};
-use name::{cannot_read, find_file, named, shown_name};
+pub(crate) use load::{Loaded, in_time, load};
+pub(crate) use name::shown_name;
+use name::{Finding, cannot_read};
 
 use crate::{
     demo::{DEMO, DEMO_BYTES},
     recorder::FOLDER,
     sans_io::{
         error::{Code, Problem},
-        recording::{self, Item, Reader, is_plain_name},
+        recording::{self, Item, Reader},
     },
 };
 
@@ -47,6 +49,8 @@ pub enum Step {
 pub struct Tape {
     /// Its name, as shown.
     pub name: String,
+    /// What the user calls it, for messages: a client of the server must not learn its path.
+    called: String,
     place: Place,
     /// Learned when somebody asks.
     duration: Arc<OnceLock<Option<Duration>>>,
@@ -57,21 +61,21 @@ enum Place {
     /// Read as it is played, without another thread: exact under a paused clock.
     Memory(Bytes),
     /// Read ahead by a thread.
-    File(PathBuf),
+    File(Finding),
 }
 
 impl Tape {
     /// A recording in memory.
     #[must_use]
     pub fn from_bytes(name: &str, bytes: Bytes) -> Self {
-        Self::new(name.into(), Place::Memory(bytes))
+        Self::new(name, Place::Memory(bytes))
     }
 
     /// `demo`, the path of a recording, or the name of one under `recordings/`.
     ///
     /// # Errors
     /// `recording_not_found`, `bad_recording`, `newer_recording` or `io`, with what to do.
-    pub fn find(name: &str) -> Result<Self, Problem> {
+    pub fn find(name: impl AsRef<Path>) -> Result<Self, Problem> {
         Self::find_in(Path::new(FOLDER), name)
     }
 
@@ -79,32 +83,43 @@ impl Tape {
     ///
     /// # Errors
     /// As [`Tape::find`].
-    pub fn find_in(folder: &Path, name: &str) -> Result<Self, Problem> {
-        let tape = match name {
-            "" => return Err(Problem::new(Code::BadRequest, "the recording's path is empty")),
+    pub fn find_in(folder: &Path, name: impl AsRef<Path>) -> Result<Self, Problem> {
+        let name = name.as_ref();
+        if name.as_os_str().is_empty() {
+            return Err(Problem::new(Code::BadRequest, "the recording's path is empty"));
+        }
+        let called = name.to_string_lossy();
+        Self::found(&called, || Finding::path_or_name(folder, name, &called))
+    }
+
+    /// A recording by its name: `demo`, or one in `folder`. Paths are rejected: the request may come from a web page.
+    ///
+    /// # Errors
+    /// As [`Tape::find`]; the messages have the name alone.
+    pub fn find_by_name(folder: &Path, name: &str) -> Result<Self, Problem> {
+        Self::found(name, || Finding::name(folder, name))
+    }
+
+    /// A recording that the configuration names, for a client that is not to learn where it is.
+    ///
+    /// # Errors
+    /// As [`Tape::find`]; the messages have the name alone.
+    pub(crate) fn find_for_client(folder: &Path, name: &str) -> Result<Self, Problem> {
+        let called = shown_name(name);
+        Self::found(&called, || Finding::path_or_name(folder, Path::new(name), &called))
+    }
+
+    fn found(called: &str, find: impl FnOnce() -> Result<Finding, Problem>) -> Result<Self, Problem> {
+        let tape = match called {
             DEMO => Self::from_bytes(DEMO, Bytes::from_static(DEMO_BYTES)),
-            _ => Self::new(shown_name(name), Place::File(find_file(folder, name)?)),
+            _ => Self::new(called, Place::File(find()?)),
         };
         tape.read(Duration::ZERO)?;
         Ok(tape)
     }
 
-    /// A recording by its name: `demo`, or one in `folder`. Paths are refused: whoever asks may be a web page.
-    ///
-    /// # Errors
-    /// As [`Tape::find`].
-    pub fn find_by_name(folder: &Path, name: &str) -> Result<Self, Problem> {
-        if name == DEMO {
-            return Self::find(DEMO);
-        }
-        if !is_plain_name(name) {
-            return Err(Problem::new(Code::RecordingNotFound, format!("`{name}` is no name of a recording")));
-        }
-        Self::find(&named(folder, name).to_string_lossy())
-    }
-
-    fn new(name: String, place: Place) -> Self {
-        Self { name, place, duration: Arc::default() }
+    fn new(called: &str, place: Place) -> Self {
+        Self { name: shown_name(called), called: called.into(), place, duration: Arc::default() }
     }
 
     /// How long it is, from its last readable record; `None` if the end tells nothing. The file is asked once.
@@ -114,7 +129,7 @@ impl Tape {
     }
 
     fn read_duration(&self) -> Option<Duration> {
-        let mut reader = Reader::open(BufReader::new(self.tail().ok()?)).ok()?;
+        let mut reader = Reader::open(BufReader::new(self.tail()?)).ok()?;
         let mut last = None;
         while let Ok(Some(record)) = reader.next() {
             last = last.max(Some(record.item.offset));
@@ -139,7 +154,7 @@ impl Tape {
     pub fn path(&self) -> Option<&Path> {
         match &self.place {
             Place::Memory(_) => None,
-            Place::File(path) => Some(path),
+            Place::File(file) => Some(file.path()),
         }
     }
 
@@ -148,7 +163,7 @@ impl Tape {
     pub fn bytes(&self) -> u64 {
         match &self.place {
             Place::Memory(bytes) => bytes.len() as u64,
-            Place::File(path) => path.metadata().map_or(0, |metadata| metadata.len()),
+            Place::File(file) => file.path().metadata().map_or(0, |metadata| metadata.len()),
         }
     }
 
@@ -179,8 +194,8 @@ impl Tape {
     pub fn open(&self) -> Result<Box<dyn Read + Send>, Problem> {
         Ok(match &self.place {
             Place::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
-            Place::File(path) => {
-                let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
+            Place::File(file) => {
+                let file = file.open().map_err(|error| cannot_read(&self.called, &error))?;
                 Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, file))
             }
         })
@@ -191,13 +206,13 @@ impl Tape {
         Ok(Reading::new(reader, from))
     }
 
-    fn tail(&self) -> std::io::Result<Box<dyn Read>> {
-        Ok(match &self.place {
+    fn tail(&self) -> Option<Box<dyn Read>> {
+        Some(match &self.place {
             Place::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
-            Place::File(path) => {
-                let mut file = File::open(path)?;
-                let length = file.metadata()?.len();
-                file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+            Place::File(file) => {
+                let mut file = file.open().ok()?;
+                let length = file.metadata().ok()?.len();
+                file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES))).ok()?;
                 Box::new(file)
             }
         })

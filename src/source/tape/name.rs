@@ -1,40 +1,90 @@
 //! From what a user calls a recording to its file.
 
-use std::path::{Path, PathBuf};
-
-use crate::sans_io::{
-    error::{Code, Problem},
-    recording::is_plain_name,
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
 };
 
-pub(super) fn shown_name(name: &str) -> String {
+use crate::{
+    sans_io::{
+        error::{Code, Problem},
+        recording::is_plain_name,
+    },
+    tools::files,
+};
+
+/// Where a recording is.
+#[derive(Clone, Debug)]
+pub(super) enum Finding {
+    /// At the path that the user gave.
+    Path(PathBuf),
+    /// In the folder of recordings, under its name: symbolic links do not lead out of that.
+    Named(PathBuf),
+}
+
+impl Finding {
+    /// The file of a path, or of a name in `folder`; `called` is what a message may say.
+    pub(super) fn path_or_name(folder: &Path, path: &Path, called: &str) -> Result<Self, Problem> {
+        if path.is_dir() {
+            let problem =
+                Problem::new(Code::BadRecording, format!("{called} is a directory, not a recording"));
+            return Err(problem.hint("name one of the files in it"));
+        }
+        if path.exists() {
+            return Ok(Self::Path(path.into()));
+        }
+        match path.to_str().filter(|name| is_plain_name(name)) {
+            Some(name) if named(folder, name).is_file() => Ok(Self::Named(named(folder, name))),
+            _ => Err(missing(called)),
+        }
+    }
+
+    /// The file of a name in `folder`.
+    pub(super) fn name(folder: &Path, name: &str) -> Result<Self, Problem> {
+        if !is_plain_name(name) {
+            return Err(Problem::new(Code::RecordingNotFound, format!("`{name}` is no name of a recording")));
+        }
+        Ok(Self::Named(named(folder, name)))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Path(path) | Self::Named(path) => path,
+        }
+    }
+
+    pub(super) fn open(&self) -> Result<File, files::Error> {
+        match self {
+            Self::Path(path) => files::open(path),
+            Self::Named(path) => files::open_inside(path),
+        }
+    }
+}
+
+/// What a recording is called: the name of its file, without the ending.
+pub(crate) fn shown_name(name: &str) -> String {
     Path::new(name).file_stem().map_or_else(|| name.into(), |stem| stem.to_string_lossy().into_owned())
 }
 
-/// The file of a path, or of a name in `folder`.
-pub(super) fn find_file(folder: &Path, name: &str) -> Result<PathBuf, Problem> {
-    let path = PathBuf::from(name);
-    if path.is_dir() {
-        let problem = Problem::new(Code::BadRecording, format!("{name} is a directory, not a recording"));
-        return Err(problem.hint("name one of the files in it"));
-    }
-    if path.exists() {
-        return Ok(path);
-    }
-    if is_plain_name(name) && named(folder, name).is_file() {
-        return Ok(named(folder, name));
-    }
-    Err(Problem::new(Code::RecordingNotFound, format!("there is no recording {name}")))
-}
-
-pub(super) fn named(folder: &Path, name: &str) -> PathBuf {
+fn named(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.bin"))
 }
 
-pub(super) fn cannot_read(path: &Path, error: &std::io::Error) -> Problem {
-    let code = match error.kind() {
-        std::io::ErrorKind::NotFound => Code::RecordingNotFound,
-        _ => Code::Io,
-    };
-    Problem::new(code, format!("cannot read {}: {error}", path.display()))
+fn missing(called: &str) -> Problem {
+    Problem::new(Code::RecordingNotFound, format!("there is no recording {called}"))
+}
+
+/// Why the file of a recording cannot be opened; the message has no path but the user's own.
+pub(super) fn cannot_read(called: &str, error: &files::Error) -> Problem {
+    match error {
+        files::Error::Missing { .. } => missing(called),
+        files::Error::Directory { .. } | files::Error::Irregular { .. } => {
+            Problem::new(Code::BadRecording, format!("{called} is not a regular file"))
+                .hint("copy what it holds into a file")
+        }
+        files::Error::Other { source, .. } => {
+            Problem::new(Code::Io, format!("cannot read {called}: {source}"))
+        }
+        _ => Problem::new(Code::Io, format!("cannot read {called}: permission denied")),
+    }
 }

@@ -1,0 +1,67 @@
+//! A recording that is put in: it is opened beside the show, because a file may keep its reader waiting.
+
+use std::{pin::Pin, time::Duration};
+
+use super::Replay;
+use crate::{
+    control::{Answer, Refusal, ReplayPhase, ReplayState},
+    sans_io::error::{Code, Problem},
+    source::tape::{Loaded, load},
+};
+
+/// A recording that is being opened, and who asked for it.
+pub(super) struct Loading {
+    loaded: Pin<Box<dyn Future<Output = Result<Loaded, Problem>> + Send>>,
+    answer: Answer<ReplayState>,
+}
+
+/// Waits for the recording that is being opened, if there is one.
+pub(super) async fn finished(loading: &mut Option<Loading>) -> Result<Loaded, Problem> {
+    match loading {
+        Some(loading) => loading.loaded.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Replay<'_> {
+    /// Begins to open a recording. Only the last one that was asked for is played.
+    pub(super) fn load(&mut self, name: String, answer: Answer<ReplayState>) {
+        self.forget_loading();
+        let loaded = Box::pin(load(self.options.recordings.clone(), name));
+        self.loading = Some(Loading { loaded, answer });
+    }
+
+    /// Whoever waits for a recording gets another instead.
+    pub(super) fn forget_loading(&mut self) {
+        if let Some(Loading { answer, .. }) = self.loading.take() {
+            let problem =
+                Problem::new(Code::RecordingBusy, "another order came before the recording was open");
+            drop(answer.send(Err(problem.into())));
+        }
+    }
+
+    /// Plays the recording that was opened, and answers.
+    pub(super) async fn take_loaded(&mut self, loaded: Result<Loaded, Problem>) {
+        let Some(Loading { answer, .. }) = self.loading.take() else { return };
+        let result = match loaded {
+            Ok(loaded) => {
+                self.put_in(loaded).await;
+                Ok(self.state())
+            }
+            Err(problem) => Err(Refusal::from(problem)),
+        };
+        self.report();
+        drop(answer.send(result));
+    }
+
+    async fn put_in(&mut self, Loaded { tape, duration, feed }: Loaded) {
+        if !matches!(self.phase, ReplayPhase::Waiting | ReplayPhase::Ended) {
+            self.pipeline.finish(self.idle.position().0, Some("replaced"), self.pacing()).await;
+        }
+        (self.duration, self.tape) = (duration, tape);
+        (self.options.start, self.options.end) = (Duration::ZERO, None);
+        (self.missing, self.lap) = ((0, 0), 1);
+        self.start_pass_of(feed, Duration::ZERO, Duration::ZERO).await;
+        self.start_clock();
+    }
+}

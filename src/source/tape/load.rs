@@ -1,0 +1,66 @@
+//! Opening a recording without waiting for the disk: whoever asked for it may go on meanwhile.
+
+use std::{path::PathBuf, time::Duration};
+
+use tokio::time::timeout_at;
+
+use super::{Feed, Tape};
+use crate::{
+    clock,
+    sans_io::error::{Code, Problem},
+};
+
+/// How long the disk may take to open a recording and to find its first record.
+const OPEN_WAIT: Duration = Duration::from_secs(5);
+
+/// A recording that can be played at once.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) tape: Tape,
+    pub(crate) duration: Option<Duration>,
+    /// From the start, with its first portion read.
+    pub(crate) feed: Feed,
+}
+
+/// Opens a recording by its name, as [`Tape::find_by_name`].
+pub(crate) async fn load(folder: PathBuf, name: String) -> Result<Loaded, Problem> {
+    let called = name.clone();
+    in_time(&called, move || {
+        let tape = Tape::find_by_name(&folder, &name)?;
+        let (duration, mut feed) = (tape.duration(), tape.feed(Duration::ZERO)?);
+        feed.fill();
+        Ok(Loaded { tape, duration, feed })
+    })
+    .await
+}
+
+/// Does work with a file on a thread for blocking work, and waits for it no longer than [`OPEN_WAIT`].
+pub(crate) async fn in_time<T: Send + 'static>(
+    called: &str,
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let io = |why: &str| Problem::new(Code::Io, format!("cannot open {called}: {why}"));
+    match timeout_at(clock::now() + OPEN_WAIT, tokio::task::spawn_blocking(work)).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(_)) => Err(io("reading it broke off")),
+        Err(_) => Err(io(&format!("the disk did not answer within {} s", OPEN_WAIT.as_secs()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_does_not_answer_is_given_up() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let opened = in_time("show", move || {
+            drop(held.recv());
+            Ok(())
+        });
+        let (opened, ()) = tokio::join!(opened, tokio::time::advance(OPEN_WAIT));
+        let problem = opened.unwrap_err();
+        assert_eq!(problem.message, "cannot open show: the disk did not answer within 5 s");
+        drop(release);
+    }
+}
