@@ -18,6 +18,8 @@ export default defineConfig({
   },
   worker: { format: 'es' },
   server: {
+    // The connection is that of `packages/client`.
+    fs: { allow: ['..'] },
     proxy: {
       ...Object.fromEntries(ADDRESSES.map((address) => [`/${address}`, SERVER])),
       '/feed': { target: SERVER, ws: true, rewrite: (path) => path.replace('/feed', '/') },

@@ -6,6 +6,8 @@ export default defineConfig({
     target: 'es2022',
     minify: true,
     reportCompressedSize: false,
+    // Node 20 needs it, where it is installed: see `#importWebSocket`.
+    rolldownOptions: { external: ['ws'] },
     lib: {
       entry: 'src/index.ts',
       name: 'Livetape',

@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'vitest'
-import { address, isFinal } from '../src/feed/connection.ts'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { CLOSE, isFinal } from '../../packages/client/src/closing.ts'
+import { Connection, type LinkState, address } from '../src/feed/connection.ts'
 import { readEvent } from '../src/feed/event.ts'
 import { ROWS_MAX, Store } from '../src/feed/store.ts'
 import { STREAKS_MAX, Streaks } from '../src/feed/streaks.ts'
@@ -118,13 +119,81 @@ describe('lines', () => {
   })
 })
 
+/** A WebSocket that does what a test wants. */
+class FakeSocket {
+  static made: FakeSocket[] = []
+  onopen?: () => void
+  onclose?: (event: { code: number; reason: string }) => void
+  onmessage?: (event: { data: string }) => void
+  constructor(readonly url: string) {
+    FakeSocket.made.push(this)
+  }
+  close(): void {}
+}
+
 describe('the connection', () => {
-  test('knows which closes are final', () => {
-    const final = [1000, 1001, 1006, 1008, 1009, 1011, 4000, 4001, 4099, 4101, 4102].filter(isFinal)
-    expect(final).toEqual([1000, 1008, 1009, 4000, 4099])
+  beforeEach(() => {
+    vi.useFakeTimers()
+    vi.stubGlobal('WebSocket', FakeSocket)
+    FakeSocket.made = []
   })
-  test('asks behind what was seen', () => {
-    expect(address('ws://localhost:3000/', undefined)).toBe('ws://localhost:3000/?since=0&on_gap=skip&raw=1')
-    expect(address('ws://localhost:3000/x/', 'a:5')).toBe('ws://localhost:3000/x/?since=a%3A5&on_gap=skip&raw=1')
+  afterEach(() => {
+    vi.useRealTimers()
+    vi.unstubAllGlobals()
+  })
+
+  function connect() {
+    const [states, lost]: [LinkState[], number[]] = [[], []]
+    const connection: Connection = new Connection('ws://x/', [], {
+      message: (text) => connection.seen('a', Number(text)),
+      state: (state) => states.push(state),
+      lost: (code) => lost.push(code),
+      opened: () => undefined,
+    })
+    connection.open()
+    return { connection, states, lost }
+  }
+  const last = (): FakeSocket => FakeSocket.made.at(-1) as FakeSocket
+  const since = (): string | null => new URL(last().url).searchParams.get('since')
+
+  test('ends and comes back by the close codes of the client', () => {
+    for (let code = 1000; code < 5000; code += code === 1015 ? 1985 : 1) {
+      const { connection, lost } = connect()
+      last().onopen?.()
+      last().onmessage?.({ data: '7' })
+      last().onclose?.({ code, reason: 'why' })
+      const wanted = isFinal(code) ? 'over' : 'waiting'
+      expect([code, connection.state.state, connection.state.code, connection.state.reason]).toEqual([code, wanted, code, 'why'])
+      const sockets = FakeSocket.made.length
+      vi.advanceTimersByTime(1000)
+      expect([code, FakeSocket.made.length - sockets]).toEqual([code, isFinal(code) ? 0 : 1])
+      if (!isFinal(code)) expect(since()).toBe(code === CLOSE.UNKNOWN_POSITION ? '0' : 'a:7')
+      expect(lost).toEqual(code === CLOSE.UNKNOWN_POSITION ? [code] : [])
+      connection.close()
+    }
+  })
+  test('the documented codes', () => {
+    const codes = [1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 3000, 4000, 4001, 4099, 4100, 4101, 4102]
+    expect(codes.filter(isFinal)).toEqual([1000, 1002, 1003, 1007, 1008, 1009, 3000, 4000, 4099])
+  })
+  test('waits longer each time, and not at all once it is asked to retry', () => {
+    const random = vi.spyOn(Math, 'random').mockReturnValue(0.999)
+    const { connection, states } = connect()
+    for (const seconds of [1, 2, 4, 8, 16, 16]) {
+      last().onclose?.({ code: 1006, reason: '' })
+      const wait = (states.at(-1) as LinkState).retryAt - Date.now()
+      expect(Math.round(wait / 1000)).toBe(seconds)
+      vi.advanceTimersByTime(wait)
+    }
+    last().onclose?.({ code: 1006, reason: '' })
+    const sockets = FakeSocket.made.length
+    connection.retry()
+    expect([connection.state.state, FakeSocket.made.length - sockets]).toEqual(['connecting', 1])
+    connection.close()
+    random.mockRestore()
+  })
+  test('asks after the last event seen, as an observer', () => {
+    expect(address('ws://localhost:3000/', undefined)).toBe('ws://localhost:3000/?since=0&observer=1&raw=1')
+    expect(address('ws://localhost:3000/x/', 'a:5')).toBe('ws://localhost:3000/x/?since=a%3A5&observer=1&raw=1')
   })
 })

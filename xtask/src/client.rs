@@ -24,7 +24,10 @@ pub(crate) fn run(check: bool) -> Result<()> {
     status(types.current_dir(&package))?;
     node.run(&package, "typescript/bin/tsc", &["--noEmit"])?;
     node.run(&package, "vite/bin/vite.js", &["build", "--logLevel", "warn"])?;
-    node.run(&package, "typescript/bin/tsc", &["--project", "tsconfig.build.json"])?;
+    // Once for `import`, once for `require`: TypeScript tells the two apart by the folder's package.json.
+    for out in ["dist/types", "dist/cjs"] {
+        node.run(&package, "typescript/bin/tsc", &["--project", "tsconfig.build.json", "--outDir", out])?;
+    }
     let (built, bundle) = (fs::read(package.join("dist/livetape-client.iife.js"))?, root.join(BUNDLE));
     if check {
         let committed = fs::read(&bundle).unwrap_or_default();

@@ -1,11 +1,9 @@
 // Gifts, counted right, as they come: `node examples/alerts.mjs ws://127.0.0.1:3000/`
 
 import { createWebSocketClient } from '@livetape/client'
-import { WebSocket } from 'ws' // Node 20 has no WebSocket of its own; from 22 on leave this out.
 
 const client = createWebSocketClient({
   url: process.argv[2] ?? 'ws://127.0.0.1:3000/',
-  webSocket: WebSocket,
   types: ['gift', 'disconnected'],
   gifts: 'final',
   maxReconnectAttempts: Infinity,

@@ -1,9 +1,8 @@
 // The feed as a loop, from the start of the backlog: `node examples/loop.mjs ws://127.0.0.1:3000/`
 
 import { createWebSocketClient } from '@livetape/client'
-import { WebSocket } from 'ws'
 
-const client = createWebSocketClient({ url: process.argv[2] ?? 'ws://127.0.0.1:3000/', webSocket: WebSocket, since: 0 })
+const client = createWebSocketClient({ url: process.argv[2] ?? 'ws://127.0.0.1:3000/', since: 0 })
 const events = client.events({ types: ['chat', 'gift', 'disconnected'] })
 await client.connect()
 

@@ -1,16 +1,17 @@
 // The client: what is said over its connection, where the feed goes on, and the rooms.
 
 import { CLOSE, meaningOf } from './closing.js'
-import { Connection, type Policy } from './connection.js'
+import { Connection } from './connection.js'
 import { Emitter } from './emitter.js'
 import { ClientError } from './error.js'
 import type { LivetapeEvent } from './events.js'
 import { isEvent, parse, type Message } from './message.js'
+import { handled, pending, type Pending } from './pending.js'
 import { Position } from './position.js'
 import { FEED_ROOM, Rooms } from './rooms.js'
 import type { Room } from './room.js'
 import { EventStream, type EventsOptions } from './stream.js'
-import type { Callbacks, ClientEvents, ConnectionStatus, CreateOptions, Stats, WebSocketClientOptions, WebSocketEvent } from './types.js'
+import type { Callbacks, ClientEvents, ConnectionStatus, CreateOptions, Stats, WebSocketClientOptions, WebSocketConstructor, WebSocketEvent } from './types.js'
 
 const DEFAULTS = {
   autoReconnect: true,
@@ -26,12 +27,6 @@ const ALIASES = { connect: 'connected', disconnect: 'disconnected', joinRoom: 'r
 /** A subprotocol has no other characters (RFC 9110, 5.6.2); other tokens go into the query. */
 const PROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/
 
-interface Connecting {
-  promise: Promise<void>
-  resolve(): void
-  reject(error: unknown): void
-}
-
 /** A client of livetape: `connect()` it, and listen. */
 export class WebSocketClient extends Emitter<ClientEvents> {
   readonly #url: URL
@@ -44,7 +39,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   readonly #stats: Stats = { events: 0, malformed: 0, repeated: 0, lost: 0, connections: 0 }
   #status: ConnectionStatus = 'disconnected'
   #feed: boolean
-  #connecting: Connecting | undefined
+  #connecting: Pending<void> | undefined
   #ping: ReturnType<typeof setInterval> | undefined
   #pong: ReturnType<typeof setTimeout> | undefined
   #pingedAt = 0
@@ -57,16 +52,12 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     this.#options = { ...DEFAULTS, ...given }
     this.#feed = options.feed ?? true
     this.#position = new Position(options.since, Boolean(options.types) || this.#url.searchParams.has('types'))
-    const webSocket = options.webSocket ?? (globalThis as { WebSocket?: Policy['webSocket'] }).WebSocket
-    if (!webSocket) {
-      throw new ClientError('no_websocket', 'there is no WebSocket here', { hint: 'Node has one from 22 on; before, npm install ws and pass { webSocket: WebSocket }' })
-    }
     this.#rooms = new Rooms(
       { send: (message) => this.#say(message), timeoutMs: () => this.#options.pongTimeout, historyMax: options.maxHistorySize, isInteractive: () => this.#isInteractive },
       this,
     )
     this.#connection = new Connection(
-      { ...this.#options, webSocket },
+      { webSocket: (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket, ...this.#options },
       {
         address: () => this.#address(),
         opened: () => this.#opened(),
@@ -85,19 +76,20 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     if (this.#options.signal?.aborted) return handled(Promise.reject(this.#options.signal.reason))
     if (this.#status === 'connected') return Promise.resolve()
     if (this.#connecting) return this.#connecting.promise
-    const promise = new Promise<void>((resolve, reject) => (this.#connecting = { resolve, reject, promise: undefined as never }))
-    Object.assign(this.#connecting as unknown as Connecting, { promise: handled(promise) })
+    const { promise } = (this.#connecting = pending())
     if (this.#status === 'disconnected') {
       this.#status = 'connecting'
       this.#connection.healthy()
+      if (!this.#connection.webSocket) return this.#importWebSocket(promise)
       this.#connection.open()
     }
-    return promise
+    return handled(promise)
   }
 
   /** Closes the connection. It can be connected anew, and goes on where it was. */
   disconnect(): void {
     if (this.#status === 'disconnected') return
+    if (this.#connecting) void handled(this.#connecting.promise)
     this.#end(undefined, new ClientError('closed', 'disconnected by the client'))
     this.emit('disconnected', { code: CLOSE.NORMAL, reason: '', meaning: 'disconnected by the client', final: true })
   }
@@ -122,7 +114,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   /** In the room: done when the server says so, rejects when it refuses. It is joined again after a reconnect. */
   joinRoom(roomId: string): Promise<Room> {
     if (roomId.startsWith(FEED_ROOM)) this.#feed = true
-    return handled(this.#rooms.join(roomId, this.#status !== 'disconnected'))
+    return handled(this.#rooms.join(roomId, this.#status !== 'disconnected', this.#connection.isOpen))
   }
 
   leaveRoom(roomId: string): Promise<void> {
@@ -139,22 +131,24 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   }
 
   /** To the others in this client's rooms, or to all where it is in none; with `roomId`, to that room. Bytes go as they are. */
-  async send(message: unknown, roomId?: string): Promise<void> {
-    if (message instanceof ArrayBuffer || ArrayBuffer.isView(message)) return this.#connection.send(message)
+  send(message: unknown, roomId?: string): Promise<void> {
+    if (message instanceof ArrayBuffer || ArrayBuffer.isView(message)) return this.#try(() => this.#connection.send(message))
     if (roomId !== undefined) return this.sendToRoom(roomId, message)
-    this.#say(message)
+    return this.#try(() => this.#say(message))
   }
 
-  async sendToRoom(roomId: string, message: unknown): Promise<void> {
-    if (!this.#rooms.get(roomId)?.isJoinedToRoom()) {
-      throw new ClientError('not_in_room', `not in room ${roomId}`, { roomId, hint: 'joinRoom first' })
-    }
-    this.#say({ type: 'room_message', room_id: roomId, message })
+  sendToRoom(roomId: string, message: unknown): Promise<void> {
+    return this.#try(() => {
+      if (!this.#rooms.get(roomId)?.isJoinedToRoom()) {
+        throw new ClientError('not_in_room', `not in room ${roomId}`, { roomId, hint: 'joinRoom first' })
+      }
+      this.#say({ type: 'room_message', room_id: roomId, message })
+    })
   }
 
   /** What others can select by; `null` takes the key away. */
-  async setMetadata(key: string, value: unknown): Promise<void> {
-    this.#say({ type: 'set_metadata', key, value })
+  setMetadata(key: string, value: unknown): Promise<void> {
+    return this.#try(() => this.#say({ type: 'set_metadata', key, value }))
   }
 
   /** The events from now on, for a loop. It ends with the connection: with an error, where that ended with one. */
@@ -179,7 +173,8 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     const url = new URL(this.#url)
     const set = (key: string, value: string | undefined) => value !== undefined && url.searchParams.set(key, value)
     set('types', types?.join(','))
-    set('gifts', gifts)
+    // TikTok repeats the total of a streak with each message: taken as they come, gifts are counted twice.
+    set('gifts', gifts ?? (url.searchParams.has('gifts') ? undefined : 'delta'))
     set('raw', raw ? '1' : undefined)
     if (this.#isInteractive) {
       set('client_id', this.#clientId)
@@ -301,8 +296,30 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     for (const loop of [...this.#streams]) loop.end(error)
   }
 
+  /** Node 20 has no WebSocket, the package `ws` has one. Without it the setup is wrong: that must be seen, so the promise stays unhandled. */
+  #importWebSocket(promise: Promise<void>): Promise<void> {
+    const connecting = this.#connecting
+    // As a string: the package is built without `ws` and its types.
+    import('ws' as string).then(
+      ({ WebSocket }) => {
+        void handled(promise)
+        this.#connection.webSocket = WebSocket
+        if (connecting === this.#connecting) this.#connection.open()
+      },
+      () => this.#over(CLOSE.LOST, new ClientError('no_websocket', 'Node 20 has no WebSocket', { hint: 'npm install ws, or use Node 22' })),
+    )
+    return promise
+  }
+
   #aborted(): void {
     this.disconnect()
+  }
+
+  /** A promise that nobody has to look at: its failure is an `error` event as well. */
+  #try(act: () => void): Promise<void> {
+    const promise = new Promise<void>((resolve) => resolve(act()))
+    promise.catch((error) => this.emit('error', error))
+    return promise
   }
 
   #say(message: unknown): void {
@@ -360,10 +377,3 @@ function socketUrl(url: string): URL {
 const madeUp = (): string => `client_${Date.now()}_${Math.random().toString(36).slice(2, 11)}`
 
 const failure = ({ code, message, ...details }: Record<string, any>): ClientError => new ClientError(String(code), String(message), details)
-
-/** Whoever does not look is not bothered: what was rejected is an event as well. */
-function handled<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined)
-  return promise
-}
-

@@ -1,11 +1,11 @@
 // Close codes as reasons: which of them are the end, and which a client comes back from.
 
-export const CLOSE = { NORMAL: 1000, GOING_AWAY: 1001, LOST: 1006, POLICY: 1008, INTERNAL: 1011, UNKNOWN_POSITION: 4001, SLOW_CONSUMER: 4101, CAPACITY: 4102 } as const
+export const CLOSE = { NORMAL: 1000, LOST: 1006, POLICY: 1008, UNKNOWN_POSITION: 4001, SLOW_CONSUMER: 4101 } as const
 
 /** From here on private codes ask to come back. */
 const PRIVATE_RETRY_FROM = 4100
 /** Going away, no code, lost, internal error, restart, try later, bad gateway, TLS. */
-const RETRY: readonly number[] = [CLOSE.GOING_AWAY, 1005, CLOSE.LOST, CLOSE.INTERNAL, 1012, 1013, 1014, 1015]
+const RETRY: readonly number[] = [1001, 1005, CLOSE.LOST, 1011, 1012, 1013, 1014, 1015]
 
 const MEANINGS: Record<number, string> = {
   1000: 'the source ended',

@@ -17,7 +17,8 @@ export interface Policy {
   maxReconnectDelay: number
   jitter: boolean
   connectTimeout: number
-  webSocket: WebSocketConstructor
+  /** The class to connect with; it may be set later. */
+  webSocket?: WebSocketConstructor | undefined
 }
 
 /** Who is told, and asked. */
@@ -34,6 +35,7 @@ export interface Hooks {
 }
 
 export class Connection {
+  webSocket: WebSocketConstructor | undefined
   readonly #policy: Policy
   readonly #hooks: Hooks
   #socket: WebSocketLike | undefined
@@ -45,6 +47,7 @@ export class Connection {
 
   constructor(policy: Policy, hooks: Hooks) {
     this.#policy = policy
+    this.webSocket = policy.webSocket
     this.#hooks = hooks
   }
 
@@ -65,7 +68,8 @@ export class Connection {
     let socket: WebSocketLike
     try {
       const { url, protocols } = this.#hooks.address()
-      socket = protocols.length > 0 ? new this.#policy.webSocket(url, protocols) : new this.#policy.webSocket(url)
+      const WebSocket = this.webSocket as WebSocketConstructor
+      socket = protocols.length > 0 ? new WebSocket(url, protocols) : new WebSocket(url)
     } catch (error) {
       return this.#hooks.over(CLOSE.LOST, new ClientError('bad_address', error instanceof Error ? error.message : String(error)))
     }

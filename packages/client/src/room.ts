@@ -1,7 +1,7 @@
 // A room: who is in it can talk, and remembers what was said.
 
 import { Emitter } from './emitter.js'
-import { ClientError } from './error.js'
+import { handled } from './pending.js'
 import type { RoomMessage } from './types.js'
 
 export const HISTORY_MESSAGES = 100
@@ -43,8 +43,8 @@ export class Room extends Emitter<RoomEvents> {
     return this.#isJoined
   }
 
-  async join(): Promise<void> {
-    await this.#link.joinRoom(this.id)
+  join(): Promise<void> {
+    return handled(this.#link.joinRoom(this.id).then(() => undefined))
   }
 
   leave(): Promise<void> {
@@ -52,9 +52,8 @@ export class Room extends Emitter<RoomEvents> {
   }
 
   /** Goes to all in the room, to this client too: that is when it gets into the history. */
-  async send(message: unknown): Promise<void> {
-    if (!this.#isJoined) throw new ClientError('not_in_room', `not in room ${this.id}`, { roomId: this.id, hint: 'join it first' })
-    await this.#link.sendToRoom(this.id, message)
+  send(message: unknown): Promise<void> {
+    return this.#link.sendToRoom(this.id, message)
   }
 
   /** What was said, the oldest first. */

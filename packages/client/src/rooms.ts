@@ -3,6 +3,7 @@
 import type { Emitter } from './emitter.js'
 import { ClientError } from './error.js'
 import type { Message } from './message.js'
+import { pending, type Pending } from './pending.js'
 import { HISTORY_MESSAGES, Room, type RoomLink } from './room.js'
 import type { ClientEvents, RoomMessage } from './types.js'
 
@@ -16,19 +17,12 @@ interface Means {
   historyMax: number | undefined
 }
 
-interface Pending<T> {
-  promise: Promise<T>
-  resolve(value: T): void
-  reject(error: ClientError): void
-}
-
 export class Rooms {
   readonly #means: Means
   readonly #client: Emitter<ClientEvents> & RoomLink
   readonly #rooms = new Map<string, Room>()
   readonly #joins = new Map<string, Pending<Room>>()
   readonly #leaves = new Map<string, Pending<void>>()
-  #isOpen = false
 
   constructor(means: Means, client: Emitter<ClientEvents> & RoomLink) {
     this.#means = means
@@ -43,7 +37,7 @@ export class Rooms {
     return [...this.#rooms.values()]
   }
 
-  join(roomId: string, isConnecting: boolean): Promise<Room> {
+  join(roomId: string, isConnecting: boolean, isOpen: boolean): Promise<Room> {
     if (!this.#means.isInteractive()) {
       return Promise.reject(new ClientError('not_found', 'this address is for reading alone', { roomId, hint: 'rooms are on /ws' }))
     }
@@ -55,7 +49,7 @@ export class Rooms {
     this.#rooms.set(roomId, room)
     const join = this.#pend(this.#joins, roomId, () => this.#rooms.delete(roomId))
     // Else it is asked for when the connection is there.
-    if (this.#isOpen) this.#means.send({ type: 'join_room', room_id: roomId })
+    if (isOpen) this.#means.send({ type: 'join_room', room_id: roomId })
     return join
   }
 
@@ -90,13 +84,11 @@ export class Rooms {
 
   /** All rooms, on a connection that is new. */
   rejoin(): void {
-    this.#isOpen = true
     for (const roomId of this.#rooms.keys()) this.#means.send({ type: 'join_room', room_id: roomId })
   }
 
   /** The connection is gone; they are wanted still. */
   lost(): void {
-    this.#isOpen = false
     for (const room of this.#rooms.values()) room.exited('connection_lost')
     for (const [roomId, leave] of this.#leaves) {
       this.#rooms.delete(roomId)
@@ -106,7 +98,6 @@ export class Rooms {
 
   /** It was the last connection. */
   closed(error: ClientError): void {
-    this.#isOpen = false
     for (const room of this.#rooms.values()) room.exited('closed')
     for (const [roomId, join] of this.#joins) {
       this.#rooms.delete(roomId)
@@ -138,22 +129,20 @@ export class Rooms {
   }
 
   /** An answer that is waited for, for so long. */
-  #pend<T>(pending: Map<string, Pending<T>>, roomId: string, late: () => void): Promise<T> {
+  #pend<T>(waiting: Map<string, Pending<T>>, roomId: string, late: () => void): Promise<T> {
     const ms = this.#means.timeoutMs()
-    const promise = new Promise<T>((resolve, reject) => {
-      const done = <V>(then: (value: V) => void) => (value: V) => {
-        clearTimeout(timer)
-        pending.delete(roomId)
-        then(value)
-      }
-      const entry = { resolve: done(resolve), reject: done(reject) }
-      const timer = setTimeout(() => {
-        late()
-        entry.reject(new ClientError('timeout', `no answer about room ${roomId} within ${ms} ms`, { roomId }))
-      }, ms)
-      pending.set(roomId, { ...entry, promise: undefined as never })
-    })
-    Object.assign(pending.get(roomId) as Pending<T>, { promise })
+    const { promise, resolve, reject } = pending<T>()
+    const done = <V>(then: (value: V) => void) => (value: V) => {
+      clearTimeout(timer)
+      waiting.delete(roomId)
+      then(value)
+    }
+    const answer = { promise, resolve: done(resolve), reject: done(reject) }
+    const timer = setTimeout(() => {
+      late()
+      answer.reject(new ClientError('timeout', `no answer about room ${roomId} within ${ms} ms`, { roomId }))
+    }, ms)
+    waiting.set(roomId, answer)
     return promise
   }
 }

@@ -2,6 +2,7 @@
 
 import { ClientError } from './error.js'
 import type { LivetapeEvent } from './events.js'
+import { handled } from './pending.js'
 
 /** What a loop may fall behind by, in events. */
 export const BUFFER_EVENTS = 10_000
@@ -64,7 +65,11 @@ export class EventStream<Event extends LivetapeEvent = LivetapeEvent> implements
     }
   }
 
-  async next(): Promise<IteratorResult<Event>> {
+  next(): Promise<IteratorResult<Event>> {
+    return handled(this.#next())
+  }
+
+  async #next(): Promise<IteratorResult<Event>> {
     if (this.#buffer.length > this.#head) return { value: this.#take(), done: false }
     if (!this.#end) return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
     if ('error' in this.#end) throw this.#takeError()

@@ -153,8 +153,8 @@ export interface WebSocketClientOptions {
   /** The server's bearer token. */
   token?: string
   /** Only events of these types. */
-  types?: readonly (LivetapeEvent['type'] | (string & {}))[]
-  /** Which gift events: every message, those that add something, or finals alone. */
+  types?: readonly LivetapeEvent['type'][]
+  /** Which gift events: those that add something and finals (`delta`, the default), finals alone, or every message as TikTok sent it (`raw`). */
   gifts?: 'raw' | 'delta' | 'final'
   /** Events of type `unknown` too. */
   raw?: boolean
@@ -164,7 +164,7 @@ export interface WebSocketClientOptions {
   since?: string | 0
   /** How many messages a room remembers; 100 unless told otherwise. */
   maxHistorySize?: number
-  /** The class to connect with; the global `WebSocket` unless told otherwise. Node 20 has none: pass that of `ws`. */
+  /** The class to connect with; defaults to the global `WebSocket` and, on Node 20, to that of the package `ws`. */
   webSocket?: WebSocketConstructor
   /** Disconnects when aborted. */
   signal?: AbortSignal

@@ -51,7 +51,7 @@ test('a connection that is cut many times gives each event once, in order', asyn
     await visit(async (page) => {
       await page.exposeFunction('cut', () => wire.cut())
       await page.evaluate(async (url) => {
-        const client = Livetape.createWebSocketClient({ url, reconnectDelay: 10, maxReconnectDelay: 100, maxReconnectAttempts: Infinity })
+        const client = Livetape.createWebSocketClient({ url, gifts: 'raw', reconnectDelay: 10, maxReconnectDelay: 100, maxReconnectAttempts: Infinity })
         globalThis.seen = { client, events: [], losses: [] }
         client.on('loss', (loss) => seen.losses.push(loss))
         client.on('event', (event) => {

@@ -34,7 +34,7 @@ test('chat: a message in a room', async () => {
   })
 })
 
-test('Node has a WebSocket of its own from 22 on: nothing has to be passed', async () => {
+test('Node has a WebSocket of its own from 22 on: it is taken, not that of ws', async () => {
   await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ ws }) => {
     const script = `import { createWebSocketClient } from '@livetape/client'
       const client = createWebSocketClient({ url: '${ws}/ws', clientId: 'of_node' })

@@ -10,7 +10,8 @@ import { LIVETAPE, recording, start, until, withServer } from '../../../tests/su
 import { createWebSocketClient } from '../dist/livetape-client.js'
 import { once, proxy } from './wire.mjs'
 
-const FAST = { webSocket: WebSocket, reconnectDelay: 10, maxReconnectDelay: 200 }
+/** As `livetape events` prints them: every gift message. */
+const FAST = { webSocket: WebSocket, gifts: 'raw', reconnectDelay: 10, maxReconnectDelay: 200 }
 
 /** What the recording says, without a server. */
 async function offline(name) {

@@ -1,7 +1,9 @@
 // The pages in examples/, opened from disk in Chromium, against the real server.
 
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocketServer } from 'ws'
@@ -79,6 +81,30 @@ test('the goal counts every diamond once, over a broken connection and a page lo
   await visit.close()
   await wire.close()
   await server.stop()
+})
+
+test('the goal counts one lap of a replay, not the laps before', async () => {
+  const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording('gifts'), '--types', 'gift'], { maxBuffer: 64 << 20 })
+  const want = stdout.trim().split('\n').reduce((sum, line) => sum + JSON.parse(line).data.diamonds, 0)
+  expect(want).toBeGreaterThan(10)
+  await withServer(LIVETAPE, ['replay', recording('gifts'), '--port', '0', '--speed', '1000', '--loop', '3', '--wait-clients', '1'], async ({ url, ws }) => {
+    const visit = await open(browser, example('overlays/goal.html', { url: `${ws}/`, goal: 1e9, start: 5 }))
+    const sum = async () => Number((await visit.page.locator('#numbers').innerText()).split('/')[0].replaceAll(/\D/g, ''))
+    const isOver = (laps) => until('the end', async () => {
+      const { state, lap } = await (await fetch(`${url}/replay`)).json()
+      return state === 'ended' && lap === laps
+    })
+    await isOver(3)
+    await until('the diamonds of one lap', async () => (await sum()) === want + 5)
+    // Another pass over the same recording counts from the start as well; so does a page that is loaded now.
+    await fetch(`${url}/replay/load`, { method: 'POST', body: JSON.stringify({ recording: 'gifts' }) })
+    await fetch(`${url}/replay/play`, { method: 'POST' })
+    await until('a second end', async () => (await (await fetch(`${url}/replay`)).json()).state === 'ended')
+    await visit.page.reload()
+    await until('the same again', async () => (await sum()) === want + 5)
+    expect(visit.complaints).toEqual([])
+    await visit.close()
+  })
 })
 
 const HOSTILE = ['<img src=x onerror="document.title=\'hacked\'">', '</script><script>document.title="hacked"</script>', '\u202Egnp.exe\u202C', '😀'.repeat(10_000), 'a'.repeat(50_000), 'e\u0301\u0302'.repeat(5000), '\u0000\u0007\n\n\n', '‮‭⁦', '👩‍👩‍👧‍👦'.repeat(1000), 'עברית مرحبا', '${7*7} {{7*7}} %s', '   ']

@@ -2,7 +2,12 @@
 
 import { createWebSocketClient, RNodeWebSocketClient, type GiftEvent, type LivetapeEvent } from '../src/index.js'
 
-const client = createWebSocketClient({ url: 'ws://127.0.0.1:3000/', types: ['gift', 'of_a_newer_server'], onEvent: (event) => void event.seq })
+const client = createWebSocketClient({ url: 'ws://127.0.0.1:3000/', types: ['gift', 'chat'], onEvent: (event) => void event.seq })
+
+// @ts-expect-error: a type that does not exist
+createWebSocketClient({ url: 'ws://127.0.0.1:3000/', types: ['gfit'] })
+// @ts-expect-error: nor in a loop
+client.events({ types: ['gfit'] })
 
 client.on('event:gift', ({ data }) => void (data.giftName satisfies string))
 client.on('event:chat', ({ data }) => void (data.comment satisfies string))

@@ -1,4 +1,8 @@
-/** The feed: connects, comes back where it broke, and tells what was lost. No page, no timer of its own but one. */
+/** The feed, over the connection of `packages/client`: the same rules for which closes are final and when to reconnect. */
+
+import { CLOSE } from '../../../packages/client/src/closing.ts'
+import { Connection as Sockets } from '../../../packages/client/src/connection.ts'
+import { Position } from '../../../packages/client/src/position.ts'
 
 export interface LinkState {
   state: 'connecting' | 'open' | 'waiting' | 'over'
@@ -17,90 +21,83 @@ export interface Listener {
   opened(fresh: boolean): void
 }
 
-/** Waits before attempts, in ms; the last one for ever. */
-const WAITS_MS = [1000, 2000, 4000, 8000, 16_000]
-const UNKNOWN_POSITION = 4001
-const SLOW_CONSUMER = 4101
+/** A page waits for its server as long as it is open; with jitter, so that dashboards do not all come back at once. Times in ms. */
+const POLICY = {
+  autoReconnect: true,
+  maxReconnectAttempts: Infinity,
+  reconnectDelay: 1000,
+  maxReconnectDelay: 16_000,
+  jitter: true,
+  connectTimeout: 10_000,
+}
 
-/** Final are 1000, 1008, 1009 and private codes below 4100, but for 4001: see docs/reference.md. */
-export const isFinal = (code: number): boolean =>
-  code === 1000 || code === 1008 || code === 1009 || (code >= 4000 && code < 4100 && code !== UNKNOWN_POSITION)
-
-/** The address to ask: from the start of the backlog, or behind what was seen. */
+/** The address to ask: from the start of the backlog, or after the last event seen. An observer holds up no show and skips gaps. */
 export function address(base: string, position: string | undefined): string {
   const url = new URL(base)
   url.searchParams.set('since', position ?? '0')
-  url.searchParams.set('on_gap', 'skip')
+  url.searchParams.set('observer', '1')
   url.searchParams.set('raw', '1')
   return url.href
 }
 
 export class Connection {
-  #socket: WebSocket | undefined
-  #timer: ReturnType<typeof setTimeout> | undefined
-  #attempt = 0
-  #position: string | undefined
+  readonly #position = new Position(0, false)
+  readonly #sockets: Sockets
   state: LinkState = { state: 'connecting', code: 0, reason: '', retryAt: 0 }
 
   constructor(
-    private readonly base: string,
-    private readonly protocols: string[],
+    base: string,
+    protocols: string[],
     private readonly listener: Listener,
-  ) {}
+  ) {
+    this.#sockets = new Sockets(
+      { ...POLICY, webSocket: WebSocket },
+      {
+        address: () => {
+          this.#set({ state: 'connecting', retryAt: 0 })
+          return { url: address(base, this.#position.last), protocols }
+        },
+        opened: () => {
+          this.#set({ state: 'open', code: 0, reason: '' })
+          listener.opened(this.#position.last === undefined)
+        },
+        text: (json) => listener.message(json),
+        binary: () => listener.message(''),
+        closed: (code, reason) => {
+          this.#set({ code, reason })
+          if (code !== CLOSE.UNKNOWN_POSITION) return
+          this.#position.forget()
+          listener.lost(code)
+        },
+        waits: (_attempt, delayMs) => this.#set({ state: 'waiting', retryAt: Date.now() + delayMs }),
+        over: (code) => this.#set({ state: 'over', code }),
+      },
+    )
+  }
 
-  /** What was seen last. */
-  seen(stream: string, seq: number): void {
-    if (stream !== '' && seq > 0) this.#position = `${stream}:${seq}`
+  /** What was seen last. An error alone is no sign of health: attempts that only end in one wait longer each time. */
+  seen(stream: string, seq: number, isError = false): void {
+    if (!isError) this.#sockets.healthy()
+    if (stream !== '' && seq > 0) this.#position.advance(stream, seq)
   }
 
   open(): void {
-    clearTimeout(this.#timer)
-    this.#set({ ...this.state, state: 'connecting', retryAt: 0 })
-    const socket = new WebSocket(address(this.base, this.#position), this.protocols)
-    this.#socket = socket
-    const fresh = this.#position === undefined
-    socket.onopen = () => {
-      this.#set({ state: 'open', code: 0, reason: '', retryAt: 0 })
-      this.listener.opened(fresh)
-    }
-    socket.onmessage = ({ data }) => {
-      this.#attempt = 0
-      this.listener.message(typeof data === 'string' ? data : '')
-    }
-    socket.onclose = ({ code, reason }) => this.#closed(code, reason)
+    this.#sockets.open()
   }
 
   /** Tries at once, whatever was agreed. */
   retry(): void {
-    if (this.state.state === 'waiting' || this.state.state === 'over') {
-      this.#attempt = 0
-      this.open()
-    }
+    if (this.state.state !== 'waiting' && this.state.state !== 'over') return
+    this.#sockets.healthy()
+    this.#sockets.open()
   }
 
   close(): void {
-    clearTimeout(this.#timer)
-    if (this.#socket) this.#socket.onclose = this.#socket.onmessage = this.#socket.onopen = null
-    this.#socket?.close()
+    this.#sockets.close()
   }
 
-  #closed(code: number, reason: string): void {
-    if (isFinal(code)) return this.#set({ state: 'over', code, reason, retryAt: 0 })
-    if (code === UNKNOWN_POSITION) {
-      this.#position = undefined
-      this.listener.lost(code)
-    }
-    const base = WAITS_MS[Math.min(this.#attempt, WAITS_MS.length - 1)] as number
-    const atOnce = this.#attempt === 0 && (code === UNKNOWN_POSITION || code === SLOW_CONSUMER)
-    // With chance in it: dashboards that lost the same server do not come back in one moment.
-    const wait = atOnce ? 0 : base * (0.75 + Math.random() / 2)
-    this.#attempt += 1
-    this.#set({ state: 'waiting', code, reason, retryAt: Date.now() + wait })
-    this.#timer = setTimeout(() => this.open(), wait)
-  }
-
-  #set(state: LinkState): void {
-    this.state = state
-    this.listener.state(state)
+  #set(change: Partial<LinkState>): void {
+    this.state = { ...this.state, ...change }
+    this.listener.state(this.state)
   }
 }

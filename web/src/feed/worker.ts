@@ -81,7 +81,7 @@ function connect(url: string, protocols: string[]): void {
   connection = new Connection(url, protocols, {
     message(json) {
       const event = store.take(json)
-      if (event) connection?.seen(event.stream, event.seq)
+      if (event) connection?.seen(event.stream, event.seq, event.type === 'error')
       if (event && isFirst && event.seq > 1) note(texts.events.backlogFrom(event.seq))
       isFirst &&= !event
       if (event?.type === 'error' && Date.now() - openedAt < BACKLOG_MS && store.totals.failure) {

@@ -1,0 +1,114 @@
+// The package as users get it: packed, unpacked into another project, and used as the READMEs say.
+
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+import { LIVETAPE, recording, withServer } from '../../../tests/support/livetape.mjs'
+
+const run = promisify(execFile)
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
+const installed = (name) => path.join(PACKAGE, 'node_modules', name)
+/** Node 20 has no WebSocket; a later one can do as if. */
+const LIKE_NODE_20 = typeof WebSocket === 'function' ? ['--no-experimental-websocket'] : []
+const REPLAY = ['replay', recording('gifts'), '--port', '0', '--speed', 'max', '--exit-when-done']
+
+let project
+beforeAll(async () => {
+  project = await mkdtemp(path.join(os.tmpdir(), 'livetape-package-'))
+  const into = path.join(project, 'node_modules/@livetape/client')
+  await mkdir(into, { recursive: true })
+  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', project], { cwd: PACKAGE })
+  await run('tar', ['--extract', '--strip-components', '1', '--directory', into, '--file', path.join(project, 'livetape-client-0.1.0.tgz')])
+})
+afterAll(() => rm(project, { recursive: true, force: true }))
+
+/** The first JavaScript of a README, for another server: nothing else is changed. */
+async function snippet(readme, from, to) {
+  const text = await readFile(new URL(readme, import.meta.url), 'utf8')
+  const code = /```js\n(.+?)```/s.exec(text)[1]
+  expect(code).toContain(from)
+  return code.replace(from, to)
+}
+
+/** Gifts without the streaks' totals: who sent how many of what. */
+async function gifts() {
+  const { stdout } = await run(LIVETAPE, ['events', recording('gifts'), '--types', 'gift'], { maxBuffer: 64 << 20 })
+  return stdout.trim().split('\n').map((line) => JSON.parse(line).data).filter(({ repeatDelta }) => repeatDelta > 0)
+}
+
+const node = (file, env = {}) => run('node', [...LIKE_NODE_20, file], { cwd: project, env: { ...process.env, ...env }, timeout: 30_000 })
+
+test('without ws, Node 20 says what to install', async () => {
+  await writeFile(path.join(project, 'bare.mjs'), await snippet('../README.md', 'ws://127.0.0.1:3000/', 'ws://127.0.0.1:1/'))
+  await expect(node('bare.mjs')).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(/Node 20 has no WebSocket[^]*npm install ws/) })
+  // Disconnecting at once is no failure.
+  await writeFile(path.join(project, 'brief.mjs'), `import { createWebSocketClient } from '@livetape/client'
+    const client = createWebSocketClient({ url: 'ws://127.0.0.1:1/' })
+    client.connect()
+    client.disconnect()`)
+  expect(await node('brief.mjs')).toMatchObject({ stderr: '' })
+  await symlink(installed('ws'), path.join(project, 'node_modules/ws'))
+})
+
+test('the first snippet of the README runs on Node 20, and counts each gift once', async () => {
+  await withServer(LIVETAPE, REPLAY, async ({ ws }) => {
+    await writeFile(path.join(project, 'first.mjs'), await snippet('../README.md', 'ws://127.0.0.1:3000', ws))
+    const lines = (await node('first.mjs')).stdout.trim().split('\n')
+    expect(lines).toEqual((await gifts()).map(({ sender, repeatDelta, giftName, diamonds }) => `${sender} sent ${repeatDelta} × ${giftName}, ${diamonds} diamonds`))
+  })
+})
+
+test('and so does a CommonJS file', async () => {
+  await withServer(LIVETAPE, REPLAY, async ({ ws }) => {
+    const code = (await snippet('../README.md', 'ws://127.0.0.1:3000', ws)).replace(/import (.+) from (.+)/, 'const $1 = require($2)').replace('await ', '')
+    await writeFile(path.join(project, 'first.cjs'), code)
+    expect((await node('first.cjs')).stdout.trim().split('\n')).toHaveLength((await gifts()).length)
+  })
+})
+
+test('the snippet without a library counts each gift once, too', async () => {
+  await withServer(LIVETAPE, REPLAY, async ({ ws }) => {
+    const code = await snippet('../../../README.md', 'ws://localhost:3000', ws)
+    // A browser has the class; here it is that of ws.
+    await writeFile(path.join(project, 'raw.mjs'), `import { WebSocket } from 'ws'\n${code}`)
+    const lines = (await node('raw.mjs')).stdout.trim().split('\n')
+    expect(lines).toEqual((await gifts()).map(({ sender, repeatDelta, giftName }) => `${sender} sent ${repeatDelta} × ${giftName}`))
+  })
+})
+
+const USES = {
+  'esm.mts': `import { createWebSocketClient, type GiftEvent } from '@livetape/client'
+    export const gift = ({ data }: GiftEvent): string => data.giftName
+    createWebSocketClient({ url: 'ws://x', types: ['gift'] }).on('event:gift', gift)`,
+  'cjs.cts': `import { createWebSocketClient, type GiftEvent } from '@livetape/client'
+    import client = require('@livetape/client')
+    export const gift = ({ data }: GiftEvent): string => data.giftName
+    createWebSocketClient({ url: 'ws://x', types: ['gift'] }).on('event:gift', gift)
+    new client.WebSocketClient('ws://x') satisfies client.WebSocketClient`,
+  'page.ts': `/// <reference types="@livetape/client/iife" />
+    Livetape.createWebSocketClient({ url: 'ws://x', types: ['gift'] }).on('event:gift', ({ data }) => void (data.giftName satisfies string))
+    // @ts-expect-error: a type that does not exist
+    Livetape.createWebSocketClient({ url: 'ws://x', types: ['gfit'] })`,
+}
+
+for (const resolution of ['node16', 'nodenext', 'bundler']) {
+  test(`types of import, require and the script, with ${resolution}`, async () => {
+    // A bundler knows no CommonJS.
+    const uses = Object.entries(USES).filter(([name]) => resolution !== 'bundler' || name !== 'cjs.cts')
+    const folder = path.join(project, resolution)
+    await mkdir(folder)
+    await writeFile(path.join(folder, 'package.json'), '{}')
+    for (const [name, code] of uses) await writeFile(path.join(folder, name), code)
+    const module = resolution === 'bundler' ? 'esnext' : resolution
+    const options = { module, moduleResolution: resolution, target: 'es2022', lib: ['es2022', 'dom'], types: [], strict: true, noEmit: true, skipLibCheck: false }
+    await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: uses.map(([name]) => name) }))
+    const { stdout } = await run('node', [installed('typescript/bin/tsc'), '--project', folder]).catch((error) => error)
+    expect(stdout).toBe('')
+  })
+}
