@@ -21,10 +21,14 @@ use crate::{
     recorder::FOLDER,
     sans_io::{
         error::{Code, Problem},
-        recording::{self, Item, Reader, is_plain_name},
+        offset::check_within,
+        recording::{self, Item, Loss, Reader, is_plain_name},
     },
+    tools::missing::missing,
 };
 
+/// What the built-in recording is called in the repository.
+const DEMO_FILE: &str = "demo.bin";
 /// How much of the end of a file is read to learn how long it is.
 const TAIL_BYTES: u64 = 256 << 10;
 const READ_BUFFER_BYTES: usize = 128 << 10;
@@ -34,8 +38,8 @@ const READ_BUFFER_BYTES: usize = 128 << 10;
 pub enum Step {
     /// The next thing that was recorded.
     Item(Item),
-    /// So many records are missing here.
-    Missing(u64),
+    /// So much is missing here.
+    Missing(Loss),
     /// The file cannot be read further.
     Failed(String),
     /// The end, at the offset of the last item.
@@ -82,7 +86,8 @@ impl Tape {
     pub fn find_in(folder: &Path, name: &str) -> Result<Self, Problem> {
         let tape = match name {
             "" => return Err(Problem::new(Code::BadRequest, "the recording's path is empty")),
-            DEMO => Self::from_bytes(DEMO, Bytes::from_static(DEMO_BYTES)),
+            DEMO => Self::demo(),
+            DEMO_FILE if !Path::new(name).exists() && !named(folder, DEMO).is_file() => Self::demo(),
             _ => Self::new(shown_name(name), Place::File(find_file(folder, name)?)),
         };
         tape.read(Duration::ZERO)?;
@@ -98,28 +103,41 @@ impl Tape {
             return Self::find(DEMO);
         }
         if !is_plain_name(name) {
-            return Err(Problem::new(Code::RecordingNotFound, format!("`{name}` is no name of a recording")));
+            return Err(Problem::new(
+                Code::RecordingNotFound,
+                format!("`{name}` is not the name of a recording"),
+            ));
+        }
+        if !named(folder, name).is_file() {
+            return Err(missing(folder, name));
         }
         Self::find(&named(folder, name).to_string_lossy())
+    }
+
+    fn demo() -> Self {
+        Self::from_bytes(DEMO, Bytes::from_static(DEMO_BYTES))
     }
 
     fn new(name: String, place: Place) -> Self {
         Self { name, place, duration: Arc::default() }
     }
 
-    /// How long it is, from its last readable record; `None` if the end tells nothing. The file is asked once.
+    /// Accepts offsets up to that of the last record.
+    ///
+    /// # Errors
+    /// `bad_request`, with the offset and the length.
+    pub fn check_within(&self, offset: Duration) -> Result<(), Problem> {
+        Ok(check_within(offset, self.duration().unwrap_or(offset))?)
+    }
+
+    /// How long it is, from its last readable record. The file is read once: its end, or all of it if its end is damaged.
     #[must_use]
     pub fn duration(&self) -> Option<Duration> {
         *self.duration.get_or_init(|| self.read_duration())
     }
 
     fn read_duration(&self) -> Option<Duration> {
-        let mut reader = Reader::open(BufReader::new(self.tail().ok()?)).ok()?;
-        let mut last = None;
-        while let Ok(Some(record)) = reader.next() {
-            last = last.max(Some(record.item.offset));
-        }
-        last
+        last_offset(self.tail().ok()?).or_else(|| last_offset(self.open().ok()?))
     }
 
     /// Begins to read at `from`.
@@ -165,7 +183,7 @@ impl Tape {
                     end = end.max(Some(item.offset));
                     Step::Item(item)
                 }
-                Some(Fed::Missing(records)) => Step::Missing(records),
+                Some(Fed::Missing(loss)) => Step::Missing(loss),
                 Some(Fed::Failed(error)) => Step::Failed(error),
                 None => Step::End(end.take()?),
             })
@@ -202,6 +220,15 @@ impl Tape {
             }
         })
     }
+}
+
+fn last_offset(input: impl Read) -> Option<Duration> {
+    let mut reader = Reader::open(BufReader::new(input)).ok()?;
+    let mut last = None;
+    while let Ok(Some(head)) = reader.next_head() {
+        last = Some(head.offset);
+    }
+    last
 }
 
 pub(crate) fn unreadable(name: &str, error: &recording::Error) -> Problem {

@@ -6,6 +6,7 @@ use crate::sans_io::{
     error::{Code, Problem},
     recording::is_plain_name,
 };
+use crate::tools::missing::missing;
 
 pub(super) fn shown_name(name: &str) -> String {
     Path::new(name).file_stem().map_or_else(|| name.into(), |stem| stem.to_string_lossy().into_owned())
@@ -21,10 +22,9 @@ pub(super) fn find_file(folder: &Path, name: &str) -> Result<PathBuf, Problem> {
     if path.exists() {
         return Ok(path);
     }
-    if is_plain_name(name) && named(folder, name).is_file() {
-        return Ok(named(folder, name));
-    }
-    Err(Problem::new(Code::RecordingNotFound, format!("there is no recording {name}")))
+    // `demo.bin` means `demo`, where the command runs outside the folder.
+    let named = is_plain_name(name).then(|| named(folder, name.strip_suffix(".bin").unwrap_or(name)));
+    named.filter(|path| path.is_file()).ok_or_else(|| missing(folder, name))
 }
 
 pub(super) fn named(folder: &Path, name: &str) -> PathBuf {
