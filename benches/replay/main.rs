@@ -76,7 +76,7 @@ fn as_fast_as_possible(runtime: &tokio::runtime::Runtime, report: &mut Report) {
     let mut alone = vec![];
     let ours = || {
         let (summary, ms) = timed(|| runtime.block_on(replay(tape.clone(), 1, fast())));
-        assert!(summary.events > 0 && !summary.is_lossy);
+        assert!(summary.events > 0 && !summary.loss.is_some());
         alone.push(timed(|| runtime.block_on(replay(tape.clone(), 0, fast()))).1 / 1e3);
         ms
     };

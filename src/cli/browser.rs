@@ -1,6 +1,6 @@
 //! `livetape record --cdp`: a tab of a browser, while somebody watches.
 
-use super::{args, record::into_file};
+use super::{args, output::warn, record::into_file};
 use crate::{
     sans_io::{error::Problem, username::normalise},
     settings::Settings,
@@ -35,7 +35,7 @@ pub(super) async fn record(
 
 fn list(pages: &[Page]) {
     for (number, page) in (1..).zip(pages).take(PAGES_MAX) {
-        eprintln!("  {number}: {}", shown_page(page));
+        warn(format_args!("  {number}: {}", shown_page(page)));
     }
 }
 

@@ -6,7 +6,11 @@ use std::{
     time::Duration,
 };
 
-use super::{args, config::tape};
+use super::{
+    args,
+    config::tape,
+    output::{cannot_write, report_loss},
+};
 use crate::{
     sans_io::{
         error::{Code, Problem, exit},
@@ -42,15 +46,13 @@ pub(super) fn cat(args: &args::Cat) -> Result<u8, Problem> {
         }
         match written {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(exit::DONE),
-            result => result.map_err(|error| Problem::new(Code::Io, format!("cannot write: {error}")))?,
+            result => result.map_err(|error| cannot_write(&error))?,
         }
         if is_over {
             break;
         }
     }
-    let report = reader.report();
-    let is_lossy = report.missing > 0 || report.tail_bytes > 0;
-    Ok(if is_lossy { exit::LOST } else { exit::DONE })
+    Ok(report_loss(&tape.name, reader.report().loss()))
 }
 
 fn print(out: &mut impl Write, json: bool, lost: u64, record: Option<&Record>) -> io::Result<()> {

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::args::{self, Flags};
+use super::{
+    args::{self, Flags},
+    output::say,
+};
 use crate::{
     demo::DEMO,
     sans_io::{
@@ -26,7 +29,8 @@ pub(super) fn settings<S>(flags: &Flags<S>) -> Result<Settings, Problem> {
 /// A recording: a file, or the name of one in the folder of recordings. A file is found whatever is wrong with the
 /// settings: they are read for a name alone, or where the command line names their file.
 pub(super) fn tape(flags: &Flags<args::OfTools>, name: &str) -> Result<Tape, Problem> {
-    let is_name = is_plain_name(name) && name != DEMO && !Path::new(name).exists();
+    let is_name =
+        is_plain_name(name) && name.strip_suffix(".bin").unwrap_or(name) != DEMO && !Path::new(name).exists();
     let folder =
         if is_name || flags.config.is_some() { settings(flags)?.server.folder() } else { PathBuf::new() };
     Tape::find_in(&folder, name)
@@ -84,11 +88,11 @@ pub(super) fn config(args: &args::Config) -> Result<u8, Problem> {
             check(&file.clone().or_else(|| config.clone()).unwrap_or_default())
         }
         args::ConfigCommand::Show(flags) => {
-            print!("{}", settings::show(&resolve(flags.config.as_deref(), &[]).map_err(first)?));
+            say(settings::show(&resolve(flags.config.as_deref(), &[]).map_err(first)?))?;
             Ok(exit::DONE)
         }
         args::ConfigCommand::Example => {
-            print!("{}", settings::example());
+            say(settings::example())?;
             Ok(exit::DONE)
         }
     }
@@ -101,7 +105,7 @@ fn check(file: &Path) -> Result<u8, Problem> {
         Ok(resolved) => {
             // Tokens and certificates too.
             super::serving::config(&resolved.settings)?;
-            println!("✅ The settings are well");
+            say("✅ The settings are well\n")?;
             Ok(exit::DONE)
         }
         Err(problems) => {

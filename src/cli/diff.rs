@@ -1,19 +1,26 @@
 //! `livetape diff`: two recordings through the one decoder, or what two builds made of one.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     io::{self, BufRead, BufReader, BufWriter, Write as _},
     path::Path,
+    rc::Rc,
 };
 
 use serde_json::Value;
 
-use super::{args, config::tape, output::file_problem};
+use super::{
+    args,
+    config::tape,
+    output::{cannot_write, file_problem, report_loss},
+};
 use crate::{
     sans_io::{
         decoder::{Decoder, Options},
         error::{Code, Problem, exit},
         event::finish_json,
+        recording::Loss,
     },
     source::{Step, Tape},
     tools::{diff, files},
@@ -27,9 +34,11 @@ const DIFFERENT: u8 = 1;
 type Events = Box<dyn Iterator<Item = Result<Value, Problem>>>;
 
 pub(super) fn diff(args: &args::Diff) -> Result<u8, Problem> {
-    let open =
-        |name: &str| if args.events { lines(Path::new(name)) } else { decoded(&tape(&args.flags, name)?) };
-    let (before, after) = (open(&args.before)?, open(&args.after)?);
+    let losses = [&args.before, &args.after].map(|name| (name, Rc::<Cell<Loss>>::default()));
+    let open = |(name, loss): &(&String, Rc<Cell<Loss>>)| {
+        if args.events { lines(Path::new(name)) } else { decoded(&tape(&args.flags, name)?, Rc::clone(loss)) }
+    };
+    let (before, after) = (open(&losses[0])?, open(&losses[1])?);
     let mut out = BufWriter::new(io::stdout().lock());
     let told = diff::diff(before, after, |change| {
         let written = if args.json {
@@ -37,7 +46,7 @@ pub(super) fn diff(args: &args::Diff) -> Result<u8, Problem> {
         } else {
             write!(out, "{change}")
         };
-        written.map_err(|error| cannot_write(&error))
+        written.map_err(|error| closed_or_failed(&error))
     });
     let counts = match told {
         // Whoever reads has seen enough.
@@ -46,22 +55,28 @@ pub(super) fn diff(args: &args::Diff) -> Result<u8, Problem> {
     };
     let last =
         if args.json { serde_json::json!({"counts": counts}).to_string() + "\n" } else { counts.to_string() };
-    out.write_all(last.as_bytes()).and_then(|()| out.flush()).map_err(|error| cannot_write(&error))?;
-    Ok(if counts.is_same() { exit::DONE } else { DIFFERENT })
+    let code = if counts.is_same() { exit::DONE } else { DIFFERENT };
+    match out.write_all(last.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(code),
+        result => result.map_err(|error| cannot_write(&error))?,
+    }
+    // A comparison with a part of a recording says little, whatever it says.
+    let lost = losses.iter().map(|(name, loss)| report_loss(name, loss.get())).max();
+    Ok(lost.filter(|lost| *lost != exit::DONE).unwrap_or(code))
 }
 
 /// Nobody reads any more.
 const CLOSED: &str = "the output is closed";
 
-fn cannot_write(error: &io::Error) -> Problem {
+fn closed_or_failed(error: &io::Error) -> Problem {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Problem::new(Code::Io, CLOSED),
-        _ => Problem::new(Code::Io, format!("cannot write: {error}")),
+        _ => cannot_write(error),
     }
 }
 
-/// The events of a recording.
-fn decoded(tape: &Tape) -> Result<Events, Problem> {
+/// The events of a recording; `loss` says in the end what is missing in it.
+fn decoded(tape: &Tape, loss: Rc<Cell<Loss>>) -> Result<Events, Problem> {
     let mut steps = tape.steps()?;
     let mut decoder = Decoder::new(Options { replay: true, dedup: true });
     let mut ready = VecDeque::new();
@@ -69,10 +84,11 @@ fn decoded(tape: &Tape) -> Result<Events, Problem> {
         while ready.is_empty() {
             match steps.next()? {
                 Step::Item(item) => decoder.handle(&item),
-                Step::Missing(records) => decoder.count_missing(records),
+                Step::Missing(missing) => decoder.count_missing(&missing),
                 Step::Failed(error) => return Some(Err(Problem::new(Code::Io, error))),
                 Step::End(offset) => decoder.flush(offset),
             }
+            loss.set(decoder.counts().loss());
             for event in decoder.take_events() {
                 let mut json = Vec::new();
                 event.begin_json("diff", &mut json);

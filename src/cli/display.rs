@@ -1,13 +1,18 @@
 //! The terminal display: lines behind time stamps, on stdout.
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    sync::LazyLock,
+};
 
 use anstyle::AnsiColor;
 use bytes::Bytes;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock,
+    control::Control,
     hub::{Hub, Join, Next, Subscriber},
     sans_io::event::Millis,
     terminal,
@@ -20,14 +25,16 @@ const TIME: anstyle::Style = AnsiColor::BrightBlack.on_default();
 pub(super) enum Style {
     /// Nothing: all was said before.
     Plain,
-    /// That it is ready, once a room is connected.
+    /// That it is ready and how to stop it, once a room is connected.
     Live,
+    /// That it is ready, once a room is connected; how to stop it was said before.
+    Recording,
 }
 
 /// Prints a line behind the present time, as the programs before us do.
 pub(super) fn say(text: &str) {
     let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or_default());
-    // A terminal that is gone cannot be told anything, and the server goes on.
+    // Without a reader of stdout the server ends; any other failure cannot be reported.
     drop(print(&[line_at(&now.to_string(), text)]));
 }
 
@@ -43,11 +50,25 @@ fn line_at(time: &str, text: &str) -> String {
     format!("{TIME}[{time}]{TIME:#} {text}\n")
 }
 
+/// Cancelled once a write found that nobody reads stdout any more.
+static WITHOUT_READER: LazyLock<CancellationToken> = LazyLock::new(CancellationToken::new);
+
 /// Writes lines at once, without colour where none is wanted.
 pub(super) fn print(lines: &[String]) -> io::Result<()> {
     let mut stdout = anstream::stdout().lock();
-    stdout.write_all(lines.concat().as_bytes())?;
-    stdout.flush()
+    let written = stdout.write_all(lines.concat().as_bytes()).and_then(|()| stdout.flush());
+    if written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+        WITHOUT_READER.cancel();
+    }
+    written
+}
+
+/// Shuts a server down once nobody reads its stdout, as every command ends in `livetape … | head`.
+pub(super) fn end_without_reader(control: Control) {
+    tokio::spawn(async move {
+        WITHOUT_READER.cancelled().await;
+        control.shut_down();
+    });
 }
 
 /// Shows the events of `hub`, from now on, until it closes or the terminal goes away.
@@ -57,7 +78,7 @@ pub(super) fn show(hub: Hub, style: Style) -> impl Future<Output = ()> + Send + 
     async move {
         let Some(mut events) = joined else { return };
         let mut is_ready = style == Style::Plain;
-        while let Some(next) = show_batch(&mut events, &mut is_ready).await {
+        while let Some(next) = show_batch(&mut events, &mut is_ready, style).await {
             match next {
                 Next::Events => {}
                 Next::Closed(_) => return,
@@ -76,7 +97,7 @@ fn join(hub: &Hub) -> Option<Subscriber> {
 }
 
 /// `None` if the terminal is gone.
-async fn show_batch(events: &mut Subscriber, is_ready: &mut bool) -> Option<Next> {
+async fn show_batch(events: &mut Subscriber, is_ready: &mut bool, style: Style) -> Option<Next> {
     let mut batch = Vec::new();
     let next = events.next(&mut batch).await;
     let connects = !*is_ready && batch.iter().any(|json| is_connection(json));
@@ -86,7 +107,9 @@ async fn show_batch(events: &mut Subscriber, is_ready: &mut bool) -> Option<Next
     if connects {
         *is_ready = true;
         say("🎉 Ready to receive TikTok Live events!");
-        say("📺 Press Ctrl+C to stop");
+        if style == Style::Live {
+            say("📺 Press Ctrl+C to stop");
+        }
     }
     Some(next)
 }

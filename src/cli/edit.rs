@@ -5,12 +5,12 @@ use std::{io::Write as _, path::Path, time::Duration};
 use super::{
     args,
     config::tape,
-    output::{Verdict, Written, progress, say, write},
+    output::{Verdict, Written, loss_code, progress, report_loss, say, write},
 };
 use crate::{
     sans_io::{
-        error::{Code, Problem, exit},
-        recording::Reader,
+        error::{Code, Problem},
+        recording::{Loss, Reader},
     },
     source::{Tape, unreadable},
     tools::edit,
@@ -34,16 +34,13 @@ pub(super) fn repair(args: &args::Repair) -> Result<u8, Problem> {
     let repaired = match written {
         Written::Broken(code) => return Ok(code),
         Written::Dropped(repaired) => {
-            let missing = repaired.report.missing;
-            let lost =
-                if missing > 0 { format!("; records missing for good: {missing}") } else { String::new() };
-            say(format!("✅ {} needs no repair{lost}\n", tape.name))?;
-            return Ok(exit::DONE);
+            say(format!("✅ {} needs no repair\n", tape.name))?;
+            return Ok(report_loss(&tape.name, repaired.loss()));
         }
         Written::Whole(repaired) => repaired,
     };
     say(format!("📼 {}\n{repaired}", output.display()))?;
-    Ok(if repaired.is_change() && repaired.is_lossy() { exit::LOST } else { exit::DONE })
+    Ok(loss_code(repaired.loss()))
 }
 
 pub(super) fn cut(args: &args::Cut) -> Result<u8, Problem> {
@@ -54,7 +51,7 @@ pub(super) fn cut(args: &args::Cut) -> Result<u8, Problem> {
     let written =
         write(&args.output, args.force, |out| Ok(Verdict::Keep(edit::cut(input, out, start, end)?)))?;
     bar.finish_and_clear();
-    conclude(&args.output, written, |cut: &edit::Cut| cut.missing)
+    conclude(&args.output, written, |cut: &edit::Cut| cut.loss)
 }
 
 fn range(args: &args::Cut, tape: &Tape) -> Result<(Duration, Option<Duration>), Problem> {
@@ -94,9 +91,10 @@ pub(super) fn merge(args: &args::Merge) -> Result<u8, Problem> {
         let offset = if args.offset.is_empty() { None } else { told() };
         inputs.push(edit::Input { name: tape.name.clone(), file: bar.wrap_read(tape.open()?), offset });
     }
-    let written = write(&args.output, args.force, |out| Ok(Verdict::Keep(edit::merge(inputs, out)?)))?;
+    let written =
+        write(&args.output, args.force, |out| Ok(Verdict::Keep(edit::merge(inputs, out, args.force)?)))?;
     bar.finish_and_clear();
-    conclude(&args.output, written, |merged: &edit::Merged| merged.missing)
+    conclude(&args.output, written, |merged: &edit::Merged| merged.loss)
 }
 
 pub(super) fn mark(args: &args::Mark) -> Result<u8, Problem> {
@@ -109,16 +107,16 @@ pub(super) fn mark(args: &args::Mark) -> Result<u8, Problem> {
     let bar = progress(tape.bytes());
     let input = bar.wrap_read(tape.open()?);
     let written = write(&output, args.force || in_place, |out| {
-        edit::mark(input, &mut *out, args.at, &args.label)?;
+        let loss = edit::mark(input, &mut *out, args.at, &args.label)?;
         out.flush()?;
-        Ok(Verdict::Keep(()))
+        Ok(Verdict::Keep(loss))
     })?;
     bar.finish_and_clear();
     match written {
         Written::Broken(code) => Ok(code),
-        Written::Whole(()) | Written::Dropped(()) => {
+        Written::Whole(loss) | Written::Dropped(loss) => {
             say(format!("📼 {}: `{}` at {:?}\n", output.display(), args.label, args.at))?;
-            Ok(exit::DONE)
+            Ok(report_loss(&tape.name, loss))
         }
     }
 }
@@ -146,13 +144,13 @@ fn file_of(tape: &Tape) -> Result<&Path, Problem> {
 fn conclude<T: std::fmt::Display>(
     output: &Path,
     written: Written<T>,
-    missing: impl FnOnce(&T) -> u64,
+    loss: impl FnOnce(&T) -> Loss,
 ) -> Result<u8, Problem> {
     match written {
         Written::Broken(code) => Ok(code),
         Written::Whole(report) | Written::Dropped(report) => {
             say(format!("📼 {}\n{report}", output.display()))?;
-            Ok(if missing(&report) > 0 { exit::LOST } else { exit::DONE })
+            Ok(loss_code(loss(&report)))
         }
     }
 }

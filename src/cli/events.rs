@@ -2,11 +2,16 @@
 
 use std::io::{self, BufWriter, Write};
 
-use super::{args, config::tape};
+use super::{
+    args,
+    config::tape,
+    output::{cannot_write, report_loss, warn},
+};
 use crate::{
     sans_io::{
         decoder::{Decoder, Options},
-        error::{Code, Problem, exit},
+        error::{Problem, exit},
+        recording::Loss,
     },
     source::Step,
 };
@@ -21,10 +26,10 @@ pub(super) fn events(args: &args::Events) -> Result<u8, Problem> {
     for step in tape.steps()? {
         match step {
             Step::Item(item) => decoder.handle(&item),
-            Step::Missing(records) => decoder.count_missing(records),
+            Step::Missing(loss) => decoder.count_missing(&loss),
             Step::Failed(error) => {
-                eprintln!("⚠️ {error}");
-                decoder.count_missing(1);
+                warn(format_args!("⚠️ {error}"));
+                decoder.count_missing(&Loss::ONE);
             }
             Step::End(offset) => {
                 decoder.flush(offset);
@@ -33,19 +38,14 @@ pub(super) fn events(args: &args::Events) -> Result<u8, Problem> {
         }
         match out.write(&mut decoder) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(exit::DONE),
-            result => result.map_err(cannot_write)?,
+            result => result.map_err(|error| cannot_write(&error))?,
         }
     }
-    out.out.flush().map_err(cannot_write)?;
-    let counts = decoder.counts();
-    if !counts.is_lossy() {
-        return Ok(exit::DONE);
+    match out.out.flush() {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(exit::DONE),
+        result => result.map_err(|error| cannot_write(&error))?,
     }
-    let (missing, unreadable) = (counts.records_missing, counts.unreadable());
-    eprintln!(
-        "⚠️ Something was lost: {missing} records are missing, {unreadable} frames or messages not readable"
-    );
-    Ok(exit::LOST)
+    Ok(report_loss(&tape.name, decoder.counts().loss()))
 }
 
 struct Output<'a, W> {
@@ -69,9 +69,4 @@ impl<W: Write> Output<'_, W> {
         }
         Ok(())
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn cannot_write(error: io::Error) -> Problem {
-    Problem::new(Code::Io, format!("cannot write: {error}"))
 }

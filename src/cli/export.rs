@@ -8,7 +8,7 @@ use std::{
 use super::{
     args,
     config::tape,
-    output::{Failure, Verdict, Written, progress, say, write},
+    output::{Failure, Verdict, Written, cannot_write, loss_code, progress, report_loss, say, warn, write},
 };
 use crate::{
     mock::Scenario,
@@ -39,8 +39,8 @@ pub(super) fn export(args: &args::Export) -> Result<u8, Problem> {
             }
             result => result.map_err(|error| problem(&tape, error))?,
         };
-        eprint!("{exported}");
-        return Ok(code(&exported));
+        warn(exported.to_string().trim_end());
+        return Ok(loss_code(exported.loss));
     }
     let written = write(&output, args.force, |out| match export_to(args, &tape, out) {
         Err(export::Error::Write(error)) => Err(error.into()),
@@ -50,7 +50,7 @@ pub(super) fn export(args: &args::Export) -> Result<u8, Problem> {
         Written::Broken(code) => Ok(code),
         Written::Whole(exported) | Written::Dropped(exported) => {
             say(format!("📼 {}\n{exported}", output.display()))?;
-            Ok(code(&exported))
+            Ok(loss_code(exported.loss))
         }
     }
 }
@@ -76,12 +76,8 @@ fn export_to(args: &args::Export, tape: &Tape, out: impl Write) -> Result<Export
 fn problem(tape: &Tape, error: export::Error) -> Problem {
     match error {
         export::Error::Recording(error) => unreadable(&tape.name, &error),
-        export::Error::Write(error) => Problem::new(Code::Io, format!("cannot write: {error}")),
+        export::Error::Write(error) => cannot_write(&error),
     }
-}
-
-fn code(exported: &Exported) -> u8 {
-    if exported.missing > 0 { exit::LOST } else { exit::DONE }
 }
 
 pub(super) fn as_scenario(args: &args::AsScenario) -> Result<u8, Problem> {
@@ -96,7 +92,7 @@ pub(super) fn as_scenario(args: &args::AsScenario) -> Result<u8, Problem> {
     let text = made.to_string();
     if is_stdout(&output) {
         say(text)?;
-        return Ok(exit::DONE);
+        return Ok(report_loss(&tape.name, made.loss));
     }
     let written = write(&output, args.force, |out| {
         out.write_all(text.as_bytes())?;
@@ -109,7 +105,7 @@ pub(super) fn as_scenario(args: &args::AsScenario) -> Result<u8, Problem> {
     for note in &made.notes {
         say(format!("⚠️ {note}\n"))?;
     }
-    Ok(exit::DONE)
+    Ok(report_loss(&tape.name, made.loss))
 }
 
 /// Recordings count from the folder of the scenario.

@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 
 use super::{
     args,
-    output::{file_problem, progress, say},
+    output::{file_problem, progress, say, warn},
     tools::{stem, unwritable, valid_user},
 };
 use crate::{
@@ -53,8 +53,8 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
             if let Some(kept) = draft.keep_partial() {
                 say(format!("📼 {}\n", kept.display()))?;
             }
-            eprintln!("⚠️ The recording broke off: {error}");
-            eprintln!("💡 what was written until then can be replayed; is the disk full?");
+            warn(format_args!("⚠️ The recording broke off: {error}"));
+            warn("💡 what was written until then can be replayed; is the disk full?");
             Ok(exit::LOST)
         }
         Err(error) => Err(capture_problem(&args.file, &error)),
@@ -130,9 +130,9 @@ fn capture_problem(path: &Path, error: &Error) -> Problem {
 fn list(candidates: &[Candidate]) {
     for Candidate { number, url, messages, .. } in candidates.iter().take(CANDIDATES_MAX) {
         let url = if url.is_empty() { "an address that is not known" } else { url };
-        eprintln!("  {number}: {}, {messages} messages", printable(url));
+        warn(format_args!("  {number}: {}, {messages} messages", printable(url)));
     }
     if candidates.len() > CANDIDATES_MAX {
-        eprintln!("  and {} more", candidates.len() - CANDIDATES_MAX);
+        warn(format_args!("  and {} more", candidates.len() - CANDIDATES_MAX));
     }
 }

@@ -5,12 +5,12 @@ use std::{
     path::Path,
 };
 
-use super::{args, config, signals};
+use super::{args, config, display, output::report_loss, signals};
 use crate::{
     control::Control,
     log,
     mock::{After, MockTikTok, Scenario, Setting},
-    sans_io::error::{Code, Problem, exit},
+    sans_io::error::{Code, Problem},
     settings,
     source::Tape,
     terminal::printable,
@@ -26,10 +26,12 @@ pub(super) async fn mock(args: args::Mock) -> Result<u8, Problem> {
     let playing = setting.scenario.recording.clone();
     let (control, _driver) = Control::new();
     signals::listen(control.clone());
+    display::end_without_reader(control.clone());
     let mock = MockTikTok::start_on(setting, address).await?;
     greet(&mock.url(), &playing, settings.scenario.as_deref());
+    let code = report_loss(&playing, mock.loss());
     control.shutdown().cancelled().await;
-    Ok(exit::DONE)
+    Ok(code)
 }
 
 fn setting(settings: &settings::Mock, folder: &Path) -> Result<Setting, Problem> {
@@ -59,10 +61,15 @@ fn recording(play: &Path, folder: &Path) -> Result<String, Problem> {
 /// The address, and how clients are pointed at it.
 fn greet(url: &str, playing: &str, scenario: Option<&Path>) {
     let scenario = scenario.map(|path| format!(", as {} says", path.display())).unwrap_or_default();
-    println!("🎭 The mock TikTok is on {url} and plays {}{}", printable(playing), printable(&scenario));
-    println!("   livetape                       livetape live USER --upstream {url}");
-    println!("   tiktok-live-connector 2.0.x    SIGN_API_URL={url} node your-program.js");
-    println!("   TikTokLive (Python)            WebDefaults.tiktok_sign_url = \"{url}\"");
-    println!("   what clients did               curl {url}/__admin/log");
-    println!("📺 Press Ctrl+C to stop");
+    let (playing, scenario) = (printable(playing), printable(&scenario));
+    // Without a reader of stdout the mock ends, as every server does.
+    drop(display::print(&[format!(
+        "🎭 The mock TikTok is on {url} and plays {playing}{scenario}
+   livetape                       livetape live USER --upstream {url}
+   tiktok-live-connector 2.0.x    SIGN_API_URL={url} node your-program.js
+   TikTokLive (Python)            WebDefaults.tiktok_sign_url = \"{url}\"
+   what clients did               curl {url}/__admin/log
+📺 Press Ctrl+C to stop
+"
+    )]));
 }

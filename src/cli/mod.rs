@@ -9,6 +9,7 @@ mod display;
 mod edit;
 mod events;
 mod export;
+mod file_size;
 mod import;
 mod live;
 mod mock;
@@ -25,13 +26,20 @@ mod tools;
 mod watch;
 
 use args::{Args, Command};
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::sans_io::error::{Code, Problem, exit};
+
+/// Every command and flag there is.
+#[must_use]
+pub fn command() -> clap::Command {
+    Args::command()
+}
 
 /// Runs the command line of this process, and gives its exit code.
 #[must_use]
 pub fn main() -> u8 {
+    file_size::fail_writes_beyond();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => return usage(&error),
@@ -82,9 +90,9 @@ fn run(command: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem
 
 /// One line that says what happened, one that says what to do.
 fn complain(problem: &Problem) -> u8 {
-    eprintln!("❌ {}", crate::terminal::printable(&problem.message));
+    output::warn(format_args!("❌ {}", crate::terminal::printable(&problem.message)));
     if !problem.hint.is_empty() {
-        eprintln!("💡 {}", crate::terminal::printable(&problem.hint));
+        output::warn(format_args!("💡 {}", crate::terminal::printable(&problem.hint)));
     }
     problem.code.exit_code()
 }

@@ -11,8 +11,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::{
     sans_io::{
         error::{Code, Problem, exit},
-        recording,
+        recording::{self, Loss},
     },
+    terminal::printable,
     tools::{edit, files},
 };
 
@@ -92,10 +93,12 @@ pub(super) fn write<T>(
         Ok(Verdict::Drop(value)) => Ok(Written::Dropped(value)),
         Err(Failure::Refused(problem)) => Err(problem),
         Err(Failure::Broke(error)) => {
-            eprintln!("❌ cannot write {}: {error}", path.display());
+            warn(format_args!("❌ cannot write {}: {error}", path.display()));
             match draft.keep_partial() {
-                Some(partial) => eprintln!("💡 what was written until then is {}", partial.display()),
-                None => eprintln!("💡 nothing was written"),
+                Some(partial) => {
+                    warn(format_args!("💡 what was written until then is {}", partial.display()));
+                }
+                None => warn("💡 nothing was written"),
             }
             Ok(Written::Broken(exit::LOST))
         }
@@ -108,12 +111,35 @@ pub(super) fn progress(bytes: u64) -> ProgressBar {
     ProgressBar::new(bytes).with_style(style.expect("a constant template"))
 }
 
-/// To stdout; a reader that is gone is told nothing.
+/// To stdout. If nobody reads it any more, the command has nothing left to say, and its exit code stays.
 pub(super) fn say(text: impl fmt::Display) -> Result<(), Problem> {
-    match io::stdout().write_all(text.to_string().as_bytes()) {
+    let mut stdout = io::stdout();
+    match stdout.write_all(text.to_string().as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|error| Problem::new(Code::Io, format!("cannot write: {error}"))),
+        result => result.map_err(|error| cannot_write(&error)),
     }
+}
+
+/// To stderr. Nothing can be reported where that fails.
+pub(super) fn warn(text: impl fmt::Display) {
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// Reports on stderr what is missing in the recording `name`, and returns the exit code.
+pub(super) fn report_loss(name: &str, loss: Loss) -> u8 {
+    if loss.is_some() {
+        warn(format_args!("⚠️ Something is missing in {}: {loss}", printable(name)));
+    }
+    loss_code(loss)
+}
+
+/// The exit code of a command that found `loss`.
+pub(super) fn loss_code(loss: Loss) -> u8 {
+    if loss.is_some() { exit::LOST } else { exit::DONE }
+}
+
+pub(super) fn cannot_write(error: &io::Error) -> Problem {
+    Problem::new(Code::Io, format!("cannot write: {error}"))
 }
 
 pub(super) fn file_problem(error: &files::Error) -> Problem {

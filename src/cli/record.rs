@@ -41,10 +41,11 @@ pub(super) async fn into_file<E: Future<Output = Ended>>(
     let (control, driver) = Control::new();
     let hub = Hub::new("record".into(), Limits::default());
     signals::listen(control.clone());
+    display::end_without_reader(control.clone());
     lines.iter().for_each(|line| display::say(line));
     display::say("📺 Press Ctrl+C to stop");
     let shown =
-        (!settings.server.quiet).then(|| tokio::spawn(display::show(hub.clone(), display::Style::Live)));
+        (!settings.server.quiet).then(|| tokio::spawn(display::show(hub.clone(), display::Style::Recording)));
     let ended = start(Supervisor::new(hub.clone(), &control, driver, transport, options)).await;
     hub.close(CloseReason { code: 1000, reason: "recorded".into() });
     if let Some(shown) = shown {

@@ -28,6 +28,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
             .hint("name one: `livetape replay demo`, LIVETAPE_RECORDING, or `recording` under [replay] in livetape.toml")
     })?;
     let tape = Tape::find_in(&options.recordings, recording)?;
+    tape.check_within(options.start)?;
     let idle = supervisor::Options {
         backlog: backlog(&settings),
         ..supervisor::Options::new(live::Options::new(""))
@@ -78,10 +79,8 @@ fn tell(summary: &Summary) {
     let Summary { recording, events, took, lateness, .. } = summary;
     let late = if lateness.frames() == 0 { String::new() } else { format!(": {lateness}") };
     display::say(&format!("🏁 Replayed {recording}: {events} events in {:.1} s{late}", took.as_secs_f64()));
-    if summary.is_lossy {
-        let (missing, unreadable) = (summary.records_missing, summary.unreadable);
-        let lost = format!("{missing} records are missing, {unreadable} frames or messages not readable");
-        display::say(&format!("⚠️ Something was lost: {lost}"));
+    if summary.loss.is_some() {
+        display::say(&format!("⚠️ Something was lost: {}", summary.loss));
     }
 }
 

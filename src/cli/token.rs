@@ -2,6 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
+use super::output::say;
 use crate::sans_io::error::{Code, Problem, exit};
 
 /// How long the secret is, in bytes.
@@ -11,6 +12,6 @@ pub(super) fn token() -> Result<u8, Problem> {
     let mut bytes = [0; TOKEN_BYTES];
     getrandom::fill(&mut bytes)
         .map_err(|error| Problem::new(Code::Io, format!("the system gives no random bytes: {error}")))?;
-    println!("{}", URL_SAFE_NO_PAD.encode(bytes));
+    say(format!("{}\n", URL_SAFE_NO_PAD.encode(bytes)))?;
     Ok(exit::DONE)
 }

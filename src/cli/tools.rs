@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use super::{
     args,
     config::tape,
-    output::{Verdict, Written, progress, say, write},
+    output::{Verdict, Written, progress, report_loss, say, write},
 };
 use crate::{
     sans_io::error::{Code, Problem, exit},
@@ -24,9 +24,9 @@ pub(super) fn info(args: &args::Info) -> Result<u8, Problem> {
         let json = serde_json::to_string_pretty(&found).expect("all keys are strings");
         say(format!("{json}\n"))?;
     } else {
-        say(found)?;
+        say(&found)?;
     }
-    Ok(exit::DONE)
+    Ok(report_loss(&tape.name, found.loss))
 }
 
 pub(super) fn verify(args: &args::Verify) -> Result<u8, Problem> {
@@ -50,7 +50,7 @@ pub(super) fn synth(args: &args::Synth) -> Result<u8, Problem> {
     if let Written::Broken(code) = written {
         return Ok(code);
     }
-    println!("📼 {}", args.output.display());
+    say(format!("📼 {}\n", args.output.display()))?;
     Ok(exit::DONE)
 }
 

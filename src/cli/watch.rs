@@ -1,6 +1,6 @@
 //! `livetape watch`: the events of a running server in a terminal.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, io, path::Path, sync::Arc};
 
 use futures_util::StreamExt as _;
 use tokio::net::TcpStream;
@@ -35,7 +35,7 @@ pub(super) async fn watch(args: args::Watch) -> Result<u8, Problem> {
     let token = serving::tokens(&settings)?.into_iter().next();
     let trust = settings.watch.ca.as_deref().map(trust).transpose()?;
     let (mut socket, _) =
-        connect(&url, token.as_ref(), trust).await.map_err(|error| refused(server, &error))?;
+        connect(&url, token.as_ref(), trust).await.map_err(|error| refused(&url, &error))?;
     let mut last = None;
     loop {
         tokio::select! { biased;
@@ -96,6 +96,9 @@ fn trust(path: &Path) -> Result<Connector, Problem> {
 }
 
 fn address(args: &args::Watch, server: &str) -> Result<String, Problem> {
+    // `watch 3999` means a port of this machine.
+    let port = server.parse::<u16>().ok();
+    let server = &port.map_or_else(|| server.to_owned(), |port| format!("ws://127.0.0.1:{port}"));
     let base = server.replacen("http", "ws", usize::from(server.starts_with("http")));
     let base = if base.contains("://") { base } else { format!("ws://{base}") };
     let Some(after_scheme) = base.strip_prefix("ws://").or_else(|| base.strip_prefix("wss://")) else {
@@ -153,5 +156,13 @@ fn refused(url: &str, error: &tungstenite::Error) -> Problem {
         let hint = said["error"]["hint"].as_str().unwrap_or_default().to_owned();
         return Problem::new(Code::BadRequest, format!("the server refused: {message}")).hint(hint);
     }
-    Problem::new(Code::ServerUnreachable, format!("cannot connect to {url}: {error}"))
+    let why = match error {
+        tungstenite::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            "nothing listens there".to_owned()
+        }
+        error => error.to_string(),
+    };
+    // What stands behind `?` may be secret.
+    let address = url.split('?').next().unwrap_or_default();
+    Problem::new(Code::ServerUnreachable, format!("cannot connect to {address}: {why}"))
 }

@@ -49,7 +49,10 @@ use crate::{
         listen::Listening,
         memory::{self, MemoryConnector},
     },
-    sans_io::error::{Code, Problem},
+    sans_io::{
+        error::{Code, Problem},
+        recording::Loss,
+    },
 };
 
 /// What the wall clock of a mock in memory shows when it starts: 2026-01-01T00:00:00Z, Unix milliseconds.
@@ -123,6 +126,12 @@ impl MockTikTok {
     #[must_use]
     pub fn connector(&self) -> Option<MemoryConnector> {
         self.connector.clone()
+    }
+
+    /// What is missing in the recordings of its scenario.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        self.world.lock().script.loss
     }
 
     /// What clients did so far, in order.

@@ -81,7 +81,7 @@ impl Reading {
         for room in &mut rooms {
             room.segments.sort_by_key(|segment| segment.opened);
         }
-        Show { rooms: rooms.into_iter().map(Arc::new).collect() }
+        Show { rooms: rooms.into_iter().map(Arc::new).collect(), ..Show::default() }
     }
 }
 

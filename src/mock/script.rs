@@ -14,7 +14,10 @@ use super::{
     scenario::{Scenario, State},
     show::{RoomShow, Show},
 };
-use crate::demo::{DEMO, DEMO_BYTES};
+use crate::{
+    demo::{DEMO, DEMO_BYTES},
+    sans_io::recording::Loss,
+};
 
 /// The longest recording that is played, in bytes.
 const RECORDING_BYTES_MAX: u64 = 1 << 30;
@@ -25,6 +28,8 @@ pub(super) struct Script {
     pub(super) scenario: Scenario,
     users: Vec<Known>,
     default: Arc<Show>,
+    /// What is missing in its recordings.
+    pub(super) loss: Loss,
 }
 
 /// A user, or a room, that was asked for.
@@ -55,7 +60,7 @@ impl Script {
             }
         };
         let default = show(&scenario.recording, None)?;
-        let mut script = Self { users: Vec::new(), default, scenario };
+        let mut script = Self { users: Vec::new(), default, scenario, loss: Loss::default() };
         for (index, user) in script.scenario.users.clone().into_iter().enumerate() {
             let recording = user.recording.as_ref().unwrap_or(&script.scenario.recording);
             let played = show(recording, Some(index))?.room(&user.name);
@@ -66,6 +71,7 @@ impl Script {
             settings.speed = user.speed.unwrap_or(settings.speed);
             script.users.push(Known { name: user.name, room_id, state: user.state, settings });
         }
+        shows.values().for_each(|show| script.loss += show.loss);
         Ok(script)
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::reading::Reading;
 use crate::sans_io::{
-    recording::{Error, Reader},
+    recording::{Error, Loss, Reader},
     wire::Message,
 };
 
@@ -15,6 +15,8 @@ use crate::sans_io::{
 pub(super) struct Show {
     /// In the order in which they begin; never empty.
     pub(super) rooms: Vec<Arc<RoomShow>>,
+    /// What is missing in the recording.
+    pub(super) loss: Loss,
 }
 
 /// What one room plays.
@@ -77,7 +79,7 @@ impl Show {
         while let Some(record) = reader.next()? {
             reading.take(record.item);
         }
-        let show = reading.finish();
+        let show = Self { loss: reader.report().loss(), ..reading.finish() };
         if show.rooms.is_empty() { Err(Error::NotARecording) } else { Ok(show) }
     }
 

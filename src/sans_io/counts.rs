@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::wire::FaultKind;
+use super::{recording::Loss, wire::FaultKind};
 
 /// Methods that are counted by name; messages of further ones are counted as [`OTHER_METHODS`].
 pub const METHODS_MAX: usize = 512;
@@ -30,6 +30,10 @@ pub struct Counts {
     pub faults: BTreeMap<&'static str, u64>,
     /// Records that are missing from the recording, or that its recorder could not write.
     pub records_missing: u64,
+    /// Bytes of the recording that cannot be read.
+    pub unreadable_bytes: u64,
+    /// Whether a recording was read to its end that was never sealed: its end may be missing.
+    pub unsealed: bool,
 }
 
 impl Counts {
@@ -53,6 +57,17 @@ impl Counts {
     /// Whether anything could not be read or is missing: what the exit code 3 tells.
     #[must_use]
     pub fn is_lossy(&self) -> bool {
-        self.records_missing > 0 || self.unreadable() > 0
+        self.loss().is_some()
+    }
+
+    /// What is missing or could not be read.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        Loss {
+            records: self.records_missing,
+            bytes: self.unreadable_bytes,
+            undecoded: self.unreadable(),
+            unsealed: self.unsealed,
+        }
     }
 }

@@ -10,6 +10,20 @@ pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     (likeness(&nearest) >= LIKENESS_MIN).then_some(*nearest)
 }
 
+/// Most names that are listed.
+const LISTED_MAX: usize = 100;
+
+/// The name that was meant by `given`, if there is one like it, and the names there are.
+pub(crate) fn choices(given: &str, known: &[&str]) -> String {
+    let meant = nearest(given, known).map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
+    let listed = known[..known.len().min(LISTED_MAX)].join(", ");
+    let more = match known.len().saturating_sub(LISTED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{meant}there are: {listed}{more}")
+}
+
 /// What to do about `given`, which is none of `known`.
 pub(crate) fn hint(given: &str, known: &[&str]) -> String {
     match nearest(given, known) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::error::{Code, Problem};
+
 /// No stream is this long.
 pub const OFFSET_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
@@ -31,6 +33,30 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 pub fn from_seconds(seconds: f64) -> Result<Duration, String> {
     let offset = Duration::try_from_secs_f64(seconds).ok().filter(|offset| *offset <= OFFSET_MAX);
     offset.ok_or_else(|| "an offset is from 0 to a year, in seconds".to_owned())
+}
+
+/// An offset beyond the end of a recording: no command accepts one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{offset:?} is beyond the end of the recording, {end:?}")]
+pub struct BeyondEnd {
+    /// What was asked for.
+    pub offset: Duration,
+    /// The offset of the last record.
+    pub end: Duration,
+}
+
+/// Accepts offsets up to that of the last record.
+///
+/// # Errors
+/// [`BeyondEnd`]
+pub fn check_within(offset: Duration, end: Duration) -> Result<(), BeyondEnd> {
+    if offset > end { Err(BeyondEnd { offset, end }) } else { Ok(()) }
+}
+
+impl From<BeyondEnd> for Problem {
+    fn from(error: BeyondEnd) -> Self {
+        Self::new(Code::BadRequest, error).hint("choose an earlier offset: `livetape info` shows the length")
+    }
 }
 
 /// `MM:SS` or `HH:MM:SS`, the seconds with or without a fraction.

@@ -93,9 +93,7 @@ fn set(join: &mut Join, key: &str, value: &str, known: &[&str]) -> Result<(), Pr
     match key {
         "since" => join.since = Some(value.parse().map_err(bad_request)?),
         "types" => {
-            join.filter.types = value
-                .parse()
-                .map_err(|name: String| unknown(format!("there is no type `{name}`"), &name, KINDS))?;
+            join.filter.types = value.parse().map_err(|name: String| unknown_type(&name))?;
         }
         "gifts" => join.filter.gifts = choice(key, value, &["raw", "delta", "final"])?,
         "on_gap" => join.on_gap = choice(key, value, &["close", "skip"])?,
@@ -105,6 +103,10 @@ fn set(join: &mut Join, key: &str, value: &str, known: &[&str]) -> Result<(), Pr
         _ => return Err(unknown_key(key, known)),
     }
     Ok(())
+}
+
+fn unknown_type(name: &str) -> Problem {
+    bad_request(format!("there is no type `{name}`")).hint(nearest::choices(name, KINDS))
 }
 
 fn choice<T: FromStr>(key: &str, value: &str, choices: &[&str]) -> Result<T, Problem> {

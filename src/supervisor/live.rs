@@ -38,6 +38,8 @@ struct Over {
     outcome: Outcome,
     /// The offset of the last thing that happened.
     last: Duration,
+    /// Whether a room was connected.
+    was_connected: bool,
 }
 
 impl<T: Transport> Supervisor<T> {
@@ -106,7 +108,7 @@ impl<T: Transport> Supervisor<T> {
         mut recorder_failed: Option<watch::Receiver<Option<Problem>>>,
     ) -> Over {
         let started = clock::now();
-        let (mut leaving, mut last) = (None, Duration::ZERO);
+        let (mut leaving, mut last, mut was_connected) = (None, Duration::ZERO, false);
         loop {
             let deadline = pipeline.decoder().next_deadline().map(|offset| started + offset);
             tokio::select! { biased;
@@ -133,6 +135,7 @@ impl<T: Transport> Supervisor<T> {
                 item = live.next() => {
                     let Some(item) = item else { break };
                     last = item.offset;
+                    was_connected |= matches!(item.what, What::ConnOpen(_) | What::Frame(_));
                     self.note_limit(&item);
                     pipeline.handle(&item, Pacing::Free).await;
                     pipeline.report(&self.driver);
@@ -148,7 +151,7 @@ impl<T: Transport> Supervisor<T> {
                 live.stop();
             }
         }
-        Over { leaving, outcome: live.outcome().await, last }
+        Over { leaving, outcome: live.outcome().await, last, was_connected }
     }
 
     fn take_order(&self, order: Order, user: &str, room: &mut Room) -> Option<Leaving> {
@@ -180,7 +183,7 @@ impl<T: Transport> Supervisor<T> {
         recorder: Option<Recorder>,
         shared: Option<Shared>,
     ) -> Next {
-        let Over { leaving, outcome, last } = over;
+        let Over { leaving, outcome, last, was_connected } = over;
         let (reason, problem) = match (&leaving, outcome) {
             (Some(Leaving::ShutDown | Leaving::RecorderFailed), _) => (None, None),
             (Some(Leaving::Deleted(_)), _) => (Some("deleted"), None),
@@ -201,7 +204,7 @@ impl<T: Transport> Supervisor<T> {
         }
         room.end(&self.driver, problem.clone());
         self.ended.is_lossy |= pipeline.decoder().counts().is_lossy();
-        self.finish_recorder(recorder).await;
+        self.finish_recorder(recorder, was_connected).await;
         match leaving {
             Some(Leaving::ShutDown | Leaving::RecorderFailed) => Next::Exit,
             Some(Leaving::Replaced(user, answer)) => Next::Connect(user, Some(answer)),
@@ -269,11 +272,16 @@ impl<T: Transport> Supervisor<T> {
         Ok(Some(recorder))
     }
 
-    async fn finish_recorder(&mut self, recorder: Option<Recorder>) {
+    async fn finish_recorder(&mut self, recorder: Option<Recorder>, was_connected: bool) {
         let Some(recorder) = recorder else { return };
         let files = recorder.files();
         // The disk may take its time.
         let finished = tokio::task::spawn_blocking(move || recorder.finish()).await;
+        // Who came to record, and reached no room, has no use for a file that says so.
+        if self.options.record_only && !was_connected {
+            files.paths().iter().for_each(|path| drop(std::fs::remove_file(path)));
+            return;
+        }
         self.ended.recordings.extend(files.paths());
         match finished {
             Ok(Ok(summary)) => {

@@ -181,7 +181,7 @@ impl<T: Transport> Supervisor<T> {
         let (hub, shutdown) = (self.hub.clone(), self.shutdown.clone());
         let replay = Replay::new(tape, options, hub, &mut self.driver, shutdown, on_end)?;
         let summary = replay.run().await;
-        self.ended.is_lossy = summary.is_lossy;
+        self.ended.is_lossy = summary.loss.is_some();
         Ok(match summary.left {
             Left::Done | Left::ShutDown => self.ended,
             Left::Stopped => self.run(Next::Idle).await,

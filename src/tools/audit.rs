@@ -76,7 +76,7 @@ impl Report {
     /// 1 if something was found, 3 if nothing was but a part could not be looked at, else 0.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        match (self.counts.is_empty(), self.damage.is_whole() && self.records > 0) {
+        match (self.counts.is_empty(), !self.damage.loss().is_some() && self.records > 0) {
             (false, _) => exit::FAILED,
             (true, false) => exit::LOST,
             (true, true) => exit::DONE,
@@ -111,9 +111,8 @@ impl fmt::Display for Report {
         for (kind, number) in &self.counts {
             writeln!(f, "  {kind}: {}", thousands(*number))?;
         }
-        if !self.damage.is_whole() {
-            let (bytes, tail) = (self.damage.damaged_bytes, self.damage.tail_bytes);
-            writeln!(f, "{} of it cannot be read, and may hold anything", count(bytes + tail, "byte"))?;
+        if self.damage.loss().is_some() {
+            writeln!(f, "⚠️ A part cannot be read, and may hold anything: {}", self.damage.loss())?;
         }
         match self.exit_code() {
             exit::FAILED => writeln!(f, "not fit to be shared"),

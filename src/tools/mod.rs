@@ -1,4 +1,4 @@
-//! What is done with recordings offline, over any `Read` and `Write`. Only [`files`] knows paths.
+//! What is done with recordings offline, over any `Read` and `Write`. Only [`files`] and `missing` know paths.
 
 pub mod audit;
 pub mod cat;
@@ -9,6 +9,7 @@ pub mod files;
 pub mod glance;
 pub mod import;
 pub mod info;
+pub(crate) mod missing;
 pub mod scrub;
 pub mod synth;
 pub mod timeline;

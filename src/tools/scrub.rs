@@ -55,7 +55,7 @@ impl Report {
     /// Whether something of the input is missing in the output.
     #[must_use]
     pub fn lost(&self) -> bool {
-        !self.damage.is_whole() || self.too_large > 0 || self.tally.dropped() > 0
+        self.damage.loss().is_some() || self.too_large > 0 || self.tally.dropped() > 0
     }
 }
 
@@ -200,10 +200,12 @@ impl fmt::Display for Report {
             (tally.broken, "messages that break off: dropped from there on"),
             (tally.bad_gzip, "broken gzip: only what could be unpacked is there"),
             (self.too_large, "records that became too large: dropped"),
-            (self.damage.damaged_stretches, "damaged stretches of the file: missing"),
         ];
         for (number, what) in rows.iter().filter(|(number, _)| *number > 0) {
             writeln!(f, "  {} {what}", thousands(*number))?;
+        }
+        if self.damage.loss().is_some() {
+            writeln!(f, "⚠️ Something is missing: {}", self.damage.loss())?;
         }
         Ok(())
     }

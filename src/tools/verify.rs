@@ -10,7 +10,7 @@ use super::{
     text::{clock, count, thousands},
 };
 use crate::sans_io::{
-    recording::{Error, Item, Opcode, Preamble, Reader, Report, What, records::http},
+    recording::{Error, Item, Loss, Opcode, Preamble, Reader, Report, What, records::http},
     wire::{Fault, FaultKind, read_batch, unzip},
 };
 
@@ -31,8 +31,6 @@ pub struct Verdict {
     pub faults: Faults,
     /// Frames and batches that could not be read whole.
     pub unreadable: u64,
-    /// Records that the recorder lost, as it says itself.
-    pub lost_in_gaps: u64,
     /// What the file is like.
     pub report: Report,
 }
@@ -55,12 +53,15 @@ impl Verdict {
     /// 0 if all is there, 3 if something is missing or unreadable, 1 if nothing can be read.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        let all_there = self.report.is_whole() && self.unreadable == 0 && self.lost_in_gaps == 0;
-        match (self.report.records, all_there) {
+        match (self.report.records, self.loss().is_some()) {
             (0, _) => 1,
-            (_, true) => 0,
-            (_, false) => 3,
+            (_, false) => 0,
+            (_, true) => 3,
         }
+    }
+
+    fn loss(&self) -> Loss {
+        Loss { undecoded: self.unreadable, ..self.report.loss() }
     }
 
     fn add(&mut self, item: &Item) {
@@ -77,7 +78,6 @@ impl Verdict {
                 self.batches += 1;
                 self.messages += messages(&answer.body, &mut faults);
             }
-            What::Gap(gap) => self.lost_in_gaps = self.lost_in_gaps.saturating_add(gap.records.max(1)),
             _ => {}
         }
         // Mended texts lose nothing but their broken bytes.
@@ -94,7 +94,7 @@ fn messages(body: &Bytes, faults: &mut Vec<Fault>) -> u64 {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = &self.report;
-        let sealed = if report.sealed { "sealed" } else { "not sealed (crash?)" };
+        let sealed = if report.sealed { "sealed" } else { "not sealed" };
         let last = clock(report.last_offset);
         writeln!(f, "{sealed}, {}, last at {last}", count(report.records, "record"))?;
         let [frames, batches, messages] = [self.frames, self.batches, self.messages].map(thousands);
@@ -104,9 +104,9 @@ impl fmt::Display for Verdict {
         }
         self.write_damage(f)?;
         let verdict = match self.exit_code() {
-            0 => "all is there",
-            1 => "nothing can be read",
-            _ => "something is missing or unreadable",
+            0 => "all is there".to_owned(),
+            1 => "nothing can be read".to_owned(),
+            _ => format!("something is missing: {}", self.loss()),
         };
         writeln!(f, "{verdict}")
     }
@@ -133,8 +133,8 @@ impl Verdict {
         if report.clamped > 0 {
             writeln!(f, "times that go back: {}", thousands(report.clamped))?;
         }
-        if self.lost_in_gaps > 0 {
-            writeln!(f, "lost while recording: {}", count(self.lost_in_gaps, "record"))?;
+        if report.lost_in_gaps > 0 {
+            writeln!(f, "lost while recording: {}", count(report.lost_in_gaps, "record"))?;
         }
         Ok(())
     }

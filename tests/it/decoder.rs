@@ -6,7 +6,7 @@ use livetape::{
     hub::{Filter, Gifts},
     sans_io::{
         decoder::{Decoder, Options},
-        recording::{Flags, Item, What, records},
+        recording::{Flags, Item, Loss, What, records},
         wire::{Message, compose},
     },
 };
@@ -238,7 +238,7 @@ fn our_own_frames_and_texts_are_no_events() {
 fn records_that_the_recorder_lost_are_missing() {
     let mut decoder = decoder();
     decoder.handle(&item(0, What::Gap(records::Gap { records: 7, ..Default::default() })));
-    decoder.count_missing(2);
+    decoder.count_missing(&Loss { records: 2, ..Loss::default() });
     assert_eq!((decoder.counts().records_missing, decoder.counts().is_lossy()), (9, true));
 }
 

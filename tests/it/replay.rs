@@ -3,14 +3,19 @@
 use std::time::Duration;
 
 use livetape::{
-    control::{ReplayOrder, ReplayPhase},
-    hub::{Filter, Gifts, Join},
-    sans_io::{error::Code, pace::Speed},
-    source::Options,
+    control::{Control, ReplayOrder, ReplayPhase},
+    hub::{Filter, Gifts, Hub, Join, Limits},
+    sans_io::{error::Code, pace::Speed, recording::Loss},
+    source::{Options, Replay, Tape},
 };
 use serde_json::Value;
 
-use crate::{replay_rig::Show, sessions::assert_expected, show::show, support::session_items};
+use crate::{
+    replay_rig::Show,
+    sessions::assert_expected,
+    show::show,
+    support::{recording, session_items},
+};
 
 fn once() -> Options {
     Options { exit_when_done: true, wait_clients: 1, ..Options::default() }
@@ -368,4 +373,42 @@ fn loading() -> (tempfile::TempDir, Show) {
     let recordings = folder.path().to_owned();
     let show = Show::start(&session_items(1), Options { recordings, wait_clients: 9, ..Options::default() });
     (folder, show)
+}
+
+/// Plays `bytes` for two laps; what was counted, and what the end reports.
+async fn losses_of(bytes: &[u8], options: Options) -> (Loss, bool, Loss) {
+    let tape = Tape::from_bytes("test", bytes.to_vec().into());
+    let show = Show::start_tape(tape, Options { laps: Some(2), ..options }, Filter::default());
+    let summary = show.replay.await.unwrap();
+    let counts = show.control.status().counts;
+    (counts.loss(), counts.unsealed, summary.loss)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_missing_is_counted_once_whatever_the_number_of_laps() {
+    let whole = recording(&session_items(3)[..40]);
+    let unsealed = &whole[..whole.len() - 46];
+    assert_eq!(losses_of(&whole, once()).await, (Loss::default(), false, Loss::default()));
+    let lost = Loss { bytes: 4, unsealed: true, ..Loss::default() };
+    let mut cut = unsealed.to_vec();
+    cut.extend([0; 4]);
+    assert_eq!(losses_of(&cut, once()).await, (lost, true, lost));
+    let mut flipped = whole.to_vec();
+    flipped[whole.len() / 2] ^= 1;
+    let (counted, unsealed, _) = losses_of(&flipped, once()).await;
+    assert_eq!((counted.records, unsealed), (1, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_does_not_start_beyond_the_end() {
+    let tape = Tape::from_bytes("test", recording(&session_items(3)));
+    let end = tape.duration().unwrap();
+    let (control, mut driver) = Control::new();
+    for (start, is_within) in [(end, true), (end + Duration::from_nanos(1), false)] {
+        let hub = Hub::new("test".into(), Limits::default());
+        let options = Options { start, ..once() };
+        let shutdown = control.shutdown().clone();
+        let made = Replay::new(tape.clone(), options, hub, &mut driver, shutdown, |_| ());
+        assert_eq!(made.err().map(|problem| problem.code), (!is_within).then_some(Code::BadRequest));
+    }
 }

@@ -34,7 +34,10 @@ impl Show {
     }
 
     pub(crate) fn start_with(items: &[Item], options: Options, filter: Filter) -> Self {
-        let tape = Tape::from_bytes("test", recording(items));
+        Self::start_tape(Tape::from_bytes("test", recording(items)), options, filter)
+    }
+
+    pub(crate) fn start_tape(tape: Tape, options: Options, filter: Filter) -> Self {
         let (control, mut driver) = Control::new();
         let hub = Hub::new("test".into(), Limits::default());
         let (started, log) = (clock::now(), Arc::default());

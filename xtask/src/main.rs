@@ -22,6 +22,8 @@ mod size;
 mod views;
 mod web;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -88,13 +90,13 @@ enum Chore {
     },
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().chore {
         Chore::Ci { stages } => ci::run(&stages),
         Chore::Bench(args) => bench::run(&args),
         Chore::Guard { accept } => guard::run(accept),
         Chore::Size => size::run(),
-        Chore::Record { args } => record::run(&args),
+        Chore::Record { args } => return record::run(&args),
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),
         Chore::Peers => peers::run(),
@@ -103,5 +105,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Web { check } => web::run(check),
         Chore::Client { check } => client::run(check),
         Chore::Browser { checks } => browser::run(&checks),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

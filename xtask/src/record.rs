@@ -1,12 +1,35 @@
 //! `cargo xtask record <user>`: the same as `livetape record <user>`.
 
-use anyhow::{Result, ensure};
+use std::process::{ExitCode, ExitStatus};
+
+use anyhow::Result;
 
 use crate::programs::cargo;
 
-/// Runs the program from the sources; flags are passed on as they are.
-pub(crate) fn run(args: &[String]) -> Result<()> {
+/// What a process that a signal ended has instead of an exit code.
+const ENDED_BY_SIGNAL: u8 = 130;
+
+/// Runs the program from the sources; flags are passed on as they are. It reports its own errors, and its exit code is ours.
+pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     let status = cargo().args(["run", "--quiet", "--", "record"]).args(args).status()?;
-    ensure!(status.success(), "livetape record ended with {status}");
-    Ok(())
+    Ok(exit_code(status).into())
+}
+
+fn exit_code(status: ExitStatus) -> u8 {
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(ENDED_BY_SIGNAL)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_exit_code_of_livetape_is_passed_on() {
+        for code in [0, 1, 2, 3, 130] {
+            assert_eq!(exit_code(ExitStatus::from_raw(i32::from(code) << 8)), code);
+        }
+        assert_eq!(exit_code(ExitStatus::from_raw(9)), 130, "killed");
+    }
 }

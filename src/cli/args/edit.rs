@@ -83,7 +83,7 @@ pub(in crate::cli) struct Merge {
     /// The recording to write
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: PathBuf,
-    /// Write over a file that is there
+    /// Write over a file that is there, and merge recordings that begin more than 7 days apart
     #[arg(long)]
     pub(in crate::cli) force: bool,
     #[command(flatten)]

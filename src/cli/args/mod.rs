@@ -15,7 +15,10 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::hub::{Gifts, Types};
+use crate::{
+    hub::{Gifts, Types},
+    sans_io::{event::KINDS, nearest::choices},
+};
 
 pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
@@ -205,5 +208,5 @@ pub(super) struct Events {
 }
 
 fn parse_types(text: &str) -> Result<Types, String> {
-    text.parse().map_err(|unknown| format!("there is no type `{unknown}`"))
+    text.parse().map_err(|name: String| format!("there is no type `{name}`; {}", choices(&name, KINDS)))
 }

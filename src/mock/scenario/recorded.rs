@@ -9,7 +9,7 @@ use super::{Endpoint, Fault, FaultKind, Form, Header, Scenario, State, User, che
 use crate::sans_io::{
     error::Code,
     recording::{
-        Error, Reader, USER_TAG, What,
+        Error, Loss, Reader, USER_TAG, What,
         records::{ConnOpen, Http, Status, http::Role},
     },
 };
@@ -27,6 +27,8 @@ pub struct Recorded {
     pub scenario: Scenario,
     /// What happened in the recording and will not happen in the mock.
     pub notes: Vec<String>,
+    /// What is missing in the recording.
+    pub loss: Loss,
 }
 
 impl Scenario {
@@ -49,7 +51,7 @@ impl Scenario {
                 _ => {}
             }
         }
-        Ok(reading.finish(recording))
+        Ok(Recorded { loss: reader.report().loss(), ..reading.finish(recording) })
     }
 }
 
@@ -175,7 +177,7 @@ impl Reading {
                 self.notes.push(why);
             }
         }
-        Recorded { scenario, notes: self.notes }
+        Recorded { scenario, notes: self.notes, loss: Loss::default() }
     }
 }
 

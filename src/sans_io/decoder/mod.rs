@@ -15,7 +15,7 @@ use super::{
     dedup::Dedup,
     event::{Data, Disconnected, Event, Millis},
     inject::Place,
-    recording::{Item, USER_TAG, What, records},
+    recording::{Item, Loss, USER_TAG, What, records},
     streak::{Inferred, Streaks},
     wire::{Fault, Unzipper},
 };
@@ -100,7 +100,9 @@ impl Decoder {
                 self.initial_batch(item, &http.body);
             }
             What::Status(status) => self.status(item, status),
-            What::Gap(gap) => self.counts.records_missing += gap.records,
+            What::Gap(gap) => {
+                self.counts.records_missing = self.counts.records_missing.saturating_add(gap.lost())
+            }
             _ => {}
         }
     }
@@ -185,9 +187,11 @@ impl Decoder {
         &self.counts
     }
 
-    /// Counts records that are missing from the recording.
-    pub fn count_missing(&mut self, records: u64) {
-        self.counts.records_missing += records;
+    /// Counts what is missing from the recording.
+    pub fn count_missing(&mut self, loss: &Loss) {
+        self.counts.records_missing = self.counts.records_missing.saturating_add(loss.records);
+        self.counts.unreadable_bytes = self.counts.unreadable_bytes.saturating_add(loss.bytes);
+        self.counts.unsealed |= loss.unsealed;
     }
 
     /// Counts laps, seeks and loads, from 1.

@@ -54,6 +54,14 @@ pub enum What {
     },
 }
 
+impl records::Gap {
+    /// How many records were lost: at least one, where the recorder did not count them.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.records.max(1)
+    }
+}
+
 /// One WebSocket message from or to TikTok, after reassembly, still compressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {

@@ -7,6 +7,7 @@ mod body;
 mod error;
 mod item;
 mod layout;
+mod loss;
 mod name;
 mod reader;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
@@ -21,6 +22,7 @@ pub use body::{Body, record_type};
 pub use error::Error;
 pub use item::{Flags, Frame, Item, Opcode, Record, USER_TAG, What};
 pub use layout::{BODY_BYTES_MAX, MAGIC, MAJOR, MINOR};
+pub use loss::Loss;
 pub use name::is_plain_name;
 pub use reader::{Head, Reader};
 pub use report::{DAMAGE_LISTED_MAX, Damage, Preamble, Report};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Body, Error, Flags, Preamble, Record, Report,
+    Body, Error, Flags, Preamble, Record, Report, What,
     body::record_type,
     layout::{BODY_BYTES_MAX, HEAD_BYTES, MAJOR, MINOR, PREAMBLE_BYTES, RecordHead, read_preamble},
     report::Damage,
@@ -206,16 +206,21 @@ impl<R: Read> Reader<R> {
             payload_bytes: body.payload().len(),
         };
         let back = body.offset() < head.offset;
-        self.count(head, back);
+        let lost = match head.record_type {
+            record_type::GAP => lost_in(&body),
+            _ => 0,
+        };
+        self.count(head, back, lost);
         head
     }
 
-    fn count(&mut self, head: Head, back: bool) {
+    fn count(&mut self, head: Head, back: bool, lost: u64) {
         self.report.last_offset = head.offset;
         self.report.sealed = head.record_type == record_type::END;
         if head.position >= self.reported {
             self.report.records += 1;
             self.report.clamped += u64::from(back);
+            self.report.lost_in_gaps = self.report.lost_in_gaps.saturating_add(lost);
             self.reported = head.position + self.current as u64;
         }
     }
@@ -226,6 +231,14 @@ impl<R: Read> Reader<R> {
             self.report.add(damage);
             self.reported = damage.position + damage.bytes;
         }
+    }
+}
+
+/// How many records a Gap tells of.
+fn lost_in(gap: &Body<'_>) -> u64 {
+    match gap.item().what {
+        What::Gap(gap) => gap.lost(),
+        _ => 0,
     }
 }
 
@@ -249,7 +262,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sans_io::recording::{Frame, Item, Opcode, What, Writer, records};
+    use crate::sans_io::recording::{Frame, Item, Opcode, Writer, records};
 
     fn recording(count: u64) -> Vec<u8> {
         let mut writer = Writer::new(Vec::new(), &records::Header::default()).unwrap();

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::{Loss, layout::PREAMBLE_BYTES};
+
 /// Most stretches that [`Report::damage`] lists; all are counted.
 pub const DAMAGE_LISTED_MAX: usize = 1000;
 
@@ -27,6 +29,8 @@ pub struct Report {
     pub sealed: bool,
     /// Bytes behind the last whole record, known at the end of the file: a record that was cut off.
     pub tail_bytes: u64,
+    /// Records that the recorder lost before it could write them, by the Gap records in the file.
+    pub lost_in_gaps: u64,
     /// Offsets that went back, and were set to the one before.
     pub clamped: u64,
     /// The offset of the last record.
@@ -35,10 +39,28 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every record that was written could be read, as far as that can be known.
+    /// Whether the file is sealed and undamaged.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.damaged_stretches == 0 && self.tail_bytes == 0 && self.preamble != Preamble::Damaged
+        let is_damaged = self.damaged_stretches > 0 || self.tail_bytes > 0;
+        self.sealed && !is_damaged && self.preamble != Preamble::Damaged
+    }
+
+    /// What is missing, once the file was read to its end.
+    #[must_use]
+    pub fn loss(&self) -> Loss {
+        Loss { unsealed: !self.sealed, ..self.loss_so_far() }
+    }
+
+    /// What is missing in the part of the file that was read.
+    #[must_use]
+    pub fn loss_so_far(&self) -> Loss {
+        let preamble = if self.preamble == Preamble::Damaged { PREAMBLE_BYTES as u64 } else { 0 };
+        Loss {
+            records: self.missing.saturating_add(self.lost_in_gaps),
+            bytes: preamble + self.damaged_bytes + self.tail_bytes,
+            ..Loss::default()
+        }
     }
 
     pub(super) fn add(&mut self, found: Damage) {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     App, Name, Shelf, on_thread, plain, read_name,
-    shelf::{Changing, Entry, missing, refuse_written},
+    shelf::{Changing, Entry, refuse_written},
 };
 use crate::{
     sans_io::error::{Code, Problem},
@@ -57,7 +57,7 @@ fn move_file(shelf: &Arc<Shelf>, name: &str, new: &str) -> Result<Entry, Problem
     let (from, to) = (shelf.path(name), shelf.path(new));
     refuse_written(name, &from)?;
     if !from.is_file() {
-        return Err(missing(name));
+        return Err(shelf.missing(name));
     }
     if new != name {
         if to.symlink_metadata().is_ok() {

@@ -28,6 +28,7 @@ use crate::{
     tools::{
         glance::{Glance, glance},
         info::{Info, info},
+        missing::missing,
         timeline::{Chart, chart},
     },
 };
@@ -208,7 +209,7 @@ impl Shelf {
         }
         let metadata = fs::metadata(self.path(&name)).map_err(|error| self.explain(&name, &error))?;
         if !metadata.is_file() {
-            return Err(missing(&name));
+            return Err(self.missing(&name));
         }
         Ok(Version { name, bytes: metadata.len(), modified: metadata.modified().ok() })
     }
@@ -224,9 +225,13 @@ impl Shelf {
     /// An error of the file system, without any path.
     pub(super) fn explain(&self, name: &str, error: &io::Error) -> Problem {
         match error.kind() {
-            io::ErrorKind::NotFound => missing(name),
+            io::ErrorKind::NotFound => self.missing(name),
             kind => Problem::new(Code::Io, format!("cannot read or write {name}: {kind}")),
         }
+    }
+
+    pub(super) fn missing(&self, name: &str) -> Problem {
+        missing(&self.options.directory, name)
     }
 
     /// Takes hold of a name in order to change what it stands for.
@@ -259,11 +264,6 @@ pub(super) fn refuse_written(name: &str, path: &Path) -> Result<(), Problem> {
         // Where there are no locks, nobody holds one.
         _ => Ok(()),
     }
-}
-
-pub(super) fn missing(name: &str) -> Problem {
-    Problem::new(Code::RecordingNotFound, format!("there is no recording {name}"))
-        .hint("GET /recordings lists them")
 }
 
 fn millis(time: SystemTime) -> Millis {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Replay;
-use crate::{control::ReplayPhase, source::tape::Fed};
+use crate::{control::ReplayPhase, sans_io::recording::Loss, source::tape::Fed};
 
 /// The next thing to do, and its offset.
 pub(super) enum Due {
@@ -46,18 +46,17 @@ impl Replay<'_> {
 
     fn take_note(&mut self) {
         match self.feed.pop() {
-            Some(Fed::Missing(records)) => self.count_missing(records),
-            // What cannot be read is missing, at least one record of it.
-            Some(Fed::Failed(_)) => self.count_missing(1),
+            Some(Fed::Missing(loss)) => self.count_missing(loss),
+            Some(Fed::Failed(_)) => self.count_missing(Loss::ONE),
             _ => {}
         }
     }
 
-    pub(super) fn count_missing(&mut self, records: u64) {
+    pub(super) fn count_missing(&mut self, loss: Loss) {
         let (pass, most) = &mut self.missing;
-        *pass += records;
-        let new = pass.saturating_sub(*most);
+        *pass += loss;
+        let new = pass.since(most);
         *most += new;
-        self.pipeline.decoder().count_missing(new);
+        self.pipeline.decoder().count_missing(&new);
     }
 }

@@ -60,7 +60,7 @@ impl Replay<'_> {
         }
         (self.duration, self.tape) = (duration, tape);
         (self.options.start, self.options.end) = (Duration::ZERO, None);
-        (self.missing, self.lap) = ((0, 0), 1);
+        (self.missing, self.lap) = (Default::default(), 1);
         self.start_pass_of(feed, Duration::ZERO, Duration::ZERO).await;
         self.start_clock();
     }

@@ -31,7 +31,7 @@ use crate::{
         decoder::{self, Decoder},
         error::{Code, Problem, close},
         pace::{IdleLimit, ReplayClock, Speed},
-        recording::Item,
+        recording::{Item, Loss},
     },
 };
 
@@ -65,8 +65,8 @@ pub struct Replay<'a> {
     pass_began: Duration,
     phase: ReplayPhase,
     lap: u32,
-    /// Missing records of this pass, and the most of any pass of this recording: laps count them once.
-    missing: (u64, u64),
+    /// What is missing in this pass, and the most in any pass of this recording: laps count it once.
+    missing: (Loss, Loss),
     lateness: Lateness,
     /// When it is told next.
     lateness_due: Instant,
@@ -78,7 +78,7 @@ impl<'a> Replay<'a> {
     /// Puts a tape in. `on_end` is told at each end of the recording.
     ///
     /// # Errors
-    /// If the tape cannot be read.
+    /// If the tape cannot be read, or ends before the start.
     pub fn new(
         tape: Tape,
         options: Options,
@@ -88,6 +88,7 @@ impl<'a> Replay<'a> {
         on_end: impl FnMut(&Summary) + Send + 'static,
     ) -> Result<Self, Problem> {
         let decoder = Decoder::new(decoder::Options { replay: true, dedup: true });
+        tape.check_within(options.start)?;
         let feed = tape.feed(options.start)?;
         let mut replay = Self {
             duration: tape.duration(),
@@ -102,7 +103,7 @@ impl<'a> Replay<'a> {
             lateness_due: clock::now(),
             phase: ReplayPhase::Waiting,
             lap: 1,
-            missing: (0, 0),
+            missing: Default::default(),
             lateness: Lateness::default(),
             unreported: 0,
             tape,
@@ -167,7 +168,7 @@ impl<'a> Replay<'a> {
         while let Some(Fed::Before(_) | Fed::Missing(_)) = self.feed.peek().await {
             match self.feed.pop() {
                 Some(Fed::Before(item)) => before.push(item),
-                Some(Fed::Missing(records)) => self.count_missing(records),
+                Some(Fed::Missing(loss)) => self.count_missing(loss),
                 _ => {}
             }
         }
@@ -263,7 +264,7 @@ impl<'a> Replay<'a> {
 
     async fn start_pass_of(&mut self, feed: Feed, offset: Duration, shown: Duration) {
         self.feed = feed;
-        self.missing.0 = 0;
+        self.missing.0 = Loss::default();
         let before = self.take_before().await;
         self.idle = IdleLimit::new(self.options.idle_limit, offset, shown);
         self.pass_began = shown;

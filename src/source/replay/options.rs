@@ -2,7 +2,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use crate::{clock::Waiting, recorder::FOLDER, sans_io::pace::Speed, source::Lateness};
+use crate::{
+    clock::Waiting,
+    recorder::FOLDER,
+    sans_io::{pace::Speed, recording::Loss},
+    source::Lateness,
+};
 
 /// How to play.
 #[derive(Clone, Debug)]
@@ -54,12 +59,8 @@ pub struct Summary {
     pub took: Duration,
     /// How late its frames were; empty at speed `max`.
     pub lateness: Lateness,
-    /// Whether records are missing or could not be read.
-    pub is_lossy: bool,
-    /// Records that are missing.
-    pub records_missing: u64,
-    /// Frames and messages that could not be read.
-    pub unreadable: u64,
+    /// What is missing or could not be read.
+    pub loss: Loss,
     /// Why it is over.
     pub left: Left,
 }

@@ -99,10 +99,7 @@ impl Replay<'_> {
 
     /// Whether it runs or stands still remains; at the end of the recording it runs again.
     async fn obey_seek(&mut self, offset: Duration) -> Result<(), Problem> {
-        if let Some(duration) = self.duration.filter(|&duration| offset > duration) {
-            let message = format!("{offset:?} is beyond the end of the recording, {duration:?}");
-            return Err(Problem::new(Code::BadRequest, message));
-        }
+        self.tape.check_within(offset)?;
         self.start_pass(offset, Duration::ZERO).await?;
         self.start_clock();
         Ok(())
@@ -158,9 +155,7 @@ impl Replay<'_> {
         if laps == Some(0) || to.is_some_and(|to| to <= from) {
             return Err(Problem::new(Code::BadRequest, "a loop has at least one lap, and `to` after `from`"));
         }
-        if self.duration.is_some_and(|duration| from > duration) {
-            return Err(Problem::new(Code::BadRequest, "`from` is beyond the end of the recording"));
-        }
+        self.tape.check_within(from)?;
         (self.options.laps, self.options.start, self.options.end, self.lap) = (laps, from, to, 1);
         let here = self.idle.position().0;
         if self.phase == ReplayPhase::Ended || here < from || to.is_some_and(|to| here >= to) {

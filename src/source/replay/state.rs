@@ -76,9 +76,7 @@ impl Replay<'_> {
             recording: self.tape.name.clone(),
             events: counts.events.values().sum(),
             took: clock::now().duration_since(self.started),
-            is_lossy: counts.is_lossy(),
-            records_missing: counts.records_missing,
-            unreadable: counts.unreadable(),
+            loss: counts.loss(),
             left: Left::default(),
             lateness: self.lateness.clone(),
         }

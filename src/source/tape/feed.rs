@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use crate::sans_io::{
     error::{Code, Problem},
-    recording::{Error, Item, Reader, Record, What, record_type},
+    recording::{Error, Item, Loss, Reader, Record, What, record_type},
 };
 
 /// A portion that is read ahead at once ends at so many bytes of payload …
@@ -23,8 +23,8 @@ pub(crate) enum Fed {
     Before(Item),
     /// It is to be played.
     Item(Item),
-    /// So many records are missing here.
-    Missing(u64),
+    /// So much is missing here.
+    Missing(Loss),
     /// The file cannot be read further.
     Failed(String),
 }
@@ -43,8 +43,8 @@ impl Fed {
 pub(super) struct Reading {
     reader: Reader<Box<dyn Read + Send>>,
     from: Duration,
-    /// Records that were told to be missing.
-    missing: u64,
+    /// What was reported as missing.
+    missing: Loss,
     /// Whether the start was reached.
     is_there: bool,
     is_over: bool,
@@ -52,7 +52,7 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn new(reader: Reader<Box<dyn Read + Send>>, from: Duration) -> Self {
-        Self { reader, from, missing: 0, is_there: from.is_zero(), is_over: false }
+        Self { reader, from, missing: Loss::default(), is_there: from.is_zero(), is_over: false }
     }
 
     fn read(&mut self) -> Result<Option<Record>, Error> {
@@ -61,6 +61,15 @@ impl Reading {
         }
         self.reader.next()
     }
+
+    /// What was found to be missing since it was asked before. Gaps are items: whoever plays them counts them.
+    fn newly_missing(&mut self, is_end: bool) -> Option<Loss> {
+        let report = self.reader.report();
+        let unsealed = is_end && !report.sealed;
+        let missing = Loss { records: report.missing, unsealed, ..report.loss_so_far() };
+        let new = missing.since(&std::mem::replace(&mut self.missing, missing));
+        new.is_some().then_some(new)
+    }
 }
 
 impl Iterator for Reading {
@@ -68,9 +77,8 @@ impl Iterator for Reading {
 
     fn next(&mut self) -> Option<Fed> {
         while !self.is_over {
-            let missing = self.reader.report().missing;
-            if missing > self.missing {
-                return Some(Fed::Missing(missing - std::mem::replace(&mut self.missing, missing)));
+            if let Some(missing) = self.newly_missing(false) {
+                return Some(Fed::Missing(missing));
             }
             match self.read() {
                 Ok(Some(record)) if record.item.offset >= self.from => {
@@ -86,7 +94,10 @@ impl Iterator for Reading {
                     return Some(Fed::Before(record.item));
                 }
                 Ok(Some(_)) => {}
-                Ok(None) => self.is_over = self.reader.report().missing == self.missing,
+                Ok(None) => {
+                    self.is_over = true;
+                    return self.newly_missing(true).map(Fed::Missing);
+                }
                 Err(error) => {
                     self.is_over = true;
                     return Some(Fed::Failed(error.to_string()));

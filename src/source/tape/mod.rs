@@ -23,10 +23,13 @@ use crate::{
     recorder::FOLDER,
     sans_io::{
         error::{Code, Problem},
-        recording::{self, Item, Reader},
+        offset::check_within,
+        recording::{self, Item, Loss, Reader},
     },
 };
 
+/// What the built-in recording is called in the repository.
+const DEMO_FILE: &str = "demo.bin";
 /// How much of the end of a file is read to learn how long it is.
 const TAIL_BYTES: u64 = 256 << 10;
 const READ_BUFFER_BYTES: usize = 128 << 10;
@@ -36,8 +39,8 @@ const READ_BUFFER_BYTES: usize = 128 << 10;
 pub enum Step {
     /// The next thing that was recorded.
     Item(Item),
-    /// So many records are missing here.
-    Missing(u64),
+    /// So much is missing here.
+    Missing(Loss),
     /// The file cannot be read further.
     Failed(String),
     /// The end, at the offset of the last item.
@@ -89,6 +92,8 @@ impl Tape {
             return Err(Problem::new(Code::BadRequest, "the recording's path is empty"));
         }
         let called = name.to_string_lossy();
+        // `demo.bin` means `demo`, where the command runs outside the folder.
+        let called = if called == DEMO_FILE && !name.exists() { DEMO.into() } else { called };
         Self::found(&called, || Finding::path_or_name(folder, name, &called))
     }
 
@@ -122,19 +127,22 @@ impl Tape {
         Self { name: shown_name(called), called: called.into(), place, duration: Arc::default() }
     }
 
-    /// How long it is, from its last readable record; `None` if the end tells nothing. The file is asked once.
+    /// Accepts offsets up to that of the last record.
+    ///
+    /// # Errors
+    /// `bad_request`, with the offset and the length.
+    pub fn check_within(&self, offset: Duration) -> Result<(), Problem> {
+        Ok(check_within(offset, self.duration().unwrap_or(offset))?)
+    }
+
+    /// How long it is, from its last readable record. The file is read once: its end, or all of it if its end is damaged.
     #[must_use]
     pub fn duration(&self) -> Option<Duration> {
         *self.duration.get_or_init(|| self.read_duration())
     }
 
     fn read_duration(&self) -> Option<Duration> {
-        let mut reader = Reader::open(BufReader::new(self.tail()?)).ok()?;
-        let mut last = None;
-        while let Ok(Some(record)) = reader.next() {
-            last = last.max(Some(record.item.offset));
-        }
-        last
+        last_offset(self.tail()?).or_else(|| last_offset(self.open().ok()?))
     }
 
     /// Begins to read at `from`.
@@ -180,7 +188,7 @@ impl Tape {
                     end = end.max(Some(item.offset));
                     Step::Item(item)
                 }
-                Some(Fed::Missing(records)) => Step::Missing(records),
+                Some(Fed::Missing(loss)) => Step::Missing(loss),
                 Some(Fed::Failed(error)) => Step::Failed(error),
                 None => Step::End(end.take()?),
             })
@@ -217,6 +225,15 @@ impl Tape {
             }
         })
     }
+}
+
+fn last_offset(input: impl Read) -> Option<Duration> {
+    let mut reader = Reader::open(BufReader::new(input)).ok()?;
+    let mut last = None;
+    while let Ok(Some(head)) = reader.next_head() {
+        last = Some(head.offset);
+    }
+    last
 }
 
 pub(crate) fn unreadable(name: &str, error: &recording::Error) -> Problem {

@@ -10,7 +10,7 @@ use crate::{
         error::{Code, Problem},
         recording::is_plain_name,
     },
-    tools::files,
+    tools::{files, missing::missing},
 };
 
 /// Where a recording is.
@@ -33,18 +33,23 @@ impl Finding {
         if path.exists() {
             return Ok(Self::Path(path.into()));
         }
-        match path.to_str().filter(|name| is_plain_name(name)) {
-            Some(name) if named(folder, name).is_file() => Ok(Self::Named(named(folder, name))),
-            _ => Err(missing(called)),
-        }
+        // `show.bin` means `show`, where the command runs outside the folder.
+        let name = path.to_str().filter(|name| is_plain_name(name));
+        let file = name.map(|name| named(folder, name.strip_suffix(".bin").unwrap_or(name)));
+        let file = file.filter(|file| file.is_file());
+        file.map(Self::Named).ok_or_else(|| missing(folder, called))
     }
 
     /// The file of a name in `folder`.
     pub(super) fn name(folder: &Path, name: &str) -> Result<Self, Problem> {
         if !is_plain_name(name) {
-            return Err(Problem::new(Code::RecordingNotFound, format!("`{name}` is no name of a recording")));
+            return Err(Problem::new(
+                Code::RecordingNotFound,
+                format!("`{name}` is not the name of a recording"),
+            ));
         }
-        Ok(Self::Named(named(folder, name)))
+        let file = named(folder, name);
+        if file.symlink_metadata().is_err() { Err(missing(folder, name)) } else { Ok(Self::Named(file)) }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -70,14 +75,12 @@ fn named(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.bin"))
 }
 
-fn missing(called: &str) -> Problem {
-    Problem::new(Code::RecordingNotFound, format!("there is no recording {called}"))
-}
-
 /// Why the file of a recording cannot be opened; the message has no path but the user's own.
 pub(super) fn cannot_read(called: &str, error: &files::Error) -> Problem {
     match error {
-        files::Error::Missing { .. } => missing(called),
+        files::Error::Missing { .. } => {
+            Problem::new(Code::RecordingNotFound, format!("there is no recording {called}"))
+        }
         files::Error::Directory { .. } | files::Error::Irregular { .. } => {
             Problem::new(Code::BadRecording, format!("{called} is not a regular file"))
                 .hint("copy what it holds into a file")

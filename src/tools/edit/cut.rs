@@ -8,9 +8,12 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Error, Source, source::is_of_the_file};
+use super::{Error, Source, finish, source::is_of_the_file, write_loss};
 use crate::{
-    sans_io::recording::{Reader, Standing, What, Writer, record_type},
+    sans_io::{
+        offset::check_within,
+        recording::{Loss, Reader, Standing, What, Writer, record_type},
+    },
     tools::text::{clock, count},
 };
 
@@ -27,8 +30,8 @@ pub struct Cut {
     pub records: u64,
     /// Connections that stood open at its start.
     pub open_at_start: u64,
-    /// Records that are missing in it.
-    pub missing: u64,
+    /// What is missing in what was read of the recording.
+    pub loss: Loss,
     /// The offset of its last record, from its start.
     #[serde(skip)]
     pub duration: Duration,
@@ -38,7 +41,7 @@ pub struct Cut {
 /// with it; what stood open there is opened at its beginning, as a replay does that starts there.
 ///
 /// # Errors
-/// [`Error::BehindTheEnd`], and those of reading and writing.
+/// [`Error::BeyondEnd`], and those of reading and writing.
 pub fn cut(
     input: impl Read,
     output: impl Write,
@@ -55,8 +58,8 @@ pub fn cut(
         }
         first = source.next()?;
     }
-    if first.is_none() && start > Duration::ZERO {
-        return Err(Error::BehindTheEnd { offset: start, end: source.reader.report().last_offset });
+    if first.is_none() {
+        check_within(start, source.reader.report().last_offset)?;
     }
     // What is missing before is not missing in the range.
     drop(source.gap(start));
@@ -78,9 +81,10 @@ pub fn cut(
     {
         writer.write(&gap)?;
     }
-    cut.missing = source.reader.report().missing;
+    let report = source.reader.report();
+    cut.loss = if next.is_none() { report.loss() } else { report.loss_so_far() };
     cut.duration = writer.last_offset();
-    writer.finish()?;
+    finish(writer, cut.loss)?;
     Ok(cut)
 }
 
@@ -135,9 +139,6 @@ impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = count(self.open_at_start, "connection");
         writeln!(f, "{}, {}, {open} open at its start", clock(self.duration), count(self.records, "record"))?;
-        if self.missing > 0 {
-            writeln!(f, "⚠️ {} missing in what was read", count(self.missing, "record"))?;
-        }
-        Ok(())
+        write_loss(f, self.loss)
     }
 }

@@ -5,17 +5,20 @@ use std::{
     time::Duration,
 };
 
-use super::{Error, Source};
-use crate::sans_io::recording::{Flags, Item, MINOR, Preamble, What, Writer, record_type, records::Marker};
+use super::{Error, Source, finish};
+use crate::sans_io::{
+    offset::check_within,
+    recording::{Flags, Item, Loss, MINOR, Preamble, What, Writer, record_type, records::Marker},
+};
 
 /// Longest label, in characters.
 pub const LABEL_CHARS_MAX: usize = 200;
 
-/// Copies a recording, and puts a marker behind all records up to `at`.
+/// Copies a recording, and puts a marker behind all records up to `at`. Returns what is missing in it.
 ///
 /// # Errors
-/// [`Error::BadLabel`], [`Error::BehindTheEnd`], and those of reading and writing.
-pub fn mark(input: impl Read, output: impl Write, at: Duration, label: &str) -> Result<(), Error> {
+/// [`Error::BadLabel`], [`Error::BeyondEnd`], and those of reading and writing.
+pub fn mark(input: impl Read, output: impl Write, at: Duration, label: &str) -> Result<Loss, Error> {
     if label.is_empty() || label.chars().count() > LABEL_CHARS_MAX || label.contains(char::is_control) {
         return Err(Error::BadLabel);
     }
@@ -44,12 +47,10 @@ pub fn mark(input: impl Read, output: impl Write, at: Duration, label: &str) -> 
         }
     }
     if let Some(marker) = marker {
-        let end = source.reader.report().last_offset;
-        if at > end {
-            return Err(Error::BehindTheEnd { offset: at, end });
-        }
+        check_within(at, source.reader.report().last_offset)?;
         writer.write(&marker)?;
     }
-    writer.finish()?;
-    Ok(())
+    let loss = source.reader.report().loss();
+    finish(writer, loss)?;
+    Ok(loss)
 }

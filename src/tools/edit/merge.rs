@@ -9,10 +9,10 @@ use std::{
 
 use serde::Serialize;
 
-use super::{Error, Source, source::is_of_the_file};
+use super::{Error, Source, finish, source::is_of_the_file, write_loss};
 use crate::{
     sans_io::recording::{
-        self, Head, Standing, What, Writer, record_type,
+        self, Head, Loss, Standing, What, Writer, record_type,
         records::{
             Header,
             header::{Privacy, Timing},
@@ -23,8 +23,12 @@ use crate::{
 
 /// Most recordings that are merged at once; each is an open file.
 pub const INPUTS_MAX: usize = 256;
+/// Longest time from the beginning of one recording to that of the next, without `force`: those further apart are hardly
+/// of one show.
+pub const APART_MAX: Duration = Duration::from_hours(7 * 24);
 /// Most connections in all of them.
 const CONNECTIONS_MAX: u32 = 1 << 20;
+const DAY_SECS: u64 = 24 * 60 * 60;
 /// The tag of a header that names the recording of which the file is a part.
 pub const PART_OF_TAG: &str = "part_of";
 /// The tag of a header that numbers the parts of a recording from 0.
@@ -51,8 +55,8 @@ pub struct Merged {
     pub records: u64,
     /// Their connections.
     pub connections: u64,
-    /// Records that are missing in them.
-    pub missing: u64,
+    /// What is missing in them.
+    pub loss: Loss,
     /// The offset of the last record.
     #[serde(skip)]
     pub duration: Duration,
@@ -75,14 +79,17 @@ struct Lane<R> {
 /// one recording are put together as they were.
 ///
 /// # Errors
-/// [`Error::NoClock`], and those of reading and writing.
-pub fn merge<R: Read>(inputs: Vec<Input<R>>, output: impl Write) -> Result<Merged, Error> {
+/// [`Error::NoClock`], [`Error::Apart`] without `force`, and those of reading and writing.
+pub fn merge<R: Read>(inputs: Vec<Input<R>>, output: impl Write, force: bool) -> Result<Merged, Error> {
     let mut lanes = Vec::new();
     for input in inputs {
         lanes.push(Lane::open(input)?);
     }
     group(&mut lanes);
     let wall_anchor_ns = lay_out(&mut lanes)?;
+    if !force {
+        check_apart(&lanes)?;
+    }
     let header = Header { wall_anchor_ns, ..common_header(&lanes) };
     let mut merge =
         Merge { writer: Writer::new(output, &header)?, conns: BTreeMap::new(), merged: Merged::default() };
@@ -93,9 +100,9 @@ pub fn merge<R: Read>(inputs: Vec<Input<R>>, output: impl Write) -> Result<Merge
     let Merge { writer, conns, mut merged } = merge;
     merged.files = lanes.len() as u64;
     merged.connections = conns.len() as u64;
-    merged.missing = lanes.iter().map(|lane| lane.source.reader.report().missing).sum();
+    lanes.iter().for_each(|lane| merged.loss += lane.source.reader.report().loss());
     merged.duration = writer.last_offset();
-    writer.finish()?;
+    finish(writer, merged.loss)?;
     Ok(merged)
 }
 
@@ -191,6 +198,20 @@ fn lay_out<R>(lanes: &mut [Lane<R>]) -> Result<Option<i64>, Error> {
     Ok(Some(base_ns))
 }
 
+/// Rejects recordings that begin more than [`APART_MAX`] after the one before.
+fn check_apart<R>(lanes: &[Lane<R>]) -> Result<(), Error> {
+    let mut in_order = Vec::from_iter(lanes.iter().filter(|lane| lane.told.is_none()));
+    in_order.sort_by_key(|lane| lane.begins);
+    for pair in in_order.windows(2) {
+        let apart = pair[1].begins - pair[0].begins;
+        if apart > APART_MAX {
+            let [before, name] = [0, 1].map(|at| pair[at].name.clone());
+            return Err(Error::Apart { name, before, days: apart.as_secs() / DAY_SECS });
+        }
+    }
+    Ok(())
+}
+
 /// The lane whose record comes first; among equal ones the first lane's.
 fn earliest<R>(lanes: &mut [Lane<R>]) -> Option<&mut Lane<R>> {
     let due = |lane: &Lane<R>| lane.next.map(|head| lane.begins.saturating_add(head.offset));
@@ -265,9 +286,6 @@ impl fmt::Display for Merged {
             [(self.files, "file"), (self.connections, "connection"), (self.records, "record")]
                 .map(|(number, noun)| count(number, noun));
         writeln!(f, "{}, {records} on {connections}, of {files}", clock(self.duration))?;
-        if self.missing > 0 {
-            writeln!(f, "⚠️ {} missing in them", count(self.missing, "record"))?;
-        }
-        Ok(())
+        write_loss(f, self.loss)
     }
 }

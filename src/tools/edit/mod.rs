@@ -8,16 +8,16 @@ mod source;
 
 pub use cut::{Cut, cut, find_marker};
 pub use mark::{LABEL_CHARS_MAX, mark};
-pub use merge::{INPUTS_MAX, Input, Merged, PART_OF_TAG, PART_TAG, merge};
+pub use merge::{APART_MAX, INPUTS_MAX, Input, Merged, PART_OF_TAG, PART_TAG, merge};
 pub use repair::{Repaired, repair};
 use source::Source;
+use std::{fmt, io::Write};
 
-use super::text::clock;
 use crate::sans_io::{
     error::{Code, Problem},
-    recording,
+    offset::BeyondEnd,
+    recording::{self, Loss, Writer},
 };
-use std::time::Duration;
 
 /// Why a recording cannot be made of others.
 #[derive(Debug, thiserror::Error)]
@@ -26,13 +26,8 @@ pub enum Error {
     #[error(transparent)]
     Recording(#[from] recording::Error),
     /// Nothing lies there.
-    #[error("{} is behind the end of the recording, {}", clock(*offset), clock(*end))]
-    BehindTheEnd {
-        /// What was asked for.
-        offset: Duration,
-        /// The offset of the last record.
-        end: Duration,
-    },
+    #[error(transparent)]
+    BeyondEnd(#[from] BeyondEnd),
     /// No marker has that label.
     #[error("there is no marker `{label}`: {}", known_markers(known))]
     NoMarker {
@@ -50,6 +45,16 @@ pub enum Error {
         /// Which of them.
         name: String,
     },
+    /// Two recordings begin too long after each other.
+    #[error("{name} begins {days} days after {before}")]
+    Apart {
+        /// The later one.
+        name: String,
+        /// The earlier one.
+        before: String,
+        /// How long after it.
+        days: u64,
+    },
 }
 
 impl From<Error> for Problem {
@@ -58,10 +63,22 @@ impl From<Error> for Problem {
             Error::Recording(inner) => Self::new(inner.code(), &error),
             Error::NoClock { .. } => Self::new(Code::BadRecording, &error)
                 .hint("say how far it begins after the first: --offset 1m30s for each file after the first"),
+            Error::Apart { .. } => Self::new(Code::BadRequest, &error)
+                .hint("merge them anyway with --force, or set how far apart they begin with --offset 1m30s"),
+            Error::BeyondEnd(beyond) => (*beyond).into(),
             _ => Self::new(Code::BadRequest, &error)
                 .hint("`livetape info` shows how long it is, and its markers"),
         }
     }
+}
+
+/// Seals a recording, unless one that it was made of is not sealed: then its end may be missing here too.
+fn finish<W: Write>(mut writer: Writer<W>, loss: Loss) -> Result<(), recording::Error> {
+    if loss.unsealed { writer.flush() } else { writer.finish().map(drop) }
+}
+
+fn write_loss(f: &mut fmt::Formatter<'_>, loss: Loss) -> fmt::Result {
+    if loss.is_some() { writeln!(f, "⚠️ Something is missing: {loss}") } else { Ok(()) }
 }
 
 fn known_markers(known: &[String]) -> String {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Source;
 use crate::{
-    sans_io::recording::{Error, MINOR, Preamble, Report, Writer},
+    sans_io::recording::{Error, Loss, MINOR, Preamble, Report, Writer},
     tools::text::{clock, count, thousands},
 };
 
@@ -59,10 +59,10 @@ impl Repaired {
         is_damaged || report.preamble == Preamble::Damaged || report.clamped > 0 || !report.sealed
     }
 
-    /// Whether something was lost that cannot be brought back.
+    /// What is lost for good. Damaged bytes are no loss of their own: the records in them are.
     #[must_use]
-    pub fn is_lossy(&self) -> bool {
-        self.report.missing > 0 || self.report.tail_bytes > 0
+    pub fn loss(&self) -> Loss {
+        Loss { bytes: self.report.tail_bytes, ..self.report.loss() }
     }
 }
 
@@ -87,7 +87,7 @@ impl fmt::Display for Repaired {
             writeln!(f, "times that went back: {}, set to the one before", thousands(report.clamped))?;
         }
         if !report.sealed {
-            writeln!(f, "it was not sealed, and is now")?;
+            writeln!(f, "it was not sealed, and is now: its end may be missing")?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Error, Exported};
 use crate::sans_io::recording::{
-    self, Item, Reader, What, record_type,
+    self, Item, Loss, Reader, What, record_type,
     records::{ConnClose, ConnOpen, Http, HttpHeader, conn_close::Who},
 };
 
@@ -40,8 +40,8 @@ pub fn har<R: Read>(
     mut open: impl FnMut() -> Result<R, recording::Error>,
     mut out: impl Write,
 ) -> Result<Exported, Error> {
-    let (wall_ns, entries, exchanges, missing) = look(open()?)?;
-    let mut exported = Exported { missing, ..Exported::default() };
+    let (wall_ns, entries, exchanges, loss) = look(open()?)?;
+    let mut exported = Exported { loss, ..Exported::default() };
     let pages = Vec::from_iter(entries.iter().map(|entry| page(entry, wall_ns)));
     write!(
         out,
@@ -68,7 +68,7 @@ pub fn har<R: Read>(
     Ok(exported)
 }
 
-type Found = (i64, Vec<Entry>, Vec<(Duration, Http)>, u64);
+type Found = (i64, Vec<Entry>, Vec<(Duration, Http)>, Loss);
 
 /// The connections and exchanges.
 fn look(input: impl Read) -> Result<Found, recording::Error> {
@@ -87,7 +87,7 @@ fn look(input: impl Read) -> Result<Found, recording::Error> {
             _ => {}
         }
     }
-    Ok((wall_ns.unwrap_or_default(), entries, exchanges, reader.report().missing))
+    Ok((wall_ns.unwrap_or_default(), entries, exchanges, reader.report().loss()))
 }
 
 /// The messages of one connection; gives how many of them are frames.

@@ -14,7 +14,7 @@ use serde::Serialize;
 pub use har::har;
 
 use super::text::count;
-use crate::sans_io::recording::{self, Body, Opcode, Reader, record_type};
+use crate::sans_io::recording::{self, Body, Loss, Opcode, Reader, record_type};
 
 /// Connections that are counted, where they are only counted.
 const CONNECTIONS_COUNTED_MAX: usize = 65_536;
@@ -31,8 +31,8 @@ pub struct Exported {
     pub exchanges: u64,
     /// Frames that were left out: sent ones and texts, where the form knows received binary ones alone.
     pub left_out: u64,
-    /// Records that are missing in the recording.
-    pub missing: u64,
+    /// What is missing in the recording.
+    pub loss: Loss,
 }
 
 /// Why nothing was exported, or not all.
@@ -96,7 +96,7 @@ fn each_frame(
         }
     }
     exported.connections = conns.len() as u64;
-    exported.missing = reader.report().missing;
+    exported.loss = reader.report().loss();
     Ok(exported)
 }
 
@@ -112,8 +112,8 @@ impl fmt::Display for Exported {
         if self.left_out > 0 {
             writeln!(f, "left out: {} that were sent or are text", count(self.left_out, "frame"))?;
         }
-        if self.missing > 0 {
-            writeln!(f, "⚠️ {} missing in the recording", count(self.missing, "record"))?;
+        if self.loss.is_some() {
+            writeln!(f, "⚠️ Something is missing: {}", self.loss)?;
         }
         Ok(())
     }

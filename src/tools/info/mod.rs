@@ -16,7 +16,7 @@ use super::timeline::{Chart, Timeline};
 use crate::sans_io::{
     decoder::{Decoder, Options},
     recording::{
-        Error, Head, Item, Preamble, Reader, Report, What, record_type,
+        Error, Head, Item, Loss, Preamble, Reader, Report, What, record_type,
         records::{ConnOpen, Header, header},
     },
 };
@@ -53,6 +53,9 @@ pub struct Info {
     /// What happened when.
     pub timeline: Timeline,
     pub damage: DamageInfo,
+    /// What is missing in all.
+    #[serde(skip)]
+    pub loss: Loss,
 }
 
 /// What the header says.
@@ -171,13 +174,14 @@ impl Info {
                 }
             }
             What::Marker(_) => self.markers += 1,
-            What::Gap(gap) => self.lost_in_gaps = self.lost_in_gaps.saturating_add(gap.records),
             _ => {}
         }
     }
 
     fn add_report(&mut self, report: &Report) {
         self.sealed = report.sealed;
+        self.lost_in_gaps = report.lost_in_gaps;
+        self.loss = report.loss();
         self.records = report.records;
         self.duration_ms = millis(report.last_offset);
         self.damage = DamageInfo {

@@ -79,7 +79,7 @@ impl Info {
         if self.sealed {
             format!("sealed, {records}, {last} long")
         } else {
-            format!("not sealed (crash?), {records}, last at {last}")
+            format!("not sealed, {records}, last at {last}")
         }
     }
 
@@ -102,6 +102,9 @@ impl Info {
         }
         if self.lost_in_gaps > 0 {
             parts.push(format!("{} lost while recording", count(self.lost_in_gaps, "record")));
+        }
+        if !self.sealed {
+            parts.push("not sealed: the end may be missing".into());
         }
         if parts.is_empty() { "nothing".into() } else { parts.join("; ") }
     }

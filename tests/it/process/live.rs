@@ -90,12 +90,26 @@ async fn a_limit_for_ever_ends_with_1008_and_says_what_to_do() {
 async fn a_user_who_is_not_live_ends_with_1011() {
     let mock = mock("[[user]]\nname = \"demo\"\nstate = \"offline\"\n").await;
     let (url, folder) = (mock.url(), tempfile::tempdir().unwrap());
-    let output = tokio::task::spawn_blocking(move || {
-        run(&["record", "demo", "--upstream", &url, "-o", text(&folder.path().join("never.bin"))])
-    });
+    let file = folder.path().join("never.bin");
+    let output =
+        tokio::task::spawn_blocking(move || run(&["record", "demo", "--upstream", &url, "-o", text(&file)]));
     let output = output.await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(super::stdout(&output).contains("❌ User is not currently live"));
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 0, "a file without a room in it is left behind");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn record_says_once_how_to_stop_it() {
+    let mock = mock("speed = \"max\"\nend = \"control\"\n").await;
+    let (url, folder) = (mock.url(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("show.bin");
+    let output =
+        tokio::task::spawn_blocking(move || run(&["record", "demo", "--upstream", &url, "-o", text(&file)]));
+    let said = super::stdout(&output.await.unwrap());
+    let lines = ["📺 Press Ctrl+C to stop", "🎉 Ready to receive"].map(|line| said.matches(line).count());
+    assert_eq!(lines, [1, 1], "{said}");
 }
 
 #[cfg(unix)]
@@ -148,7 +162,7 @@ async fn a_full_disk_keeps_what_was_written_and_exits_with_3() {
         let program = env!("CARGO_BIN_EXE_livetape");
         let port = if command == "live" { "--port 0" } else { "" };
         let line = format!(
-            "trap '' XFSZ; ulimit -f 128; exec {program} {command} demo {port} --upstream {url} {flag} {}",
+            "ulimit -f 128; exec {program} {command} demo {port} --upstream {url} {flag} {}",
             text(&file)
         );
         let run_it = move || std::process::Command::new("sh").args(["-c", &line]).output().unwrap();

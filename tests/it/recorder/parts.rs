@@ -47,7 +47,7 @@ fn check(items: &[Item], rotate: Rotate, parts_min: usize) {
         offset: None,
     };
     let mut merged = Vec::new();
-    merge(parts.iter().map(input).collect(), &mut merged).unwrap();
+    merge(parts.iter().map(input).collect(), &mut merged, false).unwrap();
     assert_eq!(happened(&merged), happened(&fs::read(&whole[0]).unwrap()), "{rotate:?}");
     let header = |bytes: &[u8]| match read_all(bytes).0.remove(0).item.what {
         What::Header(header) => header,

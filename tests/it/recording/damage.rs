@@ -90,6 +90,45 @@ proptest! {
     }
 }
 
+/// Whatever becomes of a sealed file, a reader does not take it for a whole one.
+fn assert_not_whole(damaged: &[u8], how: &str) {
+    let Ok(mut reader) = Reader::open(damaged) else { return };
+    while reader.next_head().unwrap().is_some() {}
+    assert!(reader.report().loss().is_some() && !reader.report().is_whole(), "{how}");
+}
+
+proptest! {
+    #[test]
+    fn no_file_that_was_cut_is_taken_for_a_whole_one(items in any_items()) {
+        let bytes = sealed(&items);
+        let ends = boundaries(&bytes).into_iter().flat_map(|at| [at.saturating_sub(1), at, at + 1]);
+        for end in ends.filter(|end| *end < bytes.len()) {
+            assert_not_whole(&bytes[..end], &format!("cut at {end}"));
+        }
+    }
+
+    #[test]
+    fn no_file_with_random_bytes_is_taken_for_a_whole_one(
+        items in any_items(),
+        at in any::<prop::sample::Index>(),
+        noise in proptest::collection::vec(any::<u8>(), 1..400),
+        is_longer in any::<bool>(),
+    ) {
+        let bytes = sealed(&items);
+        let at = at.index(bytes.len());
+        let mut damaged = bytes.clone();
+        damaged.truncate(at);
+        damaged.extend(noise);
+        if !is_longer {
+            damaged.truncate(bytes.len());
+            damaged.extend_from_slice(&bytes[damaged.len()..]);
+        }
+        if damaged != bytes {
+            assert_not_whole(&damaged, &format!("noise at {at}"));
+        }
+    }
+}
+
 /// A recording whose second frame holds a recording whose records have the numbers that come next.
 fn with_embedded() -> Vec<u8> {
     let inner = Vec::from_iter((0..6).map(|n| frame(0, format!("inner {n}"))));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use livetape::{
     hub::Filter,
-    sans_io::recording::{Item, Reader, What, Writer, records},
+    sans_io::recording::{Item, Loss, Reader, What, Writer, records},
     tools::{
         edit::{Error, Input, cut, find_marker, mark, merge, repair},
         verify::verify,
@@ -92,10 +92,10 @@ fn parts_that_were_cut_are_merged_to_the_whole() {
     let inputs = parts.iter().zip(["a", "b"]);
     let inputs =
         inputs.map(|(part, name)| Input { name: name.into(), file: &part[..], offset: None }).collect();
-    let merged = merge(inputs, &mut out).unwrap();
+    let merged = merge(inputs, &mut out, false).unwrap();
     assert_eq!(frames(&out), frames(&whole));
     // Nothing says that it is the same connection.
-    assert_eq!((merged.files, merged.connections, merged.missing), (2, 2, 0));
+    assert_eq!((merged.files, merged.connections, merged.loss), (2, 2, Loss::default()));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn rooms_that_are_merged_keep_their_connections_apart() {
     let (ann, bob) = (of("ann", 1, 5_000_000_000), of("bob", 2, 4_750_000_000));
     let input = |name: &str, file, offset| Input { name: name.to_owned(), file, offset };
     let mut out = Vec::new();
-    merge(vec![input("ann", &ann[..], None), input("bob", &bob[..], None)], &mut out).unwrap();
+    merge(vec![input("ann", &ann[..], None), input("bob", &bob[..], None)], &mut out, false).unwrap();
     let (header, items) = read(&out);
     let seen = Vec::from_iter(items.iter().map(|item| (item.offset.as_millis(), item.conn)));
     assert_eq!(seen, [(0, 1), (250, 2), (500, 1), (750, 2), (900, 1), (1150, 2)]);
@@ -128,16 +128,36 @@ fn rooms_that_are_merged_keep_their_connections_apart() {
 
     let mut out = Vec::new();
     let inputs = vec![input("ann", &ann[..], Some(ms(0))), input("bob", &bob[..], Some(ms(600)))];
-    merge(inputs, &mut out).unwrap();
+    merge(inputs, &mut out, false).unwrap();
     let seen = Vec::from_iter(read(&out).1.iter().map(|item| (item.offset.as_millis(), item.conn)));
     assert_eq!(seen, [(0, 1), (500, 1), (600, 2), (900, 1), (1100, 2), (1500, 2)]);
+}
+
+#[test]
+fn recordings_that_begin_more_than_a_week_apart_are_merged_only_by_force() {
+    let of = |days: i64| {
+        let wall_anchor_ns = Some(days * 24 * 60 * 60 * 1_000_000_000);
+        let header = records::Header { wall_anchor_ns, ..Default::default() };
+        Writer::new(Vec::new(), &header).unwrap().finish().unwrap()
+    };
+    let (monday, sunday, later) = (of(1), of(7), of(2_200));
+    let merged = |files: [&[u8]; 2], offset, force| {
+        let inputs = files.into_iter().zip(["a", "b"]);
+        let inputs = inputs.map(|(file, name)| Input { name: name.into(), file, offset });
+        merge(inputs.collect(), Vec::new(), force).map(|merged| merged.files)
+    };
+    assert_eq!(merged([&sunday, &monday], None, false).unwrap(), 2);
+    let error = merged([&later, &monday], None, false).unwrap_err();
+    assert_eq!(error.to_string(), "a begins 2199 days after b");
+    assert_eq!(merged([&later, &monday], None, true).unwrap(), 2);
+    assert_eq!(merged([&later, &monday], Some(Duration::ZERO), false).unwrap(), 2);
 }
 
 #[test]
 fn without_a_clock_nothing_is_merged() {
     let file = Writer::new(Vec::new(), &records::Header::default()).unwrap().finish().unwrap();
     let inputs = ["a", "b"].map(|name| Input { name: name.into(), file: &file[..], offset: None });
-    let error = merge(inputs.into(), Vec::new()).unwrap_err();
+    let error = merge(inputs.into(), Vec::new(), false).unwrap_err();
     assert_eq!(error.to_string(), "a does not say when it was recorded");
 }
 
@@ -155,12 +175,12 @@ fn a_marker_is_put_in_and_found_again() {
     assert_eq!(find_marker(&out[..], "raid").unwrap(), ms(900));
     let error = find_marker(&out[..], "battle").unwrap_err();
     assert_eq!(error.to_string(), "there is no marker `battle`: there are `raid` at 00:00:00.900");
-    assert!(matches!(mark(&whole[..], Vec::new(), ms(90_000), "x"), Err(Error::BehindTheEnd { .. })));
+    assert!(matches!(mark(&whole[..], Vec::new(), ms(90_000), "x"), Err(Error::BeyondEnd(_))));
     for label in ["", "\x1b[2J", &"x".repeat(201)] {
         assert!(matches!(mark(&whole[..], Vec::new(), ms(0), label), Err(Error::BadLabel)));
     }
     let behind = cut(&whole[..], Vec::new(), ms(90_000), None);
-    assert!(matches!(behind, Err(Error::BehindTheEnd { .. })));
+    assert!(matches!(behind, Err(Error::BeyondEnd(_))));
 }
 
 #[test]
@@ -178,12 +198,13 @@ fn what_is_missing_in_a_source_is_missing_in_what_is_made_of_it() {
         },
         {
             let mut out = Vec::new();
-            merge(vec![Input { name: "a".into(), file: &damaged[..], offset: None }], &mut out).unwrap();
+            merge(vec![Input { name: "a".into(), file: &damaged[..], offset: None }], &mut out, false)
+                .unwrap();
             out
         },
     ] {
         let verdict = verify(&made[..]).unwrap();
-        assert_eq!((verdict.report.missing, verdict.lost_in_gaps), (0, 1));
+        assert_eq!((verdict.report.missing, verdict.report.lost_in_gaps), (0, 1));
     }
 }
 

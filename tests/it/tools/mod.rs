@@ -8,6 +8,7 @@ mod files;
 mod fixtures;
 mod import;
 mod info;
+mod missing;
 mod synth;
 mod timeline;
 mod verify;

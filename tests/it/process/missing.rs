@@ -1,0 +1,107 @@
+//! No command exits with 0 where something of a recording is missing.
+
+use std::{fs, path::Path};
+
+use livetape::cli::command;
+
+use super::{livetape, run, stderr, stdout, text};
+
+/// Commands that read recordings: `IN` is the recording, `OUT` a new file.
+const READING: [&[&str]; 18] = [
+    &["replay", "IN", "--port", "0", "--speed", "1000", "--exit-when-done", "--quiet"],
+    &["replay", "IN", "--port", "0", "--speed", "max", "--wait-clients", "0", "--exit-when-done"],
+    &["events", "IN"],
+    &["info", "IN"],
+    &["info", "IN", "--json"],
+    &["verify", "IN"],
+    &["repair", "IN", "-o", "OUT"],
+    &["cut", "IN", "--start", "0", "--end", "1h", "-o", "OUT"],
+    &["merge", "IN", "recordings/short.bin", "--offset", "1s", "-o", "OUT"],
+    &["mark", "IN", "here", "--at", "0", "-o", "OUT"],
+    &["scrub", "IN", "-o", "OUT"],
+    &["audit", "IN"],
+    &["cat", "IN"],
+    &["diff", "IN", "IN"],
+    &["export", "har", "IN", "-o", "OUT"],
+    &["export", "jsonl", "IN", "-o", "-"],
+    &["export", "piratetok", "IN", "-o", "OUT"],
+    &["as-scenario", "IN", "-o", "OUT"],
+];
+/// Commands that read no recordings, or end only when they are told to.
+const OTHERS: [&str; 9] = ["live", "serve", "record", "mock", "watch", "import", "synth", "config", "token"];
+
+/// Runs a command over `input`, and returns its exit code and what it said.
+fn exit_code(args: &[&str], input: &Path, folder: &Path) -> (Option<i32>, String) {
+    let output = folder.join("out");
+    let word = |arg: &&str| match *arg {
+        "IN" => text(input).to_owned(),
+        "OUT" => text(&output).to_owned(),
+        arg => arg.to_owned(),
+    };
+    let words = Vec::from_iter(args.iter().map(word));
+    let done = run(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    drop(fs::remove_file(output));
+    (done.status.code(), stdout(&done) + &stderr(&done))
+}
+
+#[test]
+fn every_command_is_one_that_reads_recordings_or_one_that_does_not() {
+    for subcommand in command().get_subcommands() {
+        let name = subcommand.get_name();
+        let is_known = READING.iter().any(|args| args[0] == name) || OTHERS.contains(&name);
+        assert!(is_known, "`{name}` is new: does it exit with 3 where something is missing?");
+    }
+}
+
+#[test]
+fn no_command_exits_with_0_where_something_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let made = run(&["synth", "--minutes", "1", "--profile", "quiet", "-o", text(&file("whole.bin"))]);
+    assert!(made.status.success(), "{}", stderr(&made));
+    let whole = fs::read(file("whole.bin")).unwrap();
+    let ends = ends_of_records(&whole);
+    let middle = ends[ends.len() / 2];
+    let mut random = whole[..middle + 7].to_vec();
+    random.extend((0..whole.len() - random.len()).map(|at| (at * 7 + at / 251 * 13) as u8));
+    let mut flipped = whole.clone();
+    flipped[middle + 40] ^= 1;
+    let damaged = [
+        ("without the end.bin", whole[..ends[ends.len() - 2]].to_vec()),
+        ("cut between records.bin", whole[..middle].to_vec()),
+        ("cut in a record.bin", whole[..middle + 20].to_vec()),
+        ("random from there on.bin", random),
+        ("a flipped bit.bin", flipped),
+        ("more behind the end.bin", [&whole[..], b"more"].concat()),
+    ];
+    for args in READING {
+        let (code, said) = exit_code(args, &file("whole.bin"), folder.path());
+        assert_eq!(code, Some(0), "{args:?}: {said}");
+    }
+    for (name, bytes) in &damaged {
+        fs::write(file(name), bytes).unwrap();
+        for args in READING {
+            let (code, said) = exit_code(args, &file(name), folder.path());
+            assert_eq!(code, Some(3), "{args:?} of {name}: {said}");
+        }
+    }
+    let unsealed = text(&file("without the end.bin")).to_owned();
+    let lines = stderr(&run(&["events", &unsealed]));
+    let expected =
+        format!("⚠️ Something is missing in {}: not sealed: the end may be missing\n", "without the end");
+    assert_eq!(lines, expected);
+    // What is asked for lies in front of what is missing.
+    let part = file("part.bin");
+    assert_eq!(run(&["cut", &unsealed, "--end", "10s", "-o", text(&part)]).status.code(), Some(0));
+    let mut replay = livetape(&["replay", &unsealed, "--end", "10s", "--speed", "1000", "--exit-when-done"]);
+    assert_eq!(replay.args(["--port", "0"]).output().unwrap().status.code(), Some(0));
+}
+
+/// Where each record ends.
+fn ends_of_records(bytes: &[u8]) -> Vec<usize> {
+    let mut ends = vec![16];
+    while let Some(length) = bytes.get(ends[ends.len() - 1] + 4..).and_then(|rest| rest.first_chunk()) {
+        ends.push(ends[ends.len() - 1] + 16 + u32::from_le_bytes(*length) as usize);
+    }
+    ends
+}

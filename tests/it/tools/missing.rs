@@ -1,0 +1,132 @@
+//! Whatever is missing in a recording, every tool that reads it reports that.
+
+use livetape::{
+    mock::{MockTikTok, Scenario},
+    sans_io::{
+        decoder::{Decoder, Options},
+        recording::Loss,
+        scrub::{Auditor, Key, Scrubber},
+    },
+    source::{Step, Tape},
+    tools::{
+        audit::audit,
+        edit::{Input, cut, mark, merge, repair},
+        export::{har, jsonl, piratetok},
+        info::info,
+        scrub::scrub,
+        verify::verify,
+    },
+};
+use proptest::prelude::*;
+
+use crate::{
+    show::show,
+    support::{recording, session_items},
+};
+
+/// What each tool reports of `bytes`: whether something is missing.
+fn reports(bytes: &[u8]) -> Vec<(&'static str, bool)> {
+    let lost = |loss: Loss| loss.is_some();
+    let input = || Input { name: "a".into(), file: bytes, offset: None };
+    let zero = std::time::Duration::ZERO;
+    vec![
+        ("verify", verify(bytes).unwrap().exit_code() != 0),
+        ("info", lost(info(bytes).unwrap().loss)),
+        ("events", lost(decoded(bytes))),
+        ("export har", lost(har(|| Ok(bytes), Vec::new()).unwrap().loss)),
+        ("export jsonl", lost(jsonl(bytes, Vec::new(), None).unwrap().loss)),
+        ("export piratetok", lost(piratetok(bytes, Vec::new(), None).unwrap().loss)),
+        ("cut", lost(cut(bytes, Vec::new(), zero, None).unwrap().loss)),
+        ("merge", lost(merge(vec![input(), input()], Vec::new(), true).unwrap().loss)),
+        ("mark", lost(mark(bytes, Vec::new(), zero, "x").unwrap())),
+        ("scrub", scrub(bytes, bytes, Vec::new(), Scrubber::new(Key::new(&[7; 32]))).unwrap().lost()),
+        ("audit", audit(bytes, Auditor::new("").unwrap()).unwrap().exit_code() != 0),
+        ("as-scenario", lost(Scenario::of_recording(bytes, "a.bin").unwrap().loss)),
+    ]
+}
+
+/// What is missing in the events of a recording.
+fn decoded(bytes: &[u8]) -> Loss {
+    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let tape = Tape::from_bytes("a", bytes.to_vec().into());
+    for step in tape.steps().unwrap() {
+        match step {
+            Step::Item(item) => decoder.handle(&item),
+            Step::Missing(loss) => decoder.count_missing(&loss),
+            Step::Failed(error) => panic!("{error}"),
+            Step::End(offset) => decoder.flush(offset),
+        }
+    }
+    decoder.counts().loss()
+}
+
+/// Fails unless all of them report it.
+#[track_caller]
+fn assert_reported(bytes: &[u8], how: &str) {
+    for (tool, is_reported) in reports(bytes) {
+        assert!(is_reported, "{tool} of a recording that is {how}");
+    }
+    assert!(repair(bytes, Vec::new()).unwrap().is_change(), "repair of a recording that is {how}");
+}
+
+/// Where records begin, after the first: without a record there is nothing to read.
+fn boundaries(bytes: &[u8]) -> Vec<usize> {
+    let mut starts = vec![16];
+    while let Some(length) = bytes.get(starts[starts.len() - 1] + 4..).and_then(|rest| rest.first_chunk()) {
+        starts.push(starts[starts.len() - 1] + 16 + u32::from_le_bytes(*length) as usize);
+    }
+    assert_eq!(starts.pop(), Some(bytes.len()));
+    starts.split_off(1)
+}
+
+#[test]
+fn nothing_is_missing_in_a_whole_recording() {
+    let reported = Vec::from_iter(reports(&recording(&show())).into_iter().filter(|(_, lost)| *lost));
+    // What people said in this show is not fit to be shared.
+    assert_eq!(reported, [("audit", true)]);
+}
+
+#[test]
+fn damage_at_every_boundary_of_records_is_reported() {
+    let whole = recording(&show());
+    for at in boundaries(&whole) {
+        assert_reported(&whole[..at], &format!("cut off at {at}"));
+        assert_reported(&whole[..at + 5], &format!("cut off behind {at}"));
+        let mut junk = whole.to_vec();
+        junk.splice(at..at, *b"junk");
+        assert_reported(&junk, &format!("interrupted at {at}"));
+        junk = whole.to_vec();
+        junk[at] ^= 1;
+        assert_reported(&junk, &format!("damaged at {at}"));
+    }
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_anywhere_are_reported(
+        at in any::<prop::sample::Index>(),
+        noise in proptest::collection::vec(any::<u8>(), 1..3_000),
+    ) {
+        let whole = recording(&show());
+        let first = boundaries(&whole)[0];
+        let at = first + at.index(whole.len() - first);
+        let mut damaged = whole.to_vec();
+        let end = damaged.len().min(at + noise.len());
+        damaged[at..end].copy_from_slice(&noise[..end - at]);
+        if damaged != whole[..] {
+            assert_reported(&damaged, &format!("noise from {at} to {end}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_mock_reports_what_is_missing_in_what_it_plays() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = recording(&session_items(3));
+    for (bytes, is_missing) in [(&whole[..], false), (&whole[..whole.len() - 3], true)] {
+        let file = folder.path().join("show.bin");
+        std::fs::write(&file, bytes).unwrap();
+        let scenario = Scenario { recording: file.to_str().unwrap().into(), ..Scenario::default() };
+        assert_eq!(MockTikTok::in_memory(scenario).unwrap().loss().is_some(), is_missing);
+    }
+}
