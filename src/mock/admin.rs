@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{
     http::{Request, Response},
+    journal::{Entry, Happened},
     visit::Visitor,
 };
 
@@ -19,11 +20,7 @@ pub(super) fn answer(visitor: &Visitor, request: &Request) -> Option<Response> {
     }
     let world = &visitor.world;
     Some(match (request.method.as_str(), what) {
-        ("GET", "log") => {
-            let state = world.lock();
-            let log = json!({ "entries": state.journal.entries, "dropped": state.journal.dropped });
-            Response::json(200, &log)
-        }
+        ("GET", "log") => log(visitor, request),
         ("GET", "scenario") => {
             let text = world.lock().script.scenario.to_toml();
             Response::new(200, "application/toml", text)
@@ -42,6 +39,19 @@ pub(super) fn answer(visitor: &Visitor, request: &Request) -> Option<Response> {
         (_, "log" | "scenario" | "reset") => error(405, "GET log, GET or PUT scenario, POST reset"),
         _ => error(404, "there are log, scenario and reset"),
     })
+}
+
+/// The log, or the entries of `what`: names of [`Happened`], with commas.
+fn log(visitor: &Visitor, request: &Request) -> Response {
+    let wanted: Vec<&str> = request.param("what").map(|what| what.split(',').collect()).unwrap_or_default();
+    if let Some(unknown) = wanted.iter().find(|name| !Happened::NAMES.contains(name)) {
+        let names = Happened::NAMES.join(", ");
+        return error(400, &format!("`what` must be of {names}, not `{unknown}`"));
+    }
+    let state = visitor.world.lock();
+    let is_wanted = |entry: &&Entry| wanted.is_empty() || wanted.contains(&entry.what.name());
+    let entries: Vec<&Entry> = state.journal.entries.iter().filter(is_wanted).collect();
+    Response::json(200, &json!({ "entries": entries, "dropped": state.journal.dropped }))
 }
 
 /// Pages in browsers are not local, wherever the browser runs: they name their origin, or call this server by a name

@@ -134,6 +134,25 @@ impl Entry {
 }
 
 impl Happened {
+    /// The names of all kinds, as in JSON.
+    pub(super) const NAMES: [&str; 8] =
+        ["request", "upgrade", "enter", "heartbeat", "ack", "other", "fault", "closed"];
+
+    /// The name of its kind, as in JSON.
+    pub(super) fn name(&self) -> &'static str {
+        let [request, upgrade, enter, heartbeat, ack, other, fault, closed] = Self::NAMES;
+        match self {
+            Self::Request { .. } => request,
+            Self::Upgrade { .. } => upgrade,
+            Self::Enter => enter,
+            Self::Heartbeat => heartbeat,
+            Self::Ack { .. } => ack,
+            Self::Other { .. } => other,
+            Self::Fault { .. } => fault,
+            Self::Closed { .. } => closed,
+        }
+    }
+
     /// Whether an attempt to connect, or a connection, failed or ended there.
     pub(super) fn is_end(&self) -> bool {
         match self {

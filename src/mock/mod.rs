@@ -145,7 +145,8 @@ impl MockTikTok {
         self.world.reset();
     }
 
-    /// Takes another scenario from TOML, and forgets what was. Connections that are open go on as they were.
+    /// Takes another scenario from TOML, and forgets what was. Connections that are open go on as they were, but for those
+    /// to users who are offline or unknown from now on: their stream ends.
     ///
     /// # Errors
     /// What is wrong with it; the old one stays.

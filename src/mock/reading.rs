@@ -62,10 +62,11 @@ impl Reading {
 
     pub(super) fn finish(self) -> Show {
         let mut rooms: Vec<RoomShow> = Vec::new();
-        for (_, (room_id, unique_id, segment)) in self.connections {
+        for (_, (room_id, unique_id, mut segment)) in self.connections {
             if segment.frames.is_empty() && segment.initial_batch.is_none() {
                 continue;
             }
+            segment.first = segment.first.filter(|_| segment.initial_batch.is_none());
             match rooms.iter_mut().find(|room| room.room_id == room_id) {
                 Some(room) => room.segments.push(segment),
                 None => {
@@ -107,7 +108,11 @@ impl Segment {
         let mut messages = Vec::new();
         if push.holds_batch() {
             let payload = wire::unzip(push.payload, &mut faults);
-            messages = wire::read_batch(&payload, &mut faults).messages;
+            let batch = wire::read_batch(&payload, &mut faults);
+            if push.payload_type == "msg" && batch.info.is_first {
+                self.first.get_or_insert(self.frames.len());
+            }
+            messages = batch.messages;
         }
         let events = messages.len() as u64;
         messages.retain(|message| message.method == CHAT);

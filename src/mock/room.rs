@@ -18,6 +18,8 @@ pub(super) struct Settings {
     pub(super) speed: Speed,
     pub(super) clock: Clock,
     pub(super) end: End,
+    /// How long the socket stays open after the last frame.
+    pub(super) close_after: Duration,
     pub(super) after: After,
     pub(super) history: usize,
 }
@@ -57,6 +59,10 @@ pub(super) struct Joined {
     pub(super) zero: Duration,
     /// The batch that the recorded connection began with, unless a sign answer has carried it.
     pub(super) initial_batch: Option<bytes::Bytes>,
+    /// The frame that is left out, because a sign answer has carried its batch.
+    pub(super) left_out: Option<usize>,
+    /// Whether the client has come through a sign answer.
+    pub(super) is_signed: bool,
 }
 
 impl Joined {
@@ -99,8 +105,8 @@ impl Room {
         self.ended || last && !self.held && self.time.is_some_and(|time| time.shown(now) > show.end())
     }
 
-    /// Lets a connection in.
-    pub(super) fn join(&mut self, now: Instant) -> Joined {
+    /// Lets a connection in; `is_signed` if its client has come through a sign answer.
+    pub(super) fn join(&mut self, now: Instant, is_signed: bool) -> Joined {
         self.attempts = self.attempts.saturating_add(1);
         let frame = match self.settings.clock {
             Clock::Connection => {
@@ -112,7 +118,7 @@ impl Room {
         let Settings { show, clock, history, .. } = &self.settings;
         let segment = &show.segments[self.segment];
         let history = if frame == 0 { vec![] } else { show.history(self.segment, frame, *history) };
-        let is_fresh = frame == 0 && self.batch_taken != Some(self.segment);
+        let is_carried = is_signed && self.batch_taken == Some(self.segment);
         Joined {
             attempt: self.attempts,
             time: self.time.unwrap_or(RoomTime {
@@ -124,7 +130,9 @@ impl Room {
             frame,
             history,
             zero: if *clock == Clock::Room { show.segments[0].opened } else { segment.opened },
-            initial_batch: segment.initial_batch.clone().filter(|_| is_fresh),
+            initial_batch: segment.initial_batch.clone().filter(|_| frame == 0 && !is_carried),
+            left_out: segment.first.filter(|first| is_carried && *first >= frame),
+            is_signed,
             settings: self.settings.clone(),
         }
     }
@@ -172,10 +180,10 @@ impl Room {
     /// The batch that belongs into the next sign answer, if the next connect starts a recorded connection.
     pub(super) fn initial_batch(&mut self, now: Instant) -> Option<bytes::Bytes> {
         let mut ahead = self.clone();
-        let joined = ahead.join(now);
-        let batch = joined.played().initial_batch.clone().filter(|_| joined.frame == 0)?;
-        self.batch_taken = Some(joined.segment);
-        Some(batch)
+        let joined = ahead.join(now, true);
+        let batch = joined.played().sign_batch().filter(|(first, _)| joined.frame <= *first);
+        self.batch_taken = batch.as_ref().map(|_| joined.segment);
+        batch.map(|(_, batch)| batch)
     }
 
     /// A frame of the recorded connection was sent.

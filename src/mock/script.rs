@@ -6,6 +6,7 @@ use std::{
     io::{BufReader, Cursor},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use super::{
@@ -39,6 +40,13 @@ pub(super) struct Known {
     pub(super) room_id: i64,
     pub(super) state: State,
     pub(super) settings: Settings,
+}
+
+impl Known {
+    /// Whether nothing plays in the room: a socket that is opened there is told so, and closed.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self.state, State::Offline | State::NotFound)
+    }
 }
 
 /// A recording that cannot be played: whose, by number (`None` is the scenario's own), and why.
@@ -76,9 +84,9 @@ impl Script {
     }
 
     fn settings(&self, show: Arc<RoomShow>) -> Settings {
-        let Scenario { speed, clock, end, after, history, .. } = &self.scenario;
-        let (speed, clock, end, after) = (*speed, *clock, *end, *after);
-        Settings { show, speed, clock, end, after, history: *history }
+        let &Scenario { speed, clock, end, after, history, close_after_ms, .. } = &self.scenario;
+        let close_after = Duration::from_millis(close_after_ms);
+        Settings { show, speed, clock, end, close_after, after, history }
     }
 
     /// The user of this name, who may be nobody.

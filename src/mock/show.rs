@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::reading::Reading;
 use crate::sans_io::{
     recording::{Error, Loss, Reader},
-    wire::Message,
+    wire::{self, Message},
 };
 
 /// The rooms of a recording.
@@ -42,6 +42,8 @@ pub(super) struct Segment {
     pub(super) close: Option<Closed>,
     /// The batch in the sign server's answer.
     pub(super) initial_batch: Option<Bytes>,
+    /// The frame whose batch says that it is the first, where no sign server's answer was recorded.
+    pub(super) first: Option<usize>,
     /// The frame that answers `im_enter_room`.
     pub(super) enter_answer: Option<usize>,
 }
@@ -109,6 +111,17 @@ impl RoomShow {
 }
 
 impl Segment {
+    /// The batch for a sign answer, and the frame up to which a client may join and still get it there.
+    pub(super) fn sign_batch(&self) -> Option<(usize, Bytes)> {
+        if let Some(batch) = &self.initial_batch {
+            return Some((0, batch.clone()));
+        }
+        let first = self.first?;
+        let (frame, mut faults) = (self.frames.get(first)?, Vec::new());
+        let payload = wire::read_push(&frame.bytes, &mut faults).payload;
+        Some((first, wire::unzip(payload, &mut faults)))
+    }
+
     /// Its last frame, or its close.
     pub(super) fn end(&self) -> Duration {
         let last = self.frames.last().map_or(self.opened, |frame| frame.offset);

@@ -88,8 +88,8 @@ impl State {
     }
 
     /// Lets a socket into a room. Its faults, by number, are those that are not used up.
-    pub(super) fn join(&mut self, known: &Known) -> (u64, Joined, Vec<(usize, Fault)>) {
-        let joined = self.room(known).join(clock::now());
+    pub(super) fn join(&mut self, known: &Known, is_signed: bool) -> (u64, Joined, Vec<(usize, Fault)>) {
+        let joined = self.room(known).join(clock::now(), is_signed);
         let faults = self.script.scenario.faults.iter().zip(&self.faults).enumerate();
         let matching = faults.filter(|(_, (fault, (_, fired)))| {
             fault.at.contains(&Endpoint::Socket)

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::watch;
+
 use super::{
     http::{Request, Response},
     journal::{Entry, Happened},
@@ -25,11 +27,18 @@ pub(super) struct World {
     /// The wall clock at the start, unless the scenario says; Unix milliseconds.
     wall_ms: u64,
     state: Mutex<State>,
+    /// Tells open sockets that another scenario has been taken.
+    replaced: watch::Sender<()>,
 }
 
 impl World {
     pub(super) fn new(script: Script, folder: PathBuf, wall_ms: u64) -> Self {
-        Self { folder, wall_ms, state: Mutex::new(State::new(script, 0, 0)) }
+        Self {
+            folder,
+            wall_ms,
+            state: Mutex::new(State::new(script, 0, 0)),
+            replaced: watch::Sender::new(()),
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -82,14 +91,23 @@ impl World {
         *state = State::new(state.script.clone(), state.epoch + 1, state.connections);
     }
 
-    /// Takes another scenario, and forgets what was.
+    /// Takes another scenario, and forgets what was. Open rooms whose user is no longer there end; the others go on.
     pub(super) fn replace(&self, text: &str) -> Result<(), ScenarioError> {
         let scenario = Scenario::parse(text)?;
         let script = Script::load(scenario, &self.folder)
             .map_err(|error| Scenario::error_at_user(text, error.user, &error.message))?;
         let mut state = self.lock();
         *state = State::new(script, state.epoch + 1, state.connections);
+        drop(state);
+        self.replaced.send_replace(());
         Ok(())
+    }
+
+    /// Reports each change of the scenario, and one to begin with.
+    pub(super) fn replaced(&self) -> watch::Receiver<()> {
+        let mut replaced = self.replaced.subscribe();
+        replaced.mark_changed();
+        replaced
     }
 }
 

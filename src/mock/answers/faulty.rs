@@ -55,6 +55,16 @@ fn delivery(fault: &Fault) -> Delivery {
     }
 }
 
+/// What the push server of a stub answers: as the scenario's stub says, or what was seen most (protocol.md §1.6).
+pub(super) fn fallback(world: &World) -> Response {
+    let state = world.lock();
+    let stub = state.script.scenario.faults.iter().find(|fault| fault.kind == FaultKind::Stub);
+    let status = stub.and_then(|stub| stub.status).unwrap_or(200);
+    let handshake_status = stub.and_then(|stub| stub.handshake_status).unwrap_or(417);
+    let message = stub.and_then(|stub| stub.message.as_deref()).unwrap_or("illegal app_id");
+    refused(status, handshake_status, message)
+}
+
 /// The answer that stands for a refused upgrade (protocol.md §3.8).
 pub(super) fn refused(status: u16, handshake_status: u16, message: &str) -> Response {
     Response { status, headers: vec![], body: bytes::Bytes::new() }

@@ -1,5 +1,6 @@
 //! Requests → answers.
 
+mod euler;
 mod faulty;
 mod lookup;
 mod page;
@@ -17,6 +18,9 @@ use super::{
 
 /// Where sockets are opened (protocol.md §1.7).
 pub(super) const SOCKET_PATH: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
+
+/// Where the push server of a stub is, which refuses every socket.
+pub(super) const FALLBACK_PATH: &str = "/ws-fallback/";
 
 /// What is done about a request.
 #[derive(Debug)]
@@ -46,9 +50,50 @@ pub(super) enum Delivery {
 
 /// What a request asks for.
 struct Asked {
-    at: Endpoint,
+    route: Route,
     /// The user or room, if one is named.
     known: Option<Known>,
+}
+
+/// What is answered, several ways of one [`Endpoint`].
+#[derive(Clone, Copy)]
+enum Route {
+    Lookup,
+    Page,
+    Profile,
+    Home,
+    CheckAlive,
+    RoomInfo,
+    AnchorInfo,
+    Gifts,
+    RoomGifts,
+    GiftGallery,
+    Sign,
+    SignUrl,
+    RoomId,
+    RateLimits,
+    Socket,
+    /// The push server of a stub.
+    Fallback,
+}
+
+impl Route {
+    fn endpoint(self) -> Endpoint {
+        match self {
+            Self::Lookup => Endpoint::Lookup,
+            Self::Page => Endpoint::Page,
+            Self::Profile => Endpoint::Profile,
+            Self::Home => Endpoint::Cookie,
+            Self::CheckAlive => Endpoint::CheckAlive,
+            Self::RoomInfo | Self::AnchorInfo => Endpoint::RoomInfo,
+            Self::Gifts | Self::RoomGifts | Self::GiftGallery => Endpoint::Gifts,
+            Self::Sign => Endpoint::Sign,
+            Self::SignUrl => Endpoint::SignUrl,
+            Self::RoomId => Endpoint::RoomId,
+            Self::RateLimits => Endpoint::RateLimits,
+            Self::Socket | Self::Fallback => Endpoint::Socket,
+        }
+    }
 }
 
 /// The answer to a request, and the fault that had a part in it.
@@ -57,10 +102,11 @@ pub(super) fn answer(world: &World, request: &Request, address: &str) -> (Answer
         let body = serde_json::json!({ "code": 404, "message": format!("no route {}", request.path) });
         return (whole(Response::json(404, &body)), None);
     };
-    if let Some(response) = world.limit(asked.at, request, address) {
+    let at = asked.route.endpoint();
+    if let Some(response) = world.limit(at, request, address) {
         return (whole(response), None);
     }
-    let fault = world.lock().http_fault(asked.at, asked.known.as_ref());
+    let fault = world.lock().http_fault(at, asked.known.as_ref());
     match fault {
         Some(fault) => (faulty(world, request, asked, &fault), Some(fault.kind)),
         None => (well(world, request, asked, None), None),
@@ -75,17 +121,23 @@ fn whole(response: Response) -> Answer {
 fn well(world: &World, request: &Request, asked: Asked, fault: Option<&Fault>) -> Answer {
     let kind = fault.map(|fault| fault.kind);
     let known = asked.known;
-    whole(match asked.at {
-        Endpoint::Lookup => lookup::lookup(world, request, known, kind),
-        Endpoint::Page => page::page(world, known, kind),
-        Endpoint::Cookie => page::home(world, kind),
-        Endpoint::CheckAlive => rooms::check_alive(world, request),
-        Endpoint::RoomInfo => rooms::room_info(world, known),
-        Endpoint::Gifts => rooms::gifts(world),
-        Endpoint::RateLimits => sign::rate_limits(),
-        Endpoint::RoomId => sign::room_id(world, known, kind),
-        Endpoint::Sign => sign::sign(world, request, known, kind),
-        Endpoint::Socket => match known {
+    whole(match asked.route {
+        Route::Lookup => lookup::lookup(world, request, known, kind),
+        Route::Page => page::page(world, known, kind),
+        Route::Profile => page::profile(world, known, kind),
+        Route::Home => page::home(world, kind),
+        Route::CheckAlive => rooms::check_alive(world, request),
+        Route::RoomInfo => rooms::room_info(world, known),
+        Route::AnchorInfo => euler::anchor_info(world, known),
+        Route::Gifts => rooms::gifts(world),
+        Route::RoomGifts => euler::room_gifts(known),
+        Route::GiftGallery => euler::gift_gallery(world, known),
+        Route::RateLimits => euler::rate_limits(),
+        Route::RoomId => euler::room_id(world, known, kind),
+        Route::SignUrl => euler::sign_url(world, request),
+        Route::Sign => sign::sign(world, request, known, kind),
+        Route::Fallback => faulty::fallback(world),
+        Route::Socket => match known {
             Some(known) if request.is_upgrade() => return Answer::Upgrade(Box::new(known)),
             Some(_) => Response::text(400, "this is a WebSocket"),
             None => faulty::refused(200, 400, "room_id is missing"),
@@ -105,24 +157,29 @@ fn asked(world: &World, request: &Request) -> Option<Asked> {
         id.map(|id| world.lock().script.by_id(id))
     };
     let unique_id = || user(request.param("uniqueId").or_else(|| request.param("unique_id")));
-    let (at, known) = match path {
-        "" | "/live" => (Endpoint::Cookie, None),
-        "/api-live/user/room" => (Endpoint::Lookup, unique_id()),
-        "/webcast/room/check_alive" => (Endpoint::CheckAlive, None),
-        "/webcast/room/info" | "/webcast/room/info_by_user" => {
-            (Endpoint::RoomInfo, room(request.param("room_id")).or_else(unique_id))
-        }
-        "/webcast/gift/list" => (Endpoint::Gifts, None),
-        "/webcast/fetch" => (Endpoint::Sign, room(request.param("room_id")).or_else(unique_id)),
-        "/webcast/room_id" => (Endpoint::RoomId, unique_id()),
-        "/webcast/rate_limits" => (Endpoint::RateLimits, None),
-        _ if path == SOCKET_PATH.trim_end_matches('/') => (Endpoint::Socket, room(request.param("room_id"))),
+    let room_or_user = || room(request.param("room_id")).or_else(unique_id);
+    let (route, known) = match path {
+        "" | "/live" => (Route::Home, None),
+        "/api-live/user/room" => (Route::Lookup, unique_id()),
+        "/webcast/room/check_alive" => (Route::CheckAlive, None),
+        "/webcast/room/info" | "/webcast/room/info_by_user" => (Route::RoomInfo, room_or_user()),
+        "/webcast/gift/list" => (Route::Gifts, None),
+        "/webcast/fetch" | "/webcast/im/fetch" => (Route::Sign, room_or_user()),
+        "/webcast/room_id" => (Route::RoomId, unique_id()),
+        "/webcast/rate_limits" => (Route::RateLimits, None),
+        "/webcast/sign_url" | "/tiktok/sign_url" => (Route::SignUrl, None),
+        _ if path == SOCKET_PATH.trim_end_matches('/') => (Route::Socket, room(request.param("room_id"))),
+        _ if path == FALLBACK_PATH.trim_end_matches('/') => (Route::Fallback, None),
         _ => match path.split('/').collect::<Vec<_>>()[..] {
-            ["", at, "live"] if at.starts_with('@') => (Endpoint::Page, user(Some(at))),
-            ["", "webcast", "rooms", id, "connect"] => (Endpoint::Sign, room(Some(id))),
-            ["", "webcast", "anchors", name, "room_id"] => (Endpoint::RoomId, user(Some(name))),
+            ["", at] if at.starts_with('@') => (Route::Profile, user(Some(at))),
+            ["", at, "live"] if at.starts_with('@') => (Route::Page, user(Some(at))),
+            ["", "webcast", "rooms", id, "connect"] => (Route::Sign, room(Some(id))),
+            ["", "webcast", "rooms", id, "gifts"] => (Route::RoomGifts, room(Some(id))),
+            ["", "webcast", "anchors", name, "room_id"] => (Route::RoomId, user(Some(name))),
+            ["", "webcast", "anchors", name, "room_info"] => (Route::AnchorInfo, user(Some(name))),
+            ["", "webcast", "anchors", name, "gift_gallery"] => (Route::GiftGallery, user(Some(name))),
             _ => return None,
         },
     };
-    Some(Asked { at, known })
+    Some(Asked { route, known })
 }

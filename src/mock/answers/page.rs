@@ -1,11 +1,14 @@
-//! Pages: `/@{user}/live` with its state, `/` and `/live` with the cookie (protocol.md §1.2, §1.7).
+//! Pages: `/@{user}/live` with its state, `/@{user}` with state and cookie, `/` and `/live` with the cookie (protocol.md §1.2, §1.7).
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     super::{http::Response, scenario::FaultKind, script::Known, world::World},
     lookup,
 };
+
+/// The `statusCode` of a profile that does not exist.
+const NO_SUCH_USER: u32 = 10_221;
 
 pub(super) fn page(world: &World, known: Option<Known>, fault: Option<FaultKind>) -> Response {
     let status = known.as_ref().and_then(|known| lookup::status(world, known, fault));
@@ -20,17 +23,38 @@ pub(super) fn page(world: &World, known: Option<Known>, fault: Option<FaultKind>
         // A page of nobody has no room.
         None => json!({}),
     };
+    with_state("TikTok LIVE", "SIGI_STATE", &state)
+}
+
+/// The page of a user; its codes are those that were seen.
+pub(super) fn profile(world: &World, known: Option<Known>, fault: Option<FaultKind>) -> Response {
+    let status = known.as_ref().and_then(|known| lookup::status(world, known, fault));
+    let detail = match known.zip(status) {
+        Some((known, status)) => {
+            json!({ "statusCode": 0, "userInfo": { "user": lookup::user(&known, status) } })
+        }
+        None => json!({ "statusCode": NO_SUCH_USER }),
+    };
+    let state = json!({ "__DEFAULT_SCOPE__": { "webapp.user-detail": detail } });
+    with_cookie(world, with_state("TikTok", "__UNIVERSAL_DATA_FOR_REHYDRATION__", &state), fault)
+}
+
+/// A page with its state as JSON, in a script of this name.
+fn with_state(title: &str, name: &str, state: &Value) -> Response {
     // The text of a user must not end the script.
     let state = state.to_string().replace('<', "\\u003c");
     Response::html(format!(
-        "<!DOCTYPE html><html><head><title>TikTok LIVE</title></head><body>\
-         <script id=\"SIGI_STATE\" type=\"application/json\">{state}</script></body></html>"
+        "<!DOCTYPE html><html><head><title>{title}</title></head><body>\
+         <script id=\"{name}\" type=\"application/json\">{state}</script></body></html>"
     ))
 }
 
 pub(super) fn home(world: &World, fault: Option<FaultKind>) -> Response {
-    let response =
-        Response::html("<!DOCTYPE html><html><head><title>TikTok</title></head><body></body></html>");
+    let page = Response::html("<!DOCTYPE html><html><head><title>TikTok</title></head><body></body></html>");
+    with_cookie(world, page, fault)
+}
+
+fn with_cookie(world: &World, response: Response, fault: Option<FaultKind>) -> Response {
     if fault == Some(FaultKind::MissingCookie) {
         return response;
     }

@@ -72,18 +72,29 @@ fn info(known: &Known, status: i32) -> Value {
     })
 }
 
+/// Id, name, diamonds and type of the gifts there are.
+const GIFTS: [(i64, &str, i64, i64); 6] = [
+    (5655, "Rose", 1, 1),
+    (5269, "TikTok", 1, 1),
+    (5487, "Finger Heart", 5, 1),
+    (6064, "GG", 1, 1),
+    (5879, "Doughnut", 30, 1),
+    (6369, "Lion", 29_999, 2),
+];
+
+pub(super) fn gift_ids() -> impl Iterator<Item = i64> {
+    GIFTS.into_iter().map(|(id, ..)| id)
+}
+
 pub(super) fn gifts(world: &World) -> Response {
-    let gift = |(id, name, diamonds, kind): (i64, &str, i64, i64)| {
+    let gift = |(id, name, diamonds, kind)| {
         let image = json!({ "url_list": [] });
         json!({
             "id": id, "name": name, "describe": format!("sent {name}"), "diamond_count": diamonds,
             "type": kind, "combo": kind == 1, "image": image, "icon": image,
         })
     };
-    let known =
-        [(5655, "Rose", 1, 1), (5269, "TikTok", 1, 1), (5487, "Finger Heart", 5, 1), (6064, "GG", 1, 1)];
-    let gifts: Vec<Value> =
-        known.into_iter().chain([(5879, "Doughnut", 30, 1), (6369, "Lion", 29_999, 2)]).map(gift).collect();
+    let gifts: Vec<Value> = GIFTS.into_iter().map(gift).collect();
     Response::json(200, &json!({ "data": { "gifts": gifts }, "extra": extra(world), "status_code": 0 }))
 }
 

@@ -6,11 +6,12 @@ use serde_json::json;
 use super::{
     super::{
         http::{Request, Response},
-        scenario::FaultKind,
+        random::Random,
+        scenario::{FaultKind, Scenario},
         script::Known,
         world::World,
     },
-    SOCKET_PATH, lookup, page,
+    FALLBACK_PATH, SOCKET_PATH, page,
 };
 use crate::{
     clock,
@@ -31,9 +32,14 @@ pub(super) fn sign(
         let body = json!({ "code": 400, "message": "exactly one of room_id and unique_id is needed" });
         return Response::json(400, &body);
     };
-    let push_server = format!("ws://{}{SOCKET_PATH}", request.host());
+    let (push_server, idc) = {
+        let state = world.lock();
+        let Scenario { push_server, tt_target_idc, .. } = &state.script.scenario;
+        let usual = || format!("ws://{}{SOCKET_PATH}", request.host());
+        (push_server.clone().unwrap_or_else(usual), tt_target_idc.clone())
+    };
     let body = match fault {
-        Some(FaultKind::Stub) => stub(world),
+        Some(FaultKind::Stub) => stub(world, request),
         Some(FaultKind::BadProtobuf) => Bytes::from_static(b"\xff\xff\xff this is no protobuf \xff\xff\xff"),
         _ => batch(world, &known, push_server, fault == Some(FaultKind::MissingCursor)),
     };
@@ -45,7 +51,8 @@ pub(super) fn sign(
     if fault == Some(FaultKind::MissingCookie) {
         return response;
     }
-    response.with("x-set-tt-cookie", format!("{}; tt-target-idc=useast1a", page::ttwid(world)))
+    let idc = if idc.is_empty() { idc } else { format!("; tt-target-idc={idc}") };
+    response.with("x-set-tt-cookie", page::ttwid(world) + &idc)
 }
 
 fn batch(world: &World, known: &Known, push_server: String, no_cursor: bool) -> Bytes {
@@ -63,11 +70,7 @@ fn batch(world: &World, known: &Known, push_server: String, no_cursor: bool) -> 
         now_ms: if had.now_ms == 0 { now_ms } else { 0 },
         heartbeat_ms: if had.heartbeat_ms == 0 { 10_000 } else { 0 },
         push_server,
-        route_params: if had.route_params.is_empty() {
-            vec![("imprp".into(), random.hex(16)), ("wrss".into(), random.hex(16))]
-        } else {
-            vec![]
-        },
+        route_params: if had.route_params.is_empty() { route_params(&mut random) } else { vec![] },
         is_first: true,
         need_ack: false,
     };
@@ -91,45 +94,22 @@ fn internal_ext(known: &Known, now_ms: i64) -> String {
     )
 }
 
-/// The answer of 2026-09 that promises a socket and has none: the host does not exist.
-fn stub(world: &World) -> Bytes {
+/// The keys that were seen (protocol.md §2).
+fn route_params(random: &mut Random) -> Vec<(String, String)> {
+    vec![("imprp".into(), random.hex(16)), ("wrss".into(), random.hex(16))]
+}
+
+/// The answer of 2026-09 that promises a socket, which is then refused.
+fn stub(world: &World, request: &Request) -> Bytes {
     let mut random = world.lock().random();
     let token = format!("{}.{}.{}", random.hex(16), random.hex(16), random.hex(16));
     let method = "Connected through Euler Stream fallback proxy".into();
     let message = wire::Message { method, ..wire::Message::default() };
     let info = BatchInfo {
-        push_server: format!("wss://ws-fallback.invalid/?token={token}"),
+        push_server: format!("ws://{}{FALLBACK_PATH}?token={token}", request.host()),
         cursor: "0".into(),
+        route_params: route_params(&mut random),
         ..BatchInfo::default()
     };
     wire::write_batch(&Batch { messages: vec![message], info })
-}
-
-pub(super) fn room_id(world: &World, known: Option<Known>, fault: Option<FaultKind>) -> Response {
-    let status = known.as_ref().and_then(|known| lookup::status(world, known, fault));
-    let Some((known, status)) = known.zip(status) else {
-        let body = json!({
-            "code": 404, "ok": false, "message": "user_not_found", "is_live": false, "room_id": null,
-            "routes_attempted": [],
-        });
-        return Response::json(404, &body);
-    };
-    let is_live = status != lookup::OFFLINE;
-    let room_id = known.room_id.to_string();
-    let body = json!({
-        "code": 200, "ok": true, "message": "", "is_live": is_live, "room_id": room_id, "routes_attempted": [],
-    });
-    Response::json(200, &body)
-}
-
-pub(super) fn rate_limits() -> Response {
-    let window = |max: u32| json!({ "max": max, "remaining": max, "reset_at": null });
-    Response::json(
-        200,
-        &json!({
-            "code": 200,
-            "message": "Successfully retrieved WEBCAST rate limits!",
-            "day": window(100), "hour": window(30), "minute": window(5),
-        }),
-    )
 }

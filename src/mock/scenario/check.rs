@@ -24,6 +24,20 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
     if scenario.history > HISTORY_MAX {
         return Err((Place::Top, format!("`history` is {HISTORY_MAX} at most")));
     }
+    if scenario.close_after_ms > WAIT_MAX * 1000 {
+        return Err((Place::Top, "`close_after_ms` is a year at most".into()));
+    }
+    if let Some(url) = &scenario.push_server
+        && !["ws://", "wss://"].iter().any(|scheme| url.starts_with(scheme))
+    {
+        return Err((Place::Top, format!("`push_server` must start with ws:// or wss://, not `{url}`")));
+    }
+    if scenario.tt_target_idc.contains(|c: char| !c.is_ascii_graphic() || c == ';') {
+        return Err((
+            Place::Top,
+            format!("`tt_target_idc` must be the value of a cookie, not `{}`", scenario.tt_target_idc),
+        ));
+    }
     check_users(scenario)?;
     for (index, limit) in scenario.limits.iter().enumerate() {
         let wrong = |message: &str| Err((Place::Limit(index), message.to_owned()));
@@ -165,14 +179,15 @@ impl Fault {
         use FaultKind as K;
         let kind = self.kind;
         let limited = kind == K::Status && self.status == Some(429);
-        let says = matches!(kind, K::Status | K::Refuse);
+        let refuses = matches!(kind, K::Refuse | K::Stub);
+        let says = refuses || kind == K::Status;
         [
             ("status", self.status.is_some(), says),
             ("message", self.message.is_some(), says),
             ("label", self.label.is_some(), limited),
             ("retry_after", self.retry_after.is_some(), limited || self.status == Some(503)),
             ("headers", self.headers.is_some(), limited),
-            ("handshake_status", self.handshake_status.is_some(), kind == K::Refuse),
+            ("handshake_status", self.handshake_status.is_some(), refuses),
             ("code", self.code.is_some(), kind == K::Close),
             ("reason", self.reason.is_some(), kind == K::Close),
             ("bytes_per_ms", self.bytes_per_ms.is_some(), kind == K::Dribble),

@@ -36,10 +36,10 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_events: Option<u64>,
 
-    /// `status`: the status; `refuse`: it too, 200 if not told.
+    /// `status`: the status; `refuse`, `stub`: that of the refused upgrade, 200 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// `status`, `refuse`: what the answer says.
+    /// `status`, `refuse`, `stub`: what the answer says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// `status` 429: the `limit_label`.
@@ -51,7 +51,7 @@ pub struct Fault {
     /// `status` 429: the headers that tell the time to wait; by default all that clients are known to read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headers: Option<BTreeMap<Header, Form>>,
-    /// `refuse`: the header `handshake-status`, 415 if not told.
+    /// `refuse`, `stub`: the header `handshake-status`, 415 and 417 by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handshake_status: Option<u16>,
     /// `close`: the code, 1000 if not told; 1005 stands for a close without one.
@@ -103,16 +103,20 @@ pub enum Endpoint {
     Lookup,
     /// `/@{user}/live`
     Page,
+    /// `/@{user}`
+    Profile,
     /// `/` and `/live`
     Cookie,
     /// `/webcast/room/check_alive/`
     CheckAlive,
-    /// `/webcast/room/info/` and `/webcast/room/info_by_user/`
+    /// `/webcast/room/info/`, `/webcast/room/info_by_user/` and `/webcast/anchors/{user}/room_info`
     RoomInfo,
-    /// `/webcast/gift/list/`
+    /// `/webcast/gift/list/`, `/webcast/rooms/{id}/gifts` and `/webcast/anchors/{user}/gift_gallery`
     Gifts,
-    /// `/webcast/fetch` and `/webcast/rooms/{id}/connect`
+    /// `/webcast/fetch`, `/webcast/rooms/{id}/connect` and `/webcast/im/fetch/`
     Sign,
+    /// `/tiktok/sign_url` and `/webcast/sign_url`
+    SignUrl,
     /// `/webcast/room_id` and `/webcast/anchors/{user}/room_id`
     RoomId,
     /// `/webcast/rate_limits`

@@ -24,9 +24,9 @@ pub enum FaultKind {
     NotFound,
     /// Look-ups: the user is offline.
     Offline,
-    /// Sign: the fallback stub of 2026-09 (protocol.md §1.6), which leads nowhere.
+    /// Sign: the fallback stub of 2026-09 (protocol.md §1.6), whose socket refuses to open.
     Stub,
-    /// Sign, cookie: an answer without the cookie.
+    /// Sign, cookie, profile: an answer without the cookie.
     MissingCookie,
     /// Sign: an answer without a cursor.
     MissingCursor,
@@ -81,9 +81,10 @@ impl FaultKind {
             Self::Status | Self::Empty | Self::Html | Self::Captcha | Self::Endless | Self::CutBody => {
                 at != Endpoint::Socket
             }
-            Self::NotFound | Self::Offline => lookup,
+            Self::NotFound => lookup || at == Endpoint::Profile,
+            Self::Offline => lookup,
             Self::Stub | Self::MissingCursor | Self::BadProtobuf => at == Endpoint::Sign,
-            Self::MissingCookie => matches!(at, Endpoint::Sign | Endpoint::Cookie),
+            Self::MissingCookie => matches!(at, Endpoint::Sign | Endpoint::Cookie | Endpoint::Profile),
             _ => at == Endpoint::Socket,
         }
     }

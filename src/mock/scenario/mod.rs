@@ -33,10 +33,18 @@ pub struct Scenario {
     pub clock: Clock,
     /// What a room does behind its last frame.
     pub end: End,
+    /// How long a room keeps its socket open after its last frame, in milliseconds: clients that lose what they have not
+    /// read when the server closes receive all of it. Faults and closes recorded in the middle do not wait.
+    pub close_after_ms: u64,
     /// What a room is after its end.
     pub after: After,
     /// How many of the last chats whoever joins in the middle gets as history.
     pub history: usize,
+    /// The address of the WebSocket in sign answers, without a query; by default made from the request's `Host`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub push_server: Option<String>,
+    /// The cookie `tt-target-idc` of sign answers; none if empty.
+    pub tt_target_idc: String,
     /// The state of users that are not listed; by default live if none is, else not found.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub others: Option<State>,
@@ -63,8 +71,11 @@ impl Default for Scenario {
             speed: Speed::Times(1.0),
             clock: Clock::Room,
             end: End::Close,
+            close_after_ms: 1000,
             after: After::Offline,
             history: 6,
+            push_server: None,
+            tt_target_idc: "useast1a".into(),
             others: None,
             wall_ms: None,
             users: Vec::new(),

@@ -18,6 +18,8 @@ pub(super) struct Maker {
     random: Random,
     /// Whether the client asked for gzip.
     is_gzip: bool,
+    /// Whether the answer to `im_enter_room` holds the first batch: not behind a sign answer, which is it.
+    is_first: bool,
     seq_id: u64,
     room_id: i64,
     wall_ms: i64,
@@ -26,7 +28,8 @@ pub(super) struct Maker {
 impl Maker {
     pub(super) fn new(random: Random, is_gzip: bool, joined: &Joined) -> Self {
         let show = &joined.settings.show;
-        Self { random, is_gzip, seq_id: 0, room_id: show.room_id, wall_ms: show.wall_ms }
+        let is_first = !joined.is_signed;
+        Self { random, is_gzip, is_first, seq_id: 0, room_id: show.room_id, wall_ms: show.wall_ms }
     }
 
     /// Chats that were before.
@@ -55,7 +58,7 @@ impl Maker {
     /// The answer to `im_enter_room`: `batch`, or an empty one.
     pub(super) fn entered(&mut self, batch: Option<Bytes>, offset: Duration) -> Bytes {
         let batch = batch.unwrap_or_else(|| {
-            let info = BatchInfo { is_first: true, ..self.info(offset, false) };
+            let info = BatchInfo { is_first: self.is_first, ..self.info(offset, false) };
             wire::write_batch(&Batch { messages: vec![], info })
         });
         self.push("im_enter_room_resp", &batch)

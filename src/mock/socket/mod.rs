@@ -44,7 +44,8 @@ pub(super) async fn open<I: Wire>(
         let _ = io.write_all(&Response::text(400, "`sec-websocket-key` is missing").bytes()).await;
         return;
     };
-    let (epoch, joined, faults) = visitor.world.lock().join(known);
+    let replaced = visitor.world.replaced();
+    let (epoch, joined, faults) = visitor.world.lock().join(known, is_signed(request));
     visitor.world.log(visitor.number, Happened::Upgrade { room_id: known.room_id, attempt: joined.attempt });
     if io.write_all(&head).await.is_err() {
         return;
@@ -64,13 +65,14 @@ pub(super) async fn open<I: Wire>(
         faults,
         maker,
         replies,
+        replaced,
         no_heartbeat: &no_heartbeat,
     };
 
     let ended = select! {
         biased;
         goodbye = listen(&mut messages, &visitor, &sender, &no_heartbeat) => Ended::Client(goodbye),
-        ended = player.play() => ended.unwrap_or(Ended::Client(Goodbye::gone())),
+        ended = player.play() => ended,
     };
     let (by, code, reason) = match &ended {
         Ended::Client(goodbye) => (By::Client, goodbye.code, goodbye.reason.clone()),
@@ -103,6 +105,11 @@ pub(super) async fn open<I: Wire>(
         }
         Ended::Client(_) => {}
     }
+}
+
+/// Whether a client has come through a sign answer: it passes on what that says (protocol.md §3.1).
+fn is_signed(request: &Request) -> bool {
+    ["cursor", "internal_ext", "imprp", "wrss"].iter().any(|name| request.param(name).is_some())
 }
 
 /// The head of a 101.

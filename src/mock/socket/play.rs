@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt as _},
     select,
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, sleep_until},
 };
 
@@ -25,7 +25,7 @@ use crate::{
     clock,
     mock::{
         room::Joined,
-        scenario::{End, Fault, State},
+        scenario::{End, Fault},
         script::Known,
         visit::{Visitor, dribble},
     },
@@ -44,6 +44,21 @@ pub(super) enum Ended {
     Reset,
 }
 
+/// Why a room stops before its end.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// The client is gone.
+    Gone,
+    /// The user is offline now.
+    Offline,
+}
+
+impl From<io::Error> for Stopped {
+    fn from(_: io::Error) -> Self {
+        Self::Gone
+    }
+}
+
 /// The mock's half of a conversation.
 #[derive(Debug)]
 pub(super) struct Player<'a, O> {
@@ -56,6 +71,7 @@ pub(super) struct Player<'a, O> {
     pub(super) faults: Vec<(usize, Fault)>,
     pub(super) maker: Maker,
     pub(super) replies: mpsc::Receiver<Reply>,
+    pub(super) replaced: watch::Receiver<()>,
     pub(super) no_heartbeat: &'a AtomicBool,
     pub(super) progress: Progress,
 }
@@ -74,11 +90,20 @@ pub(super) struct Progress {
 }
 
 impl<O: AsyncWrite + Unpin> Player<'_, O> {
-    /// Plays to the end, or to the fault that ends it.
-    pub(super) async fn play(&mut self) -> io::Result<Ended> {
-        if matches!(self.known.state, State::Offline | State::NotFound) {
-            return self.over().await;
-        }
+    /// Plays to the end, or to what ends it before.
+    pub(super) async fn play(&mut self) -> Ended {
+        let ended = match self.play_room().await {
+            Err(Stopped::Offline) => self.over().await,
+            ended => ended,
+        };
+        ended.unwrap_or_else(|stopped| match stopped {
+            Stopped::Gone => Ended::Client(Goodbye::gone()),
+            Stopped::Offline => Ended::Close(1000, String::new()),
+        })
+    }
+
+    async fn play_room(&mut self) -> Result<Ended, Stopped> {
+        self.check_user()?;
         let show = Arc::clone(&self.joined.settings.show);
         let frames = &show.segments[self.joined.segment].frames;
         if !self.joined.history.is_empty() {
@@ -87,6 +112,9 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             self.write(frames::BINARY, &frame).await?;
         }
         loop {
+            if self.joined.left_out == Some(self.progress.at) {
+                self.next_frame();
+            }
             let end = self.joined.played().end();
             let next = frames.get(self.progress.at).map_or(end, |frame| frame.offset);
             if let Some(fault) = self.take_fault(next) {
@@ -106,11 +134,25 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             }
             self.progress.frames += 1;
             self.progress.events += frame.events;
-            if let Some(room) = self.visitor.world.lock().joined(self.epoch, self.known) {
-                room.sent(self.joined.segment, self.progress.at);
-            }
-            self.progress.at += 1;
+            self.next_frame();
         }
+    }
+
+    fn next_frame(&mut self) {
+        if let Some(room) = self.visitor.world.lock().joined(self.epoch, self.known) {
+            room.sent(self.joined.segment, self.progress.at);
+        }
+        self.progress.at += 1;
+    }
+
+    /// Another scenario may have put the user offline.
+    fn check_user(&mut self) -> Result<(), Stopped> {
+        if !self.replaced.has_changed().unwrap_or_default() {
+            return Ok(());
+        }
+        self.replaced.mark_unchanged();
+        let known = self.visitor.world.lock().script.by_id(self.known.room_id);
+        if known.is_away() { Err(Stopped::Offline) } else { Ok(()) }
     }
 
     /// The offset at which this is.
@@ -120,7 +162,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
     }
 
     /// What comes behind the last frame.
-    async fn finish(&mut self, end: Duration) -> io::Result<Ended> {
+    async fn finish(&mut self, end: Duration) -> Result<Ended, Stopped> {
         for (opcode, bytes) in self.progress.mangler.flush() {
             self.write(opcode, &bytes).await?;
         }
@@ -136,53 +178,64 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         if let Some(room) = self.visitor.world.lock().joined(self.epoch, self.known) {
             room.played(self.joined.segment);
         }
-        match recorded {
-            Some(close) => Ok(close.frame.map_or(Ended::Break, |(code, reason)| Ended::Close(code, reason))),
-            None if is_last && policy == End::Control => self.over().await,
-            None => Ok(Ended::Close(1000, String::new())),
+        if is_last && policy == End::Control && recorded.is_none() {
+            return self.over().await;
         }
+        if is_last {
+            self.linger().await?;
+        }
+        let (code, reason) = match recorded.map(|close| close.frame) {
+            Some(None) => return Ok(Ended::Break),
+            Some(Some(frame)) => frame,
+            None => (1000, String::new()),
+        };
+        Ok(Ended::Close(code, reason))
     }
 
     /// Says that the stream has ended.
-    async fn over(&mut self) -> io::Result<Ended> {
+    async fn over(&mut self) -> Result<Ended, Stopped> {
         let offset = self.offset();
         let frame = self.maker.ended(offset);
         self.write(frames::BINARY, &frame).await?;
+        self.linger().await?;
         Ok(Ended::Close(1000, String::new()))
     }
 
+    /// Leaves the client time to read the last frames: many drop what they have not read when the server closes.
+    async fn linger(&mut self) -> Result<(), Stopped> {
+        self.answer_until(Some(clock::now() + self.joined.settings.close_after)).await
+    }
+
     /// Stays: faults still come, heartbeats are answered.
-    async fn stay(&mut self) -> io::Result<Ended> {
+    async fn stay(&mut self) -> Result<Ended, Stopped> {
         while let Some(fault) = self.take_fault(Duration::MAX) {
             if let Some(ended) = self.go_wrong(&fault, self.offset()).await? {
                 return Ok(ended);
             }
         }
-        loop {
-            match self.replies.recv().await {
-                Some(reply) => self.reply(reply).await?,
-                None => pending().await,
-            }
-        }
+        self.answer_until(None).await?;
+        Ok(Ended::Break)
     }
 
-    pub(super) async fn wait(&mut self, offset: Duration) -> io::Result<()> {
-        self.wait_until(self.joined.time.due(offset)).await
+    pub(super) async fn wait(&mut self, offset: Duration) -> Result<(), Stopped> {
+        self.answer_until(Some(self.joined.time.due(offset))).await
     }
 
-    /// Answers what the client says until then.
-    pub(super) async fn wait_until(&mut self, deadline: Instant) -> io::Result<()> {
+    /// Answers what the client says until then, or as long as the user is there.
+    pub(super) async fn answer_until(&mut self, deadline: Option<Instant>) -> Result<(), Stopped> {
         loop {
             while let Ok(reply) = self.replies.try_recv() {
                 self.reply(reply).await?;
             }
-            if clock::now() >= deadline {
+            self.check_user()?;
+            if deadline.is_some_and(|deadline| clock::now() >= deadline) {
                 return Ok(());
             }
             select! {
                 biased;
                 Some(reply) = self.replies.recv() => self.reply(reply).await?,
-                () = sleep_until(deadline) => return Ok(()),
+                Ok(()) = self.replaced.changed() => self.replaced.mark_changed(),
+                () = sleep(deadline) => return Ok(()),
             }
         }
     }
@@ -214,5 +267,13 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             }
         }
         self.output.flush().await
+    }
+}
+
+/// Sleeps until then; without a deadline for good.
+async fn sleep(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
     }
 }

@@ -6,7 +6,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
 use super::{
     frames,
-    play::{Ended, Player},
+    play::{Ended, Player, Stopped},
 };
 use crate::{
     clock,
@@ -46,7 +46,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         &mut self,
         (index, fault, time): &Due,
         next: Duration,
-    ) -> io::Result<Option<Ended>> {
+    ) -> Result<Option<Ended>, Stopped> {
         if let Some(time) = time {
             self.wait(*time).await?;
         }
@@ -65,7 +65,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             FaultKind::CloseFrame => {
                 let frame = self.maker.close();
                 self.write(frames::BINARY, &frame).await?;
-                self.wait_until(clock::now() + CLOSE_FRAME_MAX).await?;
+                self.answer_until(Some(clock::now() + CLOSE_FRAME_MAX)).await?;
                 return Ok(Some(Ended::Close(1000, String::new())));
             }
             FaultKind::Cut => {

@@ -77,6 +77,29 @@ async fn scenarios_change_while_it_runs() {
     assert_eq!(rig.admin("POST /__admin/reset", "\r\norigin: http://a.example", "").await.0, 403);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_log_is_filtered_by_what_happened() {
+    let rig = Rig::new(Scenario::default());
+    let mut socket = rig.dial().await;
+    socket.send("ack", b"ext").await;
+    socket.send("hb", b"").await;
+    wait_ms(10).await;
+    let log = async |query: &str| {
+        let (status, log) = rig.admin(&format!("GET /__admin/log{query}"), "", "").await;
+        let log: serde_json::Value = serde_json::from_str(&log).unwrap();
+        let what = |entry: &serde_json::Value| entry["what"].as_str().unwrap().to_owned();
+        let whats = log["entries"].as_array().map(|entries| entries.iter().map(what).collect::<Vec<_>>());
+        (status, whats.unwrap_or_default().join(" "), log["error"].as_str().unwrap_or_default().to_owned())
+    };
+    let whole = "request upgrade ack heartbeat".to_owned();
+    assert_eq!(log("").await, (200, whole, String::new()));
+    assert_eq!(log("?what=ack").await.1, "ack");
+    assert_eq!(log("?what=upgrade,heartbeat").await.1, "upgrade heartbeat");
+    assert_eq!(log("?what=closed").await.1, "");
+    let (status, _, error) = log("?what=acks").await;
+    assert!(status == 400 && error.contains("`acks`") && error.contains("heartbeat"), "{error}");
+}
+
 #[tokio::test]
 async fn it_ends_when_it_is_dropped() {
     let mock = MockTikTok::start(Scenario::default()).await.unwrap();

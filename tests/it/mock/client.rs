@@ -123,6 +123,7 @@ pub(crate) enum Came {
     Silence,
 }
 
+#[derive(Debug)]
 pub(crate) struct Socket(pub(crate) WebSocketStream<DuplexStream>);
 
 impl Socket {
@@ -180,12 +181,25 @@ pub(crate) fn demo() -> Vec<Bytes> {
     frames
 }
 
+/// The offsets of the same frames, in milliseconds.
+pub(crate) fn offsets_ms() -> Vec<u64> {
+    let frames = timed_frames(include_bytes!("../../../recordings/demo.bin"));
+    let played = frames.into_iter().filter(|(_, frame)| push(frame).payload_type != "hb");
+    played.map(|(offset, _)| u64::try_from(offset.as_millis()).unwrap()).collect()
+}
+
 /// The received frames of a recording.
 pub(crate) fn frames(recording: &[u8]) -> Vec<Bytes> {
+    timed_frames(recording).into_iter().map(|(_, frame)| frame).collect()
+}
+
+fn timed_frames(recording: &[u8]) -> Vec<(Duration, Bytes)> {
     let (mut reader, mut frames) = (Reader::open(Cursor::new(recording)).unwrap(), Vec::new());
     while let Some(record) = reader.next().unwrap() {
         match record.item.what {
-            What::Frame(frame) if !record.item.flags.is_sent() => frames.push(frame.bytes),
+            What::Frame(frame) if !record.item.flags.is_sent() => {
+                frames.push((record.item.offset, frame.bytes));
+            }
             _ => {}
         }
     }

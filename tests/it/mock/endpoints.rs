@@ -13,8 +13,12 @@ async fn shown(rig: &Rig, target: &str) -> String {
     let (head, body) = rig.get(target).await;
     let head = head.trim_end().replace("\r\n", "\n");
     let body = match std::str::from_utf8(&body) {
-        Ok(text) if !target.contains("/fetch") && !target.ends_with("/connect") => text.to_owned(),
-        _ => format!("{:#?}", wire::read_batch(&body, &mut vec![])),
+        Ok(text) if !target.contains("/fetch") && !target.contains("/connect") => text.to_owned(),
+        _ => {
+            let wire::Batch { messages, info } = wire::read_batch(&body, &mut vec![]);
+            let methods: Vec<_> = messages.iter().map(|message| message.method.as_str()).collect();
+            format!("{info:#?}\n{}", methods.join("\n"))
+        }
     };
     format!("GET {target}\n\n{head}\n\n{body}")
 }
@@ -28,6 +32,7 @@ async fn all_of_them() {
         "/live",
         "/@demo/live",
         "/@demo/live?",
+        "/@demo",
         "/api-live/user/room/?aid=1988&uniqueId=demo&sourceType=54",
         "/api-live/user/room?aid=1988&uniqueId=demo",
         "/api-live/user/room/?uniqueId=demo",
@@ -42,6 +47,11 @@ async fn all_of_them() {
         &format!("/webcast/rooms/{room}/connect?client=ttlive-node"),
         "/webcast/room_id?uniqueId=demo",
         "/webcast/anchors/demo/room_id",
+        "/webcast/anchors/demo/room_info",
+        "/webcast/anchors/demo/gift_gallery",
+        &format!("/webcast/rooms/{room}/gifts"),
+        "/webcast/sign_url?url=http%3A%2F%2Flocalhost%3A1%2Fwebcast%2Fim%2Ffetch%2F%3Froom_id%3D7",
+        &format!("/webcast/im/fetch/?aid=1988&room_id={room}"),
         "/webcast/rate_limits",
         &format!("{SOCKET}?room_id={room}"),
         SOCKET,
@@ -101,4 +111,75 @@ async fn the_sign_answer_has_what_clients_insist_on() {
     assert!(!cursor.is_empty() && !internal_ext.is_empty() && !route_params.is_empty());
     assert_eq!(push_server, format!("ws://localhost:1{SOCKET}"));
     assert!(head.contains(&format!("x-room-id: {ROOM}\r\n")) && head.contains("x-set-tt-cookie: ttwid="));
+}
+
+async fn post(rig: &Rig, target: &str, body: &str) -> serde_json::Value {
+    let head = format!("POST {target} HTTP/1.1\r\ncontent-type: application/json");
+    let bytes = rig.bytes(&head, body, std::time::Duration::from_secs(1)).await;
+    serde_json::from_slice(&super::client::split(&bytes).1).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn addresses_are_signed_as_asked_for_and_lead_back_to_the_mock() {
+    let rig = Rig::new(Scenario::default());
+    let url = "http://localhost:1/webcast/gift/list/?aid=1988&room_id=7";
+    let body = format!("{{\"url\":\"{url}\",\"method\":\"GET\",\"userAgent\":\"Test/1\"}}");
+    for target in ["/tiktok/sign_url?client=ttlive-node", "/webcast/sign_url?client=ttlive-node"] {
+        let answer = post(&rig, target, &body).await;
+        assert_eq!((&answer["code"], &answer["response"]["userAgent"]), (&200.into(), &"Test/1".into()));
+        let tokens = answer["response"]["tokens"].as_object().unwrap();
+        assert!(tokens.contains_key("X-Bogus") && tokens.contains_key("msToken"), "{answer}");
+        let signed = answer["response"]["signedUrl"].as_str().unwrap();
+        assert!(signed.starts_with(&format!("{url}&")), "{signed}");
+        let gifts = rig.json(signed.strip_prefix("http://localhost:1").unwrap()).await;
+        assert!(!gifts["data"]["gifts"].as_array().unwrap().is_empty());
+    }
+    for body in ["", "{}", "[1]", "{\"url\":7}"] {
+        assert_eq!(post(&rig, "/tiktok/sign_url", body).await["code"], 400, "{body}");
+    }
+    // Versions 1.x read the answer's top level.
+    let old = rig.json("/webcast/sign_url?url=http%3A%2F%2Flocalhost%3A1%2Fx%3Fa%3Db").await;
+    assert!(old["signedUrl"].as_str().unwrap().starts_with("http://localhost:1/x?a=b&"), "{old}");
+    assert!(old["User-Agent"].is_string() && old["msToken"].is_string(), "{old}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn profiles_have_the_cookie_and_the_state_of_the_page() {
+    let rig = Rig::toml("[[user]]\nname = \"demo\"\n");
+    let (head, body) = rig.get("/@Demo").await;
+    assert!(head.contains("Set-Cookie: ttwid="), "{head}");
+    let state = |body: &[u8]| -> serde_json::Value {
+        let html = String::from_utf8(body.to_vec()).unwrap();
+        let start = "<script id=\"__UNIVERSAL_DATA_FOR_REHYDRATION__\" type=\"application/json\">";
+        let json = html.split_once(start).unwrap().1.split_once("</script>").unwrap().0;
+        serde_json::from_str(json).unwrap()
+    };
+    let detail = &state(&body)["__DEFAULT_SCOPE__"]["webapp.user-detail"];
+    assert_eq!((&detail["statusCode"], &detail["userInfo"]["user"]["uniqueId"]), (&0.into(), &"demo".into()));
+    let detail = &state(&rig.get("/@nobody").await.1)["__DEFAULT_SCOPE__"]["webapp.user-detail"];
+    assert_eq!((&detail["statusCode"], detail["userInfo"].is_null()), (&10_221.into(), true));
+    let rig = Rig::toml("[[fault]]\nat = \"profile\"\nkind = \"missing_cookie\"\ntimes = 1\n");
+    assert!(!rig.get("/@demo").await.0.contains("Set-Cookie"));
+    assert!(rig.get("/@demo").await.0.contains("Set-Cookie"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_push_server_and_the_cookie_are_what_the_scenario_says() {
+    let sign = async |toml: &str| {
+        let (head, body) = Rig::toml(toml).get("/webcast/fetch?unique_id=demo").await;
+        (head, wire::read_batch(&body, &mut vec![]).info.push_server)
+    };
+    let (head, push_server) = sign("").await;
+    assert_eq!(push_server, format!("ws://localhost:1{SOCKET}"));
+    assert!(head.contains("; tt-target-idc=useast1a\r\n"), "{head}");
+    let (head, push_server) =
+        sign("push_server = \"wss://a.example/ws/\"\ntt_target_idc = \"eu-ttp2\"\n").await;
+    assert_eq!(push_server, "wss://a.example/ws/");
+    assert!(head.contains("; tt-target-idc=eu-ttp2\r\n"), "{head}");
+    let (head, _) = sign("tt_target_idc = \"\"\n").await;
+    assert!(head.contains("x-set-tt-cookie: ttwid=") && !head.contains("tt-target-idc"), "{head}");
+    for wrong in ["push_server = \"a.example\"", "tt_target_idc = \"a; b\""] {
+        let error = Scenario::parse(wrong).unwrap_err().to_string();
+        assert!(error.contains(wrong.split(' ').next().unwrap()), "{error}");
+    }
 }

@@ -3,6 +3,7 @@
 mod admin;
 mod client;
 mod endpoints;
+mod ends;
 mod loading;
 mod rooms;
 mod same_bytes;

@@ -173,9 +173,19 @@ async fn sign_calls_go_wrong() {
         (head, body.len(), info, messages, faults.len())
     };
     assert_eq!(read("sign-empty.toml").await.1, 0);
-    let (_, bytes, info, messages, _) = read("sign-stub.toml").await;
-    assert!(bytes < 300 && info.push_server.starts_with("wss://ws-fallback.invalid/?token="));
-    assert_eq!(messages[0].method, "Connected through Euler Stream fallback proxy");
+    for (name, status, handshake) in
+        [("sign-stub.toml", 200, "417 illegal app_id"), ("sign-stub-400.toml", 400, "400 bad request")]
+    {
+        let (_, bytes, info, messages, _) = read(name).await;
+        assert!(bytes < 300 && !info.cursor.is_empty() && !info.route_params.is_empty(), "{bytes} {info:?}");
+        assert_eq!(messages[0].method, "Connected through Euler Stream fallback proxy");
+        let target = info.push_server.strip_prefix("ws://localhost:1").unwrap();
+        let refused = Rig::fixture(name).try_dial(target).await;
+        let Err(Error::Http(response)) = refused else { panic!("{refused:?}") };
+        let header = |name: &str| response.headers()[name].to_str().unwrap();
+        let said = format!("{} {}", header("handshake-status"), header("handshake-msg"));
+        assert_eq!((response.status().as_u16(), said.as_str()), (status, handshake));
+    }
     assert!(read("sign-html.toml").await.4 > 0);
     assert!(read("sign-bad-protobuf.toml").await.4 > 0);
     assert_eq!(header(&read("sign-missing-cookie.toml").await.0, "x-set-tt-cookie"), None);

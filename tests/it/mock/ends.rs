@@ -1,0 +1,167 @@
+//! How a room ends: with time to read, once, and when its user goes offline.
+
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use livetape::{
+    clock,
+    mock::{By, Happened, Scenario},
+};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::client::{Came, ROOM, Rig, SOCKET, Socket, batch, demo, push, wait_ms};
+
+const OFFLINE: &str = "[[user]]\nname = \"demo\"\nstate = \"offline\"\n";
+
+/// All frames, how it ended, and the milliseconds between the last frame and the end.
+async fn to_the_end(socket: &mut Socket) -> (usize, Came, u128) {
+    let (mut frames, mut last) = (0, clock::now());
+    loop {
+        match socket.next().await {
+            Came::Frame(_) => (frames, last) = (frames + 1, clock::now()),
+            end => return (frames, end, (clock::now() - last).as_millis()),
+        }
+    }
+}
+
+fn closed() -> Came {
+    Came::Close(1000, String::new())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_closes_a_second_after_its_last_frame_at_every_speed() {
+    for (speed, end, control) in [("1", "close", 0), ("60", "close", 0), ("\"max\"", "control", 1)] {
+        let rig = Rig::toml(&format!("speed = {speed}\nend = \"{end}\"\n"));
+        let ended = to_the_end(&mut rig.dial().await).await;
+        assert_eq!(ended, (demo().len() + control, closed(), 1000), "{speed}");
+    }
+    for ms in [0, 250] {
+        let rig = Rig::toml(&format!("speed = \"max\"\nclose_after_ms = {ms}\n"));
+        assert_eq!(to_the_end(&mut rig.dial().await).await, (demo().len(), closed(), ms), "{ms}");
+    }
+    let error = Scenario::parse("close_after_ms = 99999999999").unwrap_err();
+    assert!(error.to_string().contains("close_after_ms"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_close_at_once() {
+    let rig = Rig::fixture("close-4404.toml");
+    let (_, end, ms) = to_the_end(&mut rig.dial().await).await;
+    assert_eq!((end, ms), (Came::Close(4404, "Streamer is not live".into()), 0));
+    let rig = Rig::fixture("drop.toml");
+    assert_eq!(to_the_end(&mut rig.dial().await).await, (20, Came::Broken, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_answers_heartbeats_until_it_closes() {
+    let rig = Rig::toml("speed = \"max\"\n");
+    let mut socket = rig.dial().await;
+    for _ in demo() {
+        socket.frame().await;
+    }
+    wait_ms(500).await;
+    socket.send("hb", b"").await;
+    assert_eq!(push(&socket.frame().await).payload_type, "hb");
+    assert_eq!(to_the_end(&mut socket).await, (0, closed(), 500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_closes_first_need_not_wait() {
+    let rig = Rig::toml("speed = \"max\"\n");
+    let mut socket = rig.dial().await;
+    for _ in demo() {
+        socket.frame().await;
+    }
+    let start = clock::now();
+    socket.0.send(Message::Close(None)).await.unwrap();
+    assert!(matches!(socket.next().await, Came::Close(1005, _) | Came::Broken));
+    assert!(clock::now() - start < Duration::from_millis(1000));
+    let last = rig.mock.log().pop().unwrap().what;
+    assert!(matches!(last, Happened::Closed { by: By::Client, .. }), "{last:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_room_ends_when_its_user_goes_offline() {
+    for scenario in ["", "speed = \"max\"\nend = \"stay\"\n"] {
+        let rig = Rig::toml(scenario);
+        let mut socket = rig.dial().await;
+        for _ in 0..3 {
+            socket.frame().await;
+        }
+        let mut frames = vec![];
+        while let Came::Frame(frame) = socket.next_within(100).await {
+            frames.push(frame);
+        }
+        let start = clock::now();
+        rig.mock.set_scenario(OFFLINE).unwrap();
+        let last = socket.frame().await;
+        assert_eq!((clock::now() - start).as_millis(), 0);
+        assert_eq!(batch(&last).0.messages[0].method, "WebcastControlMessage");
+        assert_eq!(to_the_end(&mut socket).await, (0, closed(), 1000));
+        let answer = rig.json("/api-live/user/room/?aid=1988&uniqueId=demo").await;
+        assert_eq!(answer["data"]["user"]["status"], 4);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_room_goes_on_while_its_user_is_live() {
+    let rig = Rig::new(Scenario::default());
+    let mut socket = rig.dial().await;
+    socket.frame().await;
+    rig.mock
+        .set_scenario("[[user]]\nname = \"demo\"\n\n[[user]]\nname = \"bob\"\nstate = \"offline\"\n")
+        .unwrap();
+    rig.mock.reset();
+    assert_eq!(to_the_end(&mut socket).await, (demo().len() - 1, closed(), 1000));
+}
+
+/// The frames of a socket opened as after a sign answer, or without one.
+async fn frames(rig: &Rig, query: &str) -> Vec<bytes::Bytes> {
+    let target = format!("{SOCKET}?room_id={ROOM}&compress=gzip{query}");
+    rig.try_dial(&target).await.unwrap().all().await.0
+}
+
+fn firsts(frames: &[bytes::Bytes]) -> usize {
+    frames.iter().filter(|frame| batch(frame).0.info.is_first).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_of_the_sign_server_get_the_first_batch_there_and_only_there() {
+    let at_max = "speed = \"max\"\nafter = \"again\"\n";
+    let direct = frames(&Rig::toml(at_max), "").await;
+    assert_eq!((direct.len(), firsts(&direct)), (demo().len(), 1));
+    let first = direct.iter().position(|frame| batch(frame).0.info.is_first).unwrap();
+
+    let rig = Rig::toml(at_max);
+    // Each time that the room starts anew, too.
+    for query in ["&cursor=t-1&internal_ext=x", "&wrss=1&imprp=2"] {
+        let (_, body) = rig.get("/webcast/fetch?unique_id=demo").await;
+        let signed = livetape::sans_io::wire::read_batch(&body, &mut vec![]);
+        assert!(signed.info.is_first && !signed.info.push_server.is_empty());
+        assert_eq!(signed.messages, batch(&direct[first]).0.messages);
+        let rest = frames(&rig, query).await;
+        assert!(rest[..] == [&direct[..first], &direct[first + 1..]].concat(), "{query}: {}", rest.len());
+    }
+    // Without a sign answer, or with one that came in the middle, nothing is left out.
+    assert!(frames(&rig, "").await == direct);
+    assert!(frames(&rig, "&cursor=t-1").await == direct);
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_of_the_sign_server_are_told_once_that_a_batch_is_the_first() {
+    let rig = Rig::new(Scenario::default());
+    rig.get("/webcast/fetch?unique_id=demo").await;
+    rig.dial().await.frame().await;
+    wait_ms(100_000).await;
+    let answers = async |query: &str| {
+        let mut socket = rig.try_dial(&format!("{SOCKET}?room_id={ROOM}{query}")).await.unwrap();
+        socket.send("im_enter_room", b"").await;
+        loop {
+            let frame = socket.frame().await;
+            if push(&frame).payload_type == "im_enter_room_resp" {
+                return batch(&frame).0.info.is_first;
+            }
+        }
+    };
+    assert_eq!((answers("").await, answers("&cursor=t-1").await), (true, false));
+}
