@@ -36,12 +36,12 @@ const watch = (events) =>
 export async function busy({ browser, livetape, pictures }) {
   return withServer(livetape, ['mock', '--port', '0'], async ({ cwd }) => {
     await promisify(execFile)(livetape, ['synth', '--seed', '7', '--size', '30MB', '-o', 'recordings/big.bin'], { cwd })
-    const args = ['replay', 'recordings/big.bin', '--port', '0', '--speed', 'max', '--loop', '--wait-clients', '2']
+    const args = ['replay', 'recordings/big.bin', '--port', '0', '--speed', 'max', '--loop', '--wait-clients', '1']
     return withServer(livetape, args, async ({ url }) => {
       const visit = await Visit.open(browser, url, { sockets: false })
       const { page } = visit
       const watching = page.evaluate(watch, EVENTS)
-      // It begins with a second reader, who wants none of it. Nothing is asked of the page meanwhile: whoever drives a
+      // It begins with the first client, who wants none of it: the page is an observer. Nothing is asked of the page meanwhile: whoever drives a
       // browser is told of each message.
       const leave = new AbortController()
       const second = await fetch(new URL('events?types=poll', url), { signal: leave.signal })

@@ -12,6 +12,8 @@ export async function feed({ browser, livetape, pictures }) {
   return withServer(livetape, ['replay', 'demo', '--port', '0', '--speed', '100', '--wait-clients', '1'], async ({ url }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
+    // The page observes: it starts nothing by itself.
+    await ask(url, 'replay/play', { method: 'POST' })
     await until('the end of the replay', async () => (await ask(url, 'replay')).state === 'ended')
     await page.locator('article').filter({ hasText: 'disconnected' }).waitFor()
 
@@ -149,7 +151,9 @@ export async function resume({ browser, livetape }) {
   return withServer(livetape, ['serve', '0'], async ({ url }) => {
     const chat = (seq, stream) => event(seq, 'chat', { sender: 'ann', comment: `number ${seq} of ${stream ?? 'a'}` }, stream)
     const B = 'bbbbbbbbbbbbbbbb'
-    const server = await scripted(url, ({ send, close }, _query, visits) => {
+    const observers = []
+    const server = await scripted(url, ({ send, close }, query, visits) => {
+      observers.push(query.get('observer'))
       if (visits === 1) {
         ;[1, 2, 3].forEach((seq) => send(chat(seq)))
         close(4101, 'slow_consumer')
@@ -177,6 +181,7 @@ export async function resume({ browser, livetape }) {
     await page.locator('article', { hasText: `number 2 of ${B}` }).waitFor()
     const A = 'aaaaaaaaaaaaaaaa'
     assert.deepEqual(server.asked, ['0', `${A}:3`, `${A}:9`, '0', `${B}:1`], 'positions')
+    assert.deepEqual(observers, Array(5).fill('1'), 'each time as an observer')
     visit.clean()
     await visit.close()
     await server.stop()

@@ -1,7 +1,7 @@
 // The list of recordings, the timeline that is drawn of one, and what can be injected.
 
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
 import { ask, until, withServer } from '../support/livetape.mjs'
@@ -73,6 +73,47 @@ export async function recordings({ browser, livetape, pictures }) {
     visit.clean(REFUSED)
     await visit.close()
     return `drawn, told, ${bytes.length} bytes up and down, renamed, loaded, deleted`
+  })
+}
+
+/** A file from the desktop, dropped at a place of the page: as the browser does it, with what follows unless the page says no. */
+async function drop(page, file, [x, y]) {
+  const session = await page.context().newCDPSession(page)
+  const data = { items: [], files: [file], dragOperationsMask: 1 }
+  for (const type of ['dragEnter', 'dragOver', 'drop']) await session.send('Input.dispatchDragEvent', { type, x, y, data })
+  await session.detach()
+}
+
+/** Files that miss the list: the browser must not open them in place of the dashboard. */
+export async function drops({ browser, livetape }) {
+  return withServer(livetape, ['serve', '0'], async ({ url, cwd }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    const middle = async (selector) => {
+      const { x, y, width, height } = await page.locator(selector).boundingBox()
+      return [x + width / 2, y + height / 2]
+    }
+    await page.locator('.recordings').waitFor()
+    const text = path.join(cwd, 'dropped.html')
+    await writeFile(text, '<title>opened</title>')
+    const places = ['#search', '.list', '.source', '.bar', '.connect input']
+    for (const place of places) {
+      await drop(page, text, await middle(place))
+      assert.equal(await page.title(), 'livetape', `dropped on ${place}`)
+    }
+    assert.equal(await page.locator('.card').count(), 0, 'nothing was uploaded')
+
+    // On the list they are taken.
+    const mine = path.join(cwd, 'mine.bin')
+    await writeFile(mine, await readFile(path.join(cwd, 'recordings', 'gifts.bin')))
+    await page.locator('#recordings-title').scrollIntoViewIfNeeded()
+    await drop(page, mine, await middle('#recordings-title'))
+    await page.locator('.tape-row', { hasText: 'mine' }).waitFor()
+    // Chromium opens what a page does not want in another tab, a moment later.
+    assert.deepEqual(visit.context.pages().map((other) => other.url()), [`${url}/`], 'no file was opened')
+    visit.clean()
+    await visit.close()
+    return `ignored at ${places.length} places, uploaded from the list`
   })
 }
 

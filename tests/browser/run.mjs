@@ -9,11 +9,11 @@ import { busy } from './busy.mjs'
 import { feed, hostile, resume } from './feed.mjs'
 import { marks } from './marks.mjs'
 import { origins } from './origins.mjs'
-import { inject, recordings, token } from './recordings.mjs'
-import { restart, source } from './source.mjs'
-import { looks, transport } from './transport.mjs'
+import { drops, inject, recordings, token } from './recordings.mjs'
+import { idle, restart, source, stay } from './source.mjs'
+import { held, looks, transport } from './transport.mjs'
 
-const CHECKS = { feed, hostile, resume, transport, marks, recordings, inject, looks, source, restart, token, origins, busy }
+const CHECKS = { feed, hostile, resume, transport, held, marks, recordings, drops, inject, looks, source, idle, stay, restart, token, origins, busy }
 /** A check that hangs fails, in ms. */
 const CHECK_MS = 5 * 60_000
 

@@ -26,7 +26,7 @@ export async function source({ browser, livetape, pictures }) {
   await withRoom(livetape, undefined, async ({ url }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
-    await page.getByText('Nothing is replayed').waitFor()
+    await page.getByText('Nothing is playing').waitFor()
     await type(page, 'https://www.tiktok.com/@demo?lang=en')
     await page.locator('.state-connected', { hasText: '@demo' }).waitFor()
     assert.equal((await ask(url, 'status')).username, 'demo')
@@ -88,6 +88,81 @@ export async function source({ browser, livetape, pictures }) {
   })
 }
 
+/** Nothing of the page says that all is well, and the banner is as wide as the window. */
+async function saysAway(page) {
+  await page.getByText('The server does not answer').waitFor()
+  await page.locator('.state-away', { hasText: 'Server not responding' }).waitFor()
+  await page.locator('.link-waiting, .link-connecting, .link-silent').waitFor()
+  assert.equal(await page.locator('.state-connected, .link-open, .phase-playing').count(), 0, 'nothing is green')
+  for (const width of [1440, 820, 360]) {
+    await page.setViewportSize({ width, height: 900 })
+    const { x, width: found } = await page.locator('.banner').boundingBox()
+    assert.deepEqual([x, found], [0, width], 'the banner spans the page')
+  }
+  await page.setViewportSize({ width: 1440, height: 900 })
+}
+
+/** From idle and back: a recording, a user, a recording, on one page and without a dead end. */
+export async function idle({ browser, livetape, pictures }) {
+  return withRoom(livetape, undefined, async ({ url }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    const load = page.locator('.tape-row', { hasText: 'short' }).getByRole('button', { name: 'Load', exact: true })
+    const button = (name) => page.getByRole('button', { name, exact: true })
+    const isIdle = async () => {
+      await page.locator('.state-idle, .state-ended').waitFor()
+      await page.getByText('Connect a TikTok user, or load a recording').waitFor()
+      await until('a Load button', () => load.isEnabled())
+      assert.ok(await page.getByRole('textbox', { name: 'TikTok user' }).isEnabled(), 'a user can be connected')
+    }
+    const plays = async () => {
+      await load.click()
+      await page.locator('.transport .tape', { hasText: 'short' }).waitFor()
+      await until('a replay', async () => (await ask(url, 'replay')).recording === 'short')
+      await until('no connecting meanwhile', () => page.getByRole('textbox', { name: 'TikTok user' }).isDisabled())
+    }
+    await isIdle()
+    await visit.picture(pictures, 'idle')
+    await visit.axe()
+    await plays()
+    await button('Disconnect').click()
+    await isIdle()
+    await type(page, 'demo')
+    await page.locator('.state-connected', { hasText: '@demo' }).waitFor()
+    await until('no loading meanwhile', () => load.isDisabled())
+    await button('Disconnect').click()
+    await isIdle()
+    // To the end of the recording, which can be disconnected as well.
+    await plays()
+    await page.locator('body').press('End')
+    await button('Play (space)').waitFor()
+    await until('the end', async () => (await ask(url, 'replay')).state === 'ended')
+    await button('Disconnect').click()
+    await isIdle()
+    visit.clean()
+    await visit.close()
+    return 'loaded, disconnected, connected, disconnected, loaded, played to its end, disconnected'
+  })
+}
+
+/** A room that ended or failed, with `live --stay`: the dashboard says what to do next. */
+export async function stay({ browser, livetape, pictures }) {
+  return withServer(livetape, ['mock', '--port', '0', '--scenario', scenario('offline')], ({ url: upstream, cwd }) =>
+    withServer(livetape, ['live', 'demo', '--stay', '--port', '0', '--upstream', upstream], async ({ url }) => {
+      const visit = await Visit.open(browser, url)
+      const { page } = visit
+      await page.getByText('Connect a TikTok user, or load a recording').waitFor()
+      await page.locator('.card.error', { hasText: 'user_offline' }).or(page.locator('article', { hasText: 'not live' })).first().waitFor()
+      await visit.picture(pictures, 'stay')
+      await page.locator('.tape-row', { hasText: 'short' }).getByRole('button', { name: 'Load', exact: true }).click()
+      await page.locator('.transport .tape', { hasText: 'short' }).waitFor()
+      visit.clean()
+      await visit.close()
+      return 'the next step after a user who is offline, and a recording loaded instead'
+    }, { cwd }),
+  )
+}
+
 /** The server goes, and another comes at its place. */
 export async function restart({ browser, livetape, pictures }) {
   return withServer(livetape, ['mock', '--port', '0'], async ({ cwd }) => {
@@ -96,13 +171,18 @@ export async function restart({ browser, livetape, pictures }) {
     const { page } = visit
     await page.locator('article').nth(3).waitFor()
     await first.stop()
-    await page.getByText('The server does not answer').waitFor()
-    await page.locator('.link-waiting').waitFor()
+    await saysAway(page)
     await visit.picture(pictures, 'away')
     const second = await start(livetape, ['replay', 'demo', '--port', String(first.port), '--speed', '20'], { cwd })
     await page.locator('.link-open').waitFor({ timeout: 30_000 })
     await page.getByText('1 interruption with an unknown loss').waitFor()
     await page.getByText('The server does not answer').waitFor({ state: 'detached' })
+    // One that hangs keeps its sockets open.
+    process.kill(second.pid, 'SIGSTOP')
+    await saysAway(page)
+    process.kill(second.pid, 'SIGCONT')
+    await page.locator('.link-open').waitFor()
+    await page.locator('.state-connected').waitFor()
     visit.clean(REFUSED, /WebSocket connection to/)
     await visit.close()
     await second.stop()

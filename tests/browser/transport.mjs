@@ -111,6 +111,25 @@ export async function transport({ browser, livetape, pictures }) {
   })
 }
 
+/** A show that waits for clients: the dashboard is none, and its Play button starts the show. */
+export async function held({ browser, livetape }) {
+  return withServer(livetape, ['replay', 'demo', '--port', '0', '--wait-clients', '1'], async ({ url }) => {
+    const visit = await Visit.open(browser, url)
+    const { page } = visit
+    await page.locator('.phase-waiting').waitFor()
+    const { observers } = await ask(url, 'status')
+    const { connections } = await ask(url, 'connections')
+    assert.deepEqual([observers, connections.map(({ observer }) => observer)], [1, [true]], 'it is an observer')
+    assert.equal((await ask(url, 'replay')).state, 'waiting', 'the open page starts nothing')
+    await page.getByRole('button', { name: 'Play (space)' }).click()
+    await until('a show', async () => (await ask(url, 'replay')).state === 'playing')
+    await page.locator('article').nth(3).waitFor()
+    visit.clean()
+    await visit.close()
+    return 'the page observes, and Play starts the show'
+  })
+}
+
 /** Narrow, dark, wide. */
 export async function looks({ browser, livetape, pictures }) {
   return withServer(livetape, ['replay', 'demo', '--port', '0', '--speed', '20'], async ({ url }) => {

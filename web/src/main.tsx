@@ -1,5 +1,6 @@
 import { render } from 'preact'
 import { App } from './parts/app.tsx'
+import { refuseDrops } from './parts/drops.ts'
 import { listen } from './parts/keys.ts'
 import { start as startFeatures } from './state/features.ts'
 import { start as startFeed } from './state/feed.ts'
@@ -10,6 +11,7 @@ import './state/theme.ts'
 
 render(<App />, document.body)
 listen()
+refuseDrops()
 startFeed()
 startRecordings()
 startFeatures()

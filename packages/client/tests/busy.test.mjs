@@ -90,14 +90,14 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', { tim
   const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-busy-'))
   onTestFinished(() => Promise.all([browser.close(), rm(folder, { recursive: true, force: true })]))
   // Held until everybody is there; four laps, so that there is something to measure.
-  const args = ['replay', 'recordings/busy.bin', '--port', '0', '--speed', String(SPEED), '--loop', String(LAPS), '--wait-clients', String(CONNECTIONS + 2)]
+  const args = ['replay', 'recordings/busy.bin', '--port', '0', '--speed', String(SPEED), '--loop', String(LAPS), '--wait-clients', String(CONNECTIONS + 1)]
   await withServer(LIVETAPE, args, async ({ url, ws, pid }) => {
     const frames = Array.from({ length: CONNECTIONS }, (_, index) => `<iframe src="${example(`overlays/${OVERLAYS[index % OVERLAYS.length]}.html`, { url: `${ws}/`, avatars: 0 }).replaceAll('&', '&amp;')}"></iframe>`)
     const wall = path.join(folder, 'wall.html')
     await writeFile(wall, `<!doctype html><style>body{margin:0;display:grid;grid-template-columns:repeat(5,1fr);background:#245}iframe{border:0;width:100%;height:220px}</style>${frames.join('')}`)
     const overlays = await browser.open(ofDisk(wall), { width: 1600, height: 900 })
     const dashboard = await browser.open(url, { width: 1280, height: 800 })
-    await until('all of them', async () => (await (await fetch(`${url}/health`)).json()).clients >= CONNECTIONS + 1)
+    await until('all of them', async () => (await (await fetch(`${url}/connections`)).json()).connections.length >= CONNECTIONS + 1)
     await overlays.call('Performance.enable', { timeDomain: 'threadTicks' })
     const busy = async () => (await overlays.call('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration').value
     await Promise.all([overlays, dashboard].map((page) => page.evaluate(watch)))

@@ -1,6 +1,7 @@
 // How connections end: codes that are final, codes that are not, servers that are away, wrong, old or new.
 
 import { once as happens } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import net from 'node:net'
 
 import { afterEach, expect, test } from 'vitest'
@@ -33,6 +34,14 @@ const event = (seq, more = {}) => JSON.stringify({ type: 'chat', username: 'x', 
 test('which codes are final is what the reference says', () => {
   for (const code of [1000, 1002, 1003, 1007, 1008, 1009, 3000, 4000, 4002, 4099]) expect([code, isFinal(code)]).toEqual([code, true])
   for (const code of [1001, 1006, 1011, 4001, 4100, 4101, 4102, 4999]) expect([code, isFinal(code)]).toEqual([code, false])
+})
+
+test('the example without a library has the same rule', async () => {
+  const page = await readFile(new URL('../../../examples/client-example.html', import.meta.url), 'utf8')
+  const retry = JSON.parse(/const RETRY = (.+)/.exec(page)[1])
+  expect(page).toContain('code < 4100 && !RETRY.includes(code)')
+  const codes = Array.from({ length: 3000 }, (_, index) => 1000 + index)
+  expect(codes.filter((code) => !isFinal(code))).toEqual(retry)
 })
 
 test('the real server closes: final codes are not tried again, the others are', async () => {

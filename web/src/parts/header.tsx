@@ -10,21 +10,23 @@ import { Icon, Mark } from './icons.tsx'
 export function Header() {
   const mode = health.value?.mode
   return (
-    <header class="bar">
-      <h1 class="brand">
-        <Mark />
-        {texts.name}
-      </h1>
-      {mode && <span class={`pill mode-${mode}`}>{texts.header.mode[mode] ?? mode}</span>}
-      <Link />
-      <span class="space" />
-      <Facts />
-      <button type="button" class="icon-button" aria-label={texts.theme[theme.value]} title={texts.theme[theme.value]} onClick={nextTheme}>
-        <Icon name={theme.value === 'light' ? 'sun' : theme.value === 'dark' ? 'moon' : 'auto'} />
-      </button>
-      <button type="button" class="icon-button" aria-label={texts.header.help} title={`${texts.header.help} (?)`} onClick={showHelp}>
-        <Icon name="help" />
-      </button>
+    <header>
+      <div class="bar">
+        <h1 class="brand">
+          <Mark />
+          {texts.name}
+        </h1>
+        {mode && <span class={`pill mode-${mode}`}>{texts.header.mode[mode] ?? mode}</span>}
+        <Link />
+        <span class="space" />
+        <Facts />
+        <button type="button" class="icon-button" aria-label={texts.theme[theme.value]} title={texts.theme[theme.value]} onClick={nextTheme}>
+          <Icon name={theme.value === 'light' ? 'sun' : theme.value === 'dark' ? 'moon' : 'auto'} />
+        </button>
+        <button type="button" class="icon-button" aria-label={texts.header.help} title={`${texts.header.help} (?)`} onClick={showHelp}>
+          <Icon name="help" />
+        </button>
+      </div>
       {away.value && (
         <p class="banner" role="alert">
           <strong>{texts.link.away}.</strong> {texts.link.awayDetails}
@@ -36,7 +38,8 @@ export function Header() {
 
 function Facts() {
   const facts = health.value
-  if (!facts) return null
+  // Without an answer they would be old.
+  if (!facts || away.value) return null
   return (
     <p class="facts">
       <span>{texts.header.clients(facts.clients)}</span>
@@ -50,16 +53,19 @@ function Facts() {
 function Link() {
   const link = view.value?.link
   if (!link) return <span class="pill link-connecting">{texts.link.connecting}</span>
+  // A server that hangs keeps its sockets open.
+  const state = link.state === 'open' && away.value ? 'silent' : link.state
   const say = {
     connecting: texts.link.connecting,
     open: texts.link.open,
+    silent: texts.link.silent,
     waiting: texts.link.waiting(countdown(link.retryAt - now.value)),
     over: texts.link.over,
-  }[link.state]
+  }[state]
   const isDown = link.state === 'waiting' || link.state === 'over'
   return (
     <>
-      <span class={`pill link-${link.state}`} title={link.code > 0 ? texts.link.closeReason(link.code, link.reason) : ''}>
+      <span class={`pill link-${state}`} title={link.code > 0 ? texts.link.closeReason(link.code, link.reason) : ''}>
         <span class="dot" />
         <span class="pill-text">{say}</span>
       </span>

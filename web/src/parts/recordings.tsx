@@ -16,7 +16,7 @@ import {
   upload,
   uploadAll,
 } from '../state/recordings.ts'
-import { health, refresh as refreshServer, replay } from '../state/server.ts'
+import { health, isLive, refresh as refreshServer, replay } from '../state/server.ts'
 import { load } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 import { Confirm, Dialog } from './dialogs.tsx'
@@ -104,7 +104,7 @@ function Tape({ recording }: { recording: Recording }) {
         </span>
       </div>
       <div class="tape-actions" role="group" aria-label={say.actions(name)}>
-        <Action icon="load" label={say.load} isOff={health.value?.mode !== 'replay'} onClick={() => void load(name).then(refreshServer)} />
+        <Action icon="load" label={say.load} isOff={!health.value || isLive()} onClick={() => void load(name).then(refreshServer)} />
         <Action icon="info" label={say.info} isOn={shown.value !== undefined} onClick={() => void toggleInfo()} />
         <Action icon="download" label={say.download} onClick={() => void download(name)} />
         {!builtIn && <Action icon="edit" label={say.rename} onClick={() => (asking.value = 'rename')} />}

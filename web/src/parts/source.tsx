@@ -5,7 +5,7 @@ import { countdown } from '../lib/format.ts'
 import { Problem, ask } from '../state/api.ts'
 import { view } from '../state/feed.ts'
 import { attempt, failure, titleOf } from '../state/messages.ts'
-import { type Status, now, refresh, retryAt, setStatus, status } from '../state/server.ts'
+import { type Status, away, health, now, refresh, retryAt, setStatus, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
 
 interface Check {
@@ -60,6 +60,7 @@ export function Source() {
   }
 
   const isBusy = busy.value !== ''
+  const isReplay = health.value?.mode === 'replay'
   return (
     <section class="panel source" aria-labelledby="source-title">
       <h2 id="source-title" class="hidden">{say.title}</h2>
@@ -74,7 +75,8 @@ export function Source() {
         <input
           type="text"
           aria-label={say.user}
-          placeholder={say.placeholder}
+          placeholder={isReplay ? say.duringReplay : say.placeholder}
+          disabled={isReplay}
           autocomplete="off"
           autocapitalize="none"
           spellcheck={false}
@@ -84,7 +86,7 @@ export function Source() {
             refusal.value = undefined
           }}
         />
-        <button type="submit" class="button primary" disabled={isBusy || typed.value.trim() === ''}>
+        <button type="submit" class="button primary" disabled={isBusy || isReplay || typed.value.trim() === ''}>
           {busy.value === 'checking' ? say.checking : busy.value === 'connecting' ? say.connecting : say.connect}
         </button>
       </form>
@@ -115,24 +117,26 @@ function State() {
     if (state) setStatus(state)
     await refresh()
   }
-  const isOn = source.state !== 'idle' && source.state !== 'ended'
+  const state = away.value ? 'away' : source.state
+  // A replay goes on after its end: it can be played again, until it is disconnected.
+  const isOn = health.value?.mode === 'replay' || (state !== 'idle' && state !== 'ended')
   const { username } = source
   return (
-    <div class={`state state-${source.state}`}>
+    <div class={`state state-${state}`}>
       <p class="state-main">
         <span class="dot" />
-        <strong>{say.state[source.state] ?? source.state}</strong>
+        <strong>{say.state[state] ?? state}</strong>
         {username && <bdi class="who">{source.source === 'replay' ? say.replayOf(username) : `@${username}`}</bdi>}
         {source.roomId && <span class="quiet">{say.room(source.roomId)}</span>}
-        {source.attempt > 0 && source.state !== 'connected' && <span class="quiet">{say.attempt(source.attempt)}</span>}
-        {source.state === 'retrying' && retryAt.value > 0 && (
+        {source.attempt > 0 && state !== 'connected' && <span class="quiet">{say.attempt(source.attempt)}</span>}
+        {state === 'retrying' && retryAt.value > 0 && (
           <span class="countdown">{say.next(countdown(retryAt.value - now.value))}</span>
         )}
       </p>
-      {failed && source.state !== 'connected' && source.state !== 'idle' && (
+      {failed && state !== 'connected' && state !== 'idle' && (
         <p class="state-why"><bdi>{failed.message || failed.title}</bdi> <bdi class="quiet">{failed.hint}</bdi></p>
       )}
-      {isOn && username && (
+      {isOn && !away.value && username && (
         <button type="button" class="button small" onClick={() => void disconnect(username)}>{say.disconnect}</button>
       )}
     </div>

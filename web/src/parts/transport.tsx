@@ -3,7 +3,7 @@ import { offsetTime, speedText } from '../lib/format.ts'
 import { SPEEDS, readSpeed } from '../lib/speed.ts'
 import { failure } from '../state/messages.ts'
 import { timeline } from '../state/recordings.ts'
-import { type Replay, health, now, replay } from '../state/server.ts'
+import { type Replay, away, isLive, now, replay } from '../state/server.ts'
 import {
   changeSpeed,
   isLooping,
@@ -27,7 +27,7 @@ export function Transport() {
   const state = replay.value
   if (!state) {
     // While a room is connected there is nothing to say about replays.
-    if (health.value?.mode === 'live') return null
+    if (isLive()) return null
     return (
       <section class="panel transport" aria-label={say.title}>
         <p class="quiet">{say.none}</p>
@@ -74,7 +74,7 @@ function Head({ state }: { state: Replay }) {
   return (
     <p class="transport-head">
       <bdi class="tape">{state.recording}</bdi>
-      <span class={`pill phase-${state.state}`}>{say.state[state.state] ?? state.state}</span>
+      {!away.value && <span class={`pill phase-${state.state}`}>{say.state[state.state] ?? state.state}</span>}
       {(state.laps !== 1 || state.lap > 1) && <span class="quiet">{say.lap(state.lap, state.laps)}</span>}
       {state.generation > 1 && <span class="quiet wide">{say.generation(state.generation)}</span>}
       <span class="space" />

@@ -58,6 +58,12 @@ export const away = signal(false)
 /** A clock for what counts down, in ms since 1970. */
 export const now = signal(Date.now())
 
+/** Whether a room is connected, or about to be. A room that ended or failed leaves the server idle. */
+export function isLive(): boolean {
+  const state = status.value?.state
+  return health.value?.mode === 'live' && state !== 'idle' && state !== 'ended'
+}
+
 const TICK_MS = 500
 /** Every so many ticks. */
 const [REPLAY_TICKS, STATUS_TICKS, HEALTH_TICKS] = [1, 2, 4]

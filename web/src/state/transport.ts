@@ -4,7 +4,7 @@ import { effect, signal } from '@preact/signals'
 import { type Speed, nextSpeed } from '../lib/speed.ts'
 import { ask } from './api.ts'
 import { attempt } from './messages.ts'
-import { type Replay, orders, replay, replayAt, setReplay } from './server.ts'
+import { type Replay, away, orders, replay, replayAt, setReplay } from './server.ts'
 
 export interface Range {
   fromMs: number
@@ -41,11 +41,11 @@ async function give(order: string, body: unknown, guess: Partial<Replay> = {}): 
   }
 }
 
-/** Where the replay is now: between two answers it goes on by itself. */
+/** Where the replay is now: between two answers it goes on by itself, as long as the server answers. */
 export function offsetNow(): number {
   const state = replay.value
   if (!state) return 0
-  const running = state.state === 'playing' && typeof state.speed === 'number'
+  const running = state.state === 'playing' && !away.value && typeof state.speed === 'number'
   const passed = running ? (performance.now() - replayAt.value) * (state.speed as number) : 0
   const offset = state.offsetMs + passed
   const end = loop.value && state.offsetMs <= loop.value.toMs ? loop.value.toMs : state.durationMs
