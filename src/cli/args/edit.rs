@@ -12,7 +12,7 @@ What needs no repair is left alone.
 Examples:
   livetape repair show.bin                 writes show.repaired.bin
   livetape repair show.bin -o good.bin
-Exit code 3: repaired, but something is lost for good")]
+Exit code 3: repaired, but something is lost for good, or may be")]
 pub(in crate::cli) struct Repair {
     /// The recording: a file, or the name of one under recordings/
     pub(in crate::cli) recording: String,

@@ -19,7 +19,8 @@ pub(in crate::cli) struct Info {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   livetape verify show.bin || livetape repair show.bin
-Exit codes: 0 all is there, 1 nothing can be read, 3 something is missing")]
+Exit codes: 0 all is there, 1 nothing can be read, 3 something is missing or
+the recording is not sealed")]
 pub(in crate::cli) struct Verify {
     /// The recording: a file, the name of one under recordings/, or `demo`
     pub(in crate::cli) recording: String,

@@ -23,6 +23,8 @@ export interface Counts {
   unknownMethods: Record<string, number>
   faults: Record<string, number>
   recordsMissing: number
+  unreadableBytes: number
+  unsealed: boolean
 }
 
 export interface Status {

@@ -1,14 +1,17 @@
 //! What proxies and other libraries write.
 
+use std::io::Write as _;
+
 use bytes::Bytes;
 use livetape::{
     sans_io::recording::{Flags, What, records::header::Timing},
     tools::import::{Format, Options},
 };
+use proptest::prelude::*;
 
 use super::{
     assert_same_events, error, events, header, import, imported,
-    make::{START_MS, flow, flowing, frames, messages},
+    make::{START_MS, chrome, flow, flowing, frames, messages},
     offsets_ms, options,
 };
 
@@ -112,4 +115,44 @@ fn playwright_s_frames_alone_are_a_capture_too() {
     let lines: String = messages(|ms| ms).iter().map(|message| format!("{message}\n")).collect();
     let (_, report) = imported(lines);
     assert_eq!((report.format, report.frames, report.connections), (Format::Messages, 82, 1));
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+/// The bytes of a capture at which it may end without anything telling that more followed.
+fn ends(capture: &[u8], is_lines: bool) -> Vec<usize> {
+    if is_lines {
+        let newlines = memchr::memchr_iter(b'\n', capture).flat_map(|at| [at, at + 1]);
+        return newlines.collect();
+    }
+    let mut ends = vec![0];
+    while let Some(length) = capture.get(ends[ends.len() - 1]..).and_then(|rest| rest.first_chunk()) {
+        ends.push(ends[ends.len() - 1] + 4 + u32::from_le_bytes(*length) as usize);
+    }
+    ends
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn no_capture_that_was_cut_off_is_imported_as_a_whole_one(at in any::<prop::sample::Index>()) {
+        let (har, lines) = (chrome().into_bytes(), crate::payloads::fixture("session-3.jsonl").into_bytes());
+        let (lines_end, frames_end) = (ends(&lines, true), ends(&piratetok(), false));
+        for (name, whole, may_end) in [
+            ("har", har.clone(), vec![]),
+            ("har.gz", gzip(&har), vec![]),
+            ("mitm", flow(21, flowing()), vec![]),
+            ("piratetok", piratetok(), frames_end),
+            ("lines.gz", gzip(&lines), vec![]),
+            ("lines", lines, lines_end),
+        ] {
+            let end = at.index(whole.len());
+            let is_whole = |cut: &[u8]| import(&Bytes::copy_from_slice(cut), &options()).is_ok_and(|it| !it.1.is_lossy());
+            prop_assert!(may_end.contains(&end) || !is_whole(&whole[..end]), "{name} cut off at {end}");
+        }
+    }
 }
