@@ -328,6 +328,8 @@ async fn orders_that_mean_nothing_are_refused() {
         let problem = show.control.order(ReplayOrder::Load(name.into())).await.unwrap_err();
         assert_eq!(problem.code, Code::RecordingNotFound, "{name}");
     }
+    let problem = show.control.order(ReplayOrder::Load("demmo".into())).await.unwrap_err();
+    assert!(problem.hint.starts_with("did you mean `demo`? there are: demo, "), "{}", problem.hint);
     assert_eq!(show.control.replay().unwrap().generation, 1);
 }
 

@@ -134,6 +134,12 @@ fn every_choice_between_futures_is_biased() {
     }
 }
 
+/// The macros panic where nobody reads; `output::say`, `output::warn` and `display::print` do not.
+#[test]
+fn the_command_line_prints_only_where_a_closed_pipe_is_no_panic() {
+    assert_names_none("src", &["println!(", "print!("]);
+}
+
 #[test]
 fn files_are_short_and_say_what_they_are() {
     for (name, text) in sources() {

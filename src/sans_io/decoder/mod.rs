@@ -100,9 +100,7 @@ impl Decoder {
                 self.initial_batch(item, &http.body);
             }
             What::Status(status) => self.status(item, status),
-            What::Gap(gap) => {
-                self.counts.records_missing = self.counts.records_missing.saturating_add(gap.lost())
-            }
+            What::Gap(gap) => self.count_missing(&Loss { records: gap.lost(), ..Loss::default() }),
             _ => {}
         }
     }

@@ -48,7 +48,7 @@ impl AddAssign for Loss {
         self.records = self.records.saturating_add(other.records);
         self.bytes = self.bytes.saturating_add(other.bytes);
         self.undecoded = self.undecoded.saturating_add(other.undecoded);
-        self.unsealed |= other.unsealed;
+        self.unsealed = self.unsealed || other.unsealed;
     }
 }
 
