@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use super::{args, config, signals};
+use super::{args, config, mock_banner, signals};
 use crate::{
     control::Control,
     log,
@@ -27,7 +27,7 @@ pub(super) async fn mock(args: args::Mock) -> Result<u8, Problem> {
     let (control, _driver) = Control::new();
     signals::listen(control.clone());
     let mock = MockTikTok::start_on(setting, address).await?;
-    greet(&mock.url(), &playing, settings.scenario.as_deref());
+    greet(&mock, &playing, settings.scenario.as_deref());
     control.shutdown().cancelled().await;
     Ok(exit::DONE)
 }
@@ -57,12 +57,10 @@ fn recording(play: &Path, folder: &Path) -> Result<String, Problem> {
 }
 
 /// The address, and how clients are pointed at it.
-fn greet(url: &str, playing: &str, scenario: Option<&Path>) {
+fn greet(mock: &MockTikTok, playing: &str, scenario: Option<&Path>) {
+    let (url, (user, room_id)) = (mock.url(), mock.example());
     let scenario = scenario.map(|path| format!(", as {} says", path.display())).unwrap_or_default();
     println!("🎭 The mock TikTok is on {url} and plays {}{}", printable(playing), printable(&scenario));
-    println!("   livetape                       livetape live USER --upstream {url}");
-    println!("   tiktok-live-connector 2.0.x    SIGN_API_URL={url} node your-program.js");
-    println!("   TikTokLive (Python)            WebDefaults.tiktok_sign_url = \"{url}\"");
-    println!("   what clients did               curl {url}/__admin/log");
+    println!("{}", mock_banner::clients(&url, &printable(&user), room_id));
     println!("📺 Press Ctrl+C to stop");
 }

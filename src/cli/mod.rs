@@ -12,6 +12,7 @@ mod export;
 mod import;
 mod live;
 mod mock;
+mod mock_banner;
 mod output;
 mod record;
 mod replay;
