@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use super::{args, config, display, output::report_loss, signals};
+use super::{args, config, display, mock_banner, output::report_loss, signals};
 use crate::{
     control::Control,
     log,
@@ -28,7 +28,7 @@ pub(super) async fn mock(args: args::Mock) -> Result<u8, Problem> {
     signals::listen(control.clone());
     display::end_without_reader(control.clone());
     let mock = MockTikTok::start_on(setting, address).await?;
-    greet(&mock.url(), &playing, settings.scenario.as_deref());
+    greet(&mock, &playing, settings.scenario.as_deref());
     let code = report_loss(&playing, mock.loss());
     control.shutdown().cancelled().await;
     Ok(code)
@@ -59,17 +59,13 @@ fn recording(play: &Path, folder: &Path) -> Result<String, Problem> {
 }
 
 /// The address, and how clients are pointed at it.
-fn greet(url: &str, playing: &str, scenario: Option<&Path>) {
+fn greet(mock: &MockTikTok, playing: &str, scenario: Option<&Path>) {
+    let (url, (user, room_id)) = (mock.url(), mock.example());
     let scenario = scenario.map(|path| format!(", as {} says", path.display())).unwrap_or_default();
     let (playing, scenario) = (printable(playing), printable(&scenario));
+    let clients = mock_banner::clients(&url, &printable(&user), room_id);
     // Without a reader of stdout the mock ends, as every server does.
     drop(display::print(&[format!(
-        "🎭 The mock TikTok is on {url} and plays {playing}{scenario}
-   livetape                       livetape live USER --upstream {url}
-   tiktok-live-connector 2.0.x    SIGN_API_URL={url} node your-program.js
-   TikTokLive (Python)            WebDefaults.tiktok_sign_url = \"{url}\"
-   what clients did               curl {url}/__admin/log
-📺 Press Ctrl+C to stop
-"
+        "🎭 The mock TikTok is on {url} and plays {playing}{scenario}\n{clients}\n📺 Press Ctrl+C to stop\n"
     )]));
 }

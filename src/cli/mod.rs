@@ -13,6 +13,7 @@ mod file_size;
 mod import;
 mod live;
 mod mock;
+mod mock_banner;
 mod output;
 mod record;
 mod replay;

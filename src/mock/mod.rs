@@ -134,6 +134,13 @@ impl MockTikTok {
         self.world.lock().script.loss
     }
 
+    /// A user to try, and the id of the room: the first of the scenario, or `demo` where all are live.
+    #[must_use]
+    pub fn example(&self) -> (String, i64) {
+        let known = self.world.lock().script.example();
+        (known.name, known.room_id)
+    }
+
     /// What clients did so far, in order.
     #[must_use]
     pub fn log(&self) -> Vec<Entry> {

@@ -109,6 +109,11 @@ impl Script {
         })
     }
 
+    /// The first user of the scenario, or one of those whom it need not list.
+    pub(super) fn example(&self) -> Known {
+        self.users.first().cloned().unwrap_or_else(|| self.by_name(DEMO))
+    }
+
     fn other(&self, name: &str, room_id: i64, played: Arc<RoomShow>) -> Known {
         let usual = if self.users.is_empty() { State::Live } else { State::NotFound };
         let state = self.scenario.others.unwrap_or(usual);

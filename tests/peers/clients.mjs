@@ -3,6 +3,8 @@
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import { nodeProgram, pythonProgram } from './banner.mjs'
+
 const here = fileURLToPath(new URL('.', import.meta.url))
 
 /** A text that begins so, and has these parts too. */
@@ -16,7 +18,7 @@ const ROOM = { type: 'room', id: '7309142864777853434', status: 2, gifts: 6 }
 const NOT_LIVE = { type: 'live', live: false }
 const CAUSES = [has('SIGI_STATE'), 'API Error 19881007 (user_not_found)']
 
-/** What both versions for Node do: scenario, order, what it comes to. */
+/** What all versions for Node do: scenario, order, what it comes to. */
 const NODE = [
   ['stays-open', 'room', ROOM],
   [
@@ -59,6 +61,8 @@ const NODE = [
 
 const node203 = {
   name: '2.0.3',
+  title: 'tiktok-live-connector 2.0',
+  program: (lines) => [process.execPath, '-e', nodeProgram(lines, 'connector-203')],
   command: [process.execPath, path.join(here, 'node-2.0.3.mjs')],
   // It acks every frame, with the id alone, and never enters the room.
   entersRoom: false,
@@ -91,7 +95,9 @@ const node203 = {
 
 const node207 = {
   name: '2.0.7-beta1',
-  command: [process.execPath, path.join(here, 'node-2.0.7.mjs')],
+  title: 'tiktok-live-connector 2.0',
+  program: (lines) => [process.execPath, '-e', nodeProgram(lines, 'connector-207')],
+  command: [process.execPath, path.join(here, 'node-2.0.7.mjs'), 'connector-207'],
   entersRoom: true,
   acksExt: true,
   returnsEarly: false,
@@ -113,10 +119,25 @@ const node207 = {
   ],
 }
 
+const node210 = {
+  ...node207,
+  name: '2.1.0',
+  program: (lines) => [process.execPath, '-e', nodeProgram(lines, 'connector-210')],
+  command: [process.execPath, path.join(here, 'node-2.0.7.mjs'), 'connector-210'],
+  // It looks for more in the page, and names that where there is nothing.
+  outcomes: node207.outcomes.map(([scenario, order, expected]) => {
+    if (!expected.causes) return [scenario, order, expected]
+    const page = "Cannot read properties of undefined (reading 'liveRoomUserInfo')"
+    return [scenario, order, { ...expected, causes: [page, ...expected.causes.slice(1)] }]
+  }),
+}
+
 const TTL = 'TikTokLive v6.6.5 ->'
 
 const python665 = (python) => ({
   name: '6.6.5',
+  title: 'TikTokLive 6',
+  program: (lines) => [python, '-c', pythonProgram(lines)],
   command: [python, path.join(here, 'python-6.6.5.py')],
   entersRoom: true,
   acksExt: true,
@@ -169,4 +190,28 @@ const python665 = (python) => ({
   ],
 })
 
-export const clients = (python) => [node203, node207, python665(python)]
+/** A client that is not installed here for its licence, at a path: an npm package, or a Python that has it. */
+const other = (name, at) => ({
+  ...node210,
+  name,
+  outcomes: [],
+  ...(name.startsWith('2.')
+    ? {
+        title: 'tiktok-live-connector 2.5',
+        program: (lines) => [process.execPath, '-e', nodeProgram(lines, at)],
+        command: [process.execPath, path.join(here, 'node-2.5.0.mjs'), at],
+        cannotDecode: [],
+      }
+    : {
+        title: 'TikTokLive 6',
+        program: (lines) => [at, '-c', pythonProgram(lines)],
+        command: [at, path.join(here, 'python-6.6.6.py')],
+        cannotDecode: [],
+      }),
+})
+
+/** Those that are installed here, or else `others`: each `VERSION=PATH`. */
+export const clients = (python, others) =>
+  others.length === 0
+    ? [node203, node207, node210, python665(python)]
+    : others.map((text) => other(text.slice(0, text.indexOf('=')), path.resolve(text.slice(text.indexOf('=') + 1))))

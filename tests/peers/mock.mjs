@@ -16,15 +16,23 @@ const CLIENT_MS_MAX = 60_000
 /** How often the log is read while waiting, in milliseconds. */
 const POLL_MS = 50
 
-/** Runs `act` with the address of a new mock, of a scenario of `fixtures/scenarios`, and ends the mock. */
-export function withMock(livetape, { scenario, play }, act) {
-  const args = ['mock', '--scenario', `fixtures/scenarios/${scenario}.toml`, '--port', '0']
-  if (play) args.push('--play', `recordings/${play}`)
+/** Runs `act` with the address of a new mock, and what it has printed, and ends the mock. Scenarios are of `fixtures/scenarios`. */
+export function withMock(livetape, { scenario, play, speed }, act) {
+  const args = ['mock', '--port', '0']
+  if (scenario) args.push('--scenario', `fixtures/scenarios/${scenario}.toml`)
+  if (play) args.push('--play', play)
+  if (speed) args.push('--speed', speed)
   return withServer(livetape, args, async ({ url, isRunning, ended, said }) => {
-    const result = await act(url)
+    const result = await act(url, said)
     if (!isRunning()) throw new Error(`the mock ended meanwhile, with ${await ended}:\n${said()}`)
     return result
   }, { cwd: root })
+}
+
+/** The lines that a command printed, in the folder of the clients. */
+export async function runProgram([program, ...args]) {
+  const { stdout } = await promisify(execFile)(program, args, { cwd: here, timeout: CLIENT_MS_MAX })
+  return stdout.trim().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line))
 }
 
 /** The lines that a client printed. The end of its stdin disconnects it: when `until` is fulfilled, or never. */
@@ -64,17 +72,25 @@ export async function readLog(base) {
   return entries
 }
 
-/** livetape's decode before dedup, each event as one line of text. */
-export async function decoded(livetape, recording) {
-  const args = ['events', path.join(root, 'recordings', recording), '--no-dedup', '--types', 'chat,gift,like']
-  const { stdout } = await promisify(execFile)(livetape, args, { maxBuffer: 64 << 20 })
-  return stdout.trim().split('\n').map((line) => {
-    const { type, id, data } = JSON.parse(line)
-    return text({ ...data, type, id })
-  })
+/** What a command of livetape prints. */
+export async function printedBy(livetape, args) {
+  const { stdout } = await promisify(execFile)(livetape, args, { cwd: root, maxBuffer: 64 << 20 })
+  return stdout
 }
 
-/** A chat, gift or like of anybody, as text to compare. */
+/** The same as values of JSON, one in each line. */
+export async function linesOf(livetape, args) {
+  const stdout = await printedBy(livetape, args)
+  return stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line))
+}
+
+/** livetape's decode of a recording before dedup, each event as one line of text. */
+export async function decoded(livetape, recording) {
+  const events = await linesOf(livetape, ['events', recording, '--no-dedup', '--types', 'chat,gift,like,member'])
+  return events.map(({ type, id, data }) => text({ ...data, type, id }))
+}
+
+/** A chat, gift, like or entry of anybody, as text to compare. */
 export function text({ type, id, comment, giftId, repeatCount, likeCount }) {
   return JSON.stringify({ type, id, comment, giftId, repeatCount, likeCount })
 }

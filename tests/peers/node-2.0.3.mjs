@@ -8,5 +8,6 @@ const { TikTokLiveConnection } = load('connector-203', base)
 await run(new TikTokLiveConnection(user), order, {
   chat: ({ event, comment }) => ({ id: event.msgId, comment }),
   gift: ({ event, giftId, repeatCount }) => ({ id: event.msgId, giftId, repeatCount }),
+  member: ({ event }) => ({ id: event.msgId }),
   like: ({ event, likeCount }) => ({ id: event.msgId, likeCount }),
 })

@@ -1,9 +1,9 @@
-// npm tiktok-live-connector 2.0.7-beta1, unmodified: `node node-2.0.7.mjs <base URL> <user> [is-live|room]`.
+// npm tiktok-live-connector 2.0.7-beta1 or 2.1.0, unmodified: `node node-2.0.7.mjs <package> <base URL> <user> [is-live|room]`.
 
 import { load, run } from './peer.mjs'
 
-const [base, user, order] = process.argv.slice(2)
-const { TikTokLiveConnection } = load('connector-207', base)
+const [name, base, user, order] = process.argv.slice(2)
+const { TikTokLiveConnection } = load(name, base)
 
 // Without this, ws hands out all frames of one read at once, and a plain frame overtakes a zipped one.
 const options = { wsClientOptions: { allowSynchronousEvents: false } }
@@ -12,4 +12,5 @@ await run(new TikTokLiveConnection(user, options), order, {
   chat: ({ common, comment }) => ({ id: common.msgId, comment }),
   gift: ({ common, giftId, repeatCount }) => ({ id: common.msgId, giftId, repeatCount }),
   like: ({ common, likeCount }) => ({ id: common.msgId, likeCount }),
+  member: ({ common }) => ({ id: common.msgId }),
 })

@@ -7,7 +7,7 @@ import sys
 
 from TikTokLive import TikTokLiveClient
 from TikTokLive.client.web.web_settings import WebDefaults
-from TikTokLive.events import CommentEvent, ConnectEvent, DisconnectEvent, GiftEvent, LikeEvent, LiveEndEvent
+from TikTokLive.events import CommentEvent, ConnectEvent, DisconnectEvent, GiftEvent, JoinEvent, LikeEvent, LiveEndEvent
 
 
 def show(kind, **fields):
@@ -15,7 +15,6 @@ def show(kind, **fields):
 
 
 def connected(client, event):
-    """Batches with `is_first` come from the sign server and from the socket: this is called for each."""
     show("connected", roomId=str(event.room_id))
     loop = asyncio.get_running_loop()
 
@@ -37,6 +36,7 @@ def listen(client):
         ),
     )
     client.on(LikeEvent, lambda event: show("like", id=str(event.base_message.message_id), likeCount=event.count))
+    client.on(JoinEvent, lambda event: show("member", id=str(event.base_message.message_id)))
     client.on(LiveEndEvent, lambda event: show("streamEnd", action=int(event.action)))
     client.on(DisconnectEvent, lambda _: show("disconnected"))
 

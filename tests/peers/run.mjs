@@ -1,26 +1,44 @@
-// `node run.mjs <livetape> <python>`: the clients, all at the same time, each against mocks of its own.
+// `node run.mjs <livetape> <python> [<version>=<path>…]`: the clients, all at the same time, each against mocks of its own.
 
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import os from 'node:os'
 import path from 'node:path'
 
+import { until } from '../support/livetape.mjs'
+import { linesFor } from './banner.mjs'
 import { clients } from './clients.mjs'
-import { decoded, readLog, runClient, text, untilLog, withMock } from './mock.mjs'
+import { decoded, linesOf, printedBy, readLog, runClient, runProgram, text, untilLog, withMock } from './mock.mjs'
 import { emittedBy, isLost, readBatches } from './session.mjs'
 
-const [livetape, python] = process.argv.slice(2).map((program) => path.resolve(program))
-const WEBCAST = new URL('../../fixtures/webcast/', import.meta.url)
-const COMPARED = ['chat', 'gift', 'like']
+const [livetape, python] = process.argv.slice(2, 4).map((program) => path.resolve(program))
+/** Other clients to run instead of those that are installed: `VERSION=PATH`. */
+const others = process.argv.slice(4)
+const COMPARED = ['chat', 'gift', 'like', 'member']
 
 /** The action of a control message that says so. */
 const STREAM_ENDED = 3
 
-/** What is played: a recording, and the session that it was made of. The second ends with the stream. */
+const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-peers-'))
+const END = path.join(folder, 'end.bin')
+await printedBy(livetape, ['cut', 'recordings/gifts.bin', '--start', '2m24s', '--output', END])
+
+/**
+ * What is played: recordings that end with the stream, at each speed; at speed 1 only the last seconds, as `livetape mock`
+ * plays them by default. A client in Python that decodes slower than the room plays needs more time than the default at the
+ * end, on a busy machine. `demo` does not end, and shows heartbeats.
+ */
 const SHOWS = await Promise.all(
-  [['demo', 'session-1'], ['gifts', 'session-2']].map(async ([name, session]) => ({
-    name,
-    batches: await readBatches(new URL(`${session}.jsonl`, WEBCAST)),
-    all: await decoded(livetape, `${name}.bin`),
-    ends: name === 'gifts',
+  [
+    { play: END, speed: '1', ends: true },
+    { play: 'recordings/gifts.bin', scenario: 'closes-late', speed: '60', ends: true },
+    { play: 'recordings/gifts.bin', scenario: 'closes-late', speed: 'max', ends: true },
+    { play: 'recordings/demo.bin', scenario: 'stays-open', ends: false },
+  ].map(async (show) => ({
+    ...show,
+    name: `${path.basename(show.play, '.bin')} at speed ${show.speed ?? 'max'}`,
+    batches: readBatches(await linesOf(livetape, ['cat', show.play, '--json'])),
+    all: await decoded(livetape, show.play),
   })),
 )
 let failures = 0
@@ -57,6 +75,7 @@ async function checkShow(client, base, { name, batches, all, ends }) {
     const ended = lines.filter(({ type }) => type === 'streamEnd').map(({ action }) => action)
     assert.deepEqual(ended, ends ? [STREAM_ENDED] : [], 'streamEnd')
     assert.equal(lines.at(-1)?.type, 'disconnected', JSON.stringify(lines.at(-1)))
+    assert.equal(lines.filter(({ type }) => type === 'connected').length, 1, 'connected')
     const counts = COMPARED.map((type) => `${lines.filter((line) => line.type === type).length} ${type}s`)
     return `${counts.join(', ')} in order${ends ? ', and the end' : ''}`
   })
@@ -86,17 +105,29 @@ async function checkOutcome(client, [scenario, order, expected]) {
 
 const is = (actual, wanted) => (typeof wanted === 'function' ? wanted(String(actual)) : actual === wanted)
 
+/** What the mock shows for a client, pasted. */
+async function checkBanner({ name, title, program, returnsEarly }) {
+  const { play, all } = SHOWS[0]
+  await check(`${name} runs what the mock shows`, () => withMock(livetape, { play, scenario: 'closes-late', speed: '60' }, async (base, said) => {
+    await until('the whole of what the mock shows', () => said().includes('Press Ctrl+C'))
+    const lines = await runProgram(program(linesFor(title, said())))
+    const count = (types) => lines.filter(({ type }) => types.includes(type)).length
+    assert.equal(count(['streamEnd']), 1, 'streamEnd')
+    assert.ok(returnsEarly ? count(COMPARED) > 0 : count(COMPARED) === all.length, `${count(COMPARED)} of ${all.length} events`)
+    return `${count(COMPARED)} events, and the end`
+  }))
+}
+
 async function checkClient(client) {
-  for (const show of SHOWS) {
-    const play = `${show.name}.bin`
-    await withMock(livetape, { scenario: 'stays-open', play }, (base) => checkShow(client, base, show))
-  }
+  for (const show of SHOWS) await withMock(livetape, show, (base) => checkShow(client, base, show))
+  await checkBanner(client)
   for (const outcome of client.outcomes) await checkOutcome(client, outcome)
 }
 
-const runs = await Promise.allSettled(clients(python).map(checkClient))
+const runs = await Promise.allSettled(clients(python, others).map(checkClient))
 const broken = runs.filter(({ status }) => status === 'rejected')
 broken.forEach(({ reason }) => console.log(`FAIL ${reason.stack}`))
 failures += broken.length
 console.log(failures === 0 ? 'all clients are served' : `${failures} checks failed`)
+await rm(folder, { recursive: true })
 process.exit(failures === 0 ? 0 : 1)

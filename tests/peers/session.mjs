@@ -1,6 +1,5 @@
-// The frames that recordings/demo.bin was made of, and what follows from them for a client.
+// The batches of a recording, and what follows from them for a client.
 
-import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { gunzipSync } from 'node:zlib'
 
@@ -13,26 +12,26 @@ const MAPPED = new Set([
   'WebcastLinkMicBattle', 'WebcastLiveIntroMessage', 'WebcastMemberMessage', 'WebcastQuestionNewMessage',
   'WebcastRoomUserSeqMessage', 'WebcastSocialMessage', 'WebcastSubNotifyMessage',
 ])
-const COMPARED = new Set(['WebcastChatMessage', 'WebcastGiftMessage', 'WebcastLikeMessage'])
+const COMPARED = new Set(['WebcastChatMessage', 'WebcastGiftMessage', 'WebcastLikeMessage', 'WebcastMemberMessage'])
 
-/** The batches of a session, each with what an ack of it says, and the methods of its messages. */
-export async function readBatches(file) {
-  const lines = (await readFile(file, 'utf8')).trim().split('\n')
-  const frames = lines.map((line) => WebcastPushFrame.decode(Buffer.from(JSON.parse(line).frame, 'base64')))
-  return frames
-    .filter(({ payloadType }) => payloadType === 'msg')
+/** The batches among the records of `livetape cat --json`, each with what an ack of it says, and the methods of its messages. */
+export function readBatches(records) {
+  const received = records.filter(({ type, payloadType, sent }) => type === 'frame' && payloadType === 'msg' && !sent)
+  return received
+    .map(({ frame }) => WebcastPushFrame.decode(Buffer.from(frame, 'base64')))
     .map(({ logId, payload }) => {
       const isZipped = payload[0] === 0x1f && payload[1] === 0x8b
       const batch = ProtoMessageFetchResult.decode(isZipped ? gunzipSync(payload) : payload)
-      const { needsAck, internalExt, messages } = batch
-      return { logId, needsAck, internalExt, methods: messages.map(({ type }) => type) }
+      const { needsAck, internalExt, messages, isFirst } = batch
+      // The first batch comes with the sign answer, which nobody acks.
+      return { logId, needsAck: needsAck && !isFirst, internalExt, methods: messages.map(({ type }) => type) }
     })
 }
 
 /** Whether a client throws a batch away as it cannot decode a message in it; it does not ack it either. */
 export const isLost = (client, { methods }) => methods.some((method) => client.cannotDecode.includes(method))
 
-/** Those of `all`, the chats, gifts and likes of the session, that a client emits. */
+/** Those of `all`, the compared events of the recording, that a client emits. */
 export function emittedBy(client, batches, all) {
   const rest = all.values()
   const emitted = []
@@ -44,6 +43,6 @@ export function emittedBy(client, batches, all) {
       isOver ||= client.returnsEarly && MAPPED.has(method)
     }
   }
-  if (!rest.next().done) throw new Error('the session is not what livetape decoded')
+  if (!rest.next().done) throw new Error('the batches are not what livetape decoded')
   return emitted
 }

@@ -28,7 +28,7 @@ async function check(name, act) {
 
 /** Runs `act` with what a page needs to be in the room. */
 function inRoom(act) {
-  return withMock(livetape, { scenario: 'stays-open', play: `${SHOW}.bin` }, async (base) => {
+  return withMock(livetape, { scenario: 'stays-open', play: `recordings/${SHOW}.bin` }, async (base) => {
     const socketUrl = `${base.replace('http', 'ws')}${SOCKET_PATH}?room_id=${await roomOf(base, 'demo')}&compress=gzip&msToken=planted`
     return act({ base, socketUrl, played, frames })
   })

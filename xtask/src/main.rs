@@ -66,7 +66,10 @@ enum Chore {
         check: bool,
     },
     /// Run other people's clients, unmodified, against `livetape mock`
-    Peers,
+    Peers {
+        /// Clients to run instead of those that it installs: VERSION=PATH of an npm package, or of a Python that has it
+        others: Vec<String>,
+    },
     /// Capture `livetape mock` with Chromium, Playwright and mitmproxy, and import that
     Producers,
     /// Run the official test suite of the WebSocket protocol against `/ws/echo`
@@ -99,7 +102,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Record { args } => return record::run(&args),
         Chore::Codegen => codegen::run(),
         Chore::Fixture { check } => fixture::run(check),
-        Chore::Peers => peers::run(),
+        Chore::Peers { others } => peers::run(&others),
         Chore::Producers => producers::run(),
         Chore::Autobahn => autobahn::run(),
         Chore::Web { check } => web::run(check),

@@ -15,13 +15,13 @@ use crate::{
     programs::{Built, apt_get_install, build_livetape, command, status},
 };
 
-/// Builds, installs by the lock files, runs the checks.
-pub(crate) fn run() -> Result<()> {
+/// Builds, installs by the lock files, runs the checks; those of `others`, `VERSION=PATH`, if there are any.
+pub(crate) fn run(others: &[String]) -> Result<()> {
     let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers").canonicalize()?;
     let Built { livetape, target } = build_livetape()?;
     let node = Node::with_packages(&peers)?;
     let python = install_python(&peers, &target.join("peers"))?;
-    status(node.command()?.args([peers.join("run.mjs"), livetape, python]))
+    status(node.command()?.args([peers.join("run.mjs"), livetape, python]).args(others))
 }
 
 /// A virtual environment in `folder`; returns its Python.

@@ -75,9 +75,8 @@ pub(super) fn room_gifts(known: Option<Known>) -> Response {
 }
 
 /// The gallery of a user who has none of its gifts yet.
-pub(super) fn gift_gallery(world: &World, known: Option<Known>) -> Response {
-    let status = known.as_ref().and_then(|known| lookup::status(world, known, None));
-    if status.is_none() {
+pub(super) fn gift_gallery(world: &World, known: Option<&Known>) -> Response {
+    if known.and_then(|known| lookup::status(world, known, None)).is_none() {
         return not_found(json!({ "data": null }));
     }
     let now = world.wall_ms() / 1000;

@@ -131,7 +131,7 @@ fn well(world: &World, request: &Request, asked: Asked, fault: Option<&Fault>) -
         Route::AnchorInfo => euler::anchor_info(world, known),
         Route::Gifts => rooms::gifts(world),
         Route::RoomGifts => euler::room_gifts(known),
-        Route::GiftGallery => euler::gift_gallery(world, known),
+        Route::GiftGallery => euler::gift_gallery(world, known.as_ref()),
         Route::RateLimits => euler::rate_limits(),
         Route::RoomId => euler::room_id(world, known, kind),
         Route::SignUrl => euler::sign_url(world, request),

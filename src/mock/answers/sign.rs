@@ -81,11 +81,13 @@ fn batch(world: &World, known: &Known, push_server: String, no_cursor: bool) -> 
     }
     // What stands last wins, and the recorded bytes stay as they are.
     let added = wire::write_batch(&Batch { messages: vec![], info });
-    Bytes::from([&recorded[..], FETCH_TYPE_SOCKET, &added[..]].concat())
+    Bytes::from([&recorded[..], FETCH_TYPE_SOCKET, NEEDS_NO_ACK, &added[..]].concat())
 }
 
 /// Field 6, `fetch_type`: 1, by socket.
 const FETCH_TYPE_SOCKET: &[u8] = &[0x30, 0x01];
+/// Field 9, `need_ack`: false. There is no frame to ack, and TikTokLive 6.6.5 fails if it is asked to.
+const NEEDS_NO_ACK: &[u8] = &[0x48, 0x00];
 
 fn internal_ext(known: &Known, now_ms: i64) -> String {
     format!(

@@ -18,7 +18,7 @@ fn it_tells_how_to_point_clients_at_it_and_ends_in_order() {
     let mock = Running::start(&["mock", "--scenario", scenario]);
     let greeting = mock.greeting.join("\n");
     for words in
-        ["SIGN_API_URL=http://", "WebDefaults.tiktok_sign_url", "livetape live USER --upstream http://"]
+        ["SIGN_API_URL = 'http://", "WebDefaults.tiktok_sign_url", "livetape live demo --upstream http://"]
     {
         assert!(greeting.contains(words), "{greeting}");
     }

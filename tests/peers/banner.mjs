@@ -1,0 +1,33 @@
+// The lines that `livetape mock` shows for a client, as a program: pasted, with handlers that count what comes.
+
+/** The lines below a title that begins so, without their indent. */
+export function linesFor(title, said) {
+  const lines = said.split('\n')
+  const start = lines.findIndex((line) => line.startsWith(title))
+  if (start < 0) throw new Error(`the mock shows nothing for ${title}:\n${said}`)
+  const rest = lines.slice(start + 1)
+  const length = rest.findIndex((line) => !line.startsWith('    '))
+  return rest.slice(0, length).map((line) => line.slice(4))
+}
+
+/** For Node, with the package under the name that it is installed by. */
+export function nodeProgram(lines, installed) {
+  return `${lines.join('\n').replaceAll('tiktok-live-connector', installed)}
+    const print = (line) => console.log(JSON.stringify(line))
+    for (const type of ['chat', 'gift', 'like', 'member']) connection.on(type, () => print({ type }))
+    connection.on('streamEnd', () => print({ type: 'streamEnd' }))
+    connection.on('error', (error) => print({ type: 'problem', error }))
+    connection.on('disconnected', () => process.exit(0))`
+}
+
+/** For Python: the last line runs the client, and does not return. */
+export function pythonProgram(lines) {
+  return `import json
+from TikTokLive.events import CommentEvent, GiftEvent, JoinEvent, LikeEvent, LiveEndEvent
+${lines.slice(0, -1).join('\n')}
+def show(type):
+    return lambda event: print(json.dumps({"type": type}), flush=True)
+for event, type in [(CommentEvent, "chat"), (GiftEvent, "gift"), (LikeEvent, "like"), (JoinEvent, "member"), (LiveEndEvent, "streamEnd")]:
+    client.add_listener(event, show(type))
+${lines.at(-1)}`
+}
