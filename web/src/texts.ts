@@ -96,7 +96,9 @@ export const texts = {
 
   transport: {
     title: 'Replay',
-    none: 'Nothing is playing. Connect a TikTok user, or load a recording from the list.',
+    none: 'Nothing is connected or playing.',
+    nextUser: 'Connect a TikTok user',
+    nextRecording: 'Load a recording',
     play: 'Play (space)',
     pause: 'Pause (space)',
     step: 'One step on (.)',
