@@ -91,7 +91,7 @@ export const texts = {
     next: (time: string) => `next try in ${time}`,
     canConnect: 'Live now',
     whyNot: 'Cannot be connected now',
-    duringReplay: 'Disconnect the recording first',
+    duringReplay: 'Disconnect first',
   },
 
   transport: {
