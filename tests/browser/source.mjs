@@ -26,7 +26,7 @@ export async function source({ browser, livetape, pictures }) {
   await withRoom(livetape, undefined, async ({ url }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
-    await page.getByText('Nothing is playing').waitFor()
+    await page.getByText('Nothing is connected or playing').waitFor()
     await type(page, 'https://www.tiktok.com/@demo?lang=en')
     await page.locator('.state-connected', { hasText: '@demo' }).waitFor()
     assert.equal((await ask(url, 'status')).username, 'demo')
@@ -111,9 +111,12 @@ export async function idle({ browser, livetape, pictures }) {
     const button = (name) => page.getByRole('button', { name, exact: true })
     const isIdle = async () => {
       await page.locator('.state-idle, .state-ended').waitFor()
-      await page.getByText('Connect a TikTok user, or load a recording').waitFor()
+      const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label'))
+      await button('Connect a TikTok user').click()
+      assert.equal(await focused(), 'TikTok user')
       await until('a Load button', () => load.isEnabled())
-      assert.ok(await page.getByRole('textbox', { name: 'TikTok user' }).isEnabled(), 'a user can be connected')
+      await button('Load a recording').click()
+      assert.equal(await focused(), 'Load')
     }
     const plays = async () => {
       await load.click()
@@ -151,8 +154,8 @@ export async function stay({ browser, livetape, pictures }) {
     withServer(livetape, ['live', 'demo', '--stay', '--port', '0', '--upstream', upstream], async ({ url }) => {
       const visit = await Visit.open(browser, url)
       const { page } = visit
-      await page.getByText('Connect a TikTok user, or load a recording').waitFor()
-      await page.locator('.card.error', { hasText: 'user_offline' }).or(page.locator('article', { hasText: 'not live' })).first().waitFor()
+      await page.locator('.state-ended .state-why').waitFor()
+      await page.getByRole('button', { name: 'Load a recording' }).waitFor()
       await visit.picture(pictures, 'stay')
       await page.locator('.tape-row', { hasText: 'short' }).getByRole('button', { name: 'Load', exact: true }).click()
       await page.locator('.transport .tape', { hasText: 'short' }).waitFor()

@@ -91,12 +91,14 @@ export const texts = {
     next: (time: string) => `next try in ${time}`,
     canConnect: 'Live now',
     whyNot: 'Cannot be connected now',
-    duringReplay: 'Disconnect the recording first',
+    duringReplay: 'Disconnect first',
   },
 
   transport: {
     title: 'Replay',
-    none: 'Nothing is playing. Connect a TikTok user, or load a recording from the list.',
+    none: 'Nothing is connected or playing.',
+    nextUser: 'Connect a TikTok user',
+    nextRecording: 'Load a recording',
     play: 'Play (space)',
     pause: 'Pause (space)',
     step: 'One step on (.)',

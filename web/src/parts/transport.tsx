@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals'
 import { offsetTime, speedText } from '../lib/format.ts'
 import { SPEEDS, readSpeed } from '../lib/speed.ts'
 import { failure } from '../state/messages.ts'
-import { timeline } from '../state/recordings.ts'
+import { recordings, timeline } from '../state/recordings.ts'
 import { type Replay, away, isLive, now, replay } from '../state/server.ts'
 import {
   changeSpeed,
@@ -28,11 +28,7 @@ export function Transport() {
   if (!state) {
     // While a room is connected there is nothing to say about replays.
     if (isLive()) return null
-    return (
-      <section class="panel transport" aria-label={say.title}>
-        <p class="quiet">{say.none}</p>
-      </section>
-    )
+    return <Next />
   }
   const durationMs = state.durationMs ?? timeline.value?.durationMs ?? 0
   return (
@@ -58,6 +54,20 @@ export function Transport() {
         <Loop />
         <SpeedField state={state} />
       </div>
+    </section>
+  )
+}
+
+/** What can be done from idle: the fields are elsewhere on the page, and may be out of sight. */
+function Next() {
+  const focus = (selector: string): void => document.querySelector<HTMLElement>(selector)?.focus()
+  return (
+    <section class="panel transport next" aria-label={say.title}>
+      <p class="quiet">{say.none}</p>
+      <button type="button" class="button small" onClick={() => focus('.connect input')}>{say.nextUser}</button>
+      {recordings.value.length > 0 && (
+        <button type="button" class="button small" onClick={() => focus('.tape-actions button')}>{say.nextRecording}</button>
+      )}
     </section>
   )
 }
