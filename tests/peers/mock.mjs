@@ -66,12 +66,17 @@ export async function readLog(base) {
 
 /** livetape's decode before dedup, each event as one line of text. */
 export async function decoded(livetape, recording) {
-  const args = ['events', path.join(root, 'recordings', recording), '--no-dedup', '--types', 'chat,gift,like']
+  const events = await lines(livetape, 'events', recording, '--no-dedup', '--types', 'chat,gift,like')
+  return events.map(({ type, id, data }) => text({ ...data, type, id }))
+}
+
+/** The records of a recording. */
+export const records = (livetape, recording) => lines(livetape, 'cat', recording, '--json')
+
+async function lines(livetape, command, recording, ...flags) {
+  const args = [command, path.join(root, 'recordings', recording), ...flags]
   const { stdout } = await promisify(execFile)(livetape, args, { maxBuffer: 64 << 20 })
-  return stdout.trim().split('\n').map((line) => {
-    const { type, id, data } = JSON.parse(line)
-    return text({ ...data, type, id })
-  })
+  return stdout.trim().split('\n').map((line) => JSON.parse(line))
 }
 
 /** A chat, gift or like of anybody, as text to compare. */

@@ -4,21 +4,20 @@ import assert from 'node:assert/strict'
 import path from 'node:path'
 
 import { clients } from './clients.mjs'
-import { decoded, readLog, runClient, text, untilLog, withMock } from './mock.mjs'
+import { decoded, readLog, records, runClient, text, untilLog, withMock } from './mock.mjs'
 import { emittedBy, isLost, readBatches } from './session.mjs'
 
 const [livetape, python] = process.argv.slice(2).map((program) => path.resolve(program))
-const WEBCAST = new URL('../../fixtures/webcast/', import.meta.url)
 const COMPARED = ['chat', 'gift', 'like']
 
 /** The action of a control message that says so. */
 const STREAM_ENDED = 3
 
-/** What is played: a recording, and the session that it was made of. The second ends with the stream. */
+/** The recordings that are played. The second ends with the stream. */
 const SHOWS = await Promise.all(
-  [['demo', 'session-1'], ['gifts', 'session-2']].map(async ([name, session]) => ({
+  ['demo', 'gifts'].map(async (name) => ({
     name,
-    batches: await readBatches(new URL(`${session}.jsonl`, WEBCAST)),
+    batches: readBatches(await records(livetape, `${name}.bin`)),
     all: await decoded(livetape, `${name}.bin`),
     ends: name === 'gifts',
   })),

@@ -1,6 +1,5 @@
-// The frames that recordings/demo.bin was made of, and what follows from them for a client.
+// The frames of a recording, and what follows from them for a client.
 
-import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { gunzipSync } from 'node:zlib'
 
@@ -15,11 +14,11 @@ const MAPPED = new Set([
 ])
 const COMPARED = new Set(['WebcastChatMessage', 'WebcastGiftMessage', 'WebcastLikeMessage'])
 
-/** The batches of a session, each with what an ack of it says, and the methods of its messages. */
-export async function readBatches(file) {
-  const lines = (await readFile(file, 'utf8')).trim().split('\n')
-  const frames = lines.map((line) => WebcastPushFrame.decode(Buffer.from(JSON.parse(line).frame, 'base64')))
+/** The batches of a recording (the lines of `livetape cat --json`), each with what an ack of it says, and the methods of its messages. */
+export function readBatches(records) {
+  const frames = records.filter(({ type }) => type === 'frame')
   return frames
+    .map(({ frame }) => WebcastPushFrame.decode(Buffer.from(frame, 'base64')))
     .filter(({ payloadType }) => payloadType === 'msg')
     .map(({ logId, payload }) => {
       const isZipped = payload[0] === 0x1f && payload[1] === 0x8b
