@@ -1,4 +1,4 @@
-//! Pages: `/@{user}/live` with its state, `/` and `/live` with the cookie (protocol.md §1.2, §1.7).
+//! Pages: `/@{user}/live` with its state, `/` and `/live` with the cookie (docs/protocol.md §1.2, §1.7).
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The sign server (protocol.md §1.6).
+//! The sign server (docs/protocol.md §1.6).
 
 use bytes::Bytes;
 use serde_json::json;
