@@ -14,10 +14,23 @@ use crate::{
     },
 };
 
-/// The keys there are.
-const KEYS: [&str; 6] = ["since", "types", "gifts", "raw", "on_gap", "format"];
-/// The keys there are beside these on `/ws`.
-const TALK_KEYS: [&str; 2] = ["client_id", "feed"];
+/// A parameter's name, and what it is for: `/openapi.json` says the same.
+pub(super) type Param = (&'static str, &'static str);
+
+/// The parameters of the feed.
+pub(super) const FEED: [Param; 6] = [
+    ("since", "0 for all of the backlog, or STREAM:SEQ to go on behind that event"),
+    ("types", "only these, with commas between them"),
+    ("gifts", "raw, delta or final"),
+    ("raw", "1 for `unknown` events too"),
+    ("on_gap", "close or skip, where the position is gone"),
+    ("format", "native"),
+];
+/// The parameters that there are beside these on `/ws`.
+pub(super) const TALK: [Param; 2] =
+    [("client_id", "what the client calls itself"), ("feed", "0 to read no feed")];
+/// The same for a private replay.
+pub(super) const REPLAY: [Param; 1] = [("speed", "0.1 to 1000, or max")];
 /// The wire shapes there are.
 const FORMATS: [&str; 1] = ["native"];
 
@@ -28,7 +41,7 @@ const FORMATS: [&str; 1] = ["native"];
 pub(super) fn join(uri: &Uri) -> Result<Join, Problem> {
     let mut join = Join::default();
     for (key, value) in &pairs(uri)? {
-        set(&mut join, key, value, &KEYS)?;
+        set(&mut join, key, value, &[])?;
     }
     Ok(join)
 }
@@ -39,11 +52,10 @@ pub(super) fn join(uri: &Uri) -> Result<Join, Problem> {
 /// As [`join`].
 pub(super) fn join_replay(uri: &Uri) -> Result<(Join, Speed), Problem> {
     let (mut join, mut speed) = (Join::default(), Speed::Times(1.0));
-    let known = [&KEYS[..], &["speed"]].concat();
     for (key, value) in pairs(uri)? {
         match key.as_str() {
             "speed" => speed = value.parse().map_err(bad_request)?,
-            _ => set(&mut join, &key, &value, &known)?,
+            _ => set(&mut join, &key, &value, &REPLAY)?,
         }
     }
     Ok((join, speed))
@@ -64,12 +76,11 @@ pub(super) struct Talk {
 /// As [`join`].
 pub(super) fn talk(uri: &Uri) -> Result<Talk, Problem> {
     let mut talk = Talk { join: Join::default(), client_id: None, feed: true };
-    let known = [&KEYS[..], &TALK_KEYS].concat();
     for (key, value) in pairs(uri)? {
         match key.as_str() {
             "client_id" => talk.client_id = Some(value),
             "feed" => talk.feed = flag(&key, &value)?,
-            _ => set(&mut talk.join, &key, &value, &known)?,
+            _ => set(&mut talk.join, &key, &value, &TALK)?,
         }
     }
     Ok(talk)
@@ -89,7 +100,8 @@ pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     Ok(pairs)
 }
 
-fn set(join: &mut Join, key: &str, value: &str, known: &[&str]) -> Result<(), Problem> {
+/// Sets a parameter of the feed; `beside` are those that there are too.
+fn set(join: &mut Join, key: &str, value: &str, beside: &[Param]) -> Result<(), Problem> {
     match key {
         "since" => join.since = Some(value.parse().map_err(bad_request)?),
         "types" => {
@@ -100,7 +112,10 @@ fn set(join: &mut Join, key: &str, value: &str, known: &[&str]) -> Result<(), Pr
         "raw" => join.filter.raw = flag(key, value)?,
         "format" if FORMATS.contains(&value) => {}
         "format" => return Err(unknown(format!("there is no format `{value}`"), value, &FORMATS)),
-        _ => return Err(unknown_key(key, known)),
+        _ => {
+            let known: Vec<_> = FEED.iter().chain(beside).map(|(name, _)| *name).collect();
+            return Err(unknown_key(key, &known));
+        }
     }
     Ok(())
 }
@@ -157,6 +172,24 @@ mod tests {
         };
         let query = "since=ab%3A7&types=gift,chat&gifts=final&raw=1&on_gap=skip";
         assert_eq!(check(query), Ok(expected));
+    }
+
+    #[test]
+    fn every_parameter_of_the_tables_is_read() {
+        let asked = |name: &str| format!("/?{name}=%00").parse::<Uri>().unwrap();
+        let is_known = |read: Result<(), Problem>| {
+            read.err().is_none_or(|problem| !problem.to_string().contains("there is no parameter"))
+        };
+        for (name, _) in FEED {
+            assert!(is_known(join(&asked(name)).map(drop)), "{name}");
+        }
+        for (name, _) in FEED.iter().chain(&TALK) {
+            assert!(is_known(talk(&asked(name)).map(drop)), "{name}");
+        }
+        for (name, _) in FEED.iter().chain(&REPLAY) {
+            assert!(is_known(join_replay(&asked(name)).map(drop)), "{name}");
+        }
+        assert!(!is_known(join(&asked("feed")).map(drop)));
     }
 
     #[test]

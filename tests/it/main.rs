@@ -6,6 +6,7 @@ mod bounds;
 mod channels;
 mod dashboard;
 mod decoder;
+mod documents;
 mod feed;
 mod feed_ends;
 mod frames;

@@ -154,6 +154,71 @@ async fn every_route_is_described_and_nothing_else() {
     assert_eq!(described, routed);
 }
 
+/// The methods and addresses that a text names, but for `/` itself: `GET /rooms`.
+fn addresses(text: &str) -> BTreeSet<String> {
+    let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || "`,|".contains(c))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let pairs = words
+        .windows(2)
+        .filter(|pair| methods.contains(&pair[0]) && pair[1].len() > 1 && pair[1].starts_with('/'));
+    let path = |path: &str| path.split('?').next().unwrap().trim_end_matches(['.', ';', ':']).to_owned();
+    pairs.map(|pair| format!("{} {}", pair[0].to_lowercase(), path(pair[1]))).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_list_of_addresses_and_the_reference_name_what_there_is() {
+    let rig = Rig::start();
+    let api = document(&rig, "/openapi.json").await;
+    let paths = api["paths"].as_object().unwrap();
+    let page = rig.http("GET", "/", "").await.body;
+    let reference =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md")).unwrap();
+    for (name, text) in [("the page", &page), ("docs/reference.md", &reference)] {
+        for address in addresses(text).iter().filter(|address| !address.ends_with('…')) {
+            let (method, path) = address.split_once(' ').unwrap();
+            // `/connect/ann` is an example of `/connect/{user}`, and `/connect` is short for it.
+            let fits = |known: &String| {
+                let (known, path): (Vec<_>, Vec<_>) = (known.split('/').collect(), path.split('/').collect());
+                let is_long_enough = known.len() == path.len()
+                    || known.len() == path.len() + 1
+                        && known.last().is_some_and(|part| part.starts_with('{'));
+                is_long_enough
+                    && known.iter().zip(path).all(|(known, part)| known.starts_with('{') || *known == part)
+            };
+            let is_there = paths.iter().any(|(known, methods)| fits(known) && methods.get(method).is_some());
+            assert!(is_there, "{name} names {address}");
+        }
+        for path in paths.keys().filter(|path| *path != "/assets/{name}") {
+            assert!(text.contains(path.as_str()), "{name} does not name {path}");
+        }
+        for parameter in api["paths"]["/"]["get"]["parameters"].as_array().unwrap() {
+            let parameter = parameter["name"].as_str().unwrap();
+            assert!(
+                text.contains(&format!("{parameter}=")),
+                "{name} does not name the parameter {parameter}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_feed_has_the_parameters_of_the_feed() {
+    let api = document(&Rig::start(), "/openapi.json").await;
+    let names = |path: &str| -> BTreeSet<String> {
+        let parameters = api["paths"][path]["get"]["parameters"].as_array().unwrap().iter();
+        let in_query = parameters.filter(|parameter| parameter["in"] == "query");
+        in_query.map(|parameter| parameter["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let feed = names("/");
+    assert!(["since", "types", "gifts", "raw", "on_gap", "format"].iter().all(|name| feed.contains(*name)));
+    for path in ["/events", "/ws", "/ws/{token}", "/ws/test/{token}"] {
+        assert!(names(path).is_superset(&feed), "{path}: {:?}", names(path));
+    }
+}
+
 /// Answers that can be had without a source, and what is refused: each as its schema says.
 #[tokio::test(start_paused = true)]
 async fn answers_fit_their_schemas() {

@@ -14,7 +14,7 @@ const has = (part) => (text) => text.includes(part)
 const TOO_MANY = '(rate_limit_account_day) Too many connections started, try again'
 const BOX = 'SIGN SERVER MESSAGE'
 const LIMIT_MESSAGE = '| You have reached the rate limit. Sign up for a free API key at https://www.eulerstream.com/pricing. |'
-const ROOM = { type: 'room', id: '7309142864777853434', status: 2, gifts: 6 }
+const ROOM = { type: 'room', id: '7240536397118808469', status: 2, gifts: 6 }
 const NOT_LIVE = { type: 'live', live: false }
 const CAUSES = [has('SIGI_STATE'), 'API Error 19881007 (user_not_found)']
 

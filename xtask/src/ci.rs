@@ -27,11 +27,15 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("producers", 5, &["xtask", "producers"]),
 ];
 
+/// The names of the stages.
+pub(crate) fn names() -> String {
+    STAGES.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", ")
+}
+
 /// Runs every stage, or those whose names are given, and stops at the first that fails.
 pub(crate) fn run(only: &[String]) -> Result<()> {
     if let Some(unknown) = only.iter().find(|name| STAGES.iter().all(|(stage, ..)| stage != name)) {
-        let names: Vec<_> = STAGES.iter().map(|(name, ..)| *name).collect();
-        bail!("there is no stage {unknown}; there are {}", names.join(", "));
+        bail!("there is no stage {unknown}; there are {}", names());
     }
     let mut durations = Vec::new();
     for (name, limit_minutes, args) in STAGES {

@@ -37,8 +37,7 @@ struct Args {
 enum Chore {
     /// Everything that CI runs, from fast to slow
     Ci {
-        /// Only these stages: format, lints, tests, docs, benches, guard, size, memory, autobahn, peers, web,
-        /// client, browser, producers
+        #[arg(help = format!("Only these stages: {}", ci::names()))]
         stages: Vec<String>,
     },
     /// Measure us beside a floor, in turns
@@ -110,4 +109,19 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Browser { checks } => browser::run(&checks),
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_help_of_ci_names_every_stage() {
+        let mut args = Args::command();
+        let help = args.find_subcommand_mut("ci").unwrap().render_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(&ci::names()) && help.contains("days"), "{help}");
+    }
 }

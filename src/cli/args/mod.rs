@@ -2,6 +2,8 @@
 
 mod browser;
 mod config;
+#[cfg(test)]
+mod documented;
 mod edit;
 mod files;
 mod flags;

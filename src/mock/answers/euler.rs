@@ -1,4 +1,4 @@
-//! What the sign server says beside its sign answers (protocol.md §1.4, §1.6; shapes of npm `@eulerstream/euler-api-sdk`
+//! What the sign server says beside its sign answers (docs/protocol.md §1.4, §1.6; shapes of npm `@eulerstream/euler-api-sdk`
 //! 0.1.5 and `tiktok-live-api-sdk` 0.4.0, MIT, and of `tiktok-live-connector` 1.2.3, MIT).
 
 use serde_json::{Value, json};

@@ -18,7 +18,7 @@ use super::{
 const RETRY_AFTER: u64 = 5;
 
 const HTML: &str = "<!DOCTYPE html><html><head><title>502</title></head><body>Bad gateway</body></html>";
-/// What blocked pages have in common (protocol.md §1.2).
+/// What blocked pages have in common (docs/protocol.md §1.2).
 const CAPTCHA: &str = "<!DOCTYPE html><html><head><title>tiktok-verify-page</title></head><body>\
     <script id=\"slardar-config\" type=\"application/json\">{}</script>Please wait...\
     <p id=\"wci\" class=\"_wafchallengeid\"></p></body></html>";
@@ -55,7 +55,7 @@ fn delivery(fault: &Fault) -> Delivery {
     }
 }
 
-/// What the push server of a stub answers: as the scenario's stub says, or what was seen most (protocol.md §1.6).
+/// What the push server of a stub answers: as the scenario's stub says, or what was seen most (docs/protocol.md §1.6).
 pub(super) fn fallback(world: &World) -> Response {
     let state = world.lock();
     let stub = state.script.scenario.faults.iter().find(|fault| fault.kind == FaultKind::Stub);
@@ -65,7 +65,7 @@ pub(super) fn fallback(world: &World) -> Response {
     refused(status, handshake_status, message)
 }
 
-/// The answer that stands for a refused upgrade (protocol.md §3.8).
+/// The answer that stands for a refused upgrade (docs/protocol.md §3.8).
 pub(super) fn refused(status: u16, handshake_status: u16, message: &str) -> Response {
     Response { status, headers: vec![], body: bytes::Bytes::new() }
         .with("Handshake-Status", handshake_status.to_string())
@@ -73,7 +73,7 @@ pub(super) fn refused(status: u16, handshake_status: u16, message: &str) -> Resp
         .with("X-Tt-Logid", "00000000000000000000000000000000")
 }
 
-/// The bodies that were seen (protocol.md §1.6).
+/// The bodies that were seen (docs/protocol.md §1.6).
 fn status(world: &World, fault: &Fault) -> Response {
     let status = fault.status.unwrap_or(500);
     let says = |usual| fault.message.as_deref().unwrap_or(usual);

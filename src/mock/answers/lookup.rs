@@ -1,4 +1,4 @@
-//! `/api-live/user/room/`: the answers of protocol.md §1.3.
+//! `/api-live/user/room/`: the answers of docs/protocol.md §1.3.
 
 use serde_json::{Value, json};
 

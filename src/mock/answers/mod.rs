@@ -16,7 +16,7 @@ use super::{
     world::World,
 };
 
-/// Where sockets are opened (protocol.md §1.7).
+/// Where sockets are opened (docs/protocol.md §1.7).
 pub(super) const SOCKET_PATH: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
 
 /// Where the push server of a stub is, which refuses every socket.

@@ -1,4 +1,4 @@
-//! Pages: `/@{user}/live` with its state, `/@{user}` with state and cookie, `/` and `/live` with the cookie (protocol.md §1.2, §1.7).
+//! Pages: `/@{user}/live` with its state, `/@{user}` with state and cookie, `/` and `/live` with the cookie (docs/protocol.md §1.2, §1.7).
 
 use serde_json::{Value, json};
 

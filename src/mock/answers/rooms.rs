@@ -1,4 +1,4 @@
-//! `/webcast/room/…` and `/webcast/gift/list/` (protocol.md §1.5).
+//! `/webcast/room/…` and `/webcast/gift/list/` (docs/protocol.md §1.5).
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The sign server (protocol.md §1.6).
+//! The sign server (docs/protocol.md §1.6).
 
 use bytes::Bytes;
 use serde_json::json;
@@ -96,7 +96,7 @@ fn internal_ext(known: &Known, now_ms: i64) -> String {
     )
 }
 
-/// The keys that were seen (protocol.md §2).
+/// The keys that were seen (docs/protocol.md §2).
 fn route_params(random: &mut Random) -> Vec<(String, String)> {
     vec![("imprp".into(), random.hex(16)), ("wrss".into(), random.hex(16))]
 }

@@ -17,7 +17,7 @@ type Wrong = (Place, String);
 const HISTORY_MAX: usize = 100;
 /// The longest wait and window, in seconds.
 const WAIT_MAX: u64 = 366 * 24 * 3600;
-/// Shorter messages of a 429 crash peers (protocol.md §5.3), in characters.
+/// Shorter messages of a 429 crash peers (docs/protocol.md §5.3), in characters.
 const MESSAGE_CHARS_MIN: usize = 19;
 
 pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {

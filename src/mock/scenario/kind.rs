@@ -8,7 +8,7 @@ use super::Endpoint;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
-    /// HTTP: this status, with the body that real servers send (protocol.md §1.6).
+    /// HTTP: this status, with the body that real servers send (docs/protocol.md §1.6).
     Status,
     /// HTTP: 200 without a body.
     Empty,
@@ -24,7 +24,7 @@ pub enum FaultKind {
     NotFound,
     /// Look-ups: the user is offline.
     Offline,
-    /// Sign: the fallback stub of 2026-09 (protocol.md §1.6), whose socket refuses to open.
+    /// Sign: the fallback stub of 2026-09 (docs/protocol.md §1.6), whose socket refuses to open.
     Stub,
     /// Sign, cookie, profile: an answer without the cookie.
     MissingCookie,

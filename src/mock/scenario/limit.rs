@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Endpoint;
 
-/// The message of a 429, unless told otherwise. Peers crash on one that is shorter than 19 characters (protocol.md §5.3).
+/// The message of a 429, unless told otherwise. Peers crash on one that is shorter than 19 characters (docs/protocol.md §5.3).
 pub const DEFAULT_MESSAGE: &str =
     "You have reached the rate limit. Sign up for a free API key at https://www.eulerstream.com/pricing.";
 
@@ -58,7 +58,7 @@ pub enum Per {
     All,
 }
 
-/// A header that tells the time to wait. Which client reads which: peers.md §4.3.
+/// A header that tells the time to wait. Which client reads which: docs/protocol.md §1.6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "they are what they are called")]

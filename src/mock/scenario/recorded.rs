@@ -17,7 +17,7 @@ use crate::sans_io::{
 /// Users and faults of a scenario that is made of a recording; more are told.
 const USERS_MAX: usize = 1000;
 const FAULTS_MAX: usize = 1000;
-/// What peers crash on if it is shorter, in characters (protocol.md §5.3).
+/// What peers crash on if it is shorter, in characters (docs/protocol.md §5.3).
 const DEFAULT_MESSAGE: &str = super::DEFAULT_MESSAGE;
 
 /// A scenario, and what it cannot say.

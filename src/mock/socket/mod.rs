@@ -29,7 +29,7 @@ use crate::clock;
 const CLOSE_MAX: Duration = Duration::from_secs(30);
 /// Most answers that wait to be written; a client that does not read gets no more of them.
 const REPLIES_MAX: usize = 64;
-/// The one subprotocol that is known (protocol.md §3.2).
+/// The one subprotocol that is known (docs/protocol.md §3.2).
 const PROTOCOL: &str = "echo-protocol";
 
 /// Upgrades a connection, lets it into the room, and stays until either side ends it.
@@ -107,7 +107,7 @@ pub(super) async fn open<I: Wire>(
     }
 }
 
-/// Whether a client has come through a sign answer: it passes on what that says (protocol.md §3.1).
+/// Whether a client has come through a sign answer: it passes on what that says (docs/protocol.md §3.1).
 fn is_signed(request: &Request) -> bool {
     ["cursor", "internal_ext", "imprp", "wrss"].iter().any(|name| request.param(name).is_some())
 }

@@ -7,7 +7,7 @@ use super::{
     audit::{Finding, Kind, shown},
     class::Class,
     json::{self, NESTED_MAX, Values},
-    letters, made_up,
+    letters, made_up, stock,
     walk::{Leaves, Place, as_text},
 };
 
@@ -38,7 +38,7 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn made_up(&mut self, place: &str, text: &str) {
-        if !letters::is_made_up(text) {
+        if !is_made_up(text) {
             self.add(Kind::Text, place, text);
         }
     }
@@ -70,7 +70,7 @@ impl<'a> Checker<'a> {
                 None => self.unknown_text(place, &name, text, nested),
             },
             Class::Handle => self.handle(&name, text),
-            Class::Nickname if !letters::is_made_up(text) => self.add(Kind::Name, &name, text),
+            Class::Nickname if !is_made_up(text) => self.add(Kind::Name, &name, text),
             Class::Text | Class::Pattern => self.made_up(&name, text),
             Class::SecUid if !made_up::is_made_up_sec_uid(text) => self.add(Kind::SecUid, &name, text),
             Class::Picture | Class::Link if !is_address() => self.add(Kind::Picture, &name, text),
@@ -88,7 +88,7 @@ impl<'a> Checker<'a> {
         }
         let is_fine = allow::is_allowed(text)
             || allow::is_artwork(text, place.artwork)
-            || letters::is_made_up(text)
+            || is_made_up(text)
             || made_up::is_made_up_address(text)
             || made_up::is_made_up_sec_uid(text);
         if !is_fine {
@@ -106,6 +106,14 @@ impl<'a> Checker<'a> {
             _ => {}
         }
     }
+}
+
+/// Whether a name or a text was made up, by letters or from the lists.
+fn is_made_up(text: &str) -> bool {
+    letters::is_made_up(text)
+        || made_up::is_made_up_handle(text)
+        || stock::is_nickname(text)
+        || stock::is_text(text)
 }
 
 impl Leaves for Checker<'_> {

@@ -70,9 +70,14 @@ pub(super) fn write(text: &str, choices: &mut Choices, out: &mut String) {
             Kind::Latin | Kind::Other(_) => words(&chars[at..end], kind, choices, out),
             Kind::Space if chars[at].is_ascii_whitespace() => out.push(chars[at]),
             Kind::Space => out.push(' '),
+            // The length of a text before it may be a plus: numbers of telephones do not begin with 0.
+            Kind::Digit if out.is_empty() => out.push('0'),
             Kind::Digit => out.push(char::from(choices.one(b"0123456789"))),
-            // Made-up numbers must not look like those of telephones.
+            // Made-up texts must look neither like numbers of telephones nor like hosts.
             Kind::Punctuation if chars[at] == '+' => out.push(SIGN),
+            Kind::Punctuation if chars[at] == '.' && chars.get(at + 1).is_some_and(|c| c.is_alphabetic()) => {
+                out.push(SIGN);
+            }
             Kind::Punctuation => out.push(chars[at]),
             Kind::Emoji => out.push(EMOJI.chars().nth(choices.below(EMOJI.chars().count())).unwrap_or(SIGN)),
             Kind::Sign => out.push(SIGN),

@@ -4,6 +4,7 @@
 use super::{
     key::{Choices, Key},
     letters::{CONSONANTS, VOWELS},
+    stock,
 };
 
 /// Numbers below are too short to be told from counts.
@@ -74,22 +75,25 @@ pub(super) fn is_made_up_id(number: u64) -> bool {
 /// A name that TikTok would take: `nuboka_tes48`.
 pub(super) fn handle(key: &Key, handle: &str) -> String {
     let mut choices = key.choices("handle", handle.as_bytes());
-    let mut name = syllables(&mut choices, 4) + "_" + &syllables(&mut choices, 3);
-    let number = choices.below(1000);
-    name += &format!("{:04}", number * 10 + check(&name, number));
-    name
+    let name = syllables(&mut choices, 4) + "_" + &syllables(&mut choices, 3);
+    numbered(&name, choices.below(1000))
 }
 
-/// Whether a name is of the shape of [`handle`], with its check digit.
+/// A name with a number, and the digit that tells that it was made up.
+pub(super) fn numbered(name: &str, number: usize) -> String {
+    let digit = check(name, number);
+    format!("{name}{:04}", number * 10 + digit)
+}
+
+/// Whether a name is of the shape of [`handle`] or on the lists, with its check digit.
 pub(super) fn is_made_up_handle(name: &str) -> bool {
     let Some((start, number)) = name.len().checked_sub(4).and_then(|at| name.split_at_checked(at)) else {
         return false;
     };
     let Some((one, two)) = start.split_once('_') else { return false };
     let Ok(number) = number.parse::<usize>() else { return false };
-    (one.len(), two.len()) == (8, 6)
-        && [one, two].into_iter().all(are_syllables)
-        && number % 10 == check(start, number / 10)
+    let is_known = (one.len(), two.len()) == (8, 6) && [one, two].into_iter().all(are_syllables);
+    (is_known || stock::is_pair(start)) && number % 10 == check(start, number / 10)
 }
 
 fn check(name: &str, number: usize) -> usize {

@@ -6,6 +6,8 @@
 
 mod allow;
 mod audit;
+#[cfg(test)]
+mod by_construction;
 mod check;
 mod class;
 mod http;
@@ -16,6 +18,7 @@ mod letters;
 mod made_up;
 mod patterns;
 mod rewriter;
+pub(crate) mod stock;
 mod views;
 mod walk;
 
@@ -25,6 +28,7 @@ use serde::Serialize;
 pub use audit::{Auditor, Finding, Kind as FindingKind, WORD_CHARS_MIN, WORDS_MAX};
 pub use identities::IDENTITIES_MAX;
 pub use key::{FINGERPRINT_BYTES, KEY_BYTES, Key};
+pub use stock::phrases;
 
 use identities::Identities;
 use rewriter::{Collector, Rewriter};
@@ -40,7 +44,9 @@ use super::{
 use class::Class;
 
 /// What is done to people, written into the header. It changes when the same key would make up others.
-pub const PROFILE: &str = "share/1";
+pub const PROFILE: &str = "share/2";
+/// The same for [`Scrubber::readable`].
+const READABLE_PROFILE: &str = "show/1";
 
 /// How often what was done, apart from people who were replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -79,13 +85,20 @@ pub struct Scrubber {
     key: Key,
     identities: Identities,
     tally: Tally,
+    readable: bool,
 }
 
 impl Scrubber {
     /// Knows nobody yet.
     #[must_use]
     pub fn new(key: Key) -> Self {
-        Self { key, identities: Identities::default(), tally: Tally::default() }
+        Self { key, identities: Identities::default(), tally: Tally::default(), readable: false }
+    }
+
+    /// Takes names and texts from lists, for a recording that is shown: they are few, so that two people may get one name.
+    #[must_use]
+    pub fn readable(self) -> Self {
+        Self { readable: true, ..self }
     }
 
     /// Learns who is in an item: the first pass.
@@ -126,29 +139,40 @@ impl Scrubber {
     #[must_use]
     pub fn did(&self, header: &Header) -> bool {
         header.privacy() == Privacy::Scrubbed
-            && header.scrub_profile == PROFILE
+            && header.scrub_profile == self.profile()
             && header.scrub_key_fingerprint == self.key.fingerprint()[..]
     }
 
     /// A header for the item's recording without people.
     #[must_use]
     pub fn header(&mut self, mut header: Header) -> Header {
-        mark(&mut header, &mut self.rewriter());
+        let profile = self.profile();
+        mark(&mut header, profile, &mut self.rewriter());
         header
     }
 
+    fn profile(&self) -> &'static str {
+        if self.readable { READABLE_PROFILE } else { PROFILE }
+    }
+
     fn rewriter(&mut self) -> Rewriter<'_> {
-        Rewriter { key: &self.key, identities: &self.identities, tally: &mut self.tally }
+        Rewriter {
+            key: &self.key,
+            identities: &self.identities,
+            tally: &mut self.tally,
+            readable: self.readable,
+        }
     }
 
     /// The item without people: the second pass. `None` if it had to be dropped.
     pub fn scrub(&mut self, item: Item) -> Option<Item> {
         let mut item = redact(item);
         let before = item.what.clone();
+        let profile = self.profile();
         let rewriter = &mut self.rewriter();
         match &mut item.what {
             What::Header(header) => {
-                mark(header, rewriter);
+                mark(header, profile, rewriter);
                 return Some(item);
             }
             What::ConnOpen(open) => connection(open, rewriter),
@@ -173,9 +197,9 @@ impl Scrubber {
 }
 
 /// The header of a scrubbed recording.
-fn mark(header: &mut Header, rewriter: &mut Rewriter<'_>) {
+fn mark(header: &mut Header, profile: &str, rewriter: &mut Rewriter<'_>) {
     header.set_privacy(Privacy::Scrubbed);
-    PROFILE.clone_into(&mut header.scrub_profile);
+    profile.clone_into(&mut header.scrub_profile);
     header.scrub_key_fingerprint = Bytes::copy_from_slice(&rewriter.key.fingerprint());
     let tags = std::mem::take(&mut header.tags).into_iter();
     header.tags = tags

@@ -8,6 +8,7 @@ use super::{
     key::{Choices, Key},
     letters,
     made_up::{self, ID_MIN, SEC_UID_START},
+    stock,
     walk::{Leaves, Place, as_text, is_fields},
 };
 
@@ -21,6 +22,8 @@ pub(super) struct Rewriter<'a> {
     pub(super) key: &'a Key,
     pub(super) identities: &'a Identities,
     pub(super) tally: &'a mut Tally,
+    /// Whether names and texts are taken from lists, to be read.
+    pub(super) readable: bool,
 }
 
 impl Rewriter<'_> {
@@ -34,7 +37,21 @@ impl Rewriter<'_> {
     }
 
     pub(super) fn handle(&self, handle: &str) -> String {
-        if handle.is_empty() { String::new() } else { made_up::handle(self.key, handle) }
+        match self.readable {
+            _ if handle.is_empty() => String::new(),
+            true => stock::handle(self.key, handle),
+            false => made_up::handle(self.key, handle),
+        }
+    }
+
+    fn nickname(&self, text: &str) -> String {
+        if self.readable { stock::nickname(self.key, text) } else { self.words("nickname", text) }
+    }
+
+    /// What somebody wrote, in a field for that.
+    fn written(&self, text: &str) -> String {
+        let keeps = !self.readable || text.trim().is_empty();
+        if keeps { self.words("text", text) } else { stock::text(self.key, text) }
     }
 
     /// What somebody wrote, or is called.
@@ -51,11 +68,11 @@ impl Rewriter<'_> {
             rest = mention;
             if self.identities.name(name) == Some(Name::Handle) {
                 out.push('@');
-                out.push_str(&self.handle(name));
+                // Not from the lists: among made-up words it would look like a real one.
+                out.push_str(&made_up::handle(self.key, name));
                 rest = &mention[name.len()..];
             } else {
-                // Made-up text must not look like an address of mail.
-                out.push(if before.ends_with(char::is_alphanumeric) { letters::SIGN } else { '@' });
+                out.push(sign('@', &out));
             }
         }
         letters::write(rest, &mut choices, &mut out);
@@ -66,7 +83,7 @@ impl Rewriter<'_> {
         match name {
             Name::Handle => self.handle(text),
             Name::SecUid => made_up::sec_uid(self.key, text),
-            Name::Nickname => self.words("nickname", text),
+            Name::Nickname => self.nickname(text),
         }
     }
 
@@ -130,6 +147,12 @@ impl Rewriter<'_> {
                     out.push_str(part);
                 }
                 Some(number) => out.push_str(&self.id(number).to_string()),
+                // Tokens are ASCII.
+                None if matches!(part, "@" | "+")
+                    || part == "." && after.starts_with(char::is_alphabetic) =>
+                {
+                    out.push('-');
+                }
                 None if keeps_words && is_word && self.identities.name(part).is_none() => out.push_str(part),
                 None => letters::write(part, &mut choices, &mut out),
             }
@@ -156,6 +179,7 @@ impl Rewriter<'_> {
                     out.push_str(&part[name.len()..]);
                 }
                 None if has_long_number(part) => out.push_str(&self.token(part, true)),
+                None if matches!(first, '@' | '+') => out.push(sign(first, &out)),
                 None => out.push_str(part),
             }
             rest = after;
@@ -183,15 +207,22 @@ impl Rewriter<'_> {
             Class::Handle => Some(self.handle(text)),
             // Some fields hold the one or the other.
             Class::Nickname if self.identities.name(text) == Some(Name::Handle) => Some(self.handle(text)),
-            Class::Nickname => Some(self.words("nickname", text)),
+            Class::Nickname => Some(self.nickname(text)),
             Class::SecUid => Some(made_up::sec_uid(self.key, text)),
-            Class::Text | Class::Pattern => Some(self.words("text", text)),
+            Class::Text | Class::Pattern => Some(self.written(text)),
             Class::Picture | Class::Link if artwork => None,
             Class::Picture => Some(made_up::picture(self.key, text)),
             Class::Link => Some(made_up::link(self.key, text)),
+            Class::Token if text.contains("://") || is_picture(text) => Some(self.address(place, text)),
             Class::Token => Some(self.token(text, true)),
         }
     }
+}
+
+/// A sign that makes mail or a number of a telephone of what is around it: it stays only where it speaks to somebody.
+fn sign(sign: char, before: &str) -> char {
+    let is_free = before.is_empty() || before.ends_with(char::is_whitespace);
+    if sign == '@' && is_free { sign } else { letters::SIGN }
 }
 
 /// Whether it is the name of an uploaded picture: `tos-maliva-avt-0068/1f2e…`.

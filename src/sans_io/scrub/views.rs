@@ -7,7 +7,7 @@ use base64::{
 use bytes::Bytes;
 use memchr::memmem;
 
-use crate::sans_io::wire::unzip;
+use crate::sans_io::wire::{gzip_length, unzip};
 
 /// Ways of writing within each other.
 const DEPTH_MAX: usize = 4;
@@ -33,7 +33,9 @@ pub(super) fn views(bytes: &[u8]) -> (Vec<View>, bool) {
     let (mut at, mut total) = (0, bytes.len());
     while at < all.len() {
         if all[at].depth < DEPTH_MAX {
-            for (way, bytes) in within(&all[at].bytes) {
+            let unpacked = unpack(&mut all[at].bytes).into_iter().map(|plain| ("gzip", plain));
+            let undone: Vec<_> = unpacked.chain(within(&all[at].bytes)).collect();
+            for (way, bytes) in undone {
                 total += bytes.len();
                 if all.len() >= VIEWS_MAX || total > VIEW_BYTES_MAX {
                     return (all, false);
@@ -50,15 +52,31 @@ pub(super) fn views(bytes: &[u8]) -> (Vec<View>, bool) {
     (all, true)
 }
 
-fn within(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
-    let mut found = Vec::new();
+/// What is packed in `bytes`. What can be unpacked whole is taken out of them: in packed bytes, and in what other ways of
+/// writing make of them, anything is found by chance.
+fn unpack(bytes: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    let (mut found, mut rest, mut from) = (Vec::new(), Vec::new(), 0);
     for at in memmem::find_iter(bytes, &GZIP) {
+        if at < from {
+            continue;
+        }
         let plain = unzip(Bytes::copy_from_slice(&bytes[at..]), &mut Vec::new());
         if !plain.is_empty() {
-            found.push(("gzip", plain.to_vec()));
+            found.push(plain.to_vec());
+        }
+        if let Some(length) = gzip_length(&bytes[at..]) {
+            rest.extend_from_slice(&bytes[from..at]);
+            rest.push(0);
+            from = at + length;
         }
     }
-    found.extend(base64_runs(bytes).map(|bytes| ("base64", bytes)));
+    rest.extend_from_slice(&bytes[from..]);
+    *bytes = rest;
+    found
+}
+
+fn within(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let mut found: Vec<_> = base64_runs(bytes).map(|bytes| ("base64", bytes)).collect();
     if let Some(plain) = percent(bytes) {
         found.push(("percent-encoding", plain));
     }
@@ -171,8 +189,20 @@ mod tests {
         finds(b"a=Ann%20Sm%C3%AFth&b", "percent-encoding");
         finds(br#"{"a":"Ann Sm\u00efth"}"#, "JSON");
         let nested = BASE64_STANDARD.encode(zip(b"{\"a\":\"Ann Sm\\u00efth\"}"));
-        // What gzip cannot make shorter stands in it as it is.
-        finds(&zip(nested.as_bytes()), "base64 > gzip > JSON");
+        finds(&zip(nested.as_bytes()), "gzip > base64 > gzip > JSON");
+    }
+
+    #[test]
+    fn packed_bytes_are_not_looked_at_as_anything_else() {
+        let mut packed = zip(b"hello hello hello").to_vec();
+        let at = packed.len() - 9;
+        packed.splice(at..at, *b"%41@");
+        // Not whole: looked at in every way.
+        assert!(views(&packed).0.iter().any(|view| view.way.starts_with("percent-encoding")));
+        // 100 stored bytes that look like mail in percent-encoding; unpacked they are looked at, packed they are not.
+        let stored = zip(b"ann%40host.org\x00\x01\x02");
+        let ways: Vec<_> = views(&stored).0.into_iter().map(|view| view.way).collect();
+        assert_eq!(ways, ["", "gzip", "gzip > percent-encoding"]);
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub use fault::{Fault, FaultKind};
 pub use fields::{Field, Kind, Schema};
 pub use kinds::{Known, Reading, is_known, known_methods, millis, read_message};
 pub use push::{Push, read_push, write_push};
+pub(crate) use unzip::gzip_length;
 pub use unzip::{Unzipper, unzip, zip};
 
 /// Largest batch after decompression. The largest real one seen is 120 KB.

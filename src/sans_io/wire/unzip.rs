@@ -1,9 +1,9 @@
 //! gzip, within bounds.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use bytes::{Bytes, BytesMut};
-use flate2::{Compression, GzBuilder, read::GzDecoder};
+use flate2::{Compression, GzBuilder, bufread, read::GzDecoder};
 use libdeflater::Decompressor;
 
 use super::{Fault, FaultKind, UNZIPPED_BYTES_MAX};
@@ -102,7 +102,7 @@ fn piecemeal(payload: &[u8], faults: &mut Vec<Fault>) -> Bytes {
 }
 
 /// What comes out, [`LIMIT`] at most. The memory grows in steps that end there: a vector left alone would double it.
-fn inflate(payload: &[u8]) -> (Vec<u8>, std::io::Result<()>) {
+fn inflate(payload: &[u8]) -> (Vec<u8>, io::Result<()>) {
     let (mut decoder, mut unzipped) = (GzDecoder::new(payload), Vec::new());
     let mut size = payload.len().saturating_mul(4).clamp(1024, LIMIT);
     loop {
@@ -114,6 +114,14 @@ fn inflate(payload: &[u8]) -> (Vec<u8>, std::io::Result<()>) {
             Ok(_) => size = size.saturating_mul(2).min(LIMIT),
         }
     }
+}
+
+/// How long the gzip stream is that `bytes` begin with; `None` unless it is whole, and says nothing beside what is packed.
+pub(crate) fn gzip_length(bytes: &[u8]) -> Option<usize> {
+    bytes.strip_prefix(&GZIP_MAGIC)?.strip_prefix(&BARE_HEADER)?;
+    let mut decoder = bufread::GzDecoder::new(bytes);
+    let size = io::copy(&mut decoder.by_ref().take(LIMIT as u64), &mut io::sink()).ok()?;
+    (size < LIMIT as u64).then(|| bytes.len() - decoder.into_inner().len())
 }
 
 /// Packs `payload`, the same bytes on every run: no time, no name, no operating system in the header.

@@ -8,7 +8,7 @@ use axum::response::Response;
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use super::{answer, schema};
+use super::{answer, query, schema};
 use crate::lobby;
 
 /// One method of an address.
@@ -17,7 +17,7 @@ struct Route {
     method: &'static str,
     path: &'static str,
     summary: &'static str,
-    query: &'static [(&'static str, &'static str)],
+    query: Vec<query::Param>,
     body: Option<Content>,
     /// The status of the good answer; others have the shape of errors.
     status: u16,

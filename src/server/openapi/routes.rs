@@ -4,20 +4,12 @@ use super::{Content, Route, Schemas, object};
 use crate::{
     control::{Check, Injected, ReplayState, Status, Wish},
     lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
-    server::{clients, recordings, replay, rest, rooms},
+    server::{
+        clients,
+        query::{FEED, Param, REPLAY, TALK},
+        recordings, replay, rest, rooms,
+    },
 };
-
-const FEED: &[(&str, &str)] = &[
-    ("since", "0 for all of the backlog, or STREAM:SEQ to go on behind that event"),
-    ("on_gap", "close or skip, where the position is gone"),
-    ("types", "only these, with commas between them"),
-    ("gifts", "raw, delta or final"),
-    ("raw", "1 for `unknown` events too"),
-    ("format", "native"),
-];
-const TALK: &[(&str, &str)] =
-    &[("client_id", "what the client calls itself"), ("feed", "0 to read no feed"), FEED[0], FEED[2]];
-const TEST: &[(&str, &str)] = &[("speed", "0.1 to 1000, or max"), FEED[2], FEED[3], FEED[4]];
 
 /// With an answer in JSON.
 fn row(
@@ -27,7 +19,7 @@ fn row(
     body: Option<Content>,
     answer: Option<Content>,
 ) -> Route {
-    Route { method, path, summary, body, answer, status: 200, query: &[] }
+    Route { method, path, summary, body, answer, status: 200, query: Vec::new() }
 }
 
 fn get(path: &'static str, summary: &'static str, answer: Option<Content>) -> Route {
@@ -55,16 +47,23 @@ pub(super) fn routes(it: &mut Schemas) -> Vec<Route> {
 }
 
 fn feeds() -> Vec<Route> {
-    let upgrade = |path, summary, query| Route { status: 101, query, ..get(path, summary, None) };
+    let upgrade = |path, summary, beside: Option<&[Param]>| {
+        let query = beside.map_or_else(Vec::new, |beside| [&FEED[..], beside].concat());
+        Route { status: 101, query, ..get(path, summary, None) }
+    };
     vec![
-        upgrade("/", "The event feed, over a WebSocket; without an upgrade the dashboard.", FEED),
-        upgrade("/ws", "The feed, and what clients say to each other, over a WebSocket.", TALK),
-        upgrade("/ws/{token}", "The feed of the token's user, who is connected for it.", FEED),
-        upgrade("/ws/test/{token}", "The token's recording from its start, for this socket alone.", TEST),
-        upgrade("/ws/echo", "What the client sends comes back, over a WebSocket.", &[]),
+        upgrade("/", "The event feed, over a WebSocket; without an upgrade the dashboard.", Some(&[])),
+        upgrade("/ws", "The feed, and what clients say to each other, over a WebSocket.", Some(&TALK)),
+        upgrade("/ws/{token}", "The feed of the token's user, who is connected for it.", Some(&[])),
+        upgrade(
+            "/ws/test/{token}",
+            "The token's recording from its start, for this socket alone.",
+            Some(&REPLAY),
+        ),
+        upgrade("/ws/echo", "What the client sends comes back, over a WebSocket.", None),
         get("/assets/{name}", "A part of the dashboard.", None),
         Route {
-            query: FEED,
+            query: FEED.to_vec(),
             ..get("/events", "The event feed as lines of JSON.", other("application/x-ndjson"))
         },
     ]
@@ -104,11 +103,11 @@ fn shelf(it: &mut Schemas) -> Vec<Route> {
     vec![
         get("/recordings", "What there is to replay.", it.write::<recordings::List>()),
         Route {
-            query: &[("buckets", "how many buckets the timeline has at most")],
+            query: vec![("buckets", "how many buckets the timeline has at most")],
             ..get(path, "What it holds, and when.", it.write::<recordings::Details>())
         },
         Route {
-            query: &[("force", "1 to replace what has that name; then the status is 200")],
+            query: vec![("force", "1 to replace what has that name; then the status is 200")],
             status: 201,
             ..row("put", path, "Stores a recording.", other(file), it.write::<recordings::Entry>())
         },
@@ -124,7 +123,7 @@ fn lobby(it: &mut Schemas) -> Vec<Route> {
         ..post("/rooms", "Makes a room.", it.read::<NewRoom>(), it.write::<RoomView>())
     };
     let connections = Route {
-        query: &[("room", "only those in this room")],
+        query: vec![("room", "only those in this room")],
         ..get("/connections", "Who is here.", it.write::<clients::Connections>())
     };
     vec![

@@ -3,46 +3,15 @@
 use smol_str::{SmolStr, format_smolstr};
 
 use super::{USER, random::Random};
-use crate::sans_io::event::{Id, Person};
+use crate::sans_io::{
+    event::{Id, Person},
+    scrub::stock::{DECORATION, FIRST, LAST, NICKNAMES},
+};
 
 /// The id of the first of them.
 const FIRST_ID: i64 = 6_800_000_000_000_000_000;
 /// The ids of hosts.
 const HOST_ID: i64 = 6_700_000_000_000_000_000;
-
-const FIRST: [&str; 24] = [
-    "amber", "bluebell", "clover", "daisy", "ember", "fern", "ginger", "hazel", "iris", "juniper", "kiwi",
-    "lilac", "maple", "nutmeg", "olive", "pepper", "quince", "rosemary", "sage", "thyme", "umbra", "violet",
-    "willow", "zinnia",
-];
-const LAST: [&str; 20] = [
-    "badger", "comet", "dolphin", "echo", "falcon", "glacier", "harbor", "island", "jaguar", "kettle",
-    "lantern", "meadow", "nebula", "otter", "pebble", "quill", "river", "saddle", "tunnel", "walnut",
-];
-/// Nicknames in many scripts, none of which names anybody.
-const NICKNAMES: [&str; 20] = [
-    "Cloud",
-    "しずく",
-    "구름",
-    "Nube",
-    "Ветерок",
-    "نجمة",
-    "ดาวเหนือ",
-    "Mây",
-    "小石",
-    "Tähti",
-    "Étoile",
-    "Yıldız",
-    "बादल",
-    "Lumière",
-    "Wölkchen",
-    "Σύννεφο",
-    "Bulan",
-    "Ostern",
-    "כוכב",
-    "Estrelinha",
-];
-const DECORATION: [&str; 8] = ["", "", "", " ✨", "🌊", " 🎧", "🦊", " 🇺🇳"];
 
 /// The host of the show.
 pub(super) fn host() -> Person {

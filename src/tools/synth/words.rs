@@ -1,58 +1,7 @@
 //! What people write, and what they give.
 
 use super::random::Random;
-
-/// Language and text; `{}` is somebody's name.
-const PHRASES: [(&str, &str); 48] = [
-    ("en", "hello from the other side of the world"),
-    ("en", "what song is this?"),
-    ("en", "{} you are on fire today 🔥"),
-    ("en", "first time here, love it"),
-    ("en", "can you play that one again please"),
-    ("en", "LETS GOOO"),
-    ("en", "good night everyone 🌙"),
-    ("en", "the sound is a bit low"),
-    ("en", "who else is at work right now 😅"),
-    ("en", "W stream"),
-    ("es", "hola a todos, saludos desde Chile 🇨🇱"),
-    ("es", "qué bonito!! 😍"),
-    ("es", "otra vez por favor"),
-    ("es", "jajaja no puede ser"),
-    ("pt", "boa noite pessoal"),
-    ("pt", "manda um salve pra {} 🙌"),
-    ("pt", "kkkkkk muito bom"),
-    ("de", "moin zusammen, wie geht's?"),
-    ("de", "Grüße aus dem Büro 😄"),
-    ("fr", "bonsoir à tous ✨"),
-    ("fr", "c'est trop bien"),
-    ("it", "ciao, che bella musica 🎶"),
-    ("id", "halo kak, salam dari Bandung 👋"),
-    ("id", "semangat terus kak {}"),
-    ("vi", "xin chào mọi người ❤️"),
-    ("vi", "hay quá"),
-    ("th", "สวัสดีครับ!"),
-    ("th", "น่ารักมาก 555"),
-    ("ja", "こんばんは〜"),
-    ("ja", "かわいい🌸🌸"),
-    ("ja", "初見です"),
-    ("ko", "안녕하세요 여러분"),
-    ("ko", "대박 ㅋㅋㅋ"),
-    ("zh", "大家好"),
-    ("zh", "太厉害了 👏👏👏"),
-    ("ar", "السلام عليكم 🌹"),
-    ("ar", "ما شاء الله"),
-    ("tr", "selam herkese, İzmir'den sevgiler"),
-    ("ru", "привет всем!"),
-    ("ru", "как красиво 😻"),
-    ("pl", "cześć, pozdrawiam z pracy"),
-    ("hi", "नमस्ते 🙏"),
-    ("he", "שלום לכולם"),
-    ("el", "γεια σας παιδιά"),
-    ("en", "👩‍👩‍👧‍👦 family watching together"),
-    ("en", "❤️❤️❤️❤️❤️"),
-    ("en", "😂😂😂"),
-    ("en", "🎉🎉 congrats 🎉🎉"),
-];
+use crate::sans_io::scrub::stock::PHRASES;
 
 /// Id, name, price and type of a gift, as in `fixtures/webcast/gift-list.json`; type 1 can be sent in streaks.
 pub(super) type Gift = (i64, &'static str, i32, i32);

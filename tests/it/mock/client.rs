@@ -23,7 +23,7 @@ use tokio_tungstenite::{
 };
 
 /// The room of the demo recording.
-pub(crate) const ROOM: i64 = 7_309_142_864_777_853_434;
+pub(crate) const ROOM: i64 = 7_240_536_397_118_808_469;
 pub(crate) const SOCKET: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
 /// No test waits longer for a byte.
 const PATIENCE: Duration = Duration::from_secs(3600);

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod config;
+mod documents;
 mod live;
 mod log;
 mod missing;

@@ -25,13 +25,16 @@ async fn read(url: String) -> (Vec<Value>, u16) {
 
 #[tokio::test]
 async fn a_client_gets_the_expected_events_in_order_and_then_1000() {
-    let server = Running::start(&[&["replay", "recordings/demo.bin"], &MAX[..]].concat());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("show.bin");
+    assert!(run(&["import", "fixtures/webcast/session-1.jsonl", "-o", text(&file)]).status.success());
+    let server = Running::start(&[&["replay", text(&file)], &MAX[..]].concat());
     let (events, code) = read(format!("ws://{}/", server.address)).await;
     assert_expected(1, &events);
     assert_eq!((code, events.last().unwrap()["type"].as_str()), (1000, Some("disconnected")));
     let (status, lines) = server.wait();
     assert_eq!(status.code(), Some(0));
-    assert!(lines.iter().any(|line| line.contains("🏁 Replayed demo")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("🏁 Replayed show")), "{lines:?}");
 }
 
 #[tokio::test]
@@ -114,9 +117,15 @@ fn the_terminal_shows_the_lines_of_the_seeds() {
     let (status, lines) = server.wait();
     assert_eq!(status.code(), Some(0));
     assert!(lines.iter().all(|line| line.starts_with("[20") && !line.contains('\u{1b}')), "{lines:?}");
-    for shown in
-        ["✅ Connected to host_078 (Room ID: 7309142864777853434)", "🎁 ", "💬 ", "❤️ ", "👥 ", "➕ ", "🔁 "]
-    {
+    for shown in [
+        "✅ Connected to lilac_tunnel6448 (Room ID: 7240536397118808469)",
+        "🎁 ",
+        "💬 ",
+        "❤️ ",
+        "👥 ",
+        "➕ ",
+        "🔁 ",
+    ] {
         assert!(lines.iter().any(|line| line.contains(shown)), "{shown}");
     }
 }

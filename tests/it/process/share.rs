@@ -7,14 +7,16 @@ use super::{run, stderr, stdout, text};
 #[test]
 fn a_recording_is_scrubbed_audited_and_scrubbed_again() {
     let folder = tempfile::tempdir().unwrap();
-    let [one, two, key, words] =
-        ["one.bin", "two.bin", "people.key", "words"].map(|name| folder.path().join(name));
-    let before = run(&["audit", "short"]);
+    let [show, one, two, key, words] =
+        ["show.bin", "one.bin", "two.bin", "people.key", "words"].map(|name| folder.path().join(name));
+    let show = text(&show);
+    assert!(run(&["import", "fixtures/webcast/session-3.jsonl", "-o", show]).status.success());
+    let before = run(&["audit", show]);
     assert_eq!(before.status.code(), Some(1), "{}", stderr(&before));
     assert!(stdout(&before).contains("not fit to be shared"), "{}", stdout(&before));
 
     let scrub = |from: &str, to: &str| run(&["scrub", from, "-o", to, "--key-file", text(&key)]);
-    let output = scrub("short", text(&one));
+    let output = scrub(show, text(&one));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!(fs::read_to_string(&key).unwrap().trim().len(), 64);
     #[cfg(unix)]
@@ -25,22 +27,22 @@ fn a_recording_is_scrubbed_audited_and_scrubbed_again() {
     let output = scrub(text(&one), text(&two));
     assert!(stdout(&output).contains("copied as it is"), "{}", stdout(&output));
     assert!(fs::read(&one).unwrap() == fs::read(&two).unwrap());
-    assert_eq!(scrub("short", text(&one)).status.code(), Some(1), "it is there already");
+    assert_eq!(scrub(show, text(&one)).status.code(), Some(1), "it is there already");
 
     let audit = run(&["audit", text(&one), "--json"]);
     assert_eq!(audit.status.code(), Some(0), "{}", stdout(&audit));
     let json: serde_json::Value = serde_json::from_str(&stdout(&audit)).unwrap();
     assert_eq!(json["findings"], serde_json::json!([]));
 
-    fs::write(&words, "share/1\nab\n").unwrap();
+    fs::write(&words, "share/2\nab\n").unwrap();
     let audit = run(&["audit", text(&one), "--words", text(&words)]);
     assert_eq!(audit.status.code(), Some(2), "{}", stderr(&audit));
-    fs::write(&words, "share/1\n").unwrap();
+    fs::write(&words, "share/2\n").unwrap();
     let audit = run(&["audit", text(&one), "--words", text(&words)]);
     assert_eq!(audit.status.code(), Some(1), "{}", stdout(&audit));
 
     fs::write(&key, "no key").unwrap();
-    let output = run(&["scrub", "short", "-o", text(&two), "--key-file", text(&key), "--force"]);
+    let output = run(&["scrub", show, "-o", text(&two), "--key-file", text(&key), "--force"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("holds no key"), "{}", stderr(&output));
 }

@@ -123,8 +123,8 @@ async fn a_replay_makes_room_for_a_live_user_when_its_own_is_disconnected() {
         })
         .collect();
     let expected = [
-        ("connection_created", "host_080", true),
-        ("disconnected", "host_080", true),
+        ("connection_created", "sage_jaguar8227", true),
+        ("disconnected", "sage_jaguar8227", true),
         ("connection_created", "ann", false),
     ];
     assert_eq!(states, expected);

@@ -1,6 +1,7 @@
 //! The offline tools.
 
 mod captures;
+mod demo;
 mod diff;
 mod edit;
 mod export;

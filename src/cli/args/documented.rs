@@ -1,0 +1,66 @@
+//! Every command that a document shows is one that there is.
+
+use std::{fs, path::Path};
+
+use clap::{Parser as _, error::ErrorKind};
+
+use super::Args;
+
+/// There are more than so many.
+const COMMANDS_MIN: usize = 40;
+
+/// The documents, from the root.
+fn documents() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["", "docs", "examples", "recordings", "fixtures/scenarios"];
+    let entries = folders.iter().flat_map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let documents = paths.filter(|path| path.extension().is_some_and(|ending| ending == "md"));
+    documents.map(|path| (path.display().to_string(), fs::read_to_string(&path).unwrap())).collect()
+}
+
+/// Commands in a text: in spans of code, and behind the prompt of a console.
+fn commands(text: &str) -> Vec<&str> {
+    let (mut found, mut is_code) = (Vec::new(), false);
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+        } else if is_code {
+            found.extend(line.strip_prefix("$ "));
+        } else {
+            found.extend(line.split('`').skip(1).step_by(2));
+        }
+    }
+    let parts = found.into_iter().flat_map(|line| line.split(['|', ';']).flat_map(|part| part.split("&&")));
+    parts.map(|part| part.split(" #").next().unwrap_or_default().trim()).collect()
+}
+
+#[test]
+fn every_command_in_a_document_is_understood() {
+    let (mut count, mut unknown) = (0, Vec::new());
+    for (name, text) in documents() {
+        for command in commands(&text) {
+            let args = command.strip_prefix("livetape ").or_else(|| command.strip_prefix("cargo run -- "));
+            let Some(args) = args.filter(|args| !args.contains('…')) else { continue };
+            let args = args.split_whitespace().map(|arg| arg.trim_matches(['"', '\'']));
+            if let Err(error) = Args::try_parse_from(["livetape"].into_iter().chain(args)) {
+                // `livetape repair` and `livetape record --cdp` name what there is, without arguments and values.
+                let is_short = matches!(
+                    error.kind(),
+                    ErrorKind::MissingRequiredArgument
+                        | ErrorKind::DisplayHelp
+                        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+                        | ErrorKind::MissingSubcommand
+                        | ErrorKind::DisplayVersion
+                );
+                let names_a_flag = command.rsplit(' ').next().is_some_and(|last| last.starts_with('-'));
+                if !is_short && !names_a_flag {
+                    unknown.push(format!("{name}: `{command}`: {error}"));
+                }
+            }
+            count += 1;
+        }
+    }
+    assert!(unknown.is_empty(), "{}", unknown.join("\n"));
+    assert!(count > COMMANDS_MIN, "{count} commands");
+}

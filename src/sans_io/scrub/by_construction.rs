@@ -1,0 +1,117 @@
+//! Whatever is made up passes an audit, whatever the key: the fields hold known shapes, and no pattern is found.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Tally,
+    check::Checker,
+    class::Class,
+    identities::{Identities, Name},
+    key::{KEY_BYTES, Key},
+    patterns,
+    rewriter::Rewriter,
+    views::views,
+    walk::{Leaves, Place},
+};
+
+const KEYS: u16 = 1_000;
+
+/// Texts out of which something that an audit looks for could be made.
+const TEXTS: [&str; 22] = [
+    "ann.smith@example.org",
+    "ann_@host.example.org",
+    "ann-@host.org, or bob%@host.org.",
+    "@host.org",
+    "mail: <ann@ann.smith>",
+    "+49 170 1234567",
+    "call (+1) 555-123-4567 or 0049.170.1234567",
+    "1234567890",
+    "170 123 45 67 89",
+    "2000-01-01 12:34:56 +0100",
+    "v1.4.0+build.7@host.example",
+    "7286469691624746063@host.org",
+    "a|b=ann@example.org|room_id:7286469691624746063|+491701234567",
+    "ann.smith",
+    "Ann Smith",
+    "Ann.Smith.Berlin",
+    "привет@пример.рф",
+    "大家好 @ann.smith !",
+    "MS4wLjABAAAAmsI4POHsFNrWGpEofyaaaaaaaa",
+    "https://p16-sign-sg.tiktokcdn.com/aweme/100x100/tos-alisg-avt-0068/1f2e3d.webp?x-signature=a@b.org",
+    "tos-maliva-avt-0068/9f8e7d",
+    "{\"nickname\":\"ann@example.org\",\"x\":\"+491701234567\",\"y\":[\"ann.smith@example.org\"]}",
+];
+
+const CLASSES: [Class; 9] = [
+    Class::Unknown,
+    Class::Id,
+    Class::Handle,
+    Class::Nickname,
+    Class::SecUid,
+    Class::Text,
+    Class::Picture,
+    Class::Link,
+    Class::Token,
+];
+
+fn key(number: u16) -> Key {
+    let mut bytes = [7; KEY_BYTES];
+    bytes[..2].copy_from_slice(&number.to_le_bytes());
+    Key::new(&bytes)
+}
+
+/// What an audit finds in a text of this class: by its field, and by patterns in any packing.
+fn findings(class: Class, text: &str) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    let _ = Leaves::text(&mut Checker::new(&mut found), &Place::unnamed(class), text);
+    let mut found: Vec<String> = found.into_iter().map(|finding| format!("{finding:?}")).collect();
+    // Beside a text stand a field's number and its length, which may be letters and signs.
+    for around in [text.to_owned(), format!("xx{text}x"), format!("xxB@{text}B")] {
+        for view in &views(around.as_bytes()).0 {
+            patterns::search(&view.bytes, |kind, bytes| {
+                found.push(format!("{kind} in {:?}: {}", view.way, String::from_utf8_lossy(bytes)));
+            });
+        }
+    }
+    found
+}
+
+#[test]
+fn whatever_is_made_up_passes_an_audit_with_each_of_1000_keys() {
+    let mut identities = Identities::default();
+    identities.add_name("ann.smith", Name::Handle);
+    identities.add_name("Ann Smith", Name::Nickname);
+    let mut tally = Tally::default();
+    for number in 0..KEYS {
+        let key = key(number);
+        for readable in [false, true] {
+            let mut rewriter = Rewriter { key: &key, identities: &identities, tally: &mut tally, readable };
+            // All texts with some keys, and some with each.
+            let text = TEXTS[usize::from(number) % TEXTS.len()];
+            for class in CLASSES {
+                let made = rewriter.text(&Place::unnamed(class), text);
+                let made = made.as_deref().unwrap_or(text);
+                let found = findings(class, made);
+                assert!(found.is_empty(), "key {number}, {class:?}: {text} became {made}: {found:?}");
+            }
+            let line = rewriter.line(text);
+            let mut found = Vec::new();
+            patterns::search(line.as_bytes(), |kind, _| found.push(kind));
+            found.retain(|kind| !matches!(kind, super::FindingKind::Picture | super::FindingKind::SecUid));
+            assert!(found.is_empty(), "key {number}: {text} became the line {line}: {found:?}");
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_text_it_is_what_is_made_of_it_passes_an_audit(text in ".{0,40}", number: u16, readable: bool) {
+        let (key, identities, mut tally) = (key(number), Identities::default(), Tally::default());
+        let mut rewriter = Rewriter { key: &key, identities: &identities, tally: &mut tally, readable };
+        for class in [Class::Nickname, Class::Text, Class::Unknown, Class::Handle] {
+            let made = rewriter.text(&Place::unnamed(class), &text);
+            let found = findings(class, made.as_deref().unwrap_or(&text));
+            proptest::prop_assert!(found.is_empty(), "{text} became {made:?}: {found:?}");
+        }
+    }
+}
