@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     clock,
-    hub::{Hub, Join, Next, Subscriber},
+    hub::{Hub, Join, Next, Reader, Subscriber},
     sans_io::event::Millis,
     terminal,
 };
@@ -72,7 +72,7 @@ pub(super) fn show(hub: Hub, style: Style) -> impl Future<Output = ()> + Send + 
 }
 
 fn join(hub: &Hub) -> Option<Subscriber> {
-    hub.join(&Join { observer: true, ..Join::default() }).ok()
+    hub.join(&Join { reader: Reader::Display, ..Join::default() }).ok()
 }
 
 /// `None` if the terminal is gone.

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use axum::{extract::Query, http::Uri};
 
 use crate::{
-    hub::Join,
+    hub::{Join, OnGap, Reader},
+    lobby::check_client_id,
     sans_io::{
         error::{Code, Problem},
         event::KINDS,
@@ -16,16 +17,18 @@ use crate::{
 
 /// The keys there are.
 const KEYS: [&str; 6] = ["since", "types", "gifts", "raw", "on_gap", "format"];
-/// The keys there are beside these on `/ws`.
+/// The keys there are beside these on the main channel.
+const MAIN_KEYS: [&str; 1] = ["observer"];
+/// The keys there are beside all of these on `/ws`.
 const TALK_KEYS: [&str; 2] = ["client_id", "feed"];
 /// The wire shapes there are.
 const FORMATS: [&str; 1] = ["native"];
 
-/// Reads the query.
+/// Reads the query of a token's channel. An observer of it would look on at nothing: it runs for its clients.
 ///
 /// # Errors
 /// `bad_request`, for keys and values that there are not; the hint names the nearest.
-pub(super) fn join(uri: &Uri) -> Result<Join, Problem> {
+pub(super) fn join_room(uri: &Uri) -> Result<Join, Problem> {
     let mut join = Join::default();
     for (key, value) in &pairs(uri)? {
         set(&mut join, key, value, &KEYS)?;
@@ -33,10 +36,23 @@ pub(super) fn join(uri: &Uri) -> Result<Join, Problem> {
     Ok(join)
 }
 
-/// Reads the query of a private replay: that of the feed, and how fast it is to be.
+/// Reads the query of the main channel.
 ///
 /// # Errors
-/// As [`join`].
+/// As [`join_room`].
+pub(super) fn join(uri: &Uri) -> Result<Join, Problem> {
+    let mut join = Join::default();
+    let known = [&KEYS[..], &MAIN_KEYS].concat();
+    for (key, value) in pairs(uri)? {
+        set_main(&mut join, &key, &value, &known)?;
+    }
+    Ok(as_observer(join))
+}
+
+/// Reads the query of a private replay: that of a token's channel, and how fast it is to be.
+///
+/// # Errors
+/// As [`join_room`].
 pub(super) fn join_replay(uri: &Uri) -> Result<(Join, Speed), Problem> {
     let (mut join, mut speed) = (Join::default(), Speed::Times(1.0));
     let known = [&KEYS[..], &["speed"]].concat();
@@ -61,17 +77,21 @@ pub(super) struct Talk {
 /// Reads the query of `/ws`.
 ///
 /// # Errors
-/// As [`join`].
-pub(super) fn talk(uri: &Uri) -> Result<Talk, Problem> {
+/// As [`join_room`].
+pub(super) fn talk(uri: &Uri, client_id_chars_max: usize) -> Result<Talk, Problem> {
     let mut talk = Talk { join: Join::default(), client_id: None, feed: true };
-    let known = [&KEYS[..], &TALK_KEYS].concat();
+    let known = [&KEYS[..], &MAIN_KEYS, &TALK_KEYS].concat();
     for (key, value) in pairs(uri)? {
         match key.as_str() {
-            "client_id" => talk.client_id = Some(value),
+            "client_id" => {
+                check_client_id(&value, client_id_chars_max)?;
+                talk.client_id = Some(value);
+            }
             "feed" => talk.feed = flag(&key, &value)?,
-            _ => set(&mut talk.join, &key, &value, &known)?,
+            _ => set_main(&mut talk.join, &key, &value, &known)?,
         }
     }
+    talk.join = as_observer(talk.join);
     Ok(talk)
 }
 
@@ -87,6 +107,20 @@ pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
         seen.push(key);
     }
     Ok(pairs)
+}
+
+fn set_main(join: &mut Join, key: &str, value: &str, known: &[&str]) -> Result<(), Problem> {
+    if key != "observer" {
+        return set(join, key, value, known);
+    }
+    join.reader = if flag(key, value)? { Reader::Observer } else { Reader::Client };
+    Ok(())
+}
+
+/// An observer goes on behind a gap, whatever it asked for.
+fn as_observer(join: Join) -> Join {
+    let on_gap = if join.reader == Reader::Observer { OnGap::Skip } else { join.on_gap };
+    Join { on_gap, ..join }
 }
 
 fn set(join: &mut Join, key: &str, value: &str, known: &[&str]) -> Result<(), Problem> {
@@ -136,7 +170,7 @@ pub(super) fn unknown(message: String, given: &str, known: &[&str]) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::{Filter, Gifts, OnGap, Since};
+    use crate::hub::{Filter, Gifts, Since};
 
     fn check(query: &str) -> Result<Join, String> {
         let uri = format!("/?{query}").parse().unwrap();
@@ -151,10 +185,23 @@ mod tests {
             since: Some(Since::After { stream: "ab".to_owned(), seq: 7 }),
             on_gap: OnGap::Skip,
             filter: Filter { types: "gift,chat".parse().unwrap(), gifts: Gifts::Final, raw: true },
-            observer: false,
+            reader: Reader::Client,
         };
         let query = "since=ab%3A7&types=gift,chat&gifts=final&raw=1&on_gap=skip";
         assert_eq!(check(query), Ok(expected));
+    }
+
+    #[test]
+    fn an_observer_goes_on_behind_gaps() {
+        let observer = Join { on_gap: OnGap::Skip, reader: Reader::Observer, ..Join::default() };
+        for query in ["observer=1", "observer=true&on_gap=close", "on_gap=close&observer=1"] {
+            assert_eq!(check(query), Ok(observer.clone()), "{query}");
+        }
+        assert_eq!(check("observer=0"), Ok(Join::default()));
+        let uri = "/ws?observer=1&feed=0".parse().unwrap();
+        assert_eq!(talk(&uri, 64), Ok(Talk { join: observer, client_id: None, feed: false }));
+        let uri = "/ws/t?observer=1".parse().unwrap();
+        assert!(join_room(&uri).is_err() && join_replay(&uri).is_err(), "a token's channel has no observers");
     }
 
     #[test]

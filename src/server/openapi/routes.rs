@@ -7,6 +7,7 @@ use crate::{
     server::{clients, recordings, replay, rest, rooms},
 };
 
+const OBSERVER: (&str, &str) = ("observer", "1 to look on: not counted, not waited for, and on behind gaps");
 const FEED: &[(&str, &str)] = &[
     ("since", "0 for all of the backlog, or STREAM:SEQ to go on behind that event"),
     ("on_gap", "close or skip, where the position is gone"),
@@ -14,9 +15,16 @@ const FEED: &[(&str, &str)] = &[
     ("gifts", "raw, delta or final"),
     ("raw", "1 for `unknown` events too"),
     ("format", "native"),
+    OBSERVER,
 ];
-const TALK: &[(&str, &str)] =
-    &[("client_id", "what the client calls itself"), ("feed", "0 to read no feed"), FEED[0], FEED[2]];
+const ROOM: &[(&str, &str)] = &[FEED[0], FEED[1], FEED[2], FEED[3], FEED[4], FEED[5]];
+const TALK: &[(&str, &str)] = &[
+    ("client_id", "what the client calls itself"),
+    ("feed", "0 to read no feed"),
+    FEED[0],
+    FEED[2],
+    OBSERVER,
+];
 const TEST: &[(&str, &str)] = &[("speed", "0.1 to 1000, or max"), FEED[2], FEED[3], FEED[4]];
 
 /// With an answer in JSON.
@@ -59,7 +67,7 @@ fn feeds() -> Vec<Route> {
     vec![
         upgrade("/", "The event feed, over a WebSocket; without an upgrade the dashboard.", FEED),
         upgrade("/ws", "The feed, and what clients say to each other, over a WebSocket.", TALK),
-        upgrade("/ws/{token}", "The feed of the token's user, who is connected for it.", FEED),
+        upgrade("/ws/{token}", "The feed of the token's user, who is connected for it.", ROOM),
         upgrade("/ws/test/{token}", "The token's recording from its start, for this socket alone.", TEST),
         upgrade("/ws/echo", "What the client sends comes back, over a WebSocket.", &[]),
         get("/assets/{name}", "A part of the dashboard.", None),
@@ -73,12 +81,20 @@ fn feeds() -> Vec<Route> {
 fn sources(it: &mut Schemas) -> Vec<Route> {
     vec![
         get("/health", "Whether all is well.", it.write::<rest::Health>()),
-        get("/status", "What the source is doing, and what was counted.", it.write::<Status>()),
-        get("/status/{user}", "The same, if that is the current user.", it.write::<Status>()),
+        get("/status", "What the source is doing, and what was counted.", it.write::<rest::Overview>()),
+        get("/status/{user}", "The same, if that is the current user.", it.write::<rest::Overview>()),
         get("/test/{user}", "Whether that user is live, and could be connected.", it.write::<Check>()),
         post("/connect/{user}", "Connects that user.", None, it.write::<Status>()),
         row("delete", "/connect/{user}", "Disconnects that user.", None, it.write::<Status>()),
-        post("/inject", "Broadcasts what TikTok did not send.", it.read::<Wish>(), it.write::<Injected>()),
+        Route {
+            query: &[("wait_clients", "how many clients are to be connected first; 30 s at most")],
+            ..post(
+                "/inject",
+                "Broadcasts what TikTok did not send.",
+                it.read::<Wish>(),
+                it.write::<Injected>(),
+            )
+        },
         post("/shutdown", "Ends the server.", None, it.write::<rest::Farewell>()),
     ]
 }
