@@ -114,6 +114,7 @@ fn chat(i: u64) -> Event {
         ts: Millis(0),
         id: None,
         replay: false,
+        injected: false,
         data,
     }
 }

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     control::Driver,
-    hub::Hub,
+    hub::{Delivery, Hub},
     recorder::Tap,
     sans_io::{
         decoder::Decoder,
@@ -85,9 +85,19 @@ impl Pipeline {
     ) -> Injected {
         let place = self.decoder.place(offset);
         let (item, ids) = injector.make(wish, self.hub.stream(), place);
-        let events = self.handle(&item, pacing).await;
+        self.decode(&item);
+        let events: Vec<Event> = self.decoder.take_events().collect();
+        let along = match &self.along {
+            Some(along) => along.publish_injected(&events, false).await.clients(),
+            None => 0,
+        };
+        let delivery = tokio::select! { biased;
+            () = self.shutdown.cancelled() => Delivery::default(),
+            delivery = self.hub.publish_injected(&events, pacing == Pacing::Slowest) => delivery,
+        };
         let offset_ms = u64::try_from(offset.as_millis()).unwrap_or(u64::MAX);
-        Injected { offset_ms, ids, events }
+        let delivered = delivery.clients() + along;
+        Injected { offset_ms, ids, seqs: delivery.seqs, delivered }
     }
 
     /// Broadcasts what is due at `offset`: the finals of gift streaks that TikTok did not send.

@@ -97,5 +97,14 @@ fn chat(now_ns: u64) -> Event {
     let comment = text(now_ns, MESSAGE_BYTES - ENVELOPE_BYTES);
     let data = Data::Chat(Chat { comment: comment.into(), ..Chat::default() });
     let time = Millis(1_757_443_453_511);
-    Event { username: "bench".into(), user: None, timestamp: time, ts: time, id: None, replay: false, data }
+    Event {
+        username: "bench".into(),
+        user: None,
+        timestamp: time,
+        ts: time,
+        id: None,
+        replay: false,
+        injected: false,
+        data,
+    }
 }

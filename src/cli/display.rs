@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock,
     control::Control,
-    hub::{Hub, Join, Next, Subscriber},
+    hub::{Hub, Join, Next, Reader, Subscriber},
     sans_io::event::Millis,
     terminal,
 };
@@ -93,7 +93,7 @@ pub(super) fn show(hub: Hub, style: Style) -> impl Future<Output = ()> + Send + 
 }
 
 fn join(hub: &Hub) -> Option<Subscriber> {
-    hub.join(&Join { observer: true, ..Join::default() }).ok()
+    hub.join(&Join { reader: Reader::Display, ..Join::default() }).ok()
 }
 
 /// `None` if the terminal is gone.

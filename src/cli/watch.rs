@@ -118,6 +118,9 @@ fn address(args: &args::Watch, server: &str) -> Result<String, Problem> {
     if args.filter.raw {
         query.push("raw=1".into());
     }
+    if args.observe {
+        query.push("observer=1".into());
+    }
     if let Some(since) = &args.since {
         query.push(format!("since={since}"));
     }

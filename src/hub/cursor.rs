@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
+use super::{Filter, Join, Reader};
+
 /// What a subscriber shares with publishers.
 #[derive(Debug)]
 pub(super) struct Cursor {
@@ -18,19 +20,22 @@ pub(super) struct Cursor {
     is_slow: AtomicBool,
     /// Cancelled when it did.
     pub slow: CancellationToken,
-    /// Whether it is left out of the count of subscribers.
-    pub observer: bool,
+    /// What it is here for.
+    pub reader: Reader,
+    /// Which events it gets.
+    pub filter: Filter,
 }
 
 impl Cursor {
-    pub(super) fn new(position: u64, observer: bool, now: Instant) -> Self {
+    pub(super) fn new(position: u64, join: &Join, now: Instant) -> Self {
         Self {
             position: AtomicU64::new(position),
             touched: AtomicU64::new(0),
             started: now,
             is_slow: AtomicBool::new(false),
             slow: CancellationToken::new(),
-            observer,
+            reader: join.reader,
+            filter: join.filter,
         }
     }
 

@@ -83,7 +83,7 @@ impl Audience {
 pub(super) enum Standing {
     /// It is the state from now on.
     Begins,
-    /// There is no state any more.
+    /// It ends what had begun, and is told with it.
     Ends,
     /// Nothing.
     Passes,
@@ -92,9 +92,8 @@ pub(super) enum Standing {
 impl Standing {
     pub(super) fn of(event: &Event) -> Self {
         match &event.data {
-            Data::ConnectionCreated(_) => Self::Begins,
-            Data::Failure(failure) if failure.retrying => Self::Begins,
-            Data::Failure(_) | Data::Disconnected(_) => Self::Ends,
+            Data::ConnectionCreated(_) | Data::Failure(_) => Self::Begins,
+            Data::Disconnected(_) => Self::Ends,
             Data::ConnectionClosed(closed) if !closed.will_retry => Self::Ends,
             _ => Self::Passes,
         }

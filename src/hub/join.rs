@@ -17,8 +17,20 @@ pub struct Join {
     pub on_gap: OnGap,
     /// Which events to get.
     pub filter: Filter,
-    /// Not counted as a subscriber: the terminal display.
-    pub observer: bool,
+    /// What it is here for.
+    pub reader: Reader,
+}
+
+/// What a subscriber is here for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reader {
+    /// To get every event: it counts, and is waited for where anybody is.
+    #[default]
+    Client,
+    /// To look on (`observer=1`): it does not count, and is not waited for.
+    Observer,
+    /// To show what happens to whoever runs the server: it does not count, but is waited for as clients are.
+    Display,
 }
 
 /// Where a joiner begins.
@@ -44,12 +56,10 @@ impl Hub {
         start.first.extend(evictable.filter_map(|(_, entry)| entry.shown_to(&join.filter)).cloned());
         let read = start.position.max(floor);
 
-        let cursor = Arc::new(Cursor::new(state.ring.head(), join.observer, clock::now()));
+        let cursor = Arc::new(Cursor::new(state.ring.head(), join, clock::now()));
         let id = state.add(Arc::clone(&cursor));
         drop(state);
-        if !join.observer {
-            shared.audience.send_modify(|count| *count += 1);
-        }
+        shared.came(join.reader);
         Ok(Subscriber::new(shared, cursor, id, join.filter, start.first, read))
     }
 }
@@ -84,8 +94,8 @@ impl Shared {
 
 impl Start {
     fn now(state: &State, filter: &Filter) -> Self {
-        let standing = state.standing.as_ref().and_then(|entry| entry.shown_to(filter));
-        Self { first: standing.cloned().into_iter().collect(), position: state.ring.head() }
+        let standing = state.standing.iter().filter_map(|entry| entry.shown_to(filter));
+        Self { first: standing.cloned().collect(), position: state.ring.head() }
     }
 
     fn at(position: u64) -> Self {

@@ -6,6 +6,7 @@
 
 mod batches;
 mod cursor;
+mod delivery;
 mod encode;
 mod entry;
 mod filter;
@@ -28,8 +29,9 @@ use std::{
 };
 
 pub use batches::Batches;
+pub use delivery::Delivery;
 pub use filter::{Filter, Gifts, Types};
-pub use join::Join;
+pub use join::{Join, Reader};
 pub use limits::{BACKLOG_BYTES_MAX, BACKLOG_EVENTS_MAX, Limits, MAX_STALL};
 pub use position::{OnGap, Since};
 pub use subscriber::{Next, Subscriber};
@@ -55,10 +57,16 @@ struct Shared {
     /// Wakes every subscriber at once, when something was published, the channel was closed,
     /// or somebody fell behind.
     news: watch::Sender<()>,
-    /// How many subscribers there are, observers aside.
-    audience: watch::Sender<usize>,
+    present: watch::Sender<Present>,
     pacing: Pacing,
     traffic: Traffic,
+}
+
+/// Who is here, displays aside.
+#[derive(Clone, Copy, Debug, Default)]
+struct Present {
+    clients: usize,
+    observers: usize,
 }
 
 /// What was counted; each reader adds to it once a batch.
@@ -104,7 +112,7 @@ impl Hub {
                 encoder: Mutex::default(),
                 state: RwLock::new(State::new(limits)),
                 news: watch::Sender::new(()),
-                audience: watch::Sender::new(0),
+                present: watch::Sender::default(),
                 pacing: Pacing::default(),
                 traffic: Traffic::default(),
             }),
@@ -132,7 +140,13 @@ impl Hub {
     /// How many read this channel now, observers aside.
     #[must_use]
     pub fn subscriber_count(&self) -> usize {
-        *self.shared.audience.borrow()
+        self.shared.present.borrow().clients
+    }
+
+    /// How many only look on.
+    #[must_use]
+    pub fn observer_count(&self) -> usize {
+        self.shared.present.borrow().observers
     }
 
     /// The bytes of all events that were handed to readers.
@@ -141,7 +155,7 @@ impl Hub {
         self.shared.traffic.bytes.load(Ordering::Relaxed)
     }
 
-    /// How many readers fell behind.
+    /// How many readers fell behind, displays aside.
     #[must_use]
     pub fn slow_count(&self) -> u64 {
         self.shared.traffic.slow.load(Ordering::Relaxed)
@@ -149,15 +163,15 @@ impl Hub {
 
     /// Waits until at least `n` subscribers read this channel, observers aside.
     pub async fn wait_for_subscribers(&self, n: usize) {
-        let mut audience = self.shared.audience.subscribe();
-        let waited = audience.wait_for(|&count| count >= n).await;
+        let mut present = self.shared.present.subscribe();
+        let waited = present.wait_for(|present| present.clients >= n).await;
         waited.expect("the sender lives as long as the hub");
     }
 
     /// Waits until nobody reads this channel, observers aside.
     pub async fn wait_for_nobody(&self) {
-        let mut audience = self.shared.audience.subscribe();
-        let waited = audience.wait_for(|&count| count == 0).await;
+        let mut present = self.shared.present.subscribe();
+        let waited = present.wait_for(|present| present.clients == 0).await;
         waited.expect("the sender lives as long as the hub");
     }
 

@@ -7,7 +7,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{CloseReason, Hub, Shared, cursor::Cursor, ring::Ring};
+use super::{CloseReason, Hub, Reader, Shared, cursor::Cursor, ring::Ring};
 use crate::clock;
 
 /// A mark that no cursor reaches: it has to leave.
@@ -25,12 +25,13 @@ pub(super) struct Pacing {
 }
 
 impl Hub {
-    /// Waits while the slowest cursor lags more than a quarter of the ring. A cursor that stands still for
+    /// Waits while the slowest cursor, observers aside, lags more than a quarter of the ring. A cursor that stands still for
     /// [`stall_max`](super::Limits::stall_max) meanwhile gets [`Next::Slow`](super::Next::Slow), and is not waited for
     /// any longer.
     pub async fn room(&self) {
         let pace = self.shared.limits.pace();
-        self.shared.wait_for_cursors(|ring| ring.floor(pace)).await;
+        let paces = |cursor: &Cursor| cursor.reader != Reader::Observer;
+        self.shared.wait_for_cursors(|ring| ring.floor(pace), paces).await;
     }
 
     /// [`close`](Self::close), and waits until everybody has got everything, and has left: for a process that ends
@@ -38,32 +39,38 @@ impl Hub {
     /// [`Next::Slow`](super::Next::Slow), and is not waited for any longer.
     pub async fn drain(&self, reason: CloseReason) {
         self.close(reason);
-        self.shared.wait_for_cursors(|_| BEYOND_ALL).await;
+        self.shared.wait_for_cursors(|_| BEYOND_ALL, |_| true).await;
     }
 }
 
 impl Shared {
-    /// Waits until no cursor is below the mark.
-    async fn wait_for_cursors(&self, mark: impl Fn(&Ring) -> u64) {
+    /// Waits until no cursor is below the mark, of those that are waited for.
+    async fn wait_for_cursors(&self, mark: impl Fn(&Ring) -> u64, is_awaited: impl Fn(&Cursor) -> bool) {
         let _turn = self.pacing.turn.lock().await;
         let since = clock::now();
         loop {
             let reached = self.pacing.reached.notified();
-            let Some(patience_ends) = self.await_slowest(since, &mark) else { return };
+            let Some(patience_ends) = self.await_slowest(since, &mark, &is_awaited) else { return };
             // Either way the cursors are looked at again.
             let _ = timeout_at(patience_ends, reached).await;
         }
     }
 
     /// Sets the mark, and says until when to wait for it; `None` if every cursor has reached it.
-    fn await_slowest(&self, since: Instant, mark: impl Fn(&Ring) -> u64) -> Option<Instant> {
+    fn await_slowest(
+        &self,
+        since: Instant,
+        mark: impl Fn(&Ring) -> u64,
+        is_awaited: impl Fn(&Cursor) -> bool,
+    ) -> Option<Instant> {
         let patience_ends = |cursor: &Cursor| cursor.touched().max(since) + self.limits.stall_max;
         let now = clock::now();
         let mut state = self.write();
         let mark = mark(&state.ring);
         self.pacing.awaited.store(mark, Ordering::SeqCst);
-        let dropped = state.drop_below(mark, |cursor| patience_ends(cursor) <= now);
-        let next = state.below(mark).map(|cursor| patience_ends(cursor)).min();
+        let dropped = state.drop_below(mark, |cursor| is_awaited(cursor) && patience_ends(cursor) <= now);
+        let awaited = state.below(mark).filter(|cursor| is_awaited(cursor));
+        let next = awaited.map(|cursor| patience_ends(cursor)).min();
         drop(state);
         if !dropped.is_empty() {
             self.fell_behind(&dropped);

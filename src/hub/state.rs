@@ -8,8 +8,8 @@ use super::{CloseReason, cursor::Cursor, entry::Entry, entry::Standing, limits::
 #[derive(Debug)]
 pub(super) struct State {
     pub ring: Ring,
-    /// The last event that says how things stand, for those who join without `since`.
-    pub standing: Option<Entry>,
+    /// What says how things stand, for those who join without `since`: what began last, and how that ended.
+    pub standing: Vec<Entry>,
     pub closed: Option<CloseReason>,
     cursors: HashMap<u64, Arc<Cursor>>,
     cursors_ever: u64,
@@ -21,7 +21,7 @@ impl State {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             ring: Ring::new(limits),
-            standing: None,
+            standing: Vec::new(),
             closed: None,
             cursors: HashMap::new(),
             cursors_ever: 0,
@@ -31,8 +31,11 @@ impl State {
 
     pub(super) fn push(&mut self, entry: Entry) {
         match entry.standing {
-            Standing::Begins => self.standing = Some(entry.clone()),
-            Standing::Ends => self.standing = None,
+            Standing::Begins => self.standing = vec![entry.clone()],
+            Standing::Ends => {
+                self.standing.retain(|told| told.standing == Standing::Begins);
+                self.standing.push(entry.clone());
+            }
             Standing::Passes => {}
         }
         self.ring.push(entry);
@@ -48,6 +51,11 @@ impl State {
 
     pub(super) fn remove(&mut self, id: u64) -> Option<Arc<Cursor>> {
         self.cursors.remove(&id)
+    }
+
+    /// Everybody's, with their names.
+    pub(super) fn cursors(&self) -> &HashMap<u64, Arc<Cursor>> {
+        &self.cursors
     }
 
     /// The cursors below `floor`.

@@ -26,7 +26,16 @@ fn hub(events_max: u64) -> Hub {
 
 fn event(data: Data) -> Event {
     let time = Millis(1_757_443_453_511);
-    Event { username: "ann".into(), user: None, timestamp: time, ts: time, id: None, replay: true, data }
+    Event {
+        username: "ann".into(),
+        user: None,
+        timestamp: time,
+        ts: time,
+        id: None,
+        replay: true,
+        injected: false,
+        data,
+    }
 }
 
 fn chat(comment: &str) -> Event {

@@ -189,6 +189,7 @@ impl Lobby {
             id: connection.id,
             client_id: connection.client_id.clone(),
             path: connection.path,
+            observer: connection.is_observer,
             rooms: feeds.chain(connection.rooms.iter().cloned()).collect(),
             metadata: connection.metadata.clone(),
             created_at: connection.created_at,

@@ -33,6 +33,8 @@ pub struct Opening {
     pub role: Role,
     /// The stream of the feed that it reads.
     pub reading: Option<String>,
+    /// Whether it only looks on.
+    pub is_observer: bool,
 }
 
 #[derive(Debug)]
@@ -42,6 +44,7 @@ pub(super) struct Connection {
     pub(super) path: &'static str,
     pub(super) role: Role,
     pub(super) reading: Option<String>,
+    pub(super) is_observer: bool,
     pub(super) rooms: BTreeSet<String>,
     pub(super) metadata: Metadata,
     pub(super) created_at: Millis,
@@ -62,6 +65,8 @@ pub struct ConnectionView {
     pub client_id: String,
     /// Where it came in.
     pub path: &'static str,
+    /// Whether it only looks on (`observer=1`).
+    pub observer: bool,
     /// The rooms that it is in, the user's whose feed it reads among them.
     pub rooms: Vec<String>,
     /// What was written down about it.

@@ -142,6 +142,7 @@ fn depth(text: &str) -> usize {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Say<'a> {
     Welcome {
+        from: Speaker,
         #[schemars(with = "String")]
         connection_id: Uuid,
         client_id: &'a str,
@@ -150,6 +151,7 @@ pub(super) enum Say<'a> {
         feed: bool,
     },
     Echo {
+        from: Speaker,
         #[schemars(with = "Value")]
         message: &'a RawValue,
         timestamp: Millis,
@@ -162,6 +164,7 @@ pub(super) enum Say<'a> {
         timestamp: Millis,
     },
     ClientConnected {
+        from: Speaker,
         #[schemars(with = "String")]
         connection_id: Uuid,
         client_id: &'a str,
@@ -169,6 +172,7 @@ pub(super) enum Say<'a> {
         timestamp: Millis,
     },
     ClientDisconnected {
+        from: Speaker,
         #[schemars(with = "String")]
         connection_id: Uuid,
         client_id: &'a str,
@@ -176,23 +180,27 @@ pub(super) enum Say<'a> {
         timestamp: Millis,
     },
     System {
+        from: Speaker,
         #[serde(flatten)]
         event: System,
         timestamp: Millis,
     },
     RoomJoined {
+        from: Speaker,
         room_id: &'a str,
         /// The id once more, where the clients of old read it.
         data: &'a str,
         timestamp: Millis,
     },
     RoomJoinError {
+        from: Speaker,
         room_id: &'a str,
         code: Code,
         message: &'a str,
         hint: &'a str,
     },
     RoomLeft {
+        from: Speaker,
         room_id: &'a str,
         data: &'a str,
         /// Why, where it was not the client's own wish.
@@ -209,15 +217,25 @@ pub(super) enum Say<'a> {
         timestamp: Millis,
     },
     Pong {
+        from: Speaker,
         #[schemars(with = "Option<Value>")]
         timestamp: Option<&'a RawValue>,
         server_time: Millis,
     },
     Error {
+        from: Speaker,
         code: Code,
         message: &'a str,
         hint: &'a str,
     },
+}
+
+/// What tells the server's own messages from those of the feed, whose types are called alike.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Speaker {
+    /// As [`SERVER`](super::SERVER) is called.
+    Server,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -237,5 +255,6 @@ impl Say<'_> {
 /// The `error` message for a failure.
 #[must_use]
 pub fn error(problem: &Problem) -> Bytes {
-    Say::Error { code: problem.code, message: &problem.message, hint: &problem.hint }.encode()
+    Say::Error { from: Speaker::Server, code: problem.code, message: &problem.message, hint: &problem.hint }
+        .encode()
 }

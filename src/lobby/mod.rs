@@ -27,7 +27,7 @@ use connection::Connection;
 pub use connection::{ConnectionView, Opening, Role};
 pub use effect::{Counts, Effect, Payload};
 pub use limits::Limits;
-use message::{Say, System};
+use message::{Say, Speaker, System};
 pub use message::{error, schemas};
 use room::Room;
 pub use room::{FEED_PREFIX, Feed, Metadata, NewRoom, RoomView};
@@ -138,6 +138,7 @@ impl Lobby {
             path: opening.path,
             role: opening.role,
             reading: opening.reading,
+            is_observer: opening.is_observer,
             rooms: Default::default(),
             metadata: Metadata::new(),
             created_at: self.now.wall,
@@ -181,8 +182,22 @@ impl Lobby {
         let rooms =
             self.feeds.iter().map(|(feed, _)| feed.room_id()).chain(self.rooms.keys().cloned()).collect();
         let feed = connection.reading.is_some();
-        let welcome = Say::Welcome { connection_id, client_id, server_time: timestamp, rooms, feed }.encode();
-        let told = Say::ClientConnected { connection_id, client_id, active_connections, timestamp };
+        let welcome = Say::Welcome {
+            from: Speaker::Server,
+            connection_id,
+            client_id,
+            server_time: timestamp,
+            rooms,
+            feed,
+        }
+        .encode();
+        let told = Say::ClientConnected {
+            from: Speaker::Server,
+            connection_id,
+            client_id,
+            active_connections,
+            timestamp,
+        };
         let told = self.tells_presence().then(|| told.encode());
         self.send(vec![key], welcome);
         if let Some(told) = told {
@@ -206,6 +221,7 @@ impl Lobby {
         self.talkers -= 1;
         if tells {
             let said = Say::ClientDisconnected {
+                from: Speaker::Server,
                 connection_id: connection.id,
                 client_id: &connection.client_id,
                 active_connections: self.connections.len(),
@@ -216,10 +232,9 @@ impl Lobby {
         }
     }
 
-    /// A ping or pong frame of a client: it is alive. As many as messages, and no more.
+    /// A frame of a client that says nothing, such as a ping or pong: it is alive. As many as messages, and no more.
     pub fn heard(&mut self, key: Key) {
-        let is_free = self.connections.get(&key).is_none_or(|it| it.role == Role::Echoes);
-        if is_free || self.is_within_rate(key) {
+        if self.is_within_rate(key) {
             self.touch(key);
         }
     }
@@ -242,7 +257,7 @@ impl Lobby {
     }
 
     fn announce(&mut self, event: System) {
-        let said = Say::System { event, timestamp: self.now.wall }.encode();
+        let said = Say::System { from: Speaker::Server, event, timestamp: self.now.wall }.encode();
         self.send(self.talkers(), said);
     }
 

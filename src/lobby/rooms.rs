@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::{
-    Effect, FEED_PREFIX, Feed, Key, Lobby, Metadata, NewRoom, Room, RoomView, message::Say, talk::read_only,
+    Effect, FEED_PREFIX, Feed, Key, Lobby, Metadata, NewRoom, Room, RoomView,
+    message::{Say, Speaker},
+    talk::read_only,
 };
 use crate::sans_io::error::{Code, Problem};
 
@@ -22,14 +24,23 @@ impl Lobby {
         match joined {
             Ok(()) => self.say_joined(key, room_id),
             Err(Problem { code, message, hint }) => {
-                let said = Say::RoomJoinError { room_id, code, message: &message, hint: &hint }.encode();
+                let said = Say::RoomJoinError {
+                    from: Speaker::Server,
+                    room_id,
+                    code,
+                    message: &message,
+                    hint: &hint,
+                }
+                .encode();
                 self.refuse_with(key, code, said);
             }
         }
     }
 
     fn say_joined(&mut self, key: Key, room_id: &str) {
-        let said = Say::RoomJoined { room_id, data: room_id, timestamp: self.now.wall }.encode();
+        let said =
+            Say::RoomJoined { from: Speaker::Server, room_id, data: room_id, timestamp: self.now.wall }
+                .encode();
         self.send(vec![key], said);
     }
 
@@ -92,7 +103,9 @@ impl Lobby {
     }
 
     fn say_left(&mut self, to: Vec<Key>, room_id: &str, reason: Option<&'static str>) {
-        let said = Say::RoomLeft { room_id, data: room_id, reason, timestamp: self.now.wall }.encode();
+        let said =
+            Say::RoomLeft { from: Speaker::Server, room_id, data: room_id, reason, timestamp: self.now.wall }
+                .encode();
         self.send(to, said);
     }
 

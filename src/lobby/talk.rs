@@ -7,7 +7,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::{
     Effect, FEED_PREFIX, Key, Lobby, Metadata, Payload, Role,
-    message::{Asked, Ping, Say, SetMetadata, ToRoom},
+    message::{Asked, Ping, Say, SetMetadata, Speaker, ToRoom},
 };
 use crate::sans_io::error::{Code, Problem, close};
 
@@ -88,7 +88,7 @@ impl Lobby {
         let connection = &self.connections[&key];
         let to = if connection.rooms.is_empty() { self.talkers_but(key) } else { self.roommates(key) };
         let (from, timestamp) = (connection.client_id.as_str(), self.now.wall);
-        let echo = Say::Echo { message, timestamp }.encode();
+        let echo = Say::Echo { from: Speaker::Server, message, timestamp }.encode();
         let broadcast = Say::Broadcast { message, from_client_id: from, from, timestamp }.encode();
         self.send(vec![key], echo);
         self.send(to, broadcast);
@@ -120,7 +120,8 @@ impl Lobby {
 
     fn ping(&mut self, key: Key, ping: &Ping) {
         self.touch(key);
-        let pong = Say::Pong { timestamp: ping.timestamp, server_time: self.now.wall }.encode();
+        let pong = Say::Pong { from: Speaker::Server, timestamp: ping.timestamp, server_time: self.now.wall }
+            .encode();
         self.send(vec![key], pong);
     }
 

@@ -44,6 +44,7 @@ impl Rig {
             path: "/ws",
             role: Role::Talks,
             reading: None,
+            is_observer: false,
         }
     }
 

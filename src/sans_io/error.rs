@@ -146,6 +146,8 @@ codes! {
     Unauthorized = "unauthorized", 401, 1008, 1, "send `Authorization: Bearer TOKEN`, or `?token=TOKEN`";
     /// Nothing is injected into a live room.
     InjectRefused = "inject_refused", 409, 1008, 1, "inject into a replay, or start `live` with --allow-inject";
+    /// The clients that were waited for did not come.
+    TooFewClients = "too_few_clients", 409, 1008, 1, "connect them first, or leave `wait_clients` out";
     /// The connection to the room was closed, reset or silent.
     ConnectionLost = "connection_lost", 502, 1011, 1, "";
     /// `livetape watch` cannot reach the server, or was closed by it.

@@ -169,8 +169,11 @@ pub struct Injected {
     pub offset_ms: u64,
     /// The ids of its messages.
     pub ids: Vec<Id>,
-    /// The events that came of them, inferred finals aside.
-    pub events: usize,
+    /// The numbers of the events that came of them.
+    pub seqs: Vec<u64>,
+    /// The clients that were subscribed when these events were broadcast, and had asked for one of them at least;
+    /// observers aside.
+    pub delivered: usize,
 }
 
 /// Makes frames of wishes. Its ids never repeat.

@@ -214,6 +214,7 @@ mod tests {
             ts: Millis(0),
             id: None,
             replay: true,
+            injected: false,
             data: Data::Gift(gift),
         }
     }

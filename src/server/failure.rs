@@ -22,8 +22,16 @@ pub(super) fn event(problem: &Problem, retry_after: Option<Duration>, stream: &s
         retry_after_ms: retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
     });
     let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or(i64::MAX));
-    let event =
-        Event { username: "".into(), user: None, timestamp: now, ts: now, id: None, replay: false, data };
+    let event = Event {
+        username: "".into(),
+        user: None,
+        timestamp: now,
+        ts: now,
+        id: None,
+        replay: false,
+        injected: false,
+        data,
+    };
     let mut json = Vec::new();
     event.begin_json(stream, &mut json);
     finish_json(seq, &mut json);

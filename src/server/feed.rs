@@ -24,8 +24,11 @@ pub(super) async fn root(
     if !ws::is_asked(&headers) {
         return Ok(page::page(&headers));
     }
-    let join = query::join(&uri)?;
     let upgrade = ws::well_formed(upgrade)?;
-    let feed = Some((app.hub.clone(), join));
-    Ok(ws::open(&app, upgrade, Visit { path: "/", role: Role::Reads, client_id: None, feed, lease: None }))
+    let join = match query::join(&uri) {
+        Ok(join) => join,
+        Err(problem) => return Ok(ws::turn_away(&app, upgrade, Role::Reads, problem)),
+    };
+    let (role, feed) = (Role::Reads, Some(app.hub.clone()));
+    Ok(ws::open(&app, upgrade, Visit { path: "/", role, client_id: None, feed, join, lease: None }))
 }

@@ -1,18 +1,23 @@
 //! `POST /inject`: what TikTok did not send, as if it had.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     body::Bytes,
     extract::{State, rejection::BytesRejection},
+    http::Uri,
 };
 use serde_json::{Map, Value};
+use tokio::{select, time::sleep_until};
 
 use super::{
     App,
     answer::{Refusal, parse_body},
-    query::unknown,
+    query::{self, unknown},
 };
 use crate::{
+    clock,
     control::{Injected, Wish},
     sans_io::error::{Code, Problem},
 };
@@ -31,12 +36,48 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("room_user", &["viewerCount"]),
 ];
 
+/// How long it waits for clients.
+const WAIT_CLIENTS_MAX: Duration = Duration::from_secs(30);
+
 pub(super) async fn inject(
     State(app): State<App>,
+    uri: Uri,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Injected>, Refusal> {
+    let wait_clients = wait_clients(&uri, app.subscribers_max)?;
     let wish = read(parse_body(body)?)?;
+    wait_for(&app, wait_clients).await?;
     Ok(Json(app.control.inject(wish).await?))
+}
+
+/// How many clients are to be there first.
+fn wait_clients(uri: &Uri, clients_max: usize) -> Result<usize, Problem> {
+    let mut wait_clients = 0;
+    for (key, value) in query::pairs(uri)? {
+        if key != "wait_clients" {
+            return Err(query::unknown_key(&key, &["wait_clients"]));
+        }
+        wait_clients = value.parse().ok().filter(|&count| count <= clients_max).ok_or_else(|| {
+            let message = format!("`wait_clients` cannot be `{value}`");
+            Problem::new(Code::BadRequest, message).hint(format!("write a number from 0 to {clients_max}"))
+        })?;
+    }
+    Ok(wait_clients)
+}
+
+async fn wait_for(app: &App, clients: usize) -> Result<(), Problem> {
+    select! {
+        biased;
+        () = app.hub.wait_for_subscribers(clients) => Ok(()),
+        () = app.control.shutdown().cancelled() => {
+            Err(Problem::new(Code::ShuttingDown, "the server is shutting down"))
+        }
+        () = sleep_until(clock::now() + WAIT_CLIENTS_MAX) => {
+            let (there, seconds) = (app.hub.subscriber_count(), WAIT_CLIENTS_MAX.as_secs());
+            let message = format!("{there} of {clients} clients were connected after {seconds} s");
+            Err(Problem::new(Code::TooFewClients, message))
+        }
+    }
 }
 
 /// Reads a wish; whatever it has that nobody knows is refused, and the nearest named.

@@ -137,6 +137,8 @@ fn upstream(sheet: &Sheet, app: &App) {
 fn readers(sheet: &Sheet, app: &App) {
     let hub = &app.hub;
     sheet.gauge("livetape_subscribers", "Readers of the feed.", None, hub.subscriber_count() as f64);
+    let observers = hub.observer_count() as f64;
+    sheet.gauge("livetape_observers", "Readers of the feed that only look on.", None, observers);
     sheet.counter("livetape_feed_events_total", "Events of the feed.", None, hub.head());
     sheet.counter(
         "livetape_feed_bytes_total",

@@ -17,6 +17,7 @@ mod failure;
 mod feed;
 mod feeds;
 mod flow;
+mod heads;
 mod host;
 mod inject;
 mod limits;
@@ -147,13 +148,13 @@ struct App {
 impl App {
     /// A subscriber of `hub`.
     fn join(&self, hub: &Hub, join: &Join) -> Result<Subscriber, Problem> {
-        if self.subscriber_count() >= self.subscribers_max {
+        if self.subscriber_count() + self.hub.observer_count() >= self.subscribers_max {
             return Err(Problem::new(Code::Capacity, "too many are reading already"));
         }
         hub.join(join)
     }
 
-    /// How many read this server's channels, all of them.
+    /// How many clients read this server's channels, all of them.
     fn subscriber_count(&self) -> usize {
         self.hub.subscriber_count() + self.control.channels().subscriber_count()
     }

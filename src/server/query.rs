@@ -5,7 +5,8 @@ use std::str::FromStr;
 use axum::{extract::Query, http::Uri};
 
 use crate::{
-    hub::Join,
+    hub::{Join, OnGap, Reader},
+    lobby::check_client_id,
     sans_io::{
         error::{Code, Problem},
         event::KINDS,
@@ -26,19 +27,23 @@ pub(super) const FEED: [Param; 6] = [
     ("on_gap", "close or skip, where the position is gone"),
     ("format", "native"),
 ];
-/// The parameters that there are beside these on `/ws`.
-pub(super) const TALK: [Param; 2] =
-    [("client_id", "what the client calls itself"), ("feed", "0 to read no feed")];
+const OBSERVER: Param =
+    ("observer", "1 to watch only: not counted as a client, not waited for, and gaps are skipped");
+/// The parameters beside these on the main channel.
+pub(super) const MAIN: [Param; 1] = [OBSERVER];
+/// The same on `/ws`.
+pub(super) const TALK: [Param; 3] =
+    [("client_id", "what the client calls itself"), ("feed", "0 to read no feed"), OBSERVER];
 /// The same for a private replay.
 pub(super) const REPLAY: [Param; 1] = [("speed", "0.1 to 1000, or max")];
 /// The wire shapes there are.
 const FORMATS: [&str; 1] = ["native"];
 
-/// Reads the query.
+/// Reads the query of a token's channel. An observer of it would look on at nothing: it runs for its clients.
 ///
 /// # Errors
 /// `bad_request`, for keys and values that there are not; the hint names the nearest.
-pub(super) fn join(uri: &Uri) -> Result<Join, Problem> {
+pub(super) fn join_room(uri: &Uri) -> Result<Join, Problem> {
     let mut join = Join::default();
     for (key, value) in &pairs(uri)? {
         set(&mut join, key, value, &[])?;
@@ -46,10 +51,22 @@ pub(super) fn join(uri: &Uri) -> Result<Join, Problem> {
     Ok(join)
 }
 
-/// Reads the query of a private replay: that of the feed, and how fast it is to be.
+/// Reads the query of the main channel.
 ///
 /// # Errors
-/// As [`join`].
+/// As [`join_room`].
+pub(super) fn join(uri: &Uri) -> Result<Join, Problem> {
+    let mut join = Join::default();
+    for (key, value) in pairs(uri)? {
+        set(&mut join, &key, &value, &MAIN)?;
+    }
+    Ok(as_observer(join))
+}
+
+/// Reads the query of a private replay: that of a token's channel, and how fast it is to be.
+///
+/// # Errors
+/// As [`join_room`].
 pub(super) fn join_replay(uri: &Uri) -> Result<(Join, Speed), Problem> {
     let (mut join, mut speed) = (Join::default(), Speed::Times(1.0));
     for (key, value) in pairs(uri)? {
@@ -73,16 +90,20 @@ pub(super) struct Talk {
 /// Reads the query of `/ws`.
 ///
 /// # Errors
-/// As [`join`].
-pub(super) fn talk(uri: &Uri) -> Result<Talk, Problem> {
+/// As [`join_room`].
+pub(super) fn talk(uri: &Uri, client_id_chars_max: usize) -> Result<Talk, Problem> {
     let mut talk = Talk { join: Join::default(), client_id: None, feed: true };
     for (key, value) in pairs(uri)? {
         match key.as_str() {
-            "client_id" => talk.client_id = Some(value),
+            "client_id" => {
+                check_client_id(&value, client_id_chars_max)?;
+                talk.client_id = Some(value);
+            }
             "feed" => talk.feed = flag(&key, &value)?,
             _ => set(&mut talk.join, &key, &value, &TALK)?,
         }
     }
+    talk.join = as_observer(talk.join);
     Ok(talk)
 }
 
@@ -100,6 +121,12 @@ pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     Ok(pairs)
 }
 
+/// An observer skips gaps, whatever it asked for.
+fn as_observer(join: Join) -> Join {
+    let on_gap = if join.reader == Reader::Observer { OnGap::Skip } else { join.on_gap };
+    Join { on_gap, ..join }
+}
+
 /// Sets a parameter of the feed; `beside` are those that there are too.
 fn set(join: &mut Join, key: &str, value: &str, beside: &[Param]) -> Result<(), Problem> {
     match key {
@@ -110,6 +137,9 @@ fn set(join: &mut Join, key: &str, value: &str, beside: &[Param]) -> Result<(), 
         "gifts" => join.filter.gifts = choice(key, value, &["raw", "delta", "final"])?,
         "on_gap" => join.on_gap = choice(key, value, &["close", "skip"])?,
         "raw" => join.filter.raw = flag(key, value)?,
+        "observer" if beside.iter().any(|(name, _)| *name == key) => {
+            join.reader = if flag(key, value)? { Reader::Observer } else { Reader::Client };
+        }
         "format" if FORMATS.contains(&value) => {}
         "format" => return Err(unknown(format!("there is no format `{value}`"), value, &FORMATS)),
         _ => {
@@ -153,7 +183,7 @@ pub(super) fn unknown(message: String, given: &str, known: &[&str]) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::{Filter, Gifts, OnGap, Since};
+    use crate::hub::{Filter, Gifts, Since};
 
     fn check(query: &str) -> Result<Join, String> {
         let uri = format!("/?{query}").parse().unwrap();
@@ -168,7 +198,7 @@ mod tests {
             since: Some(Since::After { stream: "ab".to_owned(), seq: 7 }),
             on_gap: OnGap::Skip,
             filter: Filter { types: "gift,chat".parse().unwrap(), gifts: Gifts::Final, raw: true },
-            observer: false,
+            reader: Reader::Client,
         };
         let query = "since=ab%3A7&types=gift,chat&gifts=final&raw=1&on_gap=skip";
         assert_eq!(check(query), Ok(expected));
@@ -180,16 +210,29 @@ mod tests {
         let is_known = |read: Result<(), Problem>| {
             read.err().is_none_or(|problem| !problem.to_string().contains("there is no parameter"))
         };
-        for (name, _) in FEED {
+        for (name, _) in FEED.iter().chain(&MAIN) {
             assert!(is_known(join(&asked(name)).map(drop)), "{name}");
         }
         for (name, _) in FEED.iter().chain(&TALK) {
-            assert!(is_known(talk(&asked(name)).map(drop)), "{name}");
+            assert!(is_known(talk(&asked(name), 64).map(drop)), "{name}");
         }
         for (name, _) in FEED.iter().chain(&REPLAY) {
             assert!(is_known(join_replay(&asked(name)).map(drop)), "{name}");
         }
         assert!(!is_known(join(&asked("feed")).map(drop)));
+    }
+
+    #[test]
+    fn an_observer_goes_on_behind_gaps() {
+        let observer = Join { on_gap: OnGap::Skip, reader: Reader::Observer, ..Join::default() };
+        for query in ["observer=1", "observer=true&on_gap=close", "on_gap=close&observer=1"] {
+            assert_eq!(check(query), Ok(observer.clone()), "{query}");
+        }
+        assert_eq!(check("observer=0"), Ok(Join::default()));
+        let uri = "/ws?observer=1&feed=0".parse().unwrap();
+        assert_eq!(talk(&uri, 64), Ok(Talk { join: observer, client_id: None, feed: false }));
+        let uri = "/ws/t?observer=1".parse().unwrap();
+        assert!(join_room(&uri).is_err() && join_replay(&uri).is_err(), "a token's channel has no observers");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::{App, answer::Refusal, connect};
 use crate::{
     clock,
     control::{Status, not_current},
+    hub::Hub,
 };
 
 /// The answer of `GET /health`.
@@ -49,21 +50,41 @@ pub(super) async fn health(State(app): State<App>) -> Json<Health> {
     })
 }
 
-pub(super) async fn status(State(app): State<App>) -> Json<Status> {
-    Json(app.control.status())
+/// The answer of `GET /status`: what the source is doing, and who reads it.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Overview {
+    #[serde(flatten)]
+    status: Status,
+    /// How many clients read its events.
+    clients: usize,
+    /// How many only look on (`observer=1`).
+    observers: usize,
+}
+
+impl Overview {
+    fn new(status: Status, hub: &Hub) -> Json<Self> {
+        Json(Self { status, clients: hub.subscriber_count(), observers: hub.observer_count() })
+    }
+}
+
+pub(super) async fn status(State(app): State<App>) -> Json<Overview> {
+    Overview::new(app.control.status(), &app.hub)
 }
 
 pub(super) async fn status_of(
     State(app): State<App>,
     user: Result<Path<String>, PathRejection>,
-) -> Result<Json<Status>, Refusal> {
+) -> Result<Json<Overview>, Refusal> {
     let user = connect::name(user)?;
     let status = app.control.status();
     if status.is_of(&user) {
-        return Ok(Json(status));
+        return Ok(Overview::new(status, &app.hub));
     }
     // Somebody whose room a token has open is current as well.
-    app.control.channels().status(&user).map(Json).ok_or_else(|| not_current(&user).into())
+    let channels = app.control.channels();
+    let room = channels.status(&user).zip(channels.find(&user));
+    room.map(|(status, hub)| Overview::new(status, &hub)).ok_or_else(|| not_current(&user).into())
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -1,7 +1,7 @@
 //! A conversation over a WebSocket, whatever it is about: `/`, `/ws` and `/ws/echo` share its reading, its writing, its
 //! pings and its end.
 
-use std::{pin::pin, time::Duration};
+use std::{io, pin::pin, time::Duration};
 
 use futures_util::{
     SinkExt as _, StreamExt as _,
@@ -24,7 +24,7 @@ use crate::{
     sans_io::error::{Code, Problem, close},
 };
 
-/// How long a close frame has to arrive before the reset that follows where the client's own words were left unread.
+/// How long a close frame has to arrive before the reset that follows where the client's own words may be unread.
 const LINGER: Duration = Duration::from_millis(250);
 /// The room that a close frame has for its reason, in bytes.
 pub(super) const REASON_BYTES_MAX: usize = 123;
@@ -110,8 +110,8 @@ async fn listen(stream: &mut SplitStream<Wire>, seat: &Seat) -> End {
             }
             Ok(Message::Text(text)) => seat.text(&text),
             Ok(Message::Binary(bytes)) => seat.binary(bytes),
-            Ok(Message::Ping(_) | Message::Pong(_)) => seat.heard(),
-            Ok(Message::Close(_) | Message::Frame(_)) => {}
+            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => seat.heard(),
+            Ok(Message::Close(_)) => {}
         }
     }
     End::Over
@@ -123,6 +123,7 @@ fn refusal(error: &Error) -> End {
         Error::Utf8(_) => (close::NOT_TEXT, "not_utf8"),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return End::Over,
         Error::Protocol(_) => (close::PROTOCOL, "protocol_error"),
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => (close::PROTOCOL, "protocol_error"),
         _ => return End::Over,
     };
     End::Refuse(CloseFrame { code: code.into(), reason: reason.into() })
@@ -148,8 +149,11 @@ async fn part(mut sink: SplitSink<Wire, Message>, mut stream: SplitStream<Wire>,
         // The client closed it at the same time.
         return answer(sink, stream).await;
     }
-    while let Some(Ok(_)) = stream.next().await {}
-    if unread {
+    let mut is_answered = false;
+    while let Some(Ok(message)) = stream.next().await {
+        is_answered |= message.is_close();
+    }
+    if unread || !is_answered {
         sleep_until(clock::now() + LINGER).await;
     }
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{Limits, feeds::Feeds, outbox::Outbox, socket::End, writers::Writers};
 use crate::{
     clock,
-    hub::{Filter, Join},
+    hub::{Join, Reader},
     lobby::{self, Effect, Key, Lobby, Moment, Opening, Payload, Role, Stats},
     sans_io::{error::Problem, event::Millis},
 };
@@ -41,7 +41,8 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     lobby: Lobby,
-    outboxes: BTreeMap<Key, (Arc<Outbox>, Filter)>,
+    /// Each with how it joins a feed that it changes to.
+    outboxes: BTreeMap<Key, (Arc<Outbox>, Join)>,
     is_ending: bool,
 }
 
@@ -50,9 +51,9 @@ pub(super) struct Guest {
     pub(super) client_id: Option<String>,
     pub(super) path: &'static str,
     pub(super) role: Role,
-    /// The stream that it reads, and how it filters what it reads.
+    /// The stream that it reads, and how it joins others.
     pub(super) reading: Option<String>,
-    pub(super) filter: Filter,
+    pub(super) join: Join,
 }
 
 /// The place of one socket among the others. Dropping it tells them that it is gone.
@@ -83,11 +84,13 @@ impl Sockets {
     /// # Errors
     /// What the lobby has against it.
     pub(super) fn enter(&self, guest: Guest) -> Result<Seat, Problem> {
-        let Guest { client_id, path, role, reading, filter } = guest;
+        let Guest { client_id, path, role, reading, join } = guest;
+        let is_observer = join.reader == Reader::Observer;
         let outbox = Arc::new(Outbox::new(self.shared.limits.waiting_bytes_max));
         let mut state = self.lock();
-        let key = state.lobby.open(Opening { id: Uuid::new_v4(), client_id, path, role, reading })?;
-        state.outboxes.insert(key, (Arc::clone(&outbox), filter));
+        let key =
+            state.lobby.open(Opening { id: Uuid::new_v4(), client_id, path, role, reading, is_observer })?;
+        state.outboxes.insert(key, (Arc::clone(&outbox), join));
         if state.is_ending {
             outbox.go_away();
         }
@@ -147,12 +150,11 @@ impl Sockets {
                     }
                 }
                 Effect::Read { key, stream } => {
-                    let Some((outbox, filter)) = state.outboxes.get(&key) else { continue };
+                    let Some((outbox, join)) = state.outboxes.get(&key) else { continue };
                     let channel = stream.and_then(|stream| self.shared.feeds.channel(&stream));
                     let is_main = channel.as_ref().is_none_or(|(_, is_main)| *is_main);
-                    let join = Join { filter: *filter, ..Join::default() };
                     // Without a position there is nothing that could be unknown.
-                    outbox.feed(channel.and_then(|(hub, _)| hub.join(&join).ok()), is_main);
+                    outbox.feed(channel.and_then(|(hub, _)| hub.join(join).ok()), is_main);
                 }
             }
         }
@@ -210,7 +212,7 @@ impl Seat {
         info!(code = u16::from(frame.code), reason = frame.reason.as_str(), "❌ Client is closed");
     }
 
-    /// It answered a ping, or sent one.
+    /// It answered a ping, or sent one, or a frame with nothing in it.
     pub(super) fn heard(&self) {
         self.sockets.with(|lobby| lobby.heard(self.key));
     }

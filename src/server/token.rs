@@ -3,18 +3,10 @@
 //! A browser cannot read the answer to an upgrade that was refused. What is wrong with a token, or with its room, comes
 //! over the socket: an `error` event, then the close.
 
-use axum::{
-    extract::{Path, State, rejection::PathRejection},
-    http::{HeaderMap, Uri},
-    response::Response,
-};
-use tungstenite::Message;
-
 use super::{
     App,
     answer::Refusal,
-    failure, query,
-    socket::TurnedAway,
+    query,
     upgrade::Upgrade,
     ws::{self, MaybeUpgrade, Visit},
 };
@@ -22,6 +14,11 @@ use crate::{
     control::{self, Lease},
     hub::Join,
     lobby::Role,
+};
+use axum::{
+    extract::{Path, State, rejection::PathRejection},
+    http::{HeaderMap, Uri},
+    response::Response,
 };
 
 type Token = Result<Path<String>, PathRejection>;
@@ -35,9 +32,11 @@ pub(super) async fn room(
     upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = ws::required(&headers, upgrade)?;
-    let join = query::join(&uri)?;
-    let lease = app.control.channels().open(&text(token)).await;
-    Ok(answer(&app, upgrade, "/ws/{token}", join, lease))
+    let opened = match query::join_room(&uri) {
+        Ok(join) => app.control.channels().open(&text(token)).await.map(|lease| (join, lease)),
+        Err(problem) => Err(problem.into()),
+    };
+    Ok(answer(&app, upgrade, "/ws/{token}", opened))
 }
 
 /// `GET /ws/test/{token}`: the token's recording, from its start, for this socket alone.
@@ -49,33 +48,28 @@ pub(super) async fn replay(
     upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = ws::required(&headers, upgrade)?;
-    let (join, speed) = query::join_replay(&uri)?;
-    let lease = app.control.channels().replay(&text(token), speed).await;
-    Ok(answer(&app, upgrade, "/ws/test/{token}", join, lease))
+    let opened = match query::join_replay(&uri) {
+        Ok((join, speed)) => {
+            app.control.channels().replay(&text(token), speed).await.map(|lease| (join, lease))
+        }
+        Err(problem) => Err(problem.into()),
+    };
+    Ok(answer(&app, upgrade, "/ws/test/{token}", opened))
 }
 
 fn answer(
     app: &App,
     upgrade: Upgrade,
     path: &'static str,
-    join: Join,
-    lease: Result<Lease, control::Refusal>,
+    opened: Result<(Join, Lease), control::Refusal>,
 ) -> Response {
-    match lease {
-        Ok(lease) => {
-            let feed = Some((lease.hub.clone(), join));
-            let visit = Visit { path, role: Role::Reads, client_id: None, feed, lease: Some(lease) };
-            ws::open(app, upgrade, visit)
+    match opened {
+        Ok((join, lease)) => {
+            let (role, feed) = (Role::Reads, Some(lease.hub.clone()));
+            ws::open(app, upgrade, Visit { path, role, client_id: None, feed, join, lease: Some(lease) })
         }
-        Err(refusal) => ws::turn_away(app, upgrade, turned_away(refusal)),
+        Err(refusal) => ws::turn_away(app, upgrade, Role::Reads, refusal),
     }
-}
-
-/// Why there is no channel: in the same words as where its source failed.
-fn turned_away(refusal: control::Refusal) -> TurnedAway {
-    let control::Refusal { problem, retry_after, .. } = refusal;
-    let json = failure::event(&problem, retry_after, "refused", 1);
-    TurnedAway { problem, told: String::from_utf8(json).ok().map(|json| Message::Text(json.into())) }
 }
 
 /// What does not decode is nobody's token.

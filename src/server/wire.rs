@@ -12,7 +12,13 @@ use tokio_tungstenite::WebSocketStream;
 use tungstenite::{
     Message,
     error::Error,
-    protocol::{Role, WebSocketConfig},
+    protocol::{
+        Role, WebSocketConfig,
+        frame::{
+            Frame,
+            coding::{Data, OpCode},
+        },
+    },
 };
 
 use super::{pipe::Pipe, station::Station};
@@ -43,7 +49,14 @@ impl Stream for Wire {
     type Item = Result<Message, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        // The library does not tell these frames. They come as what they are, each before what is read next.
+        if self.socket.get_mut().take_empty() {
+            return Poll::Ready(Some(Ok(empty())));
+        }
         let next = Pin::new(&mut *self.socket).poll_next(cx);
+        if next.is_pending() && self.socket.get_mut().take_empty() {
+            return Poll::Ready(Some(Ok(empty())));
+        }
         self.is_owing |= matches!(next, Poll::Ready(Some(Ok(Message::Close(_) | Message::Ping(_)))));
         // Nothing may follow the answer to it, which the library writes when it is asked again.
         if matches!(next, Poll::Ready(Some(Ok(Message::Close(_))))) {
@@ -65,6 +78,9 @@ impl Sink<Message> for Wire {
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         self.is_owing = true;
+        if message.is_close() {
+            self.socket.get_mut().end_reading();
+        }
         Pin::new(&mut *self.socket).start_send(message)
     }
 
@@ -80,4 +96,9 @@ impl Sink<Message> for Wire {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.poll_flush(cx)
     }
+}
+
+/// A frame that says nothing, and does not end a message.
+fn empty() -> Message {
+    Message::Frame(Frame::message(Vec::new(), OpCode::Data(Data::Continue), false))
 }

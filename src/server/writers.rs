@@ -23,7 +23,7 @@ use tokio::{
 use super::station::{Found, Round, Station};
 use crate::{
     clock,
-    hub::{Hub, Subscriber},
+    hub::{Hub, News, Subscriber},
 };
 
 /// How many sockets a writer has before the channel gets another one.
@@ -83,7 +83,9 @@ impl Writers {
         writer.called.notify_one();
         if is_new {
             writers.push(Arc::clone(&writer));
-            tokio::spawn(unconstrained(write(Arc::clone(&writer))));
+            // From here on: what is published before the task first runs is news to it.
+            let news = writer.hub.news();
+            tokio::spawn(unconstrained(write(Arc::clone(&writer), news)));
         }
         drop(writers);
         Place { writer, writers: self.clone() }
@@ -123,8 +125,7 @@ impl Writer {
 }
 
 /// Writes what the channel has to everybody who has nothing else to do, until nobody is left.
-async fn write(writer: Arc<Writer>) {
-    let mut news = writer.hub.news();
+async fn write(writer: Arc<Writer>, mut news: News) {
     let mut stations = Vec::new();
     let mut has_more = false;
     while writer.count() > 0 {

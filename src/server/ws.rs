@@ -9,21 +9,21 @@ use axum::{
 };
 use tokio::select;
 use tracing::info;
-use tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig};
+use tungstenite::{Message, protocol::WebSocketConfig};
 
 use super::{
     App,
     answer::Refusal,
-    query,
+    failure, query,
     quiet::Quiet,
     socket::{self, Party, TurnedAway},
     sockets::Guest,
     upgrade::Upgrade,
 };
 use crate::{
-    control::Lease,
+    control::{self, Lease},
     hub::{Hub, Join},
-    lobby::{self, Role, check_client_id},
+    lobby::{self, Role},
     sans_io::error::{Code, Problem},
 };
 
@@ -39,8 +39,9 @@ pub(super) struct Visit {
     pub(super) path: &'static str,
     pub(super) role: Role,
     pub(super) client_id: Option<String>,
-    /// The channel that it reads, and from where.
-    pub(super) feed: Option<(Hub, Join)>,
+    /// The channel that it reads, and how it joins that or another.
+    pub(super) feed: Option<Hub>,
+    pub(super) join: Join,
     /// Held as long as the socket is there.
     pub(super) lease: Option<Lease>,
 }
@@ -53,12 +54,12 @@ pub(super) async fn talk(
     upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = required(&headers, upgrade)?;
-    let query::Talk { join, client_id, feed } = query::talk(&uri)?;
-    if let Some(client_id) = &client_id {
-        check_client_id(client_id, app.client_id_chars_max)?;
-    }
-    let feed = feed.then(|| (app.hub.clone(), join));
-    Ok(open(&app, upgrade, Visit { path: "/ws", role: Role::Talks, client_id, feed, lease: None }))
+    let query::Talk { join, client_id, feed } = match query::talk(&uri, app.client_id_chars_max) {
+        Ok(talk) => talk,
+        Err(problem) => return Ok(turn_away(&app, upgrade, Role::Talks, problem)),
+    };
+    let feed = feed.then(|| app.hub.clone());
+    Ok(open(&app, upgrade, Visit { path: "/ws", role: Role::Talks, client_id, feed, join, lease: None }))
 }
 
 /// `GET /ws/echo`.
@@ -68,8 +69,8 @@ pub(super) async fn echo(
     upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = required(&headers, upgrade)?;
-    let visit = Visit { path: "/ws/echo", role: Role::Echoes, client_id: None, feed: None, lease: None };
-    Ok(open(&app, upgrade, visit))
+    let (path, role, join) = ("/ws/echo", Role::Echoes, Join::default());
+    Ok(open(&app, upgrade, Visit { path, role, client_id: None, feed: None, join, lease: None }))
 }
 
 /// Whether an upgrade was asked for.
@@ -101,9 +102,24 @@ pub(super) fn open(app: &App, upgrade: Upgrade, mut visit: Visit) -> Response {
     begin(app, upgrade, role, party, lease)
 }
 
-/// The 101, and behind it why not.
-pub(super) fn turn_away(app: &App, upgrade: Upgrade, why: TurnedAway) -> Response {
-    begin(app, upgrade, Role::Reads, Err(Box::new(why)), None)
+/// The 101, and behind it why not: in the words of the lobby to those who came to talk, else as an event.
+pub(super) fn turn_away(
+    app: &App,
+    upgrade: Upgrade,
+    role: Role,
+    why: impl Into<control::Refusal>,
+) -> Response {
+    let control::Refusal { problem, retry_after, .. } = why.into();
+    let told = match role {
+        Role::Talks => lobby::error(&problem).into(),
+        Role::Reads | Role::Echoes => failure::event(&problem, retry_after, "refused", 1),
+    };
+    begin(app, upgrade, role, Err(Box::new(TurnedAway { problem, told: text(told) })), None)
+}
+
+/// JSON as a message.
+fn text(json: Vec<u8>) -> Option<Message> {
+    String::from_utf8(json).ok().map(|json| Message::Text(json.into()))
 }
 
 fn begin(
@@ -142,15 +158,15 @@ fn begin(
 }
 
 fn admit(app: &App, visit: Visit) -> Result<Box<Party>, Box<TurnedAway>> {
-    let Visit { path, role, client_id, feed, lease: _ } = visit;
-    let filter = feed.as_ref().map(|(_, join)| join.filter).unwrap_or_default();
-    let reading = feed.as_ref().map(|(hub, _)| hub.stream().to_owned());
-    let admitted = feed.map(|(hub, join)| app.join(&hub, &join)).transpose().and_then(|feed| {
-        let seat = app.sockets.enter(Guest { client_id, path, role, reading, filter })?;
+    let Visit { path, role, client_id, feed, join, lease: _ } = visit;
+    let reading = feed.as_ref().map(|hub| hub.stream().to_owned());
+    let admitted = feed.map(|hub| app.join(&hub, &join)).transpose().and_then(|feed| {
+        let join = Join { since: None, ..join };
+        let seat = app.sockets.enter(Guest { client_id, path, role, reading, join })?;
         Ok(Box::new(Party { seat, feed }))
     });
     admitted.map_err(|problem| {
-        let text = Utf8Bytes::try_from(lobby::error(&problem)).ok().filter(|_| role == Role::Talks);
-        Box::new(TurnedAway { problem, told: text.map(Message::Text) })
+        let told = (role == Role::Talks).then(|| text(lobby::error(&problem).into())).flatten();
+        Box::new(TurnedAway { problem, told })
     })
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use livetape::{
+    clock,
     hub::{CloseReason, Limits},
     sans_io::event::{ConnectionCreated, Data, Gift, Unknown},
-    server::Config,
+    server::{Bounds, Config},
 };
-use tokio_tungstenite::tungstenite::Error;
 
 use crate::harness::{Rig, chat, chats, event, is_quiet, json, read, read_all, seqs, wait};
 
@@ -118,15 +118,39 @@ async fn head_of_events_subscribes_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_query_is_refused_before_the_upgrade() {
+async fn a_bad_query_is_told_over_the_socket_as_browsers_show_no_other_refusal() {
     let rig = Rig::start();
     for query in ["?typs=gift", "?types=gfit", "?since=7", "?gifts=all", "?format=tikfinity", "?raw=1&raw=0"]
     {
-        let Err(Error::Http(answer)) = rig.try_ws(query).await else { panic!("{query} passes") };
-        assert_eq!(answer.status(), 400, "{query}");
+        let started = clock::now();
+        let log = read_all(&mut rig.ws(query).await).await;
+        let error = json(&log.texts[0]);
+        assert_eq!(
+            (&error["type"], &error["data"]["code"]),
+            (&"error".into(), &"bad_request".into()),
+            "{query}"
+        );
+        assert_eq!((log.texts.len(), log.close), (1, Some((1008, "bad_request".to_owned()))), "{query}");
+        assert!(clock::now() - started < Duration::from_secs(1), "{query}");
         let answer = rig.http("GET", &format!("/events{query}"), "").await;
         assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{query}");
+        assert_eq!(answer.json()["error"]["message"], error["data"]["message"]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_with_a_bad_query_takes_a_place_until_it_ends() {
+    let bounds = Bounds { connections_max: 1, ..Bounds::default() };
+    let rig = Rig::with(Limits::default(), Config { bounds, ..Config::default() });
+    let mut silent = rig.ws("?types=gfit").await;
+    assert_eq!(rig.http("GET", "/health", "").await.status, 503);
+    read_all(&mut silent).await;
+    wait(Duration::from_millis(1)).await;
+    assert_eq!(rig.http("GET", "/health", "").await.status, 200);
+    // Who answers nothing is not waited for.
+    let _deaf = rig.ws("?types=gfit").await;
+    wait(Duration::from_secs(11)).await;
+    assert_eq!(rig.http("GET", "/health", "").await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]

@@ -191,7 +191,16 @@ pub(crate) fn is_quiet(socket: &mut Socket) -> bool {
 
 pub(crate) fn event(data: Data) -> Event {
     let time = Millis(1_757_443_453_511);
-    Event { username: "ann".into(), user: None, timestamp: time, ts: time, id: None, replay: true, data }
+    Event {
+        username: "ann".into(),
+        user: None,
+        timestamp: time,
+        ts: time,
+        id: None,
+        replay: true,
+        injected: false,
+        data,
+    }
 }
 
 pub(crate) fn chat(comment: &str) -> Event {

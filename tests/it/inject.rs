@@ -14,7 +14,7 @@ use livetape::{
 use serde_json::{Value, json};
 
 use crate::{
-    harness::Rig,
+    harness::{Rig, wait},
     replay_rig::Show,
     support::{decode, item, session_items},
 };
@@ -57,7 +57,7 @@ async fn a_streak_adds_up_and_nothing_else_changes() {
         show.ready().await;
         show.at_ms(40_000).await;
         let injected = show.control.inject(combo(50)).await.unwrap();
-        assert_eq!((injected.events, injected.ids.len()), (51, 51));
+        assert_eq!((injected.seqs.len(), injected.ids.len()), (51, 51));
         assert!(injected.offset_ms.abs_diff(40_000) < 5, "{injected:?}");
         let log = show.finish().await;
         let ours: Vec<&Value> =
@@ -67,6 +67,7 @@ async fn a_streak_adds_up_and_nothing_else_changes() {
         let finals = ours.iter().filter(|event| event["data"]["isFinal"] == true).count();
         assert_eq!((finals, ours.last().unwrap()["data"]["repeatCount"].as_i64()), (1, Some(50)));
         assert_eq!(ours[0]["username"], log[1].1["username"]);
+        assert!(log.iter().all(|(_, event)| is_made_up(event) == (event["injected"] == true)), "{gifts:?}");
         let others: Vec<Value> =
             log.into_iter().map(|(_, event)| event).filter(|it| !is_made_up(it)).map(without_seq).collect();
         let mut expected = plain(&items, &filter);
@@ -88,12 +89,12 @@ async fn it_comes_paused_waiting_and_at_the_end() {
     show.order(ReplayOrder::Pause).await;
     show.at_ms(20_000).await;
     let paused = show.control.inject(chat()).await.unwrap();
-    assert_eq!((paused.offset_ms, paused.events), (10_000, 1));
+    assert_eq!((paused.offset_ms, paused.seqs.len(), paused.delivered), (10_000, 1, 1));
     show.order(ReplayOrder::Seek(Duration::from_secs(350))).await;
     show.order(ReplayOrder::Play).await;
     show.at_ms(40_000).await;
     let ended = show.control.inject(chat()).await.unwrap();
-    assert_eq!(ended.events, 1);
+    assert_eq!((ended.seqs.len(), ended.delivered), (1, 1));
     show.order(ReplayOrder::Seek(Duration::ZERO)).await;
     let again = show.control.inject(chat()).await.unwrap();
     show.at_ms(40_001).await;
@@ -126,7 +127,12 @@ async fn answer(mut driver: Driver) {
     while let Some(order) = driver.next_order().await {
         match order {
             Order::Inject(_, answer) => {
-                drop(answer.send(Ok(Injected { offset_ms: 7, ids: vec![Id(5)], events: 1 })));
+                drop(answer.send(Ok(Injected {
+                    offset_ms: 7,
+                    ids: vec![Id(5)],
+                    seqs: vec![9],
+                    delivered: 1,
+                })));
             }
             other => panic!("{other:?}"),
         }
@@ -159,4 +165,47 @@ async fn rest_takes_what_it_knows_and_names_the_nearest() {
         answers.insert(body.to_owned(), json!({ "status": answer.status, "body": answer.json() }));
     }
     insta::assert_json_snapshot!(answers);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_says_who_got_it_and_waits_for_clients_for_a_while() {
+    let mut rig = Rig::start();
+    let tape = livetape::source::Tape::from_bytes("test", crate::support::recording(&session_items(3)));
+    let mut driver = std::mem::replace(&mut rig.driver, livetape::control::Control::new().1);
+    let (hub, shutdown) = (rig.hub.clone(), rig.control.shutdown().clone());
+    let options = Options { wait_clients: 9, ..Options::default() };
+    tokio::spawn(async move {
+        livetape::source::Replay::new(tape, options, hub, &mut driver, shutdown, |_| ()).unwrap().run().await
+    });
+    let chat = r#"{"type":"chat","user":"made_up","comment":"hi"}"#;
+    let inject = async |query: &str| rig.http("POST", &format!("/inject{query}"), chat).await;
+    let alone = inject("").await.json();
+    assert_eq!((&alone["seqs"], &alone["delivered"]), (&json!([1]), &json!(0)), "{alone}");
+
+    // Too few come: nothing is injected.
+    let _observer = rig.ws("?observer=1").await;
+    let start = livetape::clock::now();
+    let refused = inject("?wait_clients=1").await;
+    assert_eq!((refused.status, refused.code().as_str()), (409, "too_few_clients"));
+    assert_eq!((livetape::clock::now() - start, rig.hub.head()), (Duration::from_secs(30), 1));
+
+    let (answer, (_gifts, mut all)) = tokio::join!(inject("?wait_clients=2"), async {
+        wait(Duration::from_secs(5)).await;
+        let gifts = rig.ws("?types=gift").await;
+        wait(Duration::from_secs(5)).await;
+        (gifts, rig.ws("").await)
+    });
+    let answer = answer.json();
+    assert_eq!((&answer["seqs"], &answer["delivered"]), (&json!([2]), &json!(1)), "{answer}");
+    let event = crate::harness::json(&crate::harness::read(&mut all, 1).await[0]);
+    assert_eq!(
+        (&event["seq"], &event["id"], &event["injected"]),
+        (&json!(2), &answer["ids"][0], &json!(true))
+    );
+
+    for query in ["?wait_clients=x", "?wait_clients=-1", "?wait_clients=10001", "?wait=1"] {
+        let refused = inject(query).await;
+        assert_eq!((refused.status, refused.code().as_str()), (400, "bad_request"), "{query}");
+    }
+    rig.control.shut_down();
 }

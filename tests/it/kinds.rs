@@ -32,6 +32,7 @@ fn outward(known: Known) -> Value {
         ts: Millis(0),
         id: None,
         replay: true,
+        injected: false,
         data: known.data,
     };
     let mut json = vec![];

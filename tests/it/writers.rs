@@ -118,3 +118,44 @@ async fn every_client_gets_every_event_once_in_order() {
     }
     assert!(connections > CLIENTS, "some came again");
 }
+
+/// Lets each task that is ready have one turn. Unlike `yield_now`, that takes no more.
+async fn one_turn() {
+    let mut had_it = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut had_it, true) {
+            return std::task::Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}
+
+/// At whatever moment between the handshake and the writer's first look around.
+#[tokio::test(start_paused = true)]
+async fn the_last_event_before_the_close_reaches_a_socket_whose_writer_is_yet_to_begin() {
+    for turns in 0..100 {
+        // A task of its own: the test itself does not wait in line with the others.
+        tokio::spawn(open_publish_and_close(turns)).await.unwrap();
+    }
+}
+
+async fn open_publish_and_close(turns: usize) {
+    let rig = Rig::start();
+    let stream = rig.connector.connect().await.unwrap();
+    let opening = tokio::spawn(client_async("ws://localhost/", stream));
+    while rig.hub.subscriber_count() == 0 {
+        one_turn().await;
+    }
+    for _ in 0..turns {
+        one_turn().await;
+    }
+    rig.hub.publish(&chats(1));
+    rig.hub.close(CloseReason { code: 1011, reason: "user_offline".into() });
+    let mut socket = opening.await.unwrap().unwrap().0;
+    let start = clock::now();
+    let log = crate::harness::read_all(&mut socket).await;
+    assert_eq!((log.texts.len(), log.close), (1, Some((1011, "user_offline".to_owned()))), "{turns}");
+    assert_eq!(clock::now(), start, "{turns}");
+}

@@ -7,7 +7,7 @@ import { withServer } from '../../../tests/support/livetape.mjs'
 
 const OUTPUT = new URL('../src/events.ts', import.meta.url)
 /** What every event has beside its type and data. */
-const COMMON = ['id', 'replay', 'seq', 'stream', 'ts', 'username']
+const COMMON = ['id', 'injected', 'replay', 'seq', 'stream', 'ts', 'username']
 /** Any `data` of any event: a union of them all would double the file, and say no more. */
 const ANY_DATA = 'Data'
 const HEAD = `// Made by \`cargo xtask client\` from the server's /schema/events.json: not to be changed by hand.

@@ -101,6 +101,8 @@ export type LivetapeEvent =
 export interface EventBase {
   /** The message's id, opaque; absent for events that come from no message. */
   id?: string | null
+  /** `true` where `/inject` made it, then or when it was recorded; else absent. */
+  injected?: boolean
   /** Whether it comes from a recording. */
   replay: boolean
   /** Its number, from 1. Numbers that are not seen belong to events that were not asked for. */

@@ -156,6 +156,9 @@ pub(super) struct Watch {
     /// Where to begin: 0 for all of the backlog, or STREAM:SEQ to resume
     #[arg(long, value_name = "POSITION")]
     pub(super) since: Option<String>,
+    /// Look on only: it is no client for --wait-clients, and --speed max does not wait for it
+    #[arg(long)]
+    pub(super) observe: bool,
     /// Print the JSON of every event
     #[arg(long)]
     pub(super) json: bool,

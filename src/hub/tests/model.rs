@@ -134,7 +134,7 @@ fn join_both(
     let position = since.map(|(back, _)| model.head().saturating_sub(back));
     let on_gap = if since.is_some_and(|(_, skip)| skip) { OnGap::Skip } else { OnGap::Close };
     let filter = Filter { raw, ..Filter::default() };
-    let joined = hub.join(&Join { since: position.and_then(after), on_gap, filter, observer: false });
+    let joined = hub.join(&Join { since: position.and_then(after), on_gap, filter, ..Join::default() });
     let (tail, head) = (model.tail(), model.head());
     let gap = position.is_some_and(|position| position < tail);
     if gap && on_gap == OnGap::Close {

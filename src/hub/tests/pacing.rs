@@ -112,3 +112,26 @@ async fn draining_waits_for_those_who_read_and_drops_those_who_do_not() {
     hub.drain(CloseReason { code: 1000, reason: "".into() }).await;
     assert_eq!(clock::now() - start, Duration::from_secs(10), "nobody is left");
 }
+
+#[tokio::test(start_paused = true)]
+async fn observers_are_not_waited_for_and_displays_are() {
+    for (reader, seconds) in [(Reader::Observer, 0), (Reader::Display, 10)] {
+        let hub = hub(16);
+        let mut dead = join(&hub, &Join { reader, ..Join::default() });
+        let start = clock::now();
+        hub.publish_paced(&chats(100)).await;
+        assert_eq!(clock::now() - start, Duration::from_secs(seconds), "{reader:?}");
+        assert_eq!(drain(&mut dead).1, Some(Next::Slow));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn draining_waits_for_observers_too() {
+    let hub = hub(16);
+    let mut observer = join(&hub, &Join { reader: Reader::Observer, ..Join::default() });
+    hub.publish(&chats(4));
+    let reader = tokio::spawn(async move { read_all(&mut observer, Duration::from_secs(9)).await });
+    tokio::task::yield_now().await;
+    hub.drain(CloseReason { code: 1000, reason: "".into() }).await;
+    assert_eq!(reader.await.unwrap(), [1, 2, 3, 4]);
+}

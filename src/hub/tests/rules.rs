@@ -47,9 +47,33 @@ fn a_joiner_first_gets_the_state() {
     };
     assert_eq!(first(&[connected(), chat("")]), [1, 3]);
     assert_eq!(first(&[connected(), failed(true), chat("")]), [2, 4]);
-    assert_eq!(first(&[connected(), failed(false)]), [3]);
-    assert_eq!(first(&[connected(), disconnected()]), [3]);
+    assert_eq!(first(&[connected(), failed(false)]), [2, 3]);
+    assert_eq!(first(&[connected(), chat(""), disconnected()]), [1, 3, 4]);
+    assert_eq!(first(&[failed(false), disconnected()]), [1, 2, 3]);
+    assert_eq!(first(&[disconnected(), disconnected()]), [2, 3], "the last reason stands");
     assert_eq!(first(&[connected(), disconnected(), connected()]), [3, 4]);
+}
+
+#[test]
+fn who_joins_a_source_that_fails_gets_the_error_before_the_close_at_whatever_moment() {
+    let events = [connected(), failed(true), failed(true), failed(false)];
+    for before in 0..=events.len() + 1 {
+        let hub = hub(16);
+        let close = || hub.close(CloseReason { code: 1011, reason: "user_offline".into() });
+        let mut subscriber = None;
+        for (at, event) in events.iter().enumerate() {
+            subscriber = subscriber.or_else(|| (at == before).then(|| join(&hub, &Join::default())));
+            hub.publish(std::slice::from_ref(event));
+        }
+        if before == events.len() + 1 {
+            close();
+        }
+        let mut subscriber = subscriber.unwrap_or_else(|| join(&hub, &Join::default()));
+        close();
+        let (lines, end) = drain(&mut subscriber);
+        assert_eq!(json(lines.last().unwrap())["data"]["retrying"], false, "{before}");
+        assert!(matches!(end, Some(Next::Closed(reason)) if reason.code == 1011), "{before}");
+    }
 }
 
 #[test]
@@ -192,12 +216,45 @@ fn a_final_alone_has_the_diamonds_of_its_streak() {
 }
 
 #[test]
-fn observers_are_not_counted() {
+fn observers_and_displays_are_no_clients() {
     let hub = hub(8);
-    let _display = join(&hub, &Join { observer: true, ..Join::default() });
+    let observer = join(&hub, &Join { reader: Reader::Observer, ..Join::default() });
+    let _display = join(&hub, &Join { reader: Reader::Display, ..Join::default() });
     assert!(hub.wait_for_subscribers(1).now_or_never().is_none());
     let subscriber = join(&hub, &Join::default());
     assert!(hub.wait_for_subscribers(1).now_or_never().is_some());
-    drop(subscriber);
-    assert_eq!(hub.subscriber_count(), 0);
+    assert_eq!((hub.subscriber_count(), hub.observer_count()), (1, 1));
+    drop((subscriber, observer));
+    assert_eq!((hub.subscriber_count(), hub.observer_count()), (0, 0));
+}
+
+#[test]
+fn who_falls_behind_is_counted_but_for_displays() {
+    let hub = hub(8);
+    let reading = |reader| join(&hub, &Join { reader, ..Join::default() });
+    let mut all = [Reader::Client, Reader::Observer, Reader::Display].map(reading);
+    hub.publish(&chats(8));
+    assert_eq!(all.each_mut().map(|reader| drain(reader).1), [const { Some(Next::Slow) }; 3]);
+    assert_eq!((hub.slow_count(), hub.subscriber_count(), hub.observer_count()), (2, 0, 0));
+}
+
+#[test]
+fn injected_events_tell_their_numbers_and_who_gets_them() {
+    let hub = hub(16);
+    let injected = |event: Event| Event { injected: true, ..event };
+    let give = |events: &[Event]| {
+        let delivery = hub.publish_injected(events, false).now_or_never().unwrap();
+        (delivery.seqs.clone(), delivery.clients())
+    };
+    assert_eq!(give(&[injected(chat(""))]), (vec![1], 0));
+    let filter = |types: &str| Filter { types: types.parse().unwrap(), ..Filter::default() };
+    let _all = join(&hub, &Join::default());
+    let _gifts = join(&hub, &Join { filter: filter("gift"), ..Join::default() });
+    let _observer = join(&hub, &Join { reader: Reader::Observer, ..Join::default() });
+    let _display = join(&hub, &Join { reader: Reader::Display, ..Join::default() });
+    assert_eq!(give(&[chat("not injected"), injected(chat(""))]), (vec![3], 1));
+    let two = [injected(chat("")), injected(event(Data::Gift(gift(1, 1, 0))))];
+    assert_eq!(give(&two), (vec![4, 5], 2), "each once");
+    hub.close(CloseReason { code: 1000, reason: "".into() });
+    assert_eq!(give(&two), (vec![], 0));
 }

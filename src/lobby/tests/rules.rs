@@ -140,8 +140,14 @@ fn names_are_made_of_the_id_and_taken_once() {
     let mut rig = Rig::new();
     let mut open = |id: u128, client_id: Option<&str>| {
         let client_id = client_id.map(str::to_owned);
-        let opening =
-            Opening { id: Uuid::from_u128(id), client_id, path: "/ws", role: Role::Talks, reading: None };
+        let opening = Opening {
+            id: Uuid::from_u128(id),
+            client_id,
+            path: "/ws",
+            role: Role::Talks,
+            reading: None,
+            is_observer: false,
+        };
         rig.lobby.open(opening).map_err(|problem| problem.code.name())
     };
     open(0x1234_5678_9abc_def0 << 64, None).unwrap();

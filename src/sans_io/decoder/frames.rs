@@ -77,6 +77,7 @@ impl Decoder {
             ts,
             id: self.outward_id(message.msg_id),
             replay: self.options.replay,
+            injected: item.flags.is_injected(),
             data: known.data,
         };
         if let Data::Chat(chat) = &mut event.data {
@@ -125,7 +126,7 @@ impl Decoder {
         let id = self.outward_id(message.msg_id);
         let data = raw(&message.method, &message.payload, fault);
         let event = self.state_event(Arc::clone(&connection.username), item.offset, data);
-        self.push(Event { id, ..event });
+        self.push(Event { id, injected: item.flags.is_injected(), ..event });
     }
 
     /// Counts the faults of a whole frame, and offers its bytes raw.
@@ -135,7 +136,7 @@ impl Decoder {
         if let Some(name) = first {
             let username = self.connection(item.conn).username;
             let event = self.state_event(username, item.offset, raw("", bytes, Some(name)));
-            self.push(event);
+            self.push(Event { injected: item.flags.is_injected(), ..event });
         }
     }
 

@@ -220,7 +220,16 @@ impl Decoder {
 
     fn state_event(&self, username: Arc<str>, offset: Duration, data: Data) -> Event {
         let ts = self.ts(offset);
-        Event { username, user: None, timestamp: ts, ts, id: None, replay: self.options.replay, data }
+        Event {
+            username,
+            user: None,
+            timestamp: ts,
+            ts,
+            id: None,
+            replay: self.options.replay,
+            injected: false,
+            data,
+        }
     }
 
     fn ts(&self, offset: Duration) -> Millis {

@@ -75,6 +75,8 @@ pub struct Event {
     pub id: Option<SmolStr>,
     /// Whether it comes from a recording.
     pub replay: bool,
+    /// Whether `/inject` made it.
+    pub injected: bool,
     /// The rest, by type.
     pub data: Data,
 }
@@ -92,6 +94,9 @@ struct EventJson<'a, D> {
     ts: Millis,
     /// Whether it comes from a recording.
     replay: bool,
+    /// `true` where `/inject` made it, then or when it was recorded; else absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    injected: bool,
     /// The channel that `seq` counts in; new with every start of the server.
     stream: &'a str,
 }
@@ -133,6 +138,7 @@ impl Event {
             id: self.id.as_deref(),
             ts: self.ts,
             replay: self.replay,
+            injected: self.injected,
             stream,
         };
         json::write(&json, out).expect("events have string keys and a vector takes every byte");

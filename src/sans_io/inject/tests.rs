@@ -126,3 +126,31 @@ fn what_cannot_be_is_refused() {
     .map(check);
     insta::assert_json_snapshot!(refused);
 }
+
+#[test]
+fn what_is_injected_says_so_still_when_it_was_recorded_and_its_inferred_final_as_well() {
+    use crate::sans_io::recording::{Reader, Writer, records::Header};
+
+    let wish: Wish =
+        serde_json::from_value(serde_json::json!({ "type": "chat", "user": "ann", "comment": "hi" }))
+            .unwrap();
+    let (injected, _) = Injector::default().make(&wish, "s", Place::default());
+    let sent = Item { flags: Flags::default(), ..injected.clone() };
+    let mut streak = Injector::default();
+    let rising = compose::Gift { group_id: 7, ..known_gift("rose", None, "") };
+    let gift = Stamps { injector: &mut streak, block: RESERVED_IDS, place: Place::default() }.next();
+    let gift = frame(vec![compose::gift(gift, &Person::default(), &rising)], 0);
+    let gift = Item { what: What::Frame(Frame { opcode: Opcode::BINARY, bytes: gift }), ..injected.clone() };
+    let mut writer = Writer::new(Vec::new(), &Header::default()).unwrap();
+    for item in [&sent, &injected, &gift] {
+        writer.write(item).unwrap();
+    }
+    let mut reader = Reader::open(std::io::Cursor::new(writer.finish().unwrap())).unwrap();
+    let mut decoder = Decoder::new(Options { replay: true, dedup: false });
+    while let Some(record) = reader.next().unwrap() {
+        decoder.handle(&record.item);
+    }
+    decoder.flush(Duration::from_secs(1));
+    let told: Vec<(&str, bool)> = decoder.take_events().map(|event| (event.kind(), event.injected)).collect();
+    assert_eq!(told, [("chat", false), ("chat", true), ("gift", true), ("gift", true)]);
+}

@@ -6,7 +6,7 @@ use crate::{
     lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
     server::{
         clients,
-        query::{FEED, Param, REPLAY, TALK},
+        query::{FEED, MAIN, Param, REPLAY, TALK},
         recordings, replay, rest, rooms,
     },
 };
@@ -52,7 +52,7 @@ fn feeds() -> Vec<Route> {
         Route { status: 101, query, ..get(path, summary, None) }
     };
     vec![
-        upgrade("/", "The event feed, over a WebSocket; without an upgrade the dashboard.", Some(&[])),
+        upgrade("/", "The event feed, over a WebSocket; without an upgrade the dashboard.", Some(&MAIN)),
         upgrade("/ws", "The feed, and what clients say to each other, over a WebSocket.", Some(&TALK)),
         upgrade("/ws/{token}", "The feed of the token's user, who is connected for it.", Some(&[])),
         upgrade(
@@ -72,12 +72,20 @@ fn feeds() -> Vec<Route> {
 fn sources(it: &mut Schemas) -> Vec<Route> {
     vec![
         get("/health", "Whether all is well.", it.write::<rest::Health>()),
-        get("/status", "What the source is doing, and what was counted.", it.write::<Status>()),
-        get("/status/{user}", "The same, if that is the current user.", it.write::<Status>()),
+        get("/status", "What the source is doing, and what was counted.", it.write::<rest::Overview>()),
+        get("/status/{user}", "The same, if that is the current user.", it.write::<rest::Overview>()),
         get("/test/{user}", "Whether that user is live, and could be connected.", it.write::<Check>()),
         post("/connect/{user}", "Connects that user.", None, it.write::<Status>()),
         row("delete", "/connect/{user}", "Disconnects that user.", None, it.write::<Status>()),
-        post("/inject", "Broadcasts what TikTok did not send.", it.read::<Wish>(), it.write::<Injected>()),
+        Route {
+            query: vec![("wait_clients", "how many clients are to be connected first; 30 s at most")],
+            ..post(
+                "/inject",
+                "Broadcasts what TikTok did not send.",
+                it.read::<Wish>(),
+                it.write::<Injected>(),
+            )
+        },
         post("/shutdown", "Ends the server.", None, it.write::<rest::Farewell>()),
     ]
 }

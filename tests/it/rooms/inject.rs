@@ -27,11 +27,12 @@ async fn with_nothing_connected_it_is_broadcast_all_the_same() {
     rig.at_ms(1).await;
     let first = rig.control.inject(wish()).await.unwrap();
     let second = rig.control.inject(wish()).await.unwrap();
-    assert_eq!((first.events, second.events), (1, 1));
+    assert_eq!((first.seqs, second.seqs, second.delivered), (vec![1], vec![2], 1));
     assert_ne!(first.ids, second.ids);
     rig.at_ms(2).await;
     let events = made_up(&rig);
     assert_eq!((events.len(), &events[0]["username"], &events[0]["replay"]), (2, &json!(""), &json!(false)));
+    assert!(events.iter().all(|event| event["injected"] == true), "{events:?}");
     assert_eq!(rig.control.status().counts.events["chat"], 2);
     rig.finish(1).await;
 }
@@ -57,7 +58,7 @@ async fn where_it_is_allowed_it_is_never_recorded() {
     rig.control.connect("ann".into()).await.unwrap();
     rig.at_ms(5_000).await;
     let injected = rig.control.inject(wish()).await.unwrap();
-    assert_eq!((injected.events, injected.offset_ms), (1, 5_000));
+    assert_eq!((injected.seqs.len(), injected.delivered, injected.offset_ms), (1, 1, 5_000));
     rig.at_ms(5_001).await;
     let events = made_up(&rig);
     assert_eq!((events.len(), &events[0]["username"]), (1, &json!("ann")));

@@ -7,7 +7,7 @@ use livetape::lobby::Limits;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::{
-    Error, Message,
+    Message,
     protocol::{
         CloseFrame,
         frame::{
@@ -126,7 +126,7 @@ async fn a_client_id_is_taken_once_and_free_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bad_queries_and_plain_requests_get_no_upgrade() {
+async fn plain_requests_get_400_and_bad_queries_an_error_and_1008() {
     let rig = Rig::start();
     for path in ["/ws", "/ws/echo"] {
         let answer = rig.http("GET", path, "").await;
@@ -134,10 +134,13 @@ async fn bad_queries_and_plain_requests_get_no_upgrade() {
         assert_eq!(answer.json()["error"]["message"], "WebSocket upgrade required");
     }
     for query in ["client_id=a%20b", "client_id=", "clientid=a", "feed=maybe", "since=x"] {
-        let Err(Error::Http(answer)) = rig.try_ws(&format!("ws?{query}")).await else {
-            panic!("{query} passes")
-        };
-        assert_eq!(answer.status(), 400, "{query}");
+        let log = read_all(&mut rig.ws(&format!("ws?{query}")).await).await;
+        let told: Value = crate::harness::json(&log.texts[0]);
+        assert_eq!(
+            (&told["type"], &told["code"], &told["from"]),
+            (&json!("error"), &json!("bad_request"), &json!("server"))
+        );
+        assert_eq!((log.texts.len(), log.close), (1, Some((1008, "bad_request".to_owned()))), "{query}");
     }
     assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 0);
 }

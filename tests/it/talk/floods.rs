@@ -8,7 +8,13 @@ use livetape::{
     server::{Config, Limits},
 };
 
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::{
+    Message,
+    protocol::frame::{
+        Frame, FrameHeader,
+        coding::{Control, Data, OpCode},
+    },
+};
 
 use super::{client, next, next_said, with_lobby};
 use crate::harness::{Rig, json, read_all, wait};
@@ -120,4 +126,86 @@ async fn who_does_not_read_is_closed_with_4101_and_keeps_nobody_waiting() {
     let log = read_all(&mut stalled).await;
     assert_eq!(log.close, Some((4101, "slow_consumer".to_owned())));
     assert!(log.texts.len() < 80, "{}", log.texts.len());
+}
+
+/// A client's frame with nothing in it.
+fn empty(opcode: OpCode, is_final: bool) -> Message {
+    let header = FrameHeader { is_final, opcode, mask: Some([0; 4]), ..FrameHeader::default() };
+    Message::Frame(Frame::from_payload(header, Vec::new().into()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn frames_that_say_nothing_count_as_messages() {
+    let ping = empty(OpCode::Control(Control::Ping), true);
+    let pong = empty(OpCode::Control(Control::Pong), true);
+    let nothing = empty(OpCode::Data(Data::Continue), false);
+    for path in ["", "ws?feed=0", "ws/echo"] {
+        for (kind, frame) in [("ping", &ping), ("pong", &pong), ("continuation", &nothing)] {
+            let rig = Rig::start();
+            let (mut writing, mut reading) = futures_util::StreamExt::split(rig.ws(path).await);
+            let first = empty(OpCode::Data(Data::Text), false);
+            let frame = frame.clone();
+            let flood = tokio::spawn(async move {
+                let mut sent = 0;
+                let _ = writing.send(first).await;
+                while sent < 100_000 && writing.send(frame.clone()).await.is_ok() {
+                    sent += 1;
+                }
+                sent
+            });
+            let mut close = None;
+            while let Some(Ok(message)) = futures_util::StreamExt::next(&mut reading).await {
+                if let Message::Close(frame) = message {
+                    close = frame.map(|it| (u16::from(it.code), it.reason.to_string()));
+                }
+            }
+            assert_eq!(close, Some((1008, "rate_exceeded".into())), "{kind} on /{path}");
+            assert!(flood.await.unwrap() < 100_000, "it is not read on: {kind} on /{path}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn some_frames_that_say_nothing_are_borne() {
+    let rig = Rig::start();
+    let mut socket = client(&rig, "ann").await;
+    for round in 0..20 {
+        socket.send(empty(OpCode::Data(Data::Text), false)).await.unwrap();
+        for _ in 0..10 {
+            socket.send(empty(OpCode::Data(Data::Continue), false)).await.unwrap();
+        }
+        let mut last = Frame::message(&b"[1]"[..], OpCode::Data(Data::Continue), true);
+        last.header_mut().mask = Some([0; 4]);
+        socket.send(Message::Frame(last)).await.unwrap();
+        assert_eq!(next_said(&mut socket).await["type"], "echo", "{round}");
+        wait(Duration::from_secs(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_length_that_is_longer_than_it_needs_to_be_closes_1002() {
+    let rig = Rig::start();
+    let text = |length: &[u8]| [&[0x81][..], length, &[0; 4], b"[1]"].concat();
+    for (bytes, close) in [
+        (text(&[0x80 | 126, 0, 3]), 1002),
+        (text(&[0x80 | 127, 0, 0, 0, 0, 0, 0, 0, 3]), 1002),
+        (text(&[0x80 | 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff]), 1002),
+        (text(&[0x80 | 127, 0x80, 0, 0, 0, 0, 0, 0, 3]), 1009),
+    ] {
+        // In one piece, or byte by byte.
+        for piece in [1, bytes.len() + 9] {
+            let mut socket = client(&rig, "ann").await;
+            let sent = [&text(&[0x80 | 3])[..], &bytes].concat();
+            let stream = socket.get_mut();
+            for piece in sent.chunks(piece) {
+                let _ = tokio::io::AsyncWriteExt::write_all(stream, piece).await;
+                tokio::task::yield_now().await;
+            }
+            let log = read_all(&mut socket).await;
+            assert_eq!(log.close.map(|it| it.0), Some(close), "{bytes:?}");
+            let is_answered = log.texts.iter().any(|text| json(text)["type"] == "echo");
+            assert!(is_answered || piece > 1, "what came before it is answered: {bytes:?}");
+            wait(Duration::from_millis(1)).await;
+        }
+    }
 }

@@ -1,0 +1,135 @@
+//! The heads of a client's frames: what the library reads past, and a client could send without end.
+
+/// The longest head, its mask aside, in bytes.
+const HEAD_BYTES_MAX: usize = 10;
+/// What stands behind the head of a frame that is masked, in bytes.
+const MASK_BYTES: u64 = 4;
+
+/// Follows the frames in what is read, whatever pieces it comes in.
+#[derive(Debug, Default)]
+pub(super) struct Heads {
+    head: [u8; HEAD_BYTES_MAX],
+    /// How much of the head is there.
+    length: usize,
+    /// What is left of a frame behind its head, in bytes.
+    rest: u64,
+    /// Frames without content that go on with a message and do not end it, since they were last counted.
+    empty: u32,
+}
+
+impl Heads {
+    /// Looks at what came next. `Some` says how much of it is well-formed: behind that the library must see nothing, as
+    /// there is a length that is written longer than it needs to be.
+    pub(super) fn read(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while at < bytes.len() {
+            let left = (bytes.len() - at) as u64;
+            if self.rest > 0 {
+                let skipped = self.rest.min(left);
+                self.rest -= skipped;
+                at += usize::try_from(skipped).unwrap_or(usize::MAX);
+                continue;
+            }
+            self.head[self.length] = bytes[at];
+            self.length += 1;
+            let Some((payload, shortest)) = self.payload() else {
+                at += 1;
+                continue;
+            };
+            if payload < shortest {
+                return Some(at);
+            }
+            self.begin(payload);
+            at += 1;
+        }
+        None
+    }
+
+    /// Counts one of the frames without content, if there is one left.
+    pub(super) fn take_empty(&mut self) -> bool {
+        let is_there = self.empty > 0;
+        self.empty -= u32::from(is_there);
+        is_there
+    }
+
+    pub(super) fn has_empty(&self) -> bool {
+        self.empty > 0
+    }
+
+    /// Behind a whole head.
+    fn begin(&mut self, payload: u64) {
+        let goes_on = self.head[0] & 0x8f == 0;
+        self.empty += u32::from(goes_on && payload == 0);
+        let is_masked = self.head[1] & 0x80 != 0;
+        self.rest = payload.saturating_add(if is_masked { MASK_BYTES } else { 0 });
+        self.length = 0;
+    }
+
+    /// The length of the payload, and the shortest that may be written this way; `None` where the head is not whole.
+    fn payload(&self) -> Option<(u64, u64)> {
+        let head = &self.head[..self.length];
+        let number = |bytes: &[u8]| bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
+        match head.get(1)? & 0x7f {
+            126 => Some((number(head.get(2..4)?), 126)),
+            127 => Some((number(head.get(2..10)?), 1 << 16)),
+            length => Some((length.into(), 0)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+    use tungstenite::protocol::frame::{
+        Frame,
+        coding::{Data, OpCode},
+    };
+
+    use super::*;
+
+    /// A client's frame: one that goes on with a message, or ends it.
+    fn frame(payload: usize, is_final: bool) -> Vec<u8> {
+        let mut frame = Frame::message(vec![0; payload], OpCode::Data(Data::Continue), is_final);
+        frame.header_mut().mask = Some([1, 2, 3, 4]);
+        let mut bytes = Vec::new();
+        frame.format(&mut bytes).unwrap();
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn well_formed_frames_pass_in_whatever_pieces_and_empty_ones_are_counted(
+            frames in vec((prop_oneof![Just(0), 1..300_usize, 65_000..66_000_usize], any::<bool>()), 0..6),
+            piece in 1..5_000_usize,
+        ) {
+            let bytes: Vec<u8> = frames.iter().flat_map(|&(payload, is_final)| frame(payload, is_final)).collect();
+            let mut heads = Heads::default();
+            for piece in bytes.chunks(piece) {
+                prop_assert_eq!(heads.read(piece), None);
+            }
+            let empty = frames.iter().filter(|&&(payload, is_final)| payload == 0 && !is_final).count();
+            for _ in 0..empty {
+                prop_assert!(heads.take_empty());
+            }
+            prop_assert!(!heads.has_empty() && !heads.take_empty());
+        }
+
+        #[test]
+        fn any_bytes_are_looked_through(bytes in vec(any::<u8>(), 0..200)) {
+            let good = Heads::default().read(&bytes);
+            prop_assert!(good.is_none_or(|good| good < bytes.len()));
+        }
+    }
+
+    #[test]
+    fn a_length_that_could_be_shorter_is_found_before_the_head_is_whole() {
+        let before = frame(3, true);
+        for bad in [&[0x82, 0xfe, 0, 125][..], &[0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff]] {
+            let bytes = [&before[..], bad, &[0; 8]].concat();
+            assert_eq!(Heads::default().read(&bytes), Some(before.len() + bad.len() - 1));
+        }
+        for good in [&[0x82, 0xfe, 0, 126][..], &[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0], &[0x82, 0x80]] {
+            assert_eq!(Heads::default().read(good), None);
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Whoever connects to a room that cannot be had gets the `error` before the close, at whatever moment it joins.
+
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use futures_util::{Stream, StreamExt as _};
+use livetape::{
+    control::{Control, Sources},
+    hub::{Hub, Limits},
+    mock::{MockTikTok, Scenario},
+    server::{self, Config, Server, listen::Listening},
+    source::live,
+    supervisor::{Options, Supervisor},
+};
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::rig::{As, ROOMS, Rig, tokens, told};
+use crate::harness::{json, wait};
+
+const TASKS: usize = 10;
+
+/// The last `error` before the close, and the close.
+async fn last_words<E: Debug>(
+    mut socket: impl Stream<Item = Result<Message, E>> + Unpin,
+) -> (Option<String>, u16) {
+    let mut error = None;
+    while let Some(message) = socket.next().await {
+        match message.unwrap() {
+            Message::Text(text) if json(&text)["type"] == "error" => {
+                error = json(&text)["data"]["code"].as_str().map(str::to_owned);
+            }
+            Message::Close(frame) => return (error, frame.unwrap().code.into()),
+            _ => {}
+        }
+    }
+    (error, 1006)
+}
+
+fn expect_error((error, close): &(Option<String>, u16), code: &str) {
+    assert_eq!((error.as_deref(), *close), (Some(code), 1011));
+}
+
+/// Threads and the clock as they are: the room fails while sockets come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn none_of_ten_thousand_gets_the_close_without_the_error() {
+    let rig = Arc::new(Rig::start(As::Serve));
+    let mut tasks = JoinSet::new();
+    for _ in 0..TASKS {
+        let rig = Arc::clone(&rig);
+        tasks.spawn(async move {
+            for _ in 0..10_000 / TASKS {
+                expect_error(&last_words(rig.ws("ws/t-offline").await).await, "user_offline");
+            }
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nor_while_the_same_user_is_being_connected() {
+    let rig = Arc::new(Rig::places(As::Serve, 2));
+    let mut tasks = JoinSet::new();
+    for _ in 0..TASKS {
+        let rig = Arc::clone(&rig);
+        tasks.spawn(async move {
+            for _ in 0..30 {
+                let control = rig.control.clone();
+                let connecting = tokio::spawn(async move { control.connect("offline".to_owned()).await });
+                let (error, close) = last_words(rig.ws("ws/t-offline").await).await;
+                let is_told = matches!((error.as_deref(), close), (Some("user_offline"), 1011));
+                // Places may be taken by rooms that are about to end.
+                assert!(
+                    is_told || (error.as_deref(), close) == (Some("capacity"), 4102),
+                    "{error:?} {close}"
+                );
+                connecting.await.unwrap().unwrap_err();
+            }
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.unwrap();
+    }
+}
+
+/// Over TCP, on many connections at a time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nor_over_sockets() {
+    let mock = MockTikTok::start(Scenario::parse(ROOMS).unwrap()).await.unwrap();
+    let listener = Listening::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.addresses()[0];
+    let (control, driver) = Control::with(Sources { tokens: tokens(), ..Sources::default() }).unwrap();
+    let hub = Hub::new("main".into(), Limits::default());
+    let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
+    let serving = tokio::spawn(server::serve(listener, server));
+    let live =
+        live::Options { upstream: Some(live::Url::parse(&mock.url()).unwrap()), ..live::Options::new("") };
+    let transport = live::NetTransport::new(&live).unwrap();
+    let supervisor = Supervisor::new(hub, &control, driver, transport, Options::new(live));
+    let supervisor = tokio::spawn(supervisor.serve());
+    let mut tasks = JoinSet::new();
+    for _ in 0..TASKS {
+        tasks.spawn(async move {
+            for (path, code) in [("t-offline", "user_offline"), ("test/t-missing", "recording_not_found")] {
+                for _ in 0..20 {
+                    let url = format!("ws://{address}/ws/{path}");
+                    let (socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+                    expect_error(&last_words(socket).await, code);
+                }
+            }
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task.unwrap();
+    }
+    control.shut_down();
+    serving.await.unwrap();
+    supervisor.await.unwrap();
+}
+
+/// `livetape live` for a room that fails: before the first attempt, between attempts, and after the last one.
+#[tokio::test(start_paused = true)]
+async fn nor_on_the_main_channel_at_any_time() {
+    let scenario = include_str!("../../../fixtures/scenarios/handshake-blocked.toml");
+    let rig = Rig::with(scenario, As::Live, |sources| sources);
+    let mut tasks = JoinSet::new();
+    for _ in 0..100 {
+        for path in ["", "ws"] {
+            tasks.spawn(last_words(rig.ws(path).await));
+        }
+        wait(Duration::from_millis(50)).await;
+    }
+    while let Some(task) = tasks.join_next().await {
+        expect_error(&task.unwrap(), "blocked");
+    }
+    assert_eq!(told(&rig.refusal("").await), "\"blocked\" retrying=false 1011 blocked");
+}

@@ -1,0 +1,112 @@
+//! `observer=1`: who looks on neither holds a show nor starts it, and is not waited for.
+
+use std::time::Duration;
+
+use livetape::{
+    clock,
+    control::{Control, ReplayPhase},
+    sans_io::{pace::Speed, recording::Item},
+    source::{Options, Replay, Summary, Tape},
+};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::{
+    harness::{Rig, is_quiet, json as parse, read, read_all, wait},
+    support::{recording, session_items},
+};
+
+/// A replay on the server's main channel.
+fn play(rig: &mut Rig, items: &[Item], options: Options) -> JoinHandle<Summary> {
+    let tape = Tape::from_bytes("test", recording(items));
+    let mut driver = std::mem::replace(&mut rig.driver, Control::new().1);
+    let (hub, shutdown) = (rig.hub.clone(), rig.control.shutdown().clone());
+    tokio::spawn(async move {
+        Replay::new(tape, options, hub, &mut driver, shutdown, |_| ()).unwrap().run().await
+    })
+}
+
+fn phase(rig: &Rig) -> Option<ReplayPhase> {
+    rig.control.replay().map(|replay| replay.state)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_show_waits_for_a_client_or_for_play() {
+    for starts_with_play in [true, false] {
+        let mut rig = Rig::start();
+        let items = session_items(3);
+        play(&mut rig, &items, Options { wait_clients: 1, speed: Speed::Max, ..Options::default() });
+        let mut tab = rig.ws("?observer=1").await;
+        let mut talker = rig.ws("ws?observer=1").await;
+        assert_eq!(parse(&read(&mut talker, 1).await[0])["type"], "welcome");
+        wait(Duration::from_secs(20)).await;
+        assert_eq!(phase(&rig), Some(ReplayPhase::Waiting));
+        assert!(is_quiet(&mut tab));
+        if starts_with_play {
+            assert_eq!(rig.http("POST", "/replay/play", "").await.status, 200);
+        } else {
+            drop(rig.ws("").await);
+        }
+        assert_eq!(parse(&read(&mut tab, 1).await[0])["type"], "connection_created");
+        rig.control.shut_down();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_speed_max_nobody_waits_for_an_observer_that_reads_nothing() {
+    let mut rig = Rig::ring(64);
+    let options = Options { speed: Speed::Max, exit_when_done: true, ..Options::default() };
+    let _deaf = rig.ws("?observer=1").await;
+    let start = clock::now();
+    let shown = play(&mut rig, &session_items(2), options);
+    let mut reader = rig.ws("?since=0").await;
+    let log = read_all(&mut reader).await;
+    assert_eq!(log.close, Some((1000, "recording_ended".to_owned())));
+    shown.await.unwrap();
+    assert!(clock::now() - start < Duration::from_secs(5), "{:?}", clock::now() - start);
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_are_listed_apart_from_clients() {
+    let rig = Rig::start();
+    let counts = async || {
+        let status = rig.http("GET", "/status", "").await.json();
+        (status["clients"].clone(), status["observers"].clone())
+    };
+    assert_eq!(counts().await, (json!(0), json!(0)));
+    let sockets = [rig.ws("").await, rig.ws("?observer=1").await, rig.ws("ws?observer=1").await];
+    let silent = rig.ws("ws?observer=1&feed=0").await;
+    assert_eq!(counts().await, (json!(1), json!(2)));
+    let connections = rig.http("GET", "/connections", "").await.json();
+    let observers: Vec<&Value> =
+        connections["connections"].as_array().unwrap().iter().map(|it| &it["observer"]).collect();
+    assert_eq!(observers, [false, true, true, true]);
+    assert_eq!(rig.http("GET", "/health", "").await.json()["clients"], 1);
+    let metrics = rig.http("GET", "/metrics", "").await.body;
+    for line in ["livetape_subscribers 1", "livetape_observers 2"] {
+        assert!(metrics.lines().any(|it| it == line), "{line}\n{metrics}");
+    }
+    drop((sockets, silent));
+    wait(Duration::from_millis(1)).await;
+    assert_eq!(counts().await, (json!(0), json!(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_take_places_as_clients_do() {
+    let config = livetape::server::Config { subscribers_max: 2, ..Default::default() };
+    let rig = Rig::with(livetape::hub::Limits::default(), config);
+    let _two = [rig.ws("?observer=1").await, rig.ws("").await];
+    for query in ["?observer=1", ""] {
+        assert_eq!(read_all(&mut rig.ws(query).await).await.close, Some((4102, "capacity".to_owned())));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_go_on_behind_a_gap() {
+    let rig = Rig::ring(8);
+    rig.hub.publish(&crate::harness::chats(12));
+    let mut tab = rig.ws("?since=s:2&observer=1").await;
+    assert_eq!(read(&mut tab, 1).await, [r#"{"type":"gap","from":3,"to":4}"#]);
+    let answer = rig.http("GET", "/events?observer=1&since=s:13", "").await;
+    assert_eq!((answer.status, answer.code().as_str()), (410, "unknown_position"));
+}
