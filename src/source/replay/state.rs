@@ -79,6 +79,7 @@ impl Replay<'_> {
             is_lossy: counts.is_lossy(),
             records_missing: counts.records_missing,
             unreadable: counts.unreadable(),
+            generation: self.pipeline.decoder().generation(),
             left: Left::default(),
             lateness: self.lateness.clone(),
         }

@@ -21,7 +21,7 @@ use crate::{
     recorder::FOLDER,
     sans_io::{
         error::{Code, Problem},
-        recording::{self, Item, Reader, is_plain_name},
+        recording::{self, Item, Reader, What, is_plain_name, records::Header},
     },
 };
 
@@ -101,6 +101,24 @@ impl Tape {
             return Err(Problem::new(Code::RecordingNotFound, format!("`{name}` is no name of a recording")));
         }
         Self::find(&named(folder, name).to_string_lossy())
+    }
+
+    /// The same on a thread for blocking work: the disk may take its time.
+    pub(crate) async fn open_by_name(folder: PathBuf, name: String) -> Result<Self, Problem> {
+        let opened = tokio::task::spawn_blocking(move || Self::find_by_name(&folder, &name)).await;
+        opened.unwrap_or_else(|_| Err(Problem::new(Code::Io, "reading the recording broke off")))
+    }
+
+    /// What stands at its beginning.
+    ///
+    /// # Errors
+    /// As [`Tape::find`].
+    pub fn header(&self) -> Result<Header, Problem> {
+        let first = self.steps()?.next();
+        Ok(match first {
+            Some(Step::Item(Item { what: What::Header(header), .. })) => header,
+            _ => Header::default(),
+        })
     }
 
     fn new(name: String, place: Place) -> Self {

@@ -1,5 +1,6 @@
 //! The channels of tokens: `/ws/{token}` and `/ws/test/{token}`.
 
+mod machine;
 mod over_sockets;
 mod refused;
 mod replays;
