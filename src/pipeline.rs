@@ -12,7 +12,7 @@ use crate::{
         decoder::Decoder,
         event::{Data, Event},
         inject::{Injected, Injector, Wish},
-        recording::Item,
+        recording::{Item, Standing},
     },
 };
 
@@ -47,6 +47,11 @@ impl Pipeline {
     #[must_use]
     pub fn with_tap(self, tap: Tap) -> Self {
         Self { tap: Some(tap), ..self }
+    }
+
+    /// Sets or removes the recorder that gets every item before it is decoded.
+    pub fn set_tap(&mut self, tap: Option<Tap>) {
+        self.tap = tap;
     }
 
     /// The same, with a second channel that gets the events too, and is never waited for.
@@ -117,14 +122,21 @@ impl Pipeline {
 
     /// Starts over at `offset`: `before` tells what stands open there.
     pub async fn start_generation(&mut self, offset: Duration, before: &[Item], pacing: Pacing) {
+        // Its ids come again: a recording holds one generation.
+        self.tap = None;
         self.decoder.start_generation();
         self.restore(offset, before, pacing).await;
     }
 
     /// Takes note of what stands open at `offset`, where a replay starts.
     pub async fn restore(&mut self, offset: Duration, before: &[Item], pacing: Pacing) {
+        let mut standing = Standing::default();
         for item in before {
             self.decoder.restore(item);
+            standing.take(item);
+        }
+        if let Some(tap) = &self.tap {
+            standing.openings(offset).for_each(|item| tap.record(&item));
         }
         self.decoder.announce_restored(offset);
         self.publish(pacing).await;

@@ -1,9 +1,40 @@
 //! An event as a line for people: what a terminal shows of the outward JSON.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use serde_json::Value;
+
+use crate::sans_io::retry::SERVER_WAIT_MAX;
 
 /// Longest text that is shown of a name or a comment, in characters.
 const TEXT_CHARS_MAX: usize = 300;
+
+/// The lines of one event after the other: a hint comes with the first of several failures alike.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// The code of the failure whose hint was shown last.
+    hinted: Option<String>,
+}
+
+impl Lines {
+    /// As [`line`], without a hint that was shown already.
+    #[must_use]
+    pub fn next(&mut self, event: &Value) -> Option<String> {
+        match event["type"].as_str()? {
+            "connection_created" => self.hinted = None,
+            "error" => {
+                let code = event["data"]["code"].as_str();
+                if self.hinted.as_deref() == code {
+                    return Some(failed(event));
+                }
+                self.hinted = code.map(str::to_owned);
+            }
+            _ => {}
+        }
+        line(event)
+    }
+}
 
 /// The line of an event, without its time; `None` for events that are not shown.
 #[must_use]
@@ -35,7 +66,7 @@ pub fn line(event: &Value) -> Option<String> {
         "disconnected" => {
             format!("🔌 Disconnected from {}: {}", username(), text(&data["reason"]).replace('_', " "))
         }
-        "error" => error(data),
+        "error" => error(event),
         "gap" => format!("⚠️ Events {} to {} are missing", event["from"], event["to"]),
         _ => return None,
     })
@@ -50,18 +81,46 @@ fn gift(data: &Value) -> Option<String> {
     Some(format!("🎁 {sender} sent gift {gift} x{}", data["repeatCount"]))
 }
 
-/// What failed; what to do, or when it is tried again.
-fn error(data: &Value) -> String {
-    let message = text(&data["message"]);
-    let failed = if data["code"] == "user_offline" { "" } else { "Failed to connect: " };
-    let mut shown = format!("❌ {failed}{message}");
-    if data["retrying"] == true {
-        let wait = data["retryAfterMs"].as_f64().unwrap_or_default() / 1e3;
-        shown += &format!("\n⏳ Attempt {} failed, trying again in {wait:.1} s", data["attempt"]);
-    } else if let Some(hint) = data["hint"].as_str().filter(|hint| !hint.is_empty()) {
+/// What failed, when it is tried again, and what to do.
+fn error(event: &Value) -> String {
+    let mut shown = failed(event);
+    if let Some(hint) = event["data"]["hint"].as_str().filter(|hint| !hint.is_empty()) {
         shown += &format!("\n💡 {}", printable(hint));
     }
     shown
+}
+
+/// What failed, and when it is tried again, or may be.
+fn failed(event: &Value) -> String {
+    let data = &event["data"];
+    let message = text(&data["message"]);
+    let failed = if data["code"] == "user_offline" { "" } else { "Failed to connect: " };
+    let mut shown = format!("❌ {failed}{message}");
+    let wait = Duration::from_millis(data["retryAfterMs"].as_u64().unwrap_or_default());
+    if data["retrying"] == true {
+        let seconds = wait.as_secs_f64();
+        shown += &format!("\n⏳ Attempt {} failed, trying again in {seconds:.1} s", data["attempt"]);
+    } else if wait > SERVER_WAIT_MAX {
+        shown += &format!("\n⏳ The server asks to wait {}{}", length(wait), until(event, wait));
+    }
+    shown
+}
+
+/// `42 min` or `1 h 5 min`, rounded up.
+fn length(wait: Duration) -> String {
+    let minutes = wait.as_millis().div_ceil(60_000);
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+/// The time at which the wait ends, if the event has one.
+fn until(event: &Value, wait: Duration) -> String {
+    let told = event["ts"].as_str().and_then(|ts| ts.parse::<Timestamp>().ok());
+    let end = told.and_then(|told| told.checked_add(wait).ok());
+    end.map(|end| format!(", until {end:.0}")).unwrap_or_default()
 }
 
 /// A JSON text as it may be shown.
@@ -126,6 +185,36 @@ mod tests {
             ),
             "❌ Failed to connect: [Rate Limited] x\n⏳ Attempt 1 failed, trying again in 1.5 s",
         );
+    }
+
+    #[test]
+    fn a_long_wait_shows_its_length_and_end() {
+        let error = |ms: u64| {
+            let data =
+                json!({"code":"rate_limited","message":"x","attempt":1,"retrying":false,"retryAfterMs":ms});
+            json!({"type":"error","ts":"2026-01-01T23:30:00.250Z","data":data})
+        };
+        check(&error(900_000), "❌ Failed to connect: x");
+        let expected =
+            "❌ Failed to connect: x\n⏳ The server asks to wait 16 min, until 2026-01-01T23:45:00Z";
+        check(&error(900_001), expected);
+        let shown = line(&error(3_900_000)).unwrap();
+        assert!(shown.ends_with("wait 1 h 5 min, until 2026-01-02T00:35:00Z"), "{shown}");
+        assert!(line(&error(u64::MAX)).is_some());
+    }
+
+    #[test]
+    fn a_hint_comes_with_the_first_of_failures_alike() {
+        let mut lines = Lines::default();
+        let mut has_hint = |kind, code| {
+            let data = json!({"code":code,"message":"x","hint":"wait","retrying":true,"retryAfterMs":1});
+            lines.next(&json!({"type": kind, "data": data})).unwrap().contains("💡")
+        };
+        let limited = [(); 3].map(|()| has_hint("error", "rate_limited"));
+        assert_eq!(limited, [true, false, false]);
+        assert!(has_hint("error", "user_offline"), "another failure has another hint");
+        has_hint("connection_created", "");
+        assert!(has_hint("error", "user_offline"), "it failed anew");
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::{
 };
 
 use anstyle::AnsiColor;
-use bytes::Bytes;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +14,7 @@ use crate::{
     control::Control,
     hub::{Hub, Join, Next, Reader, Subscriber},
     sans_io::event::Millis,
-    terminal,
+    terminal::Lines,
 };
 
 const TIME: anstyle::Style = AnsiColor::BrightBlack.on_default();
@@ -38,10 +37,15 @@ pub(super) fn say(text: &str) {
     drop(print(&[line_at(&now.to_string(), text)]));
 }
 
+/// The line that says how many subscribers are waited for.
+pub(super) fn waiting(count: usize) -> String {
+    format!("⏳ Waiting for {count} subscriber{}", if count == 1 { "" } else { "s" })
+}
+
 /// The line of an event, behind its time; `None` if it is not shown.
-pub(super) fn line(json: &[u8]) -> Option<String> {
+pub(super) fn line(lines: &mut Lines, json: &[u8]) -> Option<String> {
     let event: Value = serde_json::from_slice(json).ok()?;
-    let text = terminal::line(&event)?;
+    let text = lines.next(&event)?;
     let time = event["ts"].as_str().unwrap_or("-");
     Some(text.lines().map(|line| line_at(time, line)).collect())
 }
@@ -77,8 +81,8 @@ pub(super) fn show(hub: Hub, style: Style) -> impl Future<Output = ()> + Send + 
     let joined = join(&hub);
     async move {
         let Some(mut events) = joined else { return };
-        let mut is_ready = style == Style::Plain;
-        while let Some(next) = show_batch(&mut events, &mut is_ready, style).await {
+        let mut shown = Shown { lines: Lines::default(), is_ready: style == Style::Plain };
+        while let Some(next) = show_batch(&mut events, &mut shown, style).await {
             match next {
                 Next::Events => {}
                 Next::Closed(_) => return,
@@ -96,16 +100,24 @@ fn join(hub: &Hub) -> Option<Subscriber> {
     hub.join(&Join { reader: Reader::Display, ..Join::default() }).ok()
 }
 
+/// What depends on what was shown before.
+struct Shown {
+    lines: Lines,
+    /// Whether it was said that a room is connected.
+    is_ready: bool,
+}
+
 /// `None` if the terminal is gone.
-async fn show_batch(events: &mut Subscriber, is_ready: &mut bool, style: Style) -> Option<Next> {
+async fn show_batch(events: &mut Subscriber, shown: &mut Shown, style: Style) -> Option<Next> {
     let mut batch = Vec::new();
     let next = events.next(&mut batch).await;
-    let connects = !*is_ready && batch.iter().any(|json| is_connection(json));
-    if !write(batch).await {
+    let connects = !shown.is_ready && batch.iter().any(|json| is_connection(json));
+    let lines = batch.iter().filter_map(|json| line(&mut shown.lines, json)).collect();
+    if !write(lines).await {
         return None;
     }
     if connects {
-        *is_ready = true;
+        shown.is_ready = true;
         say("🎉 Ready to receive TikTok Live events!");
         if style == Style::Live {
             say("📺 Press Ctrl+C to stop");
@@ -119,10 +131,7 @@ fn is_connection(json: &[u8]) -> bool {
 }
 
 /// Writes off the runtime's threads: a terminal may stand still for as long as somebody selects text in it.
-async fn write(batch: Vec<Bytes>) -> bool {
-    let write = move || {
-        let lines: Vec<String> = batch.iter().filter_map(|json| line(json)).collect();
-        lines.is_empty() || print(&lines).is_ok()
-    };
+async fn write(lines: Vec<String>) -> bool {
+    let write = move || lines.is_empty() || print(&lines).is_ok();
     tokio::task::spawn_blocking(write).await.unwrap_or(false)
 }

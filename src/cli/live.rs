@@ -1,27 +1,26 @@
 //! `livetape live` and `serve`: rooms, and their server.
 
-use super::{
-    args, config, display, rooms,
-    serving::{Addresses, backlog},
-    stage::Stage,
-};
+use super::{args, config, display, rooms, serving::Addresses, sources, stage::Stage};
 use crate::{
     log,
     sans_io::error::Problem,
-    settings::Settings,
     source::live::NetTransport,
-    supervisor::{Ended, Options, Record, Supervisor},
+    supervisor::{Ended, Options, Supervisor},
 };
 
 pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     let user = rooms::user(args.user.as_deref(), &settings.live)?;
-    let options = Options { ends_with_source: true, ..options(&settings, &user) };
+    let options = Options { ends_with_source: !settings.live.stay, ..sources::options(&settings, &user) };
+    let wait_clients = options.wait_clients;
     let transport = NetTransport::new(&options.live)?;
     let (stage, driver) = Stage::open(&settings, display::Style::Live, |Addresses { feed, rest }| {
         display::say(&format!("Starting TikTok Live CLI for user: {user}"));
         display::say(&format!("🌐 Serving on {feed} and {rest}/"));
+        if wait_clients > 0 {
+            display::say(&display::waiting(wait_clients));
+        }
         display::say("Connecting to TikTok Live...");
     })
     .await?;
@@ -35,7 +34,7 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     let mut settings = config::settings(&args.flags)?;
     settings.server.port = args.port_first.or(settings.server.port);
     let _log = log::start(&settings.log, !settings.server.quiet)?;
-    let options = options(&settings, "");
+    let options = sources::options(&settings, "");
     let transport = NetTransport::new(&options.live)?;
     let (stage, driver) = Stage::open(&settings, display::Style::Plain, |Addresses { feed, rest }| {
         display::say(&format!("🌐 Serving on {feed} and {rest}/"));
@@ -47,18 +46,6 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     let ended = supervisor.serve().await;
     stage.close().await;
     conclude(&ended)
-}
-
-fn options(settings: &Settings, user: &str) -> Options {
-    Options {
-        record: settings.live.record.clone().map(Record::File),
-        allow_inject: settings.live.allow_inject,
-        warn: |problem| {
-            display::say(&format!("⚠️ The recording broke off, serving goes on: {problem}"));
-        },
-        backlog: backlog(settings),
-        ..Options::new(rooms::options(&settings.live, user, settings.server.seed))
-    }
 }
 
 /// Tells what was recorded, and gives the exit code.

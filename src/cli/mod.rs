@@ -21,6 +21,7 @@ mod rooms;
 mod serving;
 mod share;
 mod signals;
+mod sources;
 mod stage;
 mod token;
 mod tools;

@@ -2,61 +2,33 @@
 
 use std::time::Duration;
 
-use super::{
-    args, config, display,
-    serving::{Addresses, backlog},
-    stage::Stage,
-};
+use super::{args, config, display, live::conclude, serving::Addresses, sources, stage::Stage};
 use crate::{
-    clock::Waiting,
+    demo::DEMO,
     log,
-    sans_io::{
-        error::{Code, Problem},
-        pace::Speed,
-    },
-    settings,
-    source::{Options, Summary, Tape, live},
-    supervisor::{self, Supervisor},
+    sans_io::{error::Problem, pace::Speed},
+    source::{Options, Tape, live},
+    supervisor::Supervisor,
 };
 
 pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
-    let options = Options { recordings: settings.server.folder(), ..options(&settings.replay) };
-    let recording = args.recording.as_ref().or(settings.replay.recording.as_ref()).ok_or_else(|| {
-        Problem::new(Code::BadRequest, "no recording is given")
-            .hint("name one: `livetape replay demo`, LIVETAPE_RECORDING, or `recording` under [replay] in livetape.toml")
-    })?;
-    let tape = Tape::find_in(&options.recordings, recording)?;
-    tape.check_within(options.start)?;
-    let idle = supervisor::Options {
-        backlog: backlog(&settings),
-        ..supervisor::Options::new(live::Options::new(""))
-    };
-    let transport = live::NetTransport::new(&idle.live)?;
+    let options = sources::options(&settings, "");
+    let named = args.recording.as_ref().or(settings.replay.recording.as_ref());
+    let tape = Tape::find_in(&options.play.recordings, named.map_or(DEMO, String::as_str))?;
+    let transport = live::NetTransport::new(&options.live)?;
     let (stage, driver) = Stage::open(&settings, display::Style::Plain, |addresses| {
-        greet(&tape, &options, addresses);
+        if named.is_none() {
+            display::say("💡 No recording is given: this is the built-in demo");
+        }
+        greet(&tape, &options.play, addresses);
     })
     .await?;
-    let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, idle);
-    let ended = supervisor.replay(tape.clone(), options.clone(), tell).await?;
+    let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, options);
+    let ended = supervisor.replay(tape.clone()).await?;
     stage.close().await;
-    ended.exit_code()
-}
-
-fn options(settings: &settings::Replay) -> Options {
-    Options {
-        speed: settings.speed,
-        // Without a number, for ever.
-        laps: settings.r#loop.map_or(Some(1), |laps| (laps > 0).then_some(laps)),
-        start: settings.start,
-        end: settings.end,
-        idle_limit: settings.idle_limit,
-        waiting: if settings.precise { Waiting::Awake } else { Waiting::Kernel },
-        wait_clients: settings.wait_clients.unwrap_or(usize::from(settings.speed == Speed::Max)),
-        exit_when_done: settings.exit_when_done,
-        ..Options::default()
-    }
+    conclude(&ended)
 }
 
 fn greet(tape: &Tape, options: &Options, Addresses { feed, rest }: &Addresses) {
@@ -68,20 +40,10 @@ fn greet(tape: &Tape, options: &Options, Addresses { feed, rest }: &Addresses) {
     display::say(&format!("📼 Replaying {}{length}, speed {speed}", tape.name));
     display::say(&format!("🌐 Serving on {feed} and {rest}/"));
     if options.wait_clients > 0 {
-        let (count, plural) = (options.wait_clients, if options.wait_clients == 1 { "" } else { "s" });
-        display::say(&format!("⏳ Waiting for {count} subscriber{plural}"));
+        display::say(&display::waiting(options.wait_clients));
     }
     display::say("🎉 Ready to receive TikTok Live events!");
     display::say("📺 Press Ctrl+C to stop");
-}
-
-fn tell(summary: &Summary) {
-    let Summary { recording, events, took, lateness, .. } = summary;
-    let late = if lateness.frames() == 0 { String::new() } else { format!(": {lateness}") };
-    display::say(&format!("🏁 Replayed {recording}: {events} events in {:.1} s{late}", took.as_secs_f64()));
-    if summary.loss.is_some() {
-        display::say(&format!("⚠️ Something was lost: {}", summary.loss));
-    }
 }
 
 /// `6:42`, or `1:02:03`.

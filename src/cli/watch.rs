@@ -24,6 +24,7 @@ use crate::{
     hub::Gifts,
     sans_io::error::{Code, Problem, close, exit},
     secret::Secret,
+    terminal::Lines,
 };
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -36,7 +37,7 @@ pub(super) async fn watch(args: args::Watch) -> Result<u8, Problem> {
     let trust = settings.watch.ca.as_deref().map(trust).transpose()?;
     let (mut socket, _) =
         connect(&url, token.as_ref(), trust).await.map_err(|error| refused(&url, &error))?;
-    let mut last = None;
+    let (mut lines, mut last) = (Lines::default(), None);
     loop {
         tokio::select! { biased;
             stopped = tokio::signal::ctrl_c() => {
@@ -47,7 +48,7 @@ pub(super) async fn watch(args: args::Watch) -> Result<u8, Problem> {
             message = socket.next() => match message {
                 Some(Ok(Message::Text(json))) => {
                     last = position(&json).or(last);
-                    if !show(&args, json.as_bytes()) {
+                    if !show(&args, &mut lines, json.as_bytes()) {
                         return Ok(exit::DONE);
                     }
                 }
@@ -128,11 +129,11 @@ fn address(args: &args::Watch, server: &str) -> Result<String, Problem> {
 }
 
 /// Whether the terminal is still there.
-fn show(args: &args::Watch, json: &[u8]) -> bool {
+fn show(args: &args::Watch, lines: &mut Lines, json: &[u8]) -> bool {
     if args.json {
         return display::print(&[String::from_utf8_lossy(json).into_owned() + "\n"]).is_ok();
     }
-    display::line(json).is_none_or(|line| display::print(&[line]).is_ok())
+    display::line(lines, json).is_none_or(|line| display::print(&[line]).is_ok())
 }
 
 /// Where to resume after this event.

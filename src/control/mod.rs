@@ -18,7 +18,7 @@ use std::{
 pub use board::{Board, Channel, Lease, ListedReplay, Listing, Shared};
 pub use channels::{Channels, Keeper, Request};
 pub use orders::{Answer, Check, Order, Refusal, ReplayOrder, not_current};
-pub use state::{Lateness, ReplayPhase, ReplayState, SourceState, Status};
+pub use state::{Lateness, Mode, ReplayPhase, ReplayState, SourceState, Status};
 pub use tokens::{MAX_LIVE, MAX_REPLAYS, Sources, TOKENS_MAX, Token};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -68,7 +68,7 @@ impl Told {
     fn status(&self) -> Status {
         let left = self.retry_at.map(|at| at.saturating_duration_since(clock::now()).as_millis());
         let next_retry_ms = left.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX));
-        Status { next_retry_ms, ..self.status.clone() }
+        Status { mode: self.status.mode(), next_retry_ms, ..self.status.clone() }
     }
 
     fn update_status(&mut self, change: impl FnOnce(&mut Status)) {
@@ -179,9 +179,10 @@ impl Control {
     /// Gives an order to the replay, and the state that it led to.
     ///
     /// # Errors
-    /// `no_replay` if nothing is replayed; what else the order itself says.
+    /// `no_replay` if nothing is replayed; what else the order itself says. Loading works while idle, too, and is
+    /// `room_running` while a room is connected.
     pub async fn order(&self, order: ReplayOrder) -> Result<ReplayState, Problem> {
-        if self.replay().is_none() {
+        if self.replay().is_none() && !matches!(order, ReplayOrder::Load(_)) {
             return Err(nothing_replayed());
         }
         give(&self.orders, |answer| Order::Replay(order, answer)).await.map_err(|refusal| refusal.problem)

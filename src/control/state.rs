@@ -63,6 +63,8 @@ pub struct Lateness {
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
+    /// What runs on the main channel: decides what can be connected or loaded.
+    pub mode: Mode,
     /// What the source is doing.
     pub state: SourceState,
     /// `live`, `replay` or none.
@@ -79,7 +81,29 @@ pub struct Status {
     pub counts: Counts,
 }
 
+/// What runs on the main channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Nothing: a user can be connected, or a recording loaded.
+    #[default]
+    Idle,
+    /// A room: another user can be connected.
+    Live,
+    /// A recording: another can be loaded.
+    Replay,
+}
+
 impl Status {
+    /// The mode, from what else is told. A room that ended is over; a recording that ended can be played again.
+    pub(super) fn mode(&self) -> Mode {
+        match (self.source, self.state) {
+            (Some("replay"), _) => Mode::Replay,
+            (Some(_), SourceState::Connecting | SourceState::Connected | SourceState::Retrying) => Mode::Live,
+            _ => Mode::Idle,
+        }
+    }
+
     /// Whether this is the current user's name, however it is written.
     #[must_use]
     pub fn is_of(&self, user: &str) -> bool {

@@ -27,6 +27,11 @@ pub enum Effect {
         /// The reason beside it.
         reason: String,
     },
+    /// Write down that a room was made.
+    Created {
+        /// Its id.
+        room: String,
+    },
     /// Let a connection read a feed, or none, from now on.
     Read {
         /// Which connection.

@@ -73,6 +73,9 @@ impl Lobby {
         if room.max_connections.is_some_and(|most| room.members.len() >= most as usize) {
             return Err(Problem::new(Code::RoomFull, format!("the room `{room_id}` is full")));
         }
+        if is_new {
+            self.effects.push(Effect::Created { room: room_id.to_owned() });
+        }
         room.members.insert(key);
         connection.rooms.insert(room_id.to_owned());
         Ok(())
@@ -165,6 +168,7 @@ impl Lobby {
             is_kept: true,
         };
         self.rooms.insert(id.clone(), room);
+        self.effects.push(Effect::Created { room: id.clone() });
         self.room_view(&id)
     }
 

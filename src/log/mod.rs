@@ -26,11 +26,14 @@ use crate::{
     settings::{Level, Log},
 };
 
+/// The target of lines about clients that come and go, and the rooms they make: shown beside the display as well.
+pub const CLIENTS: &str = "livetape::clients";
+
 /// How many lines were lost: there is one log a process.
 static LOST: OnceLock<Arc<AtomicU64>> = OnceLock::new();
 
 /// Starts the log of this process. What is queued is written when the guard is dropped. Where a `display` shows what
-/// fails as well, only what is worse goes to stderr, unless the settings say otherwise.
+/// fails as well, only what is worse and [`CLIENTS`] go to stderr, unless the settings say otherwise.
 ///
 /// # Errors
 /// `io`, if the file cannot be written.
@@ -52,7 +55,11 @@ pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
         (None, false) => Level::Warn,
         (None, true) => Level::Error,
     });
-    let lines = Lines::new(settings.format, writer).with_filter(filter(level));
+    let mut filter = filter(level);
+    if display && settings.level.is_none() {
+        filter = filter.with_target(CLIENTS, LevelFilter::INFO);
+    }
+    let lines = Lines::new(settings.format, writer).with_filter(filter);
     drop(tracing::subscriber::set_global_default(Registry::default().with(lines)));
     Ok(guard)
 }

@@ -101,9 +101,11 @@ codes! {
     /// No place for another socket now.
     Capacity = "capacity", 503, 4102, 1, "try again later";
     /// The command needs a replay and there is none.
-    NoReplay = "no_replay", 409, 1008, 1, "start one with `livetape replay <recording>`";
+    NoReplay = "no_replay", 409, 1008, 1, "load one: POST /replay/load {\"recording\":\"demo\"}, or `livetape replay demo`";
     /// A room cannot be connected to while a recording is replayed.
-    ReplayRunning = "replay_running", 409, 1008, 1, "end it with DELETE /connect/{user}, its user's name";
+    ReplayRunning = "replay_running", 409, 1008, 1, "end it with DELETE /connect/NAME: its user's name, or the recording's";
+    /// A recording cannot be loaded while a room is connected.
+    RoomRunning = "room_running", 409, 1008, 1, "disconnect it with DELETE /connect/{user}";
     /// The port is taken.
     PortInUse = "port_in_use", 500, 1011, 1, "choose another with --port N, or --port 0 for any that is free";
     /// The address cannot be listened on.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{App, answer::Refusal, connect};
 use crate::{
     clock,
-    control::{Status, not_current},
+    control::{Mode, Status, not_current},
     hub::Hub,
 };
 
@@ -22,8 +22,8 @@ pub(super) struct Health {
     version: &'static str,
     /// Seconds since the start.
     uptime: u64,
-    /// `idle`, `live` or `replay`.
-    mode: &'static str,
+    /// What runs on the main channel.
+    mode: Mode,
     user: Option<String>,
     clients: usize,
     /// Where the system tells it.
@@ -38,12 +38,11 @@ struct Memory {
 
 pub(super) async fn health(State(app): State<App>) -> Json<Health> {
     let status = app.control.status();
-    let idle = if app.control.replay().is_some() { "replay" } else { "idle" };
     Json(Health {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
         uptime: (clock::now() - app.started).as_secs(),
-        mode: status.source.unwrap_or(idle),
+        mode: status.mode,
         user: status.username,
         clients: app.subscriber_count(),
         memory: memory_stats::memory_stats().map(|memory| Memory { rss: memory.physical_mem }),

@@ -17,6 +17,7 @@ use crate::{
     clock,
     hub::{Join, Reader},
     lobby::{self, Effect, Key, Lobby, Moment, Opening, Payload, Role, Stats},
+    log::CLIENTS,
     sans_io::{error::Problem, event::Millis},
 };
 
@@ -149,6 +150,7 @@ impl Sockets {
                         outbox.close(CloseFrame { code: code.into(), reason: reason.into() });
                     }
                 }
+                Effect::Created { room } => info!(target: CLIENTS, room, "🏠 Room created"),
                 Effect::Read { key, stream } => {
                     let Some((outbox, join)) = state.outboxes.get(&key) else { continue };
                     let channel = stream.and_then(|stream| self.shared.feeds.channel(&stream));

@@ -17,7 +17,7 @@ use axum::{
 use tracing::{Instrument as _, debug, error_span, info, warn};
 
 use super::{answer::Refused, connections::Asker, metrics::Metrics, traffic::Traffic};
-use crate::{clock, sans_io::error::Code};
+use crate::{clock, log::CLIENTS, sans_io::error::Code};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Behind this, a path may be a token.
@@ -64,9 +64,10 @@ pub(super) async fn trace(State(ids): State<Ids>, request: Request, next: Next) 
     }
     let _inside = span.enter();
     let (status_code, code) = (status.as_u16(), code.map_or("", Code::name));
-    if status == StatusCode::SWITCHING_PROTOCOLS {
+    let reads_lines = path == "/events" && method == Method::GET && status == StatusCode::OK;
+    if status == StatusCode::SWITCHING_PROTOCOLS || reads_lines {
         traffic.is_client(span.clone());
-        info!(path, from, "✅ Client connected");
+        info!(target: CLIENTS, path, from, "✅ Client connected");
     } else if status.is_server_error() && code.is_empty() {
         warn!(%method, path, status = status_code, from, took_ms, "❌ Request failed");
     } else if !code.is_empty() {

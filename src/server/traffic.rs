@@ -12,7 +12,7 @@ use std::{
 use tokio::time::Instant;
 use tracing::{Span, info};
 
-use crate::clock;
+use crate::{clock, log::CLIENTS};
 
 /// The counts of one connection; in the extensions of its requests. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +25,7 @@ struct Counts {
     client: OnceLock<Client>,
 }
 
-/// Who opened a WebSocket.
+/// Who opened a WebSocket, or reads `/events`.
 #[derive(Debug)]
 struct Client {
     request: Span,
@@ -37,9 +37,9 @@ struct Client {
 pub(super) struct Meter(Traffic);
 
 impl Traffic {
-    /// From here on this is a WebSocket, opened by `request`.
+    /// From here on this is a client, which came with `request`.
     pub(super) fn is_client(&self, request: Span) {
-        // Nothing follows an upgrade.
+        // Nothing follows an upgrade or `/events` on their connection.
         let _ = self.0.client.set(Client { request, since: clock::now() });
     }
 
@@ -71,6 +71,6 @@ impl Drop for Meter {
         let received_bytes = counts.received.load(Ordering::Relaxed);
         let sent_bytes = counts.sent.load(Ordering::Relaxed);
         let seconds = (clock::now() - *since).as_secs();
-        info!(received_bytes, sent_bytes, seconds, "❌ Client disconnected");
+        info!(target: CLIENTS, received_bytes, sent_bytes, seconds, "❌ Client disconnected");
     }
 }

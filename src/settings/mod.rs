@@ -114,7 +114,7 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Resolved, Vec<Problem>> {
             Ok(()) => _ = origins.insert(key.path(), Origin::Env),
             Err(message) => {
                 let problem = Problem::new(Code::BadConfig, format!("{}: {message}", key.env));
-                // A server and a mock share some.
+                // `live` and `replay` share one.
                 if !problems.contains(&problem) {
                     problems.push(problem);
                 }

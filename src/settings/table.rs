@@ -183,21 +183,25 @@ settings! {
         proxy: Option<Address> = None, "--proxy URL", "LIVETAPE_PROXY";
         /// Let POST /inject add events to a live room; they are never recorded
         allow_inject: bool = false, "--allow-inject", "LIVETAPE_ALLOW_INJECT";
-        /// Write every frame of the first room to this recording
+        /// Before the first attempt of `live`, wait until N subscribers are connected
+        wait_clients: usize = 0, "--wait-clients N", "LIVETAPE_WAIT_CLIENTS";
+        /// Keep serving, like `serve`, when the room of `live` ends or cannot be connected
+        stay: bool = false, "--stay", "LIVETAPE_STAY";
+        /// Write every frame of the first room or replay to this recording
         record: Option<PathBuf> = None, "--record FILE", "LIVETAPE_RECORD";
     }
 
     /// How recordings are replayed.
     replay: Replay {
-        /// The recording, where the command line does not say
+        /// The recording, where the command line does not say [default: demo]
         recording: Option<String> = None, "", "LIVETAPE_RECORDING";
         /// How fast: 0.1 to 1000 times the original, or max (as fast as the slowest subscriber takes it)
         speed: Speed = Speed::Times(1.0), "--speed N|max", "LIVETAPE_SPEED";
-        /// Play again and again; with N, so many times in all
+        /// Play the first recording again and again; with N, so many times in all
         r#loop: Option<u32> = None, "--loop [N]", "LIVETAPE_LOOP";
-        /// Where to begin, e.g. 90s, 1m30s or 00:01:30
+        /// Where to begin in the first recording, e.g. 90s, 1m30s or 00:01:30
         start: Duration = Duration::ZERO, "--start OFFSET", "LIVETAPE_START";
-        /// Where to end
+        /// Where to end in the first recording
         end: Option<Duration> = None, "--end OFFSET", "LIVETAPE_END";
         /// Shorten silences to this, e.g. 2s
         idle_limit: Option<Duration> = None, "--idle-limit D", "LIVETAPE_IDLE_LIMIT";
@@ -220,15 +224,15 @@ settings! {
     /// `livetape mock`.
     mock: Mock {
         /// The recording that every room plays: a file, or `demo` [default: that of the scenario, or demo]
-        play: Option<PathBuf> = None, "--play FILE", "LIVETAPE_PLAY";
+        play: Option<PathBuf> = None, "--play FILE", "LIVETAPE_MOCK_PLAY";
         /// Who exists and what goes wrong: a file in TOML
-        scenario: Option<PathBuf> = None, "--scenario FILE", "LIVETAPE_SCENARIO";
+        scenario: Option<PathBuf> = None, "--scenario FILE", "LIVETAPE_MOCK_SCENARIO";
         /// The port on loopback; 0 takes any that is free
-        port: u16 = 3100, "--port N", "LIVETAPE_PORT";
+        port: u16 = 3100, "--port N", "LIVETAPE_MOCK_PORT";
         /// How fast rooms play, whatever the scenario says: 0.1 to 1000 times the original, or max
-        speed: Option<Speed> = None, "--speed N|max", "LIVETAPE_SPEED";
+        speed: Option<Speed> = None, "--speed N|max", "LIVETAPE_MOCK_SPEED";
         /// The same seed gives the same bytes [default: that of the scenario, or 0]
-        seed: Option<u64> = None, "--seed N", "LIVETAPE_SEED";
+        seed: Option<u64> = None, "--seed N", "LIVETAPE_MOCK_SEED";
     }
 
     /// `livetape watch`.

@@ -8,5 +8,5 @@ mod tape;
 
 pub use lateness::Lateness;
 pub use replay::{Left, Options, Replay, Summary};
+pub(crate) use tape::{Loaded, in_time, load, shown_name, unreadable};
 pub use tape::{Step, Tape};
-pub(crate) use tape::{in_time, shown_name, unreadable};

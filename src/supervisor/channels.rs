@@ -114,8 +114,11 @@ impl<T: Transport> Channels<T> {
             common: self.common.clone(),
             place: None,
             listing: None,
+            followed: Some(self.common.rooms.offer(user)),
+            following: None,
             board: None,
             channels: None,
+            generation: 0,
             ended: Ended::default(),
         }
     }

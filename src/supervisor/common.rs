@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Limit;
+use super::{Limit, rooms::Rooms};
 use crate::sans_io::error::{Code, Problem};
 
 /// Shared by the main channel and those beside it.
 #[derive(Clone, Debug)]
 pub(super) struct Common {
     pub(super) limit: Limit,
+    pub(super) rooms: Rooms,
     places: Arc<Semaphore>,
     max_live: usize,
 }
@@ -18,7 +19,12 @@ pub(super) struct Common {
 impl Common {
     pub(super) fn new(max_live: usize) -> Self {
         let max_live = max_live.clamp(1, Semaphore::MAX_PERMITS);
-        Self { limit: Limit::default(), places: Arc::new(Semaphore::new(max_live)), max_live }
+        Self {
+            limit: Limit::default(),
+            rooms: Rooms::default(),
+            places: Arc::new(Semaphore::new(max_live)),
+            max_live,
+        }
     }
 
     /// A place for a live room, free again when it is dropped.

@@ -5,10 +5,18 @@ use std::{path::PathBuf, time::Duration};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::{Next, Record, Supervisor, inject::inject_live, room::Room};
+use super::{
+    Next, Record, Supervisor,
+    candidate::{Candidate, looked_up},
+    idle::room_running,
+    inject::inject_live,
+    play::REPLAY,
+    room::Room,
+    rooms::requested,
+};
 use crate::{
     clock,
-    control::{Answer, Board, Order, Shared, Status, not_current, nothing_replayed},
+    control::{Answer, Board, Order, Refusal, ReplayOrder, Shared, Status, not_current, nothing_replayed},
     hub::CloseReason,
     pipeline::{Pacing, Pipeline},
     recorder::{self, Recorder, Target},
@@ -25,7 +33,7 @@ use crate::{
 };
 
 /// Why a room is left before it ends.
-enum Leaving {
+pub(super) enum Leaving {
     ShutDown,
     RecorderFailed,
     Deleted(Answer<Status>),
@@ -36,6 +44,8 @@ enum Leaving {
 struct Over {
     leaving: Option<Leaving>,
     outcome: Outcome,
+    /// Who was still being looked up.
+    candidate: Option<Candidate>,
     /// The offset of the last thing that happened.
     last: Duration,
     /// Whether a room was connected.
@@ -49,6 +59,15 @@ impl<T: Transport> Supervisor<T> {
             Ok(user) => user,
             Err(problem) => return self.refuse(answer, problem).await,
         };
+        if let Some(live) = self.follow_room(&user).await {
+            return self.follow_live(&user, live, answer).await;
+        }
+        // Whoever starts a room beside the main one has asked already.
+        if answer.is_some()
+            && let Err(refusal) = self.common.limit.check()
+        {
+            return self.refuse(answer, refusal).await;
+        }
         if self.place.is_none() {
             match self.common.place() {
                 Ok(place) => self.place = Some(place),
@@ -93,7 +112,7 @@ impl<T: Transport> Supervisor<T> {
         let what = What::Header(live.header().clone());
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
-        let mut room = Room::new(&self.driver, user, answer);
+        let mut room = Room::new(&self.driver, user, answer, self.following.is_none());
         let failed = recorder.as_ref().map(Recorder::watch);
         let over = self.pump(live, user, &mut pipeline, &mut room, failed).await;
         self.leave(over, pipeline, room, recorder, shared).await
@@ -107,8 +126,9 @@ impl<T: Transport> Supervisor<T> {
         room: &mut Room,
         mut recorder_failed: Option<watch::Receiver<Option<Problem>>>,
     ) -> Over {
-        let started = clock::now();
-        let (mut leaving, mut last, mut was_connected) = (None, Duration::ZERO, false);
+        let (header, started) = (live.header().clone(), live.started());
+        let (mut leaving, mut candidate) = (None, None);
+        let (mut last, mut was_connected) = (Duration::ZERO, false);
         loop {
             let deadline = pipeline.decoder().next_deadline().map(|offset| started + offset);
             tokio::select! { biased;
@@ -120,7 +140,15 @@ impl<T: Transport> Supervisor<T> {
                         inject_live(pipeline, &mut self.driver, wished, last, allowed).await;
                         continue;
                     }
-                    leaving = self.take_order(order, user, room);
+                    leaving = self.take_order(order, user, room, &mut candidate);
+                }
+                follower = requested(&mut self.followed), if leaving.is_none() => {
+                    if let Some(followed) = &mut self.followed {
+                        followed.accept(follower, &header, started).await;
+                    }
+                }
+                found = looked_up(&mut candidate), if leaving.is_none() => {
+                    leaving = self.take_found(candidate.take(), found);
                 }
                 problem = failure(&mut recorder_failed) => {
                     recorder_failed = None;
@@ -137,6 +165,9 @@ impl<T: Transport> Supervisor<T> {
                     last = item.offset;
                     was_connected |= matches!(item.what, What::ConnOpen(_) | What::Frame(_));
                     self.note_limit(&item);
+                    if let Some(followed) = &mut self.followed {
+                        followed.pass(&item).await;
+                    }
                     pipeline.handle(&item, Pacing::Free).await;
                     pipeline.report(&self.driver);
                     // What is told to whoever waits was broadcast before.
@@ -151,23 +182,33 @@ impl<T: Transport> Supervisor<T> {
                 live.stop();
             }
         }
-        Over { leaving, outcome: live.outcome().await, last, was_connected }
+        let outcome = live.outcome().await;
+        if let Some(followed) = self.followed.take() {
+            followed.end(&outcome);
+        }
+        Over { leaving, outcome, candidate, last, was_connected }
     }
 
-    fn take_order(&self, order: Order, user: &str, room: &mut Room) -> Option<Leaving> {
+    fn take_order(
+        &self,
+        order: Order,
+        user: &str,
+        room: &mut Room,
+        candidate: &mut Option<Candidate>,
+    ) -> Option<Leaving> {
         match order {
             Order::Connect(other, answer) => match normalise(&other) {
                 Err(problem) => drop(answer.send(Err(problem.into()))),
                 Ok(other) if other.eq_ignore_ascii_case(user) => room.join(&self.driver, answer),
-                Ok(other) => match self.common.limit.check() {
-                    Err(refusal) => drop(answer.send(Err(refusal))),
-                    Ok(()) => return Some(Leaving::Replaced(other, answer)),
-                },
+                Ok(other) => return self.look_up(other, answer, candidate),
             },
             Order::Disconnect(other, answer) if self.driver.status().is_of(&other) => {
                 return Some(Leaving::Deleted(answer));
             }
             Order::Disconnect(other, answer) => drop(answer.send(Err(not_current(&other).into()))),
+            Order::Replay(ReplayOrder::Load(_), answer) => {
+                drop(answer.send(Err(room_running(user).into())));
+            }
             order @ (Order::Replay(..) | Order::Test(..) | Order::Inject(..)) => {
                 order.refuse(nothing_replayed());
             }
@@ -183,7 +224,7 @@ impl<T: Transport> Supervisor<T> {
         recorder: Option<Recorder>,
         shared: Option<Shared>,
     ) -> Next {
-        let Over { leaving, outcome, last, was_connected } = over;
+        let Over { leaving, outcome, candidate, last, was_connected } = over;
         let (reason, problem) = match (&leaving, outcome) {
             (Some(Leaving::ShutDown | Leaving::RecorderFailed), _) => (None, None),
             (Some(Leaving::Deleted(_)), _) => (Some("deleted"), None),
@@ -205,15 +246,19 @@ impl<T: Transport> Supervisor<T> {
         room.end(&self.driver, problem.clone());
         self.ended.is_lossy |= pipeline.decoder().counts().is_lossy();
         self.finish_recorder(recorder, was_connected).await;
-        match leaving {
+        let next = match leaving {
             Some(Leaving::ShutDown | Leaving::RecorderFailed) => Next::Exit,
             Some(Leaving::Replaced(user, answer)) => Next::Connect(user, Some(answer)),
             Some(Leaving::Deleted(answer)) => {
-                self.driver.forget_user();
-                drop(answer.send(Ok(self.driver.status())));
+                self.forget_user(answer);
                 Next::Idle
             }
             None => self.end(problem).await,
+        };
+        match (next, candidate) {
+            // There is nobody left to replace.
+            (Next::Idle, Some(Candidate { user, answer, .. })) => Next::Connect(user, Some(answer)),
+            (next, _) => next,
         }
     }
 
@@ -222,30 +267,35 @@ impl<T: Transport> Supervisor<T> {
         if !self.options.ends_with_source {
             return Next::Idle;
         }
-        // Whoever comes back starts afresh, and finds the place free.
-        (self.place, self.listing) = (None, None);
-        let reason = why(problem.as_ref(), "stream_ended");
-        tokio::select! { biased;
-            () = self.shutdown.cancelled() => {}
-            () = self.hub.drain(reason) => {}
-        }
+        self.close_with(why(problem.as_ref(), "stream_ended")).await;
         self.ended.problem = problem;
         Next::Exit
     }
 
-    /// Nothing was even tried.
-    pub(super) async fn refuse(&mut self, answer: Option<Answer<Status>>, problem: Problem) -> Next {
-        match answer {
-            Some(answer) => {
-                drop(answer.send(Err(problem.into())));
-                Next::Idle
-            }
-            None => {
-                let next = self.end(Some(problem)).await;
-                self.ended.refused = self.ended.problem.take();
-                next
-            }
+    async fn close_with(&mut self, reason: CloseReason) {
+        // Whoever comes back starts afresh, and finds the place free.
+        (self.place, self.listing) = (None, None);
+        tokio::select! { biased;
+            () = self.shutdown.cancelled() => {}
+            () = self.hub.drain(reason) => {}
         }
+    }
+
+    /// Nothing was even tried: an order is answered, a command ends.
+    pub(super) async fn refuse(
+        &mut self,
+        answer: Option<Answer<Status>>,
+        refusal: impl Into<Refusal>,
+    ) -> Next {
+        let refusal = refusal.into();
+        let Some(answer) = answer else {
+            let problem = refusal.problem;
+            self.close_with(why(Some(&problem), "")).await;
+            self.ended.refused = Some(problem);
+            return Next::Exit;
+        };
+        drop(answer.send(Err(refusal)));
+        Next::Idle
     }
 
     fn note_limit(&self, item: &Item) {
@@ -263,16 +313,21 @@ impl<T: Transport> Supervisor<T> {
             Some(Record::File(path)) => Target::File(path.clone()),
             Some(Record::Folder(folder)) => Target::Folder { folder: folder.clone(), user: user.to_owned() },
         };
-        let options = recorder::Options { rotate: self.options.rotate, ..recorder::Options::default() };
+        // The offsets of a replay are those of its recording: no wall clock goes with them.
+        let is_replay = header.source == REPLAY;
+        let defaults = recorder::Options::default();
+        let wall = defaults.wall.filter(|_| !is_replay);
+        let options = recorder::Options { rotate: self.options.rotate, wall, ..defaults };
         let recorder = Recorder::start(&target, header, &options)?;
         self.driver.update_upstream(|upstream| upstream.begin_recording(recorder.gauge()));
-        info!(path = shown(recorder.path()), "📼 Recording @{user}");
+        let at = if is_replay { "" } else { "@" };
+        info!(path = shown(recorder.path()), "📼 Recording {at}{user}");
         // A file holds one room: those that follow under `serve` are not recorded into it.
         self.options.record.take_if(|record| matches!(record, Record::File(_)));
         Ok(Some(recorder))
     }
 
-    async fn finish_recorder(&mut self, recorder: Option<Recorder>, was_connected: bool) {
+    pub(super) async fn finish_recorder(&mut self, recorder: Option<Recorder>, was_connected: bool) {
         let Some(recorder) = recorder else { return };
         let files = recorder.files();
         // The disk may take its time.

@@ -2,12 +2,16 @@
 //!
 //! What runs takes its own orders; what it cannot do itself ends it, and comes back here.
 
+mod candidate;
 mod channels;
 mod common;
+mod idle;
 mod inject;
 mod limit;
 mod live;
+mod play;
 mod room;
+mod rooms;
 mod test;
 
 use std::path::PathBuf;
@@ -16,15 +20,16 @@ use channels::Channels;
 pub use channels::LINGER;
 use common::Common;
 use limit::Limit;
+use rooms::Followed;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    control::{Answer, Board, Control, Driver, Listing, Order, Status, not_current, nothing_replayed},
+    control::{Answer, Board, Control, Driver, Lease, Listing, ReplayState, Status},
     hub::{Hub, Limits},
     sans_io::error::{Problem, exit},
     source::{
-        self, Left, Replay, Summary, Tape,
+        self, Summary, Tape,
         live::{self as room_source, Live, Transport},
     },
 };
@@ -48,6 +53,12 @@ pub struct Options {
     pub warn: fn(&Problem),
     /// What each channel beside the main one keeps.
     pub backlog: Limits,
+    /// How to play the first recording; later ones are played [`source::Options::for_another`].
+    pub play: source::Options,
+    /// Told at each end of a recording.
+    pub on_end: fn(&Summary),
+    /// Subscribers to wait for before [`Supervisor::live`] connects.
+    pub wait_clients: usize,
 }
 
 impl Options {
@@ -63,6 +74,9 @@ impl Options {
             allow_inject: false,
             warn: |_| (),
             backlog: Limits::default(),
+            play: source::Options::default(),
+            on_end: |_| (),
+            wait_clients: 0,
         }
     }
 }
@@ -109,7 +123,10 @@ impl Ended {
 /// What to do next.
 enum Next {
     Idle,
+    /// Wait for subscribers, then connect this user.
+    Hold(String),
     Connect(String, Option<Answer<Status>>),
+    Play(Tape, Option<Answer<ReplayState>>),
     Exit,
 }
 
@@ -125,10 +142,16 @@ pub struct Supervisor<T> {
     place: Option<OwnedSemaphorePermit>,
     /// Where tokens find this channel, if it is one of theirs.
     listing: Option<Listing>,
+    /// Where the main channel can follow this one.
+    followed: Option<Followed>,
+    /// Keeps the room that the main channel follows.
+    following: Option<Lease>,
     /// Where rooms are listed for tokens to read along.
     board: Option<Board>,
     /// Who keeps the channels of tokens, until it is started.
     channels: Option<Channels<T>>,
+    /// Generations of recordings so far: ids of later ones differ.
+    generation: u32,
     ended: Ended,
 }
 
@@ -144,8 +167,22 @@ impl<T: Transport> Supervisor<T> {
             let (transport, stream) = (transport.clone(), hub.stream().to_owned());
             Channels::new(keeper, common.clone(), transport, &options, stream, shutdown.clone())
         });
-        let (place, listing, ended) = (None, None, Ended::default());
-        Self { hub, driver, shutdown, transport, options, common, place, listing, board, channels, ended }
+        Self {
+            hub,
+            driver,
+            shutdown,
+            transport,
+            options,
+            common,
+            place: None,
+            listing: None,
+            followed: None,
+            following: None,
+            board,
+            channels,
+            generation: 0,
+            ended: Ended::default(),
+        }
     }
 
     /// Serves with nothing connected; orders decide.
@@ -153,17 +190,15 @@ impl<T: Transport> Supervisor<T> {
         self.run(Next::Idle).await
     }
 
-    /// Connects `user`, and serves.
+    /// Connects `user` once enough subscribers are there, and serves.
     pub async fn live(mut self, user: String) -> Ended {
-        self.run(Next::Connect(user, None)).await
+        let next = if self.options.wait_clients > 0 { Next::Hold(user) } else { Next::Connect(user, None) };
+        self.run(next).await
     }
 
     /// Follows a source that is connected already, in which `user` is watched.
     pub async fn follow(mut self, user: &str, live: Live) -> Ended {
-        let next = match self.start_recorder(user, live.header().clone()) {
-            Ok(recorder) => self.pass_on(user, live, recorder, None).await,
-            Err(problem) => self.refuse(None, problem).await,
-        };
+        let next = self.follow_live(user, live, None).await;
         self.run(next).await
     }
 
@@ -171,21 +206,9 @@ impl<T: Transport> Supervisor<T> {
     ///
     /// # Errors
     /// If the recording cannot be read.
-    pub async fn replay(
-        mut self,
-        tape: Tape,
-        options: source::Options,
-        on_end: impl FnMut(&Summary) + Send + 'static,
-    ) -> Result<Ended, Problem> {
-        self.start_channels();
-        let (hub, shutdown) = (self.hub.clone(), self.shutdown.clone());
-        let replay = Replay::new(tape, options, hub, &mut self.driver, shutdown, on_end)?;
-        let summary = replay.run().await;
-        self.ended.is_lossy = summary.loss.is_some();
-        Ok(match summary.left {
-            Left::Done | Left::ShutDown => self.ended,
-            Left::Stopped => self.run(Next::Idle).await,
-        })
+    pub async fn replay(mut self, tape: Tape) -> Result<Ended, Problem> {
+        let next = self.play(tape, None).await.map_err(|(problem, _)| problem)?;
+        Ok(self.run(next).await)
     }
 
     async fn run(&mut self, mut next: Next) -> Ended {
@@ -196,7 +219,15 @@ impl<T: Transport> Supervisor<T> {
                     self.start_channels();
                     self.idle().await
                 }
+                Next::Hold(user) => self.hold(user).await,
                 Next::Connect(user, answer) => self.connect(user, answer).await,
+                Next::Play(tape, answer) => match self.play(tape, answer).await {
+                    Ok(next) => next,
+                    Err((problem, answer)) => {
+                        answer.into_iter().for_each(|answer| drop(answer.send(Err(problem.clone().into()))));
+                        Next::Idle
+                    }
+                },
                 Next::Exit => return std::mem::take(&mut self.ended),
             };
         }
@@ -206,26 +237,6 @@ impl<T: Transport> Supervisor<T> {
     fn start_channels(&mut self) {
         if let Some(channels) = self.channels.take() {
             tokio::spawn(channels.run());
-        }
-    }
-
-    async fn idle(&mut self) -> Next {
-        loop {
-            let order = tokio::select! { biased;
-                () = self.shutdown.cancelled() => return Next::Exit,
-                order = self.driver.next_order() => order,
-            };
-            match order {
-                None => return Next::Exit,
-                Some(Order::Connect(user, answer)) => match self.common.limit.check() {
-                    Err(refusal) => drop(answer.send(Err(refusal))),
-                    Ok(()) => return Next::Connect(user, Some(answer)),
-                },
-                Some(Order::Inject(wish, answer)) => self.inject_idle(&wish, answer).await,
-                Some(Order::Replay(_, answer)) => drop(answer.send(Err(nothing_replayed().into()))),
-                Some(Order::Disconnect(user, answer)) => drop(answer.send(Err(not_current(&user).into()))),
-                Some(order @ Order::Test(..)) => order.refuse(nothing_replayed()),
-            }
         }
     }
 }

@@ -15,6 +15,8 @@ use crate::{
 /// Who waits for the first attempt, and how it stands.
 pub(super) struct Room {
     user: String,
+    /// Whether its failures are counted: those of a room that is followed are counted there.
+    is_counted: bool,
     was_connected: bool,
     /// Whoever asked for the connection, until the first attempt has succeeded or failed.
     waiting: Vec<Answer<Status>>,
@@ -23,7 +25,7 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn new(driver: &Driver, user: &str, answer: Option<Answer<Status>>) -> Self {
+    pub(super) fn new(driver: &Driver, user: &str, answer: Option<Answer<Status>>, is_counted: bool) -> Self {
         info!("🔴 Connecting to TikTok Live: @{user}");
         driver.update_status(|status| {
             let counts = std::mem::take(&mut status.counts);
@@ -36,7 +38,7 @@ impl Room {
             };
         });
         let (user, waiting) = (user.to_owned(), answer.into_iter().collect());
-        Self { user, was_connected: false, waiting, refusal: None }
+        Self { user, is_counted, was_connected: false, waiting, refusal: None }
     }
 
     /// Somebody else asks for the same user.
@@ -80,7 +82,7 @@ impl Room {
             "✅ TikTok Live client started for @{}",
             self.user
         );
-        if std::mem::replace(&mut self.was_connected, true) {
+        if std::mem::replace(&mut self.was_connected, true) && self.is_counted {
             driver.update_upstream(|upstream| upstream.reconnects += 1);
         }
         driver.update_status(|status| {
@@ -109,7 +111,9 @@ impl Room {
             status.next_retry_ms = failed.retry_after_ms;
         });
         let code = Code::from_name(&failed.code).unwrap_or(Code::ConnectionLost);
-        driver.update_upstream(|upstream| *upstream.failures.entry(code).or_default() += 1);
+        if self.is_counted {
+            driver.update_upstream(|upstream| *upstream.failures.entry(code).or_default() += 1);
+        }
         let (attempt, retrying, retry_after_ms) = (failed.attempt, failed.retrying, failed.retry_after_ms);
         let (name, why) = (code.name(), failed.detail.as_str());
         warn!(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livetape::{
-    control::{Control, ReplayOrder, ReplayPhase},
+    control::{Control, ReplayOrder, ReplayPhase, SourceState},
     hub::{Filter, Gifts, Hub, Join, Limits},
     sans_io::{error::Code, pace::Speed, recording::Loss},
     source::{Options, Replay, Tape},
@@ -305,6 +305,42 @@ async fn a_recording_without_length_loops_without_spinning() {
     // A lap every ten milliseconds; the end of each is at its beginning.
     assert_eq!(show.control.replay().unwrap().lap, 102);
     show.control.shut_down();
+    show.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loaded_recording_keeps_nothing_of_the_one_before() {
+    let options = Options {
+        laps: None,
+        start: Duration::from_secs(1),
+        end: Some(Duration::from_secs(9)),
+        speed: Speed::Times(2.0),
+        ..Options::default()
+    };
+    let show = Show::start(&session_items(3), options);
+    let (from, to) = (Duration::from_secs(2), Some(Duration::from_secs(8)));
+    show.order(ReplayOrder::Loop { laps: Some(3), from, to }).await;
+    show.order(ReplayOrder::Speed(Speed::Times(10.0))).await;
+    show.at_ms(100).await;
+    show.order(ReplayOrder::Pause).await;
+    let state = show.order(ReplayOrder::Load("short".into())).await;
+    assert_eq!((state.laps, state.lap, state.from_ms, state.to_ms), (Some(1), 1, 0, None));
+    // What the server was started with is not the recording's.
+    assert_eq!((state.speed, state.state, state.offset_ms), (Speed::Times(2.0), ReplayPhase::Playing, 0));
+    show.at_ms(1_100).await;
+    assert_eq!(show.order(ReplayOrder::Pause).await.offset_ms, 2_000);
+    show.control.shut_down();
+    show.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_goes_by_the_name_of_its_recording_before_a_room_is_open() {
+    let show = Show::start(&session_items(3), Options { wait_clients: 2, ..Options::default() });
+    show.at_ms(1_000).await;
+    assert_eq!(show.control.status().username, None);
+    assert_eq!(show.control.disconnect("other".into()).await.unwrap_err().problem.code, Code::NotFound);
+    assert_eq!(show.control.disconnect("test".into()).await.unwrap().state, SourceState::Idle);
+    assert_eq!(show.control.replay(), None);
     show.finish().await;
 }
 

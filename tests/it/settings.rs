@@ -29,21 +29,34 @@ fn resolve(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<R
 #[test]
 fn flags_go_over_the_environment_over_the_file_over_defaults() {
     let file = "[server]\nport = 1\nseed = 1\n[replay]\nspeed = 2\nstart = \"1m30s\"\n";
-    let env = [("LIVETAPE_PORT", "2"), ("LIVETAPE_SPEED", "max"), ("LIVETAPE_END", "")];
+    let env = [
+        ("LIVETAPE_PORT", "2"),
+        ("LIVETAPE_SPEED", "max"),
+        ("LIVETAPE_END", ""),
+        ("LIVETAPE_MOCK_SEED", "4"),
+    ];
     let resolved = resolve(file, &env, &[("server.port", "3")]).unwrap();
     let Settings { server, replay, .. } = &resolved.settings;
     assert_eq!((server.port, server.seed, server.quiet), (Some(3), Some(1), false));
     assert_eq!((replay.speed, replay.start, replay.end), (Speed::Max, Duration::from_secs(90), None));
-    let origins = ["server.port", "server.seed", "replay.speed", "replay.end", "mock.speed"]
+    let origins = ["server.port", "server.seed", "replay.speed", "replay.end", "mock.seed"]
         .map(|path| resolved.origin(key(path)));
     assert_eq!(origins, [Origin::Flag, Origin::File, Origin::Env, Origin::Default, Origin::Env]);
     assert_eq!(server.address().to_string(), "127.0.0.1:3");
 }
 
 #[test]
+fn the_mock_has_environment_names_of_its_own() {
+    let mock: Vec<_> = KEYS.iter().filter(|key| key.section == "mock").collect();
+    assert!(mock.iter().all(|key| key.env.starts_with("LIVETAPE_MOCK_")), "{mock:?}");
+    let env = [("LIVETAPE_PORT", "2"), ("LIVETAPE_SPEED", "max"), ("LIVETAPE_SEED", "3")];
+    assert_eq!(resolve("", &env, &[]).unwrap().settings.mock, Settings::default().mock);
+}
+
+#[test]
 fn paths_count_from_the_folder_of_the_file() {
     let file = "[log]\nfile = \"x.log\"\n[mock]\nplay = \"demo\"\n[live]\nrecord = \"/tmp/x.bin\"\n";
-    let settings = resolve(file, &[("LIVETAPE_SCENARIO", "s.toml")], &[]).unwrap().settings;
+    let settings = resolve(file, &[("LIVETAPE_MOCK_SCENARIO", "s.toml")], &[]).unwrap().settings;
     assert_eq!(settings.log.file.as_deref(), Some(Path::new("etc/x.log")));
     assert_eq!(settings.mock.play.as_deref(), Some(Path::new("demo")));
     assert_eq!(settings.mock.scenario.as_deref(), Some(Path::new("s.toml")));
@@ -166,8 +179,8 @@ fn what_is_shown_can_be_read_again() {
 fn names_are_unique() {
     let paths: BTreeSet<_> = KEYS.iter().map(Key::path).collect();
     assert_eq!(paths.len(), KEYS.len());
-    // What a mock shares with a server has one name in the environment.
-    let shared = ["mock.port", "mock.speed", "mock.seed"];
+    // `live` and `replay` wait for subscribers under one name.
+    let shared = ["live.wait_clients"];
     let envs: BTreeSet<_> = KEYS.iter().map(|key| key.env).collect();
     assert_eq!(envs.len(), KEYS.len() - shared.len());
     assert!(envs.iter().all(|env| env.starts_with("LIVETAPE_")));

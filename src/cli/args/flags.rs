@@ -36,14 +36,14 @@ macro_rules! scopes {
 }
 
 scopes! {
-    /// Of `replay`.
-    OfReplay: key => matches!(key.section, "server" | "limits" | "log" | "replay");
-    /// Of `live` and `serve`.
-    OfLive: key => matches!(key.section, "server" | "limits" | "log" | "live");
+    /// Of `replay` and `serve`: whatever is connected or loaded later.
+    OfServe: key => is_served(key) && !matches!(key.path().as_str(), "live.wait_clients" | "live.stay");
+    /// Of `live`: the same, but subscribers are waited for before the room.
+    OfLive: key => is_served(key) && key.path() != "replay.wait_clients";
     /// Of `record`: there is no server.
     OfRecord: key => match key.section {
         "server" => matches!(key.name(), "quiet" | "recordings"),
-        "live" => key.name() != "record",
+        "live" => !matches!(key.name(), "record" | "wait_clients" | "stay"),
         section => matches!(section, "log" | "record"),
     };
     /// Of `mock`.
@@ -56,6 +56,11 @@ scopes! {
     OfTools: key => (key.section, key.name()) == ("server", "recordings");
     /// Of commands that have no flags but `--config`.
     OfNone: key => key.section.is_empty();
+}
+
+/// What a server is told, whatever it begins with.
+fn is_served(key: &Key) -> bool {
+    matches!(key.section, "server" | "limits" | "log" | "live" | "replay")
 }
 
 impl<S: Scope> Flags<S> {

@@ -25,7 +25,7 @@ use crate::{
 pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Info, Verify};
-pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfReplay, OfTools, OfWatch};
+pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfServe, OfTools, OfWatch};
 pub(super) use import::Import;
 pub(super) use look::{AsScenario, Cat, Diff, Export, Form};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
@@ -113,10 +113,10 @@ While it runs:
   curl -X POST localhost:3000/replay/pause
   curl -X POST localhost:3000/replay/seek -d '{\"offset\":\"1m30s\"}'")]
 pub(super) struct Replay {
-    /// The recording: a file, the name of one under recordings/, or `demo` [env: LIVETAPE_RECORDING]
+    /// The recording: a file, the name of one under recordings/, or `demo` [default: demo] [env: LIVETAPE_RECORDING]
     pub(super) recording: Option<String>,
     #[command(flatten)]
-    pub(super) flags: Flags<OfReplay>,
+    pub(super) flags: Flags<OfServe>,
 }
 
 /// A number that no other process has.

@@ -1,11 +1,12 @@
 //! The arguments of `live`, `serve` and `record`.
 
-use super::{Flags, OfLive, OfRecord};
+use super::{Flags, OfLive, OfRecord, OfServe};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   livetape live clumsyboy_45
   livetape live clumsyboy_45 --record show.bin
+  livetape live clumsyboy_45 --wait-clients 1 --stay    a client sees whatever goes wrong
   livetape live ann --upstream http://127.0.0.1:3100    against `livetape mock`")]
 pub(in crate::cli) struct Live {
     /// Whose room: the name in the profile's address, with or without @ [env: LIVETAPE_USER]
@@ -24,7 +25,7 @@ pub(in crate::cli) struct ServeIdle {
     #[arg(value_name = "PORT")]
     pub(in crate::cli) port_first: Option<u16>,
     #[command(flatten)]
-    pub(in crate::cli) flags: Flags<OfLive>,
+    pub(in crate::cli) flags: Flags<OfServe>,
 }
 
 #[derive(Debug, clap::Args)]

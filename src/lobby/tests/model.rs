@@ -167,7 +167,7 @@ proptest! {
                         prop_assert!(!is_private || to.iter().all(|key| mates.contains(key)));
                     }
                     Effect::Close { code, .. } => prop_assert_eq!(code, 1008),
-                    Effect::Read { .. } => {}
+                    Effect::Created { .. } | Effect::Read { .. } => {}
                 }
             }
             check_invariants(&rig.lobby);

@@ -129,9 +129,14 @@ impl Decoder {
     /// Forgets all that was seen: the next item belongs to a new lap, seek or recording. Connections are forgotten too;
     /// those that stand open at the new position are told with [`Decoder::restore`].
     pub fn start_generation(&mut self) {
-        self.generation += 1;
         self.connections.clear();
-        self.suffix = format!("~{}", self.generation);
+        self.set_generation(self.generation + 1);
+    }
+
+    /// Continues the numbers of another decoder of the same channel.
+    pub fn set_generation(&mut self, generation: u32) {
+        self.generation = generation;
+        self.suffix = if generation > 1 { format!("~{generation}") } else { String::new() };
         (self.dedup, self.streaks) = (Dedup::default(), Streaks::new(self.suffix.clone()));
     }
 

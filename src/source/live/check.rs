@@ -5,7 +5,10 @@ use std::time::Duration;
 use super::{Options, Transport, failure::Failure, lookup, upstream::Upstream};
 use crate::{
     clock,
-    sans_io::error::{Code, Problem},
+    sans_io::{
+        error::{Code, Problem},
+        retry::{Retry, Verdict},
+    },
 };
 
 /// What a look-up says. What it could not find out is `None`.
@@ -25,7 +28,7 @@ pub struct Check {
     pub wait: Option<Duration>,
 }
 
-/// Looks a user up, once. It takes 30 s at most.
+/// Looks a user up; one who is not found once more, as when connecting. It takes a minute at most.
 pub async fn check<T: Transport>(options: &Options, transport: &T) -> Check {
     match look_up(options, transport).await {
         Ok(room) => Check {
@@ -56,6 +59,18 @@ async fn look_up<T: Transport>(options: &Options, transport: &T) -> Result<looku
     let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
     let mut upstream = Upstream::new(options, transport.clone(), wall_anchor);
     let cookie = options.session_cookie().unwrap_or_default();
-    let found = lookup::look_up(&mut upstream, &user, &cookie).await;
-    found.map_err(|failure| Failure { detail: upstream.redact.text(&failure.detail), ..failure })
+    let mut retry = Retry::new(options.attempts_max, options.seed);
+    loop {
+        let found = lookup::look_up(&mut upstream, &user, &cookie).await;
+        let Err(failure) = found else { return found };
+        // TikTok says this of users who are live, too. Other failures are the answer.
+        if failure.code == Code::UserNotFound
+            && let Verdict::Again(after) = retry.failed(failure.code, failure.wait, Duration::ZERO)
+        {
+            retry.start_next();
+            tokio::time::sleep_until(clock::now() + after).await;
+            continue;
+        }
+        return Err(Failure { detail: upstream.redact.text(&failure.detail), ..failure });
+    }
 }

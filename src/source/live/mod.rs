@@ -26,7 +26,7 @@ mod url;
 pub use crate::secret::Secret;
 pub use check::{Check, check};
 pub use options::{Options, SignForm, Url, WAIT_LIVE_MIN};
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 pub use transport::{
     Answer, BODY_BYTES_MAX, FRAME_BYTES_MAX, MemoryTransport, NetTransport, OpenError, Opened, Request,
@@ -81,6 +81,8 @@ pub struct Live {
     items: mpsc::Receiver<Item>,
     task: JoinHandle<Outcome>,
     stop: CancellationToken,
+    /// When offset 0 was.
+    started: Instant,
     /// Whoever drops it stops it.
     _guard: DropGuard,
 }
@@ -95,17 +97,28 @@ impl Live {
         let stop = CancellationToken::new();
         let driver = driver::Driver::new(options, transport, wall_anchor, sender, stop.clone());
         let task = tokio::spawn(driver.run());
-        Self { header, items, task, stop: stop.clone(), _guard: stop.drop_guard() }
+        Self::over(header, items, task, stop)
     }
 
-    /// A source of the same kind that somebody else drives.
-    pub(in crate::source) fn over(
+    /// A source of the same kind that another task drives.
+    pub(crate) fn over(
         header: Header,
         items: mpsc::Receiver<Item>,
         task: JoinHandle<Outcome>,
         stop: CancellationToken,
     ) -> Self {
-        Self { header, items, task, stop: stop.clone(), _guard: stop.drop_guard() }
+        let started = clock::now();
+        Self { header, items, task, stop: stop.clone(), started, _guard: stop.drop_guard() }
+    }
+
+    /// The same, whose offsets count from `started`.
+    pub(crate) fn started_at(self, started: Instant) -> Self {
+        Self { started, ..self }
+    }
+
+    /// The time of offset 0.
+    pub(crate) fn started(&self) -> Instant {
+        self.started
     }
 
     /// What a decoder and a recording begin with: the wall time of offset 0, and the user (tag [`USER_TAG`]).

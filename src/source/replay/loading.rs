@@ -59,9 +59,8 @@ impl Replay<'_> {
             self.pipeline.finish(self.idle.position().0, Some("replaced"), self.pacing()).await;
         }
         (self.duration, self.tape) = (duration, tape);
-        (self.options.start, self.options.end) = (Duration::ZERO, None);
-        (self.missing, self.lap) = (Default::default(), 1);
+        self.reset();
         self.start_pass_of(feed, Duration::ZERO, Duration::ZERO).await;
-        self.start_clock();
+        self.play_if_awaited();
     }
 }

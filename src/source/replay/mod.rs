@@ -24,9 +24,10 @@ use super::{
 };
 use crate::{
     clock::{self, Timer, Waiting},
-    control::{Driver, ReplayPhase},
+    control::{Answer, Driver, ReplayPhase, ReplayState},
     hub::{CloseReason, Hub},
     pipeline::{Pacing, Pipeline},
+    recorder::Tap,
     sans_io::{
         decoder::{self, Decoder},
         error::{Code, Problem, close},
@@ -54,6 +55,8 @@ pub struct Replay<'a> {
     driver: &'a mut Driver,
     shutdown: CancellationToken,
     on_end: Box<dyn FnMut(&Summary) + Send>,
+    /// The order to load this recording, until it can be played.
+    loaded_for: Option<Answer<ReplayState>>,
     feed: Feed,
     /// The recording that is being opened to be played next.
     loading: Option<Loading>,
@@ -97,6 +100,7 @@ impl<'a> Replay<'a> {
             idle: IdleLimit::new(options.idle_limit, options.start, Duration::ZERO),
             pass_began: Duration::ZERO,
             on_end: Box::new(on_end),
+            loaded_for: None,
             epoch: clock::now(),
             timer: timer(options.waiting)?,
             started: clock::now(),
@@ -118,10 +122,32 @@ impl<'a> Replay<'a> {
         Ok(replay)
     }
 
+    /// Continues the generations of a channel that has played others.
+    #[must_use]
+    pub fn after_generation(mut self, generation: u32) -> Self {
+        self.pipeline.decoder().set_generation(generation + 1);
+        self
+    }
+
+    /// Records what is played, up to the first lap, seek or load: ids come again from there on.
+    #[must_use]
+    pub fn recorded(mut self, tap: Option<Tap>) -> Self {
+        self.pipeline.set_tap(tap);
+        self
+    }
+
+    /// Answers the order that loaded the recording.
+    #[must_use]
+    pub fn answering(mut self, answer: Option<Answer<ReplayState>>) -> Self {
+        self.loaded_for = answer;
+        self
+    }
+
     /// Plays, and takes orders, until the server ends or the user is disconnected; with `exit_when_done` until the end
     /// of the recording.
     pub async fn run(mut self) -> Summary {
         self.prime().await;
+        self.answer_load();
         let shutdown = self.shutdown.clone();
         let hub = self.hub.clone();
         let left = loop {
@@ -160,6 +186,20 @@ impl<'a> Replay<'a> {
         let start = self.options.start;
         self.pipeline.restore(start, &before, self.pacing()).await;
         self.feed.peek().await;
+    }
+
+    fn answer_load(&mut self) {
+        let Some(answer) = self.loaded_for.take() else { return };
+        self.play_if_awaited();
+        self.report();
+        drop(answer.send(Ok(self.state())));
+    }
+
+    /// Plays, if enough subscribers are there.
+    fn play_if_awaited(&mut self) {
+        if self.hub.subscriber_count() >= self.options.wait_clients {
+            self.play();
+        }
     }
 
     /// Takes what lies before the start of a pass.

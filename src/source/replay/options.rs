@@ -48,6 +48,15 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// For a recording that is played after this one: all of it, once.
+    #[must_use]
+    pub fn for_another(&self) -> Self {
+        let Self { laps, start, end, .. } = Self::default();
+        Self { laps, start, end, ..self.clone() }
+    }
+}
+
 /// What a replay came to.
 #[derive(Clone, Debug)]
 pub struct Summary {
@@ -61,6 +70,8 @@ pub struct Summary {
     pub lateness: Lateness,
     /// What is missing or could not be read.
     pub loss: Loss,
+    /// Generations played on this channel.
+    pub generation: u32,
     /// Why it is over.
     pub left: Left,
 }

@@ -30,7 +30,7 @@ impl Replay<'_> {
                 self.report();
                 drop(answer.send(Ok(injected)));
             }
-            Order::Disconnect(user, answer) if self.driver.status().is_of(&user) => {
+            Order::Disconnect(name, answer) if self.is_called(&name) => {
                 self.pipeline.finish(self.idle.position().0, Some("deleted"), self.pacing()).await;
                 self.pipeline.report(self.driver);
                 self.driver.forget_user();
@@ -44,10 +44,16 @@ impl Replay<'_> {
                 order.refuse(problem);
             }
             Order::Connect(..) | Order::Test(..) => {
-                order.refuse(Problem::new(Code::ReplayRunning, "a recording is being replayed"));
+                let problem = Problem::new(Code::ReplayRunning, format!("`{}` is replayed", self.tape.name));
+                order.refuse(problem.hint(format!("end it first: DELETE /connect/{}", self.tape.name)));
             }
         }
         ControlFlow::Continue(())
+    }
+
+    /// A replay goes by its user's name, once a room was opened, and by that of its recording.
+    fn is_called(&self, name: &str) -> bool {
+        self.tape.name == name || self.driver.status().is_of(name)
     }
 
     /// At the current offset, whether it runs or stands still, but before whatever is due next.
@@ -162,5 +168,17 @@ impl Replay<'_> {
             self.obey_seek(from).await?;
         }
         Ok(())
+    }
+
+    /// Forgets all that was ordered of the recording before.
+    pub(super) fn reset(&mut self) {
+        self.options = self.options.for_another();
+        (self.missing, self.lap) = (Default::default(), 1);
+        self.lateness = Lateness::default();
+        self.phase = ReplayPhase::Waiting;
+        self.clock.pause(self.now());
+        self.clock.set_speed(self.now(), self.options.speed);
+        self.clock.jump(self.now(), Duration::ZERO);
+        self.driver.update_status(|status| (status.username, status.room_id) = (None, None));
     }
 }

@@ -77,6 +77,7 @@ impl Replay<'_> {
             events: counts.events.values().sum(),
             took: clock::now().duration_since(self.started),
             loss: counts.loss(),
+            generation: self.pipeline.decoder().generation(),
             left: Left::default(),
             lateness: self.lateness.clone(),
         }

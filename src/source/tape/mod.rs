@@ -24,7 +24,7 @@ use crate::{
     sans_io::{
         error::{Code, Problem},
         offset::check_within,
-        recording::{self, Item, Loss, Reader},
+        recording::{self, Item, Loss, Reader, What, records::Header},
     },
 };
 
@@ -133,6 +133,18 @@ impl Tape {
     /// `bad_request`, with the offset and the length.
     pub fn check_within(&self, offset: Duration) -> Result<(), Problem> {
         Ok(check_within(offset, self.duration().unwrap_or(offset))?)
+    }
+
+    /// What stands at its beginning.
+    ///
+    /// # Errors
+    /// As [`Tape::find`].
+    pub fn header(&self) -> Result<Header, Problem> {
+        let first = self.steps()?.next();
+        Ok(match first {
+            Some(Step::Item(Item { what: What::Header(header), .. })) => header,
+            _ => Header::default(),
+        })
     }
 
     /// How long it is, from its last readable record. The file is read once: its end, or all of it if its end is damaged.

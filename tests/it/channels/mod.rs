@@ -1,6 +1,7 @@
 //! The channels of tokens: `/ws/{token}` and `/ws/test/{token}`.
 
 mod error_first;
+mod machine;
 mod over_sockets;
 mod refused;
 mod replays;

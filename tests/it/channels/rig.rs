@@ -8,7 +8,7 @@ use livetape::{
     mock::{Happened, MEMORY_WALL_MS, MockTikTok, Scenario},
     server::{Config, Server, memory, serve},
     source::{
-        self, Tape,
+        Tape,
         live::{self, MemoryTransport},
     },
     supervisor::{Ended, Options, Supervisor},
@@ -122,7 +122,7 @@ impl Rig {
                 As::Serve => supervisor.serve().await,
                 As::Replay => {
                     let tape = Tape::find("recordings/short.bin").unwrap();
-                    supervisor.replay(tape, source::Options::default(), |_| ()).await.unwrap()
+                    supervisor.replay(tape).await.unwrap()
                 }
             }
         });

@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
-use livetape::supervisor::LINGER;
+use livetape::{
+    control::{Mode, SourceState},
+    sans_io::error::Code,
+    supervisor::LINGER,
+};
 use serde_json::Value;
 
-use super::rig::{As, Rig, close, told};
+use super::rig::{As, ROOMS, Rig, close, told};
 use crate::harness::{Log, chat, json, read, read_all, wait};
 
 /// What both channels have alike.
@@ -79,6 +83,86 @@ async fn replaced_or_deleted_it_ends_for_both() {
         }
         rig.end().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_main_channel_follows_the_room_of_a_token() {
+    let rig = Rig::start(As::Serve);
+    let mut token = rig.ws("ws/t-ann").await;
+    read(&mut token, 100).await;
+    let mut main = rig.ws("?since=0").await;
+    let requests = rig.requests();
+    // The only place is the token's, and it is enough.
+    let status = rig.control.connect("@Ann".into()).await.unwrap();
+    assert_eq!((status.state, status.source), (SourceState::Connected, Some("live")));
+    let created = json(&read(&mut main, 1).await[0]);
+    assert_eq!((&created["type"], &created["username"]), (&"connection_created".into(), &"ann".into()));
+    assert_eq!((rig.requests(), rig.upgrades()), (requests, 1));
+    // It holds the room, even if the token's last socket is gone.
+    drop(token);
+    wait(2 * LINGER).await;
+    assert_eq!(rig.control.status().state, SourceState::Connected);
+    let mut token = rig.ws("ws/t-ann").await;
+    assert_eq!(json(&read(&mut token, 1).await[0])["type"], "connection_created");
+    // Another user needs the place, and the room stays for both.
+    let refusal = rig.control.connect("ben".into()).await.unwrap_err();
+    assert_eq!(refusal.problem.code, Code::Capacity);
+    assert_eq!(rig.control.status().username.as_deref(), Some("Ann"));
+    // Left by the main channel, it is still the token's.
+    rig.control.disconnect("ann".into()).await.unwrap();
+    let mut main = rig.ws("?since=0&types=disconnected").await;
+    assert_eq!(json(&read(&mut main, 1).await[0])["data"]["reason"], "deleted");
+    wait(Duration::from_secs(1)).await;
+    assert_eq!(rig.control.channels().users(), ["ann"]);
+    rig.control.connect("ann".into()).await.unwrap();
+    assert_eq!(rig.upgrades(), 1);
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_is_followed_fails_and_ends_for_both() {
+    let fault = "[[fault]]\nat = \"socket\"\nkind = \"drop\"\nafter_frames = 2\ntimes = 1\n";
+    let scenario = format!("speed = 10\nend = \"control\"\n{fault}");
+    let rig = Rig::with(&scenario, As::Serve, |sources| sources);
+    let mut token = rig.ws("ws/t-ann?since=0").await;
+    let first = read(&mut token, 1).await;
+    rig.control.connect("ann".into()).await.unwrap();
+    let mut main = rig.ws("?since=0").await;
+    let (token, main) = tokio::join!(read_all(&mut token), async {
+        let mut texts = read(&mut main, 1).await;
+        while json(texts.last().unwrap())["type"] != "disconnected" {
+            texts.extend(read(&mut main, 1).await);
+        }
+        texts
+    });
+    assert_eq!(close(&token), (1000, "stream_ended"));
+    let kinds = |texts: &[String]| {
+        let events = texts.iter().map(|text| json(text)["type"].as_str().unwrap().to_owned());
+        events.filter(|kind| kind.starts_with("conn") || kind.starts_with("dis")).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&main), kinds(&[first, token.texts].concat()));
+    let upstream = rig.control.upstream();
+    assert_eq!((upstream.reconnects, upstream.failures), (1, [(Code::ConnectionLost, 1)].into()));
+    wait(Duration::from_secs(1)).await;
+    assert_eq!(rig.control.status().mode, Mode::Idle);
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_waits_is_followed_with_the_rest_of_its_wait() {
+    let fault = "[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 60\ntimes = 1\n";
+    let rig = Rig::with(&format!("{ROOMS}\n{fault}"), As::Serve, |sources| sources);
+    let mut token = rig.ws("ws/t-ann").await;
+    read(&mut token, 1).await;
+    let requests = rig.requests();
+    wait(Duration::from_secs(20)).await;
+    let refusal = rig.control.connect("ann".into()).await.unwrap_err();
+    assert_eq!((refusal.problem.code, refusal.retrying), (Code::RateLimited, true));
+    assert!(refusal.retry_after.is_some_and(|wait| (38..=40).contains(&wait.as_secs())), "{refusal:?}");
+    assert_eq!(rig.requests(), requests);
+    wait(Duration::from_secs(60)).await;
+    assert_eq!(rig.control.status().state, SourceState::Connected);
+    rig.end().await;
 }
 
 #[tokio::test(start_paused = true)]

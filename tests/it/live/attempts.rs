@@ -152,6 +152,22 @@ async fn a_check_only_looks() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_check_asks_once_more_for_a_user_who_is_not_found() {
+    let requests =
+        |server: &Server| server.seen().iter().filter(|seen| matches!(seen, Seen::Request(..))).count();
+    let server = Server::new([(API, vec![ok(NOT_FOUND), room(2)])]);
+    let found = check(&options(), &server.transport()).await;
+    assert_eq!((found.exists, found.can_connect), (Some(true), true), "{found:?}");
+    let server = Server::new([(API, vec![ok(NOT_FOUND)])]);
+    let found = check(&options(), &server.transport()).await;
+    assert_eq!((found.exists, requests(&server)), (Some(false), 2));
+    // Others are told at once.
+    let server = Server::new([(API, vec![status(429, &[], "")])]);
+    check(&options(), &server.transport()).await;
+    assert_eq!(requests(&server), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_was_blocked_comes_back_with_a_fresh_cookie() {
     let blocked = status(200, &[("handshake-status", "415"), ("handshake-msg", "DEVICE_BLOCKED")], "");
     let server = live(vec![blocked, Reply::Socket(vec![]), Reply::Socket(vec![ended(1), Act::Hang])]);

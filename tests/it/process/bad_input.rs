@@ -40,7 +40,6 @@ fn flags_that_mean_nothing_are_usage_errors() {
         2,
         "32400s is beyond the end of the recording",
     );
-    check(&["replay"], 2, "no recording is given");
     check(&["live"], 2, "no user name is given");
     check(&["replay", "demo", "--listen", "0.0.0.0:0"], 2, "0.0.0.0 is not a loopback address");
     check(&["replay", "demo", "--tls-cert", "c.pem"], 2, "--tls-key");

@@ -82,8 +82,27 @@ async fn a_limit_for_ever_ends_with_1008_and_says_what_to_do() {
     assert_eq!((code, &events.last().unwrap()["data"]["retrying"]), (1008, &false.into()));
     let (status, lines) = finish(server).await;
     assert_eq!(status.code(), Some(1));
+    let marks =
+        lines.iter().filter_map(|line| line.split(' ').find(|word| ["❌", "💡", "⏳"].contains(word)));
+    assert_eq!(
+        marks.collect::<Vec<_>>(),
+        ["❌", "⏳", "💡", "❌"],
+        "the hint comes first, and once: {lines:?}"
+    );
     let hint = lines.iter().find(|line| line.contains("💡")).unwrap();
     assert!(hint.contains("5") && hint.contains("hour") && hint.contains("EulerStream"), "{hint}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wait_that_is_too_long_is_told_with_its_end() {
+    let fault = "[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 3900\n";
+    let mock = mock(fault).await;
+    let server = start(words(&["live", "demo", "--upstream", &mock.url()])).await;
+    let (status, lines) = finish(server).await;
+    assert_eq!(status.code(), Some(1));
+    let wait = lines.iter().find(|line| line.contains("⏳")).unwrap();
+    assert!(wait.contains("The server asks to wait 1 h 5 min, until 20"), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("💡")), "{lines:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,13 +10,14 @@ mod mock;
 mod pipes;
 mod replay;
 mod secure;
+mod serving;
 mod share;
 #[cfg(unix)]
 mod shutdown;
 mod tools;
 
 use std::{
-    io::{BufRead as _, BufReader, Lines},
+    io::{BufRead as _, BufReader, Lines, Read as _},
     path::Path,
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
 };
@@ -95,6 +96,13 @@ impl Running {
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Waits for the end: how it ended, and what it logged to stderr, which has to fit into a pipe.
+    pub(crate) fn wait_for_log(mut self) -> (ExitStatus, String) {
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap(), log)
     }
 
     /// Waits for the end: how it ended, and the lines that were left.

@@ -1,8 +1,10 @@
 //! What REST asks of a server: connect, replace, disconnect, test.
 
 use livetape::{
-    control::{Refusal, ReplayOrder, SourceState},
+    control::{Mode, Refusal, ReplayOrder, SourceState},
+    hub::{Join, Next, Reader},
     sans_io::error::Code,
+    supervisor::Options,
 };
 
 use super::rig::{As, Rig, scenario};
@@ -65,6 +67,48 @@ async fn under_serve_a_final_failure_disconnects_and_closes_nothing() {
     assert!(rig.outline().last().unwrap().ends_with("disconnected \"user_offline\""), "{:?}", rig.outline());
     assert_eq!(rig.hub.subscriber_count(), 1);
     assert!(rig.finish(1).await.last().unwrap().contains("closed 1001"));
+}
+
+fn held(scenario_name: &str) -> Rig {
+    let hold = |options| Options { wait_clients: 2, ..options };
+    Rig::start_as(scenario(scenario_name), As::Live, |options| options, hold)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_tried_until_enough_subscribers_are_there() {
+    let rig = held("offline");
+    rig.at_ms(60_000).await;
+    assert!(rig.mock.log().is_empty() && rig.outline().is_empty(), "{:?}", rig.mock.log());
+    let status = rig.control.status();
+    assert_eq!((status.mode, status.username.as_deref()), (Mode::Live, Some("demo")));
+    let _observer = rig.hub.join(&Join { reader: Reader::Observer, ..Join::default() }).unwrap();
+    rig.at_ms(61_000).await;
+    assert!(rig.mock.log().is_empty(), "observers do not count");
+    let mut second = rig.hub.join(&Join::default()).unwrap();
+    let mut batch = Vec::new();
+    assert_eq!(second.next(&mut batch).await, Next::Events);
+    assert!(batch[0].starts_with(br#"{"type":"error""#), "{batch:?}");
+    drop(second);
+    let lines = rig.finish(120).await;
+    assert!(lines.last().unwrap().contains("closed 1011 user_offline, exit 1"), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn orders_are_taken_while_subscribers_are_waited_for() {
+    let rig = held("stays-open");
+    rig.at_ms(1_000).await;
+    let problem = rig.control.order(ReplayOrder::Load("demo".into())).await.unwrap_err();
+    assert_eq!(problem.code, Code::RoomRunning);
+    assert_eq!(rig.control.disconnect("ann".into()).await.unwrap_err().problem.code, Code::NotFound);
+    assert_eq!(rig.control.disconnect("demo".into()).await.unwrap().mode, Mode::Idle);
+    rig.control.order(ReplayOrder::Load("demo".into())).await.unwrap();
+    rig.finish(2).await;
+
+    let rig = held("stays-open");
+    rig.at_ms(1_000).await;
+    let status = rig.control.connect("demo".into()).await.unwrap();
+    assert_eq!(status.state, SourceState::Connected, "who asks for it does not wait");
+    rig.finish(2).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -80,16 +80,16 @@ async fn a_room_and_its_recording_are_the_same() {
     let Served { hub, control, driver, url, task } = serve().await;
     let third = subscribe(&url);
     hub.wait_for_subscribers(1).await;
-    let idle = options(live::Options::new(""), None);
-    let transport = live::NetTransport::new(&idle.live).unwrap();
-    let supervisor = Supervisor::new(hub, &control, driver, transport, idle);
     let play = source::Options {
         speed: livetape::sans_io::pace::Speed::Max,
         exit_when_done: true,
         ..source::Options::default()
     };
+    let idle = Options { play, ..options(live::Options::new(""), None) };
+    let transport = live::NetTransport::new(&idle.live).unwrap();
+    let supervisor = Supervisor::new(hub, &control, driver, transport, idle);
     let tape = Tape::find(file.to_str().unwrap()).unwrap();
-    supervisor.replay(tape, play, |_| ()).await.unwrap();
+    supervisor.replay(tape).await.unwrap();
     let (mut replayed, code) = third.await.unwrap();
     control.shut_down();
     task.await.unwrap();

@@ -13,7 +13,7 @@ use livetape::{
     hub::{Filter, Gifts, Hub, Join, Limits, Next},
     mock::{MEMORY_WALL_MS, MockTikTok, Setting},
     source::{
-        self, Tape,
+        Tape,
         live::{self, MemoryTransport},
     },
     supervisor::{Ended, Options, Record, Supervisor},
@@ -109,7 +109,7 @@ impl Rig {
                 As::Serve => supervisor.serve().await,
                 As::Replay => {
                     let tape = Tape::find("recordings/short.bin").unwrap();
-                    supervisor.replay(tape, source::Options::default(), |_| ()).await.unwrap()
+                    supervisor.replay(tape).await.unwrap()
                 }
             }
         });

@@ -1,0 +1,120 @@
+//! Nothing runs: orders decide what does next.
+
+use std::pin::Pin;
+
+use super::{Next, Supervisor};
+use crate::{
+    control::{Answer, Order, ReplayOrder, ReplayState, SourceState, Status, not_current, nothing_replayed},
+    sans_io::error::{Code, Problem},
+    source::{Loaded, live::Transport, load},
+};
+
+/// A recording that is being opened while orders are still taken, and the request for it.
+struct Opening {
+    loaded: Pin<Box<dyn Future<Output = Result<Loaded, Problem>> + Send>>,
+    answer: Answer<ReplayState>,
+}
+
+impl Opening {
+    fn give_up(self) {
+        let problem = Problem::new(Code::RecordingBusy, "another order came before the recording was open");
+        drop(self.answer.send(Err(problem.into())));
+    }
+}
+
+impl<T: Transport> Supervisor<T> {
+    /// Waits for an order that starts something.
+    pub(super) async fn idle(&mut self) -> Next {
+        let mut opening: Option<Opening> = None;
+        loop {
+            let order = tokio::select! { biased;
+                () = self.shutdown.cancelled() => return Next::Exit,
+                order = self.driver.next_order() => order,
+                loaded = opened(&mut opening) => {
+                    let Some(Opening { answer, .. }) = opening.take() else { continue };
+                    match loaded {
+                        Ok(loaded) => return Next::Play(loaded.tape, Some(answer)),
+                        Err(problem) => drop(answer.send(Err(problem.into()))),
+                    }
+                    continue;
+                }
+            };
+            match order {
+                None => return Next::Exit,
+                Some(Order::Replay(ReplayOrder::Load(name), answer)) => {
+                    let loaded = Box::pin(load(self.options.play.recordings.clone(), name));
+                    let before = opening.replace(Opening { loaded, answer });
+                    before.into_iter().for_each(Opening::give_up);
+                }
+                Some(Order::Connect(user, answer)) => {
+                    opening.into_iter().for_each(Opening::give_up);
+                    return Next::Connect(user, Some(answer));
+                }
+                Some(order) => self.take_aside(order).await,
+            }
+        }
+    }
+
+    /// Waits for subscribers, so that they see how connecting `user` goes. An order to connect is not held up.
+    pub(super) async fn hold(&mut self, user: String) -> Next {
+        self.driver.update_status(|status| {
+            *status = Status {
+                state: SourceState::Connecting,
+                source: Some("live"),
+                username: Some(user.clone()),
+                ..Status::default()
+            };
+        });
+        loop {
+            let order = tokio::select! { biased;
+                () = self.shutdown.cancelled() => return Next::Exit,
+                order = self.driver.next_order() => order,
+                () = self.hub.wait_for_subscribers(self.options.wait_clients) => {
+                    return Next::Connect(user, None);
+                }
+            };
+            match order {
+                None => return Next::Exit,
+                Some(Order::Connect(user, answer)) => return Next::Connect(user, Some(answer)),
+                Some(Order::Disconnect(name, answer)) if self.driver.status().is_of(&name) => {
+                    self.forget_user(answer);
+                    return Next::Idle;
+                }
+                Some(Order::Replay(ReplayOrder::Load(_), answer)) => {
+                    drop(answer.send(Err(room_running(&user).into())));
+                }
+                Some(order) => self.take_aside(order).await,
+            }
+        }
+    }
+
+    /// Takes an order that starts nothing.
+    async fn take_aside(&mut self, order: Order) {
+        match order {
+            Order::Inject(wish, answer) => self.inject_idle(&wish, answer).await,
+            // A room that ended is still shown, until it is disconnected.
+            Order::Disconnect(user, answer) if self.driver.status().is_of(&user) => self.forget_user(answer),
+            Order::Disconnect(user, answer) => drop(answer.send(Err(not_current(&user).into()))),
+            order => order.refuse(nothing_replayed()),
+        }
+    }
+
+    pub(super) fn forget_user(&self, answer: Answer<Status>) {
+        self.driver.forget_user();
+        drop(answer.send(Ok(self.driver.status())));
+    }
+}
+
+/// The recording that is being opened; never, if none is.
+async fn opened(opening: &mut Option<Opening>) -> Result<Loaded, Problem> {
+    match opening {
+        Some(opening) => opening.loaded.as_mut().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The answer to loading a recording while `user` is connected.
+pub(super) fn room_running(user: &str) -> Problem {
+    Problem::new(Code::RoomRunning, format!("the room of `{user}` is connected"))
+        .hint(format!("disconnect it first: DELETE /connect/{user}"))
+}

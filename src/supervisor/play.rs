@@ -1,0 +1,60 @@
+//! A recording as the source of the main channel.
+
+use super::{Next, Supervisor};
+use crate::{
+    control::{Answer, ReplayState},
+    recorder::Recorder,
+    sans_io::{error::Problem, recording::records::Header},
+    source::{Left, Replay, Tape, live::Transport},
+};
+
+/// The [`Header::source`] of what is recorded of a replay.
+pub(super) const REPLAY: &str = "replay";
+
+impl<T: Transport> Supervisor<T> {
+    /// Plays `tape` until the server ends, or the recording is disconnected.
+    ///
+    /// # Errors
+    /// If the recording cannot be read, or not be recorded; then nothing was played.
+    pub(super) async fn play(
+        &mut self,
+        tape: Tape,
+        answer: Option<Answer<ReplayState>>,
+    ) -> Result<Next, (Problem, Option<Answer<ReplayState>>)> {
+        self.start_channels();
+        let another = self.options.play.for_another();
+        let options = std::mem::replace(&mut self.options.play, another);
+        let recorder = match self.record_replay(&tape) {
+            Ok(recorder) => recorder,
+            Err(problem) => return Err((problem, answer)),
+        };
+        let (hub, shutdown) = (self.hub.clone(), self.shutdown.clone());
+        let replay = Replay::new(tape, options, hub, &mut self.driver, shutdown, self.options.on_end);
+        let summary = match replay {
+            Ok(replay) => {
+                let tap = recorder.as_ref().map(Recorder::tap);
+                replay.after_generation(self.generation).recorded(tap).answering(answer).run().await
+            }
+            Err(problem) => {
+                self.finish_recorder(recorder, true).await;
+                return Err((problem, answer));
+            }
+        };
+        self.generation = summary.generation;
+        self.ended.is_lossy |= summary.loss.is_some();
+        self.finish_recorder(recorder, true).await;
+        Ok(match summary.left {
+            Left::Done | Left::ShutDown => Next::Exit,
+            Left::Stopped => Next::Idle,
+        })
+    }
+
+    /// Starts to record the replay, if something is to be recorded.
+    fn record_replay(&mut self, tape: &Tape) -> Result<Option<Recorder>, Problem> {
+        if self.options.record.is_none() {
+            return Ok(None);
+        }
+        let header = Header { source: REPLAY.to_owned(), ..tape.header()? };
+        self.start_recorder(&tape.name, header)
+    }
+}

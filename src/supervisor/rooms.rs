@@ -1,0 +1,200 @@
+//! Rooms beside the main channel that it can follow: their items go to both, and the upstream is asked once.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Next, Supervisor};
+use crate::{
+    clock,
+    control::{Answer, Status},
+    sans_io::recording::{Item, Standing, What, records::Header},
+    source::live::{Live, Outcome, Transport},
+};
+
+/// Items that wait for the main channel.
+const ITEMS_WAITING_MAX: usize = 16;
+
+/// The rooms by user. Clones share them; the lock is held for copies only.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rooms(Arc<Mutex<BTreeMap<String, mpsc::Sender<Follower>>>>);
+
+/// A request for the items of a room.
+#[derive(Debug)]
+pub(super) struct Follower {
+    items: mpsc::Sender<Item>,
+    outcome: oneshot::Sender<Outcome>,
+    accepted: oneshot::Sender<(Header, Instant)>,
+}
+
+/// The room's side: passes its items on to the channel that follows.
+#[derive(Debug)]
+pub(super) struct Followed {
+    rooms: Rooms,
+    user: String,
+    requests: mpsc::Receiver<Follower>,
+    follower: Option<(mpsc::Sender<Item>, oneshot::Sender<Outcome>)>,
+    standing: Standing,
+    /// Why the last attempt failed, until one succeeds.
+    failed: Option<Item>,
+}
+
+impl Rooms {
+    /// Offers the room of `user` until the returned side is dropped.
+    pub(super) fn offer(&self, user: &str) -> Followed {
+        let (sender, requests) = mpsc::channel(1);
+        self.lock().insert(user.to_lowercase(), sender);
+        let (rooms, user) = (self.clone(), user.to_lowercase());
+        Followed { rooms, user, requests, follower: None, standing: Standing::default(), failed: None }
+    }
+
+    pub(super) fn has(&self, user: &str) -> bool {
+        self.lock().contains_key(&user.to_lowercase())
+    }
+
+    /// The room of `user` as a source, if there is one.
+    pub(super) async fn follow(&self, user: &str) -> Option<Live> {
+        let requests = self.lock().get(&user.to_lowercase()).cloned()?;
+        let (items, from) = mpsc::channel(ITEMS_WAITING_MAX);
+        let ((outcome, ended), (accepted, answer)) = (oneshot::channel(), oneshot::channel());
+        requests.send(Follower { items, outcome, accepted }).await.ok()?;
+        let (header, started) = answer.await.ok()?;
+        let (stop, (out, items)) = (CancellationToken::new(), mpsc::channel(ITEMS_WAITING_MAX));
+        let task = tokio::spawn(pass_on(from, ended, out, stop.clone()));
+        Some(Live::over(header, items, task, stop).started_at(started))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, mpsc::Sender<Follower>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Transport> Supervisor<T> {
+    /// The room that a token has open, if the user is that one's: nobody is connected twice.
+    pub(super) async fn follow_room(&mut self, user: &str) -> Option<Live> {
+        // Kept for as long as the main channel follows.
+        let lease = self.board.as_ref()?.lease(user)?;
+        let live = self.common.rooms.follow(user).await?;
+        (self.following, self.place) = (Some(lease), None);
+        Some(live)
+    }
+
+    /// Passes on a source that is connected already.
+    pub(super) async fn follow_live(
+        &mut self,
+        user: &str,
+        live: Live,
+        answer: Option<Answer<Status>>,
+    ) -> Next {
+        let next = match self.start_recorder(user, live.header().clone()) {
+            Ok(recorder) => self.pass_on(user, live, recorder, answer).await,
+            Err(problem) => self.refuse(answer, problem).await,
+        };
+        self.following = None;
+        next
+    }
+}
+
+/// Until the room ends or its follower stops.
+async fn pass_on(
+    mut from: mpsc::Receiver<Item>,
+    ended: oneshot::Receiver<Outcome>,
+    out: mpsc::Sender<Item>,
+    stop: CancellationToken,
+) -> Outcome {
+    loop {
+        let item = tokio::select! { biased;
+            () = stop.cancelled() => return Outcome::Stopped,
+            item = from.recv() => item,
+        };
+        let Some(item) = item else { return ended.await.unwrap_or(Outcome::Stopped) };
+        if out.send(item).await.is_err() {
+            return Outcome::Stopped;
+        }
+    }
+}
+
+/// The next request to follow; never, if the room is not offered. Cancelling it loses nothing.
+pub(super) async fn requested(followed: &mut Option<Followed>) -> Follower {
+    let request = match followed {
+        Some(followed) => followed.requests.recv().await,
+        None => None,
+    };
+    match request {
+        Some(follower) => follower,
+        // The list holds the other end for as long as this one is there.
+        None => std::future::pending().await,
+    }
+}
+
+impl Followed {
+    /// Begins with what stands: the open connection, or why there is none.
+    pub(super) async fn accept(&mut self, follower: Follower, header: &Header, started: Instant) {
+        let Follower { items, outcome, accepted } = follower;
+        if accepted.send((header.clone(), started)).is_err() {
+            return;
+        }
+        self.follower = Some((items, outcome));
+        let now = clock::now().duration_since(started);
+        let failed = self.failed.as_ref().map(|item| at(item, now));
+        for item in self.standing.openings(now).chain(failed).collect::<Vec<_>>() {
+            self.send(item).await;
+        }
+    }
+
+    /// Passes an item on, and takes note of it for those who follow later.
+    pub(super) async fn pass(&mut self, item: &Item) {
+        self.standing.take(item);
+        match &item.what {
+            What::Status(_) => self.failed = Some(item.clone()),
+            What::ConnOpen(_) => self.failed = None,
+            _ => {}
+        }
+        self.send(item.clone()).await;
+    }
+
+    async fn send(&mut self, item: Item) {
+        if let Some((items, _)) = &self.follower
+            && items.send(item).await.is_err()
+        {
+            self.follower = None;
+        }
+    }
+
+    /// Tells how the room ended.
+    pub(super) fn end(mut self, outcome: &Outcome) {
+        if let Some((_, told)) = self.follower.take() {
+            // It may have stopped meanwhile.
+            let _ = told.send(outcome.clone());
+        }
+    }
+}
+
+impl Drop for Followed {
+    fn drop(&mut self) {
+        self.requests.close();
+        let mut rooms = self.rooms.lock();
+        // Another may stand in its place by now.
+        if rooms.get(&self.user).is_some_and(mpsc::Sender::is_closed) {
+            rooms.remove(&self.user);
+        }
+    }
+}
+
+/// A failure as it stands at `now`: part of the wait is over.
+fn at(failed: &Item, now: Duration) -> Item {
+    let mut item = Item { offset: now, ..failed.clone() };
+    if let What::Status(status) = &mut item.what {
+        let over = u64::try_from(now.saturating_sub(failed.offset).as_millis()).unwrap_or(u64::MAX);
+        status.retry_after_ms = status.retry_after_ms.map(|wait| wait.saturating_sub(over));
+    }
+    item
+}

@@ -1,0 +1,147 @@
+//! What the main channel can be told in each of its states: idle, a room, a recording. The picture is in ARCHITECTURE.md.
+
+use std::time::Duration;
+
+use livetape::{
+    control::{Mode, ReplayOrder, ReplayPhase, ReplayState, SourceState},
+    sans_io::error::{Code, Problem},
+};
+
+use super::rig::{As, Rig};
+use crate::harness::{json, read, wait};
+
+async fn load(rig: &Rig, name: &str) -> Result<ReplayState, Problem> {
+    rig.control.order(ReplayOrder::Load(name.to_owned())).await
+}
+
+/// The code and the HTTP status of a refusal.
+async fn refused_connect(rig: &Rig, user: &str) -> (Code, u16) {
+    let code = rig.control.connect(user.to_owned()).await.unwrap_err().problem.code;
+    (code, code.http_status())
+}
+
+fn mode(rig: &Rig) -> Mode {
+    rig.control.status().mode
+}
+
+/// The reasons of all `disconnected` events.
+async fn reasons(rig: &Rig) -> Vec<String> {
+    rig.hub.close(livetape::hub::CloseReason { code: 1000, reason: "over".into() });
+    let log = crate::harness::read_all(&mut rig.ws("?since=0&types=disconnected").await).await;
+    let reason = |text: &String| json(text)["data"]["reason"].as_str().unwrap().to_owned();
+    log.texts.iter().map(reason).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_process_loads_disconnects_connects_and_loads_again() {
+    let rig = Rig::start(As::Serve);
+    assert_eq!(mode(&rig), Mode::Idle);
+    assert_eq!(rig.control.disconnect("ann".into()).await.unwrap_err().problem.code, Code::NotFound);
+    assert_eq!(load(&rig, "nowhere").await.unwrap_err().code, Code::RecordingNotFound);
+    assert_eq!(mode(&rig), Mode::Idle);
+
+    let state = load(&rig, "short").await.unwrap();
+    assert_eq!((state.recording.as_str(), state.state), ("short", ReplayPhase::Playing));
+    assert_eq!(mode(&rig), Mode::Replay);
+    assert_eq!(refused_connect(&rig, "ann").await, (Code::ReplayRunning, 409));
+    assert_eq!(load(&rig, "demo").await.unwrap().recording, "demo");
+    assert_eq!(rig.control.disconnect("short".into()).await.unwrap_err().problem.code, Code::NotFound);
+    assert_eq!(rig.control.disconnect("demo".into()).await.unwrap().mode, Mode::Idle);
+    assert_eq!(rig.control.replay(), None);
+    assert_eq!(rig.control.order(ReplayOrder::Play).await.unwrap_err().code, Code::NoReplay);
+
+    assert_eq!(rig.control.connect("ann".into()).await.unwrap().mode, Mode::Live);
+    let problem = load(&rig, "short").await.unwrap_err();
+    assert_eq!((problem.code, problem.code.http_status()), (Code::RoomRunning, 409));
+    assert!(problem.hint.contains("DELETE /connect/ann"), "{problem:?}");
+    assert_eq!(rig.control.connect("ben".into()).await.unwrap().username.as_deref(), Some("ben"));
+    assert_eq!(rig.control.disconnect("ben".into()).await.unwrap().mode, Mode::Idle);
+
+    let again = load(&rig, "short").await.unwrap();
+    assert!(again.generation > state.generation, "ids are new: {again:?}");
+    let user = rig.control.status().username;
+    wait(Duration::from_secs(1)).await;
+    let user = user.or(rig.control.status().username).unwrap();
+    assert_eq!(rig.control.disconnect(user).await.unwrap().mode, Mode::Idle);
+    assert_eq!(reasons(&rig).await, ["replaced", "deleted", "replaced", "deleted", "deleted"]);
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_is_left_only_when_the_next_user_was_found() {
+    let rig = Rig::start(As::Serve);
+    rig.control.connect("ann".into()).await.unwrap();
+    for (user, code) in [
+        ("offline", Code::UserOffline),
+        ("nobody", Code::UserNotFound),
+        ("adult", Code::AgeRestricted),
+        ("a b", Code::InvalidUsername),
+    ] {
+        assert_eq!(refused_connect(&rig, user).await.0, code, "{user}");
+        let status = rig.control.status();
+        assert_eq!((status.state, status.username.as_deref()), (SourceState::Connected, Some("ann")));
+    }
+    assert_eq!(rig.upgrades(), 1);
+    assert!(reasons(&rig).await.is_empty());
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_look_up_runs_at_a_time_and_outlives_the_room() {
+    let rig = Rig::start(As::Serve);
+    rig.control.connect("ann".into()).await.unwrap();
+    // Whoever is not found is looked up again a moment later.
+    let control = rig.control.clone();
+    let first = tokio::spawn(async move { control.connect("nobody".into()).await });
+    wait(Duration::from_millis(1)).await;
+    assert_eq!(refused_connect(&rig, "ben").await, (Code::Capacity, 503));
+    assert_eq!(rig.control.disconnect("ann".into()).await.unwrap().username, None);
+    // Now there is nothing to replace: it is connected as from idle.
+    assert_eq!(first.await.unwrap().unwrap_err().problem.code, Code::UserNotFound);
+    assert_eq!(rig.control.status().username.as_deref(), Some("nobody"));
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_ended_leaves_the_way_free() {
+    let rig = Rig::with("speed = \"max\"\nend = \"control\"\n", As::Serve, |sources| sources);
+    rig.control.connect("ann".into()).await.unwrap();
+    wait(Duration::from_secs(1)).await;
+    let status = rig.control.status();
+    assert_eq!(
+        (status.mode, status.state, status.username.as_deref()),
+        (Mode::Idle, SourceState::Ended, Some("ann"))
+    );
+    assert_eq!(rig.control.disconnect("ann".into()).await.unwrap().username, None);
+    load(&rig, "short").await.unwrap();
+    // A recording that has ended is still there to be played.
+    rig.control.order(ReplayOrder::Speed(livetape::control::Speed::Max)).await.unwrap();
+    wait(Duration::from_secs(1)).await;
+    assert_eq!(rig.control.replay().unwrap().state, ReplayPhase::Ended);
+    assert_eq!(mode(&rig), Mode::Replay);
+    assert_eq!(refused_connect(&rig, "ann").await.0, Code::ReplayRunning);
+    assert_eq!(load(&rig, "demo").await.unwrap().state, ReplayPhase::Playing);
+    rig.control.disconnect("demo".into()).await.unwrap();
+    // Asked for, and no longer live.
+    assert_eq!(refused_connect(&rig, "ann").await.0, Code::UserOffline);
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_runs_first_makes_no_difference() {
+    let rig = Rig::start(As::Replay);
+    wait(Duration::from_secs(1)).await;
+    assert_eq!(mode(&rig), Mode::Replay);
+    rig.control.disconnect("short".into()).await.unwrap();
+    load(&rig, "demo").await.unwrap();
+    rig.control.disconnect("demo".into()).await.unwrap();
+    rig.control.connect("ann".into()).await.unwrap();
+    rig.end().await;
+
+    let rig = Rig::start(As::Live);
+    read(&mut rig.ws("?since=0").await, 1).await;
+    assert_eq!(mode(&rig), Mode::Live);
+    rig.control.disconnect("ann".into()).await.unwrap();
+    load(&rig, "short").await.unwrap();
+    rig.end().await;
+}
