@@ -170,3 +170,18 @@ fn refused(url: &str, error: &tungstenite::Error) -> Problem {
     let address = url.split('?').next().unwrap_or_default();
     Problem::new(Code::ServerUnreachable, format!("cannot connect to {address}: {why}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_asked_for_stands_in_the_address() {
+        let args = ["livetape", "watch", "--observe", "--types", "gift", "--since", "0"];
+        let args::Command::Watch(watch) = args::Args::parse_from(args).command else { panic!("it is watch") };
+        let expected = "ws://127.0.0.1:3000/?types=gift&observer=1&since=0";
+        assert_eq!(address(&watch, "http://127.0.0.1:3000").unwrap(), expected);
+    }
+}

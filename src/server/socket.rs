@@ -9,6 +9,7 @@ use futures_util::{
 };
 use tokio::{
     select,
+    task::yield_now,
     time::{sleep_until, timeout, timeout_at},
 };
 use tungstenite::{
@@ -113,6 +114,8 @@ async fn listen(stream: &mut SplitStream<Wire>, seat: &Seat) -> End {
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => seat.heard(),
             Ok(Message::Close(_)) => {}
         }
+        // Who never stops must not keep what is said to it, and its close, from being written.
+        yield_now().await;
     }
     End::Over
 }
