@@ -158,3 +158,28 @@ fn every_file_that_documents_and_comments_name_is_in_the_repository() {
     }
     assert!(missing.is_empty(), "files that are not there:\n{}", missing.join("\n"));
 }
+
+/// The cells of a row of a table.
+fn cells(row: &str) -> usize {
+    row.replace("\\|", "").matches('|').count()
+}
+
+#[test]
+fn every_table_has_a_head_and_rows_as_long_as_it() {
+    for name in files().iter().filter(|name| ending(name) == "md") {
+        let text = fs::read_to_string(root().join(name)).unwrap();
+        let lines: Vec<_> = prose(&text).map(|(number, line)| (number, line.trim())).collect();
+        for table in lines.chunk_by(|one, next| one.0 + 1 == next.0 && next.1.starts_with('|')) {
+            let rows: Vec<_> = table.iter().filter(|(_, line)| line.starts_with('|')).collect();
+            let Some((first, head)) = rows.first() else { continue };
+            let is_line = |row: &str| row.chars().all(|c| "|-: ".contains(c));
+            assert!(
+                rows.get(1).is_some_and(|(_, row)| is_line(row)),
+                "{name}:{first}: a table without a head"
+            );
+            for (number, row) in &rows {
+                assert_eq!(cells(row), cells(head), "{name}:{number}: the cells of a row");
+            }
+        }
+    }
+}

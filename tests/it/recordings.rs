@@ -206,7 +206,8 @@ async fn an_upload_in_chunks_is_bounded_too() {
     let place = Place::new();
     let head = "PUT /recordings/x HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
     let chunk = [format!("{:x}\r\n", 100_000).into_bytes(), vec![0; 100_000], b"\r\n".to_vec()].concat();
-    let answer = Answer::parse(&place.bytes(head, &chunk.repeat(8)).await);
+    let chunks = usize::try_from(UPLOAD_BYTES_MAX).unwrap() / 100_000 + 1;
+    let answer = Answer::parse(&place.bytes(head, &chunk.repeat(chunks)).await);
     assert_eq!((answer.status, answer.code().as_str()), (413, "too_large"));
     assert_eq!(place.files(), [""; 0]);
 }
