@@ -27,8 +27,7 @@ const DIFFERENT: u8 = 1;
 type Events = Box<dyn Iterator<Item = Result<Value, Problem>>>;
 
 pub(super) fn diff(args: &args::Diff) -> Result<u8, Problem> {
-    let open =
-        |name: &str| if args.events { lines(Path::new(name)) } else { decoded(&tape(&args.flags, name)?) };
+    let open = |name: &Path| if args.events { lines(name) } else { decoded(&tape(&args.flags, name)?) };
     let (before, after) = (open(&args.before)?, open(&args.after)?);
     let mut out = BufWriter::new(io::stdout().lock());
     let told = diff::diff(before, after, |change| {

@@ -31,6 +31,12 @@ pub(super) fn say(text: &str) {
     drop(print(&[line_at(&now.to_string(), text)]));
 }
 
+/// Prints a warning to stderr: stdout may be data.
+pub(super) fn warn(text: &str) {
+    // A terminal that is gone cannot be warned.
+    drop(writeln!(io::stderr(), "⚠️ {}", terminal::printable(text)));
+}
+
 /// The line of an event, behind its time; `None` if it is not shown.
 pub(super) fn line(json: &[u8]) -> Option<String> {
     let event: Value = serde_json::from_slice(json).ok()?;

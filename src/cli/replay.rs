@@ -23,7 +23,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     let options = Options { recordings: settings.server.folder(), ..options(&settings.replay) };
-    let recording = args.recording.as_ref().or(settings.replay.recording.as_ref()).ok_or_else(|| {
+    let recording = args.recording.or(settings.replay.recording.clone().map(Into::into)).ok_or_else(|| {
         Problem::new(Code::BadRequest, "no recording is given")
             .hint("name one: `livetape replay demo`, LIVETAPE_RECORDING, or `recording` under [replay] in livetape.toml")
     })?;

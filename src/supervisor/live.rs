@@ -1,6 +1,9 @@
 //! A room as a source: items → recorder and pipeline, until it ends or is replaced.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -232,9 +235,10 @@ impl<T: Transport> Supervisor<T> {
 
     /// Nothing was even tried.
     pub(super) async fn refuse(&mut self, answer: Option<Answer<Status>>, problem: Problem) -> Next {
+        let folder = self.options.record.as_ref().map(Record::folder);
         match answer {
             Some(answer) => {
-                drop(answer.send(Err(problem.into())));
+                drop(answer.send(Err(without_folder(problem, folder).into())));
                 Next::Idle
             }
             None => {
@@ -260,7 +264,8 @@ impl<T: Transport> Supervisor<T> {
             Some(Record::File(path)) => Target::File(path.clone()),
             Some(Record::Folder(folder)) => Target::Folder { folder: folder.clone(), user: user.to_owned() },
         };
-        let options = recorder::Options { rotate: self.options.rotate, ..recorder::Options::default() };
+        let (rotate, sync) = (self.options.rotate, self.options.sync);
+        let options = recorder::Options { rotate, sync, ..recorder::Options::default() };
         let recorder = Recorder::start(&target, header, &options)?;
         self.driver.update_upstream(|upstream| upstream.begin_recording(recorder.gauge()));
         info!(path = shown(recorder.path()), "📼 Recording @{user}");
@@ -284,6 +289,14 @@ impl<T: Transport> Supervisor<T> {
             Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder broke off")),
         }
     }
+}
+
+/// A problem for a client, who is not to learn where recordings are.
+fn without_folder(mut problem: Problem, folder: Option<&Path>) -> Problem {
+    if let Some(folder) = folder {
+        problem.message = problem.message.replace(&format!("{}/", folder.display()), "");
+    }
+    problem
 }
 
 fn shown(path: Option<PathBuf>) -> String {

@@ -39,7 +39,10 @@ scopes! {
     /// Of `replay`.
     OfReplay: key => matches!(key.section, "server" | "limits" | "log" | "replay");
     /// Of `live` and `serve`.
-    OfLive: key => matches!(key.section, "server" | "limits" | "log" | "live");
+    OfLive: key => {
+        matches!(key.section, "server" | "limits" | "log" | "live")
+            || (key.section, key.name()) == ("record", "sync")
+    };
     /// Of `record`: there is no server.
     OfRecord: key => match key.section {
         "server" => matches!(key.name(), "quiet" | "recordings"),

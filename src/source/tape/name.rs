@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -53,9 +54,9 @@ impl Finding {
         }
     }
 
-    pub(super) fn open(&self) -> Result<File, files::Error> {
+    pub(super) fn open(&self) -> io::Result<File> {
         match self {
-            Self::Path(path) => files::open(path),
+            Self::Path(path) => files::open_regular(path),
             Self::Named(path) => files::open_inside(path),
         }
     }
@@ -75,16 +76,13 @@ fn missing(called: &str) -> Problem {
 }
 
 /// Why the file of a recording cannot be opened; the message has no path but the user's own.
-pub(super) fn cannot_read(called: &str, error: &files::Error) -> Problem {
-    match error {
-        files::Error::Missing { .. } => missing(called),
-        files::Error::Directory { .. } | files::Error::Irregular { .. } => {
+pub(super) fn cannot_read(called: &str, error: &io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::NotFound => missing(called),
+        io::ErrorKind::IsADirectory | io::ErrorKind::Unsupported => {
             Problem::new(Code::BadRecording, format!("{called} is not a regular file"))
                 .hint("copy what it holds into a file")
         }
-        files::Error::Other { source, .. } => {
-            Problem::new(Code::Io, format!("cannot read {called}: {source}"))
-        }
-        _ => Problem::new(Code::Io, format!("cannot read {called}: permission denied")),
+        _ => Problem::new(Code::Io, format!("cannot read {called}: {error}")),
     }
 }
