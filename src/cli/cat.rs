@@ -17,7 +17,7 @@ use crate::{
         recording::{Reader, Record, What},
     },
     source::unreadable,
-    tools::cat,
+    tools::{cat, files},
 };
 
 /// How often a file that is being written is looked at.
@@ -27,7 +27,7 @@ pub(super) fn cat(args: &args::Cat) -> Result<u8, Problem> {
     let tape = tape(&args.flags, &args.recording)?;
     let input: Box<dyn Read> =
         match tape.path().filter(|_| args.follow) {
-            Some(path) => Box::new(Follow(File::open(path).map_err(|error| {
+            Some(path) => Box::new(Follow(files::open_regular(path).map_err(|error| {
                 Problem::new(Code::Io, format!("cannot read {}: {error}", path.display()))
             })?)),
             None => tape.open()?,

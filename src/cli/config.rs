@@ -1,7 +1,7 @@
 //! Where the settings come from: the file, the environment, the flags.
 
 use std::{
-    env, fs,
+    env,
     io::{self, Read as _},
     path::{Path, PathBuf},
 };
@@ -18,6 +18,7 @@ use crate::{
     },
     settings::{self, FILE, FILE_BYTES_MAX, Resolved, Settings, Sources},
     source::Tape,
+    tools::files,
 };
 
 /// What is in effect.
@@ -28,9 +29,9 @@ pub(super) fn settings<S>(flags: &Flags<S>) -> Result<Settings, Problem> {
 
 /// A recording: a file, or the name of one in the folder of recordings. A file is found whatever is wrong with the
 /// settings: they are read for a name alone, or where the command line names their file.
-pub(super) fn tape(flags: &Flags<args::OfTools>, name: &str) -> Result<Tape, Problem> {
-    let is_name =
-        is_plain_name(name) && name.strip_suffix(".bin").unwrap_or(name) != DEMO && !Path::new(name).exists();
+pub(super) fn tape(flags: &Flags<args::OfTools>, name: &Path) -> Result<Tape, Problem> {
+    let is_plain = |name: &str| is_plain_name(name) && name.strip_suffix(".bin").unwrap_or(name) != DEMO;
+    let is_name = name.to_str().is_some_and(is_plain) && !name.exists();
     let folder =
         if is_name || flags.config.is_some() { settings(flags)?.server.folder() } else { PathBuf::new() };
     Tape::find_in(&folder, name)
@@ -74,7 +75,7 @@ fn variable(name: &str) -> Option<String> {
 
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    let read = fs::File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+    let read = files::open_regular(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     if read as u64 > FILE_BYTES_MAX {
         return Err(io::Error::other("the file is longer than 1 MiB"));
     }

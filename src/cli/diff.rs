@@ -4,7 +4,7 @@ use std::{
     cell::Cell,
     collections::VecDeque,
     io::{self, BufRead, BufReader, BufWriter, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     rc::Rc,
 };
 
@@ -35,8 +35,8 @@ type Events = Box<dyn Iterator<Item = Result<Value, Problem>>>;
 
 pub(super) fn diff(args: &args::Diff) -> Result<u8, Problem> {
     let losses = [&args.before, &args.after].map(|name| (name, Rc::<Cell<Loss>>::default()));
-    let open = |(name, loss): &(&String, Rc<Cell<Loss>>)| {
-        if args.events { lines(Path::new(name)) } else { decoded(&tape(&args.flags, name)?, Rc::clone(loss)) }
+    let open = |(name, loss): &(&PathBuf, Rc<Cell<Loss>>)| {
+        if args.events { lines(name) } else { decoded(&tape(&args.flags, name)?, Rc::clone(loss)) }
     };
     let (before, after) = (open(&losses[0])?, open(&losses[1])?);
     let mut out = BufWriter::new(io::stdout().lock());
@@ -61,7 +61,7 @@ pub(super) fn diff(args: &args::Diff) -> Result<u8, Problem> {
         result => result.map_err(|error| cannot_write(&error))?,
     }
     // A comparison with a part of a recording says little, whatever it says.
-    let lost = losses.iter().map(|(name, loss)| report_loss(name, loss.get())).max();
+    let lost = losses.iter().map(|(name, loss)| report_loss(&name.to_string_lossy(), loss.get())).max();
     Ok(lost.filter(|lost| *lost != exit::DONE).unwrap_or(code))
 }
 

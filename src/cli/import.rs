@@ -1,7 +1,6 @@
 //! `livetape import`: a capture → a recording.
 
 use std::{
-    fs::File,
     io::{self, BufWriter, Write as _},
     path::Path,
 };
@@ -86,7 +85,7 @@ struct Capture<'a> {
 
 impl Capture<'_> {
     fn open(&self, path: &Path) -> io::Result<Box<dyn Input>> {
-        let file = File::open(path)?;
+        let file = files::open_regular(path)?;
         // It is read as often as it takes.
         self.bar.inc_length(file.metadata()?.len());
         Ok(Box::new(self.bar.wrap_read(file)))

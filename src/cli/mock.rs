@@ -19,13 +19,13 @@ use crate::{
 pub(super) async fn mock(args: args::Mock) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, false)?;
-    let folder = settings.server.folder();
+    let (folder, shutdown_time) = (settings.server.folder(), settings.limits.shutdown_time);
     let settings = settings.mock;
     let setting = setting(&settings, &folder)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
     let playing = setting.scenario.recording.clone();
     let (control, _driver) = Control::new();
-    signals::listen(control.clone());
+    signals::listen(control.clone(), shutdown_time);
     display::end_without_reader(control.clone());
     let mock = MockTikTok::start_on(setting, address).await?;
     greet(&mock, &playing, settings.scenario.as_deref());
@@ -52,7 +52,7 @@ fn setting(settings: &settings::Mock, folder: &Path) -> Result<Setting, Problem>
 fn recording(play: &Path, folder: &Path) -> Result<String, Problem> {
     let missing =
         || Problem::new(Code::RecordingNotFound, format!("there is no recording {}", play.display()));
-    let tape = Tape::find_in(folder, play.to_str().ok_or_else(missing)?)?;
+    let tape = Tape::find_in(folder, play)?;
     let Some(path) = tape.path() else { return Ok(tape.name) };
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.to_str().map(str::to_owned).ok_or_else(missing)

@@ -7,6 +7,7 @@ mod config;
 mod diff;
 mod display;
 mod edit;
+mod ending;
 mod events;
 mod export;
 mod file_size;
@@ -69,7 +70,7 @@ pub fn main() -> u8 {
         Command::AsScenario(args) => export::as_scenario(&args),
         Command::Synth(args) => tools::synth(&args),
         Command::Config(args) => config::config(&args),
-        Command::Token => token::token(),
+        Command::Token(args) => token::token(&args),
     };
     result.unwrap_or_else(|problem| complain(&problem))
 }

@@ -34,13 +34,14 @@ pub(super) async fn into_file<E: Future<Output = Ended>>(
         ends_with_source: true,
         record: Some(settings.record.output.clone().map_or_else(folder, Record::File)),
         rotate: settings.record.rotate,
+        sync: settings.record.sync,
         record_only: true,
         ..Options::new(rooms::options(&settings.live, user, None))
     };
     let transport = NetTransport::new(&options.live)?;
     let (control, driver) = Control::new();
     let hub = Hub::new("record".into(), Limits::default());
-    signals::listen(control.clone());
+    signals::listen(control.clone(), settings.limits.shutdown_time);
     display::end_without_reader(control.clone());
     lines.iter().for_each(|line| display::say(line));
     display::say("📺 Press Ctrl+C to stop");

@@ -1,6 +1,6 @@
 //! `livetape replay`: a recording, its server and its display.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use super::{args, config, display, live::conclude, serving::Addresses, sources, stage::Stage};
 use crate::{
@@ -15,8 +15,9 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     let options = sources::options(&settings, "");
-    let named = args.recording.as_ref().or(settings.replay.recording.as_ref());
-    let tape = Tape::find_in(&options.play.recordings, named.map_or(DEMO, String::as_str))?;
+    let named = args.recording.or(settings.replay.recording.clone().map(Into::into));
+    let recording = named.as_deref().unwrap_or(Path::new(DEMO));
+    let tape = Tape::find_in(&options.play.recordings, recording)?;
     let transport = live::NetTransport::new(&options.live)?;
     let (stage, driver) = Stage::open(&settings, display::Style::Plain, |addresses| {
         if named.is_none() {

@@ -1,19 +1,24 @@
 //! What is allowed, by the settings: tokens and certificates are read here.
 
-use std::{fs, io::Read as _, path::Path};
+use std::{io::Read as _, path::Path};
 
+use super::{output::warn, signals};
 use crate::{
     hub, lobby,
     sans_io::error::{Code, Problem},
     secret::Secret,
     server::{self, Access, Bounds, Config, Recordings, Tls, Tokens},
-    settings::{Settings, TOKEN_HINT, is_token},
+    settings::{self, Settings, TOKEN_HINT, is_token},
+    tools::files,
 };
 
 /// The longest file with tokens, certificates or a key, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Most tokens: each of them is compared at every request.
 const TOKENS_MAX: usize = 1_000;
+/// The bits of a file's mode that let its group and everybody read it.
+#[cfg(unix)]
+const OTHERS_MAY_READ: u32 = 0o044;
 
 /// What is allowed.
 pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
@@ -25,6 +30,12 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
         tokens: Tokens::new(tokens(settings)?),
     };
     access.check()?;
+    if is_open_to_all(server) {
+        warn(
+            "⚠️ --insecure without TLS: anybody on the network can read the feed, and steer and stop this server; \
+             set --token-file, --tls-cert and --tls-key",
+        );
+    }
     let limits = &settings.limits;
     Ok(Config {
         access,
@@ -36,7 +47,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
             head_bytes_max: limits.head_bytes.0,
             body_bytes_max: limits.body_bytes.0,
             idle_max: limits.idle_time,
-            drain_max: limits.shutdown_time,
+            drain_max: signals::drain_time(limits.shutdown_time),
         },
         tls: tls(settings)?,
         subscribers_max: limits.subscribers,
@@ -72,6 +83,10 @@ pub(super) fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
     let mut tokens: Vec<Secret> = settings.server.token.iter().cloned().collect();
     let Some(path) = &settings.server.token_file else { return Ok(tokens) };
     let before = tokens.len();
+    if others_may_read(path) {
+        let path = path.display();
+        warn(format_args!("⚠️ others can read the tokens in {path}: run `chmod 600 {path}`"));
+    }
     let text = String::from_utf8(read(path)?).unwrap_or_default();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -93,6 +108,23 @@ pub(super) fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
     Ok(tokens)
 }
 
+fn others_may_read(path: &Path) -> bool {
+    #[cfg(unix)]
+    return path.metadata().is_ok_and(|metadata| {
+        std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & OTHERS_MAY_READ != 0
+    });
+    #[cfg(not(unix))]
+    return {
+        let _ = path;
+        false
+    };
+}
+
+/// Whether the setting `insecure` lets everybody read along.
+fn is_open_to_all(server: &settings::Server) -> bool {
+    server.insecure && server.tls_cert.is_none() && !server.address().ip().is_loopback()
+}
+
 fn tls(settings: &Settings) -> Result<Option<Tls>, Problem> {
     let (Some(certificates), Some(key)) = (&settings.server.tls_cert, &settings.server.tls_key) else {
         return Ok(None);
@@ -102,7 +134,8 @@ fn tls(settings: &Settings) -> Result<Option<Tls>, Problem> {
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::new();
-    let read = fs::File::open(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    let read =
+        files::open_regular(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
     match read {
         Ok(_) if bytes.len() as u64 > FILE_BYTES_MAX => {
             Err(bad(&format!("{} is longer than 1 MiB", path.display())))
@@ -134,6 +167,17 @@ impl Addresses {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_only_its_owner_may_read_is_safe() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (mode, open) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            std::fs::set_permissions(file.path(), mode).unwrap();
+            assert_eq!(others_may_read(file.path()), open);
+        }
+    }
 
     #[test]
     fn a_channel_keeps_what_it_keeps_without_settings() {

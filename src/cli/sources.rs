@@ -13,6 +13,7 @@ use crate::{
 pub(super) fn options(settings: &Settings, user: &str) -> Options {
     Options {
         record: settings.live.record.clone().map(Record::File),
+        sync: settings.record.sync,
         allow_inject: settings.live.allow_inject,
         warn: |problem| {
             display::say(&format!("⚠️ The recording broke off, serving goes on: {problem}"));

@@ -36,7 +36,7 @@ impl Stage {
         let (control, driver) = Control::with(sources(settings))?;
         let listener = Listening::bind(settings.server.address()).await?;
         let hub = Hub::new(stream_name(settings.server.seed), serving::backlog(settings));
-        signals::listen(control.clone());
+        signals::listen(control.clone(), settings.limits.shutdown_time);
         display::end_without_reader(control.clone());
         for address in listener.addresses() {
             info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     io::{BufReader, Cursor},
     path::Path,
     sync::Arc,
@@ -18,6 +17,7 @@ use super::{
 use crate::{
     demo::{DEMO, DEMO_BYTES},
     sans_io::recording::Loss,
+    tools::files,
 };
 
 /// The longest recording that is played, in bytes.
@@ -126,14 +126,14 @@ fn read(name: &str, folder: &Path) -> Result<Show, String> {
         return Show::read(Cursor::new(DEMO_BYTES)).map_err(|error| error.to_string());
     }
     let path = folder.join(name);
-    let file = File::open(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => format!("there is no recording {}", path.display()),
-        _ => format!("cannot read {}: {error}", path.display()),
+    let file = files::open_regular(&path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => format!("there is no recording {name}"),
+        _ => format!("cannot read {name}: {error}"),
     })?;
     if file.metadata().is_ok_and(|metadata| metadata.len() > RECORDING_BYTES_MAX) {
-        return Err(format!("{} is too long: rooms are kept in memory", path.display()));
+        return Err(format!("{name} is too long: rooms are kept in memory"));
     }
-    Show::read(BufReader::new(file)).map_err(|error| format!("cannot play {}: {error}", path.display()))
+    Show::read(BufReader::new(file)).map_err(|error| format!("cannot play {name}: {error}"))
 }
 
 /// An id that a name always has.

@@ -6,7 +6,10 @@ use super::{
     scenario::{Scenario, ScenarioError},
     script::Script,
 };
-use crate::sans_io::error::{Code, Problem};
+use crate::{
+    sans_io::error::{Code, Problem},
+    tools::files,
+};
 
 /// A scenario, and where the paths of its recordings start.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +33,8 @@ impl Setting {
     /// `io`, `bad_request` or `recording_not_found`, with file, line and column.
     pub fn read(path: &Path) -> Result<Self, Problem> {
         let shown = path.display();
-        let text = std::fs::read_to_string(path)
+        let text = files::open_regular(path)
+            .and_then(std::io::read_to_string)
             .map_err(|error| Problem::new(Code::Io, format!("cannot read {shown}: {error}")))?;
         let wrong = |error: ScenarioError, code| Problem::new(code, format!("{shown}: {error}")).hint("");
         let scenario = Scenario::parse(&text).map_err(|error| wrong(error, Code::BadRequest))?;

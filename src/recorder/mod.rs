@@ -22,7 +22,7 @@ use std::{
 use tokio::sync::watch;
 
 pub use name::{FOLDER, Target, default_path};
-pub use options::{FLUSH_EVERY, Flush, Options, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, SYNC_EVERY};
+pub use options::{FLUSH_EVERY, Flush, Options, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, SYNC_EVERY, Sync};
 pub use parts::{Files, Rotate};
 pub use scribe::Summary;
 
@@ -78,21 +78,31 @@ pub struct Tap {
     is_live: bool,
 }
 
-/// Shows how a recorder keeps up, also after its end.
+/// Shows how a recorder keeps up, also after its end; and seals it where its owner cannot.
 #[derive(Clone, Debug)]
-pub struct Gauge(Arc<Queue>);
+pub struct Gauge {
+    queue: Arc<Queue>,
+    failed: watch::Receiver<Option<Problem>>,
+}
 
 impl Gauge {
     /// How many items wait for the disk, and how many bytes they have.
     #[must_use]
     pub fn waiting(&self) -> (usize, usize) {
-        self.0.waiting()
+        self.queue.waiting()
     }
 
     /// How many items were left out.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.0.lost()
+        self.queue.lost()
+    }
+
+    /// Ends the recording, and waits until it is sealed or has failed: for a process that exits at once.
+    pub async fn seal(&self) {
+        self.queue.close(true);
+        // The thread that writes holds the other end until it is done.
+        let _ = self.failed.clone().wait_for(|_| false).await;
     }
 }
 
@@ -104,16 +114,16 @@ impl Recorder {
     pub fn start(target: &Target, header: Header, options: &Options) -> Result<Self, Problem> {
         let header = complete(header, options);
         let Some(rotate) = options.rotate else {
-            let (file, path) = name::create(target, Path::to_owned)?;
+            let (file, path) = name::create(target, options.sync, Path::to_owned)?;
             let recorder = Self::begin(Box::new(file), &path.display().to_string(), &header, options, None)?;
             recorder.files.add(path);
             return Ok(recorder);
         };
-        let (file, path) = name::create(target, |path| part_path(path, 0))?;
+        let (file, path) = name::create(target, options.sync, |path| part_path(path, 0))?;
         let (header, files) = (first_header(header), Files::default());
         files.add(part_path(&path, 0));
         let name = path.display().to_string();
-        let parts = Parts::new(rotate, path, files.clone(), &header);
+        let parts = Parts::new((rotate, options.sync), path, files.clone(), &header);
         let mut recorder = Self::begin(Box::new(file), &name, &header, options, Some(parts))?;
         recorder.files = files;
         Ok(recorder)
@@ -167,7 +177,7 @@ impl Recorder {
     /// How it keeps up.
     #[must_use]
     pub fn gauge(&self) -> Gauge {
-        Gauge(Arc::clone(&self.tap.queue))
+        Gauge { queue: Arc::clone(&self.tap.queue), failed: self.failed.clone() }
     }
 
     /// The first file; `None` if it is not one that [`Recorder::start`] made.

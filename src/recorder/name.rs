@@ -8,6 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 
+use super::Sync;
 use crate::{
     clock,
     sans_io::error::{Code, Problem},
@@ -52,21 +53,34 @@ pub fn default_path(folder: &Path, user: &str, wall: Duration) -> PathBuf {
 }
 
 /// Makes the file; `of` says what it is called for a path. Gives the path, too.
-pub(super) fn create(target: &Target, of: impl Fn(&Path) -> PathBuf) -> Result<(File, PathBuf), Problem> {
+pub(super) fn create(
+    target: &Target,
+    sync: Sync,
+    of: impl Fn(&Path) -> PathBuf,
+) -> Result<(File, PathBuf), Problem> {
     match target {
-        Target::File(path) => create_file(&of(path)).map(|file| (file, path.clone())),
+        Target::File(path) => create_file(&of(path), sync).map(|file| (file, path.clone())),
         Target::Folder { folder, user } => {
             fs::create_dir_all(folder).map_err(|error| {
                 Problem::new(Code::Io, format!("cannot make {}: {error}", folder.display()))
             })?;
-            create_first(paths(folder, user, clock::wall()), of)
+            create_first(paths(folder, user, clock::wall()), sync, of)
         }
     }
 }
 
 /// Makes a file that is not there.
-pub(super) fn create_file(path: &Path) -> Result<File, Problem> {
-    files::create_new(path, false).map(held).map_err(|error| problem(&error))
+pub(super) fn create_file(path: &Path, sync: Sync) -> Result<File, Problem> {
+    let file = files::create_new(path, false).map_err(|error| problem(&error))?;
+    Ok(made(file, path, sync))
+}
+
+/// A new file that a power cut leaves its name.
+fn made(file: File, path: &Path, sync: Sync) -> File {
+    if sync != Sync::Off {
+        files::sync_folder(path);
+    }
+    held(file)
 }
 
 /// Tells whoever would rename, replace or delete it. Where locks would keep readers out, there is none.
@@ -79,11 +93,12 @@ fn held(file: File) -> File {
 /// Makes the first file that is not there: whoever looks first and makes it then may be overtaken.
 fn create_first(
     paths: impl Iterator<Item = PathBuf>,
+    sync: Sync,
     of: impl Fn(&Path) -> PathBuf,
 ) -> Result<(File, PathBuf), Problem> {
     for path in paths {
         match files::create_new(&of(&path), false) {
-            Ok(file) => return Ok((held(file), path)),
+            Ok(file) => return Ok((made(file, &of(&path), sync), path)),
             Err(files::Error::Exists { .. } | files::Error::Directory { .. }) => {}
             Err(error) => return Err(problem(&error)),
         }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::name;
+use super::{Sync, name};
 use crate::{
     sans_io::{
         error::Problem,
@@ -101,6 +101,7 @@ impl Files {
 /// Where the recording goes on, and what the next part has to begin with.
 pub(super) struct Parts {
     pub(super) rotate: Rotate,
+    sync: Sync,
     path: PathBuf,
     files: Files,
     part: u32,
@@ -127,11 +128,11 @@ pub(super) fn first_header(mut header: Header) -> Header {
 
 impl Parts {
     /// `path` is what the user named; `header` that of part 0.
-    pub(super) fn new(rotate: Rotate, path: PathBuf, files: Files, header: &Header) -> Self {
+    pub(super) fn new((rotate, sync): (Rotate, Sync), path: PathBuf, files: Files, header: &Header) -> Self {
         let mut standing = Standing::default();
         let what = What::Header(header.clone());
         standing.take(&Item { offset: Duration::ZERO, conn: 0, flags: Default::default(), what });
-        Self { rotate, path, files, part: 0, standing }
+        Self { rotate, sync, path, files, part: 0, standing }
     }
 
     /// Takes note of what is written.
@@ -143,7 +144,7 @@ impl Parts {
     pub(super) fn next(&mut self, start: Duration) -> Result<(File, Header, Vec<Item>), Problem> {
         self.part += 1;
         let path = part_path(&self.path, self.part);
-        let file = name::create_file(&path)?;
+        let file = name::create_file(&path, self.sync)?;
         self.files.add(path);
         let mut header = self.standing.header_from(start);
         header.tags.insert(PART_TAG.into(), self.part.to_string());

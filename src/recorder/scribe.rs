@@ -81,7 +81,7 @@ impl Scribe {
             before: (0, 0),
             queue,
             flush: options.flush,
-            sync_every: options.sync,
+            sync_every: options.sync.every(),
             anchors: Anchors::new(header.wall_anchor_ns),
             checkpoint_due: CHECKPOINT_EVERY,
             summary: Summary::default(),

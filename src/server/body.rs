@@ -1,28 +1,36 @@
-//! The body of a request, which has to keep coming.
+//! The body of a request, which has to keep coming and to come to its end.
 
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use axum::body::{Bytes, HttpBody};
 use hyper::body::{Frame, Incoming, SizeHint};
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::clock;
 
-/// A body that fails where nothing comes for too long.
+/// How long the body of a request may take in all.
+const BODY_TIME_MAX: Duration = Duration::from_secs(60);
+/// How long an upload may take in all: 2 GiB at 5 Mbit/s.
+const UPLOAD_TIME_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// A body that fails where nothing comes for too long, or where it takes too long.
 pub(super) struct Timed {
     body: Incoming,
     gap_max: Duration,
+    deadline: Instant,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timed {
-    pub(super) fn new(body: Incoming, gap_max: Duration) -> Self {
-        Self { body, gap_max, timer: None }
+    /// The body of an upload, or of any other request.
+    pub(super) fn new(body: Incoming, is_upload: bool, gap_max: Duration) -> Self {
+        let time_max = if is_upload { UPLOAD_TIME_MAX } else { BODY_TIME_MAX };
+        Self { body, gap_max, deadline: clock::now() + time_max, timer: None }
     }
 }
 
@@ -35,16 +43,19 @@ impl HttpBody for Timed {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = self.get_mut();
+        let late = || Poll::Ready(Some(Err(axum::Error::new(io::Error::from(io::ErrorKind::TimedOut)))));
+        if clock::now() >= this.deadline {
+            return late();
+        }
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
             this.timer = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(axum::Error::new)));
         }
-        let gap_max = this.gap_max;
-        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(clock::now() + gap_max)));
-        timer
-            .as_mut()
-            .poll(cx)
-            .map(|()| Some(Err(axum::Error::new(io::Error::from(io::ErrorKind::TimedOut)))))
+        let (gap_max, deadline) = (this.gap_max, this.deadline);
+        let due = || deadline.min(clock::now() + gap_max);
+        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(due())));
+        ready!(timer.as_mut().poll(cx));
+        late()
     }
 
     fn is_end_stream(&self) -> bool {

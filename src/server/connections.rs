@@ -2,7 +2,11 @@
 
 use std::{net::IpAddr, pin::pin};
 
-use axum::{Router, body::Body, http::StatusCode};
+use axum::{
+    Router,
+    body::Body,
+    http::{Method, StatusCode},
+};
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -172,7 +176,9 @@ where
         request.extensions_mut().insert(asker);
         request.extensions_mut().insert(traffic.clone());
         // A router is always ready.
-        let answer = router.clone().call(request.map(|body| Body::new(Timed::new(body, bounds.head_max))));
+        let is_upload = request.method() == Method::PUT && request.uri().path().starts_with("/recordings/");
+        let timed = |body| Body::new(Timed::new(body, is_upload, bounds.head_max));
+        let answer = router.clone().call(request.map(timed));
         async move {
             let answer = answer.await?;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {

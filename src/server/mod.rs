@@ -79,6 +79,7 @@ use crate::{
     hub::{CloseReason, Hub, Join, Subscriber},
     lobby,
     sans_io::error::{Code, Problem, close},
+    tools::files,
 };
 
 /// What is served.
@@ -172,6 +173,9 @@ pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
     let started = clock::now();
     let feeds = Feeds::new(hub.clone(), control.clone());
     let sockets = Sockets::new(feeds, config.sockets, config.lobby, started);
+    let folder = config.recordings.directory.clone();
+    // Nobody waits for it.
+    drop(tokio::task::spawn_blocking(move || files::remove_left_parts(&folder)));
     let app = App {
         hub: hub.clone(),
         control,

@@ -11,7 +11,7 @@ use super::{
     value::{Address, Bytes, Level, LogFormat, SignForm, Value},
 };
 use crate::{
-    recorder::Rotate,
+    recorder::{Rotate, SYNC_EVERY, Sync},
     sans_io::{pace::Speed, retry},
     secret::Secret,
 };
@@ -141,7 +141,7 @@ settings! {
         upload_bytes: Bytes = Bytes(2 << 30), "", "LIVETAPE_UPLOAD_BYTES";
         /// How often a socket is asked whether it is there; silent for two such intervals, it is dead
         ping_interval: Duration = secs(30), "", "LIVETAPE_PING_INTERVAL";
-        /// How long sockets have for what is queued when the server shuts down
+        /// How long the process may take to end in order; sockets are dropped half a second before
         shutdown_time: Duration = secs(5), "", "LIVETAPE_SHUTDOWN_TIME";
     }
 
@@ -219,6 +219,8 @@ settings! {
         output: Option<PathBuf> = None, "-o, --output FILE", "LIVETAPE_OUTPUT";
         /// Go on in the next file after so much or so long, e.g. 100MB or 30m: show.000.bin, show.001.bin, …
         rotate: Option<Rotate> = None, "--rotate SIZE|TIME", "LIVETAPE_ROTATE";
+        /// How often the disk is synced, and so what a power cut may cost: a time, each (after every record) or off; of live --record too
+        sync: Sync = Sync::Every(SYNC_EVERY), "--sync TIME|each|off", "LIVETAPE_SYNC";
     }
 
     /// `livetape mock`.

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
 use crate::{
-    recorder::Rotate,
+    recorder::{Rotate, Sync},
     sans_io::{offset, pace::Speed},
     secret::Secret,
 };
@@ -190,6 +190,18 @@ impl Value for Speed {
 
 impl Value for Rotate {
     const FORM: Form = Form::Text;
+
+    fn read(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(quoted(&self.to_string()))
+    }
+}
+
+impl Value for Sync {
+    const FORM: Form = Form::NumberOrText;
 
     fn read(text: &str) -> Result<Self, String> {
         text.parse()

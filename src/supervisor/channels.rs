@@ -26,7 +26,7 @@ use crate::{
 /// How long a room is kept after its last reader: a page that is loaded anew costs the upstream nothing.
 pub const LINGER: Duration = Duration::from_secs(30);
 /// How long rooms and replays have to end, when the server shuts down.
-const LEAVE_MAX: Duration = Duration::from_secs(5);
+const LEAVE_MAX: Duration = Duration::from_secs(4);
 /// What a private replay keeps for its one reader, in bytes: half of it is how far the reader may be behind.
 const REPLAY_BACKLOG_BYTES_MAX: u64 = 2 << 20;
 

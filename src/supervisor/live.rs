@@ -1,6 +1,9 @@
 //! A room as a source: items → recorder and pipeline, until it ends or is replaced.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -294,7 +297,8 @@ impl<T: Transport> Supervisor<T> {
             self.ended.refused = Some(problem);
             return Next::Exit;
         };
-        drop(answer.send(Err(refusal)));
+        let folder = self.options.record.as_ref().map(Record::folder);
+        drop(answer.send(Err(Refusal { problem: without_folder(refusal.problem, folder), ..refusal })));
         Next::Idle
     }
 
@@ -315,9 +319,10 @@ impl<T: Transport> Supervisor<T> {
         };
         // The offsets of a replay are those of its recording: no wall clock goes with them.
         let is_replay = header.source == REPLAY;
+        let (rotate, sync) = (self.options.rotate, self.options.sync);
         let defaults = recorder::Options::default();
         let wall = defaults.wall.filter(|_| !is_replay);
-        let options = recorder::Options { rotate: self.options.rotate, wall, ..defaults };
+        let options = recorder::Options { rotate, sync, wall, ..defaults };
         let recorder = Recorder::start(&target, header, &options)?;
         self.driver.update_upstream(|upstream| upstream.begin_recording(recorder.gauge()));
         let at = if is_replay { "" } else { "@" };
@@ -347,6 +352,14 @@ impl<T: Transport> Supervisor<T> {
             Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder broke off")),
         }
     }
+}
+
+/// A problem for a client, who is not to learn where recordings are.
+fn without_folder(mut problem: Problem, folder: Option<&Path>) -> Problem {
+    if let Some(folder) = folder {
+        problem.message = problem.message.replace(&format!("{}/", folder.display()), "");
+    }
+    problem
 }
 
 fn shown(path: Option<PathBuf>) -> String {

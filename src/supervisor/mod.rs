@@ -14,7 +14,7 @@ mod room;
 mod rooms;
 mod test;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use channels::Channels;
 pub use channels::LINGER;
@@ -45,6 +45,8 @@ pub struct Options {
     pub record: Option<Record>,
     /// When a recording goes on in the next file.
     pub rotate: Option<crate::recorder::Rotate>,
+    /// How much of a recording a power cut may cost.
+    pub sync: crate::recorder::Sync,
     /// Whether it ends where the recorder fails: under `record`. Serving goes on without it.
     pub record_only: bool,
     /// Whether frames may be injected into a live room.
@@ -70,6 +72,7 @@ impl Options {
             ends_with_source: false,
             record: None,
             rotate: None,
+            sync: crate::recorder::Sync::default(),
             record_only: false,
             allow_inject: false,
             warn: |_| (),
@@ -88,6 +91,15 @@ pub enum Record {
     Folder(PathBuf),
     /// This file.
     File(PathBuf),
+}
+
+impl Record {
+    fn folder(&self) -> &Path {
+        match self {
+            Self::Folder(folder) => folder,
+            Self::File(path) => path.parent().unwrap_or(path),
+        }
+    }
 }
 
 /// What a server came to.

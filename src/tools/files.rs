@@ -8,6 +8,9 @@ use std::{
 
 /// Files that the disk left unfinished under one name.
 const PARTIALS_MAX: u32 = 1000;
+/// The mode of new files.
+#[cfg(unix)]
+const OWNER_ONLY: u32 = 0o600;
 
 /// Why a file cannot be opened or made. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -29,39 +32,46 @@ pub enum Error {
     Other { path: PathBuf, source: io::Error },
 }
 
-/// Opens a regular file to read it. Devices, FIFOs and sockets are rejected: reading one may never end.
+/// Opens a regular file to read it.
 ///
 /// # Errors
 /// [`Error`] names the path and what is wrong with it.
 pub fn open(path: &Path) -> Result<File, Error> {
+    open_regular(path).map_err(|error| explain(path, error))
+}
+
+/// As [`open`], with the system's error. Devices, FIFOs and sockets are rejected: reading one may never end.
+///
+/// # Errors
+/// Those of the system; `IsADirectory`, or `Unsupported` for what is neither a file nor a directory.
+pub fn open_regular(path: &Path) -> io::Result<File> {
     // Before it is opened: a FIFO without a writer would block.
-    require_regular(path, fs::metadata(path))?;
-    let file = File::open(path).map_err(|error| explain(path, error))?;
+    require_regular(&fs::metadata(path)?)?;
+    let file = File::open(path)?;
     // Again, as another file may have taken its place.
-    require_regular(path, file.metadata())?;
+    require_regular(&file.metadata()?)?;
     Ok(file)
 }
 
-/// Opens a regular file of a folder that others may write to: symbolic links are rejected as well, because they lead
+/// As [`open_regular`], for a folder that others may write to: symbolic links are rejected as well, as they may lead
 /// out of it.
 ///
 /// # Errors
-/// As [`open`].
-pub fn open_inside(path: &Path) -> Result<File, Error> {
-    require_regular(path, path.symlink_metadata())?;
-    open(path)
+/// As [`open_regular`].
+pub fn open_inside(path: &Path) -> io::Result<File> {
+    require_regular(&path.symlink_metadata()?)?;
+    open_regular(path)
 }
 
-fn require_regular(path: &Path, metadata: io::Result<fs::Metadata>) -> Result<(), Error> {
-    let metadata = metadata.map_err(|error| explain(path, error))?;
+fn require_regular(metadata: &fs::Metadata) -> io::Result<()> {
     match metadata.file_type() {
         found if found.is_file() => Ok(()),
-        found if found.is_dir() => Err(Error::Directory { path: path.into() }),
-        _ => Err(Error::Irregular { path: path.into() }),
+        found if found.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        _ => Err(io::Error::new(io::ErrorKind::Unsupported, "not a regular file")),
     }
 }
 
-/// Creates a file; one that exists is overwritten only with `force`.
+/// Creates a file that only its owner may read and write; one that exists is overwritten only with `force`.
 ///
 /// # Errors
 /// As [`open`].
@@ -73,6 +83,9 @@ pub fn create_new(path: &Path, force: bool) -> Result<File, Error> {
     } else {
         options.create_new(true)
     };
+    // It may hold people, or a secret.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNER_ONLY);
     options.open(path).map_err(|error| match error.kind() {
         _ if path.is_dir() => Error::Directory { path: path.into() },
         io::ErrorKind::NotFound => Error::NoParent { path: path.into() },
@@ -86,6 +99,7 @@ fn explain(path: &Path, source: io::Error) -> Error {
         io::ErrorKind::AlreadyExists => Error::Exists { path },
         io::ErrorKind::NotFound => Error::Missing { path },
         io::ErrorKind::IsADirectory => Error::Directory { path },
+        io::ErrorKind::Unsupported => Error::Irregular { path },
         io::ErrorKind::PermissionDenied => Error::NoPermission { path },
         _ => Error::Other { path, source },
     }
@@ -117,6 +131,9 @@ impl Draft {
             Error::NoParent { .. } => Error::NoParent { path: target.into() },
             other => other,
         })?;
+        // Held for as long as it is written: see `remove_left_parts`. Where locks would keep readers out, there is none.
+        #[cfg(unix)]
+        drop(file.try_lock());
         Ok(Self { file, part, target: target.into(), force })
     }
 
@@ -126,13 +143,16 @@ impl Draft {
         &self.part
     }
 
-    /// Gives the file its name.
+    /// Gives the file its name, once the disk has it: a power cut leaves all of it or nothing.
     ///
     /// # Errors
     /// As [`create_new`]; the draft is removed then.
     pub fn keep(self) -> Result<(), Error> {
         refuse_existing(&self.target, self.force)?;
-        fs::rename(&self.part, &self.target).map_err(|error| explain(&self.target, error))
+        sync_file(&self.file).map_err(|error| explain(&self.target, error))?;
+        fs::rename(&self.part, &self.target).map_err(|error| explain(&self.target, error))?;
+        sync_folder(&self.target);
+        Ok(())
     }
 
     /// Keeps what was written until the disk failed: not under the file's name, as it is not all of it, but as
@@ -152,6 +172,42 @@ impl Draft {
         fs::rename(&self.part, &free).ok()?;
         Some(free)
     }
+}
+
+fn sync_file(file: &File) -> io::Result<()> {
+    #[cfg(test)]
+    tests::SYNCED.with_borrow_mut(|synced| synced.push("file"));
+    file.sync_all()
+}
+
+/// Makes the name of a file in its folder outlast a power cut, where the file system can be told to.
+pub(crate) fn sync_folder(path: &Path) {
+    #[cfg(test)]
+    tests::SYNCED.with_borrow_mut(|synced| synced.push("folder"));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Not every file system can. Where the disk fails, what is written next fails as well.
+    #[cfg(unix)]
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    #[cfg(not(unix))]
+    let _ = folder;
+}
+
+/// Removes drafts from `folder` that nobody writes any more: their process was killed.
+pub fn remove_left_parts(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_part(path)) {
+        // Whoever still writes one holds a lock.
+        if open_inside(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+/// Whether it is called like a draft: `.show.bin.123.part`.
+fn is_part(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix('.'));
+    let process = name.and_then(|name| name.strip_suffix(".part")?.rsplit_once('.'));
+    process.is_some_and(|(name, id)| !name.is_empty() && id.parse::<u32>().is_ok())
 }
 
 fn refuse_existing(path: &Path, force: bool) -> Result<(), Error> {
@@ -181,6 +237,57 @@ impl Drop for Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    thread_local! {
+        /// What this thread synced, in order.
+        pub(super) static SYNCED: std::cell::RefCell<Vec<&'static str>> = const { std::cell::RefCell::new(Vec::new()) };
+    }
+
+    #[test]
+    fn a_draft_is_on_the_disk_before_it_takes_its_name_and_the_name_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut draft = Draft::new(&folder.path().join("show.bin"), false).unwrap();
+        draft.write_all(b"whole").unwrap();
+        assert_eq!(SYNCED.take(), [""; 0]);
+        draft.keep().unwrap();
+        assert_eq!(SYNCED.take(), ["file", "folder"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn new_files_are_for_their_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (made, kept) = (folder.path().join("made.bin"), folder.path().join("kept.bin"));
+        create_new(&made, false).unwrap();
+        Draft::new(&kept, false).unwrap().keep().unwrap();
+        for path in [made, kept] {
+            let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
+            assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn drafts_of_killed_processes_are_removed_and_those_that_are_written_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = || {
+            let entries = fs::read_dir(folder.path()).unwrap();
+            let mut names: Vec<_> =
+                entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names
+        };
+        let draft = Draft::new(&folder.path().join("show.bin"), false).unwrap();
+        for name in [".left.bin.1.part", ".notes.part", "x.1.part", ".show.bin.x.part"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        remove_left_parts(folder.path());
+        let ours = format!(".show.bin.{}.part", std::process::id());
+        let mut left = [".notes.part", ".show.bin.x.part", "x.1.part", &ours].map(str::to_owned);
+        left.sort();
+        assert_eq!(names(), left);
+        drop(draft);
+        assert!(!names().contains(&ours));
+    }
 
     #[test]
     fn a_message_names_the_path_and_what_to_do() {

@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Duration};
 
 use livetape::{
     hub::Limits,
-    server::{Bounds, Config},
+    server::{Bounds, Config, Recordings},
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
@@ -159,6 +159,54 @@ async fn a_body_that_stops_is_not_waited_for() {
     let answer = rest(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert!((livetape::clock::now() - started).as_secs() <= 20, "{answer}");
+}
+
+/// One byte every nine seconds: never silent for long.
+async fn trickle(rig: &Rig, request: &str) -> (String, u64) {
+    let mut stream = rig.connector.connect().await.unwrap();
+    let head = format!("{request} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 60000\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let started = livetape::clock::now();
+    let (mut reading, mut writing) = tokio::io::split(stream);
+    let write = async {
+        while writing.write_all(b" ").await.is_ok() {
+            wait(Duration::from_secs(9)).await;
+        }
+    };
+    let mut answer = Vec::new();
+    tokio::select! { biased;
+        read = reading.read_to_end(&mut answer) => drop(read),
+        () = write => {}
+    }
+    (String::from_utf8(answer).unwrap(), (livetape::clock::now() - started).as_secs())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_trickles_in_is_cut_off() {
+    let rig = Rig::start();
+    let (answer, seconds) = trickle(&rig, "POST /replay/seek").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!((60..70).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_trickles_in_is_cut_off_after_an_hour() {
+    let folder = tempfile::tempdir().unwrap();
+    let recordings = Recordings { directory: folder.path().into(), ..Recordings::default() };
+    let rig = Rig::with(Limits::default(), Config { recordings, ..Config::default() });
+    let hour = async {
+        // A thread waits for the upload: the clock does not go on by itself.
+        loop {
+            tokio::time::advance(Duration::from_secs(3)).await;
+        }
+    };
+    let (answer, seconds) = tokio::select! { biased;
+        cut = trickle(&rig, "PUT /recordings/x") => cut,
+        () = hour => unreachable!(),
+    };
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!((3_600..3_650).contains(&seconds), "{seconds}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "no draft is left behind");
 }
 
 #[tokio::test(start_paused = true)]

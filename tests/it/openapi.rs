@@ -77,7 +77,7 @@ async fn every_recorded_event_fits_its_schema() {
     let raw = Filter { raw: true, ..Filter::default() };
     let mut seen = BTreeSet::new();
     for name in ["demo", "gifts", "short"] {
-        let tape = Tape::find(&format!("{}/recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let tape = Tape::find(format!("{}/recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let items: Vec<_> = tape
             .steps()
             .unwrap()

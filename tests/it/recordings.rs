@@ -305,6 +305,8 @@ async fn names_are_no_paths_and_queries_are_known() {
         ("PATCH", "/recordings/x", r#"{"title":"y"}"#),
         ("PATCH", "/recordings/x", ""),
         ("GET", "/recordings/%ff", ""),
+        ("GET", "/recordings/x%20", ""),
+        ("PUT", "/recordings/%20x", ""),
         ("GET", "/recordings/nothing", ""),
         ("GET", "/recordings/nothing/file", ""),
         ("GET", "/recordings/x?buckets=0", ""),
@@ -321,4 +323,52 @@ async fn names_are_no_paths_and_queries_are_known() {
     }
     insta::assert_json_snapshot!(answers);
     assert!(place.folder.path().join("secret.bin").is_file());
+}
+
+/// Others may write to the folder: nothing in it leads out of it, or keeps anybody waiting.
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn only_regular_files_are_recordings() {
+    let place = Place::new();
+    place.put_file("real.bin", &committed("recordings/short.bin"));
+    let at = |name: &str| place.shelf().join(format!("{name}.bin"));
+    std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", at("zero")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(at("fifo")).status().unwrap().success());
+    fs::create_dir(at("folder")).unwrap();
+    assert_eq!(place.names().await, ["demo", "real"]);
+    for name in ["link", "zero", "fifo", "folder"] {
+        let path = format!("/recordings/{name}");
+        let answers = [
+            place.get(&path).await,
+            place.get(&format!("{path}/file")).await,
+            place.rig.http("PATCH", &path, r#"{"name":"other"}"#).await,
+            place.rig.http("DELETE", &path, "").await,
+        ];
+        assert_eq!(answers.map(|answer| answer.code()), ["recording_not_found"; 4], "{name}");
+    }
+    assert_eq!(place.files().len(), 5, "nothing was touched");
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn an_upload_is_for_its_owner_alone() {
+    let place = Place::new();
+    assert_eq!(place.upload("/recordings/x", &committed("recordings/short.bin")).await.status, 201);
+    let permissions = place.shelf().join("x.bin").metadata().unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777, 0o600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn drafts_of_a_killed_server_are_removed_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(".x.bin.1.part"), "half of an upload").unwrap();
+    fs::write(folder.path().join("x.bin"), committed("recordings/short.bin")).unwrap();
+    let recordings = Recordings { directory: folder.path().into(), ..Recordings::default() };
+    let _rig = Rig::with(Limits::default(), Config { recordings, ..Config::default() });
+    let left = || fs::read_dir(folder.path()).unwrap().count();
+    while left() > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert!(folder.path().join("x.bin").is_file());
 }

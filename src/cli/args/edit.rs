@@ -15,7 +15,7 @@ Examples:
 Exit code 3: repaired, but something is lost for good, or may be")]
 pub(in crate::cli) struct Repair {
     /// The recording: a file, or the name of one under recordings/
-    pub(in crate::cli) recording: String,
+    pub(in crate::cli) recording: PathBuf,
     /// The recording to write [default: the recording's name, ending in .repaired.bin]
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
@@ -37,7 +37,7 @@ Examples:
 )]
 pub(in crate::cli) struct Cut {
     /// The recording: a file, the name of one under recordings/, or `demo`
-    pub(in crate::cli) recording: String,
+    pub(in crate::cli) recording: PathBuf,
     /// Where the range begins, e.g. 90s, 1m30s or 00:01:30 [default: the start]
     #[arg(long, value_name = "OFFSET", value_parser = offset::parse)]
     pub(in crate::cli) start: Option<Duration>,
@@ -76,7 +76,7 @@ Examples:
 pub(in crate::cli) struct Merge {
     /// The recordings: files, or names of those under recordings/
     #[arg(required = true, num_args = 2.., value_name = "RECORDING")]
-    pub(in crate::cli) inputs: Vec<String>,
+    pub(in crate::cli) inputs: Vec<PathBuf>,
     /// How far a recording begins after the first, whatever wall times say; once for each after the first
     #[arg(long, value_name = "D", value_parser = offset::parse)]
     pub(in crate::cli) offset: Vec<Duration>,
@@ -97,7 +97,7 @@ pub(in crate::cli) struct Merge {
   livetape cut show.bin --around raid -o raid.bin")]
 pub(in crate::cli) struct Mark {
     /// The recording: a file, or the name of one under recordings/
-    pub(in crate::cli) recording: String,
+    pub(in crate::cli) recording: PathBuf,
     /// The label
     pub(in crate::cli) label: String,
     /// Where, e.g. 90s, 1m30s or 00:01:30

@@ -60,7 +60,7 @@ scopes! {
 
 /// What a server is told, whatever it begins with.
 fn is_served(key: &Key) -> bool {
-    matches!(key.section, "server" | "limits" | "log" | "live" | "replay")
+    matches!(key.section, "server" | "limits" | "log" | "live" | "replay") || key.path() == "record.sync"
 }
 
 impl<S: Scope> Flags<S> {

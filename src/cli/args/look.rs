@@ -13,7 +13,7 @@ use super::flags::{Flags, OfTools};
   livetape cat show.bin --follow                 while it is recorded, until its end")]
 pub(in crate::cli) struct Cat {
     /// The recording: a file, the name of one under recordings/, or `demo`
-    pub(in crate::cli) recording: String,
+    pub(in crate::cli) recording: PathBuf,
     /// All of every record, as JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
@@ -36,9 +36,9 @@ One recording under two builds:
 Exit codes: 0 no difference, 1 differences, 3 something was lost or unreadable")]
 pub(in crate::cli) struct Diff {
     /// The first recording: a file, the name of one under recordings/, or `demo`
-    pub(in crate::cli) before: String,
+    pub(in crate::cli) before: PathBuf,
     /// The second
-    pub(in crate::cli) after: String,
+    pub(in crate::cli) after: PathBuf,
     /// Both are files of `livetape events`, one event a line
     #[arg(long)]
     pub(in crate::cli) events: bool,
@@ -62,7 +62,7 @@ pub(in crate::cli) struct Export {
     /// The form
     pub(in crate::cli) form: Form,
     /// The recording: a file, the name of one under recordings/, or `demo`
-    pub(in crate::cli) recording: String,
+    pub(in crate::cli) recording: PathBuf,
     /// The file to write; - is stdout [default: the recording's name with the form's ending]
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
@@ -91,7 +91,7 @@ Examples:
   livetape mock --scenario show.toml")]
 pub(in crate::cli) struct AsScenario {
     /// The recording: a file, or the name of one under recordings/
-    pub(in crate::cli) recording: String,
+    pub(in crate::cli) recording: PathBuf,
     /// The scenario to write; - is stdout [default: the recording's name, ending in .toml]
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,

@@ -13,7 +13,10 @@ mod rooms;
 mod share;
 mod synth;
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    path::PathBuf,
+};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -99,7 +102,7 @@ pub(super) enum Command {
     /// Check or show the settings
     Config(Config),
     /// Make up a bearer token of 32 random bytes
-    Token,
+    Token(Token),
 }
 
 #[derive(Debug, clap::Args)]
@@ -114,7 +117,7 @@ While it runs:
   curl -X POST localhost:3000/replay/seek -d '{\"offset\":\"1m30s\"}'")]
 pub(super) struct Replay {
     /// The recording: a file, the name of one under recordings/, or `demo` [default: demo] [env: LIVETAPE_RECORDING]
-    pub(super) recording: Option<String>,
+    pub(super) recording: Option<PathBuf>,
     #[command(flatten)]
     pub(super) flags: Flags<OfServe>,
 }
@@ -123,6 +126,15 @@ pub(super) struct Replay {
 pub(super) fn random() -> u64 {
     // The keys of the standard library's hash maps are random.
     RandomState::new().build_hasher().finish()
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  livetape token -o token && livetape serve --listen 0.0.0.0:3000 --token-file token")]
+pub(super) struct Token {
+    /// Write it to this new file, which only its owner may read [default: stdout]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -202,7 +214,7 @@ pub(super) enum GiftsArg {
   livetape events show.bin --no-dedup | wc -l")]
 pub(super) struct Events {
     /// The recording: a file, the name of one under recordings/, or `demo`
-    pub(super) recording: String,
+    pub(super) recording: PathBuf,
     #[command(flatten)]
     pub(super) filter: Filter,
     /// Keep duplicates

@@ -14,7 +14,7 @@ Examples:
       with one key, somebody is the same in several recordings")]
 pub(in crate::cli) struct Scrub {
     /// The recording: a file, the name of one under recordings/, or `demo`
-    pub(in crate::cli) recording: String,
+    pub(in crate::cli) recording: PathBuf,
     /// The recording to write
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: PathBuf,
@@ -39,7 +39,7 @@ Examples:
   livetape audit share.bin --json | jq .counts")]
 pub(in crate::cli) struct Audit {
     /// The recording: a file, the name of one under recordings/, or `demo`
-    pub(in crate::cli) recording: String,
+    pub(in crate::cli) recording: PathBuf,
     /// What must not occur: a word a line
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) words: Option<PathBuf>,

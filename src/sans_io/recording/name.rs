@@ -6,7 +6,7 @@ const NAME_BYTES_MAX: usize = 200;
 /// Whether a name cannot lead out of the directory of recordings, and can be shown as it is.
 #[must_use]
 pub fn is_plain_name(name: &str) -> bool {
-    let fits = !name.is_empty() && name.len() <= NAME_BYTES_MAX;
+    let fits = !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.trim() == name;
     fits && !name.starts_with('.') && !name.contains(|c: char| c.is_control() || "/\\:\"".contains(c))
 }
 
@@ -20,7 +20,10 @@ mod tests {
             assert!(is_plain_name(good), "{good}");
         }
         let long = "x".repeat(NAME_BYTES_MAX + 1);
-        for bad in ["", ".", "..", ".x", "a/b", "a\\b", "C:x", "a\0b", "a\nb", "\u{85}", "a\"b", &long] {
+        for bad in [
+            "", ".", "..", ".x", "a/b", "a\\b", "C:x", "a\0b", "a\nb", "\u{85}", "a\"b", " ", "quiet ",
+            "\u{a0}x", &long,
+        ] {
             assert!(!is_plain_name(bad), "{bad:?}");
         }
     }

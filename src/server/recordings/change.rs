@@ -17,6 +17,7 @@ use super::{
 use crate::{
     sans_io::error::{Code, Problem},
     server::answer::{Refusal, parse_body},
+    tools::files,
 };
 
 /// The body of `PATCH /recordings/{name}`.
@@ -56,14 +57,13 @@ pub(in crate::server) async fn rename(
 fn move_file(shelf: &Arc<Shelf>, name: &str, new: &str) -> Result<Entry, Problem> {
     let (from, to) = (shelf.path(name), shelf.path(new));
     refuse_written(name, &from)?;
-    if !from.is_file() {
-        return Err(shelf.missing(name));
-    }
+    shelf.version(name)?;
     if new != name {
         if to.symlink_metadata().is_ok() {
             return Err(exists(new, "choose another name, or delete that one first"));
         }
         fs::rename(&from, &to).map_err(|error| shelf.explain(name, &error))?;
+        files::sync_folder(&to);
     }
     shelf.entry(new)
 }
@@ -76,7 +76,8 @@ pub(in crate::server) async fn delete(State(app): State<App>, name: Name) -> Res
     let done = on_thread(move || {
         let path = shelf.path(&name);
         let result = refuse_written(&name, &path)
-            .and_then(|()| fs::remove_file(&path).map_err(|error| shelf.explain(&name, &error)));
+            .and_then(|()| shelf.version(&name))
+            .and_then(|_| fs::remove_file(&path).map_err(|error| shelf.explain(&name, &error)));
         drop(changing);
         result
     });

@@ -26,6 +26,7 @@ use crate::{
         recording::{self, USER_TAG, is_plain_name},
     },
     tools::{
+        files,
         glance::{Glance, glance},
         info::{Info, info},
         missing::missing,
@@ -128,7 +129,7 @@ impl Shelf {
             let path = entry.ok()?.path();
             let name = path.file_stem()?.to_str()?.to_owned();
             let is_one = path.extension()? == ENDING && is_plain_name(&name) && name != DEMO;
-            (is_one && path.is_file()).then_some(name)
+            (is_one && path.symlink_metadata().is_ok_and(|it| it.is_file())).then_some(name)
         });
         Ok(names.collect())
     }
@@ -202,12 +203,12 @@ impl Shelf {
         Ok(if name == DEMO { Box::new(DEMO_BYTES) } else { Box::new(BufReader::new(self.open(name)?)) })
     }
 
-    fn version(&self, name: &str) -> Result<Version, Problem> {
+    pub(super) fn version(&self, name: &str) -> Result<Version, Problem> {
         let name = name.to_owned();
         if name == DEMO {
             return Ok(Version { name, bytes: DEMO_BYTES.len() as u64, modified: None });
         }
-        let metadata = fs::metadata(self.path(&name)).map_err(|error| self.explain(&name, &error))?;
+        let metadata = self.path(&name).symlink_metadata().map_err(|error| self.explain(&name, &error))?;
         if !metadata.is_file() {
             return Err(self.missing(&name));
         }
@@ -215,7 +216,7 @@ impl Shelf {
     }
 
     pub(super) fn open(&self, name: &str) -> Result<File, Problem> {
-        File::open(self.path(name)).map_err(|error| self.explain(name, &error))
+        files::open_inside(&self.path(name)).map_err(|error| self.explain(name, &error))
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -225,7 +226,10 @@ impl Shelf {
     /// An error of the file system, without any path.
     pub(super) fn explain(&self, name: &str, error: &io::Error) -> Problem {
         match error.kind() {
-            io::ErrorKind::NotFound => self.missing(name),
+            // What is not a regular file is not a recording.
+            io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::Unsupported => {
+                self.missing(name)
+            }
             kind => Problem::new(Code::Io, format!("cannot read or write {name}: {kind}")),
         }
     }
@@ -256,7 +260,7 @@ impl Drop for Changing {
 
 /// Refuses to touch a file that a recorder writes: it holds a lock on it.
 pub(super) fn refuse_written(name: &str, path: &Path) -> Result<(), Problem> {
-    let Ok(file) = File::open(path) else { return Ok(()) };
+    let Ok(file) = files::open_inside(path) else { return Ok(()) };
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => {
             Err(Problem::new(Code::RecordingBusy, format!("`{name}` is being recorded")))

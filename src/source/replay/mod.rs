@@ -151,6 +151,17 @@ impl<'a> Replay<'a> {
         let shutdown = self.shutdown.clone();
         let hub = self.hub.clone();
         let left = loop {
+            // A damaged stretch may take long to search.
+            tokio::select! { biased;
+                _ = self.feed.peek() => {}
+                () = shutdown.cancelled() => break Left::ShutDown,
+                Some(order) = self.driver.next_order() => {
+                    if self.take_order(order).await.is_break() {
+                        break Left::Stopped;
+                    }
+                    continue;
+                }
+            }
             let due = self.next_due().await;
             let at = due.as_ref().and_then(|due| self.clock.due(self.idle.preview(due.offset())));
             if at.is_none_or(|at| self.epoch + at > clock::now()) || self.unreported >= REPORT_EVERY {

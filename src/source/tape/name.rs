@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -58,9 +59,9 @@ impl Finding {
         }
     }
 
-    pub(super) fn open(&self) -> Result<File, files::Error> {
+    pub(super) fn open(&self) -> io::Result<File> {
         match self {
-            Self::Path(path) => files::open(path),
+            Self::Path(path) => files::open_regular(path),
             Self::Named(path) => files::open_inside(path),
         }
     }
@@ -76,18 +77,15 @@ fn named(folder: &Path, name: &str) -> PathBuf {
 }
 
 /// Why the file of a recording cannot be opened; the message has no path but the user's own.
-pub(super) fn cannot_read(called: &str, error: &files::Error) -> Problem {
-    match error {
-        files::Error::Missing { .. } => {
+pub(super) fn cannot_read(called: &str, error: &io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
             Problem::new(Code::RecordingNotFound, format!("there is no recording {called}"))
         }
-        files::Error::Directory { .. } | files::Error::Irregular { .. } => {
+        io::ErrorKind::IsADirectory | io::ErrorKind::Unsupported => {
             Problem::new(Code::BadRecording, format!("{called} is not a regular file"))
                 .hint("copy what it holds into a file")
         }
-        files::Error::Other { source, .. } => {
-            Problem::new(Code::Io, format!("cannot read {called}: {source}"))
-        }
-        _ => Problem::new(Code::Io, format!("cannot read {called}: permission denied")),
+        _ => Problem::new(Code::Io, format!("cannot read {called}: {error}")),
     }
 }

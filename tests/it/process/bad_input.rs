@@ -44,8 +44,8 @@ fn flags_that_mean_nothing_are_usage_errors() {
     check(&["replay", "demo", "--listen", "0.0.0.0:0"], 2, "0.0.0.0 is not a loopback address");
     check(&["replay", "demo", "--tls-cert", "c.pem"], 2, "--tls-key");
     check(&["replay", "demo", "--config", "no-such.toml"], 2, "no-such.toml");
-    check(&["replay", ""], 2, "empty");
-    check(&["events", ""], 2, "empty");
+    check(&["replay", ""], 2, "a value is required");
+    check(&["events", ""], 2, "a value is required");
     check(
         &["events", "demo", "--types", "gfit"],
         2,

@@ -115,3 +115,29 @@ fn beyond_loopback_only_with_a_token_or_on_purpose() {
     assert_eq!(output.status.code(), Some(2));
     assert!(!stderr(&output).contains("short\n") && stderr(&output).contains(":1: this is no token"));
 }
+
+#[cfg(unix)]
+#[test]
+fn secrets_that_others_can_read_are_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tokens, config) = (folder.path().join("tokens"), folder.path().join("livetape.toml"));
+    assert_eq!(run(&["token", "-o", text(&tokens)]).status.code(), Some(0));
+    assert!(is_token(fs::read_to_string(&tokens).unwrap().trim()));
+    let mode = |mode| std::os::unix::fs::PermissionsExt::from_mode(mode);
+    assert_eq!(tokens.metadata().unwrap().permissions(), mode(0o100_600), "made for its owner alone");
+    let again = run(&["token", "-o", text(&tokens)]);
+    assert_eq!(again.status.code(), Some(1), "nothing is overwritten");
+
+    let warned = |settings: &str| {
+        fs::write(&config, settings).unwrap();
+        let checked = run(&["config", "check", text(&config)]);
+        assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
+        stderr(&checked)
+    };
+    assert_eq!(warned("server.token_file = \"tokens\"\n"), "");
+    fs::set_permissions(&tokens, mode(0o644)).unwrap();
+    assert!(warned("server.token_file = \"tokens\"\n").contains("run `chmod 600 "));
+    assert_eq!(warned("server.insecure = true\n"), "", "loopback is for this machine alone");
+    let open = warned("[server]\ninsecure = true\nlisten = \"0.0.0.0:0\"\n");
+    assert!(open.contains("--insecure without TLS"), "{open}");
+}

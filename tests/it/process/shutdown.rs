@@ -1,6 +1,6 @@
 //! SIGTERM: everybody is told, the recording is sealed, the room is left; in time, and at once if asked again.
 
-use std::fs;
+use std::{fs, process::Command};
 
 use futures_util::StreamExt as _;
 use livetape::mock::{By, Happened};
@@ -100,7 +100,7 @@ async fn a_signal_ends_everything_in_order() {
 async fn who_stalls_holds_it_no_longer_than_it_may() {
     let folder = tempfile::tempdir().unwrap();
     let (config, log) = (folder.path().join("livetape.toml"), folder.path().join("log"));
-    fs::write(&config, "[limits]\nshutdown_time = \"200ms\"\n").unwrap();
+    fs::write(&config, "[limits]\nshutdown_time = \"2s\"\n").unwrap();
     let args = ["serve", "--config", text(&config), "--log-file", text(&log)];
     let server = tokio::task::block_in_place(|| Running::start(&args));
     let _stalled = stalled(&server).await;
@@ -125,6 +125,45 @@ async fn a_second_signal_ends_it_at_once() {
     server.signal("TERM");
     assert_eq!(rest(polite).await.1, 1001, "it is on its way");
     server.signal("INT");
+    let (status, _) = finish(server).await;
+    assert_eq!(status.code(), Some(130));
+}
+
+/// A terminal and a wrapper such as npm may both send what one Ctrl+C is; and who waits presses it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_interrupts_leave_a_sealed_recording() {
+    let mock = mock(ROOM).await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("livetape.toml");
+    fs::write(&config, "[limits]\nshutdown_time = \"1s\"\n").unwrap();
+    for (nth, gap) in ["0", "0.2"].repeat(3).into_iter().enumerate() {
+        let file = folder.path().join(format!("{nth}.bin"));
+        let args =
+            ["live", "demo", "--upstream", &mock.url(), "--record", text(&file), "--config", text(&config)];
+        let server = start(words(&args)).await;
+        // It keeps the server for a while.
+        let _stalled = stalled(&server).await;
+        wait_for_chat(&mut open(&server, "?since=0").await).await;
+        let script = format!("kill -INT {0}; sleep {gap}; kill -INT {0}", server.id());
+        assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+        let (status, _) = finish(server).await;
+        assert!(matches!(status.code(), Some(0 | 130)), "{gap}: {status}");
+        let info: Value = serde_json::from_slice(&run(&["info", text(&file), "--json"]).stdout).unwrap();
+        assert_eq!(info["sealed"], true, "{gap}: {status}");
+    }
+}
+
+/// A start that is never found, in a file of 64 GiB without records.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_never_ends_is_left_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, hole) = (folder.path().join("livetape.toml"), folder.path().join("hole.bin"));
+    fs::write(&config, "[limits]\nshutdown_time = \"500ms\"\n").unwrap();
+    fs::copy("fixtures/golden/unsealed.bin", &hole).unwrap();
+    fs::File::options().append(true).open(&hole).unwrap().set_len(64 << 30).unwrap();
+    let args = ["replay", text(&hole), "--start", "1h", "--config", text(&config)];
+    let server = tokio::task::block_in_place(|| Running::start(&args));
+    server.signal("TERM");
     let (status, _) = finish(server).await;
     assert_eq!(status.code(), Some(130));
 }

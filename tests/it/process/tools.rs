@@ -114,3 +114,25 @@ fn a_recording_is_followed_until_it_is_sealed() {
     assert_eq!(seen, cat(&[]).lines().collect::<Vec<_>>());
     assert!(seen.len() > so_far.lines().count());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn names_of_files_need_not_be_unicode() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let name = |bytes: &[u8]| folder.path().join(std::ffi::OsStr::from_bytes(bytes));
+    let (show, part) = (name(b"sh\xffow.bin"), name(b"p\xffart.bin"));
+    fs::copy("recordings/short.bin", &show).unwrap();
+    for command in ["info", "events", "verify", "cat", "audit"] {
+        let output = livetape(&[command]).arg(&show).output().unwrap();
+        assert_ne!(output.status.code(), Some(2), "{command}: {}", stderr(&output));
+        assert!(!output.stdout.is_empty(), "{command}: {}", stderr(&output));
+    }
+    let cut = livetape(&["cut", "--end", "10s", "-o"]).arg(&part).arg(&show).output().unwrap();
+    assert_eq!(cut.status.code(), Some(0), "{}", stderr(&cut));
+    let diff = livetape(&["diff"]).args([&show, &show]).output().unwrap();
+    assert_eq!(diff.status.code(), Some(0), "{}", stderr(&diff));
+    let args = ["replay", "--speed", "max", "--wait-clients", "0", "--exit-when-done", "--port", "0"];
+    let replay = livetape(&args).arg(&part).output().unwrap();
+    assert_eq!(replay.status.code(), Some(0), "{}", stderr(&replay));
+}

@@ -17,7 +17,7 @@ use std::{
 use bytes::Bytes;
 use livetape::{
     clock,
-    recorder::{Flush, Options, Output, Recorder, Target},
+    recorder::{Flush, Options, Output, Recorder, Sync, Target},
     sans_io::{
         error::Code,
         recording::{Flags, Frame, Item, Opcode, Reader, Record, Report, What, records},
@@ -292,7 +292,7 @@ fn the_system_has_what_is_recorded_when_it_should() {
 fn a_recording_is_synced_if_that_is_wanted() {
     let disk = Disk::default();
     // Syncing flushes, too.
-    let (sync, flush) = (Some(Duration::from_millis(20)), Flush::Bytes(1 << 20));
+    let (sync, flush) = (Sync::Every(Duration::from_millis(20)), Flush::Bytes(1 << 20));
     let recorder = start(&disk, &Options { sync, flush, ..options() });
     let syncs = || disk.syncs.load(Ordering::Relaxed);
     for n in 0..3 {
@@ -303,6 +303,41 @@ fn a_recording_is_synced_if_that_is_wanted() {
     let before = syncs();
     recorder.finish().unwrap();
     assert!(syncs() > before, "the end is not synced");
+}
+
+#[test]
+fn the_end_of_a_recording_is_synced_unless_that_is_off() {
+    let syncs = |sync| {
+        let disk = Disk::default();
+        let recorder = start(&disk, &Options { sync, ..options() });
+        (0..3).for_each(|n| recorder.record(&numbered(n)));
+        recorder.finish().unwrap();
+        disk.syncs.load(Ordering::Relaxed)
+    };
+    assert_eq!(syncs(Sync::Every(Duration::from_secs(3600))), 1);
+    assert_eq!(syncs(Options::default().sync), 1, "by default as well");
+    assert!(syncs(Sync::Each) > 3);
+    assert_eq!(syncs(Sync::Off), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_recording_is_for_its_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = Target::Folder { folder: folder.path().into(), user: "ann".into() };
+    let recorder = Recorder::start(&target, live_header("ann"), &options()).unwrap();
+    let permissions = recorder.path().unwrap().metadata().unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&permissions) & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn a_gauge_seals_the_recording_of_a_process_that_exits_at_once() {
+    let disk = Disk::default();
+    let recorder = start(&disk, &options());
+    (0..5).for_each(|n| recorder.record(&numbered(n)));
+    recorder.gauge().seal().await;
+    assert!(read(&disk.bytes()).1.sealed);
+    assert_eq!(disk.items().len(), 5);
 }
 
 #[test]

@@ -73,6 +73,7 @@ async fn under_serve_the_first_room_is_recorded_and_the_next_is_served_all_the_s
     let rig = Rig::start_recording(scenario("stays-open"), As::Serve, |options| options, record());
     let refusal = rig.control.connect("ann".into()).await.unwrap_err();
     assert_eq!(refusal.problem.code, Code::OutputExists);
+    assert!(!refusal.problem.message.contains('/'), "a client is not told where it is: {refusal:?}");
     rig.at_ms(1_000).await;
     assert!(rig.mock.log().is_empty(), "{:?}", rig.mock.log());
     rig.finish(5).await;

@@ -2,6 +2,8 @@
 
 use std::{fs, io::Write as _};
 
+#[cfg(unix)]
+use livetape::tools::files::open_inside;
 use livetape::tools::files::{Draft, Error, create_new, open};
 
 #[test]
@@ -21,6 +23,23 @@ fn each_trouble_has_its_error() {
     assert_eq!(fs::read(&file).unwrap(), b"first");
     create_new(&file, true).unwrap().write_all(b"2").unwrap();
     assert_eq!(fs::read(&file).unwrap(), b"2");
+}
+
+#[cfg(unix)]
+#[test]
+fn only_regular_files_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let [fifo, zero, real, link] = ["fifo", "zero", "real", "link"].map(|name| folder.path().join(name));
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    std::os::unix::fs::symlink("/dev/zero", &zero).unwrap();
+    fs::write(&real, "x").unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    for path in [&fifo, &zero] {
+        assert!(matches!(open(path), Err(Error::Irregular { .. })), "{}", path.display());
+    }
+    open(&link).unwrap();
+    assert!(open_inside(&link).is_err(), "a link may lead out of the folder");
+    open_inside(&real).unwrap();
 }
 
 #[test]

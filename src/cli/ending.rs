@@ -1,0 +1,78 @@
+//! What a signal does to a process that may be ending already.
+
+use std::time::Duration;
+
+/// Two SIGINTs this close together are one Ctrl+C: a terminal and a wrapper such as npm may both send it.
+const SAME_INTERRUPT: Duration = Duration::from_millis(100);
+
+/// A signal that asks the process to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signal {
+    /// SIGINT: Ctrl+C.
+    Interrupt,
+    /// SIGTERM.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there is none"))]
+    Terminate,
+}
+
+/// What to do about a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Nothing: it belongs to the SIGINT before.
+    Ignore,
+    /// End in order.
+    End,
+    /// Seal the recordings, and exit at once.
+    Force,
+}
+
+/// The signals so far.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    is_asked: bool,
+    interrupted_at: Option<Duration>,
+}
+
+impl Ending {
+    /// Takes a signal that came `at` this time after the start.
+    pub(super) fn take(&mut self, signal: Signal, at: Duration) -> Action {
+        if signal == Signal::Interrupt {
+            if self.interrupted_at.is_some_and(|before| at.saturating_sub(before) <= SAME_INTERRUPT) {
+                return Action::Ignore;
+            }
+            self.interrupted_at = Some(at);
+        }
+        if std::mem::replace(&mut self.is_asked, true) { Action::Force } else { Action::End }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Action::*, Signal::*, *};
+
+    fn actions(signals: &[(Signal, u64)]) -> Vec<Action> {
+        let mut ending = Ending::default();
+        signals.iter().map(|(signal, ms)| ending.take(*signal, Duration::from_millis(*ms))).collect()
+    }
+
+    #[test]
+    fn the_second_signal_forces_the_end() {
+        for (first, second) in [(Interrupt, Terminate), (Terminate, Interrupt), (Terminate, Terminate)] {
+            assert_eq!(actions(&[(first, 500), (second, 500)]), [End, Force], "{first:?} {second:?}");
+        }
+        assert_eq!(actions(&[(Interrupt, 500), (Interrupt, 601)]), [End, Force]);
+    }
+
+    #[test]
+    fn only_interrupts_within_a_tenth_of_a_second_are_one() {
+        assert_eq!(actions(&[(Interrupt, 500), (Interrupt, 500), (Interrupt, 600)]), [End, Ignore, Ignore]);
+        let forced_twice = [(Terminate, 0), (Interrupt, 50), (Interrupt, 60)];
+        assert_eq!(actions(&forced_twice), [End, Force, Ignore]);
+    }
+
+    #[test]
+    fn a_key_that_is_held_down_is_not_one_interrupt() {
+        let held: Vec<_> = (0..5).map(|n| (Interrupt, n * 30)).collect();
+        assert_eq!(actions(&held), [End, Ignore, Ignore, Ignore, Force]);
+    }
+}
