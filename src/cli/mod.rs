@@ -22,6 +22,7 @@ mod signals;
 mod stage;
 mod token;
 mod tools;
+mod trust;
 mod watch;
 
 use args::{Args, Command};

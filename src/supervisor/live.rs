@@ -20,14 +20,15 @@ use crate::{
     },
     source::{
         self,
-        live::{Live, Outcome, Transport},
+        live::{Live, Outcome, RECORDER_BYTES_MAX, Transport},
     },
 };
 
 /// Why a room is left before it ends.
 enum Leaving {
     ShutDown,
-    RecorderFailed,
+    /// It failed, or has all that was asked for.
+    RecorderEnded,
     Deleted(Answer<Status>),
     Replaced(String, Answer<Status>),
 }
@@ -124,11 +125,15 @@ impl<T: Transport> Supervisor<T> {
                     recorder_failed = None;
                     // Serving goes on; only who came to record leaves.
                     if self.options.record_only && leaving.is_none() {
-                        leaving = Some(Leaving::RecorderFailed);
+                        leaving = Some(Leaving::RecorderEnded);
                     }
-                    self.driver.update_upstream(|upstream| upstream.recorder_failures += 1);
-                    warn!(why = %problem, "❌ The recording of @{user} broke off");
-                    (self.options.warn)(&problem);
+                    if problem.code == Code::RecordingFull {
+                        info!(why = %problem, "📼 The recording of @{user} is full");
+                    } else {
+                        self.driver.update_upstream(|upstream| upstream.recorder_failures += 1);
+                        warn!(why = %problem, "❌ The recording of @{user} broke off");
+                        (self.options.warn)(&problem);
+                    }
                 }
                 item = live.next() => {
                     let Some(item) = item else { break };
@@ -182,7 +187,7 @@ impl<T: Transport> Supervisor<T> {
     ) -> Next {
         let Over { leaving, outcome, last } = over;
         let (reason, problem) = match (&leaving, outcome) {
-            (Some(Leaving::ShutDown | Leaving::RecorderFailed), _) => (None, None),
+            (Some(Leaving::ShutDown | Leaving::RecorderEnded), _) => (None, None),
             (Some(Leaving::Deleted(_)), _) => (Some("deleted"), None),
             (Some(Leaving::Replaced(..)), _) => (Some("replaced"), None),
             (None, Outcome::Failed(problem)) => (Some(problem.code.name()), Some(problem)),
@@ -203,7 +208,7 @@ impl<T: Transport> Supervisor<T> {
         self.ended.is_lossy |= pipeline.decoder().counts().is_lossy();
         self.finish_recorder(recorder).await;
         match leaving {
-            Some(Leaving::ShutDown | Leaving::RecorderFailed) => Next::Exit,
+            Some(Leaving::ShutDown | Leaving::RecorderEnded) => Next::Exit,
             Some(Leaving::Replaced(user, answer)) => Next::Connect(user, Some(answer)),
             Some(Leaving::Deleted(answer)) => {
                 self.driver.forget_user();
@@ -260,7 +265,12 @@ impl<T: Transport> Supervisor<T> {
             Some(Record::File(path)) => Target::File(path.clone()),
             Some(Record::Folder(folder)) => Target::Folder { folder: folder.clone(), user: user.to_owned() },
         };
-        let options = recorder::Options { rotate: self.options.rotate, ..recorder::Options::default() };
+        let options = recorder::Options {
+            rotate: self.options.rotate,
+            bytes_max: self.options.record_bytes_max,
+            queue_bytes_max: RECORDER_BYTES_MAX,
+            ..recorder::Options::default()
+        };
         let recorder = Recorder::start(&target, header, &options)?;
         self.driver.update_upstream(|upstream| upstream.begin_recording(recorder.gauge()));
         info!(path = shown(recorder.path()), "📼 Recording @{user}");

@@ -40,6 +40,8 @@ pub struct Options {
     pub record: Option<Record>,
     /// When a recording goes on in the next file.
     pub rotate: Option<crate::recorder::Rotate>,
+    /// How long a recording may become, in bytes.
+    pub record_bytes_max: Option<u64>,
     /// Whether it ends where the recorder fails: under `record`. Serving goes on without it.
     pub record_only: bool,
     /// Whether frames may be injected into a live room.
@@ -59,6 +61,7 @@ impl Options {
             ends_with_source: false,
             record: None,
             rotate: None,
+            record_bytes_max: None,
             record_only: false,
             allow_inject: false,
             warn: |_| (),

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod config;
+mod hostile_upstream;
 mod live;
 mod log;
 mod mock;
