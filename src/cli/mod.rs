@@ -26,6 +26,7 @@ mod sources;
 mod stage;
 mod token;
 mod tools;
+mod trust;
 mod watch;
 
 use args::{Args, Command};

@@ -35,6 +35,7 @@ pub(super) async fn into_file<E: Future<Output = Ended>>(
         record: Some(settings.record.output.clone().map_or_else(folder, Record::File)),
         rotate: settings.record.rotate,
         sync: settings.record.sync,
+        record_bytes_max: settings.record.max_size.map(|size| size.0 as u64),
         record_only: true,
         ..Options::new(rooms::options(&settings.live, user, None))
     };

@@ -1,13 +1,10 @@
 //! `livetape watch`: the events of a running server in a terminal.
 
-use std::{fmt, io, path::Path, sync::Arc};
+use std::io;
 
 use futures_util::StreamExt as _;
 use tokio::net::TcpStream;
-use tokio_rustls::rustls::{
-    ClientConfig, RootCertStore, crypto,
-    pki_types::{CertificateDer, pem::PemObject as _},
-};
+use tokio_rustls::rustls;
 use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
     tungstenite::{
@@ -19,7 +16,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{args, config, display, serving};
+use super::{args, config, display, serving, trust::trust};
 use crate::{
     hub::Gifts,
     sans_io::error::{Code, Problem, close, exit},
@@ -72,28 +69,6 @@ async fn connect(
         request.headers_mut().insert(AUTHORIZATION, bearer);
     }
     connect_async_tls_with_config(request, None, false, trust).await
-}
-
-/// Trusts the certificates in a file, and no other.
-fn trust(path: &Path) -> Result<Connector, Problem> {
-    let bad = |error: &dyn fmt::Display| {
-        let message = format!("{} under --ca cannot be used: {error}", path.display());
-        Problem::new(Code::BadConfig, message).hint("name the file that the server has as --tls-cert")
-    };
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&serving::read(path)?) {
-        roots.add(certificate.map_err(|error| bad(&error))?).map_err(|error| bad(&error))?;
-    }
-    if roots.is_empty() {
-        return Err(bad(&"no `BEGIN CERTIFICATE` in it"));
-    }
-    // Named, as the server's is.
-    let config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| bad(&error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Connector::Rustls(Arc::new(config)))
 }
 
 fn address(args: &args::Watch, server: &str) -> Result<String, Problem> {
@@ -166,9 +141,16 @@ fn refused(url: &str, error: &tungstenite::Error) -> Problem {
         }
         error => error.to_string(),
     };
-    // What stands behind `?` may be secret.
+    // The query may hold a secret.
     let address = url.split('?').next().unwrap_or_default();
-    Problem::new(Code::ServerUnreachable, format!("cannot connect to {address}: {why}"))
+    let problem = Problem::new(Code::ServerUnreachable, format!("cannot connect to {address}: {why}"));
+    let is_tls = |error: &io::Error| matches!(error.get_ref(), Some(inside) if inside.is::<rustls::Error>());
+    match error {
+        tungstenite::Error::Io(error) if is_tls(error) => problem.hint(
+            "is it the server's own certificate? name its file with --ca FILE (the server's --tls-cert)",
+        ),
+        _ => problem,
+    }
 }
 
 #[cfg(test)]

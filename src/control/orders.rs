@@ -58,8 +58,19 @@ pub struct Refusal {
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
+        // Clients have no business with where files are.
+        let problem = Problem { message: without_folders(&problem.message), ..problem };
         Self { problem, retrying: false, retry_after: None }
     }
+}
+
+/// The text with the last part alone of each absolute path. Addresses of the server stand between backticks.
+fn without_folders(text: &str) -> String {
+    let last_part = |word: &'_ str| match word.rsplit_once('/') {
+        Some((_, last)) if word.starts_with('/') && !last.is_empty() => last.to_owned(),
+        _ => word.to_owned(),
+    };
+    text.split(' ').map(last_part).collect::<Vec<_>>().join(" ")
 }
 
 /// The answer of `GET /test/{user}`.
@@ -115,4 +126,20 @@ pub enum ReplayOrder {
     },
     /// Play another recording, by its name under `recordings/` or `demo`; a new generation starts.
     Load(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_do_not_learn_where_files_are() {
+        for (text, expected) in [
+            ("cannot read /srv/ann/tapes/show.bin: no such file", "cannot read show.bin: no such file"),
+            ("recordings/show.bin exists already", "recordings/show.bin exists already"),
+            ("there is no `/ws/x`; GET / lists all", "there is no `/ws/x`; GET / lists all"),
+        ] {
+            assert_eq!(without_folders(text), expected);
+        }
+    }
 }

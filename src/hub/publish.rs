@@ -5,15 +5,17 @@ use std::sync::{Arc, PoisonError, atomic::Ordering};
 use super::{Delivery, Hub, Reader, Shared, cursor::Cursor, limits::Window};
 use crate::sans_io::event::Event;
 
-/// All at once.
-const EVERYTHING: Window = Window { events: u64::MAX, bytes: u64::MAX };
+/// What is encoded at once: every real frame. Entries are slices of one allocation, of which the last one keeps all.
+const PART: Window = Window { events: u64::MAX, bytes: 1 << 20 };
 
 impl Hub {
     /// Numbers `events`, keeps them and wakes everybody, once. Waits for nobody: who lags too far behind gets
     /// [`Next::Slow`](super::Next::Slow). The events of one frame belong in one call.
     pub fn publish(&self, events: &[Event]) {
-        if !events.is_empty() {
-            self.shared.publish_within(events, EVERYTHING, None);
+        let mut rest = events;
+        while !rest.is_empty() {
+            let published = self.shared.publish_within(rest, PART, None);
+            rest = &rest[published..];
         }
     }
 
@@ -37,7 +39,7 @@ impl Hub {
                 self.room().await;
                 self.shared.limits.pace()
             } else {
-                EVERYTHING
+                PART
             };
             let published = self.shared.publish_within(rest, window, Some(&mut delivery));
             rest = &rest[published..];

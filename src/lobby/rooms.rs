@@ -194,8 +194,8 @@ impl Lobby {
             return Err(unknown(id));
         }
         let most = self.limits.room_id_bytes_max;
-        if id.is_empty() || id.len() > most || id.chars().any(char::is_control) {
-            let message = format!("the id of a room is 1 to {most} bytes of text without control characters");
+        if id.is_empty() || id.len() > most || id.chars().any(is_invisible) {
+            let message = format!("a room ID is 1 to {most} bytes of text without control characters");
             return Err(Problem::new(code, message));
         }
         Ok(())
@@ -212,6 +212,12 @@ impl Lobby {
     pub(super) fn feed(&self, room_id: &str) -> Option<&Feed> {
         self.feeds.iter().map(|(feed, _)| feed).find(|feed| feed.is_room(room_id))
     }
+}
+
+/// Control characters, those that turn the direction of text too: one ID would look like another.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 pub(super) fn unknown(id: &str) -> Problem {

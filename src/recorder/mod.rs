@@ -154,7 +154,10 @@ impl Recorder {
         let name = name.to_owned();
         let work = move || {
             let result = scribe.run(&name);
-            failing.send_replace(result.as_ref().err().cloned());
+            failing.send_replace(match &result {
+                Ok(summary) => summary.is_full.then(|| full(summary)),
+                Err(problem) => Some(problem.clone()),
+            });
             // Nobody waits for it if the recorder was dropped.
             let _ = finished.send(result);
         };
@@ -192,7 +195,8 @@ impl Recorder {
         self.files.clone()
     }
 
-    /// Why nothing more is recorded; `None` as long as all is well.
+    /// Why nothing more is recorded; `None` as long as all is well. `recording_full` is no failure: [`Recorder::finish`]
+    /// succeeds.
     #[must_use]
     pub fn failure(&self) -> Option<Problem> {
         self.failed.borrow().clone()
@@ -256,6 +260,10 @@ impl Tap {
         let wall = self.wall.map(|wall| wall());
         self.queue.push(redact_with(item.clone(), unzipper), wall);
     }
+}
+
+fn full(summary: &Summary) -> Problem {
+    Problem::new(Code::RecordingFull, format!("the recording has {} bytes, as many as it may", summary.bytes))
 }
 
 fn complete(header: Header, options: &Options) -> Header {

@@ -27,6 +27,9 @@ pub struct Options {
     pub queue_items_max: usize,
     /// Bytes of payload that may wait to be written.
     pub queue_bytes_max: usize,
+    /// How long the recording may become, all files together, in bytes: then it is sealed, and ends with
+    /// `recording_full`.
+    pub bytes_max: Option<u64>,
     /// When it goes on in the next file: `show.000.bin`, `show.001.bin`, …; `None`: all of it is in one.
     pub rotate: Option<super::Rotate>,
     /// The wall clock, since the Unix epoch; `None` where offsets are not time that passes, as in replays.
@@ -40,6 +43,7 @@ impl Default for Options {
             sync: Sync::default(),
             queue_items_max: QUEUE_ITEMS_MAX,
             queue_bytes_max: QUEUE_BYTES_MAX,
+            bytes_max: None,
             rotate: None,
             wall: Some(super::wall),
         }

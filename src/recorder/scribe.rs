@@ -9,7 +9,7 @@ use super::{
     anchors::Anchors,
     options::BUFFER_BYTES,
     parts::Parts,
-    queue::{Closed, Entry, Queue, lost},
+    queue::{Closed, Entry, Queue, lost, payload_bytes},
 };
 use crate::{
     clock,
@@ -24,6 +24,8 @@ use crate::{
 
 /// How often the counts so far are written, in stream time.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+/// What the recorder writes beside an item at most: heads, a clock anchor, checkpoints, the end.
+const BESIDE_BYTES: u64 = 4 << 10;
 /// The [`Gap::reason`] of an item that is larger than a record may be.
 const TOO_LARGE: &str = "larger than a record may be";
 
@@ -40,6 +42,8 @@ pub struct Summary {
     pub lost: u64,
     /// The offset of the last record.
     pub duration: Duration,
+    /// Whether it ended because it may not become longer.
+    pub is_full: bool,
 }
 
 type Target = BufWriter<Box<dyn Output>>;
@@ -54,6 +58,7 @@ pub(super) struct Scribe {
     /// What stands in the parts before.
     before: (u64, u64),
     queue: Arc<Queue>,
+    bytes_max: Option<u64>,
     flush: Flush,
     sync_every: Option<Duration>,
     anchors: Anchors,
@@ -80,6 +85,7 @@ impl Scribe {
             part_start: Duration::ZERO,
             before: (0, 0),
             queue,
+            bytes_max: options.bytes_max,
             flush: options.flush,
             sync_every: options.sync.every(),
             anchors: Anchors::new(header.wall_anchor_ns),
@@ -111,6 +117,7 @@ impl Scribe {
         self.flush()?;
         loop {
             match self.queue.next() {
+                Ok(Some(entry)) if self.is_full(&entry) => return self.end_full(),
                 Ok(Some(entry)) => self.write(entry)?,
                 Ok(None) => self.rest()?,
                 Err(closed) => return self.close(closed),
@@ -135,6 +142,24 @@ impl Scribe {
         }
         self.flush_if_due()?;
         self.sync_if_due()
+    }
+
+    /// Whether the file would become longer than it may.
+    fn is_full(&self, entry: &Entry) -> bool {
+        let payload = match entry {
+            Entry::Item(item, _) => payload_bytes(&item.what),
+            Entry::Gap(_) => 0,
+        };
+        let longer = self.before.1 + self.writer.bytes_written() + payload as u64 + BESIDE_BYTES;
+        self.bytes_max.is_some_and(|most| longer > most)
+    }
+
+    /// Seals the file. What comes after that was not asked for, and is not lost.
+    fn end_full(&mut self) -> Result<(), Error> {
+        self.summary.is_full = true;
+        self.queue.close(true);
+        while let Ok(Some(_)) = self.queue.next() {}
+        self.seal()
     }
 
     fn write_gap(&mut self, gap: Gap) -> Result<(), Error> {

@@ -91,9 +91,9 @@ codes! {
     /// A WebSocket address was asked for without an upgrade.
     UpgradeRequired = "upgrade_required", 400, 1008, 1, "open it with a WebSocket client";
     /// The `Host` header is not on the list.
-    ForbiddenHost = "forbidden_host", 403, 1008, 1, "use localhost or a loopback address";
+    ForbiddenHost = "forbidden_host", 403, 1008, 1, "use localhost or a loopback address, or add the host to `server.hosts` (LIVETAPE_HOSTS)";
     /// The `Origin` header is not on the list.
-    ForbiddenOrigin = "forbidden_origin", 403, 1008, 1, "serve the page from a loopback address";
+    ForbiddenOrigin = "forbidden_origin", 403, 1008, 1, "serve the page from a loopback address, or add its origin to `server.origins` (LIVETAPE_ORIGINS)";
     /// A position of another stream, or one that is gone from the backlog.
     UnknownPosition = "unknown_position", 410, 4001, 1, "connect again without `since`";
     /// A subscriber that fell behind.
@@ -124,6 +124,8 @@ codes! {
     RecordingBusy = "recording_busy", 409, 1011, 1, "end the replay or the recording first, or load another";
     /// The recording is built in.
     ReadOnlyRecording = "read_only_recording", 403, 1008, 1, "choose another name: the built-in recording cannot be changed";
+    /// The recording has reached the size that was asked for; it is sealed.
+    RecordingFull = "recording_full", 507, 1011, 3, "raise it with --max-size";
     /// A file could not be read or written.
     Io = "io", 500, 1011, 1, "";
     /// The sign server, or TikTok, says that there were too many requests.
@@ -151,7 +153,11 @@ codes! {
     /// The clients that were waited for did not come.
     TooFewClients = "too_few_clients", 409, 1008, 1, "connect them first, or leave `wait_clients` out";
     /// The connection to the room was closed, reset or silent.
-    ConnectionLost = "connection_lost", 502, 1011, 1, "";
+    ConnectionLost = "connection_lost", 502, 1011, 1, "check that the upstream runs and can be reached: --upstream, --proxy, the network";
+    /// The name of the upstream, the sign server or the proxy could not be resolved.
+    DnsFailed = "dns_failed", 502, 1011, 1, "check the network's DNS, and the spelling of --upstream, --sign-url and --proxy", "Name not resolved";
+    /// The room sends more than any room does.
+    UpstreamFlood = "upstream_flood", 502, 1011, 1, "check what --upstream leads to: no room sends this much", "Too much data from the upstream";
     /// `livetape watch` cannot reach the server, or was closed by it.
     ServerUnreachable = "server_unreachable", 502, 1011, 1, "is it running? start one with `livetape replay demo`";
     /// A message on `/ws` that means nothing.

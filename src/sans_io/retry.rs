@@ -30,7 +30,9 @@ pub enum Retries {
 #[must_use]
 pub fn retries(code: Code) -> Retries {
     match code {
-        Code::RateLimited | Code::SignFailed | Code::SignEmpty | Code::ConnectionLost => Retries::Budget,
+        Code::RateLimited | Code::SignFailed | Code::SignEmpty | Code::ConnectionLost | Code::DnsFailed => {
+            Retries::Budget
+        }
         Code::Blocked => Retries::Times(2),
         Code::UserNotFound | Code::HandshakeRefused => Retries::Times(1),
         _ => Retries::Never,

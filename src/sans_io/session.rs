@@ -1,13 +1,17 @@
 //! The conversation with a room, from the opened socket to its end. It is told what happened and the time, and asked
 //! what to send, when to wake it, and whether it is over.
 
+mod rate;
+
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
+pub use rate::{BURST_BYTES_MAX, RATE_BYTES_MAX};
 
+use self::rate::Rate;
 use super::{
     event::{Data, RoomState},
-    wire::{self, Batch, Message, Reading, Unzipper, client},
+    wire::{self, Batch, FaultKind, Message, Reading, UNZIPPED_BYTES_MAX, Unzipper, client},
 };
 
 /// Heartbeats are not sent more often than TikTok's web client does.
@@ -29,6 +33,8 @@ pub enum Outcome {
     Closed(u16, String),
     /// No frame came for [`STALE_AFTER`].
     Stale,
+    /// More came than [`RATE_BYTES_MAX`] allows.
+    Flood,
 }
 
 /// Why a room ended.
@@ -53,6 +59,7 @@ pub struct Session {
     acks: VecDeque<Bytes>,
     outcome: Option<Outcome>,
     unzipper: Unzipper,
+    rate: Rate,
 }
 
 #[derive(Debug)]
@@ -75,6 +82,7 @@ impl Session {
             acks: VecDeque::new(),
             outcome: None,
             unzipper: Unzipper::default(),
+            rate: Rate::default(),
         }
     }
 
@@ -91,7 +99,7 @@ impl Session {
     /// The sign server's batch. It wants no ack.
     pub fn handle_initial_batch(&mut self, body: &Bytes) {
         if self.outcome.is_none() {
-            let batch = self.read_batch(body.clone());
+            let (batch, _) = self.read_batch(body.clone());
             self.handle_batch(&batch);
         }
     }
@@ -103,14 +111,24 @@ impl Session {
             return;
         }
         let push = wire::read_push(frame, &mut Vec::new());
+        let mut bytes = frame.len();
         if push.payload_type == "close" {
             self.end(Outcome::Ended(Ending::ClosePush));
         } else if push.holds_batch() {
-            let batch = self.read_batch(push.payload);
+            let (batch, unpacked) = self.read_batch(push.payload);
+            bytes = bytes.max(unpacked);
             if batch.info.need_ack && push.log_id != 0 {
                 self.acks.push_back(client::ack(push.log_id, &batch.info.internal_ext));
             }
             self.handle_batch(&batch);
+        }
+        self.handle_bytes(now, bytes);
+    }
+
+    /// A message of so many bytes came. Too many end the conversation.
+    pub fn handle_bytes(&mut self, now: Duration, bytes: usize) {
+        if !self.rate.allows(now, bytes) {
+            self.end(Outcome::Flood);
         }
     }
 
@@ -172,10 +190,13 @@ impl Session {
     }
 
     /// The decoder reads the same bytes, and counts what is wrong with them: a hundredth of a millisecond each.
-    fn read_batch(&mut self, payload: Bytes) -> Batch {
+    /// With the bytes that it unpacked to; more than the limit count as the limit.
+    fn read_batch(&mut self, payload: Bytes) -> (Batch, usize) {
         let mut faults = Vec::new();
         let payload = self.unzipper.unzip(payload, &mut faults);
-        wire::read_batch(&payload, &mut faults)
+        let is_bomb = faults.iter().any(|fault| fault.kind == FaultKind::GzipBomb);
+        let unpacked = if is_bomb { UNZIPPED_BYTES_MAX } else { payload.len() };
+        (wire::read_batch(&payload, &mut faults), unpacked)
     }
 
     fn handle_batch(&mut self, batch: &Batch) {
@@ -190,7 +211,7 @@ impl Session {
     }
 
     fn end(&mut self, outcome: Outcome) {
-        if matches!(outcome, Outcome::Closed(..) | Outcome::Stale) {
+        if matches!(outcome, Outcome::Closed(..) | Outcome::Stale | Outcome::Flood) {
             // Nobody is there to read it.
             (self.enter_due, self.heartbeat_due) = (false, false);
             self.acks.clear();

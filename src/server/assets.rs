@@ -35,12 +35,7 @@ pub(super) fn index(headers: &HeaderMap) -> Response {
         // Only a tree whose `web/dist` was removed has none.
         return StatusCode::NOT_FOUND.into_response();
     };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let mut response = answer("index.html", file, headers, ASK_AGAIN);
-    if let Ok(policy) = HeaderValue::try_from(policy(host)) {
-        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    response
+    answer("index.html", file, headers, ASK_AGAIN)
 }
 
 /// What the page asks for.
@@ -54,8 +49,10 @@ pub(super) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Resul
     Ok(answer(&path, file, &headers, FOR_EVER))
 }
 
-/// All from here, and sockets to here alone. The host has passed [`access`](super::access): it is a host and no policy.
-fn policy(host: &str) -> String {
+/// All from here, and sockets to here alone. The page's worker lives by the policy of its script, so scripts have it as
+/// well. The host has passed [`access`](super::access): it cannot add to the policy.
+fn policy(asked: &HeaderMap) -> String {
+    let host = asked.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     format!(
         "default-src 'self'; connect-src 'self' ws://{host} wss://{host}; object-src 'none'; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'"
@@ -78,6 +75,9 @@ fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap, caching: &'static s
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     if let Ok(tag) = HeaderValue::try_from(tag) {
         headers.insert(header::ETAG, tag);
+    }
+    if let Ok(policy) = HeaderValue::try_from(policy(asked)) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));

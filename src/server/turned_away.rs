@@ -7,7 +7,7 @@ use tokio::{
     time::timeout_at,
 };
 
-use super::door::Full;
+use super::{access::POLICY, door::Full};
 use crate::{clock, sans_io::error::Code};
 
 /// How long a client has to take the answer.
@@ -38,7 +38,8 @@ fn answer(full: Full) -> String {
     let body = serde_json::json!({ "error": error }).to_string();
     format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
-         retry-after: 1\r\nconnection: close\r\n\r\n{body}",
+         retry-after: 1\r\nx-content-type-options: nosniff\r\ncross-origin-resource-policy: same-site\r\n\
+         content-security-policy: {POLICY}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     )
 }

@@ -66,6 +66,7 @@ fn sample(key: &Key) -> String {
         "live.proxy" => "\"socks5://127.0.0.1:1080\"",
         "live.record" | "record.output" => "\"show.bin\"",
         "record.rotate" => "\"100MB\"",
+        "record.max_size" => "\"2GiB\"",
         "replay.recording" | "mock.play" => "\"demo\"",
         "replay.loop" => "3",
         "replay.end" => "\"15m30s\"",

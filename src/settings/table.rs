@@ -75,7 +75,7 @@ settings! {
         port: Option<u16> = None, "--port N", "LIVETAPE_PORT";
         /// Hosts that the server may be called by beside loopback, without a port
         hosts: Vec<String> = Vec::new(), "", "LIVETAPE_HOSTS";
-        /// Origins of web pages that may ask beside loopback's, e.g. https://overlay.example
+        /// Origins of web pages that may ask beside loopback's, e.g. https://overlay.example; null lets pages from disk, and any sandboxed frame, read the feed
         origins: Vec<String> = Vec::new(), "", "LIVETAPE_ORIGINS";
         /// A bearer token that requests and sockets must show
         token: Option<Secret> = None, "", "LIVETAPE_TOKEN";
@@ -221,6 +221,8 @@ settings! {
         rotate: Option<Rotate> = None, "--rotate SIZE|TIME", "LIVETAPE_ROTATE";
         /// How often the disk is synced, and so what a power cut may cost: a time, each (after every record) or off; of live --record too
         sync: Sync = Sync::Every(SYNC_EVERY), "--sync TIME|each|off", "LIVETAPE_SYNC";
+        /// Stop once the recording, all of its files together, has reached this size, e.g. 2GiB; it is sealed
+        max_size: Option<Bytes> = None, "--max-size SIZE", "LIVETAPE_MAX_SIZE";
     }
 
     /// `livetape mock`.
@@ -241,7 +243,7 @@ settings! {
     watch: Watch {
         /// The server, where the command line does not say
         url: String = "ws://127.0.0.1:3000/".into(), "", "LIVETAPE_URL";
-        /// Trust the certificates in this file (PEM) instead of the web's, for a wss:// server of your own
+        /// Trust the certificates in this file (PEM) instead of the web's, for a wss:// server of your own: its own certificate, as `openssl req -x509` makes it, or the authority's
         ca: Option<PathBuf> = None, "--ca FILE", "LIVETAPE_CA";
     }
 }

@@ -31,14 +31,15 @@ use crate::{
     },
     source::{
         self,
-        live::{Live, Outcome, Transport},
+        live::{Live, Outcome, RECORDER_BYTES_MAX, Transport},
     },
 };
 
 /// Why a room is left before it ends.
 pub(super) enum Leaving {
     ShutDown,
-    RecorderFailed,
+    /// It failed, or has all that was asked for.
+    RecorderEnded,
     Deleted(Answer<Status>),
     Replaced(String, Answer<Status>),
 }
@@ -157,11 +158,15 @@ impl<T: Transport> Supervisor<T> {
                     recorder_failed = None;
                     // Serving goes on; only who came to record leaves.
                     if self.options.record_only && leaving.is_none() {
-                        leaving = Some(Leaving::RecorderFailed);
+                        leaving = Some(Leaving::RecorderEnded);
                     }
-                    self.driver.update_upstream(|upstream| upstream.recorder_failures += 1);
-                    warn!(why = %problem, "❌ The recording of @{user} broke off");
-                    (self.options.warn)(&problem);
+                    if problem.code == Code::RecordingFull {
+                        info!(why = %problem, "📼 The recording of @{user} is full");
+                    } else {
+                        self.driver.update_upstream(|upstream| upstream.recorder_failures += 1);
+                        warn!(why = %problem, "❌ The recording of @{user} broke off");
+                        (self.options.warn)(&problem);
+                    }
                 }
                 item = live.next() => {
                     let Some(item) = item else { break };
@@ -229,7 +234,7 @@ impl<T: Transport> Supervisor<T> {
     ) -> Next {
         let Over { leaving, outcome, candidate, last, was_connected } = over;
         let (reason, problem) = match (&leaving, outcome) {
-            (Some(Leaving::ShutDown | Leaving::RecorderFailed), _) => (None, None),
+            (Some(Leaving::ShutDown | Leaving::RecorderEnded), _) => (None, None),
             (Some(Leaving::Deleted(_)), _) => (Some("deleted"), None),
             (Some(Leaving::Replaced(..)), _) => (Some("replaced"), None),
             (None, Outcome::Failed(problem)) => (Some(problem.code.name()), Some(problem)),
@@ -250,7 +255,7 @@ impl<T: Transport> Supervisor<T> {
         self.ended.is_lossy |= pipeline.decoder().counts().is_lossy();
         self.finish_recorder(recorder, was_connected).await;
         let next = match leaving {
-            Some(Leaving::ShutDown | Leaving::RecorderFailed) => Next::Exit,
+            Some(Leaving::ShutDown | Leaving::RecorderEnded) => Next::Exit,
             Some(Leaving::Replaced(user, answer)) => Next::Connect(user, Some(answer)),
             Some(Leaving::Deleted(answer)) => {
                 self.forget_user(answer);
@@ -319,10 +324,15 @@ impl<T: Transport> Supervisor<T> {
         };
         // The offsets of a replay are those of its recording: no wall clock goes with them.
         let is_replay = header.source == REPLAY;
-        let (rotate, sync) = (self.options.rotate, self.options.sync);
         let defaults = recorder::Options::default();
-        let wall = defaults.wall.filter(|_| !is_replay);
-        let options = recorder::Options { rotate, sync, wall, ..defaults };
+        let options = recorder::Options {
+            rotate: self.options.rotate,
+            sync: self.options.sync,
+            bytes_max: self.options.record_bytes_max,
+            queue_bytes_max: RECORDER_BYTES_MAX,
+            wall: defaults.wall.filter(|_| !is_replay),
+            ..defaults
+        };
         let recorder = Recorder::start(&target, header, &options)?;
         self.driver.update_upstream(|upstream| upstream.begin_recording(recorder.gauge()));
         let at = if is_replay { "" } else { "@" };

@@ -47,6 +47,8 @@ pub struct Options {
     pub rotate: Option<crate::recorder::Rotate>,
     /// How much of a recording a power cut may cost.
     pub sync: crate::recorder::Sync,
+    /// How long a recording may become, in bytes.
+    pub record_bytes_max: Option<u64>,
     /// Whether it ends where the recorder fails: under `record`. Serving goes on without it.
     pub record_only: bool,
     /// Whether frames may be injected into a live room.
@@ -73,6 +75,7 @@ impl Options {
             record: None,
             rotate: None,
             sync: crate::recorder::Sync::default(),
+            record_bytes_max: None,
             record_only: false,
             allow_inject: false,
             warn: |_| (),

@@ -42,6 +42,27 @@ async function tryAll(url) {
   }
 }
 
+/** The same from a frame that is sandboxed, as any page can make one: its origin is `null`. */
+async function tryAllFramed([tryAll, url]) {
+  const frame = document.createElement('iframe')
+  frame.sandbox = 'allow-scripts'
+  frame.srcdoc = `<!doctype html><script>(${tryAll})(${JSON.stringify(url)}).then((found) => parent.postMessage(found, '*'))</script>`
+  const found = new Promise((resolve) => addEventListener('message', ({ data }) => resolve(data), { once: true }))
+  document.body.append(frame)
+  return found
+}
+
+/** Embeds what is asked for without an origin: whether the browser shows it. */
+async function embed(address) {
+  const image = document.createElement('img')
+  const shown = new Promise((resolve) => {
+    image.onload = () => resolve('shown')
+    image.onerror = () => resolve('refused')
+  })
+  image.src = address
+  return shown
+}
+
 /** A web server under a name that is not loopback's: the browser is told that it is here. */
 async function withElsewhere(use) {
   const server = http.createServer((_request, response) => response.setHeader('content-type', 'text/html').end('<title>elsewhere</title>'))
@@ -55,37 +76,59 @@ async function withElsewhere(use) {
 }
 
 export async function origins({ browser, livetape }) {
-  const visit = async (address, url) => {
+  const withPage = async (address, use) => {
     const context = await browser.newContext()
     const page = await context.newPage()
     await page.goto(address)
-    const found = await page.evaluate(tryAll, url)
+    const found = await use(page)
     await context.close()
     return found
   }
+  const visit = (address, url) => withPage(address, (page) => page.evaluate(tryAll, url))
+  const visitFramed = (address, url) => withPage(address, (page) => page.evaluate(tryAllFramed, [tryAll.toString(), url]))
   const replay = ['replay', 'demo', '--port', '0']
   const NOTHING = { feed: 'refused', talk: 'refused', events: 'refused', health: 'refused', pause: 'refused' }
-  const { blind: _, ...seenFromFile } = await withServer(livetape, replay, async ({ url, cwd }) => {
-    await withElsewhere(async (elsewhere) => {
-      const { blind, ...found } = await visit(elsewhere, url)
-      assert.deepEqual(found, NOTHING, 'another origin')
-      assert.equal(blind, '0 empty', 'sent, and not to be read')
-    })
+  const FEED = { ...NOTHING, feed: 'event connection_created', events: 'read' }
+  const fromDisk = async ({ url, cwd }) => {
     const file = path.join(cwd, 'overlay.html')
     await writeFile(file, '<!doctype html><title>from disk</title>')
-    const found = await visit(pathToFileURL(file).href, url)
+    const { blind: _, ...found } = await visit(pathToFileURL(file).href, url)
+    return found
+  }
+  const isRefused = ({ blind, ...found }, who) => {
+    assert.deepEqual(found, NOTHING, who)
+    assert.equal(blind, 'refused', `${who}: sent in vain, and not even its status is to be had`)
+  }
+  await withServer(livetape, replay, async (server) => {
+    const { url } = server
+    await withElsewhere(async (elsewhere) => {
+      isRefused(await visit(elsewhere, url), 'another origin')
+      isRefused(await visitFramed(elsewhere, url), 'a sandboxed frame of another origin')
+      // A sandboxed frame on a page of this machine is nobody either.
+      isRefused(await visitFramed(elsewhere.replace('overlay.example', 'localhost'), url), 'a sandboxed frame')
+      const icon = await withPage(url, (page) => page.evaluate(() => document.querySelector('link[rel~=icon]').href))
+      assert.equal(await withPage(elsewhere, (page) => page.evaluate(embed, icon)), 'refused', 'an image on another site')
+      // A link to the dashboard works, from wherever.
+      await withPage(elsewhere, async (page) => {
+        await page.evaluate((address) => (location.href = address), url)
+        await page.waitForURL(`${url}/`)
+        await page.getByText('livetape').first().waitFor()
+      })
+    })
+    assert.deepEqual(await fromDisk(server), NOTHING, 'a page from disk')
     // Everybody's requests were refused: it runs, and it plays.
     assert.equal((await ask(url, 'replay')).state, 'playing')
-    return found
   })
-  assert.deepEqual(seenFromFile, { ...NOTHING, feed: 'event connection_created', events: 'read' }, 'a page from disk')
+  await withServer(livetape, replay, async (server) => assert.deepEqual(await fromDisk(server), FEED, 'a page from disk, listed'), {
+    env: { LIVETAPE_ORIGINS: 'null' },
+  })
   return withElsewhere((elsewhere) =>
     withServer(livetape, replay, async ({ url }) => {
       const { blind: _shutsDown, ...found } = await visit(elsewhere, url)
       const all = { feed: 'event connection_created', talk: found.talk, events: 'read', health: '200 read', pause: '200 read' }
       assert.deepEqual(found, all, 'an origin that is on the list')
       assert.match(found.talk, /^event/, 'an origin that is on the list may talk')
-      return `${elsewhere.replace(/:\d+$/, '')}: nothing; on the list: all; from disk: the feed`
+      return `${elsewhere.replace(/:\d+$/, '')}, sandboxed, from disk: nothing; on the list: all; null on the list: the feed`
     }, { env: { LIVETAPE_ORIGINS: elsewhere } }),
   )
 }

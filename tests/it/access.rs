@@ -90,19 +90,23 @@ async fn the_origin_has_to_be_ours() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_from_a_file_may_read_the_feed_only() {
-    let rig = Rig::start();
-    rig.hub.close(livetape::hub::CloseReason { code: 1000, reason: "".into() });
-    // OBS calls a local file by the second one.
-    for origin in ["null", "http://absolute"] {
-        let from_file = [("host", "localhost"), ("origin", origin)];
-        for path in ["/", "/events"] {
-            let answer = ask(&rig, &format!("GET {path} HTTP/1.1"), &from_file).await;
-            let allowed = answer.header("access-control-allow-origin");
-            assert_eq!((answer.status, allowed), (200, Some(origin)), "{path}");
-        }
-        for line in ["GET /health", "GET /status", "POST /shutdown", "GET /events/", "OPTIONS /events"] {
-            let answer = ask(&rig, &format!("{line} HTTP/1.1"), &from_file).await;
-            assert_eq!(answer.code(), "forbidden_origin", "{line}");
+    let origins = vec!["null".to_owned()];
+    let rigs = [Rig::start(), with_access(Access { origins, ..Access::default() })];
+    for (rig, listed) in rigs.iter().zip([false, true]) {
+        rig.hub.close(livetape::hub::CloseReason { code: 1000, reason: "".into() });
+        // OBS calls a local file by the second one. Every sandboxed frame has the first one: only where it is listed.
+        for (origin, reads) in [("null", listed), ("http://absolute", true)] {
+            let from_file = [("host", "localhost"), ("origin", origin)];
+            for path in ["/", "/events"] {
+                let answer = ask(rig, &format!("GET {path} HTTP/1.1"), &from_file).await;
+                let allowed = answer.header("access-control-allow-origin");
+                let expected = if reads { (200, Some(origin)) } else { (403, None) };
+                assert_eq!((answer.status, allowed), expected, "{path}");
+            }
+            for line in ["GET /health", "GET /status", "POST /shutdown", "GET /events/", "OPTIONS /events"] {
+                let answer = ask(rig, &format!("{line} HTTP/1.1"), &from_file).await;
+                assert_eq!(answer.code(), "forbidden_origin", "{line}");
+            }
         }
     }
 }
@@ -161,10 +165,11 @@ fn lists_are_made_of_hosts_and_origins() {
     };
     assert_eq!(check("tape.example", "https://overlay.example:8443"), Ok(()));
     assert_eq!(check("[2001:db8::1]", "http://10.0.0.1"), Ok(()));
+    assert_eq!(check("a", "null"), Ok(()));
     for host in ["tape.example:3000", "http://tape.example", "a b", ""] {
         assert!(check(host, "http://a").unwrap_err().contains("is no host"), "{host}");
     }
-    for origin in ["overlay.example", "https://overlay.example/", "*", "null", ""] {
-        assert!(check("a", origin).unwrap_err().contains("is no origin"), "{origin}");
+    for origin in ["overlay.example", "https://overlay.example/", "*", "NULL", ""] {
+        assert!(check("a", origin).unwrap_err().contains("is not an origin"), "{origin}");
     }
 }

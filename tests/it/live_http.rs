@@ -74,6 +74,8 @@ async fn every_known_answer_of_the_api_is_typed() {
     assert_eq!(unknown.why.unwrap().message, "User not found or invalid");
     assert_eq!(why(api_live(body(PARAMS)).await), Some(Code::Blocked));
     assert_eq!(why(api_live(body(AGE)).await), Some(Code::AgeRestricted));
+    let captcha = api_live(body("<!doctype html><title>Please wait</title>")).await.why.unwrap();
+    assert_eq!(captcha.message, "TikTok sent a web page instead of JSON, probably a captcha");
     for wall in ["", CAPTCHA, "<html><title>tiktok-verify-page</title></html>", "{\"data\":", "[]", "null"] {
         assert_eq!(why(api_live(body(wall)).await), Some(Code::Blocked), "{wall}");
     }
@@ -244,10 +246,26 @@ async fn failures_of_the_network_are_typed() {
     // Nobody listens any more.
     let (_, outcome) = signed(first(at(address))).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
-    let nobody =
-        Options { upstream: Some(Url::parse(&format!("http://{address}")).unwrap()), ..Options::new("ann") };
-    let (_, outcome) = run(Options { attempts_max: 1, ..nobody }).await;
+    let upstream = |host: &str| {
+        let upstream = Some(Url::parse(&format!("http://{host}")).unwrap());
+        Options { upstream, attempts_max: 1, ..Options::new("ann") }
+    };
+    let (_, outcome) = run(upstream(&address.to_string())).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
+    let Outcome::Failed(problem) = outcome else { unreachable!() };
+    assert_eq!(problem.message, format!("{address}: connection refused: nothing listens there"));
+    assert!(["upstream", "proxy", "network"].iter().all(|it| problem.hint.contains(it)), "{}", problem.hint);
+    // No name is this long: nobody is asked.
+    let name = "a".repeat(64);
+    let (_, outcome) = run(upstream(&name)).await;
+    let Outcome::Failed(problem) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((problem.code, &*problem.code.title()), (Code::DnsFailed, "Name not resolved"));
+    assert_eq!(problem.message, format!("{name}: the name `{name}` cannot be resolved"));
+    let through =
+        Options { proxy: Some(Url::parse(&format!("http://{name}:1")).unwrap()), ..upstream("x.invalid") };
+    let asked = NetTransport::new(&through).unwrap();
+    let found = check(&through, &asked).await.why.unwrap();
+    assert_eq!(found.code, Code::DnsFailed, "{found:?}");
 }
 
 /// A proxy that tunnels one connection a CONNECT, and says how many there were.

@@ -4,6 +4,7 @@ mod access;
 mod auth;
 mod bounds;
 mod channels;
+mod cross_site;
 mod dashboard;
 mod decoder;
 mod documents;

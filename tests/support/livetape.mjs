@@ -13,6 +13,9 @@ const RECORDINGS = ['short', 'gifts']
 /** What stands in the environment and could change what a server does is left out. */
 const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LIVETAPE_')))
 
+/** Servers that are started from now on let pages from disk read the feed. */
+export const letPagesFromDisk = () => (ENV.LIVETAPE_ORIGINS = 'null')
+
 const here = (address) => fileURLToPath(new URL(`../../${address}`, import.meta.url))
 export const LIVETAPE = path.resolve(process.env.LIVETAPE ?? here('target/debug/livetape'))
 export const recording = (name) => here(`recordings/${name}.bin`)

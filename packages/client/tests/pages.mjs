@@ -6,6 +6,10 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 import { chromium } from 'playwright-core'
 
+import { letPagesFromDisk } from '../../../tests/support/livetape.mjs'
+
+letPagesFromDisk()
+
 const EXAMPLES = new URL('../../../examples/', import.meta.url)
 export const PICTURES = path.resolve(process.env.PICTURES ?? fileURLToPath(new URL('../../../target/client', import.meta.url)))
 

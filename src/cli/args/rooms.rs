@@ -33,6 +33,7 @@ pub(in crate::cli) struct ServeIdle {
   livetape record clumsyboy_45
   livetape record clumsyboy_45 -o show.bin && livetape replay show.bin
   livetape record clumsyboy_45 -o show.bin --rotate 30m       show.000.bin, show.001.bin, …
+  livetape record clumsyboy_45 --max-size 2GiB                stops there
   livetape record --cdp 9222                                  what a tab of Chrome shows
 
 No file is left where no room was reached; `live USER --record FILE` keeps what

@@ -198,3 +198,24 @@ fn those_who_only_read_or_echo_hear_nothing() {
     assert_eq!(rig.sent(), []);
     assert_eq!((rig.lobby.stats().total_connections, rig.lobby.stats().total_rooms), (2, 0));
 }
+
+#[test]
+fn a_room_id_cannot_turn_text_around() {
+    let mut rig = Rig::new();
+    let ann = rig.open("ann");
+    for c in ['\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{7f}'] {
+        let id = format!("ops{c}nimda");
+        let join = json!({"type": "join_room", "room_id": id}).to_string();
+        assert_eq!(verdicts(&rig.say(ann, &join)).len(), 1, "{c:?}");
+        let new = NewRoom { id: Some(id), ..NewRoom::default() };
+        assert_eq!(
+            rig.lobby.create_room(new, Uuid::from_u128(1)).unwrap_err().code.name(),
+            "bad_request",
+            "{c:?}"
+        );
+    }
+    assert_eq!(rig.lobby.stats().total_rooms, 0);
+    let join = json!({"type": "join_room", "room_id": "غرفة 🎉"}).to_string();
+    rig.say(ann, &join);
+    assert_eq!(rig.lobby.stats().total_rooms, 1, "other scripts are text");
+}

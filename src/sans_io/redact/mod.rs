@@ -11,6 +11,8 @@ mod text;
 mod value;
 mod wire;
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::{
@@ -23,6 +25,13 @@ use super::{
 
 /// What stands in place of a secret.
 pub const MASK: &[u8] = b"***";
+
+/// The text without its secrets: addresses, cookies, JSON.
+#[must_use]
+pub fn redact_text(text: &str) -> Cow<'_, str> {
+    let masked = text::mask(text.as_bytes());
+    masked.map_or(Cow::Borrowed(text), |masked| String::from_utf8_lossy(&masked).into_owned().into())
+}
 
 /// The item without its secrets; [`Flags::EDITED`] tells that there were some. Twice is as once, and any item is fine.
 #[must_use]
@@ -70,8 +79,8 @@ struct Edits {
 
 impl Edits {
     fn text(&mut self, text: &mut String) {
-        if let Some(masked) = text::mask(text.as_bytes()) {
-            *text = String::from_utf8_lossy(&masked).into_owned();
+        if let Cow::Owned(masked) = redact_text(text) {
+            *text = masked;
             self.changed = true;
         }
     }

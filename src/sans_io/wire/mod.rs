@@ -32,8 +32,8 @@ pub(crate) use unzip::gzip_length;
 pub use unzip::{Unzipper, unzip, zip};
 
 /// Largest batch after decompression. The largest real one seen is 120 KB.
-pub const UNZIPPED_BYTES_MAX: usize = 16 << 20;
+pub const UNZIPPED_BYTES_MAX: usize = 2 << 20;
 /// Largest payload of one message: a small one can decode to a hundred times its size.
-pub const MESSAGE_BYTES_MAX: usize = 1 << 20;
+pub const MESSAGE_BYTES_MAX: usize = 256 << 10;
 /// Most messages that are read from one batch. Real batches hold tens.
 pub const BATCH_MESSAGES_MAX: usize = 10_000;

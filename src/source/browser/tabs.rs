@@ -99,7 +99,10 @@ pub async fn pages(address: &Address) -> Result<Vec<Page>, Problem> {
     let transport = NetTransport::new(&Options::new(""))?;
     let request = Request { url: format!("http://{address}/json/list"), headers: Vec::new() };
     let asking = tokio::time::timeout_at(clock::now() + super::ATTACH_TIMEOUT, transport.get(&request));
-    let answer = asking.await.map_err(|_| none("it took longer than 10 s"))?.map_err(|why| none(&why))?;
+    let answer = asking
+        .await
+        .map_err(|_| none("it took longer than 10 s"))?
+        .map_err(|unreached| none(&unreached.why))?;
     let targets: Vec<Target> =
         serde_json::from_slice(&answer.body).map_err(|_| none("that is something else"))?;
     Ok(targets.into_iter().filter_map(page).take(PAGES_MAX).collect())

@@ -103,7 +103,7 @@ impl<T: Transport> Driver<T> {
             End::Stopped => Ok(Outcome::Stopped),
             // Rooms are also ended by a close that says nothing: no error then, if the look-up agrees.
             End::Lost(lost) if lost.close.code == u32::from(close::NORMAL) && self.is_over().await => {
-                self.upstream.note(What::ConnClose(lost.close));
+                self.note_close(lost.close);
                 Ok(Outcome::Ended(STREAM_ENDED))
             }
             End::Lost(lost) => {
@@ -139,8 +139,7 @@ impl<T: Transport> Driver<T> {
         };
         let is_open = close.is_some();
         if let Some(close) = close {
-            let reason = self.upstream.redact.text(&close.reason);
-            self.upstream.note(What::ConnClose(ConnClose { will_retry: after.is_some(), reason, ..close }));
+            self.note_close(ConnClose { will_retry: after.is_some(), ..close });
         }
         self.note_status(&failure, after);
         self.forget(failure.code);
@@ -150,6 +149,12 @@ impl<T: Transport> Driver<T> {
             self.retry.start_next();
         }
         Ok(self.upstream.now() + after)
+    }
+
+    /// Notes how a connection was closed. The reason is the server's, which may quote what it was sent.
+    fn note_close(&mut self, mut close: ConnClose) {
+        close.reason = self.upstream.redact.text(&close.reason);
+        self.upstream.note(What::ConnClose(close));
     }
 
     /// Notes a failure; `after` says when the next attempt follows, if one does.

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::transport::Answer;
+use super::transport::{Answer, Unreached};
 use crate::sans_io::{
     error::{Code, Problem},
     retry_after,
@@ -50,6 +50,12 @@ impl Answer {
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         Self::new(problem.code, problem.message)
+    }
+}
+
+impl From<Unreached> for Failure {
+    fn from(unreached: Unreached) -> Self {
+        Self::new(unreached.code, unreached.why)
     }
 }
 

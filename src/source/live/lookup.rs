@@ -23,6 +23,9 @@ const AGE_RESTRICTED: i64 = 4_003_110;
 /// What stands in captchas and anti-bot pages.
 const WALLS: [&str; 4] = ["tiktok-verify-page", "_wafchallengeid", "slardar-config", "\"type\":\"verify\""];
 
+/// What a captcha or an anti-bot page is called.
+const WEB_PAGE: &str = "TikTok sent a web page instead of JSON, probably a captcha";
+
 /// A room that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Room {
@@ -126,13 +129,8 @@ fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
 fn read_api_live(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
     check_status(answer, wall)?;
     let blocked = |why: &str| Failure::new(Code::Blocked, why);
-    let json: Value = serde_json::from_slice(&answer.body).map_err(|_| {
-        blocked(if answer.body.is_empty() {
-            "TikTok's answer is empty"
-        } else {
-            "TikTok's answer is no JSON"
-        })
-    })?;
+    let json: Value = serde_json::from_slice(&answer.body)
+        .map_err(|_| blocked(if answer.body.is_empty() { "TikTok's answer is empty" } else { WEB_PAGE }))?;
     let status = ["statusCode", "status_code"].iter().find_map(|name| json[name].as_i64());
     let message = json["message"].as_str().unwrap_or_default();
     match status {
@@ -141,7 +139,7 @@ fn read_api_live(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
         Some(AGE_RESTRICTED) => return Err(age_restricted()),
         Some(_) if message == "user_not_found" => return Err(Failure::new(Code::UserNotFound, NOT_FOUND)),
         Some(status) => return Err(blocked(&format!("TikTok's API refused with {status} ({message})"))),
-        None => return Err(blocked("TikTok wants a captcha")),
+        None => return Err(blocked("TikTok's answer has no status, probably a captcha")),
     }
     let data = &json["data"];
     room(&data["user"]["roomId"], &[&data["liveRoom"]["status"], &data["user"]["status"]])
@@ -155,11 +153,7 @@ fn read_page(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
     let page = String::from_utf8_lossy(&answer.body);
     let Some(state) = sigi_state(&page) else {
         let is_wall = WALLS.iter().any(|mark| page.contains(mark));
-        return Err(blocked(if is_wall {
-            "TikTok wants a captcha"
-        } else {
-            "TikTok's page lacks SIGI_STATE"
-        }));
+        return Err(blocked(if is_wall { WEB_PAGE } else { "TikTok's page lacks SIGI_STATE" }));
     };
     let json: Value = serde_json::from_str(state).map_err(|_| blocked("SIGI_STATE is no JSON"))?;
     if json["statusCode"].as_i64() == Some(AGE_RESTRICTED) {

@@ -7,6 +7,7 @@
 //!    └──────────────── retry ◄────────────────────┘
 //! ```
 
+mod bounds;
 mod check;
 mod connect;
 mod direct;
@@ -24,13 +25,13 @@ mod upstream;
 mod url;
 
 pub use crate::secret::Secret;
+pub use bounds::{BODY_BYTES_MAX, FRAME_BYTES_MAX, RECORDER_BYTES_MAX};
 pub use check::{Check, check};
 pub use options::{Options, SignForm, Url, WAIT_LIVE_MIN};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 pub use transport::{
-    Answer, BODY_BYTES_MAX, FRAME_BYTES_MAX, MemoryTransport, NetTransport, OpenError, Opened, Request,
-    Transport,
+    Answer, MemoryTransport, NetTransport, OpenError, Opened, Request, Transport, Unreached,
 };
 pub use upstream::{HTTP_TIMEOUT, OPEN_TIMEOUT};
 
@@ -48,9 +49,6 @@ use crate::{
         username,
     },
 };
-
-/// Items that wait to be taken, beside those that the connection holds back.
-const WAITING_MAX: usize = 16;
 
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +91,7 @@ impl Live {
     pub fn start<T: Transport>(options: Options, transport: T) -> Self {
         let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
         let header = header(&Options { wall_anchor: Some(wall_anchor), ..options.clone() });
-        let (sender, items) = mpsc::channel(WAITING_MAX);
+        let (sender, items) = mpsc::channel(bounds::WAITING_MAX);
         let stop = CancellationToken::new();
         let driver = driver::Driver::new(options, transport, wall_anchor, sender, stop.clone());
         let task = tokio::spawn(driver.run());

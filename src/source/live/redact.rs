@@ -3,7 +3,7 @@
 use tungstenite::http::HeaderMap;
 
 use super::Secret;
-use crate::sans_io::{recording::records::HttpHeader, retry_after};
+use crate::sans_io::{recording::records::HttpHeader, redact::redact_text, retry_after};
 
 /// Headers of answers that a recording may hold; cookies are none of them.
 const SHOWN: &[&str] = &[
@@ -55,9 +55,10 @@ impl Redact {
         }
     }
 
-    /// The text without secrets and control characters, cut off where it is too long.
+    /// The text without the secrets that are known, those that their names give away, and control characters, cut off
+    /// where it is too long.
     pub(super) fn text(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+        let mut text = redact_text(text).into_owned();
         for secret in &self.secrets {
             text = text.replace(secret, "***");
         }
@@ -87,6 +88,8 @@ mod tests {
         redact.hide("ttwid=abcdef; other=xy");
         let text = redact.text("the key key-1234 and\nabcdef are bad; xy");
         assert_eq!(text, "the key *** and *** are bad; xy");
+        let text = redact.text("go to wss://host/?msToken=planted&room_id=7, sessionid=planted");
+        assert_eq!(text, "go to wss://host/?msToken=***&room_id=7, sessionid=***");
         assert_eq!(redact.text(&"a".repeat(10_000)).len(), TEXT_CHARS_MAX);
     }
 

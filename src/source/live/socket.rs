@@ -26,7 +26,7 @@ pub(super) async fn open<T: Transport>(
     ];
     let wall = upstream.wall();
     upstream.open(&Request { url, headers }).await.map_err(|error| match error {
-        OpenError::Unreached(why) => Failure::new(Code::ConnectionLost, why),
+        OpenError::Unreached(unreached) => unreached.into(),
         OpenError::Refused(answer) => refusal(&answer, wall),
     })
 }

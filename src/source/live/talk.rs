@@ -13,9 +13,11 @@ use tungstenite::{
 
 use super::{
     Transport,
+    bounds::{HELD_BYTES_MAX, HELD_ITEMS_MAX},
     connect::Link,
     driver::{Driver, STREAM_ENDED},
     failure::Failure,
+    transport::Unreached,
     upstream::within,
 };
 use crate::sans_io::{
@@ -24,16 +26,13 @@ use crate::sans_io::{
         Flags, Frame, Opcode, What,
         records::{ConnClose, conn_close::Who},
     },
-    session::{Outcome, Session},
+    session::{Outcome, RATE_BYTES_MAX, Session},
 };
 
 /// A polite close takes no longer.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A socket that takes no frame for so long is dead.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// While more is held back than this, nothing is read: items, and bytes of frames.
-const HELD_ITEMS_MAX: usize = 256;
-const HELD_BYTES_MAX: usize = 32 << 20;
 /// What stands for a close without a frame, and for one without a code (RFC 6455 §7.4.1).
 const ABNORMAL: u16 = 1006;
 const NO_CODE: u16 = 1005;
@@ -92,6 +91,7 @@ impl<T: Transport> Driver<T> {
                 End::Lost(Box::new(Lost::closed(code, reason, session.healthy_for())))
             }
             Outcome::Stale => End::Lost(Box::new(Lost::stale(session.healthy_for()))),
+            Outcome::Flood => End::Lost(Box::new(Lost::flood(session.healthy_for()))),
         }
     }
 
@@ -101,7 +101,9 @@ impl<T: Transport> Driver<T> {
                 Some(Ok(())) => self.note_frame(Opcode::BINARY, bytes, Flags::SENT),
                 // What the other side said before it closed is still to be read, its close frame too.
                 Some(Err(Error::AlreadyClosed | Error::ConnectionClosed | Error::Protocol(_))) => {}
-                Some(Err(error)) => return session.handle_closed(ABNORMAL, &why(&error)),
+                Some(Err(error)) => {
+                    return session.handle_closed(ABNORMAL, &Unreached::of_socket(&error).why);
+                }
                 None => return session.handle_closed(ABNORMAL, "nothing could be sent for 10 s"),
             }
         }
@@ -116,6 +118,7 @@ impl<T: Transport> Driver<T> {
             }
             Some(Ok(Message::Text(text))) => {
                 session.handle_sign_of_life(now);
+                session.handle_bytes(now, text.len());
                 self.note_frame(Opcode::TEXT, Bytes::from(text), 0);
             }
             Some(Ok(Message::Close(frame))) => {
@@ -124,9 +127,10 @@ impl<T: Transport> Driver<T> {
                 session.handle_closed(code, &reason);
             }
             // Pings are answered by the library. They say nothing of the room.
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-            Some(Err(error)) => session.handle_closed(ABNORMAL, &why(&error)),
-            None => session.handle_closed(ABNORMAL, "the connection broke"),
+            Some(Ok(Message::Ping(bytes) | Message::Pong(bytes))) => session.handle_bytes(now, bytes.len()),
+            Some(Ok(Message::Frame(_))) => {}
+            Some(Err(error)) => session.handle_closed(ABNORMAL, &Unreached::of_socket(&error).why),
+            None => session.handle_closed(ABNORMAL, "closed without a close frame"),
         }
     }
 
@@ -192,18 +196,18 @@ impl Lost {
         Self::new(ABNORMAL, reason.to_owned(), Who::Us, format!("the room is silent: {reason}"), healthy)
     }
 
+    /// Coming back would only bring more of it.
+    fn flood(healthy: Duration) -> Self {
+        let reason = format!("more than {} MiB per second", RATE_BYTES_MAX >> 20);
+        let lost = Self::new(close::POLICY, reason, Who::Us, String::new(), healthy);
+        let detail = format!("the upstream sends {}", lost.close.reason);
+        Self { failure: Failure::new(Code::UpstreamFlood, detail), ..lost }
+    }
+
     fn new(code: u16, reason: String, who: Who, detail: String, healthy: Duration) -> Self {
         // Whether another attempt follows is not known here.
         let close = ConnClose { code: code.into(), reason, who: who.into(), will_retry: false };
         Self { close, failure: Failure::new(Code::ConnectionLost, detail), healthy }
-    }
-}
-
-fn why(error: &Error) -> String {
-    match error {
-        // The rest of its text says what kind of library it is.
-        Error::Protocol(error) => error.to_string(),
-        error => error.to_string(),
     }
 }
 

@@ -6,10 +6,11 @@ use tokio::time::Instant;
 
 use super::{
     Options,
+    bounds::BODY_BYTES_MAX,
     failure::Failure,
     options::{Origins, Url},
     redact::Redact,
-    transport::{Answer, OpenError, Opened, Request, Transport},
+    transport::{Answer, OpenError, Opened, Request, Transport, Unreached},
     url,
 };
 use crate::{
@@ -97,12 +98,15 @@ impl<T: Transport> Upstream<T> {
         let lost = |why: &str| Failure::new(Code::ConnectionLost, why);
         let mut answer = match within(HTTP_TIMEOUT, self.transport.get(request)).await {
             None => return Err(lost(&format!("no answer from {} within 10 s", host(request)))),
-            Some(Err(why)) => return Err(lost(&format!("{}: {why}", host(request)))),
+            Some(Err(unreached)) => {
+                let detail = format!("{}: {}", host(request), unreached.why);
+                return Err(Failure::new(unreached.code, detail));
+            }
             Some(Ok(answer)) => answer,
         };
         if answer.header("content-encoding").is_some_and(|encoding| encoding.contains("gzip")) {
             answer.body = wire::unzip(answer.body, &mut Vec::new());
-            answer.body.truncate(super::transport::BODY_BYTES_MAX);
+            answer.body.truncate(BODY_BYTES_MAX);
         }
         self.note_http(role, request, &answer, with_body);
         Ok(answer)
@@ -111,7 +115,7 @@ impl<T: Transport> Upstream<T> {
     /// Opens a WebSocket. A refusal is noted.
     pub(super) async fn open(&mut self, request: &Request) -> Result<Opened<T::Stream>, OpenError> {
         let result = within(OPEN_TIMEOUT, self.transport.open(request)).await;
-        let late = || OpenError::Unreached("the WebSocket was not opened within 20 s".to_owned());
+        let late = || OpenError::Unreached(Unreached::new("the WebSocket was not opened within 20 s"));
         let result = result.unwrap_or_else(|| Err(late()));
         if let Err(OpenError::Refused(answer)) = &result {
             self.note_http(Role::Unknown, request, answer, true);

@@ -315,3 +315,34 @@ async fn a_frame_that_is_too_long_costs_the_connection() {
     let server = live(vec![Reply::Socket(vec![Act::Send(longest), ended(1), Act::Hang])]);
     assert_eq!(run(&server, options()).await.1, Outcome::Ended("stream_ended"));
 }
+
+/// Servers quote what they were sent, also in their close frames.
+#[tokio::test(start_paused = true)]
+async fn secrets_that_the_upstream_quotes_are_in_no_item() {
+    let quoting = || Act::Close(1000, "see wss://host/?msToken=planted&room_id=7 sessionid=planted");
+    // Once the room goes on, once it is over.
+    for after in [room(2), room(4)] {
+        let socket = vec![Reply::Socket(vec![quoting()]), Reply::Socket(vec![ended(1), Act::Hang])];
+        let server = Server::new([(API, vec![room(2), after]), ("/", vec![cookie()]), (SOCKET, socket)]);
+        let (items, _) = run(&server, options()).await;
+        let yielded = format!("{items:?}");
+        assert!(!yielded.contains("planted") && yielded.contains("msToken=***&room_id=7"), "{yielded}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_sends_too_much_is_given_up() {
+    let message = Bytes::from(vec![0; FRAME_BYTES_MAX]);
+    let sends = std::iter::repeat_n(Act::Send(message), 80);
+    let server = live(vec![Reply::Socket(sends.chain([Act::Hang]).collect())]);
+    let (items, outcome) = run(&server, options()).await;
+    assert_failed(&outcome, Code::UpstreamFlood);
+    assert_eq!(codes(&items), [(0, "upstream_flood", false)]);
+    let Outcome::Failed(problem) = outcome else { unreachable!() };
+    assert_eq!(problem.message, "the upstream sends more than 8 MiB per second");
+    assert!(problem.hint.contains("--upstream"), "{}", problem.hint);
+    // The same within the rate is a room.
+    let sends = (0..80).flat_map(|_| [Act::Send(Bytes::from(vec![0; FRAME_BYTES_MAX])), Act::Wait(150)]);
+    let server = live(vec![Reply::Socket(sends.chain([ended(1), Act::Hang]).collect())]);
+    assert_eq!(run(&server, options()).await.1, Outcome::Ended("stream_ended"));
+}

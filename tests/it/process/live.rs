@@ -131,6 +131,21 @@ async fn record_says_once_how_to_stop_it() {
     assert_eq!(lines, [1, 1], "{said}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_of_the_size_that_was_asked_for_ends_it() {
+    let mock = mock("end = \"stay\"\nspeed = \"max\"\n").await;
+    let (url, folder) = (mock.url(), tempfile::tempdir().unwrap());
+    let file = folder.path().join("show.bin");
+    let path = text(&file).to_owned();
+    let recorded = tokio::task::spawn_blocking(move || {
+        run(&["record", "demo", "--upstream", &url, "--max-size", "100KiB", "-q", "-o", &path])
+    });
+    let output = recorded.await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!((90 << 10..=100 << 10).contains(&std::fs::metadata(&file).unwrap().len()));
+    assert_eq!(run(&["verify", text(&file)]).status.code(), Some(0));
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_seals_the_recording() {

@@ -3,6 +3,7 @@
 mod bad_input;
 mod config;
 mod documents;
+mod hostile_upstream;
 mod live;
 mod log;
 mod missing;

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::StreamExt as _;
 use livetape::settings::is_token;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, IsCa, KeyPair, generate_simple_self_signed};
 use serde_json::Value;
 use tokio_rustls::rustls::{
     ClientConfig, RootCertStore,
@@ -140,4 +140,33 @@ fn secrets_that_others_can_read_are_warned_of() {
     assert_eq!(warned("server.insecure = true\n"), "", "loopback is for this machine alone");
     let open = warned("[server]\ninsecure = true\nlisten = \"0.0.0.0:0\"\n");
     assert!(open.contains("--insecure without TLS"), "{open}");
+}
+
+/// `openssl req -x509` makes an authority, for whatever names it was told.
+#[tokio::test(flavor = "multi_thread")]
+async fn watch_trusts_the_certificate_that_openssl_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    let make = |name: &str| {
+        let mut params = CertificateParams::new(vec!["tape.example".to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let files = ["cert", "key"].map(|kind| folder.path().join(format!("{name}.{kind}.pem")));
+        fs::write(&files[0], params.self_signed(&key).unwrap().pem()).unwrap();
+        fs::write(&files[1], key.serialize_pem()).unwrap();
+        files.map(|path| text(&path).to_owned())
+    };
+    let ([cert, key], [other, _]) = (make("ours"), make("other"));
+    let args = ["replay", "demo", "--tls-cert", &cert, "--tls-key", &key];
+    let server = tokio::task::block_in_place(|| Running::start(&args));
+    let url = format!("wss://{}/?since=0", server.address);
+    let watch = |ca: &str| livetape(&["watch", &url, "--json", "--types", "connection_created", "--ca", ca]);
+    let mut watching = watch(&cert).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(watching.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+    assert!(line.contains("connection_created"), "{line}");
+    let distrusted = tokio::task::block_in_place(|| watch(&other).output().unwrap());
+    assert_eq!(distrusted.status.code(), Some(1));
+    assert!(stderr(&distrusted).contains("--ca FILE"), "{}", stderr(&distrusted));
 }

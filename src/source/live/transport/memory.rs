@@ -11,7 +11,8 @@ use tokio_util::task::AbortOnDropHandle;
 use tungstenite::http::{self, Uri};
 
 use super::{
-    Answer, BODY_BYTES_MAX, OpenError, Opened, Request, Transport, header_map, opened, socket_config, upgrade,
+    Answer, BODY_BYTES_MAX, OpenError, Opened, Request, Transport, Unreached, header_map, opened,
+    socket_config, upgrade,
 };
 
 /// A transport that takes every connection from a function. Hosts and TLS do not matter: all addresses lead there.
@@ -55,10 +56,10 @@ where
 {
     type Stream = S;
 
-    async fn get(&self, request: &Request) -> Result<Answer, String> {
-        let stream = (self.connect)().await.map_err(|error| error.to_string())?;
+    async fn get(&self, request: &Request) -> Result<Answer, Unreached> {
+        let stream = (self.connect)().await.map_err(|error| Unreached::of(&error))?;
         let request = request_of(request)?;
-        let text = |error: hyper::Error| error.to_string();
+        let text = |error: hyper::Error| Unreached::of(&error);
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
         let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
         let response = sender.send_request(request).await.map_err(text)?;
@@ -74,13 +75,13 @@ where
     }
 }
 
-fn request_of(request: &Request) -> Result<http::Request<Empty<Bytes>>, String> {
-    let uri: Uri = request.url.parse().map_err(|_| "not an address".to_owned())?;
+fn request_of(request: &Request) -> Result<http::Request<Empty<Bytes>>, Unreached> {
+    let uri: Uri = request.url.parse().map_err(|_| Unreached::new("not an address"))?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let mut made = http::Request::get(path)
         .header("host", uri.authority().map_or("", |authority| authority.as_str()))
         .body(Empty::new())
-        .map_err(|_| "not an address".to_owned())?;
+        .map_err(|_| Unreached::new("not an address"))?;
     made.headers_mut().extend(header_map(request)?);
     Ok(made)
 }

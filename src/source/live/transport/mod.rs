@@ -3,6 +3,7 @@
 mod memory;
 mod network;
 mod proxy;
+mod why;
 
 use std::{fmt, future::Future, io};
 
@@ -18,20 +19,23 @@ use tungstenite::{
     protocol::WebSocketConfig,
 };
 
-use super::url;
+pub use why::Unreached;
 
-/// Longest body of an answer; the rest is not read. The largest real page seen is some 400 KB.
-pub const BODY_BYTES_MAX: usize = 4 << 20;
-/// Longest WebSocket message, and frame.
-pub const FRAME_BYTES_MAX: usize = 16 << 20;
+use super::{
+    bounds::{BODY_BYTES_MAX, FRAME_BYTES_MAX, UNSENT_BYTES_MAX},
+    url,
+};
+
+/// Bytes that are sent at once.
+const WRITE_BYTES: usize = 16 << 10;
 
 /// How bytes get to the upstream. Time-outs are the caller's: dropping a future ends what it does.
 pub trait Transport: Clone + Send + Sync + 'static {
     /// What a WebSocket runs over.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// Asks with GET, and follows no redirection. An error says in words why there is no answer.
-    fn get(&self, request: &Request) -> impl Future<Output = Result<Answer, String>> + Send;
+    /// Asks with GET, and follows no redirection.
+    fn get(&self, request: &Request) -> impl Future<Output = Result<Answer, Unreached>> + Send;
 
     /// Opens a WebSocket.
     fn open(&self, request: &Request)
@@ -92,32 +96,37 @@ pub struct Opened<S> {
 pub enum OpenError {
     /// The server answered with something else than 101.
     Refused(Box<Answer>),
-    /// There was no answer, in words.
-    Unreached(String),
+    /// There was no answer.
+    Unreached(Unreached),
 }
 
 impl From<io::Error> for OpenError {
     fn from(error: io::Error) -> Self {
-        Self::Unreached(error.to_string())
+        Self::Unreached(Unreached::of(&error))
     }
 }
 
 fn socket_config() -> WebSocketConfig {
-    WebSocketConfig::default().max_message_size(Some(FRAME_BYTES_MAX)).max_frame_size(Some(FRAME_BYTES_MAX))
+    WebSocketConfig::default()
+        .max_message_size(Some(FRAME_BYTES_MAX))
+        .max_frame_size(Some(FRAME_BYTES_MAX))
+        .write_buffer_size(WRITE_BYTES)
+        .max_write_buffer_size(UNSENT_BYTES_MAX)
 }
 
 /// The request of an upgrade.
 fn upgrade(request: &Request) -> Result<tungstenite::handshake::client::Request, OpenError> {
-    let no_address = |_| OpenError::Unreached("not an address for a WebSocket".to_owned());
+    let no_address = |_| OpenError::Unreached(Unreached::new("not an address for a WebSocket"));
     let mut upgrade = request.url.as_str().into_client_request().map_err(no_address)?;
     upgrade.headers_mut().extend(header_map(request).map_err(OpenError::Unreached)?);
     Ok(upgrade)
 }
 
-fn header_map(request: &Request) -> Result<HeaderMap, String> {
+fn header_map(request: &Request) -> Result<HeaderMap, Unreached> {
     let mut headers = HeaderMap::new();
     for (name, value) in &request.headers {
-        let value = HeaderValue::from_str(value).map_err(|_| format!("the header {name} is not one line"))?;
+        let value = HeaderValue::from_str(value)
+            .map_err(|_| Unreached::new(format!("the header {name} is not one line")))?;
         headers.append(HeaderName::from_static(name), value);
     }
     Ok(headers)
@@ -137,6 +146,6 @@ fn opened<S>(result: Handshake<S>) -> Result<Opened<S>, OpenError> {
             let answer = Answer { status: head.status.as_u16(), headers: head.headers, body };
             Err(OpenError::Refused(Box::new(answer)))
         }
-        Err(error) => Err(OpenError::Unreached(error.to_string())),
+        Err(error) => Err(OpenError::Unreached(Unreached::of_socket(&error))),
     }
 }

@@ -1,13 +1,20 @@
 //! Over the network: rustls, with the roots that browsers trust.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
-use reqwest::{Client, Url, redirect};
-use tokio::net::TcpStream;
+use reqwest::{
+    Client, Url,
+    dns::{Addrs, Name, Resolve, Resolving},
+    redirect,
+};
+use tokio::net::{TcpStream, lookup_host};
 use tokio_tungstenite::MaybeTlsStream;
 
 use super::{
-    Answer, BODY_BYTES_MAX, OpenError, Opened, Request, Transport, header_map, opened, proxy, socket_config,
-    upgrade,
+    Answer, BODY_BYTES_MAX, OpenError, Opened, Request, Transport, Unreached, header_map, opened, proxy,
+    socket_config, upgrade,
+    why::{NotResolved, dial},
 };
 use crate::{
     sans_io::error::{Code, Problem},
@@ -35,7 +42,8 @@ impl NetTransport {
     /// [`Code::BadRequest`] if the proxy is of another kind.
     pub fn new(options: &Options) -> Result<Self, Problem> {
         let proxy = options.proxy.clone();
-        let mut builder = Client::builder().redirect(redirect::Policy::none()).no_proxy();
+        let mut builder =
+            Client::builder().redirect(redirect::Policy::none()).no_proxy().dns_resolver(Arc::new(Resolver));
         if let Some(url) = &proxy {
             if !matches!(url.scheme(), "http" | "socks5" | "socks5h") || url.host_str().is_none() {
                 let problem = Problem::new(Code::BadRequest, "this kind of proxy is not known");
@@ -52,7 +60,8 @@ impl NetTransport {
 impl Transport for NetTransport {
     type Stream = MaybeTlsStream<TcpStream>;
 
-    async fn get(&self, request: &Request) -> Result<Answer, String> {
+    async fn get(&self, request: &Request) -> Result<Answer, Unreached> {
+        let said = |error: reqwest::Error| Unreached::of(&error);
         let mut response =
             self.client.get(&request.url).headers(header_map(request)?).send().await.map_err(said)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -67,13 +76,12 @@ impl Transport for NetTransport {
 
     async fn open(&self, request: &Request) -> Result<Opened<Self::Stream>, OpenError> {
         let upgrade = upgrade(request)?;
-        let no_address = || OpenError::Unreached("not an address for a WebSocket".to_owned());
+        let no_address = || OpenError::Unreached(Unreached::new("not an address for a WebSocket"));
         let url = Url::parse(&request.url).map_err(|_| no_address())?;
         let host = url.host_str().ok_or_else(no_address)?;
         let port = url.port_or_known_default().ok_or_else(no_address)?;
         let stream = match &self.proxy {
-            // An IPv6 address stands in brackets in an address, and without them in a look-up.
-            None => TcpStream::connect((host.trim_matches(['[', ']']), port)).await?,
+            None => dial(host, port).await?,
             Some(proxy) => proxy::connect(proxy, host, port).await?,
         };
         stream.set_nodelay(true)?;
@@ -82,14 +90,17 @@ impl Transport for NetTransport {
     }
 }
 
-/// The error and its causes, without the address: it may hold secrets.
-fn said(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+/// Asks the system, and says which name it does not know.
+struct Resolver;
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            // The port is that of the address.
+            let found = lookup_host((name.as_str(), 0)).await;
+            let found = found.map_err(|_| NotResolved(name.as_str().to_owned()))?;
+            let found: Addrs = Box::new(found.collect::<Vec<_>>().into_iter());
+            Ok(found)
+        })
     }
-    text
 }

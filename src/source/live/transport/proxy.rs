@@ -9,15 +9,17 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::why::{ProxyRefused, dial};
+
 /// Longest answer of a proxy to CONNECT.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// Connects to `host` and `port` through the proxy.
 pub(super) async fn connect(proxy: &Url, host: &str, port: u16) -> io::Result<TcpStream> {
     let is_http = proxy.scheme() == "http";
-    let proxy_host = proxy.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let proxy_host = proxy.host_str().unwrap_or_default();
     let proxy_port = proxy.port().unwrap_or(if is_http { 80 } else { 1080 });
-    let mut stream = TcpStream::connect((proxy_host, proxy_port)).await?;
+    let mut stream = dial(proxy_host, proxy_port).await?;
     let login = (!proxy.username().is_empty())
         .then(|| (decode(proxy.username()), decode(proxy.password().unwrap_or_default())));
     if is_http {
@@ -104,7 +106,7 @@ async fn socks(
 }
 
 fn refused(why: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionRefused, format!("the proxy refused: {why}"))
+    io::Error::other(ProxyRefused(why.to_owned()))
 }
 
 /// Takes back the encoding that an address gives to a user and password.

@@ -1,0 +1,105 @@
+//! Which servers `watch --ca` trusts: those whose certificate the file vouches for, or holds.
+
+use std::{fmt, path::Path, sync::Arc};
+
+use tokio_rustls::rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto,
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _},
+};
+use tokio_tungstenite::Connector;
+
+use super::serving;
+use crate::sans_io::error::{Code, Problem};
+
+/// Trusts the certificates in a file, and no other.
+pub(super) fn trust(path: &Path) -> Result<Connector, Problem> {
+    let bad = |error: &dyn fmt::Display| {
+        let message = format!("{} under --ca cannot be used: {error}", path.display());
+        Problem::new(Code::BadConfig, message).hint("name the file that the server has as --tls-cert")
+    };
+    let (mut roots, mut held) = (RootCertStore::empty(), Vec::new());
+    for certificate in CertificateDer::pem_slice_iter(&serving::read(path)?) {
+        let certificate = certificate.map_err(|error| bad(&error))?;
+        roots.add(certificate.clone()).map_err(|error| bad(&error))?;
+        held.push(certificate);
+    }
+    if roots.is_empty() {
+        return Err(bad(&"no `BEGIN CERTIFICATE` in it"));
+    }
+    // Named, as the server's is.
+    let provider = Arc::new(crypto::ring::default_provider());
+    let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        .map_err(|error| bad(&error))?;
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| bad(&error))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Verifier { authorities, held }))
+        .with_no_client_auth();
+    Ok(Connector::Rustls(Arc::new(config)))
+}
+
+/// `openssl req -x509` makes an authority, which may not be a server's certificate as well. The server that has its key
+/// is the one that the user means nevertheless, whatever names are in it.
+#[derive(Debug)]
+struct Verifier {
+    authorities: Arc<WebPkiServerVerifier>,
+    held: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified =
+            self.authorities.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match verified {
+            Err(Error::InvalidCertificate(error)) if self.held.contains(end_entity) && !is_dated(&error) => {
+                Ok(ServerCertVerified::assertion())
+            }
+            decided => decided,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.authorities.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.authorities.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.authorities.supported_verify_schemes()
+    }
+}
+
+/// Whether it was valid once, or will be.
+fn is_dated(error: &CertificateError) -> bool {
+    use CertificateError as Why;
+    matches!(
+        error,
+        Why::Expired | Why::ExpiredContext { .. } | Why::NotValidYet | Why::NotValidYetContext { .. }
+    )
+}

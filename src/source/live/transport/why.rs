@@ -1,0 +1,154 @@
+//! Why the upstream was not reached, in plain words: what the libraries say is for those who know them.
+
+use std::{error::Error, io};
+
+use tokio::net::{TcpStream, lookup_host};
+use tokio_rustls::rustls;
+use tungstenite::error::{CapacityError, ProtocolError};
+
+use crate::{sans_io::error::Code, source::live::bounds::FRAME_BYTES_MAX};
+
+/// Why there is no answer, or no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreached {
+    /// `connection_lost`, or `dns_failed`.
+    pub code: Code,
+    /// A few words.
+    pub why: String,
+}
+
+/// A name that no address was found for.
+#[derive(Debug, thiserror::Error)]
+#[error("the name `{0}` cannot be resolved")]
+pub(super) struct NotResolved(pub(super) String);
+
+/// What a proxy answers.
+#[derive(Debug, thiserror::Error)]
+#[error("the proxy refused: {0}")]
+pub(super) struct ProxyRefused(pub(super) String);
+
+impl Unreached {
+    pub(in crate::source::live) fn new(why: impl Into<String>) -> Self {
+        Self { code: Code::ConnectionLost, why: why.into() }
+    }
+
+    /// Looks for what is known among an error and its causes.
+    pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(known) = known(error) {
+                return known;
+            }
+            let io = error.downcast_ref::<io::Error>();
+            // The source of an I/O error is that of the error inside.
+            next = match io.and_then(io::Error::get_ref) {
+                Some(inside) => Some(inside),
+                None => error.source(),
+            };
+        }
+        Self::new("it failed")
+    }
+
+    /// Why a WebSocket was not opened, or broke.
+    pub(in crate::source::live) fn of_socket(error: &tungstenite::Error) -> Self {
+        use tungstenite::Error as Socket;
+        match error {
+            Socket::Io(error) => Self::of(error),
+            Socket::Tls(error) => Self::of(error),
+            Socket::ConnectionClosed | Socket::AlreadyClosed => Self::new("closed already"),
+            Socket::Protocol(
+                ProtocolError::ResetWithoutClosingHandshake | ProtocolError::HandshakeIncomplete,
+            ) => Self::new("closed without a close frame"),
+            Socket::Protocol(_) => Self::new("what came is not the WebSocket protocol"),
+            Socket::Capacity(CapacityError::MessageTooLong { size, .. }) => {
+                Self::new(format!("a message of {size} bytes is longer than {FRAME_BYTES_MAX}"))
+            }
+            Socket::Capacity(_) | Socket::AttackAttempt => Self::new("the head of the answer is too long"),
+            Socket::WriteBufferFull(_) => Self::new("what is sent is not read"),
+            Socket::Utf8(_) => Self::new("a text message is not UTF-8"),
+            _ => Self::new("the WebSocket could not be opened"),
+        }
+    }
+}
+
+fn known(error: &(dyn Error + 'static)) -> Option<Unreached> {
+    if let Some(error) = error.downcast_ref::<NotResolved>() {
+        return Some(Unreached { code: Code::DnsFailed, why: error.to_string() });
+    }
+    if let Some(error) = error.downcast_ref::<ProxyRefused>() {
+        return Some(Unreached::new(error.to_string()));
+    }
+    if let Some(error) = error.downcast_ref::<rustls::Error>() {
+        return Some(Unreached::new(match error {
+            rustls::Error::InvalidCertificate(_) => "its TLS certificate is not trusted",
+            _ => "the TLS handshake failed",
+        }));
+    }
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        let why = match error {
+            _ if error.is_parse_too_large() => "the head of the answer is too long",
+            _ if error.is_parse() => "the answer is not HTTP",
+            _ if error.is_incomplete_message() => "closed before the answer was complete",
+            _ => return None,
+        };
+        return Some(Unreached::new(why));
+    }
+    let error = error.downcast_ref::<io::Error>().filter(|error| error.get_ref().is_none())?;
+    Some(Unreached::new(words(error.kind())))
+}
+
+fn words(kind: io::ErrorKind) -> &'static str {
+    use io::ErrorKind as Kind;
+    match kind {
+        Kind::ConnectionRefused => "connection refused: nothing listens there",
+        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => "reset by the other side",
+        Kind::UnexpectedEof => "closed too early",
+        Kind::TimedOut => "timed out",
+        Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable => {
+            "the network cannot be reached"
+        }
+        _ => "it failed",
+    }
+}
+
+/// Opens a TCP connection. A name that cannot be resolved is told apart.
+pub(super) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
+    // An IPv6 address stands in brackets in an address, and without them in a look-up.
+    let host = host.trim_matches(['[', ']']);
+    let found =
+        lookup_host((host, port)).await.map_err(|_| io::Error::other(NotResolved(host.to_owned())))?;
+    TcpStream::connect(&found.collect::<Vec<_>>()[..]).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_is_found_among_the_causes() {
+        let wrapped = io::Error::other(io::Error::other(NotResolved("nowhere".into())));
+        let found = Unreached::of(&wrapped);
+        assert_eq!((found.code, &*found.why), (Code::DnsFailed, "the name `nowhere` cannot be resolved"));
+        let refused = tungstenite::Error::Io(io::Error::from(io::ErrorKind::ConnectionRefused));
+        assert_eq!(Unreached::of_socket(&refused).why, "connection refused: nothing listens there");
+        let tls = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::HandshakeNotComplete);
+        assert_eq!(Unreached::of(&tls).why, "the TLS handshake failed");
+    }
+
+    #[test]
+    fn what_libraries_say_is_not_repeated() {
+        let errors = [
+            tungstenite::Error::Protocol(ProtocolError::InvalidOpcode(7)),
+            tungstenite::Error::Io(io::Error::other("tcp connect error: os error 111 (planted)")),
+            tungstenite::Error::Io(io::Error::from_raw_os_error(104)),
+            tungstenite::Error::AttackAttempt,
+        ];
+        for error in errors {
+            let why = Unreached::of_socket(&error).why;
+            assert!(
+                !why.contains("os error") && !why.contains("planted") && !why.contains("nvalid"),
+                "{why}"
+            );
+        }
+    }
+}

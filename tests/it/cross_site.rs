@@ -1,0 +1,125 @@
+//! What pages of other sites can cause: every route, asked as a browser asks for them.
+
+use futures_util::FutureExt as _;
+use livetape::{
+    hub::{CloseReason, Limits},
+    server::{Access, Config},
+};
+
+use crate::{
+    harness::{Answer, Rig},
+    openapi::document,
+};
+
+/// A server whose feed has ended, so that every answer has an end, and all its routes: methods and paths.
+async fn all_routes(access: Access) -> (Rig, Vec<(String, String)>) {
+    let rig = Rig::with(Limits::default(), Config { access, ..Config::default() });
+    rig.hub.close(CloseReason { code: 1000, reason: "".into() });
+    let api = document(&rig, "/openapi.json").await;
+    let mut routes = Vec::new();
+    for (path, methods) in api["paths"].as_object().unwrap() {
+        let path = path.replace("{name}", "none").replace("{user}", "ann").replace(['{', '}'], "");
+        routes.extend(methods.as_object().unwrap().keys().map(|it| (it.to_uppercase(), path.clone())));
+    }
+    assert!(routes.len() > 40, "{routes:?}");
+    (rig, routes)
+}
+
+async fn ask(rig: &Rig, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n");
+    rig.raw(&format!("{head}{headers}connection: close\r\n\r\n")).await
+}
+
+const IMAGE: [(&str, &str); 3] =
+    [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")];
+const LINK: [(&str, &str); 3] =
+    [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+const FRAME: [(&str, &str); 3] =
+    [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")];
+
+#[tokio::test(start_paused = true)]
+async fn no_route_answers_a_page_of_another_site() {
+    let (rig, routes) = all_routes(Access::default()).await;
+    let foreign = [("origin", "https://evil.example")];
+    let opaque = [("origin", "null"), ("sec-fetch-site", "cross-site")];
+    // An allowed site does not make up for a foreign origin.
+    let mixed = [("origin", "https://evil.example"), ("sec-fetch-site", "same-origin")];
+    let obs = [("origin", "http://absolute")];
+    for (method, path) in routes.iter().chain([&("GET".to_owned(), "/nowhere".to_owned())]) {
+        for headers in [&IMAGE[..], &FRAME, &foreign, &opaque, &mixed, &obs] {
+            let answer = ask(&rig, method, path, headers).await;
+            if method == "GET" && ["/", "/events"].contains(&path.as_str()) && headers == obs {
+                assert_eq!(answer.status, 200, "{path}");
+                continue;
+            }
+            assert_eq!(
+                (answer.status, &*answer.code()),
+                (403, "forbidden_origin"),
+                "{method} {path} {headers:?}"
+            );
+            let hint = answer.json()["error"]["hint"].to_string();
+            assert!(hint.contains("server.origins") && hint.contains("LIVETAPE_ORIGINS"), "{hint}");
+            assert_eq!(answer.header("access-control-allow-origin"), None);
+        }
+        let answer = ask(&rig, method, path, &LINK).await;
+        let opens = method == "GET" && path != "/test/ann";
+        assert_eq!(answer.status == 403, !opens, "a link, {method} {path}");
+    }
+    assert!(!rig.control.shutdown().is_cancelled());
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_of_this_site_and_programs_are_answered() {
+    let rig = Rig::start();
+    for site in ["same-origin", "same-site", "none"] {
+        let headers = [("sec-fetch-site", site), ("sec-fetch-mode", "no-cors"), ("sec-fetch-dest", "image")];
+        assert_eq!(ask(&rig, "GET", "/health", &headers).await.status, 200, "{site}");
+    }
+    assert_eq!(ask(&rig, "GET", "/health", &[]).await.status, 200);
+    // Where there is an origin, it alone decides.
+    let listed = [("origin", "http://127.0.0.1:8000"), ("sec-fetch-site", "cross-site")];
+    assert_eq!(ask(&rig, "GET", "/health", &listed).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_answer_says_who_may_embed_it() {
+    let (rig, routes) = all_routes(Access::default()).await;
+    let local = [("origin", "http://localhost:8000")];
+    for (method, path) in routes.iter().chain([&("GET".to_owned(), "/nowhere".to_owned())]) {
+        for (headers, embedders) in [(&[][..], "same-site"), (&local, "cross-origin"), (&IMAGE, "same-site")]
+        {
+            // Without a source to obey them, orders would wait.
+            if (method != "GET" || path == "/test/ann") && headers != IMAGE {
+                continue;
+            }
+            let answer = ask(&rig, method, path, headers).await;
+            let header = |name| answer.header(name).unwrap_or_else(|| panic!("{method} {path}: {answer:?}"));
+            assert_eq!(header("x-content-type-options"), "nosniff");
+            assert!(header("content-security-policy").contains("frame-ancestors 'none'"));
+            let given = header("cross-origin-resource-policy");
+            assert!(given == embedders || (given == "same-origin" && path.starts_with("/assets")), "{path}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_get_but_a_look_up_has_an_effect() {
+    let (mut rig, routes) = all_routes(Access::default()).await;
+    let mut state = Vec::new();
+    for _ in 0..2 {
+        let mut told = Vec::new();
+        for path in ["/status", "/rooms", "/connections", "/stats", "/replay", "/recordings"] {
+            told.push(ask(&rig, "GET", path, &[]).await.body);
+        }
+        state.push(told);
+        for (method, path) in routes.iter().filter(|(_, path)| path != "/test/ann") {
+            for method in ["GET", "HEAD"].iter().filter(|_| method == "GET") {
+                drop(ask(&rig, method, path, &[]).await);
+            }
+        }
+    }
+    assert_eq!(state[0], state[1]);
+    assert!(!rig.control.shutdown().is_cancelled());
+    assert!(rig.driver.next_order().now_or_never().is_none(), "an order was given");
+}

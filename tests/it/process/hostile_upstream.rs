@@ -1,0 +1,207 @@
+//! Upstreams that send whatever harms: the program gives up on them, and stays small meanwhile.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::{Shutdown, TcpListener, TcpStream},
+    sync::mpsc,
+    thread,
+};
+
+use livetape::sans_io::wire::{self, Batch, Message, Push};
+use tungstenite::handshake::derive_accept_key;
+
+use super::Running;
+
+/// What the program may take, in KiB, whatever the upstream does.
+const RSS_KIB_MAX: u64 = 64 << 10;
+/// How often it is asked why it gave up.
+const ASKED_MAX: usize = 10_000;
+/// An attack that goes on for so many bytes was not stopped.
+const ATTACK_BYTES_MAX: usize = 512 << 20;
+const LIVE: &str =
+    r#"{"data":{"user":{"roomId":"7300000000000000001","status":2},"liveRoom":{"status":2}},"statusCode":0}"#;
+
+/// What the upstream does instead of what it should, again and again after a beginning.
+#[derive(Clone)]
+enum Attack {
+    /// As the answer to the first look-up.
+    Http(Vec<u8>, Vec<u8>),
+    /// On the socket.
+    Socket(Vec<u8>, Vec<u8>),
+}
+
+/// Answers each connection in a thread of its own; gives the address, and tells of each attack that is over.
+fn upstream(attack: Attack) -> (String, mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (over, ended) = mpsc::channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (attack, over) = (attack.clone(), over.clone());
+            thread::spawn(move || drop(answer(stream.unwrap(), &attack, &over)));
+        }
+    });
+    (address, ended)
+}
+
+fn answer(mut stream: TcpStream, attack: &Attack, over: &mpsc::Sender<()>) -> std::io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let key = head.lines().find_map(|line| {
+        line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"))
+    });
+    let is_lookup = head.starts_with("GET /api-live/") || head.starts_with("GET /@");
+    match (attack, key) {
+        (Attack::Socket(begin, again), Some((_, key))) => {
+            let accept = derive_accept_key(key.as_bytes());
+            let head = format!(
+                "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+                 sec-websocket-accept: {accept}\r\n\r\n"
+            );
+            let result = repeat(stream, &[head.as_bytes(), begin].concat(), again);
+            let _ = over.send(());
+            result
+        }
+        (Attack::Http(begin, again), _) if is_lookup => {
+            let result = repeat(stream, begin, again);
+            let _ = over.send(());
+            result
+        }
+        _ => {
+            let body = if is_lookup { LIVE } else { "" };
+            let length = body.len();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nset-cookie: ttwid=1\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+            );
+            stream.write_all((head + body).as_bytes())
+        }
+    }
+}
+
+/// Never reads.
+fn repeat(mut stream: TcpStream, begin: &[u8], again: &[u8]) -> std::io::Result<()> {
+    stream.write_all(begin)?;
+    for _ in 0..ATTACK_BYTES_MAX / again.len() {
+        stream.write_all(again)?;
+    }
+    stream.shutdown(Shutdown::Write)
+}
+
+/// A frame as servers send it: the first byte, and what is in it.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match payload.len() {
+        short @ 0..126 => frame.push(u8::try_from(short).unwrap()),
+        long => {
+            frame.push(127);
+            frame.extend((long as u64).to_be_bytes());
+        }
+    }
+    [frame, payload.to_vec()].concat()
+}
+
+const BINARY: u8 = 0x82;
+const PING: u8 = 0x89;
+
+fn batch(plain: &[u8]) -> Vec<u8> {
+    let push =
+        Push { log_id: 1, payload_type: "msg".into(), payload: wire::zip(plain), ..Default::default() };
+    frame(BINARY, &wire::write_push(&push))
+}
+
+fn messages(method: &str, payload: Vec<u8>, count: usize) -> Vec<u8> {
+    let message = Message { method: method.into(), payload: payload.into(), ..Default::default() };
+    batch(&wire::write_batch(&Batch { messages: vec![message; count], ..Default::default() }))
+}
+
+/// Connects to the upstream and waits until it is given up: the code of the failure, and the most memory, in KiB.
+fn suffer(attack: Attack) -> (String, u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, ended) = upstream(attack);
+    let (file, upstream) = (folder.path().join("show.bin"), format!("http://{address}"));
+    let env = [
+        ("LIVETAPE_UPSTREAM", &*upstream),
+        ("LIVETAPE_MAX_ATTEMPTS", "1"),
+        ("LIVETAPE_RECORD", super::text(&file)),
+        // Whoever reads slowly is not what this is about.
+        ("LIVETAPE_QUIET", "true"),
+    ];
+    let server = Running::start_with(&["serve"], &env, "Press Ctrl+C");
+    let ask = |line: &str| {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        write!(
+            stream,
+            "{line} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+        )
+        .unwrap();
+        stream
+    };
+    ask("POST /connect/demo").read_to_end(&mut Vec::new()).unwrap();
+    ended.recv().unwrap();
+    // The program has closed the socket, and is about to say why.
+    let code = std::iter::repeat_with(|| {
+        let mut metrics = String::new();
+        ask("GET /metrics").read_to_string(&mut metrics).unwrap();
+        let (_, failure) = metrics.split_once("livetape_upstream_failures_total{code=\"")?;
+        Some(failure.split('"').next()?.to_owned())
+    });
+    let code = code.take(ASKED_MAX).flatten().next().expect("a failure");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let kib = most.trim().trim_end_matches(" kB").parse().unwrap();
+    (code, kib)
+}
+
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn check(name: &str, attack: Attack, code: &str) {
+    let (found, kib) = suffer(attack);
+    println!("{name}: {found}, {} MiB", kib >> 10);
+    assert_eq!(found, code, "{name}");
+    assert!(kib <= RSS_KIB_MAX, "{name}: {} MiB", kib >> 10);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_flood_of_frames_takes_more_memory_than_there_is() {
+    let socket = |again: Vec<u8>| Attack::Socket(vec![], again);
+    let pings = frame(PING, &[b'x'; 125]).repeat(1000);
+    check("pings", socket(pings), "upstream_flood");
+    check("nothing", socket(frame(BINARY, b"").repeat(1000)), "upstream_flood");
+    check("15 MiB messages", socket(frame(BINARY, &vec![7; 15 << 20])), "connection_lost");
+    check("1 MiB messages", socket(frame(BINARY, &vec![7; 1 << 20])), "upstream_flood");
+    let fragment = frame(0, &vec![7; 64 << 10]);
+    check("a message without an end", Attack::Socket(frame(2, b"x"), fragment), "connection_lost");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_batch_takes_more_memory_than_there_is() {
+    let socket = |again: Vec<u8>| Attack::Socket(vec![], again);
+    check("bombs", socket(batch(&vec![0; 64 << 20])), "upstream_flood");
+    check("the largest batch", socket(batch(&vec![0; 2 << 20])), "upstream_flood");
+    // A comment of control characters becomes six times as long as JSON.
+    let comment = [&[0x1a, 0x80, 0x20][..], &[1; 4096]].concat();
+    check("comments", socket(messages("WebcastChatMessage", comment, 500)), "upstream_flood");
+    // An unknown field of 150 bytes.
+    let like = [&[0x7a, 0x96, 1][..], &[7; 150]].concat();
+    check("many messages", socket(messages("WebcastLikeMessage", like, 10_000)), "upstream_flood");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_answer_takes_more_memory_than_there_is() {
+    let ok = |headers: &str| format!("HTTP/1.1 200 OK\r\n{headers}").into_bytes();
+    let endless = Attack::Http(ok("\r\n"), vec![b' '; 1 << 20]);
+    check("a body without an end", endless, "blocked");
+    let headers = Attack::Http(ok(""), b"x-header: value\r\n".repeat(1000));
+    check("headers without an end", headers, "connection_lost");
+    let bomb = wire::zip(&vec![b' '; 64 << 20]);
+    let head = format!("content-encoding: gzip\r\ncontent-length: {}\r\n\r\n", bomb.len());
+    check("a packed body", Attack::Http([ok(&head), bomb.to_vec()].concat(), vec![0; 1 << 20]), "blocked");
+}
