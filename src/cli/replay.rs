@@ -18,6 +18,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let named = args.recording.or(settings.replay.recording.clone().map(Into::into));
     let recording = named.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&options.play.recordings, recording)?;
+    tape.check_within(options.play.start)?;
     let transport = live::NetTransport::new(&options.live)?;
     let (stage, driver) = Stage::open(&settings, display::Style::Plain, |addresses| {
         if named.is_none() {

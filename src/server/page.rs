@@ -10,6 +10,7 @@ use super::assets;
 const ADDRESSES: &str = "\
 GET  /                 with a WebSocket upgrade: the event feed, one JSON message an event
                        ?since=0|STREAM:SEQ  &types=gift,chat  &gifts=raw|delta|final  &raw=1  &on_gap=skip|close  &format=native
+                       &observer=1 on /, /ws and /events: to watch only
 GET  /                 for browsers: the dashboard
 GET  /events           the same feed as lines of JSON
 GET  /ws               with a WebSocket upgrade: the feed, and what clients say to each other, in rooms

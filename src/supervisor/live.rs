@@ -1,9 +1,6 @@
 //! A room as a source: items → recorder and pipeline, until it ends or is replaced.
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -19,7 +16,7 @@ use super::{
 };
 use crate::{
     clock,
-    control::{Answer, Board, Order, Refusal, ReplayOrder, Shared, Status, not_current, nothing_replayed},
+    control::{Answer, Board, Order, ReplayOrder, Shared, Status, not_current, nothing_replayed},
     hub::CloseReason,
     pipeline::{Pacing, Pipeline},
     recorder::{self, Recorder, Target},
@@ -67,11 +64,13 @@ impl<T: Transport> Supervisor<T> {
             return self.follow_live(&user, live, answer).await;
         }
         // Whoever starts a room beside the main one has asked already.
-        if answer.is_some()
-            && let Err(refusal) = self.common.limit.check()
-        {
-            return self.refuse(answer, refusal).await;
-        }
+        let answer = match (answer, self.common.limit.check()) {
+            (Some(answer), Err(refusal)) => {
+                drop(answer.send(Err(refusal)));
+                return Next::Idle;
+            }
+            (answer, _) => answer,
+        };
         if self.place.is_none() {
             match self.common.place() {
                 Ok(place) => self.place = Some(place),
@@ -290,20 +289,13 @@ impl<T: Transport> Supervisor<T> {
     }
 
     /// Nothing was even tried: an order is answered, a command ends.
-    pub(super) async fn refuse(
-        &mut self,
-        answer: Option<Answer<Status>>,
-        refusal: impl Into<Refusal>,
-    ) -> Next {
-        let refusal = refusal.into();
+    pub(super) async fn refuse(&mut self, answer: Option<Answer<Status>>, problem: Problem) -> Next {
         let Some(answer) = answer else {
-            let problem = refusal.problem;
             self.close_with(why(Some(&problem), "")).await;
             self.ended.refused = Some(problem);
             return Next::Exit;
         };
-        let folder = self.options.record.as_ref().map(Record::folder);
-        drop(answer.send(Err(Refusal { problem: without_folder(refusal.problem, folder), ..refusal })));
+        drop(answer.send(Err(problem.into())));
         Next::Idle
     }
 
@@ -362,14 +354,6 @@ impl<T: Transport> Supervisor<T> {
             Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder broke off")),
         }
     }
-}
-
-/// A problem for a client, who is not to learn where recordings are.
-fn without_folder(mut problem: Problem, folder: Option<&Path>) -> Problem {
-    if let Some(folder) = folder {
-        problem.message = problem.message.replace(&format!("{}/", folder.display()), "");
-    }
-    problem
 }
 
 fn shown(path: Option<PathBuf>) -> String {

@@ -14,7 +14,7 @@ mod room;
 mod rooms;
 mod test;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use channels::Channels;
 pub use channels::LINGER;
@@ -94,15 +94,6 @@ pub enum Record {
     Folder(PathBuf),
     /// This file.
     File(PathBuf),
-}
-
-impl Record {
-    fn folder(&self) -> &Path {
-        match self {
-            Self::Folder(folder) => folder,
-            Self::File(path) => path.parent().unwrap_or(path),
-        }
-    }
 }
 
 /// What a server came to.

@@ -63,7 +63,7 @@ fn feeds() -> Vec<Route> {
         upgrade("/ws/echo", "What the client sends comes back, over a WebSocket.", None),
         get("/assets/{name}", "A part of the dashboard.", None),
         Route {
-            query: FEED.to_vec(),
+            query: [&FEED[..], &MAIN].concat(),
             ..get("/events", "The event feed as lines of JSON.", other("application/x-ndjson"))
         },
     ]

@@ -1,9 +1,16 @@
 //! SIGTERM: everybody is told, the recording is sealed, the room is left; in time, and at once if asked again.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    io::{Seek as _, SeekFrom, Write as _},
+    process::Command,
+};
 
 use futures_util::StreamExt as _;
-use livetape::mock::{By, Happened};
+use livetape::{
+    mock::{By, Happened},
+    source::Tape,
+};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -153,15 +160,21 @@ async fn two_interrupts_leave_a_sealed_recording() {
     }
 }
 
-/// A start that is never found, in a file of 64 GiB without records.
+/// A start that is found only behind a hole of 64 GiB.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_never_ends_is_left_in_time() {
     let folder = tempfile::tempdir().unwrap();
     let (config, hole) = (folder.path().join("livetape.toml"), folder.path().join("hole.bin"));
     fs::write(&config, "[limits]\nshutdown_time = \"500ms\"\n").unwrap();
-    fs::copy("fixtures/golden/unsealed.bin", &hole).unwrap();
-    fs::File::options().append(true).open(&hole).unwrap().set_len(64 << 30).unwrap();
-    let args = ["replay", text(&hole), "--start", "1h", "--config", text(&config)];
+    let whole = fs::read("recordings/short.bin").unwrap();
+    let (before, after) = whole.split_at(whole.len() / 2);
+    fs::write(&hole, before).unwrap();
+    let mut file = fs::File::options().write(true).open(&hole).unwrap();
+    file.seek(SeekFrom::Start(64 << 30)).unwrap();
+    file.write_all(after).unwrap();
+    let end = Tape::find(&hole).unwrap().duration().unwrap();
+    let start = format!("{}ms", end.as_millis());
+    let args = ["replay", text(&hole), "--start", &start, "--config", text(&config)];
     let server = tokio::task::block_in_place(|| Running::start(&args));
     server.signal("TERM");
     let (status, _) = finish(server).await;
