@@ -197,9 +197,9 @@ for (const [name, { selector, type, last }] of Object.entries({
     }
     await page.getByText(last).waitFor()
     const drawn = await page.evaluate(() => globalThis.drawn)
-    const gaps = drawn.slice(1).map((at, index) => at - drawn[index])
     expect(drawn.length).toBeGreaterThan(1)
-    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(DRAW_MS_MIN)
+    // What is seen is the end of a draw: a slow one is seen late, so a single gap may be shorter.
+    expect(drawn.length).toBeLessThanOrEqual(2 + (drawn.at(-1) - drawn[0]) / DRAW_MS_MIN)
     expect(visit.complaints).toEqual([])
     await visit.close()
     server.clients.forEach((socket) => socket.terminate())
