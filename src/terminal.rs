@@ -42,6 +42,11 @@ pub fn line(event: &Value) -> Option<String> {
     let data = &event["data"];
     let sender = || text(&data["sender"]);
     let username = || text(&event["username"]);
+    // A recording names its user with its first connection.
+    let with_user = |word: &str| match username() {
+        name if name.is_empty() => name,
+        name => format!(" {word} {name}"),
+    };
     Some(match event["type"].as_str()? {
         "gift" => gift(data)?,
         "chat" => format!("💬 {}: {}", sender(), text(&data["comment"])),
@@ -62,9 +67,9 @@ pub fn line(event: &Value) -> Option<String> {
         "connection_created" => {
             format!("✅ Connected to {} (Room ID: {})", username(), text(&data["roomId"]))
         }
-        "connection_closed" => format!("🔌 Connection to {} closed", username()),
+        "connection_closed" => format!("🔌 Connection{} closed", with_user("to")),
         "disconnected" => {
-            format!("🔌 Disconnected from {}: {}", username(), text(&data["reason"]).replace('_', " "))
+            format!("🔌 Disconnected{}: {}", with_user("from"), text(&data["reason"]).replace('_', " "))
         }
         "error" => error(event),
         "gap" => format!("⚠️ Events {} to {} are missing", event["from"], event["to"]),
@@ -185,6 +190,14 @@ mod tests {
             ),
             "❌ Failed to connect: [Rate Limited] x\n⏳ Attempt 1 failed, trying again in 1.5 s",
         );
+    }
+
+    #[test]
+    fn a_room_without_a_name_leaves_no_hole() {
+        let ended = |username| json!({"type":"disconnected","username":username,"data":{"reason":"deleted"}});
+        check(&ended("ann"), "🔌 Disconnected from ann: deleted");
+        check(&ended(""), "🔌 Disconnected: deleted");
+        check(&json!({"type":"connection_closed","username":"","data":{}}), "🔌 Connection closed");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{io::Write as _, path::Path, time::Duration};
 use super::{
     args,
     config::tape,
-    output::{Verdict, Written, loss_code, progress, report_loss, say, write},
+    output::{Verdict, Written, loss_code, progress, report_loss, say, shown, write},
 };
 use crate::{
     sans_io::{
@@ -39,7 +39,7 @@ pub(super) fn repair(args: &args::Repair) -> Result<u8, Problem> {
         }
         Written::Whole(repaired) => repaired,
     };
-    say(format!("📼 {}\n{repaired}", output.display()))?;
+    say(format!("📼 {}\n{repaired}", shown(&output)))?;
     Ok(loss_code(repaired.loss()))
 }
 
@@ -115,7 +115,7 @@ pub(super) fn mark(args: &args::Mark) -> Result<u8, Problem> {
     match written {
         Written::Broken(code) => Ok(code),
         Written::Whole(loss) | Written::Dropped(loss) => {
-            say(format!("📼 {}: `{}` at {:?}\n", output.display(), args.label, args.at))?;
+            say(format!("📼 {}: `{}` at {:?}\n", shown(&output), args.label, args.at))?;
             Ok(report_loss(&tape.name, loss))
         }
     }
@@ -149,7 +149,7 @@ fn conclude<T: std::fmt::Display>(
     match written {
         Written::Broken(code) => Ok(code),
         Written::Whole(report) | Written::Dropped(report) => {
-            say(format!("📼 {}\n{report}", output.display()))?;
+            say(format!("📼 {}\n{report}", shown(&output)))?;
             Ok(loss_code(loss(&report)))
         }
     }

@@ -8,7 +8,9 @@ use std::{
 use super::{
     args,
     config::tape,
-    output::{Failure, Verdict, Written, cannot_write, loss_code, progress, report_loss, say, warn, write},
+    output::{
+        Failure, Verdict, Written, cannot_write, loss_code, progress, report_loss, say, shown, warn, write,
+    },
 };
 use crate::{
     mock::Scenario,
@@ -49,7 +51,7 @@ pub(super) fn export(args: &args::Export) -> Result<u8, Problem> {
     match written {
         Written::Broken(code) => Ok(code),
         Written::Whole(exported) | Written::Dropped(exported) => {
-            say(format!("📼 {}\n{exported}", output.display()))?;
+            say(format!("📼 {}\n{exported}", shown(&output)))?;
             Ok(loss_code(exported.loss))
         }
     }
@@ -101,7 +103,7 @@ pub(super) fn as_scenario(args: &args::AsScenario) -> Result<u8, Problem> {
     if let Written::Broken(code) = written {
         return Ok(code);
     }
-    say(format!("🎭 {}\n", output.display()))?;
+    say(format!("🎭 {}\n", shown(&output)))?;
     for note in &made.notes {
         say(format!("⚠️ {note}\n"))?;
     }

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 
 use super::{
     args,
-    output::{file_problem, progress, say, warn},
+    output::{file_problem, progress, say, shown, warn},
     tools::{stem, unwritable, valid_user},
 };
 use crate::{
@@ -50,7 +50,7 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
         // What was written is a recording, as far as it goes.
         Err(Error::Write(error @ (recording::Error::Write(_) | recording::Error::Full))) => {
             if let Some(kept) = draft.keep_partial() {
-                say(format!("📼 {}\n", kept.display()))?;
+                say(format!("📼 {}\n", shown(&kept)))?;
             }
             warn(format_args!("⚠️ The recording broke off: {error}"));
             warn("💡 what was written until then can be replayed; is the disk full?");
@@ -61,7 +61,7 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
 }
 
 fn conclude(output: &Path, report: &Report) -> Result<u8, Problem> {
-    say(format!("📼 {}\n{report}", output.display()))?;
+    say(format!("📼 {}\n{report}", shown(&output)))?;
     Ok(if report.is_lossy() { exit::LOST } else { exit::DONE })
 }
 

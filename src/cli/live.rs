@@ -20,8 +20,9 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
         display::say(&format!("🌐 Serving on {feed} and {rest}/"));
         if wait_clients > 0 {
             display::say(&display::waiting(wait_clients));
+        } else {
+            display::say("Connecting to TikTok Live...");
         }
-        display::say("Connecting to TikTok Live...");
     })
     .await?;
     let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, options);

@@ -138,6 +138,11 @@ pub(super) fn loss_code(loss: Loss) -> u8 {
     if loss.is_some() { exit::LOST } else { exit::DONE }
 }
 
+/// A path for the terminal: a name may hold control characters.
+pub(super) fn shown(path: &Path) -> String {
+    printable(&path.to_string_lossy())
+}
+
 pub(super) fn cannot_write(error: &io::Error) -> Problem {
     Problem::new(Code::Io, format!("cannot write: {error}"))
 }

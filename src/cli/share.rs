@@ -9,7 +9,7 @@ use std::{
 use super::{
     args,
     config::tape,
-    output::{Failure, Verdict, Written, file_problem, progress, say, write},
+    output::{Failure, Verdict, Written, file_problem, progress, say, shown, write},
     tools::unwritable,
 };
 use crate::{
@@ -41,7 +41,7 @@ pub(super) fn scrub(args: &args::Scrub) -> Result<u8, Problem> {
     match written {
         Written::Broken(code) => Ok(code),
         Written::Whole(report) | Written::Dropped(report) => {
-            say(format!("📼 {}\n{report}", args.output.display()))?;
+            say(format!("📼 {}\n{report}", shown(&args.output)))?;
             Ok(if report.lost() { exit::LOST } else { exit::DONE })
         }
     }

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use super::{
     args,
     config::tape,
-    output::{Verdict, Written, progress, report_loss, say, write},
+    output::{Verdict, Written, progress, report_loss, say, shown, write},
 };
 use crate::{
     sans_io::error::{Code, Problem, exit},
@@ -50,7 +50,7 @@ pub(super) fn synth(args: &args::Synth) -> Result<u8, Problem> {
     if let Written::Broken(code) = written {
         return Ok(code);
     }
-    say(format!("📼 {}\n", args.output.display()))?;
+    say(format!("📼 {}\n", shown(&args.output)))?;
     Ok(exit::DONE)
 }
 

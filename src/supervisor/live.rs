@@ -340,7 +340,7 @@ impl<T: Transport> Supervisor<T> {
         // The disk may take its time.
         let finished = tokio::task::spawn_blocking(move || recorder.finish()).await;
         // Who came to record, and reached no room, has no use for a file that says so.
-        if self.options.record_only && !was_connected {
+        if self.options.record_only && !was_connected && matches!(finished, Ok(Ok(_))) {
             files.paths().iter().for_each(|path| drop(std::fs::remove_file(path)));
             return;
         }

@@ -124,6 +124,10 @@ impl Draft {
         if target.is_dir() {
             return Err(Error::Directory { path: target.into() });
         }
+        // A device or a pipe would be replaced by the file: with `--force` as root, even `/dev/null`.
+        if target.metadata().is_ok_and(|there| !there.is_file()) {
+            return Err(Error::Irregular { path: target.into() });
+        }
         let name = target.file_name().ok_or_else(|| Error::Directory { path: target.into() })?;
         refuse_existing(target, force)?;
         let part = target.with_file_name(format!(".{}.{}.part", name.display(), std::process::id()));

@@ -2,7 +2,6 @@
 
 use std::{fmt, io::Read};
 
-use bytes::Bytes;
 use serde::Serialize;
 
 use super::{
@@ -11,7 +10,7 @@ use super::{
 };
 use crate::sans_io::{
     recording::{Error, Item, Loss, Opcode, Preamble, Reader, Report, What, records::http},
-    wire::{Fault, FaultKind, read_batch, unzip},
+    wire::{Batch, Fault, FaultKind, limit_entries, read_batch, read_message, unzip},
 };
 
 /// Most damaged places in the text.
@@ -70,13 +69,13 @@ impl Verdict {
             What::Frame(frame) if frame.opcode == Opcode::BINARY => {
                 self.frames += 1;
                 if let Some(batch) = batch(&frame.bytes, &mut faults) {
-                    self.batches += 1;
-                    self.messages += batch.messages.len() as u64;
+                    self.add_batch(&batch, &mut faults);
                 }
             }
             What::Http(answer) if answer.role() == http::Role::InitialBatch && answer.status == 200 => {
-                self.batches += 1;
-                self.messages += messages(&answer.body, &mut faults);
+                let unzipped = unzip(answer.body.clone(), &mut faults);
+                let batch = read_batch(&unzipped, &mut faults);
+                self.add_batch(&batch, &mut faults);
             }
             _ => {}
         }
@@ -84,11 +83,12 @@ impl Verdict {
         self.unreadable += u64::from(faults.iter().any(|fault| fault.kind != FaultKind::BadUtf8));
         count_faults(&mut faults, &mut self.faults);
     }
-}
 
-fn messages(body: &Bytes, faults: &mut Vec<Fault>) -> u64 {
-    let unzipped = unzip(body.clone(), faults);
-    read_batch(&unzipped, faults).messages.len() as u64
+    fn add_batch(&mut self, batch: &Batch, faults: &mut Vec<Fault>) {
+        self.batches += 1;
+        self.messages += batch.messages.len() as u64;
+        limit_entries(|| batch.messages.iter().for_each(|message| drop(read_message(message, faults))));
+    }
 }
 
 impl fmt::Display for Verdict {

@@ -7,7 +7,7 @@ use livetape::{
     sans_io::{
         decoder::{Decoder, Options},
         recording::{Flags, Item, Loss, What, records},
-        wire::{Message, compose},
+        wire::{BATCH_ENTRIES_MAX, Message, compose},
     },
 };
 use serde_json::{Value, json};
@@ -221,6 +221,26 @@ fn what_cannot_be_read_is_counted_and_offered_raw_and_ends_nothing() {
     let expected = BTreeMap::from([("bad_gzip", 1), ("bad_message", 1), ("bad_push_frame", 1)]);
     assert_eq!(faults, &expected);
     assert!(decoder.counts().is_lossy());
+}
+
+/// An empty entry takes two bytes on the wire and hundreds in memory.
+#[test]
+fn the_lists_of_a_batch_have_an_end() {
+    let viewers = |msg_id, entries: usize| Message {
+        method: "WebcastRoomUserSeqMessage".into(),
+        // Field 2, and nothing in it.
+        payload: [0x12, 0].repeat(entries).into(),
+        msg_id,
+        is_history: false,
+    };
+    let entries = BATCH_ENTRIES_MAX - 10;
+    let mut decoder = decoder();
+    decoder.handle(&frame(0, vec![viewers(1, entries), viewers(2, 11), chat(3, 0, "bob", "after")]));
+    decoder.handle(&frame(1, vec![viewers(4, entries)]));
+    let events = take(&mut decoder, &ALL);
+    let types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["room_user", "unknown", "chat", "room_user"]);
+    assert_eq!(decoder.counts().faults, BTreeMap::from([("bad_message", 1)]));
 }
 
 #[test]

@@ -84,6 +84,8 @@ async fn it_comes_paused_waiting_and_at_the_end() {
     show.ready().await;
     let chat = || wish(json!({ "type": "chat", "user": "made_up", "comment": "hi" }));
     assert_eq!(show.control.inject(chat()).await.unwrap().offset_ms, 0, "while it waits");
+    let held = show.log.lock().unwrap().last().unwrap().1.clone();
+    assert!(!held["ts"].as_str().unwrap().starts_with("1970"), "{held}");
     show.order(ReplayOrder::Play).await;
     show.at_ms(10_000).await;
     show.order(ReplayOrder::Pause).await;

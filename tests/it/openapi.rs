@@ -228,6 +228,70 @@ async fn every_feed_has_the_parameters_of_the_feed() {
     }
 }
 
+/// An empty body is read as `{}`: where that is refused, and where a body replaces what there is, one has to be sent.
+#[tokio::test(start_paused = true)]
+async fn a_body_is_required_where_none_is_refused() {
+    let rig = Rig::start();
+    let api = document(&rig, "/openapi.json").await;
+    let mut required = BTreeSet::new();
+    for (path, methods) in api["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let Some(body) = operation.get("requestBody") else { continue };
+            let is_required = body["required"] == true;
+            if method != "put" {
+                let answer = rig.http(&method.to_uppercase(), &path.replace(['{', '}'], ""), "").await;
+                assert_eq!(is_required, answer.status == 400, "{method} {path}: {answer:?}");
+            }
+            if is_required {
+                required.insert(format!("{method} {path}"));
+            }
+        }
+    }
+    let expected = [
+        "patch /recordings/{name}",
+        "post /broadcast",
+        "post /inject",
+        "post /replay/load",
+        "post /replay/seek",
+        "post /replay/speed",
+        "post /rooms/{id}/messages",
+        "put /connections/{id}/metadata",
+        "put /recordings/{name}",
+    ];
+    assert_eq!(required, expected.map(str::to_owned).into());
+}
+
+/// Fails where a list of required properties has one twice: JSON Schema forbids that.
+fn assert_required_are_unique(schema: &Value, at: &str) {
+    if let Some(required) = schema.get("required").and_then(Value::as_array) {
+        let names: BTreeSet<_> = required.iter().map(|name| name.as_str().unwrap()).collect();
+        assert_eq!(names.len(), required.len(), "{at}: {required:?}");
+    }
+    match schema {
+        Value::Object(map) => {
+            map.iter().for_each(|(key, it)| assert_required_are_unique(it, &format!("{at}/{key}")));
+        }
+        Value::Array(items) => items.iter().for_each(|it| assert_required_are_unique(it, at)),
+        _ => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_property_is_required_twice() {
+    let rig = Rig::start();
+    for path in ["/openapi.json", "/schema/events.json"] {
+        assert_required_are_unique(&document(&rig, path).await, path);
+    }
+}
+
+/// A key that is there twice is lost when a client reads it.
+#[tokio::test(start_paused = true)]
+async fn a_recordings_timeline_is_there_once_in_as_many_buckets_as_were_asked_for() {
+    let answer = Rig::start().http("GET", "/recordings/demo?buckets=3", "").await;
+    assert_eq!(answer.body.matches(r#""timeline":"#).count(), 1);
+    assert!(answer.json()["timeline"]["total"].as_array().unwrap().len() <= 3);
+}
+
 /// Answers that can be had without a source, and what is refused: each as its schema says.
 #[tokio::test(start_paused = true)]
 async fn answers_fit_their_schemas() {

@@ -44,7 +44,7 @@ pub(super) use synth::Synth;
   livetape replay demo                   the built-in recording on port 3000
   livetape replay show.bin --speed 4     one of yours, four times as fast
   livetape live USER --record show.bin   connect to a room, serve and record it
-  livetape mock                          a TikTok to connect to, nobody live
+  livetape mock                          a TikTok to connect to, without a live room
   livetape watch                         the events of a running server
   livetape events demo | head            the events as JSON, without a server
 

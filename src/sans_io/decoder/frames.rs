@@ -41,9 +41,11 @@ impl Decoder {
     fn batch(&mut self, item: &Item, payload: &Bytes) {
         let batch = wire::read_batch(payload, &mut self.faults);
         let connection = self.connection(item.conn);
-        for message in &batch.messages {
-            self.message(item, &connection, message);
-        }
+        wire::limit_entries(|| {
+            for message in &batch.messages {
+                self.message(item, &connection, message);
+            }
+        });
     }
 
     fn message(&mut self, item: &Item, connection: &Connection, message: &Message) {

@@ -162,9 +162,11 @@ impl Decoder {
 
     /// Tells that the source ended.
     pub fn disconnect(&mut self, offset: Duration, reason: &str) {
-        let username = self.connections.last_key_value().map(|(_, last)| Arc::clone(&last.username));
+        // What ends before there is a connection names the user all the same.
+        let last = self.connections.last_key_value();
+        let username = Arc::clone(last.map_or(&self.username, |(_, last)| &last.username));
         let data = Data::Disconnected(Disconnected { reason: reason.into() });
-        let event = self.state_event(username.unwrap_or_default(), offset, data);
+        let event = self.state_event(username, offset, data);
         self.push(event);
     }
 

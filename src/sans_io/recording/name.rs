@@ -7,7 +7,7 @@ const NAME_BYTES_MAX: usize = 200;
 #[must_use]
 pub fn is_plain_name(name: &str) -> bool {
     let fits = !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.trim() == name;
-    fits && !name.starts_with('.') && !name.contains(|c: char| c.is_control() || "/\\:\"".contains(c))
+    fits && !name.starts_with('.') && !name.contains(|c: char| c.is_control() || "/\\:\"%".contains(c))
 }
 
 #[cfg(test)]
@@ -19,6 +19,7 @@ mod tests {
         for good in ["demo", "ann-20231205T155634Z", "x.y", "ライブ 1", &"x".repeat(NAME_BYTES_MAX)] {
             assert!(is_plain_name(good), "{good}");
         }
+        assert!(!is_plain_name("quiet%20"));
         let long = "x".repeat(NAME_BYTES_MAX + 1);
         for bad in [
             "", ".", "..", ".x", "a/b", "a\\b", "C:x", "a\0b", "a\nb", "\u{85}", "a\"b", " ", "quiet ",

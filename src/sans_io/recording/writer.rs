@@ -127,6 +127,11 @@ impl<W: Write> Writer<W> {
         self.copy(body)
     }
 
+    /// Leaves a number out: a record was lost here, and readers report it.
+    pub fn leave_out(&mut self) {
+        self.next += 1;
+    }
+
     /// Appends the counts so far: a recorder does so now and then, and at the time at which it stops.
     ///
     /// # Errors

@@ -15,6 +15,9 @@ use super::{
 /// the rest of the text is masked.
 const LOOKED_AT_MAX: usize = 4 << 20;
 
+/// The shortest bearer token, in bytes: shorter words are words.
+const BEARER_BYTES_MIN: usize = 12;
+
 /// The text without its secrets; `None` if there are none in it.
 pub(super) fn mask(text: &[u8]) -> Option<Vec<u8>> {
     let mut masked = Masked { text, out: Vec::new(), copied: 0, looked_at: 0 };
@@ -45,6 +48,10 @@ impl Masked<'_> {
         if let Some(end) = jwt(self.text, name) {
             self.replace(name.start..end, MASK);
             return end;
+        }
+        if let Some(token) = bearer(self.text, name) {
+            self.replace(token.clone(), MASK);
+            return token.end;
         }
         let Some(style) = Style::find(self.text, name.end).filter(|_| is_secret(word)) else {
             return name.end;
@@ -94,6 +101,15 @@ fn user_info(text: &[u8], at: usize) -> Option<Range<usize>> {
     Some(at + 3..at + 3 + length)
 }
 
+/// The token after the word `Bearer` at `name`, also where no header is named before it.
+fn bearer(text: &[u8], name: &Range<usize>) -> Option<Range<usize>> {
+    let rest =
+        text[name.end..].strip_prefix(b" ").filter(|_| text[name.clone()].eq_ignore_ascii_case(b"bearer"))?;
+    let goes_on = |byte: &u8| is_name_byte(*byte) || b".~+/=".contains(byte);
+    let length = rest.iter().position(|byte| !goes_on(byte)).unwrap_or(rest.len());
+    (length >= BEARER_BYTES_MIN).then(|| name.end + 1..name.end + 1 + length)
+}
+
 /// Where a JSON Web Token ends that begins with the word at `name`: it is a key, whatever it is called.
 fn jwt(text: &[u8], name: &Range<usize>) -> Option<usize> {
     let is_begin = text[name.clone()].starts_with(b"eyJ") && text[name.end..].starts_with(b".");
@@ -135,6 +151,8 @@ mod tests {
         check("ttwid=1%7Cx; tt-target-idc=a; sessionid=2", "ttwid=***; tt-target-idc=a; sessionid=***");
         check("a\r\nCookie: x=1; y=2\r\nb", "a\r\nCookie: ***\r\nb");
         check("Authorization: Bearer abc", "Authorization: ***");
+        check("refused: Bearer abcdef0123456 is old", "refused: Bearer *** is old");
+        check("the bearer of news", "the bearer of news");
         check("sent eyJhbGciOi.eyJleHAi.c_-Q to", "sent *** to");
     }
 

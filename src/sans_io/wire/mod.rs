@@ -37,3 +37,11 @@ pub const UNZIPPED_BYTES_MAX: usize = 2 << 20;
 pub const MESSAGE_BYTES_MAX: usize = 256 << 10;
 /// Most messages that are read from one batch. Real batches hold tens.
 pub const BATCH_MESSAGES_MAX: usize = 10_000;
+/// Most entries in the lists of a batch's messages, all together: badges, pictures, viewers and the like.
+pub const BATCH_ENTRIES_MAX: usize = 50_000;
+
+/// Reads the messages of a batch, whose lists have at most [`BATCH_ENTRIES_MAX`] entries together; a message with more
+/// cannot be read.
+pub(crate) fn limit_entries<T>(read: impl FnOnce() -> T) -> T {
+    view::with_entries(BATCH_ENTRIES_MAX, read)
+}

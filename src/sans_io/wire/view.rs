@@ -4,10 +4,24 @@
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{cell::Cell, fmt};
 
 /// Deepest nesting of groups, which nothing of TikTok's has.
 const GROUPS_DEPTH_MAX: u32 = 100;
+
+thread_local! {
+    /// How many entries lists may still have, all messages of a batch together; unlimited outside of one. Every list of
+    /// every message is read here, and a parameter would have to go through all of the generated code.
+    static ENTRIES_LEFT: Cell<usize> = const { Cell::new(usize::MAX) };
+}
+
+/// Reads with at most `max` entries in lists. An empty entry takes two bytes on the wire and hundreds in memory.
+pub(super) fn with_entries<T>(max: usize, read: impl FnOnce() -> T) -> T {
+    let before = ENTRIES_LEFT.replace(max);
+    let read = read();
+    ENTRIES_LEFT.set(before);
+    read
+}
 
 /// What takes the fields of a message, one by one.
 pub(super) trait View<'a>: Default {
@@ -34,6 +48,7 @@ pub(super) enum Broken {
     WireType,
     Group,
     Utf8,
+    Entries,
 }
 
 impl fmt::Display for Broken {
@@ -45,6 +60,7 @@ impl fmt::Display for Broken {
             Self::WireType => "a field is of another type",
             Self::Group => "a group is not closed, or never was opened",
             Self::Utf8 => "a text is not UTF-8",
+            Self::Entries => "the lists of its batch have too many entries",
         })
     }
 }
@@ -220,6 +236,8 @@ impl<'a> Value<'a> {
     }
 
     pub(super) fn push<V: View<'a>>(self, views: &mut Vec<V>) -> Result<(), Broken> {
+        let left = ENTRIES_LEFT.get().checked_sub(1).ok_or(Broken::Entries)?;
+        ENTRIES_LEFT.set(left);
         views.push(read(self.bytes()?)?);
         Ok(())
     }

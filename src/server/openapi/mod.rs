@@ -6,6 +6,7 @@ mod routes;
 
 use axum::response::Response;
 use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::{answer, query, schema};
@@ -18,10 +19,16 @@ struct Route {
     path: &'static str,
     summary: &'static str,
     query: Vec<query::Param>,
-    body: Option<Content>,
+    body: Option<Body>,
     /// The status of the good answer; others have the shape of errors.
     status: u16,
     answer: Option<Content>,
+}
+
+/// What a request may send, or has to.
+struct Body {
+    content: Content,
+    is_required: bool,
 }
 
 /// What a body or an answer holds.
@@ -115,7 +122,7 @@ fn operation(route: &Route, failure: &Value) -> Value {
         operation["parameters"] = parameters.into();
     }
     if let Some(body) = &route.body {
-        operation["requestBody"] = json!({ "content": body.to_json() });
+        operation["requestBody"] = json!({ "content": body.content.to_json(), "required": body.is_required });
     }
     operation
 }
@@ -130,13 +137,20 @@ impl Content {
 }
 
 impl Schemas {
-    fn read<T: JsonSchema>(&mut self) -> Option<Content> {
-        Some(Content::Json(self.read.subschema_for::<T>().to_value()))
+    /// An empty body is read as `{}`: where that is refused, one is required.
+    fn read<T: JsonSchema + DeserializeOwned>(&mut self) -> Option<Body> {
+        let content = Content::Json(self.read.subschema_for::<T>().to_value());
+        Some(Body { content, is_required: serde_json::from_str::<T>("{}").is_err() })
     }
 
     fn write<T: JsonSchema>(&mut self) -> Option<Content> {
         Some(Content::Json(self.write.subschema_for::<T>().to_value()))
     }
+}
+
+/// A body without which a request makes no sense.
+fn required(content: Option<Content>) -> Option<Body> {
+    content.map(|content| Body { content, is_required: true })
 }
 
 /// Any JSON object.

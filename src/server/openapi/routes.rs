@@ -1,6 +1,6 @@
 //! A row for every method of every address.
 
-use super::{Content, Route, Schemas, object};
+use super::{Body, Content, Route, Schemas, object, required};
 use crate::{
     control::{Check, Injected, ReplayState, Status, Wish},
     lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
@@ -16,7 +16,7 @@ fn row(
     method: &'static str,
     path: &'static str,
     summary: &'static str,
-    body: Option<Content>,
+    body: Option<Body>,
     answer: Option<Content>,
 ) -> Route {
     Route { method, path, summary, body, answer, status: 200, query: Vec::new() }
@@ -26,7 +26,7 @@ fn get(path: &'static str, summary: &'static str, answer: Option<Content>) -> Ro
     row("get", path, summary, None, answer)
 }
 
-fn post(path: &'static str, summary: &'static str, body: Option<Content>, answer: Option<Content>) -> Route {
+fn post(path: &'static str, summary: &'static str, body: Option<Body>, answer: Option<Content>) -> Route {
     row("post", path, summary, body, answer)
 }
 
@@ -117,7 +117,7 @@ fn shelf(it: &mut Schemas) -> Vec<Route> {
         Route {
             query: vec![("force", "1 to replace what has that name; then the status is 200")],
             status: 201,
-            ..row("put", path, "Stores a recording.", other(file), it.write::<recordings::Entry>())
+            ..row("put", path, "Stores a recording.", required(other(file)), it.write::<recordings::Entry>())
         },
         row("patch", path, "Renames it.", it.read::<recordings::Rename>(), it.write::<recordings::Entry>()),
         row("delete", path, "Deletes it.", None, it.write::<recordings::Deleted>()),
@@ -157,7 +157,7 @@ fn lobby(it: &mut Schemas) -> Vec<Route> {
             "put",
             "/connections/{id}/metadata",
             "Writes something down about it.",
-            object(),
+            required(object()),
             it.write::<ConnectionView>(),
         ),
         post(

@@ -29,10 +29,7 @@ use crate::{
         error::{Code, Problem},
         recording::is_plain_name,
     },
-    tools::{
-        info::Info,
-        timeline::{BUCKETS_MAX, Timeline},
-    },
+    tools::{info::Info, timeline::BUCKETS_MAX},
 };
 
 /// Which recordings there are, and what may be uploaded.
@@ -77,7 +74,6 @@ pub(super) struct Details {
     replaying: bool,
     #[serde(flatten)]
     info: Info,
-    timeline: Timeline,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -114,8 +110,7 @@ pub(super) async fn info(
         replaying: app.replays(&name),
         bytes: *bytes,
         built_in: *built_in,
-        info: info.clone(),
-        timeline: chart.timeline(buckets),
+        info: Info { timeline: chart.timeline(buckets), ..info.clone() },
         name,
     }))
 }

@@ -32,7 +32,7 @@ use crate::{
         decoder::{self, Decoder},
         error::{Code, Problem, close},
         pace::{IdleLimit, ReplayClock, Speed},
-        recording::{Item, Loss},
+        recording::{Item, Loss, What},
     },
 };
 
@@ -216,9 +216,12 @@ impl<'a> Replay<'a> {
     /// Takes what lies before the start of a pass.
     async fn take_before(&mut self) -> Vec<Item> {
         let mut before = Vec::new();
-        while let Some(Fed::Before(_) | Fed::Missing(_)) = self.feed.peek().await {
+        // The header too: what is injected into a show that still waits has the clock of the recording.
+        while let Some(Fed::Before(_) | Fed::Missing(_) | Fed::Item(Item { what: What::Header(_), .. })) =
+            self.feed.peek().await
+        {
             match self.feed.pop() {
-                Some(Fed::Before(item)) => before.push(item),
+                Some(Fed::Before(item) | Fed::Item(item)) => before.push(item),
                 Some(Fed::Missing(loss)) => self.count_missing(loss),
                 _ => {}
             }

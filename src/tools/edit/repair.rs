@@ -45,6 +45,10 @@ pub fn repair(input: impl Read, output: impl Write) -> Result<Repaired, Error> {
     if report.sealed {
         writer.flush()?;
     } else {
+        // Of what was cut off, one record at least is known to have been there.
+        if report.tail_bytes > 0 {
+            writer.leave_out();
+        }
         writer.finish()?;
     }
     Ok(Repaired { kept, report })

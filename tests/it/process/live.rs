@@ -213,3 +213,22 @@ async fn a_full_disk_keeps_what_was_written_and_exits_with_3() {
         assert!(super::stdout(&verified).contains("decoded: frames"), "{}", super::stdout(&verified));
     }
 }
+
+/// Not even the beginning of the file fits.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_that_cannot_begin_is_not_a_success() {
+    let mock = mock("speed = \"max\"\n").await;
+    let (url, folder) = (mock.url(), tempfile::tempdir().unwrap());
+    let program = env!("CARGO_BIN_EXE_livetape");
+    let file = folder.path().join("show.bin");
+    let line = format!(
+        "ulimit -f 0; {program} record demo --upstream {url} -o {} | cat; exit ${{PIPESTATUS[0]}}",
+        text(&file)
+    );
+    let run_it = move || std::process::Command::new("bash").args(["-c", &line]).output().unwrap();
+    let output = tokio::task::spawn_blocking(run_it).await.unwrap();
+    let said = super::stdout(&output);
+    assert_eq!(output.status.code(), Some(3), "{said} {}", stderr(&output));
+    assert!(said.contains("⚠️ The recording broke off"), "{said}");
+}

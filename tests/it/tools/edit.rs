@@ -263,6 +263,17 @@ fn golden_damage_is_repaired() {
 }
 
 #[test]
+fn what_was_cut_off_stays_known_after_a_repair() {
+    let whole = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/short.bin")).unwrap();
+    for cut in [whole.len() / 2, whole.len() - 50] {
+        let mut out = Vec::new();
+        let repaired = repair(&whole[..cut], &mut out).unwrap();
+        assert!(repaired.report.tail_bytes > 0, "cut within a record");
+        assert_eq!(verify(&out[..]).unwrap().exit_code(), 3);
+    }
+}
+
+#[test]
 fn the_report_of_a_repair_lists_each_loss() {
     let bytes =
         std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden/flipped-bit.bin")).unwrap();

@@ -42,6 +42,18 @@ fn only_regular_files_are_read() {
     open_inside(&real).unwrap();
 }
 
+/// As root, `--force -o /dev/null` would replace the device.
+#[cfg(unix)]
+#[test]
+fn only_regular_files_are_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for force in [false, true] {
+        assert!(matches!(Draft::new(&fifo, force), Err(Error::Irregular { .. })));
+    }
+}
+
 #[test]
 fn a_draft_takes_its_name_when_it_is_complete() {
     let directory = tempfile::tempdir().unwrap();

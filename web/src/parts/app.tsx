@@ -1,3 +1,4 @@
+import { away } from '../state/server.ts'
 import { texts } from '../texts.ts'
 import { Help, Token } from './dialogs.tsx'
 import { Feed } from './feed.tsx'
@@ -15,12 +16,12 @@ export function App() {
       <a class="skip" href="#feed">{texts.skip}</a>
       <Header />
       <main class="layout">
-        <div class="controls">
+        <div class="controls" inert={away.value}>
           <Source />
           <Transport />
         </div>
         <Feed />
-        <div class="side">
+        <div class="side" inert={away.value}>
           <Stats />
           <Inject />
           <Recordings />

@@ -5,7 +5,7 @@ import { countdown } from '../lib/format.ts'
 import { Problem, ask } from '../state/api.ts'
 import { view } from '../state/feed.ts'
 import { attempt, failure, titleOf } from '../state/messages.ts'
-import { type Status, away, health, now, refresh, retryAt, setStatus, status } from '../state/server.ts'
+import { type Status, away, health, now, refresh, replay, retryAt, setStatus, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
 
 interface Check {
@@ -121,11 +121,14 @@ function State() {
   // A replay goes on after its end: it can be played again, until it is disconnected.
   const isOn = health.value?.mode === 'replay' || (state !== 'idle' && state !== 'ended')
   const { username } = source
+  // A replay that waits for its clients has not said yet whose room it is: it goes by its recording.
+  const name = username ?? replay.value?.recording
+  const isHeld = !away.value && replay.value?.state === 'waiting'
   return (
     <div class={`state state-${state}`}>
       <p class="state-main">
         <span class="dot" />
-        <strong>{say.state[state] ?? state}</strong>
+        <strong>{isHeld ? texts.transport.state.waiting : (say.state[state] ?? state)}</strong>
         {username && <bdi class="who">{source.source === 'replay' ? say.replayOf(username) : `@${username}`}</bdi>}
         {source.roomId && <span class="quiet">{say.room(source.roomId)}</span>}
         {source.attempt > 0 && state !== 'connected' && <span class="quiet">{say.attempt(source.attempt)}</span>}
@@ -136,8 +139,8 @@ function State() {
       {failed && state !== 'connected' && state !== 'idle' && (
         <p class="state-why"><bdi>{failed.message || failed.title}</bdi> <bdi class="quiet">{failed.hint}</bdi></p>
       )}
-      {isOn && !away.value && username && (
-        <button type="button" class="button small" onClick={() => void disconnect(username)}>{say.disconnect}</button>
+      {isOn && !away.value && name && (
+        <button type="button" class="button small" onClick={() => void disconnect(name)}>{say.disconnect}</button>
       )}
     </div>
   )
