@@ -190,7 +190,7 @@ const python665 = (python) => ({
   ],
 })
 
-/** A client that is not installed here for its licence, at a path: an npm package, or a Python that has it. */
+/** A client of a later version, at a path: an npm package, or a Python that has it. What it throws is not compared. */
 const other = (name, at) => ({
   ...node210,
   name,
@@ -211,7 +211,7 @@ const other = (name, at) => ({
 })
 
 /** Those that are installed here, or else `others`: each `VERSION=PATH`. */
-export const clients = (python, others) =>
+export const clients = ([old, later], others) =>
   others.length === 0
-    ? [node203, node207, node210, python665(python)]
+    ? [node203, node207, node210, python665(old), other('6.6.6', later)]
     : others.map((text) => other(text.slice(0, text.indexOf('=')), path.resolve(text.slice(text.indexOf('=') + 1))))

@@ -1,4 +1,5 @@
-// `node run.mjs <livetape> <python> [<version>=<path>…]`: the clients, all at the same time, each against mocks of its own.
+// `node run.mjs <livetape> <python of 6.6.5> <python of 6.6.6> [<version>=<path>…]`: the clients, all at the same time, each
+// against mocks of its own.
 
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -11,9 +12,9 @@ import { clients } from './clients.mjs'
 import { decoded, linesOf, printedBy, readLog, runClient, runProgram, text, untilLog, withMock } from './mock.mjs'
 import { emittedBy, isLost, readBatches } from './session.mjs'
 
-const [livetape, python] = process.argv.slice(2, 4).map((program) => path.resolve(program))
+const [livetape, ...pythons] = process.argv.slice(2, 5).map((program) => path.resolve(program))
 /** Other clients to run instead of those that are installed: `VERSION=PATH`. */
-const others = process.argv.slice(4)
+const others = process.argv.slice(5)
 const COMPARED = ['chat', 'gift', 'like', 'member']
 
 /** The action of a control message that says so. */
@@ -124,7 +125,7 @@ async function checkClient(client) {
   for (const outcome of client.outcomes) await checkOutcome(client, outcome)
 }
 
-const runs = await Promise.allSettled(clients(python, others).map(checkClient))
+const runs = await Promise.allSettled(clients(pythons, others).map(checkClient))
 const broken = runs.filter(({ status }) => status === 'rejected')
 broken.forEach(({ reason }) => console.log(`FAIL ${reason.stack}`))
 failures += broken.length

@@ -15,17 +15,24 @@ use crate::{
     programs::{Built, apt_get_install, build_livetape, command, status},
 };
 
+/// A virtual environment for each version of TikTokLive, and what it is installed by.
+const ENVIRONMENTS: [(&str, &str); 2] =
+    [("peers", "requirements.txt"), ("peers-6.6.6", "requirements-6.6.6.txt")];
+
 /// Builds, installs by the lock files, runs the checks; those of `others`, `VERSION=PATH`, if there are any.
 pub(crate) fn run(others: &[String]) -> Result<()> {
     let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers").canonicalize()?;
     let Built { livetape, target } = build_livetape()?;
     let node = Node::with_packages(&peers)?;
-    let python = install_python(&peers, &target.join("peers"))?;
-    status(node.command()?.args([peers.join("run.mjs"), livetape, python]).args(others))
+    let mut pythons = Vec::new();
+    for (folder, requirements) in ENVIRONMENTS {
+        pythons.push(install_python(&peers.join(requirements), &target.join(folder))?);
+    }
+    status(node.command()?.args([peers.join("run.mjs"), livetape]).args(pythons).args(others))
 }
 
-/// A virtual environment in `folder`; returns its Python.
-pub(crate) fn install_python(peers: &Path, folder: &Path) -> Result<PathBuf> {
+/// A virtual environment in `folder`, with what `requirements` lists; returns its Python.
+pub(crate) fn install_python(requirements: &Path, folder: &Path) -> Result<PathBuf> {
     let python = folder.join("bin/python");
     let venv = || command("python3", [OsStr::new("-m"), OsStr::new("venv"), folder.as_os_str()]);
     if !folder.join("bin/pip").exists() && venv().is_err() {
@@ -36,7 +43,7 @@ pub(crate) fn install_python(peers: &Path, folder: &Path) -> Result<PathBuf> {
     }
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]);
-    pip.arg("--requirement").arg(peers.join("requirements.txt"));
+    pip.arg("--requirement").arg(requirements);
     status(&mut pip)?;
     Ok(python)
 }

@@ -19,7 +19,7 @@ pub(crate) fn run() -> Result<()> {
     let producers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/producers").canonicalize()?;
     let Built { livetape, target } = build_livetape()?;
     let node = Node::with_packages(&producers)?;
-    let python = install_python(&producers, &target.join("producers"))?;
+    let python = install_python(&producers.join("requirements.txt"), &target.join("producers"))?;
     install_chromium()?;
     let files = target.join("producers-files");
     let tools = [livetape, python.with_file_name("mitmdump"), CHROMIUM.into(), files];
