@@ -149,7 +149,7 @@ fn conclude<T: std::fmt::Display>(
     match written {
         Written::Broken(code) => Ok(code),
         Written::Whole(report) | Written::Dropped(report) => {
-            say(format!("📼 {}\n{report}", shown(&output)))?;
+            say(format!("📼 {}\n{report}", shown(output)))?;
             Ok(loss_code(loss(&report)))
         }
     }

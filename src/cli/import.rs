@@ -61,7 +61,7 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
 }
 
 fn conclude(output: &Path, report: &Report) -> Result<u8, Problem> {
-    say(format!("📼 {}\n{report}", shown(&output)))?;
+    say(format!("📼 {}\n{report}", shown(output)))?;
     Ok(if report.is_lossy() { exit::LOST } else { exit::DONE })
 }
 

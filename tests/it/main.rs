@@ -29,6 +29,7 @@ mod recorder;
 mod recording;
 mod recordings;
 mod replay;
+mod replay_files;
 mod replay_rig;
 mod rest;
 mod rest_rooms;

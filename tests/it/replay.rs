@@ -3,19 +3,14 @@
 use std::time::Duration;
 
 use livetape::{
-    control::{Control, ReplayOrder, ReplayPhase, SourceState},
-    hub::{Filter, Gifts, Hub, Join, Limits},
-    sans_io::{error::Code, pace::Speed, recording::Loss},
-    source::{Options, Replay, Tape},
+    control::{ReplayOrder, ReplayPhase, SourceState},
+    hub::{Filter, Gifts, Join},
+    sans_io::{error::Code, pace::Speed},
+    source::Options,
 };
 use serde_json::Value;
 
-use crate::{
-    replay_rig::Show,
-    sessions::assert_expected,
-    show::show,
-    support::{recording, session_items},
-};
+use crate::{replay_rig::Show, sessions::assert_expected, show::show, support::session_items};
 
 fn once() -> Options {
     Options { exit_when_done: true, wait_clients: 1, ..Options::default() }
@@ -367,87 +362,4 @@ async fn orders_that_mean_nothing_are_refused() {
     let problem = show.control.order(ReplayOrder::Load("demmo".into())).await.unwrap_err();
     assert!(problem.hint.starts_with("did you mean `demo`? there are: demo, "), "{}", problem.hint);
     assert_eq!(show.control.replay().unwrap().generation, 1);
-}
-
-/// A web page may load what is in the folder, and others may put there what they like.
-#[cfg(unix)]
-#[tokio::test(start_paused = true)]
-async fn only_regular_files_are_loaded() {
-    let (folder, show) = loading();
-    let path = |name: &str| folder.path().join(format!("{name}.bin"));
-    std::os::unix::fs::symlink("/dev/zero", path("zero")).unwrap();
-    std::os::unix::fs::symlink(path("short"), path("link")).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(path("fifo")).status().unwrap().success());
-    std::fs::create_dir(path("folder")).unwrap();
-    std::fs::File::create(path("sparse")).unwrap().set_len(2 << 30).unwrap();
-    show.ready().await;
-    for name in ["zero", "link", "fifo", "folder", "sparse"] {
-        let problem = show.control.order(ReplayOrder::Load(name.into())).await.unwrap_err();
-        assert_eq!(problem.code, Code::BadRecording, "{name}: {problem}");
-        assert!(!problem.message.contains('/'), "{problem}");
-    }
-    assert_eq!(show.order(ReplayOrder::Load("short".into())).await.recording, "short");
-}
-
-#[tokio::test(start_paused = true)]
-async fn other_orders_do_not_wait_for_a_recording_to_open() {
-    let (_folder, show) = loading();
-    show.ready().await;
-    let load = || show.control.order(ReplayOrder::Load("short".into()));
-    let (mut first, mut last) = (std::pin::pin!(load()), std::pin::pin!(load()));
-    tokio::select! { biased;
-        _ = &mut first => panic!("the file was waited for"),
-        paused = show.control.order(ReplayOrder::Pause) => assert_eq!(paused.unwrap().recording, "test"),
-    }
-    let (first, last) = tokio::join!(first, last.as_mut());
-    assert_eq!(first.unwrap_err().code, Code::RecordingBusy, "only the last one is played");
-    assert_eq!(last.unwrap().recording, "short");
-}
-
-/// A show that waits, with a recording `short` to load instead.
-fn loading() -> (tempfile::TempDir, Show) {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::copy("recordings/short.bin", folder.path().join("short.bin")).unwrap();
-    let recordings = folder.path().to_owned();
-    let show = Show::start(&session_items(1), Options { recordings, wait_clients: 9, ..Options::default() });
-    (folder, show)
-}
-
-/// Plays `bytes` for two laps; what was counted, and what the end reports.
-async fn losses_of(bytes: &[u8], options: Options) -> (Loss, bool, Loss) {
-    let tape = Tape::from_bytes("test", bytes.to_vec().into());
-    let show = Show::start_tape(tape, Options { laps: Some(2), ..options }, Filter::default());
-    let summary = show.replay.await.unwrap();
-    let counts = show.control.status().counts;
-    (counts.loss(), counts.unsealed, summary.loss)
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_missing_is_counted_once_whatever_the_number_of_laps() {
-    let whole = recording(&session_items(3)[..40]);
-    // The last record is the End.
-    let end = whole.windows(4).rposition(|word| word == [0xD1, 0xA5, 0x3C, 0x9E]).unwrap();
-    assert_eq!(losses_of(&whole, once()).await, (Loss::default(), false, Loss::default()));
-    let lost = Loss { bytes: 4, unsealed: true, ..Loss::default() };
-    let mut cut = whole[..end].to_vec();
-    cut.extend([0; 4]);
-    assert_eq!(losses_of(&cut, once()).await, (lost, true, lost));
-    let mut flipped = whole.to_vec();
-    flipped[whole.len() / 2] ^= 1;
-    let (counted, unsealed, _) = losses_of(&flipped, once()).await;
-    assert_eq!((counted.records, unsealed), (1, false));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_replay_does_not_start_beyond_the_end() {
-    let tape = Tape::from_bytes("test", recording(&session_items(3)));
-    let end = tape.duration().unwrap();
-    let (control, mut driver) = Control::new();
-    for (start, is_within) in [(end, true), (end + Duration::from_nanos(1), false)] {
-        let hub = Hub::new("test".into(), Limits::default());
-        let options = Options { start, ..once() };
-        let shutdown = control.shutdown().clone();
-        let made = Replay::new(tape.clone(), options, hub, &mut driver, shutdown, |_| ());
-        assert_eq!(made.err().map(|problem| problem.code), (!is_within).then_some(Code::BadRequest));
-    }
 }
