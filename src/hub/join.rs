@@ -29,7 +29,7 @@ pub enum Reader {
     Client,
     /// To look on (`observer=1`): it does not count, and is not waited for.
     Observer,
-    /// To show what happens to whoever runs the server: it does not count, but is waited for as clients are.
+    /// The terminal of the server: not counted, but waited for like a client.
     Display,
 }
 

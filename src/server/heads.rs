@@ -2,7 +2,7 @@
 
 /// The longest head, its mask aside, in bytes.
 const HEAD_BYTES_MAX: usize = 10;
-/// What stands behind the head of a frame that is masked, in bytes.
+/// Length of the mask after the head of a masked frame, in bytes.
 const MASK_BYTES: u64 = 4;
 
 /// Follows the frames in what is read, whatever pieces it comes in.

@@ -63,7 +63,7 @@ impl<T: Transport> Supervisor<T> {
         if let Some(live) = self.follow_room(&user).await {
             return self.follow_live(&user, live, answer).await;
         }
-        // Whoever starts a room beside the main one has asked already.
+        // Rooms beside the main one have checked already.
         let answer = match (answer, self.common.limit.check()) {
             (Some(answer), Err(refusal)) => {
                 drop(answer.send(Err(refusal)));

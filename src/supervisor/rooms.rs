@@ -136,7 +136,7 @@ pub(super) async fn requested(followed: &mut Option<Followed>) -> Follower {
 }
 
 impl Followed {
-    /// Begins with what stands: the open connection, or why there is none.
+    /// Begins with the current state: the open connection, or why there is none.
     pub(super) async fn accept(&mut self, follower: Follower, header: &Header, started: Instant) {
         let Follower { items, outcome, accepted } = follower;
         if accepted.send((header.clone(), started)).is_err() {

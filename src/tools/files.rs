@@ -200,7 +200,7 @@ pub(crate) fn sync_folder(path: &Path) {
 pub fn remove_left_parts(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_part(path)) {
-        // Whoever still writes one holds a lock.
+        // A process that still writes one holds a lock.
         if open_inside(&path).is_ok_and(|file| file.try_lock().is_ok()) {
             let _ = fs::remove_file(&path);
         }

@@ -266,6 +266,13 @@ async fn failures_of_the_network_are_typed() {
     let asked = NetTransport::new(&through).unwrap();
     let found = check(&through, &asked).await.why.unwrap();
     assert_eq!(found.code, Code::DnsFailed, "{found:?}");
+    let proxy = Some(Url::parse(&format!("http://{address}")).unwrap());
+    let through = Options { proxy, ..upstream("x.invalid") };
+    let found = check(&through, &NetTransport::new(&through).unwrap()).await.why.unwrap();
+    assert_eq!(
+        found.message,
+        "x.invalid: the proxy cannot be reached: connection refused: nothing listens there"
+    );
 }
 
 /// A proxy that tunnels one connection a CONNECT, and says how many there were.

@@ -74,7 +74,7 @@ impl Place {
     fn files(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(self.shelf())
             .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
             .collect();
         names.sort();
         names
@@ -336,7 +336,10 @@ async fn only_regular_files_are_recordings() {
     std::os::unix::fs::symlink("/dev/zero", at("zero")).unwrap();
     assert!(std::process::Command::new("mkfifo").arg(at("fifo")).status().unwrap().success());
     fs::create_dir(at("folder")).unwrap();
+    let odd: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"caf\xe9.bin");
+    fs::write(place.shelf().join(odd), committed("recordings/short.bin")).unwrap();
     assert_eq!(place.names().await, ["demo", "real"]);
+    assert_eq!(place.get("/recordings").await.json()["unlisted"], 1, "what cannot be named is counted");
     for name in ["link", "zero", "fifo", "folder"] {
         let path = format!("/recordings/{name}");
         let answers = [
@@ -347,7 +350,7 @@ async fn only_regular_files_are_recordings() {
         ];
         assert_eq!(answers.map(|answer| answer.code()), ["recording_not_found"; 4], "{name}");
     }
-    assert_eq!(place.files().len(), 5, "nothing was touched");
+    assert_eq!(place.files().len(), 6, "nothing was touched");
 }
 
 #[cfg(unix)]

@@ -74,7 +74,7 @@ pub(super) fn room_gifts(known: Option<Known>) -> Response {
     Response::json(200, &json!({ "code": 200, "message": "", "response": gifts }))
 }
 
-/// The gallery of a user who has none of its gifts yet.
+/// The gallery of a user without any of its gifts.
 pub(super) fn gift_gallery(world: &World, known: Option<&Known>) -> Response {
     if known.and_then(|known| lookup::status(world, known, None)).is_none() {
         return not_found(json!({ "data": null }));

@@ -40,7 +40,7 @@ pub(crate) const NICKNAMES: [&str; 20] = [
     "כוכב",
     "Estrelinha",
 ];
-/// What stands behind nicknames.
+/// Suffixes of nicknames.
 pub(crate) const DECORATION: [&str; 8] = ["", "", "", " ✨", "🌊", " 🎧", "🦊", " 🇺🇳"];
 
 /// Language and text; `{}` is somebody's name.

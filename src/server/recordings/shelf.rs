@@ -109,29 +109,37 @@ impl Shelf {
 
     /// What there is, and how many more.
     pub(super) fn list(&self) -> Result<(Vec<Entry>, usize), Problem> {
-        let mut names = self.names()?;
+        let (mut names, unnamed) = self.names()?;
         names.sort();
-        let unlisted = names.len().saturating_sub(LISTED_MAX);
+        let unlisted = names.len().saturating_sub(LISTED_MAX) + unnamed;
         names.truncate(LISTED_MAX);
         // What is gone since is not there.
         let found = names.into_iter().filter_map(|name| self.entry(&name).ok());
         Ok((std::iter::once(self.entry(DEMO)).flatten().chain(found).collect(), unlisted))
     }
 
-    fn names(&self) -> Result<Vec<String>, Problem> {
+    /// The names there are, and how many files have one that no address can have.
+    fn names(&self) -> Result<(Vec<String>, usize), Problem> {
         let entries = match fs::read_dir(&self.options.directory) {
             Ok(entries) => entries,
             // It is made with the first recording.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((vec![], 0)),
             Err(error) => return Err(self.explain("the directory", &error)),
         };
-        let names = entries.filter_map(|entry| {
-            let path = entry.ok()?.path();
-            let name = path.file_stem()?.to_str()?.to_owned();
-            let is_one = path.extension()? == ENDING && is_plain_name(&name) && name != DEMO;
-            (is_one && path.symlink_metadata().is_ok_and(|it| it.is_file())).then_some(name)
-        });
-        Ok(names.collect())
+        let (mut names, mut unnamed) = (Vec::new(), 0);
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.extension().is_none_or(|ending| ending != ENDING)
+                || !path.symlink_metadata().is_ok_and(|it| it.is_file())
+            {
+                continue;
+            }
+            match path.file_stem().and_then(|name| name.to_str()) {
+                Some(DEMO) => {}
+                Some(name) if is_plain_name(name) => names.push(name.to_owned()),
+                _ => unnamed += 1,
+            }
+        }
+        Ok((names, unnamed))
     }
 
     /// One recording, at a glance.

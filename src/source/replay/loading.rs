@@ -31,7 +31,7 @@ impl Replay<'_> {
         self.loading = Some(Loading { loaded, answer });
     }
 
-    /// Whoever waits for a recording gets another instead.
+    /// Rejects the pending load, because another order came first.
     pub(super) fn forget_loading(&mut self) {
         if let Some(Loading { answer, .. }) = self.loading.take() {
             let problem =

@@ -129,7 +129,7 @@ impl<'a> Replay<'a> {
         self
     }
 
-    /// Records what is played, up to the first lap, seek or load: ids come again from there on.
+    /// Records what is played, up to the first lap, seek or load: later passes repeat ids.
     #[must_use]
     pub fn recorded(mut self, tap: Option<Tap>) -> Self {
         self.pipeline.set_tap(tap);

@@ -62,7 +62,7 @@ impl Reading {
         self.reader.next()
     }
 
-    /// What was found to be missing since it was asked before. Gaps are items: whoever plays them counts them.
+    /// What was found to be missing since it was asked before. Gaps are items, and counted where they are played.
     fn newly_missing(&mut self, is_end: bool) -> Option<Loss> {
         let report = self.reader.report();
         let unsealed = is_end && !report.sealed;

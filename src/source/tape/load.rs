@@ -1,4 +1,4 @@
-//! Opening a recording without waiting for the disk: whoever asked for it may go on meanwhile.
+//! Opens a recording without blocking other orders on the disk.
 
 use std::{path::PathBuf, time::Duration};
 

@@ -135,7 +135,7 @@ impl Tape {
         Ok(check_within(offset, self.duration().unwrap_or(offset))?)
     }
 
-    /// What stands at its beginning.
+    /// The header record.
     ///
     /// # Errors
     /// As [`Tape::find`].

@@ -1,4 +1,4 @@
-//! Whoever connects to a room that cannot be had gets the `error` before the close, at whatever moment it joins.
+//! A client that connects to an unavailable room gets the `error` before the close, whenever it joins.
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 

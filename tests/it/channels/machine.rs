@@ -90,7 +90,7 @@ async fn a_room_is_left_only_when_the_next_user_was_found() {
 async fn one_look_up_runs_at_a_time_and_outlives_the_room() {
     let rig = Rig::start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
-    // Whoever is not found is looked up again a moment later.
+    // A user that is not found is looked up once more.
     let control = rig.control.clone();
     let first = tokio::spawn(async move { control.connect("nobody".into()).await });
     wait(Duration::from_millis(1)).await;

@@ -128,7 +128,7 @@ fn suffer(attack: Attack) -> (String, u64) {
         ("LIVETAPE_UPSTREAM", &*upstream),
         ("LIVETAPE_MAX_ATTEMPTS", "1"),
         ("LIVETAPE_RECORD", super::text(&file)),
-        // Whoever reads slowly is not what this is about.
+        // Slow readers are not the subject here.
         ("LIVETAPE_QUIET", "true"),
     ];
     let server = Running::start_with(&["serve"], &env, "Press Ctrl+C");

@@ -61,7 +61,11 @@ impl Transport for NetTransport {
     type Stream = MaybeTlsStream<TcpStream>;
 
     async fn get(&self, request: &Request) -> Result<Answer, Unreached> {
-        let said = |error: reqwest::Error| Unreached::of(&error);
+        let said = |error: reqwest::Error| match Unreached::of(&error) {
+            // Of the two, the proxy is the one that was dialled.
+            refused if self.proxy.is_some() && refused.is_refused() => refused.of_proxy(),
+            unreached => unreached,
+        };
         let mut response =
             self.client.get(&request.url).headers(header_map(request)?).send().await.map_err(said)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());

@@ -32,6 +32,15 @@ impl Unreached {
         Self { code: Code::ConnectionLost, why: why.into() }
     }
 
+    /// Whether nothing listens at the address that was dialled.
+    pub(super) fn is_refused(&self) -> bool {
+        self.why == words(io::ErrorKind::ConnectionRefused)
+    }
+
+    pub(super) fn of_proxy(self) -> Self {
+        Self { why: format!("the proxy cannot be reached: {}", self.why), ..self }
+    }
+
     /// Looks for what is known among an error and its causes.
     pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
         let mut next = Some(error);
