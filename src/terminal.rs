@@ -18,7 +18,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// As [`line`], without a hint that was shown already.
+    /// As [`line()`], without a hint that was shown already.
     #[must_use]
     pub fn next(&mut self, event: &Value) -> Option<String> {
         match event["type"].as_str()? {
