@@ -154,6 +154,7 @@ pub(super) fn file_problem(error: &files::Error) -> Problem {
         | files::Error::NoParent { .. }
         | files::Error::Directory { .. }
         | files::Error::Irregular { .. } => Code::BadCapture,
+        files::Error::TooLong { .. } => Code::BadRequest,
         files::Error::NoPermission { .. } | files::Error::Other { .. } => Code::Io,
     };
     // The messages say what to do themselves.

@@ -32,7 +32,7 @@ pub struct Counts {
     pub records_missing: u64,
     /// Bytes of the recording that cannot be read.
     pub unreadable_bytes: u64,
-    /// Whether a recording was read to its end that was never sealed: its end may be missing.
+    /// Whether a recording that was read, or a range of it, was never sealed: its end may be missing.
     pub unsealed: bool,
 }
 

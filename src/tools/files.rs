@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// Longest name of a file that is made, in bytes: file systems take 255, and the draft's name has 17 more.
+pub const NAME_BYTES_MAX: usize = 238;
 /// Files that the disk left unfinished under one name.
 const PARTIALS_MAX: u32 = 1000;
 /// The mode of new files.
@@ -26,6 +28,8 @@ pub enum Error {
     Directory { path: PathBuf },
     #[error("{} is not a regular file: copy what it holds into one", path.display())]
     Irregular { path: PathBuf },
+    #[error("the name of {} is too long: give it at most {NAME_BYTES_MAX} bytes", path.display())]
+    TooLong { path: PathBuf },
     #[error("no permission for {}: check who owns it, and its mode", path.display())]
     NoPermission { path: PathBuf },
     #[error("{}: {source}", path.display())]
@@ -76,6 +80,19 @@ fn require_regular(metadata: &fs::Metadata) -> io::Result<()> {
 /// # Errors
 /// As [`open`].
 pub fn create_new(path: &Path, force: bool) -> Result<File, Error> {
+    check_name(path)?;
+    create(path, force)
+}
+
+/// Rejects a name that leaves no room for that of its draft.
+fn check_name(path: &Path) -> Result<(), Error> {
+    match path.file_name() {
+        Some(name) if name.len() > NAME_BYTES_MAX => Err(Error::TooLong { path: path.into() }),
+        _ => Ok(()),
+    }
+}
+
+fn create(path: &Path, force: bool) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.write(true);
     if force {
@@ -100,6 +117,7 @@ fn explain(path: &Path, source: io::Error) -> Error {
         io::ErrorKind::NotFound => Error::Missing { path },
         io::ErrorKind::IsADirectory => Error::Directory { path },
         io::ErrorKind::Unsupported => Error::Irregular { path },
+        io::ErrorKind::InvalidFilename => Error::TooLong { path },
         io::ErrorKind::PermissionDenied => Error::NoPermission { path },
         _ => Error::Other { path, source },
     }
@@ -129,9 +147,10 @@ impl Draft {
             return Err(Error::Irregular { path: target.into() });
         }
         let name = target.file_name().ok_or_else(|| Error::Directory { path: target.into() })?;
+        check_name(target)?;
         refuse_existing(target, force)?;
         let part = target.with_file_name(format!(".{}.{}.part", name.display(), std::process::id()));
-        let file = create_new(&part, true).map_err(|error| match error {
+        let file = create(&part, true).map_err(|error| match error {
             Error::NoParent { .. } => Error::NoParent { path: target.into() },
             other => other,
         })?;
@@ -255,6 +274,20 @@ mod tests {
         assert_eq!(SYNCED.take(), [""; 0]);
         draft.keep().unwrap();
         assert_eq!(SYNCED.take(), ["file", "folder"]);
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_for_a_draft_is_rejected_before_anything_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |bytes: usize| folder.path().join("x".repeat(bytes));
+        for bytes in [NAME_BYTES_MAX + 1, 255, 300] {
+            for error in [Draft::new(&path(bytes), false).err(), create_new(&path(bytes), false).err()] {
+                assert!(matches!(error, Some(Error::TooLong { .. })), "{bytes}: {error:?}");
+            }
+            assert!(matches!(open(&path(300)), Err(Error::TooLong { .. })));
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        Draft::new(&path(NAME_BYTES_MAX), false).unwrap().keep().unwrap();
     }
 
     #[cfg(unix)]

@@ -30,7 +30,7 @@ pub struct Cut {
     pub records: u64,
     /// Connections that stood open at its start.
     pub open_at_start: u64,
-    /// What is missing in what was read of the recording.
+    /// What is missing of the whole recording, of its end too.
     pub loss: Loss,
     /// The offset of its last record, from its start.
     #[serde(skip)]
@@ -56,14 +56,19 @@ pub fn cut(
         {
             standing.take(&source.body().item());
         }
+        if standing.header().is_some() {
+            // What is missing before is not missing in the range. The header is: it belongs to every range.
+            drop(source.gap(start));
+        }
         first = source.next()?;
     }
     if first.is_none() {
         check_within(start, source.reader.report().last_offset)?;
     }
-    // What is missing before is not missing in the range.
-    drop(source.gap(start));
     let mut writer = begin(&source, standing, output, start, end, &mut cut)?;
+    if let Some(gap) = source.gap(Duration::ZERO) {
+        writer.write(&gap)?;
+    }
     let mut next = first;
     while let Some(head) = next.filter(|head| end.is_none_or(|end| head.offset < end)) {
         let offset = head.offset - start;
@@ -81,10 +86,14 @@ pub fn cut(
     {
         writer.write(&gap)?;
     }
-    let report = source.reader.report();
-    cut.loss = if next.is_none() { report.loss() } else { report.loss_so_far() };
+    let reaches_end = next.is_none();
+    while next.is_some() {
+        next = source.next()?;
+    }
+    cut.loss = source.reader.report().loss();
     cut.duration = writer.last_offset();
-    finish(writer, cut.loss)?;
+    // A range before the end is whole, even if the end of the recording may be missing.
+    finish(writer, Loss { unsealed: reaches_end && cut.loss.unsealed, ..cut.loss })?;
     Ok(cut)
 }
 
