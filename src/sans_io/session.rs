@@ -6,7 +6,7 @@ mod rate;
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
-pub use rate::{BURST_BYTES_MAX, RATE_BYTES_MAX};
+pub use rate::{BURST_BYTES_MAX, RATE_BYTES_MAX, UNFINISHED_BYTES_MAX};
 
 use self::rate::Rate;
 use super::{
@@ -130,6 +130,19 @@ impl Session {
         if !self.rate.allows(now, bytes) {
             self.end(Outcome::Flood);
         }
+    }
+
+    /// So many bytes were read for a message of so many: the others are heads of frames, or of the next messages. Too many
+    /// end the conversation.
+    pub fn handle_read(&mut self, now: Duration, read: usize, message: usize) {
+        if !self.rate.allows_heads(now, read, message) {
+            self.end(Outcome::Flood);
+        }
+    }
+
+    /// More than [`UNFINISHED_BYTES_MAX`] came without a whole message.
+    pub fn handle_flood(&mut self) {
+        self.end(Outcome::Flood);
     }
 
     /// Something came that is no push frame, or we ourselves did not read for a while: the time-out starts afresh.

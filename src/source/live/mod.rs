@@ -31,7 +31,8 @@ pub use options::{Options, SignForm, Url, WAIT_LIVE_MIN};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 pub use transport::{
-    Answer, MemoryTransport, NetTransport, OpenError, Opened, Request, Transport, Unreached,
+    Answer, Counted, MemoryTransport, NetTransport, OpenError, Opened, Received, Request, Transport,
+    Unreached,
 };
 pub use upstream::{HTTP_TIMEOUT, OPEN_TIMEOUT};
 

@@ -172,6 +172,12 @@ fn no_flood_of_frames_takes_more_memory_than_there_is() {
     let socket = |again: Vec<u8>| Attack::Socket(vec![], again);
     let pings = frame(PING, &[b'x'; 125]).repeat(1000);
     check("pings", socket(pings), "upstream_flood");
+    check("pings of nothing", socket(frame(PING, b"").repeat(1000)), "upstream_flood");
+    check("texts of nothing", socket(frame(0x81, b"").repeat(1000)), "upstream_flood");
+    let continued = Attack::Socket(frame(2, b""), frame(0, b"").repeat(1000));
+    check("frames of nothing", continued, "upstream_flood");
+    let ended = [frame(2, b""), frame(0, b"").repeat(100_000), frame(0x80, b"")].concat();
+    check("messages of frames of nothing", socket(ended), "upstream_flood");
     check("nothing", socket(frame(BINARY, b"").repeat(1000)), "upstream_flood");
     check("15 MiB messages", socket(frame(BINARY, &vec![7; 15 << 20])), "connection_lost");
     check("1 MiB messages", socket(frame(BINARY, &vec![7; 1 << 20])), "upstream_flood");
