@@ -5,6 +5,8 @@ use tracing::{debug, info};
 
 /// Most entries that are kept; what comes later is counted.
 pub const ENTRIES_MAX: usize = 50_000;
+/// Most bytes of texts that are kept in all entries together.
+const LOG_BYTES_MAX: usize = 64 << 20;
 /// The longest text of an entry, in bytes.
 const TEXT_BYTES_MAX: usize = 4 * 1024;
 /// Headers and parameters of which only the name is logged.
@@ -153,6 +155,23 @@ impl Happened {
         }
     }
 
+    /// The length of its texts.
+    fn bytes(&self) -> usize {
+        let pairs = |pairs: &[(String, String)]| -> usize {
+            pairs.iter().map(|(name, value)| name.len() + value.len()).sum()
+        };
+        match self {
+            Self::Request { method, path, query, headers, .. } => {
+                method.len() + path.len() + pairs(query) + pairs(headers)
+            }
+            Self::Ack { internal_ext: text, .. }
+            | Self::Other { payload_type: text }
+            | Self::Fault { kind: text }
+            | Self::Closed { reason: text, .. } => text.len(),
+            Self::Upgrade { .. } | Self::Enter | Self::Heartbeat => 0,
+        }
+    }
+
     /// Whether an attempt to connect, or a connection, failed or ended there.
     pub(super) fn is_end(&self) -> bool {
         match self {
@@ -169,12 +188,16 @@ pub(super) struct Journal {
     pub(super) entries: Vec<Entry>,
     /// Entries that were not kept.
     pub(super) dropped: u64,
+    /// Of the texts in the entries.
+    bytes: usize,
 }
 
 impl Journal {
     pub(super) fn add(&mut self, entry: Entry) {
         entry.log();
-        if self.entries.len() < ENTRIES_MAX {
+        let bytes = self.bytes.saturating_add(entry.what.bytes());
+        if self.entries.len() < ENTRIES_MAX && bytes <= LOG_BYTES_MAX {
+            self.bytes = bytes;
             self.entries.push(entry);
         } else {
             self.dropped += 1;
@@ -200,4 +223,21 @@ pub(super) fn bounded(text: &str) -> String {
 /// 64-bit numbers are texts in JSON: they exceed what JavaScript's numbers hold.
 fn as_text<S: serde::Serializer>(number: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_fill_the_log_before_so_many_entries_do() {
+        let mut journal = Journal::default();
+        let payload_type = "x".repeat(TEXT_BYTES_MAX);
+        for connection in 0..20_000 {
+            let what = Happened::Other { payload_type: payload_type.clone() };
+            journal.add(Entry { at_ms: 0, connection, what });
+        }
+        assert_eq!(journal.entries.len(), LOG_BYTES_MAX / TEXT_BYTES_MAX);
+        assert_eq!(journal.dropped, 20_000 - journal.entries.len() as u64);
+    }
 }
