@@ -26,7 +26,7 @@ const SLICES_MAX: usize = 64;
 pub(super) struct Flow {
     /// `None` when the pipe is gone.
     pub(super) io: Option<TokioIo<Upgraded>>,
-    /// Whole frames, but for the first: the beginning of that may be written.
+    /// Frames, or a head and its payload. The beginning of the first may be written.
     queue: VecDeque<Bytes>,
     bytes: usize,
     /// How many places with a writer it has had; the last one counts.
@@ -101,9 +101,9 @@ impl Flow {
     }
 
     /// Puts this behind what is queued.
-    pub(super) fn put(&mut self, frame: Bytes) {
-        self.bytes += frame.len();
-        self.queue.push_back(frame);
+    pub(super) fn put(&mut self, piece: Bytes) {
+        self.bytes += piece.len();
+        self.queue.push_back(piece);
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -9,6 +9,13 @@ use std::{
 use axum::body::Bytes;
 use hyper::upgrade::Upgraded;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tungstenite::{
+    error::{Error, ProtocolError},
+    protocol::frame::{
+        FrameHeader,
+        coding::{Data, OpCode},
+    },
+};
 
 use super::{flow::Flow, heads::Heads, station::Station};
 
@@ -47,6 +54,20 @@ impl Pipe {
     /// The client is told to go: of what it goes on to send not all is read.
     pub(super) fn end_reading(&mut self) {
         self.readable = self.readable.min(AFTER_CLOSE_BYTES_MAX);
+    }
+
+    /// Queues a message without copying it.
+    pub(super) fn put(&self, data: Data, payload: Bytes) -> Result<(), Error> {
+        let mut flow = self.station.lock();
+        if flow.is_closing {
+            return Err(ProtocolError::SendAfterClosing.into());
+        }
+        let mut head = Vec::new();
+        let header = FrameHeader { opcode: OpCode::Data(data), ..FrameHeader::default() };
+        header.format(payload.len() as u64, &mut head)?;
+        flow.put(head.into());
+        flow.put(payload);
+        Ok(())
     }
 
     /// Lets nothing of a feed follow.

@@ -3,6 +3,7 @@
 mod bad_input;
 mod config;
 mod documents;
+mod hostile_clients;
 mod hostile_upstream;
 mod live;
 mod log;
