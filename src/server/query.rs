@@ -15,29 +15,74 @@ use crate::{
     },
 };
 
-/// A parameter's name, and what it is for: `/openapi.json` says the same.
-pub(super) type Param = (&'static str, &'static str);
+/// A parameter of a query: `/openapi.json` says the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Param {
+    pub(super) name: &'static str,
+    /// What it is for.
+    pub(super) what: &'static str,
+    pub(super) values: Values,
+}
+
+impl Param {
+    pub(super) const fn new(name: &'static str, what: &'static str, values: Values) -> Self {
+        Self { name, what, values }
+    }
+}
+
+/// The values that a parameter takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Values {
+    OneOf(&'static [&'static str]),
+    /// What this regular expression matches.
+    Pattern(&'static str),
+    /// Whole numbers, the largest last, where it does not depend on the settings.
+    Numbers(usize, Option<usize>),
+    /// Types of events, with commas between them.
+    Types,
+    Speed,
+}
+
+const GIFTS: [&str; 3] = ["raw", "delta", "final"];
+const ON_GAP: [&str; 2] = ["close", "skip"];
+/// The wire shapes there are.
+const FORMATS: [&str; 1] = ["native"];
+const YES: [&str; 2] = ["1", "true"];
+const NO: [&str; 2] = ["0", "false"];
+pub(super) const FLAG: Values = Values::OneOf(&[YES[0], NO[0], YES[1], NO[1]]);
 
 /// The parameters of the feed.
 pub(super) const FEED: [Param; 6] = [
-    ("since", "0 for all of the backlog, or STREAM:SEQ to go on behind that event"),
-    ("types", "only these, with commas between them"),
-    ("gifts", "raw, delta or final"),
-    ("raw", "1 for `unknown` events too"),
-    ("on_gap", "close or skip, where the position is gone"),
-    ("format", "native"),
+    Param::new(
+        "since",
+        "0 for all of the backlog, or STREAM:SEQ to go on behind that event",
+        Values::Pattern("^(0|.+:[0-9]+)$"),
+    ),
+    Param::new("types", "only these, with commas between them", Values::Types),
+    Param::new("gifts", "raw, delta or final", Values::OneOf(&GIFTS)),
+    Param::new("raw", "1 for `unknown` events too", FLAG),
+    Param::new("on_gap", "close or skip, where the position is gone", Values::OneOf(&ON_GAP)),
+    Param::new("format", "native", Values::OneOf(&FORMATS)),
 ];
-const OBSERVER: Param =
-    ("observer", "1 to watch only: not counted as a client, not waited for, and gaps are skipped");
+const OBSERVER: Param = Param::new(
+    "observer",
+    "1 to watch only: not counted as a client, not waited for, and gaps are skipped",
+    FLAG,
+);
 /// The parameters beside these on the main channel.
 pub(super) const MAIN: [Param; 1] = [OBSERVER];
 /// The same on `/ws`.
-pub(super) const TALK: [Param; 3] =
-    [("client_id", "what the client calls itself"), ("feed", "0 to read no feed"), OBSERVER];
+pub(super) const TALK: [Param; 3] = [
+    Param::new(
+        "client_id",
+        "what the client calls itself",
+        Values::Pattern(r"^[\p{Alphabetic}\p{N}_.:@-]{1,64}$"),
+    ),
+    Param::new("feed", "0 to read no feed", FLAG),
+    OBSERVER,
+];
 /// The same for a private replay.
-pub(super) const REPLAY: [Param; 1] = [("speed", "0.1 to 1000, or max")];
-/// The wire shapes there are.
-const FORMATS: [&str; 1] = ["native"];
+pub(super) const REPLAY: [Param; 1] = [Param::new("speed", "0.1 to 1000, or max", Values::Speed)];
 
 /// Reads the query of a token's channel. An observer of it would look on at nothing: it runs for its clients.
 ///
@@ -76,6 +121,19 @@ pub(super) fn join_replay(uri: &Uri) -> Result<(Join, Speed), Problem> {
         }
     }
     Ok((join, speed))
+}
+
+/// Reads a query that may hold nothing.
+///
+/// # Errors
+/// As [`join_room`].
+pub(super) fn none(uri: &Uri) -> Result<(), Problem> {
+    match pairs(uri)?.first() {
+        Some((key, _)) => {
+            Err(bad_request(format!("there is no parameter `{key}`")).hint("leave the query out"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What a client of `/ws` asks for.
@@ -134,16 +192,16 @@ fn set(join: &mut Join, key: &str, value: &str, beside: &[Param]) -> Result<(), 
         "types" => {
             join.filter.types = value.parse().map_err(|name: String| unknown_type(&name))?;
         }
-        "gifts" => join.filter.gifts = choice(key, value, &["raw", "delta", "final"])?,
-        "on_gap" => join.on_gap = choice(key, value, &["close", "skip"])?,
+        "gifts" => join.filter.gifts = choice(key, value, &GIFTS)?,
+        "on_gap" => join.on_gap = choice(key, value, &ON_GAP)?,
         "raw" => join.filter.raw = flag(key, value)?,
-        "observer" if beside.iter().any(|(name, _)| *name == key) => {
+        "observer" if beside.iter().any(|param| param.name == key) => {
             join.reader = if flag(key, value)? { Reader::Observer } else { Reader::Client };
         }
         "format" if FORMATS.contains(&value) => {}
         "format" => return Err(unknown(format!("there is no format `{value}`"), value, &FORMATS)),
         _ => {
-            let known: Vec<_> = FEED.iter().chain(beside).map(|(name, _)| *name).collect();
+            let known: Vec<_> = FEED.iter().chain(beside).map(|param| param.name).collect();
             return Err(unknown_key(key, &known));
         }
     }
@@ -165,8 +223,8 @@ pub(super) fn unknown_key(key: &str, known: &[&str]) -> Problem {
 
 fn flag(key: &str, value: &str) -> Result<bool, Problem> {
     match value {
-        "1" | "true" => Ok(true),
-        "0" | "false" => Ok(false),
+        _ if YES.contains(&value) => Ok(true),
+        _ if NO.contains(&value) => Ok(false),
         _ => Err(unknown(format!("`{key}` cannot be `{value}`"), value, &["1", "0"])),
     }
 }
@@ -210,16 +268,32 @@ mod tests {
         let is_known = |read: Result<(), Problem>| {
             read.err().is_none_or(|problem| !problem.to_string().contains("there is no parameter"))
         };
-        for (name, _) in FEED.iter().chain(&MAIN) {
+        for Param { name, .. } in FEED.iter().chain(&MAIN) {
             assert!(is_known(join(&asked(name)).map(drop)), "{name}");
         }
-        for (name, _) in FEED.iter().chain(&TALK) {
+        for Param { name, .. } in FEED.iter().chain(&TALK) {
             assert!(is_known(talk(&asked(name), 64).map(drop)), "{name}");
         }
-        for (name, _) in FEED.iter().chain(&REPLAY) {
+        for Param { name, .. } in FEED.iter().chain(&REPLAY) {
             assert!(is_known(join_replay(&asked(name)).map(drop)), "{name}");
         }
         assert!(!is_known(join(&asked("feed")).map(drop)));
+    }
+
+    #[test]
+    fn the_values_of_the_tables_are_taken_and_no_others() {
+        let read = |name: &str, value: &str| {
+            let uri = format!("/?{name}={value}").parse().unwrap();
+            let joined = join(&uri).is_ok();
+            joined || talk(&uri, 64).is_ok() || join_replay(&uri).is_ok()
+        };
+        for Param { name, values, .. } in FEED.iter().chain(&TALK) {
+            let Values::OneOf(values) = values else { continue };
+            assert!(values.iter().all(|value| read(name, value)), "{name}");
+            assert!(!read(name, "none"), "{name}");
+        }
+        assert!(read("client_id", &"x".repeat(64)) && !read("client_id", &"x".repeat(65)));
+        assert!(read("since", "ab:7") && !read("since", ":7") && !read("since", "ab:x"));
     }
 
     #[test]

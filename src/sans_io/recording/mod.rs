@@ -23,7 +23,7 @@ pub use error::Error;
 pub use item::{Flags, Frame, Item, Opcode, Record, USER_TAG, What};
 pub use layout::{BODY_BYTES_MAX, MAGIC, MAJOR, MINOR};
 pub use loss::Loss;
-pub use name::is_plain_name;
+pub use name::{NAME_BYTES_MAX, is_plain_name};
 pub use reader::{Head, Reader};
 pub use report::{DAMAGE_LISTED_MAX, Damage, Preamble, Report};
 pub use standing::Standing;

@@ -1,7 +1,7 @@
 //! What a recording may be called by those who may not name paths.
 
 /// The longest name, in bytes: file systems take 255, with the ending and the mark of a draft.
-const NAME_BYTES_MAX: usize = 200;
+pub const NAME_BYTES_MAX: usize = 200;
 
 /// Whether a name cannot lead out of the directory of recordings, and can be shown as it is.
 #[must_use]

@@ -9,8 +9,15 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{answer, query, schema};
-use crate::lobby;
+use super::{
+    answer,
+    query::{self, Values},
+    schema,
+};
+use crate::{
+    lobby,
+    sans_io::{event::KINDS, pace::Speed, recording::NAME_BYTES_MAX},
+};
 
 /// One method of an address.
 #[derive(Default)]
@@ -23,6 +30,8 @@ struct Route {
     /// The status of the good answer; others have the shape of errors.
     status: u16,
     answer: Option<Content>,
+    /// What a browser gets that asks for no upgrade, by media type.
+    page: Option<&'static [&'static str]>,
 }
 
 /// What a request may send, or has to.
@@ -102,10 +111,19 @@ fn messages(sent: &[&str], received: &[&str]) -> Value {
 
 fn operation(route: &Route, failure: &Value) -> Value {
     let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let in_path = in_path
-        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
-    let in_query = route.query.iter().map(|(name, description)| {
-        json!({ "name": name, "in": "query", "description": description, "schema": { "type": "string" } })
+    let in_path = in_path.map(|name| {
+        let longest = (name == "name" && route.path.starts_with("/recordings")).then_some(NAME_BYTES_MAX);
+        let schema = json!({ "type": "string", "minLength": 1, "maxLength": longest });
+        json!({ "name": name, "in": "path", "required": true, "schema": without_null(schema) })
+    });
+    let in_query = route.query.iter().map(|query::Param { name, what, values }| {
+        let mut parameter =
+            json!({ "name": name, "in": "query", "description": what, "schema": values.schema() });
+        if matches!(values, Values::Types) {
+            // With commas between them.
+            parameter["explode"] = false.into();
+        }
+        parameter
     });
     let parameters: Vec<Value> = in_path.chain(in_query).collect();
     let mut good = json!({ "description": route.summary });
@@ -118,6 +136,12 @@ fn operation(route: &Route, failure: &Value) -> Value {
         "summary": route.summary,
         "responses": { (route.status.to_string()): good, "default": bad },
     });
+    if let Some(page) = route.page {
+        let content: Map<_, _> =
+            page.iter().map(|media_type| ((*media_type).to_owned(), json!({}))).collect();
+        operation["responses"]["200"] =
+            json!({ "description": "Without an upgrade: a page.", "content": content });
+    }
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();
     }
@@ -125,6 +149,28 @@ fn operation(route: &Route, failure: &Value) -> Value {
         operation["requestBody"] = json!({ "content": body.content.to_json(), "required": body.is_required });
     }
     operation
+}
+
+impl Values {
+    fn schema(self) -> Value {
+        match self {
+            Self::OneOf(values) => json!({ "type": "string", "enum": values }),
+            Self::Pattern(pattern) => json!({ "type": "string", "pattern": pattern }),
+            Self::Numbers(min, max) => {
+                without_null(json!({ "type": "integer", "minimum": min, "maximum": max }))
+            }
+            Self::Types => json!({ "type": "array", "items": { "type": "string", "enum": KINDS } }),
+            Self::Speed => Speed::json_schema(&mut SchemaGenerator::default()).to_value(),
+        }
+    }
+}
+
+/// Leaves out what is not known.
+fn without_null(mut schema: Value) -> Value {
+    if let Value::Object(map) = &mut schema {
+        map.retain(|_, value| !value.is_null());
+    }
+    schema
 }
 
 impl Content {

@@ -6,9 +6,10 @@ use crate::{
     lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
     server::{
         clients,
-        query::{FEED, MAIN, Param, REPLAY, TALK},
+        query::{FEED, FLAG, MAIN, Param, REPLAY, TALK, Values},
         recordings, replay, rest, rooms,
     },
+    tools::timeline::BUCKETS_MAX,
 };
 
 /// With an answer in JSON.
@@ -19,7 +20,7 @@ fn row(
     body: Option<Body>,
     answer: Option<Content>,
 ) -> Route {
-    Route { method, path, summary, body, answer, status: 200, query: Vec::new() }
+    Route { method, path, summary, body, answer, status: 200, ..Route::default() }
 }
 
 fn get(path: &'static str, summary: &'static str, answer: Option<Content>) -> Route {
@@ -52,7 +53,10 @@ fn feeds() -> Vec<Route> {
         Route { status: 101, query, ..get(path, summary, None) }
     };
     vec![
-        upgrade("/", "The event feed, over a WebSocket; without an upgrade the dashboard.", Some(&MAIN)),
+        Route {
+            page: Some(&["text/html", "text/plain"]),
+            ..upgrade("/", "The event feed, over a WebSocket; without an upgrade the dashboard.", Some(&MAIN))
+        },
         upgrade("/ws", "The feed, and what clients say to each other, over a WebSocket.", Some(&TALK)),
         upgrade("/ws/{token}", "The feed of the token's user, who is connected for it.", Some(&[])),
         upgrade(
@@ -78,7 +82,11 @@ fn sources(it: &mut Schemas) -> Vec<Route> {
         post("/connect/{user}", "Connects that user.", None, it.write::<Status>()),
         row("delete", "/connect/{user}", "Disconnects that user.", None, it.write::<Status>()),
         Route {
-            query: vec![("wait_clients", "how many clients are to be connected first; 30 s at most")],
+            query: vec![Param::new(
+                "wait_clients",
+                "how many clients are to be connected first; 30 s at most",
+                Values::Numbers(0, None),
+            )],
             ..post(
                 "/inject",
                 "Broadcasts what TikTok did not send.",
@@ -111,11 +119,15 @@ fn shelf(it: &mut Schemas) -> Vec<Route> {
     vec![
         get("/recordings", "What there is to replay.", it.write::<recordings::List>()),
         Route {
-            query: vec![("buckets", "how many buckets the timeline has at most")],
+            query: vec![Param::new(
+                "buckets",
+                "how many buckets the timeline has at most",
+                Values::Numbers(1, Some(BUCKETS_MAX)),
+            )],
             ..get(path, "What it holds, and when.", it.write::<recordings::Details>())
         },
         Route {
-            query: vec![("force", "1 to replace what has that name; then the status is 200")],
+            query: vec![Param::new("force", "1 to replace what has that name; then the status is 200", FLAG)],
             status: 201,
             ..row("put", path, "Stores a recording.", required(other(file)), it.write::<recordings::Entry>())
         },
@@ -131,7 +143,7 @@ fn lobby(it: &mut Schemas) -> Vec<Route> {
         ..post("/rooms", "Makes a room.", it.read::<NewRoom>(), it.write::<RoomView>())
     };
     let connections = Route {
-        query: vec![("room", "only those in this room")],
+        query: vec![Param::new("room", "only those in this room", Values::Pattern("."))],
         ..get("/connections", "Who is here.", it.write::<clients::Connections>())
     };
     vec![
