@@ -90,6 +90,8 @@ codes! {
     TooLarge = "too_large", 413, 1009, 1, "send less";
     /// A WebSocket address was asked for without an upgrade.
     UpgradeRequired = "upgrade_required", 400, 1008, 1, "open it with a WebSocket client";
+    /// A WebSocket of another version than 13 was asked for.
+    WebsocketVersion = "websocket_version", 426, 1002, 1, "send `Sec-WebSocket-Version: 13`";
     /// The `Host` header is not on the list.
     ForbiddenHost = "forbidden_host", 403, 1008, 1, "use localhost or a loopback address, or add the host to `server.hosts` (LIVETAPE_HOSTS)";
     /// The `Origin` header is not on the list.

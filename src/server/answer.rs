@@ -4,7 +4,10 @@ use axum::{
     Json,
     body::Bytes,
     extract::rejection::BytesRejection,
-    http::{StatusCode, Uri, header::RETRY_AFTER},
+    http::{
+        HeaderValue, StatusCode, Uri,
+        header::{CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE},
+    },
     response::{IntoResponse, Response},
 };
 use schemars::JsonSchema;
@@ -54,6 +57,12 @@ impl IntoResponse for Refusal {
         let body = Body { error: Failure { code: *code, message, hint }, retrying: *retrying };
         let mut answer = (status, Json(body)).into_response();
         answer.extensions_mut().insert(Refused(*code));
+        if *code == Code::WebsocketVersion {
+            let headers = answer.headers_mut();
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        }
         if let Some(wait) = retry_after {
             // Whole seconds, and never too early.
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

@@ -27,6 +27,7 @@ use super::{
     paced::{Pace, Paced},
     traffic::Traffic,
     turned_away,
+    unparsed::Unparsed,
 };
 use crate::clock;
 
@@ -170,6 +171,7 @@ where
     let Service { router, reset, asker, shutdown, bounds } = service;
     let (pace, traffic) = (Pace::default(), Traffic::default());
     let io = Paced::new(io, pace.clone(), &bounds, &traffic, place);
+    let io = Unparsed::new(io, pace.clone());
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let answering = pace.answer();
         request.extensions_mut().insert(reset.clone());

@@ -24,7 +24,7 @@ pub(super) async fn root(
     if !ws::is_asked(&headers) {
         return Ok(page::page(&headers));
     }
-    let upgrade = ws::well_formed(upgrade)?;
+    let upgrade = upgrade?;
     let join = match query::join(&uri) {
         Ok(join) => join,
         Err(problem) => return Ok(ws::turn_away(&app, upgrade, Role::Reads, problem)),

@@ -45,6 +45,7 @@ mod token;
 mod trace;
 mod traffic;
 mod turned_away;
+mod unparsed;
 mod upgrade;
 mod voice;
 mod wire;

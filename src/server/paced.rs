@@ -55,6 +55,12 @@ impl Pace {
         (count, phase)
     }
 
+    /// How many requests were answered; `None` while one is.
+    pub(super) fn answered(&self) -> Option<u32> {
+        let (count, phase) = self.now();
+        (phase != Phase::Answer).then_some(count / 3)
+    }
+
     fn go_on_to(&self, phase: Phase) {
         let (count, now) = self.now();
         let step = (phase as u32 + 3 - now as u32) % 3;

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
+use serde_json::json;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     time::timeout_at,
 };
 
 use super::{access::POLICY, door::Full};
-use crate::{clock, sans_io::error::Code};
+use crate::{
+    clock,
+    sans_io::error::{Code, Problem},
+};
 
 /// How long a client has to take the answer.
 const TIME_MAX: Duration = Duration::from_secs(1);
@@ -19,7 +24,7 @@ const READ_BYTES_MAX: u64 = 16 * 1024;
 pub(super) async fn tell<I: AsyncRead + AsyncWrite + Unpin>(mut io: I, full: Full) {
     let deadline = clock::now() + TIME_MAX;
     let told = async {
-        io.write_all(answer(full).as_bytes()).await?;
+        io.write_all(refusal(full).as_bytes()).await?;
         io.shutdown().await?;
         let mut ignored = io.take(READ_BYTES_MAX);
         tokio::io::copy(&mut ignored, &mut tokio::io::sink()).await
@@ -28,17 +33,23 @@ pub(super) async fn tell<I: AsyncRead + AsyncWrite + Unpin>(mut io: I, full: Ful
     let _ = timeout_at(deadline, told).await;
 }
 
-fn answer(full: Full) -> String {
+fn refusal(full: Full) -> String {
     let message = match full {
         Full::All => "too many connections",
         Full::Address => "too many connections from this address",
     };
-    let code = Code::Capacity;
-    let error = serde_json::json!({ "code": code.name(), "message": message, "hint": code.hint() });
-    let body = serde_json::json!({ "error": error }).to_string();
+    let problem = Problem::new(Code::Capacity, message);
+    answer(StatusCode::SERVICE_UNAVAILABLE, &problem, "retry-after: 1\r\n")
+}
+
+/// An answer that no route gives, as bytes: in the shape and with the headers that all have, and the last one on its
+/// connection. Each line in `beside` ends with CRLF.
+pub(super) fn answer(status: StatusCode, problem: &Problem, beside: &str) -> String {
+    let Problem { code, message, hint } = problem;
+    let body = json!({ "error": { "code": code, "message": message, "hint": hint } }).to_string();
     format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
-         retry-after: 1\r\nx-content-type-options: nosniff\r\ncross-origin-resource-policy: same-site\r\n\
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{beside}\
+         x-content-type-options: nosniff\r\ncross-origin-resource-policy: same-site\r\n\
          content-security-policy: {POLICY}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     )

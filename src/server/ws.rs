@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use axum::{
-    extract::{State, ws::rejection::WebSocketUpgradeRejection},
+    extract::State,
     http::{HeaderMap, Uri, header},
     response::Response,
 };
@@ -32,7 +32,7 @@ const READ_BUFFER_BYTES: usize = 512;
 /// The same on `/ws/echo`, where messages are long.
 const ECHO_BUFFER_BYTES: usize = 16 * 1024;
 
-pub(super) type MaybeUpgrade = Result<Upgrade, WebSocketUpgradeRejection>;
+pub(super) type MaybeUpgrade = Result<Upgrade, Refusal>;
 
 /// Who comes, and what for.
 pub(super) struct Visit {
@@ -66,10 +66,14 @@ pub(super) async fn talk(
 pub(super) async fn echo(
     State(app): State<App>,
     headers: HeaderMap,
+    uri: Uri,
     upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = required(&headers, upgrade)?;
     let (path, role, join) = ("/ws/echo", Role::Echoes, Join::default());
+    if let Err(problem) = query::none(&uri) {
+        return Ok(turn_away(&app, upgrade, role, problem));
+    }
     Ok(open(&app, upgrade, Visit { path, role, client_id: None, feed: None, join, lease: None }))
 }
 
@@ -79,18 +83,11 @@ pub(super) fn is_asked(headers: &HeaderMap) -> bool {
 }
 
 /// The upgrade, where it can be had.
-pub(super) fn well_formed(upgrade: MaybeUpgrade) -> Result<Upgrade, Problem> {
-    upgrade.map_err(|rejection| {
-        let message = rejection.body_text();
-        Problem::new(Code::BadRequest, message).hint("open it with a WebSocket client, version 13")
-    })
-}
-
-pub(super) fn required(headers: &HeaderMap, upgrade: MaybeUpgrade) -> Result<Upgrade, Problem> {
+pub(super) fn required(headers: &HeaderMap, upgrade: MaybeUpgrade) -> MaybeUpgrade {
     if !is_asked(headers) {
-        return Err(Problem::new(Code::UpgradeRequired, "WebSocket upgrade required"));
+        return Err(Problem::new(Code::UpgradeRequired, "WebSocket upgrade required").into());
     }
-    well_formed(upgrade)
+    upgrade
 }
 
 /// The 101, and the conversation behind it. Who cannot be let in is told so over the socket: browsers show no more of a

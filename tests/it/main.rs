@@ -43,5 +43,6 @@ mod talk;
 mod tidy;
 mod tls;
 mod tools;
+mod unparsed;
 mod wire;
 mod writers;
