@@ -32,8 +32,8 @@ await printedBy(livetape, ['cut', 'recordings/gifts.bin', '--start', '2m24s', '-
 const SHOWS = await Promise.all(
   [
     { play: END, speed: '1', ends: true },
-    { play: 'recordings/gifts.bin', scenario: 'closes-late', speed: '60', ends: true },
-    { play: 'recordings/gifts.bin', scenario: 'closes-late', speed: 'max', ends: true },
+    { play: 'recordings/gifts.bin', speed: '60', ends: true },
+    { play: 'recordings/gifts.bin', speed: 'max', ends: true },
     { play: 'recordings/demo.bin', scenario: 'stays-open', ends: false },
   ].map(async (show) => ({
     ...show,
@@ -109,7 +109,7 @@ const is = (actual, wanted) => (typeof wanted === 'function' ? wanted(String(act
 /** What the mock shows for a client, pasted. */
 async function checkBanner({ name, title, program, returnsEarly }) {
   const { play, all } = SHOWS[0]
-  await check(`${name} runs what the mock shows`, () => withMock(livetape, { play, scenario: 'closes-late', speed: '60' }, async (base, said) => {
+  await check(`${name} runs what the mock shows`, () => withMock(livetape, { play, speed: '60' }, async (base, said) => {
     await until('the whole of what the mock shows', () => said().includes('Press Ctrl+C'))
     const lines = await runProgram(program(linesFor(title, said())))
     const count = (types) => lines.filter(({ type }) => types.includes(type)).length
