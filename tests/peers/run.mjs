@@ -1,5 +1,5 @@
-// `node run.mjs <livetape> <python of 6.6.5> <python of 6.6.6> [<version>=<path>…]`: the clients, all at the same time, each
-// against mocks of its own.
+// `node run.mjs <livetape> <target folder> [<version>=<path>…]`: the clients, all at the same time, each against mocks of its
+// own.
 
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -12,9 +12,9 @@ import { clients } from './clients.mjs'
 import { decoded, linesOf, printedBy, readLog, runClient, runProgram, text, untilLog, withMock } from './mock.mjs'
 import { emittedBy, isLost, readBatches } from './session.mjs'
 
-const [livetape, ...pythons] = process.argv.slice(2, 5).map((program) => path.resolve(program))
+const [livetape, target] = process.argv.slice(2, 4).map((place) => path.resolve(place))
 /** Other clients to run instead of those that are installed: `VERSION=PATH`. */
-const others = process.argv.slice(5)
+const others = process.argv.slice(4)
 const COMPARED = ['chat', 'gift', 'like', 'member']
 
 /** The action of a control message that says so. */
@@ -26,8 +26,7 @@ await printedBy(livetape, ['cut', 'recordings/gifts.bin', '--start', '2m24s', '-
 
 /**
  * What is played: recordings that end with the stream, at each speed; at speed 1 only the last seconds, as `livetape mock`
- * plays them by default. A client in Python that decodes slower than the room plays needs more time than the default at the
- * end, on a busy machine. `demo` does not end, and shows heartbeats.
+ * plays them by default. `demo` does not end, and shows heartbeats.
  */
 const SHOWS = await Promise.all(
   [
@@ -125,7 +124,7 @@ async function checkClient(client) {
   for (const outcome of client.outcomes) await checkOutcome(client, outcome)
 }
 
-const runs = await Promise.allSettled(clients(pythons, others).map(checkClient))
+const runs = await Promise.allSettled(clients(target, others).map(checkClient))
 const broken = runs.filter(({ status }) => status === 'rejected')
 broken.forEach(({ reason }) => console.log(`FAIL ${reason.stack}`))
 failures += broken.length
