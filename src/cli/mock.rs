@@ -60,10 +60,10 @@ fn recording(play: &Path, folder: &Path) -> Result<String, Problem> {
 
 /// The address, and how clients are pointed at it.
 fn greet(mock: &MockTikTok, playing: &str, scenario: Option<&Path>) {
-    let (url, (user, room_id)) = (mock.url(), mock.example());
+    let (url, (user, _)) = (mock.url(), mock.example());
     let scenario = scenario.map(|path| format!(", as {} says", path.display())).unwrap_or_default();
     let (playing, scenario) = (printable(playing), printable(&scenario));
-    let clients = mock_banner::clients(&url, &printable(&user), room_id);
+    let clients = mock_banner::clients(&url, &printable(&user));
     // Without a reader of stdout the mock ends, as every server does.
     drop(display::print(&[format!(
         "🎭 The mock TikTok is on {url} and plays {playing}{scenario}\n{clients}\n📺 Press Ctrl+C to stop\n"

@@ -105,17 +105,20 @@ impl Segment {
         if push.payload_type == "im_enter_room_resp" {
             self.enter_answer.get_or_insert(self.frames.len());
         }
-        let mut messages = Vec::new();
+        let (log_id, mut wants_ack, mut messages) = (push.log_id, false, Vec::new());
         if push.holds_batch() {
             let payload = wire::unzip(push.payload, &mut faults);
             let batch = wire::read_batch(&payload, &mut faults);
             if push.payload_type == "msg" && batch.info.is_first {
                 self.first.get_or_insert(self.frames.len());
             }
+            // Clients ack neither without an id nor without a text.
+            wants_ack = batch.info.need_ack && log_id != 0 && !batch.info.internal_ext.is_empty();
             messages = batch.messages;
         }
         let events = messages.len() as u64;
         messages.retain(|message| message.method == CHAT);
-        self.frames.push(Played { offset, opcode: opcode.0, bytes, events, chats: messages });
+        let ack = wants_ack.then_some(log_id);
+        self.frames.push(Played { offset, opcode: opcode.0, bytes, ack, events, chats: messages });
     }
 }

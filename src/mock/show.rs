@@ -64,6 +64,8 @@ pub(super) struct Played {
     pub(super) offset: Duration,
     pub(super) opcode: u8,
     pub(super) bytes: Bytes,
+    /// The log id by which a client acks it, if it wants that.
+    pub(super) ack: Option<u64>,
     /// How many messages it holds.
     pub(super) events: u64,
     /// The chats in it.

@@ -3,16 +3,23 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use tokio::{io::AsyncRead, sync::mpsc};
+use tokio::{
+    io::AsyncRead,
+    sync::{mpsc, watch},
+};
 
 use super::{
     super::{
         journal::{Happened, bounded},
         visit::Visitor,
     },
+    acks::Acks,
     frames::{self, Messages},
 };
-use crate::sans_io::wire::{self, Push};
+use crate::{
+    clock,
+    sans_io::wire::{self, Push},
+};
 
 /// What is to be said in return.
 #[derive(Debug)]
@@ -52,13 +59,14 @@ pub(super) async fn listen<R: AsyncRead + Unpin>(
     messages: &mut Messages<R>,
     visitor: &Visitor,
     replies: &mpsc::Sender<Reply>,
+    acks: &watch::Sender<Acks>,
     no_heartbeat: &AtomicBool,
 ) -> Goodbye {
     while let Some((opcode, payload)) = messages.next().await {
         let reply = match opcode {
             frames::CLOSE => return Goodbye::read(payload),
             frames::PING => Some(Reply::Pong(payload)),
-            frames::BINARY => hear(visitor, &payload),
+            frames::BINARY => hear(visitor, acks, &payload),
             frames::TEXT => {
                 visitor.world.log(visitor.number, Happened::Other { payload_type: "text".into() });
                 None
@@ -74,13 +82,19 @@ pub(super) async fn listen<R: AsyncRead + Unpin>(
     Goodbye::gone()
 }
 
-fn hear(visitor: &Visitor, bytes: &Bytes) -> Option<Reply> {
+fn hear(visitor: &Visitor, acks: &watch::Sender<Acks>, bytes: &Bytes) -> Option<Reply> {
     let push = wire::read_push(bytes, &mut Vec::new());
     let text = || bounded(&String::from_utf8_lossy(&push.payload));
     let (happened, reply) = match push.payload_type.as_str() {
         "hb" => (Happened::Heartbeat, Some(Reply::Heartbeat(push))),
-        "im_enter_room" => (Happened::Enter, Some(Reply::Enter)),
-        "ack" => (Happened::Ack { log_id: push.log_id, internal_ext: text() }, None),
+        "im_enter_room" => {
+            acks.send_modify(|acks| acks.hear(None, clock::now()));
+            (Happened::Enter, Some(Reply::Enter))
+        }
+        "ack" => {
+            acks.send_modify(|acks| acks.hear(Some(push.log_id), clock::now()));
+            (Happened::Ack { log_id: push.log_id, internal_ext: text() }, None)
+        }
         other => (Happened::Other { payload_type: bounded(other) }, None),
     };
     visitor.world.log(visitor.number, happened);

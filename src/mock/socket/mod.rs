@@ -1,5 +1,6 @@
 //! A WebSocket: the room plays, the client is heard.
 
+mod acks;
 mod frames;
 mod listen;
 mod made;
@@ -9,12 +10,18 @@ mod wrong;
 
 use std::{sync::atomic::AtomicBool, time::Duration};
 
+use acks::Acks;
 use bytes::BytesMut;
 use frames::Messages;
 use listen::{Goodbye, listen};
 use made::Maker;
 use play::{Ended, Player, Progress};
-use tokio::{io::AsyncWriteExt as _, select, sync::mpsc, time::timeout_at};
+use tokio::{
+    io::AsyncWriteExt as _,
+    select,
+    sync::{mpsc, watch},
+    time::timeout_at,
+};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
@@ -53,6 +60,7 @@ pub(super) async fn open<I: Wire>(
     let (input, output) = tokio::io::split(io);
     let mut messages = Messages::new(input, buffer);
     let (sender, replies) = mpsc::channel(REPLIES_MAX);
+    let (acks, acked) = watch::channel(Acks::default());
     let no_heartbeat = AtomicBool::new(false);
     let maker = Maker::new(visitor.random.clone(), request.param("compress") == Some("gzip"), &joined);
     let mut player = Player {
@@ -66,12 +74,14 @@ pub(super) async fn open<I: Wire>(
         maker,
         replies,
         replaced,
+        acks: &acks,
+        acked,
         no_heartbeat: &no_heartbeat,
     };
 
     let ended = select! {
         biased;
-        goodbye = listen(&mut messages, &visitor, &sender, &no_heartbeat) => Ended::Client(goodbye),
+        goodbye = listen(&mut messages, &visitor, &sender, &acks, &no_heartbeat) => Ended::Client(goodbye),
         ended = player.play() => ended,
     };
     let (by, code, reason) = match &ended {
@@ -91,7 +101,7 @@ pub(super) async fn open<I: Wire>(
             let deadline = clock::now() + CLOSE_MAX;
             let farewell = async {
                 output.write_all(&frames::close(code, &reason)).await?;
-                listen(&mut messages, &visitor, &sender, &no_heartbeat).await;
+                listen(&mut messages, &visitor, &sender, &acks, &no_heartbeat).await;
                 Ok::<_, std::io::Error>(())
             };
             let _ = timeout_at(deadline, farewell).await;

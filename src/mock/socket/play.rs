@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use super::{
+    acks::Acks,
     frames,
     listen::{Goodbye, Reply},
     made::Maker,
@@ -29,6 +30,7 @@ use crate::{
         script::Known,
         visit::{Visitor, dribble},
     },
+    sans_io::wire,
 };
 
 /// How a conversation ends.
@@ -72,6 +74,8 @@ pub(super) struct Player<'a, O> {
     pub(super) maker: Maker,
     pub(super) replies: mpsc::Receiver<Reply>,
     pub(super) replaced: watch::Receiver<()>,
+    pub(super) acks: &'a watch::Sender<Acks>,
+    pub(super) acked: watch::Receiver<Acks>,
     pub(super) no_heartbeat: &'a AtomicBool,
     pub(super) progress: Progress,
 }
@@ -130,6 +134,8 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
                 &mut self.maker,
                 frame.offset,
             ) {
+                // What goes wrong in a frame may keep its client from acking it.
+                self.owe(frame.ack.filter(|_| bytes == frame.bytes));
                 self.write(opcode, &bytes).await?;
             }
             self.progress.frames += 1;
@@ -196,14 +202,27 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
     async fn over(&mut self) -> Result<Ended, Stopped> {
         let offset = self.offset();
         let frame = self.maker.ended(offset);
+        self.owe(Some(wire::read_push(&frame, &mut Vec::new()).log_id));
         self.write(frames::BINARY, &frame).await?;
         self.linger().await?;
         Ok(Ended::Close(1000, String::new()))
     }
 
-    /// Leaves the client time to read the last frames: many drop what they have not read when the server closes.
+    fn owe(&self, ack: Option<u64>) {
+        if let Some(log_id) = ack {
+            self.acks.send_modify(|acks| acks.owe(log_id));
+        }
+    }
+
+    /// Leaves the client time to read the last frames.
     async fn linger(&mut self) -> Result<(), Stopped> {
-        self.answer_until(Some(clock::now() + self.joined.settings.close_after)).await
+        let (written, close_after) = (clock::now(), self.joined.settings.close_after);
+        loop {
+            let deadline = self.acked.borrow_and_update().close_at(written, close_after);
+            if self.answer(Some(deadline)).await? && !self.acked.has_changed().unwrap_or_default() {
+                return Ok(());
+            }
+        }
     }
 
     /// Stays: faults still come, heartbeats are answered.
@@ -223,21 +242,27 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
 
     /// Answers what the client says until then, or as long as the user is there.
     pub(super) async fn answer_until(&mut self, deadline: Option<Instant>) -> Result<(), Stopped> {
-        loop {
-            while let Ok(reply) = self.replies.try_recv() {
-                self.reply(reply).await?;
-            }
-            self.check_user()?;
-            if deadline.is_some_and(|deadline| clock::now() >= deadline) {
-                return Ok(());
-            }
-            select! {
-                biased;
-                Some(reply) = self.replies.recv() => self.reply(reply).await?,
-                Ok(()) = self.replaced.changed() => self.replaced.mark_changed(),
-                () = sleep(deadline) => return Ok(()),
-            }
+        while !self.answer(deadline).await? {}
+        Ok(())
+    }
+
+    /// Answers the client, or takes note of what it says; whether nothing came until then.
+    async fn answer(&mut self, deadline: Option<Instant>) -> Result<bool, Stopped> {
+        while let Ok(reply) = self.replies.try_recv() {
+            self.reply(reply).await?;
         }
+        self.check_user()?;
+        if deadline.is_some_and(|deadline| clock::now() >= deadline) {
+            return Ok(true);
+        }
+        select! {
+            biased;
+            Some(reply) = self.replies.recv() => self.reply(reply).await?,
+            Ok(()) = self.replaced.changed() => self.replaced.mark_changed(),
+            Ok(()) = self.acked.changed() => {}
+            () = sleep(deadline) => return Ok(true),
+        }
+        Ok(false)
     }
 
     async fn reply(&mut self, reply: Reply) -> io::Result<()> {

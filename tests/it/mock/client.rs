@@ -133,6 +133,12 @@ impl Socket {
         self.0.send(Message::Binary(wire::write_push(&push))).await.unwrap();
     }
 
+    /// Acks a frame.
+    pub(crate) async fn ack(&mut self, frame: &Bytes) {
+        let ack = wire::client::ack(push(frame).log_id, &batch(frame).0.info.internal_ext);
+        self.0.send(Message::Binary(ack)).await.unwrap();
+    }
+
     /// The next thing that comes, within so many milliseconds.
     pub(crate) async fn next_within(&mut self, ms: u64) -> Came {
         let deadline = clock::now() + Duration::from_millis(ms);

@@ -1,13 +1,22 @@
-"""PyPI TikTokLive 6.6.5, unmodified: `python python-6.6.5.py <base URL> <user> [is-live|room]`."""
+"""PyPI TikTokLive, unmodified: `python python.py <base URL> <user> [is-live|room]`. The end of stdin disconnects."""
 
 import asyncio
 import json
 import logging
 import sys
+from importlib.metadata import version
+from operator import attrgetter
 
 from TikTokLive import TikTokLiveClient
 from TikTokLive.client.web.web_settings import WebDefaults
 from TikTokLive.events import CommentEvent, ConnectEvent, DisconnectEvent, GiftEvent, JoinEvent, LikeEvent, LiveEndEvent
+
+# Where messages have their id, a chat its text and a gift its id: 6.6.6 and 7 come with another schema.
+MSG_ID, COMMENT, GIFT_ID = (
+    ("base_message.message_id", "comment", "gift.id")
+    if version("TikTokLive") == "6.6.5"
+    else ("common.msg_id", "content", "gift_id")
+)
 
 
 def show(kind, **fields):
@@ -25,20 +34,24 @@ def connected(client, event):
     loop.add_reader(sys.stdin, disconnect)
 
 
+def message(kind, **fields):
+    """Shows the id of a message, and what it has in these places."""
+    return lambda event: show(
+        kind,
+        id=str(attrgetter(MSG_ID)(event)),
+        **{name: attrgetter(place)(event) for name, place in fields.items()},
+    )
+
+
 def listen(client):
     """Plain functions, as pyee calls those at once and in order."""
-    client.on(ConnectEvent, lambda event: connected(client, event))
-    client.on(CommentEvent, lambda event: show("chat", id=str(event.base_message.message_id), comment=event.comment))
-    client.on(
-        GiftEvent,
-        lambda event: show(
-            "gift", id=str(event.base_message.message_id), giftId=event.gift.id, repeatCount=event.repeat_count
-        ),
-    )
-    client.on(LikeEvent, lambda event: show("like", id=str(event.base_message.message_id), likeCount=event.count))
-    client.on(JoinEvent, lambda event: show("member", id=str(event.base_message.message_id)))
-    client.on(LiveEndEvent, lambda event: show("streamEnd", action=int(event.action)))
-    client.on(DisconnectEvent, lambda _: show("disconnected"))
+    client.add_listener(ConnectEvent, lambda event: connected(client, event))
+    client.add_listener(CommentEvent, message("chat", comment=COMMENT))
+    client.add_listener(GiftEvent, message("gift", giftId=GIFT_ID, repeatCount="repeat_count"))
+    client.add_listener(LikeEvent, message("like", likeCount="count"))
+    client.add_listener(JoinEvent, message("member"))
+    client.add_listener(LiveEndEvent, lambda event: show("streamEnd", action=int(event.action)))
+    client.add_listener(DisconnectEvent, lambda _: show("disconnected"))
 
 
 async def main(base, user, order="connect"):
