@@ -128,6 +128,8 @@ codes! {
     ReadOnlyRecording = "read_only_recording", 403, 1008, 1, "choose another name: the built-in recording cannot be changed";
     /// The recording has reached the size that was asked for; it is sealed.
     RecordingFull = "recording_full", 507, 1011, 3, "raise it with --max-size";
+    /// The output could not be written to its end, e.g. because the disk is full.
+    OutputIncomplete = "output_incomplete", 507, 1011, 3, "what was written until then is there; is the disk full?";
     /// A file could not be read or written.
     Io = "io", 500, 1011, 1, "";
     /// The sign server, or TikTok, says that there were too many requests.

@@ -27,6 +27,8 @@ use crate::{
 
 /// How long a close frame has to arrive before the reset that follows where the client's own words may be unread.
 const LINGER: Duration = Duration::from_millis(250);
+/// How many messages are read of a client that was told to go: a flood of small ones takes long to read.
+const AFTER_CLOSE_MESSAGES_MAX: usize = 1024;
 /// The room that a close frame has for its reason, in bytes.
 pub(super) const REASON_BYTES_MAX: usize = 123;
 
@@ -153,8 +155,11 @@ async fn part(mut sink: SplitSink<Wire, Message>, mut stream: SplitStream<Wire>,
         return answer(sink, stream).await;
     }
     let mut is_answered = false;
-    while let Some(Ok(message)) = stream.next().await {
+    for _ in 0..AFTER_CLOSE_MESSAGES_MAX {
+        let Some(Ok(message)) = stream.next().await else { break };
         is_answered |= message.is_close();
+        // Others go on meanwhile, and a server that ends drops who takes too long.
+        yield_now().await;
     }
     if unread || !is_answered {
         sleep_until(clock::now() + LINGER).await;

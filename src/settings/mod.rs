@@ -14,6 +14,7 @@ mod value;
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -84,9 +85,9 @@ pub struct Sources<'a> {
     /// The path and the text of the file.
     pub file: Option<(&'a Path, &'a str)>,
     /// The environment.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub env: &'a dyn Fn(&str) -> Option<OsString>,
     /// What the command line says.
-    pub flags: &'a [(&'static Key, String)],
+    pub flags: &'a [(&'static Key, OsString)],
 }
 
 /// Puts the sources over each other, and checks the result.

@@ -56,7 +56,7 @@ macro_rules! settings {
             env: $env,
             form: <$type as Value>::FORM,
             is_secret: <$type as Value>::SECRET,
-            set: |settings, text| { settings.$section.$key = Value::read(text)?; Ok(()) },
+            set: |settings, text| { settings.$section.$key = Value::read_os(text)?; Ok(()) },
             get: |settings| settings.$section.$key.show(),
         },)*)*];
     };

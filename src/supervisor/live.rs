@@ -7,6 +7,7 @@ use tracing::{info, warn};
 
 use super::{
     Next, Record, Supervisor,
+    backlog::Backlog,
     candidate::{Candidate, looked_up},
     idle::room_running,
     inject::inject_live,
@@ -132,6 +133,7 @@ impl<T: Transport> Supervisor<T> {
         let (header, started) = (live.header().clone(), live.started());
         let (mut leaving, mut candidate) = (None, None);
         let (mut last, mut was_connected) = (Duration::ZERO, false);
+        let mut backlog = Backlog::default();
         loop {
             let deadline = pipeline.decoder().next_deadline().map(|offset| started + offset);
             tokio::select! { biased;
@@ -170,6 +172,9 @@ impl<T: Transport> Supervisor<T> {
                 item = live.next() => {
                     let Some(item) = item else { break };
                     last = item.offset;
+                    if backlog.drops(&item) {
+                        continue;
+                    }
                     was_connected |= matches!(item.what, What::ConnOpen(_) | What::Frame(_));
                     self.note_limit(&item);
                     if let Some(followed) = &mut self.followed {
@@ -188,6 +193,12 @@ impl<T: Transport> Supervisor<T> {
             if leaving.is_some() {
                 live.stop();
             }
+            if self.shutdown.is_cancelled() {
+                backlog.shut_down();
+            }
+        }
+        if let Some(gap) = backlog.into_gap(last) {
+            pipeline.handle(&gap, Pacing::Free).await;
         }
         let outcome = live.outcome().await;
         if let Some(followed) = self.followed.take() {
@@ -349,6 +360,7 @@ impl<T: Transport> Supervisor<T> {
             Ok(Ok(summary)) => {
                 info!(path = shown(files.paths().pop()), lost = summary.lost, "📼 Recording sealed");
                 self.ended.is_lossy |= summary.lost > 0;
+                self.ended.full_bytes = summary.is_full.then_some(summary.bytes).or(self.ended.full_bytes);
             }
             Ok(Err(problem)) => self.ended.recorder = Some(problem),
             Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder broke off")),

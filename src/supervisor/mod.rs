@@ -2,6 +2,7 @@
 //!
 //! What runs takes its own orders; what it cannot do itself ends it, and comes back here.
 
+mod backlog;
 mod candidate;
 mod channels;
 mod common;
@@ -109,6 +110,8 @@ pub struct Ended {
     pub recordings: Vec<PathBuf>,
     /// Why a recording broke off.
     pub recorder: Option<Problem>,
+    /// The length of a recording that ended because of its size, in bytes.
+    pub full_bytes: Option<u64>,
 }
 
 impl Ended {

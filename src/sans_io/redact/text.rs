@@ -15,6 +15,9 @@ use super::{
 /// the rest of the text is masked.
 const LOOKED_AT_MAX: usize = 4 << 20;
 
+/// Bytes before the end of a name that are looked at for a name with percent escapes in it.
+const ESCAPED_NAME_BYTES_MAX: usize = 256;
+
 /// The shortest bearer token, in bytes: shorter words are words.
 const BEARER_BYTES_MIN: usize = 12;
 
@@ -53,7 +56,9 @@ impl Masked<'_> {
             self.replace(token.clone(), MASK);
             return token.end;
         }
-        let Some(style) = Style::find(self.text, name.end).filter(|_| is_secret(word)) else {
+        let Some(style) = Style::find(self.text, name.end)
+            .filter(|_| is_secret(word) || is_escaped_secret(self.text, name))
+        else {
             return name.end;
         };
         let found = value::find(self.text, &style);
@@ -91,6 +96,44 @@ fn next_name(text: &[u8], from: usize) -> Option<Range<usize>> {
     Some(start..start + length)
 }
 
+/// Whether the word at `word` is the end of a name that stands for a secret once its percent escapes are undone, also
+/// those of the percent sign itself: `sign%61ture`, `sign%2561ture`.
+fn is_escaped_secret(text: &[u8], word: &Range<usize>) -> bool {
+    let before = &text[word.end.saturating_sub(ESCAPED_NAME_BYTES_MAX)..word.start];
+    if !before.ends_with(b"%") && !before.ends_with(b"%25") {
+        return false;
+    }
+    let belongs = |byte: &u8| is_name_byte(*byte) || *byte == b'%';
+    let start = before.iter().rposition(|byte| !belongs(byte)).map_or(0, |at| at + 1);
+    let mut name = [&before[start..], &text[word.clone()]].concat();
+    while let Some(unescaped) = unescape(&name) {
+        name = unescaped;
+    }
+    name.rsplit(|byte| !is_name_byte(*byte)).next().is_some_and(is_secret)
+}
+
+/// The bytes without their percent escapes; `None` if there are none.
+fn unescape(bytes: &[u8]) -> Option<Vec<u8>> {
+    let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (mut out, mut rest, mut is_changed) = (Vec::with_capacity(bytes.len()), bytes, false);
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        let escaped = match after {
+            [high, low, ..] if *first == b'%' => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        match escaped {
+            Some((high, low)) => {
+                out.push(high << 4 | low);
+                rest = &after[2..];
+                is_changed = true;
+            }
+            None => out.push(*first),
+        }
+    }
+    is_changed.then_some(out)
+}
+
 /// Name and password in an address, of which the scheme ends at `at`.
 fn user_info(text: &[u8], at: usize) -> Option<Range<usize>> {
     let rest = text[at..].strip_prefix(b"://")?;
@@ -125,9 +168,43 @@ mod tests {
     use super::*;
 
     const PARTS: &[&str] = &[
-        "token", "cookie", "a", "7", " ", "=", ":", ",", ";", "&", "\"", "'", "\\", "\\\"", "[", "]", "{",
-        "}", "<", "%3D", "%22", "%26", "&quot;", "\\u003d", "eyJ", ".", "://", "@", "value", "content",
-        "***", "true", "\n",
+        "token",
+        "cookie",
+        "a",
+        "7",
+        " ",
+        "=",
+        ":",
+        ",",
+        ";",
+        "&",
+        "\"",
+        "'",
+        "\\",
+        "\\\"",
+        "[",
+        "]",
+        "{",
+        "}",
+        "<",
+        "%3D",
+        "%22",
+        "%26",
+        "&quot;",
+        "\\u003d",
+        "eyJ",
+        ".",
+        "://",
+        "@",
+        "value",
+        "content",
+        "***",
+        "true",
+        "\n",
+        "sign%61ture",
+        "%",
+        "%25",
+        "61",
     ];
 
     #[track_caller]
@@ -142,6 +219,12 @@ mod tests {
         check("wss://h/p?a=1&msToken=ab%3D&cursor=c&wrss=x", "wss://h/p?a=1&msToken=***&cursor=c&wrss=***");
         check("/fetch?msToken=&apiKey=k", "/fetch?msToken=&apiKey=***");
         check("?u=https%3A%2F%2Fh%3FmsToken%3Dab%26c%3Dd", "?u=https%3A%2F%2Fh%3FmsToken%3D***%26c%3Dd");
+        check(
+            "?sign%61ture=x&a=1&m%73Toke%6E=y&toke%256e%3Dz",
+            "?sign%61ture=***&a=1&m%73Toke%6E=***&toke%256e%3D***",
+        );
+        check("?u=https%3A%2F%2Fh%3Fsid%3Dab%26c%3Dd", "?u=https%3A%2F%2Fh%3Fsid%3D***%26c%3Dd");
+        check("100%deviceid=7", "100%deviceid=***");
         check("http://me:pass@proxy:80/?a=b", "http://***@proxy:80/?a=b");
         check("/?cookie_enabled=true&room_id=1", "/?cookie_enabled=true&room_id=1");
     }

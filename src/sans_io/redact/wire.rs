@@ -11,7 +11,7 @@ use super::{
     names::names_secret,
     text,
 };
-use crate::sans_io::wire::{Unzipper, unzip, zip};
+use crate::sans_io::wire::{FaultKind, Unzipper, unzip, zip};
 
 /// The first bytes of gzip.
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
@@ -56,7 +56,8 @@ pub(super) fn batch(bytes: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// Applies `change` to what gzip unpacks to, if it is gzip.
+/// Applies `change` to what gzip unpacks to, if it is gzip. Nothing is known of what unpacks to more than is read, so
+/// nothing of it is kept: a reader counts it as unreadable.
 pub(super) fn unzipped(
     bytes: &[u8],
     unzipper: &mut Unzipper,
@@ -65,7 +66,11 @@ pub(super) fn unzipped(
     if !bytes.starts_with(GZIP_MAGIC) {
         return change(bytes);
     }
-    let plain = unzipper.unzip(Bytes::copy_from_slice(bytes), &mut Vec::new());
+    let mut faults = Vec::new();
+    let plain = unzipper.unzip(Bytes::copy_from_slice(bytes), &mut faults);
+    if faults.iter().any(|fault| fault.kind == FaultKind::GzipBomb) {
+        return Some(MASK.to_vec());
+    }
     change(&plain).map(|changed| zip(&changed).to_vec())
 }
 
@@ -101,7 +106,7 @@ fn is_clean(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::sans_io::wire::{
-        Batch, BatchInfo, Message, Push, read_batch, read_push, write_batch, write_push,
+        Batch, BatchInfo, Message, Push, UNZIPPED_BYTES_MAX, read_batch, read_push, write_batch, write_push,
     };
 
     fn secret() -> Batch {
@@ -159,6 +164,21 @@ mod tests {
             let plain = Batch { info: BatchInfo::default(), ..secret() };
             assert_eq!(frame(&push(&plain), &mut Unzipper::default()), None);
         }
+    }
+
+    #[test]
+    fn what_unpacks_to_more_than_is_read_is_not_kept() {
+        let packed = |length: usize| {
+            let plain = [write_batch(&secret()).to_vec(), vec![0; length]].concat();
+            write_push(&Push { payload_type: "msg".into(), payload: zip(&plain), ..Default::default() })
+        };
+        let masked = frame(&packed(UNZIPPED_BYTES_MAX), &mut Unzipper::default()).unwrap();
+        assert_eq!(&read_push(&masked.clone().into(), &mut Vec::new()).payload[..], MASK);
+        assert_eq!(frame(&masked, &mut Unzipper::default()), None, "twice is as once");
+        // A reader knows that something is missing.
+        let mut faults = Vec::new();
+        read_batch(&Bytes::from_static(MASK), &mut faults);
+        assert!(!faults.is_empty());
     }
 
     #[test]

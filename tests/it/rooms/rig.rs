@@ -108,7 +108,9 @@ impl Rig {
                 As::Live => supervisor.live("demo".into()).await,
                 As::Serve => supervisor.serve().await,
                 As::Replay => {
-                    let tape = Tape::find("recordings/short.bin").unwrap();
+                    // In memory: the clock does not wait for a thread that reads ahead.
+                    let bytes = std::fs::read("recordings/short.bin").unwrap();
+                    let tape = Tape::from_bytes("short", bytes.into());
                     supervisor.replay(tape).await.unwrap()
                 }
             }
