@@ -194,7 +194,7 @@ fn an_import_onto_a_full_disk_keeps_what_was_written() {
     let file = folder.path().join("out.bin");
     let line = format!(
         "ulimit -f 128; exec {} import fixtures/webcast/session-2.jsonl -o {}",
-        env!("CARGO_BIN_EXE_livetape"),
+        super::program(),
         text(&file)
     );
     let mut command = std::process::Command::new("sh");

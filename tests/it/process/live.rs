@@ -206,7 +206,7 @@ async fn a_full_disk_keeps_what_was_written_and_exits_with_3() {
     for (command, flag) in [("record", "-o"), ("live", "--record")] {
         let mock = mock("speed = \"max\"\n").await;
         let (url, file) = (mock.url(), folder.path().join(format!("{command}.bin")));
-        let program = env!("CARGO_BIN_EXE_livetape");
+        let program = super::program();
         let port = if command == "live" { "--port 0" } else { "" };
         let line = format!(
             "ulimit -f 128; exec {program} {command} demo {port} --upstream {url} {flag} {}",
@@ -232,7 +232,7 @@ async fn a_full_disk_keeps_what_was_written_and_exits_with_3() {
 async fn a_recording_that_cannot_begin_is_not_a_success() {
     let mock = mock("speed = \"max\"\n").await;
     let (url, folder) = (mock.url(), tempfile::tempdir().unwrap());
-    let program = env!("CARGO_BIN_EXE_livetape");
+    let program = super::program();
     let file = folder.path().join("show.bin");
     let line = format!(
         "ulimit -f 0; {program} record demo --upstream {url} -o {} | cat; exit ${{PIPESTATUS[0]}}",

@@ -24,8 +24,13 @@ use std::{
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
 };
 
+/// The program that was built with these tests, or another build's: one that a test has to fail on.
+pub(crate) fn program() -> String {
+    std::env::var("LIVETAPE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_livetape").to_owned())
+}
+
 pub(crate) fn livetape(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_livetape"));
+    let mut command = Command::new(program());
     command.args(args).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIVETAPE_")) {
         command.env_remove(name);
