@@ -27,7 +27,7 @@ const MASK: &str = "***";
 
 /// Something that a client did, or that was done to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Entry {
+pub struct LogEntry {
     /// Milliseconds since the start of the mock, or its last reset.
     pub at_ms: u64,
     /// Counts the connections to the mock from 1.
@@ -40,6 +40,7 @@ pub struct Entry {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Happened {
     /// A request, and how it was answered. Values of cookies, keys and tokens are masked.
     Request {
@@ -110,7 +111,7 @@ pub enum By {
     Mock,
 }
 
-impl Entry {
+impl LogEntry {
     /// Queries and headers stay out of the log: what is secret in them is not always known by its name.
     fn log(&self) {
         let connection = self.connection;
@@ -158,7 +159,12 @@ impl Happened {
         match self {
             Self::Request { status, fault, .. } => fault.is_some() || !matches!(status, 100..=399),
             Self::Closed { .. } => true,
-            _ => false,
+            Self::Upgrade { .. }
+            | Self::Enter
+            | Self::Heartbeat
+            | Self::Ack { .. }
+            | Self::Other { .. }
+            | Self::Fault { .. } => false,
         }
     }
 }
@@ -166,13 +172,13 @@ impl Happened {
 /// All entries since the start, or the last reset.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<LogEntry>,
     /// Entries that were not kept.
     pub(super) dropped: u64,
 }
 
 impl Journal {
-    pub(super) fn add(&mut self, entry: Entry) {
+    pub(super) fn add(&mut self, entry: LogEntry) {
         entry.log();
         if self.entries.len() < ENTRIES_MAX {
             self.entries.push(entry);

@@ -2,69 +2,74 @@
 //!
 //! [`MockTikTok::start`] serves on a port of loopback, [`MockTikTok::in_memory`] without sockets, exact under a paused
 //! clock. A [`Scenario`] says who exists and what goes wrong. The same seed and scenario give the same bytes in the same
-//! order; [`MockTikTok::log`] tells what clients did.
+//! order; [`MockTikTok::received`] tells what clients did.
+
+#![deny(clippy::wildcard_enum_match_arm)]
 
 mod admin;
 mod answers;
+mod connection;
 mod expect;
 mod http;
 mod journal;
+mod memory;
+mod mock_state;
 mod random;
 mod reading;
 mod room;
 mod scenario;
+mod scenario_file;
 mod script;
 mod serve;
-mod setting;
 mod show;
 mod socket;
-mod state;
 mod time;
-mod visit;
 mod windows;
-mod world;
 
 use std::{
-    fmt,
+    fmt, mem,
     net::{Ipv4Addr, SocketAddr},
-    ops::RangeBounds,
-    sync::Arc,
+    panic::Location,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
     time::Duration,
 };
 
-pub use journal::{By, ENTRIES_MAX, Entry, Happened};
+use expect::{Expectation, Wanted};
+pub use expect::{Seen, Times};
+pub use journal::{By, ENTRIES_MAX, Happened, LogEntry};
+use mock_state::{MockState, millis};
 pub use scenario::{
-    After, Clock, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, Header, Limit, Per, Recorded,
-    Scenario, ScenarioError, State, User,
+    After, Clock, DEFAULT_MESSAGE, End, Endpoint, Fault, FaultKind, Form, FrameFault, Header, Limit, Per,
+    Recorded, Refusal, Repeat, Scenario, ScenarioError, Start, State, User,
 };
-use script::Script;
+pub use scenario_file::ScenarioFile;
 use serve::{accept, stop};
-pub use setting::Setting;
+use tokio::time::timeout_at;
 use tokio_util::sync::DropGuard;
-use world::{World, millis};
 
 use crate::{
     clock,
     net::{
         listen::Listening,
-        memory::{self, MemoryConnector},
+        memory::{MemoryConnector, listener},
     },
-    sans_io::{
-        error::{Code, Problem},
-        recording::Loss,
-    },
+    sans_io::{error::Problem, recording::Loss},
 };
 
 /// What the wall clock of a mock in memory shows when it starts: 2026-01-01T00:00:00Z, Unix milliseconds.
 pub const MEMORY_WALL_MS: u64 = 1_767_225_600_000;
 /// What a connection in memory holds of what was not read yet, each way, in bytes.
 const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
+/// How long [`MockTikTok::wait_for`] waits.
+const WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// A mock that serves until it is dropped.
 pub struct MockTikTok {
-    world: Arc<World>,
+    mock: Arc<MockState>,
     addresses: Vec<SocketAddr>,
     connector: Option<MemoryConnector>,
+    expectations: Mutex<Vec<Expectation>>,
     _stop: DropGuard,
 }
 
@@ -79,35 +84,41 @@ impl MockTikTok {
     ///
     /// # Errors
     /// `recording_not_found` or `cannot_listen`.
-    pub async fn start(setting: impl Into<Setting>) -> Result<Self, Problem> {
-        Self::start_on(setting, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
+    pub async fn start(scenario: impl Into<ScenarioFile>) -> Result<Self, Problem> {
+        Self::start_on(scenario, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
     }
 
     /// Serves on `address`, which is of loopback: on 127.0.0.1 and ::1.
     ///
     /// # Errors
     /// `recording_not_found`, `port_in_use` or `cannot_listen`.
-    pub async fn start_on(setting: impl Into<Setting>, address: SocketAddr) -> Result<Self, Problem> {
-        let world = world(setting.into(), millis(clock::wall()))?;
+    pub async fn start_on(scenario: impl Into<ScenarioFile>, address: SocketAddr) -> Result<Self, Problem> {
+        let mock = mock_state(scenario.into(), millis(clock::wall()))?;
         let listening = Listening::bind(address).await?;
         let addresses = listening.addresses();
         let (stop, guard) = stop();
-        tokio::spawn(accept(listening, Arc::clone(&world), stop, |address: SocketAddr| {
+        tokio::spawn(accept(listening, Arc::clone(&mock), stop, |address: SocketAddr| {
             address.ip().to_string()
         }));
-        Ok(Self { world, addresses, connector: None, _stop: guard })
+        Ok(Self { mock, addresses, connector: None, expectations: Mutex::default(), _stop: guard })
     }
 
     /// Serves in memory, in the caller's runtime: [`MockTikTok::connector`] connects to it.
     ///
     /// # Errors
     /// `recording_not_found`.
-    pub fn in_memory(setting: impl Into<Setting>) -> Result<Self, Problem> {
-        let world = world(setting.into(), MEMORY_WALL_MS)?;
-        let (listener, connector) = memory::listener(MEMORY_BUFFER_BYTES);
+    pub fn in_memory(scenario: impl Into<ScenarioFile>) -> Result<Self, Problem> {
+        let mock = mock_state(scenario.into(), MEMORY_WALL_MS)?;
+        let (listener, connector) = listener(MEMORY_BUFFER_BYTES);
         let (stop, guard) = stop();
-        tokio::spawn(accept(listener, Arc::clone(&world), stop, |_| String::new()));
-        Ok(Self { world, addresses: vec![], connector: Some(connector), _stop: guard })
+        tokio::spawn(accept(listener, Arc::clone(&mock), stop, |_| String::new()));
+        Ok(Self {
+            mock,
+            addresses: vec![],
+            connector: Some(connector),
+            expectations: Mutex::default(),
+            _stop: guard,
+        })
     }
 
     /// The address; `None` in memory.
@@ -131,25 +142,35 @@ impl MockTikTok {
     /// What is missing in the recordings of its scenario.
     #[must_use]
     pub fn loss(&self) -> Loss {
-        self.world.lock().script.loss
+        self.mock.lock().script.loss
     }
 
     /// A user to try, and the id of the room: the first of the scenario, or `demo` where all are live.
     #[must_use]
     pub fn example(&self) -> (String, i64) {
-        let known = self.world.lock().script.example();
+        let known = self.mock.lock().script.example();
         (known.name, known.room_id)
     }
 
     /// What clients did so far, in order.
+    ///
+    /// ```
+    /// # use livetape::{demo::DEMO_BYTES, mock::*};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// assert_eq!(mock.received(), []);
+    /// # }
+    /// ```
     #[must_use]
-    pub fn log(&self) -> Vec<Entry> {
-        self.world.lock().journal.entries.clone()
+    pub fn received(&self) -> Vec<LogEntry> {
+        self.mock.lock().journal.entries.clone()
     }
 
     /// Forgets what was: the log, the rooms, what faults were used up.
     pub fn reset(&self) {
-        self.world.reset();
+        self.mock.reset();
     }
 
     /// Takes another scenario from TOML, and forgets what was. Connections that are open go on as they were, but for those
@@ -158,59 +179,129 @@ impl MockTikTok {
     /// # Errors
     /// What is wrong with it; the old one stays.
     pub fn set_scenario(&self, toml: &str) -> Result<(), ScenarioError> {
-        self.world.replace(toml)
+        self.mock.replace(toml)
     }
 
-    /// That so many acks came, e.g. `40..`.
+    /// Expects this so often, e.g. `5`, `1..`, `..3` or `2..=4`, until [`MockTikTok::verify`], or else until the mock is
+    /// dropped: it panics then if it came less or more often.
     ///
-    /// # Errors
-    /// A text that says what came instead.
-    pub fn expect_acks(&self, count: impl RangeBounds<usize>) -> Result<(), String> {
-        expect::count(&self.whole_log()?, "acks", &count, |it| matches!(it, Happened::Ack { .. }))
+    /// ```
+    /// # use livetape::{demo::DEMO_BYTES, mock::*};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// mock.expect(Seen::request("/api-live/user/room"), 1..);
+    /// mock.expect(Seen::Ack, ..3);
+    /// // A client would connect here.
+    /// # mock.connector().unwrap().connect().await.unwrap();
+    /// let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(mock)));
+    /// assert!(failed.is_err());
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn expect(&self, seen: Seen, times: impl Into<Times>) {
+        self.expect_that(Wanted::Count(seen, times.into()));
     }
 
-    /// That so many heartbeats came.
+    /// Expects that behind each failure (an error, a fault, the end of a socket) no request comes for so long.
     ///
-    /// # Errors
-    /// As [`MockTikTok::expect_acks`].
-    pub fn expect_heartbeats(&self, count: impl RangeBounds<usize>) -> Result<(), String> {
-        expect::count(&self.whole_log()?, "heartbeats", &count, |it| matches!(it, Happened::Heartbeat))
+    /// ```
+    /// # use livetape::{demo::DEMO_BYTES, mock::*};
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// mock.expect_no_reconnect_before(Duration::from_secs(1));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn expect_no_reconnect_before(&self, wait: Duration) {
+        self.expect_that(Wanted::Pause(wait));
     }
 
-    /// That `path` was asked for so often; with or without a slash at the end is the same.
+    #[track_caller]
+    fn expect_that(&self, wanted: Wanted) {
+        let at = Location::caller();
+        self.expectations.lock().unwrap_or_else(PoisonError::into_inner).push(Expectation { wanted, at });
+    }
+
+    /// Panics unless all that is expected came; nothing is expected any more then.
     ///
-    /// # Errors
-    /// As [`MockTikTok::expect_acks`].
-    pub fn expect_requests(&self, path: &str, count: usize) -> Result<(), String> {
-        let wanted = path.trim_end_matches('/');
-        let is = |it: &Happened| matches!(it, Happened::Request { path, .. } if path.trim_end_matches('/') == wanted);
-        expect::count(&self.whole_log()?, &format!("requests of {path}"), &(count..=count), is)
-    }
-
-    /// That behind each failure (an error, a fault, the end of a socket) no request came for so long.
+    /// ```
+    /// # use livetape::{demo::DEMO_BYTES, mock::*};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// mock.expect(Seen::Connection, 0);
+    /// mock.verify();
+    /// # }
+    /// ```
     ///
-    /// # Errors
-    /// As [`MockTikTok::expect_acks`].
-    pub fn expect_no_reconnect_before(&self, wait: Duration) -> Result<(), String> {
-        expect::no_reconnect_before(&self.whole_log()?, wait)
+    /// # Panics
+    /// With what was expected, and what came.
+    #[track_caller]
+    pub fn verify(&self) {
+        let expectations = mem::take(&mut *self.expectations.lock().unwrap_or_else(PoisonError::into_inner));
+        let report = expect::report(&expectations, &self.mock.lock().journal);
+        if let Some(report) = report {
+            panic!("{report}");
+        }
     }
 
-    /// The log, if nothing is missing from it: expectations about a part of it would mean nothing.
-    fn whole_log(&self) -> Result<Vec<Entry>, String> {
-        let dropped = self.world.lock().journal.dropped;
-        match dropped {
-            0 => {}
-            dropped => {
-                return Err(format!("the log is full: {dropped} entries are missing; reset it in between"));
+    /// Waits until this came so often, and returns it; for a minute at most, which passes at once under a paused clock.
+    ///
+    /// ```
+    /// # use livetape::{demo::DEMO_BYTES, mock::*};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// # use tokio::io::AsyncWriteExt as _;
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// let mut client = mock.connector().unwrap().connect().await.unwrap();
+    /// client.write_all(b"GET /live HTTP/1.1\r\n\r\n").await.unwrap();
+    /// let requests = mock.wait_for(Seen::request("/live"), 1).await;
+    /// assert_eq!(requests[0].connection, 1);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If it comes too often, or not in time: with what came instead.
+    #[track_caller]
+    pub fn wait_for(&self, seen: Seen, times: impl Into<Times>) -> impl Future<Output = Vec<LogEntry>> {
+        let expectation = Expectation { wanted: Wanted::Count(seen, times.into()), at: Location::caller() };
+        async move {
+            let (deadline, mut happened) = (clock::now() + WAIT_MAX, self.mock.happened());
+            loop {
+                let checked = expectation.check(&self.mock.lock().journal);
+                match checked {
+                    Ok(found) => return found,
+                    Err(unmet) if unmet.is_final => {}
+                    Err(_) => {
+                        if timeout_at(deadline, happened.changed()).await.is_ok() {
+                            continue;
+                        }
+                    }
+                }
+                let report = expect::report(&[expectation], &self.mock.lock().journal);
+                panic!("{}", report.unwrap_or_default());
             }
         }
-        Ok(self.log())
     }
 }
 
-fn world(setting: Setting, wall_ms: u64) -> Result<Arc<World>, Problem> {
-    let Setting { scenario, folder } = setting;
-    let script = Script::load(scenario, &folder)
-        .map_err(|error| Problem::new(Code::RecordingNotFound, error.message).hint(""))?;
-    Ok(Arc::new(World::new(script, folder, wall_ms)))
+/// What is expected is verified, unless the test fails already.
+impl Drop for MockTikTok {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            self.verify();
+        }
+    }
+}
+
+fn mock_state(scenario: ScenarioFile, wall_ms: u64) -> Result<Arc<MockState>, Problem> {
+    let (script, recordings) = scenario.load()?;
+    Ok(Arc::new(MockState::new(script, recordings, wall_ms)))
 }

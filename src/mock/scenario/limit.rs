@@ -36,7 +36,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    fn places() -> Vec<Endpoint> {
+    pub(super) fn places() -> Vec<Endpoint> {
         vec![Endpoint::Lookup, Endpoint::Page, Endpoint::Sign]
     }
 }

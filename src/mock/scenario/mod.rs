@@ -1,5 +1,6 @@
 //! What a mock does, as data: TOML in files, or built in Rust.
 
+mod build;
 mod check;
 mod fault;
 mod kind;
@@ -7,16 +8,20 @@ mod limit;
 mod load;
 mod recorded;
 mod speed;
+mod table;
 
 use serde::{Deserialize, Serialize};
 
-pub use fault::{Endpoint, Fault};
-pub use kind::FaultKind;
+pub use fault::{Endpoint, Fault, Repeat, Start};
+pub use kind::{FaultKind, FrameFault, Refusal};
 pub use limit::{DEFAULT_MESSAGE, Form, Header, Limit, Per};
 pub use load::ScenarioError;
 pub use recorded::Recorded;
 
 use crate::sans_io::pace::Speed;
+
+/// What the recording is called that scenarios play unless they say otherwise; the caller of the mock passes it in.
+pub(super) const DEMO: &str = "demo";
 
 /// What a mock does. The default: every user is live, in a room that plays the demo recording at its own speed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,7 +72,7 @@ impl Default for Scenario {
     fn default() -> Self {
         Self {
             seed: 0,
-            recording: "demo".into(),
+            recording: DEMO.into(),
             speed: Speed::Times(1.0),
             clock: Clock::Room,
             end: End::Close,

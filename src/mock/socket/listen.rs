@@ -7,8 +7,8 @@ use tokio::{io::AsyncRead, sync::mpsc};
 
 use super::{
     super::{
+        connection::Connection,
         journal::{Happened, bounded},
-        visit::Visitor,
     },
     frames::{self, Messages},
 };
@@ -50,7 +50,7 @@ impl Goodbye {
 /// Listens and logs until the client goes.
 pub(super) async fn listen<R: AsyncRead + Unpin>(
     messages: &mut Messages<R>,
-    visitor: &Visitor,
+    connection: &Connection,
     replies: &mpsc::Sender<Reply>,
     no_heartbeat: &AtomicBool,
 ) -> Goodbye {
@@ -58,9 +58,9 @@ pub(super) async fn listen<R: AsyncRead + Unpin>(
         let reply = match opcode {
             frames::CLOSE => return Goodbye::read(payload),
             frames::PING => Some(Reply::Pong(payload)),
-            frames::BINARY => hear(visitor, &payload),
+            frames::BINARY => hear(connection, &payload),
             frames::TEXT => {
-                visitor.world.log(visitor.number, Happened::Other { payload_type: "text".into() });
+                connection.mock.log(connection.number, Happened::Other { payload_type: "text".into() });
                 None
             }
             _ => None,
@@ -74,7 +74,7 @@ pub(super) async fn listen<R: AsyncRead + Unpin>(
     Goodbye::gone()
 }
 
-fn hear(visitor: &Visitor, bytes: &Bytes) -> Option<Reply> {
+fn hear(connection: &Connection, bytes: &Bytes) -> Option<Reply> {
     let push = wire::read_push(bytes, &mut Vec::new());
     let text = || bounded(&String::from_utf8_lossy(&push.payload));
     let (happened, reply) = match push.payload_type.as_str() {
@@ -83,6 +83,6 @@ fn hear(visitor: &Visitor, bytes: &Bytes) -> Option<Reply> {
         "ack" => (Happened::Ack { log_id: push.log_id, internal_ext: text() }, None),
         other => (Happened::Other { payload_type: bounded(other) }, None),
     };
-    visitor.world.log(visitor.number, happened);
+    connection.mock.log(connection.number, happened);
     reply
 }

@@ -18,10 +18,10 @@ use tokio::{io::AsyncWriteExt as _, select, sync::mpsc, time::timeout_at};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
+    connection::{Connection, Wire},
     http::{Request, Response},
     journal::{By, Happened, bounded},
     script::Known,
-    visit::{Visitor, Wire},
 };
 use crate::clock;
 
@@ -36,7 +36,7 @@ const PROTOCOL: &str = "echo-protocol";
 pub(super) async fn open<I: Wire>(
     mut io: I,
     buffer: BytesMut,
-    visitor: Visitor,
+    connection: Connection,
     request: &Request,
     known: &Known,
 ) {
@@ -44,9 +44,11 @@ pub(super) async fn open<I: Wire>(
         let _ = io.write_all(&Response::text(400, "`sec-websocket-key` is missing").bytes()).await;
         return;
     };
-    let replaced = visitor.world.replaced();
-    let (epoch, joined, faults) = visitor.world.lock().join(known, is_signed(request));
-    visitor.world.log(visitor.number, Happened::Upgrade { room_id: known.room_id, attempt: joined.attempt });
+    let replaced = connection.mock.replaced();
+    let (epoch, joined, faults) = connection.mock.lock().join(known, is_signed(request));
+    connection
+        .mock
+        .log(connection.number, Happened::Upgrade { room_id: known.room_id, attempt: joined.attempt });
     if io.write_all(&head).await.is_err() {
         return;
     }
@@ -54,10 +56,10 @@ pub(super) async fn open<I: Wire>(
     let mut messages = Messages::new(input, buffer);
     let (sender, replies) = mpsc::channel(REPLIES_MAX);
     let no_heartbeat = AtomicBool::new(false);
-    let maker = Maker::new(visitor.random.clone(), request.param("compress") == Some("gzip"), &joined);
+    let maker = Maker::new(connection.random.clone(), request.param("compress") == Some("gzip"), &joined);
     let mut player = Player {
         output,
-        visitor: &visitor,
+        connection: &connection,
         known,
         epoch,
         progress: Progress { at: joined.frame, ..Progress::default() },
@@ -71,7 +73,7 @@ pub(super) async fn open<I: Wire>(
 
     let ended = select! {
         biased;
-        goodbye = listen(&mut messages, &visitor, &sender, &no_heartbeat) => Ended::Client(goodbye),
+        goodbye = listen(&mut messages, &connection, &sender, &no_heartbeat) => Ended::Client(goodbye),
         ended = player.play() => ended,
     };
     let (by, code, reason) = match &ended {
@@ -80,7 +82,7 @@ pub(super) async fn open<I: Wire>(
         Ended::Break | Ended::Reset => (By::Mock, 1006, String::new()),
     };
     let closed = Happened::Closed { by, code, reason: bounded(&reason), frames: player.progress.frames };
-    visitor.world.log(visitor.number, closed);
+    connection.mock.log(connection.number, closed);
     let mut output = player.output;
     match ended {
         Ended::Client(Goodbye { close: Some(close), .. }) => {
@@ -91,7 +93,7 @@ pub(super) async fn open<I: Wire>(
             let deadline = clock::now() + CLOSE_MAX;
             let farewell = async {
                 output.write_all(&frames::close(code, &reason)).await?;
-                listen(&mut messages, &visitor, &sender, &no_heartbeat).await;
+                listen(&mut messages, &connection, &sender, &no_heartbeat).await;
                 Ok::<_, std::io::Error>(())
             };
             let _ = timeout_at(deadline, farewell).await;
