@@ -4,6 +4,10 @@ use serde::Serialize;
 use tracing::{debug, info};
 
 /// Most entries that are kept; what comes later is counted.
+///
+/// ```
+/// assert!(livetape::mock::ENTRIES_MAX > 10_000);
+/// ```
 pub const ENTRIES_MAX: usize = 50_000;
 /// The longest text of an entry, in bytes.
 const TEXT_BYTES_MAX: usize = 4 * 1024;
@@ -26,6 +30,12 @@ const SECRETS: [&str; 13] = [
 const MASK: &str = "***";
 
 /// Something that a client did, or that was done to it.
+///
+/// ```
+/// # use livetape::mock::{Happened, LogEntry};
+/// let entry = LogEntry { at_ms: 5, connection: 1, what: Happened::Enter };
+/// assert_eq!(serde_json::to_string(&entry).unwrap(), r#"{"at_ms":5,"connection":1,"what":"enter"}"#);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogEntry {
     /// Milliseconds since the start of the mock, or its last reset.
@@ -38,6 +48,12 @@ pub struct LogEntry {
 }
 
 /// What happened.
+///
+/// ```
+/// # use livetape::mock::Happened;
+/// let ack = Happened::Ack { log_id: 7, internal_ext: String::new() };
+/// assert_eq!(serde_json::to_value(ack).unwrap()["what"], "ack");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -102,6 +118,12 @@ pub enum Happened {
 }
 
 /// Who ended a WebSocket.
+///
+/// ```
+/// # use livetape::mock::{By, Happened};
+/// let closed = Happened::Closed { by: By::Client, code: 1000, reason: String::new(), frames: 3 };
+/// assert_eq!(serde_json::to_value(closed).unwrap()["by"], "client");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {

@@ -66,7 +66,15 @@ impl Reading {
                 }
             }
             What::ConnClose(close) => self.connection(conn, offset).2.close = Some(closed(offset, &close)),
-            _ => {}
+            What::Frame(_)
+            | What::Http(_)
+            | What::Marker(_)
+            | What::ClockAnchor(_)
+            | What::Gap(_)
+            | What::Checkpoint(_)
+            | What::End(_)
+            | What::Status(_)
+            | What::Other { .. } => {}
         }
     }
 

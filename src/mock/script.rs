@@ -133,9 +133,12 @@ fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {
         return Show::read(Cursor::new(bytes)).map_err(|error| format!("cannot play {name}: {error}"));
     }
     let path = recordings.folder.join(name);
-    let file = files::open_regular(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => format!("there is no recording {name}"),
-        _ => format!("cannot read {name}: {error}"),
+    let file = files::open_regular(&path).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            format!("there is no recording {name}")
+        } else {
+            format!("cannot read {name}: {error}")
+        }
     })?;
     if file.metadata().is_ok_and(|metadata| metadata.len() > RECORDING_BYTES_MAX) {
         return Err(format!("{name} is too long: rooms are kept in memory"));

@@ -11,6 +11,11 @@ use super::{Scenario, check};
 const NEAR: usize = 3;
 
 /// What is wrong with a scenario.
+///
+/// ```
+/// let error = livetape::mock::Scenario::parse("sed = 1").unwrap_err();
+/// assert!(error.to_string().starts_with("line 1, column 1: unknown field `sed`"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScenarioError {
     /// The line, from 1.
@@ -32,6 +37,11 @@ impl std::error::Error for ScenarioError {}
 impl Scenario {
     /// Reads a scenario from TOML, and checks that it makes sense.
     ///
+    /// ```
+    /// # use livetape::mock::{End, Scenario};
+    /// assert_eq!(Scenario::parse("end = \"stay\"").unwrap().end, End::Stay);
+    /// ```
+    ///
     /// # Errors
     /// The first thing that is wrong, with its place.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
@@ -52,6 +62,12 @@ impl Scenario {
     }
 
     /// The same scenario as TOML.
+    ///
+    /// ```
+    /// # use livetape::mock::Scenario;
+    /// let scenario = Scenario::live("ann");
+    /// assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario);
+    /// ```
     #[must_use]
     pub fn to_toml(&self) -> String {
         // Every field has a form in TOML; were there one without, the comment would say so.

@@ -24,6 +24,11 @@ use crate::sans_io::pace::Speed;
 pub(super) const DEMO: &str = "demo";
 
 /// What a mock does. The default: every user is live, in a room that plays the demo recording at its own speed.
+///
+/// ```
+/// # use livetape::mock::Scenario;
+/// assert_eq!(Scenario::parse("history = 3").unwrap(), Scenario::default().history(3));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
@@ -91,6 +96,11 @@ impl Default for Scenario {
 }
 
 /// A user and the room of it.
+///
+/// ```
+/// # use livetape::mock::{Scenario, User};
+/// assert_eq!(Scenario::parse("[[user]]\nname = \"ann\"").unwrap().users, [User::new("ann")]);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct User {
@@ -110,6 +120,11 @@ pub struct User {
 }
 
 /// What look-ups say of a user.
+///
+/// ```
+/// # use livetape::mock::{Scenario, State};
+/// assert_eq!(Scenario::parse("others = \"paused\"").unwrap().others, Some(State::Paused));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -129,6 +144,11 @@ pub enum State {
 }
 
 /// What the time of a room counts from.
+///
+/// ```
+/// # use livetape::mock::{Clock, Scenario};
+/// assert_eq!(Scenario::default().clock, Clock::Room);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
@@ -140,6 +160,11 @@ pub enum Clock {
 }
 
 /// What a room does behind its last frame.
+///
+/// ```
+/// # use livetape::mock::{End, Scenario};
+/// assert_eq!(Scenario::parse("end = \"control\"").unwrap().end, End::Control);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
@@ -153,6 +178,11 @@ pub enum End {
 }
 
 /// What a room is after its end.
+///
+/// ```
+/// # use livetape::mock::{After, Scenario};
+/// assert_eq!(Scenario::default().after, After::Offline);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum After {

@@ -19,6 +19,12 @@ const USERS_MAX: usize = 1000;
 const FAULTS_MAX: usize = 1000;
 
 /// A scenario, and what it cannot say.
+///
+/// ```
+/// # use livetape::mock::Scenario;
+/// let recorded = Scenario::of_recording(livetape::demo::DEMO_BYTES, "demo").unwrap();
+/// assert_eq!(Scenario::parse(&recorded.to_string()).unwrap(), recorded.scenario);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Recorded {
     /// What the mock does.
@@ -31,6 +37,12 @@ pub struct Recorded {
 
 impl Scenario {
     /// The scenario in which what is recorded happens again. `recording` is its path, from the folder of the scenario.
+    ///
+    /// ```
+    /// # use livetape::mock::Scenario;
+    /// let recorded = Scenario::of_recording(livetape::demo::DEMO_BYTES, "demo").unwrap();
+    /// assert_eq!(recorded.scenario.faults, []);
+    /// ```
     ///
     /// # Errors
     /// That of [`Reader::open`] and [`Reader::next`].
@@ -46,7 +58,13 @@ impl Scenario {
                 What::ConnOpen(open) => reading.open(open),
                 What::ConnClose(_) => reading.closed = true,
                 What::Status(status) => reading.status(&status),
-                _ => {}
+                What::Frame(_)
+                | What::Marker(_)
+                | What::ClockAnchor(_)
+                | What::Gap(_)
+                | What::Checkpoint(_)
+                | What::End(_)
+                | What::Other { .. } => {}
             }
         }
         Ok(Recorded { loss: reader.report().loss(), ..reading.finish(recording) })
