@@ -1,8 +1,8 @@
 //! A TikTok that any client can connect to: it answers what real clients ask for, and its rooms play recordings.
 //!
 //! [`MockTikTok::start`] serves on a port of loopback, [`MockTikTok::in_memory`] without sockets, exact under a paused
-//! clock. A [`Scenario`] says who exists and what goes wrong. The same seed and scenario give the same bytes in the same
-//! order; [`MockTikTok::received`] tells what clients did.
+//! clock. A [`Scenario`] says who exists and what goes wrong; a [`ScenarioFile`] has the recordings for it. The same seed
+//! and scenario give the same bytes in the same order; [`MockTikTok::received`] tells what clients did.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
