@@ -4,6 +4,10 @@ use serde::Serialize;
 use tracing::{debug, info};
 
 /// Most entries that are kept; what comes later is counted.
+///
+/// ```
+/// assert!(livetape::mock::ENTRIES_MAX > 10_000);
+/// ```
 pub const ENTRIES_MAX: usize = 50_000;
 /// Most bytes of texts that are kept in all entries together.
 const LOG_BYTES_MAX: usize = 64 << 20;
@@ -28,8 +32,14 @@ const SECRETS: [&str; 13] = [
 const MASK: &str = "***";
 
 /// Something that a client did, or that was done to it.
+///
+/// ```
+/// # use livetape::mock::{Happened, LogEntry};
+/// let entry = LogEntry { at_ms: 5, connection: 1, what: Happened::Enter };
+/// assert_eq!(serde_json::to_string(&entry).unwrap(), r#"{"at_ms":5,"connection":1,"what":"enter"}"#);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Entry {
+pub struct LogEntry {
     /// Milliseconds since the start of the mock, or its last reset.
     pub at_ms: u64,
     /// Counts the connections to the mock from 1.
@@ -40,8 +50,15 @@ pub struct Entry {
 }
 
 /// What happened.
+///
+/// ```
+/// # use livetape::mock::Happened;
+/// let ack = Happened::Ack { log_id: 7, internal_ext: String::new() };
+/// assert_eq!(serde_json::to_value(ack).unwrap()["what"], "ack");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Happened {
     /// A request, and how it was answered. Values of cookies, keys and tokens are masked.
     Request {
@@ -103,6 +120,12 @@ pub enum Happened {
 }
 
 /// Who ended a WebSocket.
+///
+/// ```
+/// # use livetape::mock::{By, Happened};
+/// let closed = Happened::Closed { by: By::Client, code: 1000, reason: String::new(), frames: 3 };
+/// assert_eq!(serde_json::to_value(closed).unwrap()["by"], "client");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
@@ -112,7 +135,7 @@ pub enum By {
     Mock,
 }
 
-impl Entry {
+impl LogEntry {
     /// Queries and headers stay out of the log: what is secret in them is not always known by its name.
     fn log(&self) {
         let connection = self.connection;
@@ -177,7 +200,12 @@ impl Happened {
         match self {
             Self::Request { status, fault, .. } => fault.is_some() || !matches!(status, 100..=399),
             Self::Closed { .. } => true,
-            _ => false,
+            Self::Upgrade { .. }
+            | Self::Enter
+            | Self::Heartbeat
+            | Self::Ack { .. }
+            | Self::Other { .. }
+            | Self::Fault { .. } => false,
         }
     }
 }
@@ -185,7 +213,7 @@ impl Happened {
 /// All entries since the start, or the last reset.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<LogEntry>,
     /// Entries that were not kept.
     pub(super) dropped: u64,
     /// Of the texts in the entries.
@@ -193,7 +221,7 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    pub(super) fn add(&mut self, entry: Entry) {
+    pub(super) fn add(&mut self, entry: LogEntry) {
         entry.log();
         let bytes = self.bytes.saturating_add(entry.what.bytes());
         if self.entries.len() < ENTRIES_MAX && bytes <= LOG_BYTES_MAX {

@@ -1,13 +1,13 @@
 //! Items of a recording → what its rooms play.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io::Read, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
 use super::show::{Closed, Played, RoomShow, Segment, Show};
 use crate::sans_io::{
     recording::{
-        Item, Opcode, What,
+        Error, Item, Opcode, Reader, What,
         records::{ConnClose, conn_close::Who, http::Role},
     },
     wire,
@@ -18,7 +18,7 @@ const CHAT: &str = "WebcastChatMessage";
 
 /// What was read so far.
 #[derive(Default)]
-pub(super) struct Reading {
+struct Reading {
     wall_ms: i64,
     /// By connection, with room and user.
     connections: BTreeMap<u32, (i64, String, Segment)>,
@@ -26,8 +26,24 @@ pub(super) struct Reading {
     initial_batch: Option<Bytes>,
 }
 
+impl Show {
+    /// Reads a recording whole.
+    ///
+    /// # Errors
+    /// What [`Reader::open`] and [`Reader::next`] say, or [`Error::NotARecording`] if no connection is in it.
+    pub(super) fn read(source: impl Read) -> Result<Self, Error> {
+        let mut reader = Reader::open(source)?;
+        let mut reading = Reading::default();
+        while let Some(record) = reader.next()? {
+            reading.take(record.item);
+        }
+        let show = Self { loss: reader.report().loss(), ..reading.finish() };
+        if show.rooms.is_empty() { Err(Error::NotARecording) } else { Ok(show) }
+    }
+}
+
 impl Reading {
-    pub(super) fn take(&mut self, item: Item) {
+    fn take(&mut self, item: Item) {
         let Item { offset, conn, flags, what } = item;
         match what {
             What::Header(header) => {
@@ -50,7 +66,15 @@ impl Reading {
                 }
             }
             What::ConnClose(close) => self.connection(conn, offset).2.close = Some(closed(offset, &close)),
-            _ => {}
+            What::Frame(_)
+            | What::Http(_)
+            | What::Marker(_)
+            | What::ClockAnchor(_)
+            | What::Gap(_)
+            | What::Checkpoint(_)
+            | What::End(_)
+            | What::Status(_)
+            | What::Other { .. } => {}
         }
     }
 
@@ -60,7 +84,7 @@ impl Reading {
             .or_insert_with(|| (0, String::new(), Segment { opened: offset, ..Segment::default() }))
     }
 
-    pub(super) fn finish(self) -> Show {
+    fn finish(self) -> Show {
         let mut rooms: Vec<RoomShow> = Vec::new();
         for (_, (room_id, unique_id, mut segment)) in self.connections {
             if segment.frames.is_empty() && segment.initial_batch.is_none() {

@@ -13,7 +13,7 @@ use crate::sans_io::{pace::Speed, wire::Message};
 
 /// What a room is made of.
 #[derive(Clone, Debug)]
-pub(super) struct Settings {
+pub(super) struct RoomConfig {
     pub(super) show: Arc<RoomShow>,
     pub(super) speed: Speed,
     pub(super) clock: Clock,
@@ -26,8 +26,8 @@ pub(super) struct Settings {
 
 /// A room, from the first connect on.
 #[derive(Clone, Debug)]
-pub(super) struct Room {
-    pub(super) settings: Settings,
+pub(super) struct RoomState {
+    pub(super) settings: RoomConfig,
     /// How many sockets it has had.
     pub(super) attempts: u32,
     /// The recorded connection that is on.
@@ -45,7 +45,7 @@ pub(super) struct Room {
 /// What one connection plays.
 #[derive(Clone, Debug)]
 pub(super) struct Joined {
-    pub(super) settings: Settings,
+    pub(super) settings: RoomConfig,
     /// Counts the connections of the room from 1.
     pub(super) attempt: u32,
     pub(super) time: RoomTime,
@@ -81,8 +81,8 @@ impl Joined {
     }
 }
 
-impl Room {
-    pub(super) fn new(settings: Settings) -> Self {
+impl RoomState {
+    pub(super) fn new(settings: RoomConfig) -> Self {
         Self {
             settings,
             attempts: 0,
@@ -97,7 +97,7 @@ impl Room {
 
     /// Whether its stream is over: nobody is live there.
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        let Settings { show, clock, end, after, .. } = &self.settings;
+        let RoomConfig { show, clock, end, after, .. } = &self.settings;
         if *clock == Clock::Connection || *end == End::Stay || *after == After::Again {
             return false;
         }
@@ -115,7 +115,7 @@ impl Room {
             }
             Clock::Room => self.go_on(now),
         };
-        let Settings { show, clock, history, .. } = &self.settings;
+        let RoomConfig { show, clock, history, .. } = &self.settings;
         let segment = &show.segments[self.segment];
         let history = if frame == 0 { vec![] } else { show.history(self.segment, frame, *history) };
         let is_carried = is_signed && self.batch_taken == Some(self.segment);

@@ -3,25 +3,32 @@
 use std::{
     collections::BTreeMap,
     io::{BufReader, Cursor},
-    path::Path,
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
+use bytes::Bytes;
+
 use super::{
     random::Random,
-    room::Settings,
-    scenario::{Scenario, State},
+    room::RoomConfig,
+    scenario::{DEMO, Scenario, State},
     show::{RoomShow, Show},
 };
-use crate::{
-    demo::{DEMO, DEMO_BYTES},
-    sans_io::recording::Loss,
-    tools::files,
-};
+use crate::{sans_io::recording::Loss, tools::files};
 
 /// The longest recording that is played, in bytes.
 const RECORDING_BYTES_MAX: u64 = 1 << 30;
+
+/// What scenarios may play.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recordings {
+    /// Where paths start; the current folder if empty.
+    pub(super) folder: PathBuf,
+    /// What needs no file, by name.
+    pub(super) built_in: BTreeMap<String, Bytes>,
+}
 
 /// A scenario, ready to be played.
 #[derive(Clone, Debug)]
@@ -39,7 +46,7 @@ pub(super) struct Known {
     pub(super) name: String,
     pub(super) room_id: i64,
     pub(super) state: State,
-    pub(super) settings: Settings,
+    pub(super) settings: RoomConfig,
 }
 
 impl Known {
@@ -57,13 +64,13 @@ pub(super) struct Unplayable {
 }
 
 impl Script {
-    /// Reads the recordings, `folder` being where their paths start.
-    pub(super) fn load(scenario: Scenario, folder: &Path) -> Result<Self, Unplayable> {
+    /// Reads the recordings.
+    pub(super) fn load(scenario: Scenario, recordings: &Recordings) -> Result<Self, Unplayable> {
         let mut shows = BTreeMap::new();
         let mut show = |name: &str, user| match shows.get(name) {
             Some(show) => Ok(Arc::clone(show)),
             None => {
-                let show = read(name, folder).map_err(|message| Unplayable { user, message })?;
+                let show = read(name, recordings).map_err(|message| Unplayable { user, message })?;
                 Ok(shows.entry(name.to_owned()).or_insert(Arc::new(show)).clone())
             }
         };
@@ -83,10 +90,10 @@ impl Script {
         Ok(script)
     }
 
-    fn settings(&self, show: Arc<RoomShow>) -> Settings {
+    fn settings(&self, show: Arc<RoomShow>) -> RoomConfig {
         let &Scenario { speed, clock, end, after, history, close_after_ms, .. } = &self.scenario;
         let close_after = Duration::from_millis(close_after_ms);
-        Settings { show, speed, clock, end, close_after, after, history }
+        RoomConfig { show, speed, clock, end, close_after, after, history }
     }
 
     /// The user of this name, who may be nobody.
@@ -121,14 +128,17 @@ impl Script {
     }
 }
 
-fn read(name: &str, folder: &Path) -> Result<Show, String> {
-    if name == DEMO {
-        return Show::read(Cursor::new(DEMO_BYTES)).map_err(|error| error.to_string());
+fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {
+    if let Some(bytes) = recordings.built_in.get(name) {
+        return Show::read(Cursor::new(bytes)).map_err(|error| format!("cannot play {name}: {error}"));
     }
-    let path = folder.join(name);
-    let file = files::open_regular(&path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => format!("there is no recording {name}"),
-        _ => format!("cannot read {name}: {error}"),
+    let path = recordings.folder.join(name);
+    let file = files::open_regular(&path).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            format!("there is no recording {name}")
+        } else {
+            format!("cannot read {name}: {error}")
+        }
     })?;
     if file.metadata().is_ok_and(|metadata| metadata.len() > RECORDING_BYTES_MAX) {
         return Err(format!("{name} is too long: rooms are kept in memory"));

@@ -1,12 +1,11 @@
 //! Recording → what its rooms play.
 
-use std::{io::Read, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
-use super::reading::Reading;
 use crate::sans_io::{
-    recording::{Error, Loss, Reader},
+    recording::Loss,
     wire::{self, Message},
 };
 
@@ -73,20 +72,6 @@ pub(super) struct Played {
 }
 
 impl Show {
-    /// Reads a recording whole.
-    ///
-    /// # Errors
-    /// What [`Reader::open`] and [`Reader::next`] say, or [`Error::NotARecording`] if no connection is in it.
-    pub(super) fn read(source: impl Read) -> Result<Self, Error> {
-        let mut reader = Reader::open(source)?;
-        let mut reading = Reading::default();
-        while let Some(record) = reader.next()? {
-            reading.take(record.item);
-        }
-        let show = Self { loss: reader.report().loss(), ..reading.finish() };
-        if show.rooms.is_empty() { Err(Error::NotARecording) } else { Ok(show) }
-    }
-
     /// The room of this user or id, or else the first.
     pub(super) fn room(&self, user: &str) -> Arc<RoomShow> {
         let named = self.rooms.iter().find(|room| room.unique_id.eq_ignore_ascii_case(user));

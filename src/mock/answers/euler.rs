@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::{
     super::{
         http::{Request, Response},
+        mock_state::MockState,
         scenario::FaultKind,
         script::Known,
-        world::World,
     },
     lookup, rooms,
 };
@@ -17,8 +17,8 @@ use super::{
 const USER_AGENT: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
-pub(super) fn room_id(world: &World, known: Option<Known>, fault: Option<FaultKind>) -> Response {
-    let status = known.as_ref().and_then(|known| lookup::status(world, known, fault));
+pub(super) fn room_id(mock: &MockState, known: Option<Known>, fault: Option<&FaultKind>) -> Response {
+    let status = known.as_ref().and_then(|known| lookup::status(mock, known, fault));
     let Some((known, status)) = known.zip(status) else {
         return not_found(json!({ "is_live": false, "room_id": null }));
     };
@@ -43,8 +43,8 @@ pub(super) fn rate_limits() -> Response {
 }
 
 /// A user and the room of it.
-pub(super) fn anchor_info(world: &World, known: Option<Known>) -> Response {
-    let status = known.as_ref().and_then(|known| lookup::status(world, known, None));
+pub(super) fn anchor_info(mock: &MockState, known: Option<Known>) -> Response {
+    let status = known.as_ref().and_then(|known| lookup::status(mock, known, None));
     let Some((known, status)) = known.zip(status) else { return not_found(json!({ "data": null })) };
     let user = lookup::user(&known, status);
     let data = json!({
@@ -75,11 +75,11 @@ pub(super) fn room_gifts(known: Option<Known>) -> Response {
 }
 
 /// The gallery of a user without any of its gifts.
-pub(super) fn gift_gallery(world: &World, known: Option<&Known>) -> Response {
-    if known.and_then(|known| lookup::status(world, known, None)).is_none() {
+pub(super) fn gift_gallery(mock: &MockState, known: Option<&Known>) -> Response {
+    if known.and_then(|known| lookup::status(mock, known, None)).is_none() {
         return not_found(json!({ "data": null }));
     }
-    let now = world.wall_ms() / 1000;
+    let now = mock.wall_ms() / 1000;
     let data = json!({
         "normal_gifts": [], "current_timestamp": now,
         "current_period_starts_at": now, "current_period_ends_at": now,
@@ -88,12 +88,12 @@ pub(super) fn gift_gallery(world: &World, known: Option<&Known>) -> Response {
 }
 
 /// Signs an address, for later requests to where it leads. Versions 1.x ask with GET and read the answer's top level.
-pub(super) fn sign_url(world: &World, request: &Request) -> Response {
+pub(super) fn sign_url(mock: &MockState, request: &Request) -> Response {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let Some(url) = body["url"].as_str().or_else(|| request.param("url")) else {
         return Response::json(400, &json!({ "code": 400, "message": "`url` is missing" }));
     };
-    let mut random = world.lock().random();
+    let mut random = mock.lock().random();
     let mut token = || format!("{}{}", random.hex(16), random.hex(16));
     let tokens = json!({ "X-Bogus": token(), "X-Gnarly": token(), "msToken": token() });
     let mut signed = url.to_owned();

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::super::{
     http::{Request, Response},
+    mock_state::MockState,
     random::Random,
     scenario::{FaultKind, State},
     script::Known,
     windows::compact_date,
-    world::World,
 };
 use crate::clock;
 
@@ -18,16 +18,16 @@ pub(super) const PAUSED: i32 = 3;
 pub(super) const OFFLINE: i32 = 4;
 
 pub(super) fn lookup(
-    world: &World,
+    mock: &MockState,
     request: &Request,
     known: Option<Known>,
-    fault: Option<FaultKind>,
+    fault: Option<&FaultKind>,
 ) -> Response {
     let Some(known) = known.filter(|_| request.param("aid").is_some()) else {
-        return Response::json(200, &refusal(world, "params_error", 19_881_005));
+        return Response::json(200, &refusal(mock, "params_error", 19_881_005));
     };
-    let Some(status) = status(world, &known, fault) else {
-        return Response::json(200, &refusal(world, "user_not_found", 19_881_007));
+    let Some(status) = status(mock, &known, fault) else {
+        return Response::json(200, &refusal(mock, "user_not_found", 19_881_007));
     };
     let mut user = user(&known, status);
     user["status"] = status.into();
@@ -40,19 +40,19 @@ pub(super) fn lookup(
 }
 
 /// The status of a user's stream; `None` if there is no such user.
-pub(super) fn status(world: &World, known: &Known, fault: Option<FaultKind>) -> Option<i32> {
+pub(super) fn status(mock: &MockState, known: &Known, fault: Option<&FaultKind>) -> Option<i32> {
     match (fault, known.state) {
         (Some(FaultKind::NotFound), _) | (_, State::NotFound) => return None,
         (Some(FaultKind::Offline), _) | (_, State::Offline) => return Some(OFFLINE),
         (_, State::Paused) => return Some(PAUSED),
         (_, State::NotFoundOnce) => {
-            if world.lock().looked_up.insert(known.name.to_ascii_lowercase()) {
+            if mock.lock().looked_up.insert(known.name.to_ascii_lowercase()) {
                 return None;
             }
         }
         (_, State::Live | State::AgeRestricted) => {}
     }
-    let is_over = world.lock().room(known).is_over(clock::now());
+    let is_over = mock.lock().room(known).is_over(clock::now());
     Some(if is_over { OFFLINE } else { LIVE })
 }
 
@@ -80,8 +80,8 @@ pub(super) fn live_room(known: &Known, status: i32) -> Value {
     })
 }
 
-fn refusal(world: &World, message: &str, code: u32) -> Value {
-    let digits = world.lock().random().hex(16).to_uppercase();
-    let id = format!("{}{digits}01", compact_date(world.wall_ms() / 1000));
+fn refusal(mock: &MockState, message: &str, code: u32) -> Value {
+    let digits = mock.lock().random().hex(16).to_uppercase();
+    let id = format!("{}{digits}01", compact_date(mock.wall_ms() / 1000));
     json!({ "data": null, "message": message, "extra": { "id": id }, "statusCode": code })
 }

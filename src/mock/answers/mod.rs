@@ -11,9 +11,9 @@ use faulty::faulty;
 
 use super::{
     http::{Request, Response},
-    scenario::{Endpoint, Fault, FaultKind},
+    mock_state::MockState,
+    scenario::{Endpoint, FaultKind, Refusal},
     script::Known,
-    world::World,
 };
 
 /// Where sockets are opened (docs/protocol.md §1.7).
@@ -97,19 +97,19 @@ impl Route {
 }
 
 /// The answer to a request, and the fault that had a part in it.
-pub(super) fn answer(world: &World, request: &Request, address: &str) -> (Answer, Option<FaultKind>) {
-    let Some(asked) = asked(world, request) else {
+pub(super) fn answer(mock: &MockState, request: &Request, address: &str) -> (Answer, Option<FaultKind>) {
+    let Some(asked) = asked(mock, request) else {
         let body = serde_json::json!({ "code": 404, "message": format!("no route {}", request.path) });
         return (whole(Response::json(404, &body)), None);
     };
     let at = asked.route.endpoint();
-    if let Some(response) = world.limit(at, request, address) {
+    if let Some(response) = mock.limit(at, request, address) {
         return (whole(response), None);
     }
-    let fault = world.lock().http_fault(at, asked.known.as_ref());
+    let fault = mock.lock().http_fault(at, asked.known.as_ref()).map(|fault| fault.kind);
     match fault {
-        Some(fault) => (faulty(world, request, asked, &fault), Some(fault.kind)),
-        None => (well(world, request, asked, None), None),
+        Some(fault) => (faulty(mock, request, asked, &fault), Some(fault)),
+        None => (well(mock, request, asked, None), None),
     }
 }
 
@@ -118,43 +118,46 @@ fn whole(response: Response) -> Answer {
 }
 
 /// What the endpoint answers when all is well, or nearly so: some faults only change what it says.
-fn well(world: &World, request: &Request, asked: Asked, fault: Option<&Fault>) -> Answer {
-    let kind = fault.map(|fault| fault.kind);
+fn well(mock: &MockState, request: &Request, asked: Asked, fault: Option<&FaultKind>) -> Answer {
     let known = asked.known;
     whole(match asked.route {
-        Route::Lookup => lookup::lookup(world, request, known, kind),
-        Route::Page => page::page(world, known, kind),
-        Route::Profile => page::profile(world, known, kind),
-        Route::Home => page::home(world, kind),
-        Route::CheckAlive => rooms::check_alive(world, request),
-        Route::RoomInfo => rooms::room_info(world, known),
-        Route::AnchorInfo => euler::anchor_info(world, known),
-        Route::Gifts => rooms::gifts(world),
+        Route::Lookup => lookup::lookup(mock, request, known, fault),
+        Route::Page => page::page(mock, known, fault),
+        Route::Profile => page::profile(mock, known, fault),
+        Route::Home => page::home(mock, fault),
+        Route::CheckAlive => rooms::check_alive(mock, request),
+        Route::RoomInfo => rooms::room_info(mock, known),
+        Route::AnchorInfo => euler::anchor_info(mock, known),
+        Route::Gifts => rooms::gifts(mock),
         Route::RoomGifts => euler::room_gifts(known),
-        Route::GiftGallery => euler::gift_gallery(world, known.as_ref()),
+        Route::GiftGallery => euler::gift_gallery(mock, known.as_ref()),
         Route::RateLimits => euler::rate_limits(),
-        Route::RoomId => euler::room_id(world, known, kind),
-        Route::SignUrl => euler::sign_url(world, request),
-        Route::Sign => sign::sign(world, request, known, kind),
-        Route::Fallback => faulty::fallback(world),
+        Route::RoomId => euler::room_id(mock, known, fault),
+        Route::SignUrl => euler::sign_url(mock, request),
+        Route::Sign => sign::sign(mock, request, known, fault),
+        Route::Fallback => faulty::fallback(mock),
         Route::Socket => match known {
             Some(known) if request.is_upgrade() => return Answer::Upgrade(Box::new(known)),
             Some(_) => Response::text(400, "this is a WebSocket"),
-            None => faulty::refused(200, 400, "room_id is missing"),
+            None => faulty::refused(&Refusal {
+                status: 200,
+                handshake_status: 400,
+                message: "room_id is missing".into(),
+            }),
         },
     })
 }
 
 /// What is asked for; `None` if there is no such address.
-fn asked(world: &World, request: &Request) -> Option<Asked> {
+fn asked(mock: &MockState, request: &Request) -> Option<Asked> {
     let path = request.path.strip_suffix('/').unwrap_or(&request.path);
     let user = |name: Option<&str>| {
         let name = name.map(|name| name.trim_start_matches('@')).filter(|name| !name.is_empty());
-        name.map(|name| world.lock().script.by_name(name))
+        name.map(|name| mock.lock().script.by_name(name))
     };
     let room = |id: Option<&str>| {
         let id = id.and_then(|id| id.parse().ok()).filter(|id| *id > 0);
-        id.map(|id| world.lock().script.by_id(id))
+        id.map(|id| mock.lock().script.by_id(id))
     };
     let unique_id = || user(request.param("uniqueId").or_else(|| request.param("unique_id")));
     let room_or_user = || room(request.param("room_id")).or_else(unique_id);

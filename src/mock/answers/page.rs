@@ -3,15 +3,15 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::{http::Response, scenario::FaultKind, script::Known, world::World},
+    super::{http::Response, mock_state::MockState, scenario::FaultKind, script::Known},
     lookup,
 };
 
 /// The `statusCode` of a profile that does not exist.
 const NO_SUCH_USER: u32 = 10_221;
 
-pub(super) fn page(world: &World, known: Option<Known>, fault: Option<FaultKind>) -> Response {
-    let status = known.as_ref().and_then(|known| lookup::status(world, known, fault));
+pub(super) fn page(mock: &MockState, known: Option<Known>, fault: Option<&FaultKind>) -> Response {
+    let status = known.as_ref().and_then(|known| lookup::status(mock, known, fault));
     let state = match known.zip(status) {
         Some((known, status)) => {
             let mut live_room = lookup::live_room(&known, status);
@@ -27,8 +27,8 @@ pub(super) fn page(world: &World, known: Option<Known>, fault: Option<FaultKind>
 }
 
 /// The page of a user; its codes are those that were seen.
-pub(super) fn profile(world: &World, known: Option<Known>, fault: Option<FaultKind>) -> Response {
-    let status = known.as_ref().and_then(|known| lookup::status(world, known, fault));
+pub(super) fn profile(mock: &MockState, known: Option<Known>, fault: Option<&FaultKind>) -> Response {
+    let status = known.as_ref().and_then(|known| lookup::status(mock, known, fault));
     let detail = match known.zip(status) {
         Some((known, status)) => {
             json!({ "statusCode": 0, "userInfo": { "user": lookup::user(&known, status) } })
@@ -36,7 +36,7 @@ pub(super) fn profile(world: &World, known: Option<Known>, fault: Option<FaultKi
         None => json!({ "statusCode": NO_SUCH_USER }),
     };
     let state = json!({ "__DEFAULT_SCOPE__": { "webapp.user-detail": detail } });
-    with_cookie(world, with_state("TikTok", "__UNIVERSAL_DATA_FOR_REHYDRATION__", &state), fault)
+    with_cookie(mock, with_state("TikTok", "__UNIVERSAL_DATA_FOR_REHYDRATION__", &state), fault)
 }
 
 /// A page with its state as JSON, in a script of this name.
@@ -49,20 +49,20 @@ fn with_state(title: &str, name: &str, state: &Value) -> Response {
     ))
 }
 
-pub(super) fn home(world: &World, fault: Option<FaultKind>) -> Response {
+pub(super) fn home(mock: &MockState, fault: Option<&FaultKind>) -> Response {
     let page = Response::html("<!DOCTYPE html><html><head><title>TikTok</title></head><body></body></html>");
-    with_cookie(world, page, fault)
+    with_cookie(mock, page, fault)
 }
 
-fn with_cookie(world: &World, response: Response, fault: Option<FaultKind>) -> Response {
-    if fault == Some(FaultKind::MissingCookie) {
+fn with_cookie(mock: &MockState, response: Response, fault: Option<&FaultKind>) -> Response {
+    if fault == Some(&FaultKind::MissingCookie) {
         return response;
     }
-    response.with("Set-Cookie", format!("{}; Path=/; HttpOnly", ttwid(world)))
+    response.with("Set-Cookie", format!("{}; Path=/; HttpOnly", ttwid(mock)))
 }
 
 /// The cookie without which sockets are refused.
-pub(super) fn ttwid(world: &World) -> String {
-    let mut random = world.lock().random();
+pub(super) fn ttwid(mock: &MockState) -> String {
+    let mut random = mock.lock().random();
     format!("ttwid=1%7C{}{}%7C{}", random.hex(16), random.hex(16), random.hex(16))
 }

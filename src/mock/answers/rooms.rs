@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use super::{
     super::{
         http::{Request, Response},
+        mock_state::MockState,
         scenario::State,
         script::Known,
-        world::World,
     },
     lookup,
 };
@@ -15,32 +15,32 @@ use super::{
 /// Most rooms that are asked for at once.
 const ROOMS_MAX: usize = 100;
 
-pub(super) fn check_alive(world: &World, request: &Request) -> Response {
+pub(super) fn check_alive(mock: &MockState, request: &Request) -> Response {
     let ids = request.param("room_ids").unwrap_or_default().split(',');
     let ids = ids.filter_map(|id| id.trim().parse().ok()).take(ROOMS_MAX);
     let rooms: Vec<Value> = ids
         .map(|id: i64| {
-            let known = world.lock().script.by_id(id);
-            let status = lookup::status(world, &known, None);
+            let known = mock.lock().script.by_id(id);
+            let status = lookup::status(mock, &known, None);
             let alive = matches!(status, Some(lookup::LIVE | lookup::PAUSED));
             json!({ "alive": alive, "room_id": id, "room_id_str": id.to_string() })
         })
         .collect();
-    Response::json(200, &json!({ "data": rooms, "extra": extra(world), "status_code": 0 }))
+    Response::json(200, &json!({ "data": rooms, "extra": extra(mock), "status_code": 0 }))
 }
 
-pub(super) fn room_info(world: &World, known: Option<Known>) -> Response {
-    let status = known.as_ref().and_then(|known| lookup::status(world, known, None));
+pub(super) fn room_info(mock: &MockState, known: Option<Known>) -> Response {
+    let status = known.as_ref().and_then(|known| lookup::status(mock, known, None));
     let body = match known.zip(status) {
         Some((known, _)) if known.state == State::AgeRestricted => {
-            json!({ "data": { "prompts": "" }, "extra": extra(world), "status_code": 4_003_110 })
+            json!({ "data": { "prompts": "" }, "extra": extra(mock), "status_code": 4_003_110 })
         }
         Some((known, status)) => {
-            json!({ "data": info(&known, status), "extra": extra(world), "status_code": 0 })
+            json!({ "data": info(&known, status), "extra": extra(mock), "status_code": 0 })
         }
         None => {
             let data = json!({ "message": "Request params error", "prompts": "Request params error" });
-            json!({ "data": data, "extra": extra(world), "status_code": 10_011 })
+            json!({ "data": data, "extra": extra(mock), "status_code": 10_011 })
         }
     };
     Response::json(200, &body)
@@ -86,7 +86,7 @@ pub(super) fn gift_ids() -> impl Iterator<Item = i64> {
     GIFTS.into_iter().map(|(id, ..)| id)
 }
 
-pub(super) fn gifts(world: &World) -> Response {
+pub(super) fn gifts(mock: &MockState) -> Response {
     let gift = |(id, name, diamonds, kind)| {
         let image = json!({ "url_list": [] });
         json!({
@@ -95,9 +95,9 @@ pub(super) fn gifts(world: &World) -> Response {
         })
     };
     let gifts: Vec<Value> = GIFTS.into_iter().map(gift).collect();
-    Response::json(200, &json!({ "data": { "gifts": gifts }, "extra": extra(world), "status_code": 0 }))
+    Response::json(200, &json!({ "data": { "gifts": gifts }, "extra": extra(mock), "status_code": 0 }))
 }
 
-fn extra(world: &World) -> Value {
-    json!({ "now": world.wall_ms() })
+fn extra(mock: &MockState) -> Value {
+    json!({ "now": mock.wall_ms() })
 }

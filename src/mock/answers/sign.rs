@@ -6,10 +6,10 @@ use serde_json::json;
 use super::{
     super::{
         http::{Request, Response},
+        mock_state::MockState,
         random::Random,
         scenario::{FaultKind, Scenario},
         script::Known,
-        world::World,
     },
     FALLBACK_PATH, SOCKET_PATH, page,
 };
@@ -23,41 +23,41 @@ const CONTENT_TYPE: &str = "application/protubuf";
 
 /// The first batch, with the address of the socket.
 pub(super) fn sign(
-    world: &World,
+    mock: &MockState,
     request: &Request,
     known: Option<Known>,
-    fault: Option<FaultKind>,
+    fault: Option<&FaultKind>,
 ) -> Response {
     let Some(known) = known else {
         let body = json!({ "code": 400, "message": "exactly one of room_id and unique_id is needed" });
         return Response::json(400, &body);
     };
     let (push_server, idc) = {
-        let state = world.lock();
+        let state = mock.lock();
         let Scenario { push_server, tt_target_idc, .. } = &state.script.scenario;
         let usual = || format!("ws://{}{SOCKET_PATH}", request.host());
         (push_server.clone().unwrap_or_else(usual), tt_target_idc.clone())
     };
     let body = match fault {
-        Some(FaultKind::Stub) => stub(world, request),
+        Some(FaultKind::Stub(_)) => stub(mock, request),
         Some(FaultKind::BadProtobuf) => Bytes::from_static(b"\xff\xff\xff this is no protobuf \xff\xff\xff"),
-        _ => batch(world, &known, push_server, fault == Some(FaultKind::MissingCursor)),
+        _ => batch(mock, &known, push_server, fault == Some(&FaultKind::MissingCursor)),
     };
     let response = Response::new(200, CONTENT_TYPE, body)
         .with("x-room-id", known.room_id.to_string())
-        .with("x-request-id", world.lock().random().hex(16))
+        .with("x-request-id", mock.lock().random().hex(16))
         .with("x-agent-id", "mock")
         .with("x-log-code", "0");
-    if fault == Some(FaultKind::MissingCookie) {
+    if fault == Some(&FaultKind::MissingCookie) {
         return response;
     }
     let idc = if idc.is_empty() { idc } else { format!("; tt-target-idc={idc}") };
-    response.with("x-set-tt-cookie", page::ttwid(world) + &idc)
+    response.with("x-set-tt-cookie", page::ttwid(mock) + &idc)
 }
 
-fn batch(world: &World, known: &Known, push_server: String, no_cursor: bool) -> Bytes {
+fn batch(mock: &MockState, known: &Known, push_server: String, no_cursor: bool) -> Bytes {
     let (recorded, mut random) = {
-        let mut state = world.lock();
+        let mut state = mock.lock();
         (state.room(known).initial_batch(clock::now()), state.random())
     };
     let recorded = recorded.unwrap_or_default();
@@ -102,8 +102,8 @@ fn route_params(random: &mut Random) -> Vec<(String, String)> {
 }
 
 /// The answer of 2026-09 that promises a socket, which is then refused.
-fn stub(world: &World, request: &Request) -> Bytes {
-    let mut random = world.lock().random();
+fn stub(mock: &MockState, request: &Request) -> Bytes {
+    let mut random = mock.lock().random();
     let token = format!("{}.{}.{}", random.hex(16), random.hex(16), random.hex(16));
     let method = "Connected through Euler Stream fallback proxy".into();
     let message = wire::Message { method, ..wire::Message::default() };

@@ -7,10 +7,19 @@ use serde::{Deserialize, Serialize};
 use super::Endpoint;
 
 /// The message of a 429, unless told otherwise. Peers crash on one that is shorter than 19 characters (docs/protocol.md §5.3).
+///
+/// ```
+/// assert!(livetape::mock::DEFAULT_MESSAGE.starts_with("You have reached the rate limit."));
+/// ```
 pub const DEFAULT_MESSAGE: &str =
     "You have reached the rate limit. Sign up for a free API key at https://www.eulerstream.com/pricing.";
 
 /// A window of requests. It starts with the first request in it.
+///
+/// ```
+/// # use livetape::mock::{Limit, Scenario};
+/// assert_eq!(Scenario::parse("[[limit]]\nmax = 5\nseconds = 60").unwrap().limits, [Limit::new(5, 60)]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
@@ -36,7 +45,7 @@ pub struct Limit {
 }
 
 impl Limit {
-    fn places() -> Vec<Endpoint> {
+    pub(super) fn places() -> Vec<Endpoint> {
         vec![Endpoint::Lookup, Endpoint::Page, Endpoint::Sign]
     }
 }
@@ -46,6 +55,11 @@ fn message() -> String {
 }
 
 /// Who is counted apart.
+///
+/// ```
+/// # use livetape::mock::{Limit, Per};
+/// assert_eq!(Limit::new(5, 60).per, Per::Key);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Per {
@@ -59,6 +73,11 @@ pub enum Per {
 }
 
 /// A header that tells the time to wait. Which client reads which: docs/protocol.md §1.6.
+///
+/// ```
+/// # use livetape::mock::{Form, Header};
+/// assert_eq!(Header::all()[&Header::RetryAfter], Form::Delta);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "they are what they are called")]
@@ -73,6 +92,11 @@ pub enum Header {
 
 impl Header {
     /// All of them, each in the form that is most common.
+    ///
+    /// ```
+    /// # use livetape::mock::Header;
+    /// assert_eq!(Header::all().len(), 5);
+    /// ```
     #[must_use]
     pub fn all() -> BTreeMap<Self, Form> {
         BTreeMap::from([
@@ -85,6 +109,10 @@ impl Header {
     }
 
     /// The name as it goes out.
+    ///
+    /// ```
+    /// assert_eq!(livetape::mock::Header::XRatelimitReset.name(), "X-RateLimit-Reset");
+    /// ```
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -98,6 +126,11 @@ impl Header {
 }
 
 /// The form of a header's value.
+///
+/// ```
+/// # use livetape::mock::{Form, Header};
+/// assert_eq!(Header::all()[&Header::XRatelimitReset], Form::Epoch);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {

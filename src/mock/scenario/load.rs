@@ -11,6 +11,11 @@ use super::{Scenario, check};
 const NEAR: usize = 3;
 
 /// What is wrong with a scenario.
+///
+/// ```
+/// let error = livetape::mock::Scenario::parse("sed = 1").unwrap_err();
+/// assert!(error.to_string().starts_with("line 1, column 1: unknown field `sed`"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScenarioError {
     /// The line, from 1.
@@ -32,6 +37,11 @@ impl std::error::Error for ScenarioError {}
 impl Scenario {
     /// Reads a scenario from TOML, and checks that it makes sense.
     ///
+    /// ```
+    /// # use livetape::mock::{End, Scenario};
+    /// assert_eq!(Scenario::parse("end = \"stay\"").unwrap().end, End::Stay);
+    /// ```
+    ///
     /// # Errors
     /// The first thing that is wrong, with its place.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
@@ -39,14 +49,25 @@ impl Scenario {
             let at = error.span().map_or(0, |span| span.start);
             ScenarioError::at(text, at, &nearest(error.message()))
         })?;
-        let places: Places = toml::from_str(text).unwrap_or_default();
-        if let Err((place, message)) = check::check(&scenario) {
-            return Err(ScenarioError::at(text, places.of(place), &message));
+        let spans: Spans = toml::from_str(text).unwrap_or_default();
+        if let Err((table, message)) = check::check(&scenario) {
+            return Err(ScenarioError::at(text, spans.of(table), &message));
         }
         Ok(scenario)
     }
 
+    /// Whether it makes sense, if it was not read from TOML.
+    pub(in super::super) fn check(&self) -> Result<(), String> {
+        check::check(self).map_err(|(_, message)| message)
+    }
+
     /// The same scenario as TOML.
+    ///
+    /// ```
+    /// # use livetape::mock::Scenario;
+    /// let scenario = Scenario::live("ann");
+    /// assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario);
+    /// ```
     #[must_use]
     pub fn to_toml(&self) -> String {
         // Every field has a form in TOML; were there one without, the comment would say so.
@@ -55,9 +76,9 @@ impl Scenario {
 
     /// Where in `text` the user with this number stands: for mistakes that only the files show.
     pub(in super::super) fn error_at_user(text: &str, index: Option<usize>, message: &str) -> ScenarioError {
-        let places: Places = toml::from_str(text).unwrap_or_default();
-        let place = index.map_or(check::Place::Top, check::Place::User);
-        ScenarioError::at(text, places.of(place), message)
+        let spans: Spans = toml::from_str(text).unwrap_or_default();
+        let table = index.map_or(check::Table::Top, check::Table::User);
+        ScenarioError::at(text, spans.of(table), message)
     }
 }
 
@@ -77,20 +98,20 @@ impl ScenarioError {
 /// the way of everybody who builds a scenario in Rust.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Places {
+struct Spans {
     recording: Option<Spanned<IgnoredAny>>,
     user: Vec<Spanned<IgnoredAny>>,
     limit: Vec<Spanned<IgnoredAny>>,
     fault: Vec<Spanned<IgnoredAny>>,
 }
 
-impl Places {
-    fn of(&self, place: check::Place) -> usize {
-        let table = match place {
-            check::Place::Top => self.recording.as_ref(),
-            check::Place::User(index) => self.user.get(index),
-            check::Place::Limit(index) => self.limit.get(index),
-            check::Place::Fault(index) => self.fault.get(index),
+impl Spans {
+    fn of(&self, table: check::Table) -> usize {
+        let table = match table {
+            check::Table::Top => self.recording.as_ref(),
+            check::Table::User(index) => self.user.get(index),
+            check::Table::Limit(index) => self.limit.get(index),
+            check::Table::Fault(index) => self.fault.get(index),
         };
         table.map_or(0, |table| table.span().start)
     }

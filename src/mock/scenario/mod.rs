@@ -1,5 +1,6 @@
 //! What a mock does, as data: TOML in files, or built in Rust.
 
+mod build;
 mod check;
 mod fault;
 mod kind;
@@ -7,18 +8,27 @@ mod limit;
 mod load;
 mod recorded;
 mod speed;
+mod table;
 
 use serde::{Deserialize, Serialize};
 
-pub use fault::{Endpoint, Fault};
-pub use kind::FaultKind;
+pub use fault::{Endpoint, Fault, Repeat, Start};
+pub use kind::{FaultKind, FrameFault, Refusal};
 pub use limit::{DEFAULT_MESSAGE, Form, Header, Limit, Per};
 pub use load::ScenarioError;
 pub use recorded::Recorded;
 
 use crate::sans_io::pace::Speed;
 
+/// What the recording is called that scenarios play unless they say otherwise; the caller of the mock passes it in.
+pub(super) const DEMO: &str = "demo";
+
 /// What a mock does. The default: every user is live, in a room that plays the demo recording at its own speed.
+///
+/// ```
+/// # use livetape::mock::Scenario;
+/// assert_eq!(Scenario::parse("history = 3").unwrap(), Scenario::default().history(3));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
@@ -67,7 +77,7 @@ impl Default for Scenario {
     fn default() -> Self {
         Self {
             seed: 0,
-            recording: "demo".into(),
+            recording: DEMO.into(),
             speed: Speed::Times(1.0),
             clock: Clock::Room,
             end: End::Close,
@@ -86,6 +96,11 @@ impl Default for Scenario {
 }
 
 /// A user and the room of it.
+///
+/// ```
+/// # use livetape::mock::{Scenario, User};
+/// assert_eq!(Scenario::parse("[[user]]\nname = \"ann\"").unwrap().users, [User::new("ann")]);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct User {
@@ -105,6 +120,11 @@ pub struct User {
 }
 
 /// What look-ups say of a user.
+///
+/// ```
+/// # use livetape::mock::{Scenario, State};
+/// assert_eq!(Scenario::parse("others = \"paused\"").unwrap().others, Some(State::Paused));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -124,6 +144,11 @@ pub enum State {
 }
 
 /// What the time of a room counts from.
+///
+/// ```
+/// # use livetape::mock::{Clock, Scenario};
+/// assert_eq!(Scenario::default().clock, Clock::Room);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
@@ -135,6 +160,11 @@ pub enum Clock {
 }
 
 /// What a room does behind its last frame.
+///
+/// ```
+/// # use livetape::mock::{End, Scenario};
+/// assert_eq!(Scenario::parse("end = \"control\"").unwrap().end, End::Control);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
@@ -148,6 +178,11 @@ pub enum End {
 }
 
 /// What a room is after its end.
+///
+/// ```
+/// # use livetape::mock::{After, Scenario};
+/// assert_eq!(Scenario::default().after, After::Offline);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum After {

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, fmt, io::Read};
 
-use super::{Endpoint, Fault, FaultKind, Form, Header, Scenario, State, User, check};
+use super::{Endpoint, Fault, FaultKind, Form, Header, Refusal, Scenario, State, User, check};
 use crate::sans_io::{
     error::Code,
     recording::{
@@ -17,10 +17,14 @@ use crate::sans_io::{
 /// Users and faults of a scenario that is made of a recording; more are told.
 const USERS_MAX: usize = 1000;
 const FAULTS_MAX: usize = 1000;
-/// What peers crash on if it is shorter, in characters (docs/protocol.md §5.3).
-const DEFAULT_MESSAGE: &str = super::DEFAULT_MESSAGE;
 
 /// A scenario, and what it cannot say.
+///
+/// ```
+/// # use livetape::mock::Scenario;
+/// let recorded = Scenario::of_recording(livetape::demo::DEMO_BYTES, "demo").unwrap();
+/// assert_eq!(Scenario::parse(&recorded.to_string()).unwrap(), recorded.scenario);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Recorded {
     /// What the mock does.
@@ -33,6 +37,12 @@ pub struct Recorded {
 
 impl Scenario {
     /// The scenario in which what is recorded happens again. `recording` is its path, from the folder of the scenario.
+    ///
+    /// ```
+    /// # use livetape::mock::Scenario;
+    /// let recorded = Scenario::of_recording(livetape::demo::DEMO_BYTES, "demo").unwrap();
+    /// assert_eq!(recorded.scenario.faults, []);
+    /// ```
     ///
     /// # Errors
     /// That of [`Reader::open`] and [`Reader::next`].
@@ -48,7 +58,13 @@ impl Scenario {
                 What::ConnOpen(open) => reading.open(open),
                 What::ConnClose(_) => reading.closed = true,
                 What::Status(status) => reading.status(&status),
-                _ => {}
+                What::Frame(_)
+                | What::Marker(_)
+                | What::ClockAnchor(_)
+                | What::Gap(_)
+                | What::Checkpoint(_)
+                | What::End(_)
+                | What::Other { .. } => {}
             }
         }
         Ok(Recorded { loss: reader.report().loss(), ..reading.finish(recording) })
@@ -89,18 +105,14 @@ impl Reading {
             return;
         };
         let retry_after = http.headers.iter().find(|header| header.name.eq_ignore_ascii_case("retry-after"));
-        let retry_after = retry_after.and_then(|header| header.value.trim().parse().ok());
-        let is_limit = matches!(status, 429 | 503);
-        let headers =
-            (status == 429 && retry_after.is_some()).then(|| [(Header::RetryAfter, Form::Delta)].into());
-        self.fault(Fault {
-            status: Some(status),
-            attempt: Some(attempt),
-            retry_after: retry_after.filter(|_| is_limit),
-            message: (status == 429).then(|| DEFAULT_MESSAGE.to_owned()),
-            headers,
-            ..Fault::new(at, FaultKind::Status)
-        });
+        let wait: Option<u64> = retry_after.and_then(|header| header.value.trim().parse().ok());
+        let mut kind = FaultKind::status(status);
+        if let (FaultKind::RateLimited { retry_after, headers, .. }, Some(wait)) = (&mut kind, wait) {
+            (*retry_after, *headers) = (wait, [(Header::RetryAfter, Form::Delta)].into());
+        } else if let FaultKind::Status { status: 503, retry_after, .. } = &mut kind {
+            *retry_after = wait;
+        }
+        self.fault(Fault::new(at, kind).attempt(attempt));
         self.is_told = true;
     }
 
@@ -116,7 +128,7 @@ impl Reading {
 
     fn status(&mut self, status: &Status) {
         let code = Code::from_name(&status.code);
-        let at_request = |kind| move |(at, attempt)| Fault { attempt: Some(attempt), ..Fault::new(at, kind) };
+        let at_request = |kind| move |(at, attempt)| Fault::new(at, kind).attempt(attempt);
         let last = self.last.take();
         let fault = match code {
             _ if std::mem::take(&mut self.is_told) => return,
@@ -128,9 +140,12 @@ impl Reading {
             Some(Code::Blocked) if !self.is_answered => last.map(at_request(FaultKind::Captcha)),
             Some(Code::Blocked | Code::HandshakeRefused) => {
                 self.connects += 1;
-                let handshake_status = if code == Some(Code::Blocked) { None } else { Some(400) };
-                let refuse = Fault::new(Endpoint::Socket, FaultKind::Refuse);
-                Some(Fault { attempt: Some(self.connects), handshake_status, ..refuse })
+                let mut refusal = Refusal::blocked();
+                if code == Some(Code::HandshakeRefused) {
+                    refusal.handshake_status = 400;
+                }
+                let refuse = FaultKind::Refuse(refusal);
+                Some(Fault::new(Endpoint::Socket, refuse).attempt(self.connects))
             }
             Some(Code::AgeRestricted) => {
                 let name = self.user.clone().unwrap_or_default();
@@ -140,7 +155,7 @@ impl Reading {
             }
             _ => None,
         };
-        match fault.filter(|fault| fault.at.iter().all(|at| fault.kind.fits(*at))) {
+        match fault.filter(|fault| fault.at.iter().all(|at| check::fits(&fault.kind, *at))) {
             Some(fault) => self.fault(fault),
             None => self.note(format!("{} is not said: {}", status.code, status.detail)),
         }

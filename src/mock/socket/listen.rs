@@ -10,8 +10,8 @@ use tokio::{
 
 use super::{
     super::{
+        connection::Connection,
         journal::{Happened, bounded},
-        visit::Visitor,
     },
     acks::Acks,
     frames::{self, Messages},
@@ -57,7 +57,7 @@ impl Goodbye {
 /// Listens and logs until the client goes.
 pub(super) async fn listen<R: AsyncRead + Unpin>(
     messages: &mut Messages<R>,
-    visitor: &Visitor,
+    connection: &Connection,
     replies: &mpsc::Sender<Reply>,
     acks: &watch::Sender<Acks>,
     no_heartbeat: &AtomicBool,
@@ -66,9 +66,9 @@ pub(super) async fn listen<R: AsyncRead + Unpin>(
         let reply = match opcode {
             frames::CLOSE => return Goodbye::read(payload),
             frames::PING => Some(Reply::Pong(payload)),
-            frames::BINARY => hear(visitor, acks, &payload),
+            frames::BINARY => hear(connection, acks, &payload),
             frames::TEXT => {
-                visitor.world.log(visitor.number, Happened::Other { payload_type: "text".into() });
+                connection.mock.log(connection.number, Happened::Other { payload_type: "text".into() });
                 None
             }
             _ => None,
@@ -82,7 +82,7 @@ pub(super) async fn listen<R: AsyncRead + Unpin>(
     Goodbye::gone()
 }
 
-fn hear(visitor: &Visitor, acks: &watch::Sender<Acks>, bytes: &Bytes) -> Option<Reply> {
+fn hear(connection: &Connection, acks: &watch::Sender<Acks>, bytes: &Bytes) -> Option<Reply> {
     let push = wire::read_push(bytes, &mut Vec::new());
     let text = || bounded(&String::from_utf8_lossy(&push.payload));
     let (happened, reply) = match push.payload_type.as_str() {
@@ -97,6 +97,6 @@ fn hear(visitor: &Visitor, acks: &watch::Sender<Acks>, bytes: &Bytes) -> Option<
         }
         other => (Happened::Other { payload_type: bounded(other) }, None),
     };
-    visitor.world.log(visitor.number, happened);
+    connection.mock.log(connection.number, happened);
     reply
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::made::Maker;
 use crate::{
-    mock::scenario::{Fault, FaultKind},
+    mock::scenario::FrameFault,
     sans_io::wire::{self, Push},
 };
 
@@ -16,37 +16,37 @@ pub(super) type Framed = (u8, Bytes);
 /// The faults that the next frames have.
 #[derive(Debug, Default)]
 pub(super) struct Mangler {
-    /// The kind, and how many frames are left.
-    active: Vec<(FaultKind, u32)>,
+    /// What is wrong, and with how many frames more.
+    active: Vec<(FrameFault, u32)>,
     /// Frames that wait to be sent in reverse.
     held: Vec<Framed>,
 }
 
 impl Mangler {
-    pub(super) fn add(&mut self, fault: &Fault) {
-        let usual = if fault.kind == FaultKind::Reorder { 2 } else { 1 };
-        self.active.push((fault.kind, fault.count.unwrap_or(usual)));
+    pub(super) fn add(&mut self, fault: FrameFault, count: u32) {
+        self.active.push((fault, count));
     }
 
     /// What is sent instead of `frame`.
     pub(super) fn mangle(&mut self, frame: Framed, maker: &mut Maker, offset: Duration) -> Vec<Framed> {
         let mut frames = vec![frame];
         let mut active = std::mem::take(&mut self.active);
-        for (kind, left) in &mut active {
+        for (fault, left) in &mut active {
             *left -= 1;
-            frames = match kind {
-                FaultKind::BadGzip => frames.into_iter().map(bad_gzip).collect(),
-                FaultKind::Truncated => frames.into_iter().map(truncated).collect(),
-                FaultKind::Duplicate => frames.into_iter().flat_map(|frame| [frame.clone(), frame]).collect(),
-                FaultKind::UnknownMethod => {
+            frames = match fault {
+                FrameFault::BadGzip => frames.into_iter().map(bad_gzip).collect(),
+                FrameFault::Truncated => frames.into_iter().map(truncated).collect(),
+                FrameFault::Duplicate => {
+                    frames.into_iter().flat_map(|frame| [frame.clone(), frame]).collect()
+                }
+                FrameFault::UnknownMethod => {
                     frames.push((super::frames::BINARY, maker.unknown(offset)));
                     frames
                 }
-                FaultKind::Reorder => {
+                FrameFault::Reorder => {
                     self.held.append(&mut frames);
                     if *left == 0 { self.flush() } else { vec![] }
                 }
-                _ => frames,
             };
         }
         active.retain(|(_, left)| *left > 0);

@@ -25,10 +25,10 @@ use tokio::{
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{
+    connection::{Connection, Wire},
     http::{Request, Response},
     journal::{By, Happened, bounded},
     script::Known,
-    visit::{Visitor, Wire},
 };
 use crate::clock;
 
@@ -43,7 +43,7 @@ const PROTOCOL: &str = "echo-protocol";
 pub(super) async fn open<I: Wire>(
     mut io: I,
     buffer: BytesMut,
-    visitor: Visitor,
+    connection: Connection,
     request: &Request,
     known: &Known,
 ) {
@@ -51,9 +51,11 @@ pub(super) async fn open<I: Wire>(
         let _ = io.write_all(&Response::text(400, "`sec-websocket-key` is missing").bytes()).await;
         return;
     };
-    let replaced = visitor.world.replaced();
-    let (epoch, joined, faults) = visitor.world.lock().join(known, is_signed(request));
-    visitor.world.log(visitor.number, Happened::Upgrade { room_id: known.room_id, attempt: joined.attempt });
+    let replaced = connection.mock.replaced();
+    let (epoch, joined, faults) = connection.mock.lock().join(known, is_signed(request));
+    connection
+        .mock
+        .log(connection.number, Happened::Upgrade { room_id: known.room_id, attempt: joined.attempt });
     if io.write_all(&head).await.is_err() {
         return;
     }
@@ -62,10 +64,10 @@ pub(super) async fn open<I: Wire>(
     let (sender, replies) = mpsc::channel(REPLIES_MAX);
     let (acks, acked) = watch::channel(Acks::default());
     let no_heartbeat = AtomicBool::new(false);
-    let maker = Maker::new(visitor.random.clone(), request.param("compress") == Some("gzip"), &joined);
+    let maker = Maker::new(connection.random.clone(), request.param("compress") == Some("gzip"), &joined);
     let mut player = Player {
         output,
-        visitor: &visitor,
+        connection: &connection,
         known,
         epoch,
         progress: Progress { at: joined.frame, ..Progress::default() },
@@ -81,7 +83,7 @@ pub(super) async fn open<I: Wire>(
 
     let ended = select! {
         biased;
-        goodbye = listen(&mut messages, &visitor, &sender, &acks, &no_heartbeat) => Ended::Client(goodbye),
+        goodbye = listen(&mut messages, &connection, &sender, &acks, &no_heartbeat) => Ended::Client(goodbye),
         ended = player.play() => ended,
     };
     let (by, code, reason) = match &ended {
@@ -90,7 +92,7 @@ pub(super) async fn open<I: Wire>(
         Ended::Break | Ended::Reset => (By::Mock, 1006, String::new()),
     };
     let closed = Happened::Closed { by, code, reason: bounded(&reason), frames: player.progress.frames };
-    visitor.world.log(visitor.number, closed);
+    connection.mock.log(connection.number, closed);
     let mut output = player.output;
     match ended {
         Ended::Client(Goodbye { close: Some(close), .. }) => {
@@ -101,7 +103,7 @@ pub(super) async fn open<I: Wire>(
             let deadline = clock::now() + CLOSE_MAX;
             let farewell = async {
                 output.write_all(&frames::close(code, &reason)).await?;
-                listen(&mut messages, &visitor, &sender, &acks, &no_heartbeat).await;
+                listen(&mut messages, &connection, &sender, &acks, &no_heartbeat).await;
                 Ok::<_, std::io::Error>(())
             };
             let _ = timeout_at(deadline, farewell).await;

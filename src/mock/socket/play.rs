@@ -25,10 +25,10 @@ use super::{
 use crate::{
     clock,
     mock::{
+        connection::{Connection, dribble},
         room::Joined,
         scenario::{End, Fault},
         script::Known,
-        visit::{Visitor, dribble},
     },
     sans_io::wire,
 };
@@ -65,7 +65,7 @@ impl From<io::Error> for Stopped {
 #[derive(Debug)]
 pub(super) struct Player<'a, O> {
     pub(super) output: O,
-    pub(super) visitor: &'a Visitor,
+    pub(super) connection: &'a Connection,
     pub(super) known: &'a Known,
     pub(super) epoch: u64,
     pub(super) joined: Joined,
@@ -145,7 +145,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
     }
 
     fn next_frame(&mut self) {
-        if let Some(room) = self.visitor.world.lock().joined(self.epoch, self.known) {
+        if let Some(room) = self.connection.mock.lock().joined(self.epoch, self.known) {
             room.sent(self.joined.segment, self.progress.at);
         }
         self.progress.at += 1;
@@ -157,7 +157,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             return Ok(());
         }
         self.replaced.mark_unchanged();
-        let known = self.visitor.world.lock().script.by_id(self.known.room_id);
+        let known = self.connection.mock.lock().script.by_id(self.known.room_id);
         if known.is_away() { Err(Stopped::Offline) } else { Ok(()) }
     }
 
@@ -181,7 +181,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             return self.stay().await;
         }
         self.wait(end).await?;
-        if let Some(room) = self.visitor.world.lock().joined(self.epoch, self.known) {
+        if let Some(room) = self.connection.mock.lock().joined(self.epoch, self.known) {
             room.played(self.joined.segment);
         }
         if is_last && policy == End::Control && recorded.is_none() {

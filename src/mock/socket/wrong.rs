@@ -12,7 +12,7 @@ use crate::{
     clock,
     mock::{
         journal::Happened,
-        scenario::{Fault, FaultKind},
+        scenario::{Fault, FaultKind, Start},
     },
 };
 
@@ -26,12 +26,15 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
     /// The next fault that comes before the room's time is `next`.
     pub(super) fn take_fault(&mut self, next: Duration) -> Option<Due> {
         let zero = self.joined.zero;
-        let time = |fault: &Fault| fault.after_ms.map(|ms| zero.saturating_add(Duration::from_millis(ms)));
-        let is_due = |fault: &Fault| match (time(fault), fault.after_frames, fault.after_events) {
-            (Some(time), ..) => time <= next,
-            (_, Some(frames), _) => self.progress.frames >= frames,
-            (_, _, Some(events)) => self.progress.events >= events,
-            _ => true,
+        let time = |fault: &Fault| match fault.start {
+            Start::Ms(ms) => Some(zero.saturating_add(Duration::from_millis(ms))),
+            Start::Now | Start::Frames(_) | Start::Events(_) => None,
+        };
+        let is_due = |fault: &Fault| match fault.start {
+            Start::Now => true,
+            Start::Ms(_) => time(fault).is_some_and(|time| time <= next),
+            Start::Frames(frames) => self.progress.frames >= frames,
+            Start::Events(events) => self.progress.events >= events,
         };
         // Of those that are due by time the earliest; what is due by count is due now.
         let due = self.faults.iter().enumerate().filter(|(_, (_, fault))| is_due(fault));
@@ -50,18 +53,15 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         if let Some(time) = time {
             self.wait(*time).await?;
         }
-        if !self.visitor.world.lock().fire(self.epoch, *index) {
+        if !self.connection.mock.lock().fire(self.epoch, *index) {
             return Ok(None);
         }
-        self.visitor.world.log(self.visitor.number, Happened::Fault { kind: fault.kind.name() });
-        match fault.kind {
+        self.connection.mock.log(self.connection.number, Happened::Fault { kind: fault.kind.name() });
+        match &fault.kind {
             FaultKind::Stall => pending::<()>().await,
             FaultKind::Reset => return Ok(Some(Ended::Reset)),
             FaultKind::Drop => return Ok(Some(Ended::Break)),
-            FaultKind::Close => {
-                let (code, reason) = (fault.code.unwrap_or(1000), fault.reason.clone().unwrap_or_default());
-                return Ok(Some(Ended::Close(code, reason)));
-            }
+            FaultKind::Close { code, reason } => return Ok(Some(Ended::Close(*code, reason.clone()))),
             FaultKind::CloseFrame => {
                 let frame = self.maker.close();
                 self.write(frames::BINARY, &frame).await?;
@@ -72,7 +72,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
                 self.cut(next).await?;
                 return Ok(Some(Ended::Break));
             }
-            FaultKind::Dribble => self.progress.bytes_per_ms = Some(fault.bytes_per_ms.unwrap_or(1)),
+            FaultKind::Dribble { bytes_per_ms } => self.progress.bytes_per_ms = Some(*bytes_per_ms),
             FaultKind::NoHeartbeat => self.no_heartbeat.store(true, Ordering::Relaxed),
             FaultKind::RepeatHistory => {
                 let settings = &self.joined.settings;
@@ -80,7 +80,22 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
                 let frame = self.maker.history(chats, next);
                 self.write(frames::BINARY, &frame).await?;
             }
-            _ => self.progress.mangler.add(fault),
+            FaultKind::Frames(fault, count) => self.progress.mangler.add(*fault, *count),
+            // These answer requests.
+            FaultKind::Status { .. }
+            | FaultKind::RateLimited { .. }
+            | FaultKind::Empty
+            | FaultKind::Html
+            | FaultKind::Captcha
+            | FaultKind::Endless
+            | FaultKind::CutBody
+            | FaultKind::NotFound
+            | FaultKind::Offline
+            | FaultKind::Stub(_)
+            | FaultKind::MissingCookie
+            | FaultKind::MissingCursor
+            | FaultKind::BadProtobuf
+            | FaultKind::Refuse(_) => {}
         }
         Ok(None)
     }

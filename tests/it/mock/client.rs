@@ -2,11 +2,12 @@
 
 use std::{io::Cursor, path::Path, time::Duration};
 
+use crate::harness::with_demo;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape::{
     clock,
-    mock::{MockTikTok, Scenario, Setting},
+    mock::{MockTikTok, Scenario, ScenarioFile},
     net::memory::MemoryConnector,
     sans_io::{
         recording::{Reader, What},
@@ -34,8 +35,8 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    pub(crate) fn new(setting: impl Into<Setting>) -> Self {
-        let mock = MockTikTok::in_memory(setting).unwrap();
+    pub(crate) fn new(scenario: impl Into<ScenarioFile>) -> Self {
+        let mock = MockTikTok::in_memory(with_demo(scenario)).unwrap();
         Self { connector: mock.connector().unwrap(), mock }
     }
 
@@ -45,7 +46,7 @@ impl Rig {
 
     /// One of `fixtures/scenarios/`.
     pub(crate) fn fixture(name: &str) -> Self {
-        Self::new(Setting::read(&scenario_path(name)).unwrap())
+        Self::new(ScenarioFile::read(&scenario_path(name)).unwrap())
     }
 
     /// Asks with `connection: close`; all bytes of the answer until it ends, or for `patience`.

@@ -115,7 +115,7 @@ async fn a_client_that_closes_first_need_not_wait() {
     socket.0.send(Message::Close(None)).await.unwrap();
     assert!(matches!(socket.next().await, Came::Close(1005, _) | Came::Broken));
     assert!(clock::now() - start < Duration::from_millis(1000));
-    let last = rig.mock.log().pop().unwrap().what;
+    let last = rig.mock.received().pop().unwrap().what;
     assert!(matches!(last, Happened::Closed { by: By::Client, .. }), "{last:?}");
 }
 

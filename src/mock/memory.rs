@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use super::{
     journal::Journal,
     random::Random,
-    room::{Joined, Room},
-    scenario::{Endpoint, Fault, FaultKind},
+    room::{Joined, RoomState},
+    scenario::{Endpoint, Fault, FaultKind, Repeat},
     script::{Known, Script},
     windows::Windows,
 };
@@ -18,7 +18,7 @@ use crate::clock;
 const ROOMS_MAX: usize = 10_000;
 
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct Memory {
     pub(super) script: Script,
     pub(super) journal: Journal,
     pub(super) started: Instant,
@@ -27,7 +27,7 @@ pub(super) struct State {
     pub(super) connections: u64,
     /// Requests, for ids.
     requests: u64,
-    rooms: BTreeMap<i64, Room>,
+    rooms: BTreeMap<i64, RoomState>,
     /// By the number of a limit.
     pub(super) windows: Vec<Windows>,
     /// By the number of a fault: how often it could have come, and how often it came.
@@ -36,7 +36,7 @@ pub(super) struct State {
     pub(super) looked_up: BTreeSet<String>,
 }
 
-impl State {
+impl Memory {
     pub(super) fn new(script: Script, epoch: u64, connections: u64) -> Self {
         Self {
             windows: vec![Windows::default(); script.scenario.limits.len()],
@@ -53,11 +53,11 @@ impl State {
     }
 
     /// The room of somebody, as it is now.
-    pub(super) fn room(&mut self, known: &Known) -> &mut Room {
+    pub(super) fn room(&mut self, known: &Known) -> &mut RoomState {
         if self.rooms.len() >= ROOMS_MAX && !self.rooms.contains_key(&known.room_id) {
             self.rooms.pop_first();
         }
-        self.rooms.entry(known.room_id).or_insert_with(|| Room::new(known.settings.clone()))
+        self.rooms.entry(known.room_id).or_insert_with(|| RoomState::new(known.settings.clone()))
     }
 
     /// Random numbers for an answer.
@@ -72,14 +72,12 @@ impl State {
         let mut found = None;
         for (fault, (seen, fired)) in self.script.scenario.faults.iter().zip(&mut self.faults) {
             // Of what goes wrong with sockets, only a refusal is an answer.
-            let is_answer = (at == Endpoint::Socket) == (fault.kind == FaultKind::Refuse);
+            let is_answer = (at == Endpoint::Socket) == matches!(fault.kind, FaultKind::Refuse(_));
             if !fault.at.contains(&at) || !is_answer || !concerns(fault, known) {
                 continue;
             }
             *seen = seen.saturating_add(1);
-            let is_due = fault.attempt.is_none_or(|attempt| attempt == *seen)
-                && fault.times.is_none_or(|times| *fired < times);
-            if found.is_none() && is_due {
+            if found.is_none() && fault.repeat.is_due(*seen, *fired) {
                 *fired += 1;
                 found = Some(fault.clone());
             }
@@ -93,17 +91,16 @@ impl State {
         let faults = self.script.scenario.faults.iter().zip(&self.faults).enumerate();
         let matching = faults.filter(|(_, (fault, (_, fired)))| {
             fault.at.contains(&Endpoint::Socket)
-                && fault.kind != FaultKind::Refuse
+                && !matches!(fault.kind, FaultKind::Refuse(_))
                 && concerns(fault, Some(known))
-                && fault.attempt.is_none_or(|only| only == joined.attempt)
-                && fault.times.is_none_or(|times| *fired < times)
+                && fault.repeat.is_due(joined.attempt, *fired)
         });
         let faults = matching.map(|(index, (fault, _))| (index, fault.clone())).collect();
         (self.epoch, joined, faults)
     }
 
     /// The room that was joined, unless it was forgotten since.
-    pub(super) fn joined(&mut self, epoch: u64, known: &Known) -> Option<&mut Room> {
+    pub(super) fn joined(&mut self, epoch: u64, known: &Known) -> Option<&mut RoomState> {
         self.rooms.get_mut(&known.room_id).filter(|_| epoch == self.epoch)
     }
 
@@ -113,7 +110,7 @@ impl State {
         let Some((fault, (_, fired))) = faults.into_iter().nth(index).filter(|_| epoch == self.epoch) else {
             return false;
         };
-        let is_due = fault.times.is_none_or(|times| *fired < times);
+        let is_due = !matches!(fault.repeat, Repeat::Times(times) if *fired >= times);
         *fired += u32::from(is_due);
         is_due
     }
