@@ -6,16 +6,13 @@ use serde::Serialize;
 
 use super::{
     Error, Options, Report, Target,
-    captured::{Capture, Connection, Survey},
-    format::{Format, PEEK_BYTES, Recognised, recognise},
-    gotiktoklive::Gotiktoklive,
-    har::{Har, Messages},
+    captured::{Capture, Connection, Survey, survey},
+    format::{Format, PEEK_BYTES, recognise},
     import,
-    mitm::Mitmproxy,
-    piratetok::Piratetok,
+    merge::{Plan, merge},
+    scratch::Scratch,
     source::{Source, Unpacked, read_full},
     times::Times,
-    weave::{Plan, weave},
 };
 use crate::sans_io::recording::records::header::Timing;
 
@@ -45,13 +42,12 @@ pub fn import_capture(source: &dyn Source, output: impl Write, options: &Options
         Some(format) => format,
         None => find_format(&input)?,
     };
-    match format {
-        Format::Lines => import(input.open()?, output, options),
-        Format::Har => import_from(&Har(input), format, output, options),
-        Format::Messages => import_from(&Messages(input), format, output, options),
-        Format::Mitmproxy => import_from(&Mitmproxy(input), format, output, options),
-        Format::Piratetok => import_from(&Piratetok(input), format, output, options),
-        Format::Gotiktoklive => import_from(&Gotiktoklive(input), format, output, options),
+    match (format.row().read)(&input) {
+        None => import(input.open()?, output, options),
+        Some(capture) => {
+            let scratch = source.scratch().map_err(Error::Scratch)?;
+            import_from(&*capture, scratch, format, output, options)
+        }
     }
 }
 
@@ -61,20 +57,17 @@ fn find_format(input: &Unpacked<'_>) -> Result<Format, Error> {
     }
     let mut start = vec![0; PEEK_BYTES];
     let read = read_full(&mut input.open()?, &mut start).map_err(Error::Read)?;
-    match recognise(&start[..read]) {
-        Recognised::As(format) => Ok(format),
-        Recognised::Recording => Err(Error::Recording),
-        Recognised::Nothing => Err(Error::Unrecognised),
-    }
+    recognise(&start[..read])
 }
 
 fn import_from(
     capture: &dyn Capture,
+    scratch: Box<dyn Scratch>,
     format: Format,
     output: impl Write,
     options: &Options,
 ) -> Result<Report, Error> {
-    let (survey, error) = Survey::of(capture);
+    let (survey, kept, error) = survey(capture, &options.entries, scratch)?;
     let broken = match error {
         Some(error) if survey.connections.iter().all(|connection| connection.messages == 0) => {
             return Err(error);
@@ -88,22 +81,23 @@ fn import_from(
     let mut plan = plan(&survey, &chosen, &times, options);
     let start_ms = Some(plan.start_ms as i64).filter(|ms| *ms > 0);
     let header =
-        Options { source: source_name(format).to_owned(), timing: timing(&times), ..options.clone() };
+        Options { source: format.row().source.to_owned(), timing: timing(&times), ..options.clone() };
     let mut target = Target::new(output, &header, start_ms)?;
     plan.start_ms = start_ms.unwrap_or_default() as f64;
-    let broken_later = weave(capture, &survey, &plan, &mut target)?;
+    merge(&kept, &survey, &plan, &mut target)?;
     let mut report = target.finish()?;
     report.format = format;
     report.producer = format!("{} {}", survey.producer, survey.version).trim().to_owned();
     report.left_out = left_out as u64 + survey.too_many;
-    report.broken = broken.or_else(|| broken_later.map(|error| error.to_string()));
+    report.broken = broken;
     report.notes = notes(&survey, &times, options);
     Ok(report)
 }
 
 /// Whether the capture just ends there, so that what comes before is as good as ever.
 fn is_break(error: &Error) -> bool {
-    matches!(error, Error::CutOff { .. } | Error::Broken { .. } | Error::NotJsonAt { .. } | Error::Read(_))
+    use Error::{Broken, CutOff, NotJsonAt, Read, TooLong};
+    matches!(error, CutOff { .. } | Broken { .. } | NotJsonAt { .. } | TooLong { .. } | Read(_))
 }
 
 fn choose<'a>(survey: &'a Survey, options: &Options) -> Result<Vec<&'a Connection>, Error> {
@@ -192,17 +186,6 @@ fn timing(times: &[Times]) -> Timing {
         Timing::Estimated
     } else {
         Timing::Original
-    }
-}
-
-/// The `source` of the header.
-fn source_name(format: Format) -> &'static str {
-    match format {
-        Format::Lines => "lines",
-        Format::Har | Format::Messages => "har",
-        Format::Mitmproxy => "mitm",
-        Format::Piratetok => "piratetok",
-        Format::Gotiktoklive => "gotiktoklive",
     }
 }
 

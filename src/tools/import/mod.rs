@@ -1,7 +1,7 @@
 //! Captures of others → recording: logs of browsers and proxies, what other libraries save, and JSON lines.
 //!
-//! A capture is read twice: `captured::Survey` learns what is in it, `weave` writes what was chosen. JSON lines are read
-//! once:
+//! A capture is read once: `captured::survey` learns what is in it and keeps what may be imported, `merge` writes what was
+//! chosen. JSON lines are written as they are read:
 //!
 //! ```json
 //! {"offset_ms": 350, "frame": "<base64 of a WebSocket message>"}
@@ -28,19 +28,20 @@ mod gotiktoklive;
 mod har;
 mod lines;
 mod look_ahead;
+mod merge;
 mod messages;
 mod mitm;
 mod piratetok;
+mod scratch;
 mod source;
-mod strand;
 mod summary;
 mod target;
 mod times;
-mod weave;
 
 pub use choose::{Candidate, import_capture};
-pub use format::Format;
+pub use format::{Format, Row};
 pub use lines::LINE_BYTES_MAX;
+pub use scratch::Scratch;
 pub use source::{Input, Source};
 
 use lines::{Content, Lines};
@@ -258,6 +259,9 @@ pub enum Error {
     /// The input failed.
     #[error("cannot read on: {0}")]
     Read(io::Error),
+    /// What was read could not be kept until it is written.
+    #[error("cannot keep what was read: {0}")]
+    Scratch(io::Error),
     /// The recording could not be written.
     #[error(transparent)]
     Write(#[from] recording::Error),

@@ -4,7 +4,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom, Write as _};
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use livetape::tools::import::{Error, Input, Options, Source};
+use livetape::tools::import::{Error, Input, Options, Scratch, Source};
 use serde_json::json;
 
 use super::{
@@ -123,6 +123,10 @@ impl Source for Endless {
 
     fn open_beside(&self, _: &str) -> io::Result<Box<dyn Input>> {
         Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn scratch(&self) -> io::Result<Box<dyn Scratch>> {
+        Ok(Box::new(Cursor::new(Vec::new())))
     }
 }
 
