@@ -20,7 +20,7 @@ use crate::{
     terminal::printable,
     tools::{
         files,
-        import::{Candidate, Error, Input, Options, Report, Scratch, Source, import_capture},
+        import::{Candidate, Error, ImportOptions, Input, Report, Scratch, Source, import_capture},
     },
 };
 
@@ -67,15 +67,15 @@ fn conclude(output: &Path, report: &Report) -> Result<u8, Problem> {
     Ok(if report.is_lossy() { exit::LOST } else { exit::DONE })
 }
 
-fn options(args: &args::Import) -> Result<Options, Problem> {
-    Ok(Options {
+fn options(args: &args::Import) -> Result<ImportOptions, Problem> {
+    Ok(ImportOptions {
         user: args.user.as_deref().map(valid_user).transpose()?,
         room_id: args.room,
         name: stem(&args.file),
         format: args.format,
         entries: args.entries.clone(),
         rate: args.rate,
-        ..Options::default()
+        ..ImportOptions::default()
     })
 }
 

@@ -39,7 +39,7 @@ pub(super) trait Visit {
     /// Something that was said on a connection; what is known of that one may come before or behind.
     fn message(&mut self, id: u64, item: CaptureItem) -> Result<(), Error>;
     /// What a connection or an exchange is. Comes once for each.
-    fn entry(&mut self, id: u64, entry: Entry) -> Result<(), Error>;
+    fn entry(&mut self, id: u64, entry: CaptureEntry) -> Result<(), Error>;
     /// What the capture says of itself.
     fn about(&mut self, about: About);
 }
@@ -55,7 +55,7 @@ pub(super) enum About {
 
 /// A connection or an HTTP exchange.
 #[derive(Debug, Default)]
-pub(super) struct Entry {
+pub(super) struct CaptureEntry {
     pub(super) is_socket: bool,
     pub(super) method: String,
     pub(super) url: String,
@@ -68,7 +68,7 @@ pub(super) struct Entry {
     pub(super) started_ms: Option<f64>,
 }
 
-impl Entry {
+impl CaptureEntry {
     /// What an exchange is of, if it is worth a record.
     pub(super) fn role(&self) -> Option<Role> {
         role_of(&self.url)
@@ -127,8 +127,8 @@ impl CaptureItem {
         Self { time, said: Some(said) }
     }
 
-    fn exchange(role: Role, entry: Entry) -> Self {
-        let Entry { method, url, status, headers, body, no_body, started_ms, .. } = entry;
+    fn exchange(role: Role, entry: CaptureEntry) -> Self {
+        let CaptureEntry { method, url, status, headers, body, no_body, started_ms, .. } = entry;
         let request_line = format!("{method} {url}");
         let answer = Http { role: role.into(), request_line, status: status.into(), headers, body };
         Self::said(started_ms, no_body.map_or(Said::Answer(answer), Said::NoAnswer))
@@ -271,7 +271,7 @@ impl Surveyor<'_> {
         *user = user.take().or_else(|| user_in(address).map(str::to_owned));
     }
 
-    fn exchange(&mut self, entry: Entry) -> Result<(), Error> {
+    fn exchange(&mut self, entry: CaptureEntry) -> Result<(), Error> {
         let Some(role) = entry.role() else { return Ok(()) };
         if self.survey.exchanges.len() == EXCHANGES_MAX {
             self.survey.too_many += 1;
@@ -298,7 +298,7 @@ impl Visit for Surveyor<'_> {
         if self.may_import(id) { self.keeper.message(item) } else { Ok(()) }
     }
 
-    fn entry(&mut self, id: u64, entry: Entry) -> Result<(), Error> {
+    fn entry(&mut self, id: u64, entry: CaptureEntry) -> Result<(), Error> {
         self.learn_user(&entry.url);
         let referer = entry.headers.iter().find(|header| header.name.eq_ignore_ascii_case("referer"));
         if let Some(referer) = referer {
@@ -308,7 +308,7 @@ impl Visit for Surveyor<'_> {
             return self.exchange(entry);
         }
         let current = self.current(id)?;
-        let Entry { url, status, headers, started_ms, .. } = entry;
+        let CaptureEntry { url, status, headers, started_ms, .. } = entry;
         (current.url, current.status) = (url, status);
         (current.headers, current.started_ms) = (headers, started_ms);
         Ok(())

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::{
-    Error, Options, Report, Target,
+    Error, ImportOptions, Report, Target,
     captured::{Capture, Connection, Survey, survey},
     format::{Format, PEEK_BYTES, recognise},
     import,
@@ -20,7 +20,7 @@ use crate::sans_io::recording::records::header::Timing;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Candidate {
-    /// What [`Options::entries`] takes, from 1.
+    /// What [`ImportOptions::entries`] takes, from 1.
     pub number: u64,
     /// Its address, without what stands behind `?`.
     pub url: String,
@@ -36,7 +36,11 @@ pub struct Candidate {
 ///
 /// # Errors
 /// [`Error`]
-pub fn import_capture(source: &dyn Source, output: impl Write, options: &Options) -> Result<Report, Error> {
+pub fn import_capture(
+    source: &dyn Source,
+    output: impl Write,
+    options: &ImportOptions,
+) -> Result<Report, Error> {
     let input = Unpacked::new(source)?;
     let format = match options.format {
         Some(format) => format,
@@ -65,7 +69,7 @@ fn import_from(
     scratch: Box<dyn Scratch>,
     format: Format,
     output: impl Write,
-    options: &Options,
+    options: &ImportOptions,
 ) -> Result<Report, Error> {
     let (survey, kept, error) = survey(capture, &options.entries, scratch)?;
     let broken = match error {
@@ -81,7 +85,7 @@ fn import_from(
     let mut plan = plan(&survey, &chosen, &times, options);
     let start_ms = Some(plan.start_ms as i64).filter(|ms| *ms > 0);
     let header =
-        Options { source: format.row().source.to_owned(), timing: timing(&times), ..options.clone() };
+        ImportOptions { source: format.row().source.to_owned(), timing: timing(&times), ..options.clone() };
     let mut target = Target::new(output, &header, start_ms)?;
     plan.start_ms = start_ms.unwrap_or_default() as f64;
     merge(&kept, &survey, &plan, &mut target)?;
@@ -100,7 +104,7 @@ fn is_break(error: &Error) -> bool {
     matches!(error, CutOff { .. } | Broken { .. } | NotJsonAt { .. } | TooLong { .. } | Read(_))
 }
 
-fn choose<'a>(survey: &'a Survey, options: &Options) -> Result<Vec<&'a Connection>, Error> {
+fn choose<'a>(survey: &'a Survey, options: &ImportOptions) -> Result<Vec<&'a Connection>, Error> {
     let there = &survey.connections;
     let mut chosen: Vec<&Connection> = Vec::new();
     for &entry in &options.entries {
@@ -160,7 +164,7 @@ fn plan<'a>(
     survey: &'a Survey,
     chosen: &[&'a Connection],
     times: &[Times],
-    options: &'a Options,
+    options: &'a ImportOptions,
 ) -> Plan<'a> {
     let connections: Vec<_> = chosen.iter().copied().zip(times.iter().copied()).collect();
     let first = |(connection, times): &(&Connection, Times)| {
@@ -189,7 +193,7 @@ fn timing(times: &[Times]) -> Timing {
     }
 }
 
-fn notes(survey: &Survey, times: &[Times], options: &Options) -> Vec<String> {
+fn notes(survey: &Survey, times: &[Times], options: &ImportOptions) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
     if times.contains(&Times::Untimed) {
         notes.push(format!("It has no times: {} frames a second were made of it (--rate)", options.rate));

@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 
 use super::{
     Error,
-    captured::{About, Capture, CaptureItem, CapturedFrame, Entry, Said, Visit, closed},
+    captured::{About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, Visit, closed},
     source::Unpacked,
 };
 
@@ -39,7 +39,10 @@ impl Capture for Gotiktoklive<'_> {
             let item = parse(&line);
             let ends = matches!(item.said, Some(Said::Closed(_)));
             if !is_open {
-                visit.entry(id, Entry { is_socket: true, started_ms: item.time, ..Entry::default() })?;
+                visit.entry(
+                    id,
+                    CaptureEntry { is_socket: true, started_ms: item.time, ..CaptureEntry::default() },
+                )?;
             }
             visit.message(id, item)?;
             is_open = !ends;

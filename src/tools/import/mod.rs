@@ -55,8 +55,8 @@ pub const RATE: f64 = 4.0;
 
 /// What the lines do not say of themselves.
 #[derive(Clone, Debug)]
-pub struct Options {
-    /// The user, for lines without a host; else [`Options::name`].
+pub struct ImportOptions {
+    /// The user, for lines without a host; else [`ImportOptions::name`].
     pub user: Option<String>,
     /// The room, for lines without a host; else the first that a message names.
     pub room_id: Option<i64>,
@@ -80,7 +80,7 @@ pub struct Options {
     pub rate: f64,
 }
 
-impl Default for Options {
+impl Default for ImportOptions {
     fn default() -> Self {
         Self {
             user: None,
@@ -276,7 +276,7 @@ fn connections(number: usize) -> String {
 ///
 /// # Errors
 /// [`Error`]
-pub fn import(input: impl BufRead, output: impl Write, options: &Options) -> Result<Report, Error> {
+pub fn import(input: impl BufRead, output: impl Write, options: &ImportOptions) -> Result<Report, Error> {
     let mut lines = LookAhead::new(Lines::new(input));
     lines.fill().map_err(Error::Read)?;
     let Some(first) = lines.front() else { return Err(lines.why_nothing()) };

@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use super::{
     Error,
-    captured::{About, Capture, CaptureItem, CapturedFrame, Entry, Said, Visit},
+    captured::{About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, Visit},
     source::{Unpacked, read_full},
 };
 
@@ -16,7 +16,7 @@ pub(super) struct Piratetok<'a>(pub(super) &'a Unpacked<'a>);
 impl Capture for Piratetok<'_> {
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
         visit.about(About::Producer("piratetok".into(), String::new()));
-        visit.entry(0, Entry { is_socket: true, ..Entry::default() })?;
+        visit.entry(0, CaptureEntry { is_socket: true, ..CaptureEntry::default() })?;
         let mut input = self.0.open()?;
         let (mut at, mut length) = (0, [0; 4]);
         loop {

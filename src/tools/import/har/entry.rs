@@ -7,7 +7,7 @@ use base64::Engine as _;
 use super::{
     super::{
         Error,
-        captured::{Entry, URL_BYTES_MAX},
+        captured::{CaptureEntry, URL_BYTES_MAX},
         lines::BASE64,
         times::parse_date,
     },
@@ -26,7 +26,7 @@ const HEADERS_MAX: usize = 200;
 pub(super) struct EntryFields<'a, 'v> {
     id: u64,
     context: &'a Context<'a, 'v>,
-    entry: Entry,
+    entry: CaptureEntry,
     /// The file beside the HAR that holds body or frames.
     file: String,
     /// The body; `None` if it is too long to be kept.
@@ -39,7 +39,7 @@ impl<'a, 'v> EntryFields<'a, 'v> {
     pub(super) fn new(id: u64, context: &'a Context<'a, 'v>) -> Self {
         let (file, text) = (String::new(), Some(String::new()));
         let message = MessageFields::default();
-        Self { id, context, entry: Entry::default(), file, text, is_base64: false, message }
+        Self { id, context, entry: CaptureEntry::default(), file, text, is_base64: false, message }
     }
 
     /// All fields are known: hands the entry out.

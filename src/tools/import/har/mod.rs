@@ -17,7 +17,7 @@ use std::{
 
 use super::{
     Error,
-    captured::{About, Capture, Entry, Visit},
+    captured::{About, Capture, CaptureEntry, Visit},
     source::Unpacked,
 };
 use entry::EntryFields;
@@ -43,7 +43,7 @@ pub(super) struct Messages<'a>(pub(super) &'a Unpacked<'a>);
 impl Capture for Messages<'_> {
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
         visit.about(About::Producer("Playwright".into(), String::new()));
-        visit.entry(0, Entry { is_socket: true, ..Entry::default() })?;
+        visit.entry(0, CaptureEntry { is_socket: true, ..CaptureEntry::default() })?;
         lines(self.0.open()?, 0, visit)
     }
 }

@@ -6,7 +6,9 @@ use bytes::Bytes;
 
 use super::{
     Error,
-    captured::{About, Capture, CaptureItem, CapturedFrame, Entry, Said, URL_BYTES_MAX, Visit, closed},
+    captured::{
+        About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, URL_BYTES_MAX, Visit, closed,
+    },
     source::{Stream, Unpacked},
 };
 use crate::sans_io::{
@@ -33,8 +35,13 @@ impl Capture for Mitmproxy<'_> {
         let mut input = Netstrings::new(self.0.open()?);
         for id in 0.. {
             let Some(flow) = input.next()? else { return Ok(()) };
-            let mut reading =
-                Flow { id, visit: &mut *visit, entry: Entry::default(), url: Url::default(), end: None };
+            let mut reading = Flow {
+                id,
+                visit: &mut *visit,
+                entry: CaptureEntry::default(),
+                url: Url::default(),
+                end: None,
+            };
             let read = reading.read(&mut input, flow);
             // Of a flow that is cut off, what is known of it helps with its messages.
             if read.is_ok() || reading.entry.is_socket {
@@ -50,7 +57,7 @@ impl Capture for Mitmproxy<'_> {
 struct Flow<'v> {
     id: u64,
     visit: &'v mut dyn Visit,
-    entry: Entry,
+    entry: CaptureEntry,
     url: Url,
     end: Option<CaptureItem>,
 }
