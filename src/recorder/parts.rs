@@ -10,13 +10,10 @@ use std::{
 };
 
 use super::{Sync, name};
-use crate::{
-    sans_io::{
-        error::Problem,
-        offset,
-        recording::{Item, Standing, USER_TAG, What, records::Header},
-    },
-    tools::edit::{PART_OF_TAG, PART_TAG},
+use crate::sans_io::{
+    error::Problem,
+    offset,
+    recording::{Item, PART_OF_TAG, PART_TAG, Standing, USER_TAG, What, records::Header},
 };
 
 /// The smallest part: a header must not be most of it.

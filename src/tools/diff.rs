@@ -72,7 +72,7 @@ impl Counts {
 }
 
 /// An event, ready to be compared.
-struct Entry {
+struct QueuedEvent {
     key: String,
     event: Value,
 }
@@ -149,7 +149,7 @@ fn out_of_step<E>(
 
 struct Side<I> {
     events: I,
-    queue: VecDeque<Entry>,
+    queue: VecDeque<QueuedEvent>,
 }
 
 impl<E, I: Iterator<Item = Result<Value, E>>> Side<I> {
@@ -160,13 +160,13 @@ impl<E, I: Iterator<Item = Result<Value, E>>> Side<I> {
     fn fill(&mut self, count: usize) -> Result<(), E> {
         while self.queue.len() < count {
             let Some(event) = self.events.next() else { break };
-            self.queue.push_back(Entry::new(event?));
+            self.queue.push_back(QueuedEvent::new(event?));
         }
         Ok(())
     }
 }
 
-impl Entry {
+impl QueuedEvent {
     /// Leaves out what is of the server and not of the event: its number, its stream, when it was received.
     fn new(mut event: Value) -> Self {
         if let Value::Object(fields) = &mut event {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -94,7 +94,7 @@ fn check_name(path: &Path) -> Result<(), Error> {
 
 fn create(path: &Path, force: bool) -> Result<File, Error> {
     let mut options = OpenOptions::new();
-    options.write(true);
+    options.read(true).write(true);
     if force {
         options.create(true).truncate(true)
     } else {
@@ -247,6 +247,19 @@ impl Write for Draft {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+/// What was written, for as long as it is a draft.
+impl Read for Draft {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.file.read(bytes)
+    }
+}
+
+impl Seek for Draft {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
     }
 }
 

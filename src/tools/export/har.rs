@@ -26,7 +26,7 @@ const TEXT: u8 = 1;
 const SOCKET: &str = "wss://webcast-ws.tiktok.com/webcast/im/ws_proxy/ws_reuse_supplement/";
 
 /// What stands in front of the frames of a connection.
-struct Entry {
+struct HarEntry {
     conn: u32,
     offset: Duration,
     open: ConnOpen,
@@ -68,7 +68,7 @@ pub fn har<R: Read>(
     Ok(exported)
 }
 
-type Found = (i64, Vec<Entry>, Vec<(Duration, Http)>, Loss);
+type Found = (i64, Vec<HarEntry>, Vec<(Duration, Http)>, Loss);
 
 /// The connections and exchanges.
 fn look(input: impl Read) -> Result<Found, recording::Error> {
@@ -81,7 +81,7 @@ fn look(input: impl Read) -> Result<Found, recording::Error> {
         match reader.body().map(|body| body.item().what) {
             Some(What::Header(header)) => wall_ns = wall_ns.or(header.wall_anchor_ns),
             Some(What::ConnOpen(open)) if entries.len() < CONNECTIONS_MAX => {
-                entries.push(Entry { conn: head.conn, offset: head.offset, open });
+                entries.push(HarEntry { conn: head.conn, offset: head.offset, open });
             }
             Some(What::Http(http)) if exchanges.len() < EXCHANGES_MAX => exchanges.push((head.offset, http)),
             _ => {}
@@ -142,7 +142,7 @@ fn date(offset: Duration, wall_ns: i64) -> String {
 }
 
 /// The page that the room is watched on.
-fn page(entry: &Entry, wall_ns: i64) -> Value {
+fn page(entry: &HarEntry, wall_ns: i64) -> Value {
     json!({
         "id": format!("page_{}", entry.conn),
         "title": format!("https://www.tiktok.com/@{}/live", entry.open.unique_id),
@@ -151,7 +151,7 @@ fn page(entry: &Entry, wall_ns: i64) -> Value {
     })
 }
 
-fn socket(entry: &Entry, wall_ns: i64) -> Value {
+fn socket(entry: &HarEntry, wall_ns: i64) -> Value {
     let open = &entry.open;
     let url = if open.url.is_empty() { SOCKET } else { &open.url };
     let url = if url.contains("room_id=") {

@@ -1,12 +1,17 @@
 //! What all captures have in common: connections, what was said on them, and HTTP answers beside them.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
-use super::Error;
+use super::{
+    Error,
+    scratch::{Keeper, Kept, Scratch},
+};
 use crate::{
     sans_io::{
         recognise::{is_push_frame, is_webcast_address, role_of, room_in, user_in},
-        recording::records::{HttpHeader, http::Role},
+        recording::records::{ConnClose, Http, HttpHeader, conn_close::Who, http::Role},
     },
     tools::payload::{batch, room_of},
 };
@@ -17,34 +22,27 @@ pub(super) const CONNECTIONS_MAX: usize = 1000;
 pub(super) const EXCHANGES_MAX: usize = 10_000;
 /// Longest URL that is kept, in bytes.
 pub(super) const URL_BYTES_MAX: usize = 16 << 10;
-/// Received binary frames of a connection that are decoded to learn what it is.
+/// Binary frames of a connection that are decoded to learn what it is.
 const SAMPLE_FRAMES_MAX: u64 = 50;
 
-/// A capture that can be read again and again, from its beginning.
-pub(super) trait Capture: Sync {
-    /// Hands everything that `visit` wants to it, in the order of the capture.
+/// A capture, which is read once.
+pub(super) trait Capture {
+    /// Shows all of it to `visit`, in its order.
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error>;
 }
 
-/// Whom a capture is shown to.
+/// Whom a capture is shown to. An error of theirs ends the reading.
 pub(super) trait Visit {
-    /// Whether the connection or exchange with this number (from 0, of all in the capture) is of interest.
-    fn wants(&mut self, id: u64) -> bool;
-    /// Whether bodies of HTTP answers are.
-    fn wants_bodies(&self) -> bool;
-    /// Whether what is said next on a connection is, or only that something is: then [`Said::Unread`] will do.
+    /// Whether the next message of a connection is of interest, or only that there is one: then no [`CaptureItem::said`] will do.
+    /// Connections and exchanges are numbered as they stand in the capture, from 0, and come one after the other.
     fn wants_data(&self, id: u64) -> bool;
     /// Something that was said on a connection; what is known of that one may come before or behind.
-    fn message(&mut self, id: u64, message: Message) -> Result<(), Stop>;
+    fn message(&mut self, id: u64, item: CaptureItem) -> Result<(), Error>;
     /// What a connection or an exchange is. Comes once for each.
-    fn entry(&mut self, id: u64, entry: Entry) -> Result<(), Stop>;
+    fn entry(&mut self, id: u64, entry: CaptureEntry) -> Result<(), Error>;
     /// What the capture says of itself.
     fn about(&mut self, about: About);
 }
-
-/// Nobody listens any more.
-#[derive(Debug)]
-pub(super) struct Stop;
 
 /// What a capture says of itself.
 #[derive(Debug)]
@@ -57,54 +55,90 @@ pub(super) enum About {
 
 /// A connection or an HTTP exchange.
 #[derive(Debug, Default)]
-pub(super) struct Entry {
+pub(super) struct CaptureEntry {
     pub(super) is_socket: bool,
     pub(super) method: String,
     pub(super) url: String,
     pub(super) status: u16,
     pub(super) headers: Vec<HttpHeader>,
     pub(super) body: Bytes,
+    /// Why the body could not be read.
+    pub(super) no_body: Option<String>,
     /// When it was asked for, Unix milliseconds.
     pub(super) started_ms: Option<f64>,
 }
 
-impl Entry {
+impl CaptureEntry {
     /// What an exchange is of, if it is worth a record.
     pub(super) fn role(&self) -> Option<Role> {
         role_of(&self.url)
     }
 }
 
-/// Something that was said on a connection.
-#[derive(Clone, Debug)]
-pub(super) struct Message {
-    /// As it stands in the capture: what it counts is known later.
+/// One thing of a capture: what was said on a connection, or an exchange. It is kept as it is encoded here.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct CaptureItem {
+    /// As it stands in the capture: what it counts is known later. Of an exchange, Unix milliseconds.
+    #[prost(double, optional, tag = "1")]
     pub(super) time: Option<f64>,
-    pub(super) said: Said,
+    /// `None`: nobody wanted to know.
+    #[prost(oneof = "Said", tags = "2, 3, 4, 5, 6, 7, 8")]
+    pub(super) said: Option<Said>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, prost::Oneof)]
 pub(super) enum Said {
-    Frame {
-        opcode: u8,
-        sent: bool,
-        injected: bool,
-        bytes: Bytes,
-    },
+    #[prost(message, tag = "2")]
+    Frame(CapturedFrame),
     /// The browser complains.
+    #[prost(string, tag = "3")]
     Trouble(String),
     /// The end, as the capture has it.
-    Closed {
-        code: u16,
-        reason: String,
-        by_us: bool,
-    },
+    #[prost(message, tag = "4")]
+    Closed(ConnClose),
     /// It never reached the other side.
-    Dropped,
-    /// Nobody wanted to know.
-    Unread,
+    #[prost(message, tag = "5")]
+    Dropped(()),
     /// It cannot be used.
+    #[prost(string, tag = "6")]
     Bad(String),
+    /// An exchange.
+    #[prost(message, tag = "7")]
+    Answer(Http),
+    /// Why an exchange could not be read.
+    #[prost(string, tag = "8")]
+    NoAnswer(String),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct CapturedFrame {
+    #[prost(uint32, tag = "1")]
+    pub(super) opcode: u32,
+    #[prost(bool, tag = "2")]
+    pub(super) sent: bool,
+    #[prost(bool, tag = "3")]
+    pub(super) injected: bool,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub(super) bytes: Bytes,
+}
+
+impl CaptureItem {
+    pub(super) fn said(time: Option<f64>, said: Said) -> Self {
+        Self { time, said: Some(said) }
+    }
+
+    fn exchange(role: Role, entry: CaptureEntry) -> Self {
+        let CaptureEntry { method, url, status, headers, body, no_body, started_ms, .. } = entry;
+        let request_line = format!("{method} {url}");
+        let answer = Http { role: role.into(), request_line, status: status.into(), headers, body };
+        Self::said(started_ms, no_body.map_or(Said::Answer(answer), Said::NoAnswer))
+    }
+}
+
+/// The end of a connection.
+pub(super) fn closed(code: u16, reason: String, by_us: bool) -> ConnClose {
+    let who = if by_us { Who::Us } else { Who::Upstream };
+    ConnClose { code: code.into(), reason, who: who.into(), will_retry: false }
 }
 
 /// A connection, as far as it is known before it is imported.
@@ -119,6 +153,8 @@ pub(super) struct Connection {
     pub(super) first_time: Option<f64>,
     pub(super) messages: u64,
     pub(super) room_id: i64,
+    /// Where its messages are kept.
+    pub(super) span: Range<u64>,
     sampled: u64,
     webcast: u64,
 }
@@ -130,10 +166,10 @@ impl Connection {
     }
 
     /// Learns from a message.
-    pub(super) fn sample(&mut self, message: &Message) {
+    fn sample(&mut self, item: &CaptureItem) {
         self.messages += 1;
-        self.first_time = self.first_time.or(message.time);
-        let Said::Frame { opcode: 2, bytes, sent, .. } = &message.said else { return };
+        self.first_time = self.first_time.or(item.time);
+        let Some(Said::Frame(CapturedFrame { opcode: 2, bytes, sent, .. })) = &item.said else { return };
         if self.sampled >= SAMPLE_FRAMES_MAX {
             return;
         }
@@ -158,101 +194,129 @@ pub(super) struct Survey {
     pub(super) version: String,
     pub(super) user: Option<String>,
     pub(super) connections: Vec<Connection>,
-    /// HTTP exchanges worth a record, by their number in the capture.
-    pub(super) exchanges: Vec<u64>,
+    /// Where HTTP exchanges worth a record are kept.
+    pub(super) exchanges: Vec<Range<u64>>,
     /// When the first of those was.
     pub(super) exchanges_from_ms: Option<f64>,
     /// Connections and exchanges that there was no room for.
     pub(super) too_many: u64,
-    /// What is known of connections whose messages came first.
-    unknown: Option<Connection>,
 }
 
-impl Survey {
-    /// Looks at all of a capture. What could be read before it broke off is there; why it did comes beside.
-    pub(super) fn of(capture: &dyn Capture) -> (Self, Option<Error>) {
-        let mut survey = Self {
-            producer: String::new(),
-            version: String::new(),
-            user: None,
-            connections: Vec::new(),
-            exchanges: Vec::new(),
-            exchanges_from_ms: None,
-            too_many: 0,
-            unknown: None,
-        };
-        let error = capture.read(&mut survey).err();
-        if let Some(unknown) = survey.unknown.take() {
-            survey.keep(unknown);
+/// Reads all of a capture, once. What may be imported goes to `scratch`: of connections named by number those in
+/// `entries`, else those that may be TikTok LIVE's. What could be read before it broke off is there; why it did comes
+/// beside.
+pub(super) fn survey(
+    capture: &dyn Capture,
+    entries: &[u64],
+    scratch: Box<dyn Scratch>,
+) -> Result<(Survey, Kept, Option<Error>), Error> {
+    let survey = Survey {
+        producer: String::new(),
+        version: String::new(),
+        user: None,
+        connections: Vec::new(),
+        exchanges: Vec::new(),
+        exchanges_from_ms: None,
+        too_many: 0,
+    };
+    let mut surveyor = Surveyor { survey, entries, current: None, keeper: Keeper::new(scratch) };
+    let error = capture.read(&mut surveyor).err();
+    surveyor.end_connection()?;
+    Ok((surveyor.survey, surveyor.keeper.finish()?, error))
+}
+
+struct Surveyor<'a> {
+    survey: Survey,
+    entries: &'a [u64],
+    /// The connection that is being read.
+    current: Option<Connection>,
+    keeper: Keeper,
+}
+
+impl Surveyor<'_> {
+    /// The connection with this id; the one before has ended.
+    fn current(&mut self, id: u64) -> Result<&mut Connection, Error> {
+        if self.current.as_ref().is_some_and(|current| current.id != id) {
+            self.end_connection()?;
         }
-        (survey, error)
+        let at = self.keeper.at();
+        Ok(self.current.get_or_insert_with(|| Connection { id, span: at..at, ..Connection::default() }))
     }
 
-    fn keep(&mut self, connection: Connection) {
-        if self.connections.len() < CONNECTIONS_MAX {
-            self.connections.push(connection);
+    fn end_connection(&mut self) -> Result<(), Error> {
+        let Some(mut connection) = self.current.take() else { return Ok(()) };
+        self.keeper.flush()?;
+        connection.span.end = self.keeper.at();
+        if self.survey.connections.len() < CONNECTIONS_MAX {
+            self.survey.connections.push(connection);
         } else {
-            self.too_many += 1;
+            self.survey.too_many += 1;
         }
-    }
-
-    fn learn_user(&mut self, address: &str) {
-        self.user = self.user.take().or_else(|| user_in(address).map(str::to_owned));
-    }
-}
-
-impl Visit for Survey {
-    fn wants(&mut self, _: u64) -> bool {
-        true
-    }
-
-    fn wants_bodies(&self) -> bool {
-        false
-    }
-
-    fn wants_data(&self, id: u64) -> bool {
-        let known = self.connections.last().into_iter().chain(&self.unknown).find(|known| known.id == id);
-        known.is_none_or(|known| known.sampled < SAMPLE_FRAMES_MAX)
-    }
-
-    fn message(&mut self, id: u64, message: Message) -> Result<(), Stop> {
-        if let Some(known) = self.connections.last_mut().filter(|known| known.id == id) {
-            known.sample(&message);
-            return Ok(());
-        }
-        if let Some(other) = self.unknown.take_if(|unknown| unknown.id != id) {
-            self.keep(other);
-        }
-        let unknown = self.unknown.get_or_insert_with(|| Connection { id, ..Connection::default() });
-        unknown.sample(&message);
         Ok(())
     }
 
-    fn entry(&mut self, id: u64, entry: Entry) -> Result<(), Stop> {
+    /// Whether the connection with this id may be imported, as far as is known.
+    fn may_import(&self, id: u64) -> bool {
+        let current = self.current.as_ref();
+        let before = self.survey.connections.len() + usize::from(current.is_some_and(|it| it.id != id));
+        if !self.entries.is_empty() {
+            return self.entries.contains(&(before as u64 + 1));
+        }
+        let current = current.filter(|current| current.id == id);
+        before < CONNECTIONS_MAX && current.is_none_or(|it| it.sampled < SAMPLE_FRAMES_MAX || it.is_webcast())
+    }
+
+    fn learn_user(&mut self, address: &str) {
+        let user = &mut self.survey.user;
+        *user = user.take().or_else(|| user_in(address).map(str::to_owned));
+    }
+
+    fn exchange(&mut self, entry: CaptureEntry) -> Result<(), Error> {
+        let Some(role) = entry.role() else { return Ok(()) };
+        if self.survey.exchanges.len() == EXCHANGES_MAX {
+            self.survey.too_many += 1;
+            return Ok(());
+        }
+        // What belongs to one connection is kept in one place.
+        self.end_connection()?;
+        let from = &mut self.survey.exchanges_from_ms;
+        *from = from.or(entry.started_ms);
+        let start = self.keeper.at();
+        self.keeper.keep(&CaptureItem::exchange(role, entry))?;
+        self.survey.exchanges.push(start..self.keeper.at());
+        Ok(())
+    }
+}
+
+impl Visit for Surveyor<'_> {
+    fn wants_data(&self, id: u64) -> bool {
+        self.may_import(id)
+    }
+
+    fn message(&mut self, id: u64, item: CaptureItem) -> Result<(), Error> {
+        self.current(id)?.sample(&item);
+        if self.may_import(id) { self.keeper.message(item) } else { Ok(()) }
+    }
+
+    fn entry(&mut self, id: u64, entry: CaptureEntry) -> Result<(), Error> {
         self.learn_user(&entry.url);
         let referer = entry.headers.iter().find(|header| header.name.eq_ignore_ascii_case("referer"));
         if let Some(referer) = referer {
             self.learn_user(&referer.value);
         }
-        let known = self.unknown.take_if(|unknown| unknown.id == id);
-        if entry.is_socket || known.is_some() {
-            let Entry { url, status, headers, started_ms, .. } = entry;
-            let known = known.unwrap_or_default();
-            self.keep(Connection { id, url, status, headers, started_ms, ..known });
-        } else if entry.role().is_some() {
-            if self.exchanges.len() < EXCHANGES_MAX {
-                self.exchanges.push(id);
-                self.exchanges_from_ms = self.exchanges_from_ms.or(entry.started_ms);
-            } else {
-                self.too_many += 1;
-            }
+        if !entry.is_socket && self.current.as_ref().is_none_or(|current| current.id != id) {
+            return self.exchange(entry);
         }
+        let current = self.current(id)?;
+        let CaptureEntry { url, status, headers, started_ms, .. } = entry;
+        (current.url, current.status) = (url, status);
+        (current.headers, current.started_ms) = (headers, started_ms);
         Ok(())
     }
 
     fn about(&mut self, about: About) {
         match about {
-            About::Producer(name, version) => (self.producer, self.version) = (name, version),
+            About::Producer(name, version) => (self.survey.producer, self.survey.version) = (name, version),
             About::Page(title) => self.learn_user(&title),
         }
     }

@@ -5,17 +5,14 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::{
-    Error, Options, Report, Target,
-    captured::{Capture, Connection, Survey},
-    format::{Format, PEEK_BYTES, Recognised, recognise},
-    gotiktoklive::Gotiktoklive,
-    har::{Har, Messages},
+    Error, ImportOptions, Report, Target,
+    captured::{Capture, Connection, Survey, survey},
+    format::{Format, PEEK_BYTES, recognise},
     import,
-    mitm::Mitmproxy,
-    piratetok::Piratetok,
+    merge::{Plan, merge},
+    scratch::Scratch,
     source::{Source, Unpacked, read_full},
     times::Times,
-    weave::{Plan, weave},
 };
 use crate::sans_io::recording::records::header::Timing;
 
@@ -23,7 +20,7 @@ use crate::sans_io::recording::records::header::Timing;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Candidate {
-    /// What [`Options::entries`] takes, from 1.
+    /// What [`ImportOptions::entries`] takes, from 1.
     pub number: u64,
     /// Its address, without what stands behind `?`.
     pub url: String,
@@ -39,19 +36,22 @@ pub struct Candidate {
 ///
 /// # Errors
 /// [`Error`]
-pub fn import_capture(source: &dyn Source, output: impl Write, options: &Options) -> Result<Report, Error> {
+pub fn import_capture(
+    source: &dyn Source,
+    output: impl Write,
+    options: &ImportOptions,
+) -> Result<Report, Error> {
     let input = Unpacked::new(source)?;
     let format = match options.format {
         Some(format) => format,
         None => find_format(&input)?,
     };
-    match format {
-        Format::Lines => import(input.open()?, output, options),
-        Format::Har => import_from(&Har(input), format, output, options),
-        Format::Messages => import_from(&Messages(input), format, output, options),
-        Format::Mitmproxy => import_from(&Mitmproxy(input), format, output, options),
-        Format::Piratetok => import_from(&Piratetok(input), format, output, options),
-        Format::Gotiktoklive => import_from(&Gotiktoklive(input), format, output, options),
+    match (format.row().read)(&input) {
+        None => import(input.open()?, output, options),
+        Some(capture) => {
+            let scratch = source.scratch().map_err(Error::Scratch)?;
+            import_from(&*capture, scratch, format, output, options)
+        }
     }
 }
 
@@ -61,20 +61,17 @@ fn find_format(input: &Unpacked<'_>) -> Result<Format, Error> {
     }
     let mut start = vec![0; PEEK_BYTES];
     let read = read_full(&mut input.open()?, &mut start).map_err(Error::Read)?;
-    match recognise(&start[..read]) {
-        Recognised::As(format) => Ok(format),
-        Recognised::Recording => Err(Error::Recording),
-        Recognised::Nothing => Err(Error::Unrecognised),
-    }
+    recognise(&start[..read])
 }
 
 fn import_from(
     capture: &dyn Capture,
+    scratch: Box<dyn Scratch>,
     format: Format,
     output: impl Write,
-    options: &Options,
+    options: &ImportOptions,
 ) -> Result<Report, Error> {
-    let (survey, error) = Survey::of(capture);
+    let (survey, kept, error) = survey(capture, &options.entries, scratch)?;
     let broken = match error {
         Some(error) if survey.connections.iter().all(|connection| connection.messages == 0) => {
             return Err(error);
@@ -88,25 +85,26 @@ fn import_from(
     let mut plan = plan(&survey, &chosen, &times, options);
     let start_ms = Some(plan.start_ms as i64).filter(|ms| *ms > 0);
     let header =
-        Options { source: source_name(format).to_owned(), timing: timing(&times), ..options.clone() };
+        ImportOptions { source: format.row().source.to_owned(), timing: timing(&times), ..options.clone() };
     let mut target = Target::new(output, &header, start_ms)?;
     plan.start_ms = start_ms.unwrap_or_default() as f64;
-    let broken_later = weave(capture, &survey, &plan, &mut target)?;
+    merge(&kept, &survey, &plan, &mut target)?;
     let mut report = target.finish()?;
     report.format = format;
     report.producer = format!("{} {}", survey.producer, survey.version).trim().to_owned();
     report.left_out = left_out as u64 + survey.too_many;
-    report.broken = broken.or_else(|| broken_later.map(|error| error.to_string()));
+    report.broken = broken;
     report.notes = notes(&survey, &times, options);
     Ok(report)
 }
 
 /// Whether the capture just ends there, so that what comes before is as good as ever.
 fn is_break(error: &Error) -> bool {
-    matches!(error, Error::CutOff { .. } | Error::Broken { .. } | Error::NotJsonAt { .. } | Error::Read(_))
+    use Error::{Broken, CutOff, NotJsonAt, Read, TooLong};
+    matches!(error, CutOff { .. } | Broken { .. } | NotJsonAt { .. } | TooLong { .. } | Read(_))
 }
 
-fn choose<'a>(survey: &'a Survey, options: &Options) -> Result<Vec<&'a Connection>, Error> {
+fn choose<'a>(survey: &'a Survey, options: &ImportOptions) -> Result<Vec<&'a Connection>, Error> {
     let there = &survey.connections;
     let mut chosen: Vec<&Connection> = Vec::new();
     for &entry in &options.entries {
@@ -166,7 +164,7 @@ fn plan<'a>(
     survey: &'a Survey,
     chosen: &[&'a Connection],
     times: &[Times],
-    options: &'a Options,
+    options: &'a ImportOptions,
 ) -> Plan<'a> {
     let connections: Vec<_> = chosen.iter().copied().zip(times.iter().copied()).collect();
     let first = |(connection, times): &(&Connection, Times)| {
@@ -195,18 +193,7 @@ fn timing(times: &[Times]) -> Timing {
     }
 }
 
-/// The `source` of the header.
-fn source_name(format: Format) -> &'static str {
-    match format {
-        Format::Lines => "lines",
-        Format::Har | Format::Messages => "har",
-        Format::Mitmproxy => "mitm",
-        Format::Piratetok => "piratetok",
-        Format::Gotiktoklive => "gotiktoklive",
-    }
-}
-
-fn notes(survey: &Survey, times: &[Times], options: &Options) -> Vec<String> {
+fn notes(survey: &Survey, times: &[Times], options: &ImportOptions) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
     if times.contains(&Times::Untimed) {
         notes.push(format!("It has no times: {} frames a second were made of it (--rate)", options.rate));

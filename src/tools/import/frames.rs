@@ -5,13 +5,13 @@ use std::{
     time::Duration,
 };
 
-use super::{Content, Error, LookAhead, Options, Report, Target, lines::Time};
+use super::{Content, Error, ImportOptions, LookAhead, Report, Target, lines::Time};
 use crate::tools::payload::{batch, room_of};
 
 pub(super) fn import(
     lines: &mut LookAhead<impl BufRead>,
     output: impl Write,
-    options: &Options,
+    options: &ImportOptions,
 ) -> Result<Report, Error> {
     let found = look(lines, options);
     let mut target = Target::new(output, options, found.start_unix_ms)?;
@@ -36,7 +36,7 @@ struct Found {
     start_unix_ms: Option<i64>,
 }
 
-fn look(lines: &LookAhead<impl BufRead>, options: &Options) -> Found {
+fn look(lines: &LookAhead<impl BufRead>, options: &ImportOptions) -> Found {
     let (mut room_id, mut start_unix_ms) = (options.room_id, None);
     for line in lines.coming() {
         if room_id.is_some() && start_unix_ms.is_some() {

@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 
 use super::{
     Error,
-    captured::{About, Capture, Entry, Message, Said, Visit},
+    captured::{About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, Visit, closed},
     source::Unpacked,
 };
 
@@ -16,7 +16,7 @@ const LINE_BYTES_MAX: u64 = (2 * (16 << 20)) + 100;
 /// Characters of a time.
 const TIME_CHARS: usize = 23;
 
-pub(super) struct Gotiktoklive<'a>(pub(super) Unpacked<'a>);
+pub(super) struct Gotiktoklive<'a>(pub(super) &'a Unpacked<'a>);
 
 impl Capture for Gotiktoklive<'_> {
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
@@ -36,49 +36,46 @@ impl Capture for Gotiktoklive<'_> {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let message = parse(&line);
-            let ends = matches!(message.said, Said::Closed { .. });
-            if visit.wants(id) {
-                let socket = || Entry { is_socket: true, started_ms: message.time, ..Entry::default() };
-                if !is_open && visit.entry(id, socket()).is_err() {
-                    return Ok(());
-                }
-                if visit.message(id, message).is_err() {
-                    return Ok(());
-                }
+            let item = parse(&line);
+            let ends = matches!(item.said, Some(Said::Closed(_)));
+            if !is_open {
+                visit.entry(
+                    id,
+                    CaptureEntry { is_socket: true, started_ms: item.time, ..CaptureEntry::default() },
+                )?;
             }
+            visit.message(id, item)?;
             is_open = !ends;
             id += u64::from(ends);
         }
     }
 }
 
-fn parse(line: &[u8]) -> Message {
-    let bad = |time, reason: String| Message { time, said: Said::Bad(reason) };
-    let Ok(text) = std::str::from_utf8(line) else { return bad(None, "a line that is no text".into()) };
+fn parse(line: &[u8]) -> CaptureItem {
+    let bad = |time, reason: &str| CaptureItem::said(time, Said::Bad(reason.to_owned()));
+    let Ok(text) = std::str::from_utf8(line) else { return bad(None, "a line that is no text") };
     let Some((time, rest)) = text.trim().split_at_checked(TIME_CHARS) else {
-        return bad(None, "a line without a time".into());
+        return bad(None, "a line without a time");
     };
     let time = time.parse::<DateTime>().ok().and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC).ok());
     let Some(time) = time.map(|time| time.timestamp().as_millisecond() as f64) else {
-        return bad(None, "a line without a time".into());
+        return bad(None, "a line without a time");
     };
     let time = Some(time);
     if rest.contains("websocket closed") {
-        let closed = Said::Closed { code: 1005, reason: String::new(), by_us: false };
-        return Message { time, said: closed };
+        return CaptureItem::said(time, Said::Closed(closed(1005, String::new(), false)));
     }
     let (sent, hex) = match rest.trim_start().split_at_checked(2) {
         Some(("<=", hex)) => (false, hex),
         Some(("=>", hex)) => (true, hex),
-        _ => return bad(time, "a line that was neither sent nor received".into()),
+        _ => return bad(time, "a line that was neither sent nor received"),
     };
     match from_hex(hex.trim()) {
         Some(bytes) => {
-            let said = Said::Frame { opcode: 2, sent, injected: false, bytes: bytes.into() };
-            Message { time, said }
+            let frame = CapturedFrame { opcode: 2, sent, injected: false, bytes: bytes.into() };
+            CaptureItem::said(time, Said::Frame(frame))
         }
-        None => bad(time, "a frame is not hex".into()),
+        None => bad(time, "a frame is not hex"),
     }
 }
 
@@ -96,11 +93,10 @@ mod tests {
     fn lines_are_read() {
         let read = parse(b"2023-09-13 18:49:50.293=> 3A026862\r\n");
         assert_eq!(read.time, Some(1_694_630_990_293.0));
-        assert!(
-            matches!(read.said, Said::Frame { sent: true, ref bytes, .. } if bytes[..] == *b"\x3a\x02hb")
-        );
+        let frame = |said: &Said| matches!(said, Said::Frame(frame) if frame.sent && frame.bytes[..] == *b"\x3a\x02hb");
+        assert!(read.said.as_ref().is_some_and(frame));
         let closed = parse(b"2023-09-13 18:49:50.293 websocket closed\n").said;
-        assert!(matches!(closed, Said::Closed { .. }));
+        assert!(matches!(closed, Some(Said::Closed(_))));
         for bad in [
             "",
             "x",
@@ -108,7 +104,7 @@ mod tests {
             "2023-09-13 18:49:50.293<= 3a0",
             "2023-99-13 18:49:50.293<= 3a",
         ] {
-            assert!(matches!(parse(bad.as_bytes()).said, Said::Bad(_)), "{bad}");
+            assert!(matches!(parse(bad.as_bytes()).said, Some(Said::Bad(_))), "{bad}");
         }
     }
 }

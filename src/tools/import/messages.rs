@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    Content, Error, LookAhead, Options, Report, Target,
+    Content, Error, ImportOptions, LookAhead, Report, Target,
     lines::{Line, Time},
 };
 use crate::{
@@ -25,7 +25,7 @@ const BATCH_BYTES_MAX: usize = 4 << 20;
 pub(super) fn import<R: BufRead>(
     lines: &mut LookAhead<R>,
     output: impl Write,
-    options: &Options,
+    options: &ImportOptions,
 ) -> Result<Report, Error> {
     let start_unix_ms = lines.coming().find_map(|line| unix_ms(line.time));
     let mut import = Import {
@@ -42,7 +42,7 @@ pub(super) fn import<R: BufRead>(
 
 struct Import<'a, W> {
     target: Target<W>,
-    options: &'a Options,
+    options: &'a ImportOptions,
     /// By host.
     connections: HashMap<Option<String>, Connection>,
     frames: u64,

@@ -1,7 +1,7 @@
 //! Captures of others → recording: logs of browsers and proxies, what other libraries save, and JSON lines.
 //!
-//! A capture is read twice: `captured::Survey` learns what is in it, `weave` writes what was chosen. JSON lines are read
-//! once:
+//! A capture is read once: `captured::survey` learns what is in it and keeps what may be imported, `merge` writes what was
+//! chosen. JSON lines are written as they are read:
 //!
 //! ```json
 //! {"offset_ms": 350, "frame": "<base64 of a WebSocket message>"}
@@ -28,19 +28,20 @@ mod gotiktoklive;
 mod har;
 mod lines;
 mod look_ahead;
+mod merge;
 mod messages;
 mod mitm;
 mod piratetok;
+mod scratch;
 mod source;
-mod strand;
 mod summary;
 mod target;
 mod times;
-mod weave;
 
 pub use choose::{Candidate, import_capture};
-pub use format::Format;
+pub use format::{Format, Row};
 pub use lines::LINE_BYTES_MAX;
+pub use scratch::Scratch;
 pub use source::{Input, Source};
 
 use lines::{Content, Lines};
@@ -54,8 +55,8 @@ pub const RATE: f64 = 4.0;
 
 /// What the lines do not say of themselves.
 #[derive(Clone, Debug)]
-pub struct Options {
-    /// The user, for lines without a host; else [`Options::name`].
+pub struct ImportOptions {
+    /// The user, for lines without a host; else [`ImportOptions::name`].
     pub user: Option<String>,
     /// The room, for lines without a host; else the first that a message names.
     pub room_id: Option<i64>,
@@ -79,7 +80,7 @@ pub struct Options {
     pub rate: f64,
 }
 
-impl Default for Options {
+impl Default for ImportOptions {
     fn default() -> Self {
         Self {
             user: None,
@@ -258,6 +259,9 @@ pub enum Error {
     /// The input failed.
     #[error("cannot read on: {0}")]
     Read(io::Error),
+    /// What was read could not be kept until it is written.
+    #[error("cannot keep what was read: {0}")]
+    Scratch(io::Error),
     /// The recording could not be written.
     #[error(transparent)]
     Write(#[from] recording::Error),
@@ -272,7 +276,7 @@ fn connections(number: usize) -> String {
 ///
 /// # Errors
 /// [`Error`]
-pub fn import(input: impl BufRead, output: impl Write, options: &Options) -> Result<Report, Error> {
+pub fn import(input: impl BufRead, output: impl Write, options: &ImportOptions) -> Result<Report, Error> {
     let mut lines = LookAhead::new(Lines::new(input));
     lines.fill().map_err(Error::Read)?;
     let Some(first) = lines.front() else { return Err(lines.why_nothing()) };

@@ -4,21 +4,19 @@ use std::io::Read as _;
 
 use super::{
     Error,
-    captured::{About, Capture, Entry, Message, Said, Visit},
+    captured::{About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, Visit},
     source::{Unpacked, read_full},
 };
 
 /// Longest frame: what a recording takes.
 const FRAME_BYTES_MAX: u32 = 16 << 20;
 
-pub(super) struct Piratetok<'a>(pub(super) Unpacked<'a>);
+pub(super) struct Piratetok<'a>(pub(super) &'a Unpacked<'a>);
 
 impl Capture for Piratetok<'_> {
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
         visit.about(About::Producer("piratetok".into(), String::new()));
-        if !visit.wants(0) || visit.entry(0, Entry { is_socket: true, ..Entry::default() }).is_err() {
-            return Ok(());
-        }
+        visit.entry(0, CaptureEntry { is_socket: true, ..CaptureEntry::default() })?;
         let mut input = self.0.open()?;
         let (mut at, mut length) = (0, [0; 4]);
         loop {
@@ -39,10 +37,8 @@ impl Capture for Piratetok<'_> {
                 return Err(Error::CutOff { at });
             }
             at += 4 + u64::from(bytes);
-            let said = Said::Frame { opcode: 2, sent: false, injected: false, bytes: frame.into() };
-            if visit.message(0, Message { time: None, said }).is_err() {
-                return Ok(());
-            }
+            let frame = CapturedFrame { opcode: 2, sent: false, injected: false, bytes: frame.into() };
+            visit.message(0, CaptureItem::said(None, Said::Frame(frame)))?;
         }
     }
 }

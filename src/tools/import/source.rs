@@ -1,4 +1,4 @@
-//! Where a capture is read from: again and again, because what is in it is known only at its end.
+//! Where a capture is read from, and where it is kept meanwhile.
 
 use std::{
     borrow::Cow,
@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 
-use super::Error;
+use super::{Error, scratch::Scratch};
 
 /// Bytes that are read at once.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -18,12 +18,12 @@ const UNPACKED_BYTES_FREE: u64 = 16 << 20;
 const UNPACKED_RATIO_MAX: u64 = 100;
 
 /// Something to read from any place.
-pub trait Input: Read + Seek + Send {}
+pub trait Input: Read + Seek {}
 
-impl<T: Read + Seek + Send> Input for T {}
+impl<T: Read + Seek> Input for T {}
 
 /// A capture: a file, or bytes in a test.
-pub trait Source: Sync {
+pub trait Source {
     /// The capture, from its beginning.
     ///
     /// # Errors
@@ -35,6 +35,12 @@ pub trait Source: Sync {
     /// # Errors
     /// Those of the system.
     fn open_beside(&self, name: &str) -> io::Result<Box<dyn Input>>;
+
+    /// Where to keep what is read until it can be written: an empty file, which takes as much as the recording.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn scratch(&self) -> io::Result<Box<dyn Scratch>>;
 }
 
 /// A capture in memory, alone.
@@ -46,10 +52,14 @@ impl Source for Bytes {
     fn open_beside(&self, _: &str) -> io::Result<Box<dyn Input>> {
         Err(io::ErrorKind::NotFound.into())
     }
+
+    fn scratch(&self) -> io::Result<Box<dyn Scratch>> {
+        Ok(Box::new(Cursor::new(Vec::new())))
+    }
 }
 
 /// A stream of unpacked bytes.
-pub(super) type Stream = Box<dyn BufRead + Send>;
+pub(super) type Stream = Box<dyn BufRead>;
 
 /// How the capture is packed.
 #[derive(Clone, Debug)]
@@ -141,7 +151,7 @@ impl<'a> Unpacked<'a> {
     }
 }
 
-fn buffered(input: impl Read + Send + 'static) -> Stream {
+fn buffered(input: impl Read + 'static) -> Stream {
     Box::new(BufReader::with_capacity(BUFFER_BYTES, input))
 }
 

@@ -4,7 +4,7 @@ use std::{io::Write, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Error, Options, Report, lines::Time};
+use super::{Error, ImportOptions, Report, lines::Time};
 use crate::sans_io::{
     decoder::{self, Decoder},
     event::Data,
@@ -29,7 +29,7 @@ pub(super) struct Target<W> {
 
 impl<W: Write> Target<W> {
     /// Starts the recording. `start_unix_ms` is the time of offset 0, if that is known.
-    pub(super) fn new(output: W, options: &Options, start_unix_ms: Option<i64>) -> Result<Self, Error> {
+    pub(super) fn new(output: W, options: &ImportOptions, start_unix_ms: Option<i64>) -> Result<Self, Error> {
         let header = Header {
             tool: "livetape".into(),
             tool_version: options.tool_version.clone(),

@@ -23,7 +23,7 @@ const ABNORMAL: u32 = 1006;
 const NORMAL: u32 = 1000;
 
 /// A room that somebody is connected to.
-pub(super) struct Room {
+pub(super) struct RoomState {
     act_ms: u64,
     conn: u32,
     is_open: bool,
@@ -35,7 +35,7 @@ pub(super) struct Room {
     items: Vec<Item>,
 }
 
-impl Room {
+impl RoomState {
     pub(super) fn new(act_ms: u64) -> Self {
         let breaks_ms = act_ms * BREAKS_AT / 1000;
         Self {

@@ -13,7 +13,7 @@ mod words;
 
 use std::{io::Write, time::Duration};
 
-use connection::Room;
+use connection::RoomState;
 pub use profile::Profile;
 use random::Random;
 use show::Show;
@@ -39,7 +39,7 @@ const OFFSET_MS_MAX: u64 = 100 * 366 * 24 * 3_600_000;
 
 /// What show to make up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
+pub struct SynthOptions {
     /// The same seed gives the same bytes.
     pub seed: u64,
     /// What kind of show.
@@ -61,14 +61,14 @@ pub enum Length {
 ///
 /// # Errors
 /// As [`Writer::write`].
-pub fn synth<W: Write>(output: W, options: &Options) -> Result<W, Error> {
+pub fn synth<W: Write>(output: W, options: &SynthOptions) -> Result<W, Error> {
     let mut writer = Writer::new(output, &header(options))?;
     let act_ms = match options.length {
         Length::Minutes(minutes) => minutes.clamp(1, MINUTES_MAX) * 60_000,
         Length::Bytes(_) => ACT_MINUTES * 60_000,
     };
     let mut show = Show::new(Random(options.seed), options.profile, act_ms);
-    let mut room = Room::new(act_ms);
+    let mut room = RoomState::new(act_ms);
     let mut from_ms = 0;
     loop {
         let to_ms = from_ms + options.profile.frame_every_ms();
@@ -91,7 +91,7 @@ pub fn synth<W: Write>(output: W, options: &Options) -> Result<W, Error> {
     }
 }
 
-fn header(options: &Options) -> Header {
+fn header(options: &SynthOptions) -> Header {
     let length = match options.length {
         Length::Minutes(minutes) => ("minutes", minutes),
         Length::Bytes(bytes) => ("size", bytes),

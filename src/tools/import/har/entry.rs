@@ -6,14 +6,16 @@ use base64::Engine as _;
 
 use super::{
     super::{
-        captured::{Entry, URL_BYTES_MAX},
+        Error,
+        captured::{CaptureEntry, URL_BYTES_MAX},
         lines::BASE64,
         times::parse_date,
     },
-    Context, Failed, Texts,
+    Context, Texts,
     json::{Json, List, Object},
     lines,
     message::MessageFields,
+    window::TEXT_BYTES_MAX,
 };
 use crate::sans_io::recording::{HTTP_BODY_BYTES_MAX, records::HttpHeader};
 
@@ -24,54 +26,59 @@ const HEADERS_MAX: usize = 200;
 pub(super) struct EntryFields<'a, 'v> {
     id: u64,
     context: &'a Context<'a, 'v>,
-    entry: Entry,
+    entry: CaptureEntry,
     /// The file beside the HAR that holds body or frames.
     file: String,
-    text: String,
+    /// The body; `None` if it is too long to be kept.
+    text: Option<String>,
     is_base64: bool,
     message: MessageFields,
 }
 
 impl<'a, 'v> EntryFields<'a, 'v> {
     pub(super) fn new(id: u64, context: &'a Context<'a, 'v>) -> Self {
-        let (file, text) = (String::new(), String::new());
+        let (file, text) = (String::new(), Some(String::new()));
         let message = MessageFields::default();
-        Self { id, context, entry: Entry::default(), file, text, is_base64: false, message }
+        Self { id, context, entry: CaptureEntry::default(), file, text, is_base64: false, message }
     }
 
     /// All fields are known: hands the entry out.
-    pub(super) fn finish(mut self) -> Result<(), Failed> {
-        let with_body = self.context.visit.borrow().wants_bodies();
-        if !self.entry.is_socket && with_body && self.entry.role().is_some() {
-            self.read_body()?;
+    pub(super) fn finish(mut self) -> Result<(), Error> {
+        if !self.entry.is_socket && self.entry.role().is_some() {
+            match self.read_body() {
+                Ok(body) => self.entry.body = body.into(),
+                Err(error) => self.entry.no_body = Some(error.to_string()),
+            }
         }
         let is_socket = self.entry.is_socket;
-        self.context.visit.borrow_mut().entry(self.id, self.entry)?;
+        let mut visit = self.context.visit.borrow_mut();
+        visit.entry(self.id, self.entry)?;
         if !is_socket || self.file.is_empty() {
             return Ok(());
         }
-        let input = self.context.har.open_beside(&self.file)?;
-        Ok(lines(input, self.id, *self.context.visit.borrow_mut())??)
+        lines(self.context.har.open_beside(&self.file)?, self.id, *visit)
     }
 
-    fn read_body(&mut self) -> Result<(), super::Error> {
+    fn read_body(&mut self) -> Result<Vec<u8>, Error> {
         if !self.file.is_empty() {
             let mut body = Vec::new();
             let limit = HTTP_BODY_BYTES_MAX as u64 + 1;
             let input = self.context.har.open_beside(&self.file)?;
-            input.take(limit).read_to_end(&mut body).map_err(super::Error::Read)?;
-            self.entry.body = body.into();
-        } else if self.is_base64 {
-            self.entry.body = BASE64.decode(&self.text).unwrap_or_default().into();
-        } else {
-            self.entry.body = std::mem::take(&mut self.text).into();
+            input.take(limit).read_to_end(&mut body).map_err(Error::Read)?;
+            return Ok(body);
         }
-        Ok(())
+        let text = self.text.take().ok_or(Error::TooLong { bytes: TEXT_BYTES_MAX })?;
+        Ok(if self.is_base64 { BASE64.decode(text).unwrap_or_default() } else { text.into() })
+    }
+
+    /// Whether its body may be worth a record, as far as is known.
+    fn wants_body(&self) -> bool {
+        !self.entry.is_socket && (self.entry.url.is_empty() || self.entry.role().is_some())
     }
 }
 
 impl Object for EntryFields<'_, '_> {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
         match name {
             "_resourceType" => {
                 self.entry.is_socket |= json.string()? == "websocket";
@@ -93,7 +100,7 @@ impl Object for EntryFields<'_, '_> {
 
 /// The messages.
 impl List for EntryFields<'_, '_> {
-    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Failed> {
+    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error> {
         let mut visit = self.context.visit.borrow_mut();
         self.message.begin(visit.wants_data(self.id));
         json.object(&mut self.message)?;
@@ -104,7 +111,7 @@ impl List for EntryFields<'_, '_> {
 struct Request<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
 
 impl Object for Request<'_, '_, '_> {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
         match name {
             "method" => self.0.entry.method = json.string()?,
             "url" => {
@@ -122,7 +129,7 @@ impl Object for Request<'_, '_, '_> {
 struct Response<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
 
 impl Object for Response<'_, '_, '_> {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
         match name {
             "status" => {
                 let status = json.float()?.unwrap_or_default();
@@ -139,7 +146,7 @@ impl Object for Response<'_, '_, '_> {
 struct Headers<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
 
 impl List for Headers<'_, '_, '_> {
-    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Failed> {
+    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error> {
         let mut header = Texts::new(["name", "value"]);
         json.object(&mut header)?;
         let [name, value] = header.values;
@@ -153,11 +160,9 @@ impl List for Headers<'_, '_, '_> {
 struct Content<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
 
 impl Object for Content<'_, '_, '_> {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
         match name {
-            "text" if self.0.context.visit.borrow().wants_bodies() => {
-                self.0.text = json.string()?;
-            }
+            "text" if self.0.wants_body() => self.0.text = json.string_if_short()?,
             "encoding" => self.0.is_base64 = json.string()? == "base64",
             "_file" => self.0.file = json.string()?,
             _ => return Ok(false),

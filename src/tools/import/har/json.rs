@@ -5,7 +5,6 @@ use std::io::{self, Read};
 
 use super::{
     super::Error,
-    Failed,
     text::{self, Span},
     window::Window,
 };
@@ -16,13 +15,13 @@ const DEPTH_MAX: u32 = 256;
 /// Takes the fields that it knows.
 pub(super) trait Object {
     /// Reads the value of a field that is known; `false`, and nothing read, for one that is not.
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed>;
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error>;
 }
 
 /// Takes the items of a list.
 pub(super) trait List {
     /// Reads an item.
-    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Failed>;
+    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error>;
 }
 
 /// JSON that is being read.
@@ -52,7 +51,7 @@ impl<R: Read> Json<R> {
     }
 
     /// An object, if there is one: anything else is skipped.
-    pub(super) fn object(&mut self, object: &mut impl Object) -> Result<(), Failed> {
+    pub(super) fn object(&mut self, object: &mut impl Object) -> Result<(), Error> {
         if self.next()? != b'{' {
             return self.skip();
         }
@@ -66,7 +65,7 @@ impl<R: Read> Json<R> {
     }
 
     /// A list, if there is one.
-    pub(super) fn list(&mut self, list: &mut impl List) -> Result<(), Failed> {
+    pub(super) fn list(&mut self, list: &mut impl List) -> Result<(), Error> {
         if self.next()? != b'[' {
             return self.skip();
         }
@@ -74,7 +73,7 @@ impl<R: Read> Json<R> {
     }
 
     /// Any value, of which nothing is kept.
-    pub(super) fn skip(&mut self) -> Result<(), Failed> {
+    pub(super) fn skip(&mut self) -> Result<(), Error> {
         match self.next()? {
             b'{' => self.members(b'}', |json| {
                 json.expect(b'"', "a name is missing")?;
@@ -95,7 +94,7 @@ impl<R: Read> Json<R> {
     }
 
     /// A number, or a text that is one; anything else is none.
-    pub(super) fn float(&mut self) -> Result<Option<f64>, Failed> {
+    pub(super) fn float(&mut self) -> Result<Option<f64>, Error> {
         match self.next()? {
             b'"' => self.text(|text| text.trim().parse().ok()),
             b'-' | b'0'..=b'9' => self.number(finite).map(Some),
@@ -104,14 +103,14 @@ impl<R: Read> Json<R> {
     }
 
     /// A text, or a number as one; anything else is empty.
-    pub(super) fn string(&mut self) -> Result<String, Failed> {
+    pub(super) fn string(&mut self) -> Result<String, Error> {
         let mut string = String::new();
         self.string_into(&mut string)?;
         Ok(string)
     }
 
     /// As [`Json::string`], into memory that is there.
-    pub(super) fn string_into(&mut self, string: &mut String) -> Result<(), Failed> {
+    pub(super) fn string_into(&mut self, string: &mut String) -> Result<(), Error> {
         string.clear();
         match self.next()? {
             b'"' => self.text(|text| string.push_str(text)),
@@ -120,8 +119,17 @@ impl<R: Read> Json<R> {
         }
     }
 
+    /// As [`Json::string`]; `None` for a text that is too long to be kept, which is passed over.
+    pub(super) fn string_if_short(&mut self) -> Result<Option<String>, Error> {
+        match self.string() {
+            // What is left of it is there still.
+            Err(Error::TooLong { .. }) => text::skip(&mut self.window).map(|()| None),
+            read => read.map(Some),
+        }
+    }
+
     /// Nothing else.
-    pub(super) fn end(&mut self) -> Result<(), Failed> {
+    pub(super) fn end(&mut self) -> Result<(), Error> {
         match self.peek()? {
             None => Ok(()),
             Some(_) => Err(self.broken("something stands behind it")),
@@ -132,12 +140,12 @@ impl<R: Read> Json<R> {
     fn members(
         &mut self,
         close: u8,
-        mut member: impl FnMut(&mut Self) -> Result<(), Failed>,
-    ) -> Result<(), Failed> {
+        mut member: impl FnMut(&mut Self) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         self.window.pass(1);
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(Error::TooDeep { at: self.window.place() }.into());
+            return Err(Error::TooDeep { at: self.window.place() });
         }
         if self.next()? != close {
             loop {
@@ -155,7 +163,7 @@ impl<R: Read> Json<R> {
         Ok(())
     }
 
-    fn name_into(&mut self, name: &mut String) -> Result<(), Failed> {
+    fn name_into(&mut self, name: &mut String) -> Result<(), Error> {
         if self.next()? != b'"' {
             return Err(self.broken("a name is missing"));
         }
@@ -165,7 +173,7 @@ impl<R: Read> Json<R> {
     }
 
     /// Reads the text that begins here.
-    fn text<T>(&mut self, read: impl FnOnce(&str) -> T) -> Result<T, Failed> {
+    fn text<T>(&mut self, read: impl FnOnce(&str) -> T) -> Result<T, Error> {
         self.window.pass(1);
         let Span { bytes, has_escapes } = text::span(&mut self.window)?;
         let written = &self.window.rest()[..bytes];
@@ -180,7 +188,7 @@ impl<R: Read> Json<R> {
     }
 
     /// Reads the number that begins here.
-    fn number<T>(&mut self, read: impl FnOnce(&str) -> Option<T>) -> Result<T, Failed> {
+    fn number<T>(&mut self, read: impl FnOnce(&str) -> Option<T>) -> Result<T, Error> {
         let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
         let bytes = loop {
             match self.window.rest().iter().position(|byte| !is_part(byte)) {
@@ -195,7 +203,7 @@ impl<R: Read> Json<R> {
         Ok(number)
     }
 
-    fn word(&mut self, word: &str) -> Result<(), Failed> {
+    fn word(&mut self, word: &str) -> Result<(), Error> {
         for expected in word.bytes() {
             match self.window.peek()? {
                 None => return Err(self.window.cut_off()),
@@ -206,7 +214,7 @@ impl<R: Read> Json<R> {
         Ok(())
     }
 
-    fn expect(&mut self, byte: u8, reason: &str) -> Result<(), Failed> {
+    fn expect(&mut self, byte: u8, reason: &str) -> Result<(), Error> {
         if self.next()? != byte {
             return Err(self.broken(reason));
         }
@@ -215,11 +223,11 @@ impl<R: Read> Json<R> {
     }
 
     /// The next byte that is no space, which is not passed; there must be one.
-    fn next(&mut self) -> Result<u8, Failed> {
+    fn next(&mut self) -> Result<u8, Error> {
         self.peek()?.ok_or_else(|| self.window.cut_off())
     }
 
-    fn peek(&mut self) -> Result<Option<u8>, Failed> {
+    fn peek(&mut self) -> Result<Option<u8>, Error> {
         loop {
             match self.window.peek()? {
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.window.pass(1),
@@ -228,8 +236,8 @@ impl<R: Read> Json<R> {
         }
     }
 
-    fn broken(&self, reason: &str) -> Failed {
-        Error::NotJsonAt { at: self.window.place(), reason: reason.to_owned() }.into()
+    fn broken(&self, reason: &str) -> Error {
+        Error::NotJsonAt { at: self.window.place(), reason: reason.to_owned() }
     }
 }
 

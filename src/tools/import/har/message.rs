@@ -7,10 +7,10 @@ use bytes::Bytes;
 
 use super::{
     super::{
-        captured::{Message, Said},
+        Error,
+        captured::{CaptureItem, CapturedFrame, Said},
         lines::BASE64,
     },
-    Failed,
     json::{Json, Object},
 };
 
@@ -26,7 +26,7 @@ pub(super) struct MessageFields {
 }
 
 impl Object for MessageFields {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
         match name {
             "type" => json.string_into(&mut self.kind)?,
             "time" => self.time = json.float()?,
@@ -46,15 +46,13 @@ impl MessageFields {
         (self.time, self.opcode, self.wants_data) = (None, None, wants_data);
     }
 
-    pub(super) fn read(&mut self) -> Message {
+    pub(super) fn read(&mut self) -> CaptureItem {
         // -1 stands for no time.
-        Message { time: self.time.filter(|time| *time >= 0.0), said: self.said() }
+        let time = self.time.filter(|time| *time >= 0.0);
+        CaptureItem { time, said: self.wants_data.then(|| self.said()) }
     }
 
     fn said(&mut self) -> Said {
-        if !self.wants_data {
-            return Said::Unread;
-        }
         let Some(opcode) = self.opcode else { return Said::Bad("a message without an opcode".into()) };
         if self.kind == "error" || opcode < 0.0 {
             return Said::Trouble(std::mem::take(&mut self.data));
@@ -72,19 +70,19 @@ impl MessageFields {
                 Err(error) => return Said::Bad(format!("a frame is not base64: {error}")),
             },
         };
-        Said::Frame { opcode, sent, injected: false, bytes }
+        Said::Frame(CapturedFrame { opcode: opcode.into(), sent, injected: false, bytes })
     }
 }
 
 /// A message on a line of its own; the line is given back empty.
-pub(super) fn parse(line: &mut Vec<u8>, fields: &mut MessageFields, wants_data: bool) -> Message {
+pub(super) fn parse(line: &mut Vec<u8>, fields: &mut MessageFields, wants_data: bool) -> CaptureItem {
     fields.begin(wants_data);
     let mut json = Json::whole(std::mem::take(line));
     let read = json.object(fields).and_then(|()| json.end());
     *line = json.into_bytes();
     line.clear();
     match read {
-        Err(Failed::Error(error)) => Message { time: None, said: Said::Bad(error.to_string()) },
-        _ => fields.read(),
+        Err(error) => CaptureItem::said(None, Said::Bad(error.to_string())),
+        Ok(()) => fields.read(),
     }
 }

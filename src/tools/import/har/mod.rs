@@ -17,7 +17,7 @@ use std::{
 
 use super::{
     Error,
-    captured::{About, Capture, Entry, Stop, Visit},
+    captured::{About, Capture, CaptureEntry, Visit},
     source::Unpacked,
 };
 use entry::EntryFields;
@@ -26,43 +26,36 @@ use message::MessageFields;
 use window::TEXT_BYTES_MAX;
 
 /// A HAR.
-pub(super) struct Har<'a>(pub(super) Unpacked<'a>);
+pub(super) struct Har<'a>(pub(super) &'a Unpacked<'a>);
 
 impl Capture for Har<'_> {
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
-        let context = Context { visit: RefCell::new(visit), har: &self.0 };
+        let context = Context { visit: RefCell::new(visit), har: self.0 };
         let mut json = Json::new(self.0.open()?);
-        match json.object(&mut Root(&context)).and_then(|()| json.end()) {
-            Ok(()) | Err(Failed::Stopped) => Ok(()),
-            Err(Failed::Error(error)) => Err(error),
-        }
+        json.object(&mut Root(&context))?;
+        json.end()
     }
 }
 
 /// Playwright's frames alone, without the HAR that names them.
-pub(super) struct Messages<'a>(pub(super) Unpacked<'a>);
+pub(super) struct Messages<'a>(pub(super) &'a Unpacked<'a>);
 
 impl Capture for Messages<'_> {
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
         visit.about(About::Producer("Playwright".into(), String::new()));
-        if !visit.wants(0) {
-            return Ok(());
-        }
-        if visit.entry(0, Entry { is_socket: true, ..Entry::default() }).is_err() {
-            return Ok(());
-        }
-        lines(self.0.open()?, 0, visit).map(|_| ())
+        visit.entry(0, CaptureEntry { is_socket: true, ..CaptureEntry::default() })?;
+        lines(self.0.open()?, 0, visit)
     }
 }
 
-/// Hands the messages out that stand one a line; `Stop` if nobody wants more.
-fn lines(mut input: impl BufRead, id: u64, visit: &mut dyn Visit) -> Result<Result<(), Stop>, Error> {
+/// Hands the messages out that stand one a line.
+fn lines(mut input: impl BufRead, id: u64, visit: &mut dyn Visit) -> Result<(), Error> {
     let (mut line, mut fields) = (Vec::new(), MessageFields::default());
     loop {
         line.clear();
         let limit = TEXT_BYTES_MAX + 1;
         if input.by_ref().take(limit).read_until(b'\n', &mut line).map_err(Error::Read)? == 0 {
-            return Ok(Ok(()));
+            return Ok(());
         }
         if line.len() as u64 == limit {
             return Err(Error::TooLong { bytes: TEXT_BYTES_MAX });
@@ -71,9 +64,7 @@ fn lines(mut input: impl BufRead, id: u64, visit: &mut dyn Visit) -> Result<Resu
             continue;
         }
         let wants_data = visit.wants_data(id);
-        if visit.message(id, message::parse(&mut line, &mut fields, wants_data)).is_err() {
-            return Ok(Err(Stop));
-        }
+        visit.message(id, message::parse(&mut line, &mut fields, wants_data))?;
     }
 }
 
@@ -83,29 +74,10 @@ struct Context<'a, 'v> {
     har: &'a Unpacked<'a>,
 }
 
-/// Why reading was given up.
-#[derive(Debug)]
-enum Failed {
-    Stopped,
-    Error(Error),
-}
-
-impl From<Stop> for Failed {
-    fn from(_: Stop) -> Self {
-        Self::Stopped
-    }
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
 struct Root<'a, 'v>(&'a Context<'a, 'v>);
 
 impl Object for Root<'_, '_> {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
         if name != "log" {
             return Ok(false);
         }
@@ -120,7 +92,7 @@ struct Log<'a, 'v> {
 }
 
 impl Object for Log<'_, '_> {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
         match name {
             "creator" => {
                 let mut creator = Texts::new(["name", "version"]);
@@ -137,12 +109,9 @@ impl Object for Log<'_, '_> {
 }
 
 impl List for Log<'_, '_> {
-    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Failed> {
+    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error> {
         let (id, context) = (self.entries, self.context);
         self.entries += 1;
-        if !context.visit.borrow_mut().wants(id) {
-            return json.skip();
-        }
         let mut fields = EntryFields::new(id, context);
         json.object(&mut fields)?;
         fields.finish()
@@ -152,7 +121,7 @@ impl List for Log<'_, '_> {
 struct Pages<'a, 'v>(&'a Context<'a, 'v>);
 
 impl List for Pages<'_, '_> {
-    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Failed> {
+    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error> {
         let mut page = Texts::new(["title"]);
         json.object(&mut page)?;
         let [title] = page.values;
@@ -174,7 +143,7 @@ impl<const N: usize> Texts<N> {
 }
 
 impl<const N: usize> Object for Texts<N> {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
         let Some(at) = self.names.iter().position(|known| *known == name) else { return Ok(false) };
         json.string_into(&mut self.values[at])?;
         Ok(true)

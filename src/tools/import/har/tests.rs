@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::{
-    Failed,
+    super::Error,
     json::{Json, Object},
 };
 
@@ -59,7 +59,7 @@ fn value() -> impl Strategy<Value = Value> {
 struct Kept(String);
 
 impl Object for Kept {
-    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Failed> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
         if name != "kept\n" {
             return Ok(false);
         }

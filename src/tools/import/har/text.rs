@@ -5,7 +5,7 @@ use std::io::Read;
 
 use memchr::memchr2;
 
-use super::{super::Error, Failed, window::Window};
+use super::{super::Error, window::Window};
 
 /// A text in the window, behind its opening quote.
 pub(super) struct Span {
@@ -15,7 +15,7 @@ pub(super) struct Span {
 }
 
 /// Finds the end of a text, and has all of it in the window.
-pub(super) fn span<R: Read>(window: &mut Window<R>) -> Result<Span, Failed> {
+pub(super) fn span<R: Read>(window: &mut Window<R>) -> Result<Span, Error> {
     let (mut seen, mut has_escapes) = (0, false);
     loop {
         let rest = window.rest();
@@ -37,7 +37,7 @@ pub(super) fn span<R: Read>(window: &mut Window<R>) -> Result<Span, Failed> {
 }
 
 /// Passes a text, behind its opening quote.
-pub(super) fn skip<R: Read>(window: &mut Window<R>) -> Result<(), Failed> {
+pub(super) fn skip<R: Read>(window: &mut Window<R>) -> Result<(), Error> {
     loop {
         let rest = window.rest();
         let found = memchr2(b'"', b'\\', rest);
@@ -57,7 +57,7 @@ pub(super) fn skip<R: Read>(window: &mut Window<R>) -> Result<(), Failed> {
     }
 }
 
-fn skip_escape<R: Read>(window: &mut Window<R>) -> Result<(), Failed> {
+fn skip_escape<R: Read>(window: &mut Window<R>) -> Result<(), Error> {
     let wanted = |rest: &[u8]| if rest.get(1) == Some(&b'u') { 6 } else { 2 };
     while window.rest().len() < wanted(window.rest()) {
         if !window.more()? {
@@ -71,21 +71,21 @@ fn skip_escape<R: Read>(window: &mut Window<R>) -> Result<(), Failed> {
         _ => false,
     };
     if !is_escape {
-        return Err(Error::NotJsonAt { at: window.place(), reason: "no such escape".into() }.into());
+        return Err(Error::NotJsonAt { at: window.place(), reason: "no such escape".into() });
     }
     window.pass(bytes);
     Ok(())
 }
 
 /// Control characters have no place in a text.
-fn check<R: Read>(window: &Window<R>, bytes: usize) -> Result<(), Failed> {
+fn check<R: Read>(window: &Window<R>, bytes: usize) -> Result<(), Error> {
     // Without a way out in the middle: many bytes are compared at once.
     let are_any = window.rest()[..bytes].iter().fold(false, |any, byte| any | (*byte < 0x20));
     if !are_any {
         return Ok(());
     }
     let reason = "a control character in a text".into();
-    Err(Error::NotJsonAt { at: window.place(), reason }.into())
+    Err(Error::NotJsonAt { at: window.place(), reason })
 }
 
 /// What a text with escapes says; `None` if one of them is none.

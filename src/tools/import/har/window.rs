@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::{super::Error, Failed};
+use super::super::Error;
 
 /// Longest text that is kept, and longest message on a line of its own, in bytes: the base64 of the largest frame, and some.
 pub(super) const TEXT_BYTES_MAX: u64 = 24 << 20;
@@ -37,7 +37,7 @@ impl<R: Read> Window<R> {
     }
 
     /// The next byte; `None` at the end.
-    pub(super) fn peek(&mut self) -> Result<Option<u8>, Failed> {
+    pub(super) fn peek(&mut self) -> Result<Option<u8>, Error> {
         if self.at == self.end && !self.more()? {
             return Ok(None);
         }
@@ -45,13 +45,13 @@ impl<R: Read> Window<R> {
     }
 
     /// Reads on behind [`Window::rest`]; `false` at the end.
-    pub(super) fn more(&mut self) -> Result<bool, Failed> {
+    pub(super) fn more(&mut self) -> Result<bool, Error> {
         self.bytes.copy_within(self.at..self.end, 0);
         self.passed += self.at as u64;
         (self.at, self.end) = (0, self.end - self.at);
         if self.end == self.bytes.len() {
             if self.end as u64 > TEXT_BYTES_MAX {
-                return Err(Error::TooLong { bytes: TEXT_BYTES_MAX }.into());
+                return Err(Error::TooLong { bytes: TEXT_BYTES_MAX });
             }
             self.bytes.resize((self.end * 2).clamp(WINDOW_BYTES, TEXT_BYTES_MAX as usize + WINDOW_BYTES), 0);
         }
@@ -62,7 +62,7 @@ impl<R: Read> Window<R> {
                     return Ok(read > 0);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::Read(error).into()),
+                Err(error) => return Err(Error::Read(error)),
             }
         }
     }
@@ -73,8 +73,8 @@ impl<R: Read> Window<R> {
     }
 
     /// The input ended too early.
-    pub(super) fn cut_off(&self) -> Failed {
-        Error::CutOff { at: self.passed + self.end as u64 }.into()
+    pub(super) fn cut_off(&self) -> Error {
+        Error::CutOff { at: self.passed + self.end as u64 }
     }
 }
 

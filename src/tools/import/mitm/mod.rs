@@ -2,13 +2,13 @@
 
 mod netstring;
 
-use std::cell::Cell;
-
 use bytes::Bytes;
 
 use super::{
     Error,
-    captured::{About, Capture, Entry, Message, Said, Stop, URL_BYTES_MAX, Visit},
+    captured::{
+        About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, URL_BYTES_MAX, Visit, closed,
+    },
     source::{Stream, Unpacked},
 };
 use crate::sans_io::{
@@ -27,7 +27,7 @@ const HEADERS_MAX: usize = 200;
 
 type Input = Netstrings<Stream>;
 
-pub(super) struct Mitmproxy<'a>(pub(super) Unpacked<'a>);
+pub(super) struct Mitmproxy<'a>(pub(super) &'a Unpacked<'a>);
 
 impl Capture for Mitmproxy<'_> {
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
@@ -35,25 +35,19 @@ impl Capture for Mitmproxy<'_> {
         let mut input = Netstrings::new(self.0.open()?);
         for id in 0.. {
             let Some(flow) = input.next()? else { return Ok(()) };
-            if !visit.wants(id) {
-                input.skip(flow)?;
-                continue;
-            }
-            let mut reading =
-                Flow { id, visit: &mut *visit, entry: Entry::default(), url: Url::default(), end: None };
-            let stopped = Cell::new(false);
-            let read = reading.read(&mut input, flow, &stopped);
-            if stopped.get() {
-                return Ok(());
-            }
+            let mut reading = Flow {
+                id,
+                visit: &mut *visit,
+                entry: CaptureEntry::default(),
+                url: Url::default(),
+                end: None,
+            };
+            let read = reading.read(&mut input, flow);
             // Of a flow that is cut off, what is known of it helps with its messages.
             if read.is_ok() || reading.entry.is_socket {
-                reading.finish(&stopped);
+                reading.finish()?;
             }
             read?;
-            if stopped.get() {
-                return Ok(());
-            }
         }
         Ok(())
     }
@@ -63,9 +57,9 @@ impl Capture for Mitmproxy<'_> {
 struct Flow<'v> {
     id: u64,
     visit: &'v mut dyn Visit,
-    entry: Entry,
+    entry: CaptureEntry,
     url: Url,
-    end: Option<Message>,
+    end: Option<CaptureItem>,
 }
 
 #[derive(Default)]
@@ -78,7 +72,7 @@ struct Url {
 }
 
 impl Flow<'_> {
-    fn read(&mut self, input: &mut Input, flow: Value, stopped: &Cell<bool>) -> Result<(), Error> {
+    fn read(&mut self, input: &mut Input, flow: Value) -> Result<(), Error> {
         input.pairs(flow, |input, name, value| match name {
             "version" => {
                 let version = input.number(value)?.unwrap_or_default() as u32;
@@ -86,7 +80,7 @@ impl Flow<'_> {
             }
             "request" => self.request(input, value),
             "response" => self.response(input, value),
-            "websocket" => self.websocket(input, value, stopped),
+            "websocket" => self.websocket(input, value),
             _ => input.skip(value),
         })
     }
@@ -114,9 +108,8 @@ impl Flow<'_> {
             match name {
                 "status_code" => self.entry.status = input.number(value)?.unwrap_or_default() as u16,
                 "headers" => self.entry.headers = headers(input, value)?,
-                "content" if self.visit.wants_bodies() => {
-                    let body = Bytes::from(input.bytes(value, HTTP_BODY_BYTES_MAX as u64 + 1)?);
-                    self.entry.body = wire::unzip(body, &mut Vec::new());
+                "content" => {
+                    self.entry.body = Bytes::from(input.bytes(value, HTTP_BODY_BYTES_MAX as u64 + 1)?);
                 }
                 _ => input.skip(value)?,
             }
@@ -124,13 +117,13 @@ impl Flow<'_> {
         })
     }
 
-    fn websocket(&mut self, input: &mut Input, websocket: Value, stopped: &Cell<bool>) -> Result<(), Error> {
+    fn websocket(&mut self, input: &mut Input, websocket: Value) -> Result<(), Error> {
         let (mut code, mut reason, mut by_us, mut time) = (None, String::new(), false, None);
         input.pairs(websocket, |input, name, value| {
             match name {
                 "messages" => {
                     self.entry.is_socket = true;
-                    return input.items(value, |input, item| self.message(input, item, stopped));
+                    return input.items(value, |input, item| self.message(input, item));
                 }
                 "close_code" => code = input.number(value)?,
                 "close_reason" => reason = input.text(value, TEXT_BYTES_MAX)?,
@@ -140,13 +133,13 @@ impl Flow<'_> {
             }
             Ok(())
         })?;
-        self.end = code.map(|code| Message { time, said: Said::Closed { code: code as u16, reason, by_us } });
+        self.end = code.map(|code| CaptureItem::said(time, Said::Closed(closed(code as u16, reason, by_us))));
         Ok(())
     }
 
     /// `[opcode, from_client, content, timestamp, dropped, injected]`; the last since version 15.
-    fn message(&mut self, input: &mut Input, message: Value, stopped: &Cell<bool>) -> Result<(), Error> {
-        let (mut opcode, mut sent, mut bytes, mut time) = (0, false, None, None);
+    fn message(&mut self, input: &mut Input, message: Value) -> Result<(), Error> {
+        let (mut opcode, mut sent, mut bytes, mut time) = (0_u8, false, None, None);
         let (mut dropped, mut injected, mut field) = (false, false, 0);
         input.items(message, |input, value| {
             match field {
@@ -163,18 +156,14 @@ impl Flow<'_> {
             Ok(())
         })?;
         let said = match bytes {
-            _ if dropped => Said::Dropped,
-            Some(bytes) => Said::Frame { opcode, sent, injected, bytes },
+            _ if dropped => Said::Dropped(()),
+            Some(bytes) => Said::Frame(CapturedFrame { opcode: opcode.into(), sent, injected, bytes }),
             None => Said::Bad("a frame is too large".into()),
         };
-        if self.visit.message(self.id, Message { time, said }).is_err() {
-            stopped.set(true);
-            return Err(input.broken("nobody listens"));
-        }
-        Ok(())
+        self.visit.message(self.id, CaptureItem::said(time, said))
     }
 
-    fn finish(mut self, stopped: &Cell<bool>) {
+    fn finish(mut self) -> Result<(), Error> {
         let Url { scheme, host, port, authority, path } = self.url;
         // A request of HTTP/2 names the host there, and so does a proxy that is not asked for one.
         let host = if host.is_empty() { authority } else { host };
@@ -188,12 +177,11 @@ impl Flow<'_> {
         if !host.is_empty() {
             self.entry.url = format!("{scheme}://{host}{port}{path}");
         }
-        let told = self.visit.entry(self.id, self.entry);
-        let told = told.and_then(|()| match self.end {
-            Some(end) => self.visit.message(self.id, end),
-            None => Ok(()),
-        });
-        stopped.set(matches!(told, Err(Stop)));
+        if self.entry.role().is_some() {
+            self.entry.body = wire::unzip(self.entry.body, &mut Vec::new());
+        }
+        self.visit.entry(self.id, self.entry)?;
+        self.end.map_or(Ok(()), |end| self.visit.message(self.id, end))
     }
 }
 
