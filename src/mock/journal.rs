@@ -263,7 +263,7 @@ mod tests {
         let payload_type = "x".repeat(TEXT_BYTES_MAX);
         for connection in 0..20_000 {
             let what = Happened::Other { payload_type: payload_type.clone() };
-            journal.add(Entry { at_ms: 0, connection, what });
+            journal.add(LogEntry { at_ms: 0, connection, what });
         }
         assert_eq!(journal.entries.len(), LOG_BYTES_MAX / TEXT_BYTES_MAX);
         assert_eq!(journal.dropped, 20_000 - journal.entries.len() as u64);
