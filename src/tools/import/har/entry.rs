@@ -104,7 +104,7 @@ impl List for EntryFields<'_, '_> {
         let mut visit = self.context.visit.borrow_mut();
         self.message.begin(visit.wants_data(self.id));
         json.object(&mut self.message)?;
-        Ok(visit.message(self.id, self.message.read())?)
+        visit.message(self.id, self.message.read())
     }
 }
 
