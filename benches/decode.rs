@@ -35,7 +35,7 @@ mod used;
 
 // The whole schema, with fields that no event shows: some are written, or taken out of recordings.
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
-#[path = "../src/sans_io/wire/webcast.rs"]
+#[path = "../crates/core/src/wire/webcast.rs"]
 mod whole;
 
 /// A bare decoder.
@@ -54,7 +54,7 @@ macro_rules! reader_of {
     clippy::duplicate_mod,
     reason = "the tests of the table are in the library"
 )]
-#[path = "../src/sans_io/wire/kinds/table.rs"]
+#[path = "../crates/core/src/wire/kinds/table.rs"]
 mod used_table;
 
 macro_rules! reader_of {
@@ -69,7 +69,7 @@ macro_rules! reader_of {
     clippy::duplicate_mod,
     reason = "the tests of the table are in the library"
 )]
-#[path = "../src/sans_io/wire/kinds/table.rs"]
+#[path = "../crates/core/src/wire/kinds/table.rs"]
 mod whole_table;
 
 fn read<K: prost::Message + Default>(payload: &Bytes) -> bool {

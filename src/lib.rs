@@ -15,11 +15,11 @@
 //! [`supervisor`] who starts, stops and replaces sources; [`server`] is HTTP and WebSocket before both; [`mock`] is a
 //! TikTok to connect to; [`tools`] work on recordings offline; [`terminal`] and [`cli`] are for people.
 
-pub mod sans_io;
+pub use livetape_core as sans_io;
+pub use livetape_core::{secret, terminal};
 
 pub mod clock;
 pub mod demo;
-pub mod secret;
 pub mod settings;
 
 pub mod log;
@@ -44,4 +44,3 @@ pub mod server;
 pub mod mock;
 
 pub mod cli;
-pub mod terminal;
