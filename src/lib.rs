@@ -17,8 +17,8 @@
 
 pub use livetape_core as sans_io;
 pub use livetape_core::{secret, terminal};
+pub use livetape_io::{clock, net};
 
-pub mod clock;
 pub mod demo;
 pub mod settings;
 
@@ -38,7 +38,6 @@ pub mod recorder;
 
 pub mod supervisor;
 
-pub mod net;
 pub mod server;
 
 pub mod mock;

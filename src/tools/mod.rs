@@ -5,7 +5,6 @@ pub mod cat;
 pub mod diff;
 pub mod edit;
 pub mod export;
-pub mod files;
 pub mod glance;
 pub mod import;
 pub mod info;
@@ -14,6 +13,8 @@ pub mod scrub;
 pub mod synth;
 pub mod timeline;
 pub mod verify;
+
+pub use livetape_io::files;
 
 mod bars;
 mod payload;

@@ -185,7 +185,7 @@ fn sync_file(file: &File) -> io::Result<()> {
 }
 
 /// Makes the name of a file in its folder outlast a power cut, where the file system can be told to.
-pub(crate) fn sync_folder(path: &Path) {
+pub fn sync_folder(path: &Path) {
     #[cfg(test)]
     tests::SYNCED.with_borrow_mut(|synced| synced.push("folder"));
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
