@@ -32,7 +32,11 @@ pub mod control;
 pub mod pipeline;
 pub mod source;
 
-pub mod tools;
+/// What is done with recordings offline, and with files.
+pub mod tools {
+    pub use livetape_io::files;
+    pub use livetape_tools::*;
+}
 
 pub mod recorder;
 

@@ -95,7 +95,7 @@ impl fmt::Display for Report {
             let shown = if shown.is_empty() {
                 String::new()
             } else {
-                format!(": {}", crate::terminal::printable(shown))
+                format!(": {}", livetape_core::terminal::printable(shown))
             };
             writeln!(f, "{place}{shown}")?;
         }

@@ -3,8 +3,8 @@
 use std::{cmp::Reverse, fmt, time::Duration};
 
 use super::{Connection, HeaderInfo, Info};
-use crate::tools::bars::bars;
-use crate::tools::text::{COLUMNS_MAX, clock, count, printable, size, thousands};
+use crate::bars::bars;
+use crate::text::{COLUMNS_MAX, clock, count, printable, size, thousands};
 
 /// Most connections in the text.
 const CONNECTIONS_PRINTED_MAX: usize = 10;

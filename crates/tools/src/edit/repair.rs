@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::Source;
 use crate::{
     sans_io::recording::{Error, Loss, MINOR, Preamble, Report, Writer},
-    tools::text::{clock, count, thousands},
+    text::{clock, count, thousands},
 };
 
 /// Most damaged places in the text.

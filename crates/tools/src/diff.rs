@@ -230,7 +230,7 @@ impl fmt::Display for Change {
 fn outline(event: &Value) -> String {
     let kind = event["type"].as_str().unwrap_or("?");
     let id = event["id"].as_str().unwrap_or_default();
-    match crate::terminal::line(event) {
+    match livetape_core::terminal::line(event) {
         Some(line) => format!("{kind} {}", line.lines().next().unwrap_or_default()),
         None => format!("{kind} {id}").trim_end().to_owned(),
     }

@@ -2,20 +2,17 @@
 
 use std::{fs, path::Path};
 
-use crate::{
-    demo::DEMO,
-    sans_io::{
-        error::{Code, Problem},
-        nearest,
-        recording::is_plain_name,
-    },
+use crate::sans_io::{
+    error::{Code, Problem},
+    nearest,
+    recording::{DEMO, is_plain_name},
 };
 
 /// Files of a folder that are looked at.
 const FILES_MAX: usize = 10_000;
 
 /// `recording_not_found` for `name`, with the nearest name and the names in `folder`.
-pub(crate) fn missing(folder: &Path, name: &str) -> Problem {
+pub fn missing(folder: &Path, name: &str) -> Problem {
     let names = names(folder);
     let wanted = name.strip_suffix(".bin").unwrap_or(name);
     let known = Vec::from_iter(names.iter().map(String::as_str));

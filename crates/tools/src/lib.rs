@@ -1,4 +1,6 @@
-//! What is done with recordings offline, over any `Read` and `Write`. Only [`files`] and `missing` know paths.
+//! What is done with recordings offline, over any `Read` and `Write`. Only [`missing`] knows paths.
+
+use livetape_core as sans_io;
 
 pub mod audit;
 pub mod cat;
@@ -8,13 +10,11 @@ pub mod export;
 pub mod glance;
 pub mod import;
 pub mod info;
-pub(crate) mod missing;
+pub mod missing;
 pub mod scrub;
 pub mod synth;
 pub mod timeline;
 pub mod verify;
-
-pub use livetape_io::files;
 
 mod bars;
 mod payload;

@@ -13,8 +13,8 @@ use super::{
     lines::{Line, Time},
 };
 use crate::{
+    payload::{common, room_of},
     sans_io::wire::{Batch, BatchInfo, Message, Push, write_batch, write_push, zip},
-    tools::payload::{common, room_of},
 };
 
 /// Most messages in one batch.

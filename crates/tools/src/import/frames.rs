@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{Content, Error, LookAhead, Options, Report, Target, lines::Time};
-use crate::tools::payload::{batch, room_of};
+use crate::payload::{batch, room_of};
 
 pub(super) fn import(
     lines: &mut LookAhead<impl BufRead>,

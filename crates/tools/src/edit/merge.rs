@@ -18,7 +18,7 @@ use crate::{
             header::{Privacy, Timing},
         },
     },
-    tools::text::{clock, count},
+    text::{clock, count},
 };
 
 /// Most recordings that are merged at once; each is an open file.

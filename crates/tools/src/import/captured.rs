@@ -4,11 +4,11 @@ use bytes::Bytes;
 
 use super::Error;
 use crate::{
+    payload::{batch, room_of},
     sans_io::{
         recognise::{is_push_frame, is_webcast_address, role_of, room_in, user_in},
         recording::records::{HttpHeader, http::Role},
     },
-    tools::payload::{batch, room_of},
 };
 
 /// Connections of a capture that are looked at; more are counted.

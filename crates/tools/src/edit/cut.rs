@@ -14,7 +14,7 @@ use crate::{
         offset::check_within,
         recording::{Loss, Reader, Standing, What, Writer, record_type},
     },
-    tools::text::{clock, count},
+    text::{clock, count},
 };
 
 /// Markers that are listed where one is not found.

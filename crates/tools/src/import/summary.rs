@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use super::{Format, Report};
-use crate::tools::text::{clock, count, printable, thousands};
+use crate::text::{clock, count, printable, thousands};
 
 /// Most unknown methods that are named.
 const METHODS_MAX: usize = 5;
