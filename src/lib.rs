@@ -18,6 +18,7 @@
 pub use livetape_core as sans_io;
 pub use livetape_core::{secret, terminal};
 pub use livetape_io::{clock, net};
+pub use livetape_mock as mock;
 
 pub mod demo;
 pub mod settings;
@@ -43,7 +44,5 @@ pub mod recorder;
 pub mod supervisor;
 
 pub mod server;
-
-pub mod mock;
 
 pub mod cli;

@@ -8,6 +8,7 @@ use std::{
 use super::{args, config, display, mock_banner, output::report_loss, signals};
 use crate::{
     control::Control,
+    demo::DEMO_BYTES,
     log,
     mock::{After, MockTikTok, Scenario, Setting},
     sans_io::error::{Code, Problem},
@@ -36,9 +37,9 @@ pub(super) async fn mock(args: args::Mock) -> Result<u8, Problem> {
 
 fn setting(settings: &settings::Mock, folder: &Path) -> Result<Setting, Problem> {
     let mut setting = match &settings.scenario {
-        Some(path) => Setting::read(path)?,
+        Some(path) => Setting::read(path, DEMO_BYTES)?,
         // One client after the other: without a scenario a room that has ended begins anew.
-        None => Scenario { after: After::Again, ..Scenario::default() }.into(),
+        None => Setting::from(Scenario { after: After::Again, ..Scenario::default() }).with_demo(DEMO_BYTES),
     };
     if let Some(play) = &settings.play {
         setting.scenario.recording = recording(play, folder)?;

@@ -5,7 +5,9 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use livetape::{
+    demo::DEMO_BYTES,
     hub::Filter,
+    mock::Setting,
     sans_io::{
         decoder::{Decoder, Options},
         recording::{Flags, Frame, Item, Opcode, What, Writer, records},
@@ -14,6 +16,11 @@ use livetape::{
 use serde_json::Value;
 
 use crate::payloads::fixture;
+
+/// A setting of the mock whose rooms play the demo.
+pub(crate) fn with_demo(setting: impl Into<Setting>) -> Setting {
+    setting.into().with_demo(DEMO_BYTES)
+}
 
 /// The items of `fixtures/webcast/session-<n>.jsonl`, put together here, without the importer.
 pub(crate) fn session_items(n: u32) -> Vec<Item> {

@@ -76,11 +76,8 @@ fn layers_do_not_look_up() {
     assert_names_none("src/server", &["crate::source", "crate::pipeline", "crate::cli"]);
     let beside = ["crate::source", "crate::hub", "crate::pipeline"];
     assert_names_none("src/recorder", &[&upper[..], &beside].concat());
-    let above_the_mock = ["session", "source", "pipeline", "hub", "server", "control", "cli"];
-    assert_names_none(
-        "src/mock",
-        &above_the_mock.map(|layer| format!("crate::{layer}")).each_ref().map(String::as_str),
-    );
+    // It would test the session against itself.
+    assert_names_none("crates/mock/src", &["session::"]);
     let all =
         ["sans_io::session", "source", "pipeline", "hub", "server", "control", "mock", "cli", "supervisor"];
     let all = all.map(|layer| format!("crate::{layer}"));

@@ -20,6 +20,7 @@ use tokio_tungstenite::{client_async, tungstenite::Error};
 use crate::{
     harness::{Log, SOCKET_BYTES, Socket, json, read_all},
     rooms::rig::UPSTREAM,
+    support::with_demo,
 };
 
 /// Rooms that play all at once and stay open, and users who cannot be had.
@@ -96,7 +97,7 @@ impl Rig {
         change: impl FnOnce(Sources) -> Sources,
         backlog: Limits,
     ) -> Self {
-        let mock = MockTikTok::in_memory(Scenario::parse(scenario).unwrap()).unwrap();
+        let mock = MockTikTok::in_memory(with_demo(Scenario::parse(scenario).unwrap())).unwrap();
         let upstream = mock.connector().unwrap();
         let transport = MemoryTransport::new(move || {
             let upstream = upstream.clone();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use livetape::mock::{Happened, MockTikTok, Scenario};
 
 use super::client::{Rig, split, wait_ms};
+use crate::support::with_demo;
 
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 
@@ -102,7 +103,7 @@ async fn the_log_is_filtered_by_what_happened() {
 
 #[tokio::test]
 async fn it_ends_when_it_is_dropped() {
-    let mock = MockTikTok::start(Scenario::default()).await.unwrap();
+    let mock = MockTikTok::start(with_demo(Scenario::default())).await.unwrap();
     let address = mock.address().unwrap();
     assert_eq!(mock.url(), format!("http://127.0.0.1:{}", address.port()));
     tokio::net::TcpStream::connect(address).await.unwrap();

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape::{
     clock,
+    demo::DEMO_BYTES,
     mock::{MockTikTok, Scenario, Setting},
     net::memory::MemoryConnector,
     sans_io::{
@@ -22,6 +23,8 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message, client::IntoClientRequest as _, protocol::CloseFrame},
 };
 
+use crate::support::with_demo;
+
 /// The room of the demo recording.
 pub(crate) const ROOM: i64 = 7_240_536_397_118_808_469;
 pub(crate) const SOCKET: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
@@ -35,7 +38,7 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) fn new(setting: impl Into<Setting>) -> Self {
-        let mock = MockTikTok::in_memory(setting).unwrap();
+        let mock = MockTikTok::in_memory(with_demo(setting)).unwrap();
         Self { connector: mock.connector().unwrap(), mock }
     }
 
@@ -45,7 +48,7 @@ impl Rig {
 
     /// One of `fixtures/scenarios/`.
     pub(crate) fn fixture(name: &str) -> Self {
-        Self::new(Setting::read(&scenario_path(name)).unwrap())
+        Self::new(Setting::read(&scenario_path(name), DEMO_BYTES).unwrap())
     }
 
     /// Asks with `connection: close`; all bytes of the answer until it ends, or for `patience`.

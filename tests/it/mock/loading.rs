@@ -1,6 +1,9 @@
 //! Scenarios as text: what is wrong is told with its place.
 
-use livetape::mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario, Setting};
+use livetape::{
+    demo::DEMO_BYTES,
+    mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario, Setting},
+};
 
 #[track_caller]
 fn assert_wrong(text: &str, expected: &str) {
@@ -64,13 +67,13 @@ fn missing_recordings_are_named_with_their_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.toml");
     std::fs::write(&path, "speed = 2\n\n[[user]]\nname = \"a\"\nrecording = \"none.bin\"\n").unwrap();
-    let problem = Setting::read(&path).unwrap_err();
+    let problem = Setting::read(&path, DEMO_BYTES).unwrap_err();
     assert_eq!(problem.code.name(), "recording_not_found");
     assert!(problem.message.contains("s.toml: line 3, column 1: there is no recording "), "{problem}");
     std::fs::write(&path, "speed = 2\nrecording = \"s.toml\"\n").unwrap();
-    let problem = Setting::read(&path).unwrap_err();
+    let problem = Setting::read(&path, DEMO_BYTES).unwrap_err();
     assert!(problem.message.contains("line 2, column 13: cannot play "), "{problem}");
-    assert!(Setting::read(&folder.path().join("none.toml")).is_err());
+    assert!(Setting::read(&folder.path().join("none.toml"), DEMO_BYTES).is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -80,7 +83,7 @@ async fn scenarios_survive_being_written() {
     let scenario = Scenario { faults: vec![fault], wall_ms: Some(5), ..Scenario::default() };
     assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario);
     for name in super::scenarios::names() {
-        let scenario = Setting::read(&super::client::scenario_path(&name)).unwrap().scenario;
+        let scenario = Setting::read(&super::client::scenario_path(&name), DEMO_BYTES).unwrap().scenario;
         assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario, "{name}");
     }
     let missing = Scenario { recording: "none.bin".into(), ..Scenario::default() };

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use livetape::{
-    mock::{After, Clock, Happened, Scenario, Setting, User},
+    demo::DEMO_BYTES,
+    mock::{After, Clock, Folder, Happened, Scenario, Setting, User},
     sans_io::{
         pace::Speed,
         recording::{Flags, Frame, Item, Opcode, What, records},
@@ -147,7 +148,7 @@ async fn connections_play_one_after_the_other() {
     std::fs::write(folder.path().join("two.bin"), two_connections()).unwrap();
     let user = User { name: "ann".into(), recording: Some("two.bin".into()), ..User::default() };
     let scenario = Scenario { users: vec![user], ..Scenario::default() };
-    let rig = Rig::new(Setting { scenario, folder: folder.path().into() });
+    let rig = Rig::new(Setting { scenario, folder: Folder { path: folder.path().into(), demo: DEMO_BYTES } });
 
     let (head, body) = rig.get("/webcast/fetch?client=x&unique_id=ann").await;
     let first = livetape::sans_io::wire::read_batch(&body, &mut vec![]).info;

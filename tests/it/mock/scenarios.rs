@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use livetape::{
     clock,
+    demo::DEMO_BYTES,
     mock::Setting,
     sans_io::wire::{self, Batch},
 };
@@ -29,7 +30,7 @@ async fn every_file_loads_and_is_listed_with_what_it_shows() {
     assert!(names().len() >= 50);
     for name in names() {
         let path = scenario_path(&name);
-        Setting::read(&path).unwrap();
+        Setting::read(&path, DEMO_BYTES).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
         let says = text.lines().next().unwrap().strip_prefix("# ").unwrap();
         assert!(readme.contains(&format!("({name}) | {says} |")), "{name} is not in the README");

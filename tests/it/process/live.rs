@@ -6,9 +6,10 @@ use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{Running, livetape, run, stderr, text};
+use crate::support::with_demo;
 
 pub(super) async fn mock(toml: &str) -> MockTikTok {
-    MockTikTok::start(Scenario::parse(toml).unwrap()).await.unwrap()
+    MockTikTok::start(with_demo(Scenario::parse(toml).unwrap())).await.unwrap()
 }
 
 fn limited(times: &str) -> String {

@@ -14,6 +14,8 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::support::with_demo;
+
 /// A server on a port of its own, without a source.
 struct Served {
     hub: Hub,
@@ -57,7 +59,7 @@ async fn a_room_and_its_recording_are_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("show.bin");
     let scenario = Scenario::parse("speed = \"max\"\n[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 1\ntimes = 1\n").unwrap();
-    let mock = MockTikTok::start(scenario).await.unwrap();
+    let mock = MockTikTok::start(with_demo(scenario)).await.unwrap();
 
     let Served { hub, control, driver, url, task } = serve().await;
     let (first, second) = (subscribe(&url), subscribe(&url));

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use livetape::{
     clock,
     control::Control,
+    demo::DEMO_BYTES,
     hub::{Filter, Gifts, Hub, Join, Limits, Next},
     mock::{MEMORY_WALL_MS, MockTikTok, Setting},
     source::{
@@ -20,6 +21,8 @@ use livetape::{
 };
 use serde_json::Value;
 use tokio::{task::JoinHandle, time::Instant};
+
+use crate::support::with_demo;
 
 /// 2026-01-01T00:00:00Z: what the clock of a mock in memory says at its start.
 const WALL: Duration = Duration::from_millis(MEMORY_WALL_MS);
@@ -54,7 +57,7 @@ pub(crate) enum As {
 pub(crate) fn scenario(name: &str) -> Setting {
     let path =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/scenarios").join(format!("{name}.toml"));
-    Setting::read(&path).unwrap_or_else(|problem| panic!("{name}: {problem}"))
+    Setting::read(&path, DEMO_BYTES).unwrap_or_else(|problem| panic!("{name}: {problem}"))
 }
 
 impl Rig {
@@ -85,7 +88,7 @@ impl Rig {
         change: impl FnOnce(live::Options) -> live::Options,
         also: impl FnOnce(Options) -> Options,
     ) -> Self {
-        let mock = MockTikTok::in_memory(setting).unwrap();
+        let mock = MockTikTok::in_memory(with_demo(setting)).unwrap();
         let connector = mock.connector().unwrap();
         let transport = MemoryTransport::new(move || {
             let connector = connector.clone();

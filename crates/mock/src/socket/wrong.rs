@@ -10,10 +10,8 @@ use super::{
 };
 use crate::{
     clock,
-    mock::{
-        journal::Happened,
-        scenario::{Fault, FaultKind},
-    },
+    journal::Happened,
+    scenario::{Fault, FaultKind},
 };
 
 /// How long a client may take to obey a push frame `close`.

@@ -23,12 +23,10 @@ use super::{
 };
 use crate::{
     clock,
-    mock::{
-        room::Joined,
-        scenario::{End, Fault},
-        script::Known,
-        visit::{Visitor, dribble},
-    },
+    room::Joined,
+    scenario::{End, Fault},
+    script::Known,
+    visit::{Visitor, dribble},
 };
 
 /// How a conversation ends.

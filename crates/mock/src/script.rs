@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeMap,
     io::{BufReader, Cursor},
-    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -12,13 +11,12 @@ use super::{
     random::Random,
     room::Settings,
     scenario::{Scenario, State},
+    setting::Folder,
     show::{RoomShow, Show},
 };
-use crate::{
-    demo::{DEMO, DEMO_BYTES},
-    sans_io::recording::Loss,
-    tools::files,
-};
+use livetape_io::files;
+
+use crate::sans_io::recording::{DEMO, Loss};
 
 /// The longest recording that is played, in bytes.
 const RECORDING_BYTES_MAX: u64 = 1 << 30;
@@ -57,8 +55,8 @@ pub(super) struct Unplayable {
 }
 
 impl Script {
-    /// Reads the recordings, `folder` being where their paths start.
-    pub(super) fn load(scenario: Scenario, folder: &Path) -> Result<Self, Unplayable> {
+    /// Reads the recordings, which are in `folder`.
+    pub(super) fn load(scenario: Scenario, folder: &Folder) -> Result<Self, Unplayable> {
         let mut shows = BTreeMap::new();
         let mut show = |name: &str, user| match shows.get(name) {
             Some(show) => Ok(Arc::clone(show)),
@@ -121,11 +119,11 @@ impl Script {
     }
 }
 
-fn read(name: &str, folder: &Path) -> Result<Show, String> {
-    if name == DEMO {
-        return Show::read(Cursor::new(DEMO_BYTES)).map_err(|error| error.to_string());
+fn read(name: &str, folder: &Folder) -> Result<Show, String> {
+    if name == DEMO && !folder.demo.is_empty() {
+        return Show::read(Cursor::new(folder.demo)).map_err(|error| error.to_string());
     }
-    let path = folder.join(name);
+    let path = folder.path.join(name);
     let file = files::open_regular(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => format!("there is no recording {name}"),
         _ => format!("cannot read {name}: {error}"),

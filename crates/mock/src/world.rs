@@ -1,7 +1,6 @@
 //! What the connections of a mock share.
 
 use std::{
-    path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -14,6 +13,7 @@ use super::{
     random::Random,
     scenario::{Endpoint, Scenario, ScenarioError},
     script::Script,
+    setting::Folder,
     state::State,
     windows::TooMany,
 };
@@ -22,8 +22,8 @@ use crate::clock;
 /// All that is shared. Locks are held for a moment, and never while something is awaited.
 #[derive(Debug)]
 pub(super) struct World {
-    /// Where the paths of recordings start.
-    pub(super) folder: PathBuf,
+    /// Where recordings are.
+    pub(super) folder: Folder,
     /// The wall clock at the start, unless the scenario says; Unix milliseconds.
     wall_ms: u64,
     state: Mutex<State>,
@@ -32,7 +32,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(script: Script, folder: PathBuf, wall_ms: u64) -> Self {
+    pub(super) fn new(script: Script, folder: Folder, wall_ms: u64) -> Self {
         Self {
             folder,
             wall_ms,

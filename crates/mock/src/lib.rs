@@ -39,19 +39,20 @@ pub use scenario::{
 };
 use script::Script;
 use serve::{accept, stop};
-pub use setting::Setting;
+pub use setting::{Folder, Setting};
 use tokio_util::sync::DropGuard;
 use world::{World, millis};
 
-use crate::{
+use livetape_core::{
+    self as sans_io,
+    error::{Code, Problem},
+    recording::Loss,
+};
+use livetape_io::{
     clock,
     net::{
         listen::Listening,
         memory::{self, MemoryConnector},
-    },
-    sans_io::{
-        error::{Code, Problem},
-        recording::Loss,
     },
 };
 

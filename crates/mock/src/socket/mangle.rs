@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::made::Maker;
 use crate::{
-    mock::scenario::{Fault, FaultKind},
     sans_io::wire::{self, Push},
+    scenario::{Fault, FaultKind},
 };
 
 /// A message of a WebSocket, with its opcode.

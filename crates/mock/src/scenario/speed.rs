@@ -27,14 +27,14 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 pub(super) mod option {
     use super::{Deserializer, Serializer, Speed};
 
-    pub(in crate::mock::scenario) fn serialize<S: Serializer>(
+    pub(in crate::scenario) fn serialize<S: Serializer>(
         speed: &Option<Speed>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serde::Serialize::serialize(speed, serializer)
     }
 
-    pub(in crate::mock::scenario) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(in crate::scenario) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Speed>, D::Error> {
         super::deserialize(deserializer).map(Some)

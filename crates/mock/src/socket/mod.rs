@@ -15,7 +15,7 @@ use listen::{Goodbye, listen};
 use made::Maker;
 use play::{Ended, Player, Progress};
 use tokio::{io::AsyncWriteExt as _, select, sync::mpsc, time::timeout_at};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tungstenite::handshake::derive_accept_key;
 
 use super::{
     http::{Request, Response},
