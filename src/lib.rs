@@ -8,7 +8,7 @@
 //!
 //! # Layout
 //!
-//! [`sans_io`] holds all that can be computed without a socket, a file or a clock; [`clock`] reads the clock;
+//! [`sans_io`] (`crates/core`) holds all that can be computed without a socket, a file or a clock; [`clock`] reads the clock;
 //! [`settings`] is the configuration, [`log`] what is written down about the server itself; [`hub`] numbers, keeps and fans out events; [`lobby`] is what clients say to
 //! each other; a [`source`] is a room or a recording, and its items go through the
 //! [`pipeline`] into the hub; the [`recorder`] writes them down; [`control`] is where orders are given, and

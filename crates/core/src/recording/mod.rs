@@ -11,6 +11,7 @@ mod loss;
 mod name;
 mod reader;
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+#[path = "../generated/records.rs"]
 pub mod records;
 mod report;
 mod resync;

@@ -8,10 +8,12 @@ mod fields;
 mod kinds;
 mod merge;
 mod push;
+#[path = "../generated/schema.rs"]
 mod schema;
 mod unzip;
 mod view;
 #[allow(unreachable_pub, unused_qualifications, clippy::all, clippy::pedantic, reason = "generated")]
+#[path = "../generated/views.rs"]
 mod views;
 #[allow(
     dead_code,
@@ -21,6 +23,7 @@ mod views;
     clippy::pedantic,
     reason = "generated; much is only read, as views"
 )]
+#[path = "../generated/webcast.rs"]
 mod webcast;
 
 pub use batch::{Batch, BatchInfo, Message, read_batch, write_batch};

@@ -19,6 +19,7 @@ mod questions;
 mod ranks;
 mod room;
 mod subscriptions;
+mod table;
 mod text;
 mod user;
 mod viewers;
@@ -26,7 +27,7 @@ mod viewers;
 use super::{
     Fault, FaultKind, MESSAGE_BYTES_MAX, Message,
     merge::merge,
-    view::{self, Broken, View},
+    view::{Broken, View},
     views as webcast,
 };
 use crate::event;
@@ -75,17 +76,6 @@ trait Kind<'a>: View<'a> {
 
 /// How the payloads of a method are read.
 type Reader = fn(&[u8], &Message) -> Result<Known, Broken>;
-
-macro_rules! reader_of {
-    ($kind:ident) => {
-        |bytes, message| {
-            let view = super::view::read::<super::webcast::$kind>(bytes)?;
-            Ok(super::Kind::parts(view, message))
-        }
-    };
-}
-#[allow(clippy::duplicate_mod, reason = "the test of views reads it in another way")]
-mod table;
 
 /// Reads the payload of a message. Never fails: what cannot be read is [`Reading::Unknown`] or [`Reading::Broken`].
 pub fn read_message(message: &Message, faults: &mut Vec<Fault>) -> Reading {

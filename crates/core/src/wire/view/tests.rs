@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
-#[path = "../../../../../benches/support/used.rs"]
+#[path = "../../generated/used.rs"]
 mod used;
 
 const RECORDINGS: [&str; 4] = ["demo", "gifts", "battle", "raid"];
@@ -20,20 +20,21 @@ const RECORDINGS: [&str; 4] = ["demo", "gifts", "battle", "raid"];
 /// Reads a payload in both ways.
 type Reader = fn(&[u8]) -> [Option<String>; 2];
 
-macro_rules! reader_of {
-    ($kind:ident) => {
-        |bytes| {
-            let view = super::read::<super::views::$kind>(bytes).ok().map(|view| format!("{view:?}"));
-            let prost = <super::used::$kind as prost::Message>::decode(bytes).ok();
+macro_rules! rows {
+    ($($kind:ident $method:literal,)*) => {
+        const READERS: &[(&str, Reader)] = &[$(($method, |bytes| {
+            let view = read::<views::$kind>(bytes).ok().map(|view| format!("{view:?}"));
+            let prost = <used::$kind as prost::Message>::decode(bytes).ok();
             // Where a name is a word of the language, only prost shows that.
             [view, prost.map(|message| format!("{message:?}").replace("r#", ""))]
-        }
+        })),*];
     };
 }
+crate::methods!(rows);
 
-#[allow(dead_code, clippy::duplicate_mod, reason = "the names of schemas are not wanted here")]
-#[path = "../kinds/table.rs"]
-mod table;
+fn reader_of(wanted: &str) -> Option<Reader> {
+    READERS.iter().find(|(method, _)| *method == wanted).map(|(_, reader)| *reader)
+}
 
 /// The methods and payloads of the recordings that are shipped.
 fn payloads() -> Vec<(String, Vec<u8>)> {
@@ -56,7 +57,7 @@ fn payloads() -> Vec<(String, Vec<u8>)> {
 fn recorded_payloads_are_read_as_prost_reads_them() {
     let (mut read, mut random) = (0, 1_u64);
     for (method, payload) in payloads() {
-        let Some(reader) = table::reader(&method) else { continue };
+        let Some(reader) = reader_of(&method) else { continue };
         let [view, prost] = reader(&payload);
         assert_eq!(view, prost, "{method}");
         read += usize::from(view.is_some());
@@ -91,7 +92,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read_as_prost_reads_them(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
         for method in ["WebcastChatMessage", "WebcastImDeleteMessage", "WebcastRoomUserSeqMessage"] {
-            prop_assert!(both(table::reader(method).unwrap(), &bytes), "{method}");
+            prop_assert!(both(reader_of(method).unwrap(), &bytes), "{method}");
         }
     }
 
