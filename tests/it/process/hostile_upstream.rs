@@ -13,7 +13,7 @@ use tungstenite::handshake::derive_accept_key;
 
 use super::Running;
 
-/// What the program may take, in KiB, whatever the upstream does.
+/// What the program may take of its own, in KiB, whatever the upstream does.
 const RSS_KIB_MAX: u64 = 64 << 10;
 /// How often it is asked why it gave up.
 const ASKED_MAX: usize = 10_000;
@@ -156,10 +156,7 @@ fn suffer(attack: Attack) -> (String, u64) {
         Some(failure.split('"').next()?.to_owned())
     });
     let code = code.take(ASKED_MAX).flatten().next().expect("a failure");
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    let kib = most.trim().trim_end_matches(" kB").parse().unwrap();
-    (code, kib)
+    (code, server.own_peak_kib())
 }
 
 #[cfg(target_os = "linux")]

@@ -105,6 +105,18 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// The most that it held in memory, in KiB, without the program's own file: how much of that is in memory is up to
+    /// the build, and tells nothing of what is bounded.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn own_peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let kib = |name: &str| {
+            let value = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            value.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+        };
+        kib("VmHWM:").saturating_sub(kib("RssFile:"))
+    }
+
     /// Waits for the end: how it ended, and what it logged to stderr, which has to fit into a pipe.
     pub(crate) fn wait_for_log(mut self) -> (ExitStatus, String) {
         let mut log = String::new();
