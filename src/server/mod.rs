@@ -4,72 +4,28 @@
 //! tests. Each request passes [`access`](Access) first.
 
 mod access;
-mod answer;
-mod assets;
-mod auth;
-mod body;
-mod bounds;
-mod clients;
-mod connect;
-mod connections;
-mod door;
-mod failure;
-mod feed;
-mod feeds;
-mod flow;
-mod heads;
-mod host;
-mod inject;
-mod limits;
-mod metrics;
-mod ndjson;
-mod openapi;
-mod outbox;
-mod paced;
-mod page;
-mod pipe;
-mod query;
-mod quiet;
-mod recordings;
-mod replay;
-mod rest;
-mod rooms;
+mod observe;
 mod router;
-mod schema;
-mod socket;
-mod sockets;
-mod station;
-mod statistics;
-mod tls;
-mod token;
-mod trace;
-mod traffic;
-mod turned_away;
-mod upgrade;
-mod voice;
-mod wire;
-mod writers;
+mod routes;
+mod transport;
 mod ws;
 
 use std::{sync::Arc, time::Duration};
 
-pub use access::Access;
-pub use auth::Tokens;
+pub use access::{Access, bearer::Tokens};
 use axum::serve::Listener;
-pub use bounds::Bounds;
-use connections::Connections;
-use feeds::Feeds;
-pub use limits::Limits;
-use metrics::Metrics;
-pub use recordings::Recordings;
-use recordings::Shelf;
-use sockets::Sockets;
-pub use tls::Tls;
+use observe::statistics;
+pub use routes::recordings::Recordings;
+use routes::{metrics::Metrics, recordings::Shelf};
 use tokio::{
     select,
     time::{Instant, Interval, MissedTickBehavior, interval_at, timeout_at},
 };
 use tracing::{info, warn};
+use transport::connections::Connections;
+pub use transport::{limits::Bounds, tls::Tls};
+pub use ws::limits::Limits;
+use ws::{feeds::Feeds, registry::Sockets};
 
 use crate::net::peer::Peer;
 pub use crate::net::{listen, memory};

@@ -1,0 +1,92 @@
+//! Answers that say no, in the one shape that they have: `{"error":{"code","message","hint"}}`.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::rejection::BytesRejection,
+    http::{StatusCode, Uri, header::RETRY_AFTER},
+    response::{IntoResponse, Response},
+};
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    control,
+    sans_io::error::{Code, Problem},
+    server::observe::trace::shown,
+};
+
+/// A failure as an answer.
+#[derive(Debug)]
+pub(crate) struct Refusal(pub control::Refusal);
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Body<'a> {
+    error: Failure<'a>,
+    /// Whether it is tried again without being asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    retrying: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Failure<'a> {
+    code: Code,
+    message: &'a str,
+    hint: &'a str,
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self(problem.into())
+    }
+}
+
+impl From<control::Refusal> for Refusal {
+    fn from(refusal: control::Refusal) -> Self {
+        Self(refusal)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let control::Refusal { problem: Problem { code, message, hint }, retrying, retry_after } = &self.0;
+        let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = Body { error: Failure { code: *code, message, hint }, retrying: *retrying };
+        let mut answer = (status, Json(body)).into_response();
+        answer.extensions_mut().insert(Refused(*code));
+        if let Some(wait) = retry_after {
+            // Whole seconds, and never too early.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        answer
+    }
+}
+
+/// In the extensions of an answer: why it says no.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused(pub Code);
+
+/// For addresses that there are not.
+pub(crate) async fn not_found(uri: Uri) -> Refusal {
+    Problem::new(Code::NotFound, format!("there is no `{}`", shown(uri.path()))).into()
+}
+
+/// For addresses that do not take the method. `Allow` says which they take.
+pub(crate) async fn method_not_allowed(uri: Uri) -> Refusal {
+    let message = format!("`{}` does not take this method", shown(uri.path()));
+    Problem::new(Code::MethodNotAllowed, message).into()
+}
+
+/// A JSON body; an empty one is `{}`.
+pub(crate) fn parse_body<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Problem> {
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::TooLarge, "the body is too long"),
+        _ => Problem::new(Code::BadRequest, "the body could not be read to its end"),
+    })?;
+    let json: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    serde_json::from_slice(json).map_err(|error| {
+        Problem::new(Code::BadRequest, format!("the body does not say what to do: {error}"))
+            .hint("send JSON as the documentation shows it")
+    })
+}

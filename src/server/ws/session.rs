@@ -1,0 +1,162 @@
+//! A conversation over a WebSocket, whatever it is about: `/`, `/ws` and `/ws/echo` share its reading, its writing, its
+//! pings and its end.
+
+use std::{io, pin::pin, time::Duration};
+
+use futures_util::{
+    SinkExt as _, StreamExt as _,
+    stream::{SplitSink, SplitStream},
+};
+use tokio::{
+    select,
+    task::yield_now,
+    time::{sleep_until, timeout, timeout_at},
+};
+use tungstenite::{
+    Message,
+    error::{Error, ProtocolError},
+    protocol::CloseFrame,
+};
+
+use super::{registry::Seat, socket_writer, stream::Wire, wake_filter::Quiet};
+use crate::{
+    clock,
+    hub::{MAX_STALL, Subscriber},
+    sans_io::error::{Code, Problem, close},
+};
+
+/// How long a close frame has to arrive before the reset that follows where the client's own words may be unread.
+const LINGER: Duration = Duration::from_millis(250);
+/// The room that a close frame has for its reason, in bytes.
+pub(crate) const REASON_BYTES_MAX: usize = 123;
+
+/// A socket that is let in.
+pub(crate) struct Party {
+    pub(crate) seat: Seat,
+    /// What it reads.
+    pub(crate) feed: Option<Subscriber>,
+}
+
+/// A socket that is not, and what it is told beside the close code.
+pub(crate) struct TurnedAway {
+    pub(crate) problem: Problem,
+    pub(crate) told: Option<Message>,
+}
+
+/// How a conversation ends.
+pub(crate) enum End {
+    /// We close it.
+    Close(CloseFrame),
+    /// We close it for what the client sent; there may be more of it, unread.
+    Refuse(CloseFrame),
+    /// The client closed it; the answer to that is queued.
+    Left,
+    /// The client is gone.
+    Over,
+}
+
+impl End {
+    pub(crate) fn close(code: u16, reason: &str) -> Self {
+        let reason = reason[..reason.floor_char_boundary(REASON_BYTES_MAX)].into();
+        Self::Close(CloseFrame { code: code.into(), reason })
+    }
+
+    pub(crate) fn of(code: Code) -> Self {
+        Self::close(code.close_code(), code.name())
+    }
+}
+
+/// Writes and reads until one side ends it; then closes it in order, within [`MAX_STALL`].
+pub(crate) async fn converse(wire: Wire, party: Result<Box<Party>, Box<TurnedAway>>) {
+    let station = wire.station();
+    let (mut sink, mut stream) = wire.split();
+    let end = match party {
+        Err(turned_away) => {
+            let TurnedAway { problem, told } = *turned_away;
+            if let Some(told) = told {
+                // Whoever does not take it will not take the close frame either.
+                let _ = timeout(MAX_STALL, sink.send(told)).await;
+            }
+            End::of(problem.code)
+        }
+        Ok(mut party) => {
+            let Party { seat, feed } = &mut *party;
+            let listening = pin!(listen(&mut stream, seat));
+            let mut listening = Quiet::new(listening);
+            let end = select! {
+                biased;
+                end = &mut listening => end,
+                end = socket_writer::speak(&mut sink, seat, feed, &station) => end,
+            };
+            seat.log(&end);
+            end
+        }
+    };
+    // Who does not take its close frame by then is reset, as the socket is dropped.
+    let _ = timeout_at(clock::now() + MAX_STALL, part(sink, stream, end)).await;
+}
+
+/// Reads what the client sends, until it closes, breaks the rules or falls silent.
+async fn listen(stream: &mut SplitStream<Wire>, seat: &Seat) -> End {
+    while let Ok(message) = timeout(seat.limits().silence_max(), stream.next()).await {
+        let Some(message) = message else { return End::Left };
+        match message {
+            Err(error) => return refusal(&error),
+            Ok(message @ (Message::Text(_) | Message::Binary(_))) if seat.echoes() => {
+                seat.outbox().push(message);
+                // What comes next is read when this is written: nothing piles up.
+                if timeout(MAX_STALL, seat.outbox().written()).await.is_err() {
+                    return End::of(Code::SlowConsumer);
+                }
+            }
+            Ok(Message::Text(text)) => seat.text(&text),
+            Ok(Message::Binary(bytes)) => seat.binary(bytes),
+            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => seat.heard(),
+            Ok(Message::Close(_)) => {}
+        }
+        // Who never stops must not keep what is said to it, and its close, from being written.
+        yield_now().await;
+    }
+    End::Over
+}
+
+fn refusal(error: &Error) -> End {
+    let (code, reason) = match error {
+        Error::Capacity(_) => (close::TOO_LARGE, Code::TooLarge.name()),
+        Error::Utf8(_) => (close::NOT_TEXT, "not_utf8"),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return End::Over,
+        Error::Protocol(_) => (close::PROTOCOL, "protocol_error"),
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => (close::PROTOCOL, "protocol_error"),
+        _ => return End::Over,
+    };
+    End::Refuse(CloseFrame { code: code.into(), reason: reason.into() })
+}
+
+/// Sends the answer to the client's close, which is queued. A message that was about to be sent does not follow that, and
+/// would be an error that hides it.
+async fn answer(sink: SplitSink<Wire, Message>, stream: SplitStream<Wire>) {
+    let Ok(mut wire) = sink.reunite(stream) else { return };
+    // Who takes nothing any more does not take the answer either.
+    let _ = wire.flush().await;
+}
+
+/// Sends the close frame behind what is queued, and waits for the answer to it.
+async fn part(mut sink: SplitSink<Wire, Message>, mut stream: SplitStream<Wire>, end: End) {
+    let (frame, unread) = match end {
+        End::Over => return,
+        End::Left => return answer(sink, stream).await,
+        End::Close(frame) => (frame, false),
+        End::Refuse(frame) => (frame, true),
+    };
+    if sink.send(Message::Close(Some(frame))).await.is_err() {
+        // The client closed it at the same time.
+        return answer(sink, stream).await;
+    }
+    let mut is_answered = false;
+    while let Some(Ok(message)) = stream.next().await {
+        is_answered |= message.is_close();
+    }
+    if unread || !is_answered {
+        sleep_until(clock::now() + LINGER).await;
+    }
+}
