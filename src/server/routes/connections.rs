@@ -17,7 +17,7 @@ use super::{
 use crate::{
     lobby::{ConnectionView, LobbyStats, Metadata},
     sans_io::error::{Code, Problem, close},
-    server::{App, ws::session::REASON_BYTES_MAX},
+    server::{App, ws::end::REASON_BYTES_MAX},
 };
 
 type RawBody = Result<Bytes, BytesRejection>;

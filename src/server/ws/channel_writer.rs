@@ -20,7 +20,7 @@ use tokio::{
     task::{coop::unconstrained, yield_now},
 };
 
-use super::shared_sink::{Found, Round, Station};
+use super::shared_sink::{Found, Round, SharedSink};
 use crate::{
     clock,
     hub::{Hub, News, Subscriber},
@@ -44,32 +44,26 @@ struct Writer {
     /// How many sockets it has; none when it is over. Changed with the list of writers locked.
     sockets: AtomicUsize,
     /// Those that came, and are not in its own list yet.
-    arrived: Mutex<Vec<Entry>>,
+    arrived: Mutex<Vec<Slot>>,
     called: Notify,
 }
 
-/// A socket, and the how manieth of its places this is: one that has gone on to another channel is not for this writer.
-type Entry = (Station, u64);
+/// A socket, and which of its slots this is: one that has gone on to another channel is not for this writer.
+type Slot = (SharedSink, u64);
 
-/// A socket's place with a writer.
-pub(super) struct Place {
+/// A socket's slot with a writer, until it is dropped.
+pub(super) struct WriterSlot {
     writer: Arc<Writer>,
     writers: Writers,
 }
 
 impl Writers {
-    /// Sees to it that the socket has a place with a writer of the channel that it reads.
-    pub(super) fn seat(&self, place: &mut Option<Place>, feed: Option<&Subscriber>, station: &Station) {
-        let Some(feed) = feed else {
-            *place = None;
-            return;
-        };
-        if place.as_ref().is_none_or(|place| !feed.reads(&place.writer.hub)) {
-            *place = Some(self.enlist(feed, station));
-        }
+    /// Returns the slot where the socket is if that is with a writer of the channel that it reads, else another.
+    pub(super) fn slot(&self, now: Option<WriterSlot>, feed: &Subscriber, sink: &SharedSink) -> WriterSlot {
+        now.filter(|slot| feed.reads(&slot.writer.hub)).unwrap_or_else(|| self.enlist(feed, sink))
     }
 
-    fn enlist(&self, feed: &Subscriber, station: &Station) -> Place {
+    fn enlist(&self, feed: &Subscriber, sink: &SharedSink) -> WriterSlot {
         let mut writers = self.lock();
         let of_channel: Vec<_> = writers.iter().filter(|writer| feed.reads(&writer.hub)).collect();
         let has_room =
@@ -79,7 +73,7 @@ impl Writers {
         let is_new = known.is_none();
         let writer = known.unwrap_or_else(|| Arc::new(Writer::new(feed.hub())));
         writer.sockets.fetch_add(1, Ordering::Relaxed);
-        writer.arrived().push((station.clone(), station.begin_place()));
+        writer.arrived().push((sink.clone(), sink.begin_slot()));
         writer.called.notify_one();
         if is_new {
             writers.push(Arc::clone(&writer));
@@ -88,7 +82,7 @@ impl Writers {
             tokio::spawn(unconstrained(write(Arc::clone(&writer), news)));
         }
         drop(writers);
-        Place { writer, writers: self.clone() }
+        WriterSlot { writer, writers: self.clone() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Writer>>> {
@@ -100,7 +94,7 @@ fn writers_max() -> usize {
     available_parallelism().map_or(1, usize::from)
 }
 
-impl Drop for Place {
+impl Drop for WriterSlot {
     fn drop(&mut self) {
         let mut writers = self.writers.lock();
         if self.writer.sockets.fetch_sub(1, Ordering::Relaxed) == 1 {
@@ -119,19 +113,19 @@ impl Writer {
         self.sockets.load(Ordering::Relaxed)
     }
 
-    fn arrived(&self) -> MutexGuard<'_, Vec<Entry>> {
+    fn arrived(&self) -> MutexGuard<'_, Vec<Slot>> {
         self.arrived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Writes what the channel has to everybody who has nothing else to do, until nobody is left.
 async fn write(writer: Arc<Writer>, mut news: News) {
-    let mut stations = Vec::new();
+    let mut slots = Vec::new();
     let mut has_more = false;
     while writer.count() > 0 {
-        stations.append(&mut mem::take(&mut *writer.arrived()));
-        if stations.len() > 2 * writer.count() + GONE_MAX {
-            stations.retain(|(station, place)| station.has_place(*place));
+        slots.append(&mut mem::take(&mut *writer.arrived()));
+        if slots.len() > 2 * writer.count() + GONE_MAX {
+            slots.retain(|(sink, slot)| sink.has_slot(*slot));
         }
         if !has_more {
             select! {
@@ -140,24 +134,23 @@ async fn write(writer: Arc<Writer>, mut news: News) {
                 () = news.wait() => {}
             }
         }
-        has_more = pass(&mut stations).await;
+        has_more = pass(&mut slots).await;
     }
 }
 
 /// Writes to one after the other. Says whether there may be more.
-async fn pass(stations: &mut Vec<Entry>) -> bool {
+async fn pass(slots: &mut Vec<Slot>) -> bool {
     let mut round = Round::new();
     let mut at = 0;
-    while at < stations.len() {
-        let (station, place) = &stations[at];
+    while at < slots.len() {
+        let (sink, slot) = &slots[at];
         // What goes wrong with one socket is the end of that one.
-        let found =
-            catch_unwind(AssertUnwindSafe(|| station.write(*place, &mut round))).unwrap_or_else(|_| {
-                station.break_off();
-                Found::Gone
-            });
+        let found = catch_unwind(AssertUnwindSafe(|| sink.write(*slot, &mut round))).unwrap_or_else(|_| {
+            sink.disconnect();
+            Found::Gone
+        });
         match found {
-            Found::Gone => drop(stations.swap_remove(at)),
+            Found::Gone => drop(slots.swap_remove(at)),
             Found::Written | Found::Nothing => at += 1,
         }
         if at % TURN_SOCKETS == 0 {

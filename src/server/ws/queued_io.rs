@@ -10,14 +10,14 @@ use axum::body::Bytes;
 use hyper::upgrade::Upgraded;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{heads::Heads, shared_sink::Station, write_queue::Flow};
+use super::{heads::Heads, shared_sink::SharedSink};
 
 /// How much is read of a client that was told to go, in bytes: it may not have seen that yet.
 const AFTER_CLOSE_BYTES_MAX: usize = 256 << 10;
 
 /// What the socket's task reads and writes. With it goes the connection.
-pub(super) struct Pipe {
-    station: Station,
+pub(super) struct QueuedIo {
+    sink: SharedSink,
     heads: Heads,
     /// What was read of it cannot go on.
     is_malformed: bool,
@@ -25,18 +25,18 @@ pub(super) struct Pipe {
     readable: usize,
 }
 
-impl Pipe {
+impl QueuedIo {
     pub(super) fn new(io: Upgraded) -> Self {
-        let station = Station::new(Flow::new(io));
-        Self { station, heads: Heads::default(), is_malformed: false, readable: usize::MAX }
+        let sink = SharedSink::new(io);
+        Self { sink, heads: Heads::default(), is_malformed: false, readable: usize::MAX }
     }
 
-    pub(super) fn station(&self) -> Station {
-        self.station.clone()
+    pub(super) fn sink(&self) -> SharedSink {
+        self.sink.clone()
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.station.lock().is_full()
+        self.sink.lock().queue.is_full()
     }
 
     /// Whether a frame came that says nothing; each is told once, and before that nothing more is read.
@@ -49,22 +49,19 @@ impl Pipe {
         self.readable = self.readable.min(AFTER_CLOSE_BYTES_MAX);
     }
 
-    /// Lets nothing of a feed follow.
-    pub(super) fn end_frames(&self) {
-        let mut flow = self.station.lock();
-        flow.is_closing = true;
-        // This is called by the task itself, which looks at it before it waits.
-        flow.is_returned = true;
+    /// Lets no event follow. The task calls this, and looks at it before it waits.
+    pub(super) fn end_events(&self) {
+        self.sink.end();
     }
 }
 
-impl Drop for Pipe {
+impl Drop for QueuedIo {
     fn drop(&mut self) {
-        self.station.break_off();
+        self.sink.disconnect();
     }
 }
 
-impl AsyncRead for Pipe {
+impl AsyncRead for QueuedIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -81,10 +78,7 @@ impl AsyncRead for Pipe {
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
-        match &mut self.station.lock().io {
-            Some(io) => ready!(Pin::new(io).poll_read(cx, buf))?,
-            None => return Poll::Ready(Ok(())),
-        }
+        ready!(self.sink.lock().queue.poll_read(cx, buf))?;
         let came = &buf.filled()[before..];
         self.readable = self.readable.saturating_sub(came.len());
         let Some(good) = self.heads.read(came) else { return Poll::Ready(Ok(())) };
@@ -94,25 +88,22 @@ impl AsyncRead for Pipe {
     }
 }
 
-impl AsyncWrite for Pipe {
+impl AsyncWrite for QueuedIo {
     /// Takes all of it or nothing: what is queued is whole frames.
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let mut flow = self.station.lock();
-        if flow.is_full() {
-            ready!(flow.poll_flush(cx))?;
+        let mut state = self.sink.lock();
+        if state.queue.is_full() {
+            ready!(state.poll_flush(cx))?;
         }
-        flow.put(Bytes::copy_from_slice(buf));
+        state.queue.put(Bytes::copy_from_slice(buf));
         Poll::Ready(Ok(buf.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.station.lock().poll_flush(cx)
+        self.sink.poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.station.lock().io {
-            Some(io) => Pin::new(io).poll_shutdown(cx),
-            None => Poll::Ready(Ok(())),
-        }
+        self.sink.lock().queue.poll_shutdown(cx)
     }
 }

@@ -12,7 +12,7 @@ use tracing::{Span, debug, info};
 use tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
 use uuid::Uuid;
 
-use super::{channel_writer::Writers, feeds::Feeds, outbox::Outbox, session::End};
+use super::{channel_writer::Writers, end::End, feeds::Feeds, outbox::Outbox};
 use crate::{
     clock,
     hub::{Join, Reader},

@@ -18,7 +18,7 @@ use tungstenite::{
     protocol::CloseFrame,
 };
 
-use super::{registry::Seat, socket_writer, stream::Wire, wake_filter::Quiet};
+use super::{end::End, registry::Seat, socket_writer, stream::WsStream, wake_filter::Quiet};
 use crate::{
     clock,
     hub::{MAX_STALL, Subscriber},
@@ -27,8 +27,6 @@ use crate::{
 
 /// How long a close frame has to arrive before the reset that follows where the client's own words may be unread.
 const LINGER: Duration = Duration::from_millis(250);
-/// The room that a close frame has for its reason, in bytes.
-pub(crate) const REASON_BYTES_MAX: usize = 123;
 
 /// A socket that is let in.
 pub(crate) struct Party {
@@ -43,33 +41,10 @@ pub(crate) struct TurnedAway {
     pub(crate) told: Option<Message>,
 }
 
-/// How a conversation ends.
-pub(crate) enum End {
-    /// We close it.
-    Close(CloseFrame),
-    /// We close it for what the client sent; there may be more of it, unread.
-    Refuse(CloseFrame),
-    /// The client closed it; the answer to that is queued.
-    Left,
-    /// The client is gone.
-    Over,
-}
-
-impl End {
-    pub(crate) fn close(code: u16, reason: &str) -> Self {
-        let reason = reason[..reason.floor_char_boundary(REASON_BYTES_MAX)].into();
-        Self::Close(CloseFrame { code: code.into(), reason })
-    }
-
-    pub(crate) fn of(code: Code) -> Self {
-        Self::close(code.close_code(), code.name())
-    }
-}
-
 /// Writes and reads until one side ends it; then closes it in order, within [`MAX_STALL`].
-pub(crate) async fn converse(wire: Wire, party: Result<Box<Party>, Box<TurnedAway>>) {
-    let station = wire.station();
-    let (mut sink, mut stream) = wire.split();
+pub(crate) async fn converse(stream: WsStream, party: Result<Box<Party>, Box<TurnedAway>>) {
+    let shared = stream.shared_sink();
+    let (mut sink, mut stream) = stream.split();
     let end = match party {
         Err(turned_away) => {
             let TurnedAway { problem, told } = *turned_away;
@@ -86,9 +61,11 @@ pub(crate) async fn converse(wire: Wire, party: Result<Box<Party>, Box<TurnedAwa
             let end = select! {
                 biased;
                 end = &mut listening => end,
-                end = socket_writer::speak(&mut sink, seat, feed, &station) => end,
+                end = socket_writer::speak(&mut sink, seat, feed, &shared) => end,
             };
             seat.log(&end);
+            // Nothing of the feed follows the close frame.
+            shared.end();
             end
         }
     };
@@ -97,7 +74,7 @@ pub(crate) async fn converse(wire: Wire, party: Result<Box<Party>, Box<TurnedAwa
 }
 
 /// Reads what the client sends, until it closes, breaks the rules or falls silent.
-async fn listen(stream: &mut SplitStream<Wire>, seat: &Seat) -> End {
+async fn listen(stream: &mut SplitStream<WsStream>, seat: &Seat) -> End {
     while let Ok(message) = timeout(seat.limits().silence_max(), stream.next()).await {
         let Some(message) = message else { return End::Left };
         match message {
@@ -134,14 +111,14 @@ fn refusal(error: &Error) -> End {
 
 /// Sends the answer to the client's close, which is queued. A message that was about to be sent does not follow that, and
 /// would be an error that hides it.
-async fn answer(sink: SplitSink<Wire, Message>, stream: SplitStream<Wire>) {
-    let Ok(mut wire) = sink.reunite(stream) else { return };
+async fn answer(sink: SplitSink<WsStream, Message>, stream: SplitStream<WsStream>) {
+    let Ok(mut socket) = sink.reunite(stream) else { return };
     // Who takes nothing any more does not take the answer either.
-    let _ = wire.flush().await;
+    let _ = socket.flush().await;
 }
 
 /// Sends the close frame behind what is queued, and waits for the answer to it.
-async fn part(mut sink: SplitSink<Wire, Message>, mut stream: SplitStream<Wire>, end: End) {
+async fn part(mut sink: SplitSink<WsStream, Message>, mut stream: SplitStream<WsStream>, end: End) {
     let (frame, unread) = match end {
         End::Over => return,
         End::Left => return answer(sink, stream).await,

@@ -1,7 +1,7 @@
 //! The writing side of a socket: its feed, what others say to it, and pings.
 
 use std::{
-    future::{poll_fn, ready},
+    future::ready,
     pin::{Pin, pin},
 };
 
@@ -18,12 +18,12 @@ use tungstenite::{
 };
 
 use super::{
-    channel_writer::Place,
+    channel_writer::{WriterSlot, Writers},
+    end::End,
     outbox::{Item, Outbox, Turn},
     registry::Seat,
-    session::End,
-    shared_sink::{Parked, Station},
-    stream::Wire,
+    shared_sink::{Lend, SharedSink},
+    stream::WsStream,
     wake_filter::Quiet,
 };
 use crate::{
@@ -32,7 +32,7 @@ use crate::{
     sans_io::error::{Code, close},
 };
 
-type Sink = SplitSink<Wire, Message>;
+type Sink = SplitSink<WsStream, Message>;
 
 /// What is to be done, the feed aside.
 enum Due {
@@ -49,48 +49,79 @@ enum Relayed {
     Stuck(End),
 }
 
+/// What the socket reads, as its task knows it: the subscriber is in the shared sink.
+struct Reading<'a> {
+    writers: &'a Writers,
+    shared: &'a SharedSink,
+    channel: Option<Channel>,
+    /// Whether the socket ends with its channel.
+    is_bound: bool,
+}
+
+/// The channel that is read.
+struct Channel {
+    /// Cancelled when the socket falls behind in it.
+    behind: CancellationToken,
+    slot: WriterSlot,
+}
+
+impl Reading<'_> {
+    fn change(&mut self, feed: Option<Subscriber>, is_bound: bool) {
+        let before = self.channel.take().map(|channel| channel.slot);
+        self.channel = feed
+            .as_ref()
+            .map(|feed| Channel { behind: feed.slow(), slot: self.writers.slot(before, feed, self.shared) });
+        self.is_bound = is_bound;
+        self.shared.read(feed);
+    }
+
+    fn behind(&self) -> Option<CancellationToken> {
+        self.channel.as_ref().map(|channel| channel.behind.clone())
+    }
+}
+
 /// Writes what comes: all that is queued, then one flush. Its end is the feed's, the outbox's or the socket's.
 pub(super) async fn speak(
     sink: &mut Sink,
     seat: &Seat,
     feed: &mut Option<Subscriber>,
-    station: &Station,
+    shared: &SharedSink,
 ) -> End {
     let (outbox, ping_interval) = (seat.outbox(), seat.limits().ping_interval());
     let mut ping = interval_at(clock::now() + ping_interval, ping_interval);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut items = Vec::new();
-    let (mut is_going, mut is_bound) = (false, true);
-    let mut place: Option<Place> = None;
+    let mut is_going = false;
+    let mut reading = Reading { writers: seat.writers(), shared, channel: None, is_bound: true };
+    reading.change(feed.take(), true);
     loop {
-        seat.writers().seat(&mut place, feed.as_ref(), station);
         let relayed = {
             let due = pin!(due(&mut ping, outbox, &mut items, is_going));
-            relay(sink, outbox, feed, station, Quiet::new(due)).await
+            relay(sink, outbox, &reading, Quiet::new(due)).await
         };
         match relayed {
             Relayed::Stuck(end) => return end,
             Relayed::Due(Due::Out(Turn::Close(frame))) => return End::Close(frame),
-            Relayed::Due(Due::Out(Turn::GoingAway)) if feed.is_none() => return End::of(Code::ShuttingDown),
+            Relayed::Due(Due::Out(Turn::GoingAway)) if reading.channel.is_none() => {
+                return End::of(Code::ShuttingDown);
+            }
             // The feed is closed as well, and still has something.
             Relayed::Due(Due::Out(Turn::GoingAway)) => is_going = true,
             Relayed::Due(Due::Out(Turn::Slow)) | Relayed::Feed(Next::Slow) => {
                 return End::of(Code::SlowConsumer);
             }
             // Who came for more than this room stays when it ends.
-            Relayed::Feed(Next::Closed(reason)) if !is_bound && reason.code != close::GOING_AWAY => {
-                *feed = None;
+            Relayed::Feed(Next::Closed(reason)) if !reading.is_bound && reason.code != close::GOING_AWAY => {
+                reading.change(None, false);
             }
             Relayed::Feed(Next::Closed(reason)) => return End::close(reason.code, &reason.reason),
             Relayed::Feed(Next::Events) => {}
             Relayed::Due(due) => {
-                let behind = feed.as_ref().map(Subscriber::slow).unwrap_or_default();
-                let written = write(sink, &due, &mut items, (feed, &mut is_bound));
+                let behind = reading.behind().unwrap_or_default();
+                let written = write(sink, &due, &mut items, &mut reading);
                 if let Err(end) = unless_slow(outbox, &behind, written).await {
                     return end;
                 }
-                // What the feed had left in the queue as well.
-                feed.iter().for_each(Subscriber::written);
             }
         }
     }
@@ -104,15 +135,14 @@ async fn due(ping: &mut Interval, outbox: &Outbox, items: &mut Vec<Item>, is_goi
     }
 }
 
-/// Lets the feed be written, as long as there is nothing else to do: by the channel's writer, and here what that leaves.
+/// Lets events be written, as long as there is nothing else to do: by the channel's writer, and here what that leaves.
 async fn relay(
     sink: &mut Sink,
     outbox: &Outbox,
-    feed: &mut Option<Subscriber>,
-    station: &Station,
+    reading: &Reading<'_>,
     mut due: Quiet<Pin<&mut impl Future<Output = Due>>>,
 ) -> Relayed {
-    let Some(behind) = feed.as_ref().map(Subscriber::slow) else { return Relayed::Due(due.await) };
+    let Some(behind) = reading.behind() else { return Relayed::Due(due.await) };
     loop {
         // Before the feed, as that may always have something.
         select! {
@@ -120,41 +150,19 @@ async fn relay(
             due = &mut due => return Relayed::Due(due),
             () = ready(()) => {}
         }
-        match station.park(feed) {
-            Parked::Has(Next::Events) => {}
-            Parked::Has(next) => return Relayed::Feed(next),
-            Parked::Left => return Relayed::Stuck(End::Left),
-            Parked::Waits => {
-                let mut away = Away { station, feed };
-                select! {
-                    biased;
-                    due = &mut due => return Relayed::Due(due),
-                    () = away.returned() => {}
-                }
-            }
+        match reading.shared.lend() {
+            Lend::Kept(Next::Events) => {}
+            Lend::Kept(next) => return Relayed::Feed(next),
+            Lend::Ended => return Relayed::Stuck(End::Left),
+            Lend::Lent(loan) => select! {
+                biased;
+                due = &mut due => return Relayed::Due(due),
+                () = loan.returned() => {}
+            },
         }
         if let Err(end) = unless_slow(outbox, &behind, sink.flush()).await {
             return Relayed::Stuck(end);
         }
-        feed.iter().for_each(Subscriber::written);
-    }
-}
-
-/// While there is one, the writer has the feed.
-struct Away<'a> {
-    station: &'a Station,
-    feed: &'a mut Option<Subscriber>,
-}
-
-impl Away<'_> {
-    async fn returned(&mut self) {
-        poll_fn(|cx| self.station.poll_returned(cx)).await;
-    }
-}
-
-impl Drop for Away<'_> {
-    fn drop(&mut self) {
-        self.station.unpark(self.feed);
     }
 }
 
@@ -182,7 +190,7 @@ async fn write(
     sink: &mut Sink,
     due: &Due,
     items: &mut Vec<Item>,
-    (feed, is_bound): (&mut Option<Subscriber>, &mut bool),
+    reading: &mut Reading<'_>,
 ) -> Result<(), Error> {
     match due {
         Due::Ping => sink.feed(Message::Ping(Bytes::new())).await?,
@@ -190,7 +198,7 @@ async fn write(
             for item in items.drain(..) {
                 match item {
                     Item::Message(message) => sink.feed(message).await?,
-                    Item::Feed(changed, binds) => (*feed, *is_bound) = (changed, binds),
+                    Item::Feed(feed, is_bound) => reading.change(feed, is_bound),
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! A WebSocket over any connection: messages both ways. Frames that are made already go past it, into its pipe.
+//! A WebSocket over any connection: messages both ways. Frames that are made already go past it, into its queue.
 
 use std::{
     pin::Pin,
@@ -21,31 +21,31 @@ use tungstenite::{
     },
 };
 
-use super::{queued_io::Pipe, shared_sink::Station};
+use super::{queued_io::QueuedIo, shared_sink::SharedSink};
 
 /// Reads messages, and answers pings and closes. What is written goes through one queue, frame by frame.
-pub(crate) struct Wire {
+pub(crate) struct WsStream {
     /// On the heap: a task holds what it was given twice, where it was captured and where it went.
-    socket: Box<WebSocketStream<Pipe>>,
+    socket: Box<WebSocketStream<QueuedIo>>,
     /// The library may have something to write.
     is_owing: bool,
 }
 
-impl Wire {
+impl WsStream {
     pub(crate) async fn new(io: Upgraded, config: WebSocketConfig) -> Self {
-        // The pipe joins what is written. With a buffer before it frames would overtake messages.
+        // The queue joins what is written. With a buffer before it frames would overtake messages.
         let config = config.write_buffer_size(0);
-        let socket = WebSocketStream::from_raw_socket(Pipe::new(io), Role::Server, Some(config)).await;
+        let socket = WebSocketStream::from_raw_socket(QueuedIo::new(io), Role::Server, Some(config)).await;
         Self { socket: Box::new(socket), is_owing: false }
     }
 
     /// Where frames are written.
-    pub(super) fn station(&self) -> Station {
-        self.socket.get_ref().station()
+    pub(super) fn shared_sink(&self) -> SharedSink {
+        self.socket.get_ref().sink()
     }
 }
 
-impl Stream for Wire {
+impl Stream for WsStream {
     type Item = Result<Message, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -60,13 +60,13 @@ impl Stream for Wire {
         self.is_owing |= matches!(next, Poll::Ready(Some(Ok(Message::Close(_) | Message::Ping(_)))));
         // Nothing may follow the answer to it, which the library writes when it is asked again.
         if matches!(next, Poll::Ready(Some(Ok(Message::Close(_))))) {
-            self.socket.get_ref().end_frames();
+            self.socket.get_ref().end_events();
         }
         next
     }
 }
 
-impl Sink<Message> for Wire {
+impl Sink<Message> for WsStream {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -89,7 +89,7 @@ impl Sink<Message> for Wire {
             ready!(Pin::new(&mut *self.socket).poll_flush(cx))?;
             self.is_owing = false;
         }
-        // Behind a close there is nothing to be flushed for the library, but its answer is in the pipe.
+        // Behind a close there is nothing to be flushed for the library, but its answer is queued.
         Pin::new(self.socket.get_mut()).poll_flush(cx).map_err(Error::Io)
     }
 

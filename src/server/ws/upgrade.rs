@@ -12,7 +12,7 @@ use axum::{
 use hyper::upgrade::OnUpgrade;
 use tungstenite::{handshake::derive_accept_key, protocol::WebSocketConfig};
 
-use super::stream::Wire;
+use super::stream::WsStream;
 
 /// A request for a WebSocket that can be granted.
 pub(crate) struct Upgrade {
@@ -37,7 +37,7 @@ impl Upgrade {
     pub(crate) fn answer<F>(
         self,
         config: WebSocketConfig,
-        conversation: impl FnOnce(Wire) -> F + Send + 'static,
+        conversation: impl FnOnce(WsStream) -> F + Send + 'static,
     ) -> Response
     where
         F: Future<Output = ()> + Send + 'static,
@@ -48,7 +48,7 @@ impl Upgrade {
             // The client may be gone by then.
             let Ok(io) = on_upgrade.await else { return };
             // A task of its own: this one would keep, as long as it lasts, the room that the handshake took.
-            tokio::spawn(conversation(Wire::new(io, config).await));
+            tokio::spawn(conversation(WsStream::new(io, config).await));
         });
         let headers = [
             (header::CONNECTION, "upgrade"),

@@ -5,116 +5,88 @@ use std::{
     io::{self, IoSlice},
     mem,
     pin::Pin,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 use axum::body::Bytes;
 use bytes::Buf as _;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWrite as _;
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
-use super::shared_sink::{Found, Round};
-use crate::hub::{Batches, Next, Subscriber};
-
-/// What may be queued before somebody has to wait, in bytes; the piece that passes it is still taken.
+/// Maximum size of the queue before somebody has to wait, in bytes; the frame that passes it is still taken.
 const QUEUE_BYTES_MAX: usize = 32 * 1024;
 /// How many pieces one write takes.
 const SLICES_MAX: usize = 64;
 
+/// A connection, with the frames that are still to be written to it.
 #[derive(Debug)]
-pub(super) struct Flow {
-    /// `None` when the pipe is gone.
-    pub(super) io: Option<TokioIo<Upgraded>>,
+pub(super) struct WriteQueue {
+    /// `None` once the connection is gone.
+    io: Option<TokioIo<Upgraded>>,
     /// Whole frames, but for the first: the beginning of that may be written.
-    queue: VecDeque<Bytes>,
+    frames: VecDeque<Bytes>,
     bytes: usize,
-    /// How many places with a writer it has had; the last one counts.
-    pub(super) place: u64,
-    /// Here while the writer has it.
-    pub(super) feed: Option<Subscriber>,
-    /// The task waits to have the feed back.
-    pub(super) task: Option<Waker>,
-    /// The task is to go on by itself.
-    pub(super) is_returned: bool,
-    /// The client has closed it: what the feed has does not follow.
-    pub(super) is_closing: bool,
 }
 
-impl Flow {
+impl WriteQueue {
     pub(super) fn new(io: Upgraded) -> Self {
-        Self {
-            io: Some(TokioIo::new(io)),
-            queue: VecDeque::new(),
-            bytes: 0,
-            place: 0,
-            feed: None,
-            task: None,
-            is_returned: false,
-            is_closing: false,
-        }
+        Self { io: Some(TokioIo::new(io)), frames: VecDeque::new(), bytes: 0 }
     }
 
-    pub(super) fn has_place(&self, place: u64) -> bool {
-        self.io.is_some() && self.place == place
+    pub(super) fn is_connected(&self) -> bool {
+        self.io.is_some()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
     }
 
     pub(super) fn is_full(&self) -> bool {
         self.bytes >= QUEUE_BYTES_MAX
     }
 
-    /// `None`: this is for the task.
-    pub(super) fn write(&mut self, round: &mut Round) -> Option<Found> {
-        if self.is_returned || self.feed.is_none() {
-            return Some(Found::Nothing);
-        }
-        if !self.queue.is_empty() {
-            return None;
-        }
-        // Most frames go out at once: the queue that they go through is the same for all.
-        mem::swap(&mut self.queue, &mut round.queue);
-        match self.feed.as_mut()?.frames(&mut round.batches, &mut self.queue) {
-            None => {
-                mem::swap(&mut self.queue, &mut round.queue);
-                return Some(Found::Nothing);
-            }
-            Some(Next::Events) => {}
-            // It says so again when it is asked by the task.
-            Some(_) => return None,
-        }
-        self.bytes += self.queue.iter().map(Bytes::len).sum::<usize>();
-        // The task asks for itself when it goes on, so nobody has to be woken for this.
-        match self.poll_drain(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(Ok(())) => mem::swap(&mut self.queue, &mut round.queue),
-            Poll::Ready(Err(_)) | Poll::Pending => return None,
-        }
-        self.feed.as_ref()?.written_by(round.now);
-        Some(Found::Written)
-    }
-
-    /// Queues what `feed` has.
-    pub(super) fn take(&mut self, feed: &mut Subscriber) -> Option<Next> {
-        let before = self.queue.len();
-        let next = feed.frames(&mut Batches::default(), &mut self.queue);
-        self.bytes += self.queue.iter().skip(before).map(Bytes::len).sum::<usize>();
-        next
-    }
-
-    /// Puts this behind what is queued.
+    /// Puts a frame behind what is queued.
     pub(super) fn put(&mut self, frame: Bytes) {
         self.bytes += frame.len();
-        self.queue.push_back(frame);
+        self.frames.push_back(frame);
     }
 
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Lets `fill` put frames behind what is queued.
+    pub(super) fn fill<T>(&mut self, fill: impl FnOnce(&mut VecDeque<Bytes>) -> T) -> T {
+        let before = self.frames.len();
+        let filled = fill(&mut self.frames);
+        self.bytes += self.frames.iter().skip(before).map(Bytes::len).sum::<usize>();
+        filled
+    }
+
+    /// Exchanges the memory of an empty queue for other memory: an idle socket needs none of its own.
+    pub(super) fn swap_memory(&mut self, spare: &mut VecDeque<Bytes>) {
+        debug_assert!(self.is_empty() && spare.is_empty());
+        mem::swap(&mut self.frames, spare);
+    }
+
+    /// Takes the connection away; it is closed when the result is dropped.
+    pub(super) fn disconnect(&mut self) -> Option<TokioIo<Upgraded>> {
+        self.io.take()
+    }
+
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut self.io {
+            Some(io) => Pin::new(io).poll_read(cx, buf),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(io) = &mut self.io else { return Poll::Ready(Err(io::ErrorKind::NotConnected.into())) };
-        while !self.queue.is_empty() {
-            let written = ready!(poll_write(Pin::new(&mut *io), cx, &self.queue))?;
+        while !self.frames.is_empty() {
+            let written = ready!(poll_write(Pin::new(&mut *io), cx, &self.frames))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.bytes -= written;
-            advance(&mut self.queue, written);
+            advance(&mut self.frames, written);
         }
         Pin::new(io).poll_flush(cx)
     }
@@ -122,8 +94,15 @@ impl Flow {
     /// A socket that waits keeps no memory for what it had to write.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_drain(cx))?;
-        self.queue = VecDeque::new();
+        self.frames = VecDeque::new();
         Poll::Ready(Ok(()))
+    }
+
+    pub(super) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.io {
+            Some(io) => Pin::new(io).poll_shutdown(cx),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }
 
@@ -131,28 +110,28 @@ impl Flow {
 fn poll_write(
     io: Pin<&mut TokioIo<Upgraded>>,
     cx: &mut Context<'_>,
-    queue: &VecDeque<Bytes>,
+    frames: &VecDeque<Bytes>,
 ) -> Poll<io::Result<usize>> {
-    if let [piece] = queue.as_slices().0
-        && queue.len() == 1
+    if let [frame] = frames.as_slices().0
+        && frames.len() == 1
     {
-        return io.poll_write(cx, piece);
+        return io.poll_write(cx, frame);
     }
     let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-    let count = slices.len().min(queue.len());
-    for (slice, frame) in slices.iter_mut().zip(queue) {
+    let count = slices.len().min(frames.len());
+    for (slice, frame) in slices.iter_mut().zip(frames) {
         *slice = IoSlice::new(frame);
     }
     io.poll_write_vectored(cx, &slices[..count])
 }
 
-fn advance(queue: &mut VecDeque<Bytes>, mut count: usize) {
-    while let Some(first) = queue.front_mut() {
+fn advance(frames: &mut VecDeque<Bytes>, mut count: usize) {
+    while let Some(first) = frames.front_mut() {
         if first.len() > count {
             first.advance(count);
             return;
         }
         count -= first.len();
-        queue.pop_front();
+        frames.pop_front();
     }
 }
