@@ -33,6 +33,7 @@ pub mod pipeline;
 pub mod source;
 
 pub mod tools;
+pub use tools::files;
 
 pub mod recorder;
 

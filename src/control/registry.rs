@@ -47,7 +47,7 @@ impl Lease {
 
 /// The list of channels. Clones share it; the lock is held for a moment, never across an await.
 #[derive(Clone, Debug)]
-pub struct Board {
+pub struct ChannelRegistry {
     listed: Arc<Mutex<Listed>>,
     /// The users that tokens have.
     users: Arc<BTreeSet<String>>,
@@ -55,26 +55,26 @@ pub struct Board {
 
 #[derive(Debug, Default)]
 struct Listed {
-    rooms: BTreeMap<String, Room>,
+    rooms: BTreeMap<String, LeasedRoom>,
     replays: BTreeMap<u64, Channel>,
     /// Channels ever opened.
     opened: u64,
 }
 
 #[derive(Debug)]
-struct Room {
+struct LeasedRoom {
     channel: Channel,
     /// As many clones as there are leases, and this one.
     used: Arc<()>,
 }
 
-impl Room {
+impl LeasedRoom {
     fn lease(&self) -> Lease {
         Lease { hub: self.channel.hub.clone(), _used: Some(Arc::clone(&self.used)), _ends: None }
     }
 }
 
-impl Board {
+impl ChannelRegistry {
     pub(super) fn new(users: impl Iterator<Item = String>) -> Self {
         Self { listed: Arc::default(), users: Arc::new(users.collect()) }
     }
@@ -90,28 +90,28 @@ impl Board {
     /// The room of this user, if it is listed.
     #[must_use]
     pub fn lease(&self, user: &str) -> Option<Lease> {
-        self.lock().rooms.get(&key(user)).map(Room::lease)
+        self.lock().rooms.get(&key(user)).map(LeasedRoom::lease)
     }
 
     /// Lists the room of a user, and leases it. If another was faster it is leased, and nothing listed.
     #[must_use]
-    pub fn enter(&self, user: &str, hub: &Hub, view: View) -> (Lease, Option<Listing>) {
+    pub fn enter(&self, user: &str, hub: &Hub, view: View) -> (Lease, Option<RegistryEntry>) {
         let mut listed = self.lock();
         if let Some(room) = listed.rooms.get(&key(user)) {
             return (room.lease(), None);
         }
         let channel = Channel { user: Some(user.to_owned()), hub: hub.clone(), view };
-        let room = Room { channel, used: Arc::default() };
+        let room = LeasedRoom { channel, used: Arc::default() };
         let lease = room.lease();
         listed.rooms.insert(key(user), room);
-        (lease, Some(Listing { board: self.clone(), user: key(user), hub: hub.clone() }))
+        (lease, Some(RegistryEntry { registry: self.clone(), user: key(user), hub: hub.clone() }))
     }
 
     /// Takes the room of this channel off the list, unless somebody uses it or is about to.
     #[must_use]
     pub fn strike_unused(&self, hub: &Hub) -> bool {
         let mut listed = self.lock();
-        let unused = |room: &Room| Arc::strong_count(&room.used) == 1 && hub.subscriber_count() == 0;
+        let unused = |room: &LeasedRoom| Arc::strong_count(&room.used) == 1 && hub.subscriber_count() == 0;
         let before = listed.rooms.len();
         listed.rooms.retain(|_, room| room.channel.hub.stream() != hub.stream() || !unused(room));
         listed.rooms.len() < before
@@ -135,7 +135,7 @@ impl Board {
         listed.opened += 1;
         let number = listed.opened;
         listed.replays.insert(number, Channel { user: None, hub: hub.clone(), view });
-        ListedReplay { board: self.clone(), number }
+        ListedReplay { registry: self.clone(), number }
     }
 
     /// Every channel, rooms first.
@@ -158,17 +158,17 @@ impl Board {
 
 /// A room on the list. Dropping it takes it off, if it is still there.
 #[derive(Debug)]
-pub struct Listing {
-    board: Board,
+pub struct RegistryEntry {
+    registry: ChannelRegistry,
     user: String,
     hub: Hub,
 }
 
-impl Drop for Listing {
+impl Drop for RegistryEntry {
     fn drop(&mut self) {
-        let mut listed = self.board.lock();
+        let mut listed = self.registry.lock();
         // Another may stand in its place by now.
-        let is_ours = |room: &Room| room.channel.hub.stream() == self.hub.stream();
+        let is_ours = |room: &LeasedRoom| room.channel.hub.stream() == self.hub.stream();
         if listed.rooms.get(&self.user).is_some_and(is_ours) {
             listed.rooms.remove(&self.user);
         }
@@ -177,7 +177,7 @@ impl Drop for Listing {
 
 /// The room of the main channel, which others read along; listed until this is dropped.
 #[derive(Debug)]
-pub struct Shared(Listing);
+pub struct Shared(RegistryEntry);
 
 impl Shared {
     /// Where its events go as well.
@@ -195,12 +195,12 @@ impl Shared {
 /// A private replay on the list. Dropping it takes it off.
 #[derive(Debug)]
 pub struct ListedReplay {
-    board: Board,
+    registry: ChannelRegistry,
     number: u64,
 }
 
 impl Drop for ListedReplay {
     fn drop(&mut self) {
-        self.board.lock().replays.remove(&self.number);
+        self.registry.lock().replays.remove(&self.number);
     }
 }

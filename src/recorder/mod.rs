@@ -9,7 +9,7 @@ mod name;
 mod options;
 mod parts;
 mod queue;
-mod scribe;
+mod writer_thread;
 
 use std::{
     fs::File,
@@ -21,11 +21,12 @@ use std::{
 
 use tokio::sync::watch;
 
-pub use name::{FOLDER, Target, default_path};
-pub use options::{FLUSH_EVERY, Flush, Options, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, SYNC_EVERY, Sync};
-pub use parts::{Files, Rotate};
-pub use scribe::Summary;
+pub use name::{Target, default_path};
+pub use options::{FLUSH_EVERY, Flush, Options, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX};
+pub use parts::Files;
+pub use writer_thread::Summary;
 
+pub use crate::settings::{FOLDER, Rotate, SYNC_EVERY, Sync};
 use crate::{
     clock,
     sans_io::{
@@ -37,7 +38,7 @@ use crate::{
 };
 use parts::{Parts, first_header, part_path};
 use queue::Queue;
-use scribe::Scribe;
+use writer_thread::WriterThread;
 
 /// The [`Header::source`] of what was recorded of a live room: nothing injected goes into such a recording.
 pub const LIVE: &str = "live";
@@ -148,12 +149,12 @@ impl Recorder {
         let tap = Tap { queue: queue.clone(), wall: options.wall, is_live: header.source == LIVE };
         let writer = Writer::new(io::BufWriter::with_capacity(options::BUFFER_BYTES, output), header)
             .map_err(|error| Problem::new(error.code(), format!("cannot write {name}: {error}")))?;
-        let scribe = Scribe::new(writer, queue, header, options, parts);
+        let writer_thread = WriterThread::new(writer, queue, header, options, parts);
         let (failing, failed) = watch::channel(None);
         let (finished, done) = mpsc::sync_channel(1);
         let name = name.to_owned();
         let work = move || {
-            let result = scribe.run(&name);
+            let result = writer_thread.run(&name);
             failing.send_replace(match &result {
                 Ok(summary) => summary.is_full.then(|| full(summary)),
                 Err(problem) => Some(problem.clone()),

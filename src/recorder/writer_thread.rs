@@ -9,7 +9,7 @@ use super::{
     anchors::Anchors,
     options::BUFFER_BYTES,
     parts::Parts,
-    queue::{Closed, Entry, Queue, lost, payload_bytes},
+    queue::{Closed, Queue, Queued, lost, payload_bytes},
 };
 use crate::{
     clock,
@@ -49,7 +49,7 @@ pub struct Summary {
 type Target = BufWriter<Box<dyn Output>>;
 
 /// Writes what is queued, and what a recording has beside it.
-pub(super) struct Scribe {
+pub(super) struct WriterThread {
     writer: Writer<Target>,
     /// Where it goes on, if it is recorded in parts.
     parts: Option<Parts>,
@@ -71,7 +71,7 @@ pub(super) struct Scribe {
     synced_at: Instant,
 }
 
-impl Scribe {
+impl WriterThread {
     pub(super) fn new(
         writer: Writer<Target>,
         queue: Arc<Queue>,
@@ -125,10 +125,10 @@ impl Scribe {
         }
     }
 
-    fn write(&mut self, entry: Entry) -> Result<(), Error> {
+    fn write(&mut self, entry: Queued) -> Result<(), Error> {
         match entry {
-            Entry::Gap(gap) => self.write_gap(gap)?,
-            Entry::Item(item, wall) => {
+            Queued::Gap(gap) => self.write_gap(gap)?,
+            Queued::Item(item, wall) => {
                 self.rotate_if_due(item.offset)?;
                 self.write_what_is_due(item.offset, wall)?;
                 match self.put(&item) {
@@ -145,10 +145,10 @@ impl Scribe {
     }
 
     /// Whether the file would become longer than it may.
-    fn is_full(&self, entry: &Entry) -> bool {
+    fn is_full(&self, entry: &Queued) -> bool {
         let payload = match entry {
-            Entry::Item(item, _) => payload_bytes(&item.what),
-            Entry::Gap(_) => 0,
+            Queued::Item(item, _) => payload_bytes(&item.what),
+            Queued::Gap(_) => 0,
         };
         let longer = self.before.1 + self.writer.bytes_written() + payload as u64 + BESIDE_BYTES;
         self.bytes_max.is_some_and(|most| longer > most)

@@ -21,3 +21,4 @@ pub mod streak;
 pub mod token;
 pub mod username;
 pub mod wire;
+pub mod ws_frame;

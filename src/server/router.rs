@@ -10,18 +10,17 @@ use axum::{
 };
 
 use super::{
-    Access, App,
-    access::{self, bearer},
+    access::{self, Access, bearer},
     observe::trace,
     routes::{
-        answer, assets, connect, connections, feed, inject, interactive, metrics, ndjson, openapi,
+        App, assets, connect, connections, fallback, feed, inject, interactive, metrics, ndjson, openapi,
         recordings, replay, rooms, schema, status, token,
     },
 };
 
 pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router {
     let access = Arc::new(access);
-    let ids = trace::Ids::new(app.hub.stream(), app.metrics.clone());
+    let ids = trace::Ids::new(app.shared.hub.stream(), app.metrics.clone());
     Router::new()
         .route("/", get(feed::root))
         .route("/assets/{name}", get(assets::asset))
@@ -67,8 +66,8 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .route("/openapi.json", get(openapi::openapi))
         .route("/schema/events.json", get(schema::events))
         .route_layer(from_fn_with_state(app.clone(), metrics::count))
-        .fallback(answer::not_found)
-        .method_not_allowed_fallback(answer::method_not_allowed)
+        .fallback(fallback::not_found)
+        .method_not_allowed_fallback(fallback::method_not_allowed)
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(Arc::clone(&access), bearer::check))
         .layer(from_fn_with_state(access, access::check))

@@ -8,6 +8,10 @@ use super::records;
 
 /// The tag of a header that names the user whose room it is.
 pub const USER_TAG: &str = "user";
+/// The tag of a header that names the recording of which the file is a part.
+pub const PART_OF_TAG: &str = "part_of";
+/// The tag of a header that numbers the parts of a recording from 0.
+pub const PART_TAG: &str = "part";
 
 /// An item and its number in the file.
 #[derive(Clone, Debug, PartialEq)]

@@ -20,7 +20,7 @@ mod writer;
 
 pub use body::{Body, record_type};
 pub use error::Error;
-pub use item::{Flags, Frame, Item, Opcode, Record, USER_TAG, What};
+pub use item::{Flags, Frame, Item, Opcode, PART_OF_TAG, PART_TAG, Record, USER_TAG, What};
 pub use layout::{BODY_BYTES_MAX, MAGIC, MAJOR, MINOR};
 pub use loss::Loss;
 pub use name::is_plain_name;

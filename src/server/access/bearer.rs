@@ -18,10 +18,11 @@ use axum::{
 use serde_json::json;
 use subtle::{Choice, ConstantTimeEq as _};
 
+use super::Access;
 use crate::{
     sans_io::error::{Code, Problem},
     secret::Secret,
-    server::{Access, routes::answer::Refusal},
+    server::state::refusal::Refusal,
 };
 
 /// The subprotocol that is chosen where a client offers it beside its token.

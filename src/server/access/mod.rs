@@ -15,13 +15,11 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use crate::{
-    sans_io::error::{Code, Problem},
-    server::{
-        access::{bearer::Tokens, origin::Host},
-        routes::answer::Refusal,
-    },
+use super::{
+    access::{bearer::Tokens, origin::Host},
+    state::refusal::Refusal,
 };
+use crate::sans_io::error::{Code, Problem};
 
 /// Whom to let in beside loopback.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,11 +1,8 @@
 //! Each request gets a number, and a line in the log. Queries are never logged: they may hold tokens.
 
-use std::{
-    borrow::Cow,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use axum::{
@@ -21,14 +18,13 @@ use crate::{
     log::CLIENTS,
     sans_io::error::Code,
     server::{
-        routes::{answer::Refused, metrics::Metrics},
+        routes::{fallback::shown, metrics::Metrics},
+        state::refusal::Refused,
         transport::{connections::Asker, traffic::Traffic},
     },
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Behind this, a path may be a token.
-const TOKENS: &str = "/ws/";
 
 /// The numbers of requests: unique within a process, and with the name of its stream within all of them.
 #[derive(Clone, Debug)]
@@ -85,32 +81,4 @@ pub(crate) async fn trace(State(ids): State<Ids>, request: Request, next: Next) 
         info!(%method, path, status = status_code, from, took_ms, "📨 Request");
     }
     response
-}
-
-/// The path, without what may be a token.
-pub(crate) fn shown(path: &str) -> Cow<'_, str> {
-    match path.find(TOKENS) {
-        Some(_) if path == "/ws/echo" => Cow::Borrowed(path),
-        Some(at) => Cow::Owned(format!("{}***", &path[..at + TOKENS.len()])),
-        None => Cow::Borrowed(path),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_show_no_token() {
-        for (path, expected) in [
-            ("/ws/abc", "/ws/***"),
-            ("/ws/test/abc", "/ws/***"),
-            ("/ws/echo", "/ws/echo"),
-            ("/ws", "/ws"),
-            ("//ws/abc", "//ws/***"),
-            ("/status/ann", "/status/ann"),
-        ] {
-            assert_eq!(shown(path), expected);
-        }
-    }
 }

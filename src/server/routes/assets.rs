@@ -10,8 +10,8 @@ use axum::{
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-use super::answer::Refusal;
 use crate::sans_io::error::{Code, Problem};
+use crate::server::state::refusal::Refusal;
 
 #[derive(RustEmbed)]
 #[folder = "web/dist"]

@@ -5,26 +5,26 @@ use axum::{
     extract::{Path, State, rejection::PathRejection},
 };
 
-use super::answer::Refusal;
+use super::App;
 use crate::{
     control::{Check, Status},
     sans_io::error::{Code, Problem},
-    server::App,
+    server::state::refusal::Refusal,
 };
 
 type User = Result<Path<String>, PathRejection>;
 
 /// Answers when the first attempt has succeeded or failed.
 pub(crate) async fn connect(State(app): State<App>, user: User) -> Result<Json<Status>, Refusal> {
-    Ok(Json(app.control.connect(name(user)?).await?))
+    Ok(Json(app.shared.control.connect(name(user)?).await?))
 }
 
 pub(crate) async fn disconnect(State(app): State<App>, user: User) -> Result<Json<Status>, Refusal> {
-    Ok(Json(app.control.disconnect(name(user)?).await?))
+    Ok(Json(app.shared.control.disconnect(name(user)?).await?))
 }
 
 pub(crate) async fn test(State(app): State<App>, user: User) -> Result<Json<Check>, Refusal> {
-    Ok(Json(app.control.test(name(user)?).await?))
+    Ok(Json(app.shared.control.test(name(user)?).await?))
 }
 
 pub(crate) fn name(user: User) -> Result<String, Problem> {

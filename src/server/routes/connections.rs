@@ -9,15 +9,11 @@ use axum::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    answer::{Refusal, parse_body},
-    connect::name,
-    query,
-};
+use super::{App, body::parse_body, connect::name, query};
 use crate::{
     lobby::{ConnectionView, LobbyStats, Metadata},
     sans_io::error::{Code, Problem, close},
-    server::{App, ws::end::REASON_BYTES_MAX},
+    server::{state::refusal::Refusal, ws::end::REASON_BYTES_MAX},
 };
 
 type RawBody = Result<Bytes, BytesRejection>;

@@ -7,11 +7,11 @@ use axum::{
 };
 
 use super::{
-    answer::Refusal,
+    App,
     interactive::{self, MaybeUpgrade, Visit},
     page, query,
 };
-use crate::{lobby::Role, server::App};
+use crate::{lobby::Role, server::state::refusal::Refusal};
 
 /// `GET /`: the feed, or for those who ask for no upgrade a page.
 pub(crate) async fn root(
@@ -28,6 +28,6 @@ pub(crate) async fn root(
         Ok(join) => join,
         Err(problem) => return Ok(interactive::turn_away(&app, upgrade, Role::Reads, problem)),
     };
-    let (role, feed) = (Role::Reads, Some(app.hub.clone()));
+    let (role, feed) = (Role::Reads, Some(app.shared.hub.clone()));
     Ok(interactive::open(&app, upgrade, Visit { path: "/", role, client_id: None, feed, join, lease: None }))
 }

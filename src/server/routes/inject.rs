@@ -12,14 +12,15 @@ use serde_json::{Map, Value};
 use tokio::{select, time::sleep_until};
 
 use super::{
-    answer::{Refusal, parse_body},
+    App,
+    body::parse_body,
     query::{self, unknown},
 };
 use crate::{
     clock,
-    control::{Injected, Wish},
+    control::{InjectRequest, Injected},
     sans_io::error::{Code, Problem},
-    server::App,
+    server::state::refusal::Refusal,
 };
 
 /// What each type is made of, beside `type`.
@@ -44,10 +45,10 @@ pub(crate) async fn inject(
     uri: Uri,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Injected>, Refusal> {
-    let wait_clients = wait_clients(&uri, app.subscribers_max)?;
-    let wish = read(parse_body(body)?)?;
+    let wait_clients = wait_clients(&uri, app.shared.subscribers_max)?;
+    let request = read(parse_body(body)?)?;
     wait_for(&app, wait_clients).await?;
-    Ok(Json(app.control.inject(wish).await?))
+    Ok(Json(app.shared.control.inject(request).await?))
 }
 
 /// How many clients are to be there first.
@@ -68,20 +69,20 @@ fn wait_clients(uri: &Uri, clients_max: usize) -> Result<usize, Problem> {
 async fn wait_for(app: &App, clients: usize) -> Result<(), Problem> {
     select! {
         biased;
-        () = app.hub.wait_for_subscribers(clients) => Ok(()),
-        () = app.control.shutdown().cancelled() => {
+        () = app.shared.hub.wait_for_subscribers(clients) => Ok(()),
+        () = app.shared.control.shutdown().cancelled() => {
             Err(Problem::new(Code::ShuttingDown, "the server is shutting down"))
         }
         () = sleep_until(clock::now() + WAIT_CLIENTS_MAX) => {
-            let (there, seconds) = (app.hub.subscriber_count(), WAIT_CLIENTS_MAX.as_secs());
+            let (there, seconds) = (app.shared.hub.subscriber_count(), WAIT_CLIENTS_MAX.as_secs());
             let message = format!("{there} of {clients} clients were connected after {seconds} s");
             Err(Problem::new(Code::TooFewClients, message))
         }
     }
 }
 
-/// Reads a wish; whatever it has that nobody knows is refused, and the nearest named.
-fn read(body: Map<String, Value>) -> Result<Wish, Problem> {
+/// Reads a request; whatever it has that nobody knows is refused, and the nearest named.
+fn read(body: Map<String, Value>) -> Result<InjectRequest, Problem> {
     let names = || FIELDS.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     let kind = match body.get("type") {
         Some(Value::String(kind)) => kind.as_str(),
@@ -100,9 +101,10 @@ fn read(body: Map<String, Value>) -> Result<Wish, Problem> {
         Problem::new(Code::BadRequest, format!("this cannot be injected: {error}"))
             .hint("send JSON as the documentation shows it")
     };
-    let wish: Wish = serde_json::from_value(Value::Object(body)).map_err(|error| missing_or_wrong(&error))?;
-    wish.check().map_err(|error| missing_or_wrong(&error))?;
-    Ok(wish)
+    let request: InjectRequest =
+        serde_json::from_value(Value::Object(body)).map_err(|error| missing_or_wrong(&error))?;
+    request.check().map_err(|error| missing_or_wrong(&error))?;
+    Ok(request)
 }
 
 #[cfg(test)]
@@ -116,7 +118,7 @@ mod tests {
     /// The table and the type say the same; `join` is another name.
     #[test]
     fn the_fields_are_those_of_the_type() {
-        let schema = SchemaGenerator::default().into_root_schema_for::<Wish>();
+        let schema = SchemaGenerator::default().into_root_schema_for::<InjectRequest>();
         let variants = schema.get("oneOf").and_then(Value::as_array).unwrap();
         let mut of_type: Vec<(String, BTreeSet<String>)> = vec![];
         for variant in variants {

@@ -11,20 +11,20 @@ use tokio::select;
 use tracing::info;
 use tungstenite::{Message, protocol::WebSocketConfig};
 
-use super::{answer::Refusal, query};
+use super::{App, query};
 use crate::{
     control::{self, Lease},
     hub::{Hub, Join},
     lobby::{self, Role},
     sans_io::error::{Code, Problem},
     server::{
-        App,
+        state::refusal::Refusal,
         ws::{
             failure,
-            registry::Guest,
-            session::{self, Party, TurnedAway},
+            registry::JoinRequest,
+            session::{self, Session, TurnedAway},
             upgrade::Upgrade,
-            wake_filter::Quiet,
+            wake_filter::WakeFilter,
         },
     },
 };
@@ -56,11 +56,11 @@ pub(crate) async fn talk(
     upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
     let upgrade = required(&headers, upgrade)?;
-    let query::Talk { join, client_id, feed } = match query::talk(&uri, app.client_id_chars_max) {
+    let query::Talk { join, client_id, feed } = match query::talk(&uri, app.shared.client_id_chars_max) {
         Ok(talk) => talk,
         Err(problem) => return Ok(turn_away(&app, upgrade, Role::Talks, problem)),
     };
-    let feed = feed.then(|| app.hub.clone());
+    let feed = feed.then(|| app.shared.hub.clone());
     Ok(open(&app, upgrade, Visit { path: "/ws", role: Role::Talks, client_id, feed, join, lease: None }))
 }
 
@@ -100,8 +100,8 @@ pub(crate) fn required(headers: &HeaderMap, upgrade: MaybeUpgrade) -> Result<Upg
 pub(crate) fn open(app: &App, upgrade: Upgrade, mut visit: Visit) -> Response {
     let (role, lease) = (visit.role, visit.lease.take());
     // Joined before the 101: nothing that is published after a client has read that is missing.
-    let party = admit(app, visit);
-    begin(app, upgrade, role, party, lease)
+    let session = admit(app, visit);
+    begin(app, upgrade, role, session, lease)
 }
 
 /// The 101, and behind it why not: in the words of the lobby to those who came to talk, else as an event.
@@ -128,10 +128,10 @@ fn begin(
     app: &App,
     upgrade: Upgrade,
     role: Role,
-    party: Result<Box<Party>, Box<TurnedAway>>,
+    session: Result<Box<Session>, Box<TurnedAway>>,
     lease: Option<Lease>,
 ) -> Response {
-    if let Err(turned_away) = &party {
+    if let Err(turned_away) = &session {
         let problem = &turned_away.problem;
         app.metrics.count_turned_away(problem.code);
         info!(code = problem.code.name(), "❌ Client turned away");
@@ -147,25 +147,25 @@ fn begin(
         .max_frame_size(Some(most));
     let token = app.connections.token();
     let aborted = app.connections.aborted().clone();
-    upgrade.answer(config, async move |wire| {
+    upgrade.answer(config, async move |stream| {
         let _until_the_end = (token, lease);
         let aborted = pin!(aborted.cancelled());
-        let mut aborted = Quiet::new(aborted);
+        let mut aborted = WakeFilter::new(aborted);
         select! {
             biased;
             () = &mut aborted => {}
-            () = session::converse(wire, party) => {}
+            () = session::converse(stream, session) => {}
         }
     })
 }
 
-fn admit(app: &App, visit: Visit) -> Result<Box<Party>, Box<TurnedAway>> {
+fn admit(app: &App, visit: Visit) -> Result<Box<Session>, Box<TurnedAway>> {
     let Visit { path, role, client_id, feed, join, lease: _ } = visit;
     let reading = feed.as_ref().map(|hub| hub.stream().to_owned());
-    let admitted = feed.map(|hub| app.join(&hub, &join)).transpose().and_then(|feed| {
+    let admitted = feed.map(|hub| app.shared.join(&hub, &join)).transpose().and_then(|feed| {
         let join = Join { since: None, ..join };
-        let seat = app.sockets.enter(Guest { client_id, path, role, reading, join })?;
-        Ok(Box::new(Party { seat, feed }))
+        let handle = app.sockets.enter(JoinRequest { client_id, path, role, reading, join })?;
+        Ok(Box::new(Session { handle, feed }))
     });
     admitted.map_err(|problem| {
         let told = (role == Role::Talks).then(|| text(lobby::error(&problem).into())).flatten();

@@ -18,7 +18,8 @@ use axum::{
 use metrics::{Key, Label, Level, Metadata, Recorder as _, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
-use crate::{clock, control::SourceState, log, recorder::Gauge, sans_io::error::Code, server::App};
+use super::App;
+use crate::{clock, control::SourceState, log, recorder::Gauge, sans_io::error::Code};
 
 static METADATA: Metadata<'static> = Metadata::new("livetape", Level::INFO, None);
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -77,7 +78,7 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
 }
 
 fn source(sheet: &Sheet, app: &App) {
-    let status = app.control.status();
+    let status = app.shared.control.status();
     let counts = &status.counts;
     sheet.counter("livetape_frames_total", "Frames of the source.", None, counts.frames);
     sheet.counter("livetape_messages_total", "Messages in them.", None, counts.messages);
@@ -108,7 +109,7 @@ fn source(sheet: &Sheet, app: &App) {
         None,
         f64::from(status.attempt),
     );
-    let lateness = app.control.lateness();
+    let lateness = app.shared.control.lateness();
     for (quantile, late) in [("0.5", lateness.median), ("0.99", lateness.p99), ("1", lateness.max)] {
         let (name, help) = ("livetape_replay_lateness_seconds", "How late the frames of the replay were.");
         sheet.gauge(name, help, Some(("quantile", quantile)), late.as_secs_f64());
@@ -117,7 +118,7 @@ fn source(sheet: &Sheet, app: &App) {
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
 fn upstream(sheet: &Sheet, app: &App) {
-    let told = app.control.upstream();
+    let told = app.shared.control.upstream();
     sheet.counter("livetape_reconnects_total", "Rooms that were connected again.", None, told.reconnects);
     for (code, count) in &told.failures {
         let help = "Attempts and connections that failed, by code.";
@@ -134,7 +135,7 @@ fn upstream(sheet: &Sheet, app: &App) {
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
 fn readers(sheet: &Sheet, app: &App) {
-    let hub = &app.hub;
+    let hub = &app.shared.hub;
     sheet.gauge("livetape_subscribers", "Readers of the feed.", None, hub.subscriber_count() as f64);
     let observers = hub.observer_count() as f64;
     sheet.gauge("livetape_observers", "Readers of the feed that only look on.", None, observers);
@@ -172,7 +173,7 @@ fn process(sheet: &Sheet, app: &App) {
         let help = "Connections for which there was no place.";
         sheet.counter("livetape_connections_refused_total", help, Some(("reason", why)), count);
     }
-    let uptime = (clock::now() - app.started).as_secs_f64();
+    let uptime = (clock::now() - app.shared.started).as_secs_f64();
     sheet.gauge("livetape_uptime_seconds", "Since the start.", None, uptime);
     if let Some(memory) = memory_stats::memory_stats() {
         sheet.gauge("process_resident_memory_bytes", "Resident memory.", None, memory.physical_mem as f64);

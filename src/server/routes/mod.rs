@@ -1,9 +1,10 @@
 //! The handlers: what each address answers.
 
-pub(super) mod answer;
 pub(super) mod assets;
+mod body;
 pub(super) mod connect;
 pub(super) mod connections;
+pub(super) mod fallback;
 pub(super) mod feed;
 pub(super) mod inject;
 pub(super) mod interactive;
@@ -18,3 +19,18 @@ pub(super) mod rooms;
 pub(super) mod schema;
 pub(super) mod status;
 pub(super) mod token;
+
+use std::sync::Arc;
+
+use self::{metrics::Metrics, recordings::Shelf};
+use super::{state::Shared, transport::connections::Connections, ws::registry::Sockets};
+
+/// What handlers are given.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    pub(crate) shared: Shared,
+    pub(crate) connections: Connections,
+    pub(crate) sockets: Sockets,
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) metrics: Metrics,
+}

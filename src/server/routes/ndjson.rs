@@ -14,12 +14,12 @@ use serde::Deserialize;
 use tokio::{select, time::sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{answer::Refusal, query};
+use super::{App, query};
 use crate::{
     clock,
     hub::{MAX_STALL, Next, Subscriber},
     sans_io::error::{Code, Problem},
-    server::{App, transport::connections::Reset, ws::failure},
+    server::{state::refusal::Refusal, transport::connections::Reset, ws::failure},
 };
 
 /// `GET /events`.
@@ -33,9 +33,9 @@ pub(crate) async fn events(
     let body = if method == Method::HEAD {
         Body::empty()
     } else {
-        let subscriber = app.join(&app.hub, &join)?;
+        let subscriber = app.shared.join(&app.shared.hub, &join)?;
         app.connections.spawn_beside(drop_stalled(subscriber.slow(), reset.0));
-        body(subscriber, app.hub.stream().to_owned())
+        body(subscriber, app.shared.hub.stream().to_owned())
     };
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson"),

@@ -11,17 +11,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{
-    answer::{Refusal, parse_body},
-    recordings,
-};
+use super::{App, body::parse_body, recordings};
 use crate::{
     control::{ReplayOrder, ReplayState, Speed},
     sans_io::{
         error::{Code, Problem},
         offset,
     },
-    server::App,
+    server::state::refusal::Refusal,
 };
 
 type Answer = Result<Json<ReplayState>, Refusal>;
@@ -29,7 +26,7 @@ type RawBody = Result<Bytes, BytesRejection>;
 
 pub(crate) async fn state(State(app): State<App>) -> Answer {
     let nothing = || Problem::new(Code::NoReplay, "nothing is being replayed");
-    Ok(Json(app.control.replay().ok_or_else(nothing)?))
+    Ok(Json(app.shared.control.replay().ok_or_else(nothing)?))
 }
 
 pub(crate) async fn play(State(app): State<App>, body: RawBody) -> Answer {
@@ -71,7 +68,7 @@ async fn give<T: DeserializeOwned>(
     read: impl FnOnce(T) -> Result<ReplayOrder, String>,
 ) -> Answer {
     let order = read(parse_body(body)?).map_err(|message| Problem::new(Code::BadRequest, message))?;
-    Ok(Json(app.control.order(order).await?))
+    Ok(Json(app.shared.control.order(order).await?))
 }
 
 #[derive(Deserialize, JsonSchema)]

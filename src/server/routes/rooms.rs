@@ -12,13 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
-use super::{
-    answer::{Refusal, parse_body},
-    connect::name,
-};
+use super::{App, body::parse_body, connect::name};
 use crate::{
     lobby::{Audience, Metadata, NewRoom, RoomView},
-    server::App,
+    server::state::refusal::Refusal,
 };
 
 type RawBody = Result<Bytes, BytesRejection>;

@@ -7,12 +7,12 @@ use axum::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{answer::Refusal, connect};
+use super::{App, connect};
 use crate::{
     clock,
     control::{Mode, Status, not_current},
     hub::Hub,
-    server::App,
+    server::state::refusal::Refusal,
 };
 
 /// The answer of `GET /health`.
@@ -38,14 +38,14 @@ struct Memory {
 }
 
 pub(crate) async fn health(State(app): State<App>) -> Json<Health> {
-    let status = app.control.status();
+    let status = app.shared.control.status();
     Json(Health {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
-        uptime: (clock::now() - app.started).as_secs(),
+        uptime: (clock::now() - app.shared.started).as_secs(),
         mode: status.mode,
         user: status.username,
-        clients: app.subscriber_count(),
+        clients: app.shared.subscriber_count(),
         memory: memory_stats::memory_stats().map(|memory| Memory { rss: memory.physical_mem }),
     })
 }
@@ -69,7 +69,7 @@ impl Overview {
 }
 
 pub(crate) async fn status(State(app): State<App>) -> Json<Overview> {
-    Overview::new(app.control.status(), &app.hub)
+    Overview::new(app.shared.control.status(), &app.shared.hub)
 }
 
 pub(crate) async fn status_of(
@@ -77,12 +77,12 @@ pub(crate) async fn status_of(
     user: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Overview>, Refusal> {
     let user = connect::name(user)?;
-    let status = app.control.status();
+    let status = app.shared.control.status();
     if status.is_of(&user) {
-        return Ok(Overview::new(status, &app.hub));
+        return Ok(Overview::new(status, &app.shared.hub));
     }
     // Somebody whose room a token has open is current as well.
-    let channels = app.control.channels();
+    let channels = app.shared.control.channels();
     let room = channels.status(&user).zip(channels.find(&user));
     room.map(|(status, hub)| Overview::new(status, &hub)).ok_or_else(|| not_current(&user).into())
 }
@@ -94,6 +94,6 @@ pub(crate) struct Farewell {
 
 /// Answered before the end: the request at hand is.
 pub(crate) async fn shutdown(State(app): State<App>) -> Json<Farewell> {
-    app.control.shut_down();
+    app.shared.control.shut_down();
     Json(Farewell { status: "shutting_down" })
 }

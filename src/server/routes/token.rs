@@ -4,7 +4,7 @@
 //! over the socket: an `error` event, then the close.
 
 use super::{
-    answer::Refusal,
+    App,
     interactive::{self, MaybeUpgrade, Visit},
     query,
 };
@@ -12,7 +12,7 @@ use crate::{
     control::{self, Lease},
     hub::Join,
     lobby::Role,
-    server::{App, ws::upgrade::Upgrade},
+    server::{state::refusal::Refusal, ws::upgrade::Upgrade},
 };
 use axum::{
     extract::{Path, State, rejection::PathRejection},
@@ -32,7 +32,7 @@ pub(crate) async fn room(
 ) -> Result<Response, Refusal> {
     let upgrade = interactive::required(&headers, upgrade)?;
     let opened = match query::join_room(&uri) {
-        Ok(join) => app.control.channels().open(&text(token)).await.map(|lease| (join, lease)),
+        Ok(join) => app.shared.control.channels().open(&text(token)).await.map(|lease| (join, lease)),
         Err(problem) => Err(problem.into()),
     };
     Ok(answer(&app, upgrade, "/ws/{token}", opened))
@@ -49,7 +49,7 @@ pub(crate) async fn replay(
     let upgrade = interactive::required(&headers, upgrade)?;
     let opened = match query::join_replay(&uri) {
         Ok((join, speed)) => {
-            app.control.channels().replay(&text(token), speed).await.map(|lease| (join, lease))
+            app.shared.control.channels().replay(&text(token), speed).await.map(|lease| (join, lease))
         }
         Err(problem) => Err(problem.into()),
     };

@@ -2,18 +2,15 @@
 
 use axum::{
     Json,
-    body::Bytes,
-    extract::rejection::BytesRejection,
-    http::{StatusCode, Uri, header::RETRY_AFTER},
+    http::{StatusCode, header::RETRY_AFTER},
     response::{IntoResponse, Response},
 };
 use schemars::JsonSchema;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
 use crate::{
     control,
     sans_io::error::{Code, Problem},
-    server::observe::trace::shown,
 };
 
 /// A failure as an answer.
@@ -66,27 +63,3 @@ impl IntoResponse for Refusal {
 /// In the extensions of an answer: why it says no.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refused(pub Code);
-
-/// For addresses that there are not.
-pub(crate) async fn not_found(uri: Uri) -> Refusal {
-    Problem::new(Code::NotFound, format!("there is no `{}`", shown(uri.path()))).into()
-}
-
-/// For addresses that do not take the method. `Allow` says which they take.
-pub(crate) async fn method_not_allowed(uri: Uri) -> Refusal {
-    let message = format!("`{}` does not take this method", shown(uri.path()));
-    Problem::new(Code::MethodNotAllowed, message).into()
-}
-
-/// A JSON body; an empty one is `{}`.
-pub(crate) fn parse_body<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Problem> {
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::TooLarge, "the body is too long"),
-        _ => Problem::new(Code::BadRequest, "the body could not be read to its end"),
-    })?;
-    let json: &[u8] = if body.is_empty() { b"{}" } else { &body };
-    serde_json::from_slice(json).map_err(|error| {
-        Problem::new(Code::BadRequest, format!("the body does not say what to do: {error}"))
-            .hint("send JSON as the documentation shows it")
-    })
-}

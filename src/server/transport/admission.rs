@@ -6,11 +6,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::server::Bounds;
+use super::limits::Bounds;
 
 /// Counts who is in. Clones count together.
 #[derive(Clone, Debug)]
-pub(crate) struct Door {
+pub(crate) struct Admission {
     all_max: usize,
     per_address_max: usize,
     // Held for a few instructions, never across an `.await`.
@@ -20,29 +20,29 @@ pub(crate) struct Door {
 #[derive(Debug, Default)]
 struct Inside {
     all: usize,
-    /// Who is being told that there is no place.
-    told: usize,
+    /// Connections that are being rejected.
+    rejecting: usize,
     /// How often there was none at all, and none for an address.
     refused: [u64; 2],
-    /// Who has none is not in it: it is as short as `all`.
+    /// Networks without connections are removed.
     by_network: HashMap<IpAddr, usize>,
 }
 
-/// A place of a connection, until it is dropped.
+/// A slot of a connection, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ConnectionSlot {
     inside: Arc<Mutex<Inside>>,
     network: Option<IpAddr>,
 }
 
-/// A place of somebody for whom there is no other, until it is dropped.
+/// A slot of a connection that is being rejected, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Doorstep(Arc<Mutex<Inside>>);
+pub(crate) struct RejectSlot(Arc<Mutex<Inside>>);
 
-/// How many are told at a time that there is no place; others are dropped.
-const TOLD_MAX: usize = 64;
+/// Maximum number of connections that are being rejected; others are dropped.
+const REJECTING_MAX: usize = 64;
 
-/// Why there is no place.
+/// Why there is no slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Full {
     All,
@@ -58,32 +58,32 @@ impl Full {
     }
 }
 
-impl Door {
+impl Admission {
     pub(crate) fn new(bounds: &Bounds) -> Self {
         let (all_max, per_address_max) = (bounds.connections_max, bounds.connections_per_address_max);
         Self { all_max, per_address_max, inside: Arc::default() }
     }
 
-    /// A place for a connection from `address`.
-    pub(crate) fn enter(&self, address: Option<IpAddr>) -> Result<Place, Full> {
+    /// A slot for a connection from `address`.
+    pub(crate) fn enter(&self, address: Option<IpAddr>) -> Result<ConnectionSlot, Full> {
         let network = address.and_then(network);
         let mut inside = lock(&self.inside);
         let entered = inside.enter(network, self.all_max, self.per_address_max);
         if let Err(full) = entered {
             inside.refused[full as usize] += 1;
         }
-        entered.map(|()| Place { inside: Arc::clone(&self.inside), network })
+        entered.map(|()| ConnectionSlot { inside: Arc::clone(&self.inside), network })
     }
 
-    /// A place to be told that there is none, if not too many are told already.
-    pub(crate) fn enter_to_be_told(&self) -> Option<Doorstep> {
+    /// A slot in which a connection is rejected, if not too many are already.
+    pub(crate) fn enter_to_be_rejected(&self) -> Option<RejectSlot> {
         let mut inside = lock(&self.inside);
-        let is_free = inside.told < TOLD_MAX;
-        inside.told += usize::from(is_free);
-        is_free.then(|| Doorstep(Arc::clone(&self.inside)))
+        let is_free = inside.rejecting < REJECTING_MAX;
+        inside.rejecting += usize::from(is_free);
+        is_free.then(|| RejectSlot(Arc::clone(&self.inside)))
     }
 
-    /// How often there was no place, by why.
+    /// How often there was no slot, by why.
     pub(crate) fn refused(&self) -> [(&'static str, u64); 2] {
         let [all, address] = lock(&self.inside).refused;
         [(Full::All.name(), all), (Full::Address.name(), address)]
@@ -107,13 +107,13 @@ impl Inside {
     }
 }
 
-impl Drop for Doorstep {
+impl Drop for RejectSlot {
     fn drop(&mut self) {
-        lock(&self.0).told -= 1;
+        lock(&self.0).rejecting -= 1;
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut inside = lock(&self.inside);
         inside.all -= 1;
@@ -147,9 +147,12 @@ mod tests {
 
     #[test]
     fn places_are_counted_and_given_back() {
-        let door =
-            Door::new(&Bounds { connections_max: 4, connections_per_address_max: 2, ..Bounds::default() });
-        let enter = |address: &str| door.enter(Some(address.parse().unwrap()));
+        let admission = Admission::new(&Bounds {
+            connections_max: 4,
+            connections_per_address_max: 2,
+            ..Bounds::default()
+        });
+        let enter = |address: &str| admission.enter(Some(address.parse().unwrap()));
         let _first = enter("192.0.2.1").unwrap();
         let second = enter("::ffff:192.0.2.1").unwrap();
         assert_eq!(enter("192.0.2.1").unwrap_err(), Full::Address);
@@ -157,22 +160,22 @@ mod tests {
         let _second = enter("192.0.2.1").unwrap();
         let _third = enter("2001:db8::1").unwrap();
         let fourth = enter("2001:db8::2").unwrap();
-        assert_eq!(lock(&door.inside).all, 4);
+        assert_eq!(lock(&admission.inside).all, 4);
         assert_eq!(enter("127.0.0.1").unwrap_err(), Full::All);
         drop(fourth);
         let _fourth = enter("2001:db8:0:0:1::").unwrap();
         drop(_third);
-        assert_eq!(door.refused(), [("all", 1), ("address", 1)]);
-        let inside = lock(&door.inside);
+        assert_eq!(admission.refused(), [("all", 1), ("address", 1)]);
+        let inside = lock(&admission.inside);
         assert_eq!((inside.all, inside.by_network.len()), (3, 2));
     }
 
     #[test]
     fn loopback_is_many() {
-        let door = Door::new(&Bounds { connections_per_address_max: 1, ..Bounds::default() });
-        let places: Vec<_> = ["127.0.0.1", "127.0.0.1", "::1", "::1", "::ffff:127.0.0.1"]
-            .map(|address| door.enter(Some(address.parse().unwrap())).unwrap())
+        let admission = Admission::new(&Bounds { connections_per_address_max: 1, ..Bounds::default() });
+        let slots: Vec<_> = ["127.0.0.1", "127.0.0.1", "::1", "::1", "::ffff:127.0.0.1"]
+            .map(|address| admission.enter(Some(address.parse().unwrap())).unwrap())
             .into();
-        assert_eq!((places.len(), lock(&door.inside).all), (5, 5));
+        assert_eq!((slots.len(), lock(&admission.inside).all), (5, 5));
     }
 }

@@ -21,23 +21,22 @@ use tokio_util::{
 use tower_service::Service as _;
 
 use super::{
-    admission::{Door, Full, Place},
+    admission::{Admission, ConnectionSlot, Full},
     body::Timed,
     deadlines::{Pace, Paced},
+    limits::Bounds,
     rejected,
+    tls::Tls,
     traffic::Traffic,
 };
-use crate::{
-    clock,
-    server::{Bounds, Tls},
-};
+use crate::clock;
 
 /// All connections of a server. Clones share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Connections {
     tasks: TaskTracker,
     abort: CancellationToken,
-    door: Door,
+    admission: Admission,
     bounds: Bounds,
     tls: Option<Tls>,
 }
@@ -63,8 +62,8 @@ struct Service {
 
 impl Connections {
     pub(crate) fn new(bounds: Bounds, tls: Option<Tls>) -> Self {
-        let door = Door::new(&bounds);
-        Self { tasks: TaskTracker::new(), abort: CancellationToken::new(), door, bounds, tls }
+        let admission = Admission::new(&bounds);
+        Self { tasks: TaskTracker::new(), abort: CancellationToken::new(), admission, bounds, tls }
     }
 
     /// Speaks HTTP on `io`, until either side ends it. When `shutdown` is cancelled the request at hand is answered.
@@ -73,8 +72,8 @@ impl Connections {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let place = match self.door.enter(asker) {
-            Ok(place) => place,
+        let slot = match self.admission.enter(asker) {
+            Ok(slot) => slot,
             Err(full) => return self.turn_away(io, full),
         };
         let reset = self.abort.child_token();
@@ -86,7 +85,7 @@ impl Connections {
             select! {
                 biased;
                 () = reset.0.cancelled() => {}
-                () = secure(io, place, tls, service) => {}
+                () = secure(io, slot, tls, service) => {}
             }
         });
     }
@@ -96,15 +95,15 @@ impl Connections {
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let refused: u64 = self.door.refused().iter().map(|(_, count)| count).sum();
+        let refused: u64 = self.admission.refused().iter().map(|(_, count)| count).sum();
         // A flood is told of ever more rarely: it would drown the log.
         if refused.is_power_of_two() {
             tracing::warn!(refused, why = full.name(), "❌ No place for a connection");
         }
-        let Some(place) = self.door.enter_to_be_told().filter(|_| self.tls.is_none()) else { return };
+        let Some(slot) = self.admission.enter_to_be_rejected().filter(|_| self.tls.is_none()) else { return };
         let aborted = self.abort.clone();
         self.tasks.spawn(async move {
-            let _place = place;
+            let _slot = slot;
             select! {
                 biased;
                 () = aborted.cancelled() => {}
@@ -115,7 +114,7 @@ impl Connections {
 
     /// How often there was no place, by why.
     pub(crate) fn refused(&self) -> [(&'static str, u64); 2] {
-        self.door.refused()
+        self.admission.refused()
     }
 
     /// Makes the server wait for an upgraded connection until this is dropped.
@@ -146,11 +145,11 @@ impl Connections {
 }
 
 /// Shakes hands first, where there is TLS.
-async fn secure<I>(io: I, place: Place, tls: Option<Tls>, service: Service)
+async fn secure<I>(io: I, slot: ConnectionSlot, tls: Option<Tls>, service: Service)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Some(tls) = tls else { return converse(io, place, service).await };
+    let Some(tls) = tls else { return converse(io, slot, service).await };
     let shaken = async {
         let deadline = clock::now() + service.bounds.handshake_max;
         select! {
@@ -161,17 +160,17 @@ where
         }
     };
     if let Some(io) = shaken.await {
-        converse(io, place, service).await;
+        converse(io, slot, service).await;
     }
 }
 
-async fn converse<I>(io: I, place: Place, service: Service)
+async fn converse<I>(io: I, slot: ConnectionSlot, service: Service)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Service { router, reset, asker, shutdown, bounds } = service;
     let (pace, traffic) = (Pace::default(), Traffic::default());
-    let io = Paced::new(io, pace.clone(), &bounds, &traffic, place);
+    let io = Paced::new(io, pace.clone(), &bounds, &traffic, slot);
     let answer = service_fn(move |mut request: Request<Incoming>| {
         let answering = pace.answer();
         request.extensions_mut().insert(reset.clone());

@@ -20,10 +20,11 @@ use tokio::{
 };
 
 use super::{
-    admission::Place,
+    admission::ConnectionSlot,
+    limits::Bounds,
     traffic::{Meter, Traffic},
 };
-use crate::{clock, server::Bounds};
+use crate::clock;
 
 /// What a connection does: one phase after the other, again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +120,7 @@ impl HttpBody for Answer {
     }
 }
 
-/// The connection. It holds its place as long as there is one, upgraded or not.
+/// The connection. It holds its slot for as long as it exists, upgraded or not.
 pub(crate) struct Paced<I> {
     io: I,
     pace: Pace,
@@ -128,13 +129,13 @@ pub(crate) struct Paced<I> {
     /// When the phase with this number is over.
     timer: Option<(u32, Pin<Box<Sleep>>)>,
     meter: Meter,
-    _place: Place,
+    _slot: ConnectionSlot,
 }
 
 impl<I> Paced<I> {
-    pub(crate) fn new(io: I, pace: Pace, bounds: &Bounds, traffic: &Traffic, place: Place) -> Self {
+    pub(crate) fn new(io: I, pace: Pace, bounds: &Bounds, traffic: &Traffic, slot: ConnectionSlot) -> Self {
         let (idle_max, head_max) = (bounds.idle_max, bounds.head_max);
-        Self { io, pace, idle_max, head_max, timer: None, meter: traffic.meter(), _place: place }
+        Self { io, pace, idle_max, head_max, timer: None, meter: traffic.meter(), _slot: slot }
     }
 
     /// Ready when the phase took too long.

@@ -12,14 +12,13 @@ use tracing::{Span, debug, info};
 use tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
 use uuid::Uuid;
 
-use super::{channel_writer::Writers, end::End, feeds::Feeds, outbox::Outbox};
+use super::{channel_writer::Writers, end::End, feeds::Feeds, limits::Limits, outbox::Outbox};
 use crate::{
     clock,
     hub::{Join, Reader},
     lobby::{self, Effect, Key, Lobby, Moment, Opening, Payload, Role, Stats},
     log::CLIENTS,
     sans_io::{error::Problem, event::Millis},
-    server::Limits,
 };
 
 /// All open sockets. Clones share them.
@@ -48,8 +47,8 @@ struct State {
     is_ending: bool,
 }
 
-/// Who wants to sit down.
-pub(crate) struct Guest {
+/// A socket that asks to join.
+pub(crate) struct JoinRequest {
     pub(crate) client_id: Option<String>,
     pub(crate) path: &'static str,
     pub(crate) role: Role,
@@ -58,9 +57,9 @@ pub(crate) struct Guest {
     pub(crate) join: Join,
 }
 
-/// The place of one socket among the others. Dropping it tells them that it is gone.
+/// One socket among the others. Dropping it tells them that it is gone.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct SocketHandle {
     sockets: Sockets,
     key: Key,
     role: Role,
@@ -85,8 +84,8 @@ impl Sockets {
     ///
     /// # Errors
     /// What the lobby has against it.
-    pub(crate) fn enter(&self, guest: Guest) -> Result<Seat, Problem> {
-        let Guest { client_id, path, role, reading, join } = guest;
+    pub(crate) fn enter(&self, request: JoinRequest) -> Result<SocketHandle, Problem> {
+        let JoinRequest { client_id, path, role, reading, join } = request;
         let is_observer = join.reader == Reader::Observer;
         let outbox = Arc::new(Outbox::new(self.shared.limits.waiting_bytes_max));
         let mut state = self.lock();
@@ -97,7 +96,7 @@ impl Sockets {
             outbox.go_away();
         }
         self.deliver(state);
-        Ok(Seat { sockets: self.clone(), key, role, outbox, request: Span::current() })
+        Ok(SocketHandle { sockets: self.clone(), key, role, outbox, request: Span::current() })
     }
 
     /// Asks the lobby, or tells it something; what it wants done is done before this returns.
@@ -179,7 +178,7 @@ fn message(payload: Payload) -> Option<Message> {
     }
 }
 
-impl Seat {
+impl SocketHandle {
     pub(crate) fn limits(&self) -> &Limits {
         self.sockets.limits()
     }
@@ -221,7 +220,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for SocketHandle {
     fn drop(&mut self) {
         let mut state = self.sockets.lock();
         state.outboxes.remove(&self.key);

@@ -18,7 +18,7 @@ use tungstenite::{
     protocol::CloseFrame,
 };
 
-use super::{end::End, registry::Seat, socket_writer, stream::WsStream, wake_filter::Quiet};
+use super::{end::End, registry::SocketHandle, socket_writer, stream::WsStream, wake_filter::WakeFilter};
 use crate::{
     clock,
     hub::{MAX_STALL, Subscriber},
@@ -29,8 +29,8 @@ use crate::{
 const LINGER: Duration = Duration::from_millis(250);
 
 /// A socket that is let in.
-pub(crate) struct Party {
-    pub(crate) seat: Seat,
+pub(crate) struct Session {
+    pub(crate) handle: SocketHandle,
     /// What it reads.
     pub(crate) feed: Option<Subscriber>,
 }
@@ -42,10 +42,10 @@ pub(crate) struct TurnedAway {
 }
 
 /// Writes and reads until one side ends it; then closes it in order, within [`MAX_STALL`].
-pub(crate) async fn converse(stream: WsStream, party: Result<Box<Party>, Box<TurnedAway>>) {
+pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box<TurnedAway>>) {
     let shared = stream.shared_sink();
     let (mut sink, mut stream) = stream.split();
-    let end = match party {
+    let end = match session {
         Err(turned_away) => {
             let TurnedAway { problem, told } = *turned_away;
             if let Some(told) = told {
@@ -54,16 +54,16 @@ pub(crate) async fn converse(stream: WsStream, party: Result<Box<Party>, Box<Tur
             }
             End::of(problem.code)
         }
-        Ok(mut party) => {
-            let Party { seat, feed } = &mut *party;
-            let listening = pin!(listen(&mut stream, seat));
-            let mut listening = Quiet::new(listening);
+        Ok(mut session) => {
+            let Session { handle, feed } = &mut *session;
+            let listening = pin!(listen(&mut stream, handle));
+            let mut listening = WakeFilter::new(listening);
             let end = select! {
                 biased;
                 end = &mut listening => end,
-                end = socket_writer::speak(&mut sink, seat, feed, &shared) => end,
+                end = socket_writer::speak(&mut sink, handle, feed, &shared) => end,
             };
-            seat.log(&end);
+            handle.log(&end);
             // Nothing of the feed follows the close frame.
             shared.end();
             end
@@ -74,21 +74,21 @@ pub(crate) async fn converse(stream: WsStream, party: Result<Box<Party>, Box<Tur
 }
 
 /// Reads what the client sends, until it closes, breaks the rules or falls silent.
-async fn listen(stream: &mut SplitStream<WsStream>, seat: &Seat) -> End {
-    while let Ok(message) = timeout(seat.limits().silence_max(), stream.next()).await {
+async fn listen(stream: &mut SplitStream<WsStream>, handle: &SocketHandle) -> End {
+    while let Ok(message) = timeout(handle.limits().silence_max(), stream.next()).await {
         let Some(message) = message else { return End::Left };
         match message {
             Err(error) => return refusal(&error),
-            Ok(message @ (Message::Text(_) | Message::Binary(_))) if seat.echoes() => {
-                seat.outbox().push(message);
+            Ok(message @ (Message::Text(_) | Message::Binary(_))) if handle.echoes() => {
+                handle.outbox().push(message);
                 // What comes next is read when this is written: nothing piles up.
-                if timeout(MAX_STALL, seat.outbox().written()).await.is_err() {
+                if timeout(MAX_STALL, handle.outbox().written()).await.is_err() {
                     return End::of(Code::SlowConsumer);
                 }
             }
-            Ok(Message::Text(text)) => seat.text(&text),
-            Ok(Message::Binary(bytes)) => seat.binary(bytes),
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => seat.heard(),
+            Ok(Message::Text(text)) => handle.text(&text),
+            Ok(Message::Binary(bytes)) => handle.binary(bytes),
+            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => handle.heard(),
             Ok(Message::Close(_)) => {}
         }
         // Who never stops must not keep what is said to it, and its close, from being written.

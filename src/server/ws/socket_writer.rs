@@ -21,10 +21,10 @@ use super::{
     channel_writer::{WriterSlot, Writers},
     end::End,
     outbox::{Item, Outbox, Turn},
-    registry::Seat,
+    registry::SocketHandle,
     shared_sink::{Lend, SharedSink},
     stream::WsStream,
-    wake_filter::Quiet,
+    wake_filter::WakeFilter,
 };
 use crate::{
     clock,
@@ -83,21 +83,21 @@ impl Reading<'_> {
 /// Writes what comes: all that is queued, then one flush. Its end is the feed's, the outbox's or the socket's.
 pub(super) async fn speak(
     sink: &mut Sink,
-    seat: &Seat,
+    handle: &SocketHandle,
     feed: &mut Option<Subscriber>,
     shared: &SharedSink,
 ) -> End {
-    let (outbox, ping_interval) = (seat.outbox(), seat.limits().ping_interval());
+    let (outbox, ping_interval) = (handle.outbox(), handle.limits().ping_interval());
     let mut ping = interval_at(clock::now() + ping_interval, ping_interval);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut items = Vec::new();
     let mut is_going = false;
-    let mut reading = Reading { writers: seat.writers(), shared, channel: None, is_bound: true };
+    let mut reading = Reading { writers: handle.writers(), shared, channel: None, is_bound: true };
     reading.change(feed.take(), true);
     loop {
         let relayed = {
             let due = pin!(due(&mut ping, outbox, &mut items, is_going));
-            relay(sink, outbox, &reading, Quiet::new(due)).await
+            relay(sink, outbox, &reading, WakeFilter::new(due)).await
         };
         match relayed {
             Relayed::Stuck(end) => return end,
@@ -140,7 +140,7 @@ async fn relay(
     sink: &mut Sink,
     outbox: &Outbox,
     reading: &Reading<'_>,
-    mut due: Quiet<Pin<&mut impl Future<Output = Due>>>,
+    mut due: WakeFilter<Pin<&mut impl Future<Output = Due>>>,
 ) -> Relayed {
     let Some(behind) = reading.behind() else { return Relayed::Due(due.await) };
     loop {

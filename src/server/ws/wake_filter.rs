@@ -13,7 +13,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-pub(crate) struct Quiet<F> {
+pub(crate) struct WakeFilter<F> {
     future: F,
     calls: Arc<Calls>,
     waker: Waker,
@@ -36,14 +36,14 @@ impl Wake for Calls {
     }
 }
 
-impl<F: Future + Unpin> Quiet<F> {
+impl<F: Future + Unpin> WakeFilter<F> {
     pub(crate) fn new(future: F) -> Self {
         let calls = Arc::new(Calls { woken: AtomicBool::new(true), task: AtomicWaker::new() });
         Self { future, waker: Waker::from(Arc::clone(&calls)), calls }
     }
 }
 
-impl<F: Future + Unpin> Future for Quiet<F> {
+impl<F: Future + Unpin> Future for WakeFilter<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -70,16 +70,16 @@ mod tests {
     fn it_is_asked_when_it_was_woken() {
         let (notify, asked) = (Notify::new(), Cell::new(0));
         let mut notified = std::pin::pin!(notify.notified());
-        let mut quiet = Quiet::new(poll_fn(|cx| {
+        let mut filter = WakeFilter::new(poll_fn(|cx| {
             asked.set(asked.get() + 1);
             notified.as_mut().poll(cx)
         }));
         for _ in 0..3 {
-            assert_eq!((&mut quiet).now_or_never(), None);
+            assert_eq!((&mut filter).now_or_never(), None);
         }
         assert_eq!(asked.get(), 1);
         notify.notify_waiters();
-        assert_eq!((&mut quiet).now_or_never(), Some(()));
+        assert_eq!((&mut filter).now_or_never(), Some(()));
         assert_eq!(asked.get(), 2);
     }
 
@@ -87,7 +87,7 @@ mod tests {
     async fn a_call_wakes_the_task() {
         let notify = Arc::new(Notify::new());
         let waiting = Arc::clone(&notify);
-        let task = tokio::spawn(async move { Quiet::new(std::pin::pin!(waiting.notified())).await });
+        let task = tokio::spawn(async move { WakeFilter::new(std::pin::pin!(waiting.notified())).await });
         tokio::task::yield_now().await;
         notify.notify_waiters();
         task.await.unwrap();

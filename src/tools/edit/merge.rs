@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{Error, Source, finish, source::is_of_the_file, write_loss};
 use crate::{
     sans_io::recording::{
-        self, Head, Loss, Standing, What, Writer, record_type,
+        self, Head, Loss, PART_OF_TAG, PART_TAG, Standing, What, Writer, record_type,
         records::{
             Header,
             header::{Privacy, Timing},
@@ -29,10 +29,6 @@ pub const APART_MAX: Duration = Duration::from_hours(7 * 24);
 /// Most connections in all of them.
 const CONNECTIONS_MAX: u32 = 1 << 20;
 const DAY_SECS: u64 = 24 * 60 * 60;
-/// The tag of a header that names the recording of which the file is a part.
-pub const PART_OF_TAG: &str = "part_of";
-/// The tag of a header that numbers the parts of a recording from 0.
-pub const PART_TAG: &str = "part";
 
 /// A recording to merge.
 #[derive(Debug)]

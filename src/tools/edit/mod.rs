@@ -8,7 +8,7 @@ mod source;
 
 pub use cut::{Cut, cut, find_marker};
 pub use mark::{LABEL_CHARS_MAX, mark};
-pub use merge::{APART_MAX, INPUTS_MAX, Input, Merged, PART_OF_TAG, PART_TAG, merge};
+pub use merge::{APART_MAX, INPUTS_MAX, Input, Merged, merge};
 pub use repair::{Repaired, repair};
 use source::Source;
 use std::{fmt, io::Write};

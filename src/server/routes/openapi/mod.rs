@@ -9,8 +9,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::{answer, query, schema};
-use crate::lobby;
+use super::{query, schema};
+use crate::{lobby, server::state::refusal};
 
 /// One method of an address.
 #[derive(Default)]
@@ -59,7 +59,7 @@ fn document() -> Value {
         read: settings().for_deserialize().into_generator(),
         write: settings().for_serialize().into_generator(),
     };
-    let failure = schemas.write.subschema_for::<answer::Body>().to_value();
+    let failure = schemas.write.subschema_for::<refusal::Body>().to_value();
     let mut paths = Map::new();
     for route in routes::routes(&mut schemas) {
         let operation = operation(&route, &failure);

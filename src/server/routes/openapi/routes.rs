@@ -2,7 +2,7 @@
 
 use super::{Body, Content, Route, Schemas, object, required};
 use crate::{
-    control::{Check, Injected, ReplayState, Status, Wish},
+    control::{Check, InjectRequest, Injected, ReplayState, Status},
     lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
     server::routes::{
         connections,
@@ -82,7 +82,7 @@ fn sources(it: &mut Schemas) -> Vec<Route> {
             ..post(
                 "/inject",
                 "Broadcasts what TikTok did not send.",
-                it.read::<Wish>(),
+                it.read::<InjectRequest>(),
                 it.write::<Injected>(),
             )
         },
@@ -117,9 +117,21 @@ fn shelf(it: &mut Schemas) -> Vec<Route> {
         Route {
             query: vec![("force", "1 to replace what has that name; then the status is 200")],
             status: 201,
-            ..row("put", path, "Stores a recording.", required(other(file)), it.write::<recordings::Entry>())
+            ..row(
+                "put",
+                path,
+                "Stores a recording.",
+                required(other(file)),
+                it.write::<recordings::ListedRecording>(),
+            )
         },
-        row("patch", path, "Renames it.", it.read::<recordings::Rename>(), it.write::<recordings::Entry>()),
+        row(
+            "patch",
+            path,
+            "Renames it.",
+            it.read::<recordings::Rename>(),
+            it.write::<recordings::ListedRecording>(),
+        ),
         row("delete", path, "Deletes it.", None, it.write::<recordings::Deleted>()),
         get("/recordings/{name}/file", "The file itself.", other(file)),
     ]

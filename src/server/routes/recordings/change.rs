@@ -12,34 +12,34 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     App, Name, Shelf, on_thread, plain, read_name,
-    shelf::{Changing, Entry, refuse_written},
+    shelf::{Changing, ListedRecording, refuse_written},
 };
 use crate::{
+    files,
     sans_io::error::{Code, Problem},
-    server::routes::answer::{Refusal, parse_body},
-    tools::files,
+    server::{routes::body::parse_body, state::refusal::Refusal},
 };
 
 /// The body of `PATCH /recordings/{name}`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::server) struct Rename {
+pub(crate) struct Rename {
     /// What it is called from now on.
     name: String,
 }
 
 /// The answer of `DELETE /recordings/{name}`.
 #[derive(Serialize, JsonSchema)]
-pub(in crate::server) struct Deleted {
+pub(crate) struct Deleted {
     /// What was deleted.
     deleted: String,
 }
 
-pub(in crate::server) async fn rename(
+pub(crate) async fn rename(
     State(app): State<App>,
     name: Name,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Entry>, Refusal> {
+) -> Result<Json<ListedRecording>, Refusal> {
     let name = read_name(name)?;
     let Rename { name: new } = parse_body(body)?;
     let new = plain(new).map_err(|message| Problem::new(Code::BadRequest, message))?;
@@ -54,7 +54,7 @@ pub(in crate::server) async fn rename(
     Ok(Json(entry.await??))
 }
 
-fn move_file(shelf: &Arc<Shelf>, name: &str, new: &str) -> Result<Entry, Problem> {
+fn move_file(shelf: &Arc<Shelf>, name: &str, new: &str) -> Result<ListedRecording, Problem> {
     let (from, to) = (shelf.path(name), shelf.path(new));
     refuse_written(name, &from)?;
     shelf.version(name)?;
@@ -68,7 +68,7 @@ fn move_file(shelf: &Arc<Shelf>, name: &str, new: &str) -> Result<Entry, Problem
     shelf.entry(new)
 }
 
-pub(in crate::server) async fn delete(State(app): State<App>, name: Name) -> Result<Json<Deleted>, Refusal> {
+pub(crate) async fn delete(State(app): State<App>, name: Name) -> Result<Json<Deleted>, Refusal> {
     let deleted = read_name(name)?;
     let changing = app.hold(&deleted)?;
     let shelf = app.shelf;

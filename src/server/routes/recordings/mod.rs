@@ -14,22 +14,22 @@ use axum::{
         rejection::{PathRejection, QueryRejection},
     },
 };
-pub(in crate::server) use change::{Deleted, Rename, delete, rename};
+pub(crate) use change::{Deleted, Rename, delete, rename};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-pub(in crate::server) use shelf::Entry;
-pub(in crate::server) use shelf::Shelf;
+pub(crate) use shelf::ListedRecording;
+pub(crate) use shelf::Shelf;
 use shelf::Whole;
-pub(in crate::server) use transfer::{download, upload};
+pub(crate) use transfer::{download, upload};
 
-use super::answer::Refusal;
+use super::App;
 use crate::{
     recorder::FOLDER,
     sans_io::{
         error::{Code, Problem},
         recording::is_plain_name,
     },
-    server::App,
+    server::state::refusal::Refusal,
     tools::{info::Info, timeline::BUCKETS_MAX},
 };
 
@@ -57,7 +57,7 @@ impl Default for Recordings {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct List {
     /// By name; the built-in one first.
-    recordings: Vec<Entry>,
+    recordings: Vec<ListedRecording>,
     /// Files that are not listed, because there are too many.
     unlisted: usize,
 }
@@ -119,7 +119,7 @@ pub(crate) async fn info(
 impl App {
     /// Whether that recording is in the player.
     fn replays(&self, name: &str) -> bool {
-        self.control.replay().is_some_and(|replay| replay.recording == name)
+        self.shared.control.replay().is_some_and(|replay| replay.recording == name)
     }
 }
 

@@ -20,13 +20,13 @@ use super::{
 };
 use crate::{
     demo::{DEMO, DEMO_BYTES},
+    files,
     sans_io::{
         error::{Code, Problem},
         event::Millis,
         recording::{self, USER_TAG, is_plain_name},
     },
     tools::{
-        files,
         glance::{Glance, glance},
         info::{Info, info},
         missing::missing,
@@ -45,7 +45,8 @@ const ENDING: &str = "bin";
 /// A recording, at a glance.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::server) struct Entry {
+#[schemars(rename = "Entry")]
+pub(crate) struct ListedRecording {
     /// What `/replay/load` and `/recordings/{name}` call it.
     name: String,
     /// The size of the file.
@@ -81,7 +82,7 @@ pub(super) struct Whole {
 
 /// What is there, and what is being changed.
 #[derive(Debug)]
-pub(in crate::server) struct Shelf {
+pub(crate) struct Shelf {
     pub(super) options: Recordings,
     glances: Cache<Result<Glance, Code>>,
     wholes: Cache<Arc<Whole>>,
@@ -97,7 +98,7 @@ pub(super) struct Changing {
 }
 
 impl Shelf {
-    pub(in crate::server) fn new(options: Recordings) -> Self {
+    pub(crate) fn new(options: Recordings) -> Self {
         Self {
             options,
             glances: Cache::new(LISTED_MAX),
@@ -108,7 +109,7 @@ impl Shelf {
     }
 
     /// What there is, and how many more.
-    pub(super) fn list(&self) -> Result<(Vec<Entry>, usize), Problem> {
+    pub(super) fn list(&self) -> Result<(Vec<ListedRecording>, usize), Problem> {
         let (mut names, unnamed) = self.names()?;
         names.sort();
         let unlisted = names.len().saturating_sub(LISTED_MAX) + unnamed;
@@ -143,7 +144,7 @@ impl Shelf {
     }
 
     /// One recording, at a glance.
-    pub(super) fn entry(&self, name: &str) -> Result<Entry, Problem> {
+    pub(super) fn entry(&self, name: &str) -> Result<ListedRecording, Problem> {
         let version = self.version(name)?;
         let seen = match self.glances.get(&version) {
             Some(seen) => seen,
@@ -159,7 +160,7 @@ impl Shelf {
         };
         let header = glance.header.unwrap_or_default();
         let told = |text: String| (!text.is_empty()).then_some(text);
-        Ok(Entry {
+        Ok(ListedRecording {
             bytes: version.bytes,
             modified: version.modified.map(millis),
             duration_ms: glance.duration.map(|it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),

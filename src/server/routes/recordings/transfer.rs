@@ -23,16 +23,14 @@ use super::{
     App, Name, Shelf,
     change::exists,
     on_thread, read_name, read_query,
-    shelf::{Changing, Entry, refuse_written},
+    shelf::{Changing, ListedRecording, refuse_written},
 };
 use crate::{
     demo::{DEMO, DEMO_BYTES},
+    files::{self, Draft},
     sans_io::error::{Code, Problem},
-    server::routes::answer::Refusal,
-    tools::{
-        files::{self, Draft},
-        glance::glance,
-    },
+    server::state::refusal::Refusal,
+    tools::glance::glance,
 };
 
 /// How long an upload may send nothing.
@@ -44,7 +42,7 @@ const PIECE_BYTES: usize = 64 << 10;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(in crate::server) struct UploadQuery {
+pub(crate) struct UploadQuery {
     /// `1` to replace what has that name.
     force: Option<String>,
 }
@@ -56,13 +54,13 @@ enum Piece {
 }
 
 /// `PUT /recordings/{name}`: 201, or 200 if it replaced another.
-pub(in crate::server) async fn upload(
+pub(crate) async fn upload(
     State(app): State<App>,
     name: Name,
     query: Result<Query<UploadQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
-) -> Result<(StatusCode, Json<Entry>), Refusal> {
+) -> Result<(StatusCode, Json<ListedRecording>), Refusal> {
     let name = read_name(name)?;
     let force = match read_query(query)?.force.as_deref() {
         None | Some("0" | "false") => false,
@@ -121,7 +119,7 @@ fn store(
     name: &str,
     force: bool,
     mut pieces: mpsc::Receiver<Piece>,
-) -> Result<(Entry, bool), Problem> {
+) -> Result<(ListedRecording, bool), Problem> {
     fs::create_dir_all(&shelf.options.directory).map_err(|error| shelf.explain(name, &error))?;
     let path = shelf.path(name);
     let replaces = path.symlink_metadata().is_ok();
@@ -157,7 +155,7 @@ fn check(draft: &Draft, name: &str) -> Result<(), Result<Problem, std::io::Error
 }
 
 /// `GET /recordings/{name}/file`.
-pub(in crate::server) async fn download(State(app): State<App>, name: Name) -> Result<Response, Refusal> {
+pub(crate) async fn download(State(app): State<App>, name: Name) -> Result<Response, Refusal> {
     let name = read_name(name)?;
     let (length, body) = if name == DEMO {
         (DEMO_BYTES.len() as u64, Body::from(DEMO_BYTES))
