@@ -258,7 +258,8 @@ fn cycles<'a>(folder: &[String], imports: &'a BTreeMap<Module, BTreeSet<Module>>
         let Some(from) = child(module) else { continue };
         edges.entry(from).or_default().extend(imported.iter().filter_map(child).filter(|to| *to != from));
     }
-    let all: BTreeMap<&str, BTreeSet<&str>> = edges.keys().map(|name| (*name, reached(name, &edges))).collect();
+    let all: BTreeMap<&str, BTreeSet<&str>> =
+        edges.keys().map(|name| (*name, reached(name, &edges))).collect();
     let cycle = |(name, reached): (&&'a str, &BTreeSet<&'a str>)| {
         reached.contains(name).then(|| {
             let back = reached.iter().filter(|other| all.get(*other).is_some_and(|it| it.contains(name)));
