@@ -22,7 +22,7 @@ use std::{
 use tokio::sync::watch;
 
 pub use name::{Target, default_path};
-pub use options::{FLUSH_EVERY, Flush, Options, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX};
+pub use options::{FLUSH_EVERY, Flush, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, RecorderOptions};
 pub use parts::Files;
 pub use writer_thread::Summary;
 
@@ -112,7 +112,7 @@ impl Recorder {
     ///
     /// # Errors
     /// [`Code::OutputExists`] (nothing is ever overwritten) or [`Code::Io`], with the path in the message.
-    pub fn start(target: &Target, header: Header, options: &Options) -> Result<Self, Problem> {
+    pub fn start(target: &Target, header: Header, options: &RecorderOptions) -> Result<Self, Problem> {
         let header = complete(header, options);
         let Some(rotate) = options.rotate else {
             let (file, path) = name::create(target, options.sync, Path::to_owned)?;
@@ -134,7 +134,12 @@ impl Recorder {
     ///
     /// # Errors
     /// [`Code::Io`] if there is no thread for it, [`Code::BadRecording`] if the header is too large.
-    pub fn over(output: impl Output, name: &str, header: Header, options: &Options) -> Result<Self, Problem> {
+    pub fn over(
+        output: impl Output,
+        name: &str,
+        header: Header,
+        options: &RecorderOptions,
+    ) -> Result<Self, Problem> {
         Self::begin(Box::new(output), name, &complete(header, options), options, None)
     }
 
@@ -142,7 +147,7 @@ impl Recorder {
         output: Box<dyn Output>,
         name: &str,
         header: &Header,
-        options: &Options,
+        options: &RecorderOptions,
         parts: Option<Parts>,
     ) -> Result<Self, Problem> {
         let queue = Arc::new(Queue::new(options));
@@ -267,7 +272,7 @@ fn full(summary: &Summary) -> Problem {
     Problem::new(Code::RecordingFull, format!("the recording has {} bytes, as many as it may", summary.bytes))
 }
 
-fn complete(header: Header, options: &Options) -> Header {
+fn complete(header: Header, options: &RecorderOptions) -> Header {
     let what = What::Header(header);
     let item = redact(Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what });
     let What::Header(mut header) = item.what else { return Header::default() };

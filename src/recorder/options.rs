@@ -16,7 +16,7 @@ pub(super) const BUFFER_BYTES: usize = 64 << 10;
 
 /// How a recording is made.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct RecorderOptions {
     /// When the system gets what was recorded.
     pub flush: Flush,
     /// How much a power cut may cost.
@@ -34,7 +34,7 @@ pub struct Options {
     pub wall: Option<fn() -> Duration>,
 }
 
-impl Default for Options {
+impl Default for RecorderOptions {
     fn default() -> Self {
         Self {
             flush: Flush::default(),

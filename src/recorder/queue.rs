@@ -8,7 +8,7 @@ use std::{
 
 use prost::Message;
 
-use super::Options;
+use super::RecorderOptions;
 use crate::sans_io::recording::{
     Item, What,
     records::{Gap, gap::Direction},
@@ -54,7 +54,7 @@ pub(super) struct Closed {
 }
 
 impl Queue {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &RecorderOptions) -> Self {
         Self {
             state: Mutex::default(),
             changed: Condvar::new(),

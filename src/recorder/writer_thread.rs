@@ -5,7 +5,7 @@ use std::{io::BufWriter, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Flush, Options, Output, Rotate,
+    Flush, Output, RecorderOptions, Rotate,
     anchors::Anchors,
     options::BUFFER_BYTES,
     parts::Parts,
@@ -76,7 +76,7 @@ impl WriterThread {
         writer: Writer<Target>,
         queue: Arc<Queue>,
         header: &Header,
-        options: &Options,
+        options: &RecorderOptions,
         parts: Option<Parts>,
     ) -> Self {
         Self {

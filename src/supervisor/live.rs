@@ -19,7 +19,7 @@ use crate::{
     control::{Answer, ChannelRegistry, Order, ReplayOrder, Shared, Status, not_current, nothing_replayed},
     hub::CloseReason,
     pipeline::{Pacing, Pipeline},
-    recorder::{self, Recorder, Target},
+    recorder::{Recorder, RecorderOptions, Target},
     sans_io::{
         decoder::{self, Decoder},
         error::{Code, Problem, close},
@@ -308,8 +308,8 @@ impl<T: Transport> Supervisor<T> {
         };
         // The offsets of a replay are those of its recording: no wall clock goes with them.
         let is_replay = header.source == REPLAY;
-        let defaults = recorder::Options::default();
-        let options = recorder::Options {
+        let defaults = RecorderOptions::default();
+        let options = RecorderOptions {
             rotate: self.options.rotate,
             sync: self.options.sync,
             bytes_max: self.options.record_bytes_max,
