@@ -38,6 +38,7 @@ pub mod tools {
     pub use livetape_io::files;
     pub use livetape_tools::*;
 }
+pub use livetape_io::files;
 
 pub mod recorder;
 

@@ -7,6 +7,7 @@ mod check;
 mod file;
 mod key;
 mod listen;
+mod recording;
 mod show;
 mod table;
 mod tokens;
@@ -24,15 +25,13 @@ pub use check::{TOKEN_HINT, is_token};
 pub use file::Fault;
 pub use key::{Flag, Key};
 pub use listen::Listen;
+pub use recording::{FOLDER, Rotate, SYNC_EVERY, Sync};
 pub use show::{documentation, example, show};
 pub use table::{KEYS, Limits, Live, Log, Mock, Record, Replay, SECTIONS, Server, Settings, Watch};
 pub use tokens::Token;
 pub use value::{Address, Bytes, Form, Level, LogFormat, SignForm};
 
-use crate::{
-    recorder::FOLDER,
-    sans_io::error::{Code, Problem},
-};
+use crate::sans_io::error::{Code, Problem};
 
 /// The file that is read where none is named.
 pub const FILE: &str = "livetape.toml";

@@ -7,11 +7,11 @@ use std::{path::PathBuf, time::Duration};
 use super::{
     key::Key,
     listen::Listen,
+    recording::{Rotate, SYNC_EVERY, Sync},
     tokens::Token,
     value::{Address, Bytes, Level, LogFormat, SignForm, Value},
 };
 use crate::{
-    recorder::{Rotate, SYNC_EVERY, Sync},
     sans_io::{pace::Speed, retry},
     secret::Secret,
 };

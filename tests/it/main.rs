@@ -15,6 +15,7 @@ mod harness;
 mod inject;
 mod joining;
 mod kinds;
+mod layers;
 mod listen;
 mod live;
 mod live_http;

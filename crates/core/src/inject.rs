@@ -1,4 +1,4 @@
-//! Messages made to order: from a wish in JSON to the frame that TikTok would have sent.
+//! Messages made to order: from a request in JSON to the frame that TikTok would have sent.
 //!
 //! The frame goes through the same decoder as any other. Its ids are reserved: of a range that TikTok's own are far
 //! from, and of a part of it that the name of the stream decides, so that a recording of injected messages and new
@@ -27,13 +27,13 @@ pub const RESERVED_IDS: i64 = 9_200_000_000_000_000_000;
 const RESERVED_USERS: i64 = 9_100_000_000_000_000_000;
 /// Ids of one stream, as a power of two.
 const IDS_BITS: u32 = 20;
-/// The most messages of one wish; a longer streak rises in greater steps.
+/// The most messages of one request; a longer streak rises in greater steps.
 const MESSAGES_MAX: i32 = 100;
 /// The most likes of one message, as TikTok's own clients send them.
 const LIKES_A_MESSAGE: i32 = 15;
-/// The most likes of one wish.
+/// The most likes of one request.
 pub const LIKES_MAX: i32 = LIKES_A_MESSAGE * MESSAGES_MAX;
-/// The most gifts of one wish.
+/// The most gifts of one request.
 pub const GIFTS_MAX: i32 = 1_000_000;
 /// Gifts that are known by name: number, name, diamonds. Of others the price can be told.
 const GIFTS: [(i64, &str, i32); 7] = [
@@ -49,7 +49,8 @@ const GIFTS: [(i64, &str, i32); 7] = [
 /// What shall happen.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase", deny_unknown_fields)]
-pub enum Wish {
+#[schemars(rename = "Wish")]
+pub enum InjectRequest {
     /// Somebody writes something.
     Chat {
         /// Who.
@@ -196,7 +197,7 @@ pub struct Place {
     pub now_ms: i64,
 }
 
-impl Wish {
+impl InjectRequest {
     /// Says what cannot be: a number out of its range, a person without a name.
     ///
     /// # Errors
@@ -263,10 +264,10 @@ impl Who {
 
 impl Injector {
     /// The frame that says it, flagged as injected, and the ids of its messages.
-    pub fn make(&mut self, wish: &Wish, stream: &str, place: Place) -> (Item, Vec<Id>) {
+    pub fn make(&mut self, request: &InjectRequest, stream: &str, place: Place) -> (Item, Vec<Id>) {
         let block = RESERVED_IDS + (i64::from(crc32fast::hash(stream.as_bytes())) << IDS_BITS);
         let mut stamps = Stamps { injector: self, block, place };
-        let messages = stamps.messages(wish);
+        let messages = stamps.messages(request);
         let ids = messages.iter().map(|message| Id(message.msg_id)).collect();
         let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes: frame(messages, place.now_ms) });
         (Item { offset: place.offset, conn: place.conn, flags: Flags(Flags::INJECTED), what }, ids)
@@ -299,21 +300,31 @@ impl Stamps<'_> {
         Stamp { msg_id, room_id: self.place.room_id, create_time: self.place.now_ms }
     }
 
-    fn messages(&mut self, wish: &Wish) -> Vec<Message> {
-        let person = wish.who().map(Who::person).unwrap_or_default();
-        match wish {
-            Wish::Chat { comment, .. } => vec![compose::chat(self.next(), &person, comment)],
-            Wish::Gift { gift, count, combo, diamonds, picture_url, .. } => {
+    fn messages(&mut self, request: &InjectRequest) -> Vec<Message> {
+        let person = request.who().map(Who::person).unwrap_or_default();
+        match request {
+            InjectRequest::Chat { comment, .. } => vec![compose::chat(self.next(), &person, comment)],
+            InjectRequest::Gift { gift, count, combo, diamonds, picture_url, .. } => {
                 let gift = known_gift(gift, *diamonds, picture_url);
                 self.streak(&person, &gift, *count, *combo)
             }
-            Wish::Like { count, total, .. } => self.burst(&person, *count, *total),
-            Wish::Member { member_count, .. } => vec![compose::member(self.next(), &person, *member_count)],
-            Wish::Follow { follow_count, .. } => vec![compose::follow(self.next(), &person, *follow_count)],
-            Wish::Share { share_count, .. } => vec![compose::share(self.next(), &person, *share_count)],
-            Wish::Subscribe { months, .. } => vec![compose::subscribe(self.next(), &person, *months)],
-            Wish::Question { question, .. } => vec![compose::question(self.next(), &person, question)],
-            Wish::RoomUser { viewer_count } => {
+            InjectRequest::Like { count, total, .. } => self.burst(&person, *count, *total),
+            InjectRequest::Member { member_count, .. } => {
+                vec![compose::member(self.next(), &person, *member_count)]
+            }
+            InjectRequest::Follow { follow_count, .. } => {
+                vec![compose::follow(self.next(), &person, *follow_count)]
+            }
+            InjectRequest::Share { share_count, .. } => {
+                vec![compose::share(self.next(), &person, *share_count)]
+            }
+            InjectRequest::Subscribe { months, .. } => {
+                vec![compose::subscribe(self.next(), &person, *months)]
+            }
+            InjectRequest::Question { question, .. } => {
+                vec![compose::question(self.next(), &person, question)]
+            }
+            InjectRequest::RoomUser { viewer_count } => {
                 vec![compose::room_user(self.next(), *viewer_count, *viewer_count, &[])]
             }
         }

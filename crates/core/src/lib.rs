@@ -23,3 +23,4 @@ pub mod terminal;
 pub mod token;
 pub mod username;
 pub mod wire;
+pub mod ws_frame;

@@ -203,7 +203,7 @@ impl<'a> Replay<'a> {
         let Some(answer) = self.loaded_for.take() else { return };
         self.play_if_awaited();
         self.report();
-        drop(answer.send(Ok(self.state())));
+        answer.accept(self.state());
     }
 
     /// Plays, if enough subscribers are there.

@@ -7,10 +7,10 @@ use crate::{
 };
 
 fn events(injector: &mut Injector, json: serde_json::Value) -> Vec<Event> {
-    let wish: Wish = serde_json::from_value(json).unwrap();
-    wish.check().unwrap();
+    let request: InjectRequest = serde_json::from_value(json).unwrap();
+    request.check().unwrap();
     let mut decoder = Decoder::new(Options { replay: true, dedup: true });
-    let (item, _) = injector.make(&wish, "s", Place { now_ms: 1_700_000_000_000, ..Place::default() });
+    let (item, _) = injector.make(&request, "s", Place { now_ms: 1_700_000_000_000, ..Place::default() });
     assert!(item.flags.is_injected());
     decoder.handle(&item);
     assert_eq!(decoder.counts().faults, Default::default());
@@ -75,8 +75,8 @@ fn ids_never_repeat_and_the_same_name_is_the_same_user() {
         all.iter().map(|event| event.user.as_ref().unwrap().user_id).collect();
     assert_eq!((ids.len(), users.len()), (3, 1));
     assert!(ids.iter().all(|id| id.parse::<i64>().unwrap() > RESERVED_IDS));
-    let wish = serde_json::from_value(chat("x")).unwrap();
-    let elsewhere = Injector::default().make(&wish, "another", Place::default()).1;
+    let request = serde_json::from_value(chat("x")).unwrap();
+    let elsewhere = Injector::default().make(&request, "another", Place::default()).1;
     assert_ne!(elsewhere[0].to_string(), *ids.first().unwrap());
 }
 
@@ -97,7 +97,7 @@ fn every_type_comes_out_as_itself() {
     let mut injector = Injector::default();
     let shown: Vec<serde_json::Value> = wishes
         .into_iter()
-        .flat_map(|wish| events(&mut injector, wish))
+        .flat_map(|request| events(&mut injector, request))
         .map(|event| {
             let (mut json, user) = (vec![], event.user.clone());
             let event = Event { user: None, ..event };
@@ -113,7 +113,7 @@ fn every_type_comes_out_as_itself() {
 
 #[test]
 fn what_cannot_be_is_refused() {
-    let check = |json| serde_json::from_value::<Wish>(json).unwrap().check().unwrap_err();
+    let check = |json| serde_json::from_value::<InjectRequest>(json).unwrap().check().unwrap_err();
     let refused = [
         serde_json::json!({ "type": "gift", "user": "ann", "gift": "Rose", "count": 0 }),
         serde_json::json!({ "type": "gift", "user": "ann", "gift": "Rose", "count": GIFTS_MAX + 1 }),
@@ -131,10 +131,10 @@ fn what_cannot_be_is_refused() {
 fn what_is_injected_says_so_still_when_it_was_recorded_and_its_inferred_final_as_well() {
     use crate::recording::{Reader, Writer, records::Header};
 
-    let wish: Wish =
+    let request: InjectRequest =
         serde_json::from_value(serde_json::json!({ "type": "chat", "user": "ann", "comment": "hi" }))
             .unwrap();
-    let (injected, _) = Injector::default().make(&wish, "s", Place::default());
+    let (injected, _) = Injector::default().make(&request, "s", Place::default());
     let sent = Item { flags: Flags::default(), ..injected.clone() };
     let mut streak = Injector::default();
     let rising = compose::Gift { group_id: 7, ..known_gift("rose", None, "") };
