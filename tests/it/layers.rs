@@ -64,9 +64,6 @@ const SERVER: &[&str] = &["router", "observe", "routes", "transport", "ws", "acc
 
 /// Neighbours that import each other, still: a folder, and the modules that form the cycle.
 const CYCLES: &[(&str, &[&str])] = &[
-    ("cli", &["browser", "record"]),
-    ("mock", &["admin", "socket", "visit"]),
-    ("mock", &["reading", "show"]),
     ("sans_io::event", &["kinds", "schema"]),
     ("sans_io::scrub", &["audit", "check", "http", "patterns"]),
     ("sans_io::scrub", &["made_up", "stock"]),

@@ -156,7 +156,7 @@ fn suffer(attack: Attack) -> (String, u64) {
         Some(failure.split('"').next()?.to_owned())
     });
     let code = code.take(ASKED_MAX).flatten().next().expect("a failure");
-    (code, server.own_peak_kib())
+    (code, server.peak_kib())
 }
 
 #[cfg(target_os = "linux")]

@@ -109,12 +109,20 @@ impl Running {
     /// the build, and tells nothing of what is bounded.
     #[cfg(target_os = "linux")]
     pub(crate) fn own_peak_kib(&self) -> u64 {
+        self.peak_kib().saturating_sub(self.kib("RssFile:"))
+    }
+
+    /// The most that it held in memory, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_kib(&self) -> u64 {
+        self.kib("VmHWM:")
+    }
+
+    #[cfg(target_os = "linux")]
+    fn kib(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
-        let kib = |name: &str| {
-            let value = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            value.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
-        };
-        kib("VmHWM:").saturating_sub(kib("RssFile:"))
+        let value = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        value.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Waits for the end: how it ended, and what it logged to stderr, which has to fit into a pipe.

@@ -143,7 +143,7 @@ async fn a_large_recording_replays_in_little_memory() {
     let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
     while !socket.next().await.unwrap().unwrap().is_text() {}
     let kib = server.own_peak_kib();
-    assert!(kib <= 24 * 1024, "{kib} KiB");
+    assert!(kib <= 18 * 1024, "{kib} KiB");
 }
 
 /// One folder for all that is called by name: on the command line, over REST, and of tokens.

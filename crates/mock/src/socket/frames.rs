@@ -1,6 +1,7 @@
 //! WebSocket messages by hand (RFC 6455 §5.2): a frame that is cut in the middle cannot be sent with a library.
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use livetape_core::ws_frame;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// The longest message of a client, in bytes: it sends heartbeats and acks.
@@ -17,19 +18,8 @@ pub(super) const PONG: u8 = 10;
 
 /// The head of an unmasked, final frame.
 pub(super) fn head(opcode: u8, length: usize) -> Vec<u8> {
-    let mut head = vec![0x80 | opcode];
-    match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(short @ 0..=125), _) => head.push(short),
-        (_, Ok(medium)) => {
-            head.push(126);
-            head.extend_from_slice(&medium.to_be_bytes());
-        }
-        _ => {
-            head.push(127);
-            head.extend_from_slice(&(length as u64).to_be_bytes());
-        }
-    }
-    head
+    let (head, bytes) = ws_frame::head(opcode, length);
+    head[..bytes].to_vec()
 }
 
 /// A whole frame.

@@ -29,7 +29,7 @@ pub trait Scratch: Read + Write + Seek {}
 
 impl<T: Read + Write + Seek> Scratch for T {}
 
-/// Writes items: the length and the time of each, so that whoever waits for its time need not hold it, and the item.
+/// Writes items: the length and the time of each, so that a caller can wait for the time without holding the item.
 pub(super) struct Keeper {
     file: BufWriter<Box<dyn Scratch>>,
     at: u64,

@@ -1,5 +1,5 @@
-//! A connection that knows how much was read, and breaks if too much of that is no message: the library reads past frames
-//! without content, and would go on with that for ever.
+//! A connection that knows how much was read, and breaks if too much of that is not a message: the library skips frames
+//! without content, without end.
 
 use std::{
     io,
