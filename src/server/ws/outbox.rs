@@ -101,6 +101,11 @@ impl Outbox {
         self.end(End::Close(frame));
     }
 
+    /// Whether the socket is closed as soon as the waiting messages are written.
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self.lock().end, Some(End::Close(_)))
+    }
+
     /// Lets the socket end with its feed, or now if it reads none.
     pub(super) fn go_away(&self) {
         self.end(End::GoingAway);

@@ -27,8 +27,6 @@ use crate::{
 
 /// How long a close frame has to arrive before the reset that follows where the client's own words may be unread.
 const LINGER: Duration = Duration::from_millis(250);
-/// How many messages are read of a client that was told to go: a flood of small ones takes long to read.
-const AFTER_CLOSE_MESSAGES_MAX: usize = 1024;
 
 /// A socket that is let in.
 pub(crate) struct Session {
@@ -93,6 +91,11 @@ async fn listen(stream: &mut SplitStream<WsStream>, handle: &SocketHandle) -> En
             Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => handle.heard(),
             Ok(Message::Close(_)) => {}
         }
+        if handle.outbox().is_closing() {
+            // The close frame waits behind messages that the client may never read. Reading on would only cost time.
+            sleep_until(clock::now() + MAX_STALL).await;
+            return End::of(Code::SlowConsumer);
+        }
         // Who never stops must not keep what is said to it, and its close, from being written.
         yield_now().await;
     }
@@ -132,8 +135,7 @@ async fn part(mut sink: SplitSink<WsStream, Message>, mut stream: SplitStream<Ws
         return answer(sink, stream).await;
     }
     let mut is_answered = false;
-    for _ in 0..AFTER_CLOSE_MESSAGES_MAX {
-        let Some(Ok(message)) = stream.next().await else { break };
+    while let Some(Ok(message)) = stream.next().await {
         is_answered |= message.is_close();
         // Others go on meanwhile, and a server that ends drops who takes too long.
         yield_now().await;

@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{Seek as _, SeekFrom, Write as _},
     process::Command,
+    sync::Arc,
 };
 
 use futures_util::StreamExt as _;
@@ -15,6 +16,8 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    sync::Barrier,
+    task::JoinSet,
 };
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
 
@@ -51,10 +54,12 @@ async fn wait_for_chat(socket: &mut Socket) {
 }
 
 /// A WebSocket that is opened, and then neither reads nor answers.
-async fn stalled(server: &Running) -> TcpStream {
+async fn stalled(server: &Running, path: &str) -> TcpStream {
     let mut io = TcpStream::connect(&server.address).await.unwrap();
-    let request = "GET /ws?feed=0 HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-                   sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let request = format!(
+        "GET /{path} HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
     io.write_all(request.as_bytes()).await.unwrap();
     let mut head = [0; 12];
     io.read_exact(&mut head).await.unwrap();
@@ -111,7 +116,7 @@ async fn who_stalls_holds_it_no_longer_than_it_may() {
     fs::write(&config, "[limits]\nshutdown_time = \"2s\"\n").unwrap();
     let args = ["serve", "--config", text(&config), "--log-file", text(&log)];
     let server = tokio::task::block_in_place(|| Running::start(&args));
-    let _stalled = stalled(&server).await;
+    let _stalled = stalled(&server, "ws?feed=0").await;
     let polite = open(&server, "ws").await;
     server.signal("TERM");
     assert_eq!(rest(polite).await.1, 1001);
@@ -122,13 +127,39 @@ async fn who_stalls_holds_it_no_longer_than_it_may() {
     assert!(log.trim_end().ends_with("🔔 Stopped"), "{log}");
 }
 
+/// Sends messages for as long as the server lives, and reads none.
+async fn flood(mut io: TcpStream, begun: Arc<Barrier>) {
+    let messages = [0x81, 0x82, 0, 0, 0, 0, b'{', b'}'].repeat(8192);
+    io.write_all(&messages[..256 * 8]).await.unwrap();
+    begun.wait().await;
+    while io.write_all(&messages).await.is_ok() {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_from_clients_that_do_not_read_does_not_delay_the_end() {
+    const SOCKETS: usize = 32;
+    let server = tokio::task::block_in_place(|| Running::start(&["serve"]));
+    let begun = Arc::new(Barrier::new(SOCKETS + 1));
+    let mut floods = JoinSet::new();
+    for _ in 0..SOCKETS {
+        floods.spawn(flood(stalled(&server, "ws").await, Arc::clone(&begun)));
+    }
+    begun.wait().await;
+    let polite = open(&server, "ws?feed=0").await;
+    server.signal("TERM");
+    assert_eq!(rest(polite).await.1, 1001);
+    let (status, _) = finish(server).await;
+    assert_eq!(status.code(), Some(0));
+    floods.join_all().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_it_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("livetape.toml");
     fs::write(&config, "[limits]\nshutdown_time = \"10m\"\n").unwrap();
     let server = tokio::task::block_in_place(|| Running::start(&["serve", "--config", text(&config)]));
-    let _stalled = stalled(&server).await;
+    let _stalled = stalled(&server, "ws?feed=0").await;
     let polite = open(&server, "ws").await;
     server.signal("TERM");
     assert_eq!(rest(polite).await.1, 1001, "it is on its way");
@@ -150,7 +181,7 @@ async fn two_interrupts_leave_a_sealed_recording() {
             ["live", "demo", "--upstream", &mock.url(), "--record", text(&file), "--config", text(&config)];
         let server = start(words(&args)).await;
         // It keeps the server for a while.
-        let _stalled = stalled(&server).await;
+        let _stalled = stalled(&server, "ws?feed=0").await;
         wait_for_chat(&mut open(&server, "?since=0").await).await;
         let script = format!("kill -INT {0}; sleep {gap}; kill -INT {0}", server.id());
         assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());

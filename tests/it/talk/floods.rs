@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use livetape::{
+    hub::MAX_STALL,
     lobby,
     server::{Config, Limits},
 };
@@ -56,6 +57,38 @@ async fn a_message_flood_is_told_and_closed() {
     }
     other.send("2".into()).await.unwrap();
     assert_eq!(next_said(&mut other).await["type"], "echo");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_is_not_read_while_its_close_frame_waits_behind_unread_messages() {
+    const SENT_MAX: usize = 100_000;
+    for reads in [true, false] {
+        let rig = Rig::start();
+        let (mut writing, mut reading) = futures_util::StreamExt::split(client(&rig, "ann").await);
+        let text = serde_json::json!("x".repeat(4000)).to_string();
+        let flood = tokio::spawn(async move {
+            let mut sent = 0;
+            while sent < SENT_MAX && writing.send(text.clone().into()).await.is_ok() {
+                sent += 1;
+            }
+            sent
+        });
+        // The clock moves on when everybody waits: the server no longer reads, and the client does not either.
+        wait(MAX_STALL / 2).await;
+        if reads {
+            let mut close = None;
+            while let Some(Ok(message)) = futures_util::StreamExt::next(&mut reading).await {
+                if let Message::Close(frame) = message {
+                    close = frame.map(|it| (u16::from(it.code), it.reason.to_string()));
+                }
+            }
+            assert_eq!(close, Some((1008, "rate_exceeded".into())));
+        } else {
+            wait(MAX_STALL * 2).await;
+            assert!(flood.is_finished(), "a socket that is not read is dropped");
+        }
+        assert!(flood.await.unwrap() < SENT_MAX);
+    }
 }
 
 #[tokio::test(start_paused = true)]
