@@ -64,6 +64,8 @@ pub struct Replay<'a> {
     timer: Timer,
     clock: ReplayClock,
     idle: IdleLimit,
+    /// Where this pass begins.
+    pass_start: Duration,
     /// When the first item of this pass was shown, or would have been.
     pass_began: Duration,
     phase: ReplayPhase,
@@ -98,6 +100,7 @@ impl<'a> Replay<'a> {
             pipeline: Pipeline::new(decoder, hub.clone(), shutdown.clone()),
             clock: ReplayClock::new(options.speed),
             idle: IdleLimit::new(options.idle_limit, options.start, Duration::ZERO),
+            pass_start: options.start,
             pass_began: Duration::ZERO,
             on_end: Box::new(on_end),
             loaded_for: None,
@@ -287,9 +290,8 @@ impl<'a> Replay<'a> {
     async fn end_lap(&mut self, offset: Duration) {
         self.went_to(offset);
         self.pipeline.finish(offset, None, self.pacing()).await;
-        if self.feed.at_hand().is_some() {
-            // The range ends before the file: nobody reads on to learn this.
-            self.count_missing(self.tape.loss_at_end());
+        if !self.pass_start.is_zero() || self.feed.at_hand().is_some() {
+            self.count_missing_outside().await;
         }
         if self.options.laps.is_none_or(|laps| self.lap < laps) {
             self.lap += 1;
@@ -313,6 +315,16 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// Counts damage in the parts of the file that this pass left out, which are otherwise not read.
+    async fn count_missing_outside(&mut self) {
+        let missing = tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => return,
+            missing = self.tape.loss() => missing,
+        };
+        self.count_missing(missing.since(&self.missing.0));
+    }
+
     /// Starts a generation at `offset`, shown at `shown`.
     async fn start_pass(&mut self, offset: Duration, shown: Duration) -> Result<(), Problem> {
         let feed = self.tape.feed(offset)?;
@@ -325,7 +337,7 @@ impl<'a> Replay<'a> {
         self.missing.0 = Loss::default();
         let before = self.take_before().await;
         self.idle = IdleLimit::new(self.options.idle_limit, offset, shown);
-        self.pass_began = shown;
+        (self.pass_start, self.pass_began) = (offset, shown);
         self.pipeline.start_generation(offset, &before, self.pacing()).await;
         self.feed.peek().await;
     }

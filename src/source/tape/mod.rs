@@ -55,15 +55,14 @@ pub struct Tape {
     /// What the user calls it, for messages: a client of the server must not learn its path.
     called: String,
     place: Place,
-    /// Learned when somebody asks.
-    tail: Arc<OnceLock<Option<Tail>>>,
+    /// Found out on demand.
+    facts: Arc<Facts>,
 }
 
-/// What the last records of a recording say.
-#[derive(Clone, Copy, Debug)]
-struct Tail {
-    last_offset: Duration,
-    loss: Loss,
+#[derive(Debug, Default)]
+struct Facts {
+    duration: OnceLock<Option<Duration>>,
+    loss: OnceLock<Loss>,
 }
 
 #[derive(Clone, Debug)]
@@ -131,7 +130,7 @@ impl Tape {
     }
 
     fn new(called: &str, place: Place) -> Self {
-        Self { name: shown_name(called), called: called.into(), place, tail: Arc::default() }
+        Self { name: shown_name(called), called: called.into(), place, facts: Arc::default() }
     }
 
     /// Accepts offsets up to that of the last record.
@@ -157,18 +156,33 @@ impl Tape {
     /// How long it is, from its last readable record. The file is read once: its end, or all of it if its end is damaged.
     #[must_use]
     pub fn duration(&self) -> Option<Duration> {
-        self.tail().map(|tail| tail.last_offset)
+        let read = || last_offset(self.open_tail()?).or_else(|| last_offset(self.open().ok()?));
+        *self.facts.duration.get_or_init(read)
     }
 
-    /// What is missing at the end of the file: whether it is sealed, and bytes after the last record. For readers that
-    /// stop before they get there.
-    #[must_use]
-    pub fn loss_at_end(&self) -> Loss {
-        self.tail().map_or(Loss { unsealed: true, ..Loss::default() }, |tail| tail.loss)
+    /// What is missing in the whole file, for readers that skip parts of it. The file is read once.
+    pub(crate) async fn loss(&self) -> Loss {
+        match &self.place {
+            Place::Memory(_) => self.read_loss(),
+            Place::File(_) => {
+                let tape = self.clone();
+                tokio::task::spawn_blocking(move || tape.read_loss()).await.unwrap_or(Loss::ONE)
+            }
+        }
     }
 
-    fn tail(&self) -> Option<Tail> {
-        *self.tail.get_or_init(|| read_tail(self.open_tail()?).or_else(|| read_tail(self.open().ok()?)))
+    fn read_loss(&self) -> Loss {
+        *self.facts.loss.get_or_init(|| {
+            let mut loss = Loss::default();
+            for step in self.steps().into_iter().flatten() {
+                match step {
+                    Step::Missing(missing) => loss += missing,
+                    Step::Failed(_) => loss += Loss::ONE,
+                    Step::Item(_) | Step::End(_) => {}
+                }
+            }
+            loss
+        })
     }
 
     /// Begins to read at `from`.
@@ -253,17 +267,14 @@ impl Tape {
     }
 }
 
-/// `None` if there is no record.
-fn read_tail(input: impl Read) -> Option<Tail> {
+/// The offset of the last record; `None` without one.
+fn last_offset(input: impl Read) -> Option<Duration> {
     let mut reader = Reader::open(BufReader::new(input)).ok()?;
     let mut last = None;
     while let Ok(Some(head)) = reader.next_head() {
         last = Some(head.offset);
     }
-    let report = reader.report();
-    // Of what comes before, only a part was read.
-    let loss = Loss { bytes: report.tail_bytes, unsealed: !report.sealed, ..Loss::default() };
-    Some(Tail { last_offset: last?, loss })
+    last
 }
 
 pub(crate) fn unreadable(name: &str, error: &recording::Error) -> Problem {

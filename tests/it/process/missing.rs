@@ -93,7 +93,7 @@ fn no_command_exits_with_0_where_something_is_missing() {
 }
 
 #[test]
-fn a_range_before_the_end_of_a_recording_that_was_never_sealed_exits_with_3() {
+fn damage_outside_a_range_exits_with_3() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
     let made = run(&["synth", "--minutes", "1", "--profile", "quiet", "-o", text(&file("whole.bin"))]);
@@ -101,10 +101,30 @@ fn a_range_before_the_end_of_a_recording_that_was_never_sealed_exits_with_3() {
     let mut bytes = fs::read(file("whole.bin")).unwrap();
     let ends = ends_of_records(&bytes);
     let damaged = [&bytes[..], b"more"].concat();
+    // The header and the record behind it come first, and what ends the show last.
+    for (name, record) in [("early.bin", 2), ("late.bin", ends.len() - 6)] {
+        let mut flipped = bytes.clone();
+        flipped[ends[record] + 20] ^= 1;
+        fs::write(file(name), flipped).unwrap();
+    }
     bytes.truncate(ends[ends.len() - 2]);
     fs::write(file("unsealed.bin"), bytes).unwrap();
     fs::write(file("more.bin"), damaged).unwrap();
-    let ranges: [&[&str]; 3] = [
+    let ranges: [&[&str]; 5] = [
+        &["cut", "IN", "--start", "20s", "--end", "30s", "-o", "OUT"],
+        &[
+            "replay",
+            "IN",
+            "--start",
+            "20s",
+            "--end",
+            "30s",
+            "--speed",
+            "1000",
+            "--exit-when-done",
+            "--port",
+            "0",
+        ],
         &["cut", "IN", "--start", "1s", "--end", "10s", "-o", "OUT"],
         &["replay", "IN", "--end", "10s", "--speed", "1000", "--exit-when-done", "--port", "0"],
         &[
@@ -130,6 +150,8 @@ fn a_range_before_the_end_of_a_recording_that_was_never_sealed_exits_with_3() {
             ("whole.bin", 0, ""),
             ("unsealed.bin", 3, "not sealed: the end may be missing"),
             ("more.bin", 3, "4 bytes unreadable"),
+            ("early.bin", 3, "1 record missing"),
+            ("late.bin", 3, "1 record missing"),
         ] {
             let (code, said) = exit_code(args, &file(name), folder.path());
             assert_eq!(code, Some(expected), "{args:?} of {name}: {said}");
