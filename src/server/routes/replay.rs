@@ -1,4 +1,4 @@
-//! `/replay`: the transport of a replay. Each order is answered with the state that it led to.
+//! `/replay`: controls the replay. Each order returns the resulting state.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ pub(crate) async fn load(State(app): State<App>, body: RawBody) -> Answer {
     give(app, body, |Load { recording }| recordings::plain(recording).map(ReplayOrder::Load)).await
 }
 
-/// Gives the order that the body means.
+/// Parses the body into an order and sends it to the replay.
 async fn give<T: DeserializeOwned>(
     app: App,
     body: RawBody,
@@ -112,7 +112,7 @@ pub(crate) struct Load {
     recording: String,
 }
 
-/// What an offset may be, for those who read the schema.
+/// The types of an offset, for the schema.
 #[derive(JsonSchema)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "read by nothing but the schema")]
@@ -127,7 +127,7 @@ fn one() -> u32 {
     1
 }
 
-/// An offset is a text (`1m30s`) or a number of seconds.
+/// Parses an offset: text (`1m30s`) or a number of seconds.
 fn read_offset(value: &Value) -> Result<Duration, String> {
     match value {
         Value::String(text) => offset::parse(text),

@@ -1,4 +1,4 @@
-//! A row for every method of every address.
+//! Lists every method of every path.
 
 use super::{Body, Content, Route, Schemas, object, required};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     tools::timeline::BUCKETS_MAX,
 };
 
-/// With an answer in JSON.
+/// Builds a route with a JSON response and status 200.
 fn row(
     method: &'static str,
     path: &'static str,
