@@ -1,10 +1,10 @@
-//! One rule a test.
+//! One test for each rule of the hub.
 
 use super::*;
 use crate::sans_io::error::Code;
 
 #[test]
-fn a_joiner_gets_what_is_new_and_since_0_all() {
+fn a_joiner_gets_new_events_and_with_since_0_all_events() {
     let hub = hub(16);
     hub.publish(&chats(3));
     let mut new = join(&hub, &Join::default());
@@ -15,7 +15,7 @@ fn a_joiner_gets_what_is_new_and_since_0_all() {
 }
 
 #[test]
-fn the_json_has_the_stream_and_the_number() {
+fn the_json_contains_the_stream_and_the_number() {
     let hub = hub(16);
     let mut subscriber = join(&hub, &Join::default());
     hub.publish(&[chat("hi")]);
@@ -37,7 +37,7 @@ fn two_subscribers_share_the_bytes() {
 }
 
 #[test]
-fn a_joiner_first_gets_the_state() {
+fn a_joiner_gets_the_current_state_first() {
     let first = |events: &[Event]| {
         let hub = hub(16);
         hub.publish(events);
@@ -55,7 +55,7 @@ fn a_joiner_first_gets_the_state() {
 }
 
 #[test]
-fn who_joins_a_source_that_fails_gets_the_error_before_the_close_at_whatever_moment() {
+fn a_joiner_gets_the_error_before_the_close_whenever_it_joins() {
     let events = [connected(), failed(true), failed(true), failed(false)];
     for before in 0..=events.len() + 1 {
         let hub = hub(16);
@@ -92,7 +92,7 @@ fn the_state_outlives_the_backlog() {
 }
 
 #[test]
-fn since_resumes_or_says_that_it_cannot() {
+fn since_resumes_or_is_rejected() {
     let hub = hub(4);
     hub.publish(&chats(10));
     let resume = |since| hub.join(&Join { since, ..Join::default() });
@@ -106,7 +106,7 @@ fn since_resumes_or_says_that_it_cannot() {
 }
 
 #[test]
-fn a_gap_is_told() {
+fn skipped_events_are_reported_as_a_gap() {
     let hub = hub(4);
     hub.publish(&chats(10));
     let skip = |since| hub.join(&Join { since, on_gap: OnGap::Skip, ..Join::default() });
@@ -117,7 +117,7 @@ fn a_gap_is_told() {
 }
 
 #[test]
-fn who_lags_more_than_half_the_ring_is_slow_and_can_resume() {
+fn a_subscriber_that_lags_more_than_half_the_ring_is_slow_and_can_resume() {
     let hub = hub(8);
     let mut subscriber = join(&hub, &Join::default());
     hub.publish(&chats(2));
@@ -134,7 +134,7 @@ fn who_lags_more_than_half_the_ring_is_slow_and_can_resume() {
 }
 
 #[test]
-fn bytes_count_as_well() {
+fn lag_is_limited_in_bytes_too() {
     let hub = Hub::new("s".to_owned(), Limits { bytes_max: 4000, ..Limits::default() });
     let mut subscriber = join(&hub, &Join::default());
     hub.publish(&[chat(&"x".repeat(100_000))]);
@@ -146,7 +146,7 @@ fn bytes_count_as_well() {
 }
 
 #[test]
-fn a_joiner_has_as_long_for_its_backlog_as_anybody() {
+fn a_joiner_may_lag_as_far_as_other_subscribers() {
     let hub = hub(8);
     hub.publish(&chats(8));
     let mut subscriber = join(&hub, &Join { since: Some(Since::Start), ..Join::default() });
@@ -155,7 +155,7 @@ fn a_joiner_has_as_long_for_its_backlog_as_anybody() {
 }
 
 #[test]
-fn closing_delivers_what_is_queued_first() {
+fn closing_delivers_queued_events_first() {
     let hub = hub(8);
     let mut subscriber = join(&hub, &Join::default());
     hub.publish(&chats(2));
@@ -170,7 +170,7 @@ fn closing_delivers_what_is_queued_first() {
 }
 
 #[test]
-fn unknown_needs_raw() {
+fn unknown_events_require_raw() {
     let hub = hub(8);
     hub.publish(&[unknown(), chat("")]);
     let all = |raw| {
@@ -181,7 +181,7 @@ fn unknown_needs_raw() {
 }
 
 #[test]
-fn every_mode_of_gifts_adds_up() {
+fn gift_increments_add_up_in_every_mode() {
     let hub = hub(32);
     let streak = [
         gift(1, 1, 0),
@@ -207,7 +207,7 @@ fn every_mode_of_gifts_adds_up() {
 }
 
 #[test]
-fn a_final_alone_has_the_diamonds_of_its_streak() {
+fn a_lone_final_has_the_diamonds_of_its_streak() {
     let hub = hub(8);
     hub.publish(&[event(Data::Gift(Gift { is_final: true, ..gift(7, 0, 7) }))]);
     let filter = Filter { gifts: Gifts::Final, ..Filter::default() };
@@ -216,7 +216,7 @@ fn a_final_alone_has_the_diamonds_of_its_streak() {
 }
 
 #[test]
-fn observers_and_displays_are_no_clients() {
+fn observers_and_displays_are_not_counted_as_clients() {
     let hub = hub(8);
     let observer = join(&hub, &Join { reader: Reader::Observer, ..Join::default() });
     let _display = join(&hub, &Join { reader: Reader::Display, ..Join::default() });
@@ -229,7 +229,7 @@ fn observers_and_displays_are_no_clients() {
 }
 
 #[test]
-fn who_falls_behind_is_counted_but_for_displays() {
+fn slow_subscribers_are_counted_except_displays() {
     let hub = hub(8);
     let reading = |reader| join(&hub, &Join { reader, ..Join::default() });
     let mut all = [Reader::Client, Reader::Observer, Reader::Display].map(reading);
@@ -239,7 +239,7 @@ fn who_falls_behind_is_counted_but_for_displays() {
 }
 
 #[test]
-fn injected_events_tell_their_numbers_and_who_gets_them() {
+fn injected_events_report_their_numbers_and_recipients() {
     let hub = hub(16);
     let injected = |event: Event| Event { injected: true, ..event };
     let give = |events: &[Event]| {
