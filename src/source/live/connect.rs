@@ -1,4 +1,4 @@
-//! One attempt: from the user's name to an open socket.
+//! One connection attempt: from a user name to an open socket.
 
 use bytes::Bytes;
 use tokio_tungstenite::WebSocketStream;
@@ -23,7 +23,7 @@ use crate::sans_io::{
     session::Session,
 };
 
-/// The status of an upgrade that succeeded.
+/// HTTP status of a successful upgrade.
 const SWITCHING_PROTOCOLS: u32 = 101;
 
 /// An open connection.
@@ -33,7 +33,7 @@ pub(super) struct Link<S> {
     pub(super) received: Received,
 }
 
-/// How the socket is to be opened.
+/// How to open the socket.
 struct Way {
     url: String,
     cookie: String,
@@ -42,7 +42,7 @@ struct Way {
 }
 
 impl<T: Transport> Driver<T> {
-    /// Looks the user up and opens the socket.
+    /// Looks up the user and opens the socket.
     pub(super) async fn connect(&mut self) -> Result<Link<T::Stream>, Failure> {
         let user = self.options.username()?;
         let session_cookie = self.options.session_cookie();
@@ -62,7 +62,8 @@ impl<T: Transport> Driver<T> {
         Ok(Link { socket: opened.socket, session, received: opened.received })
     }
 
-    /// Through the sign server if there is one, else directly. What the sign server refused is not tried behind its back.
+    /// Uses the sign server if configured, otherwise connects directly. Falls back only if the sign server is
+    /// unavailable, not if it rejects the request.
     async fn find_way(&mut self, room_id: i64) -> Result<Way, Failure> {
         if self.options.uses_sign_server() {
             match sign::sign(&mut self.upstream, &self.options, room_id, &mut self.random).await {
@@ -95,7 +96,8 @@ impl<T: Transport> Driver<T> {
         self.upstream.note(What::ConnOpen(open));
     }
 
-    /// Behind the opening: its messages belong to the room that stands there.
+    /// Records the first batch after the opening, so that its messages belong to the room that the opening
+    /// names.
     fn note_initial_batch(&mut self, signed: &Signed) -> Bytes {
         self.upstream.note_http(Role::InitialBatch, &signed.request, &signed.answer, true);
         signed.answer.body.clone()
@@ -107,7 +109,7 @@ impl<T: Transport> Driver<T> {
         self.note_status(&failure, Some(std::time::Duration::ZERO));
     }
 
-    /// Forgets what the next attempt should not bring along.
+    /// Discards state that the next attempt should not reuse.
     pub(super) fn forget(&mut self, code: Code) {
         if matches!(code, Code::Blocked | Code::HandshakeRefused) {
             self.cookie = None;

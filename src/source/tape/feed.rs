@@ -1,4 +1,4 @@
-//! A tape that is being read: ahead, within bounds.
+//! A tape being read ahead within bounds.
 
 use std::{collections::VecDeque, io::Read, time::Duration};
 
@@ -9,23 +9,23 @@ use crate::sans_io::{
     recording::{Error, Item, Loss, Reader, Record, What, record_type},
 };
 
-/// A portion that is read ahead at once ends at so many bytes of payload …
+/// Maximum size of the payloads in a chunk that is read ahead, in bytes.
 const PORTION_BYTES_MAX: usize = 256 << 10;
-/// … or so many items.
+/// Maximum number of items in a chunk that is read ahead.
 const PORTION_ITEMS_MAX: usize = 256;
-/// Portions that wait to be played.
+/// Maximum number of chunks that wait to be played.
 const PORTIONS_AHEAD: usize = 4;
 
-/// What comes off a tape, in file order.
+/// An element of a tape, in file order.
 #[derive(Debug)]
 pub(crate) enum Fed {
-    /// It lies before the start, and tells what stands open there.
+    /// An item before the start that describes an open connection.
     Before(Item),
-    /// It is to be played.
+    /// An item to play.
     Item(Item),
-    /// So much is missing here.
+    /// Data is missing here.
     Missing(Loss),
-    /// The file cannot be read further.
+    /// The file cannot be read any further.
     Failed(String),
 }
 
@@ -39,13 +39,13 @@ impl Fed {
     }
 }
 
-/// A reader that skips what lies before the start.
+/// A reader that skips everything before the start.
 pub(super) struct Reading {
     reader: Reader<Box<dyn Read + Send>>,
     from: Duration,
-    /// What was reported as missing.
+    /// What was already reported as missing.
     missing: Loss,
-    /// Whether the start was reached.
+    /// Whether the start has been reached.
     is_there: bool,
     is_over: bool,
 }
@@ -62,7 +62,7 @@ impl Reading {
         self.reader.next()
     }
 
-    /// What was found to be missing since it was asked before. Gaps are items, and counted where they are played.
+    /// Returns what was newly found to be missing. Gap items are counted when they are played.
     fn newly_missing(&mut self, is_end: bool) -> Option<Loss> {
         let report = self.reader.report();
         let unsealed = is_end && !report.sealed;
@@ -130,17 +130,17 @@ enum Supply {
 }
 
 impl Feed {
-    /// Reads as it is asked, without another thread: exact under a paused clock.
+    /// Reads on demand, without another thread, which is exact with a paused clock.
     pub(super) fn here(reading: Reading) -> Self {
         Self { supply: Supply::Here(Box::new(reading)), ready: VecDeque::new() }
     }
 
-    /// Reads ahead on a thread of its own.
+    /// Reads ahead on a separate thread.
     pub(super) fn ahead(reading: Reading) -> Result<Self, Problem> {
         Ok(Self { supply: Supply::Thread(read_ahead(reading)?), ready: VecDeque::new() })
     }
 
-    /// What comes next; `None` at the end.
+    /// Returns the next element, or `None` at the end.
     pub(crate) async fn peek(&mut self) -> Option<&Fed> {
         if self.ready.is_empty() {
             match &mut self.supply {
@@ -151,7 +151,7 @@ impl Feed {
         self.ready.front()
     }
 
-    /// Blocks until something is there, or the end.
+    /// Blocks until an element is available, or the end is reached.
     pub(super) fn fill(&mut self) {
         match &mut self.supply {
             Supply::Here(reading) => self.ready.extend(reading.next()),
@@ -159,18 +159,19 @@ impl Feed {
         }
     }
 
-    /// What comes next, if it is there already.
+    /// Returns the next element if it is already available.
     pub(crate) fn at_hand(&self) -> Option<&Fed> {
         self.ready.front()
     }
 
-    /// Takes what [`Feed::peek`] showed.
+    /// Takes the element that [`Feed::peek`] returned.
     pub(crate) fn pop(&mut self) -> Option<Fed> {
         self.ready.pop_front()
     }
 }
 
-/// Reads on a thread of its own, which stands still while [`PORTIONS_AHEAD`] portions wait and ends with the receiver.
+/// Reads on a separate thread, which blocks while [`PORTIONS_AHEAD`] chunks wait and ends when the receiver
+/// is dropped.
 fn read_ahead(mut reading: Reading) -> Result<mpsc::Receiver<VecDeque<Fed>>, Problem> {
     let (sender, receiver) = mpsc::channel(PORTIONS_AHEAD);
     let thread = std::thread::Builder::new().name("read-ahead".into());
