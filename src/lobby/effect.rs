@@ -53,7 +53,7 @@ pub enum Payload {
 impl Payload {
     /// Length in bytes.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    #[expect(clippy::len_without_is_empty, reason = "never needed")]
     pub fn len(&self) -> usize {
         let (Self::Text(bytes) | Self::Binary(bytes)) = self;
         bytes.len()

@@ -57,7 +57,7 @@ pub(super) struct SetMetadata {
 /// The known message types, for the schema. Any other JSON is forwarded to other clients.
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(dead_code, reason = "`Asked::read` reads by hand, so that what is wrong can be told")]
+#[expect(dead_code, reason = "`Asked::read` parses by hand, for precise error messages")]
 enum Known<'a> {
     JoinRoom(OfRoom),
     LeaveRoom(OfRoom),

@@ -55,10 +55,10 @@ mod tests {
             assert!(due.is_none_or(|due| due == nanoseconds(Duration::from_secs(DAY + wall))));
             due.is_some()
         };
-        assert!(!due(0, 0) && !due(59, 61), "two seconds are no jump");
+        assert!(!due(0, 0) && !due(59, 61), "two seconds do not count as a jump");
         assert!(due(60, 60) && !due(61, 61) && due(120, 120));
-        assert!(due(130, 133) && !due(131, 134), "set forward, or slept");
-        assert!(due(132, 10) && !due(133, 11), "set back");
+        assert!(due(130, 133) && !due(131, 134), "the clock was set forward, or the machine slept");
+        assert!(due(132, 10) && !due(133, 11), "the clock was set back");
         assert!(!due(191, 69) && due(192, 70));
     }
 }

@@ -49,19 +49,19 @@ pub fn default_path(folder: &Path, user: &str, wall: Duration) -> PathBuf {
     free.unwrap_or_else(|| folder.join(stem(user, wall)))
 }
 
-/// Creates the file and returns it with its base path. `of` maps the base path to the name of the file.
+/// Creates the file and returns it with its base path. `name_of` maps the base path to the name of the file.
 pub(super) fn create(
     target: &Target,
     sync: Sync,
-    of: impl Fn(&Path) -> PathBuf,
+    name_of: impl Fn(&Path) -> PathBuf,
 ) -> Result<(File, PathBuf), Problem> {
     match target {
-        Target::File(path) => create_file(&of(path), sync).map(|file| (file, path.clone())),
+        Target::File(path) => create_file(&name_of(path), sync).map(|file| (file, path.clone())),
         Target::Folder { folder, user } => {
             fs::create_dir_all(folder).map_err(|error| {
                 Problem::new(Code::Io, format!("cannot make {}: {error}", folder.display()))
             })?;
-            create_first(paths(folder, user, clock::wall()), sync, of)
+            create_first(paths(folder, user, clock::wall()), sync, name_of)
         }
     }
 }
@@ -69,20 +69,20 @@ pub(super) fn create(
 /// Creates a file, which must not exist.
 pub(super) fn create_file(path: &Path, sync: Sync) -> Result<File, Problem> {
     let file = files::create_new(path, false).map_err(|error| problem(&error))?;
-    Ok(made(file, path, sync))
+    Ok(prepare(file, path, sync))
 }
 
 /// Prepares a new file: locks it, and makes its name survive a power failure.
-fn made(file: File, path: &Path, sync: Sync) -> File {
+fn prepare(file: File, path: &Path, sync: Sync) -> File {
     if sync != Sync::Off {
         files::sync_folder(path);
     }
-    held(file)
+    lock(file)
 }
 
 /// Locks the file, so that others do not rename, replace or delete it. Not on systems whose locks would block
 /// readers.
-fn held(file: File) -> File {
+fn lock(file: File) -> File {
     #[cfg(unix)]
     drop(file.try_lock());
     file
@@ -92,11 +92,11 @@ fn held(file: File) -> File {
 fn create_first(
     paths: impl Iterator<Item = PathBuf>,
     sync: Sync,
-    of: impl Fn(&Path) -> PathBuf,
+    name_of: impl Fn(&Path) -> PathBuf,
 ) -> Result<(File, PathBuf), Problem> {
     for path in paths {
-        match files::create_new(&of(&path), false) {
-            Ok(file) => return Ok((made(file, &of(&path), sync), path)),
+        match files::create_new(&name_of(&path), false) {
+            Ok(file) => return Ok((prepare(file, &name_of(&path), sync), path)),
             Err(files::Error::Exists { .. } | files::Error::Directory { .. }) => {}
             Err(error) => return Err(problem(&error)),
         }

@@ -26,7 +26,7 @@ use crate::{
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 /// Maximum size of what the recorder adds to an item, in bytes: record heads, a clock anchor, checkpoints,
 /// the end.
-const BESIDE_BYTES: u64 = 4 << 10;
+const OVERHEAD_BYTES_MAX: u64 = 4 << 10;
 /// [`Gap::reason`] of an item that exceeds the maximum size of a record.
 const TOO_LARGE: &str = "larger than a record may be";
 
@@ -131,7 +131,7 @@ impl WriterThread {
             Queued::Gap(gap) => self.write_gap(gap)?,
             Queued::Item(item, wall) => {
                 self.rotate_if_due(item.offset)?;
-                self.write_what_is_due(item.offset, wall)?;
+                self.write_due_records(item.offset, wall)?;
                 match self.put(&item) {
                     Err(Error::TooLarge { bytes }) => self.write_gap(lost(&item, bytes, TOO_LARGE))?,
                     result => result?,
@@ -151,7 +151,7 @@ impl WriterThread {
             Queued::Item(item, _) => payload_bytes(&item.what),
             Queued::Gap(_) => 0,
         };
-        let longer = self.before.1 + self.writer.bytes_written() + payload as u64 + BESIDE_BYTES;
+        let longer = self.before.1 + self.writer.bytes_written() + payload as u64 + OVERHEAD_BYTES_MAX;
         self.bytes_max.is_some_and(|most| longer > most)
     }
 
@@ -171,7 +171,7 @@ impl WriterThread {
     }
 
     /// Writes clock anchors and checkpoints when due. Ignores offsets that go back.
-    fn write_what_is_due(&mut self, offset: Duration, wall: Option<Duration>) -> Result<(), Error> {
+    fn write_due_records(&mut self, offset: Duration, wall: Option<Duration>) -> Result<(), Error> {
         if offset < self.last_offset() {
             return Ok(());
         }

@@ -65,7 +65,7 @@ mod tests {
         };
         let mut backlog = Backlog::default();
         tokio::time::advance(HANDLED_MAX).await;
-        assert!(!backlog.drops(&item(1)), "the server does not shut down");
+        assert!(!backlog.drops(&item(1)), "the server is not shutting down");
         backlog.shut_down();
         assert!(!backlog.drops(&item(2)));
         tokio::time::advance(HANDLED_MAX).await;

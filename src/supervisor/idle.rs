@@ -50,7 +50,7 @@ impl<T: Transport> Supervisor<T> {
                     opening.into_iter().for_each(Opening::give_up);
                     return Next::Connect(user, Some(answer));
                 }
-                Some(order) => self.take_aside(order).await,
+                Some(order) => self.take_other_order(order).await,
             }
         }
     }
@@ -84,15 +84,15 @@ impl<T: Transport> Supervisor<T> {
                 Some(Order::Replay(ReplayOrder::Load(_), answer)) => {
                     answer.refuse(room_running(&user));
                 }
-                Some(order) => self.take_aside(order).await,
+                Some(order) => self.take_other_order(order).await,
             }
         }
     }
 
     /// Processes an order that starts nothing.
-    async fn take_aside(&mut self, order: Order) {
+    async fn take_other_order(&mut self, order: Order) {
         match order {
-            Order::Inject(wish, answer) => self.inject_idle(&wish, answer).await,
+            Order::Inject(request, answer) => self.inject_idle(&request, answer).await,
             // An ended room stays in the status until it is disconnected.
             Order::Disconnect(user, answer) if self.driver.status().is_of(&user) => self.forget_user(answer),
             Order::Disconnect(user, answer) => answer.refuse(not_current(&user)),

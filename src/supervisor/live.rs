@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// How a source ended.
-struct Over {
+struct LiveEnd {
     leaving: Option<Leaving>,
     outcome: Outcome,
     /// The look-up that was still in progress.
@@ -122,7 +122,7 @@ impl<T: Transport> Supervisor<T> {
         pipeline: &mut Pipeline,
         room: &mut RoomStatus,
         mut recorder_failed: Option<watch::Receiver<Option<Problem>>>,
-    ) -> Over {
+    ) -> LiveEnd {
         let (header, started) = (live.header().clone(), live.started());
         let (mut leaving, mut candidate) = (None, None);
         let (mut last, mut was_connected) = (Duration::ZERO, false);
@@ -132,10 +132,10 @@ impl<T: Transport> Supervisor<T> {
             tokio::select! { biased;
                 () = self.shutdown.cancelled(), if leaving.is_none() => leaving = Some(Leaving::ShutDown),
                 Some(order) = self.driver.next_order(), if leaving.is_none() => {
-                    if let Order::Inject(wish, answer) = order {
+                    if let Order::Inject(request, answer) = order {
                         last = clock::now().duration_since(started).max(last);
-                        let (allowed, wished) = (self.options.allow_inject, (wish, answer));
-                        inject_live(pipeline, &mut self.driver, wished, last, allowed).await;
+                        let (allowed, injection) = (self.options.allow_inject, (request, answer));
+                        inject_live(pipeline, &mut self.driver, injection, last, allowed).await;
                         continue;
                     }
                     leaving = self.take_order(order, user, room, &mut candidate);
@@ -197,7 +197,7 @@ impl<T: Transport> Supervisor<T> {
         if let Some(followed) = self.followed.take() {
             followed.end(&outcome);
         }
-        Over { leaving, outcome, candidate, last, was_connected }
+        LiveEnd { leaving, outcome, candidate, last, was_connected }
     }
 
     fn take_order(
@@ -229,13 +229,13 @@ impl<T: Transport> Supervisor<T> {
 
     async fn leave(
         &mut self,
-        over: Over,
+        over: LiveEnd,
         mut pipeline: Pipeline,
         mut room: RoomStatus,
         recorder: Option<Recorder>,
         shared: Option<Shared>,
     ) -> Next {
-        let Over { leaving, outcome, candidate, last, was_connected } = over;
+        let LiveEnd { leaving, outcome, candidate, last, was_connected } = over;
         let (reason, problem) = match (&leaving, outcome) {
             (Some(Leaving::ShutDown | Leaving::RecorderEnded), _) => (None, None),
             (Some(Leaving::Deleted(_)), _) => (Some("deleted"), None),

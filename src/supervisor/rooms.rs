@@ -144,7 +144,7 @@ impl Followed {
         }
         self.follower = Some((items, outcome));
         let now = clock::now().duration_since(started);
-        let failed = self.failed.as_ref().map(|item| at(item, now));
+        let failed = self.failed.as_ref().map(|item| failure_at(item, now));
         for item in self.standing.openings(now).chain(failed).collect::<Vec<_>>() {
             self.send(item).await;
         }
@@ -190,7 +190,7 @@ impl Drop for Followed {
 }
 
 /// Returns a failure as of `now`, with the remaining wait.
-fn at(failed: &Item, now: Duration) -> Item {
+fn failure_at(failed: &Item, now: Duration) -> Item {
     let mut item = Item { offset: now, ..failed.clone() };
     if let What::Status(status) = &mut item.what {
         let over = u64::try_from(now.saturating_sub(failed.offset).as_millis()).unwrap_or(u64::MAX);

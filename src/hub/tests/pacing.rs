@@ -43,12 +43,12 @@ async fn a_stalled_subscriber_is_not_waited_for() {
     let mut dead = join(&hub, &Join::default());
     let start = clock::now();
     hub.publish_paced(&chats(8)).await;
-    assert_eq!(clock::now(), start, "half the ring is there to fill");
+    assert_eq!(clock::now(), start, "half the ring may be filled");
     hub.publish_paced(&chats(8)).await;
     assert_eq!(clock::now() - start, Duration::from_secs(10));
     assert_eq!(drain(&mut dead).1, Some(Next::Slow));
     hub.publish_paced(&chats(100)).await;
-    assert_eq!(clock::now() - start, Duration::from_secs(10), "nobody is left to wait for");
+    assert_eq!(clock::now() - start, Duration::from_secs(10), "no subscriber is left to wait for");
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,7 +110,7 @@ async fn draining_waits_for_active_subscribers_and_drops_stalled_ones() {
     assert_eq!(reader.await.unwrap(), (1..=16).collect::<Vec<_>>());
     assert_eq!(drain(&mut dead).1, Some(Next::Slow));
     hub.drain(CloseReason { code: 1000, reason: "".into() }).await;
-    assert_eq!(clock::now() - start, Duration::from_secs(10), "nobody is left");
+    assert_eq!(clock::now() - start, Duration::from_secs(10), "no subscriber is left");
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,7 +50,7 @@ fn a_joiner_gets_the_current_state_first() {
     assert_eq!(first(&[connected(), failed(false)]), [2, 3]);
     assert_eq!(first(&[connected(), chat(""), disconnected()]), [1, 3, 4]);
     assert_eq!(first(&[failed(false), disconnected()]), [1, 2, 3]);
-    assert_eq!(first(&[disconnected(), disconnected()]), [2, 3], "the last reason stands");
+    assert_eq!(first(&[disconnected(), disconnected()]), [2, 3], "the last reason counts");
     assert_eq!(first(&[connected(), disconnected(), connected()]), [3, 4]);
 }
 
@@ -87,7 +87,7 @@ fn the_state_outlives_the_backlog() {
     assert_eq!(
         seqs(&mut join(&hub, &Join { filter, ..Join::default() })),
         [0; 0],
-        "the filter holds for it too"
+        "the filter applies to the state, too"
     );
 }
 
@@ -113,7 +113,7 @@ fn skipped_events_are_reported_as_a_gap() {
     let (lines, _) = drain(&mut skip(after(3)).unwrap());
     assert_eq!(lines[0], r#"{"type":"gap","from":4,"to":6}"#);
     assert_eq!(lines[1..].iter().map(|line| json(line)["seq"].clone()).collect::<Vec<_>>(), [7, 8, 9, 10]);
-    assert!(skip(after(11)).is_err(), "beyond the head is no gap");
+    assert!(skip(after(11)).is_err(), "a position beyond the head is not a gap");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_subscriber_that_lags_more_than_half_the_ring_is_slow_and_can_resume() {
     let mut batch = Vec::new();
     assert_eq!(subscriber.next(&mut batch).now_or_never(), Some(Next::Events));
     hub.publish(&chats(2));
-    assert!(!subscriber.slow().is_cancelled(), "a lag of 4: the first batch is not confirmed");
+    assert!(!subscriber.slow().is_cancelled(), "a lag of 4: the first batch is not written yet");
     hub.publish(&chats(1));
     assert!(subscriber.slow().is_cancelled());
     assert_eq!(subscriber.next(&mut batch).now_or_never(), Some(Next::Slow));
@@ -138,7 +138,7 @@ fn lag_is_limited_in_bytes_too() {
     let hub = Hub::new("s".to_owned(), Limits { bytes_max: 4000, ..Limits::default() });
     let mut subscriber = join(&hub, &Join::default());
     hub.publish(&[chat(&"x".repeat(100_000))]);
-    assert!(!subscriber.slow().is_cancelled(), "one event is a quarter at most");
+    assert!(!subscriber.slow().is_cancelled(), "an event counts as at most a quarter");
     hub.publish(&[chat(&"x".repeat(100_000))]);
     assert!(!subscriber.slow().is_cancelled());
     hub.publish(&[chat("x")]);
@@ -254,7 +254,7 @@ fn injected_events_report_their_numbers_and_recipients() {
     let _display = join(&hub, &Join { reader: Reader::Display, ..Join::default() });
     assert_eq!(give(&[chat("not injected"), injected(chat(""))]), (vec![3], 1));
     let two = [injected(chat("")), injected(event(Data::Gift(gift(1, 1, 0))))];
-    assert_eq!(give(&two), (vec![4, 5], 2), "each once");
+    assert_eq!(give(&two), (vec![4, 5], 2), "each client counts once");
     hub.close(CloseReason { code: 1000, reason: "".into() });
     assert_eq!(give(&two), (vec![], 0));
 }

@@ -34,10 +34,10 @@ fn bad_messages_are_rejected_and_the_eleventh_closes_the_connection() {
     rig.lobby.text(ann, "?");
     let effects = rig.lobby.take_effects();
     assert_eq!((effects.len(), closed(&effects)), (2, vec![(ann, 1008, "bad_message")]));
-    assert_eq!(rig.say(ann, "1"), [], "it is as good as gone");
+    assert_eq!(rig.say(ann, "1"), [], "messages after the close are ignored");
     assert_eq!(rig.lobby.counts().refused, BTreeMap::from([(Code::BadMessage, 11)]));
     assert_eq!(rig.lobby.counts().received, 11);
-    assert_eq!(rig.say(bob, "1").len(), 2, "others are as before");
+    assert_eq!(rig.say(bob, "1").len(), 2, "other clients are not affected");
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_rejection_expires_after_ten_seconds() {
         assert_eq!(verdicts(&rig.say(ann, "?")), ["error bad_message"]);
         rig.lobby.text(ann, "?");
         let over = closed(&rig.lobby.take_effects()).len();
-        assert_eq!(over, usize::from(seconds == 9), "two each ten seconds are one too many, {seconds}");
+        assert_eq!(over, usize::from(seconds == 9), "two in ten seconds exceed the limit, {seconds}");
         if over == 1 {
             return;
         }

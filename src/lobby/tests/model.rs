@@ -154,7 +154,7 @@ proptest! {
                     Effect::Send { to, payload } => {
                         sent += to.len() as u64;
                         let unique: BTreeSet<_> = to.iter().collect();
-                        prop_assert_eq!(unique.len(), to.len(), "twice to somebody");
+                        prop_assert_eq!(unique.len(), to.len(), "a duplicate recipient");
                         prop_assert!(to.iter().all(|key| rig.lobby.connections[key].role == Role::Talks));
                         let is_private = match &payload {
                             Payload::Binary(_) => true,

@@ -186,8 +186,8 @@ fn as_observer(join: Join) -> Join {
     Join { on_gap, ..join }
 }
 
-/// Sets a parameter of the feed. `beside` lists the additional parameters that the path accepts.
-fn set(join: &mut Join, key: &str, value: &str, beside: &[Param]) -> Result<(), Problem> {
+/// Sets a parameter of the feed. `extra` lists the additional parameters that the path accepts.
+fn set(join: &mut Join, key: &str, value: &str, extra: &[Param]) -> Result<(), Problem> {
     match key {
         "since" => join.since = Some(value.parse().map_err(bad_request)?),
         "types" => {
@@ -196,13 +196,13 @@ fn set(join: &mut Join, key: &str, value: &str, beside: &[Param]) -> Result<(), 
         "gifts" => join.filter.gifts = choice(key, value, &GIFTS)?,
         "on_gap" => join.on_gap = choice(key, value, &ON_GAP)?,
         "raw" => join.filter.raw = flag(key, value)?,
-        "observer" if beside.iter().any(|param| param.name == key) => {
+        "observer" if extra.iter().any(|param| param.name == key) => {
             join.reader = if flag(key, value)? { Reader::Observer } else { Reader::Client };
         }
         "format" if FORMATS.contains(&value) => {}
         "format" => return Err(unknown(format!("there is no format `{value}`"), value, &FORMATS)),
         _ => {
-            let known: Vec<_> = FEED.iter().chain(beside).map(|param| param.name).collect();
+            let known: Vec<_> = FEED.iter().chain(extra).map(|param| param.name).collect();
             return Err(unknown_key(key, &known));
         }
     }
@@ -307,7 +307,10 @@ mod tests {
         let uri = "/ws?observer=1&feed=0".parse().unwrap();
         assert_eq!(talk(&uri, 64), Ok(Talk { join: observer, client_id: None, feed: false }));
         let uri = "/ws/t?observer=1".parse().unwrap();
-        assert!(join_room(&uri).is_err() && join_replay(&uri).is_err(), "a token's channel has no observers");
+        assert!(
+            join_room(&uri).is_err() && join_replay(&uri).is_err(),
+            "channels of tokens have no observers"
+        );
     }
 
     #[test]

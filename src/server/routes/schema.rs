@@ -11,7 +11,7 @@ use crate::sans_io::event;
 
 /// Replaces events that are no longer available; see `on_gap=skip`.
 #[derive(JsonSchema)]
-#[expect(dead_code, reason = "the hub writes it by hand; a test checks that it fits")]
+#[expect(dead_code, reason = "the hub writes the JSON by hand; a test compares them")]
 struct Gap {
     /// `gap`
     r#type: String,

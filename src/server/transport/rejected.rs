@@ -45,12 +45,12 @@ fn refusal(full: Full) -> String {
 }
 
 /// Builds an error response outside the router, with the usual shape and headers and `connection: close`.
-/// Each line in `beside` must end with CRLF.
-pub(super) fn answer(status: StatusCode, problem: &Problem, beside: &str) -> String {
+/// Each line in `extra_headers` must end with CRLF.
+pub(super) fn answer(status: StatusCode, problem: &Problem, extra_headers: &str) -> String {
     let Problem { code, message, hint } = problem;
     let body = json!({ "error": { "code": code, "message": message, "hint": hint } }).to_string();
     format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{beside}\
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{extra_headers}\
          x-content-type-options: nosniff\r\ncross-origin-resource-policy: same-site\r\n\
          content-security-policy: {POLICY}\r\nconnection: close\r\n\r\n{body}",
         body.len()

@@ -13,7 +13,7 @@ pub(super) struct Heads {
     /// Number of head bytes read so far.
     length: usize,
     /// Number of bytes left in the frame after its head.
-    rest: u64,
+    payload_left: u64,
     /// Number of empty, non-final continuation frames since they were last counted.
     empty: u32,
 }
@@ -25,9 +25,9 @@ impl Heads {
         let mut at = 0;
         while at < bytes.len() {
             let left = (bytes.len() - at) as u64;
-            if self.rest > 0 {
-                let skipped = self.rest.min(left);
-                self.rest -= skipped;
+            if self.payload_left > 0 {
+                let skipped = self.payload_left.min(left);
+                self.payload_left -= skipped;
                 at += usize::try_from(skipped).unwrap_or(usize::MAX);
                 continue;
             }
@@ -62,7 +62,7 @@ impl Heads {
         let goes_on = self.head[0] & 0x8f == 0;
         self.empty += u32::from(goes_on && payload == 0);
         let is_masked = self.head[1] & 0x80 != 0;
-        self.rest = payload.saturating_add(if is_masked { MASK_BYTES } else { 0 });
+        self.payload_left = payload.saturating_add(if is_masked { MASK_BYTES } else { 0 });
         self.length = 0;
     }
 

@@ -114,7 +114,7 @@ impl Watch {
     }
 
     /// Processes the next message. Returns `false` if the browser is gone.
-    async fn hear(&mut self) -> bool {
+    async fn receive(&mut self) -> bool {
         match self.socket.next().await {
             Some(Ok(Message::Text(text))) => {
                 let now = self.now();
@@ -127,11 +127,11 @@ impl Watch {
     }
 
     async fn until_enabled(&mut self) -> bool {
-        let mut is_there = self.send().await;
-        while is_there && !self.tab.is_enabled() {
-            is_there = self.hear().await;
+        let mut is_connected = self.send().await;
+        while is_connected && !self.tab.is_enabled() {
+            is_connected = self.receive().await;
         }
-        is_there
+        is_connected
     }
 
     async fn run(mut self, out: mpsc::Sender<Item>, stop: CancellationToken) -> Outcome {
@@ -141,16 +141,16 @@ impl Watch {
                     stop.cancel();
                 }
             }
-            let is_there = tokio::select! { biased;
+            let is_connected = tokio::select! { biased;
                 () = stop.cancelled() => {
                     let goodbye = self.socket.close(None);
                     // If the browser does not respond, drop the connection.
                     let _ = tokio::time::timeout_at(clock::now() + CLOSE_TIMEOUT, goodbye).await;
                     return Outcome::Stopped;
                 }
-                is_there = self.hear() => is_there,
+                is_connected = self.receive() => is_connected,
             };
-            if !is_there {
+            if !is_connected {
                 return self.end(&out).await;
             }
         }

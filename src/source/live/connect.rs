@@ -34,7 +34,7 @@ pub(super) struct Link<S> {
 }
 
 /// How to open the socket.
-struct Way {
+struct SocketTarget {
     url: String,
     cookie: String,
     room_id: i64,
@@ -48,13 +48,16 @@ impl<T: Transport> Driver<T> {
         let session_cookie = self.options.session_cookie();
         let cookie = session_cookie.as_deref().unwrap_or_default();
         let room_id = lookup::look_up(&mut self.upstream, &user, cookie).await?.live()?;
-        let way = self.find_way(room_id).await?;
-        let cookie =
-            [Some(way.cookie.clone()), session_cookie].into_iter().flatten().collect::<Vec<_>>().join("; ");
-        let opened = socket::open(&mut self.upstream, way.url.clone(), &cookie).await?;
-        self.note_open(user, &way, &opened.headers);
-        let mut session = Session::new(way.room_id);
-        if let Some(signed) = &way.signed {
+        let target = self.find_target(room_id).await?;
+        let cookie = [Some(target.cookie.clone()), session_cookie]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; ");
+        let opened = socket::open(&mut self.upstream, target.url.clone(), &cookie).await?;
+        self.note_open(user, &target, &opened.headers);
+        let mut session = Session::new(target.room_id);
+        if let Some(signed) = &target.signed {
             let body = self.note_initial_batch(signed);
             session.handle_initial_batch(&body);
         }
@@ -64,12 +67,12 @@ impl<T: Transport> Driver<T> {
 
     /// Uses the sign server if configured, otherwise connects directly. Falls back only if the sign server is
     /// unavailable, not if it rejects the request.
-    async fn find_way(&mut self, room_id: i64) -> Result<Way, Failure> {
+    async fn find_target(&mut self, room_id: i64) -> Result<SocketTarget, Failure> {
         if self.options.uses_sign_server() {
             match sign::sign(&mut self.upstream, &self.options, room_id, &mut self.random).await {
                 Ok(signed) => {
                     let (url, cookie) = (signed.socket_url.clone(), signed.cookie.clone());
-                    return Ok(Way { url, cookie, room_id: signed.room_id, signed: Some(signed) });
+                    return Ok(SocketTarget { url, cookie, room_id: signed.room_id, signed: Some(signed) });
                 }
                 Err(failure) if failure.may_fall_back => self.note_fallback(&failure),
                 Err(failure) => return Err(failure),
@@ -81,15 +84,15 @@ impl<T: Transport> Driver<T> {
         };
         self.cookie = Some(cookie.clone());
         let url = direct::socket_url(&self.upstream.origins.socket, room_id, &mut self.random);
-        Ok(Way { url, cookie, room_id, signed: None })
+        Ok(SocketTarget { url, cookie, room_id, signed: None })
     }
 
-    fn note_open(&mut self, unique_id: String, way: &Way, headers: &HeaderMap) {
+    fn note_open(&mut self, unique_id: String, target: &SocketTarget, headers: &HeaderMap) {
         let open = ConnOpen {
-            room_id: way.room_id,
+            room_id: target.room_id,
             unique_id,
             attempt: self.retry.attempt(),
-            url: url::shown(&way.url),
+            url: url::shown(&target.url),
             handshake_status: SWITCHING_PROTOCOLS,
             headers: self.upstream.redact.headers(headers),
         };

@@ -70,7 +70,7 @@ impl<T: Transport> Driver<T> {
                 Ok(outcome) => return outcome,
                 Err(failed) => failed,
             };
-            let due = match self.judge(failed) {
+            let due = match self.record_failure(failed) {
                 Ok(due) => due,
                 Err(failure) => return Outcome::Failed(failure.into()),
             };
@@ -126,7 +126,7 @@ impl<T: Transport> Driver<T> {
     }
 
     /// Records the failure. Returns when the next attempt is due, or the failure if there is none.
-    fn judge(&mut self, failed: Failed) -> Result<Duration, Failure> {
+    fn record_failure(&mut self, failed: Failed) -> Result<Duration, Failure> {
         let Failed { failure, healthy, close } = failed;
         let failure = Failure { detail: self.upstream.redact.text(&failure.detail), ..failure };
         let waits_for_live = self.options.wait_live.filter(|_| failure.code == Code::UserOffline);

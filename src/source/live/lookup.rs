@@ -23,7 +23,8 @@ const USER_NOT_FOUND: i64 = 19_881_007;
 /// `status_code` for an age-restricted or private room.
 const AGE_RESTRICTED: i64 = 4_003_110;
 /// Markers of captchas and anti-bot pages.
-const WALLS: [&str; 4] = ["tiktok-verify-page", "_wafchallengeid", "slardar-config", "\"type\":\"verify\""];
+const CAPTCHA_MARKERS: [&str; 4] =
+    ["tiktok-verify-page", "_wafchallengeid", "slardar-config", "\"type\":\"verify\""];
 
 /// Error message for a captcha or an anti-bot page.
 const WEB_PAGE: &str = "TikTok sent a web page instead of JSON, probably a captcha";
@@ -154,8 +155,8 @@ fn read_page(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
     let blocked = |why: &str| Failure::new(Code::Blocked, why);
     let page = String::from_utf8_lossy(&answer.body);
     let Some(state) = sigi_state(&page) else {
-        let is_wall = WALLS.iter().any(|mark| page.contains(mark));
-        return Err(blocked(if is_wall { WEB_PAGE } else { "TikTok's page lacks SIGI_STATE" }));
+        let is_captcha = CAPTCHA_MARKERS.iter().any(|mark| page.contains(mark));
+        return Err(blocked(if is_captcha { WEB_PAGE } else { "TikTok's page lacks SIGI_STATE" }));
     };
     let json: Value = serde_json::from_str(state).map_err(|_| blocked("SIGI_STATE is no JSON"))?;
     if json["statusCode"].as_i64() == Some(AGE_RESTRICTED) {

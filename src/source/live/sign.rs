@@ -115,13 +115,13 @@ fn read(answer: &Answer, wall: Duration) -> Result<(BatchInfo, String), Failure>
 }
 
 fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
-    let said = said(&answer.body);
-    let failed = format!("the sign server answered {}{said}", answer.status);
+    let explanation = explanation(&answer.body);
+    let failed = format!("the sign server answered {}{explanation}", answer.status);
     match answer.status {
         200 => Ok(()),
         429 => {
             let failure = Failure::rate_limited(answer, wall);
-            Err(Failure { detail: format!("{RATE_LIMITED}{said}"), ..failure })
+            Err(Failure { detail: format!("{RATE_LIMITED}{explanation}"), ..failure })
         }
         401..=403 => Err(Failure::new(Code::SignUnauthorized, failed)),
         500.. => {
@@ -133,7 +133,7 @@ fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
 }
 
 /// Formats the server's explanation of a rejection: ` (label: message)`, or nothing.
-fn said(body: &Bytes) -> String {
+fn explanation(body: &Bytes) -> String {
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     let texts =
         ["limit_label", "message", "error"].map(|name| json[name].as_str().filter(|text| !text.is_empty()));

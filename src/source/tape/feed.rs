@@ -10,11 +10,11 @@ use crate::sans_io::{
 };
 
 /// Maximum size of the payloads in a chunk that is read ahead, in bytes.
-const PORTION_BYTES_MAX: usize = 256 << 10;
+const CHUNK_BYTES_MAX: usize = 256 << 10;
 /// Maximum number of items in a chunk that is read ahead.
-const PORTION_ITEMS_MAX: usize = 256;
+const CHUNK_ITEMS_MAX: usize = 256;
 /// Maximum number of chunks that wait to be played.
-const PORTIONS_AHEAD: usize = 4;
+const CHUNKS_AHEAD: usize = 4;
 
 /// An element of a tape, in file order.
 #[derive(Debug)]
@@ -46,18 +46,18 @@ pub(super) struct Reading {
     /// What was already reported as missing.
     missing: Loss,
     /// Whether the start has been reached.
-    is_there: bool,
-    is_over: bool,
+    has_started: bool,
+    is_done: bool,
 }
 
 impl Reading {
     pub(super) fn new(reader: Reader<Box<dyn Read + Send>>, from: Duration) -> Self {
-        Self { reader, from, missing: Loss::default(), is_there: from.is_zero(), is_over: false }
+        Self { reader, from, missing: Loss::default(), has_started: from.is_zero(), is_done: false }
     }
 
     fn read(&mut self) -> Result<Option<Record>, Error> {
-        if !self.is_there {
-            self.reader.skip_before(self.from, tells_what_is_open)?;
+        if !self.has_started {
+            self.reader.skip_before(self.from, describes_connection)?;
         }
         self.reader.next()
     }
@@ -76,13 +76,13 @@ impl Iterator for Reading {
     type Item = Fed;
 
     fn next(&mut self) -> Option<Fed> {
-        while !self.is_over {
+        while !self.is_done {
             if let Some(missing) = self.newly_missing(false) {
                 return Some(Fed::Missing(missing));
             }
             match self.read() {
                 Ok(Some(record)) if record.item.offset >= self.from => {
-                    self.is_there = true;
+                    self.has_started = true;
                     return Some(Fed::Item(record.item));
                 }
                 Ok(Some(record))
@@ -95,11 +95,11 @@ impl Iterator for Reading {
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => {
-                    self.is_over = true;
+                    self.is_done = true;
                     return self.newly_missing(true).map(Fed::Missing);
                 }
                 Err(error) => {
-                    self.is_over = true;
+                    self.is_done = true;
                     return Some(Fed::Failed(error.to_string()));
                 }
             }
@@ -108,7 +108,7 @@ impl Iterator for Reading {
     }
 }
 
-fn tells_what_is_open(record_type: u8) -> bool {
+fn describes_connection(record_type: u8) -> bool {
     matches!(record_type, record_type::HEADER | record_type::CONN_OPEN | record_type::CONN_CLOSE)
 }
 
@@ -145,7 +145,7 @@ impl Feed {
         if self.ready.is_empty() {
             match &mut self.supply {
                 Supply::Here(reading) => self.ready.extend(reading.next()),
-                Supply::Thread(portions) => self.ready = portions.recv().await.unwrap_or_default(),
+                Supply::Thread(chunks) => self.ready = chunks.recv().await.unwrap_or_default(),
             }
         }
         self.ready.front()
@@ -155,7 +155,7 @@ impl Feed {
     pub(super) fn fill(&mut self) {
         match &mut self.supply {
             Supply::Here(reading) => self.ready.extend(reading.next()),
-            Supply::Thread(portions) => self.ready = portions.blocking_recv().unwrap_or_default(),
+            Supply::Thread(chunks) => self.ready = chunks.blocking_recv().unwrap_or_default(),
         }
     }
 
@@ -170,15 +170,15 @@ impl Feed {
     }
 }
 
-/// Reads on a separate thread, which blocks while [`PORTIONS_AHEAD`] chunks wait and ends when the receiver
+/// Reads on a separate thread, which blocks while [`CHUNKS_AHEAD`] chunks wait and ends when the receiver
 /// is dropped.
 fn read_ahead(mut reading: Reading) -> Result<mpsc::Receiver<VecDeque<Fed>>, Problem> {
-    let (sender, receiver) = mpsc::channel(PORTIONS_AHEAD);
+    let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
     let thread = std::thread::Builder::new().name("read-ahead".into());
     let spawned = thread.spawn(move || {
         loop {
-            let portion = next_portion(&mut reading);
-            if portion.is_empty() || sender.blocking_send(portion).is_err() {
+            let chunk = next_chunk(&mut reading);
+            if chunk.is_empty() || sender.blocking_send(chunk).is_err() {
                 return;
             }
         }
@@ -187,12 +187,12 @@ fn read_ahead(mut reading: Reading) -> Result<mpsc::Receiver<VecDeque<Fed>>, Pro
     Ok(receiver)
 }
 
-fn next_portion(reading: &mut Reading) -> VecDeque<Fed> {
-    let (mut portion, mut bytes) = (VecDeque::new(), 0);
-    while portion.len() < PORTION_ITEMS_MAX && bytes < PORTION_BYTES_MAX {
+fn next_chunk(reading: &mut Reading) -> VecDeque<Fed> {
+    let (mut chunk, mut bytes) = (VecDeque::new(), 0);
+    while chunk.len() < CHUNK_ITEMS_MAX && bytes < CHUNK_BYTES_MAX {
         let Some(fed) = reading.next() else { break };
         bytes += fed.bytes();
-        portion.push_back(fed);
+        chunk.push_back(fed);
     }
-    portion
+    chunk
 }

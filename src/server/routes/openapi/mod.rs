@@ -54,8 +54,8 @@ struct Schemas {
 
 const DEFINITIONS: &str = "/components/schemas";
 /// Names of the schemas of messages on `/ws`: sent by the server, and by clients.
-const SAID: &str = "TalkSent";
-const ASKED: &str = "TalkReceived";
+const SERVER_MESSAGE: &str = "TalkSent";
+const CLIENT_MESSAGE: &str = "TalkReceived";
 
 pub(crate) async fn openapi() -> Response {
     schema::document(&document())
@@ -79,12 +79,12 @@ fn document() -> Value {
     let events: Vec<Value> =
         names.iter().map(|name| json!({ "$ref": format!("#{DEFINITIONS}/{name}") })).collect();
     definitions.insert("Message".to_owned(), json!({ "oneOf": events }));
-    let (said, asked) = lobby::schemas(&mut schemas.write, &mut schemas.read);
+    let (sent, received) = lobby::schemas(&mut schemas.write, &mut schemas.read);
     definitions.extend(schemas.write.take_definitions(true));
-    definitions.insert(SAID.to_owned(), said.to_value());
-    definitions.insert(ASKED.to_owned(), asked.to_value());
+    definitions.insert(SERVER_MESSAGE.to_owned(), sent.to_value());
+    definitions.insert(CLIENT_MESSAGE.to_owned(), received.to_value());
     definitions.extend(schemas.read.take_definitions(true));
-    paths["/ws"]["get"]["x-messages"] = messages(&[SAID, "Message"], &[ASKED]);
+    paths["/ws"]["get"]["x-messages"] = messages(&[SERVER_MESSAGE, "Message"], &[CLIENT_MESSAGE]);
     for feed in ["/", "/ws/{token}", "/ws/test/{token}"] {
         paths[feed]["get"]["x-messages"] = messages(&["Message"], &[]);
     }

@@ -48,8 +48,8 @@ pub(super) fn routes(it: &mut Schemas) -> Vec<Route> {
 }
 
 fn feeds() -> Vec<Route> {
-    let upgrade = |path, summary, beside: Option<&[Param]>| {
-        let query = beside.map_or_else(Vec::new, |beside| [&FEED[..], beside].concat());
+    let upgrade = |path, summary, extra: Option<&[Param]>| {
+        let query = extra.map_or_else(Vec::new, |extra| [&FEED[..], extra].concat());
         Route { status: 101, query, ..get(path, summary, None) }
     };
     vec![

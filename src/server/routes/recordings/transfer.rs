@@ -36,9 +36,9 @@ use crate::{
 /// Maximum time between two chunks of an upload.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 /// Maximum number of upload chunks that wait for the disk.
-const PIECES_WAITING_MAX: usize = 4;
+const CHUNKS_WAITING_MAX: usize = 4;
 /// Size of a chunk read from a file, in bytes.
-const PIECE_BYTES: usize = 64 << 10;
+const CHUNK_BYTES: usize = 64 << 10;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -48,7 +48,7 @@ pub(crate) struct UploadQuery {
 }
 
 /// A chunk of an upload. Without the final `End`, the upload was interrupted.
-enum Piece {
+enum Chunk {
     Bytes(Bytes),
     End,
 }
@@ -73,11 +73,11 @@ pub(crate) async fn upload(
         return Err(too_long(max).into());
     }
     let changing = app.hold(&name)?;
-    let (pieces, received) = mpsc::channel(PIECES_WAITING_MAX);
+    let (chunks, received) = mpsc::channel(CHUNKS_WAITING_MAX);
     let shelf = app.shelf;
     let writing = tokio::spawn(on_thread(move || store(&shelf, &changing, &name, force, received)));
-    let sent = pass_on(body, max, &pieces).await;
-    drop(pieces);
+    let sent = forward(body, max, &chunks).await;
+    drop(chunks);
     let broken = |_| Problem::new(Code::Io, "storing the recording broke off");
     let stored = writing.await.map_err(broken)??;
     // An error of the request body explains more than the writer's error that follows from it.
@@ -87,26 +87,26 @@ pub(crate) async fn upload(
 }
 
 /// Forwards the body to the writer. Stops early if the writer has failed.
-async fn pass_on(body: Body, max: u64, pieces: &mpsc::Sender<Piece>) -> Result<(), Problem> {
+async fn forward(body: Body, max: u64, chunks: &mpsc::Sender<Chunk>) -> Result<(), Problem> {
     let mut stream = body.into_data_stream();
     let mut length = 0_u64;
     loop {
         let silent = |_| Problem::new(Code::BadRequest, "nothing came of the body for 30 seconds");
-        let piece = match timeout(SILENCE_MAX, stream.next()).await.map_err(silent)? {
-            None => Piece::End,
-            Some(Ok(bytes)) => Piece::Bytes(bytes),
+        let chunk = match timeout(SILENCE_MAX, stream.next()).await.map_err(silent)? {
+            None => Chunk::End,
+            Some(Ok(bytes)) => Chunk::Bytes(bytes),
             Some(Err(_)) => {
                 return Err(Problem::new(Code::BadRequest, "the body could not be read to its end"));
             }
         };
-        if let Piece::Bytes(bytes) = &piece {
+        if let Chunk::Bytes(bytes) = &chunk {
             length += bytes.len() as u64;
             if length > max {
                 return Err(too_long(max));
             }
         }
-        let is_end = matches!(piece, Piece::End);
-        if pieces.send(piece).await.is_err() || is_end {
+        let is_end = matches!(chunk, Chunk::End);
+        if chunks.send(chunk).await.is_err() || is_end {
             return Ok(());
         }
     }
@@ -118,7 +118,7 @@ fn store(
     _changing: &Changing,
     name: &str,
     force: bool,
-    mut pieces: mpsc::Receiver<Piece>,
+    mut chunks: mpsc::Receiver<Chunk>,
 ) -> Result<(ListedRecording, bool), Problem> {
     fs::create_dir_all(&shelf.options.directory).map_err(|error| shelf.explain(name, &error))?;
     let path = shelf.path(name);
@@ -131,11 +131,11 @@ fn store(
     };
     let mut draft = Draft::new(&path, force).map_err(problem)?;
     loop {
-        match pieces.blocking_recv() {
-            Some(Piece::Bytes(bytes)) => {
+        match chunks.blocking_recv() {
+            Some(Chunk::Bytes(bytes)) => {
                 draft.write_all(&bytes).map_err(|error| shelf.explain(name, &error))?;
             }
-            Some(Piece::End) => break,
+            Some(Chunk::End) => break,
             None => return Err(Problem::new(Code::BadRequest, "the upload broke off")),
         }
     }
@@ -182,9 +182,9 @@ pub(crate) async fn download(State(app): State<App>, name: Name) -> Result<Respo
 fn stream_file(file: File, length: u64) -> Body {
     let file = tokio::fs::File::from_std(file).take(length);
     Body::from_stream(stream::try_unfold(file, |mut file| async move {
-        let mut piece = Vec::with_capacity(PIECE_BYTES);
-        let read = file.read_buf(&mut piece).await?;
-        Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(piece), file)))
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+        let read = file.read_buf(&mut chunk).await?;
+        Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(chunk), file)))
     }))
 }
 

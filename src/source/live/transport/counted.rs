@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::sans_io::session::UNFINISHED_BYTES_MAX;
 
-/// Number of bytes read since the last [`take`](Self::take). Clones share the counter.
+/// Number of bytes read since the last call to `take`. Clones share the counter.
 #[derive(Clone, Debug, Default)]
 pub struct Received(Arc<AtomicUsize>);
 
