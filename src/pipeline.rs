@@ -1,4 +1,4 @@
-//! Source → tap → decode → dedup → hub: the one path that live rooms and replays share.
+//! Source → tap → decode → dedup → hub: the single path that live rooms and replays share.
 
 use std::time::Duration;
 
@@ -16,57 +16,58 @@ use crate::{
     },
 };
 
-/// The decoder, what its events go to, and who listens before it.
+/// Decodes items and publishes their events, with an optional recorder in front of the decoder.
 #[derive(Debug)]
 pub struct Pipeline {
     tap: Option<Tap>,
     decoder: Decoder,
     hub: Hub,
-    /// Another channel that gets the same.
-    along: Option<Hub>,
+    /// A second channel that receives the same events.
+    mirror: Option<Hub>,
     shutdown: CancellationToken,
 }
 
 /// Whether to wait for slow subscribers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pacing {
-    /// Wait for nobody: those who fall behind are closed.
+    /// Never wait; subscribers that fall behind are closed.
     Free,
-    /// Wait for the slowest: nothing is lost.
+    /// Wait for the slowest subscriber, so that none loses events.
     Slowest,
 }
 
 impl Pipeline {
-    /// A path to `hub`. Waiting for slow subscribers ends with `shutdown`.
+    /// Creates a pipeline to `hub`. `shutdown` stops waiting for slow subscribers.
     #[must_use]
     pub fn new(decoder: Decoder, hub: Hub, shutdown: CancellationToken) -> Self {
-        Self { tap: None, decoder, hub, along: None, shutdown }
+        Self { tap: None, decoder, hub, mirror: None, shutdown }
     }
 
-    /// The same, with a recorder that gets every item before it is decoded.
+    /// Adds a recorder that receives every item before it is decoded.
     #[must_use]
     pub fn with_tap(self, tap: Tap) -> Self {
         Self { tap: Some(tap), ..self }
     }
 
-    /// Sets or removes the recorder that gets every item before it is decoded.
+    /// Sets or removes the recorder that receives every item before it is decoded.
     pub fn set_tap(&mut self, tap: Option<Tap>) {
         self.tap = tap;
     }
 
-    /// The same, with a second channel that gets the events too, and is never waited for.
+    /// Adds a second channel that receives the same events and is never waited for.
     #[must_use]
     pub fn with_mirror(self, hub: Hub) -> Self {
-        Self { along: Some(hub), ..self }
+        Self { mirror: Some(hub), ..self }
     }
 
-    /// Broadcasts what comes of `item`, and how many of the events subscribers see who asked for nothing special.
+    /// Decodes `item` and publishes the resulting events. Returns how many of them a subscriber with default
+    /// filters sees.
     pub async fn handle(&mut self, item: &Item, pacing: Pacing) -> usize {
         self.decode(item);
         self.publish(pacing).await
     }
 
-    /// Takes `item` in; what comes of it waits for [`Pipeline::publish`], together with what came before.
+    /// Decodes `item` and queues the resulting events for [`Pipeline::publish`].
     pub fn decode(&mut self, item: &Item) {
         if let Some(tap) = &self.tap {
             tap.record_with(item, self.decoder.unzipper());
@@ -74,13 +75,13 @@ impl Pipeline {
         self.decoder.handle(item);
     }
 
-    /// How many events wait.
+    /// Number of queued events.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.decoder.waiting()
     }
 
-    /// Broadcasts what comes of an injected frame that happens at `offset`.
+    /// Publishes the events of an injected frame at `offset`.
     pub async fn inject(
         &mut self,
         injector: &mut Injector,
@@ -92,8 +93,8 @@ impl Pipeline {
         let (item, ids) = injector.make(request, self.hub.stream(), place);
         self.decode(&item);
         let events: Vec<Event> = self.decoder.take_events().collect();
-        let along = match &self.along {
-            Some(along) => along.publish_injected(&events, false).await.clients(),
+        let mirror = match &self.mirror {
+            Some(mirror) => mirror.publish_injected(&events, false).await.clients(),
             None => 0,
         };
         let delivery = tokio::select! { biased;
@@ -101,17 +102,17 @@ impl Pipeline {
             delivery = self.hub.publish_injected(&events, pacing == Pacing::Slowest) => delivery,
         };
         let offset_ms = u64::try_from(offset.as_millis()).unwrap_or(u64::MAX);
-        let delivered = delivery.clients() + along;
+        let delivered = delivery.clients() + mirror;
         Injected { offset_ms, ids, seqs: delivery.seqs, delivered }
     }
 
-    /// Broadcasts what is due at `offset`: the finals of gift streaks that TikTok did not send.
+    /// Publishes what is due at `offset`: finals of gift streaks that TikTok did not send.
     pub async fn advance(&mut self, offset: Duration, pacing: Pacing) {
         self.decoder.advance(offset);
         self.publish(pacing).await;
     }
 
-    /// Broadcasts what is left at the end of the stream, and that it ended, if a `reason` is given.
+    /// Publishes what is left at the end of the stream, followed by `disconnected` if a `reason` is given.
     pub async fn finish(&mut self, offset: Duration, reason: Option<&str>, pacing: Pacing) {
         self.decoder.flush(offset);
         if let Some(reason) = reason {
@@ -120,15 +121,15 @@ impl Pipeline {
         self.publish(pacing).await;
     }
 
-    /// Starts over at `offset`: `before` tells what stands open there.
+    /// Starts a new generation at `offset`; `before` contains the items that describe open connections.
     pub async fn start_generation(&mut self, offset: Duration, before: &[Item], pacing: Pacing) {
-        // Its ids come again: a recording holds one generation.
+        // Stop recording: ids repeat in the new generation, and a recording holds only one.
         self.tap = None;
         self.decoder.start_generation();
         self.restore(offset, before, pacing).await;
     }
 
-    /// Takes note of what stands open at `offset`, where a replay starts.
+    /// Restores the connections that are open at `offset`, where a replay starts.
     pub async fn restore(&mut self, offset: Duration, before: &[Item], pacing: Pacing) {
         let mut standing = Standing::default();
         for item in before {
@@ -142,25 +143,25 @@ impl Pipeline {
         self.publish(pacing).await;
     }
 
-    /// The decoder, to ask or to tell it of losses.
+    /// Returns the decoder, for queries and for reporting losses.
     pub fn decoder(&mut self) -> &mut Decoder {
         &mut self.decoder
     }
 
-    /// Tells everybody what was counted.
+    /// Copies the decoder's counters to the status.
     pub fn report(&self, driver: &Driver) {
         driver.update_status(|status| status.counts.clone_from(self.decoder.counts()));
     }
 
-    /// Broadcasts what waits, as [`Pipeline::handle`].
+    /// Publishes queued events. Returns the same number as [`Pipeline::handle`].
     pub async fn publish(&mut self, pacing: Pacing) -> usize {
         let taken = self.decoder.take_events();
         let events = taken.as_slice();
         if events.is_empty() {
             return 0;
         }
-        if let Some(along) = &self.along {
-            along.publish(events);
+        if let Some(mirror) = &self.mirror {
+            mirror.publish(events);
         }
         match pacing {
             Pacing::Free => self.hub.publish(events),

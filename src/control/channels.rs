@@ -1,4 +1,4 @@
-//! The handle to the channels beside the main one: each token's room, and private replays.
+//! Handle for the additional channels: rooms of tokens, and private replays.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// The handle. Clones share it.
+/// Handle for the additional channels. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Channels {
     tokens: Arc<[Token]>,
@@ -30,25 +30,25 @@ pub struct Channels {
     ended: CancellationToken,
 }
 
-/// What is asked of the task that opens channels.
+/// A request to the task that opens channels.
 #[derive(Debug)]
 pub enum Request {
-    /// The room of this user.
+    /// Open the room of this user.
     Room(String, Answer<Lease>),
-    /// A replay of this recording, for whoever asks alone.
+    /// Replay this recording for the requesting client alone.
     Replay(String, Speed, Answer<Lease>),
 }
 
-/// The receiving end of requests for channels.
+/// The receiving end of channel requests.
 #[derive(Debug)]
 pub struct ChannelRequests {
-    /// What there is.
+    /// Registry of the additional channels.
     pub registry: ChannelRegistry,
-    /// How many rooms may be connected at a time.
+    /// Maximum number of rooms connected at the same time.
     pub max_live: usize,
-    /// How many private replays may run at a time.
+    /// Maximum number of private replays at the same time.
     pub max_replays: usize,
-    /// The folder of recordings that are called by name.
+    /// Directory with the recordings that tokens refer to by name.
     pub recordings: PathBuf,
     upstream: Tally,
     requests: mpsc::Receiver<Request>,
@@ -75,10 +75,12 @@ impl Channels {
         Ok((Self { tokens, tell, registry, requests: sender, ended }, receiver))
     }
 
-    /// The room of the token's user, connected unless it is already. It is kept for a while after its last reader.
+    /// Opens the room of the token's user and connects it if necessary. The room stays open for a while after
+    /// its last subscriber.
     ///
     /// # Errors
-    /// `unauthorized`, `invalid_username` where no user is given, `rate_limited` without asking again, `capacity`.
+    /// `unauthorized`, `invalid_username` if the token has no user, `rate_limited` (without another request),
+    /// `capacity`.
     pub async fn open(&self, token: &str) -> Result<Lease, Refusal> {
         let Token { client, user, .. } = self.token(token)?;
         let Some(user) = user.clone() else {
@@ -92,7 +94,7 @@ impl Channels {
         give(&self.requests, |answer| Request::Room(user, answer)).await
     }
 
-    /// A replay of the token's recording from its start, for as long as the lease is held.
+    /// Starts a replay of the token's recording, which runs as long as the lease is held.
     ///
     /// # Errors
     /// `unauthorized`, `recording_not_found`, `bad_recording`, `newer_recording`, `io`, `capacity`.
@@ -106,37 +108,37 @@ impl Channels {
         give(&self.requests, |answer| Request::Replay(recording, speed, answer)).await
     }
 
-    /// The events of a user whose room a token has open.
+    /// Returns the hub of a user whose room a token has open.
     #[must_use]
     pub fn find(&self, user: &str) -> Option<Hub> {
         self.registry.find(user).map(|channel| channel.hub)
     }
 
-    /// What the source of that room is doing.
+    /// Returns the status of that room's source.
     #[must_use]
     pub fn status(&self, user: &str) -> Option<Status> {
         self.registry.find(user).map(|channel| channel.status())
     }
 
-    /// The users whose rooms tokens have open.
+    /// Returns the users whose rooms tokens have open.
     #[must_use]
     pub fn users(&self) -> Vec<String> {
         self.statuses().into_iter().filter_map(|channel| channel.user).collect()
     }
 
-    /// Every channel beside the main one.
+    /// Returns all additional channels.
     #[must_use]
     pub fn statuses(&self) -> Vec<Channel> {
         self.registry.channels()
     }
 
-    /// How many read these channels.
+    /// Number of subscribers of these channels.
     #[must_use]
     pub fn subscriber_count(&self) -> usize {
         self.statuses().iter().map(|channel| channel.hub.subscriber_count()).sum()
     }
 
-    /// Waits until every room was left and every replay has ended, after [`Control::shut_down`](super::Control::shut_down).
+    /// Waits until all rooms and replays have ended after [`Control::shut_down`](super::Control::shut_down).
     pub async fn ended(&self) {
         self.ended.cancelled().await;
     }
@@ -150,20 +152,20 @@ impl Channels {
 }
 
 impl ChannelRequests {
-    /// A handle for a source beside the main one, and the driver's end of it: it ends with `shutdown`, or before, and
-    /// counts where the main one does.
+    /// Creates a handle and a driver for the source of an additional channel. It ends with `shutdown` or
+    /// earlier, and shares the counters of the main channel.
     #[must_use]
     pub fn beside(&self, shutdown: &CancellationToken) -> (Control, Driver) {
         Control::under(shutdown.child_token(), self.upstream.clone(), Sources::default())
             .expect("nothing is wrong with no tokens")
     }
 
-    /// The next request, when there is one.
+    /// Waits for the next request. Returns `None` when all handles are gone.
     pub async fn next_request(&mut self) -> Option<Request> {
         self.requests.recv().await
     }
 
-    /// Refuses what is asked from now on: the server is shutting down.
+    /// Rejects all further requests, because the server is shutting down.
     pub fn refuse_further(&mut self) {
         self.requests.close();
         while self.requests.try_recv().is_ok() {}

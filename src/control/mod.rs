@@ -1,7 +1,8 @@
-//! The handle that REST, the command line and tests share: it tells what is going on and takes orders.
+//! The handle that REST, the command line and tests share: it reports the state and sends orders.
 //!
-//! Orders travel over one channel to the task that drives the source, which answers each with the state it led to.
-//! Requests for channels beside the main one travel over another, to the task that keeps them: see [`Channels`].
+//! Orders travel over one channel to the task that drives the source, which answers each with the resulting
+//! state. Requests for additional channels travel over another, to the task that manages them: see
+//! [`Channels`].
 
 mod channels;
 mod orders;
@@ -38,10 +39,10 @@ use crate::{
     },
 };
 
-/// Orders that wait while the source is busy; more are refused.
+/// Maximum number of orders that wait for the source; more are rejected.
 const ORDERS_WAITING_MAX: usize = 64;
 
-/// The handle. Clones share it.
+/// Handle for a server's sources. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Control {
     shared: Arc<Mutex<SharedStatus>>,
@@ -51,11 +52,12 @@ pub struct Control {
     channels: Channels,
 }
 
-/// What the driver of the source writes and everybody reads. The lock is held for copies only, never across an await.
+/// State that the driver of the source writes and everyone reads. The lock is only held for copying, never
+/// across an await.
 #[derive(Debug, Default)]
 struct SharedStatus {
     status: Status,
-    /// When the next attempt follows: what is told of it gets less.
+    /// Time of the next attempt, for the remaining wait in the status.
     retry_at: Option<Instant>,
     replay: Option<ReplayState>,
     lateness: Lateness,
@@ -78,45 +80,45 @@ impl SharedStatus {
     }
 }
 
-/// The driver's end.
+/// The driver's end of the handle.
 pub struct Driver {
     shared: Arc<Mutex<SharedStatus>>,
     upstream: Tally,
     orders: mpsc::Receiver<Order>,
     tester: Tester,
     channel_requests: Option<ChannelRequests>,
-    /// What is injected has ids that never repeat, whatever runs.
+    /// Creates injected events, with ids that never repeat, whatever runs.
     injector: Injector,
 }
 
-/// What a source is doing, for those who only look.
+/// Read-only view of a source's status.
 #[derive(Clone, Debug)]
 pub struct View {
     shared: Arc<Mutex<SharedStatus>>,
 }
 
 impl View {
-    /// What the source is doing.
+    /// Returns the status of the source.
     #[must_use]
     pub fn status(&self) -> Status {
         lock(&self.shared).status()
     }
 }
 
-/// Who answers whether a user could be connected. It must not block: orders wait meanwhile.
+/// Tests whether a user can be connected to. Must not block, because orders wait in the meantime.
 pub type Tester = Box<dyn Fn(String, Answer<Check>) + Send + Sync>;
 
 impl Control {
-    /// A handle and the driver's end of it.
+    /// Creates a handle and the driver's end of it.
     #[must_use]
     pub fn new() -> (Self, Driver) {
         Self::with(Sources::default()).expect("nothing is wrong with no tokens")
     }
 
-    /// The same, where tokens may start something beside the main channel.
+    /// Like [`new`](Self::new), with tokens that may open additional channels.
     ///
     /// # Errors
-    /// `bad_request` or `invalid_username`, if something is wrong with the tokens.
+    /// `bad_request` or `invalid_username` if a token is invalid.
     pub fn with(sources: Sources) -> Result<(Self, Driver), Problem> {
         Self::under(CancellationToken::new(), Tally::default(), sources)
     }
@@ -136,53 +138,53 @@ impl Control {
             shutdown,
             channels,
         };
-        // Without a source that could connect there is nobody to ask.
+        // Default for servers without a source that connects.
         let tester: Tester = Box::new(|user, answer| Order::Test(user, answer).refuse(nothing_connects()));
         let (channel_requests, injector) = (Some(channel_requests), Injector::default());
         Ok((control, Driver { shared, upstream, orders, tester, channel_requests, injector }))
     }
 
-    /// The channels beside the main one.
+    /// Returns the handle for additional channels.
     #[must_use]
     pub fn channels(&self) -> &Channels {
         &self.channels
     }
 
-    /// What the source is doing.
+    /// Returns the status of the source.
     #[must_use]
     pub fn status(&self) -> Status {
         lock(&self.shared).status()
     }
 
-    /// The current user's name.
+    /// Returns the current user's name.
     #[must_use]
     pub fn username(&self) -> Option<String> {
         lock(&self.shared).status.username.clone()
     }
 
-    /// What the replay is doing; `None` if nothing is replayed.
+    /// Returns the state of the replay; `None` if there is none.
     #[must_use]
     pub fn replay(&self) -> Option<ReplayState> {
         lock(&self.shared).replay.clone()
     }
 
-    /// How late the frames of the replay were.
+    /// Returns the lateness of the replay's frames.
     #[must_use]
     pub fn lateness(&self) -> Lateness {
         lock(&self.shared).lateness
     }
 
-    /// What was counted of rooms and recorders, on this channel and beside it.
+    /// Returns the counters of rooms and recorders on all channels.
     #[must_use]
     pub fn upstream(&self) -> Upstream {
         self.upstream.lock().clone()
     }
 
-    /// Gives an order to the replay, and the state that it led to.
+    /// Sends an order to the replay and returns the resulting state.
     ///
     /// # Errors
-    /// `no_replay` if nothing is replayed; what else the order itself says. Loading works while idle, too, and is
-    /// `room_running` while a room is connected.
+    /// `no_replay` if nothing is being replayed, otherwise any error of the order itself. Loading also works
+    /// while idle, but is `room_running` while a room is connected.
     pub async fn order(&self, order: ReplayOrder) -> Result<ReplayState, Problem> {
         if self.replay().is_none() && !matches!(order, ReplayOrder::Load(_)) {
             return Err(nothing_replayed());
@@ -190,10 +192,11 @@ impl Control {
         give(&self.orders, |answer| Order::Replay(order, answer)).await.map_err(|refusal| refusal.problem)
     }
 
-    /// Connects a user, and disconnects the one before. Answers when the first attempt has succeeded or failed.
+    /// Connects to a user, and disconnects the previous one. Returns once the first attempt has succeeded or
+    /// failed.
     ///
     /// # Errors
-    /// Why the first attempt failed, and whether there will be others.
+    /// Why the first attempt failed, and whether it is retried.
     pub async fn connect(&self, user: String) -> Result<Status, Refusal> {
         give(&self.orders, |answer| Order::Connect(user, answer)).await
     }
@@ -206,28 +209,29 @@ impl Control {
         give(&self.orders, |answer| Order::Disconnect(user, answer)).await
     }
 
-    /// Broadcasts what TikTok did not send, through whatever runs.
+    /// Broadcasts a synthetic event through whatever runs.
     ///
     /// # Errors
-    /// `inject_refused` in a live room, unless that is allowed.
+    /// `inject_refused` in a live room, unless allowed.
     pub async fn inject(&self, request: InjectRequest) -> Result<Injected, Refusal> {
         give(&self.orders, |answer| Order::Inject(request, answer)).await
     }
 
-    /// Says whether a user could be connected, without connecting.
+    /// Tests whether a user can be connected to, without connecting.
     ///
     /// # Errors
-    /// Only if the server is busy or ends: that a user cannot be connected is an answer.
+    /// Only if the server is busy or shutting down. A user who cannot be connected to is a result, not an
+    /// error.
     pub async fn test(&self, user: String) -> Result<Check, Refusal> {
         give(&self.orders, |answer| Order::Test(user, answer)).await
     }
 
-    /// Ends the server: graceful, as Ctrl-C.
+    /// Shuts down the server gracefully, like Ctrl-C.
     pub fn shut_down(&self) {
         self.shutdown.cancel();
     }
 
-    /// Cancelled when the server is to end.
+    /// Returns a token that is cancelled when the server shuts down.
     #[must_use]
     pub fn shutdown(&self) -> &CancellationToken {
         &self.shutdown
@@ -235,7 +239,7 @@ impl Control {
 }
 
 impl Driver {
-    /// The next order, when there is one. Tests are answered beside whatever runs, and never come up here.
+    /// Waits for the next order. Tests are passed to the tester instead and never returned.
     pub async fn next_order(&mut self) -> Option<Order> {
         loop {
             match self.orders.recv().await? {
@@ -245,39 +249,39 @@ impl Driver {
         }
     }
 
-    /// The end of whoever keeps the channels beside the main one; there is one.
+    /// Takes the receiving end of channel requests. Returns `None` after the first call.
     pub fn take_channel_requests(&mut self) -> Option<ChannelRequests> {
         self.channel_requests.take()
     }
 
-    /// A view of what the source is doing.
+    /// Returns a read-only view of the source's status.
     #[must_use]
     pub fn view(&self) -> View {
         View { shared: Arc::clone(&self.shared) }
     }
 
-    /// Who makes what is injected.
+    /// Returns the creator of injected events.
     pub fn injector(&mut self) -> &mut Injector {
         &mut self.injector
     }
 
-    /// Leaves tests to `tester`.
+    /// Sets the function that processes tests.
     pub fn set_tester(&mut self, tester: Tester) {
         self.tester = tester;
     }
 
-    /// What the source is doing.
+    /// Returns the status of the source.
     #[must_use]
     pub fn status(&self) -> Status {
         lock(&self.shared).status()
     }
 
-    /// Tells everybody what the source is doing.
+    /// Updates the status of the source.
     pub fn update_status(&self, change: impl FnOnce(&mut Status)) {
         lock(&self.shared).update_status(change);
     }
 
-    /// Nobody is connected any more; what was counted stays.
+    /// Resets the status to idle, but keeps the counters.
     pub fn forget_user(&self) {
         self.update_status(|status| {
             let counts = std::mem::take(&mut status.counts);
@@ -285,23 +289,23 @@ impl Driver {
         });
     }
 
-    /// Tells everybody how late the frames of the replay were.
+    /// Updates the lateness of the replay's frames.
     pub fn set_lateness(&self, lateness: Lateness) {
         lock(&self.shared).lateness = lateness;
     }
 
-    /// Counts what happened to rooms and recorders.
+    /// Updates the counters of rooms and recorders.
     pub fn update_upstream(&self, change: impl FnOnce(&mut Upstream)) {
         change(&mut self.upstream.lock());
     }
 
-    /// Tells everybody what the replay is doing.
+    /// Updates the state of the replay; `None` if there is none.
     pub fn set_replay(&self, state: Option<ReplayState>) {
         lock(&self.shared).replay = state;
     }
 }
 
-/// Gives an order to whoever takes them, and the answer.
+/// Sends an order and waits for the answer.
 async fn give<O, T>(orders: &mpsc::Sender<O>, order: impl FnOnce(Answer<T>) -> O) -> Result<T, Refusal> {
     let gone = || Problem::new(Code::ShuttingDown, "the server is shutting down");
     let (answer, answered) = Answer::new();
@@ -313,16 +317,16 @@ async fn give<O, T>(orders: &mpsc::Sender<O>, order: impl FnOnce(Answer<T>) -> O
 }
 
 fn lock(shared: &Mutex<SharedStatus>) -> MutexGuard<'_, SharedStatus> {
-    // Every state that a panicking holder could leave behind is a valid one.
+    // Every state that a panicking holder could leave behind is valid.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The answer to orders that need a source that connects.
+/// The error for orders that need a source that connects.
 fn nothing_connects() -> Problem {
     Problem::new(Code::NotFound, "this server does not connect to rooms")
 }
 
-/// The answer to orders that need a replay.
+/// The error for orders that need a replay.
 #[must_use]
 pub fn nothing_replayed() -> Problem {
     Problem::new(Code::NoReplay, "nothing is being replayed")
@@ -333,7 +337,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn the_time_to_the_next_attempt_gets_less() {
+    async fn the_time_until_the_next_attempt_counts_down() {
         let (control, driver) = Control::new();
         let left = || control.status().next_retry_ms;
         let fail = |attempt| {
@@ -345,7 +349,7 @@ mod tests {
         fail(1);
         assert_eq!(left(), Some(2000));
         tokio::time::advance(Duration::from_millis(1500)).await;
-        // Counting changes nothing.
+        // Updates of counters do not restart the countdown.
         driver.update_status(|status| status.counts.frames += 1);
         assert_eq!(left(), Some(500));
         tokio::time::advance(Duration::from_secs(1)).await;

@@ -1,4 +1,4 @@
-//! What a source can be told to do, and how it answers.
+//! Orders to a source, and their answers.
 
 use std::time::Duration;
 
@@ -13,23 +13,23 @@ use crate::sans_io::{
     pace::Speed,
 };
 
-/// An order to whatever runs, and where its answer goes.
+/// An order to the running source, and the channel for its answer.
 #[derive(Debug)]
 pub enum Order {
-    /// To the replay.
+    /// Control the replay.
     Replay(ReplayOrder, Answer<ReplayState>),
-    /// Connect this user; whoever was connected before is disconnected first.
+    /// Connect to this user, and disconnect the current one.
     Connect(String, Answer<Status>),
     /// Disconnect this user.
     Disconnect(String, Answer<Status>),
-    /// Broadcast what TikTok did not send.
+    /// Broadcast a synthetic event.
     Inject(InjectRequest, Answer<Injected>),
-    /// Say whether this user could be connected, without connecting.
+    /// Test whether this user can be connected to, without connecting.
     Test(String, Answer<Check>),
 }
 
 impl Order {
-    /// Says no, whatever was asked.
+    /// Rejects the order, whatever its kind.
     pub fn refuse(self, refusal: impl Into<Refusal>) {
         let refusal = refusal.into();
         match self {
@@ -41,53 +41,53 @@ impl Order {
     }
 }
 
-/// Where the answer to an order goes. If nobody waits for it any more, it is dropped.
+/// Sender for the answer to an order. The answer is dropped if nobody waits for it.
 #[derive(Debug)]
 pub struct Answer<T>(oneshot::Sender<Result<T, Refusal>>);
 
 impl<T> Answer<T> {
-    /// With the receiver of the answer.
+    /// Returns the sender and the receiver of an answer.
     pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, Refusal>>) {
         let (sender, receiver) = oneshot::channel();
         (Self(sender), receiver)
     }
 
-    /// The order was obeyed.
+    /// Reports success.
     pub fn accept(self, result: T) {
         self.send(Ok(result));
     }
 
-    /// The order was rejected.
+    /// Reports a rejection.
     pub fn refuse(self, refusal: impl Into<Refusal>) {
         self.send(Err(refusal.into()));
     }
 
-    /// One or the other.
+    /// Reports either.
     pub fn send(self, result: Result<T, Refusal>) {
         drop(self.0.send(result));
     }
 }
 
-/// Why an order was not obeyed.
+/// Why an order was rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What happened.
+    /// What went wrong.
     pub problem: Problem,
-    /// Whether it is tried again without being asked.
+    /// Whether livetape retries by itself.
     pub retrying: bool,
-    /// When that will be, or when asking again makes sense.
+    /// Time until the retry, or until another request makes sense.
     pub retry_after: Option<Duration>,
 }
 
 impl From<Problem> for Refusal {
     fn from(problem: Problem) -> Self {
-        // Clients have no business with where files are.
+        // Clients must not learn the paths of files.
         let problem = Problem { message: without_folders(&problem.message), ..problem };
         Self { problem, retrying: false, retry_after: None }
     }
 }
 
-/// The text with the last part alone of each absolute path. Addresses of the server stand between backticks.
+/// Reduces each absolute path to its last part. URL paths of the server are in backticks and stay.
 fn without_folders(text: &str) -> String {
     let last_part = |word: &'_ str| match word.rsplit_once('/') {
         Some((_, last)) if word.starts_with('/') && !last.is_empty() => last.to_owned(),
@@ -96,29 +96,29 @@ fn without_folders(text: &str) -> String {
     text.split(' ').map(last_part).collect::<Vec<_>>().join(" ")
 }
 
-/// The answer of `GET /test/{user}`.
+/// Response of `GET /test/{user}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// The user's name, as it is used.
+    /// Normalised user name.
     pub username: String,
-    /// Whether there is such a user; `null` where that could not be learnt.
+    /// Whether the user exists; `null` if unknown.
     pub exists: Option<bool>,
-    /// Whether the user is live now; `null` where that could not be learnt.
+    /// Whether the user is live now; `null` if unknown.
     pub live: Option<bool>,
-    /// The room.
+    /// Room id.
     pub room_id: Option<String>,
-    /// Whether connecting makes sense now.
+    /// Whether connecting is likely to succeed now.
     pub can_connect: bool,
-    /// Why not.
+    /// Error code if the user cannot be connected to.
     pub code: Option<Code>,
-    /// Why not, in words.
+    /// Explanation of the code.
     pub message: Option<String>,
-    /// What to do.
+    /// What to do about it.
     pub hint: Option<String>,
 }
 
-/// The answer to orders about a user who is not the current one.
+/// The error for orders about a user other than the current one.
 #[must_use]
 pub fn not_current(user: &str) -> Problem {
     let name = user.trim().trim_start_matches('@');
@@ -128,26 +128,26 @@ pub fn not_current(user: &str) -> Problem {
 /// An order to a replay.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReplayOrder {
-    /// Go on.
+    /// Resume.
     Play,
-    /// Stand still; nothing is broadcast until `Play`, `Step` or `Seek`.
+    /// Pause: nothing is broadcast until `Play`, `Step` or `Seek`.
     Pause,
-    /// Go to an offset; a new generation starts.
+    /// Seek to an offset; starts a new generation.
     Seek(Duration),
     /// Change the speed.
     Speed(Speed),
-    /// While paused: broadcast the next frames that hold something, so many of them, and stand still again.
+    /// While paused: broadcast this many further frames that contain events, and stay paused.
     Step(u32),
-    /// Play the range again and again: `laps` times in all, or for ever.
+    /// Repeat a range.
     Loop {
-        /// Laps in all, counting from now; `None` for ever.
+        /// Total number of laps, counting from now; `None` repeats without end.
         laps: Option<u32>,
-        /// Where each lap begins.
+        /// Start of each lap.
         from: Duration,
-        /// Where each lap ends; `None` at the end of the recording.
+        /// End of each lap; `None` for the end of the recording.
         to: Option<Duration>,
     },
-    /// Play another recording, by its name under `recordings/` or `demo`; a new generation starts.
+    /// Load another recording by its name under `recordings/`, or `demo`; starts a new generation.
     Load(String),
 }
 
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_do_not_learn_where_files_are() {
+    fn clients_do_not_see_paths_of_files() {
         for (text, expected) in [
             ("cannot read /srv/ann/tapes/show.bin: no such file", "cannot read show.bin: no such file"),
             ("recordings/show.bin exists already", "recordings/show.bin exists already"),

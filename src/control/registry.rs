@@ -1,4 +1,4 @@
-//! Which channels there are beside the main one, and who uses them.
+//! Registry of the additional channels, and of who uses them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,46 +10,46 @@ use tokio_util::sync::DropGuard;
 use super::{Status, View, tokens::key};
 use crate::hub::{CloseReason, Hub, Limits};
 
-/// A channel beside the main one.
+/// An additional channel.
 #[derive(Clone, Debug)]
 pub struct Channel {
-    /// The user whose room it is; `None` for a private replay.
+    /// User whose room it is; `None` for a private replay.
     pub user: Option<String>,
-    /// Its events.
+    /// Hub with its events.
     pub hub: Hub,
     view: View,
 }
 
 impl Channel {
-    /// What its source is doing.
+    /// Returns the status of its source.
     #[must_use]
     pub fn status(&self) -> Status {
         self.view.status()
     }
 }
 
-/// The right to read a channel, for as long as it is held.
+/// The right to read a channel, as long as it is held.
 #[derive(Debug)]
 pub struct Lease {
-    /// What is to be read.
+    /// Hub of the channel.
     pub hub: Hub,
     _used: Option<Arc<()>>,
     _ends: Option<DropGuard>,
 }
 
 impl Lease {
-    /// For a channel that ends with whoever reads it.
+    /// Creates a lease of a channel that ends with its only subscriber.
     #[must_use]
     pub fn alone(hub: Hub, ends: DropGuard) -> Self {
         Self { hub, _used: None, _ends: Some(ends) }
     }
 }
 
-/// The list of channels. Clones share it; the lock is held for a moment, never across an await.
+/// Registry of channels. Clones share it. The lock is held briefly, never across an await.
 #[derive(Clone, Debug)]
 pub struct ChannelRegistry {
     listed: Arc<Mutex<Listed>>,
-    /// The users that tokens have.
+    /// Users of all tokens.
     users: Arc<BTreeSet<String>>,
 }
 
@@ -57,14 +57,14 @@ pub struct ChannelRegistry {
 struct Listed {
     rooms: BTreeMap<String, LeasedRoom>,
     replays: BTreeMap<u64, Channel>,
-    /// Channels ever opened.
+    /// Number of channels opened so far.
     opened: u64,
 }
 
 #[derive(Debug)]
 struct LeasedRoom {
     channel: Channel,
-    /// As many clones as there are leases, and this one.
+    /// One reference for each lease, plus this one.
     used: Arc<()>,
 }
 
@@ -79,7 +79,7 @@ impl ChannelRegistry {
         Self { listed: Arc::default(), users: Arc::new(users.collect()) }
     }
 
-    /// A channel that no other has been: named after the main one, which is `stream`.
+    /// Creates a hub with a unique stream name, derived from the main channel's `stream`.
     #[must_use]
     pub fn open(&self, stream: &str, limits: Limits) -> Hub {
         let mut listed = self.lock();
@@ -87,13 +87,14 @@ impl ChannelRegistry {
         Hub::new(format!("{stream}-{}", listed.opened), limits)
     }
 
-    /// The room of this user, if it is listed.
+    /// Leases the room of a user, if it is registered.
     #[must_use]
     pub fn lease(&self, user: &str) -> Option<Lease> {
         self.lock().rooms.get(&key(user)).map(LeasedRoom::lease)
     }
 
-    /// Lists the room of a user, and leases it. If another was faster it is leased, and nothing listed.
+    /// Registers and leases the room of a user. If the room is registered already, leases that one and
+    /// returns no entry.
     #[must_use]
     pub fn enter(&self, user: &str, hub: &Hub, view: View) -> (Lease, Option<RegistryEntry>) {
         let mut listed = self.lock();
@@ -107,7 +108,8 @@ impl ChannelRegistry {
         (lease, Some(RegistryEntry { registry: self.clone(), user: key(user), hub: hub.clone() }))
     }
 
-    /// Takes the room of this channel off the list, unless somebody uses it or is about to.
+    /// Removes the room with this hub, unless it is leased or has subscribers. Returns whether it was
+    /// removed.
     #[must_use]
     pub fn strike_unused(&self, hub: &Hub) -> bool {
         let mut listed = self.lock();
@@ -117,8 +119,8 @@ impl ChannelRegistry {
         listed.rooms.len() < before
     }
 
-    /// Lists the room of the main channel as the channel of a token, where one has that user: whoever comes with it
-    /// reads along, and nothing is connected twice.
+    /// Registers the main channel's room for tokens with the same user, if there are any, so that they share
+    /// its connection.
     #[must_use]
     pub fn share(&self, user: &str, stream: &str, limits: Limits, view: View) -> Option<Shared> {
         if !self.users.contains(&key(user)) {
@@ -128,7 +130,7 @@ impl ChannelRegistry {
         self.enter(user, &hub, view).1.map(Shared)
     }
 
-    /// Lists a private replay, for as long as this is held.
+    /// Registers a private replay until the returned value is dropped.
     #[must_use]
     pub fn list_replay(&self, hub: &Hub, view: View) -> ListedReplay {
         let mut listed = self.lock();
@@ -138,7 +140,7 @@ impl ChannelRegistry {
         ListedReplay { registry: self.clone(), number }
     }
 
-    /// Every channel, rooms first.
+    /// Returns all channels; rooms come first.
     #[must_use]
     pub fn channels(&self) -> Vec<Channel> {
         let listed = self.lock();
@@ -156,7 +158,7 @@ impl ChannelRegistry {
     }
 }
 
-/// A room on the list. Dropping it takes it off, if it is still there.
+/// A registered room. Unregisters it on drop if it is still there.
 #[derive(Debug)]
 pub struct RegistryEntry {
     registry: ChannelRegistry,
@@ -167,7 +169,7 @@ pub struct RegistryEntry {
 impl Drop for RegistryEntry {
     fn drop(&mut self) {
         let mut listed = self.registry.lock();
-        // Another may stand in its place by now.
+        // Another room may have taken its place by now.
         let is_ours = |room: &LeasedRoom| room.channel.hub.stream() == self.hub.stream();
         if listed.rooms.get(&self.user).is_some_and(is_ours) {
             listed.rooms.remove(&self.user);
@@ -175,24 +177,24 @@ impl Drop for RegistryEntry {
     }
 }
 
-/// The room of the main channel, which others read along; listed until this is dropped.
+/// The main channel's room as shared with tokens, registered until dropped.
 #[derive(Debug)]
 pub struct Shared(RegistryEntry);
 
 impl Shared {
-    /// Where its events go as well.
+    /// Returns the hub that mirrors its events.
     #[must_use]
     pub fn hub(&self) -> &Hub {
         &self.0.hub
     }
 
-    /// Ends it for whoever reads along.
+    /// Closes the channel for the subscribers that share it.
     pub fn close(self, reason: CloseReason) {
         self.0.hub.close(reason);
     }
 }
 
-/// A private replay on the list. Dropping it takes it off.
+/// A registered private replay. Unregisters it on drop.
 #[derive(Debug)]
 pub struct ListedReplay {
     registry: ChannelRegistry,

@@ -1,4 +1,4 @@
-//! What a source tells of itself.
+//! State of a source, as reported to clients.
 
 use std::time::Duration;
 
@@ -11,73 +11,73 @@ use crate::sans_io::{counts::Counts, pace::Speed};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReplayPhase {
-    /// Holding the first frame until enough subscribers are there.
+    /// Waiting for subscribers before the first frame.
     #[default]
     Waiting,
-    /// Running.
+    /// Playing.
     Playing,
-    /// Standing still.
+    /// Paused.
     Paused,
-    /// At the end; a seek starts again.
+    /// At the end; a seek starts it again.
     Ended,
 }
 
-/// The answer of `GET /replay` and of every order.
+/// Response of `GET /replay` and of every replay order.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReplayState {
-    /// The recording's name.
+    /// Name of the recording.
     pub recording: String,
-    /// What it is doing.
+    /// What the replay is doing.
     pub state: ReplayPhase,
-    /// Where it is, in milliseconds since the start of the recording.
+    /// Current offset, in milliseconds since the start of the recording.
     pub offset_ms: u64,
-    /// How long the recording is, where that is known before its end was read.
+    /// Duration of the recording in milliseconds, if known.
     pub duration_ms: Option<u64>,
-    /// How fast it runs.
+    /// Playback speed.
     pub speed: Speed,
-    /// Which lap this is, from 1.
+    /// Current lap, from 1.
     pub lap: u32,
-    /// How many laps there are; `null` for ever.
+    /// Total number of laps; `null` for endless.
     pub laps: Option<u32>,
-    /// Where each lap begins, in milliseconds since the start of the recording.
+    /// Start of each lap, in milliseconds since the start of the recording.
     pub from_ms: u64,
-    /// Where each lap ends; `null` for the end of the recording.
+    /// End of each lap, in milliseconds; `null` for the end of the recording.
     pub to_ms: Option<u64>,
-    /// Counts laps, seeks and loads, from 1.
+    /// Number of the generation, from 1: increases with each lap, seek and load.
     pub generation: u32,
 }
 
-/// How late the frames of a replay were, since it began.
+/// Lateness of a replay's frames since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lateness {
-    /// Half of them were no later.
+    /// 50th percentile.
     pub median: Duration,
-    /// 99 of 100 were no later.
+    /// 99th percentile.
     pub p99: Duration,
-    /// None was later.
+    /// Maximum.
     pub max: Duration,
 }
 
-/// The state of the source: the answer of `GET /status`.
+/// State of the source, in the response of `GET /status`.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// What runs on the main channel: decides what can be connected or loaded.
+    /// What runs on the main channel. Determines whether a user can be connected or a recording loaded.
     pub mode: Mode,
     /// What the source is doing.
     pub state: SourceState,
-    /// `live`, `replay` or none.
+    /// `live`, `replay` or `null`.
     pub source: Option<&'static str>,
-    /// The current user.
+    /// Current user.
     pub username: Option<String>,
-    /// The current room.
+    /// Id of the current room.
     pub room_id: Option<String>,
-    /// Which attempt to connect this is, from 1; 0 where none was made.
+    /// Number of the connection attempt, from 1; 0 before the first.
     pub attempt: u32,
-    /// In how many milliseconds the next attempt follows, from now.
+    /// Time until the next attempt, in milliseconds from now.
     pub next_retry_ms: Option<u64>,
-    /// What was counted.
+    /// Counters of the source.
     pub counts: Counts,
 }
 
@@ -90,12 +90,13 @@ pub enum Mode {
     Idle,
     /// A room: another user can be connected.
     Live,
-    /// A recording: another can be loaded.
+    /// A recording: another one can be loaded.
     Replay,
 }
 
 impl Status {
-    /// The mode, from what else is told. A room that ended is over; a recording that ended can be played again.
+    /// Derives the mode from the other fields. An ended room counts as idle; an ended recording can be played
+    /// again.
     pub(super) fn mode(&self) -> Mode {
         match (self.source, self.state) {
             (Some("replay"), _) => Mode::Replay,
@@ -104,7 +105,7 @@ impl Status {
         }
     }
 
-    /// Whether this is the current user's name, however it is written.
+    /// Whether `user` is the current user, ignoring case and a leading `@`.
     #[must_use]
     pub fn is_of(&self, user: &str) -> bool {
         let name = user.trim().trim_start_matches('@');
@@ -119,21 +120,21 @@ pub enum SourceState {
     /// Nothing is connected.
     #[default]
     Idle,
-    /// On the way.
+    /// Connecting.
     Connecting,
-    /// Frames come in.
+    /// Connected and receiving frames.
     Connected,
     /// Waiting for the next attempt.
     Retrying,
-    /// Over.
+    /// Ended.
     Ended,
 }
 
 impl SourceState {
-    /// Every state there is.
+    /// All states.
     pub const ALL: [Self; 5] = [Self::Idle, Self::Connecting, Self::Connected, Self::Retrying, Self::Ended];
 
-    /// Its name in JSON.
+    /// Returns the name in JSON.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Tokens: who may have a channel of their own, and what is played in it.
+//! Tokens: which clients may open a channel, and with which room or recording.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -14,38 +14,38 @@ use crate::{
     secret::Secret,
 };
 
-/// How many rooms are connected at a time unless told otherwise, that of `/` among them.
+/// Default maximum number of connected rooms, including that of the main channel.
 pub const MAX_LIVE: usize = 1;
-/// How many private replays run at a time unless told otherwise.
+/// Default maximum number of private replays.
 pub const MAX_REPLAYS: usize = 16;
-/// How many tokens there may be: each that is given is compared with all of them.
+/// Maximum number of tokens. Each token in a request is compared with all of them.
 pub const TOKENS_MAX: usize = 1_000;
 
-/// What a client names itself with.
+/// A client's token, and what it opens.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Token {
     /// The token itself.
     pub secret: Secret,
-    /// What the client is called.
+    /// Name of the client.
     pub client: String,
-    /// The TikTok user whose room it gets.
+    /// TikTok user whose room the token opens.
     pub user: Option<String>,
-    /// The recording that it is shown for tests: `demo`, a name under `recordings/`, or a path.
+    /// Recording for test replays: `demo`, a name under `recordings/`, or a path.
     pub recording: Option<String>,
 }
 
-/// What may run beside the main channel.
+/// Configuration of the additional channels.
 #[derive(Clone, Debug)]
 pub struct Sources {
-    /// Who may start something.
+    /// Tokens that may open channels.
     pub tokens: Vec<Token>,
-    /// How many rooms are connected at a time, that of the main channel among them.
+    /// Maximum number of connected rooms, including that of the main channel.
     pub max_live: usize,
-    /// How many private replays run at a time.
+    /// Maximum number of private replays.
     pub max_replays: usize,
-    /// The folder of recordings that are called by name.
+    /// Directory with the recordings that tokens refer to by name.
     pub recordings: PathBuf,
-    /// Told what whoever runs the server should know.
+    /// Called with warnings for the operator of the server.
     pub tell: fn(&str),
 }
 
@@ -61,7 +61,7 @@ impl Default for Sources {
     }
 }
 
-/// Reads the tokens: users as they are called, nobody's token another's.
+/// Validates the tokens and normalises their users. Tokens must be unique.
 pub(super) fn check(tokens: Vec<Token>) -> Result<Vec<Token>, Problem> {
     if tokens.len() > TOKENS_MAX {
         return Err(bad(format!("{} tokens are more than {TOKENS_MAX}", tokens.len())));
@@ -79,7 +79,7 @@ pub(super) fn check(tokens: Vec<Token>) -> Result<Vec<Token>, Problem> {
     tokens.into_iter().map(with_name_of_user).collect()
 }
 
-/// The token that was given. How long that takes tells nothing of which it could have been.
+/// Finds the matching token. Takes constant time, so that timing reveals nothing about the tokens.
 pub(super) fn find<'a>(tokens: &'a [Token], given: &str) -> Option<&'a Token> {
     let mut found = None;
     for token in tokens {
@@ -90,12 +90,12 @@ pub(super) fn find<'a>(tokens: &'a [Token], given: &str) -> Option<&'a Token> {
     found
 }
 
-/// What a user is filed under, however the name is written.
+/// Returns the key of a user in the registry, which ignores case.
 pub(super) fn key(user: &str) -> String {
     user.to_lowercase()
 }
 
-/// An empty name is none.
+/// Normalises the token's user. A blank name counts as none.
 fn with_name_of_user(token: Token) -> Result<Token, Problem> {
     let given = token.user.as_deref().filter(|user| !user.trim().is_empty());
     let user = given.map(normalise).transpose()?;
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn users_are_read_and_empty_ones_are_none() {
+    fn users_are_normalised_and_blank_ones_removed() {
         let given = [("a", Some("@Ann")), ("b", Some(" ")), ("c", None)];
         let tokens = check(given.map(|(secret, user)| token(secret, user)).to_vec()).unwrap();
         let users: Vec<_> = tokens.iter().map(|token| token.user.as_deref()).collect();
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_tokens_are_refused_without_being_shown() {
+    fn invalid_tokens_are_rejected_without_being_shown() {
         let long = "x".repeat(TOKEN_BYTES_MAX + 1);
         for secrets in
             [&["test"][..], &["echo"], &["s3cret", "s3cret"], &[""], &["a/b"], &["."], &["ä"], &[&long]]

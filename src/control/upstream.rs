@@ -1,4 +1,4 @@
-//! What was counted of rooms and recorders, from the start of the process on.
+//! Counters of rooms and recorders since the start of the process.
 
 use std::{
     collections::BTreeMap,
@@ -7,36 +7,36 @@ use std::{
 
 use crate::{recorder::Gauge, sans_io::error::Code};
 
-/// Of all rooms of a server, those of tokens too.
+/// Counters of all rooms of a server, including those of tokens.
 #[derive(Clone, Debug, Default)]
 pub struct Upstream {
-    /// How often a room was connected again.
+    /// Number of reconnects.
     pub reconnects: u64,
-    /// What failed, by code.
+    /// Number of failures, by code.
     pub failures: BTreeMap<Code, u64>,
-    /// How the recorder keeps up that runs now, or ran last.
+    /// Queue of the current or last recorder.
     pub recorder: Option<Gauge>,
-    /// What the recorders before it lost.
+    /// Number of items that earlier recorders lost.
     pub recorder_lost: u64,
-    /// Recordings that broke off.
+    /// Number of failed recordings.
     pub recorder_failures: u64,
 }
 
 impl Upstream {
-    /// Another recorder begins.
+    /// Switches to the gauge of a new recorder.
     pub fn begin_recording(&mut self, recorder: Gauge) {
         let before = self.recorder.replace(recorder);
         self.recorder_lost += before.as_ref().map_or(0, Gauge::lost);
     }
 }
 
-/// The one tally of a server, whatever runs on which channel. Clones share it.
+/// The counters of a server, across all channels. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally(Arc<Mutex<Upstream>>);
 
 impl Tally {
     pub(super) fn lock(&self) -> MutexGuard<'_, Upstream> {
-        // Counts are valid whoever panicked.
+        // Counters are valid even if a holder of the lock panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,9 +1,9 @@
-//! Who gets to see an event.
+//! Which subscribers receive an event.
 
 use super::filter::{Filter, Gifts, Types};
 use crate::sans_io::event::{Data, Event, Gift};
 
-/// Who gets to see an event.
+/// The filter settings under which a subscriber receives an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Audience {
     kind: Types,
@@ -48,7 +48,7 @@ impl Audience {
 }
 
 impl Filter {
-    /// Whether it lets `event` pass.
+    /// Whether the filter lets `event` pass.
     #[must_use]
     pub fn passes(&self, event: &Event) -> bool {
         Audience::of(event).includes(self)

@@ -1,4 +1,4 @@
-//! What several subscribers get alike, put together once.
+//! Batches that several subscribers share, so that each is built only once.
 
 use std::collections::VecDeque;
 
@@ -6,36 +6,37 @@ use bytes::{Bytes, BytesMut};
 
 use super::Filter;
 
-/// How many kinds of reader are told apart, by where they stand and what they asked for; the oldest makes way.
+/// Maximum number of cached batches, keyed by position and filter. The oldest is evicted.
 const BATCHES_MAX: usize = 8;
-/// Frames are joined up to this size, in bytes: one piece costs a write less than many. It is held whole as long as
-/// somebody has it, so it is not for ever.
+/// Maximum size of joined frames, in bytes. Writing one piece is cheaper than many, but a piece stays in
+/// memory until its last reader drops it.
 const PIECE_BYTES_MAX: usize = 32 * 1024;
 
-/// Batches of one channel, for whoever writes to many of its subscribers in a row. Made anew for each round.
+/// Batches of one channel, for a writer that serves many of its subscribers in turn. Create a new value for
+/// each round.
 #[derive(Debug, Default)]
 pub struct Batches {
     batches: VecDeque<Batch>,
     has_more: bool,
 }
 
-/// What stands behind a position for those who see the same.
+/// The events after a position, as one filter shows them.
 #[derive(Debug)]
 pub(super) struct Batch {
-    /// Whose it is: what is behind this event, seen through this filter; `None` for one reader alone.
+    /// Position and filter that the batch is for; `None` if no other subscriber can share it.
     pub(super) key: Option<(u64, Filter)>,
-    /// The last event that it covers.
+    /// Number of the last event that the batch covers.
     pub(super) read: u64,
-    /// The JSON of its events, in bytes.
+    /// Total length of the events' JSON, in bytes.
     pub(super) bytes: usize,
-    /// Whether there may be more behind it already.
+    /// Whether more events may already follow.
     pub(super) has_more: bool,
-    /// Whole frames, joined; none where the filter lets nothing pass.
+    /// Whole frames, joined. Empty if the filter lets nothing pass.
     pub(super) pieces: Vec<Bytes>,
 }
 
 impl Batches {
-    /// Whether there may be more for somebody than what was handed out.
+    /// Whether any batch so far may have left events behind.
     #[must_use]
     pub fn has_more(&self) -> bool {
         self.has_more
@@ -55,7 +56,7 @@ impl Batches {
     }
 }
 
-/// The same bytes in fewer pieces.
+/// Joins frames into fewer pieces.
 pub(super) fn join(frames: Vec<Bytes>) -> Vec<Bytes> {
     let mut pieces = Vec::new();
     let mut run: Vec<Bytes> = Vec::new();
@@ -72,7 +73,7 @@ pub(super) fn join(frames: Vec<Bytes>) -> Vec<Bytes> {
     pieces
 }
 
-/// One alone is shared as it is, however long.
+/// Joins a run of frames. A single frame is shared rather than copied, whatever its length.
 fn piece(run: &mut Vec<Bytes>, bytes: usize) -> Option<Bytes> {
     if run.len() < 2 {
         return run.pop();

@@ -1,4 +1,4 @@
-//! Where a subscriber is, as others see it.
+//! A subscriber's progress, as publishers see it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -7,22 +7,22 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Filter, Join, Reader};
 
-/// What a subscriber shares with publishers.
+/// State that a subscriber shares with publishers.
 #[derive(Debug)]
 pub(super) struct Cursor {
-    /// The last event that is known to be written, or the head at the time of joining: a joiner has as long for its
-    /// backlog as anybody has for that many new events.
+    /// Number of the last event that is known to be written. Starts at the head, so that a new subscriber may
+    /// lag as far behind with its backlog as others may with new events.
     position: AtomicU64,
-    /// When it last made progress, in microseconds since `started`.
+    /// Time of the last progress, in microseconds since `started`.
     touched: AtomicU64,
     started: Instant,
-    /// Whether it fell behind. A token takes a lock for each look.
+    /// Whether it fell behind. Faster to check than the token, which takes a lock.
     is_slow: AtomicBool,
-    /// Cancelled when it did.
+    /// Cancelled when it falls behind.
     pub slow: CancellationToken,
-    /// What it is here for.
+    /// Role of the subscriber.
     pub reader: Reader,
-    /// Which events it gets.
+    /// Filter of the subscriber.
     pub filter: Filter,
 }
 
@@ -52,13 +52,14 @@ impl Cursor {
         self.position.load(Ordering::SeqCst)
     }
 
-    /// When it last made progress.
+    /// Returns the time of the last progress.
     pub(super) fn touched(&self) -> Instant {
         self.started + Duration::from_micros(self.touched.load(Ordering::SeqCst))
     }
 
-    /// Everything up to `position` is written. Says whether that reaches `mark`, which was ahead before. The mark is
-    /// read last, as a publisher sets it first and reads positions then: one of both sees the other.
+    /// Records that everything up to `position` is written. Returns whether this reaches `mark` for the first
+    /// time. Loads the mark last: a publisher stores it first and loads positions after that, so at least one
+    /// of the two sees the other.
     pub(super) fn advance(&self, position: u64, mark: &AtomicU64, now: Instant) -> bool {
         let micros = u64::try_from((now - self.started).as_micros()).unwrap_or(u64::MAX);
         self.touched.store(micros, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Where what was injected went.
+//! Reports who received injected events.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -8,16 +8,17 @@ use std::{
 use super::{Reader, audience::Audience, cursor::Cursor};
 use crate::sans_io::event::Event;
 
-/// The numbers of injected events, and who gets them.
+/// The sequence numbers of injected events, and the clients that receive them.
 #[derive(Debug, Default)]
 pub struct Delivery {
-    /// Their numbers.
+    /// Sequence numbers of the injected events.
     pub seqs: Vec<u64>,
     clients: BTreeSet<u64>,
 }
 
 impl Delivery {
-    /// How many clients were subscribed when these events were numbered, and had asked for one of them at least.
+    /// Number of clients that were subscribed when the events were published and whose filter lets at least
+    /// one of them pass.
     #[must_use]
     pub fn clients(&self) -> usize {
         self.clients.len()

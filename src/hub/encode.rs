@@ -1,4 +1,4 @@
-//! Numbers events and makes their JSON, once for all who read it.
+//! Numbers events and encodes their JSON once for all subscribers.
 
 use bytes::Bytes;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::sans_io::event::{Data, Event, Gift, finish_json};
 
-/// Numbers and encodes. Its buffer is used again for every batch.
+/// Numbers and encodes events. Reuses its buffer for each batch.
 #[derive(Debug, Default)]
 pub(super) struct Encoder {
     buffer: Vec<u8>,
@@ -28,7 +28,8 @@ struct Draft {
 }
 
 impl Encoder {
-    /// Numbers and encodes the first of `events`, behind number `head`: as many as fit into `window`, but one at least.
+    /// Encodes a prefix of `events`, numbered from `head + 1`: as many as fit into `window`, but at least
+    /// one.
     pub(super) fn encode<'a>(
         &'a mut self,
         stream: &str,
@@ -50,7 +51,7 @@ impl Encoder {
             }
             self.drafts.push(draft);
         }
-        // One allocation of the exact size for the whole batch; entries are slices of it.
+        // Allocates the exact size once for the whole batch; entries are slices of it.
         let batch = Bytes::copy_from_slice(&self.buffer);
         self.drafts.drain(..).map(move |draft| draft.finish(&batch))
     }
@@ -73,7 +74,7 @@ impl Encoder {
 }
 
 impl Draft {
-    /// Its share of the ring, in bytes.
+    /// Share of the ring, in bytes.
     fn len(&self) -> u64 {
         (self.line.len() + self.line_of_final.as_ref().map_or(0, Span::len)) as u64
     }
@@ -89,8 +90,8 @@ impl Draft {
 }
 
 impl Filter {
-    /// Appends the JSON of `event` as this filter shows it, for whoever numbers events without a hub. Nothing is
-    /// appended, and `false` returned, if it lets the event not pass.
+    /// Appends the JSON of `event` as this filter shows it, for callers that number events without a hub.
+    /// Returns `false` and appends nothing if the filter drops the event.
     pub fn encode(&self, stream: &str, seq: u64, event: &Event, out: &mut Vec<u8>) -> bool {
         if !self.passes(event) {
             return false;
@@ -102,7 +103,7 @@ impl Filter {
     }
 }
 
-/// A gift's final as those see it who see nothing else of the streak, where that differs.
+/// Returns a streak's final gift event as `gifts=final` shows it, if that differs from the original.
 fn as_final(event: &Event) -> Option<Event> {
     let Data::Gift(gift) = &event.data else { return None };
     if !gift.is_final || gift.delta_since_final == gift.repeat_delta {

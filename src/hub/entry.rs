@@ -1,4 +1,4 @@
-//! An encoded event, and who gets to see it.
+//! An encoded event, with the filters that let it pass.
 
 use super::{
     audience::Audience,
@@ -11,14 +11,14 @@ use crate::sans_io::event::{Data, Event};
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub line: Line,
-    /// What those who see finals only get instead, where that differs.
+    /// Replacement for `gifts=final` subscribers, if different.
     pub line_of_final: Option<Line>,
     pub audience: Audience,
     pub standing: Standing,
 }
 
 impl Entry {
-    /// What a subscriber with this filter gets of it.
+    /// Returns the bytes for a subscriber with this filter, or `None` if the filter drops the event.
     pub(super) fn shown_to(&self, filter: &Filter) -> Option<&Line> {
         if !self.audience.includes(filter) {
             return None;
@@ -29,20 +29,20 @@ impl Entry {
         }
     }
 
-    /// Its share of the ring, in bytes.
+    /// Share of the ring, in bytes.
     pub(super) fn len(&self) -> u64 {
         (self.line.len() + self.line_of_final.as_ref().map_or(0, Line::len)) as u64
     }
 }
 
-/// What an event means for those who join later.
+/// Whether new subscribers get an event as part of the current state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It is the state from now on.
+    /// Starts a new state and replaces the previous one.
     Begins,
-    /// It ends what had begun, and is told with it.
+    /// Ends the current state; both are sent.
     Ends,
-    /// Nothing.
+    /// Not part of the state.
     Passes,
 }
 

@@ -1,29 +1,30 @@
-//! Which events a subscriber wants.
+//! Which events a subscriber receives.
 
 use std::{fmt, str::FromStr};
 
 use crate::sans_io::event::KINDS;
 
-/// Which events a subscriber wants; all that TikTok sent, by default.
+/// Which events a subscriber receives. Defaults to everything that TikTok sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// `types=gift,chat`
+    /// Event types: `types=gift,chat`.
     pub types: Types,
-    /// `gifts=raw|delta|final`
+    /// Gift mode: `gifts=raw|delta|final`.
     pub gifts: Gifts,
-    /// `raw=1`: `unknown` events too.
+    /// Whether `unknown` events pass, too: `raw=1`.
     pub raw: bool,
 }
 
-/// Which events of a gift streak a subscriber wants. The sum of `repeatDelta` over a streak is the same in each mode.
+/// Which events of a gift streak a subscriber receives. The sum of `repeatDelta` over a streak is the same in
+/// each mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Gifts {
-    /// What TikTok sent.
+    /// All events that TikTok sent.
     #[default]
     Raw,
-    /// Those that add something, and finals, inferred ones too.
+    /// Events that add gifts, and finals, including inferred ones.
     Delta,
-    /// Finals alone, inferred ones too.
+    /// Finals only, including inferred ones.
     Final,
 }
 
@@ -44,33 +45,33 @@ impl FromStr for Gifts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Types(u128);
 
-// One bit a type.
+// One bit for each type.
 const _: () = assert!(KINDS.len() <= 128);
 
 impl Types {
-    /// Every type.
+    /// The set of all types.
     pub const ALL: Self = Self(u128::MAX);
 
-    /// The set of one; of none if there is no such type.
+    /// Returns the set with one type, or the empty set if the type does not exist.
     pub(super) fn only(kind: &str) -> Self {
         KINDS.iter().position(|&name| name == kind).map_or(Self(0), |index| Self(1 << index))
     }
 
-    /// Whether it has all of `other`, which is not empty.
+    /// Whether the sets overlap. `other` has at most one type.
     pub(super) fn contains(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 }
 
 impl Default for Types {
-    /// Every type.
+    /// Returns [`Types::ALL`].
     fn default() -> Self {
         Self::ALL
     }
 }
 
 impl fmt::Display for Types {
-    /// As it is parsed.
+    /// Formats the set the way it is parsed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = KINDS.iter().copied().filter(|name| self.contains(Self::only(name))).collect();
         f.write_str(&names.join(","))
@@ -78,10 +79,10 @@ impl fmt::Display for Types {
 }
 
 impl FromStr for Types {
-    /// The type that does not exist.
+    /// Name of the first type that does not exist.
     type Err = String;
 
-    /// Names behind commas: `gift,chat`.
+    /// Parses comma-separated names: `gift,chat`.
     fn from_str(text: &str) -> Result<Self, String> {
         text.split(',').try_fold(Self(0), |types, name| match Self::only(name.trim()) {
             Self(0) => Err(name.trim().to_owned()),
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_are_names_behind_commas() {
+    fn types_are_parsed_from_comma_separated_names() {
         let types: Types = "gift, chat".parse().unwrap();
         assert!(types.contains(Types::only("gift")) && types.contains(Types::only("chat")));
         assert!(!types.contains(Types::only("unknown")));

@@ -1,4 +1,4 @@
-//! Becoming a subscriber: what is there already and what is to come, with no gap and no repeat between them.
+//! Joining a channel. Subscribers receive the backlog and all new events, without gaps or repeats in between.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -11,46 +11,48 @@ use crate::{
 /// How to join a channel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Join {
-    /// Where to begin; `None`: with the state, then what is new.
+    /// Where to start; `None` for the current state followed by new events.
     pub since: Option<Since>,
-    /// What to do where `since` is gone from the backlog.
+    /// What to do if events after `since` are no longer in the backlog.
     pub on_gap: OnGap,
-    /// Which events to get.
+    /// Which events to receive.
     pub filter: Filter,
-    /// What it is here for.
+    /// Role of the subscriber.
     pub reader: Reader,
 }
 
-/// What a subscriber is here for.
+/// Role of a subscriber.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reader {
-    /// To get every event: it counts, and is waited for where anybody is.
+    /// Receives every event: counted, and waited for at speed `max`.
     #[default]
     Client,
-    /// To look on (`observer=1`): it does not count, and is not waited for.
+    /// Watches only (`observer=1`): neither counted as a client nor waited for.
     Observer,
-    /// The terminal of the server: not counted, but waited for like a client.
+    /// The server's terminal: not counted, but waited for like a client.
     Display,
 }
 
-/// Where a joiner begins.
+/// Where a new subscriber starts.
 struct Start {
-    /// What it gets before anything from the ring.
+    /// Lines to send before anything from the ring.
     first: VecDeque<Line>,
-    /// Behind which event it reads the ring.
+    /// Number of the event after which it reads from the ring.
     position: u64,
 }
 
 impl Hub {
-    /// A subscriber. Nothing can come between its backlog and what is published from now on.
+    /// Adds a subscriber. Its backlog and later events are contiguous.
     ///
     /// # Errors
-    /// `unknown_position` if `since` is of another stream, beyond the head, or gone from the backlog.
+    /// `unknown_position` if `since` belongs to another stream, lies beyond the head, or is no longer in the
+    /// backlog.
     pub fn join(&self, join: &Join) -> Result<Subscriber, Problem> {
         let shared = Arc::clone(&self.shared);
         let mut state = shared.write();
         let mut start = shared.start(&state, join)?;
-        // The lag that is allowed counts from now. What may be evicted within that time is taken along.
+        // The permitted lag counts from now. Copy everything that could be evicted before the subscriber
+        // exceeds it.
         let floor = state.ring.floor(shared.limits.lag());
         let evictable = state.ring.after(start.position).take_while(|&(seq, _)| seq <= floor);
         start.first.extend(evictable.filter_map(|(_, entry)| entry.shown_to(&join.filter)).cloned());

@@ -1,24 +1,24 @@
-//! How much a channel keeps, and how far behind a cursor may be.
+//! Limits of a channel's backlog and of each cursor's lag.
 
 use std::time::Duration;
 
 /// The limits of one channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Events that the ring keeps.
+    /// Maximum number of events in the ring.
     pub events_max: u64,
-    /// Bytes of JSON that the ring keeps. An event counts as a quarter of this at most, so that none is too large to
-    /// pass; the ring may hold more than this by what such events have beyond that.
+    /// Maximum size of the JSON in the ring, in bytes. An event counts as at most a quarter of this, so that
+    /// no event is too large to pass; the ring may exceed the limit by the excess of such events.
     pub bytes_max: u64,
-    /// How long a cursor may stand still while [`publish_paced`](super::Hub::publish_paced) waits for it.
+    /// Maximum time without progress of a cursor that [`publish_paced`](super::Hub::publish_paced) waits for.
     pub stall_max: Duration,
 }
 
-/// Events that the ring keeps unless told otherwise.
+/// Default maximum number of events in the ring.
 pub const BACKLOG_EVENTS_MAX: u64 = 16_384;
-/// Bytes that the ring keeps unless told otherwise.
+/// Default maximum size of the ring, in bytes.
 pub const BACKLOG_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// How long nobody waits for somebody who stands still.
+/// Default time without progress after which a subscriber is no longer waited for.
 pub const MAX_STALL: Duration = Duration::from_secs(10);
 
 impl Default for Limits {
@@ -27,7 +27,7 @@ impl Default for Limits {
     }
 }
 
-/// A part of the ring: so many events and so many bytes.
+/// A part of the ring, as a number of events and of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     pub events: u64,
@@ -35,23 +35,23 @@ pub(super) struct Window {
 }
 
 impl Limits {
-    /// Quarters of the ring must not be empty.
+    /// Raises the limits to the minimum at which a quarter of the ring is not empty.
     pub(super) fn at_least_workable(self) -> Self {
         Self { events_max: self.events_max.max(4), bytes_max: self.bytes_max.max(4), ..self }
     }
 
-    /// The whole ring.
+    /// Returns the size of the whole ring.
     pub(super) fn ring(self) -> Window {
         Window { events: self.events_max, bytes: self.bytes_max }
     }
 
-    /// How far behind a cursor may be. The other half is the time it has to resume.
+    /// Returns how far a cursor may lag: half the ring. The other half is left for resuming.
     pub(super) fn lag(self) -> Window {
         Window { events: self.events_max / 2, bytes: self.bytes_max / 2 }
     }
 
-    /// How far behind the slowest cursor may be when a paced publisher goes on, and how much that publishes at once:
-    /// both together are no more than the lag that is allowed.
+    /// Returns how far the slowest cursor may lag before a paced publisher continues, and how much it
+    /// publishes at once: a quarter each, so that together they stay within the permitted lag.
     pub(super) fn pace(self) -> Window {
         Window { events: self.events_max / 4, bytes: self.bytes_max / 4 }
     }

@@ -1,4 +1,4 @@
-//! An event as it is written: its JSON, and before it the head of the WebSocket frame that carries it.
+//! An event as it is written: its JSON, preceded by the head of the WebSocket frame that carries it.
 
 use std::ops::Range;
 
@@ -6,21 +6,22 @@ use bytes::Bytes;
 
 use crate::sans_io::ws_frame::{HEAD_BYTES_MAX, TEXT, head};
 
-/// The bytes of an event, shared by all who read it: a server's frames are not masked, so they are alike for everybody.
+/// The bytes of an event, shared by all subscribers. A server does not mask its frames, so they are the same
+/// for everyone.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     frame: Bytes,
     head: usize,
 }
 
-/// Where a line is in a buffer.
+/// Position of a line in a buffer.
 #[derive(Clone, Debug)]
 pub(super) struct Span {
     frame: Range<usize>,
     head: usize,
 }
 
-/// What a reader wants of a line.
+/// The part of a line that a subscriber needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum View {
     Json,
@@ -34,7 +35,7 @@ impl Line {
         span.of(&Bytes::from(buffer))
     }
 
-    /// How long its JSON is, in bytes.
+    /// Length of the JSON, in bytes.
     pub(super) fn len(&self) -> usize {
         self.frame.len() - self.head
     }
@@ -48,7 +49,7 @@ impl Line {
 }
 
 impl Span {
-    /// How long its JSON is, in bytes.
+    /// Length of the JSON, in bytes.
     pub(super) fn len(&self) -> usize {
         self.frame.len() - self.head
     }
@@ -58,9 +59,9 @@ impl Span {
     }
 }
 
-/// Appends the JSON that `json` writes, with its head before it.
+/// Appends a frame: the JSON that `json` writes, preceded by the frame's head.
 pub(super) fn write(buffer: &mut Vec<u8>, json: impl FnOnce(&mut Vec<u8>)) -> Span {
-    // The head is as long as the length says that it is: there is room for the longest.
+    // The length of the head depends on the length of the JSON, so reserve space for the longest.
     buffer.extend_from_slice(&[0; HEAD_BYTES_MAX]);
     let start = buffer.len();
     json(buffer);
@@ -80,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_those_of_the_library() {
+    fn frames_match_those_of_the_library() {
         for length in [0, 1, 125, 126, 127, 300, 65_535, 65_536, 70_000] {
             let json = vec![b'x'; length];
             let mut expected = Vec::new();

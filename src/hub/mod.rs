@@ -1,8 +1,8 @@
-//! The one fan-out point. A channel is a ring of encoded events, and a subscriber is a cursor in it.
+//! The single fan-out point. A channel is a ring of encoded events; each subscriber has a cursor in it.
 //!
-//! An event is numbered and encoded once, whoever reads it; its bytes are shared. Publishing never waits for anybody:
-//! who lags more than half the ring is told so at once ([`Next::Slow`]), while what it has yet to read is still there,
-//! so that it can resume. Only [`Hub::publish_paced`] waits, for the slowest cursor.
+//! Each event is numbered and encoded once, and subscribers share its bytes. Publishing never waits: a
+//! subscriber that lags more than half the ring gets [`Next::Slow`] at once, while its unread events are
+//! still available for resuming. Only [`Hub::publish_paced`] waits for the slowest cursor.
 
 mod audience;
 mod batches;
@@ -50,50 +50,50 @@ pub struct Hub {
 struct Shared {
     stream: Box<str>,
     limits: Limits,
-    /// Held while a batch is numbered, encoded and pushed: it orders publishers, and keeps them out of the readers'
-    /// way. Nothing is awaited inside.
+    /// Held while a batch is numbered, encoded and pushed. Orders publishers without blocking readers.
+    /// Nothing is awaited while it is held.
     encoder: Mutex<Encoder>,
-    /// Readers share it, publishing and joining exclude them; nothing is awaited inside, and nothing encoded.
+    /// Shared by readers, exclusive for publishing and joining. Nothing is awaited or encoded while it is
+    /// held.
     state: RwLock<State>,
-    /// Wakes every subscriber at once, when something was published, the channel was closed,
-    /// or somebody fell behind.
+    /// Wakes all subscribers when events are published, the channel closes or a subscriber falls behind.
     news: watch::Sender<()>,
     present: watch::Sender<Present>,
     pacing: Pacing,
     traffic: Traffic,
 }
 
-/// Who is here, displays aside.
+/// Number of subscribers by role, displays excluded.
 #[derive(Clone, Copy, Debug, Default)]
 struct Present {
     clients: usize,
     observers: usize,
 }
 
-/// What was counted; each reader adds to it once a batch.
+/// Traffic counters. Each subscriber updates them once per batch.
 #[derive(Debug, Default)]
 struct Traffic {
     bytes: AtomicU64,
     slow: AtomicU64,
 }
 
-/// Why a channel was closed, for those who read it: a WebSocket close code and a word or two.
+/// Why a channel was closed: a WebSocket close code and a short reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseReason {
-    /// The close code.
+    /// WebSocket close code.
     pub code: u16,
-    /// At most 123 bytes, the room that a close frame has.
+    /// Reason; at most 123 bytes, the limit of a close frame.
     pub reason: Cow<'static, str>,
 }
 
-/// Whether there is something new.
+/// Notification of news on a channel.
 #[derive(Debug)]
 pub struct News(watch::Receiver<()>);
 
 impl News {
-    /// Waits until something was published since, the channel was closed, or somebody fell behind.
+    /// Waits until events are published, the channel closes or a subscriber falls behind.
     pub async fn wait(&mut self) {
-        // An error means that the channel is gone, and then there is nobody who could ask.
+        // An error means that the channel is gone, so nothing follows.
         if self.0.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -101,8 +101,8 @@ impl News {
 }
 
 impl Hub {
-    /// An empty channel. `stream` names it in every event: random for a channel and process, since positions in
-    /// another stream mean nothing here.
+    /// Creates an empty channel. `stream` names it in every event. Use a random name for each channel and
+    /// process, because positions are only valid within one stream.
     #[must_use]
     pub fn new(stream: String, limits: Limits) -> Self {
         let limits = limits.at_least_workable();
@@ -120,64 +120,64 @@ impl Hub {
         }
     }
 
-    /// What this channel is called in every event.
+    /// Name of this channel in every event.
     #[must_use]
     pub fn stream(&self) -> &str {
         &self.shared.stream
     }
 
-    /// The number of the newest event; 0 before the first.
+    /// Sequence number of the newest event; 0 before the first.
     #[must_use]
     pub fn head(&self) -> u64 {
         self.shared.read().ring.head()
     }
 
-    /// Tells of what is new, for whoever asks subscribers of this channel for their [`frames`](Subscriber::frames).
+    /// Subscribes to news, for writers that poll [`frames`](Subscriber::frames) of subscribers.
     #[must_use]
     pub fn news(&self) -> News {
         News(self.shared.news.subscribe())
     }
 
-    /// How many read this channel now, observers aside.
+    /// Number of current subscribers, observers excluded.
     #[must_use]
     pub fn subscriber_count(&self) -> usize {
         self.shared.present.borrow().clients
     }
 
-    /// How many only look on.
+    /// Number of current observers.
     #[must_use]
     pub fn observer_count(&self) -> usize {
         self.shared.present.borrow().observers
     }
 
-    /// The bytes of all events that were handed to readers.
+    /// Total size of all events delivered to subscribers, in bytes.
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.shared.traffic.bytes.load(Ordering::Relaxed)
     }
 
-    /// How many readers fell behind, displays aside.
+    /// Number of subscribers that fell behind so far, displays excluded.
     #[must_use]
     pub fn slow_count(&self) -> u64 {
         self.shared.traffic.slow.load(Ordering::Relaxed)
     }
 
-    /// Waits until at least `n` subscribers read this channel, observers aside.
+    /// Waits until the channel has at least `n` subscribers, observers excluded.
     pub async fn wait_for_subscribers(&self, n: usize) {
         let mut present = self.shared.present.subscribe();
         let waited = present.wait_for(|present| present.clients >= n).await;
         waited.expect("the sender lives as long as the hub");
     }
 
-    /// Waits until nobody reads this channel, observers aside.
+    /// Waits until the channel has no subscribers, observers excluded.
     pub async fn wait_for_nobody(&self) {
         let mut present = self.shared.present.subscribe();
         let waited = present.wait_for(|present| present.clients == 0).await;
         waited.expect("the sender lives as long as the hub");
     }
 
-    /// Ends the channel: all that was published is still delivered, then everybody gets `reason`, later joiners too.
-    /// What is published after this goes nowhere. The first reason stands.
+    /// Closes the channel. Subscribers, later ones included, receive all events published so far and then
+    /// `reason`. Later events are discarded. Only the first reason counts.
     pub fn close(&self, reason: CloseReason) {
         self.shared.write().closed.get_or_insert(reason);
         self.shared.news.send_replace(());
@@ -185,7 +185,7 @@ impl Hub {
 }
 
 impl Shared {
-    // The invariants of the state hold between any two statements, so a panic elsewhere under the lock spoils nothing.
+    // The state is valid between any two statements, so a panic under the lock does no harm.
     fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Waiting for the slowest cursor: what `--speed max` does instead of looking at the clock.
+//! Waits for the slowest cursor, which replaces the clock at `--speed max`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,33 +10,34 @@ use tokio::{
 use super::{CloseReason, Hub, Reader, Shared, cursor::Cursor, ring::Ring};
 use crate::clock;
 
-/// A mark that no cursor reaches: it has to leave.
+/// A mark that no cursor can reach, so that it has to leave.
 const BEYOND_ALL: u64 = u64::MAX;
 
-/// Where publishers and cursors meet.
+/// State shared by a waiting publisher and the cursors.
 #[derive(Debug, Default)]
 pub(super) struct Pacing {
-    /// The position that the publisher waits for all cursors to reach; 0 if it does not wait.
+    /// Position that the publisher waits for all cursors to reach; 0 if it does not wait.
     pub awaited: AtomicU64,
-    /// A cursor reached it, or left.
+    /// Notified when a cursor reaches that position or leaves.
     pub reached: Notify,
-    /// One publisher waits at a time. Held across awaits, hence tokio's.
+    /// Lets one publisher wait at a time. A tokio mutex, because it is held across awaits.
     turn: Mutex<()>,
 }
 
 impl Hub {
-    /// Waits while the slowest cursor, observers aside, lags more than a quarter of the ring. A cursor that stands still for
-    /// [`stall_max`](super::Limits::stall_max) meanwhile gets [`Next::Slow`](super::Next::Slow), and is not waited for
-    /// any longer.
+    /// Waits while the slowest cursor, observers excluded, lags more than a quarter of the ring. A cursor
+    /// without progress for [`stall_max`](super::Limits::stall_max) gets [`Next::Slow`](super::Next::Slow)
+    /// and is no longer waited for.
     pub async fn wait_for_capacity(&self) {
         let pace = self.shared.limits.pace();
         let paces = |cursor: &Cursor| cursor.reader != Reader::Observer;
         self.shared.wait_for_cursors(|ring| ring.floor(pace), paces).await;
     }
 
-    /// [`close`](Self::close), and waits until everybody has got everything, and has left: for a process that ends
-    /// then. Who stands still for [`stall_max`](super::Limits::stall_max) meanwhile gets
-    /// [`Next::Slow`](super::Next::Slow), and is not waited for any longer.
+    /// [Closes](Self::close) the channel and waits until all subscribers have received everything and left,
+    /// for use before the process exits. A subscriber without progress for
+    /// [`stall_max`](super::Limits::stall_max) gets [`Next::Slow`](super::Next::Slow) and is no longer waited
+    /// for.
     pub async fn drain(&self, reason: CloseReason) {
         self.close(reason);
         self.shared.wait_for_cursors(|_| BEYOND_ALL, |_| true).await;
@@ -44,19 +45,20 @@ impl Hub {
 }
 
 impl Shared {
-    /// Waits until no cursor is below the mark, of those that are waited for.
+    /// Waits until no cursor that `is_awaited` selects is below the mark.
     async fn wait_for_cursors(&self, mark: impl Fn(&Ring) -> u64, is_awaited: impl Fn(&Cursor) -> bool) {
         let _turn = self.pacing.turn.lock().await;
         let since = clock::now();
         loop {
             let reached = self.pacing.reached.notified();
             let Some(patience_ends) = self.await_slowest(since, &mark, &is_awaited) else { return };
-            // Either way the cursors are looked at again.
+            // Whether notified or timed out, check the cursors again.
             let _ = timeout_at(patience_ends, reached).await;
         }
     }
 
-    /// Sets the mark, and says until when to wait for it; `None` if every cursor has reached it.
+    /// Sets the mark and drops stalled cursors. Returns the time until which to wait, or `None` if every
+    /// cursor has reached the mark.
     fn await_slowest(
         &self,
         since: Instant,

@@ -1,17 +1,17 @@
-//! Where in a channel a subscriber begins.
+//! Where a subscriber starts in a channel.
 
 use std::{fmt, str::FromStr};
 
-/// `?since=`: `0`, or `STREAM:SEQ`.
+/// Value of `?since=`: `0` or `STREAM:SEQ`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Since {
-    /// From the oldest event that the backlog has.
+    /// From the oldest event in the backlog.
     Start,
-    /// Behind this event.
+    /// After this event.
     After {
-        /// The channel, as its events call it.
+        /// Name of the channel, as in its events.
         stream: String,
-        /// The last event that is known already; 0 for none.
+        /// Sequence number of the last event already received; 0 for none.
         seq: u64,
     },
 }
@@ -42,13 +42,13 @@ impl fmt::Display for Since {
     }
 }
 
-/// `?on_gap=`: what happens where the event behind `since` is gone from the backlog.
+/// Value of `?on_gap=`: what to do if the event after `since` is no longer in the backlog.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnGap {
-    /// The position is refused.
+    /// Reject the position.
     #[default]
     Close,
-    /// `{"type":"gap","from":…,"to":…}` says what is missing, and the oldest event follows.
+    /// Send `{"type":"gap","from":…,"to":…}` for the missing events, then continue with the oldest event.
     Skip,
 }
 
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn since_names_a_stream_and_a_number() {
+    fn since_is_parsed_into_a_stream_and_a_number() {
         let after = |stream: &str, seq| Ok(Since::After { stream: stream.to_owned(), seq });
         assert_eq!("0".parse(), Ok(Since::Start));
         assert_eq!("a1b2:17".parse(), after("a1b2", 17));

@@ -1,16 +1,17 @@
-//! Into the ring.
+//! Publishing events to the ring.
 
 use std::sync::{Arc, PoisonError, atomic::Ordering};
 
 use super::{Delivery, Hub, Reader, Shared, cursor::Cursor, limits::Window};
 use crate::sans_io::event::Event;
 
-/// What is encoded at once: every real frame. Entries are slices of one allocation, of which the last one keeps all.
+/// Maximum to encode at once; any real frame fits. Entries are slices of one allocation, which the last of
+/// them keeps alive.
 const PART: Window = Window { events: u64::MAX, bytes: 1 << 20 };
 
 impl Hub {
-    /// Numbers `events`, keeps them and wakes everybody, once. Waits for nobody: who lags too far behind gets
-    /// [`Next::Slow`](super::Next::Slow). The events of one frame belong in one call.
+    /// Numbers and stores `events` and wakes all subscribers once. Never waits: a subscriber that lags too
+    /// far gets [`Next::Slow`](super::Next::Slow). Pass all events of a frame in one call.
     pub fn publish(&self, events: &[Event]) {
         let mut rest = events;
         while !rest.is_empty() {
@@ -19,8 +20,8 @@ impl Hub {
         }
     }
 
-    /// Like [`publish`](Self::publish), but waits for [`wait_for_capacity`](Self::wait_for_capacity), and publishes in parts where `events` are
-    /// more than there is room for: nobody loses anything who reads at all.
+    /// Like [`publish`](Self::publish), but calls [`wait_for_capacity`](Self::wait_for_capacity) first and
+    /// splits `events` if they exceed the capacity. No subscriber that keeps reading loses an event.
     pub async fn publish_paced(&self, events: &[Event]) {
         let mut rest = events;
         while !rest.is_empty() {
@@ -30,7 +31,7 @@ impl Hub {
         }
     }
 
-    /// One of the two, and says where what is injected of it went.
+    /// Publishes with or without pacing, and reports where the injected events among `events` went.
     pub async fn publish_injected(&self, events: &[Event], is_paced: bool) -> Delivery {
         let mut delivery = Delivery::default();
         let mut rest = events;
@@ -49,9 +50,9 @@ impl Hub {
 }
 
 impl Shared {
-    /// Publishes the first of `events`, as many as fit into `window`, but one at least. Says how many these were.
+    /// Publishes a prefix of `events`: as many as fit into `window`, but at least one. Returns their number.
     fn publish_within(&self, events: &[Event], window: Window, delivery: Option<&mut Delivery>) -> usize {
-        // The encoder holds nothing but a buffer, which is cleared first: no panic leaves it spoilt.
+        // The encoder only holds buffers, which are cleared first, so a panic cannot corrupt it.
         let mut encoder = self.encoder.lock().unwrap_or_else(PoisonError::into_inner);
         let head = self.read().ring.head();
         let entries = encoder.encode(&self.stream, head, events, window);
@@ -73,14 +74,14 @@ impl Shared {
         published
     }
 
-    /// These cursors were too slow.
+    /// Counts cursors that fell behind, and removes them from the number of subscribers.
     pub(super) fn fell_behind(&self, cursors: &[Arc<Cursor>]) {
         let slow = cursors.iter().filter(|cursor| cursor.reader != Reader::Display).count();
         self.traffic.slow.fetch_add(slow as u64, Ordering::Relaxed);
         self.lost(cursors);
     }
 
-    /// A cursor is there.
+    /// Adds a new cursor to the number of subscribers.
     pub(super) fn came(&self, reader: Reader) {
         match reader {
             Reader::Client => self.present.send_modify(|present| present.clients += 1),
@@ -89,7 +90,7 @@ impl Shared {
         }
     }
 
-    /// These cursors are gone.
+    /// Removes cursors from the number of subscribers.
     pub(super) fn lost(&self, cursors: &[Arc<Cursor>]) {
         let count = |reader| cursors.iter().filter(|cursor| cursor.reader == reader).count();
         let (clients, observers) = (count(Reader::Client), count(Reader::Observer));

@@ -1,4 +1,4 @@
-//! The ring: the newest events of a channel, within its limits.
+//! The newest events of a channel, within its limits.
 
 use std::collections::VecDeque;
 
@@ -7,24 +7,24 @@ use super::{
     limits::{Limits, Window},
 };
 
-/// Events and where each ends in the flow of bytes. A *position* is the number of an event that was passed: 0 stands
-/// before the first, [`Ring::head`] behind the newest.
+/// Events and the total number of bytes up to each. A *position* is the number of the last event before it: 0
+/// is before the first event, [`Ring::head`] after the newest.
 #[derive(Debug)]
 pub(super) struct Ring {
     limits: Limits,
     slots: VecDeque<Slot>,
-    /// The number of the newest event.
+    /// Sequence number of the newest event.
     head: u64,
-    /// All bytes that ever went in.
+    /// Number of bytes ever added.
     bytes: u64,
-    /// All bytes that went out again.
+    /// Number of bytes ever evicted.
     bytes_evicted: u64,
 }
 
 #[derive(Debug)]
 struct Slot {
     entry: Entry,
-    /// All bytes that ever went in, up to the end of this event.
+    /// Number of bytes ever added, up to and including this event.
     end: u64,
 }
 
@@ -33,17 +33,17 @@ impl Ring {
         Self { limits, slots: VecDeque::new(), head: 0, bytes: 0, bytes_evicted: 0 }
     }
 
-    /// The number of the newest event; 0 before the first.
+    /// Returns the number of the newest event; 0 before the first.
     pub(super) fn head(&self) -> u64 {
         self.head
     }
 
-    /// The position before the oldest event that is still there.
+    /// Returns the position before the oldest event in the ring.
     pub(super) fn tail(&self) -> u64 {
         self.head - self.slots.len() as u64
     }
 
-    /// Takes the next event, and lets go of the oldest beyond the limits.
+    /// Adds an event and evicts the oldest ones beyond the limits.
     pub(super) fn push(&mut self, entry: Entry) {
         self.head += 1;
         self.bytes += entry.len().min(self.limits.pace().bytes);
@@ -54,7 +54,7 @@ impl Ring {
         }
     }
 
-    /// The oldest position from which no more than `window` follows.
+    /// Returns the oldest position after which at most `window` follows.
     pub(super) fn floor(&self, window: Window) -> u64 {
         let too_far = |end: u64| self.bytes - end > window.bytes;
         let by_bytes = if too_far(self.bytes_evicted) {
@@ -65,7 +65,8 @@ impl Ring {
         by_bytes.max(self.head.saturating_sub(window.events))
     }
 
-    /// The events behind `position`, oldest first, each with its number; nothing if the next one is gone.
+    /// Returns the events after `position` with their numbers, oldest first. Empty if the next event is no
+    /// longer there.
     pub(super) fn after(&self, position: u64) -> impl Iterator<Item = (u64, &Entry)> {
         let skip = position.checked_sub(self.tail()).map_or(usize::MAX, |skip| skip as usize);
         let first = skip.min(self.slots.len());

@@ -1,19 +1,20 @@
-//! What publishing, joining and reading agree on.
+//! State shared by publishing, joining and reading.
 
 use std::{collections::HashMap, sync::Arc};
 
 use super::{CloseReason, cursor::Cursor, entry::Entry, entry::Standing, limits::Limits, ring::Ring};
 
-/// A channel's ring, its cursors and its state.
+/// A channel's ring, its cursors and its current state.
 #[derive(Debug)]
 pub(super) struct State {
     pub ring: Ring,
-    /// What says how things stand, for those who join without `since`: what began last, and how that ended.
+    /// Events that describe the current state, for subscribers without `since`: the latest event that started
+    /// one, and the event that ended it.
     pub standing: Vec<Entry>,
     pub closed: Option<CloseReason>,
     cursors: HashMap<u64, Arc<Cursor>>,
     cursors_ever: u64,
-    /// No cursor is below this position: saves a look at each of them with every publish.
+    /// Lower bound for the positions of all cursors, so that publishing need not check each of them.
     slowest_at_least: u64,
 }
 
@@ -41,7 +42,7 @@ impl State {
         self.ring.push(entry);
     }
 
-    /// Adds a cursor, and names it.
+    /// Adds a cursor and returns its id.
     pub(super) fn add(&mut self, cursor: Arc<Cursor>) -> u64 {
         self.slowest_at_least = self.slowest_at_least.min(cursor.position());
         self.cursors_ever += 1;
@@ -53,17 +54,17 @@ impl State {
         self.cursors.remove(&id)
     }
 
-    /// Everybody's, with their names.
+    /// Returns all cursors by id.
     pub(super) fn cursors(&self) -> &HashMap<u64, Arc<Cursor>> {
         &self.cursors
     }
 
-    /// The cursors below `floor`.
+    /// Returns the cursors below `floor`.
     pub(super) fn below(&self, floor: u64) -> impl Iterator<Item = &Arc<Cursor>> {
         self.cursors.values().filter(move |cursor| cursor.position() < floor)
     }
 
-    /// Marks the cursors below `floor` that are `late` as slow, and hands them out.
+    /// Marks the cursors below `floor` that are `late` as slow, removes and returns them.
     pub(super) fn drop_below(&mut self, floor: u64, late: impl Fn(&Cursor) -> bool) -> Vec<Arc<Cursor>> {
         let mut dropped = Vec::new();
         if floor <= self.slowest_at_least {

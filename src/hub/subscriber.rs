@@ -1,4 +1,4 @@
-//! Out of the ring.
+//! Reading events from the ring.
 
 use std::{
     collections::VecDeque,
@@ -18,43 +18,43 @@ use super::{
 };
 use crate::clock;
 
-/// Events in one batch.
+/// Maximum number of events in a batch.
 const BATCH_EVENTS_MAX: usize = 256;
-/// Bytes in one batch; the event that passes them is still in it.
+/// Maximum size of a batch, in bytes; the event that exceeds it is still included.
 const BATCH_BYTES_MAX: usize = 256 * 1024;
 
-/// One who reads a channel. Dropping it takes it off.
+/// A subscriber of a channel. Unsubscribes on drop.
 pub struct Subscriber {
     shared: Arc<Shared>,
     cursor: Arc<Cursor>,
     id: u64,
     filter: Filter,
-    /// What comes before anything from the ring.
+    /// Lines to send before anything from the ring.
     first: VecDeque<Line>,
-    /// The last event that was taken from the ring.
+    /// Number of the last event taken from the ring.
     read: u64,
     news: watch::Receiver<()>,
 }
 
-/// What [`Subscriber::next`] has.
+/// Result of [`Subscriber::next`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Events, in the buffer.
+    /// The buffer contains events.
     Events,
-    /// Everything was delivered and nothing follows.
+    /// Everything was delivered, and nothing follows.
     Closed(CloseReason),
-    /// It fell too far behind, and is not waited for any longer. What it has not seen it may get by joining again with
-    /// `since`, for as long as that takes half the ring.
+    /// The subscriber fell too far behind and was removed. It can join again with `since` until another half
+    /// of the ring has been published.
     Slow,
 }
 
-/// What [`Subscriber::take`] says of what it put out.
+/// Result of [`Subscriber::take`].
 struct Taken {
-    /// Why there is nothing, and never will be.
+    /// Why nothing was taken and nothing will follow.
     end: Option<Next>,
-    /// The JSON of it, in bytes.
+    /// Length of the JSON that was taken, in bytes.
     bytes: usize,
-    /// Whether there may be more to be had at once.
+    /// Whether more may be available immediately.
     has_more: bool,
 }
 
@@ -71,14 +71,13 @@ impl Subscriber {
         Self { shared, cursor, id, filter, first, read, news }
     }
 
-    /// Waits for events and puts them into `out`, in place of what was there: each the JSON of one event, in valid
-    /// UTF-8, in order; at most 256 of them, or little more than 256 KiB. Calling this says that the batch before was
-    /// written. May be cancelled; nothing is lost by that.
+    /// Waits for events and replaces the contents of `out`, which count as written. Each element is the JSON
+    /// of one event in valid UTF-8, in order: at most 256 events, or slightly more than 256 KiB. Cancel safe.
     pub async fn next(&mut self, out: &mut Vec<Bytes>) -> Next {
         out.clear();
         self.written();
         loop {
-            // Marked as seen before looking, so that what comes in between is news again.
+            // Mark as seen before looking, so that anything published in between counts as news.
             self.news.mark_unchanged();
             let Taken { end, bytes, has_more: _ } = self.take(View::Json, out);
             self.count(bytes);
@@ -88,15 +87,15 @@ impl Subscriber {
             if !out.is_empty() {
                 return Next::Events;
             }
-            // Where the filter lets nothing pass, nothing is left to be written.
+            // If the filter dropped everything, nothing is left to write.
             self.written();
             self.news.changed().await.expect("the sender lives in `shared`");
         }
     }
 
-    /// What there is now as WebSocket text frames, without waiting: whole ones, joined, as much as [`next`](Self::next)
-    /// has at a time, behind what `out` has. To be asked when all that it gave before is written. `batches` are of this
-    /// channel.
+    /// Appends the available events to `out` as WebSocket text frames, without waiting: whole frames, joined,
+    /// as many as one call to [`next`](Self::next) returns. Call this only when all previous frames are
+    /// written. `batches` must belong to this channel.
     pub fn frames(&mut self, batches: &mut Batches, out: &mut VecDeque<Bytes>) -> Option<Next> {
         if self.cursor.is_slow() {
             return Some(Next::Slow);
@@ -117,19 +116,19 @@ impl Subscriber {
         self.count(batch.bytes);
         out.extend(batch.pieces.iter().cloned());
         if batch.pieces.is_empty() {
-            // Where the filter lets nothing pass, nothing is left to be written.
+            // If the filter dropped everything, nothing is left to write.
             self.written();
             return None;
         }
         Some(Next::Events)
     }
 
-    /// What was taken is written: it is no longer waited for.
+    /// Records that everything taken so far is written, so that publishers no longer wait for it.
     pub fn written(&self) {
         self.written_by(clock::now());
     }
 
-    /// The same for whoever has just looked at the clock.
+    /// Like [`written`](Self::written), for callers that already know the time.
     pub fn written_by(&self, now: Instant) {
         let pacing = &self.shared.pacing;
         if self.cursor.advance(self.read, &pacing.awaited, now) {
@@ -137,28 +136,29 @@ impl Subscriber {
         }
     }
 
-    /// Whether it reads this channel.
+    /// Whether the subscriber reads this channel.
     #[must_use]
     pub fn reads(&self, hub: &Hub) -> bool {
         Arc::ptr_eq(&self.shared, &hub.shared)
     }
 
-    /// The channel that it reads.
+    /// Returns the channel that it reads.
     #[must_use]
     pub fn hub(&self) -> Hub {
         Hub { shared: Arc::clone(&self.shared) }
     }
 
-    /// Cancelled when this subscriber falls behind: for a task that is stuck in a socket at that time.
+    /// Returns a token that is cancelled when the subscriber falls behind, for tasks that may be blocked on a
+    /// socket.
     #[must_use]
     pub fn slow(&self) -> CancellationToken {
         self.cursor.slow.clone()
     }
 
-    /// Puts what there is into `out`.
+    /// Moves available events into `out`.
     fn take(&mut self, view: View, out: &mut Vec<Bytes>) -> Taken {
         let state = self.shared.read();
-        // Publishing marks the slow and evicts what they have not read under one lock.
+        // Publishing marks slow cursors and evicts their unread events under one lock.
         if self.cursor.is_slow() {
             return Taken { end: Some(Next::Slow), bytes: 0, has_more: false };
         }

@@ -19,7 +19,7 @@ use crate::sans_io::event::{
     Chat, ConnectionCreated, Data, Disconnected, Event, Failure, Gift, Millis, Unknown,
 };
 
-/// A channel `s` with room for so many events.
+/// Returns a channel `s` with capacity for `events_max` events.
 fn hub(events_max: u64) -> Hub {
     Hub::new("s".to_owned(), Limits { events_max, ..Limits::default() })
 }
@@ -62,17 +62,17 @@ fn unknown() -> Event {
     event(Data::Unknown(Unknown::default()))
 }
 
-/// A gift of 5 diamonds: its total, its rise, its rise since the last final.
+/// Returns a gift of 5 diamonds, by total count, increment, and increment since the last final.
 fn gift(repeat_count: i32, repeat_delta: i32, delta_since_final: i32) -> Gift {
     Gift { diamond_count: 5, repeat_count, repeat_delta, delta_since_final, ..Gift::default() }
 }
 
-/// A position in the channel of [`hub`].
+/// Returns a position in the channel of [`hub`].
 fn after(seq: u64) -> Option<Since> {
     Some(Since::After { stream: "s".to_owned(), seq })
 }
 
-/// What a subscriber has now, without waiting: all batches, and how it ended if it did.
+/// Reads everything available without waiting. Also returns how the feed ended, if it did.
 fn drain(subscriber: &mut Subscriber) -> (Vec<Bytes>, Option<Next>) {
     let (mut all, mut batch) = (Vec::new(), Vec::new());
     loop {
@@ -83,7 +83,7 @@ fn drain(subscriber: &mut Subscriber) -> (Vec<Bytes>, Option<Next>) {
     }
 }
 
-/// The same, as a writer takes it.
+/// Like [`drain`], the way a channel writer reads.
 fn write(subscriber: &mut Subscriber, batches: &mut Batches) -> (Vec<Bytes>, Option<Next>) {
     let mut pieces = VecDeque::new();
     loop {
@@ -94,7 +94,7 @@ fn write(subscriber: &mut Subscriber, batches: &mut Batches) -> (Vec<Bytes>, Opt
     }
 }
 
-/// What is in these frames, all of them whole.
+/// Splits whole frames into their texts.
 fn texts(frames: &Bytes) -> Vec<Bytes> {
     let (mut texts, mut rest) = (Vec::new(), frames.clone());
     while !rest.is_empty() {
@@ -111,7 +111,7 @@ fn json(line: &[u8]) -> serde_json::Value {
     serde_json::from_slice(line).unwrap()
 }
 
-/// The numbers of the events that a subscriber has now.
+/// Returns the sequence numbers of the available events.
 fn seqs(subscriber: &mut Subscriber) -> Vec<u64> {
     drain(subscriber).0.iter().map(|line| json(line)["seq"].as_u64().unwrap_or(0)).collect()
 }

@@ -1,4 +1,4 @@
-//! What REST asks and does.
+//! Queries and commands from the REST API.
 
 use std::collections::BTreeMap;
 
@@ -13,36 +13,36 @@ use super::{
 };
 use crate::sans_io::error::{Code, Problem};
 
-/// Whom to tell.
+/// Recipients of a broadcast; all conditions must match.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Audience {
-    /// Those in this room.
+    /// Only clients in this room.
     pub room: Option<String>,
-    /// Those of whom all of this was written down.
+    /// Only clients whose metadata contains all of these entries.
     pub metadata: Metadata,
 }
 
-/// The answer of `GET /stats`.
+/// Response of `GET /stats`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LobbyStats {
-    /// Connections of all kinds.
+    /// Number of connections of all kinds.
     pub total_connections: usize,
-    /// Rooms, those of users among them.
+    /// Number of rooms, including those of users.
     pub total_rooms: usize,
-    /// Connections, by room.
+    /// Number of connections by room.
     pub connections_by_room: BTreeMap<String, usize>,
 }
 
 impl Lobby {
-    /// All rooms, those of users first.
+    /// Returns all rooms; those of users come first.
     #[must_use]
     pub fn room_views(&self) -> Vec<RoomView> {
         let feeds = self.feeds.iter().map(|(feed, _)| feed.room_id());
         feeds.chain(self.rooms.keys().cloned()).filter_map(|id| self.room_view(&id).ok()).collect()
     }
 
-    /// One room.
+    /// Returns one room.
     ///
     /// # Errors
     /// `unknown_room`.
@@ -72,7 +72,7 @@ impl Lobby {
         })
     }
 
-    /// All connections, or those in a room, the oldest first.
+    /// Returns all connections, or those in a room, oldest first.
     ///
     /// # Errors
     /// `unknown_room`.
@@ -84,7 +84,7 @@ impl Lobby {
         Ok(keys.iter().map(|key| self.view(&self.connections[key])).collect())
     }
 
-    /// One connection, by its id or its client's.
+    /// Returns one connection, by its id or its client id.
     ///
     /// # Errors
     /// `not_found`.
@@ -93,7 +93,7 @@ impl Lobby {
         Ok(self.view(&self.connections[&key]))
     }
 
-    /// Writes down other things about a connection than before.
+    /// Replaces the metadata of a connection.
     ///
     /// # Errors
     /// `not_found` or `too_large`.
@@ -106,7 +106,7 @@ impl Lobby {
         Ok(self.view(&self.connections[&key]))
     }
 
-    /// Closes a connection, after what was sent to it.
+    /// Closes a connection after everything already sent to it.
     ///
     /// # Errors
     /// `not_found`.
@@ -119,7 +119,7 @@ impl Lobby {
         Ok(self.view(&self.connections[&key]))
     }
 
-    /// The server speaks in a room. Says how many hear it.
+    /// Sends a message from the server to a room. Returns the number of recipients.
     ///
     /// # Errors
     /// `unknown_room`, or `read_only_room` for the room of a user.
@@ -137,7 +137,8 @@ impl Lobby {
         Ok(count)
     }
 
-    /// The server speaks to all who talk, or to some of them. Says how many hear it.
+    /// Sends a message from the server to the `/ws` clients that match `audience`. Returns the number of
+    /// recipients.
     ///
     /// # Errors
     /// `unknown_room`.
@@ -157,7 +158,7 @@ impl Lobby {
         Ok(count)
     }
 
-    /// How many there are.
+    /// Returns the number of connections and rooms.
     #[must_use]
     pub fn stats(&self) -> LobbyStats {
         let mut by_room: BTreeMap<String, usize> =

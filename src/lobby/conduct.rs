@@ -1,5 +1,5 @@
-//! How a client behaves: how fast it talks, and how often it had to be refused. Two token buckets, by the time that
-//! the lobby is told.
+//! Rate limits of a client: its messages, and its rejected messages. Two token buckets, driven by the time
+//! that the lobby is given.
 
 use std::{
     num::NonZeroU32,
@@ -16,7 +16,7 @@ use governor::{
 
 use super::Limits;
 
-/// The time that the lobby was told last, in nanoseconds since the start. Clones share it.
+/// The latest time given to the lobby, in nanoseconds since the start. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Told(Arc<AtomicU64>);
 
@@ -56,12 +56,12 @@ impl Conduct {
         }
     }
 
-    /// Whether it may say one more message now.
+    /// Whether the client may send one more message now.
     pub(super) fn may_talk(&self) -> bool {
         self.messages.check().is_ok()
     }
 
-    /// Takes note of a refusal, and says whether that may be borne.
+    /// Counts a rejected message. Returns whether the client may stay connected.
     pub(super) fn is_bearable(&self) -> bool {
         self.strikes.check().is_ok()
     }

@@ -1,4 +1,4 @@
-//! Connections, as they are kept and as they are told.
+//! Connections, internally and in responses.
 
 use std::collections::BTreeSet;
 
@@ -9,31 +9,31 @@ use uuid::Uuid;
 use super::{conduct::Conduct, room::Metadata};
 use crate::sans_io::event::Millis;
 
-/// What a connection is for.
+/// Purpose of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It reads a feed; what it says is counted, and nothing else.
+    /// Reads a feed; its own messages are counted and ignored.
     Reads,
-    /// It reads and talks.
+    /// Reads a feed and exchanges messages with other clients.
     Talks,
-    /// It hears what it says, and the lobby none of it.
+    /// Gets its own messages back; the lobby ignores them.
     Echoes,
 }
 
-/// A connection to be let in.
+/// A connection to register.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
-    /// Its id: random.
+    /// Random id.
     pub id: Uuid,
-    /// What the client calls itself; made of the id if it does not.
+    /// Client id of the client's choice; generated from `id` if absent.
     pub client_id: Option<String>,
-    /// Where it came in.
+    /// Path of the request.
     pub path: &'static str,
-    /// What it is for.
+    /// Purpose of the connection.
     pub role: Role,
-    /// The stream of the feed that it reads.
+    /// Stream of the feed that it reads, if any.
     pub reading: Option<String>,
-    /// Whether it only looks on.
+    /// Whether it is an observer.
     pub is_observer: bool,
 }
 
@@ -50,29 +50,29 @@ pub(super) struct Connection {
     pub(super) created_at: Millis,
     pub(super) last_ping: Millis,
     pub(super) conduct: Conduct,
-    /// It was told to go: nothing that it says counts any more.
+    /// Whether it was told to leave, so that its messages no longer count.
     pub(super) is_leaving: bool,
 }
 
-/// A connection, as it is told.
+/// A connection in responses.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionView {
-    /// Its id.
+    /// Unique id of the connection.
     #[schemars(with = "String")]
     pub id: Uuid,
-    /// What the client is called.
+    /// Client id.
     pub client_id: String,
-    /// Where it came in.
+    /// Path of the request.
     pub path: &'static str,
-    /// Whether it only looks on (`observer=1`).
+    /// Whether it is an observer (`observer=1`).
     pub observer: bool,
-    /// The rooms that it is in, the user's whose feed it reads among them.
+    /// The rooms that it is in, including the room of the user whose feed it reads.
     pub rooms: Vec<String>,
-    /// What was written down about it.
+    /// Metadata of the connection.
     pub metadata: Metadata,
-    /// Since when it is here.
+    /// When it connected.
     pub created_at: Millis,
-    /// When it last showed that it is alive: a ping of its own, or the answer to one of ours.
+    /// When it last showed that it is alive: by a ping, or a pong to the server's ping.
     pub last_ping: Millis,
 }

@@ -1,4 +1,4 @@
-//! What a lobby wants done.
+//! Effects: actions that a lobby requests from its caller.
 
 use std::collections::BTreeMap;
 
@@ -8,70 +8,70 @@ use serde::Serialize;
 use super::Key;
 use crate::sans_io::error::Code;
 
-/// One thing to do; in order, before the lobby is told anything else.
+/// An action to perform, in order, before the next input to the lobby.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Send this to these.
+    /// Send a message.
     Send {
-        /// Who gets it, each once.
+        /// Recipients, without duplicates.
         to: Vec<Key>,
-        /// What they get.
+        /// Message for all of them.
         payload: Payload,
     },
-    /// Close a connection, after what was sent to it.
+    /// Close a connection after everything already sent to it.
     Close {
-        /// Whose.
+        /// The connection to close.
         key: Key,
-        /// The close code.
+        /// Close code.
         code: u16,
-        /// The reason beside it.
+        /// Reason in the close frame.
         reason: String,
     },
-    /// Write down that a room was made.
+    /// Log that a room was created.
     Created {
-        /// Its id.
+        /// Id of the room.
         room: String,
     },
-    /// Let a connection read a feed, or none, from now on.
+    /// Change the feed that a connection reads.
     Read {
-        /// Which connection.
+        /// The connection.
         key: Key,
-        /// The feed's stream.
+        /// Stream of the feed; `None` for no feed.
         stream: Option<String>,
     },
 }
 
-/// What is sent, for all recipients once.
+/// A message, shared by all recipients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payload {
-    /// JSON, in valid UTF-8.
+    /// JSON in valid UTF-8.
     Text(Bytes),
-    /// What a client sent, unchanged.
+    /// A client's binary message, unchanged.
     Binary(Bytes),
 }
 
 impl Payload {
-    /// Its length, in bytes.
+    /// Length in bytes.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
+    #[expect(clippy::len_without_is_empty, reason = "never needed")]
     pub fn len(&self) -> usize {
         let (Self::Text(bytes) | Self::Binary(bytes)) = self;
         bytes.len()
     }
 }
 
-/// What was counted since the start.
+/// Counters since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
-    /// Connections that were let in.
+    /// Number of registered connections.
     pub opened: u64,
-    /// Connections that are gone.
+    /// Number of closed connections.
     pub closed: u64,
-    /// Messages that clients sent, pings and pongs among them, but nothing to be echoed.
+    /// Number of messages from clients, including pings and pongs, excluding messages on `/ws/echo`.
     pub received: u64,
-    /// Messages that went to clients, events aside: one for each recipient.
+    /// Number of messages to clients, excluding events: one for each recipient.
     pub sent: u64,
-    /// What was refused, by code.
+    /// Number of rejected messages, by code.
     pub refused: BTreeMap<Code, u64>,
 }

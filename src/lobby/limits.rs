@@ -1,38 +1,38 @@
-//! How much clients may say and keep.
+//! Limits of client messages, rooms and metadata.
 
 use std::time::Duration;
 
 /// The limits of a lobby.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at a time, of all kinds.
+    /// Maximum number of concurrent connections of all kinds.
     pub connections_max: usize,
-    /// Up to so many clients that talk are told who comes and goes: it costs a message for each of them. Of more only the
-    /// heartbeat tells.
+    /// Number of `/ws` clients up to which arrivals and departures are announced, at the cost of one message
+    /// per client. Beyond it, only heartbeats report the number of connections.
     pub presence_max: usize,
-    /// Rooms at a time, feeds aside.
+    /// Maximum number of concurrent rooms, feeds excluded.
     pub rooms_max: usize,
-    /// Rooms that one connection may be in, feeds aside.
+    /// Maximum number of rooms that one connection may join, feeds excluded.
     pub rooms_per_connection_max: usize,
-    /// The length of a room's id, in bytes.
+    /// Maximum length of a room id, in bytes.
     pub room_id_bytes_max: usize,
-    /// The length of a room's name, and of its description, in bytes.
+    /// Maximum length of a room's name and of its description, in bytes each.
     pub room_text_bytes_max: usize,
-    /// Keys in the metadata of a connection or a room.
+    /// Maximum number of metadata keys of a connection or room.
     pub metadata_keys_max: usize,
-    /// The length of that metadata as JSON, in bytes.
+    /// Maximum length of that metadata as JSON, in bytes.
     pub metadata_bytes_max: usize,
-    /// The length of a client's id, in characters.
+    /// Maximum length of a client id, in characters.
     pub client_id_chars_max: usize,
-    /// How deep the JSON of a message may be nested.
+    /// Maximum nesting depth of a message's JSON.
     pub json_depth_max: usize,
-    /// Messages of one connection, a second.
+    /// Maximum rate of messages from one connection, per second.
     pub messages_per_second: u32,
-    /// Messages of one connection at once, after a silence.
+    /// Maximum number of messages that a silent connection may send at once.
     pub message_burst: u32,
-    /// Refusals at once; whoever goes on after so many is closed.
+    /// Maximum number of rejected messages at once; the next one closes the connection.
     pub strikes_max: u32,
-    /// How long it takes until one refusal is forgotten.
+    /// Time until one rejected message no longer counts.
     pub strike_forgotten: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What clients say and hear: JSON, snake_case.
+//! Messages on `/ws`, in both directions: JSON in snake_case.
 
 use bytes::Bytes;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -12,7 +12,7 @@ use crate::sans_io::{
     event::Millis,
 };
 
-/// What a client wants.
+/// A message from a client.
 #[derive(Debug)]
 pub(super) enum Asked<'a> {
     JoinRoom(OfRoom),
@@ -20,7 +20,7 @@ pub(super) enum Asked<'a> {
     RoomMessage(ToRoom<'a>),
     Ping(Ping<'a>),
     SetMetadata(SetMetadata),
-    /// Anything else: for the others.
+    /// Any other JSON, for the other clients.
     Plain(&'a RawValue),
 }
 
@@ -41,7 +41,7 @@ pub(super) struct ToRoom<'a> {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Ping<'a> {
-    /// Comes back as it is.
+    /// Returned unchanged.
     #[serde(borrow)]
     #[schemars(with = "Option<Value>")]
     pub(super) timestamp: Option<&'a RawValue>,
@@ -50,14 +50,14 @@ pub(super) struct Ping<'a> {
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct SetMetadata {
     pub(super) key: String,
-    /// `null` takes the key away.
+    /// `null` removes the key.
     pub(super) value: Value,
 }
 
-/// The same for the schema; any other JSON is for the others.
+/// The known message types, for the schema. Any other JSON is forwarded to other clients.
 #[derive(Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(dead_code, reason = "`Asked::read` reads by hand, so that what is wrong can be told")]
+#[expect(dead_code, reason = "`Asked::read` parses by hand, for precise error messages")]
 enum Known<'a> {
     JoinRoom(OfRoom),
     LeaveRoom(OfRoom),
@@ -68,7 +68,7 @@ enum Known<'a> {
     SetMetadata(SetMetadata),
 }
 
-/// The schemas of what is said on `/ws`, and of what is asked there.
+/// Returns the schemas of the messages that the server sends on `/ws`, and of those that clients send.
 pub fn schemas(said: &mut SchemaGenerator, asked: &mut SchemaGenerator) -> (Schema, Schema) {
     (Say::json_schema(said), Known::json_schema(asked))
 }
@@ -80,12 +80,12 @@ struct Typed {
 }
 
 impl<'a> Asked<'a> {
-    /// Reads a message.
+    /// Parses a message.
     ///
     /// # Errors
-    /// `bad_message`, which says what is wrong with it.
+    /// `bad_message`, with the reason.
     pub(super) fn read(text: &'a str, depth_max: usize) -> Result<Self, Problem> {
-        // Before anything that recurses.
+        // Check the depth before any recursive parsing.
         if depth(text) > depth_max {
             return Err(bad(format!("the JSON is nested deeper than {depth_max}")));
         }
@@ -118,7 +118,7 @@ fn bad(message: String) -> Problem {
     Problem::new(Code::BadMessage, message)
 }
 
-/// How deep brackets are nested, those in strings aside.
+/// Returns the maximum nesting depth of brackets outside strings.
 fn depth(text: &str) -> usize {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
     for byte in text.bytes() {
@@ -137,7 +137,7 @@ fn depth(text: &str) -> usize {
     deepest
 }
 
-/// What a client hears.
+/// A message to a client.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Say<'a> {
@@ -188,7 +188,7 @@ pub(super) enum Say<'a> {
     RoomJoined {
         from: Speaker,
         room_id: &'a str,
-        /// The id once more, where the clients of old read it.
+        /// Room id again, for clients that expect it here.
         data: &'a str,
         timestamp: Millis,
     },
@@ -203,7 +203,7 @@ pub(super) enum Say<'a> {
         from: Speaker,
         room_id: &'a str,
         data: &'a str,
-        /// Why, where it was not the client's own wish.
+        /// Why, if the client did not ask to leave.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'static str>,
         timestamp: Millis,
@@ -230,11 +230,11 @@ pub(super) enum Say<'a> {
     },
 }
 
-/// What tells the server's own messages from those of the feed, whose types are called alike.
+/// Sender of the server's own messages. Distinguishes them from feed messages with the same type names.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Speaker {
-    /// As [`SERVER`](super::SERVER) is called.
+    /// Serialized like [`SERVER`](super::SERVER).
     Server,
 }
 
@@ -247,12 +247,12 @@ pub(super) enum System {
 
 impl Say<'_> {
     pub(super) fn encode(&self) -> Bytes {
-        // Only maps with keys that are no strings cannot be written, and there are none.
+        // Only maps whose keys are not strings fail to serialize, and there are none.
         serde_json::to_vec(self).unwrap_or_default().into()
     }
 }
 
-/// The `error` message for a failure.
+/// Encodes a problem as an `error` message.
 #[must_use]
 pub fn error(problem: &Problem) -> Bytes {
     Say::Error { from: Speaker::Server, code: problem.code, message: &problem.message, hint: &problem.hint }

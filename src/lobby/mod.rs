@@ -1,10 +1,11 @@
-//! What clients say to each other: connections, rooms, metadata. A state machine without sockets and clock.
+//! Client messages, rooms and metadata, as a state machine without sockets or clock.
 //!
-//! It is told what happens and when ([`Lobby::open`], [`text`](Lobby::text), [`binary`](Lobby::binary),
-//! [`heartbeat`](Lobby::heartbeat), …); what is to be done about it is then in [`Lobby::take_effects`], in order.
+//! The caller reports what happens and when ([`Lobby::open`], [`text`](Lobby::text),
+//! [`binary`](Lobby::binary), [`heartbeat`](Lobby::heartbeat), …), then performs the resulting actions from
+//! [`Lobby::take_effects`] in order.
 //!
-//! A room that a client made by joining it is gone when the last one leaves; a room that was asked for over REST stays
-//! until it is deleted. The rooms of users are none of these: who reads a user's feed is in that user's room.
+//! A room created by joining it is removed when its last member leaves. A room created over REST stays until
+//! it is deleted. The room of a user is neither: its members are the clients that read the user's feed.
 
 mod ask;
 mod conduct;
@@ -40,30 +41,30 @@ use crate::sans_io::{
     event::Millis,
 };
 
-/// What the server itself is called, where it speaks.
+/// Name of the server as the sender of messages.
 pub const SERVER: &str = "server";
 
-/// Names a connection; never given twice.
+/// Identifies a connection; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(u64);
 
-/// When something happens.
+/// The time of an input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moment {
-    /// On the wall.
+    /// Wall-clock time.
     pub wall: Millis,
-    /// Since the start; it never goes back.
+    /// Time since the start; monotonic.
     pub uptime: Duration,
 }
 
-/// What a heartbeat tells of the process.
+/// Process statistics in a heartbeat.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Stats {
-    /// Resident, in bytes, where the system tells it.
+    /// Resident set size in bytes, if the system reports it.
     pub rss: Option<u64>,
 }
 
-/// The connections and the rooms.
+/// The connections and rooms of a server.
 #[derive(Debug, Default)]
 pub struct Lobby {
     limits: Limits,
@@ -74,7 +75,7 @@ pub struct Lobby {
     client_ids: HashMap<String, Key>,
     rooms: BTreeMap<String, Room>,
     feeds: Vec<(Feed, Millis)>,
-    /// How many of the connections talk.
+    /// Number of connections with the role [`Role::Talks`].
     talkers: usize,
     last_key: u64,
     effects: Vec<Effect>,
@@ -82,19 +83,19 @@ pub struct Lobby {
 }
 
 impl Lobby {
-    /// An empty one.
+    /// Creates an empty lobby.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
     }
 
-    /// Tells the time, before anything that happens then.
+    /// Sets the time. Call this before each input.
     pub fn advance(&mut self, now: Moment) {
         self.time.set(now.uptime);
         self.now = now;
     }
 
-    /// Tells which users are on show. Their rooms come and go with them.
+    /// Sets the current users. Their rooms appear and disappear with them.
     pub fn set_feeds(&mut self, feeds: &[Feed]) {
         if self.feeds.iter().map(|(feed, _)| feed).eq(feeds) {
             return;
@@ -105,21 +106,21 @@ impl Lobby {
         self.feeds = feeds.iter().map(|feed| (feed.clone(), since(feed))).collect();
     }
 
-    /// What is to be done, in this order.
+    /// Takes the actions to perform, in order.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
     }
 
-    /// What was counted.
+    /// Returns the counters.
     #[must_use]
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// Lets a connection in: it is welcomed, and the others are told.
+    /// Registers a connection. Welcomes it and announces it to the others.
     ///
     /// # Errors
-    /// `capacity`, `client_id_taken`, or `bad_request` for what is no client id.
+    /// `capacity`, `client_id_taken`, or `bad_request` for an invalid client id.
     pub fn open(&mut self, opening: Opening) -> Result<Key, Problem> {
         if self.connections.len() >= self.limits.connections_max {
             return Err(Problem::new(Code::Capacity, "there are too many connections already"));
@@ -162,7 +163,7 @@ impl Lobby {
         Ok(given)
     }
 
-    /// `client_` and eight digits of the id: those behind, if that is taken.
+    /// Returns `client_` and the first eight digits of the id, or later ones if that client id is taken.
     fn make_client_id(&self, id: Uuid) -> String {
         let digits = id.simple().to_string();
         let names = (0..=digits.len() - 8).map(|from| format!("client_{}", &digits[from..from + 8]));
@@ -205,7 +206,7 @@ impl Lobby {
         }
     }
 
-    /// Takes note that a connection is gone, and tells the others.
+    /// Removes a connection and announces its departure to the others.
     pub fn close(&mut self, key: Key) {
         let Some(connection) = self.connections.remove(&key) else { return };
         self.counts.closed += 1;
@@ -232,7 +233,8 @@ impl Lobby {
         }
     }
 
-    /// A frame of a client that says nothing, such as a ping or pong: it is alive. As many as messages, and no more.
+    /// Records a sign of life without content, such as a ping or pong. Subject to the same rate limit as
+    /// messages.
     pub fn heard(&mut self, key: Key) {
         if self.is_within_rate(key) {
             self.touch(key);
@@ -245,13 +247,13 @@ impl Lobby {
         }
     }
 
-    /// Tells everybody who talks how the server is.
+    /// Sends a heartbeat to all `/ws` clients.
     pub fn heartbeat(&mut self, memory: Stats) {
         let (active_connections, uptime) = (self.connections.len(), self.now.uptime.as_secs());
         self.announce(System::Heartbeat { active_connections, memory, uptime });
     }
 
-    /// Tells everybody who talks that the server is about to end.
+    /// Announces the shutdown of the server to all `/ws` clients.
     pub fn shut_down(&mut self) {
         self.announce(System::Shutdown { message: "the server is shutting down" });
     }
@@ -261,7 +263,7 @@ impl Lobby {
         self.send(self.talkers(), said);
     }
 
-    /// Whether it is told who comes and goes.
+    /// Whether arrivals and departures are announced.
     fn tells_presence(&self) -> bool {
         self.talkers <= self.limits.presence_max
     }
@@ -288,10 +290,10 @@ impl Lobby {
     }
 }
 
-/// Checks what a client calls itself.
+/// Validates the client id that a client chose.
 ///
 /// # Errors
-/// `bad_request`, if it is empty, too long, or has other characters than letters, digits and `_ . : @ -`.
+/// `bad_request` if it is empty, too long, or contains characters other than letters, digits and `_ . : @ -`.
 pub fn check_client_id(given: &str, chars_max: usize) -> Result<(), Problem> {
     let is_allowed = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '@' | '-');
     if given.is_empty() || given.chars().count() > chars_max || !given.chars().all(is_allowed) {

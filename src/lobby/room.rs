@@ -1,4 +1,4 @@
-//! Rooms, as they are kept and as they are told.
+//! Rooms, internally and in responses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::Key;
 use crate::sans_io::event::Millis;
 
-/// What rooms of feeds are called: this and the user's name.
+/// Prefix of the ids of users' rooms; the user name follows.
 pub const FEED_PREFIX: &str = "user:";
 
-/// What clients and rooms have written down about them.
+/// Free-form metadata of a connection or room.
 pub type Metadata = BTreeMap<String, Value>;
 
 #[derive(Debug)]
@@ -23,68 +23,68 @@ pub(super) struct Room {
     pub(super) metadata: Metadata,
     pub(super) created_at: Millis,
     pub(super) members: BTreeSet<Key>,
-    /// Stays when it is empty: somebody asked for it, not just joined.
+    /// Whether the room stays when empty, because it was created over REST.
     pub(super) is_kept: bool,
 }
 
-/// A room to be made.
+/// Body of `POST /rooms`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewRoom {
-    /// Its id; made up if there is none.
+    /// Id of the room; generated if absent.
     pub id: Option<String>,
-    /// Its name; the id if there is none.
+    /// Name of the room; defaults to the id.
     pub name: Option<String>,
-    /// What it is for.
+    /// Purpose of the room.
     pub description: Option<String>,
-    /// How many may be in it; any number if there is none.
+    /// Maximum number of members; unlimited if absent.
     pub max_connections: Option<u32>,
-    /// Whatever else is to be kept with it.
+    /// Free-form metadata.
     #[serde(default)]
     pub metadata: Metadata,
 }
 
-/// A live or replayed user: a room that clients only read.
+/// A live or replayed user, whose room is read-only for clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feed {
-    /// The user's name.
+    /// User name.
     pub user: String,
-    /// The stream of its events.
+    /// Stream of the user's events.
     pub stream: String,
 }
 
 impl Feed {
-    /// The room's id.
+    /// Returns the id of the user's room.
     #[must_use]
     pub fn room_id(&self) -> String {
         format!("{FEED_PREFIX}{}", self.user)
     }
 
-    /// Whether `room` is this one, however the name is written.
+    /// Whether `room` is this user's, ignoring case and a leading `@`.
     pub(super) fn is_room(&self, room: &str) -> bool {
         let name = room.strip_prefix(FEED_PREFIX);
         name.is_some_and(|name| name.trim_start_matches('@').eq_ignore_ascii_case(&self.user))
     }
 }
 
-/// A room, as it is told.
+/// A room in responses.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomView {
-    /// Its id.
+    /// Unique id of the room.
     pub id: String,
-    /// Its name.
+    /// Name of the room; the user name for a user's room.
     pub name: String,
-    /// What it is for.
+    /// Purpose of the room.
     pub description: Option<String>,
-    /// How many may be in it.
+    /// Maximum number of members.
     pub max_connections: Option<u32>,
-    /// How many are in it.
+    /// Current number of members.
     pub connections_count: usize,
-    /// Whatever else is kept with it.
+    /// Free-form metadata.
     pub metadata: Metadata,
-    /// Since when there is this room.
+    /// When the room was created.
     pub created_at: Millis,
-    /// Whether clients only read it: the feed of a user.
+    /// Whether clients can only read it, because it is a user's feed.
     pub read_only: bool,
 }

@@ -1,4 +1,4 @@
-//! Rooms: who makes them, who comes and who goes.
+//! Creating, joining, leaving and deleting rooms.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::{
 use crate::sans_io::error::{Code, Problem};
 
 impl Lobby {
-    /// A client wants to be in a room, which is made if there is none.
+    /// Lets a client join a room, which is created if missing.
     pub(super) fn join(&mut self, key: Key, room_id: &str) {
         let joined = match self.feed(room_id).map(|feed| feed.stream.clone()) {
             Some(stream) => {
@@ -81,7 +81,7 @@ impl Lobby {
         Ok(())
     }
 
-    /// A client wants to be out of a room.
+    /// Lets a client leave a room.
     pub(super) fn leave(&mut self, key: Key, room_id: &str) {
         let reading = self.connections[&key].reading.clone();
         let left = match self.feed(room_id) {
@@ -112,7 +112,7 @@ impl Lobby {
         self.send(to, said);
     }
 
-    /// Changes which feed a connection reads.
+    /// Changes the feed that a connection reads.
     fn read(&mut self, key: Key, stream: Option<String>) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         if connection.reading != stream {
@@ -132,7 +132,7 @@ impl Lobby {
         }
     }
 
-    /// Makes a room that stays. `id` is for those that bring none.
+    /// Creates a room that stays until deleted. `id` is used if `new` contains none.
     ///
     /// # Errors
     /// `room_exists`, `capacity`, `too_large` or `bad_request`.
@@ -172,7 +172,7 @@ impl Lobby {
         self.room_view(&id)
     }
 
-    /// Deletes a room; who was in it is told.
+    /// Deletes a room and notifies its members.
     ///
     /// # Errors
     /// `unknown_room`, or `read_only_room` for the room of a user.
@@ -201,7 +201,7 @@ impl Lobby {
         Ok(())
     }
 
-    /// A room that clients talk in.
+    /// Returns a room that clients can send messages to.
     pub(super) fn room(&self, id: &str) -> Result<&Room, Problem> {
         if self.feed(id).is_some() {
             return Err(read_only(id));
@@ -214,7 +214,8 @@ impl Lobby {
     }
 }
 
-/// Control characters, those that turn the direction of text too: one ID would look like another.
+/// Matches control characters, including those that change the text direction, because they make one id look
+/// like another.
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

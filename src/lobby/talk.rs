@@ -1,4 +1,4 @@
-//! What a client says, and who hears it.
+//! Messages from clients, and who receives them.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::{
 use crate::sans_io::error::{Code, Problem, close};
 
 impl Lobby {
-    /// A text message of a client.
+    /// Processes a text message from a client.
     pub fn text(&mut self, key: Key, text: &str) {
         if !self.admit(key) {
             return;
@@ -28,7 +28,7 @@ impl Lobby {
         }
     }
 
-    /// A binary message of a client: passed on unchanged to the others in its rooms.
+    /// Forwards a binary message unchanged to the other members of the client's rooms.
     pub fn binary(&mut self, key: Key, bytes: Bytes) {
         if !self.admit(key) {
             return;
@@ -48,12 +48,12 @@ impl Lobby {
         self.send_payload(self.roommates(key), Payload::Binary(bytes));
     }
 
-    /// Counts a message, and says whether it is to be looked at.
+    /// Counts a message. Returns whether it should be processed.
     fn admit(&mut self, key: Key) -> bool {
         self.is_within_rate(key) && self.connections.get(&key).is_some_and(|it| it.role == Role::Talks)
     }
 
-    /// Counts a message, and refuses it if there were too many.
+    /// Counts a message, and rejects it if the client exceeds its rate.
     pub(super) fn is_within_rate(&mut self, key: Key) -> bool {
         let Some(connection) = self.connections.get(&key).filter(|it| !it.is_leaving) else { return false };
         self.counts.received += 1;
@@ -66,7 +66,7 @@ impl Lobby {
         may_talk
     }
 
-    /// Says no, and after too many times of that: goodbye.
+    /// Rejects a message, and closes the connection after too many rejections.
     pub(super) fn refuse(&mut self, key: Key, problem: &Problem) {
         self.refuse_with(key, problem.code, super::error(problem));
     }
@@ -94,7 +94,7 @@ impl Lobby {
         self.send(to, broadcast);
     }
 
-    /// The others in the rooms of a connection, each once.
+    /// Returns the other members of a connection's rooms, without duplicates.
     fn roommates(&self, key: Key) -> Vec<Key> {
         let rooms = self.connections[&key].rooms.iter().filter_map(|id| self.rooms.get(id));
         let mut others: BTreeSet<Key> = rooms.flat_map(|room| &room.members).copied().collect();
@@ -152,7 +152,7 @@ impl Lobby {
     }
 }
 
-/// Why nobody talks in the room of a user.
+/// Builds the error for messages to a user's room.
 pub(super) fn read_only(room: &str) -> Problem {
     let user = room.strip_prefix(FEED_PREFIX).unwrap_or(room);
     Problem::new(Code::ReadOnlyRoom, format!("`{room}` is the feed of {user}, which clients only read"))

@@ -1,4 +1,4 @@
-//! What the lobby promises.
+//! Tests of the lobby.
 
 mod bounds;
 mod model;
@@ -12,13 +12,13 @@ use uuid::Uuid;
 use super::{Effect, Key, Limits, Lobby, Moment, Opening, Payload, Role};
 use crate::sans_io::event::Millis;
 
-/// A lobby, and how it is talked to.
+/// A lobby with helpers to drive it.
 struct Rig {
     lobby: Lobby,
     made: u128,
 }
 
-/// What somebody gets.
+/// A recipient and its message.
 type Sent = (Key, Value);
 
 impl Rig {
@@ -30,7 +30,7 @@ impl Rig {
         Self { lobby: Lobby::new(limits), made: 0 }
     }
 
-    /// Lets time pass.
+    /// Sets the time since the start.
     fn at(&mut self, uptime: Duration) {
         let wall = Millis(1_700_000_000_000 + i64::try_from(uptime.as_millis()).unwrap());
         self.lobby.advance(Moment { wall, uptime });
@@ -48,7 +48,7 @@ impl Rig {
         }
     }
 
-    /// Lets somebody in; nobody looks at the greetings.
+    /// Registers a client and discards the welcome messages.
     fn open(&mut self, name: &str) -> Key {
         let opening = self.opening(name);
         let key = self.lobby.open(opening).unwrap();
@@ -56,7 +56,7 @@ impl Rig {
         key
     }
 
-    /// Says something, and tells what comes of it.
+    /// Sends a text message and returns the resulting messages.
     fn say(&mut self, key: Key, text: &str) -> Vec<Sent> {
         self.lobby.text(key, text);
         self.sent()
@@ -68,7 +68,7 @@ impl Rig {
         verdict(&sent[0].1)
     }
 
-    /// What was sent, one by one.
+    /// Returns all messages sent, one entry for each recipient.
     fn sent(&mut self) -> Vec<Sent> {
         let mut all = Vec::new();
         for effect in self.lobby.take_effects() {
@@ -81,7 +81,7 @@ impl Rig {
     }
 }
 
-/// The type of a message, and its code if it has one.
+/// Returns the type of a message, followed by its code if it has one.
 fn verdict(message: &Value) -> String {
     let kind = message["type"].as_str().unwrap();
     message["code"].as_str().map_or(kind.to_owned(), |code| format!("{kind} {code}"))

@@ -1,8 +1,8 @@
-//! Tap → file: what goes by is recorded, and whoever passes it on is never held up and never fails because of it.
+//! Records items to a file, without ever blocking or failing the code that passes them on.
 //!
-//! [`Recorder::record`] takes the secrets out of an item and queues it; a thread writes. If the disk is too slow, items
-//! are left out and a Gap record tells of them. If it fails, the recording ends there, stays readable, and
-//! [`Recorder::failure`] tells why.
+//! [`Recorder::record`] removes the secrets from an item and queues it; a thread writes it. If the disk is
+//! too slow, items are dropped and a Gap record reports them. If writing fails, the recording ends there and
+//! stays readable, and [`Recorder::failure`] returns the reason.
 
 mod anchors;
 mod name;
@@ -40,17 +40,17 @@ use parts::{Parts, first_header, part_path};
 use queue::Queue;
 use writer_thread::WriterThread;
 
-/// The [`Header::source`] of what was recorded of a live room: nothing injected goes into such a recording.
+/// The [`Header::source`] of a recorded live room. Injected items are not recorded there.
 pub const LIVE: &str = "live";
-/// Longest time that [`Recorder::finish`] waits for the disk.
+/// Maximum time that [`Recorder::finish`] waits for the disk.
 pub const FINISH_WAIT: Duration = Duration::from_secs(10);
 
-/// Where a recording goes.
+/// Destination of a recording.
 pub trait Output: Write + Send + 'static {
-    /// Makes what was written outlast a power cut.
+    /// Makes the written data survive a power failure.
     ///
     /// # Errors
-    /// Those of the device.
+    /// Errors of the device.
     fn sync(&self) -> io::Result<()> {
         Ok(())
     }
@@ -62,7 +62,8 @@ impl Output for File {
     }
 }
 
-/// A recording that is being made. Dropped without [`Recorder::finish`], it is written to the end, but not sealed.
+/// A recording in progress. If dropped without [`Recorder::finish`], everything queued is written, but the
+/// recording is not sealed.
 #[derive(Debug)]
 pub struct Recorder {
     tap: Tap,
@@ -71,7 +72,7 @@ pub struct Recorder {
     done: Mutex<mpsc::Receiver<Result<Summary, Problem>>>,
 }
 
-/// What items are put in at; as many as are needed for one recording.
+/// Input of a recorder. One recording may have any number of them.
 #[derive(Clone, Debug)]
 pub struct Tap {
     queue: Arc<Queue>,
@@ -79,7 +80,7 @@ pub struct Tap {
     is_live: bool,
 }
 
-/// Shows how a recorder keeps up, also after its end; and seals it where its owner cannot.
+/// Monitors a recorder, even after its end, and can seal it when its owner cannot.
 #[derive(Clone, Debug)]
 pub struct Gauge {
     queue: Arc<Queue>,
@@ -87,31 +88,32 @@ pub struct Gauge {
 }
 
 impl Gauge {
-    /// How many items wait for the disk, and how many bytes they have.
+    /// Number of items that wait for the disk, and their size in bytes.
     #[must_use]
     pub fn waiting(&self) -> (usize, usize) {
         self.queue.waiting()
     }
 
-    /// How many items were left out.
+    /// Number of dropped items.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.queue.lost()
     }
 
-    /// Ends the recording, and waits until it is sealed or has failed: for a process that exits at once.
+    /// Ends the recording and waits until it is sealed or has failed, for processes that are about to exit.
     pub async fn seal(&self) {
         self.queue.close(true);
-        // The thread that writes holds the other end until it is done.
+        // The writer thread holds the sender until it is done.
         let _ = self.failed.clone().wait_for(|_| false).await;
     }
 }
 
 impl Recorder {
-    /// Makes the file and starts to record. What `header` does not say of tool, version and wall time is filled in.
+    /// Creates the file and starts recording. Fills in tool, version and wall time if the `header` lacks
+    /// them.
     ///
     /// # Errors
-    /// [`Code::OutputExists`] (nothing is ever overwritten) or [`Code::Io`], with the path in the message.
+    /// [`Code::OutputExists`] (files are never overwritten) or [`Code::Io`], with the path in the message.
     pub fn start(target: &Target, header: Header, options: &RecorderOptions) -> Result<Self, Problem> {
         let header = complete(header, options);
         let Some(rotate) = options.rotate else {
@@ -130,10 +132,10 @@ impl Recorder {
         Ok(recorder)
     }
 
-    /// Starts to record to anything that can be written to; `name` stands in messages.
+    /// Starts recording to any output; `name` is its name in messages.
     ///
     /// # Errors
-    /// [`Code::Io`] if there is no thread for it, [`Code::BadRecording`] if the header is too large.
+    /// [`Code::Io`] if the thread cannot be started, [`Code::BadRecording`] if the header is too large.
     pub fn over(
         output: impl Output,
         name: &str,
@@ -164,7 +166,7 @@ impl Recorder {
                 Ok(summary) => summary.is_full.then(|| full(summary)),
                 Err(problem) => Some(problem.clone()),
             });
-            // Nobody waits for it if the recorder was dropped.
+            // Nobody receives this if the recorder was dropped.
             let _ = finished.send(result);
         };
         let spawned = std::thread::Builder::new().name("recorder".into()).spawn(work);
@@ -172,61 +174,63 @@ impl Recorder {
         Ok(Self { tap, files: Files::default(), failed, done: Mutex::new(done) })
     }
 
-    /// Records an item, as [`Tap::record`].
+    /// Records an item, like [`Tap::record`].
     pub fn record(&self, item: &Item) {
         self.tap.record(item);
     }
 
-    /// Another end to put items in at.
+    /// Returns another input of this recorder.
     #[must_use]
     pub fn tap(&self) -> Tap {
         self.tap.clone()
     }
 
-    /// How it keeps up.
+    /// Returns a gauge of this recorder.
     #[must_use]
     pub fn gauge(&self) -> Gauge {
         Gauge { queue: Arc::clone(&self.tap.queue), failed: self.failed.clone() }
     }
 
-    /// The first file; `None` if it is not one that [`Recorder::start`] made.
+    /// Returns the path of the first file; `None` if [`Recorder::start`] did not create it.
     #[must_use]
     pub fn path(&self) -> Option<PathBuf> {
         self.files.paths().into_iter().next()
     }
 
-    /// All files, also those that are yet to come.
+    /// Returns the list of files, which grows with the recording.
     #[must_use]
     pub fn files(&self) -> Files {
         self.files.clone()
     }
 
-    /// Why nothing more is recorded; `None` as long as all is well. `recording_full` is no failure: [`Recorder::finish`]
-    /// succeeds.
+    /// Returns why recording has stopped; `None` while it works. `recording_full` is not a failure:
+    /// [`Recorder::finish`] succeeds.
     #[must_use]
     pub fn failure(&self) -> Option<Problem> {
         self.failed.borrow().clone()
     }
 
-    /// To wait for a failure: it becomes `Some` once, and is closed when the recording is.
+    /// Watches for a failure: becomes `Some` at most once, and closes when the recording ends.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Option<Problem>> {
         self.failed.clone()
     }
 
-    /// Writes what is queued and seals the recording. Blocks for as long as the disk takes, [`FINISH_WAIT`] at most: in
-    /// async code it belongs on a thread for blocking work. What is recorded at a [`Tap`] from now on is left out.
+    /// Writes everything queued and seals the recording. Blocks until the disk is done, at most
+    /// [`FINISH_WAIT`]; in async code, call it on a thread for blocking work. Items recorded through a
+    /// [`Tap`] after this are dropped.
     ///
     /// # Errors
-    /// What [`Recorder::failure`] tells, or [`Code::Io`] if the disk does not answer; what was written before is kept.
+    /// Same as [`Recorder::failure`], or [`Code::Io`] if the disk does not respond. Data already written is
+    /// kept.
     pub fn finish(self) -> Result<Summary, Problem> {
         self.finish_within(FINISH_WAIT)
     }
 
-    /// As [`Recorder::finish`], but waits no longer than `longest`.
+    /// Like [`Recorder::finish`], but waits at most `longest`.
     ///
     /// # Errors
-    /// As [`Recorder::finish`].
+    /// Same as [`Recorder::finish`].
     pub fn finish_within(self, longest: Duration) -> Result<Summary, Problem> {
         self.tap.queue.close(true);
         let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
@@ -249,14 +253,14 @@ impl Drop for Recorder {
 }
 
 impl Tap {
-    /// Records an item, without its secrets. Never waits and never fails: if the queue is full, the item is left out, and
-    /// a Gap tells of it. Left out are also what the recorder writes itself (Header, ClockAnchor, Checkpoint, End) and,
-    /// of live rooms, what was injected.
+    /// Records an item without its secrets. Never waits or fails: if the queue is full, the item is dropped
+    /// and a Gap reports it. Also skips records that the recorder writes itself (Header, ClockAnchor,
+    /// Checkpoint, End) and, for live rooms, injected items.
     pub fn record(&self, item: &Item) {
         self.record_with(item, &mut Unzipper::default());
     }
 
-    /// As [`Tap::record`], unpacked by somebody who unpacks the same item afterwards.
+    /// Like [`Tap::record`], with an unzipper that the caller reuses for the same item.
     pub fn record_with(&self, item: &Item, unzipper: &mut Unzipper) {
         let is_ours =
             matches!(item.what, What::Header(_) | What::ClockAnchor(_) | What::Checkpoint(_) | What::End(_));
@@ -286,7 +290,7 @@ fn complete(header: Header, options: &RecorderOptions) -> Header {
     header
 }
 
-/// The wall clock that recorders read unless they are given another one.
+/// Default wall clock of recorders.
 fn wall() -> Duration {
     clock::wall()
 }

@@ -1,4 +1,4 @@
-//! Where a recording goes, if nobody says.
+//! Names of recordings, and creation of their files.
 
 use std::{
     fs::{self, File},
@@ -14,88 +14,89 @@ use crate::{
     settings::{FOLDER, Sync},
 };
 
-/// Most characters of a user's name in the name of a file.
+/// Maximum length of the user name in a file name, in characters.
 const USER_CHARS_MAX: usize = 64;
-/// Recordings of one user that may begin in the same second.
+/// Maximum number of recordings of one user that start in the same second.
 const NAMES_MAX: u32 = 10_000;
 
-/// Where a recording goes. Nothing is ever overwritten.
+/// Destination of a recording. Files are never overwritten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// To this file.
+    /// This file.
     File(PathBuf),
-    /// To a new file in a directory, which is made if it is not there.
+    /// A new file in a directory, which is created if missing.
     Folder {
-        /// The directory.
+        /// Path of the directory.
         folder: PathBuf,
-        /// Whom the file is named for.
+        /// User whose name the file gets.
         user: String,
     },
 }
 
 impl Target {
-    /// A new file for `user` in [`FOLDER`].
+    /// Returns a new file for `user` in [`FOLDER`].
     #[must_use]
     pub fn named(user: &str) -> Self {
         Self::Folder { folder: FOLDER.into(), user: user.to_owned() }
     }
 }
 
-/// The first file `<user>-<utc>.bin`, `<user>-<utc>-2.bin` and so on that is not there yet. The user's name is reduced to
-/// letters, digits, `_`, `-` and `.`; `wall` is the time since the Unix epoch.
+/// Returns the first free path of `<user>-<utc>.bin`, `<user>-<utc>-2.bin` and so on. The user name is
+/// reduced to letters, digits, `_`, `-` and `.`; `wall` is the time since the Unix epoch.
 #[must_use]
 pub fn default_path(folder: &Path, user: &str, wall: Duration) -> PathBuf {
     let free = paths(folder, user, wall).find(|path| path.symlink_metadata().is_err());
     free.unwrap_or_else(|| folder.join(stem(user, wall)))
 }
 
-/// Makes the file; `of` says what it is called for a path. Gives the path, too.
+/// Creates the file and returns it with its base path. `name_of` maps the base path to the name of the file.
 pub(super) fn create(
     target: &Target,
     sync: Sync,
-    of: impl Fn(&Path) -> PathBuf,
+    name_of: impl Fn(&Path) -> PathBuf,
 ) -> Result<(File, PathBuf), Problem> {
     match target {
-        Target::File(path) => create_file(&of(path), sync).map(|file| (file, path.clone())),
+        Target::File(path) => create_file(&name_of(path), sync).map(|file| (file, path.clone())),
         Target::Folder { folder, user } => {
             fs::create_dir_all(folder).map_err(|error| {
                 Problem::new(Code::Io, format!("cannot make {}: {error}", folder.display()))
             })?;
-            create_first(paths(folder, user, clock::wall()), sync, of)
+            create_first(paths(folder, user, clock::wall()), sync, name_of)
         }
     }
 }
 
-/// Makes a file that is not there.
+/// Creates a file, which must not exist.
 pub(super) fn create_file(path: &Path, sync: Sync) -> Result<File, Problem> {
     let file = files::create_new(path, false).map_err(|error| problem(&error))?;
-    Ok(made(file, path, sync))
+    Ok(prepare(file, path, sync))
 }
 
-/// A new file that a power cut leaves its name.
-fn made(file: File, path: &Path, sync: Sync) -> File {
+/// Prepares a new file: locks it, and makes its name survive a power failure.
+fn prepare(file: File, path: &Path, sync: Sync) -> File {
     if sync != Sync::Off {
         files::sync_folder(path);
     }
-    held(file)
+    lock(file)
 }
 
-/// Tells whoever would rename, replace or delete it. Where locks would keep readers out, there is none.
-fn held(file: File) -> File {
+/// Locks the file, so that others do not rename, replace or delete it. Not on systems whose locks would block
+/// readers.
+fn lock(file: File) -> File {
     #[cfg(unix)]
     drop(file.try_lock());
     file
 }
 
-/// Makes the first file that is not there: whoever looks first and makes it then may be overtaken.
+/// Creates the first file that does not exist. Atomic, because checking first would be a race.
 fn create_first(
     paths: impl Iterator<Item = PathBuf>,
     sync: Sync,
-    of: impl Fn(&Path) -> PathBuf,
+    name_of: impl Fn(&Path) -> PathBuf,
 ) -> Result<(File, PathBuf), Problem> {
     for path in paths {
-        match files::create_new(&of(&path), false) {
-            Ok(file) => return Ok((made(file, &of(&path), sync), path)),
+        match files::create_new(&name_of(&path), false) {
+            Ok(file) => return Ok((prepare(file, &name_of(&path), sync), path)),
             Err(files::Error::Exists { .. } | files::Error::Directory { .. }) => {}
             Err(error) => return Err(problem(&error)),
         }
@@ -109,7 +110,7 @@ fn problem(error: &files::Error) -> Problem {
             let message = format!("{} exists already, and recordings are never overwritten", path.display());
             Problem::new(Code::OutputExists, message).hint("choose another name with -o FILE")
         }
-        // The messages say what to do themselves.
+        // The messages already contain hints.
         _ => Problem::new(Code::Io, error).hint(""),
     }
 }
@@ -132,7 +133,7 @@ fn stem(user: &str, wall: Duration) -> String {
     format!("{}-{time}", safe(user))
 }
 
-/// A name that no file system and no shell takes for anything else.
+/// Reduces a user name to characters that are safe in file systems and shells.
 fn safe(user: &str) -> String {
     let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let reduced = user.chars().take(USER_CHARS_MAX).map(|c| if is_safe(c) { c } else { '_' });
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_safe_and_never_taken_twice() {
+    fn names_are_safe_and_unique() {
         let folder = tempfile::tempdir().unwrap();
         let wall = Duration::from_secs(1_757_443_489);
         let path = || default_path(folder.path(), "clumsyboy_45", wall);

@@ -1,36 +1,36 @@
-//! How a recording is made.
+//! Options of a recording.
 
 use std::time::Duration;
 
 use crate::settings::{Rotate, Sync};
 
-/// Longest time that an item stays in memory, as long as the disk keeps up.
+/// Maximum time that an item stays in memory while the disk keeps up.
 pub const FLUSH_EVERY: Duration = Duration::from_millis(250);
-/// Items that wait to be written. A busy room has some tens a second.
+/// Default maximum number of queued items. A busy room sends a few dozen per second.
 pub const QUEUE_ITEMS_MAX: usize = 16_384;
-/// Bytes of payload that wait to be written: twice the largest record.
+/// Default maximum payload of queued items, in bytes: twice the largest record.
 pub const QUEUE_BYTES_MAX: usize = 32 << 20;
 
-/// Bytes that are handed to the system at once.
+/// Size of the write buffer, in bytes.
 pub(super) const BUFFER_BYTES: usize = 64 << 10;
 
-/// How a recording is made.
+/// Options of a recording.
 #[derive(Clone, Debug)]
 pub struct RecorderOptions {
-    /// When the system gets what was recorded.
+    /// When data is passed to the operating system.
     pub flush: Flush,
-    /// How much a power cut may cost.
+    /// How much data a power failure may destroy.
     pub sync: Sync,
-    /// Items that may wait to be written.
+    /// Maximum number of queued items.
     pub queue_items_max: usize,
-    /// Bytes of payload that may wait to be written.
+    /// Maximum payload of queued items, in bytes.
     pub queue_bytes_max: usize,
-    /// How long the recording may become, all files together, in bytes: then it is sealed, and ends with
-    /// `recording_full`.
+    /// Maximum total length of the recording's files, in bytes. At the limit, the recording is sealed and
+    /// ends with `recording_full`.
     pub bytes_max: Option<u64>,
-    /// When it goes on in the next file: `show.000.bin`, `show.001.bin`, …; `None`: all of it is in one.
+    /// When to continue in a new file: `show.000.bin`, `show.001.bin`, …; `None` for a single file.
     pub rotate: Option<Rotate>,
-    /// The wall clock, since the Unix epoch; `None` where offsets are not time that passes, as in replays.
+    /// Wall clock, since the Unix epoch; `None` if offsets do not follow real time, as in replays.
     pub wall: Option<fn() -> Duration>,
 }
 
@@ -48,14 +48,14 @@ impl Default for RecorderOptions {
     }
 }
 
-/// When the system gets what was recorded: what it has is not lost when the process is killed.
+/// When data is passed to the operating system. Data that was passed on survives if the process is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flush {
     /// After each record.
     Each,
-    /// When nothing more waits to be written, and after this time at most.
+    /// When the queue is empty, and at the latest after this time.
     Every(Duration),
-    /// After so many bytes, and at the end.
+    /// After this number of bytes, and at the end.
     Bytes(u64),
 }
 

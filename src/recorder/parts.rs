@@ -1,4 +1,4 @@
-//! A recording in parts, each of which can be read by itself.
+//! A recording in several files, each of which is a complete recording.
 
 use std::{
     fmt,
@@ -17,18 +17,18 @@ use crate::{
     settings::{Rotate, Sync},
 };
 
-/// `show.bin` → `show.007.bin`
+/// Returns the path of a part: `show.bin` → `show.007.bin`.
 pub(super) fn part_path(path: &Path, part: u32) -> PathBuf {
     let ending = path.extension().map(|ending| format!(".{}", ending.display())).unwrap_or_default();
     path.with_extension(format!("{part:03}{ending}"))
 }
 
-/// The files of a recording, in their order.
+/// The files of a recording, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Files(Arc<Mutex<Vec<PathBuf>>>);
 
 impl Files {
-    /// Those that were made so far.
+    /// Returns the files created so far.
     #[must_use]
     pub fn paths(&self) -> Vec<PathBuf> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -39,7 +39,7 @@ impl Files {
     }
 }
 
-/// Where the recording goes on, and what the next part has to begin with.
+/// State for continuing a recording in the next file.
 pub(super) struct Parts {
     pub(super) rotate: Rotate,
     sync: Sync,
@@ -58,7 +58,7 @@ impl fmt::Debug for Parts {
     }
 }
 
-/// The header of part 0.
+/// Returns the header of part 0.
 pub(super) fn first_header(mut header: Header) -> Header {
     let user = header.tags.get(USER_TAG).cloned().unwrap_or_default();
     let part_of = format!("{user}-{}", header.wall_anchor_ns.unwrap_or_default());
@@ -68,7 +68,7 @@ pub(super) fn first_header(mut header: Header) -> Header {
 }
 
 impl Parts {
-    /// `path` is what the user named; `header` that of part 0.
+    /// Creates the state. `path` is the name that the user chose; `header` belongs to part 0.
     pub(super) fn new((rotate, sync): (Rotate, Sync), path: PathBuf, files: Files, header: &Header) -> Self {
         let mut standing = Standing::default();
         let what = What::Header(header.clone());
@@ -76,12 +76,12 @@ impl Parts {
         Self { rotate, sync, path, files, part: 0, standing }
     }
 
-    /// Takes note of what is written.
+    /// Updates the state with a written item.
     pub(super) fn note(&mut self, item: &Item) {
         self.standing.take(item);
     }
 
-    /// Makes the next file: its header, and what it opens with.
+    /// Creates the next file. Returns it with its header and opening items.
     pub(super) fn next(&mut self, start: Duration) -> Result<(File, Header, Vec<Item>), Problem> {
         self.part += 1;
         let path = part_path(&self.path, self.part);

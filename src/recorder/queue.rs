@@ -1,4 +1,4 @@
-//! What waits to be written: bounded, and nobody waits to put something in.
+//! The bounded queue of items that wait to be written. Adding an item never waits.
 
 use std::{
     collections::VecDeque,
@@ -14,10 +14,10 @@ use crate::sans_io::recording::{
     records::{Gap, gap::Direction},
 };
 
-/// The [`Gap::reason`] of items for which there was no room.
+/// [`Gap::reason`] of items that did not fit.
 const REASON: &str = "the disk is too slow";
 
-/// Items on their way to the disk, and how many there was no room for.
+/// Items that wait for the disk, and the number of items that did not fit.
 #[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
@@ -29,25 +29,25 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     entries: VecDeque<Queued>,
-    /// Payload of what waits.
+    /// Payload of the queued items, in bytes.
     bytes: usize,
-    /// What was left out since the last entry.
+    /// Gap of the items dropped since the last entry.
     gap: Option<Gap>,
-    /// How many items were left out in all.
+    /// Total number of dropped items.
     lost: u64,
     closed: Option<Closed>,
 }
 
-/// What is to be written.
+/// An entry of the queue.
 #[derive(Debug)]
 pub(super) enum Queued {
-    /// An item, and the wall time at which it came.
+    /// An item, and the wall time at which it arrived.
     Item(Item, Option<Duration>),
-    /// What was left out here.
+    /// Items that were dropped at this point.
     Gap(Gap),
 }
 
-/// Nothing more comes.
+/// The queue accepts no more items.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Closed {
     pub(super) seal: bool,
@@ -63,8 +63,8 @@ impl Queue {
         }
     }
 
-    /// Puts an item in, or counts it as left out. Once the queue was full, it has to become half empty: rather one long
-    /// gap than many short ones.
+    /// Adds an item or counts it as dropped. After an overflow, the queue must be half empty before it
+    /// accepts items again, because one long gap is better than many short ones.
     pub(super) fn push(&self, item: Item, wall: Option<Duration>) {
         let bytes = payload_bytes(&item.what);
         let mut state = self.state();
@@ -87,7 +87,7 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// Takes the next entry out, if there is one now.
+    /// Takes the next entry, if there is one.
     pub(super) fn next(&self) -> Result<Option<Queued>, Closed> {
         let mut state = self.state();
         if let Some(entry) = state.entries.pop_front() {
@@ -103,7 +103,7 @@ impl Queue {
         }
     }
 
-    /// Waits until there is something to do, or for `longest`.
+    /// Waits until there is something to do, but at most `longest`.
     pub(super) fn wait(&self, longest: Option<Duration>) {
         let state = self.state();
         if !state.entries.is_empty() || state.gap.is_some() || state.closed.is_some() {
@@ -115,13 +115,13 @@ impl Queue {
         }
     }
 
-    /// Takes nothing more in; what is in is still handed out. Only the first call counts.
+    /// Closes the queue. Entries can still be taken. Only the first call counts.
     pub(super) fn close(&self, seal: bool) {
         self.state().closed.get_or_insert(Closed { seal });
         self.changed.notify_one();
     }
 
-    /// Takes nothing more in, and forgets what is in.
+    /// Closes the queue and discards its entries.
     pub(super) fn discard(&self) {
         let closed = Some(Closed { seal: false });
         let mut state = self.state();
@@ -131,18 +131,18 @@ impl Queue {
         drop(forgotten);
     }
 
-    /// How many items wait, and how many bytes they have.
+    /// Number of queued items, and their payload in bytes.
     pub(super) fn waiting(&self) -> (usize, usize) {
         let state = self.state();
         (state.entries.len(), state.bytes)
     }
 
-    /// How many items there was no room for.
+    /// Number of dropped items.
     pub(super) fn lost(&self) -> u64 {
         self.state().lost
     }
 
-    /// Whether nothing more is taken in.
+    /// Whether the queue accepts no more items.
     pub(super) fn is_closed(&self) -> bool {
         self.state().closed.is_some()
     }
@@ -152,7 +152,7 @@ impl Queue {
     }
 }
 
-/// Counts an item that is left out.
+/// Adds a dropped item to the gap.
 fn extend(gap: &mut Option<Gap>, item: &Item, bytes: usize) {
     let lost = lost(item, bytes, REASON);
     match gap {
@@ -169,7 +169,7 @@ fn extend(gap: &mut Option<Gap>, item: &Item, bytes: usize) {
     }
 }
 
-/// The gap that one item leaves.
+/// Returns the gap for one item.
 pub(super) fn lost(item: &Item, bytes: usize, reason: &str) -> Gap {
     let offset_ns = u64::try_from(item.offset.as_nanos()).unwrap_or(u64::MAX);
     let direction = if item.flags.is_sent() { Direction::Sent } else { Direction::Received };
@@ -183,7 +183,7 @@ pub(super) fn lost(item: &Item, bytes: usize, reason: &str) -> Gap {
     }
 }
 
-/// The length of the record's payload.
+/// Returns the length of a record's payload, in bytes.
 pub(super) fn payload_bytes(what: &What) -> usize {
     match what {
         What::Frame(frame) => frame.bytes.len(),

@@ -1,4 +1,4 @@
-//! The thread that writes.
+//! The thread that writes a recording.
 
 use std::{io::BufWriter, sync::Arc, time::Duration};
 
@@ -22,40 +22,41 @@ use crate::{
     },
 };
 
-/// How often the counts so far are written, in stream time.
+/// Interval between checkpoint records, in stream time.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
-/// What the recorder writes beside an item at most: heads, a clock anchor, checkpoints, the end.
-const BESIDE_BYTES: u64 = 4 << 10;
-/// The [`Gap::reason`] of an item that is larger than a record may be.
+/// Maximum size of what the recorder adds to an item, in bytes: record heads, a clock anchor, checkpoints,
+/// the end.
+const OVERHEAD_BYTES_MAX: u64 = 4 << 10;
+/// [`Gap::reason`] of an item that exceeds the maximum size of a record.
 const TOO_LARGE: &str = "larger than a record may be";
 
-/// What became of a recording.
+/// Result of a recording.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// All records, also those that the recorder added.
+    /// Number of records, including those that the recorder added.
     pub records: u64,
-    /// The length of the file.
+    /// Total length of the files, in bytes.
     pub bytes: u64,
-    /// How often items were left out.
+    /// Number of gaps.
     pub gaps: u64,
-    /// How many items were left out.
+    /// Number of dropped items.
     pub lost: u64,
-    /// The offset of the last record.
+    /// Offset of the last record.
     pub duration: Duration,
-    /// Whether it ended because it may not become longer.
+    /// Whether it reached its maximum length.
     pub is_full: bool,
 }
 
 type Target = BufWriter<Box<dyn Output>>;
 
-/// Writes what is queued, and what a recording has beside it.
+/// Writes queued entries, and the records that the recorder adds.
 pub(super) struct WriterThread {
     writer: Writer<Target>,
-    /// Where it goes on, if it is recorded in parts.
+    /// State for the next part, if the recording is split.
     parts: Option<Parts>,
-    /// The offset of the stream at which the part began.
+    /// Offset at which the current part started.
     part_start: Duration,
-    /// What stands in the parts before.
+    /// Number of records and bytes in the previous parts.
     before: (u64, u64),
     queue: Arc<Queue>,
     bytes_max: Option<u64>,
@@ -64,7 +65,7 @@ pub(super) struct WriterThread {
     anchors: Anchors,
     checkpoint_due: Duration,
     summary: Summary,
-    /// When the first byte was written that the system does not have yet.
+    /// Time of the first write that is not flushed yet.
     unflushed_since: Option<Instant>,
     flushed_bytes: u64,
     synced_bytes: u64,
@@ -113,13 +114,13 @@ impl WriterThread {
     }
 
     fn write_all(&mut self) -> Result<(), Error> {
-        // The beginning, so that the file is a recording at once.
+        // Flush the header, so that the file is a valid recording from the start.
         self.flush()?;
         loop {
             match self.queue.next() {
                 Ok(Some(entry)) if self.is_full(&entry) => return self.end_full(),
                 Ok(Some(entry)) => self.write(entry)?,
-                Ok(None) => self.rest()?,
+                Ok(None) => self.idle()?,
                 Err(closed) => return self.close(closed),
             }
         }
@@ -130,7 +131,7 @@ impl WriterThread {
             Queued::Gap(gap) => self.write_gap(gap)?,
             Queued::Item(item, wall) => {
                 self.rotate_if_due(item.offset)?;
-                self.write_what_is_due(item.offset, wall)?;
+                self.write_due_records(item.offset, wall)?;
                 match self.put(&item) {
                     Err(Error::TooLarge { bytes }) => self.write_gap(lost(&item, bytes, TOO_LARGE))?,
                     result => result?,
@@ -144,17 +145,18 @@ impl WriterThread {
         self.sync_if_due()
     }
 
-    /// Whether the file would become longer than it may.
+    /// Whether the entry would exceed the maximum length.
     fn is_full(&self, entry: &Queued) -> bool {
         let payload = match entry {
             Queued::Item(item, _) => payload_bytes(&item.what),
             Queued::Gap(_) => 0,
         };
-        let longer = self.before.1 + self.writer.bytes_written() + payload as u64 + BESIDE_BYTES;
+        let longer = self.before.1 + self.writer.bytes_written() + payload as u64 + OVERHEAD_BYTES_MAX;
         self.bytes_max.is_some_and(|most| longer > most)
     }
 
-    /// Seals the file. What comes after that was not asked for, and is not lost.
+    /// Seals the recording at its maximum length. Items after that do not count as lost, because the limit
+    /// was requested.
     fn end_full(&mut self) -> Result<(), Error> {
         self.summary.is_full = true;
         self.queue.close(true);
@@ -168,8 +170,8 @@ impl WriterThread {
         self.add(Duration::from_nanos(gap.last_t_ns), What::Gap(gap))
     }
 
-    /// Writes what stands in a recording now and then. An offset that goes back is not the time at which anything is due.
-    fn write_what_is_due(&mut self, offset: Duration, wall: Option<Duration>) -> Result<(), Error> {
+    /// Writes clock anchors and checkpoints when due. Ignores offsets that go back.
+    fn write_due_records(&mut self, offset: Duration, wall: Option<Duration>) -> Result<(), Error> {
         if offset < self.last_offset() {
             return Ok(());
         }
@@ -187,7 +189,7 @@ impl WriterThread {
         self.put(&Item { offset, conn: 0, flags: Flags::default(), what })
     }
 
-    /// Writes an item at its place in the part.
+    /// Writes an item with its offset relative to the current part.
     fn put(&mut self, item: &Item) -> Result<(), Error> {
         if self.part_start.is_zero() {
             return self.writer.write(item);
@@ -201,12 +203,12 @@ impl WriterThread {
         self.writer.write(&item)
     }
 
-    /// The offset of the last record, from the start of the stream.
+    /// Returns the offset of the last record, relative to the start of the stream.
     fn last_offset(&self) -> Duration {
         self.part_start.saturating_add(self.writer.last_offset())
     }
 
-    /// Goes on in the next file, if it is time to.
+    /// Continues in the next file if the current one has reached its limit.
     fn rotate_if_due(&mut self, offset: Duration) -> Result<(), Error> {
         let Some(parts) = &mut self.parts else { return Ok(()) };
         let is_due = match parts.rotate {
@@ -216,7 +218,7 @@ impl WriterThread {
         if !is_due {
             return Ok(());
         }
-        // What is late stays behind what was written.
+        // The new part starts no earlier than the last record, even if the item is late.
         let start = offset.max(self.part_start.saturating_add(self.writer.last_offset()));
         let (file, header, openings) =
             parts.next(start).map_err(|problem| Error::Write(std::io::Error::other(problem.message)))?;
@@ -251,8 +253,8 @@ impl WriterThread {
         Ok(())
     }
 
-    /// Does what there is time for now, then waits.
-    fn rest(&mut self) -> Result<(), Error> {
+    /// Flushes and syncs while the queue is empty, then waits.
+    fn idle(&mut self) -> Result<(), Error> {
         if self.unflushed_since.is_some() {
             self.flush()?;
         }
@@ -265,7 +267,7 @@ impl WriterThread {
         if self.sync_due().is_some_and(|due| clock::now() >= due) { self.sync() } else { Ok(()) }
     }
 
-    /// When the disk is to be told; `None` if it has everything or never is.
+    /// Returns when the next sync is due; `None` if everything is synced or syncing is disabled.
     fn sync_due(&self) -> Option<Instant> {
         let is_unsynced = self.writer.bytes_written() > self.synced_bytes;
         self.sync_every.filter(|_| is_unsynced).and_then(|every| self.synced_at.checked_add(every))
@@ -286,7 +288,7 @@ impl WriterThread {
         if self.sync_every.is_some() { self.sync() } else { self.flush() }
     }
 
-    /// Closes the file in order.
+    /// Seals the file with an End record.
     fn seal(&mut self) -> Result<(), Error> {
         let duration = self.writer.last_offset();
         let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);

@@ -1,7 +1,7 @@
-//! HTTP and WebSocket: the event feed and REST, before the hub and the control handle.
+//! HTTP and WebSocket server: the event feed and the REST API, on top of the hub and the control handle.
 //!
-//! [`serve`] takes a listener that the caller has bound: [`listen::Listening`] for sockets, [`memory::listener`] for
-//! tests. Each request passes [`access`](Access) first.
+//! [`serve`] takes a bound listener: [`listen::Listening`] for sockets, [`memory::listener`] for tests. Each
+//! request passes [`access`](Access) first.
 
 mod access;
 mod observe;
@@ -40,39 +40,39 @@ use crate::{
     sans_io::error::close,
 };
 
-/// What is served.
+/// The parts of a server: the hub, the control handle and the configuration.
 #[derive(Clone, Debug)]
 pub struct Server {
-    /// Where events come from.
+    /// Source of the events.
     pub hub: Hub,
-    /// Where orders go.
+    /// Handle for orders to the sources.
     pub control: Control,
-    /// What is allowed.
+    /// Access rules and limits.
     pub config: Config,
 }
 
-/// What is allowed.
+/// Access rules and limits of the server.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Who may ask.
+    /// Hosts, origins and tokens that are allowed.
     pub access: Access,
-    /// What connections may cost.
+    /// Limits of connections.
     pub bounds: Bounds,
-    /// The certificate of `https://` and `wss://`; without one there is neither.
+    /// Certificate for `https://` and `wss://`; without one, the server speaks plain HTTP only.
     pub tls: Option<Tls>,
-    /// How many may read the feed at a time. More get `capacity`: close 4102, or 503.
+    /// Maximum number of concurrent feed subscribers. Others get `capacity`: close code 4102, or 503.
     pub subscribers_max: usize,
-    /// What a socket may cost.
+    /// Limits of each WebSocket.
     pub sockets: Limits,
-    /// What clients may say and keep.
+    /// Limits of client messages, rooms and metadata.
     pub lobby: lobby::Limits,
-    /// Which recordings there are, and what may be uploaded.
+    /// Where recordings are stored, and limits of uploads.
     pub recordings: Recordings,
-    /// How often the statistics of the broadcast are logged; zero for never.
+    /// Interval between log lines with broadcast statistics; zero disables them.
     pub statistics: Duration,
 }
 
-/// How many may read the feed at a time, unless told otherwise.
+/// Default maximum number of concurrent feed subscribers.
 pub const SUBSCRIBERS_MAX: usize = 10_000;
 
 impl Default for Config {
@@ -90,10 +90,10 @@ impl Default for Config {
     }
 }
 
-/// Serves until [`Control::shutdown`] is cancelled. Then nobody is let in any more, every socket gets what is queued
-/// and a close 1001, and whoever takes longer than [`Bounds::drain_max`] for that is dropped.
+/// Serves until [`Control::shutdown`] is cancelled. Then the server stops accepting connections, flushes
+/// every WebSocket, closes it with 1001, and drops connections that take longer than [`Bounds::drain_max`].
 ///
-/// What is to be broadcast last has to be published before the cancellation.
+/// Publish the last events before cancelling.
 pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
     let Server { hub, control, config } = server;
     let bounds = config.bounds;
@@ -103,7 +103,7 @@ pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
     let feeds = Feeds::new(hub.clone(), control.clone());
     let sockets = Sockets::new(feeds, config.sockets, config.lobby, started);
     let folder = config.recordings.directory.clone();
-    // Nobody waits for it.
+    // Runs detached: startup need not wait for it.
     drop(tokio::task::spawn_blocking(move || files::remove_left_parts(&folder)));
     let shared = Shared {
         hub: hub.clone(),
@@ -145,7 +145,7 @@ pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
     info!("🔔 Stopped");
 }
 
-/// The first tick comes after the first interval.
+/// Returns an interval whose first tick comes after one period.
 fn every(interval: Duration) -> Interval {
     let mut ticks = interval_at(clock::now() + interval, interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

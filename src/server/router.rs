@@ -1,4 +1,4 @@
-//! Which address leads where.
+//! Maps paths to handlers.
 
 use std::sync::Arc;
 

@@ -1,12 +1,12 @@
-//! How late a replay was: what it did against what was due.
+//! Lateness of a replay: when frames were broadcast compared with when they were due.
 
 use std::{collections::VecDeque, fmt, time::Duration};
 
 use hdrhistogram::Histogram;
 
-/// The longest lateness that is told apart, in microseconds: an hour.
+/// Maximum lateness that is measured, in microseconds: an hour.
 const LATE_US_MAX: u64 = 3_600_000_000;
-/// Frames at either end whose mean lateness is compared to tell the drift.
+/// Number of frames at the start and at the end whose mean lateness is compared to calculate the drift.
 const DRIFT_FRAMES: usize = 100;
 
 /// The lateness of the frames of a replay.
@@ -25,7 +25,7 @@ impl Default for Lateness {
 }
 
 impl Lateness {
-    /// Takes note of a frame that was so late.
+    /// Records the lateness of a frame.
     pub fn record(&mut self, late: Duration) {
         let us = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
         self.all.saturating_record(us);
@@ -38,25 +38,26 @@ impl Lateness {
         }
     }
 
-    /// How many frames were measured.
+    /// Number of measured frames.
     #[must_use]
     pub fn frames(&self) -> u64 {
         self.all.len()
     }
 
-    /// The lateness that a share of the frames, from 0 to 1, did not exceed, in milliseconds.
+    /// Quantile of the lateness, in milliseconds. `share` is between 0 and 1.
     #[must_use]
     pub fn quantile_ms(&self, share: f64) -> f64 {
         self.all.value_at_quantile(share) as f64 / 1e3
     }
 
-    /// The worst, in milliseconds.
+    /// Maximum lateness, in milliseconds.
     #[must_use]
     pub fn max_ms(&self) -> f64 {
         self.all.max() as f64 / 1e3
     }
 
-    /// By how much the last frames were later than the first, in milliseconds: a drift grows with the recording.
+    /// Difference between the mean lateness of the last frames and that of the first, in milliseconds. A
+    /// drift grows with the length of the recording.
     #[must_use]
     pub fn drift_ms(&self) -> f64 {
         let mean = |sum: u64, count: usize| sum as f64 / count.max(1) as f64 / 1e3;

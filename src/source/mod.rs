@@ -1,4 +1,4 @@
-//! Where frames come from.
+//! Sources of items: live rooms, browser tabs and recordings.
 
 pub mod browser;
 mod lateness;

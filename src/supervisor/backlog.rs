@@ -1,4 +1,4 @@
-//! What a room has sent by the time the server shuts down: that may take longer to handle than there is time.
+//! Frames that are still queued when the server shuts down. Processing all of them could take too long.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::{
     sans_io::recording::{Flags, Item, What, records::Gap},
 };
 
-/// How long frames are still handled once the server shuts down; the rest becomes a Gap.
+/// Maximum time for processing frames after the shutdown began; the rest becomes a Gap record.
 const HANDLED_MAX: Duration = Duration::from_secs(1);
 
-/// The time that is left for frames, and those for which there was none.
+/// The deadline for frames, and the frames that missed it.
 #[derive(Default)]
 pub(super) struct Backlog {
     until: Option<Instant>,
@@ -20,12 +20,12 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    /// Limits the time that is left. Only the first call counts.
+    /// Starts the deadline. Only the first call counts.
     pub(super) fn shut_down(&mut self) {
         self.until.get_or_insert_with(|| clock::now() + HANDLED_MAX);
     }
 
-    /// Whether there is no time left for `item`, which is counted then.
+    /// Whether `item` must be dropped because the deadline has passed. Counts it if so.
     pub(super) fn drops(&mut self, item: &Item) -> bool {
         let What::Frame(frame) = &item.what else { return false };
         if self.until.is_none_or(|until| clock::now() < until) {
@@ -41,7 +41,7 @@ impl Backlog {
         true
     }
 
-    /// What was dropped, to be recorded at `offset`.
+    /// Converts the dropped frames into a Gap item at `offset`.
     pub(super) fn into_gap(self, offset: Duration) -> Option<Item> {
         let gap = |gap| Item { offset, conn: 0, flags: Flags::default(), what: What::Gap(gap) };
         self.gap.map(gap)
@@ -54,7 +54,7 @@ mod tests {
     use crate::sans_io::recording::{Frame, Opcode};
 
     #[tokio::test(start_paused = true)]
-    async fn frames_are_dropped_and_counted_once_the_time_is_over() {
+    async fn frames_after_the_deadline_are_dropped_and_counted() {
         let frame = Frame { opcode: Opcode::BINARY, bytes: vec![7; 10].into() };
         let what = What::Frame(frame);
         let item = |secs| Item {
@@ -65,7 +65,7 @@ mod tests {
         };
         let mut backlog = Backlog::default();
         tokio::time::advance(HANDLED_MAX).await;
-        assert!(!backlog.drops(&item(1)), "the server does not shut down");
+        assert!(!backlog.drops(&item(1)), "the server is not shutting down");
         backlog.shut_down();
         assert!(!backlog.drops(&item(2)));
         tokio::time::advance(HANDLED_MAX).await;

@@ -1,4 +1,4 @@
-//! Another user for the main channel, looked up before the room that is connected is left.
+//! Look-up of another user for the main channel, while the current room stays connected.
 
 use std::pin::Pin;
 
@@ -11,16 +11,16 @@ use crate::{
     source::live::{self, Check, Transport},
 };
 
-/// A user who is being looked up, and the order to connect them.
+/// A user who is being looked up, and the order to connect.
 pub(super) struct Candidate {
     pub(super) user: String,
     pub(super) answer: Answer<Status>,
-    /// For the case that the present room needs none: it is a token's.
+    /// Slot for the new room, if the current room holds none because a token owns it.
     place: Option<OwnedSemaphorePermit>,
     check: Pin<Box<dyn Future<Output = Check> + Send>>,
 }
 
-/// The result of the look-up under way; never, if there is none.
+/// Waits for the look-up in progress; forever, if there is none.
 pub(super) async fn looked_up(candidate: &mut Option<Candidate>) -> Check {
     match candidate {
         Some(candidate) => candidate.check.as_mut().await,
@@ -29,7 +29,8 @@ pub(super) async fn looked_up(candidate: &mut Option<Candidate>) -> Check {
 }
 
 impl<T: Transport> Supervisor<T> {
-    /// Starts to look `user` up, one at a time. A token's room is connected already, and replaces the present one at once.
+    /// Starts to look up `user`, one look-up at a time. If a token already has that room open, it replaces
+    /// the current room at once.
     pub(super) fn look_up(
         &self,
         user: String,
@@ -62,7 +63,7 @@ impl<T: Transport> Supervisor<T> {
         Ok(if self.place.is_some() { None } else { Some(self.common.place()?) })
     }
 
-    /// Replaces the room, or answers why not.
+    /// Replaces the current room, or rejects the order if the user cannot be connected to.
     pub(super) fn take_found(&mut self, candidate: Option<Candidate>, found: Check) -> Option<Leaving> {
         let Candidate { user, answer, place, .. } = candidate?;
         let Check { why, wait, .. } = found;

@@ -1,7 +1,7 @@
-//! The channels beside the main one: rooms that tokens have open, and private replays.
+//! Additional channels: rooms that tokens have open, and private replays.
 //!
-//! Each runs in a task of its own, through the same connect and replay as the main channel. What they share is the
-//! number of places and the limiter towards the upstream; nobody is turned out to make room for another.
+//! Each runs in its own task, through the same connect and replay code as the main channel. They share a
+//! number of slots and the upstream rate limit; none is closed to make room for another.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -23,21 +23,22 @@ use crate::{
     },
 };
 
-/// How long a room is kept after its last reader: a page that is loaded anew costs the upstream nothing.
+/// Time that a room stays connected after its last subscriber leaves, so that reloading a page causes no new
+/// connection.
 pub const LINGER: Duration = Duration::from_secs(30);
-/// How long rooms and replays have to end, when the server shuts down.
+/// Maximum time for rooms and replays to end when the server shuts down.
 const LEAVE_MAX: Duration = Duration::from_secs(4);
-/// What a private replay keeps for its one reader, in bytes: half of it is how far the reader may be behind.
+/// Backlog of a private replay, in bytes. Its only subscriber may lag half of that.
 const REPLAY_BACKLOG_BYTES_MAX: u64 = 2 << 20;
 
-/// The one that opens and closes channels.
+/// Opens and closes the additional channels.
 pub(super) struct Channels<T> {
     pub(super) requests: ChannelRequests,
     pub(super) common: Common,
     pub(super) transport: T,
     pub(super) live: live::Options,
     backlog: Limits,
-    /// What the main channel is called.
+    /// Name of the main channel's stream.
     pub(super) stream: String,
     pub(super) shutdown: CancellationToken,
     replays: Arc<Semaphore>,
@@ -59,7 +60,7 @@ impl<T: Transport> Channels<T> {
         Self { requests, common, transport, live, backlog, stream, shutdown, replays, tasks }
     }
 
-    /// Serves requests until the server ends, then closes all that runs.
+    /// Processes requests until the server shuts down, then closes all channels.
     pub(super) async fn run(mut self) {
         loop {
             let request = tokio::select! { biased;
@@ -77,11 +78,11 @@ impl<T: Transport> Channels<T> {
             channel.hub.close(shutting_down());
         }
         self.tasks.close();
-        // Whoever takes longer is dropped with the runtime.
+        // Tasks that take longer are dropped with the runtime.
         let _ = timeout(LEAVE_MAX, self.tasks.wait()).await;
     }
 
-    /// The room of `user`: the one that runs, or a new one.
+    /// Returns a lease of the room of `user`, which is connected if necessary.
     fn room(&self, user: &str) -> Result<Lease, Refusal> {
         let registry = &self.requests.registry;
         if let Some(lease) = registry.lease(user) {
@@ -102,7 +103,7 @@ impl<T: Transport> Channels<T> {
     }
 
     fn supervisor(&self, user: &str, hub: Hub, control: &Control, driver: Driver) -> Supervisor<T> {
-        // Rooms that fail together must not come back together.
+        // Vary the seed, so that rooms that fail together do not reconnect together.
         let seed = self.live.seed ^ u64::from(crc32fast::hash(user.as_bytes()));
         let live = live::Options { seed, ..self.live.clone() };
         Supervisor {
@@ -146,7 +147,7 @@ impl<T: Transport> Channels<T> {
     }
 }
 
-/// A room that tokens have open.
+/// A room that a token opened.
 struct TokenRoom {
     user: String,
     hub: Hub,
@@ -155,7 +156,7 @@ struct TokenRoom {
 }
 
 impl TokenRoom {
-    /// Until it ends, or nobody wants it any more.
+    /// Runs until the room ends or all subscribers have left.
     async fn run<T: Transport>(self, supervisor: Supervisor<T>) {
         let mut serving = pin!(supervisor.live(self.user.clone()));
         tokio::select! { biased;
@@ -165,11 +166,11 @@ impl TokenRoom {
                 serving.await;
             }
         }
-        // Where the source has ended this was said already, and the first reason stands.
+        // No effect if the source has already closed the hub, because only the first reason counts.
         self.hub.close(shutting_down());
     }
 
-    /// Until nobody has read it for a while; it is off the list then.
+    /// Waits until the room has had no subscribers for a while, and removes it from the registry.
     async fn deserted(&self) {
         loop {
             self.hub.wait_for_nobody().await;
@@ -181,7 +182,7 @@ impl TokenRoom {
     }
 }
 
-/// Plays a recording to whoever holds the lease.
+/// Plays a recording for the holder of the lease.
 async fn play_alone(
     tape: Result<Tape, Problem>,
     speed: Speed,
@@ -191,7 +192,8 @@ async fn play_alone(
     (control, mut driver): (Control, Driver),
 ) {
     let shutdown = control.shutdown().clone();
-    // Each socket has one of these: they wait by the runtime, as that costs no file.
+    // Use the runtime's timer: each socket has its own replay, and precise timers need a file descriptor
+    // each.
     let options =
         source::Options { speed, wait_clients: 1, exit_when_done: true, ..source::Options::default() };
     let _listed = registry.list_replay(&hub, driver.view());
@@ -201,7 +203,7 @@ async fn play_alone(
         Err(problem) => Err(problem),
     };
     match replay {
-        // Who has gone meanwhile has given the lease back, and it ends at once.
+        // If the client has left in the meantime, the lease is dropped and the replay ends at once.
         Ok(replay) => {
             answer.accept(lease);
             replay.run().await;

@@ -1,4 +1,4 @@
-//! What all sources of a server share: the limiter towards the upstream, and the places for live rooms.
+//! State that all sources of a server share: the upstream rate limit, and the slots for live rooms.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{Limit, rooms::Rooms};
 use crate::sans_io::error::{Code, Problem};
 
-/// Shared by the main channel and those beside it.
+/// Shared by the main channel and the additional ones.
 #[derive(Clone, Debug)]
 pub(super) struct Common {
     pub(super) limit: Limit,
@@ -27,7 +27,7 @@ impl Common {
         }
     }
 
-    /// A place for a live room, free again when it is dropped.
+    /// Takes a slot for a live room, released on drop.
     pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
         Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
             let max = self.max_live;

@@ -1,4 +1,4 @@
-//! Nothing runs: orders decide what does next.
+//! The idle state: nothing runs until an order starts something.
 
 use std::pin::Pin;
 
@@ -9,7 +9,7 @@ use crate::{
     source::{Loaded, live::Transport, load},
 };
 
-/// A recording that is being opened while orders are still taken, and the request for it.
+/// A recording that is being opened while orders are still processed, and the order for it.
 struct Opening {
     loaded: Pin<Box<dyn Future<Output = Result<Loaded, Problem>> + Send>>,
     answer: Answer<ReplayState>,
@@ -50,12 +50,13 @@ impl<T: Transport> Supervisor<T> {
                     opening.into_iter().for_each(Opening::give_up);
                     return Next::Connect(user, Some(answer));
                 }
-                Some(order) => self.take_aside(order).await,
+                Some(order) => self.take_other_order(order).await,
             }
         }
     }
 
-    /// Waits for subscribers, so that they see how connecting `user` goes. An order to connect is not held up.
+    /// Waits for subscribers before connecting `user`, so that they see the attempt. An order to connect does
+    /// not wait.
     pub(super) async fn hold(&mut self, user: String) -> Next {
         self.driver.update_status(|status| {
             *status = Status {
@@ -83,16 +84,16 @@ impl<T: Transport> Supervisor<T> {
                 Some(Order::Replay(ReplayOrder::Load(_), answer)) => {
                     answer.refuse(room_running(&user));
                 }
-                Some(order) => self.take_aside(order).await,
+                Some(order) => self.take_other_order(order).await,
             }
         }
     }
 
-    /// Takes an order that starts nothing.
-    async fn take_aside(&mut self, order: Order) {
+    /// Processes an order that starts nothing.
+    async fn take_other_order(&mut self, order: Order) {
         match order {
-            Order::Inject(wish, answer) => self.inject_idle(&wish, answer).await,
-            // A room that ended is still shown, until it is disconnected.
+            Order::Inject(request, answer) => self.inject_idle(&request, answer).await,
+            // An ended room stays in the status until it is disconnected.
             Order::Disconnect(user, answer) if self.driver.status().is_of(&user) => self.forget_user(answer),
             Order::Disconnect(user, answer) => answer.refuse(not_current(&user)),
             order => order.refuse(nothing_replayed()),
@@ -105,7 +106,7 @@ impl<T: Transport> Supervisor<T> {
     }
 }
 
-/// The recording that is being opened; never, if none is.
+/// Waits for the recording that is being opened; forever, if there is none.
 async fn opened(opening: &mut Option<Opening>) -> Result<Loaded, Problem> {
     match opening {
         Some(opening) => opening.loaded.as_mut().await,
@@ -113,7 +114,7 @@ async fn opened(opening: &mut Option<Opening>) -> Result<Loaded, Problem> {
     }
 }
 
-/// The answer to loading a recording while `user` is connected.
+/// Rejects loading a recording while `user` is connected.
 pub(super) fn room_running(user: &str) -> Problem {
     Problem::new(Code::RoomRunning, format!("the room of `{user}` is connected"))
         .hint(format!("disconnect it first: DELETE /connect/{user}"))

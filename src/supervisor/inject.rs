@@ -1,4 +1,4 @@
-//! `/inject` where nothing is replayed: into a live room, if that is allowed, and where nothing is connected.
+//! `/inject` without a replay: into a live room if allowed, or while idle.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl<T> Supervisor<T> {
-    /// With nothing connected, so that an overlay can be tried with nothing: there is no room, and it happens now.
+    /// Injects while nothing is connected, for trying out an overlay. Uses the current time and no room.
     pub(super) async fn inject_idle(&mut self, request: &InjectRequest, answer: Answer<Injected>) {
         let counts = self.driver.status().counts;
         let decoder = Decoder::new(Options { replay: false, dedup: true }).with_counts(counts);
@@ -30,7 +30,7 @@ impl<T> Supervisor<T> {
     }
 }
 
-/// Into the live room, at `offset`; the recorder leaves it out.
+/// Injects into the live room at `offset`, without recording it.
 pub(super) async fn inject_live(
     pipeline: &mut Pipeline,
     driver: &mut Driver,

@@ -1,4 +1,4 @@
-//! Until when the upstream wants to be left alone: tests and connects keep to it together.
+//! Rate limit of the upstream, which tests and connection attempts both respect.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -13,21 +13,21 @@ use crate::{
     sans_io::error::{Code, Problem},
 };
 
-/// The one limiter towards the upstream. Clones share it; the lock is held for copies only.
+/// The single rate limiter for the upstream. Clones share it. The lock is only held for copying.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Limit {
     until: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Limit {
-    /// The upstream said to wait so long. Of several who were told, the longest wait counts.
+    /// Records how long the upstream said to wait. The longest wait counts.
     pub(super) fn set(&self, wait: Duration) {
         let until = clock::now().checked_add(wait);
         let mut held = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         *held = (*held).max(until);
     }
 
-    /// Whether it may be asked now.
+    /// Whether the upstream may be contacted now.
     pub(super) fn check(&self) -> Result<(), Refusal> {
         let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
         let wait = until.map(|until| until.saturating_duration_since(clock::now())).unwrap_or_default();

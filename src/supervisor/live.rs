@@ -1,4 +1,5 @@
-//! A room as a source: items → recorder and pipeline, until it ends or is replaced.
+//! A live room as the source: passes items to the recorder and the pipeline until the room ends or is
+//! replaced.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -33,20 +34,20 @@ use crate::{
     },
 };
 
-/// How it went.
-struct Over {
+/// How a source ended.
+struct LiveEnd {
     leaving: Option<Leaving>,
     outcome: Outcome,
-    /// Who was still being looked up.
+    /// The look-up that was still in progress.
     candidate: Option<Candidate>,
-    /// The offset of the last thing that happened.
+    /// Offset of the last item or deadline.
     last: Duration,
     /// Whether a room was connected.
     was_connected: bool,
 }
 
 impl<T: Transport> Supervisor<T> {
-    /// Connects `user` and stays until it ends.
+    /// Connects to `user` and runs until the room ends or is left.
     pub(super) async fn connect(&mut self, user: String, answer: Option<Answer<Status>>) -> Next {
         let user = match normalise(&user) {
             Ok(user) => user,
@@ -55,7 +56,7 @@ impl<T: Transport> Supervisor<T> {
         if let Some(live) = self.follow_room(&user).await {
             return self.follow_live(&user, live, answer).await;
         }
-        // Rooms beside the main one have checked already.
+        // Rooms of tokens have already been checked.
         let answer = match (answer, self.common.limit.check()) {
             (Some(answer), Err(refusal)) => {
                 answer.refuse(refusal);
@@ -75,7 +76,7 @@ impl<T: Transport> Supervisor<T> {
             wall_anchor: Some(wall_anchor),
             ..self.options.live.clone()
         };
-        // Before anybody is asked for anything: where it cannot be recorded, nothing is tried.
+        // Start the recorder before any request: if recording is impossible, do not connect.
         let recorder = match self.start_recorder(&user, source::live::header(&options)) {
             Ok(recorder) => recorder,
             Err(problem) => return self.refuse(answer, problem).await,
@@ -84,7 +85,7 @@ impl<T: Transport> Supervisor<T> {
         self.pass_on(&user, live, recorder, answer).await
     }
 
-    /// Source → recorder and pipeline, until it ends or is left.
+    /// Passes items from the source to the recorder and the pipeline until the source ends or is left.
     pub(super) async fn pass_on(
         &mut self,
         user: &str,
@@ -121,7 +122,7 @@ impl<T: Transport> Supervisor<T> {
         pipeline: &mut Pipeline,
         room: &mut RoomStatus,
         mut recorder_failed: Option<watch::Receiver<Option<Problem>>>,
-    ) -> Over {
+    ) -> LiveEnd {
         let (header, started) = (live.header().clone(), live.started());
         let (mut leaving, mut candidate) = (None, None);
         let (mut last, mut was_connected) = (Duration::ZERO, false);
@@ -131,10 +132,10 @@ impl<T: Transport> Supervisor<T> {
             tokio::select! { biased;
                 () = self.shutdown.cancelled(), if leaving.is_none() => leaving = Some(Leaving::ShutDown),
                 Some(order) = self.driver.next_order(), if leaving.is_none() => {
-                    if let Order::Inject(wish, answer) = order {
+                    if let Order::Inject(request, answer) = order {
                         last = clock::now().duration_since(started).max(last);
-                        let (allowed, wished) = (self.options.allow_inject, (wish, answer));
-                        inject_live(pipeline, &mut self.driver, wished, last, allowed).await;
+                        let (allowed, injection) = (self.options.allow_inject, (request, answer));
+                        inject_live(pipeline, &mut self.driver, injection, last, allowed).await;
                         continue;
                     }
                     leaving = self.take_order(order, user, room, &mut candidate);
@@ -149,7 +150,7 @@ impl<T: Transport> Supervisor<T> {
                 }
                 problem = failure(&mut recorder_failed) => {
                     recorder_failed = None;
-                    // Serving goes on; only who came to record leaves.
+                    // Keep serving; only `record` ends.
                     if self.options.record_only && leaving.is_none() {
                         leaving = Some(Leaving::RecorderEnded);
                     }
@@ -174,7 +175,7 @@ impl<T: Transport> Supervisor<T> {
                     }
                     pipeline.handle(&item, Pacing::Free).await;
                     pipeline.report(&self.driver);
-                    // What is told to whoever waits was broadcast before.
+                    // Answer waiting orders only after the event was broadcast.
                     room.note(&self.driver, &item);
                 }
                 () = sleep_until(deadline) => {
@@ -196,7 +197,7 @@ impl<T: Transport> Supervisor<T> {
         if let Some(followed) = self.followed.take() {
             followed.end(&outcome);
         }
-        Over { leaving, outcome, candidate, last, was_connected }
+        LiveEnd { leaving, outcome, candidate, last, was_connected }
     }
 
     fn take_order(
@@ -228,13 +229,13 @@ impl<T: Transport> Supervisor<T> {
 
     async fn leave(
         &mut self,
-        over: Over,
+        over: LiveEnd,
         mut pipeline: Pipeline,
         mut room: RoomStatus,
         recorder: Option<Recorder>,
         shared: Option<Shared>,
     ) -> Next {
-        let Over { leaving, outcome, candidate, last, was_connected } = over;
+        let LiveEnd { leaving, outcome, candidate, last, was_connected } = over;
         let (reason, problem) = match (&leaving, outcome) {
             (Some(Leaving::ShutDown | Leaving::RecorderEnded), _) => (None, None),
             (Some(Leaving::Deleted(_)), _) => (Some("deleted"), None),
@@ -243,7 +244,7 @@ impl<T: Transport> Supervisor<T> {
             (None, Outcome::Ended(reason)) => (Some(reason), None),
             (None, Outcome::Stopped) => (Some("stream_ended"), None),
         };
-        // The sockets that end with a failed source get its `error`, and the close.
+        // When a failed source ends the server, sockets get its `error` event and the close frame instead.
         let told = reason.filter(|_| problem.is_none() || !self.options.ends_with_source);
         pipeline.finish(last, told, Pacing::Free).await;
         pipeline.report(&self.driver);
@@ -266,13 +267,13 @@ impl<T: Transport> Supervisor<T> {
             None => self.end(problem).await,
         };
         match (next, candidate) {
-            // There is nobody left to replace.
+            // The current room is gone, so nothing needs replacing.
             (Next::Idle, Some(Candidate { user, answer, .. })) => Next::Connect(user, Some(answer)),
             (next, _) => next,
         }
     }
 
-    /// The source is over by itself.
+    /// Handles a source that ended by itself.
     async fn end(&mut self, problem: Option<Problem>) -> Next {
         if !self.options.ends_with_source {
             return Next::Idle;
@@ -283,7 +284,7 @@ impl<T: Transport> Supervisor<T> {
     }
 
     async fn close_with(&mut self, reason: CloseReason) {
-        // Whoever comes back starts afresh, and finds the place free.
+        // Free the slot first, so that returning clients can open the room again.
         (self.place, self.listing) = (None, None);
         tokio::select! { biased;
             () = self.shutdown.cancelled() => {}
@@ -291,7 +292,7 @@ impl<T: Transport> Supervisor<T> {
         }
     }
 
-    /// Nothing was even tried: an order is answered, a command ends.
+    /// Rejects before any attempt: answers the order, or ends the command if there is none.
     pub(super) async fn refuse(&mut self, answer: Option<Answer<Status>>, problem: Problem) -> Next {
         let Some(answer) = answer else {
             self.close_with(why(Some(&problem), "")).await;
@@ -317,7 +318,7 @@ impl<T: Transport> Supervisor<T> {
             Some(Record::File(path)) => Target::File(path.clone()),
             Some(Record::Folder(folder)) => Target::Folder { folder: folder.clone(), user: user.to_owned() },
         };
-        // The offsets of a replay are those of its recording: no wall clock goes with them.
+        // The offsets of a replay are those of its recording, so no wall clock belongs to them.
         let is_replay = header.source == REPLAY;
         let defaults = RecorderOptions::default();
         let options = RecorderOptions {
@@ -332,7 +333,7 @@ impl<T: Transport> Supervisor<T> {
         self.driver.update_upstream(|upstream| upstream.begin_recording(recorder.gauge()));
         let at = if is_replay { "" } else { "@" };
         info!(path = shown(recorder.path()), "📼 Recording {at}{user}");
-        // A file holds one room: those that follow under `serve` are not recorded into it.
+        // A file holds one room, so later rooms are not recorded.
         self.options.record.take_if(|record| matches!(record, Record::File(_)));
         Ok(Some(recorder))
     }
@@ -340,9 +341,9 @@ impl<T: Transport> Supervisor<T> {
     pub(super) async fn finish_recorder(&mut self, recorder: Option<Recorder>, was_connected: bool) {
         let Some(recorder) = recorder else { return };
         let files = recorder.files();
-        // The disk may take its time.
+        // Sealing waits for the disk.
         let finished = tokio::task::spawn_blocking(move || recorder.finish()).await;
-        // Who came to record, and reached no room, has no use for a file that says so.
+        // `record` keeps no file if it never reached the room.
         if self.options.record_only && !was_connected && matches!(finished, Ok(Ok(_))) {
             files.paths().iter().for_each(|path| drop(std::fs::remove_file(path)));
             return;
@@ -364,7 +365,7 @@ fn shown(path: Option<PathBuf>) -> String {
     path.map(|path| path.display().to_string()).unwrap_or_default()
 }
 
-/// What sockets are closed with: the code of what failed, else that it ended in order.
+/// Builds the close reason of sockets: the code of the failure, or a normal close.
 fn why(problem: Option<&Problem>, reason: &'static str) -> CloseReason {
     match problem {
         Some(problem) => CloseReason { code: problem.code.close_code(), reason: problem.code.name().into() },
@@ -372,7 +373,7 @@ fn why(problem: Option<&Problem>, reason: &'static str) -> CloseReason {
     }
 }
 
-/// Why the recorder failed; never, if it does not.
+/// Waits until the recorder fails; forever, if it does not.
 async fn failure(failed: &mut Option<watch::Receiver<Option<Problem>>>) -> Problem {
     if let Some(failed) = failed
         && let Ok(problem) = failed.wait_for(Option::is_some).await

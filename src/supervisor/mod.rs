@@ -1,6 +1,8 @@
-//! Starts, stops and replaces sources: one at a time on the main channel, and those of tokens beside it.
+//! Starts, stops and replaces sources: one at a time on the main channel, and those of tokens on additional
+//! channels.
 //!
-//! What runs takes its own orders; what it cannot do itself ends it, and comes back here.
+//! A running source processes its own orders. It ends and returns here for an order that needs another
+//! source.
 
 mod backlog;
 mod candidate;
@@ -35,39 +37,39 @@ use crate::{
     },
 };
 
-/// What a server is to do.
+/// What the supervisor does.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How to connect to rooms; the user is filled in.
+    /// Options for connecting to rooms; the user is filled in later.
     pub live: room_source::Options,
-    /// Whether sockets end with the source: under `live`, but not under `serve`.
+    /// Whether sockets close when the source ends: true for `live`, false for `serve`.
     pub ends_with_source: bool,
-    /// Where to record what is connected; `None` for not at all.
+    /// Where to record connected rooms; `None` disables recording.
     pub record: Option<Record>,
-    /// When a recording goes on in the next file.
+    /// When a recording continues in a new file.
     pub rotate: Option<crate::recorder::Rotate>,
-    /// How much of a recording a power cut may cost.
+    /// How much of a recording a power failure may destroy.
     pub sync: crate::recorder::Sync,
-    /// How long a recording may become, in bytes.
+    /// Maximum length of a recording, in bytes.
     pub record_bytes_max: Option<u64>,
-    /// Whether it ends where the recorder fails: under `record`. Serving goes on without it.
+    /// Whether to end when the recorder fails, as in `record`. Otherwise serving continues without it.
     pub record_only: bool,
-    /// Whether frames may be injected into a live room.
+    /// Whether events may be injected into a live room.
     pub allow_inject: bool,
-    /// Told when the recorder fails.
+    /// Called when the recorder fails.
     pub warn: fn(&Problem),
-    /// What each channel beside the main one keeps.
+    /// Backlog limits of each additional channel.
     pub backlog: Limits,
-    /// How to play the first recording; later ones are played [`source::Options::for_another`].
+    /// Options for the first recording; later ones use [`source::Options::for_another`].
     pub play: source::Options,
-    /// Told at each end of a recording.
+    /// Called at each end of a recording.
     pub on_end: fn(&Summary),
-    /// Subscribers to wait for before [`Supervisor::live`] connects.
+    /// Number of subscribers to wait for before [`Supervisor::live`] connects.
     pub wait_clients: usize,
 }
 
 impl Options {
-    /// Serves on when a source ends, and records nothing.
+    /// Returns options that keep serving when a source ends and record nothing.
     #[must_use]
     pub fn new(live: room_source::Options) -> Self {
         Self {
@@ -91,34 +93,34 @@ impl Options {
 /// Where to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
-    /// `<user>-<utc>.bin` in this folder.
+    /// `<user>-<utc>.bin` in this directory.
     Folder(PathBuf),
     /// This file.
     File(PathBuf),
 }
 
-/// What a server came to.
+/// Result of a supervisor.
 #[derive(Clone, Debug, Default)]
 pub struct Ended {
-    /// Why the last source ended, if it failed; an `error` event has told it.
+    /// Failure of the last source, already reported in an `error` event.
     pub problem: Option<Problem>,
-    /// Why nothing was even tried; nobody was told.
+    /// Why nothing was attempted, not reported yet.
     pub refused: Option<Problem>,
-    /// Whether something was lost.
+    /// Whether anything was lost.
     pub is_lossy: bool,
-    /// What was recorded.
+    /// Paths of the recordings.
     pub recordings: Vec<PathBuf>,
-    /// Why a recording broke off.
+    /// Why a recording failed.
     pub recorder: Option<Problem>,
-    /// The length of a recording that ended because of its size, in bytes.
+    /// Length of a recording that reached its maximum, in bytes.
     pub full_bytes: Option<u64>,
 }
 
 impl Ended {
-    /// What the process exits with.
+    /// Returns the exit code of the process.
     ///
     /// # Errors
-    /// What nobody was told.
+    /// The problem that has not been reported yet.
     pub fn exit_code(&self) -> Result<u8, Problem> {
         match (&self.refused, &self.problem) {
             (Some(refused), _) => Err(refused.clone()),
@@ -132,13 +134,13 @@ impl Ended {
 /// Why a room is left before it ends.
 enum Leaving {
     ShutDown,
-    /// It failed, or has all that was asked for.
+    /// The recorder failed or reached its limit.
     RecorderEnded,
     Deleted(Answer<Status>),
     Replaced(String, Answer<Status>),
 }
 
-/// What to do next.
+/// The next state.
 enum Next {
     Idle,
     /// Wait for subscribers, then connect this user.
@@ -148,7 +150,7 @@ enum Next {
     Exit,
 }
 
-/// The one that starts, stops and replaces.
+/// Starts, stops and replaces sources.
 pub struct Supervisor<T> {
     hub: Hub,
     driver: Driver,
@@ -156,25 +158,25 @@ pub struct Supervisor<T> {
     transport: T,
     options: Options,
     common: Common,
-    /// Held while a room is connected, and from one to the next.
+    /// Held while a room is connected, and kept for the room that replaces it.
     place: Option<OwnedSemaphorePermit>,
-    /// Where tokens find this channel, if it is one of theirs.
+    /// Registry entry of this channel, if a token opened it.
     listing: Option<RegistryEntry>,
-    /// Where the main channel can follow this one.
+    /// Lets the main channel follow this one.
     followed: Option<Followed>,
-    /// Keeps the room that the main channel follows.
+    /// Keeps the room open that the main channel follows.
     following: Option<Lease>,
-    /// Where rooms are listed for tokens to read along.
+    /// Registry in which the main channel shares its room with tokens.
     registry: Option<ChannelRegistry>,
-    /// Who keeps the channels of tokens, until it is started.
+    /// Task for the channels of tokens, until it is started.
     channels: Option<Channels<T>>,
-    /// Generations of recordings so far: ids of later ones differ.
+    /// Number of generations so far, which keeps ids of later ones distinct.
     generation: u32,
     ended: Ended,
 }
 
 impl<T: Transport> Supervisor<T> {
-    /// Over `hub`, at the other end of `control`.
+    /// Creates a supervisor for `hub` that processes the orders of `control`.
     pub fn new(hub: Hub, control: &Control, mut driver: Driver, transport: T, options: Options) -> Self {
         let requests = driver.take_channel_requests();
         let common = Common::new(requests.as_ref().map_or(1, |requests| requests.max_live));
@@ -203,24 +205,24 @@ impl<T: Transport> Supervisor<T> {
         }
     }
 
-    /// Serves with nothing connected; orders decide.
+    /// Starts idle, and serves until shutdown.
     pub async fn serve(mut self) -> Ended {
         self.run(Next::Idle).await
     }
 
-    /// Connects `user` once enough subscribers are there, and serves.
+    /// Connects to `user` once enough subscribers have joined, and serves.
     pub async fn live(mut self, user: String) -> Ended {
         let next = if self.options.wait_clients > 0 { Next::Hold(user) } else { Next::Connect(user, None) };
         self.run(next).await
     }
 
-    /// Follows a source that is connected already, in which `user` is watched.
+    /// Follows a source that is already connected and shows `user`.
     pub async fn follow(mut self, user: &str, live: Live) -> Ended {
         let next = self.follow_live(user, live, None).await;
         self.run(next).await
     }
 
-    /// Plays a recording, and serves on if its user is disconnected.
+    /// Plays a recording, and keeps serving if its user is disconnected.
     ///
     /// # Errors
     /// If the recording cannot be read.
@@ -251,7 +253,7 @@ impl<T: Transport> Supervisor<T> {
         }
     }
 
-    /// Tokens are served from now on: the main channel has what it needs.
+    /// Starts serving tokens, now that the main channel has claimed its slot.
     fn start_channels(&mut self) {
         if let Some(channels) = self.channels.take() {
             tokio::spawn(channels.run());

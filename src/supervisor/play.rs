@@ -8,14 +8,14 @@ use crate::{
     source::{Left, Replay, Tape, live::Transport},
 };
 
-/// The [`Header::source`] of what is recorded of a replay.
+/// [`Header::source`] of a recorded replay.
 pub(super) const REPLAY: &str = "replay";
 
 impl<T: Transport> Supervisor<T> {
-    /// Plays `tape` until the server ends, or the recording is disconnected.
+    /// Plays `tape` until the server shuts down or the recording is disconnected.
     ///
     /// # Errors
-    /// If the recording cannot be read, or not be recorded; then nothing was played.
+    /// If the recording cannot be read, or the replay cannot be recorded. Nothing was played then.
     pub(super) async fn play(
         &mut self,
         tape: Tape,
@@ -49,7 +49,7 @@ impl<T: Transport> Supervisor<T> {
         })
     }
 
-    /// Starts to record the replay, if something is to be recorded.
+    /// Starts recording the replay, if configured.
     fn record_replay(&mut self, tape: &Tape) -> Result<Option<Recorder>, Problem> {
         if self.options.record.is_none() {
             return Ok(None);

@@ -1,4 +1,4 @@
-//! The room that is connected: what its items tell of its state.
+//! Status of the connected room, derived from its items.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::{
     },
 };
 
-/// Who waits for the first attempt, and how it stands.
+/// Status of the room, and the orders that wait for the first attempt.
 pub(super) struct RoomStatus {
     user: String,
-    /// Whether its failures are counted: those of a room that is followed are counted there.
+    /// Whether failures are counted here. Those of a followed room are counted there.
     is_counted: bool,
     was_connected: bool,
-    /// Whoever asked for the connection, until the first attempt has succeeded or failed.
+    /// Orders to connect that wait for the first attempt to succeed or fail.
     waiting: Vec<Answer<Status>>,
     /// Why the last attempt failed.
     refusal: Option<Refusal>,
@@ -41,7 +41,7 @@ impl RoomStatus {
         Self { user, is_counted, was_connected: false, waiting, refusal: None }
     }
 
-    /// Somebody else asks for the same user.
+    /// Handles another order for the same user.
     pub(super) fn join(&mut self, driver: &Driver, answer: Answer<Status>) {
         match (driver.status().state, &self.refusal) {
             (SourceState::Connected, _) => answer.accept(driver.status()),
@@ -50,7 +50,7 @@ impl RoomStatus {
         }
     }
 
-    /// Takes note of what happened.
+    /// Updates the status from an item.
     pub(super) fn note(&mut self, driver: &Driver, item: &Item) {
         match &item.what {
             What::ConnOpen(open) => self.note_open(driver, open),
@@ -60,7 +60,7 @@ impl RoomStatus {
         }
     }
 
-    /// Nothing more comes of it: whoever still waits gets `problem`.
+    /// Ends the room and rejects waiting orders with `problem`.
     pub(super) fn end(&mut self, driver: &Driver, problem: Option<Problem>) {
         driver.update_status(|status| {
             status.state = SourceState::Ended;

@@ -1,4 +1,4 @@
-//! Rooms beside the main channel that it can follow: their items go to both, and the upstream is asked once.
+//! Rooms that the main channel can follow: their items go to both channels, over one upstream connection.
 
 use std::{
     collections::BTreeMap,
@@ -20,10 +20,10 @@ use crate::{
     source::live::{Live, Outcome, Transport},
 };
 
-/// Items that wait for the main channel.
+/// Maximum number of items that wait for the main channel.
 const ITEMS_WAITING_MAX: usize = 16;
 
-/// The rooms by user. Clones share them; the lock is held for copies only.
+/// Rooms by user. Clones share them. The lock is only held for copying.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rooms(Arc<Mutex<BTreeMap<String, mpsc::Sender<Follower>>>>);
 
@@ -35,7 +35,7 @@ pub(super) struct Follower {
     accepted: oneshot::Sender<(Header, Instant)>,
 }
 
-/// The room's side: passes its items on to the channel that follows.
+/// The room's side: forwards its items to the channel that follows.
 #[derive(Debug)]
 pub(super) struct Followed {
     rooms: Rooms,
@@ -43,12 +43,12 @@ pub(super) struct Followed {
     requests: mpsc::Receiver<Follower>,
     follower: Option<(mpsc::Sender<Item>, oneshot::Sender<Outcome>)>,
     standing: Standing,
-    /// Why the last attempt failed, until one succeeds.
+    /// Status of the last failed attempt, until one succeeds.
     failed: Option<Item>,
 }
 
 impl Rooms {
-    /// Offers the room of `user` until the returned side is dropped.
+    /// Offers the room of `user` until the returned value is dropped.
     pub(super) fn offer(&self, user: &str) -> Followed {
         let (sender, requests) = mpsc::channel(1);
         self.lock().insert(user.to_lowercase(), sender);
@@ -60,7 +60,7 @@ impl Rooms {
         self.lock().contains_key(&user.to_lowercase())
     }
 
-    /// The room of `user` as a source, if there is one.
+    /// Returns the room of `user` as a source, if it is offered.
     pub(super) async fn follow(&self, user: &str) -> Option<Live> {
         let requests = self.lock().get(&user.to_lowercase()).cloned()?;
         let (items, from) = mpsc::channel(ITEMS_WAITING_MAX);
@@ -78,16 +78,16 @@ impl Rooms {
 }
 
 impl<T: Transport> Supervisor<T> {
-    /// The room that a token has open, if the user is that one's: nobody is connected twice.
+    /// Returns the room of `user` if a token has it open, so that nobody is connected twice.
     pub(super) async fn follow_room(&mut self, user: &str) -> Option<Live> {
-        // Kept for as long as the main channel follows.
+        // Held as long as the main channel follows.
         let lease = self.registry.as_ref()?.lease(user)?;
         let live = self.common.rooms.follow(user).await?;
         (self.following, self.place) = (Some(lease), None);
         Some(live)
     }
 
-    /// Passes on a source that is connected already.
+    /// Runs a source that is already connected.
     pub(super) async fn follow_live(
         &mut self,
         user: &str,
@@ -103,7 +103,7 @@ impl<T: Transport> Supervisor<T> {
     }
 }
 
-/// Until the room ends or its follower stops.
+/// Forwards items until the room ends or its follower stops.
 async fn pass_on(
     mut from: mpsc::Receiver<Item>,
     ended: oneshot::Receiver<Outcome>,
@@ -122,7 +122,7 @@ async fn pass_on(
     }
 }
 
-/// The next request to follow; never, if the room is not offered. Cancelling it loses nothing.
+/// Waits for the next request to follow; forever, if the room is not offered. Cancel safe.
 pub(super) async fn requested(followed: &mut Option<Followed>) -> Follower {
     let request = match followed {
         Some(followed) => followed.requests.recv().await,
@@ -130,13 +130,13 @@ pub(super) async fn requested(followed: &mut Option<Followed>) -> Follower {
     };
     match request {
         Some(follower) => follower,
-        // The list holds the other end for as long as this one is there.
+        // The list holds a sender as long as the room is offered.
         None => std::future::pending().await,
     }
 }
 
 impl Followed {
-    /// Begins with the current state: the open connection, or why there is none.
+    /// Starts with the current state: the open connection, or the last failure.
     pub(super) async fn accept(&mut self, follower: Follower, header: &Header, started: Instant) {
         let Follower { items, outcome, accepted } = follower;
         if accepted.send((header.clone(), started)).is_err() {
@@ -144,13 +144,13 @@ impl Followed {
         }
         self.follower = Some((items, outcome));
         let now = clock::now().duration_since(started);
-        let failed = self.failed.as_ref().map(|item| at(item, now));
+        let failed = self.failed.as_ref().map(|item| failure_at(item, now));
         for item in self.standing.openings(now).chain(failed).collect::<Vec<_>>() {
             self.send(item).await;
         }
     }
 
-    /// Passes an item on, and takes note of it for those who follow later.
+    /// Forwards an item, and updates the state for later followers.
     pub(super) async fn pass(&mut self, item: &Item) {
         self.standing.take(item);
         match &item.what {
@@ -169,10 +169,10 @@ impl Followed {
         }
     }
 
-    /// Tells how the room ended.
+    /// Reports to the follower how the room ended.
     pub(super) fn end(mut self, outcome: &Outcome) {
         if let Some((_, told)) = self.follower.take() {
-            // It may have stopped meanwhile.
+            // The follower may have stopped in the meantime.
             let _ = told.send(outcome.clone());
         }
     }
@@ -182,15 +182,15 @@ impl Drop for Followed {
     fn drop(&mut self) {
         self.requests.close();
         let mut rooms = self.rooms.lock();
-        // Another may stand in its place by now.
+        // Another room may have taken its place by now.
         if rooms.get(&self.user).is_some_and(mpsc::Sender::is_closed) {
             rooms.remove(&self.user);
         }
     }
 }
 
-/// A failure as it stands at `now`: part of the wait is over.
-fn at(failed: &Item, now: Duration) -> Item {
+/// Returns a failure as of `now`, with the remaining wait.
+fn failure_at(failed: &Item, now: Duration) -> Item {
     let mut item = Item { offset: now, ..failed.clone() };
     if let What::Status(status) = &mut item.what {
         let over = u64::try_from(now.saturating_sub(failed.offset).as_millis()).unwrap_or(u64::MAX);

@@ -1,4 +1,4 @@
-//! `GET /test/{user}`: looks a user up without connecting, beside whatever runs.
+//! `GET /test/{user}`: looks up a user without connecting, whatever else runs.
 
 use super::Limit;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     source::live::{self, Transport},
 };
 
-/// Answers tests over `transport`, each in a task of its own.
+/// Returns a function that processes tests over `transport`, each in its own task.
 pub(super) fn tester<T: Transport>(transport: T, options: live::Options, limit: Limit) -> Tester {
     Box::new(move |user, answer: Answer<Check>| {
         let (transport, options, limit) = (transport.clone(), options.clone(), limit.clone());

@@ -17,7 +17,7 @@ async fn ask(rig: &Rig, line: &str, headers: &[(&str, &str)]) -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_host_has_to_be_ours() {
+async fn foreign_hosts_are_rejected() {
     let rig = with_access(Access { hosts: vec!["tape.example".to_owned()], ..Access::default() });
     for host in ["localhost", "LOCALHOST:3000", "a.localhost.", "127.0.0.1", "[::1]:3000", "TAPE.example:80"]
     {
@@ -48,7 +48,7 @@ async fn the_host_has_to_be_ours() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_origin_has_to_be_ours() {
+async fn foreign_origins_are_rejected() {
     let access = Access {
         hosts: vec!["tape.example".to_owned()],
         origins: vec!["https://overlay.example".to_owned()],
@@ -89,7 +89,7 @@ async fn the_origin_has_to_be_ours() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_from_a_file_may_read_the_feed_only() {
+async fn pages_from_disk_may_only_read_the_feed() {
     let origins = vec!["null".to_owned()];
     let rigs = [Rig::start(), with_access(Access { origins, ..Access::default() })];
     for (rig, listed) in rigs.iter().zip([false, true]) {
@@ -112,7 +112,7 @@ async fn a_page_from_a_file_may_read_the_feed_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_is_refused_before_the_101() {
+async fn a_socket_is_rejected_before_the_101() {
     let rig = Rig::start();
     let upgrade = [
         ("host", "localhost"),
@@ -145,7 +145,7 @@ async fn preflights_are_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn beyond_loopback_any_address_is_ours_and_no_other_name() {
+async fn beyond_loopback_any_address_is_allowed_but_no_foreign_name() {
     let rig = with_access(Access { any_address: true, ..Access::default() });
     for (host, status) in
         [("192.168.0.1:3000", 200), ("[2001:db8::1]", 200), ("evil.example", 403), ("", 403)]
@@ -157,7 +157,7 @@ async fn beyond_loopback_any_address_is_ours_and_no_other_name() {
 }
 
 #[test]
-fn lists_are_made_of_hosts_and_origins() {
+fn invalid_hosts_and_origins_are_rejected() {
     let check = |host: &str, origin: &str| {
         let access =
             Access { hosts: vec![host.to_owned()], origins: vec![origin.to_owned()], ..Access::default() };

@@ -47,7 +47,7 @@ async fn open(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_shows_its_token() {
+async fn requests_are_authorized_by_a_token() {
     let rig = guarded();
     for header in
         [format!("authorization: Bearer {TOKEN}\r\n"), format!("authorization: bearer {SECOND}\r\n")]
@@ -78,7 +78,7 @@ async fn a_request_shows_its_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_token_one_learns_that_it_is_there() {
+async fn without_a_token_only_health_is_visible() {
     let rig = guarded();
     let answer = ask(&rig, "GET /health", "").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"status":"ok"}"#));
@@ -89,7 +89,7 @@ async fn without_a_token_one_learns_that_it_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_shows_its_token() {
+async fn sockets_are_authorized_by_a_token() {
     let rig = guarded();
     let query = format!("?since=0&token={TOKEN}");
     let bearer = format!("Bearer {TOKEN}");
@@ -126,7 +126,7 @@ async fn a_socket_shows_its_token() {
 
 /// A client that was made for a server with tokens works with one that has none.
 #[tokio::test(start_paused = true)]
-async fn where_no_token_is_wanted_it_does_no_harm() {
+async fn an_unneeded_token_is_ignored() {
     let rig = Rig::start();
     assert_eq!(ask(&rig, "GET /status?token=x", "authorization: Bearer x\r\n").await.status, 200);
     let (_socket, response) =
@@ -138,7 +138,7 @@ async fn where_no_token_is_wanted_it_does_no_harm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_preflight_carries_no_token() {
+async fn a_preflight_needs_no_token() {
     let rig = guarded();
     let headers = "origin: http://localhost:5173\r\naccess-control-request-method: DELETE\r\naccess-control-request-headers: authorization\r\n";
     let answer = ask(&rig, "OPTIONS /connect/ann", headers).await;

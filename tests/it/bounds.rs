@@ -23,7 +23,7 @@ async fn rest(stream: &mut DuplexStream) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_is_turned_away_and_others_are_unaffected() {
+async fn a_flood_is_rejected_and_others_are_unaffected() {
     let rig = bounded(Bounds { connections_max: 8, ..Bounds::default() });
     let mut reader = rig.ws("").await;
     let mut held = Vec::new();
@@ -49,7 +49,7 @@ async fn a_flood_is_turned_away_and_others_are_unaffected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upgraded_socket_keeps_its_place_until_it_is_gone() {
+async fn an_upgraded_socket_keeps_its_slot_until_it_closes() {
     let rig = bounded(Bounds { connections_max: 2, ..Bounds::default() });
     let (first, second) = (rig.ws("").await, rig.ws("").await);
     assert_eq!(rig.http("GET", "/health", "").await.status, 503);
@@ -59,7 +59,7 @@ async fn an_upgraded_socket_keeps_its_place_until_it_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_address_does_not_take_all_the_places() {
+async fn one_address_cannot_take_all_slots() {
     let rig = bounded(Bounds { connections_per_address_max: 2, ..Bounds::default() });
     let connect = async |address: &str| {
         let address: IpAddr = address.parse().unwrap();
@@ -82,7 +82,7 @@ async fn one_address_does_not_take_all_the_places() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_trickles_in_is_cut_off() {
+async fn a_slow_head_times_out() {
     let rig = Rig::start();
     let mut reader = rig.ws("").await;
     let mut slow: Vec<_> = Vec::new();
@@ -133,7 +133,7 @@ async fn a_silent_connection_is_closed() {
 
 /// A feed is one long answer: it has no next request.
 #[tokio::test(start_paused = true)]
-async fn a_reader_may_be_silent() {
+async fn a_subscriber_may_be_silent() {
     let rig = Rig::start();
     let mut stream = rig.connector.connect().await.unwrap();
     stream.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
@@ -150,7 +150,7 @@ async fn a_reader_may_be_silent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_stops_is_not_waited_for() {
+async fn a_stalled_body_times_out() {
     let rig = Rig::start();
     let mut stream = rig.connector.connect().await.unwrap();
     let head = b"POST /replay/seek HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{";
@@ -182,7 +182,7 @@ async fn trickle(rig: &Rig, request: &str) -> (String, u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_trickles_in_is_cut_off() {
+async fn a_slow_body_times_out() {
     let rig = Rig::start();
     let (answer, seconds) = trickle(&rig, "POST /replay/seek").await;
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
@@ -190,7 +190,7 @@ async fn a_body_that_trickles_in_is_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_that_trickles_in_is_cut_off_after_an_hour() {
+async fn a_slow_upload_times_out_after_an_hour() {
     let folder = tempfile::tempdir().unwrap();
     let recordings = Recordings { directory: folder.path().into(), ..Recordings::default() };
     let rig = Rig::with(Limits::default(), Config { recordings, ..Config::default() });
@@ -215,7 +215,7 @@ async fn an_upload_that_trickles_in_is_cut_off_after_an_hour() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn heads_and_bodies_have_their_length() {
+async fn heads_and_bodies_have_maximum_lengths() {
     let rig = bounded(Bounds { head_bytes_max: 8 * 1024, body_bytes_max: 10, ..Bounds::default() });
     let head = format!("GET /health HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(9 * 1024));
     assert_eq!(rig.raw(&head).await.status, 431);

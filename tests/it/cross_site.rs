@@ -39,7 +39,7 @@ const FRAME: [(&str, &str); 3] =
     [("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe")];
 
 #[tokio::test(start_paused = true)]
-async fn no_route_answers_a_page_of_another_site() {
+async fn every_route_rejects_pages_of_other_sites() {
     let (rig, routes) = all_routes(Access::default()).await;
     let foreign = [("origin", "https://evil.example")];
     let opaque = [("origin", "null"), ("sec-fetch-site", "cross-site")];
@@ -83,7 +83,7 @@ async fn pages_of_this_site_and_programs_are_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_answer_says_who_may_embed_it() {
+async fn every_response_restricts_embedding() {
     let (rig, routes) = all_routes(Access::default()).await;
     let local = [("origin", "http://localhost:8000")];
     for (method, path) in routes.iter().chain([&("GET".to_owned(), "/nowhere".to_owned())]) {
@@ -104,7 +104,7 @@ async fn every_answer_says_who_may_embed_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_get_but_a_look_up_has_an_effect() {
+async fn only_look_ups_have_effects_among_get_requests() {
     let (mut rig, routes) = all_routes(Access::default()).await;
     let mut state = Vec::new();
     for _ in 0..2 {

@@ -43,12 +43,12 @@ fn with_header(items: Vec<Item>) -> Vec<Item> {
 }
 
 #[test]
-fn the_whole_show() {
+fn the_whole_show_is_decoded() {
     insta::assert_json_snapshot!(decode(&with_header(show()), &ALL, true));
 }
 
 #[test]
-fn an_id_is_broadcast_once_a_room_and_again_in_the_next_generation() {
+fn an_id_is_broadcast_once_per_room_and_generation() {
     let mut decoder = decoder();
     let items = [open(1, 0, "ann", ROOM), frame(10, vec![chat(5, 0, "bob", "hi"), chat(5, 0, "bob", "hi")])];
     items.iter().for_each(|item| decoder.handle(item));
@@ -80,7 +80,7 @@ fn a_final_sent_again_under_a_new_id_is_a_duplicate_only_with_a_group() {
 }
 
 #[test]
-fn history_is_dropped_if_it_was_seen_by_id_or_by_text_and_else_is_what_was_missed() {
+fn history_is_dropped_if_seen_and_otherwise_fills_the_gap() {
     let mut decoder = decoder();
     decoder.handle(&open(1, 0, "ann", ROOM));
     decoder.handle(&frame(10, vec![chat(1, 5, "bob", "one"), chat(2, 6, "bob", "two")]));
@@ -123,7 +123,7 @@ fn several_rooms_of_one_file_are_kept_apart() {
 }
 
 #[test]
-fn the_first_batch_comes_from_the_sign_servers_answer() {
+fn the_first_batch_comes_from_the_sign_server() {
     let http = records::Http {
         role: records::http::Role::InitialBatch.into(),
         status: 200,
@@ -137,7 +137,7 @@ fn the_first_batch_comes_from_the_sign_servers_answer() {
 }
 
 #[test]
-fn finals_that_are_due_come_before_the_frame_at_that_offset() {
+fn due_finals_precede_the_frame_at_the_same_offset() {
     let items =
         [frame(0, vec![rose(1, 0, "bob", 2, false, 9)]), frame(60_000, vec![chat(2, 0, "bob", "now")])];
     let events = decode(&with_header(items.to_vec()), &ALL, true);
@@ -153,14 +153,14 @@ fn finals_that_are_due_come_before_the_frame_at_that_offset() {
 }
 
 #[test]
-fn the_end_of_the_stream_infers_what_is_missing() {
+fn the_end_of_the_stream_infers_missing_finals() {
     let items = [frame(0, vec![rose(1, 0, "bob", 2, false, 9)]), frame(500, vec![])];
     let events = decode(&with_header(items.to_vec()), &ALL, true);
     assert_eq!((events.len(), &events[1]["ts"]), (2, &json!("2024-01-01T00:00:00.500Z")));
 }
 
 #[test]
-fn times_are_those_of_the_message_or_else_of_the_offset() {
+fn times_come_from_the_message_or_else_from_the_offset() {
     let message = |create_time| {
         let stamp = compose::Stamp { create_time, ..stamp(0, 0) };
         compose::like(stamp, &person("bob"), 1, 1)
@@ -173,7 +173,7 @@ fn times_are_those_of_the_message_or_else_of_the_offset() {
 }
 
 #[test]
-fn live_and_replayed_events_differ_in_nothing_but_where_they_come_from() {
+fn live_and_replayed_events_differ_only_in_their_origin() {
     let run = |replay| {
         let mut decoder = Decoder::new(Options { replay, dedup: true });
         with_header(show()).iter().for_each(|item| decoder.handle(item));
@@ -204,7 +204,7 @@ fn state_events_are_replayed() {
 }
 
 #[test]
-fn what_cannot_be_read_is_counted_and_offered_raw_and_ends_nothing() {
+fn unreadable_messages_are_counted_and_available_raw() {
     let mut decoder = decoder();
     let broken = Message {
         method: "WebcastChatMessage".into(),
@@ -225,7 +225,7 @@ fn what_cannot_be_read_is_counted_and_offered_raw_and_ends_nothing() {
 
 /// An empty entry takes two bytes on the wire and hundreds in memory.
 #[test]
-fn the_lists_of_a_batch_have_an_end() {
+fn lists_in_a_batch_are_bounded() {
     let viewers = |msg_id, entries: usize| Message {
         method: "WebcastRoomUserSeqMessage".into(),
         // Field 2, and nothing in it.
@@ -244,7 +244,7 @@ fn the_lists_of_a_batch_have_an_end() {
 }
 
 #[test]
-fn our_own_frames_and_texts_are_no_events() {
+fn our_own_frames_and_texts_cause_no_events() {
     let mut decoder = decoder();
     let mut sent = frame(0, vec![chat(1, 0, "bob", "hi")]);
     sent.flags = Flags(Flags::SENT);
@@ -255,7 +255,7 @@ fn our_own_frames_and_texts_are_no_events() {
 }
 
 #[test]
-fn records_that_the_recorder_lost_are_missing() {
+fn records_lost_by_the_recorder_count_as_missing() {
     let mut decoder = decoder();
     decoder.handle(&item(0, What::Gap(records::Gap { records: 7, ..Default::default() })));
     decoder.count_missing(&Loss { records: 2, ..Loss::default() });
@@ -263,7 +263,7 @@ fn records_that_the_recorder_lost_are_missing() {
 }
 
 #[test]
-fn what_stands_open_is_told_where_a_replay_starts() {
+fn open_connections_are_announced_when_a_replay_starts() {
     let mut decoder = decoder();
     for item in [open(1, 0, "ann", ROOM), close(1, 5, 1006, true), open(2, 9, "ann", ROOM)] {
         decoder.restore(&item);

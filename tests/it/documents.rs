@@ -86,7 +86,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_relative_link_leads_somewhere() {
+fn every_relative_link_resolves() {
     let files = files();
     let mut broken = Vec::new();
     for name in files.iter().filter(|name| ending(name) == "md") {
@@ -129,7 +129,7 @@ fn lines<'a>(name: &str, text: &'a str) -> Vec<(usize, &'a str)> {
 }
 
 #[test]
-fn every_file_that_documents_and_comments_name_is_in_the_repository() {
+fn every_file_named_in_documents_and_comments_exists() {
     let files = files();
     let mut missing = Vec::new();
     for name in &files {
@@ -166,7 +166,7 @@ fn cells(row: &str) -> usize {
 }
 
 #[test]
-fn every_table_has_a_head_and_rows_as_long_as_it() {
+fn every_table_row_has_as_many_cells_as_the_head() {
     for name in files().iter().filter(|name| ending(name) == "md") {
         let text = fs::read_to_string(root().join(name)).unwrap();
         let lines: Vec<_> = prose(&text).map(|(number, line)| (number, line.trim())).collect();

@@ -17,7 +17,7 @@ fn publish(rig: &Rig) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ping_amid_a_backlog_is_answered_between_whole_events() {
+async fn a_ping_during_a_backlog_is_answered_between_whole_events() {
     let rig = Rig::start();
     let mut socket = rig.ws("").await;
     publish(&rig);
@@ -40,7 +40,7 @@ async fn a_ping_amid_a_backlog_is_answered_between_whole_events() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_closes_amid_a_backlog_gets_the_answer_and_nothing_behind_it() {
+async fn a_client_that_closes_during_a_backlog_gets_the_reply_and_nothing_after_it() {
     let rig = Rig::start();
     let mut socket = rig.ws("").await;
     publish(&rig);

@@ -49,7 +49,7 @@ fn plain(items: &[Item], filter: &Filter) -> Vec<Value> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_streak_adds_up_and_nothing_else_changes() {
+async fn an_injected_streak_adds_up_and_changes_nothing_else() {
     let items = session_items(2);
     for gifts in [Gifts::Raw, Gifts::Delta, Gifts::Final] {
         let filter = Filter { gifts, ..Filter::default() };
@@ -78,7 +78,7 @@ async fn a_streak_adds_up_and_nothing_else_changes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_comes_paused_waiting_and_at_the_end() {
+async fn injecting_works_while_paused_waiting_and_at_the_end() {
     let items = session_items(3);
     let show = Show::start(&items, Options { wait_clients: 2, ..Options::default() });
     show.ready().await;
@@ -109,7 +109,7 @@ async fn it_comes_paused_waiting_and_at_the_end() {
 
 /// At any speed, and whenever it is asked for, what is due goes on in its order.
 #[tokio::test(start_paused = true)]
-async fn many_of_them_disturb_no_streak_of_the_recording() {
+async fn many_injections_do_not_affect_streaks_of_the_recording() {
     let items = session_items(2);
     let filter = Filter { gifts: Gifts::Delta, ..Filter::default() };
     let show = Show::start_with(&items, ends(), filter);
@@ -137,7 +137,7 @@ async fn answer(mut driver: Driver) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rest_takes_what_it_knows_and_names_the_nearest() {
+async fn rest_rejects_unknown_fields_and_suggests_the_nearest() {
     let mut rig = Rig::start();
     let driver = std::mem::replace(&mut rig.driver, livetape::control::Control::new().1);
     tokio::spawn(answer(driver));
@@ -165,7 +165,7 @@ async fn rest_takes_what_it_knows_and_names_the_nearest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_says_who_got_it_and_waits_for_clients_for_a_while() {
+async fn injecting_reports_the_recipients_and_waits_for_clients() {
     let mut rig = Rig::start();
     let tape = livetape::source::Tape::from_bytes("test", crate::support::recording(&session_items(3)));
     let mut driver = std::mem::replace(&mut rig.driver, livetape::control::Control::new().1);

@@ -172,7 +172,7 @@ fn every_recorded_method_but_two_is_known() {
 }
 
 #[test]
-fn every_recorded_payload_is_read_without_a_fault() {
+fn every_recorded_payload_is_decoded_without_a_fault() {
     for message in messages().iter().filter(|message| is_known(&message.method)) {
         known(message);
     }
@@ -180,7 +180,7 @@ fn every_recorded_payload_is_read_without_a_fault() {
 
 /// The longest payload of each method, as an event. Read these files when a schema changes.
 #[test]
-fn the_longest_payload_of_every_method() {
+fn the_longest_payload_of_every_method_is_decoded() {
     let mut longest = BTreeMap::<String, Message>::new();
     for message in messages() {
         let held = longest.entry(message.method.to_string()).or_default();

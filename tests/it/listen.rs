@@ -17,7 +17,7 @@ use tokio::{
 const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 #[tokio::test]
-async fn loopback_is_both_addresses() {
+async fn loopback_listens_on_both_addresses() {
     let listening = Listening::bind(ANY).await.unwrap();
     let addresses = listening.addresses();
     assert!(
@@ -40,7 +40,7 @@ async fn loopback_is_both_addresses() {
 }
 
 #[tokio::test]
-async fn a_port_in_use_is_named() {
+async fn a_port_in_use_is_reported() {
     let listening = Listening::bind(ANY).await.unwrap();
     let address = listening.addresses()[0];
     let problem = Listening::bind(address).await.unwrap_err();
@@ -49,7 +49,7 @@ async fn a_port_in_use_is_named() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_on_the_other_address_is_in_use() {
+async fn a_port_taken_on_one_loopback_address_counts_as_in_use() {
     let Ok(other) = tokio::net::TcpListener::bind("[::1]:0").await else { return };
     let port = other.local_addr().unwrap().port();
     let problem = Listening::bind(SocketAddr::new(ANY.ip(), port)).await.unwrap_err();
@@ -62,7 +62,7 @@ const HELD_BYTES_MAX: usize = 1 << 20;
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_system_holds_little_for_who_does_not_read() {
+async fn the_system_buffers_little_for_stalled_clients() {
     let mut listening = Listening::bind(ANY).await.unwrap();
     let client = TcpStream::connect(listening.addresses()[0]).await.unwrap();
     let (server, _) = listening.accept().await;

@@ -56,7 +56,7 @@ async fn api_live(answer: ResponseTemplate) -> Check {
 }
 
 #[tokio::test]
-async fn every_known_answer_of_the_api_is_typed() {
+async fn every_known_api_response_maps_to_a_code() {
     let body = |body: &str| ResponseTemplate::new(200).set_body_string(body);
     let offline = api_live(body(OFFLINE)).await;
     assert_eq!((offline.exists, offline.live, offline.room_id), (Some(true), Some(false), Some(ROOM)));
@@ -86,7 +86,7 @@ async fn every_known_answer_of_the_api_is_typed() {
 }
 
 #[tokio::test]
-async fn every_known_page_is_typed() {
+async fn every_known_page_maps_to_a_code() {
     let read = async |answer: ResponseTemplate| {
         let server = answers("/@isaackogz/live", answer).await;
         Mock::given(path("/api-live/user/room/"))
@@ -116,7 +116,7 @@ async fn every_known_page_is_typed() {
 }
 
 #[tokio::test]
-async fn a_zipped_body_is_unpacked_and_an_endless_one_is_cut_off() {
+async fn a_compressed_body_is_decompressed_and_an_endless_one_truncated() {
     let zipped = ResponseTemplate::new(200)
         .insert_header("content-encoding", "gzip")
         .set_body_bytes(wire::zip(OFFLINE.as_bytes()).to_vec());
@@ -170,7 +170,7 @@ fn at(address: SocketAddr) -> BatchInfo {
 }
 
 #[tokio::test]
-async fn every_known_answer_of_a_sign_server_is_typed() {
+async fn every_known_sign_server_response_maps_to_a_code() {
     let said = |status: u16, body: &str| ResponseTemplate::new(status).set_body_string(body);
     let (items, outcome) = signed(
         said(429, r#"{"message":"You have reached the rate limit.","limit_label":"rate_limit_account_day"}"#)
@@ -231,7 +231,7 @@ async fn a_socket_is_opened_over_the_network() {
 }
 
 #[tokio::test]
-async fn failures_of_the_network_are_typed() {
+async fn network_failures_map_to_codes() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     // What answers is no TLS.

@@ -17,7 +17,7 @@ async fn scrape(rig: &Rig) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_happens_is_counted() {
+async fn activity_is_counted() {
     let rig = Rig::start();
     crate::rest::connect(&rig.driver);
     rig.driver.update_status(|status| {
@@ -84,7 +84,7 @@ async fn servers_in_one_process_do_not_mix() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_falls_behind_is_counted() {
+async fn subscribers_that_fall_behind_are_counted() {
     let rig = Rig::with(Limits { events_max: 8, ..Limits::default() }, Default::default());
     let _socket = rig.ws("").await;
     for _ in 0..40 {

@@ -31,7 +31,7 @@ fn phase(rig: &Rig) -> Option<ReplayPhase> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_held_show_waits_for_a_client_or_for_play() {
+async fn a_waiting_replay_starts_with_a_client_or_play() {
     for starts_with_play in [true, false] {
         let mut rig = Rig::start();
         let items = session_items(3);
@@ -53,7 +53,7 @@ async fn a_held_show_waits_for_a_client_or_for_play() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_speed_max_nobody_waits_for_an_observer_that_reads_nothing() {
+async fn at_speed_max_stalled_observers_are_not_waited_for() {
     let mut rig = Rig::ring(64);
     let options = Options { speed: Speed::Max, exit_when_done: true, ..Options::default() };
     let _deaf = rig.ws("?observer=1").await;
@@ -67,7 +67,7 @@ async fn at_speed_max_nobody_waits_for_an_observer_that_reads_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_are_listed_apart_from_clients() {
+async fn observers_are_listed_separately_from_clients() {
     let rig = Rig::start();
     let counts = async || {
         let status = rig.http("GET", "/status", "").await.json();
@@ -92,7 +92,7 @@ async fn they_are_listed_apart_from_clients() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_take_places_as_clients_do() {
+async fn observers_take_slots_like_clients() {
     let config = livetape::server::Config { subscribers_max: 2, ..Default::default() };
     let rig = Rig::with(livetape::hub::Limits::default(), config);
     let _two = [rig.ws("?observer=1").await, rig.ws("").await];
@@ -102,7 +102,7 @@ async fn they_take_places_as_clients_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_go_on_behind_a_gap() {
+async fn observers_skip_gaps() {
     let rig = Rig::ring(8);
     rig.hub.publish(&crate::harness::chats(12));
     let mut tab = rig.ws("?since=s:2&observer=1").await;

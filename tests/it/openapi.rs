@@ -133,7 +133,7 @@ fn uncut(value: Value) -> Value {
 
 /// Each path of the router's source, asked with a method that nobody has: `Allow` says which there are.
 #[tokio::test(start_paused = true)]
-async fn every_route_is_described_and_nothing_else() {
+async fn exactly_the_existing_routes_are_described() {
     let rig = Rig::start();
     let api = document(&rig, "/openapi.json").await;
     let router =
@@ -169,7 +169,7 @@ fn addresses(text: &str) -> BTreeSet<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_list_of_addresses_and_the_reference_name_what_there_is() {
+async fn the_list_of_addresses_and_the_reference_name_every_route() {
     let rig = Rig::start();
     let api = document(&rig, "/openapi.json").await;
     let paths = api["paths"].as_object().unwrap();
@@ -205,7 +205,7 @@ async fn the_list_of_addresses_and_the_reference_name_what_there_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_feed_has_the_parameters_of_the_feed() {
+async fn every_feed_lists_the_feed_parameters() {
     let api = document(&Rig::start(), "/openapi.json").await;
     let names = |path: &str| -> BTreeSet<String> {
         let parameters = api["paths"][path]["get"]["parameters"].as_array().unwrap().iter();
@@ -229,7 +229,7 @@ async fn every_feed_has_the_parameters_of_the_feed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn parameters_say_which_values_they_take_and_the_page_is_listed() {
+async fn parameters_describe_their_values_and_the_page_is_listed() {
     let api = document(&Rig::start(), "/openapi.json").await;
     for (path, methods) in api["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
@@ -248,7 +248,7 @@ async fn parameters_say_which_values_they_take_and_the_page_is_listed() {
 
 /// An empty body is read as `{}`: where that is refused, and where a body replaces what there is, one has to be sent.
 #[tokio::test(start_paused = true)]
-async fn a_body_is_required_where_none_is_refused() {
+async fn a_body_is_required_if_an_empty_one_is_rejected() {
     let rig = Rig::start();
     let api = document(&rig, "/openapi.json").await;
     let mut required = BTreeSet::new();
@@ -295,7 +295,7 @@ fn assert_required_are_unique(schema: &Value, at: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_property_is_required_twice() {
+async fn no_property_is_listed_as_required_twice() {
     let rig = Rig::start();
     for path in ["/openapi.json", "/schema/events.json"] {
         assert_required_are_unique(&document(&rig, path).await, path);
@@ -304,7 +304,7 @@ async fn no_property_is_required_twice() {
 
 /// A key that is there twice is lost when a client reads it.
 #[tokio::test(start_paused = true)]
-async fn a_recordings_timeline_is_there_once_in_as_many_buckets_as_were_asked_for() {
+async fn the_timeline_of_a_recording_has_the_requested_number_of_buckets() {
     let answer = Rig::start().http("GET", "/recordings/demo?buckets=3", "").await;
     assert_eq!(answer.body.matches(r#""timeline":"#).count(), 1);
     assert!(answer.json()["timeline"]["total"].as_array().unwrap().len() <= 3);
@@ -312,7 +312,7 @@ async fn a_recordings_timeline_is_there_once_in_as_many_buckets_as_were_asked_fo
 
 /// Answers that can be had without a source, and what is refused: each as its schema says.
 #[tokio::test(start_paused = true)]
-async fn answers_fit_their_schemas() {
+async fn responses_match_their_schemas() {
     let rig = Rig::start();
     let api = document(&rig, "/openapi.json").await;
     let requests = [
@@ -356,7 +356,7 @@ pub(crate) fn fits(api: &Value, response: &Value, answer: &Answer) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_replay_says_of_itself_fits() {
+async fn replay_states_match_their_schema() {
     let rig = Rig::start();
     let api = document(&rig, "/openapi.json").await;
     crate::rest::connect(&rig.driver);

@@ -25,7 +25,7 @@ async fn ask(rooms: &Rooms, method: &str, path: &str, body: &str) -> Answer {
 
 /// A user who is live, one who is not, and what is made up.
 #[tokio::test(start_paused = true)]
-async fn what_is_said_of_rooms_fits() {
+async fn room_responses_match_their_schemas() {
     let rooms = Rooms::start(As::Serve);
     let api = ask(&rooms, "GET", "/openapi.json", "").await.json();
     let chat = r#"{"type":"chat","user":"zoe","comment":"hi"}"#;
@@ -54,7 +54,7 @@ async fn what_is_said_of_rooms_fits() {
 
 /// What clients say and hear on `/ws`, each as the document says.
 #[tokio::test(start_paused = true)]
-async fn what_is_said_between_clients_fits() {
+async fn messages_between_clients_match_their_schemas() {
     let rig = Rig::start();
     let api = document(&rig, "/openapi.json").await;
     let of = |name: &str| {

@@ -79,7 +79,7 @@ async fn every_speed_gives_the_same_events_with_the_same_numbers() {
 
 /// Virtual milliseconds, number and event of a small show; at other speeds only the time differs.
 #[tokio::test(start_paused = true)]
-async fn a_small_show_at_every_speed() {
+async fn a_small_show_is_the_same_at_every_speed() {
     let filter = Filter { gifts: Gifts::Delta, raw: true, ..Filter::default() };
     let play = async |speed| Show::start_with(&show(), Options { speed, ..once() }, filter).finish().await;
     let reference = play(Speed::Times(1.0)).await;
@@ -155,7 +155,7 @@ async fn a_seek_back_starts_a_generation_with_the_same_events() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_seek_into_the_middle_tells_what_is_open_there() {
+async fn a_seek_into_the_middle_announces_open_connections() {
     let show = Show::start(&session_items(2), once());
     show.at_ms(5_000).await;
     show.order(ReplayOrder::Pause).await;
@@ -170,7 +170,7 @@ async fn a_seek_into_the_middle_tells_what_is_open_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_second_lap_is_the_first_with_other_ids() {
+async fn the_second_lap_repeats_the_first_with_other_ids() {
     let items = session_items(3);
     let reference = Show::start(&items, once()).finish().await;
     let log = Show::start(&items, Options { laps: Some(2), ..once() }).finish().await;
@@ -200,7 +200,7 @@ async fn an_idle_limit_shortens_silences_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn start_and_end_cut_a_range() {
+async fn start_and_end_select_a_range() {
     let items = session_items(1);
     let range = Options { start: Duration::from_secs(60), end: Some(Duration::from_secs(120)), ..once() };
     let log = Show::start(&items, range.clone()).finish().await;
@@ -282,7 +282,7 @@ async fn at_the_end_the_socket_stays_open_and_a_seek_starts_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_loop_plays_a_range_again_and_again() {
+async fn a_loop_repeats_a_range() {
     let show = Show::start(&session_items(2), once());
     let (from, to) = (Duration::from_secs(10), Some(Duration::from_secs(20)));
     let state = show.order(ReplayOrder::Loop { laps: Some(3), from, to }).await;
@@ -304,7 +304,7 @@ async fn a_recording_without_length_loops_without_spinning() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_loaded_recording_keeps_nothing_of_the_one_before() {
+async fn a_loaded_recording_keeps_no_state_of_the_previous_one() {
     let options = Options {
         laps: None,
         start: Duration::from_secs(1),
@@ -329,7 +329,7 @@ async fn a_loaded_recording_keeps_nothing_of_the_one_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replay_goes_by_the_name_of_its_recording_before_a_room_is_open() {
+async fn a_replay_is_named_after_its_recording_before_a_room_opens() {
     let show = Show::start(&session_items(3), Options { wait_clients: 2, ..Options::default() });
     show.at_ms(1_000).await;
     assert_eq!(show.control.status().username, None);
@@ -340,7 +340,7 @@ async fn a_replay_goes_by_the_name_of_its_recording_before_a_room_is_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn orders_that_mean_nothing_are_refused() {
+async fn invalid_orders_are_rejected() {
     let show = Show::start(&session_items(3), once());
     show.ready().await;
     let from = Duration::from_secs(5);

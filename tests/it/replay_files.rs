@@ -79,7 +79,7 @@ async fn losses_of(bytes: &[u8], options: Options) -> (Loss, bool, Loss) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_missing_is_counted_once_whatever_the_number_of_laps() {
+async fn missing_records_are_counted_once_for_any_number_of_laps() {
     let whole = recording(&session_items(3)[..40]);
     // The last record is the End.
     let end = whole.windows(4).rposition(|word| word == [0xD1, 0xA5, 0x3C, 0x9E]).unwrap();
@@ -95,7 +95,7 @@ async fn what_is_missing_is_counted_once_whatever_the_number_of_laps() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replay_does_not_start_beyond_the_end() {
+async fn a_replay_cannot_start_beyond_the_end() {
     let tape = Tape::from_bytes("test", recording(&session_items(3)));
     let end = tape.duration().unwrap();
     let (control, mut driver) = Control::new();

@@ -55,7 +55,7 @@ pub(crate) fn connect(driver: &Driver) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_while_idle() {
+async fn rest_responds_while_idle() {
     let rig = Rig::start();
     let requests = [
         ("GET", "/health", ""),
@@ -75,7 +75,7 @@ async fn answers_while_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_while_connected() {
+async fn rest_responds_while_connected() {
     let rig = Rig::start();
     connect(&rig.driver);
     let _socket = rig.ws("").await;
@@ -128,7 +128,7 @@ async fn orders_reach_the_replay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bad_orders_are_refused() {
+async fn bad_orders_are_rejected() {
     let rig = Rig::start();
     connect(&rig.driver);
     let requests = [
@@ -155,7 +155,7 @@ async fn bad_orders_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_body_is_refused() {
+async fn an_overlong_body_is_rejected() {
     let rig = Rig::start();
     let body = format!(r#"{{"offset":"{}"}}"#, "1".repeat(64 * 1024));
     let answer = rig.http("POST", "/replay/seek", &body).await;
@@ -163,7 +163,7 @@ async fn a_long_body_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_is_answered_first() {
+async fn shutdown_responds_before_stopping() {
     let rig = Rig::start();
     let answer = rig.http("POST", "/shutdown", "").await;
     assert_eq!((answer.status, answer.json()), (200, json!({ "status": "shutting_down" })));
@@ -171,7 +171,7 @@ async fn shutdown_is_answered_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_page_says_what_runs_here() {
+async fn the_root_page_depends_on_the_accept_header() {
     let rig = Rig::start();
     let answer = rig.http("GET", "/", "").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/plain; charset=utf-8")));
@@ -183,7 +183,7 @@ async fn the_page_says_what_runs_here() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_upgrade_is_told_what_is_missing() {
+async fn a_malformed_upgrade_is_rejected_with_400() {
     let rig = Rig::start();
     let request = "GET / HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
     let mut stream = rig.connector.connect().await.unwrap();

@@ -44,7 +44,7 @@ async fn drive(mut driver: Driver) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rooms_over_rest() {
+async fn rooms_are_managed_over_rest() {
     let mut rig = Rig::start();
     let driver = std::mem::replace(&mut rig.driver, Control::new().1);
     tokio::spawn(drive(driver));

@@ -99,7 +99,7 @@ fn each_session_counts_every_message_and_duplicate_by_name() {
 }
 
 #[test]
-fn without_dedup_nothing_is_dropped() {
+fn without_dedup_no_message_is_dropped() {
     let all = Filter { raw: true, ..Filter::default() };
     let events = decode(&session_items(1), &all, false);
     let messages = expected_session(1)["messages_before_dedup"].as_u64().unwrap();

@@ -27,7 +27,7 @@ fn resolve(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<R
 }
 
 #[test]
-fn flags_go_over_the_environment_over_the_file_over_defaults() {
+fn flags_override_environment_file_and_defaults_in_this_order() {
     let file = "[server]\nport = 1\nseed = 1\n[replay]\nspeed = 2\nstart = \"1m30s\"\n";
     let env = [
         ("LIVETAPE_PORT", "2"),
@@ -46,7 +46,7 @@ fn flags_go_over_the_environment_over_the_file_over_defaults() {
 }
 
 #[test]
-fn the_mock_has_environment_names_of_its_own() {
+fn the_mock_has_its_own_environment_variables() {
     let mock: Vec<_> = KEYS.iter().filter(|key| key.section == "mock").collect();
     assert!(mock.iter().all(|key| key.env.starts_with("LIVETAPE_MOCK_")), "{mock:?}");
     let env = [("LIVETAPE_PORT", "2"), ("LIVETAPE_SPEED", "max"), ("LIVETAPE_SEED", "3")];
@@ -54,7 +54,7 @@ fn the_mock_has_environment_names_of_its_own() {
 }
 
 #[test]
-fn paths_count_from_the_folder_of_the_file() {
+fn paths_are_relative_to_the_folder_of_the_file() {
     let file = "[log]\nfile = \"x.log\"\n[mock]\nplay = \"demo\"\n[live]\nrecord = \"/tmp/x.bin\"\n";
     let settings = resolve(file, &[("LIVETAPE_MOCK_SCENARIO", "s.toml")], &[]).unwrap().settings;
     assert_eq!(settings.log.file.as_deref(), Some(Path::new("etc/x.log")));
@@ -75,7 +75,7 @@ fn tokens_are_tables() {
 }
 
 #[test]
-fn all_that_is_wrong_is_told_with_its_line_and_the_nearest_key() {
+fn every_error_is_reported_with_its_line_and_the_nearest_key() {
     let file = r#"port = 3000
 [serer]
 port = 1
@@ -128,7 +128,7 @@ name = "zz"
 }
 
 #[test]
-fn what_does_not_fit_together_is_told() {
+fn contradictory_settings_are_reported() {
     let told = [
         "[server]\ntls_cert = \"c.pem\"",
         "[server]\nlisten = \"0.0.0.0:3000\"",
@@ -168,7 +168,7 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
-fn what_is_shown_can_be_read_again() {
+fn shown_settings_can_be_parsed_again() {
     let file = "[log]\nlevel = \"debug\"\n[limits]\nbody_bytes = 65537\nidle_time = \"1500ms\"\n[server]\nhosts = [\"a.example\"]\n";
     let resolved = resolve(file, &[], &[]).unwrap();
     let again = resolve(&settings::show(&resolved), &[], &[]).unwrap();

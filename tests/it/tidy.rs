@@ -83,7 +83,7 @@ fn manifests_keep_the_crates_apart() {
 
 /// Libraries that a module has nothing to do with; `layers` has who imports whom.
 #[test]
-fn layers_name_no_library_of_others() {
+fn layers_do_not_use_libraries_of_other_layers() {
     assert_names_none("src/lobby", &["tokio", "axum", "std::fs", "std::net"]);
     assert_names_none("src/settings", &["tokio", "axum", "clap", "std::fs", "std::env"]);
     // It would test the session against itself.
@@ -102,7 +102,7 @@ fn generated_types_stay_in_wire() {
 }
 
 #[test]
-fn generated_code_is_fresh_and_as_it_was_generated() {
+fn generated_code_is_fresh_and_unedited() {
     for (source, generated) in [
         ("proto/webcast.proto", "crates/core/src/generated/webcast.rs"),
         ("proto/webcast.proto", "crates/core/src/generated/schema.rs"),
@@ -132,13 +132,13 @@ fn every_choice_between_futures_is_biased() {
 
 /// The macros panic where nobody reads; `output::say`, `output::warn` and `display::print` do not.
 #[test]
-fn the_command_line_prints_only_where_a_closed_pipe_is_no_panic() {
+fn the_command_line_never_panics_on_a_closed_pipe() {
     assert_names_none("src", &["println!(", "print!("]);
     assert_names_none("crates", &["println!(", "print!("]);
 }
 
 #[test]
-fn files_are_short_and_say_what_they_are() {
+fn files_are_short_and_start_with_a_module_doc() {
     for (name, text) in sources() {
         let lines = text.lines().count();
         assert!(lines <= LINES_MAX, "{name} has {lines} lines");
@@ -148,7 +148,7 @@ fn files_are_short_and_say_what_they_are() {
 }
 
 #[test]
-fn no_machine_is_named() {
+fn no_absolute_machine_path_is_committed() {
     let documents = ["md", "proto", "toml"].iter().flat_map(|ending| files("docs", ending));
     let top = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
         .map(|name| (name.to_owned(), read(name)));
@@ -161,7 +161,7 @@ fn no_machine_is_named() {
 }
 
 #[test]
-fn the_readme_runs_what_there_is() {
+fn the_readme_uses_existing_commands_and_files() {
     let readme = read("README.md");
     assert!(readme.contains("cargo run -- replay recordings/demo.bin"));
     assert!(readme.contains("cargo xtask ci"));

@@ -35,7 +35,7 @@ const BAD: [&str; 6] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_http_gets_the_headers_and_the_body_of_every_answer() {
+async fn invalid_http_gets_the_usual_headers_and_body() {
     let rig = Rig::start();
     for request in BAD {
         check(&rig.raw(request).await, 400, "bad_request", request);
@@ -48,7 +48,7 @@ async fn what_is_not_http_gets_the_headers_and_the_body_of_every_answer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_before_it_on_the_same_connection_stay_as_they_are() {
+async fn earlier_responses_on_the_same_connection_are_unchanged() {
     let rig = Rig::start();
     let good = "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let upload = "POST /replay/seek HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{}";
@@ -72,7 +72,7 @@ async fn answers_before_it_on_the_same_connection_stay_as_they_are() {
 }
 
 #[tokio::test]
-async fn over_tcp_the_answer_arrives_although_the_request_is_not_read_to_its_end() {
+async fn over_tcp_the_response_arrives_although_the_request_is_not_read_completely() {
     let listening = Listening::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listening.addresses()[0];
     let (control, _driver) = Control::new();
@@ -101,7 +101,7 @@ async fn upgrade(rig: &Rig, path: &str, version: &str, key: &str) -> Answer {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_version_of_websockets_gets_426_and_a_key_that_is_none_400() {
+async fn another_websocket_version_gets_426_and_an_invalid_key_400() {
     let rig = Rig::start();
     let key = "dGhlIHNhbXBsZSBub25jZQ==";
     for path in UPGRADES {
@@ -119,7 +119,7 @@ async fn another_version_of_websockets_gets_426_and_a_key_that_is_none_400() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_echo_rejects_parameters_as_every_socket_does() {
+async fn an_echo_rejects_parameters_like_every_socket() {
     let rig = Rig::start();
     let log = read_all(&mut rig.ws("ws/echo?x=1").await).await;
     let told: serde_json::Value = json(&log.texts[0]);

@@ -126,7 +126,7 @@ fn composed_messages_are_read_back() {
 }
 
 #[test]
-fn a_message_that_is_too_large_is_broken() {
+fn an_oversized_message_counts_as_broken() {
     let payload = Bytes::from(vec![0; MESSAGE_BYTES_MAX + 1]);
     let message = Message { method: "WebcastChatMessage".into(), payload, ..Default::default() };
     let mut faults = vec![];
@@ -135,7 +135,7 @@ fn a_message_that_is_too_large_is_broken() {
 }
 
 #[test]
-fn a_broken_payload_names_its_method_and_an_unknown_one_is_no_fault() {
+fn a_broken_payload_names_its_method_and_an_unknown_method_is_not_a_fault() {
     let payload = Bytes::from_static(b"\x12\x05ab");
     let mut message = Message { method: "WebcastChatMessage".into(), payload, ..Default::default() };
     let mut faults = vec![];
@@ -211,7 +211,7 @@ fn any_info() -> impl Strategy<Value = BatchInfo> {
 
 proptest! {
     #[test]
-    fn any_bytes_are_read(bytes in vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_are_decoded(bytes in vec(any::<u8>(), 0..300)) {
         let (bytes, mut faults) = (Bytes::from(bytes), vec![]);
         let push = read_push(&bytes, &mut faults);
         read_batch(&unzip(push.payload, &mut faults), &mut faults);
@@ -225,14 +225,14 @@ proptest! {
     }
 
     #[test]
-    fn a_batch_is_what_was_written(messages in vec(any_message(), 0..6), info in any_info()) {
+    fn a_batch_round_trips(messages in vec(any_message(), 0..6), info in any_info()) {
         let (batch, mut faults) = (Batch { messages, info }, vec![]);
         prop_assert_eq!(read_batch(&write_batch(&batch), &mut faults), batch);
         prop_assert_eq!(faults, vec![]);
     }
 
     #[test]
-    fn a_push_is_what_was_written(
+    fn a_push_frame_round_trips(
         seq_id: u64, log_id: u64, texts in (".{0,9}", ".{0,9}", ".{0,9}"), payload in vec(any::<u8>(), 0..40),
     ) {
         let (payload_type, payload_encoding, compress_type) = texts;
@@ -244,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_packed_is_unpacked(bytes in vec(any::<u8>(), 0..2000)) {
+    fn compressed_payloads_round_trip(bytes in vec(any::<u8>(), 0..2000)) {
         let mut faults = vec![];
         prop_assert_eq!(&unzip(zip(&bytes), &mut faults)[..], &bytes[..]);
         prop_assert_eq!(faults, vec![]);

@@ -134,7 +134,7 @@ async fn one_turn() {
 
 /// At whatever moment between the handshake and the writer's first look around.
 #[tokio::test(start_paused = true)]
-async fn the_last_event_before_the_close_reaches_a_socket_whose_writer_is_yet_to_begin() {
+async fn the_last_event_before_the_close_reaches_a_socket_whose_writer_has_not_started() {
     for turns in 0..100 {
         // A task of its own: the test itself does not wait in line with the others.
         tokio::spawn(open_publish_and_close(turns)).await.unwrap();

@@ -116,7 +116,7 @@ mod tests {
     use super::major;
 
     #[test]
-    fn versions_are_read() {
+    fn versions_are_parsed() {
         assert_eq!(major("v22.23.3\n"), Some(22));
         assert_eq!(major("v8.0.0"), Some(8));
         assert_eq!(major("22.1.0"), None);

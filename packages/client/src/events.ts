@@ -679,11 +679,11 @@ export interface ErrorEvent extends EventBase {
   type: 'error'
 }
 
-/** What stands in the place of events that are gone: see `on_gap=skip`. */
+/** Replaces events that are no longer available; see `on_gap=skip`. */
 export interface GapMessage {
-  /** The first event that is gone. */
+  /** Sequence number of the first missing event. */
   from: number
-  /** The last event that is gone. */
+  /** Sequence number of the last missing event. */
   to: number
   type: 'gap'
 }

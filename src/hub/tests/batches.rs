@@ -1,4 +1,4 @@
-//! What a writer hands out to many.
+//! Batches that a writer shares among subscribers.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn first_piece(subscriber: &mut Subscriber, batches: &mut Batches) -> Bytes {
 }
 
 #[test]
-fn those_who_want_the_same_share_the_bytes() {
+fn subscribers_with_equal_filters_share_the_bytes() {
     let hub = hub(100);
     let chats_only = Filter { types: "chat".parse().unwrap(), ..Filter::default() };
     let mut readers = [Filter::default(), Filter::default(), chats_only, chats_only]
@@ -29,7 +29,7 @@ fn those_who_want_the_same_share_the_bytes() {
 }
 
 #[test]
-fn who_gets_nothing_of_it_has_read_it() {
+fn events_that_a_filter_drops_count_as_read() {
     let hub = Hub::new("s".to_owned(), Limits { events_max: 8, ..Limits::default() });
     let filter = Filter { types: "gift".parse().unwrap(), ..Filter::default() };
     let mut readers = [(); 2].map(|()| join(&hub, &Join { filter, ..Join::default() }));
@@ -43,7 +43,7 @@ fn who_gets_nothing_of_it_has_read_it() {
 }
 
 #[test]
-fn who_waits_and_gets_nothing_of_it_has_read_it() {
+fn events_that_a_filter_drops_count_as_read_while_waiting() {
     let hub = Hub::new("s".to_owned(), Limits { events_max: 12, ..Limits::default() });
     let mut reader = join(&hub, &Join::default());
     for round in 0..20 {
@@ -56,7 +56,7 @@ fn who_waits_and_gets_nothing_of_it_has_read_it() {
 }
 
 #[test]
-fn more_than_a_batch_is_said_to_be_more() {
+fn a_full_batch_reports_that_more_follows() {
     let hub = hub(1000);
     let mut reader = join(&hub, &Join::default());
     hub.publish(&chats(300));
@@ -66,7 +66,7 @@ fn more_than_a_batch_is_said_to_be_more() {
 }
 
 #[test]
-fn the_end_comes_behind_the_events() {
+fn the_end_follows_the_events() {
     let hub = hub(100);
     let mut reader = join(&hub, &Join::default());
     hub.publish(&chats(2));
@@ -79,7 +79,7 @@ fn the_end_comes_behind_the_events() {
 }
 
 #[tokio::test]
-async fn news_are_told_once() {
+async fn news_is_reported_once() {
     let hub = hub(100);
     let mut news = hub.news();
     assert_eq!(news.wait().now_or_never(), None);

@@ -1,4 +1,5 @@
-//! Any order of publishing, joining, reading and leaving, against a model that keeps everything.
+//! Arbitrary sequences of publishing, joining, reading and leaving, compared with a model that keeps
+//! everything.
 
 use proptest::{collection::vec, option, prelude::*};
 
@@ -10,15 +11,15 @@ const BYTES_MAX: u64 = 3_000;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Chats of so many letters, unknowns where there are none.
+    /// Chats with these numbers of letters; an unknown event for 0.
     Publish(Vec<usize>),
-    /// `Some((back, skip))` resumes so far behind the head.
+    /// `Some((back, skip))` resumes that far behind the head.
     Join {
         since: Option<(u64, bool)>,
         raw: bool,
     },
     Read(prop::sample::Index),
-    /// All of them, by one writer.
+    /// All subscribers read through one writer.
     Write,
     Leave(prop::sample::Index),
 }
@@ -34,7 +35,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Everything that was ever published, and how large it is.
+/// Every event ever published: whether it is unknown, and its size.
 #[derive(Default)]
 struct Model {
     published: Vec<(bool, u64)>,
@@ -53,7 +54,7 @@ impl Model {
         self.published.push((event.kind() == "unknown", share));
     }
 
-    /// Whether what follows `position` is more than a part of the ring.
+    /// Whether the events after `position` exceed this fraction of the ring.
     fn exceeds(&self, position: u64, part: u64) -> bool {
         let behind = &self.published[position as usize..];
         let bytes: u64 = behind.iter().map(|(_, share)| share).sum();
@@ -64,7 +65,7 @@ impl Model {
         (0..=self.head()).find(|&position| !self.exceeds(position, 1)).unwrap()
     }
 
-    /// The events from `from` to the head that a subscriber sees.
+    /// Returns the numbers of the events after `from` that a subscriber sees.
     fn seen(&self, from: u64, raw: bool) -> Vec<u64> {
         (from..self.head()).filter(|&i| raw || !self.published[i as usize].0).map(|i| i + 1).collect()
     }
@@ -73,16 +74,16 @@ impl Model {
 struct Reader {
     subscriber: Subscriber,
     raw: bool,
-    /// Joined at this head.
+    /// Head when it joined.
     joined: u64,
-    /// All up to here was read, by the model.
+    /// Last event that it has read, according to the model.
     read: u64,
     slow: bool,
 }
 
 proptest! {
     #[test]
-    fn every_log_is_the_sequence_or_ends_with_slow(steps in vec(step(), 0..60)) {
+    fn subscribers_see_the_whole_sequence_or_become_slow(steps in vec(step(), 0..60)) {
         let limits = Limits { events_max: EVENTS_MAX, bytes_max: BYTES_MAX, ..Limits::default() };
         let hub = Hub::new("s".to_owned(), limits);
         let mut model = Model::default();

@@ -1,4 +1,4 @@
-//! `--speed max`. The clock is paused: what takes ten seconds here takes none.
+//! Pacing at `--speed max`. The clock is paused, so ten seconds pass at once.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn nothing_is_lost_to_a_slow_reader() {
     publisher.await.unwrap();
 }
 
-/// Reads to the end, and takes so long to write each batch.
+/// Reads to the end, taking the time `each` to write each batch.
 async fn read_all(subscriber: &mut Subscriber, each: Duration) -> Vec<u64> {
     let (mut all, mut batch) = (Vec::new(), Vec::new());
     while subscriber.next(&mut batch).await == Next::Events {
@@ -38,21 +38,21 @@ async fn read_all(subscriber: &mut Subscriber, each: Duration) -> Vec<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_stands_still_is_not_waited_for() {
+async fn a_stalled_subscriber_is_not_waited_for() {
     let hub = hub(16);
     let mut dead = join(&hub, &Join::default());
     let start = clock::now();
     hub.publish_paced(&chats(8)).await;
-    assert_eq!(clock::now(), start, "half the ring is there to fill");
+    assert_eq!(clock::now(), start, "half the ring may be filled");
     hub.publish_paced(&chats(8)).await;
     assert_eq!(clock::now() - start, Duration::from_secs(10));
     assert_eq!(drain(&mut dead).1, Some(Next::Slow));
     hub.publish_paced(&chats(100)).await;
-    assert_eq!(clock::now() - start, Duration::from_secs(10), "nobody is left to wait for");
+    assert_eq!(clock::now() - start, Duration::from_secs(10), "no subscriber is left to wait for");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_is_not_waited_for() {
+async fn a_subscriber_that_leaves_is_not_waited_for() {
     let hub = hub(16);
     let subscriber = join(&hub, &Join::default());
     hub.publish_paced(&chats(8)).await;
@@ -68,7 +68,7 @@ async fn who_leaves_is_not_waited_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_wake_up_is_lost_between_threads() {
-    // On the real clock: a wake-up that is lost would make the publisher wait for ten seconds.
+    // On the real clock: a lost wake-up would make the publisher wait for ten seconds.
     let start = clock::now();
     let hub = hub(16);
     let mut readers: Vec<_> = (0..8).map(|_| join(&hub, &Join::default())).collect();
@@ -98,7 +98,7 @@ async fn large_events_are_published_in_parts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn draining_waits_for_those_who_read_and_drops_those_who_do_not() {
+async fn draining_waits_for_active_subscribers_and_drops_stalled_ones() {
     let hub = hub(16);
     hub.publish(&chats(16));
     let all = Join { since: Some(Since::Start), ..Join::default() };
@@ -110,11 +110,11 @@ async fn draining_waits_for_those_who_read_and_drops_those_who_do_not() {
     assert_eq!(reader.await.unwrap(), (1..=16).collect::<Vec<_>>());
     assert_eq!(drain(&mut dead).1, Some(Next::Slow));
     hub.drain(CloseReason { code: 1000, reason: "".into() }).await;
-    assert_eq!(clock::now() - start, Duration::from_secs(10), "nobody is left");
+    assert_eq!(clock::now() - start, Duration::from_secs(10), "no subscriber is left");
 }
 
 #[tokio::test(start_paused = true)]
-async fn observers_are_not_waited_for_and_displays_are() {
+async fn displays_are_waited_for_and_observers_are_not() {
     for (reader, seconds) in [(Reader::Observer, 0), (Reader::Display, 10)] {
         let hub = hub(16);
         let mut dead = join(&hub, &Join { reader, ..Join::default() });

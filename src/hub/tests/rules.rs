@@ -1,10 +1,10 @@
-//! One rule a test.
+//! One test for each rule of the hub.
 
 use super::*;
 use crate::sans_io::error::Code;
 
 #[test]
-fn a_joiner_gets_what_is_new_and_since_0_all() {
+fn a_joiner_gets_new_events_and_with_since_0_all_events() {
     let hub = hub(16);
     hub.publish(&chats(3));
     let mut new = join(&hub, &Join::default());
@@ -15,7 +15,7 @@ fn a_joiner_gets_what_is_new_and_since_0_all() {
 }
 
 #[test]
-fn the_json_has_the_stream_and_the_number() {
+fn the_json_contains_the_stream_and_the_number() {
     let hub = hub(16);
     let mut subscriber = join(&hub, &Join::default());
     hub.publish(&[chat("hi")]);
@@ -37,7 +37,7 @@ fn two_subscribers_share_the_bytes() {
 }
 
 #[test]
-fn a_joiner_first_gets_the_state() {
+fn a_joiner_gets_the_current_state_first() {
     let first = |events: &[Event]| {
         let hub = hub(16);
         hub.publish(events);
@@ -50,12 +50,12 @@ fn a_joiner_first_gets_the_state() {
     assert_eq!(first(&[connected(), failed(false)]), [2, 3]);
     assert_eq!(first(&[connected(), chat(""), disconnected()]), [1, 3, 4]);
     assert_eq!(first(&[failed(false), disconnected()]), [1, 2, 3]);
-    assert_eq!(first(&[disconnected(), disconnected()]), [2, 3], "the last reason stands");
+    assert_eq!(first(&[disconnected(), disconnected()]), [2, 3], "the last reason counts");
     assert_eq!(first(&[connected(), disconnected(), connected()]), [3, 4]);
 }
 
 #[test]
-fn who_joins_a_source_that_fails_gets_the_error_before_the_close_at_whatever_moment() {
+fn a_joiner_gets_the_error_before_the_close_whenever_it_joins() {
     let events = [connected(), failed(true), failed(true), failed(false)];
     for before in 0..=events.len() + 1 {
         let hub = hub(16);
@@ -87,12 +87,12 @@ fn the_state_outlives_the_backlog() {
     assert_eq!(
         seqs(&mut join(&hub, &Join { filter, ..Join::default() })),
         [0; 0],
-        "the filter holds for it too"
+        "the filter applies to the state, too"
     );
 }
 
 #[test]
-fn since_resumes_or_says_that_it_cannot() {
+fn since_resumes_or_is_rejected() {
     let hub = hub(4);
     hub.publish(&chats(10));
     let resume = |since| hub.join(&Join { since, ..Join::default() });
@@ -106,25 +106,25 @@ fn since_resumes_or_says_that_it_cannot() {
 }
 
 #[test]
-fn a_gap_is_told() {
+fn skipped_events_are_reported_as_a_gap() {
     let hub = hub(4);
     hub.publish(&chats(10));
     let skip = |since| hub.join(&Join { since, on_gap: OnGap::Skip, ..Join::default() });
     let (lines, _) = drain(&mut skip(after(3)).unwrap());
     assert_eq!(lines[0], r#"{"type":"gap","from":4,"to":6}"#);
     assert_eq!(lines[1..].iter().map(|line| json(line)["seq"].clone()).collect::<Vec<_>>(), [7, 8, 9, 10]);
-    assert!(skip(after(11)).is_err(), "beyond the head is no gap");
+    assert!(skip(after(11)).is_err(), "a position beyond the head is not a gap");
 }
 
 #[test]
-fn who_lags_more_than_half_the_ring_is_slow_and_can_resume() {
+fn a_subscriber_that_lags_more_than_half_the_ring_is_slow_and_can_resume() {
     let hub = hub(8);
     let mut subscriber = join(&hub, &Join::default());
     hub.publish(&chats(2));
     let mut batch = Vec::new();
     assert_eq!(subscriber.next(&mut batch).now_or_never(), Some(Next::Events));
     hub.publish(&chats(2));
-    assert!(!subscriber.slow().is_cancelled(), "a lag of 4: the first batch is not confirmed");
+    assert!(!subscriber.slow().is_cancelled(), "a lag of 4: the first batch is not written yet");
     hub.publish(&chats(1));
     assert!(subscriber.slow().is_cancelled());
     assert_eq!(subscriber.next(&mut batch).now_or_never(), Some(Next::Slow));
@@ -134,11 +134,11 @@ fn who_lags_more_than_half_the_ring_is_slow_and_can_resume() {
 }
 
 #[test]
-fn bytes_count_as_well() {
+fn lag_is_limited_in_bytes_too() {
     let hub = Hub::new("s".to_owned(), Limits { bytes_max: 4000, ..Limits::default() });
     let mut subscriber = join(&hub, &Join::default());
     hub.publish(&[chat(&"x".repeat(100_000))]);
-    assert!(!subscriber.slow().is_cancelled(), "one event is a quarter at most");
+    assert!(!subscriber.slow().is_cancelled(), "an event counts as at most a quarter");
     hub.publish(&[chat(&"x".repeat(100_000))]);
     assert!(!subscriber.slow().is_cancelled());
     hub.publish(&[chat("x")]);
@@ -146,7 +146,7 @@ fn bytes_count_as_well() {
 }
 
 #[test]
-fn a_joiner_has_as_long_for_its_backlog_as_anybody() {
+fn a_joiner_may_lag_as_far_as_other_subscribers() {
     let hub = hub(8);
     hub.publish(&chats(8));
     let mut subscriber = join(&hub, &Join { since: Some(Since::Start), ..Join::default() });
@@ -155,7 +155,7 @@ fn a_joiner_has_as_long_for_its_backlog_as_anybody() {
 }
 
 #[test]
-fn closing_delivers_what_is_queued_first() {
+fn closing_delivers_queued_events_first() {
     let hub = hub(8);
     let mut subscriber = join(&hub, &Join::default());
     hub.publish(&chats(2));
@@ -170,7 +170,7 @@ fn closing_delivers_what_is_queued_first() {
 }
 
 #[test]
-fn unknown_needs_raw() {
+fn unknown_events_require_raw() {
     let hub = hub(8);
     hub.publish(&[unknown(), chat("")]);
     let all = |raw| {
@@ -181,7 +181,7 @@ fn unknown_needs_raw() {
 }
 
 #[test]
-fn every_mode_of_gifts_adds_up() {
+fn gift_increments_add_up_in_every_mode() {
     let hub = hub(32);
     let streak = [
         gift(1, 1, 0),
@@ -207,7 +207,7 @@ fn every_mode_of_gifts_adds_up() {
 }
 
 #[test]
-fn a_final_alone_has_the_diamonds_of_its_streak() {
+fn a_lone_final_has_the_diamonds_of_its_streak() {
     let hub = hub(8);
     hub.publish(&[event(Data::Gift(Gift { is_final: true, ..gift(7, 0, 7) }))]);
     let filter = Filter { gifts: Gifts::Final, ..Filter::default() };
@@ -216,7 +216,7 @@ fn a_final_alone_has_the_diamonds_of_its_streak() {
 }
 
 #[test]
-fn observers_and_displays_are_no_clients() {
+fn observers_and_displays_are_not_counted_as_clients() {
     let hub = hub(8);
     let observer = join(&hub, &Join { reader: Reader::Observer, ..Join::default() });
     let _display = join(&hub, &Join { reader: Reader::Display, ..Join::default() });
@@ -229,7 +229,7 @@ fn observers_and_displays_are_no_clients() {
 }
 
 #[test]
-fn who_falls_behind_is_counted_but_for_displays() {
+fn slow_subscribers_are_counted_except_displays() {
     let hub = hub(8);
     let reading = |reader| join(&hub, &Join { reader, ..Join::default() });
     let mut all = [Reader::Client, Reader::Observer, Reader::Display].map(reading);
@@ -239,7 +239,7 @@ fn who_falls_behind_is_counted_but_for_displays() {
 }
 
 #[test]
-fn injected_events_tell_their_numbers_and_who_gets_them() {
+fn injected_events_report_their_numbers_and_recipients() {
     let hub = hub(16);
     let injected = |event: Event| Event { injected: true, ..event };
     let give = |events: &[Event]| {
@@ -254,7 +254,7 @@ fn injected_events_tell_their_numbers_and_who_gets_them() {
     let _display = join(&hub, &Join { reader: Reader::Display, ..Join::default() });
     assert_eq!(give(&[chat("not injected"), injected(chat(""))]), (vec![3], 1));
     let two = [injected(chat("")), injected(event(Data::Gift(gift(1, 1, 0))))];
-    assert_eq!(give(&two), (vec![4, 5], 2), "each once");
+    assert_eq!(give(&two), (vec![4, 5], 2), "each client counts once");
     hub.close(CloseReason { code: 1000, reason: "".into() });
     assert_eq!(give(&two), (vec![], 0));
 }

@@ -1,4 +1,4 @@
-//! What is too much, and what comes of it.
+//! Limits, and what happens beyond them.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,7 +19,7 @@ fn closed(effects: &[Effect]) -> Vec<(Key, u16, &str)> {
 }
 
 #[test]
-fn bad_messages_are_named_and_the_eleventh_is_the_last() {
+fn bad_messages_are_rejected_and_the_eleventh_closes_the_connection() {
     let mut rig = Rig::new();
     let [ann, bob] = ["ann", "bob"].map(|name| rig.open(name));
     let deep = "[".repeat(33) + &"]".repeat(33);
@@ -34,14 +34,14 @@ fn bad_messages_are_named_and_the_eleventh_is_the_last() {
     rig.lobby.text(ann, "?");
     let effects = rig.lobby.take_effects();
     assert_eq!((effects.len(), closed(&effects)), (2, vec![(ann, 1008, "bad_message")]));
-    assert_eq!(rig.say(ann, "1"), [], "it is as good as gone");
+    assert_eq!(rig.say(ann, "1"), [], "messages after the close are ignored");
     assert_eq!(rig.lobby.counts().refused, BTreeMap::from([(Code::BadMessage, 11)]));
     assert_eq!(rig.lobby.counts().received, 11);
-    assert_eq!(rig.say(bob, "1").len(), 2, "others are as before");
+    assert_eq!(rig.say(bob, "1").len(), 2, "other clients are not affected");
 }
 
 #[test]
-fn a_refusal_is_forgotten_after_ten_seconds() {
+fn a_rejection_expires_after_ten_seconds() {
     let mut rig = Rig::new();
     let ann = rig.open("ann");
     for seconds in 0..60 {
@@ -49,7 +49,7 @@ fn a_refusal_is_forgotten_after_ten_seconds() {
         assert_eq!(verdicts(&rig.say(ann, "?")), ["error bad_message"]);
         rig.lobby.text(ann, "?");
         let over = closed(&rig.lobby.take_effects()).len();
-        assert_eq!(over, usize::from(seconds == 9), "two each ten seconds are one too many, {seconds}");
+        assert_eq!(over, usize::from(seconds == 9), "two in ten seconds exceed the limit, {seconds}");
         if over == 1 {
             return;
         }
@@ -57,7 +57,7 @@ fn a_refusal_is_forgotten_after_ten_seconds() {
 }
 
 #[test]
-fn depth_counts_no_brackets_in_texts() {
+fn brackets_in_strings_do_not_count_as_depth() {
     let mut rig = Rig::new();
     let ann = rig.open("ann");
     assert_eq!(verdicts(&rig.say(ann, &json!("[{".repeat(50) + "\\\"[").to_string())), ["echo"]);
@@ -67,7 +67,7 @@ fn depth_counts_no_brackets_in_texts() {
 }
 
 #[test]
-fn a_flood_is_told_and_then_closed_whatever_it_is_for() {
+fn a_flood_is_rejected_and_then_closed_for_every_role() {
     for role in [Role::Talks, Role::Reads] {
         let mut rig = Rig::new();
         let opening = Opening { role, ..rig.opening("ann") };
@@ -90,7 +90,7 @@ fn a_flood_is_told_and_then_closed_whatever_it_is_for() {
 }
 
 #[test]
-fn of_a_crowd_only_the_counts_are_told() {
+fn large_crowds_get_counts_instead_of_announcements() {
     let mut rig = Rig::with(Limits { presence_max: 3, ..Limits::default() });
     let mut keys = Vec::new();
     for (name, told) in [("ann", 0), ("bob", 1), ("cat", 2), ("dan", 0), ("eve", 0)] {
@@ -109,7 +109,7 @@ fn of_a_crowd_only_the_counts_are_told() {
 }
 
 #[test]
-fn pings_are_messages_too() {
+fn pings_count_as_messages() {
     let mut rig = Rig::new();
     let ann = rig.open("ann");
     (0..200).for_each(|_| rig.lobby.heard(ann));
@@ -119,7 +119,7 @@ fn pings_are_messages_too() {
 }
 
 #[test]
-fn fifty_messages_a_second_are_fine_for_ever() {
+fn fifty_messages_per_second_are_never_rejected() {
     let mut rig = Rig::new();
     let ann = rig.open("ann");
     for tick in 0..10_000 {
@@ -129,7 +129,7 @@ fn fifty_messages_a_second_are_fine_for_ever() {
 }
 
 #[test]
-fn rooms_and_connections_are_counted() {
+fn rooms_and_connections_are_limited() {
     let limits =
         Limits { connections_max: 3, rooms_max: 3, rooms_per_connection_max: 2, ..Limits::default() };
     let mut rig = Rig::with(limits);

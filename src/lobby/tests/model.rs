@@ -1,4 +1,4 @@
-//! Any sequence of anything: nobody hears what is not for them, the counts add up, everything stays within bounds.
+//! Random sequences of operations: messages only reach their recipients, counters add up, and limits hold.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +45,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Room 0 is a user's.
+/// Returns a room id. Room 0 belongs to a user.
 fn room_id(room: u8) -> String {
     if room == 0 { "user:ann".to_owned() } else { format!("room {room}") }
 }
@@ -99,7 +99,7 @@ fn take(rig: &mut Rig, step: &Step, open: &[Key]) -> Option<Key> {
     }
 }
 
-/// Who shares a room with `key`, before the step.
+/// Returns the members of all rooms that `key` is in before the step.
 fn roommates(lobby: &Lobby, key: Key) -> BTreeSet<Key> {
     let rooms = lobby.rooms.values().filter(|room| room.members.contains(&key));
     rooms.flat_map(|room| room.members.iter().copied()).collect()
@@ -136,7 +136,7 @@ fn check_invariants(lobby: &Lobby) {
 
 proptest! {
     #[test]
-    fn anything_may_happen(steps in proptest::collection::vec(step(), 1..150)) {
+    fn invariants_hold_after_any_sequence_of_operations(steps in proptest::collection::vec(step(), 1..150)) {
         let mut rig = Rig::with(LIMITS());
         let mut open = Vec::new();
         let mut sent = 0;
@@ -154,7 +154,7 @@ proptest! {
                     Effect::Send { to, payload } => {
                         sent += to.len() as u64;
                         let unique: BTreeSet<_> = to.iter().collect();
-                        prop_assert_eq!(unique.len(), to.len(), "twice to somebody");
+                        prop_assert_eq!(unique.len(), to.len(), "a duplicate recipient");
                         prop_assert!(to.iter().all(|key| rig.lobby.connections[key].role == Role::Talks));
                         let is_private = match &payload {
                             Payload::Binary(_) => true,
@@ -176,7 +176,7 @@ proptest! {
     }
 }
 
-/// Who does it.
+/// Returns the connection that performs the step.
 fn actor(step: &Step, open: &[Key]) -> Option<Key> {
     let at = match step {
         Step::Close(at)

@@ -1,4 +1,4 @@
-//! Who hears what.
+//! Rules about recipients, rooms and client ids.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ fn newcomers_are_welcomed_and_announced() {
 }
 
 #[test]
-fn a_plain_message_goes_to_all_others_or_to_those_in_the_senders_rooms() {
+fn a_plain_message_goes_to_all_others_or_to_the_senders_rooms() {
     let mut rig = Rig::new();
     let [ann, bob, cleo] = ["ann", "bob", "cleo"].map(|name| rig.open(name));
     let to =
@@ -43,12 +43,16 @@ fn a_plain_message_goes_to_all_others_or_to_those_in_the_senders_rooms() {
     for (key, room) in [(ann, "a"), (ann, "b"), (bob, "a"), (bob, "b")] {
         assert_eq!(rig.join(key, room), "room_joined");
     }
-    assert_eq!(to(rig.say(ann, r#"{"type":"welcome"}"#)), all[..2], "once, though they share two rooms");
-    assert_eq!(rig.say(cleo, "7").len(), 3, "who is in no room speaks to all");
+    assert_eq!(
+        to(rig.say(ann, r#"{"type":"welcome"}"#)),
+        all[..2],
+        "only once, although they share two rooms"
+    );
+    assert_eq!(rig.say(cleo, "7").len(), 3, "a client without a room reaches all");
 }
 
 #[test]
-fn what_was_said_is_passed_on_as_it_was_written() {
+fn messages_are_forwarded_byte_for_byte() {
     let mut rig = Rig::new();
     let ann = rig.open("ann");
     rig.lobby.text(ann, r#" {"b": 1.10, "a": 12345678901234567890123} "#);
@@ -58,7 +62,7 @@ fn what_was_said_is_passed_on_as_it_was_written() {
 }
 
 #[test]
-fn a_room_message_reaches_the_members_the_sender_too() {
+fn a_room_message_reaches_all_members_including_the_sender() {
     let mut rig = Rig::new();
     let [ann, bob, cleo] = ["ann", "bob", "cleo"].map(|name| rig.open(name));
     assert_eq!(verdicts(&rig.say(ann, &room_message("a"))), ["error unknown_room"]);
@@ -76,7 +80,7 @@ fn a_room_message_reaches_the_members_the_sender_too() {
 }
 
 #[test]
-fn binary_stays_in_the_senders_rooms() {
+fn binary_messages_stay_in_the_senders_rooms() {
     let mut rig = Rig::new();
     let [ann, bob, _cleo] = ["ann", "bob", "cleo"].map(|name| rig.open(name));
     rig.lobby.binary(ann, Bytes::from_static(b"\0\xff"));
@@ -89,11 +93,11 @@ fn binary_stays_in_the_senders_rooms() {
 }
 
 #[test]
-fn rooms_of_users_are_read_and_nothing_else() {
+fn rooms_of_users_are_read_only() {
     let mut rig = Rig::new();
     let feed = Feed { user: "Ann".to_owned(), stream: "s".to_owned() };
     let key = rig.open("bob");
-    assert_eq!(rig.join(key, "user:ann"), "room_join_error unknown_room", "it cannot be made");
+    assert_eq!(rig.join(key, "user:ann"), "room_join_error unknown_room", "clients cannot create it");
     rig.lobby.set_feeds(&[feed]);
     rig.lobby.text(key, r#"{"type":"join_room","room_id":"user:ann"}"#);
     let effects = rig.lobby.take_effects();
@@ -112,7 +116,7 @@ fn rooms_of_users_are_read_and_nothing_else() {
 }
 
 #[test]
-fn made_by_joining_a_room_goes_with_the_last_made_by_rest_it_stays() {
+fn empty_rooms_are_removed_unless_created_over_rest() {
     let mut rig = Rig::new();
     let ann = rig.open("ann");
     let kept = NewRoom { id: Some("kept".to_owned()), max_connections: Some(1), ..NewRoom::default() };
@@ -122,7 +126,7 @@ fn made_by_joining_a_room_goes_with_the_last_made_by_rest_it_stays() {
     rig.join(ann, "passing");
     let bob = rig.open("bob");
     assert_eq!(rig.join(bob, "kept"), "room_join_error room_full");
-    assert_eq!(rig.join(ann, "kept"), "room_joined", "who is in it is in it");
+    assert_eq!(rig.join(ann, "kept"), "room_joined", "members may join again");
     assert_eq!(rig.lobby.stats().total_rooms, 2);
     rig.lobby.close(ann);
     rig.sent();
@@ -136,7 +140,7 @@ fn made_by_joining_a_room_goes_with_the_last_made_by_rest_it_stays() {
 }
 
 #[test]
-fn names_are_made_of_the_id_and_taken_once() {
+fn client_ids_are_generated_from_the_id_and_unique() {
     let mut rig = Rig::new();
     let mut open = |id: u128, client_id: Option<&str>| {
         let client_id = client_id.map(str::to_owned);
@@ -162,7 +166,7 @@ fn names_are_made_of_the_id_and_taken_once() {
 }
 
 #[test]
-fn metadata_is_set_bounded_and_chosen_by() {
+fn metadata_is_set_limited_and_selects_recipients() {
     let limits = Limits { metadata_keys_max: 2, metadata_bytes_max: 100, ..Limits::default() };
     let mut rig = Rig::with(limits);
     let [ann, _bob] = ["ann", "bob"].map(|name| rig.open(name));
@@ -185,7 +189,7 @@ fn metadata_is_set_bounded_and_chosen_by() {
 }
 
 #[test]
-fn those_who_only_read_or_echo_hear_nothing() {
+fn readers_and_echoes_receive_no_lobby_messages() {
     let mut rig = Rig::new();
     for role in [Role::Reads, Role::Echoes] {
         let opening = Opening { role, client_id: None, ..rig.opening("") };
@@ -200,7 +204,7 @@ fn those_who_only_read_or_echo_hear_nothing() {
 }
 
 #[test]
-fn a_room_id_cannot_turn_text_around() {
+fn a_room_id_cannot_change_the_text_direction() {
     let mut rig = Rig::new();
     let ann = rig.open("ann");
     for c in ['\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202e}', '\u{2066}', '\u{2069}', '\u{7f}'] {
@@ -217,5 +221,5 @@ fn a_room_id_cannot_turn_text_around() {
     assert_eq!(rig.lobby.stats().total_rooms, 0);
     let join = json!({"type": "join_room", "room_id": "غرفة 🎉"}).to_string();
     rig.say(ann, &join);
-    assert_eq!(rig.lobby.stats().total_rooms, 1, "other scripts are text");
+    assert_eq!(rig.lobby.stats().total_rooms, 1, "other scripts are allowed");
 }

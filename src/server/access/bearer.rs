@@ -1,6 +1,7 @@
 //! Bearer tokens: in `Authorization`, in a WebSocket's subprotocol, or in the query.
 //!
-//! A browser cannot give a WebSocket any header but the subprotocol, and a page that is opened cannot give any at all.
+//! Browser scripts can set no header of a WebSocket except the subprotocol, and a page opened from a link
+//! carries no custom header at all.
 
 use std::sync::Arc;
 
@@ -25,33 +26,33 @@ use crate::{
     server::state::refusal::Refusal,
 };
 
-/// The subprotocol that is chosen where a client offers it beside its token.
+/// Subprotocol that the server selects when a client offers it along with its token.
 const PROTOCOL: &str = "livetape";
-/// What stands before a token that is a subprotocol.
+/// Prefix of a subprotocol that carries a token.
 const PROTOCOL_OF_TOKEN: &str = "bearer.";
-/// The parameter of a query that is a token.
+/// Query parameter that carries a token.
 const PARAMETER: &str = "token";
-/// The longest token, in bytes. All are compared at this length.
+/// Longest token, in bytes. Tokens are padded to this length before they are compared.
 const TOKEN_BYTES_MAX: usize = 256;
 
-/// The tokens that let somebody in; with none of them, anybody may ask.
+/// Tokens that grant access. An empty list lets everyone in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens(Vec<Secret>);
 
 impl Tokens {
-    /// These, each of them 256 bytes at most.
+    /// Accepts these tokens. Tokens longer than 256 bytes never match.
     #[must_use]
     pub fn new(tokens: Vec<Secret>) -> Self {
         Self(tokens)
     }
 
-    /// Whether anybody may ask.
+    /// Whether requests need no token.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether `given` is one of them. It takes as long for those that are nearly one as for others.
+    /// Whether `given` is one of the tokens. Takes constant time, so that timing reveals nothing about them.
     fn allow(&self, given: &str) -> bool {
         let Some(given) = padded(given) else { return false };
         let is_one =
@@ -60,14 +61,14 @@ impl Tokens {
     }
 }
 
-/// With zeros behind it, which no token has.
+/// Pads a token with zeros, which no token contains. Returns `None` for an empty or overlong token.
 fn padded(token: &str) -> Option<[u8; TOKEN_BYTES_MAX]> {
     let mut padded = [0; TOKEN_BYTES_MAX];
     padded.get_mut(..token.len())?.copy_from_slice(token.as_bytes());
     Some(padded).filter(|_| !token.is_empty() && !token.contains('\0'))
 }
 
-/// Lets a request pass that shows a token, and takes the token out of it.
+/// Middleware that admits requests with a valid token and removes the token from them.
 pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
     let mut shown = take_parameter(request.uri_mut());
     shown.extend(request.headers_mut().remove(AUTHORIZATION).as_ref().and_then(bearer));
@@ -86,23 +87,25 @@ pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Reques
     response
 }
 
-/// The page at `/` is the same for everybody, says nothing of what runs, and asks for a token itself.
+/// Whether the request loads the dashboard. Its files are the same for everyone, reveal nothing about the
+/// source, and ask for a token themselves.
 fn is_page(request: &Request) -> bool {
     let path = request.uri().path();
     let is_page = path == "/" || path.starts_with("/assets/");
-    reads(request) && is_page && !request.headers().contains_key(UPGRADE)
+    is_read_only(request) && is_page && !request.headers().contains_key(UPGRADE)
 }
 
-fn reads(request: &Request) -> bool {
+/// Whether the method only reads.
+fn is_read_only(request: &Request) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
-/// What whoever shows no token may see: that the server is there.
-fn refuse(request: &Request, shows_none: bool) -> Response {
-    if reads(request) && request.uri().path() == "/health" {
+/// Rejects a request without a valid token. `/health` still reports that the server is up, without details.
+fn refuse(request: &Request, no_token: bool) -> Response {
+    if is_read_only(request) && request.uri().path() == "/health" {
         return Json(json!({ "status": "ok" })).into_response();
     }
-    let message = if shows_none { "this server wants a bearer token" } else { "the bearer token is wrong" };
+    let message = if no_token { "this server wants a bearer token" } else { "the bearer token is wrong" };
     let mut response = Refusal::from(Problem::new(Code::Unauthorized, message)).into_response();
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"livetape\""));
     response
@@ -113,7 +116,7 @@ fn bearer(header: &HeaderValue) -> Option<String> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
 }
 
-/// The subprotocols that a client offers.
+/// Subprotocols that the client offers.
 fn protocols(headers: &HeaderMap) -> Vec<String> {
     if !headers.contains_key(UPGRADE) {
         return Vec::new();
@@ -122,15 +125,15 @@ fn protocols(headers: &HeaderMap) -> Vec<String> {
     values.flat_map(|value| value.split(',')).map(|name| name.trim().to_owned()).collect()
 }
 
-/// One that was offered: a browser fails where none is chosen, or another. The token goes back only where there is
-/// nothing else.
+/// Selects one of the offered subprotocols, because a browser fails the connection otherwise. The token is
+/// only echoed if the client offers nothing else.
 fn choose(offered: &[String]) -> Option<HeaderValue> {
     let known = offered.iter().find(|name| *name == PROTOCOL);
     let chosen = known.or_else(|| offered.iter().find(|name| name.starts_with(PROTOCOL_OF_TOKEN)))?;
     HeaderValue::from_str(chosen).ok()
 }
 
-/// Takes the parameters `token` out of the query, so that nothing behind this sees them.
+/// Removes all `token` parameters from the query, so that later layers cannot log them.
 fn take_parameter(uri: &mut Uri) -> Vec<String> {
     let Some(query) = uri.query() else { return Vec::new() };
     let is_token = |pair: &&str| pair.split_once('=').is_some_and(|(key, _)| key == PARAMETER);
@@ -142,7 +145,7 @@ fn take_parameter(uri: &mut Uri) -> Vec<String> {
     let question = if others.is_empty() { "" } else { "?" };
     let rest = format!("{}{question}{}", uri.path(), others.join("&"));
     let mut parts = std::mem::take(uri).into_parts();
-    // Parts of a target are one too.
+    // The path and query come from a valid URI, so this cannot fail.
     parts.path_and_query = PathAndQuery::try_from(rest).ok();
     *uri = Uri::from_parts(parts).unwrap_or_default();
     tokens
@@ -153,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_whole_tokens_are_tokens() {
+    fn only_exact_tokens_are_accepted() {
         let tokens =
             Tokens::new(["0123456789abcdef", "second-of-two-tokens"].map(|it| it.to_owned().into()).into());
         for good in ["0123456789abcdef", "second-of-two-tokens"] {
@@ -169,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_leaves_the_query() {
+    fn the_token_is_removed_from_the_query() {
         for (before, after, found) in [
             ("/events?since=0&token=a&raw=1", "/events?since=0&raw=1", vec!["a"]),
             ("/?token=a", "/", vec!["a"]),

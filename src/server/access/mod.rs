@@ -1,7 +1,8 @@
-//! Who may ask: before anything else, and before a WebSocket's 101.
+//! Access control. Runs before every handler and before the 101 of a WebSocket.
 //!
-//! Any page in any browser can send requests to this machine. Its `Origin` gives it away, or without one (images,
-//! scripts, links) `Sec-Fetch-Site`; and where a name of its own leads here (DNS rebinding), the `Host` does.
+//! Any page in any browser can send requests to this machine. `Origin` identifies such pages; requests
+//! without one (images, scripts, links) are identified by `Sec-Fetch-Site`. The `Host` header reveals DNS
+//! rebinding, where a foreign domain name resolves to this machine.
 
 pub(super) mod bearer;
 mod origin;
@@ -21,39 +22,42 @@ use super::{
 };
 use crate::sans_io::error::{Code, Problem};
 
-/// Whom to let in beside loopback.
+/// Hosts, origins and tokens that are allowed in addition to loopback.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
-    /// Hosts that this server may be called by, without a port: names or addresses (IPv6 in brackets).
+    /// Host names or addresses that clients may use for this server, without a port; IPv6 addresses in
+    /// brackets.
     pub hosts: Vec<String>,
-    /// Origins of pages that may ask, in full: `https://overlay.example`; with `null`, pages from disk and every
-    /// sandboxed frame may read the feed.
+    /// Allowed origins of pages, in full: `https://overlay.example`. With `null`, pages from disk and all
+    /// sandboxed frames may read the feed.
     pub origins: Vec<String>,
-    /// Whether it may be called by any IP address: where it listens beyond loopback. No DNS leads astray there.
+    /// Whether any IP address is accepted as host, for servers that listen beyond loopback. DNS rebinding
+    /// needs a name, so addresses are safe.
     pub any_address: bool,
-    /// The bearer tokens of which one has to be shown; with none, anybody may ask.
+    /// Bearer tokens, one of which each request must carry. If empty, no token is required.
     pub tokens: Tokens,
 }
 
-/// The headers that scripts on other pages may send.
+/// Request headers that scripts on other origins may send.
 const HEADERS_ALLOWED: &str = "authorization, content-type";
 const METHODS_ALLOWED: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
-/// What scripts on other pages may read of an answer's head.
+/// Response headers that scripts on other origins may read.
 const HEADERS_EXPOSED: &str = "retry-after, x-request-id";
-/// The origin of pages from disk, and of every sandboxed frame on any page: only where it is on the list.
+/// Origin of pages from disk and of all sandboxed frames on any site; rejected unless listed.
 const OPAQUE: &str = "null";
-/// The origin of local files in OBS, where the browser has a scheme of its own for them. No web page has it.
+/// Origin of local files in OBS, whose embedded browser uses a scheme of its own for them. No web page has
+/// this origin.
 const OBS_FILE: &str = "http://absolute";
-/// The read-only feed, which a page from a file may read.
+/// Paths of the read-only feed, which pages from disk may read.
 const FEED: [&str; 2] = ["/", "/events"];
-/// The GET requests that reach out to TikTok: no page of another site may cause one, by sending its visitor there either.
+/// Prefix of GET requests that contact TikTok. No other site may trigger one, not even by a link.
 const LOOK_UPS: &str = "/test/";
-/// What an answer that is not a page of ours may do in a browser: nothing.
+/// Content security policy of all responses except the dashboard's: allows nothing.
 pub(crate) const POLICY: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// Lets a request pass, refuses it with 403, or answers a preflight.
+/// Middleware that forwards a request, rejects it with 403, or answers a preflight.
 pub(crate) async fn check(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let (origin, mut response) = match access.admit(&request) {
         Err(problem) => (None, Refusal::from(problem).into_response()),
@@ -64,9 +68,9 @@ pub(crate) async fn check(State(access): State<Arc<Access>>, request: Request, n
     response
 }
 
-/// Sets the headers that every answer has; a route's own ones stay.
+/// Sets the security headers that every response has; headers set by a route stay.
 fn protect(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
-    // Embedding is for those who may ask: without an `Origin`, pages of this site.
+    // Pages of allowed origins may embed the response; without an `Origin`, only pages of this site.
     let embedders = if origin.is_some() { "cross-origin" } else { "same-site" };
     headers.entry(RESOURCE_POLICY).or_insert(HeaderValue::from_static(embedders));
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
@@ -93,10 +97,10 @@ fn preflight_answer() -> Response {
 }
 
 impl Access {
-    /// Whether the lists are made of hosts and origins.
+    /// Validates the lists of hosts and origins.
     ///
     /// # Errors
-    /// `bad_config`, for the first that is none.
+    /// `bad_config` for the first invalid entry.
     pub fn check(&self) -> Result<(), Problem> {
         let bad = |message: String| Err(Problem::new(Code::BadConfig, message));
         for host in &self.hosts {
@@ -117,7 +121,8 @@ impl Access {
         Ok(())
     }
 
-    /// The origin that the answer is for, if there is one. Where there is, it alone decides.
+    /// Returns the origin to allow in the response, if the request names one. With an origin, only the origin
+    /// decides.
     fn admit(&self, request: &Request) -> Result<Option<HeaderValue>, Problem> {
         let host = self.host(request)?;
         let forbidden = |message: &str| Err(Problem::new(Code::ForbiddenOrigin, message));
@@ -139,7 +144,7 @@ impl Access {
     fn host(&self, request: &Request) -> Result<Host, Problem> {
         let named = only(request.headers(), &header::HOST).flatten().and_then(|host| host.to_str().ok());
         let text = named.unwrap_or_default();
-        // A target in absolute form names the host once more.
+        // A request target in absolute form names the host a second time.
         let target = request.uri().authority().map(|authority| Host::parse(authority.as_str()));
         match Host::parse(text) {
             Some(host) if self.allows_host(&host) && target.is_none_or(|it| it.as_ref() == Some(&host)) => {
@@ -166,7 +171,7 @@ impl Access {
     }
 }
 
-/// Whether a page of another site asks, for anything but to be left for a page of ours.
+/// Whether a page of another site sends this request. Navigating to one of our pages does not count.
 fn is_cross_site(request: &Request) -> bool {
     let says = |name: &str, value: &str| request.headers().get_all(name).iter().any(|it| it == value);
     let opens_page = request.method() == Method::GET
@@ -176,7 +181,7 @@ fn is_cross_site(request: &Request) -> bool {
     says("sec-fetch-site", "cross-site") && !opens_page
 }
 
-/// The value of a header that may be there once: `Some(None)` if it is there more often.
+/// Returns the value of a header that may occur at most once: `None` if absent, `Some(None)` if repeated.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<Option<&'a HeaderValue>> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;

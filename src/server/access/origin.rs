@@ -1,17 +1,18 @@
-//! Hosts as the `Host` and `Origin` headers name them: parsed, never matched by prefix.
+//! Hosts in `Host` and `Origin` headers, parsed rather than matched by prefix.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// A host, without its port.
+/// A host without its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
     Address(IpAddr),
-    /// In lower case, without a dot at the end.
+    /// In lower case, without a trailing dot.
     Name(String),
 }
 
 impl Host {
-    /// Reads `host`, `host:port`, `[v6]` or `[v6]:port`; nothing else may stand there, no user either.
+    /// Parses `host`, `host:port`, `[v6]` or `[v6]:port`. Returns `None` for anything else, including user
+    /// names.
     pub(crate) fn parse(authority: &str) -> Option<Self> {
         let (host, port) = match authority.rfind(']') {
             Some(end) => authority.split_at(end + 1),
@@ -32,15 +33,15 @@ impl Host {
         }
     }
 
-    /// Reads the host of an origin over HTTP: `http://host:port`.
+    /// Parses the host of an HTTP or HTTPS origin such as `http://host:port`.
     pub(crate) fn of_origin(origin: &str) -> Option<Self> {
         let (scheme, authority) = origin.split_once("://")?;
         let http = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
         http.then(|| Self::parse(authority)).flatten()
     }
 
-    /// Whether it is this machine, for sure: an address of the loopback net, `localhost` or a name below it, which
-    /// browsers never ask the DNS for.
+    /// Whether the host is certainly this machine: a loopback address, `localhost` or a subdomain of it.
+    /// Browsers never look these names up in DNS.
     pub(crate) fn is_loopback(&self) -> bool {
         match self {
             Self::Address(address) => address.is_loopback(),
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loopback_is_what_parses_as_loopback() {
+    fn loopback_hosts_are_recognised() {
         let loopback = [
             "localhost",
             "LocalHost:3000",
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_loopback_is_not() {
+    fn lookalikes_of_loopback_are_rejected() {
         let others = [
             "",
             ".",
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_a_scheme_and_a_host() {
+    fn an_origin_consists_of_a_scheme_and_a_host() {
         let origin = |origin| Host::of_origin(origin).is_some_and(|host| host.is_loopback());
         for good in ["http://localhost", "HTTPS://LOCALHOST:5173", "http://[::1]:5173", "http://127.0.0.1:80"]
         {

@@ -1,10 +1,10 @@
-//! How the broadcast went, in the log: now and then, and at the end.
+//! Broadcast statistics in the log: at intervals, and at shutdown.
 
 use tracing::info;
 
 use crate::server::routes::App;
 
-/// Writes down what was counted since the start.
+/// Logs the counters since the start.
 pub(crate) fn log(app: &App) {
     let hub = &app.shared.hub;
     let (stats, counts) = app.sockets.with(|lobby| (lobby.stats(), lobby.counts().clone()));

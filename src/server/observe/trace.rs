@@ -1,4 +1,4 @@
-//! Each request gets a number, and a line in the log. Queries are never logged: they may hold tokens.
+//! Request ids and request log lines. Queries are never logged, because they may contain tokens.
 
 use std::sync::{
     Arc,
@@ -18,7 +18,7 @@ use crate::{
     log::CLIENTS,
     sans_io::error::Code,
     server::{
-        routes::{fallback::shown, metrics::Metrics},
+        routes::{fallback::masked, metrics::Metrics},
         state::refusal::Refused,
         transport::{connections::Asker, traffic::Traffic},
     },
@@ -26,7 +26,7 @@ use crate::{
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The numbers of requests: unique within a process, and with the name of its stream within all of them.
+/// Generator of request ids: unique within a process, and globally in combination with the stream name.
 #[derive(Clone, Debug)]
 pub(crate) struct Ids {
     process: Arc<str>,
@@ -44,16 +44,16 @@ impl Ids {
     }
 }
 
-/// Counts, runs and logs a request.
+/// Middleware that counts, runs and logs a request.
 pub(crate) async fn trace(State(ids): State<Ids>, request: Request, next: Next) -> Response {
     let id = ids.take();
     let started = clock::now();
     let method = request.method().clone();
-    let path = shown(request.uri().path()).into_owned();
+    let path = masked(request.uri().path()).into_owned();
     let from = request.extensions().get::<Asker>().and_then(|asker| asker.0);
     let from = from.map(|from| from.to_string()).unwrap_or_default();
     let traffic = request.extensions().get::<Traffic>().cloned().unwrap_or_default();
-    // Of the worst level: whatever is logged inside has the number.
+    // At the highest level, so that every line logged inside carries the id.
     let span = error_span!("request", id = %id);
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Ok(id) = HeaderValue::from_str(&id) {

@@ -1,4 +1,4 @@
-//! The dashboard: what `web/` was built to, inside of this program. Nothing of it is asked for elsewhere.
+//! The dashboard: the build of `web/`, embedded in the binary. It loads nothing from other servers.
 
 use std::borrow::Cow;
 
@@ -17,10 +17,10 @@ use crate::server::state::refusal::Refusal;
 #[folder = "web/dist"]
 struct Dist;
 
-/// Names of assets change with their content.
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
-/// The page is asked for each time; its ETag saves sending it.
-const ASK_AGAIN: &str = "no-cache";
+/// Cache policy of assets, whose names change with their content.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// Cache policy of the page: revalidated on each load, with its ETag.
+const REVALIDATE: &str = "no-cache";
 
 const HEADERS: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -29,16 +29,16 @@ const HEADERS: [(HeaderName, &str); 4] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// The page itself.
+/// Returns the page itself.
 pub(crate) fn index(headers: &HeaderMap) -> Response {
     let Some(file) = Dist::get("index.html") else {
-        // Only a tree whose `web/dist` was removed has none.
+        // Only happens in a tree without `web/dist`.
         return StatusCode::NOT_FOUND.into_response();
     };
-    answer("index.html", file, headers, ASK_AGAIN)
+    answer("index.html", file, headers, REVALIDATE)
 }
 
-/// What the page asks for.
+/// Returns one asset of the page.
 pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Refusal> {
     let path = format!("assets/{name}");
     let missing = || {
@@ -46,22 +46,24 @@ pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Resul
             .hint("load the page again: it is of another version")
     };
     let file = Dist::get(&path).ok_or_else(missing)?;
-    Ok(answer(&path, file, &headers, FOR_EVER))
+    Ok(answer(&path, file, &headers, IMMUTABLE))
 }
 
-/// All from here, and sockets to here alone. The page's worker lives by the policy of its script, so scripts have it as
-/// well. The host has passed [`access`](crate::server::access): it cannot add to the policy.
-fn policy(asked: &HeaderMap) -> String {
-    let host = asked.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+/// Allows content from this server and sockets to it only. Scripts carry the policy too, since a worker takes
+/// the policy of its script. The host has passed [`access`](crate::server::access), so it cannot inject
+/// directives.
+fn policy(request_headers: &HeaderMap) -> String {
+    let host = request_headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     format!(
         "default-src 'self'; connect-src 'self' ws://{host} wss://{host}; object-src 'none'; base-uri 'none'; \
          form-action 'none'; frame-ancestors 'none'"
     )
 }
 
-fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap, caching: &'static str) -> Response {
+fn answer(path: &str, file: EmbeddedFile, request_headers: &HeaderMap, caching: &'static str) -> Response {
     let tag = tag(&file);
-    let known = asked.get_all(header::IF_NONE_MATCH).iter().any(|known| known.as_bytes() == tag.as_bytes());
+    let known =
+        request_headers.get_all(header::IF_NONE_MATCH).iter().any(|known| known.as_bytes() == tag.as_bytes());
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -76,7 +78,7 @@ fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap, caching: &'static s
     if let Ok(tag) = HeaderValue::try_from(tag) {
         headers.insert(header::ETAG, tag);
     }
-    if let Ok(policy) = HeaderValue::try_from(policy(asked)) {
+    if let Ok(policy) = HeaderValue::try_from(policy(request_headers)) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     for (name, value) in HEADERS {
@@ -91,7 +93,7 @@ fn tag(file: &EmbeddedFile) -> String {
     format!("\"{short:024x}\"")
 }
 
-/// The types that a build makes.
+/// Covers the file types that the build produces.
 fn content_type(path: &str) -> &'static str {
     match path.rsplit_once('.').map(|(_, ending)| ending) {
         Some("html") => "text/html; charset=utf-8",

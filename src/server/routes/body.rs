@@ -1,11 +1,11 @@
-//! The bodies of requests.
+//! Request bodies.
 
 use axum::{body::Bytes, extract::rejection::BytesRejection, http::StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::sans_io::error::{Code, Problem};
 
-/// A JSON body; an empty one is `{}`.
+/// Parses a JSON body; an empty one counts as `{}`.
 pub(crate) fn parse_body<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Problem> {
     let body = body.map_err(|rejection| match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::TooLarge, "the body is too long"),

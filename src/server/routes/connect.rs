@@ -1,4 +1,4 @@
-//! `/connect` and `/test`: which room is connected, and whether one could be.
+//! `/connect` and `/test`: connect to a room, or check whether a user is live.
 
 use axum::{
     Json,
@@ -14,7 +14,7 @@ use crate::{
 
 type User = Result<Path<String>, PathRejection>;
 
-/// Answers when the first attempt has succeeded or failed.
+/// Responds once the first attempt has succeeded or failed.
 pub(crate) async fn connect(State(app): State<App>, user: User) -> Result<Json<Status>, Refusal> {
     Ok(Json(app.shared.control.connect(name(user)?).await?))
 }

@@ -1,4 +1,4 @@
-//! `/connections` and `/stats`: who is here.
+//! `/connections` and `/stats`: the WebSockets that are open.
 
 use axum::{
     Json,
@@ -19,7 +19,7 @@ use crate::{
 type RawBody = Result<Bytes, BytesRejection>;
 type Id = Result<Path<String>, PathRejection>;
 
-/// The answer of `GET /connections`.
+/// Response of `GET /connections`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Connections {
     connections: Vec<ConnectionView>,

@@ -1,4 +1,4 @@
-//! What is answered where nothing else is; and paths as answers and the log may show them.
+//! Responses for unknown paths and methods, and paths with tokens masked for responses and logs.
 
 use std::borrow::Cow;
 
@@ -9,22 +9,22 @@ use crate::{
     server::state::refusal::Refusal,
 };
 
-/// Behind this, a path may be a token.
+/// Prefix of paths that may contain a token.
 const TOKENS: &str = "/ws/";
 
-/// For addresses that there are not.
+/// Rejects unknown paths.
 pub(crate) async fn not_found(uri: Uri) -> Refusal {
-    Problem::new(Code::NotFound, format!("there is no `{}`", shown(uri.path()))).into()
+    Problem::new(Code::NotFound, format!("there is no `{}`", masked(uri.path()))).into()
 }
 
-/// For addresses that do not take the method. `Allow` says which they take.
+/// Rejects methods that a path does not support; the `Allow` header lists the others.
 pub(crate) async fn method_not_allowed(uri: Uri) -> Refusal {
-    let message = format!("`{}` does not take this method", shown(uri.path()));
+    let message = format!("`{}` does not take this method", masked(uri.path()));
     Problem::new(Code::MethodNotAllowed, message).into()
 }
 
-/// The path, without what may be a token.
-pub(crate) fn shown(path: &str) -> Cow<'_, str> {
+/// Returns the path with a possible token masked.
+pub(crate) fn masked(path: &str) -> Cow<'_, str> {
     match path.find(TOKENS) {
         Some(_) if path == "/ws/echo" => Cow::Borrowed(path),
         Some(at) => Cow::Owned(format!("{}***", &path[..at + TOKENS.len()])),
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_show_no_token() {
+    fn tokens_in_paths_are_masked() {
         for (path, expected) in [
             ("/ws/abc", "/ws/***"),
             ("/ws/test/abc", "/ws/***"),
@@ -46,7 +46,7 @@ mod tests {
             ("//ws/abc", "//ws/***"),
             ("/status/ann", "/status/ann"),
         ] {
-            assert_eq!(shown(path), expected);
+            assert_eq!(masked(path), expected);
         }
     }
 }

@@ -13,14 +13,14 @@ use super::{
 };
 use crate::{lobby::Role, server::state::refusal::Refusal};
 
-/// `GET /`: the feed, or for those who ask for no upgrade a page.
+/// `GET /`: the feed, or a page if the request asks for no upgrade.
 pub(crate) async fn root(
     State(app): State<App>,
     headers: HeaderMap,
     uri: Uri,
     upgrade: MaybeUpgrade,
 ) -> Result<Response, Refusal> {
-    if !interactive::is_asked(&headers) {
+    if !interactive::asks_for_upgrade(&headers) {
         return Ok(page::page(&headers));
     }
     let upgrade = upgrade?;

@@ -1,4 +1,4 @@
-//! `POST /inject`: what TikTok did not send, as if it had.
+//! `POST /inject`: broadcasts synthetic events as if TikTok had sent them.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::{
     server::state::refusal::Refusal,
 };
 
-/// What each type is made of, beside `type`.
+/// Fields of each type, apart from `type`.
 const FIELDS: &[(&str, &[&str])] = &[
     ("chat", &["user", "comment"]),
     ("gift", &["user", "gift", "count", "combo", "diamonds", "pictureUrl"]),
@@ -37,7 +37,7 @@ const FIELDS: &[(&str, &[&str])] = &[
     ("room_user", &["viewerCount"]),
 ];
 
-/// How long it waits for clients.
+/// Maximum time to wait for clients.
 const WAIT_CLIENTS_MAX: Duration = Duration::from_secs(30);
 
 pub(crate) async fn inject(
@@ -51,7 +51,7 @@ pub(crate) async fn inject(
     Ok(Json(app.shared.control.inject(request).await?))
 }
 
-/// How many clients are to be there first.
+/// Number of clients to wait for before injecting.
 fn wait_clients(uri: &Uri, clients_max: usize) -> Result<usize, Problem> {
     let mut wait_clients = 0;
     for (key, value) in query::pairs(uri)? {
@@ -81,7 +81,7 @@ async fn wait_for(app: &App, clients: usize) -> Result<(), Problem> {
     }
 }
 
-/// Reads a request; whatever it has that nobody knows is refused, and the nearest named.
+/// Parses a request. Rejects unknown types and fields and suggests the nearest known one.
 fn read(body: Map<String, Value>) -> Result<InjectRequest, Problem> {
     let names = || FIELDS.iter().map(|(name, _)| *name).collect::<Vec<_>>();
     let kind = match body.get("type") {
@@ -115,9 +115,9 @@ mod tests {
 
     use super::*;
 
-    /// The table and the type say the same; `join` is another name.
+    /// Compares the table with the request type; `join` is an alias.
     #[test]
-    fn the_fields_are_those_of_the_type() {
+    fn the_table_lists_the_fields_of_the_type() {
         let schema = SchemaGenerator::default().into_root_schema_for::<InjectRequest>();
         let variants = schema.get("oneOf").and_then(Value::as_array).unwrap();
         let mut of_type: Vec<(String, BTreeSet<String>)> = vec![];

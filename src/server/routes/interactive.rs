@@ -1,4 +1,4 @@
-//! `/ws`: the feed, and what clients say to each other. `/ws/echo`: what a client says, back to it.
+//! `/ws`: the feed and client messages. `/ws/echo`: returns each message to its sender.
 
 use std::pin::pin;
 
@@ -29,22 +29,23 @@ use crate::{
     },
 };
 
-/// Each socket has one, filled with zeros at each read; a longer message has the buffer that it needs.
+/// Read buffer of each socket, in bytes. Small, because each read zeroes it; longer messages get a buffer of
+/// their size.
 const READ_BUFFER_BYTES: usize = 512;
-/// The same on `/ws/echo`, where messages are long.
+/// Read buffer on `/ws/echo`, in bytes. Large, because messages there are long.
 const ECHO_BUFFER_BYTES: usize = 16 * 1024;
 
 pub(crate) type MaybeUpgrade = Result<Upgrade, Refusal>;
 
-/// Who comes, and what for.
+/// The parameters of an incoming WebSocket.
 pub(crate) struct Visit {
     pub(crate) path: &'static str,
     pub(crate) role: Role,
     pub(crate) client_id: Option<String>,
-    /// The channel that it reads, and how it joins that or another.
+    /// Hub to subscribe to at once, and how to join it or another one later.
     pub(crate) feed: Option<Hub>,
     pub(crate) join: Join,
-    /// Held as long as the socket is there.
+    /// Held as long as the socket is open.
     pub(crate) lease: Option<Lease>,
 }
 
@@ -79,29 +80,29 @@ pub(crate) async fn echo(
     Ok(open(&app, upgrade, Visit { path, role, client_id: None, feed: None, join, lease: None }))
 }
 
-/// Whether an upgrade was asked for.
-pub(crate) fn is_asked(headers: &HeaderMap) -> bool {
+/// Whether the request asks for a WebSocket upgrade.
+pub(crate) fn asks_for_upgrade(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// The upgrade, where it can be had.
+/// Returns the upgrade, or 426 if the request asks for none.
 pub(crate) fn required(headers: &HeaderMap, upgrade: MaybeUpgrade) -> MaybeUpgrade {
-    if !is_asked(headers) {
+    if !asks_for_upgrade(headers) {
         return Err(Problem::new(Code::UpgradeRequired, "WebSocket upgrade required").into());
     }
     upgrade
 }
 
-/// The 101, and the conversation behind it. Who cannot be let in is told so over the socket: browsers show no more of a
-/// refused upgrade than that it was refused.
+/// Responds with 101 and runs the session. Rejections are sent over the socket, because browsers hide the
+/// response to a failed upgrade.
 pub(crate) fn open(app: &App, upgrade: Upgrade, mut visit: Visit) -> Response {
     let (role, lease) = (visit.role, visit.lease.take());
-    // Joined before the 101: nothing that is published after a client has read that is missing.
+    // Join before sending the 101: a client that has read it misses no later event.
     let session = admit(app, visit);
     begin(app, upgrade, role, session, lease)
 }
 
-/// The 101, and behind it why not: in the words of the lobby to those who came to talk, else as an event.
+/// Responds with 101, then reports the rejection: as a lobby error on `/ws`, elsewhere as an event.
 pub(crate) fn turn_away(
     app: &App,
     upgrade: Upgrade,
@@ -116,7 +117,7 @@ pub(crate) fn turn_away(
     begin(app, upgrade, role, Err(Box::new(TurnedAway { problem, told: text(told) })), None)
 }
 
-/// JSON as a message.
+/// Wraps JSON in a text message.
 fn text(json: Vec<u8>) -> Option<Message> {
     String::from_utf8(json).ok().map(|json| Message::Text(json.into()))
 }

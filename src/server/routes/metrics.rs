@@ -1,8 +1,8 @@
-//! `/metrics`: what was counted, in Prometheus' text format.
+//! `/metrics`: counters and gauges in the Prometheus text format.
 //!
-//! What is known anyway is looked up when it is asked for; requests alone are counted as they come. Each server has counts
-//! of its own: several in one process do not mix. The exporter is made for an answer and not before: it compares two
-//! clocks first, which takes longer than all else until a server listens.
+//! Values that other modules track are looked up on each scrape; only requests are counted here. Each server
+//! has its own counters, so several in one process do not mix. The exporter is created on each scrape: its
+//! constructor compares two clocks, which would take longer than the rest of the server's startup.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +27,7 @@ const REQUESTS: &str = "livetape_http_requests_total";
 const REFUSED: &str = "livetape_http_refused_total";
 const TURNED_AWAY: &str = "livetape_sockets_turned_away_total";
 
-/// What requests are counted in.
+/// Request counters.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Metrics(Arc<Mutex<Counts>>);
 
@@ -40,12 +40,12 @@ struct Counts {
 }
 
 impl Metrics {
-    /// A request was refused.
+    /// Counts a rejected request.
     pub(crate) fn count_refused(&self, code: Code) {
         self.with(|counts| *counts.refused.entry(code.name()).or_default() += 1);
     }
 
-    /// A WebSocket was opened only to be told why not.
+    /// Counts a WebSocket that was opened only to report its rejection.
     pub(crate) fn count_turned_away(&self, code: Code) {
         self.with(|counts| *counts.turned_away.entry(code.name()).or_default() += 1);
     }
@@ -55,7 +55,7 @@ impl Metrics {
     }
 }
 
-/// Counts a request by its route, of which there is a fixed number, and never by its path.
+/// Counts a request by its route rather than its path, because the number of routes is fixed.
 pub(crate) async fn count(State(app): State<App>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
     let method = request.method().as_str().to_owned();
@@ -85,7 +85,7 @@ fn source(sheet: &Sheet, app: &App) {
     sheet.each("livetape_events_total", "Events of the source.", "type", &counts.events);
     sheet.each("livetape_duplicates_total", "Messages dropped as duplicates.", "reason", &counts.duplicates);
     sheet.each("livetape_decode_faults_total", "What could not be read.", "kind", &counts.faults);
-    // Senders make up names: they are counted together, and told by `/status`.
+    // Senders control the method names, so the metric has no label for them; `/status` lists them.
     let unknown = counts.unknown_methods.values().sum();
     sheet.counter("livetape_unknown_methods_total", "Messages without a schema.", None, unknown);
     sheet.counter(
@@ -191,10 +191,10 @@ fn requests(sheet: &Sheet, counts: &Counts) {
     sheet.each(TURNED_AWAY, "WebSockets that were closed at once, by code.", "code", &counts.turned_away);
 }
 
-/// What is written down for one answer.
+/// The metrics of one response.
 struct Sheet(PrometheusRecorder);
 
-/// The name and the value of a label.
+/// Name and value of a label.
 type Labelled<'a> = Option<(&'static str, &'a str)>;
 
 impl Sheet {

@@ -1,4 +1,4 @@
-//! The handlers: what each address answers.
+//! HTTP handlers, a module for each group of paths.
 
 pub(super) mod assets;
 mod body;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use self::{metrics::Metrics, recordings::Shelf};
 use super::{state::Shared, transport::connections::Connections, ws::registry::Sockets};
 
-/// What handlers are given.
+/// State of the handlers.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) shared: Shared,

@@ -1,4 +1,4 @@
-//! `/events`: the feed as lines of JSON, for curl and whoever has no WebSocket.
+//! `/events`: the feed as JSON lines, for curl and other clients without WebSocket support.
 
 use std::convert::Infallible;
 
@@ -40,7 +40,7 @@ pub(crate) async fn events(
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson"),
         (header::CACHE_CONTROL, "no-store"),
-        // The connection ends with the feed: what is left unread cannot keep it open.
+        // The connection ends with the feed, so an unread request body cannot keep it open.
         (header::CONNECTION, "close"),
     ];
     Ok((headers, body).into_response())
@@ -64,7 +64,7 @@ fn body(subscriber: Subscriber, name: String) -> Body {
     Body::from_stream(futures_util::StreamExt::map(lines, Ok::<_, Infallible>))
 }
 
-/// A batch as one piece: a chunk of HTTP each time something is written, not for each event.
+/// Joins a batch into one chunk, so that HTTP chunks follow writes rather than events.
 fn lines(batch: &[Bytes]) -> Bytes {
     let mut piece = Vec::with_capacity(batch.iter().map(|json| json.len() + 1).sum());
     for json in batch {
@@ -74,7 +74,8 @@ fn lines(batch: &[Bytes]) -> Bytes {
     piece.into()
 }
 
-/// The last line for who fell behind: an event behind which it can go on, as its position is that of the last one.
+/// Builds the last line for a slow subscriber: an error event with the position of the last event, so that
+/// the client can resume there.
 fn slow_line(stream: &str, last: Option<&Bytes>) -> Bytes {
     let problem = Problem::new(Code::SlowConsumer, "fell too far behind");
     let seq =
@@ -89,8 +90,8 @@ struct Positioned {
     seq: u64,
 }
 
-/// Drops the connection of a subscriber that fell behind, if it does not take the rest in time. The body cannot do
-/// that: it is not asked for more as long as the socket takes nothing.
+/// Drops the connection of a slow subscriber that does not read the rest in time. The body stream cannot do
+/// this, because it is not polled while the socket is blocked.
 async fn drop_stalled(slow: CancellationToken, connection: CancellationToken) {
     select! {
         biased;

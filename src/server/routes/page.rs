@@ -1,4 +1,4 @@
-//! What a browser or curl sees at `/`.
+//! What `GET /` returns without an upgrade.
 
 use axum::{
     http::{HeaderMap, header},
@@ -50,7 +50,7 @@ GET  /openapi.json     all of this, for programs; /schema/events.json for the fe
 POST /shutdown         end the server
 ";
 
-/// The dashboard for those who ask for HTML, else the addresses as plain text.
+/// Returns the dashboard if the client accepts HTML, otherwise a list of paths in plain text.
 pub(crate) fn page(headers: &HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let mut response = if accept.contains("text/html") {

@@ -1,4 +1,4 @@
-//! What a subscriber asks for: the query of the feed.
+//! The query parameters of the feed.
 
 use std::str::FromStr;
 
@@ -15,11 +15,11 @@ use crate::{
     },
 };
 
-/// A parameter of a query: `/openapi.json` says the same.
+/// A query parameter, also described in `/openapi.json`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Param {
     pub(crate) name: &'static str,
-    /// What it is for.
+    /// Description for `/openapi.json`.
     pub(crate) what: &'static str,
     pub(crate) values: Values,
 }
@@ -30,28 +30,28 @@ impl Param {
     }
 }
 
-/// The values that a parameter takes.
+/// The values that a parameter accepts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Values {
     OneOf(&'static [&'static str]),
-    /// What this regular expression matches.
+    /// Values that match this regular expression.
     Pattern(&'static str),
-    /// Whole numbers, the largest last, where it does not depend on the settings.
+    /// Integers from a minimum to a maximum; `None` if the maximum depends on the settings.
     Numbers(usize, Option<usize>),
-    /// Types of events, with commas between them.
+    /// Comma-separated event types.
     Types,
     Speed,
 }
 
 const GIFTS: [&str; 3] = ["raw", "delta", "final"];
 const ON_GAP: [&str; 2] = ["close", "skip"];
-/// The wire shapes there are.
+/// The available wire formats.
 const FORMATS: [&str; 1] = ["native"];
 const YES: [&str; 2] = ["1", "true"];
 const NO: [&str; 2] = ["0", "false"];
 pub(crate) const FLAG: Values = Values::OneOf(&[YES[0], NO[0], YES[1], NO[1]]);
 
-/// The parameters of the feed.
+/// Parameters of every feed.
 pub(crate) const FEED: [Param; 6] = [
     Param::new(
         "since",
@@ -69,9 +69,9 @@ const OBSERVER: Param = Param::new(
     "1 to watch only: not counted as a client, not waited for, and gaps are skipped",
     FLAG,
 );
-/// The parameters beside these on the main channel.
+/// Additional parameters on the main channel.
 pub(crate) const MAIN: [Param; 1] = [OBSERVER];
-/// The same on `/ws`.
+/// Additional parameters on `/ws`.
 pub(crate) const TALK: [Param; 3] = [
     Param::new(
         "client_id",
@@ -81,13 +81,14 @@ pub(crate) const TALK: [Param; 3] = [
     Param::new("feed", "0 to read no feed", FLAG),
     OBSERVER,
 ];
-/// The same for a private replay.
+/// Additional parameters of a private replay.
 pub(crate) const REPLAY: [Param; 1] = [Param::new("speed", "0.1 to 1000, or max", Values::Speed)];
 
-/// Reads the query of a token's channel. An observer of it would look on at nothing: it runs for its clients.
+/// Parses the query of a token's channel. Observers are not supported there, because the channel only runs
+/// for its clients.
 ///
 /// # Errors
-/// `bad_request`, for keys and values that there are not; the hint names the nearest.
+/// `bad_request` for unknown keys and values; the hint suggests the nearest known one.
 pub(crate) fn join_room(uri: &Uri) -> Result<Join, Problem> {
     let mut join = Join::default();
     for (key, value) in &pairs(uri)? {
@@ -96,10 +97,10 @@ pub(crate) fn join_room(uri: &Uri) -> Result<Join, Problem> {
     Ok(join)
 }
 
-/// Reads the query of the main channel.
+/// Parses the query of the main channel.
 ///
 /// # Errors
-/// As [`join_room`].
+/// Same as [`join_room`].
 pub(crate) fn join(uri: &Uri) -> Result<Join, Problem> {
     let mut join = Join::default();
     for (key, value) in pairs(uri)? {
@@ -108,10 +109,10 @@ pub(crate) fn join(uri: &Uri) -> Result<Join, Problem> {
     Ok(as_observer(join))
 }
 
-/// Reads the query of a private replay: that of a token's channel, and how fast it is to be.
+/// Parses the query of a private replay: the parameters of a token's channel, and the speed.
 ///
 /// # Errors
-/// As [`join_room`].
+/// Same as [`join_room`].
 pub(crate) fn join_replay(uri: &Uri) -> Result<(Join, Speed), Problem> {
     let (mut join, mut speed) = (Join::default(), Speed::Times(1.0));
     for (key, value) in pairs(uri)? {
@@ -123,10 +124,10 @@ pub(crate) fn join_replay(uri: &Uri) -> Result<(Join, Speed), Problem> {
     Ok((join, speed))
 }
 
-/// Reads a query that may hold nothing.
+/// Rejects any query parameter.
 ///
 /// # Errors
-/// As [`join_room`].
+/// Same as [`join_room`].
 pub(crate) fn none(uri: &Uri) -> Result<(), Problem> {
     match pairs(uri)?.first() {
         Some((key, _)) => {
@@ -136,19 +137,19 @@ pub(crate) fn none(uri: &Uri) -> Result<(), Problem> {
     }
 }
 
-/// What a client of `/ws` asks for.
+/// The parsed query of `/ws`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Talk {
     pub(crate) join: Join,
     pub(crate) client_id: Option<String>,
-    /// Whether it reads the feed.
+    /// Whether the client subscribes to the feed.
     pub(crate) feed: bool,
 }
 
-/// Reads the query of `/ws`.
+/// Parses the query of `/ws`.
 ///
 /// # Errors
-/// As [`join_room`].
+/// Same as [`join_room`].
 pub(crate) fn talk(uri: &Uri, client_id_chars_max: usize) -> Result<Talk, Problem> {
     let mut talk = Talk { join: Join::default(), client_id: None, feed: true };
     for (key, value) in pairs(uri)? {
@@ -165,7 +166,7 @@ pub(crate) fn talk(uri: &Uri, client_id_chars_max: usize) -> Result<Talk, Proble
     Ok(talk)
 }
 
-/// The pairs of a query, each key once.
+/// Parses a query into key-value pairs. Rejects repeated keys.
 pub(crate) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
         .map_err(|_| bad_request("the query is not well encoded".to_owned()))?;
@@ -179,14 +180,14 @@ pub(crate) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     Ok(pairs)
 }
 
-/// An observer skips gaps, whatever it asked for.
+/// Makes observers skip gaps, whatever `on_gap` says.
 fn as_observer(join: Join) -> Join {
     let on_gap = if join.reader == Reader::Observer { OnGap::Skip } else { join.on_gap };
     Join { on_gap, ..join }
 }
 
-/// Sets a parameter of the feed; `beside` are those that there are too.
-fn set(join: &mut Join, key: &str, value: &str, beside: &[Param]) -> Result<(), Problem> {
+/// Sets a parameter of the feed. `extra` lists the additional parameters that the path accepts.
+fn set(join: &mut Join, key: &str, value: &str, extra: &[Param]) -> Result<(), Problem> {
     match key {
         "since" => join.since = Some(value.parse().map_err(bad_request)?),
         "types" => {
@@ -195,13 +196,13 @@ fn set(join: &mut Join, key: &str, value: &str, beside: &[Param]) -> Result<(), 
         "gifts" => join.filter.gifts = choice(key, value, &GIFTS)?,
         "on_gap" => join.on_gap = choice(key, value, &ON_GAP)?,
         "raw" => join.filter.raw = flag(key, value)?,
-        "observer" if beside.iter().any(|param| param.name == key) => {
+        "observer" if extra.iter().any(|param| param.name == key) => {
             join.reader = if flag(key, value)? { Reader::Observer } else { Reader::Client };
         }
         "format" if FORMATS.contains(&value) => {}
         "format" => return Err(unknown(format!("there is no format `{value}`"), value, &FORMATS)),
         _ => {
-            let known: Vec<_> = FEED.iter().chain(beside).map(|param| param.name).collect();
+            let known: Vec<_> = FEED.iter().chain(extra).map(|param| param.name).collect();
             return Err(unknown_key(key, &known));
         }
     }
@@ -216,7 +217,7 @@ fn choice<T: FromStr>(key: &str, value: &str, choices: &[&str]) -> Result<T, Pro
     value.parse().map_err(|_| unknown(format!("`{key}` cannot be `{value}`"), value, choices))
 }
 
-/// Refuses a key that there is not.
+/// Builds the error for an unknown key.
 pub(crate) fn unknown_key(key: &str, known: &[&str]) -> Problem {
     unknown(format!("there is no parameter `{key}`"), key, known)
 }
@@ -233,7 +234,7 @@ fn bad_request(message: String) -> Problem {
     Problem::new(Code::BadRequest, message)
 }
 
-/// Refuses `given`, and names the nearest of what there is instead.
+/// Builds the error for an unknown value and suggests the nearest known one.
 pub(crate) fn unknown(message: String, given: &str, known: &[&str]) -> Problem {
     bad_request(message).hint(nearest::hint(given, known))
 }
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_a_join() {
+    fn a_query_is_parsed_into_a_join() {
         assert_eq!(check(""), Ok(Join::default()));
         assert_eq!(check("format=native"), Ok(Join::default()));
         let expected = Join {
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn every_parameter_of_the_tables_is_read() {
+    fn every_parameter_in_the_tables_is_accepted() {
         let asked = |name: &str| format!("/?{name}=%00").parse::<Uri>().unwrap();
         let is_known = |read: Result<(), Problem>| {
             read.err().is_none_or(|problem| !problem.to_string().contains("there is no parameter"))
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_values_of_the_tables_are_taken_and_no_others() {
+    fn only_the_values_in_the_tables_are_accepted() {
         let read = |name: &str, value: &str| {
             let uri = format!("/?{name}={value}").parse().unwrap();
             let joined = join(&uri).is_ok();
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn an_observer_goes_on_behind_gaps() {
+    fn an_observer_skips_gaps() {
         let observer = Join { on_gap: OnGap::Skip, reader: Reader::Observer, ..Join::default() };
         for query in ["observer=1", "observer=true&on_gap=close", "on_gap=close&observer=1"] {
             assert_eq!(check(query), Ok(observer.clone()), "{query}");
@@ -306,11 +307,14 @@ mod tests {
         let uri = "/ws?observer=1&feed=0".parse().unwrap();
         assert_eq!(talk(&uri, 64), Ok(Talk { join: observer, client_id: None, feed: false }));
         let uri = "/ws/t?observer=1".parse().unwrap();
-        assert!(join_room(&uri).is_err() && join_replay(&uri).is_err(), "a token's channel has no observers");
+        assert!(
+            join_room(&uri).is_err() && join_replay(&uri).is_err(),
+            "channels of tokens have no observers"
+        );
     }
 
     #[test]
-    fn the_nearest_is_named() {
+    fn errors_suggest_the_nearest_known_value() {
         insta::assert_debug_snapshot!(
             [
                 "typs=gift",

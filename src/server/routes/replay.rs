@@ -1,4 +1,4 @@
-//! `/replay`: the transport of a replay. Each order is answered with the state that it led to.
+//! `/replay`: controls the replay. Each order returns the resulting state.
 
 use std::time::Duration;
 
@@ -30,23 +30,23 @@ pub(crate) async fn state(State(app): State<App>) -> Answer {
 }
 
 pub(crate) async fn play(State(app): State<App>, body: RawBody) -> Answer {
-    give(app, body, |Nothing {}| Ok(ReplayOrder::Play)).await
+    send_order(app, body, |Nothing {}| Ok(ReplayOrder::Play)).await
 }
 
 pub(crate) async fn pause(State(app): State<App>, body: RawBody) -> Answer {
-    give(app, body, |Nothing {}| Ok(ReplayOrder::Pause)).await
+    send_order(app, body, |Nothing {}| Ok(ReplayOrder::Pause)).await
 }
 
 pub(crate) async fn seek(State(app): State<App>, body: RawBody) -> Answer {
-    give(app, body, |Seek { offset }| read_offset(&offset).map(ReplayOrder::Seek)).await
+    send_order(app, body, |Seek { offset }| read_offset(&offset).map(ReplayOrder::Seek)).await
 }
 
 pub(crate) async fn speed(State(app): State<App>, body: RawBody) -> Answer {
-    give(app, body, |SetSpeed { speed }| read_speed(&speed).map(ReplayOrder::Speed)).await
+    send_order(app, body, |SetSpeed { speed }| read_speed(&speed).map(ReplayOrder::Speed)).await
 }
 
 pub(crate) async fn step(State(app): State<App>, body: RawBody) -> Answer {
-    give(app, body, |Step { count }| match count {
+    send_order(app, body, |Step { count }| match count {
         0 => Err("`count` is 1 or more".to_owned()),
         count => Ok(ReplayOrder::Step(count)),
     })
@@ -54,15 +54,15 @@ pub(crate) async fn step(State(app): State<App>, body: RawBody) -> Answer {
 }
 
 pub(crate) async fn repeat(State(app): State<App>, body: RawBody) -> Answer {
-    give(app, body, read_loop).await
+    send_order(app, body, read_loop).await
 }
 
 pub(crate) async fn load(State(app): State<App>, body: RawBody) -> Answer {
-    give(app, body, |Load { recording }| recordings::plain(recording).map(ReplayOrder::Load)).await
+    send_order(app, body, |Load { recording }| recordings::plain(recording).map(ReplayOrder::Load)).await
 }
 
-/// Gives the order that the body means.
-async fn give<T: DeserializeOwned>(
+/// Parses the body into an order and sends it to the replay.
+async fn send_order<T: DeserializeOwned>(
     app: App,
     body: RawBody,
     read: impl FnOnce(T) -> Result<ReplayOrder, String>,
@@ -112,10 +112,10 @@ pub(crate) struct Load {
     recording: String,
 }
 
-/// What an offset may be, for those who read the schema.
+/// The types of an offset, for the schema.
 #[derive(JsonSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "read by nothing but the schema")]
+#[expect(dead_code, reason = "only used by the schema")]
 enum Offset {
     /// `1m30s`, `90s`, `1500ms` or `00:01:30.5`.
     Text(String),
@@ -127,7 +127,7 @@ fn one() -> u32 {
     1
 }
 
-/// An offset is a text (`1m30s`) or a number of seconds.
+/// Parses an offset: text (`1m30s`) or a number of seconds.
 fn read_offset(value: &Value) -> Result<Duration, String> {
     match value {
         Value::String(text) => offset::parse(text),

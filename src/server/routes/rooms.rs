@@ -1,4 +1,4 @@
-//! `/rooms` and `/broadcast`: rooms over REST, and what the server says in them.
+//! `/rooms` and `/broadcast`: manages rooms over REST and sends messages to them.
 
 use axum::{
     Json,
@@ -21,7 +21,7 @@ use crate::{
 type RawBody = Result<Bytes, BytesRejection>;
 type Id = Result<Path<String>, PathRejection>;
 
-/// The answer of `GET /rooms`.
+/// Response of `GET /rooms`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Rooms {
     rooms: Vec<RoomView>,
@@ -34,7 +34,7 @@ pub(crate) async fn list(State(app): State<App>) -> Json<Rooms> {
 pub(crate) async fn create(State(app): State<App>, body: RawBody) -> Result<Response, Refusal> {
     let new: NewRoom = parse_body(body)?;
     let room = app.sockets.with(|lobby| lobby.create_room(new, Uuid::new_v4()))?;
-    let address = format!("/rooms/{}", percent(&room.id));
+    let address = format!("/rooms/{}", percent_encode(&room.id));
     let mut answer = (StatusCode::CREATED, Json(room)).into_response();
     if let Ok(address) = HeaderValue::try_from(address) {
         answer.headers_mut().insert(LOCATION, address);
@@ -60,7 +60,7 @@ pub(crate) struct Said {
     message: Box<RawValue>,
 }
 
-/// How many hear what the server says.
+/// Number of clients that received the server's message.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Heard {
     recipients: usize,
@@ -91,8 +91,8 @@ pub(crate) async fn broadcast(State(app): State<App>, body: RawBody) -> Result<J
     Ok(Json(Heard { recipients }))
 }
 
-/// A segment of a path: what is neither letter nor digit nor harmless, as `%` and two digits.
-fn percent(segment: &str) -> String {
+/// Percent-encodes a path segment.
+fn percent_encode(segment: &str) -> String {
     let write = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         byte => format!("%{byte:02X}"),

@@ -1,4 +1,4 @@
-//! `/schema/events.json`: the JSON Schema of what a reader of the feed gets, made from the types that it is made from.
+//! `/schema/events.json`: the JSON Schema of the feed's messages, generated from their Rust types.
 
 use axum::{
     http::header,
@@ -9,15 +9,15 @@ use serde_json::{Map, Value, json};
 
 use crate::sans_io::event;
 
-/// What stands in the place of events that are gone: see `on_gap=skip`.
+/// Replaces events that are no longer available; see `on_gap=skip`.
 #[derive(JsonSchema)]
-#[expect(dead_code, reason = "the hub writes it by hand; a test checks that it fits")]
+#[expect(dead_code, reason = "the hub writes the JSON by hand; a test compares them")]
 struct Gap {
     /// `gap`
     r#type: String,
-    /// The first event that is gone.
+    /// Sequence number of the first missing event.
     from: u64,
-    /// The last event that is gone.
+    /// Sequence number of the last missing event.
     to: u64,
 }
 
@@ -25,13 +25,13 @@ pub(crate) async fn events() -> Response {
     document(&schema())
 }
 
-/// A document that stays as it is as long as the server runs.
+/// Responds with a JSON document that does not change while the server runs.
 pub(crate) fn document(json: &Value) -> Response {
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")];
     (headers, json.to_string()).into_response()
 }
 
-/// One of the types of events, or a gap.
+/// Builds the schema: one of the event types, or a gap.
 fn schema() -> Value {
     let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
     let (names, definitions) = definitions(&mut generator);
@@ -45,7 +45,7 @@ fn schema() -> Value {
     })
 }
 
-/// The names of all messages of the feed, and all definitions that they need.
+/// Returns the names of all messages of the feed, and all definitions that they need.
 pub(crate) fn definitions(generator: &mut SchemaGenerator) -> (Vec<String>, Map<String, Value>) {
     let mut messages: Vec<(String, Value)> = event::schemas(generator)
         .into_iter()

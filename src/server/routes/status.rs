@@ -1,4 +1,4 @@
-//! What goes on: `/health`, `/status`, and its end: `/shutdown`.
+//! `/health` and `/status`: the state of the server and its source. `/shutdown`: stops the server.
 
 use axum::{
     Json,
@@ -15,7 +15,7 @@ use crate::{
     server::state::refusal::Refusal,
 };
 
-/// The answer of `GET /health`.
+/// Response of `GET /health`.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Health {
@@ -27,13 +27,13 @@ pub(crate) struct Health {
     mode: Mode,
     user: Option<String>,
     clients: usize,
-    /// Where the system tells it.
+    /// Memory use, if the system reports it.
     memory: Option<Memory>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Memory {
-    /// Resident, in bytes.
+    /// Resident set size, in bytes.
     rss: usize,
 }
 
@@ -50,15 +50,15 @@ pub(crate) async fn health(State(app): State<App>) -> Json<Health> {
     })
 }
 
-/// The answer of `GET /status`: what the source is doing, and who reads it.
+/// Response of `GET /status`: the state of the source, and its subscribers.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Overview {
     #[serde(flatten)]
     status: Status,
-    /// How many clients read its events.
+    /// Number of clients that subscribe to its events.
     clients: usize,
-    /// How many only look on (`observer=1`).
+    /// Number of observers (`observer=1`).
     observers: usize,
 }
 
@@ -81,7 +81,7 @@ pub(crate) async fn status_of(
     if status.is_of(&user) {
         return Ok(Overview::new(status, &app.shared.hub));
     }
-    // Somebody whose room a token has open is current as well.
+    // A user whose room was opened by a token is current, too.
     let channels = app.shared.control.channels();
     let room = channels.status(&user).zip(channels.find(&user));
     room.map(|(status, hub)| Overview::new(status, &hub)).ok_or_else(|| not_current(&user).into())
@@ -92,7 +92,7 @@ pub(crate) struct Farewell {
     status: &'static str,
 }
 
-/// Answered before the end: the request at hand is.
+/// Responds before the server stops, because the shutdown completes requests in progress.
 pub(crate) async fn shutdown(State(app): State<App>) -> Json<Farewell> {
     app.shared.control.shut_down();
     Json(Farewell { status: "shutting_down" })

@@ -1,7 +1,7 @@
-//! `/ws/{token}` and `/ws/test/{token}`: the feed of a channel that the token opens.
+//! `/ws/{token}` and `/ws/test/{token}`: the feed of the channel that a token opens.
 //!
-//! A browser cannot read the answer to an upgrade that was refused. What is wrong with a token, or with its room, comes
-//! over the socket: an `error` event, then the close.
+//! Browsers cannot read the response to a rejected upgrade. Problems with a token or its room are therefore
+//! sent over the socket: an `error` event, then the close frame.
 
 use super::{
     App,
@@ -38,7 +38,7 @@ pub(crate) async fn room(
     Ok(answer(&app, upgrade, "/ws/{token}", opened))
 }
 
-/// `GET /ws/test/{token}`: the token's recording, from its start, for this socket alone.
+/// `GET /ws/test/{token}`: the token's recording, replayed from the start for this socket alone.
 pub(crate) async fn replay(
     State(app): State<App>,
     token: Token,
@@ -75,7 +75,7 @@ fn answer(
     }
 }
 
-/// What does not decode is nobody's token.
+/// A segment that does not decode matches no token.
 fn text(token: Token) -> String {
     token.map(|Path(token)| token).unwrap_or_default()
 }

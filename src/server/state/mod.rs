@@ -1,4 +1,4 @@
-//! What handlers share, whatever they answer: where events come from, where orders go, how many may read.
+//! State that handlers share: the main channel, the control handle and limits.
 
 pub(super) mod refusal;
 
@@ -10,7 +10,7 @@ use crate::{
     sans_io::error::{Code, Problem},
 };
 
-/// The channel, the handle of its source, and limits.
+/// The main channel, its control handle, and limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(crate) hub: Hub,
@@ -21,7 +21,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// A subscriber of `hub`.
+    /// Adds a subscriber to `hub`, up to the server's maximum.
     pub(crate) fn join(&self, hub: &Hub, join: &Join) -> Result<Subscriber, Problem> {
         if self.subscriber_count() + self.hub.observer_count() >= self.subscribers_max {
             return Err(Problem::new(Code::Capacity, "too many are reading already"));
@@ -29,7 +29,7 @@ impl Shared {
         hub.join(join)
     }
 
-    /// How many clients read this server's channels, all of them.
+    /// Number of clients that subscribe to any of this server's channels.
     pub(crate) fn subscriber_count(&self) -> usize {
         self.hub.subscriber_count() + self.control.channels().subscriber_count()
     }

@@ -1,4 +1,4 @@
-//! Answers that say no, in the one shape that they have: `{"error":{"code","message","hint"}}`.
+//! Error responses. All share one shape: `{"error":{"code","message","hint"}}`.
 
 use axum::{
     Json,
@@ -16,14 +16,14 @@ use crate::{
     sans_io::error::{Code, Problem},
 };
 
-/// A failure as an answer.
+/// An error that converts into a response.
 #[derive(Debug)]
 pub(crate) struct Refusal(pub control::Refusal);
 
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Body<'a> {
     error: Failure<'a>,
-    /// Whether it is tried again without being asked.
+    /// Whether livetape retries by itself.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     retrying: bool,
 }
@@ -61,7 +61,7 @@ impl IntoResponse for Refusal {
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         }
         if let Some(wait) = retry_after {
-            // Whole seconds, and never too early.
+            // Whole seconds, rounded up so that clients do not retry too early.
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             answer.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
@@ -69,6 +69,6 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// In the extensions of an answer: why it says no.
+/// Response extension with the reason for a rejection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refused(pub Code);

@@ -1,4 +1,4 @@
-//! How many connections there are, in all and from each address.
+//! Limits on concurrent connections, in total and for each address.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,7 @@ use std::{
 
 use super::limits::Bounds;
 
-/// Counts who is in. Clones count together.
+/// Counter of open connections. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     all_max: usize,
@@ -20,29 +20,29 @@ pub(crate) struct Admission {
 #[derive(Debug, Default)]
 struct Inside {
     all: usize,
-    /// Connections that are being rejected.
+    /// Number of connections that are being rejected.
     rejecting: usize,
-    /// How often there was none at all, and none for an address.
+    /// Number of rejections because of each limit, in the order of [`Full`].
     refused: [u64; 2],
-    /// Networks without connections are removed.
+    /// Number of connections for each network. Networks without connections are removed.
     by_network: HashMap<IpAddr, usize>,
 }
 
-/// A slot of a connection, until it is dropped.
+/// A connection's slot, released on drop.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlot {
     inside: Arc<Mutex<Inside>>,
     network: Option<IpAddr>,
 }
 
-/// A slot of a connection that is being rejected, until it is dropped.
+/// The slot of a connection that is being rejected, released on drop.
 #[derive(Debug)]
 pub(crate) struct RejectSlot(Arc<Mutex<Inside>>);
 
-/// Maximum number of connections that are being rejected; others are dropped.
+/// Maximum number of connections that get a rejection response at the same time; others are dropped.
 const REJECTING_MAX: usize = 64;
 
-/// Why there is no slot.
+/// The limit that was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Full {
     All,
@@ -64,7 +64,7 @@ impl Admission {
         Self { all_max, per_address_max, inside: Arc::default() }
     }
 
-    /// A slot for a connection from `address`.
+    /// Takes a slot for a connection from `address`.
     pub(crate) fn enter(&self, address: Option<IpAddr>) -> Result<ConnectionSlot, Full> {
         let network = address.and_then(network);
         let mut inside = lock(&self.inside);
@@ -75,7 +75,7 @@ impl Admission {
         entered.map(|()| ConnectionSlot { inside: Arc::clone(&self.inside), network })
     }
 
-    /// A slot in which a connection is rejected, if not too many are already.
+    /// Takes a slot for rejecting a connection, unless too many are taken.
     pub(crate) fn enter_to_be_rejected(&self) -> Option<RejectSlot> {
         let mut inside = lock(&self.inside);
         let is_free = inside.rejecting < REJECTING_MAX;
@@ -83,7 +83,7 @@ impl Admission {
         is_free.then(|| RejectSlot(Arc::clone(&self.inside)))
     }
 
-    /// How often there was no slot, by why.
+    /// Returns the number of rejections for each limit.
     pub(crate) fn refused(&self) -> [(&'static str, u64); 2] {
         let [all, address] = lock(&self.inside).refused;
         [(Full::All.name(), all), (Full::Address.name(), address)]
@@ -128,11 +128,12 @@ impl Drop for ConnectionSlot {
 }
 
 fn lock(inside: &Mutex<Inside>) -> MutexGuard<'_, Inside> {
-    // Nothing in here panics.
+    // No code that holds the lock panics.
     inside.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What counts as one address; `None` on loopback, where everything is one machine's, and often a proxy's.
+/// Returns the network that counts as one address. Returns `None` for loopback, which has no limit because a
+/// local proxy may serve many clients.
 fn network(address: IpAddr) -> Option<IpAddr> {
     match address.to_canonical() {
         address if address.is_loopback() => None,
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_counted_and_given_back() {
+    fn slots_are_counted_and_released() {
         let admission = Admission::new(&Bounds {
             connections_max: 4,
             connections_per_address_max: 2,
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_many() {
+    fn loopback_has_no_limit_per_address() {
         let admission = Admission::new(&Bounds { connections_per_address_max: 1, ..Bounds::default() });
         let slots: Vec<_> = ["127.0.0.1", "127.0.0.1", "::1", "::1", "::ffff:127.0.0.1"]
             .map(|address| admission.enter(Some(address.parse().unwrap())).unwrap())

@@ -1,4 +1,4 @@
-//! The body of a request, which has to keep coming and to come to its end.
+//! Request bodies with time limits.
 
 use std::{
     io,
@@ -13,12 +13,12 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::clock;
 
-/// How long the body of a request may take in all.
+/// Maximum total time for the body of a request.
 const BODY_TIME_MAX: Duration = Duration::from_secs(60);
-/// How long an upload may take in all: 2 GiB at 5 Mbit/s.
+/// Maximum total time for an upload: enough for 2 GiB at 5 Mbit/s.
 const UPLOAD_TIME_MAX: Duration = Duration::from_secs(60 * 60);
 
-/// A body that fails where nothing comes for too long, or where it takes too long.
+/// A body that fails when no data arrives for too long, or when it takes too long in total.
 pub(crate) struct Timed {
     body: Incoming,
     gap_max: Duration,
@@ -27,7 +27,7 @@ pub(crate) struct Timed {
 }
 
 impl Timed {
-    /// The body of an upload, or of any other request.
+    /// Wraps the body of an upload or of any other request.
     pub(crate) fn new(body: Incoming, is_upload: bool, gap_max: Duration) -> Self {
         let time_max = if is_upload { UPLOAD_TIME_MAX } else { BODY_TIME_MAX };
         Self { body, gap_max, deadline: clock::now() + time_max, timer: None }

@@ -1,4 +1,4 @@
-//! The connections of a server: each is a task, all of them end together.
+//! The connections of a server. Each is a task; all of them end together.
 
 use std::{net::IpAddr, pin::pin};
 
@@ -42,16 +42,16 @@ pub(crate) struct Connections {
     tls: Option<Tls>,
 }
 
-/// In the extensions of a request: drops its connection when cancelled, whatever is still to be written to it.
-/// Cancelled also when the connection ends or is upgraded.
+/// Request extension that drops the connection when cancelled, even with unsent data. Also cancelled when the
+/// connection ends or is upgraded.
 #[derive(Clone, Debug)]
 pub(crate) struct Reset(pub CancellationToken);
 
-/// In the extensions of a request: who asks.
+/// Request extension with the client's address.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker(pub Option<IpAddr>);
 
-/// What a connection is served with.
+/// Everything that a connection needs to serve requests.
 #[derive(Clone)]
 struct Service {
     router: Router,
@@ -67,8 +67,8 @@ impl Connections {
         Self { tasks: TaskTracker::new(), abort: CancellationToken::new(), admission, bounds, tls }
     }
 
-    /// Speaks HTTP on `io`, until either side ends it. When `shutdown` is cancelled the request at hand is answered.
-    /// Where there is no place, the client is told, and that was it.
+    /// Serves HTTP on `io` until either side ends it. When `shutdown` is cancelled, the request in progress
+    /// is still answered. At the connection limit, the client gets a 503.
     pub(crate) fn spawn<I>(&self, io: I, asker: Option<IpAddr>, router: Router, shutdown: CancellationToken)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -91,13 +91,14 @@ impl Connections {
         });
     }
 
-    /// In the clear: over TLS a refusal would cost more than what is refused.
+    /// Rejects a connection, with a response only without TLS: a handshake costs more than the connection
+    /// would.
     fn turn_away<I>(&self, io: I, full: Full)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let refused: u64 = self.admission.refused().iter().map(|(_, count)| count).sum();
-        // A flood is told of ever more rarely: it would drown the log.
+        // Log the rejections 1, 2, 4, 8, …, so that a flood does not flood the log, too.
         if refused.is_power_of_two() {
             tracing::warn!(refused, why = full.name(), "❌ No place for a connection");
         }
@@ -113,17 +114,17 @@ impl Connections {
         });
     }
 
-    /// How often there was no place, by why.
+    /// Returns the number of rejections for each limit.
     pub(crate) fn refused(&self) -> [(&'static str, u64); 2] {
         self.admission.refused()
     }
 
-    /// Makes the server wait for an upgraded connection until this is dropped.
+    /// Returns a token that keeps the server waiting for an upgraded connection until dropped.
     pub(crate) fn token(&self) -> TaskTrackerToken {
         self.tasks.token()
     }
 
-    /// Cancelled when connections are to be dropped.
+    /// Cancelled when all connections must be dropped.
     pub(crate) fn aborted(&self) -> &CancellationToken {
         &self.abort
     }
@@ -139,13 +140,13 @@ impl Connections {
         self.tasks.wait().await;
     }
 
-    /// Runs `task` as long as there are connections to wait for.
+    /// Spawns a task that the server waits for as it does for connections.
     pub(crate) fn spawn_beside(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);
     }
 }
 
-/// Shakes hands first, where there is TLS.
+/// Runs the TLS handshake if TLS is configured, then serves HTTP.
 async fn secure<I>(io: I, slot: ConnectionSlot, tls: Option<Tls>, service: Service)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -155,7 +156,7 @@ where
         let deadline = clock::now() + service.bounds.handshake_max;
         select! {
             biased;
-            // Nothing was asked for yet.
+            // No request has arrived yet.
             () = service.shutdown.cancelled() => None,
             shaken = timeout_at(deadline, tls.accept(io)) => shaken.ok().flatten(),
         }
@@ -178,27 +179,27 @@ where
         request.extensions_mut().insert(reset.clone());
         request.extensions_mut().insert(asker);
         request.extensions_mut().insert(traffic.clone());
-        // A router is always ready.
+        // A router is always ready, so `poll_ready` is not needed.
         let is_upload = request.method() == Method::PUT && request.uri().path().starts_with("/recordings/");
         let timed = |body| Body::new(Timed::new(body, is_upload, bounds.head_max));
         let answer = router.clone().call(request.map(timed));
         async move {
             let answer = answer.await?;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-                answering.for_ever();
+                answering.forever();
                 return Ok(answer);
             }
             Ok::<_, std::convert::Infallible>(answer.map(|body| answering.until_sent(body)))
         }
     });
     let connection = http1::Builder::new()
-        // The pace is ours.
+        // [`Paced`] enforces the deadlines instead.
         .header_read_timeout(None)
         .max_buf_size(bounds.head_bytes_max)
         .serve_connection(TokioIo::new(io), answer)
         .with_upgrades();
     let mut connection = pin!(connection);
-    // An error is the client's doing, and it has been told where that was possible.
+    // Errors are caused by the client, which has been notified if possible.
     select! {
         biased;
         _ = connection.as_mut() => return,

@@ -1,4 +1,5 @@
-//! A connection whose requests have to come in time: neither silence nor a head that trickles in holds it for ever.
+//! Deadlines for requests, so that neither idle connections nor slow request heads occupy a slot
+//! indefinitely.
 
 use std::{
     io,
@@ -26,25 +27,26 @@ use super::{
 };
 use crate::clock;
 
-/// What a connection does: one phase after the other, again and again.
+/// The phases of a connection, which repeat for each request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Nothing of the next request has come.
+    /// No byte of the next request has arrived.
     Idle,
-    /// Its head is coming.
+    /// The request head is arriving.
     Head,
-    /// It is answered.
+    /// The request is being answered.
     Answer,
 }
 
-/// Which phase it is, and the how manieth. Clones share it.
+/// Counts phases: the remainder of the count by three is the current phase. Clones share the counter.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pace(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     count: AtomicU32,
-    /// Who waits for bytes while a request is answered: nobody else would notice that the next may be late.
+    /// Waker of the task that reads during the answer phase, so that it starts the deadline of the next
+    /// phase.
     reader: AtomicWaker,
 }
 
@@ -55,7 +57,7 @@ impl Pace {
         (count, phase)
     }
 
-    /// How many requests were answered; `None` while one is.
+    /// Returns the number of requests that were answered, or `None` while one is in progress.
     pub(super) fn answered(&self) -> Option<u32> {
         let (count, phase) = self.now();
         (phase != Phase::Answer).then_some(count / 3)
@@ -67,27 +69,27 @@ impl Pace {
         self.0.count.store(count.wrapping_add(step), Ordering::Relaxed);
     }
 
-    /// The head is there. The request is answered until what this gives is dropped.
+    /// Enters the answer phase, which lasts until the returned guard is dropped.
     pub(crate) fn answer(&self) -> Answering {
         self.go_on_to(Phase::Answer);
         Answering { pace: self.clone(), ends: true }
     }
 }
 
-/// As long as there is one, a request is answered.
+/// Guard of the answer phase.
 pub(crate) struct Answering {
     pace: Pace,
     ends: bool,
 }
 
 impl Answering {
-    /// Ends with the last of `body`.
+    /// Ends the answer phase with the last frame of `body`.
     pub(crate) fn until_sent(self, body: Body) -> Body {
         Body::new(Answer { body, _answering: self })
     }
 
-    /// Never ends: behind an upgrade there is no next request.
-    pub(crate) fn for_ever(mut self) {
+    /// Never ends the answer phase, because no request follows an upgrade.
+    pub(crate) fn forever(mut self) {
         self.ends = false;
     }
 }
@@ -126,13 +128,13 @@ impl HttpBody for Answer {
     }
 }
 
-/// The connection. It holds its slot for as long as it exists, upgraded or not.
+/// A connection with deadlines. It holds its slot until dropped, upgraded or not.
 pub(crate) struct Paced<I> {
     io: I,
     pace: Pace,
     idle_max: Duration,
     head_max: Duration,
-    /// When the phase with this number is over.
+    /// Deadline of the phase with this number.
     timer: Option<(u32, Pin<Box<Sleep>>)>,
     meter: Meter,
     _slot: ConnectionSlot,
@@ -144,7 +146,7 @@ impl<I> Paced<I> {
         Self { io, pace, idle_max, head_max, timer: None, meter: traffic.meter(), _slot: slot }
     }
 
-    /// Ready when the phase took too long.
+    /// Completes when the current phase has taken too long.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (count, phase) = self.pace.now();
         let max = match phase {
@@ -176,7 +178,8 @@ impl<I: AsyncRead + Unpin> AsyncRead for Paced<I> {
                 if buf.filled().len() > before && this.pace.now().1 == Phase::Idle {
                     this.pace.go_on_to(Phase::Head);
                 }
-                // Whoever reads may come back at once, and would never be late.
+                // A client that keeps sending bytes would never reach the pending branch below, so check
+                // here, too.
                 if this.pace.now().1 == Phase::Head {
                     let late = this.poll_late(cx).is_ready();
                     return Poll::Ready(if late { Err(io::ErrorKind::TimedOut.into()) } else { read });

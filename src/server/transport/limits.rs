@@ -1,25 +1,26 @@
-//! What connections may cost.
+//! Limits of connections and requests.
 
 use std::time::Duration;
 
-/// The limits of connections and requests.
+/// Limits of connections and requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// Connections at a time.
+    /// Maximum number of concurrent connections.
     pub connections_max: usize,
-    /// Connections at a time from one address beyond loopback; an IPv6 network of 64 bits counts as one.
+    /// Maximum number of concurrent connections from one address, loopback excluded. An IPv6 /64 network
+    /// counts as one address.
     pub connections_per_address_max: usize,
-    /// How long a TLS handshake may take.
+    /// Maximum time for a TLS handshake.
     pub handshake_max: Duration,
-    /// How long the head of a request may take from its first byte on, and its body between two pieces.
+    /// Maximum time for a request head, from its first byte, and between two chunks of a body.
     pub head_max: Duration,
-    /// How long the head of a request may be, in bytes.
+    /// Maximum length of a request head, in bytes.
     pub head_bytes_max: usize,
-    /// How long the body of a request may be, in bytes.
+    /// Maximum length of a request body, in bytes.
     pub body_bytes_max: usize,
-    /// How long a connection may wait for its next request.
+    /// Maximum time that a connection may wait for its next request.
     pub idle_max: Duration,
-    /// How long sockets have for what is queued, when the server shuts down.
+    /// Maximum time for flushing sockets when the server shuts down.
     pub drain_max: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Connections below HTTP: who is admitted, how long they may take, TLS.
+//! Connections below HTTP: admission, deadlines, TLS.
 
 pub(super) mod admission;
 pub(super) mod body;

@@ -1,4 +1,4 @@
-//! What a client is told for whom there is no place: 503, whatever it wanted.
+//! The 503 response to connections beyond the limit.
 
 use std::time::Duration;
 
@@ -16,12 +16,13 @@ use crate::{
     server::access::POLICY,
 };
 
-/// How long a client has to take the answer.
+/// Maximum time for the client to receive the response.
 const TIME_MAX: Duration = Duration::from_secs(1);
-/// How much of what it says is read, in bytes: a socket that is closed with something unread loses what was written.
+/// Maximum number of bytes read after the response. Closing a socket with unread data would discard the
+/// response.
 const READ_BYTES_MAX: u64 = 16 * 1024;
 
-/// Writes the answer and closes.
+/// Writes the response and closes the connection.
 pub(crate) async fn tell<I: AsyncRead + AsyncWrite + Unpin>(mut io: I, full: Full) {
     let deadline = clock::now() + TIME_MAX;
     let told = async {
@@ -30,7 +31,7 @@ pub(crate) async fn tell<I: AsyncRead + AsyncWrite + Unpin>(mut io: I, full: Ful
         let mut ignored = io.take(READ_BYTES_MAX);
         tokio::io::copy(&mut ignored, &mut tokio::io::sink()).await
     };
-    // Who does not take it is gone, or does not want to know.
+    // If the client does not read the response, nothing is left to do.
     let _ = timeout_at(deadline, told).await;
 }
 
@@ -43,13 +44,13 @@ fn refusal(full: Full) -> String {
     answer(StatusCode::SERVICE_UNAVAILABLE, &problem, "retry-after: 1\r\n")
 }
 
-/// An answer that no route gives, as bytes: in the shape and with the headers that all have, and the last one on its
-/// connection. Each line in `beside` ends with CRLF.
-pub(super) fn answer(status: StatusCode, problem: &Problem, beside: &str) -> String {
+/// Builds an error response outside the router, with the usual shape and headers and `connection: close`.
+/// Each line in `extra_headers` must end with CRLF.
+pub(super) fn answer(status: StatusCode, problem: &Problem, extra_headers: &str) -> String {
     let Problem { code, message, hint } = problem;
     let body = json!({ "error": { "code": code, "message": message, "hint": hint } }).to_string();
     format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{beside}\
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{extra_headers}\
          x-content-type-options: nosniff\r\ncross-origin-resource-policy: same-site\r\n\
          content-security-policy: {POLICY}\r\nconnection: close\r\n\r\n{body}",
         body.len()

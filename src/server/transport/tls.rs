@@ -1,4 +1,4 @@
-//! TLS, so that `https://` and `wss://` work.
+//! TLS for `https://` and `wss://`.
 
 use std::{fmt, sync::Arc};
 
@@ -25,10 +25,11 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// Takes certificates (the server's first, then those that vouch for it) and the key of the first, in PEM.
+    /// Parses a certificate chain, the server's certificate first, and the key of that certificate, all in
+    /// PEM.
     ///
     /// # Errors
-    /// `bad_config`, if one of them is none, or they do not belong together.
+    /// `bad_config` if either is invalid or they do not match.
     pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Self, Problem> {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(certificates)
             .collect::<Result<_, _>>()
@@ -42,7 +43,7 @@ impl Tls {
             }
             error => bad("--tls-key is no PEM file", &error),
         })?;
-        // Named: with two providers in a program, the default of the process would be anybody's guess.
+        // Set explicitly: if a program links two providers, the process default is unpredictable.
         let provider = Arc::new(crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -58,7 +59,7 @@ impl Tls {
         Ok(Self(Arc::new(config)))
     }
 
-    /// The server's part of a handshake. It takes as long as the client likes.
+    /// Runs the server's side of the handshake, without a time limit.
     pub(crate) async fn accept<I>(&self, io: I) -> Option<TlsStream<I>>
     where
         I: AsyncRead + AsyncWrite + Unpin,

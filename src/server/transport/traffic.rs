@@ -1,4 +1,4 @@
-//! What goes over a connection, counted; the log is told of it when a client is gone.
+//! Traffic counters for each connection, logged when a client disconnects.
 
 use std::{
     io,
@@ -14,7 +14,7 @@ use tracing::{Span, info};
 
 use crate::{clock, log::CLIENTS};
 
-/// The counts of one connection; in the extensions of its requests. Clones share them.
+/// The counters of one connection, in the extensions of its requests. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Traffic(Arc<Counts>);
 
@@ -25,21 +25,21 @@ struct Counts {
     client: OnceLock<Client>,
 }
 
-/// Who opened a WebSocket, or reads `/events`.
+/// A client that opened a WebSocket or reads `/events`.
 #[derive(Debug)]
 struct Client {
     request: Span,
     since: Instant,
 }
 
-/// Held by the connection, upgraded or not: dropped with it.
+/// Held by the connection, upgraded or not. Logs the traffic when dropped.
 #[derive(Debug)]
 pub(crate) struct Meter(Traffic);
 
 impl Traffic {
-    /// From here on this is a client, which came with `request`.
+    /// Marks the connection as a client's, opened by `request`.
     pub(crate) fn is_client(&self, request: Span) {
-        // Nothing follows an upgrade or `/events` on their connection.
+        // Set only once: no request follows an upgrade or `/events` on the same connection.
         let _ = self.0.client.set(Client { request, since: clock::now() });
     }
 
@@ -49,12 +49,12 @@ impl Traffic {
 }
 
 impl Meter {
-    /// So many bytes came.
+    /// Counts received bytes.
     pub(crate) fn received(&self, bytes: usize) {
         self.0.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Passes on what a write came to.
+    /// Counts the bytes of a completed write and returns its result.
     pub(crate) fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if let Poll::Ready(Ok(bytes)) = &written {
             self.0.0.sent.fetch_add(*bytes as u64, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! Requests that the HTTP library rejects by itself, as their head is malformed or too long: it writes a bare status
-//! line, and here the client gets the same answer as everywhere else.
+//! Replaces the HTTP library's own responses to malformed or oversized request heads. The library writes a
+//! bare status line; clients get the usual error body instead.
 
 use std::{
     io,
@@ -14,23 +14,24 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::{deadlines::Pace, rejected};
 use crate::sans_io::error::{Code, Problem};
 
-/// Bytes that are read after the answer: a socket that is closed with something unread loses what was written.
+/// Maximum number of bytes read after the response. Closing a socket with unread data would discard the
+/// response.
 const READ_BYTES_MAX: usize = 64 * 1024;
-/// Bytes that are read at once.
+/// Number of bytes read at once.
 const READ_BYTES: usize = 1024;
-/// Where the status stands in the library's answer: `HTTP/1.1 400 Bad Request`.
+/// Position of the status in the library's response: `HTTP/1.1 400 Bad Request`.
 const STATUS: std::ops::Range<usize> = 9..12;
 
-/// A connection whose bare answers are replaced. Whatever the library writes between two answers of the router is one:
-/// it flushes each before it reads on.
+/// A connection whose bare responses are replaced. Whatever the library writes between two responses of the
+/// router is bare, because the library flushes each response before it reads on.
 pub(super) struct Unparsed<I> {
     io: I,
     pace: Pace,
-    /// How many requests were answered when all answers were written; `None` while one is on its way.
+    /// Number of answered requests at the last flush; `None` while one is being answered.
     flushed: Option<u32>,
-    /// The answer that replaces the library's, as far as it is not written yet.
+    /// The unwritten rest of the replacement response.
     answer: Option<Bytes>,
-    /// How much is still read after it, in bytes.
+    /// Number of bytes that are still read after the response.
     unread: usize,
 }
 
@@ -39,18 +40,18 @@ impl<I> Unparsed<I> {
         Self { io, pace, flushed: Some(0), answer: None, unread: READ_BYTES_MAX }
     }
 
-    /// Whether what is written now comes from the library itself.
+    /// Whether the library itself is writing, rather than the router.
     fn is_bare(&self) -> bool {
         self.answer.is_some() || (self.flushed.is_some() && self.flushed == self.pace.answered())
     }
 
-    /// Takes all of it.
+    /// Replaces the library's response completely.
     fn replace(&mut self, bare: &[u8]) {
         self.answer.get_or_insert_with(|| answer(bare).into());
     }
 }
 
-/// The answer instead of a bare one.
+/// Builds the replacement of a bare response.
 fn answer(bare: &[u8]) -> String {
     let status = bare.get(STATUS).and_then(|status| StatusCode::from_bytes(status).ok());
     let status = status.unwrap_or(StatusCode::BAD_REQUEST);
@@ -111,7 +112,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Unparsed<I> {
         self.io.is_write_vectored()
     }
 
-    /// The library flushes only what it has written completely.
+    /// The library flushes only complete responses.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.flushed = this.pace.answered();
@@ -126,7 +127,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Unparsed<I> {
         if this.answer.is_none() {
             return Poll::Ready(shut);
         }
-        // The client ends it, or is late: that is the pace's matter.
+        // Read until the client closes the connection or [`Paced`](super::deadlines::Paced) times out.
         while this.unread > 0 {
             let mut ignored = [0; READ_BYTES];
             let mut ignored = ReadBuf::new(&mut ignored);

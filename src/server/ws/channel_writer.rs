@@ -1,8 +1,9 @@
-//! Who writes events to sockets: for each channel one task, or as many as there are processors where very many read it.
+//! Writes events to sockets: one task for each channel, or one for each processor on channels with very many
+//! subscribers.
 //!
-//! A task for each socket would have to be woken for each event, which costs a quarter of a delivery. A writer is woken
-//! once, and writes to one socket after the other what they have to get. A socket that does not take it at once is left
-//! to its own task, and comes back when it has caught up.
+//! With a task for each socket, every event would wake every task, which takes a quarter of the delivery
+//! cost. A channel writer is woken once and writes to one socket after the other. If a socket does not accept
+//! everything at once, its own task takes over and lends the subscriber back when it has caught up.
 
 use std::{
     mem,
@@ -26,12 +27,12 @@ use crate::{
     hub::{Hub, News, Subscriber},
 };
 
-/// How many sockets a writer has before the channel gets another one.
+/// Number of sockets at which a channel gets another writer.
 const SOCKETS_PER_WRITER: usize = 1024;
-/// How many sockets are written to before other tasks have a turn, after a millisecond or so. A turn costs as much as
-/// two writes, where it wakes another thread.
+/// Number of sockets to write to before yielding, which takes about a millisecond. Yielding costs as much as
+/// two writes if it wakes another thread.
 const TURN_SOCKETS: usize = 256;
-/// How many sockets that are gone a writer keeps before it looks for them, beside as many as it has.
+/// Number of stale slots, in addition to the number of live sockets, at which a writer removes them.
 const GONE_MAX: usize = 64;
 
 /// The writers of all channels. Clones share them.
@@ -41,24 +42,25 @@ pub(super) struct Writers(Arc<Mutex<Vec<Arc<Writer>>>>);
 #[derive(Debug)]
 struct Writer {
     hub: Hub,
-    /// How many sockets it has; none when it is over. Changed with the list of writers locked.
+    /// Number of sockets; the writer ends at zero. Only changed while the list of writers is locked.
     sockets: AtomicUsize,
-    /// Those that came, and are not in its own list yet.
+    /// New slots that the writer has not taken over yet.
     arrived: Mutex<Vec<Slot>>,
     called: Notify,
 }
 
-/// A socket, and which of its slots this is: one that has gone on to another channel is not for this writer.
+/// A socket and the number of its slot. The number is outdated once the socket has switched to another
+/// channel.
 type Slot = (SharedSink, u64);
 
-/// A socket's slot with a writer, until it is dropped.
+/// A socket's slot with a writer, released on drop.
 pub(super) struct WriterSlot {
     writer: Arc<Writer>,
     writers: Writers,
 }
 
 impl Writers {
-    /// Returns the slot where the socket is if that is with a writer of the channel that it reads, else another.
+    /// Returns the current slot if it belongs to the channel that the socket reads, otherwise a new one.
     pub(super) fn slot(&self, now: Option<WriterSlot>, feed: &Subscriber, sink: &SharedSink) -> WriterSlot {
         now.filter(|slot| feed.reads(&slot.writer.hub)).unwrap_or_else(|| self.enlist(feed, sink))
     }
@@ -77,7 +79,7 @@ impl Writers {
         writer.called.notify_one();
         if is_new {
             writers.push(Arc::clone(&writer));
-            // From here on: what is published before the task first runs is news to it.
+            // Subscribe now, so that the writer sees events published before its task first runs.
             let news = writer.hub.news();
             tokio::spawn(unconstrained(write(Arc::clone(&writer), news)));
         }
@@ -118,7 +120,7 @@ impl Writer {
     }
 }
 
-/// Writes what the channel has to everybody who has nothing else to do, until nobody is left.
+/// Writes the channel's events to every socket that is lent to the writer, until no socket is left.
 async fn write(writer: Arc<Writer>, mut news: News) {
     let mut slots = Vec::new();
     let mut has_more = false;
@@ -134,17 +136,17 @@ async fn write(writer: Arc<Writer>, mut news: News) {
                 () = news.wait() => {}
             }
         }
-        has_more = pass(&mut slots).await;
+        has_more = write_to_all(&mut slots).await;
     }
 }
 
-/// Writes to one after the other. Says whether there may be more.
-async fn pass(slots: &mut Vec<Slot>) -> bool {
+/// Writes to all sockets in turn. Returns whether there may be more to write.
+async fn write_to_all(slots: &mut Vec<Slot>) -> bool {
     let mut round = Round::new();
     let mut at = 0;
     while at < slots.len() {
         let (sink, slot) = &slots[at];
-        // What goes wrong with one socket is the end of that one.
+        // A panic while writing to one socket must only end that socket.
         let found = catch_unwind(AssertUnwindSafe(|| sink.write(*slot, &mut round))).unwrap_or_else(|_| {
             sink.disconnect();
             Found::Gone

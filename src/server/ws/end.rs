@@ -1,21 +1,21 @@
-//! How a conversation ends.
+//! Ways in which a WebSocket ends.
 
 use tungstenite::protocol::CloseFrame;
 
 use crate::sans_io::error::Code;
 
-/// The room that a close frame has for its reason, in bytes.
+/// Maximum length of the reason in a close frame, in bytes.
 pub(crate) const REASON_BYTES_MAX: usize = 123;
 
-/// How a conversation ends.
+/// The way in which a WebSocket ends.
 pub(crate) enum End {
-    /// We close it.
+    /// The server closes it.
     Close(CloseFrame),
-    /// We close it for what the client sent; there may be more of it, unread.
+    /// The server closes it because of what the client sent; unread data may remain.
     Refuse(CloseFrame),
-    /// The client closed it; the answer to that is queued.
+    /// The client closed it; the reply is queued.
     Left,
-    /// The client is gone.
+    /// The connection is gone.
     Over,
 }
 

@@ -1,4 +1,4 @@
-//! A failure as an `error` event, for those who read a feed and are not on it.
+//! Failures as `error` events, for clients that expect feed messages but could not join or fell behind.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use crate::{
     },
 };
 
-/// Its JSON: in the same words as where a source failed. `stream` and `seq` say where the reader is.
+/// Builds the JSON in the same shape as failures of a source. `stream` and `seq` are the subscriber's
+/// position.
 pub(crate) fn event(problem: &Problem, retry_after: Option<Duration>, stream: &str, seq: u64) -> Vec<u8> {
     let data = Data::Failure(Failure {
         code: problem.code.name().to_owned(),

@@ -1,8 +1,9 @@
-//! Which users are on show, and the channel of each.
+//! Looks up which users are live and on which channel.
 
 use crate::{control::Control, hub::Hub, lobby::Feed};
 
-/// The channels that clients may read by name: the main one, with one user at a time, and the rooms of tokens.
+/// The channels that clients may read by name: the main one, with one user at a time, and the rooms of
+/// tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Feeds {
     main: Hub,
@@ -14,7 +15,7 @@ impl Feeds {
         Self { main, control }
     }
 
-    /// The users on show, and the streams of their events.
+    /// Returns the current users and the streams of their events.
     pub(crate) fn on_show(&self) -> Vec<Feed> {
         let main = self.control.username().map(|user| Feed { user, stream: self.main.stream().to_owned() });
         let mut feeds: Vec<Feed> = main.into_iter().collect();
@@ -27,7 +28,7 @@ impl Feeds {
         feeds
     }
 
-    /// The channel of this stream, and whether it is the main one.
+    /// Returns the channel with this stream, and whether it is the main one.
     pub(crate) fn channel(&self, stream: &str) -> Option<(Hub, bool)> {
         if self.main.stream() == stream {
             return Some((self.main.clone(), true));

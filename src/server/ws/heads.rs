@@ -1,32 +1,33 @@
-//! The heads of a client's frames: what the library reads past, and a client could send without end.
+//! Checks the heads of a client's frames for two things that the library ignores: overlong lengths, and empty
+//! continuation frames, which a client could send endlessly.
 
-/// The longest head, its mask aside, in bytes.
+/// Maximum length of a head without its mask, in bytes.
 const HEAD_BYTES_MAX: usize = 10;
 /// Length of the mask after the head of a masked frame, in bytes.
 const MASK_BYTES: u64 = 4;
 
-/// Follows the frames in what is read, whatever pieces it comes in.
+/// Parser of frame heads that accepts input in arbitrary chunks.
 #[derive(Debug, Default)]
 pub(super) struct Heads {
     head: [u8; HEAD_BYTES_MAX],
-    /// How much of the head is there.
+    /// Number of head bytes read so far.
     length: usize,
-    /// What is left of a frame behind its head, in bytes.
-    rest: u64,
-    /// Frames without content that go on with a message and do not end it, since they were last counted.
+    /// Number of bytes left in the frame after its head.
+    payload_left: u64,
+    /// Number of empty, non-final continuation frames since they were last counted.
     empty: u32,
 }
 
 impl Heads {
-    /// Looks at what came next. `Some` says how much of it is well-formed: behind that the library must see nothing, as
-    /// there is a length that is written longer than it needs to be.
+    /// Reads the next chunk. Returns `None` if it is well-formed. `Some(n)` means that after `n` bytes comes
+    /// a length that is encoded longer than necessary; the library must see only those `n` bytes.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while at < bytes.len() {
             let left = (bytes.len() - at) as u64;
-            if self.rest > 0 {
-                let skipped = self.rest.min(left);
-                self.rest -= skipped;
+            if self.payload_left > 0 {
+                let skipped = self.payload_left.min(left);
+                self.payload_left -= skipped;
                 at += usize::try_from(skipped).unwrap_or(usize::MAX);
                 continue;
             }
@@ -45,7 +46,7 @@ impl Heads {
         None
     }
 
-    /// Counts one of the frames without content, if there is one left.
+    /// Takes one of the counted empty frames. Returns `false` if there is none.
     pub(super) fn take_empty(&mut self) -> bool {
         let is_there = self.empty > 0;
         self.empty -= u32::from(is_there);
@@ -56,16 +57,16 @@ impl Heads {
         self.empty > 0
     }
 
-    /// Behind a whole head.
+    /// Starts the payload after a complete head.
     fn begin(&mut self, payload: u64) {
         let goes_on = self.head[0] & 0x8f == 0;
         self.empty += u32::from(goes_on && payload == 0);
         let is_masked = self.head[1] & 0x80 != 0;
-        self.rest = payload.saturating_add(if is_masked { MASK_BYTES } else { 0 });
+        self.payload_left = payload.saturating_add(if is_masked { MASK_BYTES } else { 0 });
         self.length = 0;
     }
 
-    /// The length of the payload, and the shortest that may be written this way; `None` where the head is not whole.
+    /// Returns the payload length and the minimum for its encoding, or `None` while the head is incomplete.
     fn payload(&self) -> Option<(u64, u64)> {
         let head = &self.head[..self.length];
         let number = |bytes: &[u8]| bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte));
@@ -87,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    /// A client's frame: one that goes on with a message, or ends it.
+    /// Builds a client's continuation frame.
     fn frame(payload: usize, is_final: bool) -> Vec<u8> {
         let mut frame = Frame::message(vec![0; payload], OpCode::Data(Data::Continue), is_final);
         frame.header_mut().mask = Some([1, 2, 3, 4]);
@@ -98,7 +99,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn well_formed_frames_pass_in_whatever_pieces_and_empty_ones_are_counted(
+        fn well_formed_frames_pass_in_any_chunks_and_empty_ones_are_counted(
             frames in vec((prop_oneof![Just(0), 1..300_usize, 65_000..66_000_usize], any::<bool>()), 0..6),
             piece in 1..5_000_usize,
         ) {
@@ -115,14 +116,14 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_looked_through(bytes in vec(any::<u8>(), 0..200)) {
+        fn arbitrary_bytes_do_not_panic(bytes in vec(any::<u8>(), 0..200)) {
             let good = Heads::default().read(&bytes);
             prop_assert!(good.is_none_or(|good| good < bytes.len()));
         }
     }
 
     #[test]
-    fn a_length_that_could_be_shorter_is_found_before_the_head_is_whole() {
+    fn an_overlong_length_is_found_before_the_head_is_complete() {
         let before = frame(3, true);
         for bad in [&[0x82, 0xfe, 0, 125][..], &[0x82, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff]] {
             let bytes = [&before[..], bad, &[0; 8]].concat();

@@ -1,23 +1,23 @@
-//! How much a socket may cost.
+//! Limits of each WebSocket.
 
 use std::time::Duration;
 
-/// The limits of sockets.
+/// Limits of each WebSocket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The longest message that a client may send, in bytes; more closes the socket with 1009.
+    /// Maximum length of a client's message, in bytes. A longer one closes the socket with 1009.
     pub message_bytes_max: usize,
-    /// The same on `/ws/echo`.
+    /// Maximum length of a client's message on `/ws/echo`, in bytes.
     pub echo_bytes_max: usize,
-    /// What waits for one socket, events aside, in bytes; more closes it with 4101.
+    /// Maximum size of queued messages for one socket, events excluded, in bytes. More closes it with 4101.
     pub waiting_bytes_max: usize,
-    /// How often a client is asked whether it is there. Silent for two such intervals, it is dead.
+    /// Interval between pings. A client that is silent for two intervals counts as dead.
     pub ping_interval: Duration,
-    /// How often those on `/ws` are told how the server is.
+    /// Interval between heartbeat messages on `/ws`.
     pub heartbeat_interval: Duration,
 }
 
-/// After so many intervals without a sign of life a client is dead.
+/// Number of silent ping intervals after which a client counts as dead.
 const SILENT_INTERVALS_MAX: u32 = 2;
 
 impl Default for Limits {
@@ -32,7 +32,7 @@ impl Default for Limits {
     }
 }
 
-/// No interval is shorter: a timer of nothing would never stand still.
+/// Minimum interval: a timer of zero would fire all the time.
 const INTERVAL_MIN: Duration = Duration::from_millis(1);
 
 impl Limits {

@@ -1,13 +1,13 @@
-//! WebSockets: the handshake, who is connected, and who writes to them.
+//! WebSockets: the handshake, the registry of open sockets, and the tasks that read and write.
 //!
-//! A socket is a task: [`session`] reads, [`socket_writer`] writes. Both go through [`stream`] and [`queued_io`], which
-//! put all that is written, whole frames, into one [`write_queue`].
+//! Each socket is a task: [`session`] reads, [`socket_writer`] writes. Both use [`stream`] and [`queued_io`],
+//! which put all outgoing frames into one [`write_queue`].
 //!
 //! # Who owns the write half
 //!
-//! Events are the exception: waking a task for each socket and event costs a quarter of a delivery, so one
-//! [`channel_writer`] writes them to all sockets of a channel, straight into the queue of each. The
-//! [`shared_sink`] holds the queue and the subscriber whose events go into it, and says who owns both:
+//! Events take a different path. Waking a task for each socket and event takes a quarter of the delivery
+//! cost, so one [`channel_writer`] writes them to all sockets of a channel, directly into each queue.
+//! The [`shared_sink`] holds the queue and the subscriber whose events go into it, and tracks who owns both:
 //!
 //! ```text
 //!                    read(feed)                      lend(): nothing new to write
@@ -28,8 +28,8 @@
 //! | `Writer` | the channel writer queues them and writes at once, never waiting | the task ends the loan first |
 //! | `Ended` | none: no event follows a close frame | the task queues and flushes |
 //!
-//! Pongs and the answer to a close frame are the library's, which queues whole frames whoever owns the events. The
-//! writer starts on an empty queue only: where a frame is half written, the task goes on.
+//! The library itself queues pongs and replies to close frames as whole frames, whoever owns the events. The
+//! channel writer only starts with an empty queue; the task finishes frames that are partly written.
 
 mod channel_writer;
 pub(super) mod end;

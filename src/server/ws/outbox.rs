@@ -1,5 +1,5 @@
-//! What waits for one socket, events aside. Whoever fills it never waits: a socket that does not take what waits for
-//! it is marked as slow.
+//! Messages that wait for one socket, events excluded. Pushing never waits; a socket whose queue overflows is
+//! marked as slow.
 
 use std::{
     collections::VecDeque,
@@ -12,28 +12,28 @@ use tungstenite::{Message, protocol::CloseFrame};
 
 use crate::hub::Subscriber;
 
-/// What a message costs beside its bytes, so that empty ones are not free.
+/// Cost of a message in addition to its length, in bytes, so that empty messages are not free.
 const MESSAGE_OVERHEAD_BYTES: usize = 64;
 
-/// One thing for the socket's writer, in order.
+/// An instruction for the socket's writer; they are processed in order.
 #[derive(Debug)]
 pub(super) enum Item {
-    /// Write this.
+    /// Write this message.
     Message(Message),
-    /// Read this feed from now on, or none; whether the socket ends with it.
+    /// Read this feed from now on, or none. The flag says whether the socket ends with the feed.
     Feed(Option<Subscriber>, bool),
 }
 
-/// What [`Outbox::next`] has.
+/// Result of [`Outbox::next`].
 #[derive(Debug)]
 pub(super) enum Turn {
-    /// Things, in the buffer.
+    /// The buffer contains items.
     Items,
-    /// All was written: close now.
+    /// Everything is written; close the socket now.
     Close(CloseFrame),
-    /// All was written, and nothing follows but what the feed still has.
+    /// Everything is written; only the rest of the feed follows.
     GoingAway,
-    /// More was waiting than may.
+    /// The queue has overflowed.
     Slow,
 }
 
@@ -41,9 +41,9 @@ pub(super) enum Turn {
 pub(super) struct Outbox {
     bytes_max: usize,
     queue: Mutex<Queue>,
-    /// For the writer: there is something.
+    /// Wakes the writer when there is something to do.
     news: Notify,
-    /// For whoever waits until all is written.
+    /// Wakes tasks that wait until everything is written.
     written: Notify,
     slow: CancellationToken,
 }
@@ -51,7 +51,7 @@ pub(super) struct Outbox {
 #[derive(Debug, Default)]
 struct Queue {
     items: VecDeque<Item>,
-    /// What waits, and what the writer has taken and not written yet.
+    /// Bytes that are queued, or taken by the writer but not yet written.
     bytes: usize,
     taken_bytes: usize,
     end: Option<End>,
@@ -74,7 +74,7 @@ impl Outbox {
         }
     }
 
-    /// Puts a message behind what waits. One alone may be longer than all that may wait.
+    /// Queues a message. A single message may exceed the limit if nothing else is queued.
     pub(super) fn push(&self, message: Message) {
         let cost = cost(&message);
         let mut queue = self.lock();
@@ -90,13 +90,13 @@ impl Outbox {
         self.news.notify_one();
     }
 
-    /// Changes the feed behind what waits. Whether the socket ends with it is said by `binds`.
+    /// Changes the feed after all queued messages. `binds` says whether the socket ends with the feed.
     pub(super) fn feed(&self, subscriber: Option<Subscriber>, binds: bool) {
         self.lock().items.push_back(Item::Feed(subscriber, binds));
         self.news.notify_one();
     }
 
-    /// Closes the socket behind what waits. The first reason stands.
+    /// Closes the socket after all queued messages. Only the first reason counts.
     pub(super) fn close(&self, frame: CloseFrame) {
         self.end(End::Close(frame));
     }
@@ -116,13 +116,12 @@ impl Outbox {
         self.news.notify_one();
     }
 
-    /// Cancelled when more waits than may: for a writer that is stuck in its socket.
+    /// Cancelled when the queue overflows, so that a writer that is blocked on its socket can stop.
     pub(super) fn slow(&self) -> &CancellationToken {
         &self.slow
     }
 
-    /// Waits for something to do and puts it into `out`, in place of what was there. Calling this says that what was
-    /// there is written. May be cancelled; nothing is lost by that.
+    /// Waits for something to do and replaces the contents of `out`, which count as written. Cancel safe.
     pub(super) async fn next(&self, out: &mut Vec<Item>) -> Turn {
         out.clear();
         self.confirm();
@@ -159,7 +158,7 @@ impl Outbox {
         }
     }
 
-    /// Waits until all that was put in is written.
+    /// Waits until everything queued so far is written.
     pub(super) async fn written(&self) {
         loop {
             let written = self.written.notified();
@@ -171,7 +170,7 @@ impl Outbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        // Every state that a panicking holder could leave behind is a valid one.
+        // Every state that a panicking holder could leave behind is valid.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! A connection that joins what is written, as a stream of bytes both ways.
+//! A byte stream over a connection whose writes are queued and joined.
 
 use std::{
     io,
@@ -19,16 +19,16 @@ use tungstenite::{
 
 use super::{heads::Heads, shared_sink::SharedSink};
 
-/// How much is read of a client that was told to go, in bytes: it may not have seen that yet.
+/// Maximum number of bytes read from a client after our close frame, which it may not have seen yet.
 const AFTER_CLOSE_BYTES_MAX: usize = 256 << 10;
 
-/// What the socket's task reads and writes. With it goes the connection.
+/// The read and write halves that the socket's task uses. Dropping it closes the connection.
 pub(super) struct QueuedIo {
     sink: SharedSink,
     heads: Heads,
-    /// What was read of it cannot go on.
+    /// Whether the input is malformed, so that reading cannot continue.
     is_malformed: bool,
-    /// How much is still read, in bytes.
+    /// Number of bytes that may still be read.
     readable: usize,
 }
 
@@ -46,12 +46,12 @@ impl QueuedIo {
         self.sink.lock().queue.is_full()
     }
 
-    /// Whether a frame came that says nothing; each is told once, and before that nothing more is read.
+    /// Returns whether an empty frame has arrived, once for each. Reading pauses until all are taken.
     pub(super) fn take_empty(&mut self) -> bool {
         self.heads.take_empty()
     }
 
-    /// The client is told to go: of what it goes on to send not all is read.
+    /// Limits how much is still read, now that the client has been told to leave.
     pub(super) fn end_reading(&mut self) {
         self.readable = self.readable.min(AFTER_CLOSE_BYTES_MAX);
     }
@@ -70,7 +70,7 @@ impl QueuedIo {
         Ok(())
     }
 
-    /// Lets no event follow. The task calls this, and looks at it before it waits.
+    /// Prevents further events. The task calls this, and checks it before it waits.
     pub(super) fn end_events(&self) {
         self.sink.end();
     }
@@ -110,7 +110,7 @@ impl AsyncRead for QueuedIo {
 }
 
 impl AsyncWrite for QueuedIo {
-    /// Takes all of it or nothing: what is queued is whole frames.
+    /// Queues all of `buf` or nothing, so that the queue holds whole frames only.
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let mut state = self.sink.lock();
         if state.queue.is_full() {

@@ -1,4 +1,4 @@
-//! The open sockets: the lobby that they are in, and what waits for each.
+//! Registry of open sockets: the lobby they are in, and the outbox of each.
 
 use std::{
     collections::BTreeMap,
@@ -37,34 +37,35 @@ struct Shared {
     started_wall: Duration,
 }
 
-/// The lock is held while one message is looked at and handed out: all get messages in one order. Nothing is awaited
-/// inside.
+/// The lock is held while one message is processed and queued, so that all clients see the same order.
+/// Nothing is awaited while it is held.
 #[derive(Debug)]
 struct State {
     lobby: Lobby,
-    /// Each with how it joins a feed that it changes to.
+    /// The outbox of each socket, and how it joins a feed that it switches to.
     outboxes: BTreeMap<Key, (Arc<Outbox>, Join)>,
     is_ending: bool,
 }
 
-/// A socket that asks to join.
+/// A request to register a socket.
 pub(crate) struct JoinRequest {
     pub(crate) client_id: Option<String>,
     pub(crate) path: &'static str,
     pub(crate) role: Role,
-    /// The stream that it reads, and how it joins others.
+    /// Stream that the socket reads, if any.
+    /// How the socket joins other feeds.
     pub(crate) reading: Option<String>,
     pub(crate) join: Join,
 }
 
-/// One socket among the others. Dropping it tells them that it is gone.
+/// A registered socket. Dropping it tells the other clients that it left.
 #[derive(Debug)]
 pub(crate) struct SocketHandle {
     sockets: Sockets,
     key: Key,
     role: Role,
     outbox: Arc<Outbox>,
-    /// The request that opened it.
+    /// Log span of the request that opened it.
     request: Span,
 }
 
@@ -80,10 +81,10 @@ impl Sockets {
         &self.shared.limits
     }
 
-    /// Lets a socket in.
+    /// Registers a socket.
     ///
     /// # Errors
-    /// What the lobby has against it.
+    /// Any rejection by the lobby.
     pub(crate) fn enter(&self, request: JoinRequest) -> Result<SocketHandle, Problem> {
         let JoinRequest { client_id, path, role, reading, join } = request;
         let is_observer = join.reader == Reader::Observer;
@@ -99,7 +100,7 @@ impl Sockets {
         Ok(SocketHandle { sockets: self.clone(), key, role, outbox, request: Span::current() })
     }
 
-    /// Asks the lobby, or tells it something; what it wants done is done before this returns.
+    /// Calls `f` with the lobby, and delivers the resulting messages before returning.
     pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
         let mut state = self.lock();
         let result = f(&mut state.lobby);
@@ -107,13 +108,13 @@ impl Sockets {
         result
     }
 
-    /// Tells those who talk how the server is.
+    /// Sends a heartbeat with the server's state to all `/ws` clients.
     pub(crate) fn heartbeat(&self) {
         let rss = memory_stats::memory_stats().map(|memory| memory.physical_mem as u64);
         self.with(|lobby| lobby.heartbeat(Stats { rss }));
     }
 
-    /// Tells those who talk that the server ends, and lets every socket end.
+    /// Announces the shutdown to all `/ws` clients and lets every socket end.
     pub(crate) fn shut_down(&self) {
         self.with(Lobby::shut_down);
         let mut state = self.lock();
@@ -123,10 +124,10 @@ impl Sockets {
         }
     }
 
-    /// The state, told the time and who is on show.
+    /// Locks the state, and updates its time and the list of current users.
     fn lock(&self) -> MutexGuard<'_, State> {
         let feeds = self.shared.feeds.on_show();
-        // Every state that a panicking holder could leave behind is a valid one.
+        // Every state that a panicking holder could leave behind is valid.
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         let uptime = clock::now() - self.shared.started;
         let wall = Millis((self.shared.started_wall + uptime).as_millis().try_into().unwrap_or(i64::MAX));
@@ -155,7 +156,7 @@ impl Sockets {
                     let Some((outbox, join)) = state.outboxes.get(&key) else { continue };
                     let channel = stream.and_then(|stream| self.shared.feeds.channel(&stream));
                     let is_main = channel.as_ref().is_none_or(|(_, is_main)| *is_main);
-                    // Without a position there is nothing that could be unknown.
+                    // Without a position to resume from, joining cannot fail.
                     outbox.feed(channel.and_then(|(hub, _)| hub.join(join).ok()), is_main);
                 }
             }
@@ -207,14 +208,14 @@ impl SocketHandle {
         self.sockets.with(|lobby| lobby.binary(self.key, bytes));
     }
 
-    /// Writes down why the server ends it, if it does.
+    /// Logs the close code and reason if the server closes the socket.
     pub(crate) fn log(&self, end: &End) {
         let (End::Close(frame) | End::Refuse(frame)) = end else { return };
         let _inside = self.request.enter();
         info!(code = u16::from(frame.code), reason = frame.reason.as_str(), "❌ Client is closed");
     }
 
-    /// It answered a ping, or sent one, or a frame with nothing in it.
+    /// Records a sign of life: a ping, a pong or an empty frame.
     pub(crate) fn heard(&self) {
         self.sockets.with(|lobby| lobby.heard(self.key));
     }

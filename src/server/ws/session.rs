@@ -1,5 +1,4 @@
-//! A conversation over a WebSocket, whatever it is about: `/`, `/ws` and `/ws/echo` share its reading, its writing, its
-//! pings and its end.
+//! A WebSocket session. `/`, `/ws` and `/ws/echo` share its reading, writing, pings and closing.
 
 use std::{io, pin::pin, time::Duration};
 
@@ -25,23 +24,24 @@ use crate::{
     sans_io::error::{Code, Problem, close},
 };
 
-/// How long a close frame has to arrive before the reset that follows where the client's own words may be unread.
+/// Time for a close frame to arrive before the connection is dropped. Unread data turns that drop into a
+/// reset, which could discard the frame.
 const LINGER: Duration = Duration::from_millis(250);
 
-/// A socket that is let in.
+/// An admitted socket.
 pub(crate) struct Session {
     pub(crate) handle: SocketHandle,
-    /// What it reads.
+    /// The feed that it reads, if any.
     pub(crate) feed: Option<Subscriber>,
 }
 
-/// A socket that is not, and what it is told beside the close code.
+/// A rejected socket, and the message that it gets before the close frame.
 pub(crate) struct TurnedAway {
     pub(crate) problem: Problem,
     pub(crate) told: Option<Message>,
 }
 
-/// Writes and reads until one side ends it; then closes it in order, within [`MAX_STALL`].
+/// Reads and writes until either side ends the session, then closes it within [`MAX_STALL`].
 pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box<TurnedAway>>) {
     let shared = stream.shared_sink();
     let (mut sink, mut stream) = stream.split();
@@ -49,7 +49,7 @@ pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box
         Err(turned_away) => {
             let TurnedAway { problem, told } = *turned_away;
             if let Some(told) = told {
-                // Whoever does not take it will not take the close frame either.
+                // If the client does not read this, it will not read the close frame either.
                 let _ = timeout(MAX_STALL, sink.send(told)).await;
             }
             End::of(problem.code)
@@ -64,24 +64,24 @@ pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box
                 end = socket_writer::speak(&mut sink, handle, feed, &shared) => end,
             };
             handle.log(&end);
-            // Nothing of the feed follows the close frame.
+            // No event may follow the close frame.
             shared.end();
             end
         }
     };
-    // Who does not take its close frame by then is reset, as the socket is dropped.
-    let _ = timeout_at(clock::now() + MAX_STALL, part(sink, stream, end)).await;
+    // If the client does not read the close frame in time, dropping the socket resets the connection.
+    let _ = timeout_at(clock::now() + MAX_STALL, close_session(sink, stream, end)).await;
 }
 
-/// Reads what the client sends, until it closes, breaks the rules or falls silent.
+/// Reads the client's messages until it closes the socket, violates the protocol or falls silent.
 async fn listen(stream: &mut SplitStream<WsStream>, handle: &SocketHandle) -> End {
     while let Ok(message) = timeout(handle.limits().silence_max(), stream.next()).await {
         let Some(message) = message else { return End::Left };
         match message {
-            Err(error) => return refusal(&error),
+            Err(error) => return end_for(&error),
             Ok(message @ (Message::Text(_) | Message::Binary(_))) if handle.echoes() => {
                 handle.outbox().push(message);
-                // What comes next is read when this is written: nothing piles up.
+                // Read the next message only when this one is written, so that echoes do not pile up.
                 if timeout(MAX_STALL, handle.outbox().written()).await.is_err() {
                     return End::of(Code::SlowConsumer);
                 }
@@ -96,13 +96,13 @@ async fn listen(stream: &mut SplitStream<WsStream>, handle: &SocketHandle) -> En
             sleep_until(clock::now() + MAX_STALL).await;
             return End::of(Code::SlowConsumer);
         }
-        // Who never stops must not keep what is said to it, and its close, from being written.
+        // A client that sends without pause must not keep its socket from being written to or closed.
         yield_now().await;
     }
     End::Over
 }
 
-fn refusal(error: &Error) -> End {
+fn end_for(error: &Error) -> End {
     let (code, reason) = match error {
         Error::Capacity(_) => (close::TOO_LARGE, Code::TooLarge.name()),
         Error::Utf8(_) => (close::NOT_TEXT, "not_utf8"),
@@ -114,30 +114,30 @@ fn refusal(error: &Error) -> End {
     End::Refuse(CloseFrame { code: code.into(), reason: reason.into() })
 }
 
-/// Sends the answer to the client's close, which is queued. A message that was about to be sent does not follow that, and
-/// would be an error that hides it.
-async fn answer(sink: SplitSink<WsStream, Message>, stream: SplitStream<WsStream>) {
+/// Flushes the queued reply to the client's close frame. Reunites the halves first, because flushing the sink
+/// would try to send a pending message, and fail.
+async fn flush_close_reply(sink: SplitSink<WsStream, Message>, stream: SplitStream<WsStream>) {
     let Ok(mut socket) = sink.reunite(stream) else { return };
-    // Who takes nothing any more does not take the answer either.
+    // If the client no longer reads, the reply is lost; nothing can be done.
     let _ = socket.flush().await;
 }
 
-/// Sends the close frame behind what is queued, and waits for the answer to it.
-async fn part(mut sink: SplitSink<WsStream, Message>, mut stream: SplitStream<WsStream>, end: End) {
+/// Sends the close frame after everything queued, and waits for the client's reply.
+async fn close_session(mut sink: SplitSink<WsStream, Message>, mut stream: SplitStream<WsStream>, end: End) {
     let (frame, unread) = match end {
         End::Over => return,
-        End::Left => return answer(sink, stream).await,
+        End::Left => return flush_close_reply(sink, stream).await,
         End::Close(frame) => (frame, false),
         End::Refuse(frame) => (frame, true),
     };
     if sink.send(Message::Close(Some(frame))).await.is_err() {
         // The client closed it at the same time.
-        return answer(sink, stream).await;
+        return flush_close_reply(sink, stream).await;
     }
     let mut is_answered = false;
     while let Some(Ok(message)) = stream.next().await {
         is_answered |= message.is_close();
-        // Others go on meanwhile, and a server that ends drops who takes too long.
+        // Let other tasks run. A server that shuts down drops sessions that take too long.
         yield_now().await;
     }
     if unread || !is_answered {

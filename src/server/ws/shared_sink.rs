@@ -1,5 +1,5 @@
-//! The write half of a socket, which two tasks share: the socket's own, and the writer of the channel that it reads. The
-//! subscriber stays in here; its [`Owner`] may put events into the queue. [`super`] has the diagram.
+//! The write half of a socket, shared by two tasks: the socket's own, and the writer of the channel that it
+//! reads. The subscriber stays in here; its [`Owner`] may put events into the queue. [`super`] has a diagram.
 
 use std::{
     collections::VecDeque,
@@ -19,7 +19,7 @@ use crate::{
     hub::{Batches, Next, Subscriber},
 };
 
-/// The write half. Clones share it.
+/// The write half of a socket. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct SharedSink(Arc<Mutex<State>>);
 
@@ -27,7 +27,7 @@ pub(super) struct SharedSink(Arc<Mutex<State>>);
 pub(super) struct State {
     pub(super) queue: WriteQueue,
     owner: Owner,
-    /// Number of writer slots so far; the last one counts.
+    /// Number of writer slots so far. The latest one is valid.
     slot: u64,
 }
 
@@ -38,18 +38,18 @@ enum Owner {
     Nobody,
     /// The socket's task.
     Task(Subscriber),
-    /// The channel's writer, and the task to wake when it gives up.
+    /// The channel's writer, and the waker of the task for when the writer gives the subscriber back.
     Writer(Subscriber, Option<Waker>),
     /// Nobody any more: no event may follow a close frame.
     Ended,
 }
 
-/// A channel writer's way past its sockets.
+/// State that a channel writer shares across all sockets of one round.
 pub(super) struct Round {
-    /// Looked at from time to time, not for each socket.
+    /// Current time, updated now and then rather than for each socket.
     pub(super) now: Instant,
     pub(super) batches: Batches,
-    /// Memory for the queue of the socket whose turn it is.
+    /// Memory for the queue of the current socket.
     spare: VecDeque<Bytes>,
 }
 
@@ -61,9 +61,9 @@ impl Round {
 
 /// Result of [`SharedSink::lend`].
 pub(super) enum Lend<'a> {
-    /// The channel's writer may write events, until the loan ends.
+    /// The channel's writer may write events until the loan ends.
     Lent(Loan<'a>),
-    /// The task keeps it: this is queued and to be flushed first, or the feed has ended.
+    /// The task remains the owner: events are queued and must be flushed first, or the feed has ended.
     Kept(Next),
     /// The client has closed the socket.
     Ended,
@@ -77,9 +77,9 @@ pub(super) struct Loan<'a>(&'a SharedSink);
 pub(super) enum Found {
     /// Everything new is written.
     Written,
-    /// Nothing to do here, for now.
+    /// Nothing to write for now.
     Nothing,
-    /// The connection is gone, or in another slot.
+    /// The connection is gone, or moved to another slot.
     Gone,
 }
 
@@ -89,7 +89,7 @@ impl SharedSink {
         Self(Arc::new(Mutex::new(State { queue, owner: Owner::Nobody, slot: 0 })))
     }
 
-    /// Changes what the socket reads. The task owns it first.
+    /// Changes the feed that the socket reads. The task becomes its owner.
     pub(super) fn read(&self, feed: Option<Subscriber>) {
         let next = feed.map_or(Owner::Nobody, Owner::Task);
         let mut state = self.lock();
@@ -97,23 +97,24 @@ impl SharedSink {
             Owner::Ended => next,
             _ => mem::replace(&mut state.owner, next),
         };
-        // A subscriber takes the channel's lock when it is dropped.
+        // Dropping a subscriber takes the channel's lock, so release ours first.
         drop(state);
         drop(unused);
     }
 
-    /// Lets no event follow: the client has closed the socket, or the server is about to.
+    /// Prevents further events, because the client has closed the socket or the server is about to.
     pub(super) fn end(&self) {
         let ended = mem::replace(&mut self.lock().owner, Owner::Ended);
         drop(ended);
     }
 
-    /// Makes the channel's writer the owner, unless there is something to write now; that is queued.
+    /// Makes the channel's writer the owner, unless events are waiting; those are queued for the task to
+    /// flush.
     pub(super) fn lend(&self) -> Lend<'_> {
         let mut state = self.lock();
         let State { queue, owner, .. } = &mut *state;
         let Owner::Task(feed) = owner else { return Lend::Ended };
-        // Under the lock: what is published after this, the writer finds.
+        // Checked under the lock: the writer finds everything published after this.
         if let Some(next) = queue.fill(|frames| feed.frames(&mut Batches::default(), frames)) {
             return Lend::Kept(next);
         }
@@ -121,19 +122,20 @@ impl SharedSink {
         Lend::Lent(Loan(self))
     }
 
-    /// Begins another slot with a writer, and returns its number.
+    /// Begins a new writer slot and returns its number.
     pub(super) fn begin_slot(&self) -> u64 {
         let mut state = self.lock();
         state.slot += 1;
         state.slot
     }
 
-    /// Whether the connection exists, and in this slot.
+    /// Whether the connection still exists and is in this slot.
     pub(super) fn has_slot(&self, slot: u64) -> bool {
         self.lock().has_slot(slot)
     }
 
-    /// Writes what the feed has, if the writer owns it. Where the socket does not take that at once, its task goes on.
+    /// Writes new events if the writer is the owner. If the socket does not accept them all at once, its task
+    /// takes over.
     pub(super) fn write(&self, slot: u64, round: &mut Round) -> Found {
         let mut state = self.lock();
         if !state.has_slot(slot) {
@@ -148,7 +150,7 @@ impl SharedSink {
         Found::Nothing
     }
 
-    /// Closes the connection at once.
+    /// Closes the connection immediately.
     pub(super) fn disconnect(&self) {
         let mut state = self.lock();
         let task = state.owner.give_back();
@@ -158,19 +160,19 @@ impl SharedSink {
         drop(gone);
     }
 
-    /// Writes all that is queued.
+    /// Writes everything queued.
     pub(super) fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.lock().poll_flush(cx)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        // Every state that a panicking holder could leave behind is a valid one.
+        // Every state that a panicking holder could leave behind is valid.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Loan<'_> {
-    /// Waits until the task has to go on by itself.
+    /// Waits until the task has to take over.
     pub(super) async fn returned(&self) {
         poll_fn(|cx| self.0.lock().owner.poll_returned(cx)).await;
     }
@@ -178,7 +180,7 @@ impl Loan<'_> {
 
 impl Drop for Loan<'_> {
     fn drop(&mut self) {
-        // The task is here: nobody is to be woken.
+        // The task itself drops the loan, so it need not be woken.
         drop(self.0.lock().owner.give_back());
     }
 }
@@ -188,19 +190,19 @@ impl State {
         self.queue.is_connected() && self.slot == slot
     }
 
-    /// Whether nothing may follow: the client has closed the socket, or it is gone.
+    /// Whether nothing may follow, because the client has closed the socket or the connection is gone.
     pub(super) fn is_ended(&self) -> bool {
         matches!(self.owner, Owner::Ended)
     }
 
-    /// `None`: this is for the task.
+    /// Writes new events. Returns `None` if the task has to take over.
     fn write(&mut self, round: &mut Round) -> Option<Found> {
         let Self { queue, owner, .. } = self;
         let Owner::Writer(feed, _) = owner else { return Some(Found::Nothing) };
         if !queue.is_empty() {
             return None;
         }
-        // Most frames go out at once: the memory that they go through is the same for all sockets.
+        // Most frames are written immediately, so all sockets can share the memory of one queue.
         queue.swap_memory(&mut round.spare);
         match queue.fill(|frames| feed.frames(&mut round.batches, frames)) {
             None => {
@@ -211,7 +213,7 @@ impl State {
             // The task gets the same result when it asks.
             Some(_) => return None,
         }
-        // The task polls for itself when it goes on, so nobody has to be woken for this.
+        // The task polls for itself when it takes over, so no waker is needed here.
         match queue.poll_drain(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => queue.swap_memory(&mut round.spare),
             Poll::Ready(Err(_)) | Poll::Pending => return None,
@@ -222,7 +224,7 @@ impl State {
 
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.queue.poll_flush(cx))?;
-        // What the feed had is written with all else.
+        // The events of the feed are written along with everything else.
         if let Owner::Task(feed) = &self.owner {
             feed.written();
         }
@@ -231,7 +233,7 @@ impl State {
 }
 
 impl Owner {
-    /// From the task to the writer.
+    /// Passes ownership from the task to the writer.
     fn lend(&mut self) {
         *self = match mem::replace(self, Self::Nobody) {
             Self::Task(feed) => Self::Writer(feed, None),
@@ -239,7 +241,7 @@ impl Owner {
         };
     }
 
-    /// From the writer to the task, which is to be woken if it waits.
+    /// Passes ownership from the writer to the task. Returns the task's waker if it waits.
     fn give_back(&mut self) -> Option<Waker> {
         let (owner, task) = match mem::replace(self, Self::Nobody) {
             Self::Writer(feed, task) => (Self::Task(feed), task),

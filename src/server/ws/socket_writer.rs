@@ -1,4 +1,4 @@
-//! The writing side of a socket: its feed, what others say to it, and pings.
+//! The writing side of a socket: its feed, messages from the outbox, and pings.
 
 use std::{
     future::ready,
@@ -34,22 +34,22 @@ use crate::{
 
 type Sink = SplitSink<WsStream, Message>;
 
-/// What is to be done, the feed aside.
+/// Work other than relaying the feed.
 enum Due {
     Ping,
     Out(Turn),
 }
 
-/// Why the feed is no longer relayed.
+/// Why relaying the feed stopped.
 enum Relayed {
-    /// There is something else to do.
+    /// There is other work to do.
     Due(Due),
     /// The feed has ended.
     Feed(Next),
     Stuck(End),
 }
 
-/// What the socket reads, as its task knows it: the subscriber is in the shared sink.
+/// What the socket reads, as its task sees it; the subscriber itself is in the shared sink.
 struct Reading<'a> {
     writers: &'a Writers,
     shared: &'a SharedSink,
@@ -58,9 +58,9 @@ struct Reading<'a> {
     is_bound: bool,
 }
 
-/// The channel that is read.
+/// The channel that the socket reads.
 struct Channel {
-    /// Cancelled when the socket falls behind in it.
+    /// Cancelled when the socket falls behind on the channel.
     behind: CancellationToken,
     slot: WriterSlot,
 }
@@ -80,7 +80,8 @@ impl Reading<'_> {
     }
 }
 
-/// Writes what comes: all that is queued, then one flush. Its end is the feed's, the outbox's or the socket's.
+/// Writes to the socket, with one flush for everything queued, until the feed, the outbox or the connection
+/// ends it.
 pub(super) async fn speak(
     sink: &mut Sink,
     handle: &SocketHandle,
@@ -105,12 +106,12 @@ pub(super) async fn speak(
             Relayed::Due(Due::Out(Turn::GoingAway)) if reading.channel.is_none() => {
                 return End::of(Code::ShuttingDown);
             }
-            // The feed is closed as well, and still has something.
+            // The feed is closed, too, but may still contain events.
             Relayed::Due(Due::Out(Turn::GoingAway)) => is_going = true,
             Relayed::Due(Due::Out(Turn::Slow)) | Relayed::Feed(Next::Slow) => {
                 return End::of(Code::SlowConsumer);
             }
-            // Who came for more than this room stays when it ends.
+            // A client of `/ws` stays when the room it reads ends.
             Relayed::Feed(Next::Closed(reason)) if !reading.is_bound && reason.code != close::GOING_AWAY => {
                 reading.change(None, false);
             }
@@ -135,7 +136,8 @@ async fn due(ping: &mut Interval, outbox: &Outbox, items: &mut Vec<Item>, is_goi
     }
 }
 
-/// Lets events be written, as long as there is nothing else to do: by the channel's writer, and here what that leaves.
+/// Relays events while there is no other work: the channel's writer does most of it, and the task flushes the
+/// rest.
 async fn relay(
     sink: &mut Sink,
     outbox: &Outbox,
@@ -144,7 +146,7 @@ async fn relay(
 ) -> Relayed {
     let Some(behind) = reading.behind() else { return Relayed::Due(due.await) };
     loop {
-        // Before the feed, as that may always have something.
+        // Check for other work first, because a busy feed could starve it.
         select! {
             biased;
             due = &mut due => return Relayed::Due(due),
@@ -166,7 +168,7 @@ async fn relay(
     }
 }
 
-/// Waits for what is written. Whoever falls behind may be stuck in that.
+/// Waits for a write, but stops if the client falls behind, because the write may be blocked.
 async fn unless_slow(
     outbox: &Outbox,
     behind: &CancellationToken,

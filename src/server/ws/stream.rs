@@ -1,4 +1,5 @@
-//! A WebSocket over any connection: messages both ways. Frames that are made already go past it, into its queue.
+//! A WebSocket over any connection: messages in both directions. Prepared frames of events bypass it and go
+//! directly into its queue.
 
 use std::{
     pin::Pin,
@@ -23,23 +24,23 @@ use tungstenite::{
 
 use super::{queued_io::QueuedIo, shared_sink::SharedSink};
 
-/// Reads messages, and answers pings and closes. What is written goes through one queue, frame by frame.
+/// Reads messages, and answers pings and close frames. All writes go through one queue, frame by frame.
 pub(crate) struct WsStream {
-    /// On the heap: a task holds what it was given twice, where it was captured and where it went.
+    /// Boxed, because a future stores its arguments twice: as captures and as locals.
     socket: Box<WebSocketStream<QueuedIo>>,
-    /// The library may have something to write.
+    /// Whether the library may have something to write.
     is_owing: bool,
 }
 
 impl WsStream {
     pub(crate) async fn new(io: Upgraded, config: WebSocketConfig) -> Self {
-        // The queue joins what is written. With a buffer before it frames would overtake messages.
+        // The queue already joins writes. With another buffer in front of it, frames would overtake messages.
         let config = config.write_buffer_size(0);
         let socket = WebSocketStream::from_raw_socket(QueuedIo::new(io), Role::Server, Some(config)).await;
         Self { socket: Box::new(socket), is_owing: false }
     }
 
-    /// Where frames are written.
+    /// Returns the sink that event frames are written to.
     pub(super) fn shared_sink(&self) -> SharedSink {
         self.socket.get_ref().sink()
     }
@@ -49,7 +50,7 @@ impl Stream for WsStream {
     type Item = Result<Message, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        // The library does not tell these frames. They come as what they are, each before what is read next.
+        // The library does not report empty frames. Report each before the next message.
         if self.socket.get_mut().take_empty() {
             return Poll::Ready(Some(Ok(empty())));
         }
@@ -58,7 +59,7 @@ impl Stream for WsStream {
             return Poll::Ready(Some(Ok(empty())));
         }
         self.is_owing |= matches!(next, Poll::Ready(Some(Ok(Message::Close(_) | Message::Ping(_)))));
-        // Nothing may follow the answer to it, which the library writes when it is asked again.
+        // No event may follow the reply, which the library writes when it is polled again.
         if matches!(next, Poll::Ready(Some(Ok(Message::Close(_))))) {
             self.socket.get_ref().end_events();
         }
@@ -77,7 +78,7 @@ impl Sink<Message> for WsStream {
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        // The library would copy them, twice the longest echo.
+        // Bypass the library, which would copy the payload: twice the longest echo.
         let message = match message {
             Message::Text(text) => return self.socket.get_ref().put(Data::Text, text.into()),
             Message::Binary(bytes) => return self.socket.get_ref().put(Data::Binary, bytes),
@@ -95,7 +96,7 @@ impl Sink<Message> for WsStream {
             ready!(Pin::new(&mut *self.socket).poll_flush(cx))?;
             self.is_owing = false;
         }
-        // Behind a close there is nothing to be flushed for the library, but its answer is queued.
+        // After a close frame the library has nothing to flush, but its reply is still queued.
         Pin::new(self.socket.get_mut()).poll_flush(cx).map_err(Error::Io)
     }
 
@@ -104,7 +105,7 @@ impl Sink<Message> for WsStream {
     }
 }
 
-/// A frame that says nothing, and does not end a message.
+/// An empty frame that does not end a message.
 fn empty() -> Message {
     Message::Frame(Frame::message(Vec::new(), OpCode::Data(Data::Continue), false))
 }

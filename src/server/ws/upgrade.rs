@@ -1,4 +1,4 @@
-//! The handshake of a WebSocket: axum judges the request, the connection behind the answer is ours.
+//! The WebSocket handshake: axum validates the request, livetape takes over the connection.
 
 use axum::{
     body::Body,
@@ -16,12 +16,12 @@ use crate::{
     server::state::refusal::Refusal,
 };
 
-/// The version of the protocol, as RFC 6455 has it.
+/// Protocol version of RFC 6455.
 const VERSION: &str = "13";
 /// Length of a decoded `Sec-WebSocket-Key`, in bytes.
 const KEY_BYTES: usize = 16;
 
-/// A request for a WebSocket that can be granted.
+/// A valid request for a WebSocket upgrade.
 pub(crate) struct Upgrade {
     accept: String,
     on_upgrade: Option<OnUpgrade>,
@@ -47,7 +47,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
     }
 }
 
-/// Rejects other versions than the one that the answer then names. Without any the request is malformed.
+/// Rejects versions other than the supported one, which the response names. A missing version is left to
+/// axum.
 fn check_version(headers: &HeaderMap) -> Result<(), Problem> {
     let Some(other) = headers.get(header::SEC_WEBSOCKET_VERSION).filter(|version| *version != VERSION) else {
         return Ok(());
@@ -57,7 +58,7 @@ fn check_version(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 impl Upgrade {
-    /// The 101. Behind it runs `conversation`.
+    /// Responds with 101 and then runs `conversation`.
     pub(crate) fn answer<F>(
         self,
         config: WebSocketConfig,
@@ -69,9 +70,9 @@ impl Upgrade {
         let on_upgrade = self.on_upgrade;
         tokio::spawn(async move {
             let Some(on_upgrade) = on_upgrade else { return };
-            // The client may be gone by then.
+            // The client may be gone by now.
             let Ok(io) = on_upgrade.await else { return };
-            // A task of its own: this one would keep, as long as it lasts, the room that the handshake took.
+            // Spawn another task: this one would keep the memory of the handshake for the whole session.
             tokio::spawn(conversation(WsStream::new(io, config).await));
         });
         let headers = [

@@ -1,6 +1,7 @@
-//! A future that is asked again only when it was woken itself.
+//! A future that is polled only if it was woken itself.
 //!
-//! A task is woken for each event, and everything else that it waits for has nothing new then.
+//! A socket's task is woken for each event. Without this filter it would then poll everything else that it
+//! waits for in vain.
 
 use std::{
     pin::Pin,
@@ -13,13 +14,14 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
+/// Wraps a future and skips polls that other wake-ups cause.
 pub(crate) struct WakeFilter<F> {
     future: F,
     calls: Arc<Calls>,
     waker: Waker,
 }
 
-/// Whether it was woken, and the task that it is part of.
+/// Whether the future was woken, and the waker of its task.
 struct Calls {
     woken: AtomicBool,
     task: AtomicWaker,
@@ -47,7 +49,7 @@ impl<F: Future + Unpin> Future for WakeFilter<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        // Before the look at the flag: a call in between wakes the task again.
+        // Register before checking the flag, so that a call in between wakes the task again.
         self.calls.task.register(cx.waker());
         if !self.calls.woken.swap(false, Ordering::AcqRel) {
             return Poll::Pending;
@@ -67,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_asked_when_it_was_woken() {
+    fn it_is_polled_only_when_it_was_woken() {
         let (notify, asked) = (Notify::new(), Cell::new(0));
         let mut notified = std::pin::pin!(notify.notified());
         let mut filter = WakeFilter::new(poll_fn(|cx| {

@@ -1,4 +1,4 @@
-//! What is written to a connection: all that is queued goes out at once.
+//! Write queue of a connection: writes everything queued at once.
 
 use std::{
     collections::VecDeque,
@@ -14,17 +14,17 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
-/// Maximum size of the queue before somebody has to wait, in bytes; the frame that passes it is still taken.
+/// Queue size at which writers have to wait, in bytes. The frame that exceeds it is still queued.
 const QUEUE_BYTES_MAX: usize = 32 * 1024;
-/// How many pieces one write takes.
+/// Maximum number of slices in one vectored write.
 const SLICES_MAX: usize = 64;
 
-/// A connection, with the frames that are still to be written to it.
+/// A connection with the frames that wait to be written.
 #[derive(Debug)]
 pub(super) struct WriteQueue {
     /// `None` once the connection is gone.
     io: Option<TokioIo<Upgraded>>,
-    /// Frames, or a head and its payload. The beginning of the first may be written.
+    /// Whole frames, or a head followed by its payload. The first one may be partly written.
     frames: VecDeque<Bytes>,
     bytes: usize,
 }
@@ -46,13 +46,13 @@ impl WriteQueue {
         self.bytes >= QUEUE_BYTES_MAX
     }
 
-    /// Puts a frame, or a part of one, behind what is queued.
+    /// Queues a frame or a part of one.
     pub(super) fn put(&mut self, piece: Bytes) {
         self.bytes += piece.len();
         self.frames.push_back(piece);
     }
 
-    /// Lets `fill` put frames behind what is queued.
+    /// Lets `fill` append frames to the queue.
     pub(super) fn fill<T>(&mut self, fill: impl FnOnce(&mut VecDeque<Bytes>) -> T) -> T {
         let before = self.frames.len();
         let filled = fill(&mut self.frames);
@@ -60,13 +60,13 @@ impl WriteQueue {
         filled
     }
 
-    /// Exchanges the memory of an empty queue for other memory: an idle socket needs none of its own.
+    /// Swaps the memory of an empty queue, because an idle socket needs none of its own.
     pub(super) fn swap_memory(&mut self, spare: &mut VecDeque<Bytes>) {
         debug_assert!(self.is_empty() && spare.is_empty());
         mem::swap(&mut self.frames, spare);
     }
 
-    /// Takes the connection away; it is closed when the result is dropped.
+    /// Removes the connection, which closes when the result is dropped.
     pub(super) fn disconnect(&mut self) -> Option<TokioIo<Upgraded>> {
         self.io.take()
     }
@@ -91,7 +91,7 @@ impl WriteQueue {
         Pin::new(io).poll_flush(cx)
     }
 
-    /// A socket that waits keeps no memory for what it had to write.
+    /// Flushes the queue and frees its memory, so that idle sockets use none.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_drain(cx))?;
         self.frames = VecDeque::new();
@@ -106,7 +106,7 @@ impl WriteQueue {
     }
 }
 
-/// One write, of as much as one takes.
+/// Writes as many slices as fit into one call.
 fn poll_write(
     io: Pin<&mut TokioIo<Upgraded>>,
     cx: &mut Context<'_>,

@@ -1,6 +1,8 @@
-//! A browser's tab as a source: what it says to TikTok LIVE is handed out as it goes by (Chrome DevTools Protocol).
+//! A browser tab as a source: observes the tab's traffic with TikTok LIVE through the Chrome DevTools
+//! Protocol.
 //!
-//! The browser is on this machine: whoever reaches its port can do anything with it.
+//! Only browsers on this machine are supported, because access to the debugging port means full control over
+//! the browser.
 
 mod tabs;
 
@@ -29,23 +31,24 @@ use crate::{
     },
 };
 
-/// Longest message of the browser: the base64 of the largest frame, and some. A page's own requests are told as well.
+/// Maximum length of a message from the browser, in bytes: the largest frame in base64, with headroom for the
+/// page's other traffic.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
-/// How long the browser may take to answer.
+/// Maximum time for the browser to respond.
 const ATTACH_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long it may take to say goodbye.
+/// Maximum time for the close handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Items that wait to be taken.
+/// Maximum number of items that wait to be received.
 const WAITING_MAX: usize = 16;
-/// Why a source is over, as `disconnected` says it.
+/// Reason in the `disconnected` event when the tab was closed.
 const TAB_CLOSED: &str = "tab_closed";
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// Attaches to a tab, in which `user` is watched. From when it returns, nothing is missed.
+/// Attaches to a tab that shows the LIVE of `user`. No traffic is missed once this returns.
 ///
 /// # Errors
-/// [`Code::ConnectionLost`] if the browser does not answer.
+/// [`Code::ConnectionLost`] if the browser does not respond.
 pub async fn attach(address: &Address, page: &Page, user: &str) -> Result<Live, Problem> {
     let wall_anchor = clock::wall();
     let mut watch = Watch { socket: open(address, page).await?, tab: Tab::new(user), epoch: clock::now() };
@@ -88,7 +91,7 @@ fn lost(why: &str) -> Problem {
         .hint("is it still open? only one program at a time may be attached to some browsers")
 }
 
-/// A tab, and the way to it.
+/// A tab and the connection to it.
 struct Watch {
     socket: Socket,
     tab: Tab,
@@ -100,7 +103,7 @@ impl Watch {
         clock::now().duration_since(self.epoch)
     }
 
-    /// Sends what is to be sent; `false` if the browser is gone.
+    /// Sends pending commands. Returns `false` if the browser is gone.
     async fn send(&mut self) -> bool {
         for command in self.tab.take_commands() {
             if self.socket.send(Message::text(command)).await.is_err() {
@@ -110,8 +113,8 @@ impl Watch {
         true
     }
 
-    /// Takes the next message; `false` if the browser is gone.
-    async fn hear(&mut self) -> bool {
+    /// Processes the next message. Returns `false` if the browser is gone.
+    async fn receive(&mut self) -> bool {
         match self.socket.next().await {
             Some(Ok(Message::Text(text))) => {
                 let now = self.now();
@@ -124,11 +127,11 @@ impl Watch {
     }
 
     async fn until_enabled(&mut self) -> bool {
-        let mut is_there = self.send().await;
-        while is_there && !self.tab.is_enabled() {
-            is_there = self.hear().await;
+        let mut is_connected = self.send().await;
+        while is_connected && !self.tab.is_enabled() {
+            is_connected = self.receive().await;
         }
-        is_there
+        is_connected
     }
 
     async fn run(mut self, out: mpsc::Sender<Item>, stop: CancellationToken) -> Outcome {
@@ -138,22 +141,22 @@ impl Watch {
                     stop.cancel();
                 }
             }
-            let is_there = tokio::select! { biased;
+            let is_connected = tokio::select! { biased;
                 () = stop.cancelled() => {
                     let goodbye = self.socket.close(None);
-                    // A browser that does not answer is left.
+                    // If the browser does not respond, drop the connection.
                     let _ = tokio::time::timeout_at(clock::now() + CLOSE_TIMEOUT, goodbye).await;
                     return Outcome::Stopped;
                 }
-                is_there = self.hear() => is_there,
+                is_connected = self.receive() => is_connected,
             };
-            if !is_there {
+            if !is_connected {
                 return self.end(&out).await;
             }
         }
     }
 
-    /// The browser is gone.
+    /// Reports that the browser is gone.
     async fn end(mut self, out: &mpsc::Sender<Item>) -> Outcome {
         let now = self.now();
         self.tab.lose(now);
@@ -171,7 +174,7 @@ impl Watch {
             Outcome::Failed(problem)
         };
         for item in items {
-            // Nobody takes them if it was stopped meanwhile.
+            // If the source was stopped in the meantime, nobody receives these.
             let _ = out.send(item).await;
         }
         outcome

@@ -1,4 +1,4 @@
-//! Which tab: a browser lists those that it has.
+//! Lists the tabs of a browser and selects one.
 
 use std::{
     fmt,
@@ -17,17 +17,17 @@ use crate::{
     },
 };
 
-/// Tabs that are looked at.
+/// Maximum number of tabs to list.
 const PAGES_MAX: usize = 1000;
 
-/// Where a browser listens: on this machine.
+/// Loopback address of a browser's debugging port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address(pub(super) SocketAddr);
 
 impl FromStr for Address {
     type Err = Problem;
 
-    /// A port, or an address and a port.
+    /// Parses a port, or an address with a port.
     fn from_str(text: &str) -> Result<Self, Problem> {
         let bare =
             text.trim().trim_start_matches("http://").trim_start_matches("ws://").trim_end_matches('/');
@@ -52,19 +52,19 @@ impl fmt::Display for Address {
     }
 }
 
-/// A tab.
+/// A browser tab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Its title.
+    /// Title of the page.
     pub title: String,
-    /// Its address.
+    /// URL of the page.
     pub url: String,
-    /// Where to attach, on the browser's address.
+    /// Path to attach to, on the browser's address.
     pub(super) path: String,
 }
 
 impl Page {
-    /// Whose LIVE it shows, if its address tells.
+    /// Returns the user whose LIVE the tab shows, according to its URL.
     #[must_use]
     pub fn user(&self) -> Option<&str> {
         user_in(&self.url)
@@ -87,10 +87,10 @@ struct Target {
     web_socket_debugger_url: String,
 }
 
-/// The tabs of the browser.
+/// Returns the tabs of a browser.
 ///
 /// # Errors
-/// [`Code::ConnectionLost`] if there is no browser, or it does not answer as one.
+/// [`Code::ConnectionLost`] if no browser responds at `address`.
 pub async fn pages(address: &Address) -> Result<Vec<Page>, Problem> {
     let none = |why: &str| {
         Problem::new(Code::ConnectionLost, format!("no browser answers at {address}: {why}"))
@@ -110,15 +110,15 @@ pub async fn pages(address: &Address) -> Result<Vec<Page>, Problem> {
 
 fn page(target: Target) -> Option<Page> {
     let Target { r#type, title, url, web_socket_debugger_url: socket } = target;
-    // Wherever it says that it is: the browser that was asked is the one that is attached to.
+    // Ignore the host that the browser reports and keep the one that was asked.
     let path = socket.strip_prefix("ws://")?.find('/').map(|at| socket["ws://".len() + at..].to_owned())?;
     (r#type == "page").then_some(Page { title, url, path })
 }
 
-/// The tab that is meant: the one of this number (from 1), the only one of TikTok, or the only one.
+/// Selects a tab: the one with this number (from 1), else the only TikTok tab, else the only tab.
 ///
 /// # Errors
-/// [`Code::BadRequest`] if that is not known.
+/// [`Code::BadRequest`] if the choice is ambiguous or no such tab exists.
 pub fn choose(pages: &[Page], number: Option<usize>) -> Result<&Page, Problem> {
     if let Some(number) = number {
         let found = number.checked_sub(1).and_then(|at| pages.get(at));
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_browser_on_this_machine_is_attached_to() {
+    fn only_browsers_on_this_machine_are_allowed() {
         for (text, expected) in [
             ("127.0.0.1:9222", "127.0.0.1:9222"),
             ("9222", "127.0.0.1:9222"),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tab_that_is_meant_is_found() {
+    fn a_tab_is_selected_by_number_or_because_it_is_the_only_one() {
         let page = |url: &str| Page { title: String::new(), url: url.into(), path: "/x".into() };
         let [other, ann, ben] =
             ["https://example.com/", "https://www.tiktok.com/@ann/live", "http://127.0.0.1:1/@ben/live"]
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_browser_does_not_say_where_to_go() {
+    fn the_host_that_the_browser_reports_is_ignored() {
         let target = |socket: &str| Target {
             r#type: "page".into(),
             web_socket_debugger_url: socket.into(),

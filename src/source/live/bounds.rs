@@ -1,31 +1,33 @@
-//! What an upstream can make livetape keep, all of it in one place: 32 MiB together.
+//! All limits on memory that an upstream can make livetape use: 32 MiB in total.
 
 use std::mem::size_of;
 
 use crate::sans_io::recording::Item;
 
-/// Longest WebSocket message, and frame, in bytes. The largest real one seen is 120 KB.
+/// Maximum length of a WebSocket message or frame, in bytes. The largest one seen in practice is 120 KB.
 pub const FRAME_BYTES_MAX: usize = 1 << 20;
-/// Longest body of an answer; the rest is not read. The largest real page seen is some 400 KB.
+/// Maximum length of a response body, in bytes; the rest is not read. The largest page seen in practice is
+/// about 400 KB.
 pub const BODY_BYTES_MAX: usize = 2 << 20;
-/// Most bytes that wait to be sent on a socket: acks, heartbeats and pongs.
+/// Maximum size of unsent data on a socket (acks, heartbeats and pongs), in bytes.
 pub(super) const UNSENT_BYTES_MAX: usize = 256 << 10;
-/// While more is held back than this, nothing is read: items, and bytes of frames.
+/// Maximum number of held items, and of bytes in their frames. Beyond either, the socket is not read.
 pub(super) const HELD_ITEMS_MAX: usize = 256;
 pub(super) const HELD_BYTES_MAX: usize = 3 << 20;
-/// Items that wait to be taken, beside those that are held back.
+/// Maximum number of items that wait to be received, in addition to held items.
 pub(super) const WAITING_MAX: usize = 1;
-/// Most bytes of a live room that wait for a slow disk: four of the largest messages, or a minute of a busy room.
+/// Maximum size of items from a live room that wait for a slow disk, in bytes: four of the largest messages,
+/// or a minute of a busy room.
 pub const RECORDER_BYTES_MAX: usize = 4 << 20;
 
-/// A message whose fragments are collected and the frame that is read; what was held back when the last one came; what is
-/// waiting and being decoded.
+/// A message being assembled from fragments and the frame being read; held items plus one frame that exceeds
+/// the limit; frames waiting to be received and being decoded.
 const SOCKET_BYTES: usize = 2 * FRAME_BYTES_MAX
     + UNSENT_BYTES_MAX
     + HELD_BYTES_MAX
     + FRAME_BYTES_MAX
     + (WAITING_MAX + 1) * FRAME_BYTES_MAX;
-/// Of one attempt: two look-ups, room info, the sign server's batch; and one of them packed.
+/// Bodies of one attempt: two look-ups, room info and the sign server's batch, plus one of them compressed.
 const BODIES_BYTES: usize = 5 * BODY_BYTES_MAX;
 
 const _: () = assert!(

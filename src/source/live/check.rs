@@ -1,4 +1,4 @@
-//! Whether a user could be connected to, without connecting.
+//! Checks whether a user can be connected to, without connecting.
 
 use std::time::Duration;
 
@@ -11,24 +11,24 @@ use crate::{
     },
 };
 
-/// What a look-up says. What it could not find out is `None`.
+/// Result of a check. Fields that could not be determined are `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// Whether there is such a user.
+    /// Whether the user exists.
     pub exists: Option<bool>,
-    /// Whether they are live.
+    /// Whether the user is live.
     pub live: Option<bool>,
-    /// Their room, if they ever were live.
+    /// Id of the user's room; `None` if the user has never been live.
     pub room_id: Option<i64>,
-    /// Whether a connection may be tried with some hope.
+    /// Whether connecting is likely to succeed.
     pub can_connect: bool,
-    /// Why not.
+    /// Why the user cannot be connected to.
     pub why: Option<Problem>,
-    /// How long the server says to wait before anybody asks again.
+    /// Time to wait before the next request, according to the server.
     pub wait: Option<Duration>,
 }
 
-/// Looks a user up; one who is not found once more, as when connecting. It takes a minute at most.
+/// Looks up a user, and retries like a connection attempt if the user is not found. Takes at most a minute.
 pub async fn check<T: Transport>(options: &Options, transport: &T) -> Check {
     match look_up(options, transport).await {
         Ok(room) => Check {
@@ -63,7 +63,7 @@ async fn look_up<T: Transport>(options: &Options, transport: &T) -> Result<looku
     loop {
         let found = lookup::look_up(&mut upstream, &user, &cookie).await;
         let Err(failure) = found else { return found };
-        // TikTok says this of users who are live, too. Other failures are the answer.
+        // TikTok sometimes reports this for users who are live. Other failures are final.
         if failure.code == Code::UserNotFound
             && let Verdict::Again(after) = retry.failed(failure.code, failure.wait, Duration::ZERO)
         {

@@ -1,4 +1,4 @@
-//! One attempt: from the user's name to an open socket.
+//! One connection attempt: from a user name to an open socket.
 
 use bytes::Bytes;
 use tokio_tungstenite::WebSocketStream;
@@ -23,7 +23,7 @@ use crate::sans_io::{
     session::Session,
 };
 
-/// The status of an upgrade that succeeded.
+/// HTTP status of a successful upgrade.
 const SWITCHING_PROTOCOLS: u32 = 101;
 
 /// An open connection.
@@ -33,8 +33,8 @@ pub(super) struct Link<S> {
     pub(super) received: Received,
 }
 
-/// How the socket is to be opened.
-struct Way {
+/// How to open the socket.
+struct SocketTarget {
     url: String,
     cookie: String,
     room_id: i64,
@@ -42,19 +42,22 @@ struct Way {
 }
 
 impl<T: Transport> Driver<T> {
-    /// Looks the user up and opens the socket.
+    /// Looks up the user and opens the socket.
     pub(super) async fn connect(&mut self) -> Result<Link<T::Stream>, Failure> {
         let user = self.options.username()?;
         let session_cookie = self.options.session_cookie();
         let cookie = session_cookie.as_deref().unwrap_or_default();
         let room_id = lookup::look_up(&mut self.upstream, &user, cookie).await?.live()?;
-        let way = self.find_way(room_id).await?;
-        let cookie =
-            [Some(way.cookie.clone()), session_cookie].into_iter().flatten().collect::<Vec<_>>().join("; ");
-        let opened = socket::open(&mut self.upstream, way.url.clone(), &cookie).await?;
-        self.note_open(user, &way, &opened.headers);
-        let mut session = Session::new(way.room_id);
-        if let Some(signed) = &way.signed {
+        let target = self.find_target(room_id).await?;
+        let cookie = [Some(target.cookie.clone()), session_cookie]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; ");
+        let opened = socket::open(&mut self.upstream, target.url.clone(), &cookie).await?;
+        self.note_open(user, &target, &opened.headers);
+        let mut session = Session::new(target.room_id);
+        if let Some(signed) = &target.signed {
             let body = self.note_initial_batch(signed);
             session.handle_initial_batch(&body);
         }
@@ -62,13 +65,14 @@ impl<T: Transport> Driver<T> {
         Ok(Link { socket: opened.socket, session, received: opened.received })
     }
 
-    /// Through the sign server if there is one, else directly. What the sign server refused is not tried behind its back.
-    async fn find_way(&mut self, room_id: i64) -> Result<Way, Failure> {
+    /// Uses the sign server if configured, otherwise connects directly. Falls back only if the sign server is
+    /// unavailable, not if it rejects the request.
+    async fn find_target(&mut self, room_id: i64) -> Result<SocketTarget, Failure> {
         if self.options.uses_sign_server() {
             match sign::sign(&mut self.upstream, &self.options, room_id, &mut self.random).await {
                 Ok(signed) => {
                     let (url, cookie) = (signed.socket_url.clone(), signed.cookie.clone());
-                    return Ok(Way { url, cookie, room_id: signed.room_id, signed: Some(signed) });
+                    return Ok(SocketTarget { url, cookie, room_id: signed.room_id, signed: Some(signed) });
                 }
                 Err(failure) if failure.may_fall_back => self.note_fallback(&failure),
                 Err(failure) => return Err(failure),
@@ -80,22 +84,23 @@ impl<T: Transport> Driver<T> {
         };
         self.cookie = Some(cookie.clone());
         let url = direct::socket_url(&self.upstream.origins.socket, room_id, &mut self.random);
-        Ok(Way { url, cookie, room_id, signed: None })
+        Ok(SocketTarget { url, cookie, room_id, signed: None })
     }
 
-    fn note_open(&mut self, unique_id: String, way: &Way, headers: &HeaderMap) {
+    fn note_open(&mut self, unique_id: String, target: &SocketTarget, headers: &HeaderMap) {
         let open = ConnOpen {
-            room_id: way.room_id,
+            room_id: target.room_id,
             unique_id,
             attempt: self.retry.attempt(),
-            url: url::shown(&way.url),
+            url: url::shown(&target.url),
             handshake_status: SWITCHING_PROTOCOLS,
             headers: self.upstream.redact.headers(headers),
         };
         self.upstream.note(What::ConnOpen(open));
     }
 
-    /// Behind the opening: its messages belong to the room that stands there.
+    /// Records the first batch after the opening, so that its messages belong to the room that the opening
+    /// names.
     fn note_initial_batch(&mut self, signed: &Signed) -> Bytes {
         self.upstream.note_http(Role::InitialBatch, &signed.request, &signed.answer, true);
         signed.answer.body.clone()
@@ -107,7 +112,7 @@ impl<T: Transport> Driver<T> {
         self.note_status(&failure, Some(std::time::Duration::ZERO));
     }
 
-    /// Forgets what the next attempt should not bring along.
+    /// Discards state that the next attempt should not reuse.
     pub(super) fn forget(&mut self, code: Code) {
         if matches!(code, Code::Blocked | Code::HandshakeRefused) {
             self.cookie = None;

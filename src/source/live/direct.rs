@@ -1,5 +1,5 @@
-//! The way without a sign server: TikTok's own cookie `ttwid`, and the socket's address made by ourselves, without
-//! cursor and signature. As crate piratetok-live-rs 0.5.0 does it.
+//! Connecting without a sign server: TikTok's own `ttwid` cookie, and a socket URL without cursor and
+//! signature. Follows the crate piratetok-live-rs 0.5.0.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use super::{
 };
 use crate::sans_io::{error::Code, recording::records::http::Role, retry::SplitMix};
 
-/// The cookie does not come with every answer.
+/// Maximum number of requests for the cookie, because not every response sets it.
 const COOKIE_TRIES: u32 = 8;
 const COOKIE_EVERY: Duration = Duration::from_millis(750);
 
-/// Gets the cookie: `ttwid=…`.
+/// Requests the cookie: `ttwid=…`.
 pub(super) async fn get_cookie<T: Transport>(upstream: &mut Upstream<T>) -> Result<String, Failure> {
     let request = Request { url: url::with_path(&upstream.origins.www, "/"), headers: browser_headers("") };
     let mut due = upstream.now();
     for _ in 0..COOKIE_TRIES {
         tokio::time::sleep_until(upstream.at(due)).await;
         due += COOKIE_EVERY;
-        // The page itself is long and of no use.
+        // The body of the page is long and not needed.
         let answer = upstream.get(Role::Unknown, &request, false).await?;
         if answer.status == 429 {
             return Err(Failure::rate_limited(&answer, upstream.wall()));
@@ -41,14 +41,14 @@ fn ttwid(answer: &Answer) -> Option<String> {
     pairs.find(|pair| pair.strip_prefix("ttwid=").is_some_and(|value| !value.is_empty())).map(str::to_owned)
 }
 
-/// The address of the socket.
+/// Builds the URL of the socket.
 pub(super) fn socket_url(origin: &str, room_id: i64, random: &mut SplitMix) -> String {
     let base = url::with_path(origin, "/webcast/im/ws_proxy/ws_reuse_supplement/");
     let (room_id, last_rtt) = (room_id.to_string(), last_rtt(random));
     url::with_query(&base, parameters(&room_id, &last_rtt, "1"))
 }
 
-/// What every client tells of itself, in the order of those that work.
+/// Parameters that every client sends, in the order that working clients use.
 pub(super) fn parameters<'a>(
     room_id: &'a str,
     last_rtt: &'a str,
@@ -86,7 +86,7 @@ pub(super) fn parameters<'a>(
     ]
 }
 
-/// From 100.000 to 200.000 ms.
+/// Returns a random value from 100.000 to 200.000 ms.
 pub(super) fn last_rtt(random: &mut SplitMix) -> String {
     let micros = 100_000 + random.up_to(100_000);
     format!("{}.{:03}", micros / 1000, micros % 1000)
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_socket_has_its_address() {
+    fn the_socket_url_contains_the_room_and_is_reproducible() {
         let url = socket_url("wss://webcast-ws.tiktok.com", 7, &mut SplitMix(1));
         assert!(url.starts_with(
             "wss://webcast-ws.tiktok.com/webcast/im/ws_proxy/ws_reuse_supplement/?version_code=180800&"
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_found_among_others() {
+    fn the_cookie_is_found_among_other_cookies() {
         let mut answer = Answer::default();
         assert_eq!(ttwid(&answer), None);
         for cookie in

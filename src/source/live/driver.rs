@@ -1,4 +1,4 @@
-//! Attempt after attempt, until the room ends, nothing more is to be tried, or somebody stops it.
+//! Connection attempts in a loop, until the room ends, retrying is pointless or the source is stopped.
 
 use std::time::Duration;
 
@@ -21,23 +21,23 @@ use crate::sans_io::{
     retry::{Retry, SplitMix, Verdict},
 };
 
-/// Why a room is over, as `disconnected` says it.
+/// Reason in the `disconnected` event when the room has ended.
 pub(super) const STREAM_ENDED: &str = "stream_ended";
 
-/// Drives one user's room.
+/// Drives the connection to one user's room.
 pub(super) struct Driver<T> {
     pub(super) options: Options,
     pub(super) upstream: Upstream<T>,
     pub(super) retry: Retry,
     pub(super) random: SplitMix,
-    /// TikTok's cookie; kept over reconnects.
+    /// TikTok's cookie, reused for reconnects.
     pub(super) cookie: Option<String>,
     pub(super) stop: CancellationToken,
     pub(super) out: mpsc::Sender<Item>,
     was_connected: bool,
 }
 
-/// An attempt that came to nothing, or a connection that broke.
+/// A failed attempt or a lost connection.
 struct Failed {
     failure: Failure,
     healthy: Duration,
@@ -70,7 +70,7 @@ impl<T: Transport> Driver<T> {
                 Ok(outcome) => return outcome,
                 Err(failed) => failed,
             };
-            let due = match self.judge(failed) {
+            let due = match self.record_failure(failed) {
                 Ok(due) => due,
                 Err(failure) => return Outcome::Failed(failure.into()),
             };
@@ -91,7 +91,7 @@ impl<T: Transport> Driver<T> {
         };
         let link = match connected {
             Ok(link) => link,
-            // The connection broke because the room was over.
+            // The connection was lost because the room ended.
             Err(failure) if failure.code == Code::UserOffline && self.was_connected => {
                 return Ok(Outcome::Ended(STREAM_ENDED));
             }
@@ -101,7 +101,8 @@ impl<T: Transport> Driver<T> {
         match self.talk(link).await {
             End::Ended => Ok(Outcome::Ended(STREAM_ENDED)),
             End::Stopped => Ok(Outcome::Stopped),
-            // Rooms are also ended by a close that says nothing: no error then, if the look-up agrees.
+            // TikTok also ends rooms with a plain close frame. Treat it as the end if a look-up confirms
+            // that.
             End::Lost(lost) if lost.close.code == u32::from(close::NORMAL) && self.is_over().await => {
                 self.note_close(lost.close);
                 Ok(Outcome::Ended(STREAM_ENDED))
@@ -113,7 +114,7 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    /// Whether the user is not live any more.
+    /// Whether the user is no longer live.
     async fn is_over(&mut self) -> bool {
         let stop = self.stop.clone();
         let (user, cookie) = (self.options.username().unwrap_or_default(), self.options.session_cookie());
@@ -124,8 +125,8 @@ impl<T: Transport> Driver<T> {
         }
     }
 
-    /// Notes the failure, and says when the next attempt is due, if there is one.
-    fn judge(&mut self, failed: Failed) -> Result<Duration, Failure> {
+    /// Records the failure. Returns when the next attempt is due, or the failure if there is none.
+    fn record_failure(&mut self, failed: Failed) -> Result<Duration, Failure> {
         let Failed { failure, healthy, close } = failed;
         let failure = Failure { detail: self.upstream.redact.text(&failure.detail), ..failure };
         let waits_for_live = self.options.wait_live.filter(|_| failure.code == Code::UserOffline);
@@ -151,13 +152,13 @@ impl<T: Transport> Driver<T> {
         Ok(self.upstream.now() + after)
     }
 
-    /// Notes how a connection was closed. The reason is the server's, which may quote what it was sent.
+    /// Records a closed connection. The reason is redacted, because servers may quote what they received.
     fn note_close(&mut self, mut close: ConnClose) {
         close.reason = self.upstream.redact.text(&close.reason);
         self.upstream.note(What::ConnClose(close));
     }
 
-    /// Notes a failure; `after` says when the next attempt follows, if one does.
+    /// Records a failure; `after` is the time until the next attempt, if one follows.
     pub(super) fn note_status(&mut self, failure: &Failure, after: Option<Duration>) {
         let wait = after.or(failure.wait);
         let status = Status {
@@ -170,7 +171,7 @@ impl<T: Transport> Driver<T> {
         self.upstream.note(What::Status(status));
     }
 
-    /// Hands out what was noted. It waits for whoever takes it; if nobody will, it is over.
+    /// Sends the recorded items and waits for the receiver. Stops the source if the receiver is gone.
     pub(super) async fn flush(&mut self) {
         while let Some(item) = self.upstream.items.pop_front() {
             if self.out.send(item).await.is_err() {

@@ -8,7 +8,7 @@ use crate::sans_io::{
     retry_after,
 };
 
-/// The words that people know from other clients.
+/// Messages that users know from other clients.
 pub(super) const RATE_LIMITED: &str = "[Rate Limited] Too many connections started, try again later";
 pub(super) const NOT_FOUND: &str = "User not found or invalid";
 pub(super) const OFFLINE: &str = "User is not currently live";
@@ -18,9 +18,10 @@ pub(super) const OFFLINE: &str = "User is not currently live";
 pub(super) struct Failure {
     pub(super) code: Code,
     pub(super) detail: String,
-    /// How long the server says to wait.
+    /// Time to wait, according to the server.
     pub(super) wait: Option<Duration>,
-    /// Whether the other way to connect may do better: the sign server is broken or away, it did not refuse.
+    /// Whether connecting without the sign server may succeed: it is unavailable or broken, but did not
+    /// reject the request.
     pub(super) may_fall_back: bool,
 }
 
@@ -29,7 +30,8 @@ impl Failure {
         Self { code, detail: detail.to_string(), wait: None, may_fall_back: false }
     }
 
-    /// Too many requests, with the wait that the answer's headers tell. `wall` is the time since the Unix epoch.
+    /// Too many requests, with the wait time from the response headers. `wall` is the time since the Unix
+    /// epoch.
     pub(super) fn rate_limited(answer: &Answer, wall: Duration) -> Self {
         let wait = answer.wait(wall);
         Self { wait, ..Self::new(Code::RateLimited, RATE_LIMITED) }
@@ -41,7 +43,7 @@ impl Failure {
 }
 
 impl Answer {
-    /// How long the server says to wait.
+    /// Time to wait, according to the server.
     pub(super) fn wait(&self, wall: Duration) -> Option<Duration> {
         retry_after::read(|name| self.header(name), wall)
     }
@@ -66,7 +68,7 @@ impl From<Failure> for Problem {
     }
 }
 
-/// A length of time as people say it, rounded up.
+/// Formats a duration for people, rounded up.
 fn length(wait: Duration) -> String {
     let seconds = wait.as_millis().div_ceil(1000);
     if seconds > 120 { format!("{} min", seconds.div_ceil(60)) } else { format!("{seconds} s") }

@@ -1,8 +1,10 @@
-//! From a user's name to the room, and whether it is live. The room's id says nothing: it stays when a stream ends.
+//! Looks up a user's room and whether it is live. The room id alone does not tell, because it stays the same
+//! after a stream ends.
 //!
-//! Two sources: TikTok's `api-live` (JSON, unsigned, without cookies), and where that is blocked or broken the room's
-//! page, whose script `SIGI_STATE` holds the same. Both forms are those of npm tiktok-live-connector 2.0.3 and PyPI
-//! TikTokLive; the literal answers are in the tests. Whether a room is for adults only `room/info` says.
+//! Two sources: TikTok's `api-live` (JSON, unsigned, without cookies), and if that is blocked or broken, the
+//! room's page, whose `SIGI_STATE` script contains the same data. Both match npm tiktok-live-connector 2.0.3
+//! and PyPI TikTokLive; the tests contain literal responses. Only `room/info` reveals whether a room is
+//! age-restricted.
 
 use std::time::Duration;
 
@@ -16,20 +18,21 @@ use super::{
 };
 use crate::sans_io::{error::Code, recording::records::http::Role};
 
-/// `statusCode`: no such user. Also sent now and then for users who are live.
+/// `statusCode` for a user that does not exist. Occasionally sent for users who are live.
 const USER_NOT_FOUND: i64 = 19_881_007;
-/// `status_code`: the room is for adults, or private.
+/// `status_code` for an age-restricted or private room.
 const AGE_RESTRICTED: i64 = 4_003_110;
-/// What stands in captchas and anti-bot pages.
-const WALLS: [&str; 4] = ["tiktok-verify-page", "_wafchallengeid", "slardar-config", "\"type\":\"verify\""];
+/// Markers of captchas and anti-bot pages.
+const CAPTCHA_MARKERS: [&str; 4] =
+    ["tiktok-verify-page", "_wafchallengeid", "slardar-config", "\"type\":\"verify\""];
 
-/// What a captcha or an anti-bot page is called.
+/// Error message for a captcha or an anti-bot page.
 const WEB_PAGE: &str = "TikTok sent a web page instead of JSON, probably a captcha";
 
-/// A room that was found.
+/// Result of a look-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Room {
-    /// 0 if the user never was live.
+    /// 0 if the user has never been live.
     pub(super) room_id: i64,
     /// 2 live, 3 paused, 4 ended.
     pub(super) status: i64,
@@ -40,13 +43,13 @@ impl Room {
         self.room_id != 0 && matches!(self.status, 2 | 3)
     }
 
-    /// The id, if there is something to connect to.
+    /// Returns the room id if the room is live.
     pub(super) fn live(self) -> Result<i64, Failure> {
         if self.is_live() { Ok(self.room_id) } else { Err(Failure::new(Code::UserOffline, OFFLINE)) }
     }
 }
 
-/// Looks a user up. Of a room that is live it is asked whether everybody may see it.
+/// Looks up a user. For a live room, also checks that it is not age-restricted.
 pub(super) async fn look_up<T: Transport>(
     upstream: &mut Upstream<T>,
     user: &str,
@@ -59,7 +62,7 @@ pub(super) async fn look_up<T: Transport>(
     Ok(room)
 }
 
-/// Room info is often refused to those who are not logged in, which says nothing: only the one answer counts.
+/// Fails only on an explicit age restriction: without a login, room info often fails for other reasons.
 async fn check_age<T: Transport>(
     upstream: &mut Upstream<T>,
     room_id: i64,
@@ -82,7 +85,7 @@ async fn find<T: Transport>(upstream: &mut Upstream<T>, user: &str, cookie: &str
     };
     let page = url::with_path(&upstream.origins.www, &format!("/@{}/live", url::segment(user)));
     match ask(upstream, page, cookie, read_page).await {
-        // The second source knows no more than the first.
+        // The fallback also failed, so report the first failure.
         Err(second) if matches!(second.code, Code::Blocked | Code::ConnectionLost) => Err(first),
         decided => decided,
     }
@@ -115,7 +118,7 @@ fn api_live(www: &str, user: &str) -> String {
     url::with_query(&url::with_path(www, "/api-live/user/room/"), pairs)
 }
 
-/// What the status alone says.
+/// Maps HTTP statuses to failures.
 fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
     match answer.status {
         200 => Ok(()),
@@ -125,7 +128,7 @@ fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
     }
 }
 
-/// Reads the answer of `api-live`.
+/// Parses the response of `api-live`.
 fn read_api_live(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
     check_status(answer, wall)?;
     let blocked = |why: &str| Failure::new(Code::Blocked, why);
@@ -146,14 +149,14 @@ fn read_api_live(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
         .ok_or_else(|| blocked("TikTok's answer tells no status"))
 }
 
-/// Reads the room's page.
+/// Parses the room's page.
 fn read_page(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
     check_status(answer, wall)?;
     let blocked = |why: &str| Failure::new(Code::Blocked, why);
     let page = String::from_utf8_lossy(&answer.body);
     let Some(state) = sigi_state(&page) else {
-        let is_wall = WALLS.iter().any(|mark| page.contains(mark));
-        return Err(blocked(if is_wall { WEB_PAGE } else { "TikTok's page lacks SIGI_STATE" }));
+        let is_captcha = CAPTCHA_MARKERS.iter().any(|mark| page.contains(mark));
+        return Err(blocked(if is_captcha { WEB_PAGE } else { "TikTok's page lacks SIGI_STATE" }));
     };
     let json: Value = serde_json::from_str(state).map_err(|_| blocked("SIGI_STATE is no JSON"))?;
     if json["statusCode"].as_i64() == Some(AGE_RESTRICTED) {
@@ -173,7 +176,7 @@ fn sigi_state(page: &str) -> Option<&str> {
     Some(page.split_once(BEGIN)?.1.split_once("</script>")?.0)
 }
 
-/// The first status that is told decides.
+/// Builds a room. The first status that is present counts.
 fn room(id: &Value, statuses: &[&Value]) -> Option<Room> {
     let status = statuses.iter().find_map(|status| status.as_i64())?;
     let room_id = id.as_str().and_then(|id| id.parse().ok()).or_else(|| id.as_i64()).unwrap_or_default();
@@ -190,7 +193,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_body_panics(
+        fn no_body_causes_a_panic(
             status in 0_u16..600,
             body in ".{0,60}|\\{\"(statusCode|status_code|data)\":[0-9{}\\[\\]\"a-z:,]{0,40}\\}?",
         ) {

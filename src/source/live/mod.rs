@@ -1,5 +1,5 @@
-//! A live room as a source: connects, keeps the conversation going, comes back after failures, and hands out everything
-//! that happened as [`Item`]s.
+//! A live room as a source. Connects, keeps the session alive, reconnects after failures, and returns
+//! everything that happens as [`Item`]s.
 //!
 //! ```text
 //! lookup → (sign server | cookie) → socket → session ⟲ frames → items
@@ -51,12 +51,12 @@ use crate::{
     },
 };
 
-/// How it ended.
+/// How a live source ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The room ended; the reason is what `disconnected` says.
+    /// The room ended; the text is the reason in the `disconnected` event.
     Ended(&'static str),
-    /// There is nothing more to try.
+    /// No further attempt is made.
     Failed(Problem),
     /// [`Live::stop`] was called.
     Stopped,
@@ -65,29 +65,31 @@ pub enum Outcome {
 /// A live room.
 ///
 /// # Items
-/// In the order in which they happened, offsets counted from the start. Connections are numbered from 1; what comes
-/// before a connection is opened has the number that it will have.
+/// Items arrive in the order in which they happened, with offsets relative to the start. Connections are
+/// numbered from 1; items before a connection opens carry the number of that connection.
 ///
-/// - `Http`: look-ups, what the sign server said (without its body), cookies (without the page), refused upgrades;
-/// - `ConnOpen` once the socket is open, then the sign server's batch as `Http` with the role `INITIAL_BATCH`;
-/// - `Frame`s of both directions, ours with [`crate::sans_io::recording::Flags::SENT`];
-/// - `ConnClose`, and `Status` for each failed attempt, the last one too (`retrying: false`).
+/// - `Http`: look-ups, responses of the sign server (without body), cookies (without page), rejected
+///   upgrades;
+/// - `ConnOpen` once the socket is open, then the sign server's batch as `Http` with the role
+///   `INITIAL_BATCH`;
+/// - `Frame`s in both directions, ours with [`crate::sans_io::recording::Flags::SENT`];
+/// - `ConnClose`, and `Status` for each failed attempt, including the last one (`retrying: false`).
 ///
-/// No item holds a key, a cookie or a signature, but for bodies and the frames themselves.
+/// Keys, cookies and signatures are removed from items, but bodies and frames are kept as they are.
 #[derive(Debug)]
 pub struct Live {
     header: Header,
     items: mpsc::Receiver<Item>,
     task: JoinHandle<Outcome>,
     stop: CancellationToken,
-    /// When offset 0 was.
+    /// Time of offset 0.
     started: Instant,
-    /// Whoever drops it stops it.
+    /// Stops the source on drop.
     _guard: DropGuard,
 }
 
 impl Live {
-    /// Starts to connect, on the caller's runtime.
+    /// Starts connecting, on the caller's runtime.
     #[must_use]
     pub fn start<T: Transport>(options: Options, transport: T) -> Self {
         let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
@@ -99,7 +101,7 @@ impl Live {
         Self::over(header, items, task, stop)
     }
 
-    /// A source of the same kind that another task drives.
+    /// Wraps a source that another task drives.
     pub(crate) fn over(
         header: Header,
         items: mpsc::Receiver<Item>,
@@ -110,34 +112,36 @@ impl Live {
         Self { header, items, task, stop: stop.clone(), started, _guard: stop.drop_guard() }
     }
 
-    /// The same, whose offsets count from `started`.
+    /// Sets the time that offsets are relative to.
     pub(crate) fn started_at(self, started: Instant) -> Self {
         Self { started, ..self }
     }
 
-    /// The time of offset 0.
+    /// Returns the time of offset 0.
     pub(crate) fn started(&self) -> Instant {
         self.started
     }
 
-    /// What a decoder and a recording begin with: the wall time of offset 0, and the user (tag [`USER_TAG`]).
+    /// Header for a decoder and a recording: the wall time of offset 0, and the user (tag [`USER_TAG`]).
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The next item; `None` when it is over. Cancelling it loses nothing. While nobody takes items, the connection is
-    /// kept alive and nothing more is read from it.
+    /// Returns the next item, or `None` at the end. Cancel safe. While no items are taken, the connection is
+    /// kept alive but not read.
     pub async fn next(&mut self) -> Option<Item> {
         self.items.recv().await
     }
 
-    /// Ends it: the socket is closed politely, for at most two seconds. What is left comes out of [`Live::next`].
+    /// Stops the source and closes the socket, which takes at most two seconds. [`Live::next`] returns the
+    /// remaining items.
     pub fn stop(&self) {
         self.stop.cancel();
     }
 
-    /// How it ended; to be asked after [`Live::next`] gave `None`. Before, it is the end.
+    /// Returns how the source ended. Call this after [`Live::next`] has returned `None`; an earlier call
+    /// stops the source.
     pub async fn outcome(self) -> Outcome {
         drop(self.items);
         match self.task.await {
@@ -148,7 +152,7 @@ impl Live {
     }
 }
 
-/// [`Live::header`] before anything is started; `wall_anchor_ns` is that of the options.
+/// Returns the [`Live::header`] before anything is started; `wall_anchor_ns` comes from the options.
 #[must_use]
 pub fn header(options: &Options) -> Header {
     let wall_anchor_ns = options.wall_anchor.and_then(|wall| i64::try_from(wall.as_nanos()).ok());

@@ -1,4 +1,4 @@
-//! Whom to connect to, and how.
+//! Options of a live source.
 
 use std::{fmt, time::Duration};
 
@@ -13,45 +13,47 @@ use crate::sans_io::{
 /// Whom to connect to, and how.
 #[derive(Clone)]
 pub struct Options {
-    /// The user, as people give it: `name`, `@name` or an address.
+    /// User as entered: `name`, `@name` or a URL.
     pub user: String,
-    /// Where everything is asked for instead of TikTok, e.g. a mock: `http://127.0.0.1:PORT`.
+    /// Server to use instead of TikTok for all requests, such as a mock: `http://127.0.0.1:PORT`.
     pub upstream: Option<Url>,
-    /// The sign server. With one, or with a key, it is asked first; without either, TikTok alone.
+    /// URL of the sign server. With a URL or a key, the sign server is asked first; with neither, only
+    /// TikTok.
     pub sign_url: Option<Url>,
-    /// The key for the sign server.
+    /// API key for the sign server.
     pub sign_key: Option<Secret>,
-    /// How the sign server is asked.
+    /// Request format of the sign server.
     pub sign_form: SignForm,
-    /// The cookie `sessionid` of somebody who is logged in. It goes to TikTok, never to the sign server.
+    /// Value of the `sessionid` cookie of a logged-in user. Sent to TikTok, never to the sign server.
     pub session_cookie: Option<Secret>,
-    /// A proxy for requests and sockets alike: `http://`, `socks5://` or `socks5h://`, with or without user and password.
+    /// Proxy for requests and sockets: `http://`, `socks5://` or `socks5h://`, optionally with user and
+    /// password.
     pub proxy: Option<Url>,
-    /// Attempts in a row, 1 at least.
+    /// Maximum number of consecutive attempts; at least 1.
     pub attempts_max: u32,
-    /// Ask again after so long while the user is not live, for ever; `None` fails then.
+    /// Interval of look-ups while the user is not live, without limit; `None` fails instead.
     pub wait_live: Option<Duration>,
-    /// Where the waits between attempts come from: the same seed, the same waits.
+    /// Seed of the waits between attempts: the same seed gives the same waits.
     pub seed: u64,
-    /// The wall time of offset 0, since the Unix epoch; `None` reads the clock.
+    /// Wall time of offset 0, since the Unix epoch; `None` reads the clock.
     pub wall_anchor: Option<Duration>,
 }
 
-/// How a sign server is asked (the bodies of the answers are the same).
+/// Request format of a sign server. The response format is the same for all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SignForm {
-    /// `GET /webcast/fetch?room_id=…`: what most clients ask.
+    /// `GET /webcast/fetch?room_id=…`: used by most clients.
     #[default]
     Fetch,
-    /// `GET /webcast/rooms/{room id}/connect`: what Node clients ask since 2.4.
+    /// `GET /webcast/rooms/{room id}/connect`: used by Node clients since 2.4.
     Connect,
 }
 
-/// Nobody is asked more often whether they are live.
+/// Minimum interval of look-ups while a user is not live.
 pub const WAIT_LIVE_MIN: Duration = Duration::from_secs(30);
 
 impl Options {
-    /// The defaults: TikTok itself, without a sign server, [`retry::ATTEMPTS`] attempts.
+    /// Returns the defaults: TikTok itself, no sign server, [`retry::ATTEMPTS`] attempts.
     pub fn new(user: impl Into<String>) -> Self {
         Self {
             user: user.into(),
@@ -68,7 +70,7 @@ impl Options {
         }
     }
 
-    /// The name alone, if all else is well too.
+    /// Returns the bare user name, if all options are valid.
     pub(super) fn username(&self) -> Result<String, Problem> {
         for url in self.upstream.iter().chain(&self.sign_url) {
             if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -86,7 +88,7 @@ impl Options {
         username::normalise(&self.user)
     }
 
-    /// The cookie of somebody who is logged in, as it stands in a header.
+    /// Returns the session cookie in the form of a `Cookie` header.
     pub(super) fn session_cookie(&self) -> Option<String> {
         Some(format!("sessionid={}", self.session_cookie.as_ref()?.reveal()))
     }
@@ -97,14 +99,14 @@ impl Options {
 }
 
 impl Default for Options {
-    /// Whose room is still to be filled in.
+    /// Returns the defaults without a user, which the caller must set.
     fn default() -> Self {
         Self::new("")
     }
 }
 
 impl fmt::Debug for Options {
-    /// Addresses are left out: they may hold passwords.
+    /// Omits URLs, which may contain passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("user", &self.user)
@@ -116,7 +118,7 @@ impl fmt::Debug for Options {
     }
 }
 
-/// Where each thing is asked for: addresses that [`url::with_path`](super::url::with_path) goes on with.
+/// Base URLs of the servers, for use with [`url::with_path`](super::url::with_path).
 #[derive(Clone)]
 pub(super) struct Origins {
     pub(super) www: String,

@@ -1,11 +1,11 @@
-//! What of an exchange may be recorded.
+//! Removes secrets from what may be recorded of an exchange.
 
 use tungstenite::http::HeaderMap;
 
 use super::Secret;
 use crate::sans_io::{recording::records::HttpHeader, redact::redact_text, retry_after};
 
-/// Headers of answers that a recording may hold; cookies are none of them.
+/// Response headers that may be recorded. Cookies are excluded.
 const SHOWN: &[&str] = &[
     "content-encoding",
     "content-length",
@@ -25,12 +25,12 @@ const SHOWN: &[&str] = &[
     "x-room-id",
     "x-tt-logid",
 ];
-/// Longest value of a header, and longest detail of a failure, that is kept, in characters.
+/// Maximum length of a header value and of a failure's detail, in characters.
 const TEXT_CHARS_MAX: usize = 500;
-/// Shorter ones are not looked for: they would be found everywhere.
+/// Minimum length of a secret, in bytes. Shorter ones would match unrelated text.
 const SECRET_BYTES_MIN: usize = 4;
 
-/// Knows the secrets, and takes them out of what others say: servers quote what they were sent.
+/// Removes known secrets from text of servers, which may quote what they received.
 #[derive(Clone, Default)]
 pub(super) struct Redact {
     secrets: Vec<String>,
@@ -45,7 +45,7 @@ impl Redact {
         redact
     }
 
-    /// Another secret. Cookies are taken apart: the values are what counts.
+    /// Adds a secret. For cookies, each value is added, too.
     pub(super) fn hide(&mut self, secret: &str) {
         let values = secret.split(';').filter_map(|part| part.split_once('=')).map(|(_, value)| value.trim());
         for text in values.chain([secret]) {
@@ -55,8 +55,8 @@ impl Redact {
         }
     }
 
-    /// The text without the secrets that are known, those that their names give away, and control characters, cut off
-    /// where it is too long.
+    /// Returns the text without known secrets, values with the names of secrets, and control characters,
+    /// truncated to the maximum length.
     pub(super) fn text(&self, text: &str) -> String {
         let mut text = redact_text(text).into_owned();
         for secret in &self.secrets {
@@ -65,7 +65,7 @@ impl Redact {
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(TEXT_CHARS_MAX).collect()
     }
 
-    /// The headers that may be recorded.
+    /// Returns the headers that may be recorded.
     pub(super) fn headers(&self, headers: &HeaderMap) -> Vec<HttpHeader> {
         let shown = |name: &str| SHOWN.contains(&name) || retry_after::HEADERS.contains(&name);
         let headers = headers.iter().filter(|(name, _)| shown(name.as_str()));
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_taken_out_of_what_servers_say() {
+    fn secrets_are_removed_from_text_of_servers() {
         let mut redact = Redact::new(&[Secret::from("key-1234".to_owned())]);
         redact.hide("ttwid=abcdef; other=xy");
         let text = redact.text("the key key-1234 and\nabcdef are bad; xy");

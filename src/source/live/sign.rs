@@ -1,4 +1,4 @@
-//! The way through a sign server: its answer holds the first batch and where the socket is, and cookies beside it.
+//! Connecting through a sign server, which returns the first batch, the socket URL and cookies.
 
 use std::time::Duration;
 
@@ -19,25 +19,26 @@ use crate::sans_io::{
     wire::{self, BatchInfo},
 };
 
-/// What a sign server sends when it has nothing (seen since September 2026): its socket refuses everybody.
+/// Markers of the sign server's placeholder response (seen since September 2026), whose socket rejects every
+/// client.
 const STUB_TEXT: &[u8] = b"Connected through Euler Stream fallback proxy";
 const STUB_HOST: &str = "ws-fallback.eulerstream.com";
 
-/// What a sign server gave.
+/// Response of the sign server.
 #[derive(Debug)]
 pub(super) struct Signed {
-    /// The whole address of the socket.
+    /// Full URL of the socket.
     pub(super) socket_url: String,
-    /// For the socket's upgrade.
+    /// Cookie for the socket's upgrade.
     pub(super) cookie: String,
-    /// The room, which the server may know better.
+    /// Room id; the sign server may correct it.
     pub(super) room_id: i64,
-    /// The request and the answer with the first batch, to be recorded once the connection stands.
+    /// Request and response with the first batch, recorded once the connection is open.
     pub(super) request: Request,
     pub(super) answer: Answer,
 }
 
-/// Asks the sign server.
+/// Requests a signature from the sign server.
 pub(super) async fn sign<T: Transport>(
     upstream: &mut Upstream<T>,
     options: &Options,
@@ -88,7 +89,7 @@ fn request(origin: &str, options: &Options, room_id: i64) -> Request {
     Request { url, headers }
 }
 
-/// What stands beside the messages of the first batch, and the cookies.
+/// Parses the batch's metadata and the cookies.
 fn read(answer: &Answer, wall: Duration) -> Result<(BatchInfo, String), Failure> {
     check_status(answer, wall)?;
     let empty = |why: &str| Failure::new(Code::SignEmpty, why);
@@ -114,13 +115,13 @@ fn read(answer: &Answer, wall: Duration) -> Result<(BatchInfo, String), Failure>
 }
 
 fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
-    let said = said(&answer.body);
-    let failed = format!("the sign server answered {}{said}", answer.status);
+    let explanation = explanation(&answer.body);
+    let failed = format!("the sign server answered {}{explanation}", answer.status);
     match answer.status {
         200 => Ok(()),
         429 => {
             let failure = Failure::rate_limited(answer, wall);
-            Err(Failure { detail: format!("{RATE_LIMITED}{said}"), ..failure })
+            Err(Failure { detail: format!("{RATE_LIMITED}{explanation}"), ..failure })
         }
         401..=403 => Err(Failure::new(Code::SignUnauthorized, failed)),
         500.. => {
@@ -131,8 +132,8 @@ fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
     }
 }
 
-/// What the server says of its refusal: ` (label: message)`, or nothing.
-fn said(body: &Bytes) -> String {
+/// Formats the server's explanation of a rejection: ` (label: message)`, or nothing.
+fn explanation(body: &Bytes) -> String {
     let json: Value = serde_json::from_slice(body).unwrap_or_default();
     let texts =
         ["limit_label", "message", "error"].map(|name| json[name].as_str().filter(|text| !text.is_empty()));
@@ -140,7 +141,8 @@ fn said(body: &Bytes) -> String {
     if texts.is_empty() { String::new() } else { format!(" ({})", texts.join(": ")) }
 }
 
-/// As npm tiktok-live-connector has it: the server's own parameters win, and the version stands there a second time.
+/// Builds the URL as npm tiktok-live-connector does: the server's parameters take precedence, and the version
+/// appears a second time.
 fn socket_url(info: &BatchInfo, room_id: i64, random: &mut SplitMix) -> String {
     let (room_id, last_rtt) = (room_id.to_string(), direct::last_rtt(random));
     let ours = direct::parameters(&room_id, &last_rtt, "0").into_iter();

@@ -1,4 +1,4 @@
-//! The upgrade to a WebSocket, and what refusals mean.
+//! The WebSocket upgrade, and the meaning of its rejections.
 
 use super::{
     failure::Failure,
@@ -7,10 +7,10 @@ use super::{
 };
 use crate::sans_io::error::Code;
 
-/// `handshake-status` for a device that TikTok does not like.
+/// Value of `handshake-status` for a device that TikTok blocks.
 const DEVICE_BLOCKED: &str = "415";
 
-/// Opens the socket. TikTok asks for no subprotocol.
+/// Opens the socket. TikTok uses no subprotocol.
 pub(super) async fn open<T: Transport>(
     upstream: &mut Upstream<T>,
     url: String,
@@ -31,7 +31,8 @@ pub(super) async fn open<T: Transport>(
     })
 }
 
-/// TikTok refuses with status 200 and says why in headers of its own.
+/// Converts a rejection into a failure. TikTok rejects with status 200 and puts the reason into custom
+/// headers.
 fn refusal(answer: &Answer, wall: std::time::Duration) -> Failure {
     let (status, message) = (answer.header("handshake-status"), answer.header("handshake-msg"));
     let said = [status, message].into_iter().flatten().collect::<Vec<_>>().join(" ");
@@ -60,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_told_apart() {
+    fn rejections_map_to_error_codes() {
         check(200, &[("handshake-status", "415"), ("handshake-msg", "DEVICE_BLOCKED")], Code::Blocked);
         check(200, &[("handshake-msg", "DEVICE_BLOCKED")], Code::Blocked);
         check(

@@ -1,4 +1,4 @@
-//! The conversation on an open socket: moves bytes between it and the session, and notes every frame.
+//! Drives an open socket: moves bytes between it and the session, and records every frame.
 
 use std::time::Duration;
 
@@ -29,22 +29,22 @@ use crate::sans_io::{
     session::{Outcome, RATE_BYTES_MAX, Session},
 };
 
-/// A polite close takes no longer.
+/// Maximum time for the close handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// A socket that takes no frame for so long is dead.
+/// Maximum time for sending a frame; beyond it, the socket counts as dead.
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
-/// What stands for a close without a frame, and for one without a code (RFC 6455 §7.4.1).
+/// Close codes for a close without a frame, and for a frame without a code (RFC 6455 §7.4.1).
 const ABNORMAL: u16 = 1006;
 const NO_CODE: u16 = 1005;
 
-/// A connection that broke, and how long it was well.
+/// A lost connection, and how long it was healthy.
 pub(super) struct Lost {
     pub(super) close: ConnClose,
     pub(super) failure: Failure,
     pub(super) healthy: Duration,
 }
 
-/// How a conversation ended.
+/// How a connection ended.
 pub(super) enum End {
     Ended,
     Stopped,
@@ -52,7 +52,8 @@ pub(super) enum End {
 }
 
 impl<T: Transport> Driver<T> {
-    /// Talks until the end. Acks go out before the frames are handed on: they do not wait for slow readers.
+    /// Runs the session until it ends. Sends acks before frames are forwarded, so that they never wait for
+    /// slow readers.
     pub(super) async fn talk(&mut self, link: Link<T::Stream>) -> End {
         let Link { mut socket, mut session, received } = link;
         let (stop, out) = (self.stop.clone(), self.out.clone());
@@ -68,7 +69,7 @@ impl<T: Transport> Driver<T> {
                 () = sleep_until(due) => {
                     let now = self.upstream.now();
                     if is_full {
-                        // It is we who do not read.
+                        // Not reading was our decision, so the silence says nothing about the room.
                         session.handle_sign_of_life(now);
                     }
                     session.handle_timeout(now);
@@ -104,7 +105,7 @@ impl<T: Transport> Driver<T> {
         while let Some(bytes) = session.poll_transmit() {
             match within(SEND_TIMEOUT, socket.send(Message::Binary(bytes.clone()))).await {
                 Some(Ok(())) => self.note_frame(Opcode::BINARY, bytes, Flags::SENT),
-                // What the other side said before it closed is still to be read, its close frame too.
+                // Keep reading: the server's last messages and its close frame may still be unread.
                 Some(Err(Error::AlreadyClosed | Error::ConnectionClosed | Error::Protocol(_))) => {}
                 Some(Err(error)) => {
                     return session.handle_closed(ABNORMAL, &Unreached::of_socket(&error).why);
@@ -131,7 +132,7 @@ impl<T: Transport> Driver<T> {
                     .map_or((NO_CODE, String::new()), |frame| (frame.code.into(), frame.reason.to_string()));
                 session.handle_closed(code, &reason);
             }
-            // Pings are answered by the library. They say nothing of the room.
+            // The library answers pings. They do not show that the room is alive.
             Some(Ok(Message::Ping(bytes) | Message::Pong(bytes))) => session.handle_bytes(now, bytes.len()),
             Some(Ok(Message::Frame(_))) => {}
             Some(Err(Error::Io(error))) if error.kind() == Received::TOO_MUCH => session.handle_flood(),
@@ -158,7 +159,7 @@ impl<T: Transport> Driver<T> {
         End::Stopped
     }
 
-    /// Closes, and notes what came before the other side closed too.
+    /// Closes the socket, and records the frames that arrive before the server closes it, too.
     async fn close(&mut self, mut socket: WebSocketStream<T::Stream>, reason: &str) {
         let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
         let closing = async {
@@ -173,7 +174,7 @@ impl<T: Transport> Driver<T> {
                 }
             }
         };
-        // Whoever does not answer is left.
+        // If the server does not respond in time, drop the connection.
         within(CLOSE_TIMEOUT, closing).await;
         let close = ConnClose {
             code: close::NORMAL.into(),
@@ -202,7 +203,7 @@ impl Lost {
         Self::new(ABNORMAL, reason.to_owned(), Who::Us, format!("the room is silent: {reason}"), healthy)
     }
 
-    /// Coming back would only bring more of it.
+    /// Not retried, because reconnecting would only bring more of it.
     fn flood(healthy: Duration) -> Self {
         let reason = format!("more than {} MiB per second", RATE_BYTES_MAX >> 20);
         let lost = Self::new(close::POLICY, reason, Who::Us, String::new(), healthy);
@@ -211,7 +212,7 @@ impl Lost {
     }
 
     fn new(code: u16, reason: String, who: Who, detail: String, healthy: Duration) -> Self {
-        // Whether another attempt follows is not known here.
+        // `will_retry` is set later, when the next attempt is known.
         let close = ConnClose { code: code.into(), reason, who: who.into(), will_retry: false };
         Self { close, failure: Failure::new(Code::ConnectionLost, detail), healthy }
     }

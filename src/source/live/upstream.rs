@@ -1,4 +1,4 @@
-//! Asks the upstream, within time, and notes every exchange for whoever records.
+//! Sends requests to the upstream with timeouts, and records every exchange.
 
 use std::{collections::VecDeque, future::Future, time::Duration};
 
@@ -25,23 +25,23 @@ use crate::{
     },
 };
 
-/// An HTTP answer takes no longer.
+/// Maximum time for an HTTP response.
 pub const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Opening a WebSocket takes no longer.
+/// Maximum time for opening a WebSocket.
 pub const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The browser that we are to TikTok: some devices without one are refused.
+/// User agent of a browser, because TikTok rejects some devices without one.
 pub(super) const USER_AGENT: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
-/// The upstream, and what was exchanged with it.
+/// The upstream and the exchanges with it.
 pub(super) struct Upstream<T> {
     pub(super) transport: T,
     pub(super) origins: Origins,
     pub(super) redact: Redact,
-    /// The connection that is made, from 1.
+    /// Number of the current connection, from 1.
     pub(super) conn: u32,
-    /// What happened and was not handed out yet.
+    /// Items that were recorded but not sent yet.
     pub(super) items: VecDeque<Item>,
     epoch: Instant,
     wall_anchor: Duration,
@@ -64,17 +64,17 @@ impl<T: Transport> Upstream<T> {
         }
     }
 
-    /// Time since the start.
+    /// Returns the time since the start.
     pub(super) fn now(&self) -> Duration {
         clock::now().duration_since(self.epoch)
     }
 
-    /// When that offset is.
+    /// Returns the time of an offset.
     pub(super) fn at(&self, offset: Duration) -> Instant {
         self.epoch + offset
     }
 
-    /// Wall time since the Unix epoch. It is read once and derived after that.
+    /// Returns the wall time since the Unix epoch, derived from a single reading of the clock.
     pub(super) fn wall(&self) -> Duration {
         self.wall_anchor + self.now()
     }
@@ -88,7 +88,8 @@ impl<T: Transport> Upstream<T> {
         self.items.push_back(item);
     }
 
-    /// Asks, unpacks the body, and notes the exchange, with `with_body` the body too.
+    /// Sends a GET request, decompresses the body and records the exchange, including the body if
+    /// `with_body`.
     pub(super) async fn get(
         &mut self,
         role: Role,
@@ -112,7 +113,7 @@ impl<T: Transport> Upstream<T> {
         Ok(answer)
     }
 
-    /// Opens a WebSocket. A refusal is noted.
+    /// Opens a WebSocket. Records a rejection.
     pub(super) async fn open(&mut self, request: &Request) -> Result<Opened<T::Stream>, OpenError> {
         let result = within(OPEN_TIMEOUT, self.transport.open(request)).await;
         let late = || OpenError::Unreached(Unreached::new("the WebSocket was not opened within 20 s"));
@@ -141,12 +142,12 @@ fn host(request: &Request) -> String {
     shown.split('/').nth(2).unwrap_or_default().to_owned()
 }
 
-/// The result, or `None` after `limit`.
+/// Returns the result of the future, or `None` after `limit`.
 pub(super) async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
     tokio::time::timeout_at(clock::now() + limit, future).await.ok()
 }
 
-/// The headers of a browser's request.
+/// Returns the headers of a browser's request.
 pub(super) fn browser_headers(cookie: &str) -> Vec<(&'static str, String)> {
     let mut headers = vec![
         ("user-agent", USER_AGENT.to_owned()),

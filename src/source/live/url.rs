@@ -1,6 +1,6 @@
-//! Addresses: made with every value encoded, shown without secrets.
+//! URLs: built with every value encoded, shown without secrets.
 
-/// Query parameters that a recording may hold; the others are left out.
+/// Query parameters that may be recorded; all others are removed.
 const SHOWN: &[&str] = &[
     "aid",
     "app_language",
@@ -24,15 +24,15 @@ const SHOWN: &[&str] = &[
     "ws_direct",
 ];
 
-/// The address with `path` behind its own, before its parameters: some sign servers stand behind a key in theirs.
+/// Appends `path` to the URL's path and keeps its query, which contains the key of some sign servers.
 pub(super) fn with_path(base: &str, path: &str) -> String {
     let (address, query) = base.split_once('?').unwrap_or((base, ""));
     let mark = if query.is_empty() { "" } else { "?" };
     format!("{}{path}{mark}{query}", address.trim_end_matches('/'))
 }
 
-/// The address with these parameters behind those that it has. The values are encoded to the last byte that is not
-/// unreserved (RFC 3986 §2.3): TikTok answers 400 to a bare space or bracket.
+/// Appends query parameters to the URL. Encodes everything except unreserved characters (RFC 3986 §2.3),
+/// because TikTok responds with 400 to a bare space or bracket.
 pub(super) fn with_query<'a>(base: &str, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut url = base.to_owned();
     let mut separator = if base.contains('?') { '&' } else { '?' };
@@ -46,7 +46,7 @@ pub(super) fn with_query<'a>(base: &str, pairs: impl IntoIterator<Item = (&'a st
     url
 }
 
-/// A part of a path, encoded.
+/// Encodes a path segment.
 pub(super) fn segment(text: &str) -> String {
     let mut encoded = String::new();
     encode(text, &mut encoded);
@@ -66,7 +66,7 @@ fn encode(text: &str, into: &mut String) {
     }
 }
 
-/// The address without its user, password, fragment, and parameters that are not known to be harmless.
+/// Returns the URL without user, password, fragment, and parameters that are not known to be harmless.
 pub(super) fn shown(url: &str) -> String {
     let url = url.split('#').next().unwrap_or_default();
     let (address, query) = url.split_once('?').unwrap_or((url, ""));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_goes_before_the_parameters() {
+    fn a_path_is_inserted_before_the_query() {
         for (base, expected) in [
             ("http://host", "http://host/a/b"),
             ("http://host/", "http://host/a/b"),
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_not_shown() {
+    fn secrets_are_removed_from_urls() {
         let url = "wss://me:pass@host:1/p/q?room_id=7&apiKey=k&session_id=s&msToken=m&aid=1988&X-Bogus=b#f";
         assert_eq!(shown(url), "wss://host:1/p/q?room_id=7&aid=1988");
         assert_eq!(shown("http://host/?msToken=x"), "http://host/");

@@ -1,4 +1,4 @@
-//! What comes next.
+//! Determines what a replay plays next.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl Due {
 }
 
 impl Replay<'_> {
-    /// What comes next: finals of streaks that are due come before the item at their offset.
+    /// Returns what comes next. Due finals of gift streaks precede the item at the same offset.
     pub(super) async fn next_due(&mut self) -> Option<Due> {
         if self.phase == ReplayPhase::Ended {
             return None;

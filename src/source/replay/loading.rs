@@ -1,4 +1,4 @@
-//! A recording that is put in: it is opened beside the show, because a file may keep its reader waiting.
+//! Loads another recording while the current one keeps playing, because a file may keep its reader waiting.
 
 use std::{pin::Pin, time::Duration};
 
@@ -9,13 +9,13 @@ use crate::{
     source::tape::{Loaded, load},
 };
 
-/// A recording that is being opened, and who asked for it.
+/// A recording that is being opened, and the order that asked for it.
 pub(super) struct Loading {
     loaded: Pin<Box<dyn Future<Output = Result<Loaded, Problem>> + Send>>,
     answer: Answer<ReplayState>,
 }
 
-/// Waits for the recording that is being opened, if there is one.
+/// Waits for the recording that is being opened, if any.
 pub(super) async fn finished(loading: &mut Option<Loading>) -> Result<Loaded, Problem> {
     match loading {
         Some(loading) => loading.loaded.as_mut().await,
@@ -24,14 +24,14 @@ pub(super) async fn finished(loading: &mut Option<Loading>) -> Result<Loaded, Pr
 }
 
 impl Replay<'_> {
-    /// Begins to open a recording. Only the last one that was asked for is played.
+    /// Starts opening a recording. Only the last one requested is played.
     pub(super) fn load(&mut self, name: String, answer: Answer<ReplayState>) {
         self.forget_loading();
         let loaded = Box::pin(load(self.options.recordings.clone(), name));
         self.loading = Some(Loading { loaded, answer });
     }
 
-    /// Rejects the pending load, because another order came first.
+    /// Rejects the pending load, because a later order replaced it.
     pub(super) fn forget_loading(&mut self) {
         if let Some(Loading { answer, .. }) = self.loading.take() {
             let problem =
@@ -40,7 +40,7 @@ impl Replay<'_> {
         }
     }
 
-    /// Plays the recording that was opened, and answers.
+    /// Plays the opened recording and answers the order.
     pub(super) async fn take_loaded(&mut self, loaded: Result<Loaded, Problem>) {
         let Some(Loading { answer, .. }) = self.loading.take() else { return };
         let result = match loaded {

@@ -1,8 +1,8 @@
-//! A recording as a source: drives pace over a tape.
+//! A recording as a source: plays a tape at its original pace.
 //!
-//! One loop waits for whatever comes first: the end of the server, an order, or the next due thing. Due things are
-//! items of the recording and the deadlines of gift streaks; both are offsets, so that speed, pauses and idle limits
-//! change nothing but the time at which they are broadcast.
+//! One loop waits for whatever comes first: the shutdown of the server, an order, or the next due thing. Due
+//! things are items of the recording and deadlines of gift streaks. Both are offsets, so speed, pauses and
+//! idle limits only change when they are broadcast.
 
 mod due;
 mod loading;
@@ -36,13 +36,13 @@ use crate::{
     },
 };
 
-/// The shortest lap: a recording without any length must not spin.
+/// Minimum length of a lap, so that an empty recording does not loop without a pause.
 const LAP_MIN: Duration = Duration::from_millis(10);
-/// At speed `max` no more frames than this are published together,
+/// Maximum number of frames published together at speed `max`,
 const FRAMES_AT_ONCE: usize = 32;
-/// and no more once there are so many events.
+/// and the number of events after which no further frame is added.
 const EVENTS_AT_ONCE: usize = 64;
-/// Counts are told to `/status` at least so often, in things played, where nothing is waited for.
+/// Number of played items after which counts are reported to `/status`, even if the replay never waits.
 const REPORT_EVERY: u32 = 256;
 
 /// A replay.
@@ -55,7 +55,7 @@ pub struct Replay<'a> {
     driver: &'a mut Driver,
     shutdown: CancellationToken,
     on_end: Box<dyn FnMut(&Summary) + Send>,
-    /// The order to load this recording, until it can be played.
+    /// The order to load this recording, answered when it can be played.
     loaded_for: Option<Answer<ReplayState>>,
     feed: Feed,
     /// The recording that is being opened to be played next.
@@ -70,20 +70,21 @@ pub struct Replay<'a> {
     pass_began: Duration,
     phase: ReplayPhase,
     lap: u32,
-    /// What is missing in this pass, and the most in any pass of this recording: laps count it once.
+    /// What is missing in this pass, and the maximum over all passes of this recording, so that laps count it
+    /// once.
     missing: (Loss, Loss),
     lateness: Lateness,
-    /// When it is told next.
+    /// When the lateness is reported next.
     lateness_due: Instant,
     started: Instant,
     unreported: u32,
 }
 
 impl<'a> Replay<'a> {
-    /// Puts a tape in. `on_end` is told at each end of the recording.
+    /// Creates a replay of a tape. Calls `on_end` at each end of the recording.
     ///
     /// # Errors
-    /// If the tape cannot be read, or ends before the start.
+    /// If the tape cannot be read or ends before the start.
     pub fn new(
         tape: Tape,
         options: Options,
@@ -125,36 +126,36 @@ impl<'a> Replay<'a> {
         Ok(replay)
     }
 
-    /// Continues the generations of a channel that has played others.
+    /// Continues the generations of a channel that has already played other recordings.
     #[must_use]
     pub fn after_generation(mut self, generation: u32) -> Self {
         self.pipeline.decoder().set_generation(generation + 1);
         self
     }
 
-    /// Records what is played, up to the first lap, seek or load: later passes repeat ids.
+    /// Records the replay up to the first lap, seek or load, because later passes repeat ids.
     #[must_use]
     pub fn recorded(mut self, tap: Option<Tap>) -> Self {
         self.pipeline.set_tap(tap);
         self
     }
 
-    /// Answers the order that loaded the recording.
+    /// Answers the order that loaded the recording once it can be played.
     #[must_use]
     pub fn answering(mut self, answer: Option<Answer<ReplayState>>) -> Self {
         self.loaded_for = answer;
         self
     }
 
-    /// Plays, and takes orders, until the server ends or the user is disconnected; with `exit_when_done` until the end
-    /// of the recording.
+    /// Plays and processes orders until the server shuts down or the user is disconnected; with
+    /// `exit_when_done`, until the end of the recording.
     pub async fn run(mut self) -> Summary {
         self.prime().await;
         self.answer_load();
         let shutdown = self.shutdown.clone();
         let hub = self.hub.clone();
         let left = loop {
-            // A damaged stretch may take long to search.
+            // Peeking may take long in a damaged part of the file, so orders must be able to interrupt it.
             tokio::select! { biased;
                 _ = self.feed.peek() => {}
                 () = shutdown.cancelled() => break Left::ShutDown,
@@ -194,7 +195,7 @@ impl<'a> Replay<'a> {
         Summary { left, ..self.summary() }
     }
 
-    /// Waits for the first item, so that the clock does not run while the first portion is read.
+    /// Waits for the first item, so that the clock does not run while the first chunk is read.
     async fn prime(&mut self) {
         let before = self.take_before().await;
         let start = self.options.start;
@@ -209,17 +210,17 @@ impl<'a> Replay<'a> {
         answer.accept(self.state());
     }
 
-    /// Plays, if enough subscribers are there.
+    /// Starts playing if enough subscribers have joined.
     fn play_if_awaited(&mut self) {
         if self.hub.subscriber_count() >= self.options.wait_clients {
             self.play();
         }
     }
 
-    /// Takes what lies before the start of a pass.
+    /// Takes the items before the start of a pass.
     async fn take_before(&mut self) -> Vec<Item> {
         let mut before = Vec::new();
-        // The header too: what is injected into a show that still waits has the clock of the recording.
+        // Take the header, too, so that events injected before the start get the recording's clock.
         while let Some(Fed::Before(_) | Fed::Missing(_) | Fed::Item(Item { what: What::Header(_), .. })) =
             self.feed.peek().await
         {
@@ -249,12 +250,12 @@ impl<'a> Replay<'a> {
             Due::End(offset) => self.end_lap(offset).await,
         }
         self.unreported += 1;
-        // Catching up must not keep others from running.
+        // Yield now and then, so that catching up does not starve other tasks.
         tokio::task::coop::consume_budget().await;
     }
 
-    /// Plays the item that [`Replay::next_due`] found, and with it what needs not be waited for: telling everybody of many
-    /// frames takes hardly longer than of one.
+    /// Plays the item that [`Replay::next_due`] found, and any that are already available, because waking
+    /// subscribers costs about as much for many frames as for one.
     async fn play_at_hand(&mut self, mut offset: Duration) {
         let end = self.options.end.unwrap_or(Duration::MAX);
         for _ in 0..FRAMES_AT_ONCE {
@@ -273,7 +274,7 @@ impl<'a> Replay<'a> {
         self.pipeline.publish(self.pacing()).await;
     }
 
-    /// Plays the item that [`Replay::next_due`] found, and tells how many ordinary events came of it.
+    /// Plays the item that [`Replay::next_due`] found. Returns the number of ordinary events it produced.
     async fn play_next_item(&mut self) -> usize {
         let Some(Fed::Item(item)) = self.feed.pop() else { return 0 };
         self.note_user(&item);
@@ -352,7 +353,7 @@ impl<'a> Replay<'a> {
         if self.clock.speed() == Speed::Max { Pacing::Slowest } else { Pacing::Free }
     }
 
-    /// Time since the replay was made, which its clock counts in.
+    /// Returns the time since the replay was created, which its clock uses.
     fn now(&self) -> Duration {
         clock::now().duration_since(self.epoch)
     }

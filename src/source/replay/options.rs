@@ -1,4 +1,4 @@
-//! How to play, and what a replay came to.
+//! Options and result of a replay.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -9,26 +9,26 @@ use crate::{
     source::Lateness,
 };
 
-/// How to play.
+/// Options of a replay.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How fast.
+    /// Playback speed.
     pub speed: Speed,
-    /// Laps in all; `None` for ever.
+    /// Total number of laps; `None` loops without end.
     pub laps: Option<u32>,
-    /// Where each lap begins.
+    /// Start of each lap.
     pub start: Duration,
-    /// Where each lap ends; `None` at the end of the recording.
+    /// End of each lap; `None` for the end of the recording.
     pub end: Option<Duration>,
-    /// Longer gaps are shortened to this.
+    /// Maximum length of a gap; longer gaps are shortened to this.
     pub idle_limit: Option<Duration>,
-    /// How to wait for what is due.
+    /// How to wait for deadlines.
     pub waiting: Waiting,
-    /// Hold the first frame until so many subscribers are there.
+    /// Number of subscribers to wait for before the first frame.
     pub wait_clients: usize,
-    /// Close the subscribers and return at the end.
+    /// Whether to close the subscribers and return at the end.
     pub exit_when_done: bool,
-    /// Where recordings are that are loaded by name.
+    /// Directory with the recordings that can be loaded by name.
     pub recordings: PathBuf,
 }
 
@@ -49,7 +49,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// For a recording that is played after this one: all of it, once.
+    /// Returns the options for a recording that is loaded later: played whole and once.
     #[must_use]
     pub fn for_another(&self) -> Self {
         let Self { laps, start, end, .. } = Self::default();
@@ -57,32 +57,32 @@ impl Options {
     }
 }
 
-/// What a replay came to.
+/// Result of a replay.
 #[derive(Clone, Debug)]
 pub struct Summary {
-    /// The recording.
+    /// Name of the recording.
     pub recording: String,
-    /// Events broadcast.
+    /// Number of events broadcast.
     pub events: u64,
-    /// How long it took.
+    /// Time since the replay started playing.
     pub took: Duration,
-    /// How late its frames were; empty at speed `max`.
+    /// Lateness of the frames; empty at speed `max`.
     pub lateness: Lateness,
     /// What is missing or could not be read.
     pub loss: Loss,
-    /// Generations played on this channel.
+    /// Number of the last generation on this channel.
     pub generation: u32,
-    /// Why it is over.
+    /// Why the replay ended.
     pub left: Left,
 }
 
-/// Why a replay is over.
+/// Why a replay ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Left {
-    /// The recording ended, and the replay was to end with it.
+    /// The recording ended, and `exit_when_done` is set.
     #[default]
     Done,
-    /// The server ends.
+    /// The server is shutting down.
     ShutDown,
     /// Its user was disconnected.
     Stopped,

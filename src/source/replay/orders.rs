@@ -1,4 +1,4 @@
-//! What a replay does when it is told to.
+//! Processes orders.
 
 use std::{ops::ControlFlow, time::Duration};
 
@@ -12,11 +12,11 @@ use crate::{
     source::Lateness,
 };
 
-/// The most frames of one `step` order.
+/// Maximum number of frames of one `step` order.
 const STEPS_MAX: u32 = 10_000;
 
 impl Replay<'_> {
-    /// Obeys or refuses, and answers; breaks if the replay is over.
+    /// Executes or rejects an order, and answers it. Breaks if the replay is over.
     pub(super) async fn take_order(&mut self, order: Order) -> ControlFlow<()> {
         match order {
             Order::Replay(ReplayOrder::Load(name), answer) => self.load(name, answer),
@@ -51,12 +51,12 @@ impl Replay<'_> {
         ControlFlow::Continue(())
     }
 
-    /// A replay goes by its user's name, once a room was opened, and by that of its recording.
+    /// Whether the replay has this name: that of its recording, or that of its user once a room has opened.
     fn is_called(&self, name: &str) -> bool {
         self.tape.name == name || self.driver.status().is_of(name)
     }
 
-    /// At the current offset, whether it runs or stands still, but before whatever is due next.
+    /// Injects events at the current offset, playing or paused, but before whatever is due next.
     async fn inject(&mut self, request: &InjectRequest) -> Injected {
         let next = self.next_due().await.map_or(Duration::MAX, |due| due.offset());
         let shown = self.clock.shown(self.now());
@@ -79,12 +79,12 @@ impl Replay<'_> {
             }
             ReplayOrder::Step(count) => self.obey_step(count).await,
             ReplayOrder::Loop { laps, from, to } => self.obey_loop(laps, from, to).await,
-            // It is taken before: opening a file is not waited for.
+            // Handled in `take_order`, because opening a file must not block.
             ReplayOrder::Load(_) => Ok(()),
         }
     }
 
-    /// At the end of the recording, `play` starts over, as in players.
+    /// Resumes, or restarts at the end of the recording, as players do.
     async fn obey_play(&mut self) -> Result<(), Problem> {
         match self.phase {
             ReplayPhase::Ended => self.obey_seek(self.options.start).await,
@@ -103,7 +103,7 @@ impl Replay<'_> {
         }
     }
 
-    /// Whether it runs or stands still remains; at the end of the recording it runs again.
+    /// Seeks, and stays paused or playing; after the end of the recording, starts playing again.
     async fn obey_seek(&mut self, offset: Duration) -> Result<(), Problem> {
         self.tape.check_within(offset)?;
         self.start_pass(offset, Duration::ZERO).await?;
@@ -111,7 +111,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Shows the pass that begins now from its beginning.
+    /// Resets the clock to the start of the pass that begins now.
     pub(super) fn start_clock(&mut self) {
         self.clock.jump(self.now(), Duration::ZERO);
         if self.phase == ReplayPhase::Ended {
@@ -136,7 +136,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Goes on to the next frame of which ordinary events come.
+    /// Advances to the next frame that produces ordinary events.
     async fn step(&mut self) {
         while self.phase == ReplayPhase::Paused {
             let Some(due) = self.next_due().await else { return };
@@ -170,7 +170,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Forgets all that was ordered of the recording before.
+    /// Resets everything that was ordered for the previous recording.
     pub(super) fn reset(&mut self) {
         self.options = self.options.for_another();
         (self.missing, self.lap) = (Default::default(), 1);

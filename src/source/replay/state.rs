@@ -1,4 +1,4 @@
-//! What a replay tells of itself.
+//! Reports the state of a replay.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{
     sans_io::recording::{Item, What},
 };
 
-/// How often the lateness is told.
+/// Interval between reports of the lateness.
 const LATENESS_EVERY: Duration = Duration::from_secs(1);
 
 impl Replay<'_> {
@@ -38,7 +38,7 @@ impl Replay<'_> {
         self.driver.set_replay(Some(state));
     }
 
-    /// Now and then: looking for quantiles costs more than a frame does.
+    /// Reports the lateness now and then, because computing quantiles costs more than playing a frame.
     fn report_lateness(&mut self) {
         let now = clock::now();
         if now < self.lateness_due {

@@ -1,4 +1,4 @@
-//! A tape that is being read: ahead, within bounds.
+//! A tape being read ahead within bounds.
 
 use std::{collections::VecDeque, io::Read, time::Duration};
 
@@ -9,23 +9,23 @@ use crate::sans_io::{
     recording::{Error, Item, Loss, Reader, Record, What, record_type},
 };
 
-/// A portion that is read ahead at once ends at so many bytes of payload …
-const PORTION_BYTES_MAX: usize = 256 << 10;
-/// … or so many items.
-const PORTION_ITEMS_MAX: usize = 256;
-/// Portions that wait to be played.
-const PORTIONS_AHEAD: usize = 4;
+/// Maximum size of the payloads in a chunk that is read ahead, in bytes.
+const CHUNK_BYTES_MAX: usize = 256 << 10;
+/// Maximum number of items in a chunk that is read ahead.
+const CHUNK_ITEMS_MAX: usize = 256;
+/// Maximum number of chunks that wait to be played.
+const CHUNKS_AHEAD: usize = 4;
 
-/// What comes off a tape, in file order.
+/// An element of a tape, in file order.
 #[derive(Debug)]
 pub(crate) enum Fed {
-    /// It lies before the start, and tells what stands open there.
+    /// An item before the start that describes an open connection.
     Before(Item),
-    /// It is to be played.
+    /// An item to play.
     Item(Item),
-    /// So much is missing here.
+    /// Data is missing here.
     Missing(Loss),
-    /// The file cannot be read further.
+    /// The file cannot be read any further.
     Failed(String),
 }
 
@@ -39,30 +39,30 @@ impl Fed {
     }
 }
 
-/// A reader that skips what lies before the start.
+/// A reader that skips everything before the start.
 pub(super) struct Reading {
     reader: Reader<Box<dyn Read + Send>>,
     from: Duration,
-    /// What was reported as missing.
+    /// What was already reported as missing.
     missing: Loss,
-    /// Whether the start was reached.
-    is_there: bool,
-    is_over: bool,
+    /// Whether the start has been reached.
+    has_started: bool,
+    is_done: bool,
 }
 
 impl Reading {
     pub(super) fn new(reader: Reader<Box<dyn Read + Send>>, from: Duration) -> Self {
-        Self { reader, from, missing: Loss::default(), is_there: from.is_zero(), is_over: false }
+        Self { reader, from, missing: Loss::default(), has_started: from.is_zero(), is_done: false }
     }
 
     fn read(&mut self) -> Result<Option<Record>, Error> {
-        if !self.is_there {
-            self.reader.skip_before(self.from, tells_what_is_open)?;
+        if !self.has_started {
+            self.reader.skip_before(self.from, describes_connection)?;
         }
         self.reader.next()
     }
 
-    /// What was found to be missing since it was asked before. Gaps are items, and counted where they are played.
+    /// Returns what was newly found to be missing. Gap items are counted when they are played.
     fn newly_missing(&mut self, is_end: bool) -> Option<Loss> {
         let report = self.reader.report();
         let unsealed = is_end && !report.sealed;
@@ -76,13 +76,13 @@ impl Iterator for Reading {
     type Item = Fed;
 
     fn next(&mut self) -> Option<Fed> {
-        while !self.is_over {
+        while !self.is_done {
             if let Some(missing) = self.newly_missing(false) {
                 return Some(Fed::Missing(missing));
             }
             match self.read() {
                 Ok(Some(record)) if record.item.offset >= self.from => {
-                    self.is_there = true;
+                    self.has_started = true;
                     return Some(Fed::Item(record.item));
                 }
                 Ok(Some(record))
@@ -95,11 +95,11 @@ impl Iterator for Reading {
                 }
                 Ok(Some(_)) => {}
                 Ok(None) => {
-                    self.is_over = true;
+                    self.is_done = true;
                     return self.newly_missing(true).map(Fed::Missing);
                 }
                 Err(error) => {
-                    self.is_over = true;
+                    self.is_done = true;
                     return Some(Fed::Failed(error.to_string()));
                 }
             }
@@ -108,7 +108,7 @@ impl Iterator for Reading {
     }
 }
 
-fn tells_what_is_open(record_type: u8) -> bool {
+fn describes_connection(record_type: u8) -> bool {
     matches!(record_type, record_type::HEADER | record_type::CONN_OPEN | record_type::CONN_CLOSE)
 }
 
@@ -130,54 +130,55 @@ enum Supply {
 }
 
 impl Feed {
-    /// Reads as it is asked, without another thread: exact under a paused clock.
+    /// Reads on demand, without another thread, which is exact with a paused clock.
     pub(super) fn here(reading: Reading) -> Self {
         Self { supply: Supply::Here(Box::new(reading)), ready: VecDeque::new() }
     }
 
-    /// Reads ahead on a thread of its own.
+    /// Reads ahead on a separate thread.
     pub(super) fn ahead(reading: Reading) -> Result<Self, Problem> {
         Ok(Self { supply: Supply::Thread(read_ahead(reading)?), ready: VecDeque::new() })
     }
 
-    /// What comes next; `None` at the end.
+    /// Returns the next element, or `None` at the end.
     pub(crate) async fn peek(&mut self) -> Option<&Fed> {
         if self.ready.is_empty() {
             match &mut self.supply {
                 Supply::Here(reading) => self.ready.extend(reading.next()),
-                Supply::Thread(portions) => self.ready = portions.recv().await.unwrap_or_default(),
+                Supply::Thread(chunks) => self.ready = chunks.recv().await.unwrap_or_default(),
             }
         }
         self.ready.front()
     }
 
-    /// Blocks until something is there, or the end.
+    /// Blocks until an element is available, or the end is reached.
     pub(super) fn fill(&mut self) {
         match &mut self.supply {
             Supply::Here(reading) => self.ready.extend(reading.next()),
-            Supply::Thread(portions) => self.ready = portions.blocking_recv().unwrap_or_default(),
+            Supply::Thread(chunks) => self.ready = chunks.blocking_recv().unwrap_or_default(),
         }
     }
 
-    /// What comes next, if it is there already.
+    /// Returns the next element if it is already available.
     pub(crate) fn at_hand(&self) -> Option<&Fed> {
         self.ready.front()
     }
 
-    /// Takes what [`Feed::peek`] showed.
+    /// Takes the element that [`Feed::peek`] returned.
     pub(crate) fn pop(&mut self) -> Option<Fed> {
         self.ready.pop_front()
     }
 }
 
-/// Reads on a thread of its own, which stands still while [`PORTIONS_AHEAD`] portions wait and ends with the receiver.
+/// Reads on a separate thread, which blocks while [`CHUNKS_AHEAD`] chunks wait and ends when the receiver
+/// is dropped.
 fn read_ahead(mut reading: Reading) -> Result<mpsc::Receiver<VecDeque<Fed>>, Problem> {
-    let (sender, receiver) = mpsc::channel(PORTIONS_AHEAD);
+    let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
     let thread = std::thread::Builder::new().name("read-ahead".into());
     let spawned = thread.spawn(move || {
         loop {
-            let portion = next_portion(&mut reading);
-            if portion.is_empty() || sender.blocking_send(portion).is_err() {
+            let chunk = next_chunk(&mut reading);
+            if chunk.is_empty() || sender.blocking_send(chunk).is_err() {
                 return;
             }
         }
@@ -186,12 +187,12 @@ fn read_ahead(mut reading: Reading) -> Result<mpsc::Receiver<VecDeque<Fed>>, Pro
     Ok(receiver)
 }
 
-fn next_portion(reading: &mut Reading) -> VecDeque<Fed> {
-    let (mut portion, mut bytes) = (VecDeque::new(), 0);
-    while portion.len() < PORTION_ITEMS_MAX && bytes < PORTION_BYTES_MAX {
+fn next_chunk(reading: &mut Reading) -> VecDeque<Fed> {
+    let (mut chunk, mut bytes) = (VecDeque::new(), 0);
+    while chunk.len() < CHUNK_ITEMS_MAX && bytes < CHUNK_BYTES_MAX {
         let Some(fed) = reading.next() else { break };
         bytes += fed.bytes();
-        portion.push_back(fed);
+        chunk.push_back(fed);
     }
-    portion
+    chunk
 }

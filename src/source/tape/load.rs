@@ -10,19 +10,19 @@ use crate::{
     sans_io::error::{Code, Problem},
 };
 
-/// How long the disk may take to open a recording and to find its first record.
+/// Maximum time for opening a recording and finding its first record.
 const OPEN_WAIT: Duration = Duration::from_secs(5);
 
-/// A recording that can be played at once.
+/// A recording that is ready to be played.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) tape: Tape,
     pub(crate) duration: Option<Duration>,
-    /// From the start, with its first portion read.
+    /// Positioned at the start, with the first chunk read.
     pub(crate) feed: Feed,
 }
 
-/// Opens a recording by its name, as [`Tape::find_by_name`].
+/// Opens a recording by name, like [`Tape::find_by_name`].
 pub(crate) async fn load(folder: PathBuf, name: String) -> Result<Loaded, Problem> {
     let called = name.clone();
     in_time(&called, move || {
@@ -34,7 +34,7 @@ pub(crate) async fn load(folder: PathBuf, name: String) -> Result<Loaded, Proble
     .await
 }
 
-/// Does work with a file on a thread for blocking work, and waits for it no longer than [`OPEN_WAIT`].
+/// Runs file access on a thread for blocking work, and waits at most [`OPEN_WAIT`] for it.
 pub(crate) async fn in_time<T: Send + 'static>(
     called: &str,
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_disk_that_does_not_answer_is_given_up() {
+    async fn a_disk_that_does_not_respond_times_out() {
         let (release, held) = std::sync::mpsc::channel::<()>();
         let opened = in_time("show", move || {
             let _ = held.recv();

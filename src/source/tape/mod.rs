@@ -28,20 +28,20 @@ use crate::{
     },
 };
 
-/// What the built-in recording is called in the repository.
+/// File name of the built-in recording in the repository.
 const DEMO_FILE: &str = "demo.bin";
-/// How much of the end of a file is read to learn how long it is.
+/// Number of bytes at the end of a file that are read to find the duration.
 const TAIL_BYTES: u64 = 256 << 10;
 const READ_BUFFER_BYTES: usize = 128 << 10;
 
-/// What comes off a tape.
+/// An element of a tape.
 #[derive(Debug)]
 pub enum Step {
-    /// The next thing that was recorded.
+    /// The next recorded item.
     Item(Item),
-    /// So much is missing here.
+    /// Data is missing here.
     Missing(Loss),
-    /// The file cannot be read further.
+    /// The file cannot be read any further.
     Failed(String),
     /// The end, at the offset of the last item.
     End(Duration),
@@ -50,12 +50,12 @@ pub enum Step {
 /// A recording.
 #[derive(Clone, Debug)]
 pub struct Tape {
-    /// Its name, as shown.
+    /// Display name.
     pub name: String,
-    /// What the user calls it, for messages: a client of the server must not learn its path.
+    /// Name for messages, as the user entered it. Clients of the server must not see its path.
     called: String,
     place: Place,
-    /// Found out on demand.
+    /// Read on first use.
     facts: Arc<Facts>,
 }
 
@@ -67,54 +67,55 @@ struct Facts {
 
 #[derive(Clone, Debug)]
 enum Place {
-    /// Read as it is played, without another thread: exact under a paused clock.
+    /// Read on demand, without another thread, which is exact with a paused clock.
     Memory(Bytes),
     /// Read ahead by a thread.
     File(Finding),
 }
 
 impl Tape {
-    /// A recording in memory.
+    /// Creates a recording in memory.
     #[must_use]
     pub fn from_bytes(name: &str, bytes: Bytes) -> Self {
         Self::new(name, Place::Memory(bytes))
     }
 
-    /// `demo`, the path of a recording, or the name of one under `recordings/`.
+    /// Finds `demo`, a recording by path, or a recording by name in `recordings/`.
     ///
     /// # Errors
-    /// `recording_not_found`, `bad_recording`, `newer_recording` or `io`, with what to do.
+    /// `recording_not_found`, `bad_recording`, `newer_recording` or `io`, with a hint.
     pub fn find(name: impl AsRef<Path>) -> Result<Self, Problem> {
         Self::find_in(Path::new(FOLDER), name)
     }
 
-    /// The same, where names are those of recordings in `folder`.
+    /// Like [`Tape::find`], with names of recordings in `folder`.
     ///
     /// # Errors
-    /// As [`Tape::find`].
+    /// Same as [`Tape::find`].
     pub fn find_in(folder: &Path, name: impl AsRef<Path>) -> Result<Self, Problem> {
         let name = name.as_ref();
         if name.as_os_str().is_empty() {
             return Err(Problem::new(Code::BadRequest, "the recording's path is empty"));
         }
         let called = name.to_string_lossy();
-        // `demo.bin` means `demo`, where the command runs outside the folder.
+        // Outside the folder, `demo.bin` means `demo`.
         let called = if called == DEMO_FILE && !name.exists() { DEMO.into() } else { called };
         Self::found(&called, || Finding::path_or_name(folder, name, &called))
     }
 
-    /// A recording by its name: `demo`, or one in `folder`. Paths are rejected: the request may come from a web page.
+    /// Finds `demo` or a recording in `folder` by name. Rejects paths, because the request may come from a
+    /// web page.
     ///
     /// # Errors
-    /// As [`Tape::find`]; the messages have the name alone.
+    /// Same as [`Tape::find`]; messages only contain the name.
     pub fn find_by_name(folder: &Path, name: &str) -> Result<Self, Problem> {
         Self::found(name, || Finding::name(folder, name))
     }
 
-    /// A recording that the configuration names, for a client that is not to learn where it is.
+    /// Finds a recording that the configuration names, for a client that must not see its path.
     ///
     /// # Errors
-    /// As [`Tape::find`]; the messages have the name alone.
+    /// Same as [`Tape::find`]; messages only contain the name.
     pub(crate) fn find_for_client(folder: &Path, name: &str) -> Result<Self, Problem> {
         let called = shown_name(name);
         Self::found(&called, || Finding::path_or_name(folder, Path::new(name), &called))
@@ -133,18 +134,18 @@ impl Tape {
         Self { name: shown_name(called), called: called.into(), place, facts: Arc::default() }
     }
 
-    /// Accepts offsets up to that of the last record.
+    /// Checks that an offset is not beyond the last record.
     ///
     /// # Errors
-    /// `bad_request`, with the offset and the length.
+    /// `bad_request`, with the offset and the duration.
     pub fn check_within(&self, offset: Duration) -> Result<(), Problem> {
         Ok(check_within(offset, self.duration().unwrap_or(offset))?)
     }
 
-    /// The header record.
+    /// Returns the header record.
     ///
     /// # Errors
-    /// As [`Tape::find`].
+    /// Same as [`Tape::find`].
     pub fn header(&self) -> Result<Header, Problem> {
         let first = self.steps()?.next();
         Ok(match first {
@@ -153,14 +154,15 @@ impl Tape {
         })
     }
 
-    /// How long it is, from its last readable record. The file is read once: its end, or all of it if its end is damaged.
+    /// Returns the offset of the last readable record. Reads the file once: its end, or all of it if the end
+    /// is damaged.
     #[must_use]
     pub fn duration(&self) -> Option<Duration> {
         let read = || last_offset(self.open_tail()?).or_else(|| last_offset(self.open().ok()?));
         *self.facts.duration.get_or_init(read)
     }
 
-    /// What is missing in the whole file, for readers that skip parts of it. The file is read once.
+    /// Returns what is missing in the whole file, for readers that skip parts of it. The file is read once.
     pub(crate) async fn loss(&self) -> Loss {
         match &self.place {
             Place::Memory(_) => self.read_loss(),
@@ -185,10 +187,10 @@ impl Tape {
         })
     }
 
-    /// Begins to read at `from`.
+    /// Starts reading at `from`.
     ///
     /// # Errors
-    /// As [`Tape::find`].
+    /// Same as [`Tape::find`].
     pub fn feed(&self, from: Duration) -> Result<Feed, Problem> {
         let reading = self.read(from)?;
         match &self.place {
@@ -197,7 +199,7 @@ impl Tape {
         }
     }
 
-    /// Its file; `None` if it is in memory.
+    /// Path of the file; `None` for a recording in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match &self.place {
@@ -206,7 +208,7 @@ impl Tape {
         }
     }
 
-    /// How large the file is, in bytes; 0 if nobody knows.
+    /// Size of the file in bytes; 0 if unknown.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         match &self.place {
@@ -215,10 +217,10 @@ impl Tape {
         }
     }
 
-    /// All of it, for whoever does not care when.
+    /// Returns all elements of the tape, without pacing.
     ///
     /// # Errors
-    /// As [`Tape::find`].
+    /// Same as [`Tape::find`].
     pub fn steps(&self) -> Result<impl Iterator<Item = Step> + use<>, Problem> {
         let mut end = Some(Duration::ZERO);
         let mut reading = self.read(Duration::ZERO)?;
@@ -235,7 +237,7 @@ impl Tape {
         }))
     }
 
-    /// The bytes of the file.
+    /// Opens the file for reading its raw bytes.
     ///
     /// # Errors
     /// `recording_not_found` or `io`.
@@ -267,7 +269,7 @@ impl Tape {
     }
 }
 
-/// The offset of the last record; `None` without one.
+/// Returns the offset of the last record, or `None` if there is none.
 fn last_offset(input: impl Read) -> Option<Duration> {
     let mut reader = Reader::open(BufReader::new(input)).ok()?;
     let mut last = None;

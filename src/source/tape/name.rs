@@ -1,4 +1,4 @@
-//! From what a user calls a recording to its file.
+//! Maps names and paths of recordings to files.
 
 use std::{
     fs::File,
@@ -14,17 +14,17 @@ use crate::{
     tools::{files, missing::missing},
 };
 
-/// Where a recording is.
+/// Location of a recording.
 #[derive(Clone, Debug)]
 pub(super) enum Finding {
-    /// At the path that the user gave.
+    /// A path that the user entered.
     Path(PathBuf),
-    /// In the folder of recordings, under its name: symbolic links do not lead out of that.
+    /// A name in the folder of recordings. Symbolic links must not lead out of it.
     Named(PathBuf),
 }
 
 impl Finding {
-    /// The file of a path, or of a name in `folder`; `called` is what a message may say.
+    /// Finds a recording by path, or by name in `folder`; `called` is its name in messages.
     pub(super) fn path_or_name(folder: &Path, path: &Path, called: &str) -> Result<Self, Problem> {
         if path.is_dir() {
             let problem =
@@ -34,14 +34,14 @@ impl Finding {
         if path.exists() {
             return Ok(Self::Path(path.into()));
         }
-        // `show.bin` means `show`, where the command runs outside the folder.
+        // Outside the folder, `show.bin` means `show`.
         let name = path.to_str().filter(|name| is_plain_name(name));
         let file = name.map(|name| named(folder, name.strip_suffix(".bin").unwrap_or(name)));
         let file = file.filter(|file| file.is_file());
         file.map(Self::Named).ok_or_else(|| missing(folder, called))
     }
 
-    /// The file of a name in `folder`.
+    /// Finds a recording by name in `folder`.
     pub(super) fn name(folder: &Path, name: &str) -> Result<Self, Problem> {
         if !is_plain_name(name) {
             return Err(Problem::new(
@@ -67,7 +67,7 @@ impl Finding {
     }
 }
 
-/// What a recording is called: the name of its file, without the ending.
+/// Returns the display name of a recording: its file name without the extension.
 pub(crate) fn shown_name(name: &str) -> String {
     Path::new(name).file_stem().map_or_else(|| name.into(), |stem| stem.to_string_lossy().into_owned())
 }
@@ -76,7 +76,7 @@ fn named(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.bin"))
 }
 
-/// Why the file of a recording cannot be opened; the message has no path but the user's own.
+/// Explains why a recording cannot be opened. The message contains no path except the user's own.
 pub(super) fn cannot_read(called: &str, error: &io::Error) -> Problem {
     match error.kind() {
         io::ErrorKind::NotFound => {

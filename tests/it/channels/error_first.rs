@@ -43,7 +43,7 @@ fn expect_error((error, close): &(Option<String>, u16), code: &str) {
 
 /// Threads and the clock as they are: the room fails while sockets come.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn none_of_ten_thousand_gets_the_close_without_the_error() {
+async fn all_of_ten_thousand_get_the_error_before_the_close() {
     let rig = Arc::new(Rig::start(As::Serve));
     let mut tasks = JoinSet::new();
     for _ in 0..TASKS {
@@ -60,7 +60,7 @@ async fn none_of_ten_thousand_gets_the_close_without_the_error() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nor_while_the_same_user_is_being_connected() {
+async fn the_error_precedes_the_close_while_the_user_is_being_connected() {
     let rig = Arc::new(Rig::places(As::Serve, 2));
     let mut tasks = JoinSet::new();
     for _ in 0..TASKS {
@@ -87,7 +87,7 @@ async fn nor_while_the_same_user_is_being_connected() {
 
 /// Over TCP, on many connections at a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nor_over_sockets() {
+async fn the_error_precedes_the_close_over_sockets() {
     let mock = MockTikTok::start(with_demo(Scenario::parse(ROOMS).unwrap())).await.unwrap();
     let listener = Listening::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.addresses()[0];
@@ -122,7 +122,7 @@ async fn nor_over_sockets() {
 
 /// `livetape live` for a room that fails: before the first attempt, between attempts, and after the last one.
 #[tokio::test(start_paused = true)]
-async fn nor_on_the_main_channel_at_any_time() {
+async fn the_error_precedes_the_close_on_the_main_channel_at_any_time() {
     let scenario = include_str!("../../../fixtures/scenarios/handshake-blocked.toml");
     let rig = Rig::with(scenario, As::Live, |sources| sources);
     let mut tasks = JoinSet::new();

@@ -68,7 +68,7 @@ async fn one_process_loads_disconnects_connects_and_loads_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_room_is_left_only_when_the_next_user_was_found() {
+async fn a_room_is_left_only_after_the_next_user_was_found() {
     let rig = Rig::start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     for (user, code) in [
@@ -103,7 +103,7 @@ async fn one_look_up_runs_at_a_time_and_outlives_the_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_ended_leaves_the_way_free() {
+async fn an_ended_source_can_be_replaced() {
     let rig = Rig::with("speed = \"max\"\nend = \"control\"\n", As::Serve, |sources| sources);
     rig.control.connect("ann".into()).await.unwrap();
     wait(Duration::from_secs(1)).await;
@@ -130,7 +130,7 @@ async fn what_has_ended_leaves_the_way_free() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_runs_first_makes_no_difference() {
+async fn every_start_mode_allows_the_same_orders() {
     let rig = Rig::start(As::Replay);
     wait(Duration::from_secs(1)).await;
     assert_eq!(mode(&rig), Mode::Replay);

@@ -49,7 +49,7 @@ fn line(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_refusal_as_a_transcript() {
+async fn transcript_of_every_rejection() {
     let mock = MockTikTok::start(with_demo(Scenario::parse(ROOMS).unwrap())).await.unwrap();
     let listener = Listening::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.addresses()[0];

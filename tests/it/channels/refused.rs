@@ -43,7 +43,7 @@ async fn a_position_of_another_channel_is_unknown_here() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_show_no_token() {
+async fn rejections_do_not_reveal_tokens() {
     let rig = harness::Rig::start();
     for (method, target, status, code) in [
         ("GET", "/ws/s3cret", 400, "upgrade_required"),
@@ -69,7 +69,7 @@ async fn refusals_show_no_token() {
 }
 
 #[test]
-fn bad_tokens_do_not_start() {
+fn invalid_tokens_prevent_the_start() {
     let token = |secret: &str, user: &str| Token {
         secret: secret.to_owned().into(),
         client: "stage".into(),

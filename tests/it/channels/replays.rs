@@ -47,7 +47,7 @@ fn events(log: &Log) -> Vec<Value> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sixteen_side_by_side_do_not_disturb_each_other() {
+async fn sixteen_private_replays_do_not_affect_each_other() {
     let rig = Rig::start(As::Serve);
     let started = clock::now();
     let length = Tape::find("demo").unwrap().duration().unwrap();
@@ -78,7 +78,7 @@ async fn sixteen_side_by_side_do_not_disturb_each_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_speed_gives_the_same() {
+async fn every_speed_gives_the_same_events() {
     let rig = Rig::start(As::Serve);
     let expected = expected();
     for speed in ["max", "10", "1000"] {
@@ -91,7 +91,7 @@ async fn any_speed_gives_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_with_its_socket() {
+async fn a_private_replay_ends_with_its_socket() {
     let rig = Rig::with("", As::Serve, |sources| Sources { max_replays: 1, ..sources });
     let mut socket = rig.ws("ws/test/t-ann").await;
     read(&mut socket, 1).await;
@@ -111,7 +111,7 @@ async fn it_ends_with_its_socket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_does_not_read_is_closed_and_its_place_is_free() {
+async fn a_stalled_client_is_closed_and_its_slot_is_freed() {
     let rig = Rig::with("", As::Serve, |sources| Sources { max_replays: 1, ..sources });
     let mut stalled = rig.ws("ws/test/t-ann?speed=max").await;
     wait(Duration::from_secs(25)).await;
@@ -122,7 +122,7 @@ async fn one_who_does_not_read_is_closed_and_its_place_is_free() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_main_channel_does_is_nothing_to_it() {
+async fn a_private_replay_does_not_depend_on_the_main_channel() {
     let rig = Rig::start(As::Replay);
     let mut socket = rig.ws("ws/test/t-ann").await;
     let first = read(&mut socket, 3).await;
@@ -135,7 +135,7 @@ async fn what_the_main_channel_does_is_nothing_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn recordings_that_cannot_be_played_are_told() {
+async fn recordings_that_cannot_be_played_are_reported() {
     let rig = Rig::start(As::Serve);
     for (token, expected) in [
         ("t-none", "\"recording_not_found\" retrying=false 1011 recording_not_found"),

@@ -17,7 +17,7 @@ use crate::harness::{chats, json, read, read_all, seqs, wait};
 const EVENTS: usize = 100;
 
 #[tokio::test(start_paused = true)]
-async fn a_token_connects_its_user_and_whoever_has_the_same_user_reads_along() {
+async fn tokens_with_the_same_user_share_one_connection() {
     for start in [As::Serve, As::Replay] {
         let rig = Rig::start(start);
         wait(Duration::from_secs(1)).await;
@@ -52,7 +52,7 @@ async fn a_token_connects_its_user_and_whoever_has_the_same_user_reads_along() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_channel_of_a_token_keeps_as_much_as_it_is_told_to() {
+async fn the_backlog_of_a_tokens_channel_is_configurable() {
     let backlog = Limits { events_max: 8, ..Limits::default() };
     let rig = Rig::with_backlog(ROOMS, As::Serve, |sources| sources, backlog);
     let _socket = rig.ws("ws/t-ann").await;
@@ -67,7 +67,7 @@ async fn the_channel_of_a_token_keeps_as_much_as_it_is_told_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_happens_to_the_room_of_a_token_is_counted_with_the_server() {
+async fn rooms_of_tokens_are_included_in_the_counters() {
     let fault = "[[fault]]\nat = \"socket\"\nkind = \"drop\"\nafter_frames = 2\ntimes = 1\n";
     let rig = Rig::with(&format!("{ROOMS}\n{fault}"), As::Serve, |sources| sources);
     let _socket = rig.ws("ws/t-ann").await;
@@ -78,7 +78,7 @@ async fn what_happens_to_the_room_of_a_token_is_counted_with_the_server() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_that_is_loaded_anew_costs_no_request_and_misses_nothing() {
+async fn reloading_a_page_causes_no_request_and_loses_no_event() {
     let rig = Rig::start(As::Serve);
     let mut socket = rig.ws("ws/t-ann").await;
     let seen = read(&mut socket, EVENTS).await;
@@ -113,7 +113,7 @@ async fn a_page_that_is_loaded_anew_costs_no_request_and_misses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_turned_out_and_a_place_that_is_left_is_free() {
+async fn no_room_is_evicted_and_a_freed_slot_can_be_reused() {
     let rig = Rig::start(As::Serve);
     let mut ann = rig.ws("ws/t-ann").await;
     read(&mut ann, EVENTS).await;
@@ -135,7 +135,7 @@ async fn nobody_is_turned_out_and_a_place_that_is_left_is_free() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rooms_run_side_by_side_and_the_main_channel_replaces_only_its_own() {
+async fn rooms_run_in_parallel_and_the_main_channel_replaces_only_its_own() {
     let rig = Rig::places(As::Serve, 3);
     rig.control.connect("ben".into()).await.unwrap();
     let mut ann = rig.ws("ws/t-ann").await;
@@ -156,7 +156,7 @@ async fn rooms_run_side_by_side_and_the_main_channel_replaces_only_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_fails_upstream_is_told_and_closes_the_token_alone() {
+async fn upstream_failures_are_reported_and_close_only_the_token() {
     let rig = Rig::places(As::Serve, 2);
     let mut ann = rig.ws("ws/t-ann").await;
     read(&mut ann, 1).await;
@@ -188,7 +188,7 @@ async fn a_room_that_ends_closes_with_1000() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_keep_to_the_wait_that_one_was_told() {
+async fn a_rate_limit_applies_to_all_rooms() {
     let scenario = format!(
         "{ROOMS}\n[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 60\ntimes = 1\n"
     );
@@ -218,7 +218,7 @@ async fn all_keep_to_the_wait_that_one_was_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_without_end_closes_with_1008() {
+async fn a_permanent_rate_limit_closes_with_1008() {
     let scenario =
         "[[fault]]\nat = [\"lookup\", \"sign\"]\nkind = \"status\"\nstatus = 429\nretry_after = 1\n";
     let rig = Rig::with(scenario, As::Serve, |sources| sources);

@@ -27,7 +27,7 @@ fn reason(log: &Log) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_room_of_the_main_channel_is_read_along() {
+async fn tokens_share_the_room_of_the_main_channel() {
     for start in [As::Serve, As::Live] {
         let rig = Rig::start(start);
         let mut main = rig.ws("?since=0").await;
@@ -60,7 +60,7 @@ async fn the_room_of_the_main_channel_is_read_along() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replaced_or_deleted_it_ends_for_both() {
+async fn a_shared_room_ends_for_both_when_replaced_or_deleted() {
     for replaced in [true, false] {
         let rig = Rig::start(As::Serve);
         rig.control.connect("ann".into()).await.unwrap();
@@ -120,7 +120,7 @@ async fn the_main_channel_follows_the_room_of_a_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_room_that_is_followed_fails_and_ends_for_both() {
+async fn a_followed_room_fails_and_ends_for_both() {
     let fault = "[[fault]]\nat = \"socket\"\nkind = \"drop\"\nafter_frames = 2\ntimes = 1\n";
     let scenario = format!("speed = 10\nend = \"control\"\n{fault}");
     let rig = Rig::with(&scenario, As::Serve, |sources| sources);
@@ -149,7 +149,7 @@ async fn a_room_that_is_followed_fails_and_ends_for_both() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_room_that_waits_is_followed_with_the_rest_of_its_wait() {
+async fn a_waiting_room_is_followed_with_its_remaining_wait() {
     let fault = "[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 60\ntimes = 1\n";
     let rig = Rig::with(&format!("{ROOMS}\n{fault}"), As::Serve, |sources| sources);
     let mut token = rig.ws("ws/t-ann").await;
@@ -166,7 +166,7 @@ async fn a_room_that_waits_is_followed_with_the_rest_of_its_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_fails_closes_the_token_and_under_serve_it_alone() {
+async fn under_serve_a_failure_closes_only_the_token() {
     let rig = Rig::start(As::Serve);
     let mut main = rig.ws("?since=0").await;
     assert!(rig.control.connect("nobody".into()).await.unwrap_err().retrying, "it is asked for once more");
@@ -181,7 +181,7 @@ async fn what_fails_closes_the_token_and_under_serve_it_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_live_the_end_of_the_room_ends_all() {
+async fn under_live_the_end_of_the_room_ends_everything() {
     let rig = Rig::with("speed = \"max\"\nend = \"control\"\n", As::Live, |sources| sources);
     let log = read_all(&mut rig.ws("ws/t-ann?since=0").await).await;
     assert_eq!(close(&log), (1000, "stream_ended"));
@@ -189,7 +189,7 @@ async fn under_live_the_end_of_the_room_ends_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_goes_on_to_another_room_reads_that_one_alone() {
+async fn a_client_that_switches_rooms_reads_only_the_new_one() {
     let rig = Rig::places(As::Serve, 2);
     for token in ["ws/t-ann", "ws/t-ben"] {
         let mut reader = rig.ws(token).await;

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn nothing_waits_longer_than_its_time_out() {
+async fn every_request_times_out() {
     let dumb = Server::new([(API, vec![Reply::Silence]), (PAGE, vec![Reply::Silence])]);
     let (items, outcome) = run(&dumb, Options { attempts_max: 1, ..options() }).await;
     assert_failed(&outcome, Code::ConnectionLost);
@@ -16,7 +16,7 @@ async fn nothing_waits_longer_than_its_time_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_failure_is_tried_as_often_as_the_table_says() {
+async fn each_failure_is_retried_as_often_as_the_table_says() {
     let api = |reply: Reply| Server::new([(API, vec![reply]), (PAGE, vec![status(403, &[], "")])]);
     let limited = |wait: &str| status(429, &[("retry-after", wait)], "");
     let adults = ok(r#"{"data":{"prompts":""},"extra":{"now":1},"status_code":4003110}"#);
@@ -48,7 +48,7 @@ async fn each_failure_is_tried_as_often_as_the_table_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_malformed_name_asks_nobody() {
+async fn a_malformed_name_causes_no_request() {
     for user in ["", "a b", "../x"] {
         let (items, outcome) = run(&Server::new([]), Options { user: user.into(), ..options() }).await;
         assert_failed(&outcome, Code::InvalidUsername);
@@ -61,7 +61,7 @@ async fn a_malformed_name_asks_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_sign_server_is_gone_around_but_never_a_refusing_one() {
+async fn a_broken_sign_server_is_bypassed_but_not_one_that_rejects() {
     let with = |reply: Reply| {
         let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
         Server::new([(API, vec![room(2)]), ("/", vec![cookie()]), (SOCKET, socket), (FETCH, vec![reply])])
@@ -87,7 +87,7 @@ async fn a_broken_sign_server_is_gone_around_but_never_a_refusing_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_page_is_asked_where_the_api_is_blocked() {
+async fn the_page_is_requested_if_the_api_is_blocked() {
     let page = format!(
         r#"<script id="SIGI_STATE" type="application/json">{{"LiveRoom":{{"liveRoomUserInfo":{{"user":{{"roomId":"{ROOM}","status":2}},"liveRoom":{{"status":2}}}}}}}}</script>"#
     );
@@ -102,7 +102,7 @@ async fn the_page_is_asked_where_the_api_is_blocked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_room_that_was_over_when_the_connection_broke_ends() {
+async fn a_room_that_ended_before_the_connection_was_lost_ends() {
     let server = Server::new([
         (API, vec![room(2), room(4)]),
         ("/", vec![cookie()]),
@@ -121,7 +121,7 @@ async fn a_room_that_was_over_when_the_connection_broke_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_waits_for_those_who_are_not_live_yet() {
+async fn wait_live_waits_until_the_user_is_live() {
     let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
     let server =
         Server::new([(API, vec![room(4), room(4), room(2)]), ("/", vec![cookie()]), (SOCKET, socket)]);
@@ -132,7 +132,7 @@ async fn it_waits_for_those_who_are_not_live_yet() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_only_looks() {
+async fn a_check_does_not_connect() {
     let cases = [
         (room(2), (Some(true), Some(true), true, None)),
         (room(3), (Some(true), Some(true), true, None)),
@@ -152,7 +152,7 @@ async fn a_check_only_looks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_asks_once_more_for_a_user_who_is_not_found() {
+async fn a_check_retries_once_if_the_user_is_not_found() {
     let requests =
         |server: &Server| server.seen().iter().filter(|seen| matches!(seen, Seen::Request(..))).count();
     let server = Server::new([(API, vec![ok(NOT_FOUND), room(2)])]);
@@ -168,7 +168,7 @@ async fn a_check_asks_once_more_for_a_user_who_is_not_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_blocked_comes_back_with_a_fresh_cookie() {
+async fn a_blocked_attempt_is_retried_with_a_fresh_cookie() {
     let blocked = status(200, &[("handshake-status", "415"), ("handshake-msg", "DEVICE_BLOCKED")], "");
     let server = live(vec![blocked, Reply::Socket(vec![]), Reply::Socket(vec![ended(1), Act::Hang])]);
     let (_, outcome) = run(&server, options()).await;
@@ -181,7 +181,7 @@ async fn who_was_blocked_comes_back_with_a_fresh_cookie() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_header_dialect_is_waited_for() {
+async fn every_rate_limit_header_is_respected() {
     let dialects = [
         ("retry-after", "Fri, 20 Nov 2026 10:00:30 GMT"),
         ("retry-after", "30"),

@@ -115,7 +115,7 @@ fn assert_failed(outcome: &Outcome, code: Code) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_are_acknowledged_and_a_broken_connection_comes_back() {
+async fn frames_are_acknowledged_and_a_lost_connection_is_restored() {
     let chat = compose::chat(compose::Stamp::default(), &Default::default(), "hi");
     let first = vec![Act::Send(msg(1, vec![chat])), Act::Wait(25_000), Act::Send(msg(2, vec![]))];
     let second = vec![Act::Wait(500), ended(3), Act::Hang];
@@ -152,7 +152,7 @@ async fn the_same_seed_gives_the_same_items() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_sign_servers_batch_comes_behind_the_opening() {
+async fn the_sign_servers_batch_follows_the_opening() {
     let chat = compose::chat(compose::Stamp::default(), &Default::default(), "first");
     let info = BatchInfo {
         cursor: "c".into(),
@@ -224,7 +224,7 @@ async fn no_secret_is_in_any_item() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn silence_on_the_socket_is_a_lost_connection() {
+async fn silence_on_the_socket_counts_as_a_lost_connection() {
     let server = live(vec![Reply::Socket(vec![Act::Wait(5_000), Act::Send(msg(1, vec![])), Act::Hang])]);
     let (items, outcome) = run(&server, Options { attempts_max: 1, ..options() }).await;
     assert_failed(&outcome, Code::ConnectionLost);
@@ -238,7 +238,7 @@ async fn silence_on_the_socket_is_a_lost_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_closes_politely_and_in_time() {
+async fn stopping_closes_the_socket_in_time() {
     for (last, millis) in [(Act::Hang, 0), (Act::Freeze, 2_000)] {
         let server = live(vec![Reply::Socket(vec![last])]);
         let mut live = Live::start(options(), server.transport());
@@ -256,7 +256,7 @@ async fn a_stop_closes_politely_and_in_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_cuts_waits_short() {
+async fn stopping_interrupts_waits() {
     let server = Server::new([(API, vec![status(429, &[("retry-after", "600")], "")])]);
     let mut live = Live::start(options(), server.transport());
     while !matches!(live.next().await.unwrap().what, What::Status(_)) {}
@@ -266,7 +266,7 @@ async fn a_stop_cuts_waits_short() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_that_sleeps_does_not_cost_the_connection() {
+async fn a_sleeping_reader_does_not_lose_the_connection() {
     let sends = (1..2000).map(|n| Act::Send(msg(n, vec![])));
     let acts = sends.chain([Act::Wait(1_000), ended(2000), Act::Hang]).collect();
     let server = live(vec![Reply::Socket(acts)]);
@@ -285,7 +285,7 @@ async fn a_reader_that_sleeps_does_not_cost_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_decoder_makes_events_of_it() {
+async fn the_decoder_turns_items_into_events() {
     let chat =
         compose::chat(compose::Stamp { msg_id: 5, room_id: ROOM, create_time: 0 }, &Default::default(), "hi");
     let socket = vec![Reply::Socket(vec![Act::Send(msg(1, vec![chat])), ended(2), Act::Hang])];
@@ -305,7 +305,7 @@ async fn the_decoder_makes_events_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_frame_that_is_too_long_costs_the_connection() {
+async fn an_overlong_frame_closes_the_connection() {
     let long = Bytes::from(vec![0; FRAME_BYTES_MAX + 1]);
     let server = live(vec![Reply::Socket(vec![Act::Send(long), Act::Hang])]);
     let (items, outcome) = run(&server, Options { attempts_max: 1, ..options() }).await;
@@ -318,7 +318,7 @@ async fn a_frame_that_is_too_long_costs_the_connection() {
 
 /// Servers quote what they were sent, also in their close frames.
 #[tokio::test(start_paused = true)]
-async fn secrets_that_the_upstream_quotes_are_in_no_item() {
+async fn secrets_quoted_by_the_upstream_are_in_no_item() {
     let quoting = || Act::Close(1000, "see wss://host/?msToken=planted&room_id=7 sessionid=planted");
     // Once the room goes on, once it is over.
     for after in [room(2), room(4)] {
@@ -331,7 +331,7 @@ async fn secrets_that_the_upstream_quotes_are_in_no_item() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_room_that_sends_too_much_is_given_up() {
+async fn a_room_that_sends_too_much_is_abandoned() {
     let message = Bytes::from(vec![0; FRAME_BYTES_MAX]);
     let sends = std::iter::repeat_n(Act::Send(message), 80);
     let server = live(vec![Reply::Socket(sends.chain([Act::Hang]).collect())]);

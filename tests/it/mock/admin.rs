@@ -20,7 +20,7 @@ impl Rig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_secret_is_masked() {
+async fn secrets_are_masked() {
     let rig = Rig::new(Scenario::default());
     rig.get_with(
         "/webcast/fetch?unique_id=demo&apiKey=SECRET1&session_id=SECRET2",
@@ -60,7 +60,7 @@ async fn scenarios_change_while_it_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_log_is_filtered_by_what_happened() {
+async fn the_log_is_filtered_by_kind() {
     let rig = Rig::new(Scenario::default());
     let mut socket = rig.dial().await;
     socket.send("ack", b"ext").await;
@@ -83,7 +83,7 @@ async fn the_log_is_filtered_by_what_happened() {
 }
 
 #[tokio::test]
-async fn it_ends_when_it_is_dropped() {
+async fn dropping_the_mock_stops_it() {
     let mock = MockTikTok::start(with_demo(Scenario::default())).await.unwrap();
     let address = mock.address().unwrap();
     assert_eq!(mock.url(), format!("http://127.0.0.1:{}", address.port()));

@@ -24,7 +24,7 @@ async fn shown(rig: &Rig, target: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_of_them() {
+async fn every_endpoint_responds() {
     let rig = Rig::new(Scenario::default());
     let room = ROOM.to_string();
     let targets = [
@@ -101,7 +101,7 @@ async fn a_connection_is_kept_for_the_next_request() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_sign_answer_has_what_clients_insist_on() {
+async fn the_sign_response_has_the_fields_that_clients_require() {
     let rig = Rig::new(Scenario::default());
     let (head, body) = rig.get("/webcast/fetch?unique_id=demo").await;
     let mut faults = vec![];
@@ -120,7 +120,7 @@ async fn post(rig: &Rig, target: &str, body: &str) -> serde_json::Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn addresses_are_signed_as_asked_for_and_lead_back_to_the_mock() {
+async fn signed_urls_match_the_request_and_lead_back_to_the_mock() {
     let rig = Rig::new(Scenario::default());
     let url = "http://localhost:1/webcast/gift/list/?aid=1988&room_id=7";
     let body = format!("{{\"url\":\"{url}\",\"method\":\"GET\",\"userAgent\":\"Test/1\"}}");
@@ -144,7 +144,7 @@ async fn addresses_are_signed_as_asked_for_and_lead_back_to_the_mock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn profiles_have_the_cookie_and_the_state_of_the_page() {
+async fn profiles_contain_the_cookie_and_the_state_of_the_page() {
     let rig = Rig::toml("[[user]]\nname = \"demo\"\n");
     let (head, body) = rig.get("/@Demo").await;
     assert!(head.contains("Set-Cookie: ttwid="), "{head}");
@@ -164,7 +164,7 @@ async fn profiles_have_the_cookie_and_the_state_of_the_page() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_push_server_and_the_cookie_are_what_the_scenario_says() {
+async fn the_push_server_and_the_cookie_follow_the_scenario() {
     let sign = async |toml: &str| {
         let (head, body) = Rig::toml(toml).get("/webcast/fetch?unique_id=demo").await;
         (head, wire::read_batch(&body, &mut vec![]).info.push_server)

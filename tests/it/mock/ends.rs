@@ -143,7 +143,7 @@ async fn an_open_room_ends_when_its_user_goes_offline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_open_room_goes_on_while_its_user_is_live() {
+async fn an_open_room_continues_while_its_user_is_live() {
     let rig = Rig::new(Scenario::default());
     let mut socket = rig.dial().await;
     socket.frame().await;

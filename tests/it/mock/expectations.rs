@@ -26,7 +26,7 @@ fn report(fails: impl FnOnce()) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn expectations_say_what_came_instead() {
+async fn failed_expectations_report_what_came_instead() {
     let rig = Rig::fixture("rate-limited-twice.toml");
     rig.get(LOOKUP).await;
     wait_ms(2000).await;
@@ -50,7 +50,7 @@ async fn expectations_say_what_came_instead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_expected_is_verified_when_the_mock_is_dropped() {
+async fn expectations_are_verified_when_the_mock_is_dropped() {
     let rig = Rig::new(Scenario::default());
     rig.mock.expect(Seen::request("/live"), 1);
     let text = report(|| drop(rig));
@@ -62,7 +62,7 @@ async fn what_is_expected_is_verified_when_the_mock_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_test_that_fails_already_does_not_panic_twice() {
+async fn a_failing_test_does_not_panic_twice() {
     let rig = Rig::new(Scenario::default());
     rig.mock.expect(Seen::Connection, 3);
     let text = report(|| {
@@ -74,7 +74,7 @@ async fn a_test_that_fails_already_does_not_panic_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_ends_at_the_very_time() {
+async fn waiting_ends_as_soon_as_the_expectation_is_met() {
     let (rig, start) = (Rig::new(Scenario::default()), clock::now());
     let asks = async {
         for _ in 0..3 {
@@ -91,7 +91,7 @@ async fn waiting_ends_at_the_very_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_in_vain_says_what_came() {
+async fn a_wait_that_times_out_reports_what_came() {
     let (rig, start) = (Rig::new(Scenario::default()), clock::now());
     rig.get("/live").await;
     let mut waits = Box::pin(rig.mock.wait_for(Seen::request("/lives"), 1));

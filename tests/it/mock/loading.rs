@@ -10,7 +10,7 @@ fn assert_wrong(text: &str, expected: &str) {
 }
 
 #[test]
-fn unknown_words_are_named_with_the_nearest() {
+fn unknown_words_are_reported_with_the_nearest_known_one() {
     let error =
         Scenario::parse("seed = 1\n\n[[fault]]\nat = \"sign\"\nkind = \"status\"\ntims = 2\n").unwrap_err();
     assert_eq!((error.line, error.column), (6, 1));
@@ -30,14 +30,14 @@ fn unknown_words_are_named_with_the_nearest() {
 }
 
 #[test]
-fn what_is_no_toml_is_told_with_its_place() {
+fn invalid_toml_is_reported_with_its_position() {
     assert_wrong("seed = 1\nspeed = = 2", "line 2, column 9: ");
     assert_wrong("speed = 5000", "line 1, column 9: speed is a number from 0.1 to 1000, or `max`");
     assert_wrong("speed = [1]", "line 1, column 9: a speed is a number, or \"max\"");
 }
 
 #[test]
-fn faults_that_contradict_are_refused() {
+fn contradictory_faults_are_rejected() {
     let fault = |rest: &str| format!("# ä\n[[fault]]\nat = \"socket\"\n{rest}");
     let wrong =
         |rest: &str, message: &str| assert_wrong(&fault(rest), &format!("line 2, column 1: {message}"));
@@ -61,7 +61,7 @@ fn faults_that_contradict_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn missing_recordings_are_named_with_their_place() {
+async fn missing_recordings_are_reported_with_their_position() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.toml");
     std::fs::write(&path, "speed = 2\n\n[[user]]\nname = \"a\"\nrecording = \"none.bin\"\n").unwrap();
@@ -75,7 +75,7 @@ async fn missing_recordings_are_named_with_their_place() {
 }
 
 #[test]
-fn each_kind_takes_its_keys_and_no_others() {
+fn each_kind_accepts_only_its_own_keys() {
     let keys = [
         ("status = 503", "status refuse stub"),
         ("message = \"a message that is long\"", "status refuse stub"),
@@ -130,7 +130,7 @@ fn each_kind_takes_its_keys_and_no_others() {
 }
 
 #[test]
-fn what_is_as_usual_is_not_written() {
+fn defaults_are_not_written() {
     let text = Scenario::default().rate_limited(2, std::time::Duration::from_secs(2)).to_toml();
     let fault = text.split_once("[[fault]]").unwrap().1;
     assert_eq!(
@@ -140,7 +140,7 @@ fn what_is_as_usual_is_not_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_makes_no_sense_is_refused_if_it_was_built_in_rust_too() {
+async fn invalid_scenarios_built_in_rust_are_rejected_too() {
     let scenario = Scenario::default().fault(Fault::new(Endpoint::Socket, FaultKind::Empty));
     let problem = MockTikTok::in_memory(with_demo(scenario)).unwrap_err();
     assert_eq!(
@@ -150,7 +150,7 @@ async fn what_makes_no_sense_is_refused_if_it_was_built_in_rust_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn scenarios_survive_being_written() {
+async fn scenarios_round_trip() {
     let fault = Fault::new(Endpoint::Sign, FaultKind::status(500)).times(2);
     let scenario = Scenario::default().fault(fault).wall_ms(5);
     assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario);

@@ -76,7 +76,7 @@ async fn a_reconnect_joins_now_with_the_last_chats() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_a_clock_of_its_own_each_connection_starts_over() {
+async fn with_a_separate_clock_each_connection_starts_over() {
     let rig = Rig::new(at_max().clock(Clock::Connection));
     for _ in 0..2 {
         assert!(rig.dial().await.all().await.0 == demo());

@@ -24,7 +24,7 @@ pub(crate) fn names() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_file_loads_and_is_listed_with_what_it_shows() {
+async fn every_file_loads_and_is_listed_with_its_purpose() {
     let readme = std::fs::read_to_string(scenario_path("README.md")).unwrap();
     assert!(names().len() >= 50);
     for name in names() {
@@ -116,7 +116,7 @@ async fn users_and_states() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn look_ups_and_cookies_go_wrong() {
+async fn look_ups_and_cookies_fail() {
     let rig = Rig::fixture("captcha.toml");
     for target in [LOOKUP, "/@demo/live"] {
         assert!(String::from_utf8_lossy(&rig.get(target).await.1).contains("tiktok-verify-page"));
@@ -149,7 +149,7 @@ async fn look_ups_and_cookies_go_wrong() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sign_calls_go_wrong() {
+async fn sign_requests_fail() {
     let statuses = async |name: &str| {
         let rig = Rig::fixture(name);
         let mut statuses = Vec::new();
@@ -200,7 +200,7 @@ async fn sign_calls_go_wrong() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn handshakes_are_refused() {
+async fn handshakes_are_rejected() {
     let refused = async |rig: &Rig| {
         let result = rig.try_dial(&format!("{SOCKET}?room_id={ROOM}")).await;
         let Err(Error::Http(response)) = result else { return None };
@@ -292,7 +292,7 @@ async fn some(socket: &mut Socket, count: usize) -> Vec<bytes::Bytes> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_go_wrong() {
+async fn frames_are_faulty() {
     let recorded = demo();
     let play = async |name: &str, count| some(&mut Rig::fixture(name).dial().await, count).await;
 
@@ -328,7 +328,7 @@ async fn frames_go_wrong() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_rest() {
+async fn all_other_faults() {
     let (rig, start) = (Rig::fixture("dribble.toml"), clock::now());
     let mut socket = rig.dial().await;
     let first = some(&mut socket, 3).await;

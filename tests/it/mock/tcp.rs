@@ -24,7 +24,7 @@ fn socket_url(mock: &MockTikTok) -> String {
 }
 
 #[tokio::test]
-async fn it_is_the_same() {
+async fn the_mock_behaves_the_same_over_tcp() {
     let mock = MockTikTok::start(with_demo(Scenario::default().speed(Speed::Max))).await.unwrap();
     let (mut socket, _) = connect_async(socket_url(&mock)).await.unwrap();
     let (mut frames, mut close) = (Vec::new(), None);

@@ -25,7 +25,7 @@ fn damaged(folder: &tempfile::TempDir, name: &str, change: impl FnOnce(&mut Vec<
 }
 
 #[test]
-fn flags_that_mean_nothing_are_usage_errors() {
+fn invalid_flags_are_usage_errors() {
     check(&["replay", "demo", "--speeed", "2"], 2, "unexpected argument '--speeed'");
     check(&["replay", "demo", "--speed", "-1"], 2, "invalid value '-1'");
     check(&["replay", "demo", "--speed", "fast"], 2, "invalid value 'fast'");
@@ -56,7 +56,7 @@ fn flags_that_mean_nothing_are_usage_errors() {
 }
 
 #[test]
-fn a_recording_that_is_not_there_is_told_with_what_to_do() {
+fn a_missing_recording_is_reported_with_a_hint() {
     for command in ["replay", "events", "info", "verify"] {
         check(&[command, "no-such.bin"], 1, "there is no recording no-such.bin");
     }
@@ -80,14 +80,14 @@ fn the_built_in_recording_is_found_by_its_file_name_anywhere() {
 }
 
 #[test]
-fn nothing_listens_where_a_server_is_watched_for() {
+fn watching_fails_if_no_server_listens() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let message = format!("cannot connect to ws://127.0.0.1:{free}/: nothing listens there");
     check(&["watch", &free.to_string()], 1, &message);
 }
 
 #[test]
-fn files_that_are_no_recordings_are_told_apart() {
+fn files_that_are_not_recordings_are_distinguished() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.bin");
     fs::write(&empty, "").unwrap();
@@ -100,7 +100,7 @@ fn files_that_are_no_recordings_are_told_apart() {
 }
 
 #[test]
-fn a_damaged_recording_is_read_as_far_as_it_goes() {
+fn a_damaged_recording_is_read_as_far_as_possible() {
     let folder = tempfile::tempdir().unwrap();
     let whole = stdout(&run(&["events", "demo"]));
     let cut = damaged(&folder, "cut.bin", |bytes| bytes.truncate(bytes.len() / 2));
@@ -126,7 +126,7 @@ fn a_damaged_recording_is_read_as_far_as_it_goes() {
 }
 
 #[test]
-fn a_taken_port_is_told_with_how_to_choose_another() {
+fn a_port_in_use_is_reported_with_a_hint() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output = run(&["replay", "demo", "--port", &port]);
@@ -136,7 +136,7 @@ fn a_taken_port_is_told_with_how_to_choose_another() {
 }
 
 #[test]
-fn nothing_is_written_over_unless_forced() {
+fn files_are_overwritten_only_with_force() {
     let folder = tempfile::tempdir().unwrap();
     let (capture, out) = ("fixtures/webcast/session-3.jsonl", folder.path().join("out.bin"));
     fs::write(&out, "precious").unwrap();
@@ -148,7 +148,7 @@ fn nothing_is_written_over_unless_forced() {
 }
 
 #[test]
-fn captures_that_cannot_be_imported_say_what_to_do() {
+fn captures_that_cannot_be_imported_are_reported_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let capture = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -216,7 +216,7 @@ fn an_import_onto_a_full_disk_keeps_what_was_written() {
 /// Standard output to a file is an output file like any other.
 #[cfg(target_os = "linux")]
 #[test]
-fn what_standard_output_lacks_is_lost() {
+fn missing_standard_output_counts_as_a_loss() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out.jsonl");
     let line =

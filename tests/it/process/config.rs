@@ -48,7 +48,7 @@ fn a_file_is_checked_shown_and_used() {
 }
 
 #[test]
-fn a_fresh_token_is_one() {
+fn a_generated_token_is_valid() {
     let tokens = [(); 2].map(|()| stdout(&run(&["token"])).trim().to_owned());
     assert_ne!(tokens[0], tokens[1]);
     assert!(

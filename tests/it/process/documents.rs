@@ -90,7 +90,7 @@ fn renewed(shown: &str, lines: &[String]) -> String {
 }
 
 #[test]
-fn what_documents_show_is_what_is_printed() {
+fn documents_show_the_actual_output() {
     let is_update = std::env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update");
     let mut count = 0;
     for name in DOCUMENTS {

@@ -39,7 +39,7 @@ fn stuck(address: &str) -> TcpStream {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_echo_that_is_not_read_is_held_once() {
+fn an_unread_echo_is_stored_only_once() {
     let server = Running::start(&["serve"]);
     let sockets = Vec::from_iter((0..SOCKETS).map(|_| stuck(&server.address)));
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();

@@ -170,7 +170,7 @@ fn check(name: &str, attack: Attack, code: &str) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn no_flood_of_frames_takes_more_memory_than_there_is() {
+fn a_flood_of_frames_cannot_exhaust_memory() {
     let socket = |again: Vec<u8>| Attack::Socket(vec![], again);
     let pings = frame(PING, &[b'x'; 125]).repeat(1000);
     check("pings", socket(pings), "upstream_flood");
@@ -189,7 +189,7 @@ fn no_flood_of_frames_takes_more_memory_than_there_is() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn no_batch_takes_more_memory_than_there_is() {
+fn a_large_batch_cannot_exhaust_memory() {
     let socket = |again: Vec<u8>| Attack::Socket(vec![], again);
     check("bombs", socket(batch(&vec![0; 64 << 20])), "upstream_flood");
     check("the largest batch", socket(batch(&vec![0; 2 << 20])), "upstream_flood");
@@ -203,7 +203,7 @@ fn no_batch_takes_more_memory_than_there_is() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn no_answer_takes_more_memory_than_there_is() {
+fn a_large_response_cannot_exhaust_memory() {
     let ok = |headers: &str| format!("HTTP/1.1 200 OK\r\n{headers}").into_bytes();
     let endless = Attack::Http(ok("\r\n"), vec![b' '; 1 << 20]);
     check("a body without an end", endless, "blocked");
@@ -217,7 +217,7 @@ fn no_answer_takes_more_memory_than_there_is() {
 /// The process would be ended with 130 after `shutdown_time`.
 #[cfg(unix)]
 #[test]
-fn a_signal_ends_it_in_order_while_bombs_come() {
+fn a_signal_stops_it_gracefully_during_an_attack() {
     for bytes in [64 << 20, 2 << 20] {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("show.bin");

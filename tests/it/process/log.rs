@@ -169,7 +169,7 @@ fn assert_says(log: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_rotate_and_no_line_is_cut() {
+async fn log_files_rotate_between_lines() {
     let folder = tempfile::tempdir().unwrap();
     let (config, log) = (folder.path().join("livetape.toml"), folder.path().join("log"));
     fs::write(&config, "[log]\nlevel = \"debug\"\nfile = \"log\"\nfile_bytes = \"1KiB\"\nfiles = 2\n")
@@ -198,7 +198,7 @@ async fn files_rotate_and_no_line_is_cut() {
 /// What cannot be written is counted, and nobody waits for it.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_stops_nobody() {
+async fn a_full_disk_does_not_stop_the_server() {
     if !Path::new("/dev/full").exists() {
         return;
     }
@@ -215,7 +215,7 @@ async fn a_full_disk_stops_nobody() {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_is_told_before_anything_else() {
+fn an_unwritable_log_is_reported_first() {
     let output = livetape(&["serve", "--port", "0", "--log-file", "no/such/folder/log"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("cannot write the log no/such/folder/log"), "{}", stderr(&output));
@@ -223,7 +223,7 @@ fn a_log_that_cannot_be_written_is_told_before_anything_else() {
 
 /// What cannot be reached is told without what stands in its address.
 #[test]
-fn addresses_are_told_without_their_secrets() {
+fn urls_are_logged_without_their_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = "http://user:s3cret@127.0.0.1:9/?key=s3cret";
     for (number, flags) in [
@@ -251,7 +251,7 @@ fn addresses_are_told_without_their_secrets() {
 /// Queries and headers of whatever client it is stay out of the log of a mock.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn the_mock_logs_who_asks_for_what() {
+async fn the_mock_logs_its_requests() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let args = ["mock", "--log-file", text(&log), "--log-level", "trace", "--log-format", "json"];

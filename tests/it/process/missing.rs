@@ -45,7 +45,7 @@ fn exit_code(args: &[&str], input: &Path, folder: &Path) -> (Option<i32>, String
 }
 
 #[test]
-fn every_command_is_one_that_reads_recordings_or_one_that_does_not() {
+fn every_command_is_classified_by_whether_it_reads_recordings() {
     for subcommand in command().get_subcommands() {
         let name = subcommand.get_name();
         let is_known = READING.iter().any(|args| args[0] == name) || OTHERS.contains(&name);
@@ -54,7 +54,7 @@ fn every_command_is_one_that_reads_recordings_or_one_that_does_not() {
 }
 
 #[test]
-fn no_command_exits_with_0_where_something_is_missing() {
+fn no_command_exits_with_0_if_data_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name);
     let made = run(&["synth", "--minutes", "1", "--profile", "quiet", "-o", text(&file("whole.bin"))]);

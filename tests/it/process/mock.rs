@@ -15,7 +15,7 @@ fn get(address: &str, target: &str) -> String {
 }
 
 #[test]
-fn it_tells_how_to_point_clients_at_it_and_ends_in_order() {
+fn the_mock_explains_how_to_connect_and_stops_gracefully() {
     let scenario = "fixtures/scenarios/offline.toml";
     let mock = Running::start(&["mock", "--scenario", scenario]);
     let greeting = mock.greeting.join("\n");
@@ -32,7 +32,7 @@ fn it_tells_how_to_point_clients_at_it_and_ends_in_order() {
 }
 
 #[test]
-fn scenarios_that_mean_nothing_are_told_with_their_place() {
+fn invalid_scenarios_are_reported_with_their_position() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("s.toml");
     std::fs::write(&file, "seed = 1\nsped = 2\n").unwrap();
@@ -64,7 +64,7 @@ fn any_recording_is_played_as_every_room() {
 
 /// They may be set for a server that is started from the same shell.
 #[test]
-fn variables_of_the_server_are_not_even_read() {
+fn the_mock_ignores_variables_of_the_server() {
     let is_read = |key: &Key| {
         matches!(key.section, "mock" | "log")
             || ["server.recordings", "limits.shutdown_time"].contains(&key.path().as_str())

@@ -38,7 +38,7 @@ async fn a_client_gets_the_expected_events_in_order_and_then_1000() {
 }
 
 #[tokio::test]
-async fn what_is_served_is_what_events_prints() {
+async fn served_events_equal_the_output_of_events() {
     let server = Running::start(&[&["replay", "demo", "--seed", "7"], &MAX[..]].concat());
     let (served, _) = read(format!("ws://{}/?raw=1&gifts=delta", server.address)).await;
     let printed = stdout(&run(&["events", "demo", "--raw", "--gifts", "delta"]));
@@ -70,7 +70,7 @@ fn an_imported_session_prints_exactly_the_expected_events() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn signals_end_it_in_order() {
+async fn signals_stop_a_replay_gracefully() {
     for signal in ["INT", "TERM"] {
         let server = Running::start(&["replay", "demo", "--quiet"]);
         let url = format!("ws://{}/", server.address);
@@ -89,7 +89,7 @@ async fn signals_end_it_in_order() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_second_interrupt_ends_it_at_once() {
+async fn a_second_interrupt_stops_a_replay_at_once() {
     let server = Running::start(&["replay", "demo", "--speed", "1000", "--loop", "--quiet"]);
     // A client that reads nothing keeps the shutdown waiting.
     let url = format!("ws://{}/", server.address);
@@ -148,7 +148,7 @@ async fn a_large_recording_replays_in_little_memory() {
 
 /// One folder for all that is called by name: on the command line, over REST, and of tokens.
 #[tokio::test(flavor = "multi_thread")]
-async fn recordings_are_where_the_settings_say() {
+async fn the_directory_of_recordings_is_configurable() {
     let folder = tempfile::tempdir().unwrap();
     let (shelf, config) = (folder.path().join("shelf"), folder.path().join("livetape.toml"));
     std::fs::create_dir(&shelf).unwrap();
@@ -180,7 +180,7 @@ async fn recordings_are_where_the_settings_say() {
 }
 
 #[tokio::test]
-async fn the_backlog_is_as_long_as_the_settings_say() {
+async fn the_length_of_the_backlog_is_configurable() {
     let env = [("LIVETAPE_BACKLOG_EVENTS", "64")];
     let args = ["replay", "demo", "--speed", "max", "--wait-clients", "1", "--quiet"];
     let server = Running::start_with(&args, &env, "Press Ctrl+C");

@@ -118,7 +118,7 @@ fn beyond_loopback_only_with_a_token_or_on_purpose() {
 
 #[cfg(unix)]
 #[test]
-fn secrets_that_others_can_read_are_warned_of() {
+fn files_with_secrets_that_others_can_read_cause_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let (tokens, config) = (folder.path().join("tokens"), folder.path().join("livetape.toml"));
     assert_eq!(run(&["token", "-o", text(&tokens)]).status.code(), Some(0));

@@ -52,7 +52,7 @@ async fn a_replay_and_an_idle_server_connect_to_the_upstream_of_the_settings() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_sees_why_a_room_cannot_be_had_and_with_stay_the_server_goes_on() {
+async fn a_client_sees_why_a_room_failed_and_with_stay_the_server_continues() {
     let mock = mock("[[user]]\nname = \"demo\"\nstate = \"offline\"\n").await;
     let url = mock.url();
     let args = ["live", "demo", "--wait-clients", "1", "--upstream", &url];
@@ -115,7 +115,7 @@ fn a_recorded_replay_has_the_same_events() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_and_rooms_have_a_line_each_unless_it_is_quiet() {
+async fn clients_and_rooms_are_logged_unless_quiet() {
     for quiet in [false, true] {
         let args = [&["serve"][..], if quiet { &["--quiet"] } else { &[] }].concat();
         let server = start(&args, &[], "Press Ctrl+C");

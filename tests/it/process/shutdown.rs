@@ -68,7 +68,7 @@ async fn stalled(server: &Running, path: &str) -> TcpStream {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_ends_everything_in_order() {
+async fn a_signal_stops_everything_gracefully() {
     let mock = mock(ROOM).await;
     let folder = tempfile::tempdir().unwrap();
     let (file, config) = (folder.path().join("show.bin"), folder.path().join("livetape.toml"));
@@ -110,7 +110,7 @@ async fn a_signal_ends_everything_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_stalls_holds_it_no_longer_than_it_may() {
+async fn stalled_clients_delay_the_shutdown_only_briefly() {
     let folder = tempfile::tempdir().unwrap();
     let (config, log) = (folder.path().join("livetape.toml"), folder.path().join("log"));
     fs::write(&config, "[limits]\nshutdown_time = \"2s\"\n").unwrap();
@@ -154,7 +154,7 @@ async fn a_flood_from_clients_that_do_not_read_does_not_delay_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_signal_ends_it_at_once() {
+async fn a_second_signal_stops_the_server_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("livetape.toml");
     fs::write(&config, "[limits]\nshutdown_time = \"10m\"\n").unwrap();
@@ -194,7 +194,7 @@ async fn two_interrupts_leave_a_sealed_recording() {
 
 /// A start that is found only behind a hole of 64 GiB.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_never_ends_is_left_in_time() {
+async fn a_blocked_file_read_does_not_delay_the_exit() {
     let folder = tempfile::tempdir().unwrap();
     let (config, hole) = (folder.path().join("livetape.toml"), folder.path().join("hole.bin"));
     fs::write(&config, "[limits]\nshutdown_time = \"500ms\"\n").unwrap();

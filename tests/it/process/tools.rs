@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{live::mock, livetape, run, stderr, stdout, text};
 
 #[test]
-fn names_are_looked_up_where_the_settings_say() {
+fn names_are_looked_up_in_the_configured_directory() {
     let folder = tempfile::tempdir().unwrap();
     let shelf = folder.path().join("shelf");
     fs::create_dir(&shelf).unwrap();
@@ -57,7 +57,7 @@ fn names_are_looked_up_where_the_settings_say() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_parts_of_a_recording_are_the_whole() {
+async fn the_parts_of_a_recording_add_up() {
     let folder = tempfile::tempdir().unwrap();
     let mock = mock("speed = \"max\"\nend = \"control\"\nafter = \"again\"\n").await;
     let record = async |name: &str, more: &[&str]| {

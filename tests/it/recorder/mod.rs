@@ -131,7 +131,7 @@ fn eventually(holds: impl Fn() -> bool) {
 }
 
 #[test]
-fn what_is_recorded_is_read_back() {
+fn recorded_items_are_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let target = Target::Folder { folder: folder.path().join("new/recordings"), user: "host_078".into() };
     let recorder = Recorder::start(&target, live_header("host_078"), &RecorderOptions::default()).unwrap();
@@ -152,7 +152,7 @@ fn what_is_recorded_is_read_back() {
 }
 
 #[test]
-fn a_full_queue_leaves_one_gap_and_nobody_waits() {
+fn a_full_queue_leaves_one_gap_without_blocking() {
     let disk = Disk::stuck();
     let recorder = start(&disk, &RecorderOptions { queue_items_max: 8, ..options() });
     let began = clock::now();
@@ -184,7 +184,7 @@ fn a_full_queue_leaves_one_gap_and_nobody_waits() {
 }
 
 #[test]
-fn the_queue_is_bounded_by_bytes_and_a_gap_at_the_end_is_told() {
+fn the_queue_is_bounded_by_bytes_and_a_gap_at_the_end_is_reported() {
     let disk = Disk::stuck();
     let recorder = start(&disk, &RecorderOptions { queue_bytes_max: 350, ..options() });
     let sent = Item { flags: Flags(Flags::SENT), ..numbered(4) };
@@ -199,7 +199,7 @@ fn the_queue_is_bounded_by_bytes_and_a_gap_at_the_end_is_told() {
 }
 
 #[test]
-fn an_item_that_is_too_large_is_a_gap() {
+fn an_oversized_item_becomes_a_gap() {
     let disk = Disk::default();
     let recorder = start(&disk, &RecorderOptions { queue_bytes_max: usize::MAX, ..options() });
     let bytes = Bytes::from(vec![0; 17 << 20]);
@@ -231,7 +231,7 @@ async fn a_full_disk_keeps_the_beginning() {
 }
 
 #[test]
-fn a_disk_that_does_not_answer_holds_up_nobody() {
+fn an_unresponsive_disk_does_not_block_the_stream() {
     let disk = Disk::stuck();
     let recorder = start(&disk, &options());
     recorder.record(&numbered(0));
@@ -280,7 +280,7 @@ fn a_dropped_recorder_writes_what_it_has_and_does_not_seal() {
 }
 
 #[test]
-fn what_tiktok_did_not_send_stays_out() {
+fn injected_items_are_not_recorded() {
     let disk = Disk::default();
     let recorder = start(&disk, &options());
     recorder.record(&Item { flags: Flags(Flags::INJECTED), ..numbered(1) });
@@ -292,7 +292,7 @@ fn what_tiktok_did_not_send_stays_out() {
 }
 
 #[test]
-fn nothing_is_ever_overwritten() {
+fn existing_files_are_never_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let start = |target: &Target| Recorder::start(target, live_header("ann"), &options());
     let target = Target::Folder { folder: folder.path().into(), user: "../ann".into() };

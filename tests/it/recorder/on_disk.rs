@@ -7,7 +7,7 @@ use super::{
 use std::time::Duration;
 
 #[test]
-fn the_system_has_what_is_recorded_when_it_should() {
+fn records_are_flushed_when_due() {
     let long = Duration::from_secs(3600);
     for (flush, is_held_back) in
         [(Flush::Each, false), (Flush::Every(long), false), (Flush::Bytes(4000), true)]
@@ -27,7 +27,7 @@ fn the_system_has_what_is_recorded_when_it_should() {
 }
 
 #[test]
-fn a_recording_is_synced_if_that_is_wanted() {
+fn a_recording_is_synced_if_configured() {
     let disk = Disk::default();
     // Syncing flushes, too.
     let (sync, flush) = (Sync::Every(Duration::from_millis(20)), Flush::Bytes(1 << 20));
@@ -44,7 +44,7 @@ fn a_recording_is_synced_if_that_is_wanted() {
 }
 
 #[test]
-fn the_end_of_a_recording_is_synced_unless_that_is_off() {
+fn the_end_of_a_recording_is_synced_unless_disabled() {
     let syncs = |sync| {
         let disk = Disk::default();
         let recorder = start(&disk, &RecorderOptions { sync, ..options() });
@@ -60,7 +60,7 @@ fn the_end_of_a_recording_is_synced_unless_that_is_off() {
 
 #[cfg(unix)]
 #[test]
-fn a_recording_is_for_its_owner_alone() {
+fn only_the_owner_can_read_a_recording() {
     let folder = tempfile::tempdir().unwrap();
     let target = Target::Folder { folder: folder.path().into(), user: "ann".into() };
     let recorder = Recorder::start(&target, live_header("ann"), &options()).unwrap();

@@ -57,19 +57,19 @@ fn check(items: &[Item], rotate: Rotate, parts_min: usize) {
 }
 
 #[test]
-fn parts_by_size_are_the_whole() {
+fn parts_by_size_add_up_to_the_whole() {
     check(&session_items(1), Rotate::Bytes(64 << 10), 8);
 }
 
 #[test]
-fn parts_by_time_are_the_whole() {
+fn parts_by_time_add_up_to_the_whole() {
     check(&session_items(2), Rotate::Every(Duration::from_secs(20)), 5);
     // With a connection that is closed, and one that is opened.
     check(&show()[..12], Rotate::Every(Duration::from_secs(1)), 4);
 }
 
 #[test]
-fn a_part_that_is_there_already_is_not_written_over() {
+fn an_existing_part_is_not_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let taken = folder.path().join("show.001.bin");
     fs::write(&taken, "mine").unwrap();

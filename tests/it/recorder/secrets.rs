@@ -201,7 +201,7 @@ proptest! {
     }
 
     #[test]
-    fn any_item_is_fine_and_twice_is_as_once(items in any_items()) {
+    fn redaction_accepts_any_item_and_is_idempotent(items in any_items()) {
         for item in items {
             let once = redact(item);
             prop_assert_eq!(redact(once.clone()), once);
@@ -221,7 +221,7 @@ fn real_frames_are_not_touched() {
 
 /// What a look-up is read from stays: only what nobody needs is masked.
 #[test]
-fn what_a_look_up_needs_stays() {
+fn data_needed_by_look_ups_is_kept() {
     let state = "{\"LiveRoom\":{\"liveRoomUserInfo\":{\"user\":{\"uniqueId\":\"ann\",\"roomId\":\"7684008970436823815\",\
         \"secUid\":\"MS4w\",\"status\":2},\"liveRoom\":{\"status\":2,\"title\":\"hi\"}}},\"AppContext\":{\"csrfToken\":\"x\"}}";
     let page = format!("<html><script id=\"SIGI_STATE\" type=\"application/json\">{state}</script></html>");

@@ -64,7 +64,7 @@ proptest! {
 proptest! {
     /// Wherever something is damaged, what is given was written, and what is missing in between is counted.
     #[test]
-    fn several_damaged_places_give_no_wrong_record(
+    fn several_damaged_places_never_yield_a_wrong_record(
         payloads in proptest::collection::vec(any_bytes(), 1..30),
         places in proptest::collection::vec((any::<prop::sample::Index>(), 1u8.., 1usize..40), 1..6),
     ) {
@@ -99,7 +99,7 @@ fn assert_not_whole(damaged: &[u8], how: &str) {
 
 proptest! {
     #[test]
-    fn no_file_that_was_cut_is_taken_for_a_whole_one(items in any_items()) {
+    fn no_truncated_file_passes_for_complete(items in any_items()) {
         let bytes = sealed(&items);
         let ends = boundaries(&bytes).into_iter().flat_map(|at| [at.saturating_sub(1), at, at + 1]);
         for end in ends.filter(|end| *end < bytes.len()) {
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn no_file_with_random_bytes_is_taken_for_a_whole_one(
+    fn no_file_with_random_bytes_passes_for_complete(
         items in any_items(),
         at in any::<prop::sample::Index>(),
         noise in proptest::collection::vec(any::<u8>(), 1..400),
@@ -164,7 +164,7 @@ fn overwrite(bytes: &[u8], from: usize, to: usize, byte: u8) -> Vec<u8> {
 }
 
 #[test]
-fn a_burst_is_one_stretch_and_its_records_are_counted() {
+fn a_burst_is_one_damaged_stretch_and_its_records_are_counted() {
     let bytes = sealed(&Vec::from_iter((0..20).map(|n| frame(n, format!("frame {n}")))));
     let starts = boundaries(&bytes);
     for byte in [0, 0xff, 0xd1] {
@@ -192,7 +192,7 @@ fn a_hole_is_counted_exactly() {
 }
 
 #[test]
-fn one_recording_behind_another_is_not_read_as_the_same() {
+fn an_appended_recording_is_not_read_as_part_of_the_first() {
     let (first, second) = (sealed(&[frame(1, "a"), frame(2, "b")]), sealed(&[frame(3, "c")]));
     let (records, report) = read(&[&first[..], &second[..]].concat());
     assert_eq!(records, read(&first).0);
@@ -200,7 +200,7 @@ fn one_recording_behind_another_is_not_read_as_the_same() {
 }
 
 #[test]
-fn text_appended_by_hand_is_a_tail() {
+fn appended_text_counts_as_tail_bytes() {
     let bytes = [sealed(&[frame(1, "a")]), vec![b'\n'; 100]].concat();
     let (records, report) = read(&bytes);
     assert_eq!((records.len(), report.tail_bytes, report.sealed), (3, 100, true));

@@ -33,7 +33,7 @@ fn frozen_files_do_not_change() {
 }
 
 #[test]
-fn golden_files_are_made_and_read_as_ever() {
+fn golden_files_are_written_and_read_unchanged() {
     for (name, bytes) in cases() {
         check(&format!("{name}.bin"), &bytes);
         check(&format!("{name}.txt"), listing(&bytes).as_bytes());
@@ -54,7 +54,7 @@ fn check(name: &str, bytes: &[u8]) {
 
 /// The hex dump in docs/format.md is `minimal.bin`, byte for byte.
 #[test]
-fn the_example_in_the_specification_is_a_recording() {
+fn the_example_in_the_specification_is_a_valid_recording() {
     let document = include_str!("../../../docs/format.md");
     let block = document.split("```hex\n").nth(1).unwrap().split("```").next().unwrap();
     let digits = block.lines().flat_map(|line| line.split("  ").nth(1).unwrap().split(' '));

@@ -13,13 +13,13 @@ fn read_through(bytes: &[u8]) -> Option<Report> {
 
 proptest! {
     #[test]
-    fn arbitrary_bytes_do_no_harm(bytes in proptest::collection::vec(any::<u8>(), 0..400), start in any::<bool>()) {
+    fn arbitrary_bytes_are_handled_safely(bytes in proptest::collection::vec(any::<u8>(), 0..400), start in any::<bool>()) {
         let preamble = unsealed(&[])[..16].to_vec();
         read_through(&if start { [preamble, bytes].concat() } else { bytes });
     }
 
     #[test]
-    fn mangled_recordings_do_no_harm(
+    fn mangled_recordings_are_handled_safely(
         items in any_items(),
         edits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0usize..40), 0..12),
     ) {
@@ -39,7 +39,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_no_recording_is_said_to_be_none() {
+fn other_files_are_reported_as_not_a_recording() {
     assert!(matches!(Reader::open(&b""[..]), Err(Error::Empty)));
     for bytes in [&b"{\"offset_ms\":0}\n"[..], &MAGIC, &[0; 100_000], b"x"] {
         assert!(matches!(Reader::open(bytes), Err(Error::NotARecording)));
@@ -47,7 +47,7 @@ fn what_is_no_recording_is_said_to_be_none() {
 }
 
 #[test]
-fn another_major_is_refused_and_a_newer_minor_read() {
+fn another_major_version_is_rejected_and_a_newer_minor_one_read() {
     let with_version = |major: u8, minor: u8| {
         let mut bytes = sealed(&[frame(0, "x")]);
         (bytes[8], bytes[9]) = (major, minor);
@@ -73,7 +73,7 @@ fn a_lying_length_allocates_nothing() {
 
 /// Each of 700,000 sync words is followed by a length that spans much of the file.
 #[test]
-fn overlapping_candidates_do_not_take_for_ever() {
+fn overlapping_candidates_are_searched_in_bounded_time() {
     let mut bytes = unsealed(&[]);
     bytes.push(0);
     for _ in 0..700_000 {
@@ -94,7 +94,7 @@ impl std::io::Read for Trickle<'_> {
 }
 
 #[test]
-fn a_slow_source_gives_the_same() {
+fn a_slow_source_gives_the_same_records() {
     let bytes = sealed(&[frame(1, "a"), frame(2, "b")]);
     let mut reader = Reader::open(Trickle(&bytes)).unwrap();
     let mut records = Vec::new();
@@ -117,7 +117,7 @@ impl std::io::Read for BadDisk<'_> {
 }
 
 #[test]
-fn a_source_that_fails_is_an_error_and_not_an_end() {
+fn a_failing_source_is_an_error_rather_than_the_end() {
     let bytes = unsealed(&[frame(1, "a"), frame(2, "b")]);
     assert!(matches!(Reader::open(BadDisk(&bytes[..10])), Err(Error::Read(_))));
     let mut reader = Reader::open(BadDisk(&bytes[..bytes.len() - 1])).unwrap();

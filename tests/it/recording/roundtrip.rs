@@ -33,7 +33,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_and_written_again_is_the_same(items in any_items()) {
+    fn reading_and_writing_again_changes_nothing(items in any_items()) {
         let bytes = unsealed(&items);
         let (records, _) = read(&bytes);
         let Some((first, rest)) = records.split_first() else { return Ok(()) };
@@ -87,7 +87,7 @@ fn the_header_is_repeated_every_minute_of_stream_time() {
 }
 
 #[test]
-fn a_new_header_is_the_one_that_is_repeated() {
+fn the_latest_header_is_repeated() {
     let header = |source: &str| What::Header(Header { source: source.into(), ..Default::default() });
     let items = [frame(0, ""), item(50_000, header("merged")), frame(70_000, ""), frame(115_000, "")];
     let (records, _) = read(&sealed(&items));
@@ -99,7 +99,7 @@ fn a_new_header_is_the_one_that_is_repeated() {
 }
 
 #[test]
-fn a_checkpoint_tells_the_counts_and_the_time() {
+fn a_checkpoint_contains_the_counts_and_the_time() {
     let mut writer = Writer::new(Vec::new(), &Header::default()).unwrap();
     writer.write(&frame(10, "abc")).unwrap();
     writer.checkpoint(Duration::from_secs(90)).unwrap();
@@ -126,7 +126,7 @@ fn an_offset_that_goes_back_is_clamped_and_counted() {
 }
 
 #[test]
-fn the_end_tells_the_counts() {
+fn the_end_contains_the_counts() {
     let sent = Item { flags: Flags(Flags::SENT), ..frame(20, "abc") };
     let (records, _) = read(&sealed(&[frame(10, "ab"), sent, frame(1500, "")]));
     let What::End(end) = &records.last().unwrap().item.what else { panic!("sealed") };
@@ -136,7 +136,7 @@ fn the_end_tells_the_counts() {
 }
 
 #[test]
-fn the_largest_frame_is_written_and_a_larger_one_refused() {
+fn the_largest_frame_is_written_and_a_larger_one_rejected() {
     let largest = vec![7; BODY_BYTES_MAX - 16];
     let mut writer = Writer::new(Vec::new(), &Header::default()).unwrap();
     writer.write(&frame(0, largest.clone())).unwrap();

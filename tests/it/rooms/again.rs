@@ -43,7 +43,7 @@ fn play(path: &Path) -> ScenarioFile {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_recording_of_a_played_recording_is_the_same() {
+async fn recording_a_replay_gives_the_same_recording() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["stream-ended", "close-4404", "drop-mid-frame"] {
         let first_path = folder.path().join(format!("{name}-1.bin"));
@@ -57,7 +57,7 @@ async fn a_recording_of_a_played_recording_is_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_serve_the_first_room_is_recorded_and_the_next_is_served_all_the_same() {
+async fn under_serve_the_first_room_is_recorded_and_the_next_only_served() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("first.bin");
     let record = || Some(Record::File(path.clone()));

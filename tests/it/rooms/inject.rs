@@ -22,7 +22,7 @@ fn made_up(rig: &Rig) -> Vec<serde_json::Value> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_nothing_connected_it_is_broadcast_all_the_same() {
+async fn injecting_works_while_idle() {
     let rig = Rig::start(scenario("stays-open"), As::Serve);
     rig.at_ms(1).await;
     let first = rig.control.inject(request()).await.unwrap();
@@ -38,7 +38,7 @@ async fn with_nothing_connected_it_is_broadcast_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_live_room_refuses() {
+async fn a_live_room_rejects_injection() {
     let rig = Rig::start(scenario("stays-open"), As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     let refusal = rig.control.inject(request()).await.unwrap_err();
@@ -49,7 +49,7 @@ async fn a_live_room_refuses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_it_is_allowed_it_is_never_recorded() {
+async fn allowed_injections_are_not_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("live.bin");
     let record = Some(Record::File(path.clone()));

@@ -41,7 +41,7 @@ async fn a_user_is_connected_replaced_and_disconnected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_failure_is_the_answer_and_sockets_stay_open() {
+async fn the_first_failure_is_returned_and_sockets_stay_open() {
     let rig = Rig::start(scenario("rate-limited-twice"), As::Serve);
     let Refusal { problem, retrying, retry_after } = rig.control.connect("demo".into()).await.unwrap_err();
     assert_eq!((problem.code, retrying), (Code::RateLimited, true));
@@ -75,7 +75,7 @@ fn held(scenario_name: &str) -> Rig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_tried_until_enough_subscribers_are_there() {
+async fn no_attempt_is_made_before_enough_subscribers_joined() {
     let rig = held("offline");
     rig.at_ms(60_000).await;
     assert!(rig.mock.received().is_empty() && rig.outline().is_empty(), "{:?}", rig.mock.received());
@@ -94,7 +94,7 @@ async fn nothing_is_tried_until_enough_subscribers_are_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn orders_are_taken_while_subscribers_are_waited_for() {
+async fn orders_are_processed_while_waiting_for_subscribers() {
     let rig = held("stays-open");
     rig.at_ms(1_000).await;
     let problem = rig.control.order(ReplayOrder::Load("demo".into())).await.unwrap_err();
@@ -112,7 +112,7 @@ async fn orders_are_taken_while_subscribers_are_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tests_say_why_not_without_connecting() {
+async fn tests_report_the_reason_without_connecting() {
     for (name, code, exists, live) in [
         ("stays-open", None, Some(true), Some(true)),
         ("offline", Some(Code::UserOffline), Some(true), Some(false)),

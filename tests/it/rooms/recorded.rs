@@ -39,7 +39,7 @@ async fn check(name: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_recorded_happens_again() {
+async fn recorded_scenarios_are_replayed_identically() {
     for name in [
         "rate-limited-twice",
         "rate-limited-http-date",

@@ -26,7 +26,7 @@ async fn play(name: &str) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_scenario() {
+async fn each_scenario_gives_the_expected_result() {
     for name in names() {
         let lines = play(&name).await;
         insta::assert_snapshot!(format!("scenario-{name}"), lines.join("\n"));
@@ -48,7 +48,7 @@ async fn a_key_in_the_address_of_the_sign_server_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_scenario_twice_is_the_same() {
+async fn each_scenario_is_reproducible() {
     for name in names() {
         assert_eq!(play(&name).await, play(&name).await, "{name}");
     }

@@ -21,7 +21,7 @@ fn audited(file: &[u8], words: &str) -> Report {
 }
 
 #[test]
-fn what_was_scrubbed_is_clean() {
+fn a_scrubbed_recording_passes_the_audit() {
     for (name, file) in files() {
         let before = audited(&file, "");
         assert_eq!(before.exit_code(), 1, "{name}");
@@ -32,7 +32,7 @@ fn what_was_scrubbed_is_clean() {
 }
 
 #[test]
-fn what_ships_passes_an_audit_as_it_is_and_after_any_scrub() {
+fn shipped_recordings_pass_the_audit_before_and_after_a_scrub() {
     for name in ["demo", "gifts", "short", "quiet", "busy", "raid", "battle"] {
         let file = std::fs::read(format!("{}/recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let report = audited(&file, "");
@@ -45,7 +45,7 @@ fn what_ships_passes_an_audit_as_it_is_and_after_any_scrub() {
 }
 
 #[test]
-fn each_kind_is_found_before() {
+fn each_kind_is_found_before_scrubbing() {
     let report = audited(&recording(&all_payloads()), "ann smith\n7309142864777853434");
     for kind in [
         FindingKind::Id,
@@ -77,7 +77,7 @@ fn hidden(text: &str) -> Vec<u8> {
 }
 
 #[test]
-fn words_are_found_wherever_they_are_packed() {
+fn words_are_found_in_every_encoding() {
     let file = hidden("hello ANN smith");
     let report = audited(&file, "# people\nAnn Smith\n");
     let found = report.findings.iter().find(|found| found.finding.kind == FindingKind::Word).unwrap();
@@ -88,7 +88,7 @@ fn words_are_found_wherever_they_are_packed() {
 }
 
 #[test]
-fn mail_and_telephones_in_what_people_write_are_gone() {
+fn mail_addresses_and_phone_numbers_in_comments_are_removed() {
     let file = hidden("write to ann.smith@example.org or call +49 170 1234567");
     let kinds = audited(&file, "").counts;
     assert!(kinds.contains_key(&FindingKind::Mail) && kinds.contains_key(&FindingKind::Phone), "{kinds:?}");
@@ -97,7 +97,7 @@ fn mail_and_telephones_in_what_people_write_are_gone() {
 }
 
 #[test]
-fn made_up_people_of_synthetic_recordings_are_fine() {
+fn invented_people_in_synthetic_recordings_pass_the_audit() {
     let mut header = records::Header::default();
     header.set_privacy(records::header::Privacy::Synthetic);
     let open = records::ConnOpen {
@@ -118,7 +118,7 @@ fn made_up_people_of_synthetic_recordings_are_fine() {
 }
 
 #[test]
-fn what_is_damaged_cannot_be_called_clean() {
+fn damaged_recordings_do_not_pass_the_audit() {
     let (mut out, _) = scrubbed(&recording(&all_payloads()), key(1));
     let middle = out.len() / 2;
     out[middle] ^= 1;
@@ -128,6 +128,6 @@ fn what_is_damaged_cannot_be_called_clean() {
 }
 
 #[test]
-fn words_that_are_too_short_are_refused() {
+fn words_that_are_too_short_are_rejected() {
     assert_eq!(Auditor::new("# a note\n\nann\nab").unwrap_err(), 4);
 }

@@ -84,7 +84,7 @@ fn varint(mut number: u64) -> Vec<u8> {
 }
 
 #[test]
-fn nobody_is_left() {
+fn no_person_is_left_after_scrubbing() {
     let (ids, names) = people();
     for (name, file) in files() {
         let (out, _) = scrubbed(&file, key(1));
@@ -193,7 +193,7 @@ fn compare(
 }
 
 #[test]
-fn events_are_equal_but_for_people() {
+fn events_are_equal_except_for_people() {
     for (name, file) in files() {
         let (out, _) = scrubbed(&file, key(1));
         let events = |file: &[u8]| decode(&items(file), &Filter { raw: true, ..Filter::default() }, true);
@@ -216,7 +216,7 @@ fn events_are_equal_but_for_people() {
 }
 
 #[test]
-fn the_host_is_one_other_everywhere() {
+fn the_host_gets_the_same_pseudonym_everywhere() {
     let (_, file) = files().swap_remove(1);
     let (out, _) = scrubbed(&file, key(1));
     let open = items(&out).into_iter().find_map(|item| match item.what {

@@ -12,7 +12,7 @@ use super::{all_payloads, files, items, key, scrubbed};
 use crate::support::{item, recording};
 
 #[test]
-fn twice_with_one_key_is_once() {
+fn scrubbing_twice_with_one_key_changes_nothing() {
     for (name, file) in files() {
         let (once, report) = scrubbed(&file, key(1));
         assert!(!report.copied && report.identities > 20, "{name}: {report:?}");
@@ -23,7 +23,7 @@ fn twice_with_one_key_is_once() {
 }
 
 #[test]
-fn another_key_makes_up_others() {
+fn another_key_gives_other_pseudonyms() {
     let file = recording(&all_payloads());
     let (one, _) = scrubbed(&file, key(1));
     let (two, report) = scrubbed(&file, key(2));
@@ -33,7 +33,7 @@ fn another_key_makes_up_others() {
 }
 
 #[test]
-fn the_header_says_so() {
+fn the_header_records_the_scrub() {
     let (out, _) = scrubbed(&recording(&all_payloads()), key(1));
     let mut headers = 0;
     for item in items(&out) {
@@ -46,7 +46,7 @@ fn the_header_says_so() {
 }
 
 #[test]
-fn what_is_damaged_is_a_gap() {
+fn damaged_records_become_a_gap() {
     let mut file = recording(&all_payloads()).to_vec();
     let middle = file.len() / 2;
     file[middle] ^= 0x10;
@@ -65,7 +65,7 @@ fn what_is_damaged_is_a_gap() {
 }
 
 #[test]
-fn a_damaged_copy_is_not_passed_on() {
+fn a_damaged_copy_is_not_written() {
     let (once, _) = scrubbed(&recording(&all_payloads()), key(1));
     let mut damaged = once;
     let middle = damaged.len() / 2;
@@ -83,7 +83,7 @@ fn records_of_unknown_types_are_dropped() {
 }
 
 #[test]
-fn what_is_no_recording_is_refused() {
+fn files_that_are_not_recordings_are_rejected() {
     let tried =
         |bytes: &[u8]| scrub(bytes, bytes, Vec::new(), Scrubber::new(key(1))).map(|_| ()).unwrap_err();
     assert!(matches!(tried(b"GIF89a"), Error::Read(_)));

@@ -106,7 +106,7 @@ fn frames(items: &[Item]) -> Vec<&[u8]> {
 }
 
 #[test]
-fn trees_are_equal_but_for_leaves() {
+fn trees_are_equal_except_for_leaves() {
     for (name, file) in files() {
         let (out, report) = scrubbed(&file, key(1));
         let (before, after) = (items(&file), items(&out));
@@ -177,7 +177,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_taken(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn arbitrary_bytes_are_accepted(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let file = recording(&[frame(bytes)]);
         let (out, _) = scrubbed(&file, key(1));
         let (again, report) = scrubbed(&out, key(1));

@@ -33,7 +33,7 @@ fn asking(kind: &str, room: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_wrong_message_is_named() {
+async fn every_invalid_message_is_reported() {
     let rig = with_lobby(Limits { strikes_max: 100, ..Limits::default() });
     rig.driver.update_status(|status| status.username = Some("ann".to_owned()));
     let made = rig.http("POST", "/rooms", r#"{"id":"small","maxConnections":0}"#).await;
@@ -74,7 +74,7 @@ async fn every_wrong_message_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_goes_on_is_closed_with_1008() {
+async fn clients_that_keep_sending_invalid_messages_are_closed_with_1008() {
     let rig = Rig::start();
     let mut other = client(&rig, "other").await;
     let mut socket = client(&rig, "ann").await;
@@ -89,7 +89,7 @@ async fn who_goes_on_is_closed_with_1008() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_too_long_or_no_text_closes_at_once() {
+async fn overlong_and_invalid_text_closes_at_once() {
     let rig = Rig::start();
     let mut other = client(&rig, "other").await;
     let frame = |bytes: Vec<u8>| Message::Frame(Frame::message(bytes, OpCode::Data(Data::Text), true));
@@ -112,7 +112,7 @@ async fn what_is_too_long_or_no_text_closes_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_id_is_taken_once_and_free_again() {
+async fn a_client_id_is_unique_and_freed_on_close() {
     let rig = Rig::start();
     let ann = client(&rig, "ann").await;
     let log = read_all(&mut rig.ws("ws?client_id=ann&feed=0").await).await;
@@ -146,7 +146,7 @@ async fn plain_requests_get_400_and_bad_queries_an_error_and_1008() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handshake_that_is_never_finished_costs_half_a_minute() {
+async fn an_unfinished_handshake_times_out_after_half_a_minute() {
     let rig = Rig::start();
     let mut ann = client(&rig, "ann").await;
     let mut half_open = Vec::new();

@@ -21,7 +21,7 @@ fn show(rig: &Rig) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_the_feed_with_the_same_queries() {
+async fn ws_offers_the_feed_with_the_same_queries() {
     let rig = Rig::start();
     rig.hub.publish(&chats(600));
     let mut all = rig.ws("ws?since=0&types=chat").await;
@@ -38,7 +38,7 @@ async fn it_is_the_feed_with_the_same_queries() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_room_of_the_user_turns_it_on_and_off() {
+async fn joining_and_leaving_the_users_room_turns_the_feed_on_and_off() {
     let rig = Rig::start();
     show(&rig);
     let mut socket = client(&rig, "bob").await;
@@ -57,7 +57,7 @@ async fn the_room_of_the_user_turns_it_on_and_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn users_on_show_are_rooms() {
+async fn current_users_are_rooms() {
     let rig = Rig::start();
     let mut before = rig.ws("ws?client_id=before").await;
     assert_eq!(next(&mut before).await["rooms"], json!([]));

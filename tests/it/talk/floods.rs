@@ -21,7 +21,7 @@ use super::{client, next, next_said, with_lobby};
 use crate::harness::{Rig, json, read_all, wait};
 
 #[tokio::test(start_paused = true)]
-async fn a_message_flood_is_told_and_closed() {
+async fn a_message_flood_is_rejected_and_closed() {
     let rig = Rig::start();
     let mut other = client(&rig, "other").await;
     let flooder = client(&rig, "ann").await;
@@ -73,7 +73,7 @@ async fn a_flood_is_not_read_while_its_close_frame_waits_behind_unread_messages(
             }
             sent
         });
-        // The clock moves on when everybody waits: the server no longer reads, and the client does not either.
+        // The clock advances when all tasks wait: the server no longer reads, and the client does not either.
         wait(MAX_STALL / 2).await;
         if reads {
             let mut close = None;
@@ -92,7 +92,7 @@ async fn a_flood_is_not_read_while_its_close_frame_waits_behind_unread_messages(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_feed_bears_no_flood_either() {
+async fn a_flood_on_the_feed_is_closed_too() {
     let rig = Rig::start();
     let mut socket = rig.ws("").await;
     for _ in 0..111 {
@@ -103,7 +103,7 @@ async fn the_feed_bears_no_flood_either() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_connects_fills_the_lobby_and_no_more() {
+async fn a_flood_of_connections_only_fills_the_lobby() {
     let rig = with_lobby(lobby::Limits { connections_max: 50, ..lobby::Limits::default() });
     let mut first = client(&rig, "first").await;
     let (mut inside, mut refused) = (Vec::new(), 0);
@@ -133,7 +133,7 @@ async fn a_flood_of_connects_fills_the_lobby_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_read_is_closed_with_4101_and_keeps_nobody_waiting() {
+async fn a_stalled_client_is_closed_with_4101_without_delaying_others() {
     let sockets = Limits { waiting_bytes_max: 64 * 1024, ..Limits::default() };
     let lobby = lobby::Limits { messages_per_second: 1000, message_burst: 1000, ..lobby::Limits::default() };
     let config = Config { sockets, lobby, ..Config::default() };
@@ -168,7 +168,7 @@ fn empty(opcode: OpCode, is_final: bool) -> Message {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_that_say_nothing_count_as_messages() {
+async fn empty_frames_count_as_messages() {
     let ping = empty(OpCode::Control(Control::Ping), true);
     let pong = empty(OpCode::Control(Control::Pong), true);
     let nothing = empty(OpCode::Data(Data::Continue), false);
@@ -199,7 +199,7 @@ async fn frames_that_say_nothing_count_as_messages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn some_frames_that_say_nothing_are_borne() {
+async fn a_few_empty_frames_are_tolerated() {
     let rig = Rig::start();
     let mut socket = client(&rig, "ann").await;
     for round in 0..20 {
@@ -216,7 +216,7 @@ async fn some_frames_that_say_nothing_are_borne() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_length_that_is_longer_than_it_needs_to_be_closes_1002() {
+async fn an_overlong_length_closes_with_1002() {
     let rig = Rig::start();
     let text = |length: &[u8]| [&[0x81][..], length, &[0; 4], b"[1]"].concat();
     for (bytes, close) in [

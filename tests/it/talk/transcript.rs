@@ -160,7 +160,7 @@ fn of_room(kind: &str, room: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_message_both_ways() {
+async fn transcript_of_every_message_in_both_directions() {
     let mut stage = Stage::open(Limits::default()).await;
     stage.driver.update_status(|status| status.username = Some("host".to_owned()));
     stage.connect("ann", "/ws?client_id=ann&feed=0").await;
@@ -218,7 +218,7 @@ async fn every_message_both_ways() {
 }
 
 #[tokio::test]
-async fn a_heartbeat() {
+async fn transcript_of_a_heartbeat() {
     let limits = Limits { heartbeat_interval: Duration::from_millis(20), ..Limits::default() };
     let mut stage = Stage::open(limits).await;
     stage.connect("ann", "/ws?client_id=ann").await;
@@ -227,7 +227,7 @@ async fn a_heartbeat() {
 }
 
 #[tokio::test]
-async fn every_address() {
+async fn transcript_of_every_address() {
     let mut stage = Stage::open(Limits::default()).await;
     stage.driver.update_status(|status| status.username = Some("host".to_owned()));
     let nothing = Value::Null;

@@ -49,7 +49,7 @@ fn is_visible(event: &Value) -> bool {
 }
 
 #[test]
-fn everything_that_an_overlay_shows_comes_in_the_first_15_seconds() {
+fn every_event_type_for_overlays_occurs_in_the_first_15_seconds() {
     let mut events = demo();
     events.retain(|(offset_ms, _)| *offset_ms <= OPENING_MS);
     let count = |is_it: &dyn Fn(&Value) -> bool| events.iter().filter(|(_, event)| is_it(event)).count();
@@ -68,7 +68,7 @@ fn everything_that_an_overlay_shows_comes_in_the_first_15_seconds() {
 }
 
 #[test]
-fn something_can_be_seen_at_least_every_5_seconds() {
+fn a_visible_event_occurs_at_least_every_5_seconds() {
     let events = demo();
     let end_ms = events.last().unwrap().0;
     let visible = events.iter().filter(|(_, event)| is_visible(event)).map(|(offset_ms, _)| *offset_ms);
@@ -80,7 +80,7 @@ fn something_can_be_seen_at_least_every_5_seconds() {
 }
 
 #[test]
-fn no_two_people_of_the_demo_have_one_name() {
+fn names_of_people_in_the_demo_are_unique() {
     fn walk(value: &Value, people: &mut BTreeMap<String, String>) {
         if let (Some(name), Some(id)) = (value["uniqueId"].as_str(), value["userId"].as_str())
             && !name.is_empty()
@@ -101,7 +101,7 @@ fn no_two_people_of_the_demo_have_one_name() {
 }
 
 #[test]
-fn chats_of_what_ships_are_phrases_of_ours() {
+fn chats_in_shipped_recordings_are_our_phrases() {
     for name in ["demo", "gifts", "short"] {
         for event in decode(&items(name), &Filter::default(), true) {
             if event["type"] == "chat" {

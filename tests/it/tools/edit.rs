@@ -50,7 +50,7 @@ fn events(bytes: &[u8]) -> Vec<Value> {
 }
 
 #[test]
-fn a_range_of_a_recording_whose_header_is_lost_says_so() {
+fn a_range_of_a_recording_with_a_lost_header_reports_the_loss() {
     let mut bytes = recording(&show()).to_vec();
     bytes[16 + 40] ^= 1;
     for start in [0, 950, 2_100] {
@@ -66,7 +66,7 @@ fn a_range_of_a_recording_whose_header_is_lost_says_so() {
 }
 
 #[test]
-fn what_is_cut_out_plays_as_a_replay_that_starts_there() {
+fn a_range_plays_like_a_replay_that_starts_there() {
     let whole = recording(&show());
     for (start, end) in [(0, 100_000), (950, 72_050), (70_200, 73_200), (71_000, 73_000), (2_100, 2_400)] {
         let part = cut_out(&whole, start, end);
@@ -96,7 +96,7 @@ fn what_is_cut_out_plays_as_a_replay_that_starts_there() {
 }
 
 #[test]
-fn parts_that_were_cut_are_merged_to_the_whole() {
+fn parts_are_merged_into_the_whole() {
     let items = session_items(1);
     let whole = recording(&items);
     let parts = [cut_out(&whole, 0, 100_000), cut_out(&whole, 100_000, 500_000)];
@@ -115,7 +115,7 @@ fn parts_that_were_cut_are_merged_to_the_whole() {
 }
 
 #[test]
-fn rooms_that_are_merged_keep_their_connections_apart() {
+fn merged_rooms_keep_their_connections_apart() {
     let of = |user: &str, room, anchor: i64| {
         let items = [
             show::open(7, 0, user, room),
@@ -170,7 +170,7 @@ fn recordings_that_begin_more_than_a_week_apart_are_merged_only_by_force() {
 }
 
 #[test]
-fn without_a_clock_nothing_is_merged() {
+fn recordings_without_a_clock_are_not_merged() {
     let file = Writer::new(Vec::new(), &records::Header::default()).unwrap().finish().unwrap();
     let inputs = ["a", "b"].map(|name| Input { name: name.into(), file: &file[..], offset: None });
     let error = merge(inputs.into(), Vec::new(), false).unwrap_err();
@@ -178,7 +178,7 @@ fn without_a_clock_nothing_is_merged() {
 }
 
 #[test]
-fn a_marker_is_put_in_and_found_again() {
+fn a_marker_is_inserted_and_found_again() {
     let whole = recording(&show());
     let mut out = Vec::new();
     mark(&whole[..], &mut out, ms(900), "raid").unwrap();
@@ -200,7 +200,7 @@ fn a_marker_is_put_in_and_found_again() {
 }
 
 #[test]
-fn what_is_missing_in_a_source_is_missing_in_what_is_made_of_it() {
+fn losses_of_a_source_carry_over_to_edited_recordings() {
     let whole = recording(&show());
     let mut damaged = whole.to_vec();
     let middle = damaged.len() / 2;
@@ -279,7 +279,7 @@ fn golden_damage_is_repaired() {
 }
 
 #[test]
-fn what_was_cut_off_stays_known_after_a_repair() {
+fn a_truncation_stays_known_after_a_repair() {
     let whole = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/short.bin")).unwrap();
     for cut in [whole.len() / 2, whole.len() - 50] {
         let mut out = Vec::new();

@@ -52,7 +52,7 @@ fn frame_lines_are_imported_again() {
 }
 
 #[test]
-fn piratetok_captures_hold_the_same_frames() {
+fn piratetok_captures_contain_the_same_frames() {
     let bytes = battle();
     let mut out = Vec::new();
     piratetok(&bytes[..], &mut out, None).unwrap();
@@ -66,7 +66,7 @@ fn piratetok_captures_hold_the_same_frames() {
 }
 
 #[test]
-fn a_har_has_the_shape_of_chrome() {
+fn an_exported_har_has_the_format_of_chrome() {
     let bytes = battle();
     let mut out = Vec::new();
     let open = || Ok::<_, recording::Error>(&bytes[..]);
@@ -101,7 +101,7 @@ fn a_har_has_the_shape_of_chrome() {
 }
 
 #[test]
-fn every_record_is_a_line() {
+fn every_record_becomes_a_line() {
     let bytes =
         std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden/every-type.bin")).unwrap();
     let (mut reader, mut json, mut text) = (Reader::open(&bytes[..]).unwrap(), String::new(), String::new());

@@ -7,7 +7,7 @@ use livetape::tools::files::open_inside;
 use livetape::tools::files::{Draft, Error, create_new, open};
 
 #[test]
-fn each_trouble_has_its_error() {
+fn each_file_problem_has_its_own_error() {
     let directory = tempfile::tempdir().unwrap();
     let (dir, file) = (directory.path(), directory.path().join("show.bin"));
     assert!(matches!(open(dir), Err(Error::Directory { .. })));

@@ -63,7 +63,7 @@ fn message(time: &str, host: &str) -> String {
 }
 
 #[test]
-fn frame_lines_tell_their_room_and_their_start() {
+fn frame_lines_contain_their_room_and_their_start() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/webcast/session-2.jsonl");
     let (items, report) = imported(&fs::read_to_string(path).unwrap());
     assert_eq!(openings(&items), [(1, "show", 7_289_906_237_748_364_091)]);
@@ -123,14 +123,14 @@ fn a_run_of_one_host_and_time_is_one_batch() {
 }
 
 #[test]
-fn a_room_that_is_named_later_is_known_from_the_start() {
+fn a_room_named_later_applies_from_the_start() {
     let roomless = message(r#""ts_ms":1000"#, "a").replace(PAYLOAD, "CgIQBQ");
     let lines = [roomless, message(r#""ts_ms":1001"#, "b"), message(r#""ts_ms":2000"#, "a")];
     assert_eq!(openings(&imported(&lines.join("\n")).0), [(1, "a", 9), (2, "b", 9)]);
 }
 
 #[test]
-fn user_and_room_are_for_lines_without_a_host() {
+fn user_and_room_apply_to_lines_without_a_host() {
     let lines = format!(
         "{}\n{}",
         message(r#""offset_ms":0"#, "a").replace(r#""host":"a","#, ""),
@@ -174,7 +174,7 @@ fn bad_lines_are_counted_and_the_first_are_listed() {
 }
 
 #[test]
-fn an_endless_line_is_left_out_in_bounded_memory() {
+fn an_endless_line_is_skipped_in_bounded_memory() {
     let good = r#"{"offset_ms":1,"frame":"OgJoYg=="}"#;
     let lines = format!("{good}\n{}\n{good}", "x".repeat(LINE_BYTES_MAX + 5));
     let (_, report) = imported(&lines);
@@ -183,7 +183,7 @@ fn an_endless_line_is_left_out_in_bounded_memory() {
 }
 
 #[test]
-fn a_frame_above_the_cap_is_left_out() {
+fn a_frame_above_the_limit_is_skipped() {
     let line = |bytes: usize| format!(r#"{{"offset_ms":1,"frame":"{}"}}"#, "A".repeat(bytes / 3 * 4));
     let (_, report) = imported(&[line(3), line(16 << 20), line(6)].join("\n"));
     assert_eq!((report.frames, report.bad_lines_listed[0].line), (2, 2));
@@ -191,7 +191,7 @@ fn a_frame_above_the_cap_is_left_out() {
 }
 
 #[test]
-fn what_is_inside_a_frame_is_recorded_whatever_it_is() {
+fn frames_are_recorded_whatever_they_contain() {
     // A gzip header and nothing else, in a frame of type msg.
     let (items, report) = imported(r#"{"offset_ms":1,"frame":"OgNtc2dCAx+LCA=="}"#);
     assert_eq!(offsets_ms(&items), [1]);
@@ -199,7 +199,7 @@ fn what_is_inside_a_frame_is_recorded_whatever_it_is() {
 }
 
 #[test]
-fn an_input_without_frames_is_refused_before_anything_is_written() {
+fn an_input_without_frames_is_rejected_before_anything_is_written() {
     for (input, message) in [
         ("", "the input is empty: expected one JSON object a line"),
         ("\n \n", "the input is empty: expected one JSON object a line"),

@@ -20,13 +20,13 @@ fn the_text_fits_a_terminal() {
 }
 
 #[test]
-fn the_json_has_the_same_in_it() {
+fn the_json_has_the_same_content() {
     let json = serde_json::to_value(info(&golden("every-type")[..]).unwrap()).unwrap();
     insta::assert_json_snapshot!(json);
 }
 
 #[test]
-fn the_end_of_an_unsealed_file_may_be_missing() {
+fn an_unsealed_file_may_lack_its_end() {
     let text = info(&golden("unsealed")[..]).unwrap().to_string();
     assert!(text.starts_with("recording    not sealed, 14 records, last at 00:01:03.000\n"), "{text}");
     assert!(
@@ -36,7 +36,7 @@ fn the_end_of_an_unsealed_file_may_be_missing() {
 }
 
 #[test]
-fn damage_is_told() {
+fn damage_is_reported() {
     let missing = |name: &str| {
         let text = info(&golden(name)[..]).unwrap().to_string();
         text.lines().find_map(|line| line.strip_prefix("missing      ").map(str::to_owned)).unwrap()

@@ -80,7 +80,7 @@ fn boundaries(bytes: &[u8]) -> Vec<usize> {
 }
 
 #[test]
-fn nothing_is_missing_in_a_whole_recording() {
+fn a_complete_recording_has_no_losses() {
     let reported = Vec::from_iter(reports(&recording(&show())).into_iter().filter(|(_, lost)| *lost));
     // What people said in this show is not fit to be shared.
     assert_eq!(reported, [("audit", true)]);
@@ -120,7 +120,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn the_mock_reports_what_is_missing_in_what_it_plays() {
+async fn the_mock_reports_losses_in_its_recording() {
     let folder = tempfile::tempdir().unwrap();
     let whole = recording(&session_items(3));
     for (bytes, is_missing) in [(&whole[..], false), (&whole[..whole.len() - 3], true)] {

@@ -57,7 +57,7 @@ fn the_same_seed_gives_the_same_bytes() {
 }
 
 #[test]
-fn a_size_is_reached_and_hardly_passed() {
+fn the_requested_size_is_reached_and_barely_exceeded() {
     let bytes = make(1, Profile::Busy, Length::Bytes(500_000));
     assert!((500_000..503_000).contains(&bytes.len()), "{}", bytes.len());
     assert_eq!(verify(&bytes[..]).unwrap().exit_code(), 0);
@@ -66,7 +66,7 @@ fn a_size_is_reached_and_hardly_passed() {
 }
 
 #[test]
-fn every_profile_is_a_whole_show() {
+fn every_profile_is_a_complete_show() {
     for profile in PROFILES {
         let bytes = minutes(3, profile, 4);
         let verdict = verify(&bytes[..]).unwrap();
@@ -141,7 +141,7 @@ fn a_battle_opens_counts_and_ends_with_results() {
 }
 
 #[test]
-fn the_header_says_that_nobody_in_it_exists() {
+fn the_header_marks_the_recording_as_synthetic() {
     let bytes = minutes(1, Profile::Quiet, 1);
     let record = Reader::open(&bytes[..]).unwrap().next().unwrap().unwrap();
     let livetape::sans_io::recording::What::Header(header) = record.item.what else { panic!("no header") };

@@ -1,6 +1,6 @@
-//! `/openapi.json`: every address, with schemas made from the types of bodies and answers.
+//! `/openapi.json`: every path, with schemas generated from the types of bodies and responses.
 //!
-//! [`routes`] has a row for every method of every address; a test compares it with the router.
+//! [`routes`] lists every method of every path; a test compares it with the router.
 
 mod routes;
 
@@ -19,7 +19,7 @@ use crate::{
     server::state::refusal,
 };
 
-/// One method of an address.
+/// One method of a path.
 #[derive(Default)]
 struct Route {
     method: &'static str,
@@ -27,35 +27,35 @@ struct Route {
     summary: &'static str,
     query: Vec<query::Param>,
     body: Option<Body>,
-    /// The status of the good answer; others have the shape of errors.
+    /// Status of the successful response; all others have the error schema.
     status: u16,
     answer: Option<Content>,
-    /// What a browser gets that asks for no upgrade, by media type.
+    /// Media types that the path serves without an upgrade.
     page: Option<&'static [&'static str]>,
 }
 
-/// What a request may send, or has to.
+/// Body of a request, and whether it is required.
 struct Body {
     content: Content,
     is_required: bool,
 }
 
-/// What a body or an answer holds.
+/// Content of a request or response body.
 enum Content {
     Json(Value),
     Other(&'static str),
 }
 
-/// The schemas of what is read and of what is written differ: what may be left out is always written.
+/// Separate schemas for reading and writing: fields that are optional when read are always written.
 struct Schemas {
     read: SchemaGenerator,
     write: SchemaGenerator,
 }
 
 const DEFINITIONS: &str = "/components/schemas";
-/// What the server says on `/ws`, and what clients say there.
-const SAID: &str = "TalkSent";
-const ASKED: &str = "TalkReceived";
+/// Names of the schemas of messages on `/ws`: sent by the server, and by clients.
+const SERVER_MESSAGE: &str = "TalkSent";
+const CLIENT_MESSAGE: &str = "TalkReceived";
 
 pub(crate) async fn openapi() -> Response {
     schema::document(&document())
@@ -79,12 +79,12 @@ fn document() -> Value {
     let events: Vec<Value> =
         names.iter().map(|name| json!({ "$ref": format!("#{DEFINITIONS}/{name}") })).collect();
     definitions.insert("Message".to_owned(), json!({ "oneOf": events }));
-    let (said, asked) = lobby::schemas(&mut schemas.write, &mut schemas.read);
+    let (sent, received) = lobby::schemas(&mut schemas.write, &mut schemas.read);
     definitions.extend(schemas.write.take_definitions(true));
-    definitions.insert(SAID.to_owned(), said.to_value());
-    definitions.insert(ASKED.to_owned(), asked.to_value());
+    definitions.insert(SERVER_MESSAGE.to_owned(), sent.to_value());
+    definitions.insert(CLIENT_MESSAGE.to_owned(), received.to_value());
     definitions.extend(schemas.read.take_definitions(true));
-    paths["/ws"]["get"]["x-messages"] = messages(&[SAID, "Message"], &[ASKED]);
+    paths["/ws"]["get"]["x-messages"] = messages(&[SERVER_MESSAGE, "Message"], &[CLIENT_MESSAGE]);
     for feed in ["/", "/ws/{token}", "/ws/test/{token}"] {
         paths[feed]["get"]["x-messages"] = messages(&["Message"], &[]);
     }
@@ -101,7 +101,7 @@ fn document() -> Value {
     })
 }
 
-/// What goes over a socket: OpenAPI itself has no words for that.
+/// Describes the messages of a WebSocket in an extension, because OpenAPI cannot.
 fn messages(sent: &[&str], received: &[&str]) -> Value {
     let refs = |names: &[&str]| -> Vec<Value> {
         names.iter().map(|name| json!({ "$ref": format!("#{DEFINITIONS}/{name}") })).collect()
@@ -120,7 +120,7 @@ fn operation(route: &Route, failure: &Value) -> Value {
         let mut parameter =
             json!({ "name": name, "in": "query", "description": what, "schema": values.schema() });
         if matches!(values, Values::Types) {
-            // With commas between them.
+            // Comma-separated.
             parameter["explode"] = false.into();
         }
         parameter
@@ -165,7 +165,7 @@ impl Values {
     }
 }
 
-/// Leaves out what is not known.
+/// Removes null properties, which stand for unknown limits.
 fn without_null(mut schema: Value) -> Value {
     if let Value::Object(map) = &mut schema {
         map.retain(|_, value| !value.is_null());
@@ -183,7 +183,7 @@ impl Content {
 }
 
 impl Schemas {
-    /// An empty body is read as `{}`: where that is refused, one is required.
+    /// Describes a JSON body. An empty body is read as `{}`, so the body is required if `T` rejects that.
     fn read<T: JsonSchema + DeserializeOwned>(&mut self) -> Option<Body> {
         let content = Content::Json(self.read.subschema_for::<T>().to_value());
         Some(Body { content, is_required: serde_json::from_str::<T>("{}").is_err() })
@@ -194,12 +194,12 @@ impl Schemas {
     }
 }
 
-/// A body without which a request makes no sense.
+/// Marks a body as required.
 fn required(content: Option<Content>) -> Option<Body> {
     content.map(|content| Body { content, is_required: true })
 }
 
-/// Any JSON object.
+/// Describes any JSON object.
 fn object() -> Option<Content> {
     Some(Content::Json(Schema::try_from(json!({ "type": "object" })).unwrap_or_default().to_value()))
 }

@@ -1,4 +1,4 @@
-//! A row for every method of every address.
+//! Lists every method of every path.
 
 use super::{Body, Content, Route, Schemas, object, required};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     tools::timeline::BUCKETS_MAX,
 };
 
-/// With an answer in JSON.
+/// Builds a route with a JSON response and status 200.
 fn row(
     method: &'static str,
     path: &'static str,
@@ -48,8 +48,8 @@ pub(super) fn routes(it: &mut Schemas) -> Vec<Route> {
 }
 
 fn feeds() -> Vec<Route> {
-    let upgrade = |path, summary, beside: Option<&[Param]>| {
-        let query = beside.map_or_else(Vec::new, |beside| [&FEED[..], beside].concat());
+    let upgrade = |path, summary, extra: Option<&[Param]>| {
+        let query = extra.map_or_else(Vec::new, |extra| [&FEED[..], extra].concat());
         Route { status: 101, query, ..get(path, summary, None) }
     };
     vec![

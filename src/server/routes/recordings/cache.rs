@@ -1,4 +1,4 @@
-//! What was computed of files, for as long as they stay as they are.
+//! A cache of values computed from files. Entries are valid until the file changes.
 
 use std::{
     collections::VecDeque,
@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-/// A file as it is now: its name, length and time of change.
+/// A version of a file, identified by name, length and modification time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Version {
     pub(super) name: String,
@@ -14,7 +14,7 @@ pub(super) struct Version {
     pub(super) modified: Option<SystemTime>,
 }
 
-/// The last values, at most so many; each belongs to one version of a file.
+/// The most recent values, up to a maximum, each for one version of a file.
 #[derive(Debug)]
 pub(super) struct Cache<T> {
     max: usize,
@@ -31,7 +31,7 @@ impl<T: Clone> Cache<T> {
         values.iter().find(|(known, _)| known == version).map(|(_, value)| value.clone())
     }
 
-    /// Keeps a value, in place of what was known of that name.
+    /// Stores a value and drops values for other versions of the same file.
     pub(super) fn put(&self, version: Version, value: T) {
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         values.retain(|(known, _)| known.name != version.name);
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_file_is_another() {
+    fn a_changed_file_misses_the_cache() {
         let cache = Cache::new(2);
         cache.put(version("a", 1), 'a');
         assert_eq!((cache.get(&version("a", 1)), cache.get(&version("a", 2))), (Some('a'), None));
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_goes_first() {
+    fn the_oldest_entry_is_evicted_first() {
         let cache = Cache::new(2);
         for (at, name) in ["a", "b", "c"].into_iter().enumerate() {
             cache.put(version(name, 1), at);

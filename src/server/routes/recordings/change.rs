@@ -1,4 +1,4 @@
-//! Renaming and deleting.
+//! Renames and deletes recordings.
 
 use std::{fs, sync::Arc};
 
@@ -20,18 +20,18 @@ use crate::{
     server::{routes::body::parse_body, state::refusal::Refusal},
 };
 
-/// The body of `PATCH /recordings/{name}`.
+/// Body of `PATCH /recordings/{name}`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rename {
-    /// What it is called from now on.
+    /// New name of the recording.
     name: String,
 }
 
-/// The answer of `DELETE /recordings/{name}`.
+/// Response of `DELETE /recordings/{name}`.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Deleted {
-    /// What was deleted.
+    /// Name of the deleted recording.
     deleted: String,
 }
 
@@ -86,7 +86,8 @@ pub(crate) async fn delete(State(app): State<App>, name: Name) -> Result<Json<De
 }
 
 impl App {
-    /// Takes hold of a name to change what it stands for. What is in the player stays as it is: a seek reads it again.
+    /// Locks a name while its file changes. Fails for the recording that is being replayed, because a seek
+    /// reads its file again.
     pub(super) fn hold(&self, name: &str) -> Result<Changing, Problem> {
         let changing = self.shelf.change(name)?;
         if self.replays(name) {

@@ -1,4 +1,5 @@
-//! `/recordings`: what there is to replay. Names, never paths: whoever asks may be a web page.
+//! `/recordings`: lists, reads and changes recordings. Takes names rather than paths, because the client may
+//! be a web page.
 
 mod cache;
 mod change;
@@ -33,18 +34,18 @@ use crate::{
     tools::{info::Info, timeline::BUCKETS_MAX},
 };
 
-/// Which recordings there are, and what may be uploaded.
+/// Where recordings are stored, and limits of uploads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recordings {
-    /// Where they are: files with the ending `.bin`.
+    /// Directory with the recordings: files that end in `.bin`.
     pub directory: PathBuf,
-    /// The longest upload, in bytes.
+    /// Maximum length of an upload, in bytes.
     pub upload_bytes_max: u64,
 }
 
-/// The longest upload, unless told otherwise: a day of a busy room.
+/// Default maximum length of an upload, in bytes: about a day of a busy room.
 const UPLOAD_BYTES_MAX: u64 = 2 << 30;
-/// Buckets of a timeline, unless told otherwise.
+/// Default number of buckets in a timeline.
 const BUCKETS: usize = 120;
 
 impl Default for Recordings {
@@ -53,23 +54,23 @@ impl Default for Recordings {
     }
 }
 
-/// The answer of `GET /recordings`.
+/// Response of `GET /recordings`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct List {
-    /// By name; the built-in one first.
+    /// By name; the built-in recording comes first.
     recordings: Vec<ListedRecording>,
-    /// Files that are not listed, because there are too many.
+    /// Number of files that are not listed: too many, or their names cannot be used in a URL.
     unlisted: usize,
 }
 
-/// The answer of `GET /recordings/{name}`.
+/// Response of `GET /recordings/{name}`.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Details {
     name: String,
-    /// The size of the file.
+    /// Size of the file, in bytes.
     bytes: u64,
-    /// Whether it is part of the program, and cannot be changed.
+    /// Whether it is part of the program and read-only.
     built_in: bool,
     /// Whether it is being replayed.
     replaying: bool,
@@ -80,11 +81,11 @@ pub(crate) struct Details {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InfoQuery {
-    /// How many buckets the timeline has at most.
+    /// Maximum number of buckets in the timeline.
     buckets: Option<usize>,
 }
 
-/// The path's name, as the router hands it out.
+/// The recording's name in the path, as the router extracts it.
 type Name = Result<Path<String>, PathRejection>;
 
 pub(crate) async fn list(State(app): State<App>) -> Result<Json<List>, Refusal> {
@@ -117,13 +118,13 @@ pub(crate) async fn info(
 }
 
 impl App {
-    /// Whether that recording is in the player.
+    /// Whether the recording is being replayed.
     fn replays(&self, name: &str) -> bool {
         self.shared.control.replay().is_some_and(|replay| replay.recording == name)
     }
 }
 
-/// Files are slow, and charts take computing: neither holds up a socket.
+/// Runs blocking work on another thread, so that file access and chart computation delay no socket.
 async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     let broken = |_| Problem::new(Code::Io, "reading the recording broke off");
     tokio::task::spawn_blocking(work).await.map_err(broken)
@@ -139,7 +140,7 @@ fn read_query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> 
     Ok(query)
 }
 
-/// A name and no path: REST opens nothing outside the directory.
+/// Accepts plain names only, so that REST opens no file outside the directory.
 pub(crate) fn plain(name: String) -> Result<String, String> {
     if is_plain_name(&name) { Ok(name) } else { Err(format!("`{name}` is not the name of a recording")) }
 }

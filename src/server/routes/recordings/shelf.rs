@@ -1,4 +1,4 @@
-//! The directory of recordings, and the one that is built in.
+//! The directory of recordings, plus the built-in one.
 
 use std::{
     collections::HashSet,
@@ -34,44 +34,44 @@ use crate::{
     },
 };
 
-/// Files that are listed; more are counted.
+/// Maximum number of listed files; the rest are counted.
 const LISTED_MAX: usize = 1000;
-/// Charts that are kept: a few hundred kilobytes each.
+/// Maximum number of cached charts, a few hundred kilobytes each.
 const CHARTS_MAX: usize = 16;
-/// Recordings that are read as a whole at a time.
+/// Maximum number of recordings that are read completely at the same time.
 const READING_MAX: usize = 2;
 const ENDING: &str = "bin";
 
-/// A recording, at a glance.
+/// Summary of a recording, from its header and end.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Entry")]
 pub(crate) struct ListedRecording {
-    /// What `/replay/load` and `/recordings/{name}` call it.
+    /// Name of the recording in `/replay/load` and `/recordings/{name}`.
     name: String,
-    /// The size of the file.
+    /// Size of the file, in bytes.
     bytes: u64,
-    /// When the file was changed last.
+    /// When the file was last modified, in milliseconds since the Unix epoch.
     modified: Option<Millis>,
-    /// How long it is, where its end tells.
+    /// Duration, if the end of the file states it.
     duration_ms: Option<u64>,
-    /// Whether it was closed in order. One that is still written is not.
+    /// Whether it was sealed. A recording in progress is not.
     sealed: bool,
-    /// Whether it is part of the program, and cannot be changed.
+    /// Whether it is part of the program and read-only.
     built_in: bool,
-    /// `unknown`, `private`, `scrubbed` or `synthetic`, as its header says.
+    /// `unknown`, `private`, `scrubbed` or `synthetic`, from the header.
     privacy: Option<&'static str>,
-    /// Where it comes from: `live`, `har`, `synthetic`, …, as its header says.
+    /// Origin of the recording: `live`, `har`, `synthetic`, …, from the header.
     source: Option<String>,
-    /// Whose room it is, as its header says.
+    /// User whose room was recorded, from the header.
     user: Option<String>,
-    /// The wall time of its start, as its header says.
+    /// Wall-clock time of the start, from the header.
     started: Option<String>,
     /// Why it cannot be replayed.
     problem: Option<Code>,
 }
 
-/// All that is known of a recording.
+/// Everything known about a recording.
 #[derive(Debug)]
 pub(super) struct Whole {
     pub(super) bytes: u64,
@@ -80,7 +80,7 @@ pub(super) struct Whole {
     pub(super) chart: Chart,
 }
 
-/// What is there, and what is being changed.
+/// The recordings on disk, with caches and locks.
 #[derive(Debug)]
 pub(crate) struct Shelf {
     pub(super) options: Recordings,
@@ -90,7 +90,7 @@ pub(crate) struct Shelf {
     changing: Mutex<HashSet<String>>,
 }
 
-/// Holds a name until it is dropped: one change at a time.
+/// Lock on a name until it is dropped, so that only one change runs at a time.
 #[derive(Debug)]
 pub(super) struct Changing {
     shelf: Arc<Shelf>,
@@ -108,22 +108,22 @@ impl Shelf {
         }
     }
 
-    /// What there is, and how many more.
+    /// Lists the recordings, and counts the files that are not listed.
     pub(super) fn list(&self) -> Result<(Vec<ListedRecording>, usize), Problem> {
         let (mut names, unnamed) = self.names()?;
         names.sort();
         let unlisted = names.len().saturating_sub(LISTED_MAX) + unnamed;
         names.truncate(LISTED_MAX);
-        // What is gone since is not there.
+        // Files that were deleted in the meantime are skipped.
         let found = names.into_iter().filter_map(|name| self.entry(&name).ok());
         Ok((std::iter::once(self.entry(DEMO)).flatten().chain(found).collect(), unlisted))
     }
 
-    /// The names there are, and how many files have one that no address can have.
+    /// Returns the names of all recordings, and the number of files whose names cannot be used in a URL.
     fn names(&self) -> Result<(Vec<String>, usize), Problem> {
         let entries = match fs::read_dir(&self.options.directory) {
             Ok(entries) => entries,
-            // It is made with the first recording.
+            // The directory is created with the first recording.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((vec![], 0)),
             Err(error) => return Err(self.explain("the directory", &error)),
         };
@@ -143,7 +143,7 @@ impl Shelf {
         Ok((names, unnamed))
     }
 
-    /// One recording, at a glance.
+    /// Returns the summary of one recording.
     pub(super) fn entry(&self, name: &str) -> Result<ListedRecording, Problem> {
         let version = self.version(name)?;
         let seen = match self.glances.get(&version) {
@@ -184,7 +184,7 @@ impl Shelf {
         Ok(seen.map_err(|error| error.code()))
     }
 
-    /// All that is known of a recording, read at most once for each version of it.
+    /// Returns everything known about a recording. Reads each version of a file at most once.
     pub(super) async fn whole(self: &Arc<Self>, name: &str) -> Result<Arc<Whole>, Problem> {
         let closed = |_| Problem::new(Code::ShuttingDown, "the server is shutting down");
         let _turn = self.turns.acquire().await.map_err(closed)?;
@@ -232,10 +232,10 @@ impl Shelf {
         self.options.directory.join(format!("{name}.{ENDING}"))
     }
 
-    /// An error of the file system, without any path.
+    /// Converts a file system error into a problem that reveals no path.
     pub(super) fn explain(&self, name: &str, error: &io::Error) -> Problem {
         match error.kind() {
-            // What is not a regular file is not a recording.
+            // Only regular files count as recordings.
             io::ErrorKind::NotFound | io::ErrorKind::IsADirectory | io::ErrorKind::Unsupported => {
                 self.missing(name)
             }
@@ -247,7 +247,7 @@ impl Shelf {
         missing(&self.options.directory, name)
     }
 
-    /// Takes hold of a name in order to change what it stands for.
+    /// Locks a name in order to change its file.
     pub(super) fn change(self: &Arc<Self>, name: &str) -> Result<Changing, Problem> {
         if name == DEMO {
             return Err(Problem::new(Code::ReadOnlyRecording, format!("`{DEMO}` is built in")));
@@ -267,14 +267,14 @@ impl Drop for Changing {
     }
 }
 
-/// Refuses to touch a file that a recorder writes: it holds a lock on it.
+/// Rejects changes to a file that a recorder is writing. The recorder holds a lock on it.
 pub(super) fn refuse_written(name: &str, path: &Path) -> Result<(), Problem> {
     let Ok(file) = files::open_inside(path) else { return Ok(()) };
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => {
             Err(Problem::new(Code::RecordingBusy, format!("`{name}` is being recorded")))
         }
-        // Where there are no locks, nobody holds one.
+        // On file systems without locks, no recorder holds one.
         _ => Ok(()),
     }
 }

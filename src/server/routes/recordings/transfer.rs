@@ -1,4 +1,4 @@
-//! Recordings over the network, in both directions, a piece at a time.
+//! Uploads and downloads of recordings, streamed in chunks.
 
 use std::{
     fs::{self, File},
@@ -33,27 +33,27 @@ use crate::{
     tools::glance::glance,
 };
 
-/// How long an upload may send nothing.
+/// Maximum time between two chunks of an upload.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
-/// Pieces of an upload that wait for the disk.
-const PIECES_WAITING_MAX: usize = 4;
-/// What is read from a file at once, in bytes.
-const PIECE_BYTES: usize = 64 << 10;
+/// Maximum number of upload chunks that wait for the disk.
+const CHUNKS_WAITING_MAX: usize = 4;
+/// Size of a chunk read from a file, in bytes.
+const CHUNK_BYTES: usize = 64 << 10;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UploadQuery {
-    /// `1` to replace what has that name.
+    /// `1` to replace an existing recording of that name.
     force: Option<String>,
 }
 
-/// A piece of an upload. The end is told: without it the upload broke off.
-enum Piece {
+/// A chunk of an upload. Without the final `End`, the upload was interrupted.
+enum Chunk {
     Bytes(Bytes),
     End,
 }
 
-/// `PUT /recordings/{name}`: 201, or 200 if it replaced another.
+/// `PUT /recordings/{name}`: responds with 201, or 200 if it replaced a recording.
 pub(crate) async fn upload(
     State(app): State<App>,
     name: Name,
@@ -73,52 +73,52 @@ pub(crate) async fn upload(
         return Err(too_long(max).into());
     }
     let changing = app.hold(&name)?;
-    let (pieces, received) = mpsc::channel(PIECES_WAITING_MAX);
+    let (chunks, received) = mpsc::channel(CHUNKS_WAITING_MAX);
     let shelf = app.shelf;
     let writing = tokio::spawn(on_thread(move || store(&shelf, &changing, &name, force, received)));
-    let sent = pass_on(body, max, &pieces).await;
-    drop(pieces);
+    let sent = forward(body, max, &chunks).await;
+    drop(chunks);
     let broken = |_| Problem::new(Code::Io, "storing the recording broke off");
     let stored = writing.await.map_err(broken)??;
-    // Why it was not sent to its end is the better answer.
+    // An error of the request body explains more than the writer's error that follows from it.
     sent?;
     let (entry, replaced) = stored?;
     Ok((if replaced { StatusCode::OK } else { StatusCode::CREATED }, Json(entry)))
 }
 
-/// Passes the body on. It ends early if the writer has given up.
-async fn pass_on(body: Body, max: u64, pieces: &mpsc::Sender<Piece>) -> Result<(), Problem> {
+/// Forwards the body to the writer. Stops early if the writer has failed.
+async fn forward(body: Body, max: u64, chunks: &mpsc::Sender<Chunk>) -> Result<(), Problem> {
     let mut stream = body.into_data_stream();
     let mut length = 0_u64;
     loop {
         let silent = |_| Problem::new(Code::BadRequest, "nothing came of the body for 30 seconds");
-        let piece = match timeout(SILENCE_MAX, stream.next()).await.map_err(silent)? {
-            None => Piece::End,
-            Some(Ok(bytes)) => Piece::Bytes(bytes),
+        let chunk = match timeout(SILENCE_MAX, stream.next()).await.map_err(silent)? {
+            None => Chunk::End,
+            Some(Ok(bytes)) => Chunk::Bytes(bytes),
             Some(Err(_)) => {
                 return Err(Problem::new(Code::BadRequest, "the body could not be read to its end"));
             }
         };
-        if let Piece::Bytes(bytes) = &piece {
+        if let Chunk::Bytes(bytes) = &chunk {
             length += bytes.len() as u64;
             if length > max {
                 return Err(too_long(max));
             }
         }
-        let is_end = matches!(piece, Piece::End);
-        if pieces.send(piece).await.is_err() || is_end {
+        let is_end = matches!(chunk, Chunk::End);
+        if chunks.send(chunk).await.is_err() || is_end {
             return Ok(());
         }
     }
 }
 
-/// Writes an upload beside its target, and gives it its name once it is known to be a recording.
+/// Writes an upload to a temporary file and renames it once it proves to be a recording.
 fn store(
     shelf: &Arc<Shelf>,
     _changing: &Changing,
     name: &str,
     force: bool,
-    mut pieces: mpsc::Receiver<Piece>,
+    mut chunks: mpsc::Receiver<Chunk>,
 ) -> Result<(ListedRecording, bool), Problem> {
     fs::create_dir_all(&shelf.options.directory).map_err(|error| shelf.explain(name, &error))?;
     let path = shelf.path(name);
@@ -131,11 +131,11 @@ fn store(
     };
     let mut draft = Draft::new(&path, force).map_err(problem)?;
     loop {
-        match pieces.blocking_recv() {
-            Some(Piece::Bytes(bytes)) => {
+        match chunks.blocking_recv() {
+            Some(Chunk::Bytes(bytes)) => {
                 draft.write_all(&bytes).map_err(|error| shelf.explain(name, &error))?;
             }
-            Some(Piece::End) => break,
+            Some(Chunk::End) => break,
             None => return Err(Problem::new(Code::BadRequest, "the upload broke off")),
         }
     }
@@ -144,7 +144,7 @@ fn store(
     Ok((shelf.entry(name)?, replaces))
 }
 
-/// Whether it is a recording at all. Damage is none of our business: it is read as far as it goes.
+/// Checks that the file is a recording. Damage is allowed, because replay reads as far as possible.
 fn check(draft: &Draft, name: &str) -> Result<(), Result<Problem, std::io::Error>> {
     let file = File::open(draft.part()).map_err(Err)?;
     let bytes = file.metadata().map_err(Err)?.len();
@@ -154,7 +154,7 @@ fn check(draft: &Draft, name: &str) -> Result<(), Result<Problem, std::io::Error
     glance(BufReader::new(file), bytes).map(drop).map_err(unreadable)
 }
 
-/// `GET /recordings/{name}/file`.
+/// `GET /recordings/{name}/file`: downloads the file.
 pub(crate) async fn download(State(app): State<App>, name: Name) -> Result<Response, Refusal> {
     let name = read_name(name)?;
     let (length, body) = if name == DEMO {
@@ -178,17 +178,17 @@ pub(crate) async fn download(State(app): State<App>, name: Name) -> Result<Respo
     Ok((headers, body).into_response())
 }
 
-/// The first `length` bytes of a file: one that is written meanwhile is not followed.
+/// Streams the first `length` bytes of a file, even if it is still growing.
 fn stream_file(file: File, length: u64) -> Body {
     let file = tokio::fs::File::from_std(file).take(length);
     Body::from_stream(stream::try_unfold(file, |mut file| async move {
-        let mut piece = Vec::with_capacity(PIECE_BYTES);
-        let read = file.read_buf(&mut piece).await?;
-        Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(piece), file)))
+        let mut chunk = Vec::with_capacity(CHUNK_BYTES);
+        let read = file.read_buf(&mut chunk).await?;
+        Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(chunk), file)))
     }))
 }
 
-/// A name for the file on the other side, also where it is not ASCII (RFC 6266).
+/// Builds a `Content-Disposition` header with the file name, including non-ASCII names (RFC 6266).
 fn disposition(name: &str) -> HeaderValue {
     use std::fmt::Write as _;
     let plain: String =

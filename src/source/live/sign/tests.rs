@@ -1,4 +1,4 @@
-//! Every answer that a sign server is known to give.
+//! Tests with every known response of a sign server.
 
 use super::*;
 use crate::sans_io::wire::Batch;
@@ -34,7 +34,7 @@ fn check(answer: &Answer, code: Code, may_fall_back: bool) {
 }
 
 #[test]
-fn refusals_are_typed() {
+fn rejections_map_to_error_codes() {
     check(
         &answer(401, r#"{"code":401,"message":"The provided API Key is invalid."}"#),
         Code::SignUnauthorized,
@@ -59,7 +59,7 @@ fn refusals_are_typed() {
 }
 
 #[test]
-fn bad_answers_are_typed() {
+fn invalid_responses_map_to_error_codes() {
     check(&answer(200, ""), Code::SignEmpty, false);
     check(&answer(200, "<!doctype html><title>hello</title>"), Code::SignEmpty, false);
     check(&answer(200, good(BatchInfo { cursor: String::new(), ..info() })), Code::SignEmpty, false);
@@ -74,7 +74,7 @@ fn bad_answers_are_typed() {
 }
 
 #[test]
-fn a_rate_limit_tells_what_the_server_says() {
+fn a_rate_limit_includes_the_servers_message() {
     let body = r#"{"message":"You have reached the rate limit.","limit_label":"rate_limit_account_day"}"#;
     let mut limited = answer(429, body);
     limited.headers.insert("retry-after", "7".parse().unwrap());
@@ -86,7 +86,7 @@ fn a_rate_limit_tells_what_the_server_says() {
 }
 
 #[test]
-fn the_socket_is_where_the_server_says() {
+fn the_socket_url_comes_from_the_server() {
     let (read, cookie) = read(&answer(200, good(info())), Duration::ZERO).unwrap();
     assert_eq!(cookie, "ttwid=1; msToken=2");
     let url = socket_url(&read, 7, &mut SplitMix(1));
@@ -97,7 +97,7 @@ fn the_socket_is_where_the_server_says() {
 }
 
 #[test]
-fn the_key_stands_in_a_header_alone() {
+fn the_key_is_sent_in_a_header_only() {
     let options = Options { sign_key: Some("the-key".parse().unwrap()), ..Options::new("ann") };
     for sign_form in [SignForm::Fetch, SignForm::Connect] {
         let options = Options { sign_form, ..options.clone() };
@@ -109,7 +109,7 @@ fn the_key_stands_in_a_header_alone() {
 }
 
 #[test]
-fn the_address_may_have_a_key_of_its_own() {
+fn the_url_may_contain_its_own_key() {
     let url = |sign_form| request("http://host/?key=k", &Options { sign_form, ..Options::new("ann") }, 7).url;
     assert!(url(SignForm::Fetch).starts_with("http://host/webcast/fetch?key=k&client=livetape&"));
     assert!(url(SignForm::Connect).starts_with("http://host/webcast/rooms/7/connect?key=k&client=livetape&"));
@@ -117,7 +117,7 @@ fn the_address_may_have_a_key_of_its_own() {
 
 proptest::proptest! {
     #[test]
-    fn no_body_panics(status in 0_u16..600, body in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {
+    fn no_body_causes_a_panic(status in 0_u16..600, body in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {
         for status in [200, status] {
             let _ = read(&answer(status, body.clone()), Duration::ZERO);
         }

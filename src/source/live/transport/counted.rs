@@ -1,5 +1,5 @@
-//! A connection that knows how much was read, and breaks if too much of that is not a message: the library skips frames
-//! without content, without end.
+//! A connection that counts bytes read, and fails if too many of them yield no message: the library skips
+//! empty frames endlessly.
 
 use std::{
     io,
@@ -15,21 +15,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::sans_io::session::UNFINISHED_BYTES_MAX;
 
-/// How many bytes were read since somebody asked. Clones share the count.
+/// Number of bytes read since the last call to `take`. Clones share the counter.
 #[derive(Clone, Debug, Default)]
 pub struct Received(Arc<AtomicUsize>);
 
 impl Received {
-    /// What reading fails with after more than [`UNFINISHED_BYTES_MAX`] that nobody asked for.
+    /// Error kind of a read after more than [`UNFINISHED_BYTES_MAX`] bytes without a message.
     pub(in crate::source::live) const TOO_MUCH: io::ErrorKind = io::ErrorKind::QuotaExceeded;
 
-    /// Returns the count and begins anew.
+    /// Returns the count and resets it.
     pub(in crate::source::live) fn take(&self) -> usize {
         self.0.swap(0, Ordering::Relaxed)
     }
 }
 
-/// The connection.
+/// A connection that counts the bytes read from it.
 #[derive(Debug)]
 pub struct Counted<S> {
     io: S,

@@ -1,4 +1,4 @@
-//! To a server in the same memory, exact to the millisecond under a paused clock.
+//! Transport to a server in the same process, exact to the millisecond with a paused clock.
 
 use std::{fmt, future::Future, io};
 
@@ -15,7 +15,7 @@ use super::{
     socket_config, upgrade,
 };
 
-/// A transport that takes every connection from a function. Hosts and TLS do not matter: all addresses lead there.
+/// A transport that gets each connection from a function. Ignores hosts and TLS.
 ///
 /// ```
 /// use livetape::source::live::MemoryTransport;
@@ -32,7 +32,7 @@ pub struct MemoryTransport<C> {
 }
 
 impl<C> MemoryTransport<C> {
-    /// `connect` makes a connection a call.
+    /// Creates a transport that calls `connect` for each connection.
     pub fn new<F, S>(connect: C) -> Self
     where
         C: Fn() -> F,

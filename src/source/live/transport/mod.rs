@@ -1,4 +1,4 @@
-//! How bytes get to the upstream: over the network, or to a server in the same memory.
+//! Transports to the upstream: over the network, or to a server in the same process.
 
 mod counted;
 mod memory;
@@ -28,15 +28,15 @@ use super::{
     url,
 };
 
-/// Bytes that are sent at once.
+/// Size of the write buffer, in bytes.
 const WRITE_BYTES: usize = 16 << 10;
 
-/// How bytes get to the upstream. Time-outs are the caller's: dropping a future ends what it does.
+/// A way to send requests to the upstream. Callers set timeouts by dropping the futures.
 pub trait Transport: Clone + Send + Sync + 'static {
-    /// What a WebSocket runs over.
+    /// Stream that a WebSocket runs over.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// Asks with GET, and follows no redirection.
+    /// Sends a GET request, without following redirects.
     fn get(&self, request: &Request) -> impl Future<Output = Result<Answer, Unreached>> + Send;
 
     /// Opens a WebSocket.
@@ -44,12 +44,12 @@ pub trait Transport: Clone + Send + Sync + 'static {
     -> impl Future<Output = Result<Opened<Self::Stream>, OpenError>> + Send;
 }
 
-/// What is asked for. Both may hold secrets.
+/// A request. The URL and the headers may contain secrets.
 #[derive(Clone)]
 pub struct Request {
-    /// The whole address, encoded.
+    /// Full URL, encoded.
     pub url: String,
-    /// The headers but for `Host` and those of the upgrade.
+    /// Headers, except `Host` and those of the upgrade.
     pub headers: Vec<(&'static str, String)>,
 }
 
@@ -59,19 +59,19 @@ impl fmt::Debug for Request {
     }
 }
 
-/// An answer, up to [`BODY_BYTES_MAX`].
+/// A response, whose body is limited to [`BODY_BYTES_MAX`].
 #[derive(Clone, Default)]
 pub struct Answer {
-    /// The HTTP status.
+    /// HTTP status.
     pub status: u16,
     /// All headers.
     pub headers: HeaderMap,
-    /// The body, as it was sent.
+    /// Body, as sent.
     pub body: Bytes,
 }
 
 impl Answer {
-    /// The first value of a header; `None` if there is none, or it is no ASCII.
+    /// Returns the first value of a header, or `None` if it is missing or not ASCII.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -87,20 +87,20 @@ impl fmt::Debug for Answer {
 /// An open WebSocket.
 #[derive(Debug)]
 pub struct Opened<S> {
-    /// The socket.
+    /// The WebSocket itself.
     pub socket: WebSocketStream<S>,
-    /// The headers of the 101.
+    /// Headers of the 101 response.
     pub headers: HeaderMap,
-    /// What was read on it.
+    /// Counter of the bytes read from it.
     pub received: Received,
 }
 
-/// Why a WebSocket was not opened.
+/// Why a WebSocket could not be opened.
 #[derive(Debug)]
 pub enum OpenError {
-    /// The server answered with something else than 101.
+    /// The server responded with a status other than 101.
     Refused(Box<Answer>),
-    /// There was no answer.
+    /// The server did not respond.
     Unreached(Unreached),
 }
 
@@ -118,7 +118,7 @@ fn socket_config() -> WebSocketConfig {
         .max_write_buffer_size(UNSENT_BYTES_MAX)
 }
 
-/// The request of an upgrade.
+/// Builds the request of an upgrade.
 fn upgrade(request: &Request) -> Result<tungstenite::handshake::client::Request, OpenError> {
     let no_address = |_| OpenError::Unreached(Unreached::new("not an address for a WebSocket"));
     let mut upgrade = request.url.as_str().into_client_request().map_err(no_address)?;
@@ -136,10 +136,10 @@ fn header_map(request: &Request) -> Result<HeaderMap, Unreached> {
     Ok(headers)
 }
 
-/// What becomes of an upgrade.
+/// Result of an upgrade in the library.
 type Handshake<S> = Result<(WebSocketStream<S>, Response<Option<Vec<u8>>>), Error>;
 
-/// Sorts out what became of an upgrade.
+/// Converts the result of an upgrade.
 fn opened<S>(result: Handshake<S>, received: Received) -> Result<Opened<S>, OpenError> {
     match result {
         Ok((socket, response)) => Ok(Opened { socket, headers: response.into_parts().0.headers, received }),

@@ -1,4 +1,4 @@
-//! Over the network: rustls, with the roots that browsers trust.
+//! Transport over the network: rustls, with the root certificates that browsers trust.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::{
     source::live::Options,
 };
 
-/// The network, through a proxy if there is one.
+/// The network, optionally through a proxy.
 #[derive(Clone)]
 pub struct NetTransport {
     client: Client,
@@ -29,17 +29,17 @@ pub struct NetTransport {
 }
 
 impl std::fmt::Debug for NetTransport {
-    /// The proxy's address may hold a password.
+    /// Omits the proxy's URL, which may contain a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("NetTransport")
     }
 }
 
 impl NetTransport {
-    /// The network, as `options` has the proxy. The environment's proxies are not asked.
+    /// Creates a transport with the proxy from `options`. Ignores proxies from the environment.
     ///
     /// # Errors
-    /// [`Code::BadRequest`] if the proxy is of another kind.
+    /// [`Code::BadRequest`] if the proxy has an unsupported scheme.
     pub fn new(options: &Options) -> Result<Self, Problem> {
         let proxy = options.proxy.clone();
         let mut builder =
@@ -62,7 +62,7 @@ impl Transport for NetTransport {
 
     async fn get(&self, request: &Request) -> Result<Answer, Unreached> {
         let said = |error: reqwest::Error| match Unreached::of(&error) {
-            // Of the two, the proxy is the one that was dialled.
+            // With a proxy, the refused connection was the one to the proxy.
             refused if self.proxy.is_some() && refused.is_refused() => refused.of_proxy(),
             unreached => unreached,
         };
@@ -95,13 +95,13 @@ impl Transport for NetTransport {
     }
 }
 
-/// Asks the system, and says which name it does not know.
+/// Resolves names through the system, with errors that contain the unresolved name.
 struct Resolver;
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         Box::pin(async move {
-            // The port is that of the address.
+            // The port comes from the URL.
             let found = lookup_host((name.as_str(), 0)).await;
             let found = found.map_err(|_| NotResolved(name.as_str().to_owned()))?;
             let found: Addrs = Box::new(found.collect::<Vec<_>>().into_iter());

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::why::{ProxyRefused, dial};
 
-/// Longest answer of a proxy to CONNECT.
+/// Maximum length of a proxy's response to CONNECT, in bytes.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// Connects to `host` and `port` through the proxy.
@@ -43,7 +43,7 @@ async fn http(
     }
     stream.write_all((head + "\r\n").as_bytes()).await?;
     let mut answer = Vec::new();
-    // Byte by byte: what follows the head belongs to the tunnel.
+    // Read byte by byte, because everything after the head belongs to the tunnel.
     while !answer.ends_with(b"\r\n\r\n") {
         answer.push(stream.read_u8().await?);
         if answer.len() > HEAD_BYTES_MAX {
@@ -85,7 +85,7 @@ async fn socks(
             return Err(refused("the login is wrong"));
         }
     }
-    // By name: the proxy looks it up.
+    // Send the name, so that the proxy resolves it.
     let mut message =
         vec![5, 1, 0, 3, u8::try_from(host.len()).map_err(|_| refused("the host is too long"))?];
     message.extend(host.as_bytes());
@@ -109,7 +109,7 @@ fn refused(why: &str) -> io::Error {
     io::Error::other(ProxyRefused(why.to_owned()))
 }
 
-/// Takes back the encoding that an address gives to a user and password.
+/// Percent-decodes a user or password from a URL.
 fn decode(text: &str) -> Vec<u8> {
     let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
     while let [first, behind @ ..] = rest {

@@ -1,4 +1,5 @@
-//! Why the upstream was not reached, in plain words: what the libraries say is for those who know them.
+//! Explains in plain words why the upstream could not be reached, because error messages of libraries are
+//! written for experts.
 
 use std::{error::Error, io};
 
@@ -8,21 +9,21 @@ use tungstenite::error::{CapacityError, ProtocolError};
 
 use crate::{sans_io::error::Code, source::live::bounds::FRAME_BYTES_MAX};
 
-/// Why there is no answer, or no more.
+/// Why a request failed or a connection was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreached {
-    /// `connection_lost`, or `dns_failed`.
+    /// `connection_lost` or `dns_failed`.
     pub code: Code,
-    /// A few words.
+    /// Short explanation.
     pub why: String,
 }
 
-/// A name that no address was found for.
+/// A name that could not be resolved.
 #[derive(Debug, thiserror::Error)]
 #[error("the name `{0}` cannot be resolved")]
 pub(super) struct NotResolved(pub(super) String);
 
-/// What a proxy answers.
+/// Rejection by a proxy.
 #[derive(Debug, thiserror::Error)]
 #[error("the proxy refused: {0}")]
 pub(super) struct ProxyRefused(pub(super) String);
@@ -32,7 +33,7 @@ impl Unreached {
         Self { code: Code::ConnectionLost, why: why.into() }
     }
 
-    /// Whether nothing listens at the address that was dialled.
+    /// Whether nothing listens at the address.
     pub(super) fn is_refused(&self) -> bool {
         self.why == words(io::ErrorKind::ConnectionRefused)
     }
@@ -41,7 +42,7 @@ impl Unreached {
         Self { why: format!("the proxy cannot be reached: {}", self.why), ..self }
     }
 
-    /// Looks for what is known among an error and its causes.
+    /// Finds the first known error in a chain of causes.
     pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
@@ -49,7 +50,7 @@ impl Unreached {
                 return known;
             }
             let io = error.downcast_ref::<io::Error>();
-            // The source of an I/O error is that of the error inside.
+            // `source` of an I/O error skips the inner error, so get that one first.
             next = match io.and_then(io::Error::get_ref) {
                 Some(inside) => Some(inside),
                 None => error.source(),
@@ -58,7 +59,7 @@ impl Unreached {
         Self::new("it failed")
     }
 
-    /// Why a WebSocket was not opened, or broke.
+    /// Explains why a WebSocket could not be opened, or was lost.
     pub(in crate::source::live) fn of_socket(error: &tungstenite::Error) -> Self {
         use tungstenite::Error as Socket;
         match error {
@@ -120,9 +121,9 @@ fn words(kind: io::ErrorKind) -> &'static str {
     }
 }
 
-/// Opens a TCP connection. A name that cannot be resolved is told apart.
+/// Opens a TCP connection. Reports names that cannot be resolved as a separate error.
 pub(super) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
-    // An IPv6 address stands in brackets in an address, and without them in a look-up.
+    // IPv6 addresses have brackets in URLs, but not in look-ups.
     let host = host.trim_matches(['[', ']']);
     let found =
         lookup_host((host, port)).await.map_err(|_| io::Error::other(NotResolved(host.to_owned())))?;
@@ -134,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_is_found_among_the_causes() {
+    fn known_errors_are_found_among_the_causes() {
         let wrapped = io::Error::other(io::Error::other(NotResolved("nowhere".into())));
         let found = Unreached::of(&wrapped);
         assert_eq!((found.code, &*found.why), (Code::DnsFailed, "the name `nowhere` cannot be resolved"));
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_libraries_say_is_not_repeated() {
+    fn messages_of_libraries_are_not_shown() {
         let errors = [
             tungstenite::Error::Protocol(ProtocolError::InvalidOpcode(7)),
             tungstenite::Error::Io(io::Error::other("tcp connect error: os error 111 (planted)")),

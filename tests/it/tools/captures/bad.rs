@@ -14,7 +14,7 @@ use super::{
 };
 
 #[test]
-fn of_json_that_is_cut_off_the_frames_are_taken_that_are_whole() {
+fn whole_frames_are_imported_from_truncated_json() {
     let whole = chrome();
     let (items, report) = imported(whole[..whole.len() / 2].to_owned());
     let ours = offsets_ms(&items);
@@ -30,7 +30,7 @@ fn of_json_that_is_cut_off_the_frames_are_taken_that_are_whole() {
 }
 
 #[test]
-fn a_har_without_frames_says_why_and_what_to_do() {
+fn a_har_without_frames_is_reported_with_a_hint() {
     let page = r#"{"startedDateTime":"2025-09-09T18:44:49.000Z","request":{"url":"https://www.tiktok.com/"},"response":{"status":200}}"#.to_owned();
     let socket = page.replace("https://www.tiktok.com/", URL);
     for (producer, version, entry, expected) in [
@@ -46,7 +46,7 @@ fn a_har_without_frames_says_why_and_what_to_do() {
 }
 
 #[test]
-fn frames_of_something_else_are_listed_and_can_be_chosen() {
+fn unrelated_frames_are_listed_and_can_be_selected() {
     let chat = json!({ "type": "receive", "time": START_MS, "opcode": 1, "data": "{\"hello\":1}" });
     let other = entry("wss://chat.example/socket?token=planted", STARTED, &[chat.clone(), chat]);
     let bytes = json!({ "type": "receive", "time": START_MS, "opcode": 2, "data": "/////w==" });
@@ -73,13 +73,13 @@ fn frames_of_something_else_are_listed_and_can_be_chosen() {
 }
 
 #[test]
-fn what_is_inside_counts_more_than_the_address() {
+fn content_counts_more_than_the_url() {
     let hidden = entry("wss://proxy.example/tunnel", STARTED, &messages(|ms| ms));
     assert_eq!(imported(har("Playwright", "1.65.1", &[hidden])).1.frames, 82);
 }
 
 #[test]
-fn bad_messages_are_counted_and_the_rest_is_taken() {
+fn bad_messages_are_counted_and_the_rest_is_imported() {
     let mut all = messages(|ms| ms / 1e3);
     all[3]["data"] = json!("***");
     all[4]["type"] = json!("whispered");
@@ -133,7 +133,7 @@ impl Source for Endless {
 const TWO_GB: u64 = 2 << 30;
 
 #[test]
-fn a_text_of_two_gigabytes_is_an_error_and_not_the_end_of_the_memory() {
+fn a_text_of_two_gigabytes_is_an_error_and_does_not_exhaust_memory() {
     let whole = chrome();
     let (before, behind) = whole.split_at(whole.find("\"data\": \"").unwrap() + 20);
     let behind = behind.as_bytes().to_vec();
@@ -151,7 +151,7 @@ fn a_text_of_two_gigabytes_is_an_error_and_not_the_end_of_the_memory() {
 }
 
 #[test]
-fn a_long_text_that_nobody_wants_is_passed_over() {
+fn a_long_unneeded_text_is_skipped() {
     let video = "A".repeat(25 << 20);
     let entry = entry(URL, STARTED, &messages(|ms| ms / 1e3));
     let page = format!(
@@ -161,7 +161,7 @@ fn a_long_text_that_nobody_wants_is_passed_over() {
 }
 
 #[test]
-fn bombs_are_told_from_captures() {
+fn decompression_bombs_are_distinguished_from_captures() {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(b"{\"log\":{\"comment\":\"").unwrap();
     for _ in 0..40 {
@@ -172,7 +172,7 @@ fn bombs_are_told_from_captures() {
 }
 
 #[test]
-fn what_is_no_capture_is_told_with_what_it_is() {
+fn files_that_are_not_captures_are_reported_with_their_type() {
     assert!(matches!(error(&b"<html>"[..]), Error::Unrecognised));
     let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/short.bin");
     assert!(matches!(error(std::fs::read(demo).unwrap()), Error::Recording));

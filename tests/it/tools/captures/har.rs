@@ -16,7 +16,7 @@ use super::{
 };
 
 #[test]
-fn chrome_s_har_decodes_to_what_was_played() {
+fn chromes_har_decodes_to_the_played_events() {
     let (items, report) = imported(chrome());
     assert_same_events(&items);
     assert_eq!((report.format, report.producer.as_str()), (Format::Har, "WebInspector 537.36"));
@@ -28,7 +28,7 @@ fn chrome_s_har_decodes_to_what_was_played() {
 }
 
 #[test]
-fn each_producer_has_times_of_its_own() {
+fn each_producer_has_its_own_time_format() {
     let whole = offsets_ms(&imported(chrome()).0);
     for (producer, version, time) in [
         ("mitmproxy", "11.0.2", (|ms| ms / 1e3) as fn(f64) -> f64),
@@ -52,7 +52,7 @@ fn each_producer_has_times_of_its_own() {
 }
 
 #[test]
-fn times_from_when_the_machine_was_started_are_differences() {
+fn times_since_boot_are_used_as_differences() {
     let monotonic = messages(|ms| (ms - START_MS as f64) / 1e3 + 5000.25);
     let (items, report) = imported(har("WebInspector", "537.36", &[entry(URL, STARTED, &monotonic)]));
     let first = frames()[0].0;
@@ -85,7 +85,7 @@ fn steps_back_are_clamped_and_counted() {
 
 /// The session cut in two, the second part first in the file, and the two woven by time.
 #[test]
-fn several_connections_are_sorted_and_woven() {
+fn several_connections_are_sorted_and_merged() {
     let all = messages(|ms| ms / 1e3);
     let at = |n: usize| all[n]["time"].as_f64().unwrap();
     let date = |seconds: f64| jiff_date((seconds * 1e3) as i64);
@@ -189,7 +189,7 @@ fn no_secret_is_written() {
 }
 
 #[test]
-fn controls_errors_and_parts_are_what_they_are() {
+fn control_frames_errors_and_fragments_are_recognised() {
     let time = START_MS as f64 / 1e3;
     let said = |kind: &str, opcode: i32, data: &str| json!({ "type": kind, "time": time, "opcode": opcode, "data": data });
     let all = [
@@ -223,7 +223,7 @@ fn controls_errors_and_parts_are_what_they_are() {
 }
 
 #[test]
-fn who_is_live_is_what_the_page_says_unless_somebody_knows_better() {
+fn the_user_comes_from_the_page_unless_given() {
     let user = |options: &livetape::tools::import::ImportOptions| {
         let (items, _) = import(&bytes::Bytes::from(chrome()), options).unwrap();
         events(&items)[0]["username"].as_str().unwrap().to_owned()

@@ -16,7 +16,7 @@ use super::{
 };
 
 #[test]
-fn mitmproxy_s_flows_decode_to_what_was_played() {
+fn mitmproxys_flows_decode_to_the_played_events() {
     let (items, report) = imported(flow(21, flowing()));
     assert_same_events(&items);
     assert_eq!((report.format, report.frames, report.connections), (Format::Mitmproxy, 82, 1));
@@ -46,7 +46,7 @@ fn dropped_messages_are_left_out_and_injected_ones_marked() {
 }
 
 #[test]
-fn of_a_flow_that_is_cut_off_the_messages_are_taken_that_are_whole() {
+fn whole_messages_are_imported_from_a_truncated_flow() {
     let whole = flow(21, flowing());
     let all = frames();
     for cut in [1, 1000, whole.len() / 2] {
@@ -61,7 +61,7 @@ fn of_a_flow_that_is_cut_off_the_messages_are_taken_that_are_whole() {
 }
 
 #[test]
-fn flows_of_an_old_mitmproxy_are_refused_with_what_to_do() {
+fn flows_of_an_old_mitmproxy_are_rejected_with_a_hint() {
     let said = error(flow(11, flowing())).to_string();
     assert!(said.contains("version 11") && said.contains("save them with a newer mitmproxy"), "{said}");
 }
@@ -73,7 +73,7 @@ fn piratetok() -> Vec<u8> {
 }
 
 #[test]
-fn piratetok_s_frames_are_untimed() {
+fn piratetoks_frames_have_no_times() {
     let (items, report) = imported(piratetok());
     assert_eq!((report.format, report.frames), (Format::Piratetok, 82));
     assert_eq!(offsets_ms(&items)[..3], [250, 500, 750]);
@@ -88,7 +88,7 @@ fn piratetok_s_frames_are_untimed() {
 }
 
 #[test]
-fn gotiktoklive_s_traces_have_times_and_both_directions() {
+fn gotiktoklives_traces_have_times_and_both_directions() {
     let mut trace = String::new();
     for (ms, sent, bytes) in frames() {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -111,7 +111,7 @@ fn gotiktoklive_s_traces_have_times_and_both_directions() {
 }
 
 #[test]
-fn playwright_s_frames_alone_are_a_capture_too() {
+fn playwrights_frames_alone_are_a_valid_capture() {
     let lines: String = messages(|ms| ms).iter().map(|message| format!("{message}\n")).collect();
     let (_, report) = imported(lines);
     assert_eq!((report.format, report.frames, report.connections), (Format::Messages, 82, 1));
@@ -139,7 +139,7 @@ fn ends(capture: &[u8], is_lines: bool) -> Vec<usize> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn no_capture_that_was_cut_off_is_imported_as_a_whole_one(at in any::<prop::sample::Index>()) {
+    fn no_truncated_capture_passes_for_complete(at in any::<prop::sample::Index>()) {
         let (har, lines) = (chrome().into_bytes(), crate::payloads::fixture("session-3.jsonl").into_bytes());
         let (lines_end, frames_end) = (ends(&lines, true), ends(&piratetok(), false));
         for (name, whole, may_end) in [

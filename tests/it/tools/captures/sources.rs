@@ -50,7 +50,7 @@ fn attached(file: &str) -> (String, String) {
 }
 
 #[test]
-fn frames_that_stand_beside_the_har_are_found() {
+fn frames_in_files_next_to_the_har_are_found() {
     let (capture, lines) = attached("0a1b.jsonl");
     let files = Files { capture: capture.into(), beside: [("0a1b.jsonl", lines.into())].into() };
     assert_same_events(&import(&files, &options()).unwrap().0);
@@ -60,7 +60,7 @@ fn frames_that_stand_beside_the_har_are_found() {
 }
 
 #[test]
-fn a_har_names_no_file_elsewhere() {
+fn a_har_cannot_refer_to_files_elsewhere() {
     for name in ["../secret", "/etc/passwd", "a/b", "..", "c:\\\\x"] {
         let (capture, _) = attached(name);
         let said = import(&Bytes::from(capture), &options()).unwrap_err().to_string();
@@ -69,7 +69,7 @@ fn a_har_names_no_file_elsewhere() {
 }
 
 #[test]
-fn gzip_and_zip_are_unpacked() {
+fn gzip_and_zip_are_decompressed() {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     gzip.write_all(chrome().as_bytes()).unwrap();
     assert_same_events(&import(&Bytes::from(gzip.finish().unwrap()), &options()).unwrap().0);
@@ -140,7 +140,7 @@ fn a_capture_of_many_connections_is_read_once() {
 }
 
 #[test]
-fn an_answer_that_is_missing_beside_the_har_costs_no_frames() {
+fn a_missing_response_file_costs_no_frames() {
     let lookup = format!(
         r#"{{"startedDateTime":"{STARTED}","request":{{"method":"GET","url":"https://webcast.tiktok.com/webcast/room/info/"}},"response":{{"status":200,"content":{{"_file":"gone.json"}}}}}}"#
     );
@@ -152,7 +152,7 @@ fn an_answer_that_is_missing_beside_the_har_costs_no_frames() {
 }
 
 #[test]
-fn an_answer_that_is_too_long_costs_no_frames() {
+fn an_overlong_response_costs_no_frames() {
     let body = "A".repeat(25 << 20);
     let info = format!(
         r#"{{"response":{{"status":200,"content":{{"text":"{body}"}}}},"request":{{"method":"GET","url":"https://webcast.tiktok.com/webcast/room/info/"}}}}"#
