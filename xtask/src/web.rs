@@ -32,7 +32,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
 }
 
 /// Every file below a folder, by its path from there.
-fn contents(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+pub(crate) fn contents(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(below) = folders.pop() {
