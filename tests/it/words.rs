@@ -160,7 +160,7 @@ fn texts_are_in_plain_english() {
 
 #[test]
 fn phrases_are_found_across_lines_and_in_names() {
-    let text = "/// Serves a room for\n/// Ever.\nfn what_is_missing() {}\n// It is no longer there; there is no other; thisis none.\n";
+    let text = "/// Serves a room for\n/// Ever.\nfn what_is_late() {}\n// It is no longer there; there is no other; thisis none.\n";
     let found: Vec<_> = findings(text).into_iter().map(|(line, phrase, _)| (line, phrase)).collect();
     assert_eq!(found, [(1, "for ever"), (3, "what is")]);
 }
