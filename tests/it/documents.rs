@@ -32,12 +32,12 @@ const CODE: [&str; 7] = ["rs", "ts", "tsx", "mjs", "proto", "css", "py"];
 /// Stands for any name.
 const ANY: &str = "NAME";
 
-fn root() -> PathBuf {
+pub(super) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Every file that git tracks or could: its path from the root.
-fn files() -> BTreeSet<String> {
+pub(super) fn files() -> BTreeSet<String> {
     let output = Command::new("git")
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(root())
@@ -47,7 +47,7 @@ fn files() -> BTreeSet<String> {
     names.split('\0').filter(|name| root().join(name).is_file()).map(str::to_owned).collect()
 }
 
-fn ending(name: &str) -> &str {
+pub(super) fn ending(name: &str) -> &str {
     Path::new(name).extension().map_or("", |ending| ending.to_str().unwrap())
 }
 
@@ -158,6 +158,18 @@ fn every_file_named_in_documents_and_comments_exists() {
         }
     }
     assert!(missing.is_empty(), "files that are not there:\n{}", missing.join("\n"));
+}
+
+/// A picture of an older dashboard misleads. Compares checksums only: no browser needed.
+#[test]
+fn the_picture_of_the_dashboard_is_fresh() {
+    let mut sum = crc32fast::Hasher::new();
+    for name in files().iter().filter(|name| name.starts_with("web/dist/")) {
+        sum.update(&fs::read(root().join(name)).unwrap());
+    }
+    let written = fs::read_to_string(root().join("docs/dashboard.png.crc32")).unwrap();
+    let expected = format!("web/dist {:08x}\n", sum.finalize());
+    assert_eq!(written, expected, "docs/dashboard.png is stale: run `cargo xtask screenshot`");
 }
 
 /// The cells of a row of a table.

@@ -46,4 +46,5 @@ mod tls;
 mod tools;
 mod unparsed;
 mod wire;
+mod words;
 mod writers;

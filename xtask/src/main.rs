@@ -17,6 +17,7 @@ mod record;
 mod recordings;
 #[cfg(feature = "codegen")]
 mod schema;
+mod screenshot;
 mod size;
 #[cfg(feature = "codegen")]
 mod views;
@@ -90,6 +91,8 @@ enum Chore {
         /// Only these checks: feed, transport, …
         checks: Vec<String>,
     },
+    /// Take the dashboard's picture for README.md (after a change to `web/dist`)
+    Screenshot,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -107,6 +110,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Web { check } => web::run(check),
         Chore::Client { check } => client::run(check),
         Chore::Browser { checks } => browser::run(&checks),
+        Chore::Screenshot => screenshot::run(),
     }?;
     Ok(ExitCode::SUCCESS)
 }

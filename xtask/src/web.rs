@@ -31,8 +31,8 @@ pub(crate) fn run(check: bool) -> Result<()> {
     Ok(())
 }
 
-/// Every file below a folder, by its path from there.
-fn contents(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
+/// Reads all files below a folder, by relative path.
+pub(crate) fn contents(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(below) = folders.pop() {
