@@ -95,13 +95,18 @@ export function Source() {
   )
 }
 
+function Hint({ code, told }: { code: string; told: string }) {
+  const hint = hintOf(code, told)
+  return hint === '' ? null : <span class="quiet">; <bdi>{hint}</bdi></span>
+}
+
 function Refusal({ check, onAnyway }: { check: Check; onAnyway: () => void }) {
   return (
     <div class="refusal" role="status">
       <p>
         <strong>{check.code ? titleOf(check.code) : say.whyNot}</strong>
-        {check.message && <bdi> {check.message}</bdi>}
-        {check.hint && <bdi class="quiet"> {hintOf(check.code ?? '', check.hint)}</bdi>}
+        {check.message && <>: <bdi>{check.message}</bdi></>}
+        <Hint code={check.code ?? ''} told={check.hint ?? ''} />
       </p>
       <button type="button" class="button small" onClick={onAnyway}>{say.anyway}</button>
     </div>
@@ -137,7 +142,7 @@ function State() {
         )}
       </p>
       {failed && state !== 'connected' && state !== 'idle' && (
-        <p class="state-why"><bdi>{failed.message || failed.title}</bdi> <bdi class="quiet">{hintOf(failed.code, failed.hint)}</bdi></p>
+        <p class="state-why"><bdi>{failed.message || failed.title}</bdi><Hint code={failed.code} told={failed.hint} /></p>
       )}
       {isOn && !away.value && name && (
         <button type="button" class="button small" onClick={() => void disconnect(name)}>{say.disconnect}</button>
