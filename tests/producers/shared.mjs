@@ -90,7 +90,7 @@ export function start(program, args, options = {}) {
   return { child, lines, line, end, ended }
 }
 
-/** Opens a socket, says two things, and is done after so many frames; runs in a page or a worker. */
+/** Runs in a page or a worker: opens a socket, sends a heartbeat and resolves after `frames` frames. */
 function talk(url, frames) {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url)
