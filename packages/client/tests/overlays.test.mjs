@@ -253,7 +253,7 @@ test('client-example: connects, counts, filters, and shows errors with title and
       const { page } = visit
       await page.locator('#url').fill('nonsense')
       await page.getByRole('button', { name: 'Connect' }).click()
-      await page.getByText('Invalid URL').waitFor()
+      await page.getByText('Invalid URL', { exact: true }).waitFor()
       await page.getByRole('button', { name: 'Dismiss' }).click()
       expect(await page.locator('#error').isHidden()).toBe(true)
       await page.locator('#url').fill(`${ws}/`)
