@@ -45,7 +45,7 @@ async fn visit(rig: &Rig) -> Vec<u8> {
 async fn every_scenario_gives_the_same_bytes_twice() {
     let mut sums = std::collections::BTreeSet::new();
     for name in names() {
-        // Each starts at the same time, which appears in `Date`.
+        // Each mock starts right before its visit, because `Date` shows the time since its start.
         let first = Rig::fixture(&name);
         let one = visit(&first).await;
         let second = Rig::fixture(&name);
@@ -54,7 +54,7 @@ async fn every_scenario_gives_the_same_bytes_twice() {
         assert_eq!(first.mock.received(), second.mock.received(), "{name}");
         sums.insert(crc32fast::hash(&one));
     }
-    // All scenarios differ here, except `paused` and `age-restricted`, which differ elsewhere.
+    // Scenarios send different bytes, except some such as `paused` and `age-restricted`, which differ elsewhere.
     assert!(sums.len() + 8 >= names().len(), "{} of {}", sums.len(), names().len());
 }
 

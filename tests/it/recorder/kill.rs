@@ -1,4 +1,4 @@
-//! `kill -9` at any time: everything received before the flush window is intact.
+//! `kill -9` at any time: items received longer before the kill than the flush window are intact.
 
 use std::{
     io::{BufRead as _, BufReader, Lines, Write as _},
@@ -21,7 +21,7 @@ use crate::support::item;
 const PATH: &str = "RECORDER_KILL_TEST";
 /// Environment variable with the number of items per second. With few items, the recorder only flushes by time.
 const RATE: &str = "RECORDER_KILL_TEST_RATE";
-/// Number of kills, and the seed of their times. `LIVETAPE_KILLS=200` runs 200.
+/// Environment variables with the number of kills (and its default) and the seed of their times.
 const KILLS: (&str, u64) = ("LIVETAPE_KILLS", 20);
 const SEED: &str = "LIVETAPE_KILL_SEED";
 /// Number of child processes at a time.

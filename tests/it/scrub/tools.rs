@@ -1,4 +1,4 @@
-//! The tool: once, twice, with another key, and what is damaged.
+//! The tool: once, twice, with another key, and on damaged files.
 
 use livetape::{
     sans_io::{

@@ -1,4 +1,4 @@
-//! Too much of everything, and the others that do not feel it.
+//! Floods of all kinds, which do not affect other clients.
 
 use std::time::Duration;
 
@@ -128,7 +128,7 @@ async fn who_does_not_read_is_closed_with_4101_and_keeps_nobody_waiting() {
     assert!(log.texts.len() < 80, "{}", log.texts.len());
 }
 
-/// A client's frame with nothing in it.
+/// An empty client frame.
 fn empty(opcode: OpCode, is_final: bool) -> Message {
     let header = FrameHeader { is_final, opcode, mask: Some([0; 4]), ..FrameHeader::default() };
     Message::Frame(Frame::from_payload(header, Vec::new().into()))
@@ -192,7 +192,7 @@ async fn a_length_that_is_longer_than_it_needs_to_be_closes_1002() {
         (text(&[0x80 | 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff]), 1002),
         (text(&[0x80 | 127, 0x80, 0, 0, 0, 0, 0, 0, 3]), 1009),
     ] {
-        // In one piece, or byte by byte.
+        // In one write, or byte by byte.
         for piece in [1, bytes.len() + 9] {
             let mut socket = client(&rig, "ann").await;
             let sent = [&text(&[0x80 | 3])[..], &bytes].concat();
