@@ -83,7 +83,7 @@ async fn pages_of_this_site_and_programs_are_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_answer_says_who_may_embed_it() {
+async fn every_response_has_an_embedding_policy() {
     let (rig, routes) = all_routes(Access::default()).await;
     let local = [("origin", "http://localhost:8000")];
     for (method, path) in routes.iter().chain([&("GET".to_owned(), "/nowhere".to_owned())]) {

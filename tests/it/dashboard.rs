@@ -17,7 +17,7 @@ fn assets(page: &Answer) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_page_may_ask_nobody_else() {
+async fn the_page_may_only_contact_its_server() {
     let rig = Rig::start();
     let page = get(&rig, "/", BROWSER).await;
     assert_eq!(
@@ -34,7 +34,7 @@ async fn the_page_may_ask_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_host_is_no_policy() {
+async fn the_host_header_does_not_enter_the_policy() {
     let rig = Rig::start();
     for host in ["localhost; script-src *", "localhost:3000 *", "*", "evil.example"] {
         let page = get(&rig, "/", &format!("host: {host}\r\naccept: text/html\r\n")).await;
@@ -45,7 +45,7 @@ async fn a_host_is_no_policy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn assets_are_kept_for_ever_and_have_their_types() {
+async fn assets_are_immutable_and_have_their_types() {
     let rig = Rig::start();
     let names = assets(&get(&rig, "/", BROWSER).await);
     assert_eq!(names.len(), 3, "an icon, a script and a style: {names:?}");
@@ -67,7 +67,7 @@ async fn assets_are_kept_for_ever_and_have_their_types() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_known_is_not_sent_again() {
+async fn cached_files_are_not_sent_again() {
     let rig = Rig::start();
     let tag = get(&rig, "/", BROWSER).await.header("etag").unwrap().to_owned();
     let again = get(&rig, "/", &format!("{BROWSER}if-none-match: {tag}\r\n")).await;
@@ -77,7 +77,7 @@ async fn what_is_known_is_not_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_but_assets_is_served() {
+async fn only_assets_are_served() {
     let rig = Rig::start();
     for path in
         ["/assets/none.js", "/assets/..%2findex.html", "/assets/%2e%2e%2f%2e%2e%2fCargo.toml", "/assets/"]

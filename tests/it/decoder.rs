@@ -80,7 +80,7 @@ fn a_final_sent_again_under_a_new_id_is_a_duplicate_only_with_a_group() {
 }
 
 #[test]
-fn history_is_dropped_if_it_was_seen_by_id_or_by_text_and_else_is_what_was_missed() {
+fn history_is_dropped_if_its_id_or_text_is_known() {
     let mut decoder = decoder();
     decoder.handle(&open(1, 0, "ann", ROOM));
     decoder.handle(&frame(10, vec![chat(1, 5, "bob", "one"), chat(2, 6, "bob", "two")]));
@@ -173,7 +173,7 @@ fn times_are_those_of_the_message_or_else_of_the_offset() {
 }
 
 #[test]
-fn live_and_replayed_events_differ_in_nothing_but_where_they_come_from() {
+fn live_and_replayed_events_differ_only_in_their_source() {
     let run = |replay| {
         let mut decoder = Decoder::new(Options { replay, dedup: true });
         with_header(show()).iter().for_each(|item| decoder.handle(item));
@@ -244,7 +244,7 @@ fn the_lists_of_a_batch_have_an_end() {
 }
 
 #[test]
-fn our_own_frames_and_texts_are_no_events() {
+fn sent_frames_and_text_frames_are_not_events() {
     let mut decoder = decoder();
     let mut sent = frame(0, vec![chat(1, 0, "bob", "hi")]);
     sent.flags = Flags(Flags::SENT);
@@ -263,7 +263,7 @@ fn records_that_the_recorder_lost_are_missing() {
 }
 
 #[test]
-fn what_stands_open_is_told_where_a_replay_starts() {
+fn a_replay_starts_by_reporting_open_connections() {
     let mut decoder = decoder();
     for item in [open(1, 0, "ann", ROOM), close(1, 5, 1006, true), open(2, 9, "ann", ROOM)] {
         decoder.restore(&item);

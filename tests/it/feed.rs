@@ -26,7 +26,7 @@ async fn all(rig: &Rig, query: &str) -> Vec<u64> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_joiner_gets_the_state_then_what_is_new() {
+async fn a_new_subscriber_gets_the_state_and_then_new_events() {
     let rig = Rig::start();
     rig.hub.publish(&[connected(), chat("old")]);
     let mut socket = rig.ws("").await;
@@ -36,7 +36,7 @@ async fn a_joiner_gets_the_state_then_what_is_new() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn since_begins_where_it_says() {
+async fn since_starts_at_the_given_position() {
     let rig = Rig::ring(8);
     rig.hub.publish(&chats(12));
     rig.hub.close(done());
@@ -58,7 +58,7 @@ async fn an_unknown_position_closes_4001() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gap_is_told_to_those_who_ask() {
+async fn a_gap_is_reported_on_request() {
     let rig = Rig::ring(8);
     rig.hub.publish(&chats(12));
     rig.hub.close(done());
@@ -109,7 +109,7 @@ async fn two_subscribers_and_ndjson_get_the_same_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn head_of_events_subscribes_nobody() {
+async fn a_head_request_for_events_adds_no_subscriber() {
     let rig = Rig::start();
     rig.hub.publish(&chats(1));
     let answer = rig.http("HEAD", "/events?since=0", "").await;
@@ -118,7 +118,7 @@ async fn head_of_events_subscribes_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bad_query_is_told_over_the_socket_as_browsers_show_no_other_refusal() {
+async fn a_bad_query_is_reported_over_the_socket_because_browsers_hide_http_errors() {
     let rig = Rig::start();
     for query in ["?typs=gift", "?types=gfit", "?since=7", "?gifts=all", "?format=tikfinity", "?raw=1&raw=0"]
     {
@@ -175,7 +175,7 @@ async fn a_client_that_does_not_is_dropped_after_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_clients_say_is_ignored_up_to_16_kib() {
+async fn messages_of_clients_are_ignored_up_to_16_kib() {
     let rig = Rig::start();
     let mut socket = rig.ws("").await;
     socket.send("x".repeat(16 * 1024).into()).await.unwrap();
@@ -200,7 +200,7 @@ async fn a_client_may_leave() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_too_many_is_told_so() {
+async fn a_subscriber_over_the_limit_gets_an_error() {
     let rig = Rig::with(Limits::default(), Config { subscribers_max: 1, ..Config::default() });
     let socket = rig.ws("").await;
     let log = read_all(&mut rig.ws("").await).await;

@@ -38,7 +38,7 @@ async fn a_slow_subscriber_is_closed_and_resumes_without_loss() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stalled_socket_is_reset_after_ten_seconds_and_others_go_on() {
+async fn a_stalled_socket_is_reset_after_ten_seconds_without_affecting_others() {
     let rig = Rig::ring(128);
     let mut stalled = rig.ws("").await;
     let mut fast = rig.ws("").await;
@@ -52,7 +52,7 @@ async fn a_stalled_socket_is_reset_after_ten_seconds_and_others_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_wakes_in_time_gets_its_close_frame() {
+async fn a_client_that_resumes_in_time_gets_its_close_frame() {
     let rig = Rig::ring(128);
     let mut stalled = rig.ws("").await;
     publish(&rig, 400).await;
@@ -61,7 +61,7 @@ async fn one_who_wakes_in_time_gets_its_close_frame() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ndjson_says_that_it_was_slow() {
+async fn ndjson_reports_slow_readers() {
     let rig = Rig::ring(128);
     let mut stream = events(&rig).await;
     publish(&rig, 400).await;
@@ -124,7 +124,7 @@ async fn pacing_loses_nothing_to_a_slow_reader() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutting_down_delivers_what_is_queued_and_closes_1001() {
+async fn shutting_down_delivers_queued_events_and_closes_with_1001() {
     let rig = Rig::start();
     let mut socket = rig.ws("").await;
     let mut stream = events(&rig).await;
@@ -140,7 +140,7 @@ async fn shutting_down_delivers_what_is_queued_and_closes_1001() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_takes_more_than_five_seconds_for_that_is_dropped() {
+async fn a_shutdown_drops_slow_clients_after_five_seconds() {
     let rig = Rig::start();
     let mut socket = rig.ws("").await;
     let _stream = events(&rig).await;

@@ -40,7 +40,7 @@ async fn a_ping_amid_a_backlog_is_answered_between_whole_events() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_closes_amid_a_backlog_gets_the_answer_and_nothing_behind_it() {
+async fn closing_amid_a_backlog_gets_the_answer_and_nothing_after_it() {
     let rig = Rig::start();
     let mut socket = rig.ws("").await;
     publish(&rig);

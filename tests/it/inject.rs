@@ -78,7 +78,7 @@ async fn a_streak_adds_up_and_nothing_else_changes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_comes_paused_waiting_and_at_the_end() {
+async fn injections_work_while_paused_waiting_and_at_the_end() {
     let items = session_items(3);
     let show = Show::start(&items, Options { wait_clients: 2, ..Options::default() });
     show.ready().await;
@@ -165,7 +165,7 @@ async fn rest_takes_what_it_knows_and_names_the_nearest() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_says_who_got_it_and_waits_for_clients_for_a_while() {
+async fn the_response_lists_recipients_and_waiting_for_clients_is_bounded() {
     let mut rig = Rig::start();
     let tape = livetape::source::Tape::from_bytes("test", crate::support::recording(&session_items(3)));
     let mut driver = std::mem::replace(&mut rig.driver, livetape::control::Control::new().1);

@@ -21,7 +21,7 @@ fn told(texts: &[String]) -> Vec<(Value, Value, Value)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_end_there_is_the_state_and_with_since_the_backlog() {
+async fn after_the_end_subscribers_get_the_state_and_with_since_the_backlog() {
     let rig = Rig::start(As::Replay);
     wait(SHOW).await;
     let head = usize::try_from(rig.hub.head()).unwrap();

@@ -62,7 +62,7 @@ const HELD_BYTES_MAX: usize = 1 << 20;
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn the_system_holds_little_for_who_does_not_read() {
+async fn the_system_buffers_little_for_a_client_that_never_reads() {
     let mut listening = Listening::bind(ANY).await.unwrap();
     let client = TcpStream::connect(listening.addresses()[0]).await.unwrap();
     let (server, _) = listening.accept().await;

@@ -84,7 +84,7 @@ async fn servers_in_one_process_do_not_mix() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_falls_behind_is_counted() {
+async fn slow_subscribers_are_counted() {
     let rig = Rig::with(Limits { events_max: 8, ..Limits::default() }, Default::default());
     let _socket = rig.ws("").await;
     for _ in 0..40 {

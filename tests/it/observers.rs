@@ -53,7 +53,7 @@ async fn a_held_show_waits_for_a_client_or_for_play() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_speed_max_nobody_waits_for_an_observer_that_reads_nothing() {
+async fn at_speed_max_the_replay_does_not_wait_for_a_stalled_observer() {
     let mut rig = Rig::ring(64);
     let options = Options { speed: Speed::Max, exit_when_done: true, ..Options::default() };
     let _deaf = rig.ws("?observer=1").await;
@@ -102,7 +102,7 @@ async fn they_take_places_as_clients_do() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_go_on_behind_a_gap() {
+async fn observers_skip_a_gap() {
     let rig = Rig::ring(8);
     rig.hub.publish(&crate::harness::chats(12));
     let mut tab = rig.ws("?since=s:2&observer=1").await;

@@ -133,7 +133,7 @@ fn uncut(value: Value) -> Value {
 
 /// Returns the methods of each path in the router's source, from the `Allow` header of a request with an unknown method.
 #[tokio::test(start_paused = true)]
-async fn every_route_is_described_and_nothing_else() {
+async fn exactly_the_existing_routes_are_described() {
     let rig = Rig::start();
     let api = document(&rig, "/openapi.json").await;
     let router =
@@ -169,7 +169,7 @@ fn addresses(text: &str) -> BTreeSet<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_list_of_addresses_and_the_reference_name_what_there_is() {
+async fn the_list_of_addresses_and_the_reference_name_existing_routes() {
     let rig = Rig::start();
     let api = document(&rig, "/openapi.json").await;
     let paths = api["paths"].as_object().unwrap();
@@ -229,7 +229,7 @@ async fn every_feed_has_the_parameters_of_the_feed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn parameters_say_which_values_they_take_and_the_page_is_listed() {
+async fn parameters_list_their_values_and_the_page_is_listed() {
     let api = document(&Rig::start(), "/openapi.json").await;
     for (path, methods) in api["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
@@ -356,7 +356,7 @@ pub(crate) fn fits(api: &Value, response: &Value, answer: &Answer) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_replay_says_of_itself_fits() {
+async fn responses_of_a_replay_match_the_document() {
     let rig = Rig::start();
     let api = document(&rig, "/openapi.json").await;
     crate::rest::connect(&rig.driver);

@@ -25,7 +25,7 @@ async fn ask(rooms: &Rooms, method: &str, path: &str, body: &str) -> Answer {
 
 /// A user who is live, one who is offline, and injected messages.
 #[tokio::test(start_paused = true)]
-async fn what_is_said_of_rooms_fits() {
+async fn responses_about_rooms_match_the_document() {
     let rooms = Rooms::start(As::Serve);
     let api = ask(&rooms, "GET", "/openapi.json", "").await.json();
     let chat = r#"{"type":"chat","user":"zoe","comment":"hi"}"#;
@@ -54,7 +54,7 @@ async fn what_is_said_of_rooms_fits() {
 
 /// Messages in both directions on `/ws` match the document.
 #[tokio::test(start_paused = true)]
-async fn what_is_said_between_clients_fits() {
+async fn messages_between_clients_match_the_document() {
     let rig = Rig::start();
     let api = document(&rig, "/openapi.json").await;
     let of = |name: &str| {

@@ -110,7 +110,7 @@ fn without_times(mut list: Value) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_list_tells_what_both_ends_of_a_file_tell() {
+async fn the_list_has_the_facts_from_both_ends_of_a_file() {
     let place = Place::new();
     assert_eq!(place.names().await, ["demo"], "without a directory there is the built-in one");
     place.put_file("whole.bin", &committed("recordings/short.bin"));
@@ -152,7 +152,7 @@ async fn a_changed_file_is_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_uploaded_comes_back_byte_for_byte() {
+async fn a_download_equals_the_upload_byte_for_byte() {
     let place = Place::new();
     let bytes = committed("recordings/demo.bin");
     let stored = place.upload("/recordings/ann%20%E2%99%A5", &bytes).await;
@@ -175,7 +175,7 @@ async fn what_is_uploaded_comes_back_byte_for_byte() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upload_replaces_only_if_told_to() {
+async fn an_upload_only_replaces_with_force() {
     let place = Place::new();
     let (short, gifts) = (committed("recordings/short.bin"), committed("recordings/gifts.bin"));
     assert_eq!(place.upload("/recordings/x", &short).await.status, 201);
@@ -187,7 +187,7 @@ async fn an_upload_replaces_only_if_told_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_recording_is_not_stored() {
+async fn a_file_that_is_not_a_recording_is_not_stored() {
     let place = Place::new();
     let code = |answer: Answer| (answer.status, answer.code());
     let text = code(place.upload("/recordings/x", b"<img onerror>").await);
@@ -269,7 +269,7 @@ async fn recordings_are_renamed_and_deleted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_in_use_stays() {
+async fn recordings_in_use_cannot_be_changed() {
     let place = Place::new();
     place.put_file("played.bin", &committed("recordings/short.bin"));
     place.replay("played");
@@ -293,7 +293,7 @@ async fn what_is_in_use_stays() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_are_no_paths_and_queries_are_known() {
+async fn paths_are_not_valid_names_and_unknown_queries_are_rejected() {
     let place = Place::new();
     place.put_file("x.bin", &committed("recordings/short.bin"));
     fs::write(place.folder.path().join("secret.bin"), committed("recordings/short.bin")).unwrap();

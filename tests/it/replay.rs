@@ -155,7 +155,7 @@ async fn a_seek_back_starts_a_generation_with_the_same_events() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_seek_into_the_middle_tells_what_is_open_there() {
+async fn a_seek_into_the_middle_reports_open_connections() {
     let show = Show::start(&session_items(2), once());
     show.at_ms(5_000).await;
     show.order(ReplayOrder::Pause).await;
@@ -186,7 +186,7 @@ async fn the_second_lap_is_the_first_with_other_ids() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_limit_shortens_silences_and_nothing_else() {
+async fn an_idle_limit_only_shortens_silences() {
     let items = session_items(1);
     let reference = Show::start(&items, once()).finish().await;
     let limit = Duration::from_secs(1);
@@ -329,7 +329,7 @@ async fn a_loaded_recording_keeps_nothing_of_the_one_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_replay_goes_by_the_name_of_its_recording_before_a_room_is_open() {
+async fn a_replay_is_named_after_its_recording_before_a_room_is_open() {
     let show = Show::start(&session_items(3), Options { wait_clients: 2, ..Options::default() });
     show.at_ms(1_000).await;
     assert_eq!(show.control.status().username, None);
@@ -340,7 +340,7 @@ async fn a_replay_goes_by_the_name_of_its_recording_before_a_room_is_open() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn orders_that_mean_nothing_are_refused() {
+async fn invalid_commands_are_rejected() {
     let show = Show::start(&session_items(3), once());
     show.ready().await;
     let from = Duration::from_secs(5);

@@ -78,7 +78,7 @@ async fn losses_of(bytes: &[u8], options: Options) -> (Loss, bool, Loss) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_missing_is_counted_once_whatever_the_number_of_laps() {
+async fn missing_records_are_counted_once_for_any_number_of_laps() {
     let whole = recording(&session_items(3)[..40]);
     // The last record is `End`.
     let end = whole.windows(4).rposition(|word| word == [0xD1, 0xA5, 0x3C, 0x9E]).unwrap();

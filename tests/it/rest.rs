@@ -171,7 +171,7 @@ async fn shutdown_is_answered_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_page_says_what_runs_here() {
+async fn the_root_serves_the_list_of_routes_or_the_dashboard() {
     let rig = Rig::start();
     let answer = rig.http("GET", "/", "").await;
     assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/plain; charset=utf-8")));
@@ -183,7 +183,7 @@ async fn the_page_says_what_runs_here() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_upgrade_is_told_what_is_missing() {
+async fn a_broken_upgrade_gets_an_error_with_the_missing_header() {
     let rig = Rig::start();
     let request = "GET / HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
     let mut stream = rig.connector.connect().await.unwrap();

@@ -27,7 +27,7 @@ fn resolve(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<R
 }
 
 #[test]
-fn flags_go_over_the_environment_over_the_file_over_defaults() {
+fn flags_override_the_environment_which_overrides_the_file_and_defaults() {
     let file = "[server]\nport = 1\nseed = 1\n[replay]\nspeed = 2\nstart = \"1m30s\"\n";
     let env = [
         ("LIVETAPE_PORT", "2"),
@@ -75,7 +75,7 @@ fn tokens_are_tables() {
 }
 
 #[test]
-fn all_that_is_wrong_is_told_with_its_line_and_the_nearest_key() {
+fn all_errors_are_reported_with_their_line_and_the_nearest_key() {
     let file = r#"port = 3000
 [serer]
 port = 1
@@ -128,7 +128,7 @@ name = "zz"
 }
 
 #[test]
-fn what_does_not_fit_together_is_told() {
+fn contradictory_settings_are_reported() {
     let told = [
         "[server]\ntls_cert = \"c.pem\"",
         "[server]\nlisten = \"0.0.0.0:3000\"",
@@ -168,7 +168,7 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
-fn what_is_shown_can_be_read_again() {
+fn shown_settings_can_be_parsed_again() {
     let file = "[log]\nlevel = \"debug\"\n[limits]\nbody_bytes = 65537\nidle_time = \"1500ms\"\n[server]\nhosts = [\"a.example\"]\n";
     let resolved = resolve(file, &[], &[]).unwrap();
     let again = resolve(&settings::show(&resolved), &[], &[]).unwrap();

@@ -132,13 +132,13 @@ fn every_choice_between_futures_is_biased() {
 
 /// The print macros panic if the output is closed; `output::say`, `output::warn` and `display::print` do not.
 #[test]
-fn the_command_line_prints_only_where_a_closed_pipe_is_no_panic() {
+fn the_command_line_only_prints_with_functions_that_survive_a_closed_pipe() {
     assert_names_none("src", &["println!(", "print!("]);
     assert_names_none("crates", &["println!(", "print!("]);
 }
 
 #[test]
-fn files_are_short_and_say_what_they_are() {
+fn files_are_short_and_start_with_a_module_doc() {
     for (name, text) in sources() {
         let lines = text.lines().count();
         assert!(lines <= LINES_MAX, "{name} has {lines} lines");
@@ -161,7 +161,7 @@ fn no_machine_is_named() {
 }
 
 #[test]
-fn the_readme_runs_what_there_is() {
+fn the_readme_runs_existing_commands() {
     let readme = read("README.md");
     assert!(readme.contains("cargo run -- replay recordings/demo.bin"));
     assert!(readme.contains("cargo xtask ci"));

@@ -76,7 +76,7 @@ async fn requests_and_sockets_are_served_over_tls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_speaks_no_tls_is_closed() {
+async fn a_client_without_tls_is_closed() {
     let pem = pem();
     let rig = Rig::with(Limits::default(), config(&pem));
     let answer = health(rig.connector.connect().await.unwrap()).await;
@@ -85,7 +85,7 @@ async fn who_speaks_no_tls_is_closed() {
 
 /// Handshakes do not block the accept loop, time out, and do not delay a shutdown.
 #[tokio::test(start_paused = true)]
-async fn half_open_handshakes_hold_nobody() {
+async fn half_open_handshakes_delay_no_other_client() {
     let pem = pem();
     let bounds = Bounds { connections_max: 20, ..Bounds::default() };
     let rig = Rig::with(Limits::default(), Config { bounds, ..config(&pem) });
@@ -142,7 +142,7 @@ async fn it_works_over_sockets() {
 }
 
 #[test]
-fn what_is_no_certificate_is_told() {
+fn files_that_are_not_certificates_are_reported() {
     let (pem, other) = (pem(), pem());
     let refused = |certificate: &str, key: &str| {
         let problem = Tls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap_err();

@@ -35,7 +35,7 @@ const BAD: [&str; 6] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_http_gets_the_headers_and_the_body_of_every_answer() {
+async fn requests_that_are_not_http_get_the_usual_headers_and_body() {
     let rig = Rig::start();
     for request in BAD {
         check(&rig.raw(request).await, 400, "bad_request", request);

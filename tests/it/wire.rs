@@ -135,7 +135,7 @@ fn a_message_that_is_too_large_is_broken() {
 }
 
 #[test]
-fn a_broken_payload_names_its_method_and_an_unknown_one_is_no_fault() {
+fn a_broken_payload_names_its_method_and_an_unknown_method_is_not_a_fault() {
     let payload = Bytes::from_static(b"\x12\x05ab");
     let mut message = Message { method: "WebcastChatMessage".into(), payload, ..Default::default() };
     let mut faults = vec![];
@@ -225,14 +225,14 @@ proptest! {
     }
 
     #[test]
-    fn a_batch_is_what_was_written(messages in vec(any_message(), 0..6), info in any_info()) {
+    fn a_batch_is_read_as_written(messages in vec(any_message(), 0..6), info in any_info()) {
         let (batch, mut faults) = (Batch { messages, info }, vec![]);
         prop_assert_eq!(read_batch(&write_batch(&batch), &mut faults), batch);
         prop_assert_eq!(faults, vec![]);
     }
 
     #[test]
-    fn a_push_is_what_was_written(
+    fn a_push_frame_is_read_as_written(
         seq_id: u64, log_id: u64, texts in (".{0,9}", ".{0,9}", ".{0,9}"), payload in vec(any::<u8>(), 0..40),
     ) {
         let (payload_type, payload_encoding, compress_type) = texts;
@@ -244,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_packed_is_unpacked(bytes in vec(any::<u8>(), 0..2000)) {
+    fn compressed_bytes_decompress_to_the_original(bytes in vec(any::<u8>(), 0..2000)) {
         let mut faults = vec![];
         prop_assert_eq!(&unzip(zip(&bytes), &mut faults)[..], &bytes[..]);
         prop_assert_eq!(faults, vec![]);

@@ -103,7 +103,7 @@ async fn one_look_up_runs_at_a_time_and_outlives_the_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_has_ended_leaves_the_way_free() {
+async fn an_ended_source_allows_the_next_one() {
     let rig = Rig::with("speed = \"max\"\nend = \"control\"\n", As::Serve, |sources| sources);
     rig.control.connect("ann".into()).await.unwrap();
     wait(Duration::from_secs(1)).await;

@@ -111,7 +111,7 @@ async fn it_ends_with_its_socket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_does_not_read_is_closed_and_its_place_is_free() {
+async fn a_client_that_never_reads_is_closed_and_its_slot_is_freed() {
     let rig = Rig::with("", As::Serve, |sources| Sources { max_replays: 1, ..sources });
     let mut stalled = rig.ws("ws/test/t-ann?speed=max").await;
     wait(Duration::from_secs(25)).await;
@@ -135,7 +135,7 @@ async fn what_the_main_channel_does_is_nothing_to_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn recordings_that_cannot_be_played_are_told() {
+async fn unplayable_recordings_are_reported() {
     let rig = Rig::start(As::Serve);
     for (token, expected) in [
         ("t-none", "\"recording_not_found\" retrying=false 1011 recording_not_found"),

@@ -17,7 +17,7 @@ use crate::harness::{chats, json, read, read_all, seqs, wait};
 const EVENTS: usize = 100;
 
 #[tokio::test(start_paused = true)]
-async fn a_token_connects_its_user_and_whoever_has_the_same_user_reads_along() {
+async fn a_token_connects_its_user_and_shares_the_room_with_other_tokens() {
     for start in [As::Serve, As::Replay] {
         let rig = Rig::start(start);
         wait(Duration::from_secs(1)).await;
@@ -52,7 +52,7 @@ async fn a_token_connects_its_user_and_whoever_has_the_same_user_reads_along() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_channel_of_a_token_keeps_as_much_as_it_is_told_to() {
+async fn the_channel_of_a_token_has_the_configured_backlog() {
     let backlog = Limits { events_max: 8, ..Limits::default() };
     let rig = Rig::with_backlog(ROOMS, As::Serve, |sources| sources, backlog);
     let _socket = rig.ws("ws/t-ann").await;
@@ -78,7 +78,7 @@ async fn what_happens_to_the_room_of_a_token_is_counted_with_the_server() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_that_is_loaded_anew_costs_no_request_and_misses_nothing() {
+async fn reloading_a_page_costs_no_request_and_loses_nothing() {
     let rig = Rig::start(As::Serve);
     let mut socket = rig.ws("ws/t-ann").await;
     let seen = read(&mut socket, EVENTS).await;
@@ -113,7 +113,7 @@ async fn a_page_that_is_loaded_anew_costs_no_request_and_misses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_is_turned_out_and_a_place_that_is_left_is_free() {
+async fn rooms_are_never_evicted_and_freed_slots_are_reused() {
     let rig = Rig::start(As::Serve);
     let mut ann = rig.ws("ws/t-ann").await;
     read(&mut ann, EVENTS).await;
@@ -156,7 +156,7 @@ async fn rooms_run_side_by_side_and_the_main_channel_replaces_only_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_fails_upstream_is_told_and_closes_the_token_alone() {
+async fn an_upstream_failure_is_reported_and_closes_only_the_token() {
     let rig = Rig::places(As::Serve, 2);
     let mut ann = rig.ws("ws/t-ann").await;
     read(&mut ann, 1).await;
@@ -188,7 +188,7 @@ async fn a_room_that_ends_closes_with_1000() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_keep_to_the_wait_that_one_was_told() {
+async fn all_channels_respect_the_retry_delay_of_one() {
     let scenario = format!(
         "{ROOMS}\n[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 60\ntimes = 1\n"
     );
@@ -232,7 +232,7 @@ async fn a_limit_without_end_closes_with_1008() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_socket_is_closed_and_its_room_goes_on() {
+async fn a_slow_socket_is_closed_and_its_room_stays_open() {
     let rig = Rig::start(As::Serve);
     let mut slow = rig.ws("ws/t-ann").await;
     let mut fast = rig.ws("ws/t2-ann").await;

@@ -189,7 +189,7 @@ async fn under_live_the_end_of_the_room_ends_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_goes_on_to_another_room_reads_that_one_alone() {
+async fn a_socket_that_moves_to_another_room_only_reads_that_one() {
     let rig = Rig::places(As::Serve, 2);
     for token in ["ws/t-ann", "ws/t-ben"] {
         let mut reader = rig.ws(token).await;

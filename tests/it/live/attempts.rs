@@ -16,7 +16,7 @@ async fn nothing_waits_longer_than_its_time_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_failure_is_tried_as_often_as_the_table_says() {
+async fn each_failure_is_retried_as_often_as_the_table_lists() {
     let api = |reply: Reply| Server::new([(API, vec![reply]), (PAGE, vec![status(403, &[], "")])]);
     let limited = |wait: &str| status(429, &[("retry-after", wait)], "");
     let adults = ok(r#"{"data":{"prompts":""},"extra":{"now":1},"status_code":4003110}"#);
@@ -48,7 +48,7 @@ async fn each_failure_is_tried_as_often_as_the_table_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_malformed_name_asks_nobody() {
+async fn a_malformed_name_causes_no_request() {
     for user in ["", "a b", "../x"] {
         let (items, outcome) = run(&Server::new([]), Options { user: user.into(), ..options() }).await;
         assert_failed(&outcome, Code::InvalidUsername);
@@ -121,7 +121,7 @@ async fn a_room_that_was_over_when_the_connection_broke_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_waits_for_those_who_are_not_live_yet() {
+async fn wait_live_waits_for_offline_users() {
     let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
     let server =
         Server::new([(API, vec![room(4), room(4), room(2)]), ("/", vec![cookie()]), (SOCKET, socket)]);
@@ -168,7 +168,7 @@ async fn a_check_asks_once_more_for_a_user_who_is_not_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_blocked_comes_back_with_a_fresh_cookie() {
+async fn a_blocked_client_returns_with_a_fresh_cookie() {
     let blocked = status(200, &[("handshake-status", "415"), ("handshake-msg", "DEVICE_BLOCKED")], "");
     let server = live(vec![blocked, Reply::Socket(vec![]), Reply::Socket(vec![ended(1), Act::Hang])]);
     let (_, outcome) = run(&server, options()).await;

@@ -115,7 +115,7 @@ fn assert_failed(outcome: &Outcome, code: Code) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_are_acknowledged_and_a_broken_connection_comes_back() {
+async fn frames_are_acknowledged_and_a_broken_connection_is_reopened() {
     let chat = compose::chat(compose::Stamp::default(), &Default::default(), "hi");
     let first = vec![Act::Send(msg(1, vec![chat])), Act::Wait(25_000), Act::Send(msg(2, vec![]))];
     let second = vec![Act::Wait(500), ended(3), Act::Hang];
@@ -152,7 +152,7 @@ async fn the_same_seed_gives_the_same_items() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_sign_servers_batch_comes_behind_the_opening() {
+async fn the_sign_servers_batch_follows_the_opening() {
     let chat = compose::chat(compose::Stamp::default(), &Default::default(), "first");
     let info = BatchInfo {
         cursor: "c".into(),

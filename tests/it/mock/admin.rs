@@ -20,7 +20,7 @@ impl Rig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_secret_is_masked() {
+async fn secrets_are_masked() {
     let rig = Rig::new(Scenario::default());
     rig.get_with(
         "/webcast/fetch?unique_id=demo&apiKey=SECRET1&session_id=SECRET2",

@@ -164,7 +164,7 @@ async fn profiles_have_the_cookie_and_the_state_of_the_page() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_push_server_and_the_cookie_are_what_the_scenario_says() {
+async fn the_push_server_and_the_cookie_come_from_the_scenario() {
     let sign = async |toml: &str| {
         let (head, body) = Rig::toml(toml).get("/webcast/fetch?unique_id=demo").await;
         (head, wire::read_batch(&body, &mut vec![]).info.push_server)

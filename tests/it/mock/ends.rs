@@ -143,7 +143,7 @@ async fn an_open_room_ends_when_its_user_goes_offline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_open_room_goes_on_while_its_user_is_live() {
+async fn an_open_room_continues_while_its_user_is_live() {
     let rig = Rig::new(Scenario::default());
     let mut socket = rig.dial().await;
     socket.frame().await;
@@ -187,7 +187,7 @@ async fn clients_of_the_sign_server_get_the_first_batch_there_and_only_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn clients_of_the_sign_server_are_told_once_that_a_batch_is_the_first() {
+async fn clients_of_the_sign_server_get_the_first_batch_once() {
     let rig = Rig::new(Scenario::default());
     rig.get("/webcast/fetch?unique_id=demo").await;
     rig.dial().await.frame().await;

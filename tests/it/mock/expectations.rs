@@ -26,7 +26,7 @@ fn report(fails: impl FnOnce()) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn expectations_say_what_came_instead() {
+async fn failed_expectations_report_the_actual_requests() {
     let rig = Rig::fixture("rate-limited-twice.toml");
     rig.get(LOOKUP).await;
     wait_ms(2000).await;
@@ -50,7 +50,7 @@ async fn expectations_say_what_came_instead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_expected_is_verified_when_the_mock_is_dropped() {
+async fn expectations_are_verified_when_the_mock_is_dropped() {
     let rig = Rig::new(Scenario::default());
     rig.mock.expect(Seen::request("/live"), 1);
     let text = report(|| drop(rig));
@@ -91,7 +91,7 @@ async fn waiting_ends_at_the_very_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_in_vain_says_what_came() {
+async fn a_timed_out_wait_reports_the_requests_so_far() {
     let (rig, start) = (Rig::new(Scenario::default()), clock::now());
     rig.get("/live").await;
     let mut waits = Box::pin(rig.mock.wait_for(Seen::request("/lives"), 1));

@@ -30,7 +30,7 @@ fn unknown_words_are_named_with_the_nearest() {
 }
 
 #[test]
-fn what_is_no_toml_is_told_with_its_place() {
+fn invalid_toml_is_reported_with_its_position() {
     assert_wrong("seed = 1\nspeed = = 2", "line 2, column 9: ");
     assert_wrong("speed = 5000", "line 1, column 9: speed is a number from 0.1 to 1000, or `max`");
     assert_wrong("speed = [1]", "line 1, column 9: a speed is a number, or \"max\"");
@@ -130,7 +130,7 @@ fn each_kind_takes_its_keys_and_no_others() {
 }
 
 #[test]
-fn what_is_as_usual_is_not_written() {
+fn defaults_are_not_written() {
     let text = Scenario::default().rate_limited(2, std::time::Duration::from_secs(2)).to_toml();
     let fault = text.split_once("[[fault]]").unwrap().1;
     assert_eq!(

@@ -116,7 +116,7 @@ async fn users_and_states() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn look_ups_and_cookies_go_wrong() {
+async fn faults_in_lookups_and_cookies() {
     let rig = Rig::fixture("captcha.toml");
     for target in [LOOKUP, "/@demo/live"] {
         assert!(String::from_utf8_lossy(&rig.get(target).await.1).contains("tiktok-verify-page"));
@@ -149,7 +149,7 @@ async fn look_ups_and_cookies_go_wrong() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sign_calls_go_wrong() {
+async fn faults_in_sign_requests() {
     let statuses = async |name: &str| {
         let rig = Rig::fixture(name);
         let mut statuses = Vec::new();
@@ -292,7 +292,7 @@ async fn some(socket: &mut Socket, count: usize) -> Vec<bytes::Bytes> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_go_wrong() {
+async fn faults_in_frames() {
     let recorded = demo();
     let play = async |name: &str, count| some(&mut Rig::fixture(name).dial().await, count).await;
 

@@ -25,7 +25,7 @@ fn damaged(folder: &tempfile::TempDir, name: &str, change: impl FnOnce(&mut Vec<
 }
 
 #[test]
-fn flags_that_mean_nothing_are_usage_errors() {
+fn invalid_flags_are_usage_errors() {
     check(&["replay", "demo", "--speeed", "2"], 2, "unexpected argument '--speeed'");
     check(&["replay", "demo", "--speed", "-1"], 2, "invalid value '-1'");
     check(&["replay", "demo", "--speed", "fast"], 2, "invalid value 'fast'");
@@ -56,7 +56,7 @@ fn flags_that_mean_nothing_are_usage_errors() {
 }
 
 #[test]
-fn a_recording_that_is_not_there_is_told_with_what_to_do() {
+fn a_missing_recording_is_reported_with_a_hint() {
     for command in ["replay", "events", "info", "verify"] {
         check(&[command, "no-such.bin"], 1, "there is no recording no-such.bin");
     }
@@ -87,7 +87,7 @@ fn nothing_listens_where_a_server_is_watched_for() {
 }
 
 #[test]
-fn files_that_are_no_recordings_are_told_apart() {
+fn files_that_are_not_recordings_are_distinguished() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.bin");
     fs::write(&empty, "").unwrap();
@@ -126,7 +126,7 @@ fn a_damaged_recording_is_read_as_far_as_it_goes() {
 }
 
 #[test]
-fn a_taken_port_is_told_with_how_to_choose_another() {
+fn a_taken_port_is_reported_with_a_hint() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let output = run(&["replay", "demo", "--port", &port]);
@@ -148,7 +148,7 @@ fn nothing_is_written_over_unless_forced() {
 }
 
 #[test]
-fn captures_that_cannot_be_imported_say_what_to_do() {
+fn captures_that_cannot_be_imported_are_reported_with_a_hint() {
     let folder = tempfile::tempdir().unwrap();
     let capture = |name: &str, text: &str| {
         let path = folder.path().join(name);
@@ -189,7 +189,7 @@ fn only_a_browser_on_this_machine_is_recorded() {
 /// A limit on the file size simulates a full disk: the written part stays and is marked as incomplete.
 #[cfg(target_os = "linux")]
 #[test]
-fn an_import_onto_a_full_disk_keeps_what_was_written() {
+fn an_import_to_a_full_disk_keeps_the_written_part() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out.bin");
     let line = format!(
@@ -225,7 +225,7 @@ fn what_standard_output_lacks_is_lost() {
     let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(stderr(&output).starts_with("❌ cannot write: "), "{}", stderr(&output));
-    assert!(fs::read_to_string(&file).unwrap().lines().count() > 10, "what was written stays");
+    assert!(fs::read_to_string(&file).unwrap().lines().count() > 10, "the written part stays");
     for args in [
         &["events", "demo"][..],
         &["cat", "demo"],

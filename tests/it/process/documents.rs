@@ -90,7 +90,7 @@ fn renewed(shown: &str, lines: &[String]) -> String {
 }
 
 #[test]
-fn what_documents_show_is_what_is_printed() {
+fn documents_show_the_actual_output() {
     let is_update = std::env::var("LIVETAPE_DOCS").is_ok_and(|what| what == "update");
     let mut count = 0;
     for name in DOCUMENTS {
@@ -109,7 +109,7 @@ fn what_documents_show_is_what_is_printed() {
                     let hint = "LIVETAPE_DOCS=update cargo test --test it documents";
                     assert!(
                         is_there,
-                        "{name} shows what is not printed: {shown}\nrun {hint}, and read the difference"
+                        "{name} shows a line that the program does not print: {shown}\nrun {hint}, and review the difference"
                     );
                 }
             }

@@ -170,7 +170,7 @@ fn check(name: &str, attack: Attack, code: &str) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn no_flood_of_frames_takes_more_memory_than_there_is() {
+fn the_memory_of_a_flood_of_frames_is_bounded() {
     let socket = |again: Vec<u8>| Attack::Socket(vec![], again);
     let pings = frame(PING, &[b'x'; 125]).repeat(1000);
     check("pings", socket(pings), "upstream_flood");
@@ -189,7 +189,7 @@ fn no_flood_of_frames_takes_more_memory_than_there_is() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn no_batch_takes_more_memory_than_there_is() {
+fn the_memory_of_batches_is_bounded() {
     let socket = |again: Vec<u8>| Attack::Socket(vec![], again);
     check("bombs", socket(batch(&vec![0; 64 << 20])), "upstream_flood");
     check("the largest batch", socket(batch(&vec![0; 2 << 20])), "upstream_flood");
@@ -203,7 +203,7 @@ fn no_batch_takes_more_memory_than_there_is() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn no_answer_takes_more_memory_than_there_is() {
+fn the_memory_of_answers_is_bounded() {
     let ok = |headers: &str| format!("HTTP/1.1 200 OK\r\n{headers}").into_bytes();
     let endless = Attack::Http(ok("\r\n"), vec![b' '; 1 << 20]);
     check("a body without an end", endless, "blocked");

@@ -52,7 +52,7 @@ async fn read(address: &str) -> (Vec<Value>, u16) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_twice_is_waited_for_and_then_the_room_comes() {
+async fn two_rate_limits_are_waited_out_before_the_room_connects() {
     let mock = mock(&limited("times = 2")).await;
     let server = start(words(&["live", "demo", "--upstream", &mock.url()])).await;
     let (events, code) = read(&server.address).await;
@@ -78,7 +78,7 @@ async fn a_limit_twice_is_waited_for_and_then_the_room_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_limit_for_ever_ends_with_1008_and_says_what_to_do() {
+async fn a_permanent_rate_limit_ends_with_1008_and_a_hint() {
     let mock = mock(&limited("")).await;
     let args = ["live", "demo", "--max-attempts", "2", "--sign-form", "connect", "--upstream", &mock.url()];
     let server = start(words(&args)).await;
@@ -98,7 +98,7 @@ async fn a_limit_for_ever_ends_with_1008_and_says_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wait_that_is_too_long_is_told_with_its_end() {
+async fn a_wait_that_is_too_long_is_reported_with_its_end() {
     let fault = "[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 3900\n";
     let mock = mock(fault).await;
     let server = start(words(&["live", "demo", "--upstream", &mock.url()])).await;
@@ -124,7 +124,7 @@ async fn a_user_who_is_not_live_ends_with_1011() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn record_says_once_how_to_stop_it() {
+async fn record_prints_once_how_to_stop_it() {
     let mock = mock("speed = \"max\"\nend = \"control\"\n").await;
     let (url, folder) = (mock.url(), tempfile::tempdir().unwrap());
     let file = folder.path().join("show.bin");
@@ -181,7 +181,7 @@ async fn an_interrupt_seals_the_recording() {
 }
 
 #[test]
-fn what_users_get_wrong_is_told() {
+fn user_errors_are_reported() {
     for user in ["", "  ", "../etc", "a b"] {
         let output = livetape(&["live", user, "--port", "0"]).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{user:?}: {}", stderr(&output));
@@ -202,7 +202,7 @@ fn what_users_get_wrong_is_told() {
 /// A limit on the file size simulates a full disk: the written part stays, and losses are reported.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_keeps_what_was_written_and_exits_with_3() {
+async fn a_full_disk_keeps_the_written_part_and_exits_with_3() {
     let folder = tempfile::tempdir().unwrap();
     for (command, flag) in [("record", "-o"), ("live", "--record")] {
         let mock = mock("speed = \"max\"\n").await;

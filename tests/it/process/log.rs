@@ -198,7 +198,7 @@ async fn files_rotate_and_no_line_is_cut() {
 /// Log lines that cannot be written are counted and never block.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_stops_nobody() {
+async fn a_full_disk_blocks_no_caller() {
     if !Path::new("/dev/full").exists() {
         return;
     }
@@ -215,7 +215,7 @@ async fn a_full_disk_stops_nobody() {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_is_told_before_anything_else() {
+fn an_unwritable_log_is_reported_first() {
     let output = livetape(&["serve", "--port", "0", "--log-file", "no/such/folder/log"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("cannot write the log no/such/folder/log"), "{}", stderr(&output));
@@ -223,7 +223,7 @@ fn a_log_that_cannot_be_written_is_told_before_anything_else() {
 
 /// Reports of unreachable servers omit secrets in their URLs.
 #[test]
-fn addresses_are_told_without_their_secrets() {
+fn addresses_are_reported_without_their_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let nowhere = "http://user:s3cret@127.0.0.1:9/?key=s3cret";
     for (number, flags) in [
@@ -251,7 +251,7 @@ fn addresses_are_told_without_their_secrets() {
 /// The log of a mock omits queries and headers of clients.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn the_mock_logs_who_asks_for_what() {
+async fn the_mock_logs_clients_and_requests() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let args = ["mock", "--log-file", text(&log), "--log-level", "trace", "--log-format", "json"];

@@ -15,7 +15,7 @@ fn get(address: &str, target: &str) -> String {
 }
 
 #[test]
-fn it_tells_how_to_point_clients_at_it_and_ends_in_order() {
+fn the_mock_prints_client_snippets_and_exits_cleanly() {
     let scenario = "fixtures/scenarios/offline.toml";
     let mock = Running::start(&["mock", "--scenario", scenario]);
     let greeting = mock.greeting.join("\n");
@@ -32,7 +32,7 @@ fn it_tells_how_to_point_clients_at_it_and_ends_in_order() {
 }
 
 #[test]
-fn scenarios_that_mean_nothing_are_told_with_their_place() {
+fn invalid_scenarios_are_reported_with_their_position() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("s.toml");
     std::fs::write(&file, "seed = 1\nsped = 2\n").unwrap();

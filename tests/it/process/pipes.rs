@@ -80,7 +80,7 @@ fn every_command_has_an_example_here() {
 }
 
 #[test]
-fn every_command_ends_in_order_where_nobody_reads_its_output() {
+fn every_command_exits_cleanly_when_its_output_is_closed() {
     for args in EXAMPLES {
         let code = spawn(args, closed(), Stdio::null());
         assert!(matches!(code, Some(0..=3)), "{args:?} | true: {code:?}");
@@ -90,7 +90,7 @@ fn every_command_ends_in_order_where_nobody_reads_its_output() {
 }
 
 #[test]
-fn no_command_fails_where_nobody_reads_its_errors() {
+fn no_command_fails_when_its_stderr_is_closed() {
     let servers = ["replay", "serve", "mock"];
     for args in EXAMPLES.iter().filter(|args| !servers.contains(&args[0])) {
         let mut args = args.to_vec();

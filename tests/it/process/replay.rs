@@ -38,7 +38,7 @@ async fn a_client_gets_the_expected_events_in_order_and_then_1000() {
 }
 
 #[tokio::test]
-async fn what_is_served_is_what_events_prints() {
+async fn the_feed_equals_the_output_of_events() {
     let server = Running::start(&[&["replay", "demo", "--seed", "7"], &MAX[..]].concat());
     let (served, _) = read(format!("ws://{}/?raw=1&gifts=delta", server.address)).await;
     let printed = stdout(&run(&["events", "demo", "--raw", "--gifts", "delta"]));
@@ -148,7 +148,7 @@ async fn a_large_recording_replays_in_little_memory() {
 
 /// Recordings are found by name in the same folder on the command line, over REST and for tokens.
 #[tokio::test(flavor = "multi_thread")]
-async fn recordings_are_where_the_settings_say() {
+async fn recordings_are_in_the_configured_folder() {
     let folder = tempfile::tempdir().unwrap();
     let (shelf, config) = (folder.path().join("shelf"), folder.path().join("livetape.toml"));
     std::fs::create_dir(&shelf).unwrap();
@@ -180,7 +180,7 @@ async fn recordings_are_where_the_settings_say() {
 }
 
 #[tokio::test]
-async fn the_backlog_is_as_long_as_the_settings_say() {
+async fn the_backlog_has_the_configured_length() {
     let env = [("LIVETAPE_BACKLOG_EVENTS", "64")];
     let args = ["replay", "demo", "--speed", "max", "--wait-clients", "1", "--quiet"];
     let server = Running::start_with(&args, &env, "Press Ctrl+C");

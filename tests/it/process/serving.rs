@@ -52,7 +52,7 @@ async fn a_replay_and_an_idle_server_connect_to_the_upstream_of_the_settings() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_sees_why_a_room_cannot_be_had_and_with_stay_the_server_goes_on() {
+async fn a_client_sees_why_a_room_is_unavailable_and_with_stay_the_server_keeps_running() {
     let mock = mock("[[user]]\nname = \"demo\"\nstate = \"offline\"\n").await;
     let url = mock.url();
     let args = ["live", "demo", "--wait-clients", "1", "--upstream", &url];
@@ -76,7 +76,7 @@ async fn a_client_sees_why_a_room_cannot_be_had_and_with_stay_the_server_goes_on
 }
 
 #[test]
-fn a_replay_without_a_recording_plays_the_demo_and_says_so() {
+fn a_replay_without_a_recording_announces_and_plays_the_demo() {
     let server = Running::start(&["replay", "--speed", "max", "--wait-clients", "0", "--exit-when-done"]);
     let greeting = server.greeting.join("\n");
     assert!(

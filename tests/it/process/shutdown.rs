@@ -105,7 +105,7 @@ async fn a_signal_ends_everything_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_stalls_holds_it_no_longer_than_it_may() {
+async fn a_stalled_client_delays_a_shutdown_for_a_bounded_time() {
     let folder = tempfile::tempdir().unwrap();
     let (config, log) = (folder.path().join("livetape.toml"), folder.path().join("log"));
     fs::write(&config, "[limits]\nshutdown_time = \"2s\"\n").unwrap();

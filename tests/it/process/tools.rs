@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{live::mock, livetape, run, stderr, stdout, text};
 
 #[test]
-fn names_are_looked_up_where_the_settings_say() {
+fn names_are_looked_up_in_the_configured_folder() {
     let folder = tempfile::tempdir().unwrap();
     let shelf = folder.path().join("shelf");
     fs::create_dir(&shelf).unwrap();

@@ -131,7 +131,7 @@ fn eventually(holds: impl Fn() -> bool) {
 }
 
 #[test]
-fn what_is_recorded_is_read_back() {
+fn recorded_items_are_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let target = Target::Folder { folder: folder.path().join("new/recordings"), user: "host_078".into() };
     let recorder = Recorder::start(&target, live_header("host_078"), &RecorderOptions::default()).unwrap();
@@ -152,7 +152,7 @@ fn what_is_recorded_is_read_back() {
 }
 
 #[test]
-fn a_full_queue_leaves_one_gap_and_nobody_waits() {
+fn a_full_queue_leaves_one_gap_and_blocks_no_caller() {
     let disk = Disk::stuck();
     let recorder = start(&disk, &RecorderOptions { queue_items_max: 8, ..options() });
     let began = clock::now();
@@ -184,7 +184,7 @@ fn a_full_queue_leaves_one_gap_and_nobody_waits() {
 }
 
 #[test]
-fn the_queue_is_bounded_by_bytes_and_a_gap_at_the_end_is_told() {
+fn the_queue_is_bounded_by_bytes_and_a_final_gap_is_reported() {
     let disk = Disk::stuck();
     let recorder = start(&disk, &RecorderOptions { queue_bytes_max: 350, ..options() });
     let sent = Item { flags: Flags(Flags::SENT), ..numbered(4) };
@@ -231,7 +231,7 @@ async fn a_full_disk_keeps_the_beginning() {
 }
 
 #[test]
-fn a_disk_that_does_not_answer_holds_up_nobody() {
+fn an_unresponsive_disk_blocks_no_caller() {
     let disk = Disk::stuck();
     let recorder = start(&disk, &options());
     recorder.record(&numbered(0));

@@ -7,7 +7,7 @@ use super::{
 use std::time::Duration;
 
 #[test]
-fn the_system_has_what_is_recorded_when_it_should() {
+fn data_reaches_the_system_within_the_flush_interval() {
     let long = Duration::from_secs(3600);
     for (flush, is_held_back) in
         [(Flush::Each, false), (Flush::Every(long), false), (Flush::Bytes(4000), true)]

@@ -82,5 +82,5 @@ fn a_part_that_is_there_already_is_not_written_over() {
     assert!(problem.message.contains("show.001.bin exists already"), "{problem}");
     assert_eq!(fs::read(&taken).unwrap(), b"mine");
     let first = fs::read(folder.path().join("show.000.bin")).unwrap();
-    assert!(read(&first).1.records > 2, "what was recorded before stays");
+    assert!(read(&first).1.records > 2, "earlier records stay");
 }

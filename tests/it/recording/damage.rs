@@ -64,7 +64,7 @@ proptest! {
 proptest! {
     /// Wherever the damage is, all returned records were written, and missing ones in between are counted.
     #[test]
-    fn several_damaged_places_give_no_wrong_record(
+    fn damage_in_several_places_never_yields_a_wrong_record(
         payloads in proptest::collection::vec(any_bytes(), 1..30),
         places in proptest::collection::vec((any::<prop::sample::Index>(), 1u8.., 1usize..40), 1..6),
     ) {

@@ -49,7 +49,7 @@ fn check(name: &str, bytes: &[u8]) {
     if name.ends_with(".txt") {
         assert_eq!(String::from_utf8_lossy(bytes), String::from_utf8_lossy(&committed), "{name}");
     }
-    assert!(bytes == committed, "{name} is not what is made for it");
+    assert!(bytes == committed, "{name} differs from the generated file");
 }
 
 /// The hex dump in docs/format.md matches `minimal.bin`.

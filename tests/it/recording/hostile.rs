@@ -39,7 +39,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_no_recording_is_said_to_be_none() {
+fn files_in_other_formats_are_rejected() {
     assert!(matches!(Reader::open(&b""[..]), Err(Error::Empty)));
     for bytes in [&b"{\"offset_ms\":0}\n"[..], &MAGIC, &[0; 100_000], b"x"] {
         assert!(matches!(Reader::open(bytes), Err(Error::NotARecording)));
@@ -73,7 +73,7 @@ fn a_lying_length_allocates_nothing() {
 
 /// 700,000 sync words, each followed by a length that spans much of the file.
 #[test]
-fn overlapping_candidates_do_not_take_for_ever() {
+fn overlapping_candidates_take_bounded_time() {
     let mut bytes = unsealed(&[]);
     bytes.push(0);
     for _ in 0..700_000 {

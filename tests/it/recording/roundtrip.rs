@@ -33,7 +33,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_and_written_again_is_the_same(items in any_items()) {
+    fn reading_and_writing_again_changes_nothing(items in any_items()) {
         let bytes = unsealed(&items);
         let (records, _) = read(&bytes);
         let Some((first, rest)) = records.split_first() else { return Ok(()) };
@@ -99,7 +99,7 @@ fn a_new_header_is_the_one_that_is_repeated() {
 }
 
 #[test]
-fn a_checkpoint_tells_the_counts_and_the_time() {
+fn a_checkpoint_contains_the_counts_and_the_time() {
     let mut writer = Writer::new(Vec::new(), &Header::default()).unwrap();
     writer.write(&frame(10, "abc")).unwrap();
     writer.checkpoint(Duration::from_secs(90)).unwrap();
@@ -113,7 +113,7 @@ fn a_checkpoint_tells_the_counts_and_the_time() {
 }
 
 #[test]
-fn an_offset_that_goes_back_is_clamped_and_counted() {
+fn decreasing_offsets_are_clamped_and_counted() {
     let mut writer = Writer::new(Vec::new(), &Header::default()).unwrap();
     for offset_ms in [500, 200, 600] {
         writer.write(&frame(offset_ms, "x")).unwrap();
@@ -126,7 +126,7 @@ fn an_offset_that_goes_back_is_clamped_and_counted() {
 }
 
 #[test]
-fn the_end_tells_the_counts() {
+fn the_end_record_contains_the_counts() {
     let sent = Item { flags: Flags(Flags::SENT), ..frame(20, "abc") };
     let (records, _) = read(&sealed(&[frame(10, "ab"), sent, frame(1500, "")]));
     let What::End(end) = &records.last().unwrap().item.what else { panic!("sealed") };

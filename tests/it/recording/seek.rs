@@ -7,7 +7,7 @@ use livetape::sans_io::recording::record_type;
 use super::*;
 
 #[test]
-fn heads_tell_what_is_there_and_lead_back_to_it() {
+fn headers_describe_records_and_allow_seeking_back() {
     let bytes = sealed(&Vec::from_iter((0..50).map(|n| frame(n * 100, format!("frame {n}")))));
     let mut reader = Reader::open(Cursor::new(&bytes)).unwrap();
     let mut heads = Vec::new();
@@ -29,7 +29,7 @@ fn heads_tell_what_is_there_and_lead_back_to_it() {
 }
 
 #[test]
-fn what_is_read_twice_is_reported_once() {
+fn damage_that_is_read_twice_is_reported_once() {
     let mut bytes = sealed(&Vec::from_iter((0..9).map(|n| frame(n, "frame"))));
     let damaged = boundaries(&bytes)[4] + 20;
     bytes[damaged] ^= 1;

@@ -1,4 +1,4 @@
-//! Record → mock → live → record: the mock plays exactly what was recorded.
+//! Record → mock → live → record: the mock plays exactly the recorded frames.
 
 use std::{collections::BTreeMap, fs::File, path::Path};
 

@@ -112,7 +112,7 @@ async fn orders_are_taken_while_subscribers_are_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tests_say_why_not_without_connecting() {
+async fn test_reports_the_reason_without_connecting() {
     for (name, code, exists, live) in [
         ("stays-open", None, Some(true), Some(true)),
         ("offline", Some(Code::UserOffline), Some(true), Some(false)),

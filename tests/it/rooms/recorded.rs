@@ -39,7 +39,7 @@ async fn check(name: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_recorded_happens_again() {
+async fn a_recorded_room_behaves_as_recorded() {
     for name in [
         "rate-limited-twice",
         "rate-limited-http-date",

@@ -21,7 +21,7 @@ fn audited(file: &[u8], words: &str) -> Report {
 }
 
 #[test]
-fn what_was_scrubbed_is_clean() {
+fn a_scrubbed_recording_is_clean() {
     for (name, file) in files() {
         let before = audited(&file, "");
         assert_eq!(before.exit_code(), 1, "{name}");
@@ -32,7 +32,7 @@ fn what_was_scrubbed_is_clean() {
 }
 
 #[test]
-fn what_ships_passes_an_audit_as_it_is_and_after_any_scrub() {
+fn shipped_recordings_pass_an_audit_before_and_after_any_scrub() {
     for name in ["demo", "gifts", "short", "quiet", "busy", "raid", "battle"] {
         let file = std::fs::read(format!("{}/recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let report = audited(&file, "");
@@ -118,7 +118,7 @@ fn made_up_people_of_synthetic_recordings_are_fine() {
 }
 
 #[test]
-fn what_is_damaged_cannot_be_called_clean() {
+fn a_damaged_recording_is_never_clean() {
     let (mut out, _) = scrubbed(&recording(&all_payloads()), key(1));
     let middle = out.len() / 2;
     out[middle] ^= 1;

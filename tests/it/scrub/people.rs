@@ -84,7 +84,7 @@ fn varint(mut number: u64) -> Vec<u8> {
 }
 
 #[test]
-fn nobody_is_left() {
+fn no_person_is_left() {
     let (ids, names) = people();
     for (name, file) in files() {
         let (out, _) = scrubbed(&file, key(1));
@@ -193,7 +193,7 @@ fn compare(
 }
 
 #[test]
-fn events_are_equal_but_for_people() {
+fn events_differ_only_in_people() {
     for (name, file) in files() {
         let (out, _) = scrubbed(&file, key(1));
         let events = |file: &[u8]| decode(&items(file), &Filter { raw: true, ..Filter::default() }, true);

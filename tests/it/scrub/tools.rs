@@ -46,7 +46,7 @@ fn the_header_says_so() {
 }
 
 #[test]
-fn what_is_damaged_is_a_gap() {
+fn damage_becomes_a_gap() {
     let mut file = recording(&all_payloads()).to_vec();
     let middle = file.len() / 2;
     file[middle] ^= 0x10;
@@ -61,7 +61,7 @@ fn what_is_damaged_is_a_gap() {
     assert!(report.lost());
     let mut reader = Reader::open(&out[..]).unwrap();
     while reader.next().unwrap().is_some() {}
-    assert!(!reader.report().sealed, "what was cut off is not sealed");
+    assert!(!reader.report().sealed, "a truncated file is not sealed");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn records_of_unknown_types_are_dropped() {
 }
 
 #[test]
-fn what_is_no_recording_is_refused() {
+fn a_file_that_is_not_a_recording_is_rejected() {
     let tried =
         |bytes: &[u8]| scrub(bytes, bytes, Vec::new(), Scrubber::new(key(1))).map(|_| ()).unwrap_err();
     assert!(matches!(tried(b"GIF89a"), Error::Read(_)));

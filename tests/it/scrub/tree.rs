@@ -79,7 +79,7 @@ fn same(path: &str, before: &[u8], after: &[u8], leaves: &mut usize) {
         assert!(!is_plain_text(before) || std::str::from_utf8(after).is_ok(), "{path}");
         return;
     };
-    let others = fields(after).unwrap_or_else(|| panic!("{path} is no message any more"));
+    let others = fields(after).unwrap_or_else(|| panic!("{path} is no longer a message"));
     assert_eq!(nodes.len(), others.len(), "{path}");
     for pair in nodes.iter().zip(&others) {
         match pair {
@@ -106,7 +106,7 @@ fn frames(items: &[Item]) -> Vec<&[u8]> {
 }
 
 #[test]
-fn trees_are_equal_but_for_leaves() {
+fn trees_differ_only_in_leaves() {
     for (name, file) in files() {
         let (out, report) = scrubbed(&file, key(1));
         let (before, after) = (items(&file), items(&out));

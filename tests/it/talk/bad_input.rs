@@ -74,7 +74,7 @@ async fn every_wrong_message_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_goes_on_is_closed_with_1008() {
+async fn repeated_bad_messages_close_with_1008() {
     let rig = Rig::start();
     let mut other = client(&rig, "other").await;
     let mut socket = client(&rig, "ann").await;
@@ -89,7 +89,7 @@ async fn who_goes_on_is_closed_with_1008() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_too_long_or_no_text_closes_at_once() {
+async fn messages_that_are_too_long_or_not_text_close_at_once() {
     let rig = Rig::start();
     let mut other = client(&rig, "other").await;
     let frame = |bytes: Vec<u8>| Message::Frame(Frame::message(bytes, OpCode::Data(Data::Text), true));

@@ -37,7 +37,7 @@ async fn shutting_down_is_announced_before_1001() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rest_closes_with_code_and_reason_after_what_was_sent() {
+async fn rest_closes_with_code_and_reason_after_pending_messages() {
     let rig = Rig::start();
     for (path, code) in [("ws?feed=0", 4000), ("", 1000), ("ws/echo", 3999)] {
         let mut socket = rig.ws(path).await;
@@ -54,7 +54,7 @@ async fn rest_closes_with_code_and_reason_after_what_was_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_or_falls_silent_is_announced() {
+async fn clients_that_leave_or_fall_silent_are_announced() {
     let rig = Rig::start();
     let mut ann = client(&rig, "ann").await;
     let mut bob = client(&rig, "bob").await;
@@ -124,7 +124,7 @@ async fn echo_gives_everything_back_in_order_without_a_rate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_take_its_echo_is_closed_after_ten_seconds() {
+async fn a_client_that_never_reads_its_echo_is_closed_after_ten_seconds() {
     let rig = Rig::start();
     let mut socket = rig.ws("ws/echo").await;
     for _ in 0..3 {

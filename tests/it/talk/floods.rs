@@ -20,7 +20,7 @@ use super::{client, next, next_said, with_lobby};
 use crate::harness::{Rig, json, read_all, wait};
 
 #[tokio::test(start_paused = true)]
-async fn a_message_flood_is_told_and_closed() {
+async fn a_message_flood_gets_an_error_and_is_closed() {
     let rig = Rig::start();
     let mut other = client(&rig, "other").await;
     let flooder = client(&rig, "ann").await;
@@ -100,7 +100,7 @@ async fn a_flood_of_connects_fills_the_lobby_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_read_is_closed_with_4101_and_keeps_nobody_waiting() {
+async fn a_client_that_never_reads_is_closed_with_4101_and_delays_no_other() {
     let sockets = Limits { waiting_bytes_max: 64 * 1024, ..Limits::default() };
     let lobby = lobby::Limits { messages_per_second: 1000, message_burst: 1000, ..lobby::Limits::default() };
     let config = Config { sockets, lobby, ..Config::default() };
@@ -135,7 +135,7 @@ fn empty(opcode: OpCode, is_final: bool) -> Message {
 }
 
 #[tokio::test(start_paused = true)]
-async fn frames_that_say_nothing_count_as_messages() {
+async fn empty_frames_count_as_messages() {
     let ping = empty(OpCode::Control(Control::Ping), true);
     let pong = empty(OpCode::Control(Control::Pong), true);
     let nothing = empty(OpCode::Data(Data::Continue), false);
@@ -166,7 +166,7 @@ async fn frames_that_say_nothing_count_as_messages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn some_frames_that_say_nothing_are_borne() {
+async fn a_few_empty_frames_are_tolerated() {
     let rig = Rig::start();
     let mut socket = client(&rig, "ann").await;
     for round in 0..20 {
@@ -204,7 +204,7 @@ async fn a_length_that_is_longer_than_it_needs_to_be_closes_1002() {
             let log = read_all(&mut socket).await;
             assert_eq!(log.close.map(|it| it.0), Some(close), "{bytes:?}");
             let is_answered = log.texts.iter().any(|text| json(text)["type"] == "echo");
-            assert!(is_answered || piece > 1, "what came before it is answered: {bytes:?}");
+            assert!(is_answered || piece > 1, "the message before it is answered: {bytes:?}");
             wait(Duration::from_millis(1)).await;
         }
     }

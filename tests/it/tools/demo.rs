@@ -49,7 +49,7 @@ fn is_visible(event: &Value) -> bool {
 }
 
 #[test]
-fn everything_that_an_overlay_shows_comes_in_the_first_15_seconds() {
+fn everything_that_an_overlay_shows_appears_in_the_first_15_seconds() {
     let mut events = demo();
     events.retain(|(offset_ms, _)| *offset_ms <= OPENING_MS);
     let count = |is_it: &dyn Fn(&Value) -> bool| events.iter().filter(|(_, event)| is_it(event)).count();
@@ -113,7 +113,7 @@ fn chats_of_what_ships_are_phrases_of_ours() {
 }
 
 #[test]
-fn the_host_pauses_once_and_comes_back() {
+fn the_host_pauses_once_and_returns() {
     let events = demo();
     let states: Vec<_> = events.iter().filter(|(_, event)| event["type"] == "control").collect();
     let said: Vec<_> = states.iter().map(|(_, event)| event["data"]["state"].as_str().unwrap()).collect();

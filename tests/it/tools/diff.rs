@@ -23,7 +23,7 @@ fn chats(ids: impl IntoIterator<Item = usize>) -> Vec<Value> {
 }
 
 #[test]
-fn what_a_server_adds_is_no_difference() {
+fn fields_that_a_server_adds_are_not_differences() {
     let before = chats(0..10);
     let mut after = before.clone();
     for event in &mut after {
@@ -34,7 +34,7 @@ fn what_a_server_adds_is_no_difference() {
 }
 
 #[test]
-fn additions_removals_and_changes_are_told_in_order() {
+fn additions_removals_and_changes_are_listed_in_order() {
     let mut after = chats((0..20).filter(|id| *id != 3));
     after[6]["data"]["comment"] = "ho".into();
     after.insert(10, chat(100, "new"));

@@ -50,7 +50,7 @@ fn events(bytes: &[u8]) -> Vec<Value> {
 }
 
 #[test]
-fn a_range_of_a_recording_whose_header_is_lost_says_so() {
+fn a_range_reports_a_lost_header() {
     let mut bytes = recording(&show()).to_vec();
     bytes[16 + 40] ^= 1;
     for start in [0, 950, 2_100] {
@@ -66,7 +66,7 @@ fn a_range_of_a_recording_whose_header_is_lost_says_so() {
 }
 
 #[test]
-fn what_is_cut_out_plays_as_a_replay_that_starts_there() {
+fn a_cut_range_plays_like_a_replay_that_starts_there() {
     let whole = recording(&show());
     for (start, end) in [(0, 100_000), (950, 72_050), (70_200, 73_200), (71_000, 73_000), (2_100, 2_400)] {
         let part = cut_out(&whole, start, end);
@@ -200,7 +200,7 @@ fn a_marker_is_put_in_and_found_again() {
 }
 
 #[test]
-fn what_is_missing_in_a_source_is_missing_in_what_is_made_of_it() {
+fn missing_records_in_a_source_are_missing_in_the_result() {
     let whole = recording(&show());
     let mut damaged = whole.to_vec();
     let middle = damaged.len() / 2;
@@ -279,7 +279,7 @@ fn golden_damage_is_repaired() {
 }
 
 #[test]
-fn what_was_cut_off_stays_known_after_a_repair() {
+fn a_repair_keeps_the_loss_of_a_truncation() {
     let whole = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/short.bin")).unwrap();
     for cut in [whole.len() / 2, whole.len() - 50] {
         let mut out = Vec::new();

@@ -18,7 +18,7 @@ fn root() -> &'static Path {
 }
 
 #[test]
-fn the_recordings_are_what_the_fixtures_give() {
+fn the_recordings_equal_the_generated_ones() {
     for (name, source, made) in recordings::all(root()).unwrap() {
         let committed = fs::read(root().join(name)).unwrap();
         assert!(made == committed, "{name} is not what {source} gives: run cargo xtask fixture");
@@ -30,7 +30,7 @@ const COMMITTED_BYTES_MAX: u64 = 1 << 20;
 
 /// The repository contains no data of real people.
 #[test]
-fn whatever_lies_in_recordings_is_synthetic_or_scrubbed() {
+fn committed_recordings_are_synthetic_or_scrubbed() {
     let known = recordings::all(root()).unwrap();
     for entry in fs::read_dir(root().join("recordings")).unwrap() {
         let path = entry.unwrap().path();
@@ -89,7 +89,7 @@ fn they_hold_the_messages_of_the_sessions() {
 
 /// The table in recordings/README.md matches the files.
 #[test]
-fn they_are_what_their_documentation_says() {
+fn committed_recordings_match_their_documentation() {
     let readme = fs::read_to_string(root().join("recordings/README.md")).unwrap();
     for (name, source, bytes) in recordings::all(root()).unwrap() {
         let (info, verdict) = (info(&bytes[..]).unwrap(), verify(&bytes[..]).unwrap());

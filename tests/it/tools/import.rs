@@ -63,7 +63,7 @@ fn message(time: &str, host: &str) -> String {
 }
 
 #[test]
-fn frame_lines_tell_their_room_and_their_start() {
+fn frame_lines_contain_their_room_and_start() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/webcast/session-2.jsonl");
     let (items, report) = imported(&fs::read_to_string(path).unwrap());
     assert_eq!(openings(&items), [(1, "show", 7_289_906_237_748_364_091)]);
@@ -145,7 +145,7 @@ fn user_and_room_are_for_lines_without_a_host() {
 }
 
 #[test]
-fn times_that_go_back_are_clamped_and_counted() {
+fn decreasing_times_are_clamped_and_counted() {
     let times = ["-5", "100", "40", "100.5", "1e30"];
     let lines = times.map(|time| format!(r#"{{"offset_ms":{time},"frame":"OgJoYg"}}"#));
     let (items, report) = imported(&lines.join("\n"));
@@ -191,7 +191,7 @@ fn a_frame_above_the_cap_is_left_out() {
 }
 
 #[test]
-fn what_is_inside_a_frame_is_recorded_whatever_it_is() {
+fn any_frame_content_is_recorded() {
     // Only a gzip header, in a frame of type `msg`.
     let (items, report) = imported(r#"{"offset_ms":1,"frame":"OgNtc2dCAx+LCA=="}"#);
     assert_eq!(offsets_ms(&items), [1]);

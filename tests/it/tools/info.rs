@@ -36,7 +36,7 @@ fn the_end_of_an_unsealed_file_may_be_missing() {
 }
 
 #[test]
-fn damage_is_told() {
+fn damage_is_reported() {
     let missing = |name: &str| {
         let text = info(&golden(name)[..]).unwrap().to_string();
         text.lines().find_map(|line| line.strip_prefix("missing      ").map(str::to_owned)).unwrap()

@@ -89,7 +89,7 @@ fn every_profile_is_a_whole_show() {
 }
 
 #[test]
-fn people_speak_many_languages_and_give_in_streaks() {
+fn people_speak_many_languages_and_send_streaks() {
     let events = events(&minutes(5, Profile::Busy, 5), &raw());
     let languages = events.iter().filter_map(|event| event["data"]["language"].as_str());
     assert!(std::collections::BTreeSet::from_iter(languages).len() > 12);
@@ -141,7 +141,7 @@ fn a_battle_opens_counts_and_ends_with_results() {
 }
 
 #[test]
-fn the_header_says_that_nobody_in_it_exists() {
+fn the_header_marks_all_people_as_fictional() {
     let bytes = minutes(1, Profile::Quiet, 1);
     let record = Reader::open(&bytes[..]).unwrap().next().unwrap().unwrap();
     let livetape::sans_io::recording::What::Header(header) = record.item.what else { panic!("no header") };

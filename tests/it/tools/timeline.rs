@@ -15,7 +15,7 @@ fn the_demo_in_twelve_buckets() {
 }
 
 #[test]
-fn markers_gaps_and_connections_are_told() {
+fn markers_gaps_and_connections_are_listed() {
     insta::assert_json_snapshot!(timeline("fixtures/golden/every-type.bin", 4));
 }
 

@@ -20,7 +20,7 @@ fn of_frame(bytes: &'static [u8]) -> Verdict {
 }
 
 #[test]
-fn the_exit_code_tells_whether_all_is_there() {
+fn the_exit_code_reports_missing_records() {
     assert_eq!(golden("minimal").exit_code(), 0);
     // Items that the recorder lost also count as missing.
     for name in ["every-type", "unsealed", "flipped-bit", "hole", "cut-tail", "damaged-preamble"] {

@@ -30,7 +30,7 @@ fn of_json_that_is_cut_off_the_frames_are_taken_that_are_whole() {
 }
 
 #[test]
-fn a_har_without_frames_says_why_and_what_to_do() {
+fn a_har_without_frames_is_reported_with_a_hint() {
     let page = r#"{"startedDateTime":"2025-09-09T18:44:49.000Z","request":{"url":"https://www.tiktok.com/"},"response":{"status":200}}"#.to_owned();
     let socket = page.replace("https://www.tiktok.com/", URL);
     for (producer, version, entry, expected) in [
@@ -73,7 +73,7 @@ fn frames_of_something_else_are_listed_and_can_be_chosen() {
 }
 
 #[test]
-fn what_is_inside_counts_more_than_the_address() {
+fn contents_count_more_than_the_address() {
     let hidden = entry("wss://proxy.example/tunnel", STARTED, &messages(|ms| ms));
     assert_eq!(imported(har("Playwright", "1.65.1", &[hidden])).1.frames, 82);
 }
@@ -151,7 +151,7 @@ fn a_text_of_two_gigabytes_is_an_error_and_not_the_end_of_the_memory() {
 }
 
 #[test]
-fn a_long_text_that_nobody_wants_is_passed_over() {
+fn long_unused_texts_are_skipped() {
     let video = "A".repeat(25 << 20);
     let entry = entry(URL, STARTED, &messages(|ms| ms / 1e3));
     let page = format!(
@@ -161,7 +161,7 @@ fn a_long_text_that_nobody_wants_is_passed_over() {
 }
 
 #[test]
-fn bombs_are_told_from_captures() {
+fn bombs_are_distinguished_from_captures() {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(b"{\"log\":{\"comment\":\"").unwrap();
     for _ in 0..40 {
@@ -172,7 +172,7 @@ fn bombs_are_told_from_captures() {
 }
 
 #[test]
-fn what_is_no_capture_is_told_with_what_it_is() {
+fn files_that_are_not_captures_are_reported_with_their_format() {
     assert!(matches!(error(&b"<html>"[..]), Error::Unrecognised));
     let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/short.bin");
     assert!(matches!(error(std::fs::read(demo).unwrap()), Error::Recording));

@@ -16,7 +16,7 @@ use super::{
 };
 
 #[test]
-fn chrome_s_har_decodes_to_what_was_played() {
+fn chrome_s_har_decodes_to_the_played_events() {
     let (items, report) = imported(chrome());
     assert_same_events(&items);
     assert_eq!((report.format, report.producer.as_str()), (Format::Har, "WebInspector 537.36"));
@@ -223,7 +223,7 @@ fn controls_errors_and_parts_are_what_they_are() {
 }
 
 #[test]
-fn who_is_live_is_what_the_page_says_unless_somebody_knows_better() {
+fn the_live_user_is_read_from_the_page_unless_given() {
     let user = |options: &livetape::tools::import::ImportOptions| {
         let (items, _) = import(&bytes::Bytes::from(chrome()), options).unwrap();
         events(&items)[0]["username"].as_str().unwrap().to_owned()

@@ -16,7 +16,7 @@ use super::{
 };
 
 #[test]
-fn mitmproxy_s_flows_decode_to_what_was_played() {
+fn mitmproxy_s_flows_decode_to_the_played_events() {
     let (items, report) = imported(flow(21, flowing()));
     assert_same_events(&items);
     assert_eq!((report.format, report.frames, report.connections), (Format::Mitmproxy, 82, 1));

@@ -50,7 +50,7 @@ fn attached(file: &str) -> (String, String) {
 }
 
 #[test]
-fn frames_that_stand_beside_the_har_are_found() {
+fn frames_in_files_next_to_the_har_are_found() {
     let (capture, lines) = attached("0a1b.jsonl");
     let files = Files { capture: capture.into(), beside: [("0a1b.jsonl", lines.into())].into() };
     assert_same_events(&import(&files, &options()).unwrap().0);
