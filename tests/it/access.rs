@@ -1,4 +1,4 @@
-//! Who may ask.
+//! Access by host and origin.
 
 use livetape::{
     hub::Limits,
@@ -94,7 +94,7 @@ async fn pages_from_disk_may_only_read_the_feed() {
     let rigs = [Rig::start(), with_access(Access { origins, ..Access::default() })];
     for (rig, listed) in rigs.iter().zip([false, true]) {
         rig.hub.close(livetape::hub::CloseReason { code: 1000, reason: "".into() });
-        // OBS calls a local file by the second one. Every sandboxed frame has the first one: only where it is listed.
+        // OBS opens a local file as the second one. All sandboxed frames share the first one, so it must be listed.
         for (origin, reads) in [("null", listed), ("http://absolute", true)] {
             let from_file = [("host", "localhost"), ("origin", origin)];
             for path in ["/", "/events"] {

@@ -1,4 +1,4 @@
-//! Floods, half-open connections and requests that trickle in: bounded, and nobody else's business.
+//! Floods, half-open connections and slow requests: bounded, and without an effect on other clients.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -14,10 +14,10 @@ fn bounded(bounds: Bounds) -> Rig {
     Rig::with(Limits::default(), Config { bounds, ..Config::default() })
 }
 
-/// All that comes until the server closes.
+/// Reads until the server closes the connection.
 async fn rest(stream: &mut DuplexStream) -> String {
     let mut answer = Vec::new();
-    // A reset ends it too.
+    // A reset also ends it.
     drop(stream.read_to_end(&mut answer).await);
     String::from_utf8(answer).unwrap()
 }
@@ -42,7 +42,7 @@ async fn a_flood_is_rejected_and_others_are_unaffected() {
     assert_eq!((held.len(), refused), (7, 93));
     rig.hub.publish(&[chat("still here")]);
     assert!(read(&mut reader, 1).await[0].contains("still here"));
-    // A place that is given back is a place.
+    // A freed slot can be used again.
     drop(held.pop());
     wait(Duration::from_millis(1)).await;
     assert_eq!(rig.http("GET", "/health", "").await.status, 200);
@@ -89,7 +89,7 @@ async fn a_slow_head_times_out() {
     for _ in 0..50 {
         slow.push(rig.connector.connect().await.unwrap());
     }
-    // A byte a second: never idle, never done.
+    // One byte per second: never idle, never complete.
     let mut sent = 0;
     for byte in b"GET /health HTTP/1.1\r\nhost: localhost\r\nx: yyyyyyyyyyyyyyyy" {
         let mut alive = 0;
@@ -114,7 +114,7 @@ async fn a_silent_connection_is_closed() {
     let mut silent = rig.connector.connect().await.unwrap();
     assert_eq!(rest(&mut silent).await, "");
     assert_eq!((livetape::clock::now() - started).as_secs(), 30);
-    // Between requests the same counts, from the last answer on.
+    // The same limit applies between requests, starting with the last response.
     let mut stream = rig.connector.connect().await.unwrap();
     for _ in 0..3 {
         wait(Duration::from_secs(29)).await;
@@ -131,7 +131,7 @@ async fn a_silent_connection_is_closed() {
     assert_eq!((livetape::clock::now() - started).as_secs(), 30);
 }
 
-/// A feed is one long answer: it has no next request.
+/// A feed is one long response without a next request.
 #[tokio::test(start_paused = true)]
 async fn a_subscriber_may_be_silent() {
     let rig = Rig::start();
@@ -161,7 +161,7 @@ async fn a_stalled_body_times_out() {
     assert!((livetape::clock::now() - started).as_secs() <= 20, "{answer}");
 }
 
-/// One byte every nine seconds: never silent for long.
+/// One byte every nine seconds, so the connection never counts as idle.
 async fn trickle(rig: &Rig, request: &str) -> (String, u64) {
     let mut stream = rig.connector.connect().await.unwrap();
     let head = format!("{request} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 60000\r\n\r\n");
@@ -195,8 +195,8 @@ async fn a_slow_upload_times_out_after_an_hour() {
     let recordings = Recordings { directory: folder.path().into(), ..Recordings::default() };
     let rig = Rig::with(Limits::default(), Config { recordings, ..Config::default() });
     let drafts = || std::fs::read_dir(folder.path()).unwrap().count();
-    // A thread writes the upload, and the clock does not go on by itself while it does: from the draft on an hour
-    // passes here, and not a second more until the answer.
+    // The paused clock does not advance while a thread writes the upload. Once the draft exists, the test advances it by exactly one hour
+    // before the response.
     let hour = async {
         while drafts() == 0 {
             tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! The feed: slow subscribers, pacing, and the end.
+//! The feed: slow subscribers, pacing and the end.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn close(log: &crate::harness::Log) -> Option<(u16, &str)> {
     log.close.as_ref().map(|(code, reason)| (*code, reason.as_str()))
 }
 
-/// Publishes in frames of four, a frame a millisecond.
+/// Publishes frames of four events, one frame per millisecond.
 async fn publish(rig: &Rig, count: usize) {
     for frame in chats(count).chunks(4) {
         rig.hub.publish(frame);
@@ -90,7 +90,7 @@ async fn a_stalled_ndjson_connection_is_dropped_after_ten_seconds() {
     assert_eq!(gone.kind(), std::io::ErrorKind::BrokenPipe);
 }
 
-/// A request for the feed, whose answer is not read.
+/// Requests the feed without reading the response.
 async fn events(rig: &Rig) -> tokio::io::DuplexStream {
     let before = rig.hub.subscriber_count();
     let mut stream = rig.connector.connect().await.unwrap();

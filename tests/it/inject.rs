@@ -1,4 +1,4 @@
-//! `/inject` into a replay, and what REST says of it.
+//! `/inject` into a replay, and its REST responses.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ fn without_seq(mut event: Value) -> Value {
     event
 }
 
-/// What the recording says by itself, without numbers and ids.
+/// Returns the recording's own events, without sequence numbers and IDs.
 fn plain(items: &[Item], filter: &Filter) -> Vec<Value> {
     let wall_anchor_ns = Some(1_704_067_200_000_000_000);
     let header = item(0, What::Header(records::Header { wall_anchor_ns, ..records::Header::default() }));
@@ -107,7 +107,7 @@ async fn injecting_works_while_paused_waiting_and_at_the_end() {
     assert_eq!(ids[3], format!("{}~3", again.ids[0]), "its id tells the generation, as all do");
 }
 
-/// At any speed, and whenever it is asked for, what is due goes on in its order.
+/// At any speed and time, an injection keeps the order of the events that are due.
 #[tokio::test(start_paused = true)]
 async fn many_injections_do_not_affect_streaks_of_the_recording() {
     let items = session_items(2);
@@ -179,7 +179,7 @@ async fn injecting_reports_the_recipients_and_waits_for_clients() {
     let alone = inject("").await.json();
     assert_eq!((&alone["seqs"], &alone["delivered"]), (&json!([1]), &json!(0)), "{alone}");
 
-    // Too few come: nothing is injected.
+    // Too few clients connect, so nothing is injected.
     let _observer = rig.ws("?observer=1").await;
     let start = livetape::clock::now();
     let refused = inject("?wait_clients=1").await;

@@ -1,4 +1,4 @@
-//! What a reader gets that joins before, during and after a replay.
+//! The events that subscribers receive when they join before, during and after a replay.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ async fn after_the_end_joiners_get_the_state_and_with_since_the_backlog() {
     let mut all = rig.ws("?since=0&gifts=delta&raw=1").await;
     assert_eq!(read(&mut all, head).await.len(), head);
 
-    // A seek starts again, for all of them; who joins then gets the state of that.
+    // A seek starts a new generation for all subscribers; later ones get its state.
     rig.control.order(livetape::control::ReplayOrder::Seek(Duration::ZERO)).await.unwrap();
     wait(Duration::from_millis(1)).await;
     assert_eq!(told(&read(&mut late, 1).await)[0].1, "connection_created");

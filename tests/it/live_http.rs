@@ -1,5 +1,4 @@
-//! The HTTP half over real sockets, against wiremock and the real clock: every literal answer that TikTok and sign
-//! servers are known to give.
+//! The HTTP part over real sockets, against wiremock and the real clock: every known literal response of TikTok and sign servers.
 
 use std::net::SocketAddr;
 
@@ -66,7 +65,7 @@ async fn every_known_api_response_maps_to_a_code() {
     );
     let live = api_live(body(&OFFLINE.replace(r#""status":4"#, r#""status":2"#))).await;
     assert_eq!((live.live, live.can_connect, live.why), (Some(true), true, None));
-    // A room's id without a room, however live it is said to be.
+    // A room ID without a room, although the status says live.
     let never = OFFLINE.replace("7684008970436823815", "").replace(r#""status":4"#, r#""status":2"#);
     assert_eq!(why(api_live(body(&never)).await), Some(Code::UserOffline));
     let unknown = api_live(body(UNKNOWN)).await;
@@ -134,7 +133,7 @@ async fn run(options: Options) -> (Vec<Item>, Outcome) {
     (items, live.outcome().await)
 }
 
-/// A user who is live, and a sign server that answers so.
+/// A user who is live, and a sign server with the given response.
 async fn signed(answer: ResponseTemplate) -> (Vec<Item>, Outcome) {
     let server = answers("/webcast/fetch", answer).await;
     let live = OFFLINE.replace(r#""status":4"#, r#""status":2"#);
@@ -144,7 +143,7 @@ async fn signed(answer: ResponseTemplate) -> (Vec<Item>, Outcome) {
         .respond_with(live)
         .mount(&server)
         .await;
-    // The direct way is closed: whoever falls back to it is blocked.
+    // The direct way is blocked, so falling back to it fails.
     Mock::given(path("/")).respond_with(ResponseTemplate::new(429)).mount(&server).await;
     run(Options { sign_url: Some(Url::parse(&server.uri()).unwrap()), ..options(&server) }).await
 }
@@ -199,7 +198,7 @@ async fn every_known_sign_server_response_maps_to_a_code() {
     for answer in empty {
         assert_eq!(code(&signed(answer).await.1), Code::SignEmpty);
     }
-    // These are gone around, to where it is closed.
+    // These errors cause a fallback to the direct way, which is blocked.
     let stub =
         BatchInfo { push_server: "wss://ws-fallback.eulerstream.com/?token=e".into(), ..Default::default() };
     for answer in
@@ -234,7 +233,7 @@ async fn a_socket_is_opened_over_the_network() {
 async fn network_failures_map_to_codes() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    // What answers is no TLS.
+    // The server does not speak TLS.
     let server = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
@@ -243,7 +242,7 @@ async fn network_failures_map_to_codes() {
     let (_, outcome) = signed(first(BatchInfo { push_server, ..at(address) })).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
     server.await.unwrap();
-    // Nobody listens any more.
+    // The port is closed again.
     let (_, outcome) = signed(first(at(address))).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
     let upstream = |host: &str| {
@@ -255,7 +254,7 @@ async fn network_failures_map_to_codes() {
     let Outcome::Failed(problem) = outcome else { unreachable!() };
     assert_eq!(problem.message, format!("{address}: connection refused: nothing listens there"));
     assert!(["upstream", "proxy", "network"].iter().all(|it| problem.hint.contains(it)), "{}", problem.hint);
-    // No name is this long: nobody is asked.
+    // The name is too long for any lookup.
     let name = "a".repeat(64);
     let (_, outcome) = run(upstream(&name)).await;
     let Outcome::Failed(problem) = outcome else { panic!("{outcome:?}") };
@@ -275,7 +274,7 @@ async fn network_failures_map_to_codes() {
     );
 }
 
-/// A proxy that tunnels one connection a CONNECT, and says how many there were.
+/// Runs a proxy that tunnels one connection per CONNECT and counts them.
 async fn proxy(login: &'static str) -> (Url, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://me:p%40ss@{}", listener.local_addr().unwrap())).unwrap();

@@ -1,4 +1,4 @@
-//! The integration tests: one binary, a module an area.
+//! Integration tests, in one binary with a module per area.
 
 mod access;
 mod auth;

@@ -1,10 +1,10 @@
-//! `/metrics`: what was counted.
+//! `/metrics`.
 
 use livetape::{hub::Limits, sans_io::error::Code};
 
 use crate::harness::{Rig, chats, read, read_all};
 
-/// The value of a line.
+/// Returns the value of a metric.
 fn value(text: &str, line: &str) -> Option<f64> {
     text.lines().find_map(|it| it.strip_prefix(line)?.strip_prefix(' ')?.parse().ok())
 }

@@ -1,4 +1,4 @@
-//! `observer=1`: who looks on neither holds a show nor starts it, and is not waited for.
+//! `observer=1`: observers neither hold up nor start a replay, and the server never waits for them.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::{
     support::{recording, session_items},
 };
 
-/// A replay on the server's main channel.
+/// Runs a replay on the server's main channel.
 fn play(rig: &mut Rig, items: &[Item], options: Options) -> JoinHandle<Summary> {
     let tape = Tape::from_bytes("test", recording(items));
     let mut driver = std::mem::replace(&mut rig.driver, Control::new().1);

@@ -1,4 +1,4 @@
-//! Answers and messages of servers that do something, against `/openapi.json`.
+//! Responses and messages of busy servers match `/openapi.json`.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -23,7 +23,7 @@ async fn ask(rooms: &Rooms, method: &str, path: &str, body: &str) -> Answer {
     Answer::parse(&answer)
 }
 
-/// A user who is live, one who is not, and what is made up.
+/// A user who is live, one who is offline, and injected messages.
 #[tokio::test(start_paused = true)]
 async fn room_responses_match_their_schemas() {
     let rooms = Rooms::start(As::Serve);
@@ -52,7 +52,7 @@ async fn room_responses_match_their_schemas() {
     rooms.end().await;
 }
 
-/// What clients say and hear on `/ws`, each as the document says.
+/// Messages in both directions on `/ws` match the document.
 #[tokio::test(start_paused = true)]
 async fn messages_between_clients_match_their_schemas() {
     let rig = Rig::start();

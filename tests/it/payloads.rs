@@ -5,13 +5,13 @@ use std::{collections::HashSet, path::PathBuf};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use livetape::sans_io::wire::Message;
 
-/// A file of the recorded data.
+/// Reads a file of recorded data.
 pub(crate) fn fixture(name: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/webcast").join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Every distinct payload with its method, in the order of the file.
+/// Returns every distinct payload with its method, in the order of the file.
 pub(crate) fn messages() -> Vec<Message> {
     let mut seen = HashSet::new();
     let lines = fixture("messages.jsonl");

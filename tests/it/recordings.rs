@@ -1,4 +1,4 @@
-//! `/recordings`: what there is to replay, there and back.
+//! `/recordings`: list, upload, rename, download and delete.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
 
 const UPLOAD_BYTES_MAX: u64 = 1_000_000;
 
-/// A server over a directory of its own.
+/// A server with its own directory.
 struct Place {
     rig: Rig,
     folder: tempfile::TempDir,
@@ -55,7 +55,7 @@ impl Place {
         Answer::parse(&answer)
     }
 
-    /// What comes back for a head and a body.
+    /// Sends a request head and body and returns the response.
     async fn bytes(&self, head: &str, body: &[u8]) -> Vec<u8> {
         let (mut reading, mut writing) = tokio::io::split(self.rig.connector.connect().await.unwrap());
         let said = [head.as_bytes(), body].concat();
@@ -135,7 +135,7 @@ async fn details_have_a_timeline() {
     assert_eq!((total.len(), total.iter().map(|it| it.as_u64().unwrap()).sum::<u64>()), (6, decoded));
     place.replay("demo");
     let details = place.get("/recordings/demo").await.json();
-    // Buckets are whole columns: 120 is the most.
+    // At most 120 buckets were requested.
     assert_eq!(details["timeline"]["total"].as_array().unwrap().len(), 113);
     assert_eq!(details["replaying"], true);
 }
@@ -200,7 +200,7 @@ async fn files_that_are_not_recordings_are_not_stored() {
     assert_eq!(place.files(), [""; 0], "no draft is left behind");
 }
 
-/// Chunks say nothing of the length that they come to.
+/// Chunked bodies have no known length.
 #[tokio::test(start_paused = true)]
 async fn a_chunked_upload_is_bounded_too() {
     let place = Place::new();
@@ -221,11 +221,11 @@ async fn an_interrupted_upload_leaves_no_file() {
     let mut stream = place.rig.connector.connect().await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&bytes[..bytes.len() / 2]).await.unwrap();
-    // A second one of the same name meanwhile.
+    // A second upload of the same name at the same time.
     let busy = place.upload("/recordings/x", &bytes).await;
     assert_eq!((busy.status, busy.code().as_str()), (409, "recording_busy"));
-    // It falls silent: after 30 s it is told so. When those begin the disk decides, so time goes on until then; and as a
-    // thread waits for the upload, the clock does not go on by itself.
+    // The client stops sending, and gets an error 30 s later. They start once the disk is ready, so the test advances the paused clock until
+    // then; it does not advance by itself while a thread waits for the upload.
     let mut answer = Vec::new();
     let mut told = std::pin::pin!(stream.read_to_end(&mut answer));
     loop {
@@ -325,7 +325,7 @@ async fn paths_and_unknown_queries_are_rejected() {
     assert!(place.folder.path().join("secret.bin").is_file());
 }
 
-/// Others may write to the folder: nothing in it leads out of it, or keeps anybody waiting.
+/// Other programs may write to the folder, but no file in it can lead outside or block the server.
 #[cfg(unix)]
 #[tokio::test(start_paused = true)]
 async fn only_regular_files_are_recordings() {

@@ -1,4 +1,4 @@
-//! Replays under a paused clock: what is broadcast, in which order, and when.
+//! Replays under a paused clock: the events, their order and their times.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn events(log: &[(u64, Value)]) -> Vec<Value> {
     log.iter().map(|(_, event)| event.clone()).collect()
 }
 
-/// Events of a later generation as the first would have told them: numbered from `first`, ids without their suffix.
+/// Converts events of a later generation to those of the first: numbered from `first`, with IDs without suffix.
 fn as_first_generation(events: &[Value], suffix: &str, first: u64) -> Vec<Value> {
     let strip = |value: &mut Value| {
         if let Some(text) = value.as_str() {
@@ -36,7 +36,7 @@ fn as_first_generation(events: &[Value], suffix: &str, first: u64) -> Vec<Value>
     events
 }
 
-/// Fails with the first difference alone: whole logs are megabytes.
+/// Fails with the first difference only, because whole logs have megabytes.
 #[track_caller]
 fn assert_same(ours: &[Value], expected: &[Value]) {
     for (number, (ours, expected)) in ours.iter().zip(expected).enumerate() {
@@ -45,7 +45,7 @@ fn assert_same(ours: &[Value], expected: &[Value]) {
     assert_eq!(ours.len(), expected.len());
 }
 
-/// Where the second generation begins.
+/// Returns the start of the second generation.
 fn second_connection(log: &[Value]) -> usize {
     let connections = log.iter().enumerate().filter(|(_, event)| event["type"] == "connection_created");
     connections.map(|(number, _)| number).nth(1).unwrap()
@@ -77,7 +77,7 @@ async fn every_speed_gives_the_same_events_with_the_same_numbers() {
     }
 }
 
-/// Virtual milliseconds, number and event of a small show; at other speeds only the time differs.
+/// Logs virtual time in ms, sequence number and event of a small show; at other speeds only the times differ.
 #[tokio::test(start_paused = true)]
 async fn a_small_show_is_the_same_at_every_speed() {
     let filter = Filter { gifts: Gifts::Delta, raw: true, ..Filter::default() };
@@ -174,7 +174,7 @@ async fn the_second_lap_repeats_the_first_with_other_ids() {
     let items = session_items(3);
     let reference = Show::start(&items, once()).finish().await;
     let log = Show::start(&items, Options { laps: Some(2), ..once() }).finish().await;
-    // Only the last lap tells that the recording ended.
+    // Only the last lap reports the end of the recording.
     let lap = reference.len() - 1;
     assert_same(&events(&log[..lap]), &events(&reference[..lap]));
     let second = as_first_generation(&events(&log[lap..]), "~2", lap as u64 + 1);
@@ -186,7 +186,7 @@ async fn the_second_lap_repeats_the_first_with_other_ids() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_limit_shortens_silences_and_nothing_else() {
+async fn an_idle_limit_only_shortens_silences() {
     let items = session_items(1);
     let reference = Show::start(&items, once()).finish().await;
     let limit = Duration::from_secs(1);
@@ -215,7 +215,7 @@ async fn start_and_end_select_a_range() {
     let reference = events(&Show::start(&items, once()).finish().await);
     let expected: Vec<_> = reference.iter().filter(is_within).map(|event| &event["id"]).collect();
     let ours: Vec<_> = log[1..log.len() - 1].iter().map(|(_, event)| &event["id"]).collect();
-    // What was broadcast before the range and delivered again within it is new here, and nothing else is.
+    // Only messages from before the range that repeat within it are new.
     let new = ours.iter().filter(|id| !expected.contains(id)).count();
     assert_eq!((ours.len(), expected.is_empty()), (expected.len() + new, false));
 }
@@ -252,7 +252,7 @@ async fn a_step_broadcasts_one_frame_with_events() {
 
 #[tokio::test(start_paused = true)]
 async fn a_missing_final_is_inferred_at_its_own_time_at_every_speed() {
-    // Of session 1 all finals are left out that are on frames of their own.
+    // In session 1, all finals in separate frames are dropped.
     let filter = Filter { gifts: Gifts::Delta, ..Filter::default() };
     let items = session_items(1);
     let reference = Show::start_with(&items, once(), filter).finish().await;
@@ -297,7 +297,7 @@ async fn a_recording_without_length_loops_without_spinning() {
     let items = &session_items(3)[..1];
     let show = Show::start(items, Options { laps: None, ..once() });
     show.at_ms(1_005).await;
-    // A lap every ten milliseconds; the end of each is at its beginning.
+    // A lap every ten milliseconds; the end of each coincides with the start of the next.
     assert_eq!(show.control.replay().unwrap().lap, 102);
     show.control.shut_down();
     show.finish().await;
@@ -320,7 +320,7 @@ async fn a_loaded_recording_keeps_no_state_of_the_previous_one() {
     show.order(ReplayOrder::Pause).await;
     let state = show.order(ReplayOrder::Load("short".into())).await;
     assert_eq!((state.laps, state.lap, state.from_ms, state.to_ms), (Some(1), 1, 0, None));
-    // What the server was started with is not the recording's.
+    // The server's own user is not that of the recording.
     assert_eq!((state.speed, state.state, state.offset_ms), (Speed::Times(2.0), ReplayPhase::Playing, 0));
     show.at_ms(1_100).await;
     assert_eq!(show.order(ReplayOrder::Pause).await.offset_ms, 2_000);

@@ -1,4 +1,4 @@
-//! Recordings as files that are replayed: what is loaded, what is missing in them, and where they end.
+//! Replays of files: loading them, missing records, and their ends.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn once() -> Options {
     Options { exit_when_done: true, wait_clients: 1, ..Options::default() }
 }
 
-/// A web page may load what is in the folder, and others may put there what they like.
+/// A web page may load any file in the folder, and other programs may put any file there.
 #[cfg(unix)]
 #[tokio::test(start_paused = true)]
 async fn only_regular_files_are_loaded() {
@@ -39,8 +39,7 @@ async fn only_regular_files_are_loaded() {
     assert_eq!(show.order(ReplayOrder::Load("short".into())).await.recording, "short");
 }
 
-/// All three orders are queued before the file can be open, and the answers are compared in their order: how fast the
-/// disk is makes no difference.
+/// Queues all three commands before the file can be open, and compares the answers in order, so the speed of the disk does not matter.
 #[tokio::test(start_paused = true)]
 async fn other_orders_do_not_wait_for_a_recording_to_open() {
     let (_folder, show) = loading();
@@ -60,7 +59,7 @@ async fn other_orders_do_not_wait_for_a_recording_to_open() {
     assert_eq!(next().await, (2, Ok("short".to_owned())));
 }
 
-/// A show that waits, with a recording `short` to load instead.
+/// A waiting replay, with a recording `short` to load instead.
 fn loading() -> (tempfile::TempDir, Show) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy("recordings/short.bin", folder.path().join("short.bin")).unwrap();
@@ -69,7 +68,7 @@ fn loading() -> (tempfile::TempDir, Show) {
     (folder, show)
 }
 
-/// Plays `bytes` for two laps; what was counted, and what the end reports.
+/// Plays `bytes` for two laps; returns the counters and the report of the end.
 async fn losses_of(bytes: &[u8], options: Options) -> (Loss, bool, Loss) {
     let tape = Tape::from_bytes("test", bytes.to_vec().into());
     let show = Show::start_tape(tape, Options { laps: Some(2), ..options }, Filter::default());
@@ -81,7 +80,7 @@ async fn losses_of(bytes: &[u8], options: Options) -> (Loss, bool, Loss) {
 #[tokio::test(start_paused = true)]
 async fn missing_records_are_counted_once_for_any_number_of_laps() {
     let whole = recording(&session_items(3)[..40]);
-    // The last record is the End.
+    // The last record is `End`.
     let end = whole.windows(4).rposition(|word| word == [0xD1, 0xA5, 0x3C, 0x9E]).unwrap();
     assert_eq!(losses_of(&whole, once()).await, (Loss::default(), false, Loss::default()));
     let lost = Loss { bytes: 4, unsealed: true, ..Loss::default() };

@@ -1,4 +1,4 @@
-//! REST: every answer there is.
+//! REST: all kinds of responses.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Rig};
 
-/// What matters of an answer, for a snapshot.
+/// Formats the relevant parts of a response for a snapshot.
 fn shown(answer: &Answer) -> Value {
     let mut body = answer.json();
     for (redacted, with) in [("uptime", json!("[seconds]")), ("memory", json!("[memory]"))] {
@@ -90,7 +90,7 @@ async fn rest_responds_while_connected() {
     insta::assert_json_snapshot!(show(&rig, &requests).await);
 }
 
-/// Answers each order with the state, and notes it.
+/// Answers each command with the state and logs it.
 async fn drive(mut driver: Driver, orders: Arc<Mutex<Vec<String>>>) {
     while let Some(Order::Replay(order, answer)) = driver.next_order().await {
         orders.lock().unwrap().push(format!("{order:?}"));

@@ -1,4 +1,4 @@
-//! REST about rooms: `/connect` and `/test`, with whatever the supervisor answers.
+//! REST routes of rooms: `/connect` and `/test`, with scripted answers of the supervisor.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::Rig;
 
-/// Answers as a supervisor would: `ann` is connected, all others are limited.
+/// Answers like a supervisor: `ann` gets connected, all others are rate limited.
 async fn drive(mut driver: Driver) {
     driver.update_status(|status| status.username = Some("ann".to_owned()));
     let limited = || Refusal {

@@ -1,4 +1,4 @@
-//! The three recorded sessions against what an independent client made of them (`session-<n>.expected.json`).
+//! Compares the three recorded sessions with the output of an independent client (`session-<n>.expected.json`).
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{decode, expected_session, session_items};
 
-/// An event as the expected files tell it; `None` for kinds that they leave out.
+/// Converts an event to the format of the expected files; returns `None` for kinds that they omit.
 pub(crate) fn project(event: &Value) -> Option<Value> {
     let data = &event["data"];
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -43,15 +43,15 @@ pub(crate) fn project(event: &Value) -> Option<Value> {
         "subscribe" => ("subscribe", data["subMonth"].clone()),
         _ => return None,
     };
-    // The expected files name the sender only where the old client does.
+    // The expected files only name the sender if the old client does.
     let sender = data["sender"].as_str().unwrap_or_default();
     Some(json!({"kind": kind, "uniqueId": sender, "value": value}))
 }
 
-/// Kinds of which the independent client does not tell the sender, though the message does.
+/// Kinds for which the independent client omits the sender in the message.
 const SENDER_UNTOLD: [&str; 2] = ["liveIntro", "envelope"];
 
-/// Fails where `events`, projected, are not those that are expected of session `n`.
+/// Asserts that the converted `events` are those expected of session `n`.
 pub(crate) fn assert_expected(n: u32, events: &[Value]) {
     let expected = expected_session(n);
     let expected = expected["events"].as_array().unwrap();
@@ -103,6 +103,6 @@ fn without_dedup_no_message_is_dropped() {
     let all = Filter { raw: true, ..Filter::default() };
     let events = decode(&session_items(1), &all, false);
     let messages = expected_session(1)["messages_before_dedup"].as_u64().unwrap();
-    // Beside the messages there is `connection_created`.
+    // `connection_created` is an additional event.
     assert_eq!(events.len() as u64, messages + 1);
 }

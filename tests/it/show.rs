@@ -1,4 +1,4 @@
-//! A small show, composed message by message.
+//! A small recording, composed message by message.
 
 use livetape::sans_io::{
     event::{Id, Person},
@@ -10,7 +10,7 @@ use crate::support::item;
 
 pub(crate) const ROOM: i64 = 7_300_000_000_000_000_001;
 
-/// 2024-01-01T00:00:00Z, where `support::recording` puts offset 0.
+/// 2024-01-01T00:00:00Z, the time of offset 0 in `support::recording`.
 pub(crate) const ANCHOR_MS: i64 = 1_704_067_200_000;
 
 pub(crate) fn person(name: &str) -> Person {
@@ -35,7 +35,7 @@ pub(crate) fn history(message: Message) -> Message {
     Message { is_history: true, ..message }
 }
 
-/// A connection to `room_id`.
+/// Opens a connection to `room_id`.
 pub(crate) fn open(conn: u32, at_ms: u64, user: &str, room_id: i64) -> Item {
     let open = records::ConnOpen { room_id, unique_id: user.into(), attempt: 1, ..Default::default() };
     Item { conn, ..item(at_ms, What::ConnOpen(open)) }
@@ -46,12 +46,12 @@ pub(crate) fn close(conn: u32, at_ms: u64, code: u32, will_retry: bool) -> Item 
     Item { conn, ..item(at_ms, What::ConnClose(close)) }
 }
 
-/// The payload of a batch.
+/// Encodes a batch.
 pub(crate) fn batch(messages: Vec<Message>) -> bytes::Bytes {
     wire::write_batch(&Batch { messages, ..Batch::default() })
 }
 
-/// A frame with a batch.
+/// Builds a frame with a batch.
 pub(crate) fn frame(at_ms: u64, messages: Vec<Message>) -> Item {
     let push = Push {
         log_id: at_ms + 1,
@@ -64,12 +64,12 @@ pub(crate) fn frame(at_ms: u64, messages: Vec<Message>) -> Item {
     raw_frame(at_ms, wire::write_push(&push))
 }
 
-/// A frame of any bytes.
+/// Builds a frame of arbitrary bytes.
 pub(crate) fn raw_frame(at_ms: u64, bytes: impl Into<bytes::Bytes>) -> Item {
     item(at_ms, What::Frame(Frame { opcode: Opcode::BINARY, bytes: bytes.into() }))
 }
 
-/// The same item on another connection.
+/// Moves an item to another connection.
 pub(crate) fn on(conn: u32, item: Item) -> Item {
     Item { conn, flags: Flags::default(), ..item }
 }
@@ -91,7 +91,7 @@ pub(crate) fn show() -> Vec<Item> {
         frame(1_000, vec![rose(20, 990, "bob", 1, false, 77)]),
         frame(2_000, vec![rose(21, 1_990, "bob", 5, false, 77)]),
         frame(2_500, vec![rose(22, 2_400, "dora", 1, false, 88), rose(23, 2_450, "dora", 1, true, 88)]),
-        // The final of bob's streak never comes: it is due at 62,000.
+        // The final of bob's streak never arrives, so the decoder infers it at 62,000.
         frame(70_000, vec![chat(12, 69_990, "erin", "still here")]),
         close(1, 70_500, 1006, true),
         open(2, 72_000, "ann", ROOM),

@@ -1,4 +1,4 @@
-//! https and wss, in memory and over sockets.
+//! HTTPS and WSS, in memory and over sockets.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -83,7 +83,7 @@ async fn clients_without_tls_are_closed() {
     assert!(!answer.contains("HTTP"), "{answer}");
 }
 
-/// They are off the accept loop, have an end, and hold no shutdown.
+/// Handshakes do not block the accept loop, time out, and do not delay a shutdown.
 #[tokio::test(start_paused = true)]
 async fn half_open_handshakes_do_not_block_others() {
     let pem = pem();
@@ -92,7 +92,7 @@ async fn half_open_handshakes_do_not_block_others() {
     let mut half_open = Vec::new();
     for _ in 0..19 {
         let mut io = rig.connector.connect().await.unwrap();
-        // The beginning of a ClientHello.
+        // The start of a ClientHello.
         io.write_all(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01]).await.unwrap();
         half_open.push(io);
     }
@@ -105,7 +105,7 @@ async fn half_open_handshakes_do_not_block_others() {
     for io in &mut half_open {
         assert_eq!(io.read(&mut byte).await.unwrap_or(0), 0, "closed after ten seconds");
     }
-    // All places are back.
+    // All slots are free again.
     let mut again = Vec::new();
     for _ in 0..20 {
         again.push(shake(&pem, rig.connector.connect().await.unwrap()).await);

@@ -1,4 +1,4 @@
-//! Requests that are not HTTP, upgrades that are not WebSockets: the answer has the shape and the headers of all others.
+//! Requests that are not HTTP and upgrades that are not WebSockets get responses in the usual format, with the usual headers.
 
 use livetape::{
     control::Control,
@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::harness::{Answer, Rig, json, read_all};
 
-/// Fails unless this is an answer of ours that ends the connection.
+/// Asserts that this is our error response and that it closes the connection.
 #[track_caller]
 fn check(answer: &Answer, status: u16, code: &str, request: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{request:?}: {answer:?}");
@@ -55,7 +55,7 @@ async fn earlier_responses_on_the_same_connection_are_unchanged() {
     for before in [good.to_owned(), good.repeat(3), format!("{good}{upload}"), format!("{upload}{good}")] {
         for bad in BAD {
             let (mut reading, mut writing) = tokio::io::split(rig.connector.connect().await.unwrap());
-            // All at once: the library reads on while it answers.
+            // Sent at once, because the library keeps reading while it answers.
             let request = format!("{before}{bad}");
             let mut bytes = Vec::new();
             let (_, read) =

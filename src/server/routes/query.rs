@@ -55,34 +55,28 @@ pub(crate) const FLAG: Values = Values::OneOf(&[YES[0], NO[0], YES[1], NO[1]]);
 pub(crate) const FEED: [Param; 6] = [
     Param::new(
         "since",
-        "0 for all of the backlog, or STREAM:SEQ to go on behind that event",
+        "0 for the whole backlog, or STREAM:SEQ to resume after that event",
         Values::Pattern("^(0|.+:[0-9]+)$"),
     ),
-    Param::new("types", "only these, with commas between them", Values::Types),
-    Param::new("gifts", "raw, delta or final", Values::OneOf(&GIFTS)),
-    Param::new("raw", "1 for `unknown` events too", FLAG),
-    Param::new("on_gap", "close or skip, where the position is gone", Values::OneOf(&ON_GAP)),
-    Param::new("format", "native", Values::OneOf(&FORMATS)),
+    Param::new("types", "event types to receive, separated by commas", Values::Types),
+    Param::new("gifts", "gift events to receive: raw, delta or final", Values::OneOf(&GIFTS)),
+    Param::new("raw", "1 to include `unknown` events", FLAG),
+    Param::new("on_gap", "close or skip if the backlog no longer has the position", Values::OneOf(&ON_GAP)),
+    Param::new("format", "format of the events: native", Values::OneOf(&FORMATS)),
 ];
-const OBSERVER: Param = Param::new(
-    "observer",
-    "1 to watch only: not counted as a client, not waited for, and gaps are skipped",
-    FLAG,
-);
+const OBSERVER: Param =
+    Param::new("observer", "1 to observe: not counted as a client, never waited for, and skips gaps", FLAG);
 /// Additional parameters on the main channel.
 pub(crate) const MAIN: [Param; 1] = [OBSERVER];
 /// Additional parameters on `/ws`.
 pub(crate) const TALK: [Param; 3] = [
-    Param::new(
-        "client_id",
-        "what the client calls itself",
-        Values::Pattern(r"^[\p{Alphabetic}\p{N}_.:@-]{1,64}$"),
-    ),
-    Param::new("feed", "0 to read no feed", FLAG),
+    Param::new("client_id", "ID of the client", Values::Pattern(r"^[\p{Alphabetic}\p{N}_.:@-]{1,64}$")),
+    Param::new("feed", "0 for messages only, without the feed", FLAG),
     OBSERVER,
 ];
 /// Additional parameters of a private replay.
-pub(crate) const REPLAY: [Param; 1] = [Param::new("speed", "0.1 to 1000, or max", Values::Speed)];
+pub(crate) const REPLAY: [Param; 1] =
+    [Param::new("speed", "playback speed: 0.1 to 1000, or max", Values::Speed)];
 
 /// Parses the query of a token's channel. Observers are not supported there, because the channel only runs
 /// for its clients.

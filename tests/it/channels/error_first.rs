@@ -1,4 +1,4 @@
-//! A client that connects to an unavailable room gets the `error` before the close, whenever it joins.
+//! A client of an unavailable room receives the `error` before the close, whenever it joins.
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::harness::{json, wait};
 
 const TASKS: usize = 10;
 
-/// The last `error` before the close, and the close.
+/// Returns the last `error` before the close, and the close.
 async fn last_words<E: Debug>(
     mut socket: impl Stream<Item = Result<Message, E>> + Unpin,
 ) -> (Option<String>, u16) {
@@ -41,7 +41,7 @@ fn expect_error((error, close): &(Option<String>, u16), code: &str) {
     assert_eq!((error.as_deref(), *close), (Some(code), 1011));
 }
 
-/// Threads and the clock as they are: the room fails while sockets come.
+/// With threads and the real clock: the room fails while sockets connect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn all_of_ten_thousand_get_the_error_before_the_close() {
     let rig = Arc::new(Rig::start(As::Serve));
@@ -71,7 +71,7 @@ async fn the_error_precedes_the_close_while_the_user_is_being_connected() {
                 let connecting = tokio::spawn(async move { control.connect("offline".to_owned()).await });
                 let (error, close) = last_words(rig.ws("ws/t-offline").await).await;
                 let is_told = matches!((error.as_deref(), close), (Some("user_offline"), 1011));
-                // Places may be taken by rooms that are about to end.
+                // Rooms that are about to end may still occupy slots.
                 assert!(
                     is_told || (error.as_deref(), close) == (Some("capacity"), 4102),
                     "{error:?} {close}"
@@ -85,7 +85,7 @@ async fn the_error_precedes_the_close_while_the_user_is_being_connected() {
     }
 }
 
-/// Over TCP, on many connections at a time.
+/// Over TCP, on many connections at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_error_precedes_the_close_over_sockets() {
     let mock = MockTikTok::start(with_demo(Scenario::parse(ROOMS).unwrap())).await.unwrap();
@@ -120,7 +120,7 @@ async fn the_error_precedes_the_close_over_sockets() {
     supervisor.await.unwrap();
 }
 
-/// `livetape live` for a room that fails: before the first attempt, between attempts, and after the last one.
+/// `livetape live` with a room that fails: before the first attempt, between attempts, and after the last one.
 #[tokio::test(start_paused = true)]
 async fn the_error_precedes_the_close_on_the_main_channel_at_any_time() {
     let scenario = include_str!("../../../fixtures/scenarios/handshake-blocked.toml");

@@ -1,4 +1,4 @@
-//! What the main channel can be told in each of its states: idle, a room, a recording. The picture is in ARCHITECTURE.md.
+//! All transitions of the main channel between idle, a room and a recording. ARCHITECTURE.md has the diagram.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ async fn load(rig: &Rig, name: &str) -> Result<ReplayState, Problem> {
     rig.control.order(ReplayOrder::Load(name.to_owned())).await
 }
 
-/// The code and the HTTP status of a refusal.
+/// Returns the code and the HTTP status of an error.
 async fn refused_connect(rig: &Rig, user: &str) -> (Code, u16) {
     let code = rig.control.connect(user.to_owned()).await.unwrap_err().problem.code;
     (code, code.http_status())
@@ -24,7 +24,7 @@ fn mode(rig: &Rig) -> Mode {
     rig.control.status().mode
 }
 
-/// The reasons of all `disconnected` events.
+/// Returns the reasons of all `disconnected` events.
 async fn reasons(rig: &Rig) -> Vec<String> {
     rig.hub.close(livetape::hub::CloseReason { code: 1000, reason: "over".into() });
     let log = crate::harness::read_all(&mut rig.ws("?since=0&types=disconnected").await).await;
@@ -90,13 +90,13 @@ async fn a_room_is_left_only_after_the_next_user_was_found() {
 async fn one_look_up_runs_at_a_time_and_outlives_the_room() {
     let rig = Rig::start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
-    // A user that is not found is looked up once more.
+    // A user who is not found is looked up once more.
     let control = rig.control.clone();
     let first = tokio::spawn(async move { control.connect("nobody".into()).await });
     wait(Duration::from_millis(1)).await;
     assert_eq!(refused_connect(&rig, "ben").await, (Code::Capacity, 503));
     assert_eq!(rig.control.disconnect("ann".into()).await.unwrap().username, None);
-    // Now there is nothing to replace: it is connected as from idle.
+    // There is nothing to replace, so this connects as from idle.
     assert_eq!(first.await.unwrap().unwrap_err().problem.code, Code::UserNotFound);
     assert_eq!(rig.control.status().username.as_deref(), Some("nobody"));
     rig.end().await;
@@ -114,9 +114,9 @@ async fn an_ended_source_can_be_replaced() {
     );
     assert_eq!(rig.control.disconnect("ann".into()).await.unwrap().username, None);
     load(&rig, "short").await.unwrap();
-    // A recording that has ended is still there to be played.
+    // A recording that has ended can be played again.
     rig.control.order(ReplayOrder::Speed(livetape::control::Speed::Max)).await.unwrap();
-    // A thread reads the file to its end, and the clock does not wait for it.
+    // A thread reads the whole file, and the paused clock does not wait for it.
     while rig.control.replay().unwrap().state != ReplayPhase::Ended {
         tokio::task::yield_now().await;
     }
@@ -124,7 +124,7 @@ async fn an_ended_source_can_be_replaced() {
     assert_eq!(refused_connect(&rig, "ann").await.0, Code::ReplayRunning);
     assert_eq!(load(&rig, "demo").await.unwrap().state, ReplayPhase::Playing);
     rig.control.disconnect("demo".into()).await.unwrap();
-    // Asked for, and no longer live.
+    // The requested user is no longer live.
     assert_eq!(refused_connect(&rig, "ann").await.0, Code::UserOffline);
     rig.end().await;
 }

@@ -1,4 +1,4 @@
-//! Over real sockets, with the clock as it is: what is documented of tokens, as a transcript.
+//! The documented behaviour of tokens as a transcript, over real sockets with the real clock.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::harness::with_demo;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// The next event, or the close.
+/// Returns the next event, or the close.
 async fn text(socket: &mut Socket) -> String {
     loop {
         match socket.next().await.unwrap().unwrap() {
@@ -35,7 +35,7 @@ async fn text(socket: &mut Socket) -> String {
     }
 }
 
-/// An event without what no two runs have alike.
+/// Removes the parts of an event that differ between runs.
 fn line(text: &str) -> String {
     let Ok(mut event) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
     for key in ["ts", "stream"] {
@@ -43,7 +43,7 @@ fn line(text: &str) -> String {
     }
     let data = event["data"].as_object_mut().unwrap();
     data.remove("timestamp");
-    // How long to wait has chance in it.
+    // The delay is random.
     data.entry("retryAfterMs").and_modify(|wait| *wait = wait.is_u64().into());
     event.to_string()
 }
@@ -68,7 +68,7 @@ async fn transcript_of_every_rejection() {
     };
 
     let mut transcript = Vec::new();
-    // One that stays takes the only place of its kind.
+    // A socket that stays open occupies the only slot of its kind.
     let mut test = open("ws/test/t-ann").await;
     assert_eq!(json(&text(&mut test).await)["type"], "connection_created");
     for path in [

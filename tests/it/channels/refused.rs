@@ -1,4 +1,4 @@
-//! What is wrong with a token, and with how it is asked for. No answer shows one.
+//! Invalid tokens and invalid requests with tokens. No response contains a token.
 
 use std::sync::Mutex;
 
@@ -10,7 +10,7 @@ use livetape::{
 use super::rig::{As, Rig, told};
 use crate::harness::{self, read_all};
 
-/// What was told to whoever runs the server.
+/// Messages shown to the user who runs the server.
 static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use crate::{
     support::decode,
 };
 
-/// What `livetape events` says of the recording: without the name of the stream, which it has none of.
+/// Returns the output of `livetape events`, which has no stream name.
 fn expected() -> Vec<Value> {
     let items: Vec<_> = Tape::find("demo")
         .unwrap()
@@ -38,7 +38,7 @@ fn without_stream(mut events: Vec<Value>) -> Vec<Value> {
     events
 }
 
-/// The events of a whole replay, but for the last, which says that it ended.
+/// Returns the events of a whole replay, except the last one, which reports its end.
 fn events(log: &Log) -> Vec<Value> {
     assert_eq!(close(log), (1000, "recording_ended"));
     let mut events = without_stream(log.texts.iter().map(|text| json(text)).collect());
@@ -103,7 +103,7 @@ async fn a_private_replay_ends_with_its_socket() {
     assert!(rig.control.channels().statuses().is_empty());
     assert!(events(&read_all(&mut rig.ws("ws/test/t-ben?speed=max").await).await) == expected());
 
-    // One that nobody comes to read: the lease was given back.
+    // A replay without a reader, which has released its slot.
     drop(rig.control.channels().replay("t-ann", livetape::control::Speed::Max).await.unwrap());
     wait(Duration::from_millis(1)).await;
     assert!(rig.control.channels().statuses().is_empty());

@@ -1,4 +1,4 @@
-//! A token whose user is the one of the main channel: one source for both.
+//! A token for the user of the main channel shares its source.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::rig::{As, ROOMS, Rig, close, told};
 use crate::harness::{Log, chat, json, read, read_all, wait};
 
-/// What both channels have alike.
+/// Parts that are the same on both channels.
 fn alike(texts: &[String]) -> Vec<Value> {
     let mut events: Vec<Value> = texts.iter().map(|text| json(text)).collect();
     for event in &mut events {
@@ -36,7 +36,7 @@ async fn tokens_share_the_room_of_the_main_channel() {
         }
         let ours = read(&mut main, 100).await;
         let requests = rig.requests();
-        // The only place is the main channel's, and it is enough.
+        // The main channel occupies the only slot, which is enough.
         let mut token = rig.ws("ws/t-ann?since=0").await;
         let theirs = read(&mut token, 100).await;
         assert_eq!(alike(&ours), alike(&theirs));
@@ -49,7 +49,7 @@ async fn tokens_share_the_room_of_the_main_channel() {
                 _ => name.to_lowercase(),
             })
         );
-        // It is not the token's to leave.
+        // The token cannot disconnect it.
         drop(token);
         wait(2 * LINGER).await;
         assert_eq!(rig.control.channels().users().len(), 1);
@@ -92,23 +92,23 @@ async fn the_main_channel_follows_the_room_of_a_token() {
     read(&mut token, 100).await;
     let mut main = rig.ws("?since=0").await;
     let requests = rig.requests();
-    // The only place is the token's, and it is enough.
+    // The token occupies the only slot, which is enough.
     let status = rig.control.connect("@Ann".into()).await.unwrap();
     assert_eq!((status.state, status.source), (SourceState::Connected, Some("live")));
     let created = json(&read(&mut main, 1).await[0]);
     assert_eq!((&created["type"], &created["username"]), (&"connection_created".into(), &"ann".into()));
     assert_eq!((rig.requests(), rig.upgrades()), (requests, 1));
-    // It holds the room, even if the token's last socket is gone.
+    // The main channel keeps the room after the token's last socket has closed.
     drop(token);
     wait(2 * LINGER).await;
     assert_eq!(rig.control.status().state, SourceState::Connected);
     let mut token = rig.ws("ws/t-ann").await;
     assert_eq!(json(&read(&mut token, 1).await[0])["type"], "connection_created");
-    // Another user needs the place, and the room stays for both.
+    // Another user would need the slot, so the room stays connected for both.
     let refusal = rig.control.connect("ben".into()).await.unwrap_err();
     assert_eq!(refusal.problem.code, Code::Capacity);
     assert_eq!(rig.control.status().username.as_deref(), Some("Ann"));
-    // Left by the main channel, it is still the token's.
+    // The token keeps the room after the main channel has left it.
     rig.control.disconnect("ann".into()).await.unwrap();
     let mut main = rig.ws("?since=0&types=disconnected").await;
     assert_eq!(json(&read(&mut main, 1).await[0])["data"]["reason"], "deleted");
@@ -204,7 +204,7 @@ async fn a_client_that_switches_rooms_reads_only_the_new_one() {
         socket.send(join.to_string().into()).await.unwrap();
         wait(Duration::from_secs(1)).await;
     }
-    // Both writers are woken, that of the room which it left first.
+    // Both writers are woken, first that of the room which the socket left.
     ann.publish(&[chat("of ann")]);
     ben.publish(&[chat("of ben")]);
     wait(Duration::from_secs(1)).await;

@@ -1,4 +1,4 @@
-//! Attempts that fail: what is tried again, when, and what is not.
+//! Failed attempts: which failures are retried, and when.
 
 use super::*;
 
@@ -111,7 +111,7 @@ async fn a_room_that_ended_before_the_connection_was_lost_ends() {
     let (items, outcome) = run(&server, options()).await;
     assert_eq!(outcome, Outcome::Ended("stream_ended"));
     assert_eq!(codes(&items).len(), 1);
-    // It said goodbye: no error at all.
+    // A proper close is not an error.
     let goodbye = vec![Reply::Socket(vec![Act::Close(1000, "bye")])];
     let server = Server::new([(API, vec![room(2), room(4)]), ("/", vec![cookie()]), (SOCKET, goodbye)]);
     let (items, outcome) = run(&server, options()).await;
@@ -161,7 +161,7 @@ async fn a_check_retries_once_if_the_user_is_not_found() {
     let server = Server::new([(API, vec![ok(NOT_FOUND)])]);
     let found = check(&options(), &server.transport()).await;
     assert_eq!((found.exists, requests(&server)), (Some(false), 2));
-    // Others are told at once.
+    // Other failures are reported at once.
     let server = Server::new([(API, vec![status(429, &[], "")])]);
     check(&options(), &server.transport()).await;
     assert_eq!(requests(&server), 1);

@@ -1,4 +1,4 @@
-//! The live source against a scripted server in memory, under a paused clock: every item to the millisecond.
+//! The live source against a scripted server in memory, under a paused clock: every item, to the millisecond.
 
 mod attempts;
 mod server;
@@ -38,7 +38,7 @@ fn cookie() -> Reply {
     status(200, &[("set-cookie", "ttwid=planted-ttwid; Path=/; HttpOnly")], "<html>a long page</html>")
 }
 
-/// A room that is live, entered directly.
+/// A room that is live, joined without a sign server.
 fn live(sockets: Vec<Reply>) -> Server {
     Server::new([(API, vec![room(2)]), ("/", vec![cookie()]), (SOCKET, sockets)])
 }
@@ -70,7 +70,7 @@ async fn run(server: &Server, options: Options) -> (Vec<Item>, Outcome) {
     (items, live.outcome().await)
 }
 
-/// A line an item: virtual milliseconds, connection, what.
+/// Formats items, one per line: virtual time in ms, connection, content.
 fn text(items: &[Item]) -> String {
     let mut text = String::new();
     for item in items {
@@ -230,7 +230,7 @@ async fn silence_on_the_socket_counts_as_a_lost_connection() {
     assert_failed(&outcome, Code::ConnectionLost);
     assert_eq!(codes(&items), [(65_000, "connection_lost", false)]);
     let frozen = live(vec![Reply::Socket(vec![Act::Freeze])]);
-    // A minute of silence is no health: the budget is not full again.
+    // A minute of silence does not count as healthy, so it does not refill the budget.
     let (items, _) = run(&frozen, Options { attempts_max: 3, ..options() }).await;
     assert_eq!(codes(&items).len(), 3);
     let (items, _) = run(&frozen, Options { attempts_max: 1, ..options() }).await;
@@ -316,11 +316,11 @@ async fn an_overlong_frame_closes_the_connection() {
     assert_eq!(run(&server, options()).await.1, Outcome::Ended("stream_ended"));
 }
 
-/// Servers quote what they were sent, also in their close frames.
+/// Servers quote what they receive, even in close frames.
 #[tokio::test(start_paused = true)]
 async fn secrets_quoted_by_the_upstream_are_in_no_item() {
     let quoting = || Act::Close(1000, "see wss://host/?msToken=planted&room_id=7 sessionid=planted");
-    // Once the room goes on, once it is over.
+    // Once for a room that continues, once for one that is over.
     for after in [room(2), room(4)] {
         let socket = vec![Reply::Socket(vec![quoting()]), Reply::Socket(vec![ended(1), Act::Hang])];
         let server = Server::new([(API, vec![room(2), after]), ("/", vec![cookie()]), (SOCKET, socket)]);
@@ -341,7 +341,7 @@ async fn a_room_that_sends_too_much_is_abandoned() {
     let Outcome::Failed(problem) = outcome else { unreachable!() };
     assert_eq!(problem.message, "the upstream sends more than 8 MiB per second");
     assert!(problem.hint.contains("--upstream"), "{}", problem.hint);
-    // The same within the rate is a room.
+    // The same amount within the rate limit is a normal room.
     let sends = (0..80).flat_map(|_| [Act::Send(Bytes::from(vec![0; FRAME_BYTES_MAX])), Act::Wait(150)]);
     let server = live(vec![Reply::Socket(sends.chain([ended(1), Act::Hang]).collect())]);
     assert_eq!(run(&server, options()).await.1, Outcome::Ended("stream_ended"));

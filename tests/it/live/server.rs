@@ -1,4 +1,4 @@
-//! A TikTok of a few lines in memory: answers come from a script, and what was asked is kept.
+//! A minimal TikTok in memory, with scripted responses and a log of requests.
 
 use std::{
     collections::HashMap,
@@ -17,26 +17,26 @@ use tokio::{
 use tokio_tungstenite::WebSocketStream;
 use tungstenite::{Message, handshake::derive_accept_key, protocol::CloseFrame, protocol::Role};
 
-/// What the server does with a request.
+/// The server's reaction to a request.
 #[derive(Clone)]
 pub(crate) enum Reply {
     /// Status, headers, body.
     Http(u16, Vec<(&'static str, String)>, Bytes),
-    /// A WebSocket, and what is done on it.
+    /// Opens a WebSocket and runs these steps.
     Socket(Vec<Act>),
-    /// A long body, a byte every 100 ms.
+    /// Sends a long body, one byte every 100 ms.
     Dribble,
-    /// Nothing, for ever.
+    /// Never responds.
     Silence,
 }
 
-/// What the server does on a socket.
+/// A step of the server on a socket.
 #[derive(Clone)]
 pub(crate) enum Act {
     Send(Bytes),
     Wait(u64),
     Close(u16, &'static str),
-    /// Reads on, and says nothing more.
+    /// Keeps reading without writing.
     Hang,
     /// Neither reads nor writes.
     Freeze,
@@ -51,10 +51,10 @@ pub(crate) fn status(status: u16, headers: &[(&'static str, &str)], body: &str) 
     Reply::Http(status, headers, Bytes::from(body.to_owned()))
 }
 
-/// The path up to `?`, and the replies in turn; the last one stays.
+/// Path up to `?`, and its replies in order; the last one repeats.
 type Script = HashMap<&'static str, Vec<Reply>>;
 
-/// What was asked: virtual milliseconds and the head of the request, or the bytes of a frame.
+/// Log of requests: virtual time in ms, and the request head or the bytes of a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Seen {
     Request(u64, String),

@@ -55,7 +55,7 @@ async fn scenarios_change_while_it_runs() {
     assert_eq!(rig.mock.received(), []);
     assert_eq!(rig.admin("POST /__admin/log", "", "").await.0, 405);
     assert_eq!(rig.admin("GET /__admin/other", "", "").await.0, 404);
-    // Pages in browsers name their origin.
+    // Browsers send the origin of a page.
     assert_eq!(rig.admin("POST /__admin/reset", "\r\norigin: http://a.example", "").await.0, 403);
 }
 

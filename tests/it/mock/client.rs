@@ -1,4 +1,4 @@
-//! A mock in memory, and a client that sees every byte.
+//! A mock in memory and a client that sees every byte.
 
 use std::{io::Cursor, path::Path, time::Duration};
 
@@ -26,7 +26,7 @@ use tokio_tungstenite::{
 /// The room of the demo recording.
 pub(crate) const ROOM: i64 = 7_240_536_397_118_808_469;
 pub(crate) const SOCKET: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
-/// No test waits longer for a byte.
+/// Maximum time that a test waits for a byte.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
 pub(crate) struct Rig {
@@ -44,12 +44,12 @@ impl Rig {
         Self::new(Scenario::parse(text).unwrap_or_else(|error| panic!("{error}\n{text}")))
     }
 
-    /// One of `fixtures/scenarios/`.
+    /// Loads a file of `fixtures/scenarios/`.
     pub(crate) fn fixture(name: &str) -> Self {
         Self::new(ScenarioFile::read(&scenario_path(name)).unwrap())
     }
 
-    /// Asks with `connection: close`; all bytes of the answer until it ends, or for `patience`.
+    /// Sends a request with `connection: close` and returns all bytes of the response, waiting for `patience` at most.
     pub(crate) async fn bytes(&self, head: &str, body: &str, patience: Duration) -> Vec<u8> {
         let mut stream = self.connector.connect().await.unwrap();
         let length = body.len();
@@ -60,7 +60,7 @@ impl Rig {
         read_for(&mut stream, patience, 1 << 20).await
     }
 
-    /// The head and the body of an answer.
+    /// Sends a request and returns head and body of the response.
     pub(crate) async fn get(&self, target: &str) -> (String, Bytes) {
         self.get_with(target, "accept: */*").await
     }
@@ -79,7 +79,7 @@ impl Rig {
         serde_json::from_slice(&self.get(target).await.1).unwrap()
     }
 
-    /// Opens the socket of the demo's room.
+    /// Opens a socket to the room of the demo.
     pub(crate) async fn dial(&self) -> Socket {
         self.try_dial(&format!("{SOCKET}?room_id={ROOM}&compress=gzip")).await.unwrap()
     }
@@ -100,7 +100,7 @@ pub(crate) fn split(bytes: &[u8]) -> (String, Bytes) {
     (String::from_utf8_lossy(&bytes[..at]).into_owned(), Bytes::copy_from_slice(&bytes[at..]))
 }
 
-/// What comes until the end, for so long, and so many bytes.
+/// Reads to the end, up to a timeout and a number of bytes.
 pub(crate) async fn read_for(stream: &mut DuplexStream, patience: Duration, most: usize) -> Vec<u8> {
     let (deadline, mut bytes) = (clock::now() + patience, Vec::new());
     while bytes.len() < most {
@@ -112,15 +112,15 @@ pub(crate) async fn read_for(stream: &mut DuplexStream, patience: Duration, most
     bytes
 }
 
-/// What came over a socket.
+/// A message or an end on a socket.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Came {
     Frame(Bytes),
-    /// The code and the reason.
+    /// Close code and reason.
     Close(u16, String),
     /// The end without a close frame.
     Broken,
-    /// Nothing, for so long.
+    /// Nothing within the timeout.
     Silence,
 }
 
@@ -134,13 +134,13 @@ impl Socket {
         self.0.send(Message::Binary(wire::write_push(&push))).await.unwrap();
     }
 
-    /// Acks a frame.
+    /// Sends an ack for a frame.
     pub(crate) async fn ack(&mut self, frame: &Bytes) {
         let ack = wire::client::ack(push(frame).log_id, &batch(frame).0.info.internal_ext);
         self.0.send(Message::Binary(ack)).await.unwrap();
     }
 
-    /// The next thing that comes, within so many milliseconds.
+    /// Waits for the next message or end, up to a number of ms.
     pub(crate) async fn next_within(&mut self, ms: u64) -> Came {
         let deadline = clock::now() + Duration::from_millis(ms);
         loop {
@@ -169,7 +169,7 @@ impl Socket {
         }
     }
 
-    /// All frames, and how it ended.
+    /// Reads all frames and the end.
     pub(crate) async fn all(&mut self) -> (Vec<Bytes>, Came) {
         let mut frames = Vec::new();
         loop {
@@ -181,21 +181,21 @@ impl Socket {
     }
 }
 
-/// The frames of the demo as recorded, but for the heartbeats: those answered the client that recorded.
+/// Returns the recorded frames of the demo, except heartbeats, which answered the recording client.
 pub(crate) fn demo() -> Vec<Bytes> {
     let mut frames = frames(include_bytes!("../../../recordings/demo.bin"));
     frames.retain(|frame| push(frame).payload_type != "hb");
     frames
 }
 
-/// The offsets of the same frames, in milliseconds.
+/// Returns the offsets of these frames, in ms.
 pub(crate) fn offsets_ms() -> Vec<u64> {
     let frames = timed_frames(include_bytes!("../../../recordings/demo.bin"));
     let played = frames.into_iter().filter(|(_, frame)| push(frame).payload_type != "hb");
     played.map(|(offset, _)| u64::try_from(offset.as_millis()).unwrap()).collect()
 }
 
-/// The received frames of a recording.
+/// Returns the received frames of a recording.
 pub(crate) fn frames(recording: &[u8]) -> Vec<Bytes> {
     timed_frames(recording).into_iter().map(|(_, frame)| frame).collect()
 }
@@ -217,7 +217,7 @@ pub(crate) fn push(frame: &Bytes) -> Push {
     wire::read_push(frame, &mut Vec::new())
 }
 
-/// The batch in a frame, and how many faults it has.
+/// Decodes the batch in a frame and counts its faults.
 pub(crate) fn batch(frame: &Bytes) -> (Batch, usize) {
     let mut faults = Vec::new();
     let payload = wire::unzip(wire::read_push(frame, &mut faults).payload, &mut faults);

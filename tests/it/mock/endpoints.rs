@@ -1,4 +1,4 @@
-//! What each endpoint answers when all is well.
+//! Responses of each endpoint without faults.
 
 use insta::assert_snapshot;
 use livetape::{
@@ -8,7 +8,7 @@ use livetape::{
 
 use super::client::{ROOM, Rig, SOCKET};
 
-/// Request and answer; bodies of protobuf as what is in them.
+/// Formats a request and its response; protobuf bodies are decoded.
 async fn shown(rig: &Rig, target: &str) -> String {
     let (head, body) = rig.get(target).await;
     let head = head.trim_end().replace("\r\n", "\n");
@@ -137,7 +137,7 @@ async fn signed_urls_match_the_request_and_lead_back_to_the_mock() {
     for body in ["", "{}", "[1]", "{\"url\":7}"] {
         assert_eq!(post(&rig, "/tiktok/sign_url", body).await["code"], 400, "{body}");
     }
-    // Versions 1.x read the answer's top level.
+    // Clients 1.x read the top level of the response.
     let old = rig.json("/webcast/sign_url?url=http%3A%2F%2Flocalhost%3A1%2Fx%3Fa%3Db").await;
     assert!(old["signedUrl"].as_str().unwrap().starts_with("http://localhost:1/x?a=b&"), "{old}");
     assert!(old["User-Agent"].is_string() && old["msToken"].is_string(), "{old}");

@@ -1,4 +1,4 @@
-//! How a room ends: with time to read, once, and when its user goes offline.
+//! The end of a room: leaves time to read, happens once, and takes its user offline.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::client::{Came, ROOM, Rig, SOCKET, Socket, batch, demo, push, wait_ms}
 
 const OFFLINE: &str = "[[user]]\nname = \"demo\"\nstate = \"offline\"\n";
 
-/// All frames, how it ended, and the milliseconds between the last frame and the end.
+/// Returns all frames, the end, and the ms between the last frame and the end.
 async fn to_the_end(socket: &mut Socket) -> (usize, Came, u128) {
     let (mut frames, mut last) = (0, clock::now());
     loop {
@@ -65,7 +65,7 @@ async fn a_room_answers_heartbeats_until_it_closes() {
     assert_eq!(to_the_end(&mut socket).await, (0, closed(), 500));
 }
 
-/// Enters the room, reads all that comes within a second, and returns the frames that want an ack.
+/// Joins the room, reads for a second, and returns the frames that need an ack.
 async fn enter_and_read(socket: &mut Socket) -> Vec<bytes::Bytes> {
     socket.send("im_enter_room", b"").await;
     let mut frames = vec![];
@@ -98,7 +98,7 @@ async fn a_room_waits_ten_seconds_for_an_ack_and_no_longer() {
         }
         let start = clock::now();
         assert_eq!(to_the_end(&mut socket).await.1, closed());
-        // The frames were read within a tenth of a second that had nothing.
+        // The frames arrived before a tenth of a second of silence.
         let waited = (clock::now() - start).as_millis();
         assert_eq!(waited, if acks == 0 { 9_900 } else { 10_000 }, "{acks}");
     }
@@ -154,7 +154,7 @@ async fn an_open_room_continues_while_its_user_is_live() {
     assert_eq!(to_the_end(&mut socket).await, (demo().len() - 1, closed(), 1000));
 }
 
-/// The frames of a socket opened as after a sign answer, or without one.
+/// Returns the frames of a socket opened after a sign answer, or without one.
 async fn frames(rig: &Rig, query: &str) -> Vec<bytes::Bytes> {
     let target = format!("{SOCKET}?room_id={ROOM}&compress=gzip{query}");
     rig.try_dial(&target).await.unwrap().all().await.0
@@ -172,7 +172,7 @@ async fn clients_of_the_sign_server_get_the_first_batch_there_and_only_there() {
     let first = direct.iter().position(|frame| batch(frame).0.info.is_first).unwrap();
 
     let rig = Rig::toml(at_max);
-    // Each time that the room starts anew, too.
+    // The same holds for each restart of the room.
     for query in ["&cursor=t-1&internal_ext=x", "&wrss=1&imprp=2"] {
         let (_, body) = rig.get("/webcast/fetch?unique_id=demo").await;
         let signed = livetape::sans_io::wire::read_batch(&body, &mut vec![]);
@@ -181,13 +181,13 @@ async fn clients_of_the_sign_server_get_the_first_batch_there_and_only_there() {
         let rest = frames(&rig, query).await;
         assert!(rest[..] == [&direct[..first], &direct[first + 1..]].concat(), "{query}: {}", rest.len());
     }
-    // Without a sign answer, or with one that came in the middle, nothing is left out.
+    // Without a sign answer, or with one from the middle of the room, no frame is skipped.
     assert!(frames(&rig, "").await == direct);
     assert!(frames(&rig, "&cursor=t-1").await == direct);
 }
 
 #[tokio::test(start_paused = true)]
-async fn clients_of_the_sign_server_are_told_once_that_a_batch_is_the_first() {
+async fn clients_of_the_sign_server_get_the_first_batch_once() {
     let rig = Rig::new(Scenario::default());
     rig.get("/webcast/fetch?unique_id=demo").await;
     rig.dial().await.frame().await;

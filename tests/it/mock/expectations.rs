@@ -1,4 +1,4 @@
-//! What a test expects of clients.
+//! Expectations about clients.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -14,7 +14,7 @@ use super::client::{Rig, wait_ms};
 
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 
-/// What it panics with, without the lines and columns of this file.
+/// Returns the panic message, without lines and columns of this file.
 fn report(fails: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(fails)).unwrap_err();
     let Some(text) = panic.downcast_ref::<String>() else { resume_unwind(panic) };
@@ -42,7 +42,7 @@ async fn failed_expectations_report_what_came_instead() {
     mock.expect(Seen::Ack, 2..=4);
     mock.expect(Seen::Heartbeat, ..3);
     insta::assert_snapshot!(report(|| mock.verify()));
-    // What has failed once is expected no more.
+    // An expectation that has failed is removed.
     mock.verify();
     mock.reset();
     assert_eq!(mock.received(), []);

@@ -1,4 +1,4 @@
-//! Scenarios as text: what is wrong is told with its place.
+//! Loading scenarios: errors report their position.
 
 use crate::harness::with_demo;
 use livetape::mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario, ScenarioFile};

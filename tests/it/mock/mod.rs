@@ -1,4 +1,4 @@
-//! The mock TikTok, asked by a client that hides nothing.
+//! The mock TikTok, tested at the level of bytes.
 
 mod admin;
 mod client;

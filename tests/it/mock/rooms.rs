@@ -1,4 +1,4 @@
-//! Rooms play what was recorded, byte for byte.
+//! Rooms play recordings byte for byte.
 
 use bytes::Bytes;
 use livetape::{
@@ -57,7 +57,7 @@ async fn a_reconnect_joins_now_with_the_last_chats() {
     let (history, faults) = batch(&socket.frame().await);
     assert_eq!((history.messages.len(), faults), (6, 0));
     assert!(history.messages.iter().all(|chat| chat.is_history && chat.method == "WebcastChatMessage"));
-    // The recorded answer has been played: the mock makes one.
+    // The recorded response has been used, so the mock generates one.
     socket.send("im_enter_room", b"").await;
     let entered = socket.frame().await;
     assert_eq!(push(&entered).payload_type, "im_enter_room_resp");
@@ -87,7 +87,7 @@ async fn with_a_separate_clock_each_connection_starts_over() {
     }
 }
 
-/// A frame of a recording of our own.
+/// Builds a frame of a test recording.
 fn frame(payload_type: &str, log_id: u64) -> Bytes {
     let info = BatchInfo { cursor: log_id.to_string(), need_ack: true, ..BatchInfo::default() };
     let payload = write_batch(&Batch { messages: vec![], info });
@@ -102,7 +102,7 @@ fn received(ms: u64, conn: u32, bytes: Bytes) -> Item {
     item(ms, conn, What::Frame(Frame { opcode: Opcode::BINARY, bytes }))
 }
 
-/// Two connections, the first closed by the server; the second enters and has heartbeats.
+/// Two connections: the server closes the first; the second joins and sends heartbeats.
 fn two_connections() -> Bytes {
     let open = || {
         let unique_id = "ann".to_owned();
@@ -164,7 +164,7 @@ async fn connections_play_one_after_the_other() {
     assert_eq!((livetape::clock::now() - start).as_millis(), 100);
     assert_eq!(socket.frame().await, frame("msg", 2));
     assert_eq!(socket.next().await, Came::Close(4404, "gone".into()));
-    // However long it takes, the next connection misses nothing of the next one, and gets no history.
+    // However long a client waits, it receives all of the next recorded connection, and no history.
     wait_ms(60_000).await;
     let mut socket = rig.try_dial(&target).await.unwrap();
     socket.send("im_enter_room", b"").await;

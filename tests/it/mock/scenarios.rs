@@ -1,4 +1,4 @@
-//! Each file under `fixtures/scenarios/` does what its name says.
+//! Each file in `fixtures/scenarios/` does what its name says.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::client::{Came, ROOM, Rig, SOCKET, Socket, batch, demo, push, scenario
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 const SIGN: &str = "/webcast/fetch?client=test&unique_id=demo";
 
-/// The names of all scenarios.
+/// Returns the names of all scenarios.
 pub(crate) fn names() -> Vec<String> {
     let files = std::fs::read_dir(scenario_path("")).unwrap();
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -223,14 +223,14 @@ async fn handshakes_are_rejected() {
     assert_eq!(refused(&rig).await, expected(403, "403", "forbidden"));
 }
 
-/// The frames up to the first thing that is none, and that.
+/// Returns the frames before the end, and the end.
 async fn first(rig: &Rig) -> (usize, Came) {
     let (frames, end) = rig.dial().await.all().await;
     assert!(frames == demo()[..frames.len()], "frames differ");
     (frames.len(), end)
 }
 
-/// After a reconnect: history, then frames as recorded.
+/// After a reconnect: history, then the recorded frames.
 async fn joins_now(rig: &Rig) -> usize {
     let mut socket = rig.dial().await;
     let (frames, end) = socket.all().await;

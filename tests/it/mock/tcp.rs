@@ -1,4 +1,4 @@
-//! Over real sockets, where there are resets.
+//! Over real sockets, which can be reset.
 
 use std::io::ErrorKind;
 

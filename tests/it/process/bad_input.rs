@@ -1,10 +1,10 @@
-//! What users get wrong: one clear line, the right exit code, no panic.
+//! User errors: one clear line, the right exit code, no panic.
 
 use std::{fs, path::PathBuf};
 
 use super::{livetape, run, stderr, stdout, text};
 
-/// Fails unless the program says `message` in its first line and exits with `code`.
+/// Asserts that the first line of output contains `message` and that the exit code is `code`.
 #[track_caller]
 fn check(args: &[&str], code: i32, message: &str) {
     let output = run(args);
@@ -116,7 +116,7 @@ fn a_damaged_recording_is_read_as_far_as_possible() {
     let (ours, all) = (stdout(&output).lines().count(), whole.lines().count());
     assert!(all - 40 < ours && ours <= all, "{ours} of {all} events");
 
-    // Nobody knows what a cut recording held beyond the cut.
+    // The number of records lost from a truncated recording is unknown.
     let output = run(&["events", text(&cut)]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(stderr(&output).contains("not sealed: the end may be missing"), "{}", stderr(&output));
@@ -186,10 +186,10 @@ fn only_a_browser_on_this_machine_is_recorded() {
     check(&["record", "ann", "--tab", "1"], 2, "required");
 }
 
-/// A file that may not grow stands for a disk that is full: what was written stays, and says that it is not all.
+/// A limit on the file size simulates a full disk: the written part stays and is marked as incomplete.
 #[cfg(target_os = "linux")]
 #[test]
-fn an_import_onto_a_full_disk_keeps_what_was_written() {
+fn an_import_to_a_full_disk_keeps_the_written_part() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("out.bin");
     let line = format!(
@@ -213,7 +213,7 @@ fn an_import_onto_a_full_disk_keeps_what_was_written() {
     assert!(stdout(&verified).contains("not sealed"), "{}", stdout(&verified));
 }
 
-/// Standard output to a file is an output file like any other.
+/// Redirected standard output is treated like an output file.
 #[cfg(target_os = "linux")]
 #[test]
 fn missing_standard_output_counts_as_a_loss() {
@@ -225,7 +225,7 @@ fn missing_standard_output_counts_as_a_loss() {
     let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(stderr(&output).starts_with("❌ cannot write: "), "{}", stderr(&output));
-    assert!(fs::read_to_string(&file).unwrap().lines().count() > 10, "what was written stays");
+    assert!(fs::read_to_string(&file).unwrap().lines().count() > 10, "the written part stays");
     for args in [
         &["events", "demo"][..],
         &["cat", "demo"],

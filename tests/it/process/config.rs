@@ -39,7 +39,7 @@ fn a_file_is_checked_shown_and_used() {
     assert!(shown.contains("quiet = true") && shown.contains("# file"), "{shown}");
     assert!(!shown.contains("hunter2"), "{shown}");
 
-    // Everything that this needs stands in the file.
+    // The file contains all required settings.
     let output = inside(&["replay"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stdout(&output).contains("🏁 Replayed demo"), "{}", stdout(&output));

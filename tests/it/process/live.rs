@@ -21,7 +21,7 @@ fn limited(times: &str) -> String {
     )
 }
 
-/// Runs to the end, off the runtime that the mock is on.
+/// Runs the program to its end, outside the mock's runtime.
 pub(super) async fn finish(server: Running) -> (std::process::ExitStatus, Vec<String>) {
     tokio::task::spawn_blocking(|| server.wait()).await.unwrap()
 }
@@ -38,7 +38,7 @@ pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// The events that come, and the close code.
+/// Returns the received events and the close code.
 async fn read(address: &str) -> (Vec<Value>, u16) {
     let (mut socket, _) = tokio_tungstenite::connect_async(format!("ws://{address}/?since=0")).await.unwrap();
     let mut events = Vec::new();
@@ -146,7 +146,7 @@ async fn record_stops_at_the_requested_size() {
     });
     let output = recorded.await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    // It ends before the first record that does not fit: the longest frame, and 4 KiB for the end.
+    // The recording stops before the first record that does not fit: the longest frame, and 4 KiB for the end.
     let mut reader = Reader::open(std::fs::File::open("recordings/demo.bin").unwrap()).unwrap();
     let frames = std::iter::from_fn(|| reader.next().unwrap()).map(|record| match record.item.what {
         What::Frame(frame) => frame.bytes.len() as u64,
@@ -193,16 +193,16 @@ fn user_errors_are_reported() {
     let output = run(&["live", "demo", "--upstream", "nowhere"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("--upstream: this is no address"), "{}", stderr(&output));
-    // Nobody listens there: typed, and over soon.
+    // Nothing listens there: fails soon, with a typed error.
     let output =
         run(&["live", "demo", "--upstream", "http://127.0.0.1:9", "--max-attempts", "1", "--port", "0"]);
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// A file that may not grow stands for a disk that is full: what was written stays, what was lost is told.
+/// A limit on the file size simulates a full disk: the written part stays, and losses are reported.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_keeps_what_was_written_and_exits_with_3() {
+async fn a_full_disk_keeps_the_written_part_and_exits_with_3() {
     let folder = tempfile::tempdir().unwrap();
     for (command, flag) in [("record", "-o"), ("live", "--record")] {
         let mock = mock("speed = \"max\"\n").await;
@@ -227,7 +227,7 @@ async fn a_full_disk_keeps_what_was_written_and_exits_with_3() {
     }
 }
 
-/// Not even the beginning of the file fits.
+/// Not even the start of the file fits.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_that_cannot_start_is_a_failure() {
@@ -246,7 +246,7 @@ async fn a_recording_that_cannot_start_is_a_failure() {
     assert!(said.contains("⚠️ The recording broke off"), "{said}");
 }
 
-/// Names of files are bytes on Unix, in flags as well.
+/// File names are bytes on Unix, in flags too.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_may_have_any_file_name() {

@@ -1,4 +1,4 @@
-//! The log of whole sessions, as files.
+//! Log files of whole sessions.
 
 use std::{fs, path::Path};
 
@@ -19,10 +19,10 @@ use super::{
     livetape, stderr, stdout, text,
 };
 
-/// All that must not be in a log: each has this in it.
+/// Part of every secret, which must not appear in a log.
 const SECRET: &str = "s3cret";
 
-/// Starts it off the runtime, with these in the environment.
+/// Starts the program outside the runtime, with these environment variables.
 fn start(args: &[&str], env: &[(&str, &str)]) -> Running {
     tokio::task::block_in_place(|| Running::start_with(args, env, "🌐"))
 }
@@ -36,7 +36,7 @@ async fn ask(server: &Running, request: &str) -> String {
     answer
 }
 
-/// Opens a socket, and reads on until `wanted` comes, or its end.
+/// Opens a socket and reads until `wanted` arrives or it closes.
 async fn visit(server: &Running, path: &str, protocol: Option<&str>, wanted: &str) {
     let mut request = format!("ws://{}/{path}", server.address).into_client_request().unwrap();
     if let Some(protocol) = protocol {
@@ -66,7 +66,7 @@ token = "s3cret-of-nobody"
 name = "nobody"
 "#;
 
-/// Everything that holds a secret is used, rightly and wrongly; the log has all levels, and none of them.
+/// Uses every setting with a secret, correctly and incorrectly; the log has all levels, but no secret.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_the_log_of_a_whole_session() {
@@ -130,7 +130,7 @@ async fn no_secret_is_in_the_log_of_a_whole_session() {
     assert_says(&log);
 }
 
-/// What a session has in its log, each as an object.
+/// The log of a session contains these objects.
 #[track_caller]
 fn assert_says(log: &str) {
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -195,7 +195,7 @@ async fn log_files_rotate_between_lines() {
     assert!(read("").unwrap().contains("🔔 Stopped"));
 }
 
-/// What cannot be written is counted, and nobody waits for it.
+/// Log lines that cannot be written are counted and never block.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_does_not_stop_the_server() {
@@ -204,7 +204,7 @@ async fn a_full_disk_does_not_stop_the_server() {
     }
     let server = start(&["serve", "--log-file", "/dev/full", "--log-level", "debug"], &[]);
     let mut lost = 0.0;
-    // The thread that writes may be behind.
+    // The writing thread may be behind.
     while lost < 10.0 {
         let answer = ask(&server, "GET /metrics HTTP/1.1").await;
         let line = answer.lines().find_map(|line| line.strip_prefix("livetape_log_lines_lost_total "));
@@ -221,7 +221,7 @@ fn an_unwritable_log_is_reported_first() {
     assert!(stderr(&output).contains("cannot write the log no/such/folder/log"), "{}", stderr(&output));
 }
 
-/// What cannot be reached is told without what stands in its address.
+/// Reports of unreachable servers omit secrets in their URLs.
 #[test]
 fn urls_are_logged_without_their_secrets() {
     let folder = tempfile::tempdir().unwrap();
@@ -248,7 +248,7 @@ fn urls_are_logged_without_their_secrets() {
     }
 }
 
-/// Queries and headers of whatever client it is stay out of the log of a mock.
+/// The log of a mock omits queries and headers of clients.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_mock_logs_its_requests() {

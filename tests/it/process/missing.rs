@@ -1,4 +1,4 @@
-//! No command exits with 0 where something of a recording is missing.
+//! No command exits with 0 if part of a recording is missing.
 
 use std::{fs, path::Path};
 
@@ -6,7 +6,7 @@ use livetape::cli::command;
 
 use super::{run, stderr, stdout, text};
 
-/// Commands that read recordings: `IN` is the recording, `OUT` a new file.
+/// Commands that read recordings; `IN` is the recording, `OUT` a new file.
 const READING: [&[&str]; 18] = [
     &["replay", "IN", "--port", "0", "--speed", "1000", "--exit-when-done", "--quiet"],
     &["replay", "IN", "--port", "0", "--speed", "max", "--wait-clients", "0", "--exit-when-done"],
@@ -27,10 +27,10 @@ const READING: [&[&str]; 18] = [
     &["export", "piratetok", "IN", "-o", "OUT"],
     &["as-scenario", "IN", "-o", "OUT"],
 ];
-/// Commands that read no recordings, or end only when they are told to.
+/// Commands that read no recordings or run until stopped.
 const OTHERS: [&str; 9] = ["live", "serve", "record", "mock", "watch", "import", "synth", "config", "token"];
 
-/// Runs a command over `input`, and returns its exit code and what it said.
+/// Runs a command on `input` and returns its exit code and output.
 fn exit_code(args: &[&str], input: &Path, folder: &Path) -> (Option<i32>, String) {
     let output = folder.join("out");
     let word = |arg: &&str| match *arg {
@@ -164,7 +164,7 @@ fn damage_outside_a_range_exits_with_3() {
     assert_eq!(verified.status.code(), Some(0), "the range is whole: {}", stdout(&verified));
 }
 
-/// Where each record ends.
+/// Returns the end of each record.
 fn ends_of_records(bytes: &[u8]) -> Vec<usize> {
     let mut ends = vec![16];
     while let Some(length) = bytes.get(ends[ends.len() - 1] + 4..).and_then(|rest| rest.first_chunk()) {

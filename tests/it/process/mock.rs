@@ -62,7 +62,7 @@ fn any_recording_is_played_as_every_room() {
     }
 }
 
-/// They may be set for a server that is started from the same shell.
+/// These variables may be set for a server started from the same shell.
 #[test]
 fn the_mock_ignores_variables_of_the_server() {
     let is_read = |key: &Key| {

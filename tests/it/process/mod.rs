@@ -1,4 +1,4 @@
-//! The program itself: exit codes, lines, signals, ports.
+//! The program itself: exit codes, output, signals and ports.
 
 mod bad_input;
 mod config;
@@ -24,7 +24,7 @@ use std::{
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
 };
 
-/// The program that was built with these tests, or another build's: one that a test has to fail on.
+/// The program built with these tests, or another build to test, such as one that a test must fail on.
 pub(crate) fn program() -> String {
     std::env::var("LIVETAPE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_livetape").to_owned())
 }
@@ -38,7 +38,7 @@ pub(crate) fn livetape(args: &[&str]) -> Command {
     command
 }
 
-/// Runs to the end.
+/// Runs the program to its end.
 pub(crate) fn run(args: &[&str]) -> Output {
     livetape(args).output().unwrap()
 }
@@ -51,28 +51,28 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// A server that runs; killed if a test ends early.
+/// A running server, which is killed if a test ends early.
 pub(crate) struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     /// `127.0.0.1:PORT`
     pub(crate) address: String,
-    /// What it printed before it was ready.
+    /// Output before the server was ready.
     pub(crate) greeting: Vec<String>,
 }
 
 impl Running {
-    /// Starts it on a free port, and waits until it serves.
+    /// Starts the server on a free port and waits until it is ready.
     pub(crate) fn start(args: &[&str]) -> Self {
         Self::start_until(args, "Press Ctrl+C")
     }
 
-    /// The same, but waits for a line with `last`.
+    /// Starts the server and waits for a line with `last`.
     pub(crate) fn start_until(args: &[&str], last: &str) -> Self {
         Self::start_with(args, &[], last)
     }
 
-    /// The same, with more in the environment.
+    /// Starts the server with additional environment variables.
     pub(crate) fn start_with(args: &[&str], env: &[(&str, &str)], last: &str) -> Self {
         let args = [args, &["--port", "0"]].concat();
         let mut command = livetape(&args);
@@ -99,20 +99,19 @@ impl Running {
         self.child.id()
     }
 
-    /// Sends a signal by its name.
+    /// Sends a signal by name.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status().unwrap();
         assert!(sent.success());
     }
 
-    /// The most that it held in memory, in KiB, without the program's own file: how much of that is in memory is up to
-    /// the build, and tells nothing of what is bounded.
+    /// Returns peak memory in KiB, without the pages of the program file, which depend on the build.
     #[cfg(target_os = "linux")]
     pub(crate) fn own_peak_kib(&self) -> u64 {
         self.peak_kib().saturating_sub(self.kib("RssFile:"))
     }
 
-    /// The most that it held in memory, in KiB.
+    /// Returns peak memory, in KiB.
     #[cfg(target_os = "linux")]
     pub(crate) fn peak_kib(&self) -> u64 {
         self.kib("VmHWM:")
@@ -125,14 +124,14 @@ impl Running {
         value.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// Waits for the end: how it ended, and what it logged to stderr, which has to fit into a pipe.
+    /// Waits for the end; returns the exit status and stderr, which must fit into a pipe.
     pub(crate) fn wait_for_log(mut self) -> (ExitStatus, String) {
         let mut log = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
         (self.child.wait().unwrap(), log)
     }
 
-    /// Waits for the end: how it ended, and the lines that were left.
+    /// Waits for the end; returns the exit status and the remaining lines.
     pub(crate) fn wait(mut self) -> (ExitStatus, Vec<String>) {
         let lines = self.lines.by_ref().map(Result::unwrap).collect();
         (self.child.wait().unwrap(), lines)
@@ -141,7 +140,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already, but where a test failed.
+        // Unless a test failed, it has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }

@@ -1,4 +1,4 @@
-//! `livetape … | head`: every command ends in order where nobody reads what it writes.
+//! `livetape … | head`: every command exits cleanly if its output is closed.
 
 use std::{
     io::pipe,
@@ -11,9 +11,9 @@ use livetape::cli::command;
 
 use super::{livetape, stderr, text};
 
-/// Longest time a command has to end, on a busy machine.
+/// Timeout for a command to exit, on a busy machine.
 const END_MAX: Duration = Duration::from_secs(60);
-/// An example of each command that writes something; `OUT` is a new file.
+/// An example of each command that prints output; `OUT` is a new file.
 const EXAMPLES: [&[&str]; 27] = [
     &["replay", "demo", "--port", "0"],
     &["live", "ann", "--port", "0", "--upstream", "http://127.0.0.1:9"],
@@ -44,14 +44,14 @@ const EXAMPLES: [&[&str]; 27] = [
     &["no-such-command"],
 ];
 
-/// A pipe that nobody reads.
+/// Creates a pipe whose read end is closed.
 fn closed() -> Stdio {
     let (reader, writer) = pipe().unwrap();
     drop(reader);
     writer.into()
 }
 
-/// The exit code; fails if it takes too long.
+/// Waits for the exit code; fails after the timeout.
 fn wait(mut child: Child, what: &str) -> Option<i32> {
     let (id, (ended, end)) = (child.id(), channel());
     std::thread::spawn(move || ended.send(child.wait().unwrap()));

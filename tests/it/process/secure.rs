@@ -1,4 +1,4 @@
-//! Tokens and certificates, from files, as users give them.
+//! Tokens and certificates from files, as users pass them.
 
 use std::{
     fs,
@@ -24,7 +24,7 @@ use tokio_tungstenite::{
 
 use super::{Running, livetape, run, stderr, stdout, text};
 
-/// The files of a server: its certificate, its key, its tokens.
+/// Files of a server: certificate, key and tokens.
 fn files(folder: &Path) -> [String; 3] {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
@@ -142,7 +142,7 @@ fn files_with_secrets_that_others_can_read_cause_a_warning() {
     assert!(open.contains("--insecure without TLS"), "{open}");
 }
 
-/// `openssl req -x509` makes an authority, for whatever names it was told.
+/// `openssl req -x509` creates a certificate of an authority, for any names.
 #[tokio::test(flavor = "multi_thread")]
 async fn watch_trusts_the_certificate_that_openssl_makes() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What all serving commands have in common: settings, what follows what, lines about clients.
+//! Behaviour of all serving commands: settings, order of events, and output about clients.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
@@ -10,7 +10,7 @@ fn start(args: &[&str], env: &[(&str, &str)], last: &str) -> Running {
     tokio::task::block_in_place(|| Running::start_with(args, env, last))
 }
 
-/// A request, its status and its answer.
+/// Sends a request and returns status and body of the response.
 async fn ask(server: &Running, method: &str, path: &str, body: &str) -> (u16, Value) {
     let url = format!("http://{}{path}", server.address);
     let request = reqwest::Client::new().request(method.parse().unwrap(), url).body(body.to_owned());
@@ -30,7 +30,7 @@ async fn a_replay_and_an_idle_server_connect_to_the_upstream_of_the_settings() {
         let mock = mock("end = \"stay\"\nspeed = \"max\"\n").await;
         let server = start(args, &[("LIVETAPE_UPSTREAM", &mock.url())], "Press Ctrl+C");
         if args[0] == "replay" {
-            // Answered once the replay has begun.
+            // The server answers once the replay has started.
             assert_eq!(ask(&server, "POST", "/connect/ann", "").await.0, 409);
             assert_eq!(mode(&server).await, ["replay", "replay"]);
             assert_eq!(ask(&server, "DELETE", "/connect/demo", "").await.0, 200);
@@ -76,7 +76,7 @@ async fn a_client_sees_why_a_room_failed_and_with_stay_the_server_continues() {
 }
 
 #[test]
-fn a_replay_without_a_recording_plays_the_demo_and_says_so() {
+fn a_replay_without_a_recording_announces_and_plays_the_demo() {
     let server = Running::start(&["replay", "--speed", "max", "--wait-clients", "0", "--exit-when-done"]);
     let greeting = server.greeting.join("\n");
     assert!(
@@ -102,7 +102,7 @@ fn a_recorded_replay_has_the_same_events() {
     assert!(lines.iter().any(|line| line.contains("📼") && line.contains("again.bin")), "{lines:?}");
     assert!(events(&[text(&file)]) == events(&["short"]));
 
-    // A part of it begins with the connection that stands open there.
+    // A range starts with the connection that is open there.
     let part = folder.path().join("part.bin");
     let args =
         [&["replay", "short", "--start", "20s", "--record", text(&part), "--loop", "2"], &once[..]].concat();

@@ -1,4 +1,4 @@
-//! `scrub` and `audit` as they are typed.
+//! `scrub` and `audit` on the command line.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! SIGTERM: everybody is told, the recording is sealed, the room is left; in time, and at once if asked again.
+//! SIGTERM notifies clients, seals the recording and leaves the room within a time limit; a second one exits at once.
 
 use std::{
     fs,
@@ -29,14 +29,14 @@ use super::{
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// A room that says all it has to say at once, and then stays.
+/// A room that sends all its events at once and stays open.
 const ROOM: &str = "end = \"stay\"\nspeed = \"max\"\n";
 
 async fn open(server: &Running, path: &str) -> Socket {
     connect_async(format!("ws://{}/{path}", server.address)).await.unwrap().0
 }
 
-/// What comes up to the close, and its code.
+/// Reads up to the close; returns the messages and the code.
 async fn rest(mut socket: Socket) -> (Vec<Value>, u16) {
     let mut messages = Vec::new();
     loop {
@@ -48,12 +48,12 @@ async fn rest(mut socket: Socket) -> (Vec<Value>, u16) {
     }
 }
 
-/// Until the room has spoken.
+/// Waits for events of the room.
 async fn wait_for_chat(socket: &mut Socket) {
     while !socket.next().await.unwrap().unwrap().to_text().unwrap_or_default().contains("\"chat\"") {}
 }
 
-/// A WebSocket that is opened, and then neither reads nor answers.
+/// Opens a WebSocket that neither reads nor answers.
 async fn stalled(server: &Running, path: &str) -> TcpStream {
     let mut io = TcpStream::connect(&server.address).await.unwrap();
     let request = format!(
@@ -168,7 +168,7 @@ async fn a_second_signal_stops_the_server_at_once() {
     assert_eq!(status.code(), Some(130));
 }
 
-/// A terminal and a wrapper such as npm may both send what one Ctrl+C is; and who waits presses it again.
+/// For one Ctrl+C, the terminal and a wrapper such as npm may both send a signal. Impatient users also press it again.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_interrupts_leave_a_sealed_recording() {
     let mock = mock(ROOM).await;
@@ -180,7 +180,7 @@ async fn two_interrupts_leave_a_sealed_recording() {
         let args =
             ["live", "demo", "--upstream", &mock.url(), "--record", text(&file), "--config", text(&config)];
         let server = start(words(&args)).await;
-        // It keeps the server for a while.
+        // It delays the shutdown for a while.
         let _stalled = stalled(&server, "ws?feed=0").await;
         wait_for_chat(&mut open(&server, "?since=0").await).await;
         let script = format!("kill -INT {0}; sleep {gap}; kill -INT {0}", server.id());
@@ -192,7 +192,7 @@ async fn two_interrupts_leave_a_sealed_recording() {
     }
 }
 
-/// A start that is found only behind a hole of 64 GiB.
+/// A recording that starts after a hole of 64 GiB.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocked_file_read_does_not_delay_the_exit() {
     let folder = tempfile::tempdir().unwrap();

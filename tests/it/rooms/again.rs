@@ -1,4 +1,4 @@
-//! Record → mock → live → record: what the mock plays is what was recorded.
+//! Record → mock → live → record: the mock plays exactly the recorded frames.
 
 use std::{collections::BTreeMap, fs::File, path::Path};
 
@@ -15,7 +15,7 @@ use livetape::{
 
 use super::rig::{As, Rig, scenario};
 
-/// The received `msg` frames by connection, in order.
+/// Returns the received `msg` frames of each connection, in order.
 fn frames(path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
     let mut reader = Reader::open(File::open(path).unwrap()).unwrap();
     let mut frames = BTreeMap::<u32, Vec<Bytes>>::new();
@@ -30,7 +30,7 @@ fn frames(path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
     frames
 }
 
-/// Plays `setting`, and records it.
+/// Plays `setting` and records it.
 async fn record(setting: ScenarioFile, path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
     let record = Some(Record::File(path.to_owned()));
     Rig::start_recording(setting, As::Live, |options| options, record).finish(1_200).await;
@@ -69,7 +69,7 @@ async fn under_serve_the_first_room_is_recorded_and_the_next_only_served() {
     let users: Vec<_> = info.connections.iter().map(|connection| connection.user.as_str()).collect();
     assert_eq!((users, info.sealed), (vec!["ann"], true));
 
-    // A file that is there is never written over, and nobody is asked for anything before that is known.
+    // An existing file is never overwritten, and this is checked before any request.
     let rig = Rig::start_recording(scenario("stays-open"), As::Serve, |options| options, record());
     let refusal = rig.control.connect("ann".into()).await.unwrap_err();
     assert_eq!(refusal.problem.code, Code::OutputExists);

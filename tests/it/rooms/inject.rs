@@ -1,4 +1,4 @@
-//! `/inject` where no recording plays: with nothing connected, and in a live room.
+//! `/inject` without a replay: while idle, and in a live room.
 
 use livetape::{
     control::InjectRequest,

@@ -1,4 +1,4 @@
-//! Live rooms against the mock.
+//! Live rooms of the mock.
 
 mod again;
 mod inject;

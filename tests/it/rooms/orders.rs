@@ -1,4 +1,4 @@
-//! What REST asks of a server: connect, replace, disconnect, test.
+//! REST commands: connect, replace, disconnect and test.
 
 use livetape::{
     control::{Mode, Refusal, ReplayOrder, SourceState},
@@ -15,7 +15,7 @@ async fn a_user_is_connected_replaced_and_disconnected() {
     assert_eq!(rig.control.status().state, SourceState::Idle);
     let status = rig.control.connect("@Ann".into()).await.unwrap();
     assert_eq!((status.state, status.username.as_deref()), (SourceState::Connected, Some("Ann")));
-    // The same again changes nothing.
+    // Connecting to the same user again changes nothing.
     assert_eq!(
         rig.control.connect("https://www.tiktok.com/@ann/live".into()).await.unwrap().username,
         status.username
@@ -46,7 +46,7 @@ async fn the_first_failure_is_returned_and_sockets_stay_open() {
     let Refusal { problem, retrying, retry_after } = rig.control.connect("demo".into()).await.unwrap_err();
     assert_eq!((problem.code, retrying), (Code::RateLimited, true));
     assert!(retry_after.is_some_and(|wait| wait.as_secs() >= 2), "{retry_after:?}");
-    // While it retries, asking again gives the same answer; another user is not even asked for.
+    // While it retries, another request gets the same answer; a request for another user causes no lookup.
     assert!(rig.control.connect("demo".into()).await.unwrap_err().retrying);
     let other = rig.control.connect("ann".into()).await.unwrap_err();
     assert_eq!((other.problem.code, other.retrying), (Code::RateLimited, false));
@@ -143,7 +143,7 @@ async fn a_replay_makes_room_for_a_live_user_when_its_own_is_disconnected() {
     rig.at_ms(2_000).await;
     let refusal = rig.control.connect("ann".into()).await.unwrap_err();
     assert_eq!((refusal.problem.code, refusal.problem.code.http_status()), (Code::ReplayRunning, 409));
-    // Whether somebody could be connected is told all the same.
+    // `/test` still reports whether a user can be connected.
     assert!(rig.control.test("ann".into()).await.unwrap().can_connect);
     assert_eq!(rig.control.disconnect("ann".into()).await.unwrap_err().problem.code, Code::NotFound);
     let user = rig.control.status().username.unwrap();

@@ -1,5 +1,5 @@
-//! All of it over real sockets: mock → live → two subscribers, recorded, replayed to a third. Nobody can tell the
-//! replay from the room but for where it comes from.
+//! Everything over real sockets: mock → live → two subscribers, recorded, then replayed to a third one. Apart from its source, the replay
+//! is the same as the room.
 
 use crate::harness::with_demo;
 use futures_util::StreamExt as _;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
 
-/// A server on a port of its own, without a source.
+/// Starts a server on a free port, without a source.
 struct Served {
     hub: Hub,
     control: Control,
@@ -33,7 +33,7 @@ async fn serve() -> Served {
     Served { hub, control, driver, url, task: tokio::spawn(server::serve(listener, server)) }
 }
 
-/// Reads to the close: the events, and its code.
+/// Reads to the close; returns the events and the code.
 fn subscribe(url: &str) -> JoinHandle<(Vec<Value>, u16)> {
     let url = url.to_owned();
     tokio::spawn(async move {
@@ -75,7 +75,7 @@ async fn a_room_and_its_recording_are_the_same() {
     assert_eq!(first, second);
     assert_eq!(first.1, 1000);
     mock.expect(Seen::Ack, 150..);
-    // The look-up that was limited, the one a second later, and the one after the end.
+    // The rate-limited lookup, the one a second later, and the one after the end.
     mock.expect(Seen::request("/api-live/user/room/"), 3);
     mock.verify();
 

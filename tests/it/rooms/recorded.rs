@@ -1,4 +1,4 @@
-//! A recording as a scenario: what happened while it was recorded happens again.
+//! A recording as a scenario: connections behave as they did when it was recorded.
 
 use livetape::{
     mock::{Scenario, ScenarioFile},
@@ -10,7 +10,7 @@ use super::rig::{As, Rig, UPSTREAM, scenario};
 
 const SECS_MAX: u64 = 1_200;
 
-/// What happened, without the times that chance has a part in.
+/// Outlines the events, without random times.
 fn outline(lines: &[String]) -> Vec<String> {
     let words = |line: &String| {
         let told = line.split_once("ms  ").unwrap().1;

@@ -1,11 +1,10 @@
-//! Every scenario of `fixtures/scenarios` as `livetape live demo` meets it: what is broadcast and when, the close code
-//! and the exit code.
+//! `livetape live demo` in every scenario of `fixtures/scenarios`: the events and their times, the close code and the exit code.
 
 use livetape::source::live;
 
 use super::rig::{As, Rig, UPSTREAM, scenario};
 
-/// Virtual seconds after which a scenario that goes on is ended by Ctrl-C.
+/// Virtual seconds after which Ctrl-C ends a scenario that continues.
 const SECS_MAX: u64 = 1_200;
 
 fn names() -> Vec<String> {
@@ -18,7 +17,7 @@ fn names() -> Vec<String> {
     names
 }
 
-/// Those about the sign server are met through it.
+/// Scenarios about the sign server run with a sign server.
 async fn play(name: &str) -> Vec<String> {
     let sign_url = name.starts_with("sign-").then(|| live::Url::parse(UPSTREAM).unwrap());
     let change = |options| live::Options { sign_url, ..options };

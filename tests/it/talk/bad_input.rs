@@ -1,4 +1,4 @@
-//! Each wrong message: a typed error, the right close code, and nobody else feels it.
+//! Invalid messages: a typed error, the right close code, and no effect on other clients.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::{
 use super::{client, next, next_said, with_lobby};
 use crate::harness::{Rig, Socket, is_quiet, read_all, wait};
 
-/// What a message is answered with: its type and code.
+/// Sends a message and returns type and code of the answer.
 async fn answer(socket: &mut Socket, message: impl Into<Message>) -> String {
     socket.send(message.into()).await.unwrap();
     let said = next_said(socket).await;
@@ -103,7 +103,7 @@ async fn overlong_and_invalid_text_closes_at_once() {
     ] {
         let mut socket = rig.ws(path).await;
         socket.feed(message).await.unwrap();
-        // The server does not read it to its end.
+        // The server stops reading before the end.
         let _ = tokio::time::timeout(Duration::from_millis(1), socket.flush()).await;
         assert_eq!(read_all(&mut socket).await.close, Some((close.0, close.1.to_owned())), "{path}");
     }
@@ -155,7 +155,7 @@ async fn an_unfinished_handshake_times_out_after_half_a_minute() {
         stream.write_all(head.as_bytes()).await.unwrap();
         half_open.push(stream);
     }
-    // One that sends a byte a second.
+    // A client that sends one byte per second.
     let mut drip = rig.connector.connect().await.unwrap();
     let dripping = tokio::spawn(async move {
         for byte in

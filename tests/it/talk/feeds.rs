@@ -1,4 +1,4 @@
-//! The feed on `/ws`: beside what others say, on and off with the room of its user.
+//! The feed on `/ws`: along with messages of clients, turned on and off with the room of its user.
 
 use futures_util::SinkExt as _;
 use livetape::hub::CloseReason;

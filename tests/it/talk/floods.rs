@@ -1,4 +1,4 @@
-//! Too much of everything, and the others that do not feel it.
+//! Floods of all kinds, which do not affect other clients.
 
 use std::time::Duration;
 
@@ -161,7 +161,7 @@ async fn a_stalled_client_is_closed_with_4101_without_delaying_others() {
     assert!(log.texts.len() < 80, "{}", log.texts.len());
 }
 
-/// A client's frame with nothing in it.
+/// An empty client frame.
 fn empty(opcode: OpCode, is_final: bool) -> Message {
     let header = FrameHeader { is_final, opcode, mask: Some([0; 4]), ..FrameHeader::default() };
     Message::Frame(Frame::from_payload(header, Vec::new().into()))
@@ -225,7 +225,7 @@ async fn an_overlong_length_closes_with_1002() {
         (text(&[0x80 | 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff]), 1002),
         (text(&[0x80 | 127, 0x80, 0, 0, 0, 0, 0, 0, 3]), 1009),
     ] {
-        // In one piece, or byte by byte.
+        // In one write, or byte by byte.
         for piece in [1, bytes.len() + 9] {
             let mut socket = client(&rig, "ann").await;
             let sent = [&text(&[0x80 | 3])[..], &bytes].concat();
@@ -237,7 +237,7 @@ async fn an_overlong_length_closes_with_1002() {
             let log = read_all(&mut socket).await;
             assert_eq!(log.close.map(|it| it.0), Some(close), "{bytes:?}");
             let is_answered = log.texts.iter().any(|text| json(text)["type"] == "echo");
-            assert!(is_answered || piece > 1, "what came before it is answered: {bytes:?}");
+            assert!(is_answered || piece > 1, "the message before it is answered: {bytes:?}");
             wait(Duration::from_millis(1)).await;
         }
     }

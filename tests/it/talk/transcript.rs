@@ -1,4 +1,4 @@
-//! Everything that can be said, over real sockets, as a transcript. Ids and times are named by their first appearance.
+//! A transcript of all messages, over real sockets. IDs and times are numbered by their first appearance.
 
 use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, time::Duration};
 
@@ -17,7 +17,7 @@ use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
 use crate::harness::{Answer, chat};
 
-/// A server on real sockets, and what was said to it and by it.
+/// A server on real sockets, and the transcript.
 struct Stage {
     hub: Hub,
     control: Control,
@@ -28,10 +28,10 @@ struct Stage {
     transcript: String,
 }
 
-/// What holds times.
+/// Keys of times.
 const TIMES: [&str; 4] = ["timestamp", "server_time", "createdAt", "lastPing"];
 
-/// What stands for ids that are random.
+/// Placeholders for random IDs.
 #[derive(Default)]
 struct Names(BTreeMap<String, String>);
 
@@ -103,7 +103,7 @@ impl Stage {
         self.clients.get_mut(name).unwrap().send(message).await.unwrap();
     }
 
-    /// What each of these hears next.
+    /// Logs the next message of each of these clients.
     async fn hear(&mut self, names: &[&'static str]) {
         for name in names {
             let socket = self.clients.get_mut(name).unwrap();
@@ -115,7 +115,7 @@ impl Stage {
             };
             let heard = match &message {
                 Message::Text(text) => {
-                    // What `/ws/echo` sends may be no JSON.
+                    // Messages of `/ws/echo` need not be JSON.
                     let mut json = serde_json::from_str(text).unwrap_or(Value::Null);
                     self.names.settle(&mut json);
                     if json.is_null() { text.to_string() } else { json.to_string() }

@@ -1,4 +1,4 @@
-//! `diff`: what was added, removed and changed.
+//! `diff`: added, removed and changed events.
 
 use livetape::tools::diff::{Change, Counts, WINDOW, diff};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `repair`, `cut`, `merge` and `mark`: what goes in comes out, and nothing is lost silently.
+//! `repair`, `cut`, `merge` and `mark` keep all items, and report every loss.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     support::{decode, item, recording, session_items},
 };
 
-/// The items of a file that say what happened, and its header.
+/// Returns the header of a file and its items, without metadata.
 fn read(bytes: &[u8]) -> (records::Header, Vec<Item>) {
     let mut reader = Reader::open(bytes).unwrap();
     let (mut header, mut items) = (None, Vec::new());
@@ -42,7 +42,7 @@ fn cut_out(bytes: &[u8], start_ms: u64, end_ms: u64) -> Vec<u8> {
     out
 }
 
-/// The events of a file, with the time at which each was received.
+/// Returns the events of a file with their times of receipt.
 fn events(bytes: &[u8]) -> Vec<Value> {
     let (header, mut items) = read(bytes);
     items.insert(0, Item { conn: 0, ..item(0, What::Header(header)) });
@@ -58,7 +58,7 @@ fn a_range_of_a_recording_with_a_lost_header_reports_the_loss() {
         let verdict = verify(&part[..]).unwrap();
         assert_eq!(verdict.report.lost_in_gaps, 1, "{start}");
     }
-    // What is damaged before the range, the header aside, does not count.
+    // Damage before the range does not count, except in the header.
     let mut bytes = recording(&show()).to_vec();
     let second = 16 + 16 + u32::from_le_bytes(bytes[20..24].try_into().unwrap()) as usize;
     bytes[second + 20] ^= 1;
@@ -110,7 +110,7 @@ fn parts_are_merged_into_the_whole() {
         inputs.map(|(part, name)| Input { name: name.into(), file: &part[..], offset: None }).collect();
     let merged = merge(inputs, &mut out, false).unwrap();
     assert_eq!(frames(&out), frames(&whole));
-    // Nothing says that it is the same connection.
+    // It may be another connection.
     assert_eq!((merged.files, merged.connections, merged.loss), (2, 2, Loss::default()));
 }
 
@@ -224,7 +224,7 @@ fn losses_of_a_source_carry_over_to_edited_recordings() {
     }
 }
 
-/// A thousand bits, one after the other: at most one record is lost each, none is wrong, and what was repaired is whole.
+/// Flips a thousand bits, one at a time: each loses at most one record, corrupts none, and the repaired file is complete.
 #[test]
 fn a_thousand_flipped_bits_are_repaired() {
     let whole = recording(&session_items(3)[..60]);

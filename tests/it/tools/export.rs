@@ -1,4 +1,4 @@
-//! `cat` and `export`: nothing is left out, and what goes out comes in again.
+//! `cat` and `export` are complete, and exports can be imported again.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use livetape::{
@@ -21,7 +21,7 @@ fn read(bytes: &[u8]) -> Vec<Item> {
     items
 }
 
-/// Connection and bytes of every binary frame that was received.
+/// Returns connection and bytes of every received binary frame.
 fn received(items: &[Item]) -> Vec<(u32, Vec<u8>)> {
     let frames = items.iter().filter_map(|item| match &item.what {
         What::Frame(frame) if !item.flags.is_sent() && frame.opcode == Opcode::BINARY => {

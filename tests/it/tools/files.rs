@@ -1,4 +1,4 @@
-//! Files that are there, missing, forbidden.
+//! Existing, missing and inaccessible files.
 
 use std::{fs, io::Write as _};
 
@@ -42,7 +42,7 @@ fn only_regular_files_are_read() {
     open_inside(&real).unwrap();
 }
 
-/// As root, `--force -o /dev/null` would replace the device.
+/// For root, `--force -o /dev/null` would replace the device.
 #[cfg(unix)]
 #[test]
 fn only_regular_files_are_overwritten() {

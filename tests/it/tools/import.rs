@@ -1,4 +1,4 @@
-//! `import`: lines of both kinds, good and bad.
+//! `import` of both kinds of lines, valid and invalid.
 
 use std::{fs, io::BufReader};
 
@@ -38,7 +38,7 @@ fn header(items: &[Item]) -> &Header {
     header
 }
 
-/// Connection, user and room of each opening.
+/// Returns connection, user and room of each opened connection.
 fn openings(items: &[Item]) -> Vec<(u32, &str, i64)> {
     let opening = |item: &'_ Item| matches!(item.what, What::ConnOpen(_)).then_some(item.conn);
     let opened = items.iter().filter_map(|item| Some((opening(item)?, item)));
@@ -55,7 +55,7 @@ fn offsets_ms(items: &[Item]) -> Vec<u128> {
     frames.map(|item| item.offset.as_millis()).collect()
 }
 
-/// Base64 of a chat's common data: message 5 of room 9.
+/// A chat's common data in Base64: message 5 of room 9.
 const PAYLOAD: &str = "CgQQBRgJ";
 
 fn message(time: &str, host: &str) -> String {
@@ -93,7 +93,7 @@ fn message_lines_become_a_connection_a_host_and_batches() {
     assert!(bytes == again, "the same lines give the same bytes");
 }
 
-/// Hosts of `messages.jsonl` none of whose messages names a room.
+/// Hosts in `messages.jsonl` whose messages contain no room ID.
 const ROOMLESS: usize = 9;
 
 #[test]
@@ -145,7 +145,7 @@ fn user_and_room_apply_to_lines_without_a_host() {
 }
 
 #[test]
-fn times_that_go_back_are_clamped_and_counted() {
+fn decreasing_times_are_clamped_and_counted() {
     let times = ["-5", "100", "40", "100.5", "1e30"];
     let lines = times.map(|time| format!(r#"{{"offset_ms":{time},"frame":"OgJoYg"}}"#));
     let (items, report) = imported(&lines.join("\n"));
@@ -192,7 +192,7 @@ fn a_frame_above_the_limit_is_skipped() {
 
 #[test]
 fn frames_are_recorded_whatever_they_contain() {
-    // A gzip header and nothing else, in a frame of type msg.
+    // Only a gzip header, in a frame of type `msg`.
     let (items, report) = imported(r#"{"offset_ms":1,"frame":"OgNtc2dCAx+LCA=="}"#);
     assert_eq!(offsets_ms(&items), [1]);
     assert_eq!(Vec::from_iter(report.faults), [("bad_gzip", 1)]);

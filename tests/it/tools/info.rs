@@ -1,4 +1,4 @@
-//! `info`: what a recording holds, in words and as JSON.
+//! `info`: a summary of a recording, as text and JSON.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Whatever is missing in a recording, every tool that reads it reports that.
+//! Every tool that reads a recording reports missing records.
 
 use livetape::{
     mock::{MockTikTok, Scenario},
@@ -24,7 +24,7 @@ use crate::{
     support::{recording, session_items},
 };
 
-/// What each tool reports of `bytes`: whether something is missing.
+/// Returns whether each tool reports missing records in `bytes`.
 fn reports(bytes: &[u8]) -> Vec<(&'static str, bool)> {
     let lost = |loss: Loss| loss.is_some();
     let input = || Input { name: "a".into(), file: bytes, offset: None };
@@ -45,7 +45,7 @@ fn reports(bytes: &[u8]) -> Vec<(&'static str, bool)> {
     ]
 }
 
-/// What is missing in the events of a recording.
+/// Returns the losses reported in the events of a recording.
 fn decoded(bytes: &[u8]) -> Loss {
     let mut decoder = Decoder::new(Options { replay: true, dedup: true });
     let tape = Tape::from_bytes("a", bytes.to_vec().into());
@@ -60,7 +60,7 @@ fn decoded(bytes: &[u8]) -> Loss {
     decoder.counts().loss()
 }
 
-/// Fails unless all of them report it.
+/// Asserts that all tools report the loss.
 #[track_caller]
 fn assert_reported(bytes: &[u8], how: &str) {
     for (tool, is_reported) in reports(bytes) {
@@ -69,7 +69,7 @@ fn assert_reported(bytes: &[u8], how: &str) {
     assert!(repair(bytes, Vec::new()).unwrap().is_change(), "repair of a recording that is {how}");
 }
 
-/// Where records begin, after the first: without a record there is nothing to read.
+/// Returns the start of all records after the first, without which nothing is readable.
 fn boundaries(bytes: &[u8]) -> Vec<usize> {
     let mut starts = vec![16];
     while let Some(length) = bytes.get(starts[starts.len() - 1] + 4..).and_then(|rest| rest.first_chunk()) {
@@ -82,7 +82,7 @@ fn boundaries(bytes: &[u8]) -> Vec<usize> {
 #[test]
 fn a_complete_recording_has_no_losses() {
     let reported = Vec::from_iter(reports(&recording(&show())).into_iter().filter(|(_, lost)| *lost));
-    // What people said in this show is not fit to be shared.
+    // The texts in this recording fail the audit.
     assert_eq!(reported, [("audit", true)]);
 }
 

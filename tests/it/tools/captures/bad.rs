@@ -1,4 +1,4 @@
-//! Captures that are broken, hostile, or of something else.
+//! Broken, malicious and unrelated captures.
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write as _};
 
@@ -21,10 +21,10 @@ fn whole_frames_are_imported_from_truncated_json() {
     assert!(ours.len() > 10 && ours.len() < 82 && report.is_lossy(), "{}", ours.len());
     assert!(report.broken.as_ref().unwrap().contains("cut off at byte"), "{report}");
     assert!(report.to_string().contains("⚠️ The rest is missing: it is cut off"), "{report}");
-    // Before the first frame there is nothing to take.
+    // Before the first frame there is nothing to import.
     assert!(matches!(error(whole[..60].to_owned()), Error::CutOff { at: 60 }));
     assert!(matches!(error(&b"{\"log\": {]}"[..]), Error::NotJsonAt { .. }));
-    // Something behind it.
+    // Trailing data.
     let (_, report) = imported(whole + "{\"log\":{}}");
     assert!(report.frames == 82 && report.broken.is_some(), "{report}");
 }
@@ -66,7 +66,7 @@ fn unrelated_frames_are_listed_and_can_be_selected() {
     for entry in [0, 3, u64::MAX] {
         assert!(matches!(import(&capture, &chosen(&[entry])), Err(Error::NoEntry { there: 2, .. })));
     }
-    // Beside one that is, they are left out.
+    // Next to a valid one, they are skipped.
     let webcast = entry(URL, STARTED, &messages(|ms| ms));
     let (_, report) = imported(har("Playwright", "1.65.1", &[other, webcast, binary]));
     assert_eq!((report.frames, report.connections, report.left_out), (82, 1, 2));
@@ -90,7 +90,7 @@ fn bad_messages_are_counted_and_the_rest_is_imported() {
     assert!(report.to_string().contains("⚠️ 4 messages left out:"), "{report}");
 }
 
-/// `before`, then so many bytes of the same, then `behind`: larger than any memory.
+/// `before`, then a repeated byte, then `behind`: a file larger than memory.
 struct Endless {
     before: Vec<u8>,
     middle: u8,

@@ -1,4 +1,4 @@
-//! What proxies and other libraries write.
+//! Captures of proxies and other libraries.
 
 use std::io::Write as _;
 
@@ -105,7 +105,7 @@ fn gotiktoklives_traces_have_times_and_both_directions() {
     let first = frames()[0].0;
     let expected: Vec<u128> = frames().iter().map(|(ms, ..)| u128::from(ms - first)).collect();
     assert_eq!(offsets_ms(&items), expected);
-    // It is appended to at each connect.
+    // The producer appends to the file on each connect.
     let (_, twice) = import(&Bytes::from([trace.as_str(), "junk\n", &trace].concat()), &room).unwrap();
     assert_eq!((twice.connections, twice.frames, twice.bad_lines), (2, 164, 1), "{twice}");
 }
@@ -123,7 +123,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
-/// The bytes of a capture at which it may end without anything telling that more followed.
+/// Lengths at which a capture can be truncated without a trace.
 fn ends(capture: &[u8], is_lines: bool) -> Vec<usize> {
     if is_lines {
         let newlines = memchr::memchr_iter(b'\n', capture).flat_map(|at| [at, at + 1]);
