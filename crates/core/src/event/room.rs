@@ -1,4 +1,4 @@
-//! The room itself.
+//! The state of the room.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,13 +6,13 @@ use smol_str::SmolStr;
 
 use super::Id;
 
-/// `control`
+/// Data of a `control` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Control {
-    /// TikTok's number; 3 and 4 end the live connection.
+    /// TikTok's code for the action; 3 and 4 end the live connection.
     pub action: i32,
-    /// What the number means; `null` if nobody knows.
+    /// Meaning of the code; `null` if unknown.
     pub state: Option<RoomState>,
     /// What the client tells the viewers; may be empty.
     pub tips: SmolStr,
