@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_loses_its_secrets_alone() {
+    fn a_batch_loses_only_its_secrets() {
         let unknown = [0xf2, 0x3f, 3, 1, 2, 3, 0xf8, 0x3f, 9];
         let bytes = [&unknown, &write_batch(&secret())[..], &unknown].concat();
         let masked = batch(&bytes).unwrap();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_unpacked_for_it_only_if_they_hold_secrets() {
+    fn frames_are_only_rewritten_if_they_hold_secrets() {
         for pack in [zip, Bytes::copy_from_slice] {
             let push = |batch: &Batch| {
                 let payload = pack(&write_batch(batch));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_unpacks_to_more_than_is_read_is_not_kept() {
+    fn data_that_decompresses_beyond_the_limit_is_masked() {
         let packed = |length: usize| {
             let plain = [write_batch(&secret()).to_vec(), vec![0; length]].concat();
             write_push(&Push { payload_type: "msg".into(), payload: zip(&plain), ..Default::default() })
@@ -175,14 +175,14 @@ mod tests {
         let masked = frame(&packed(UNZIPPED_BYTES_MAX), &mut Unzipper::default()).unwrap();
         assert_eq!(&read_push(&masked.clone().into(), &mut Vec::new()).payload[..], MASK);
         assert_eq!(frame(&masked, &mut Unzipper::default()), None, "twice is as once");
-        // A reader knows that something is missing.
+        // The unreadable result tells readers that something is missing.
         let mut faults = Vec::new();
         read_batch(&Bytes::from_static(MASK), &mut faults);
         assert!(!faults.is_empty());
     }
 
     #[test]
-    fn what_is_cut_off_in_a_secret_is_dropped() {
+    fn a_secret_that_is_cut_off_is_dropped() {
         let bytes = write_batch(&secret());
         for end in 0..bytes.len() {
             let masked = batch(&bytes[..end]).unwrap_or_else(|| bytes[..end].to_vec());
