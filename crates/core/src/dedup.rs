@@ -15,7 +15,7 @@ use smol_str::SmolStr;
 pub const IDS_MAX: usize = 20_000;
 /// Number of gift streak finals to remember per room.
 pub const FINALS_MAX: usize = 4_096;
-/// Number of comments to remember per room, to recognize history under new ids.
+/// Number of comments to remember per room, to recognise history under new ids.
 pub const COMMENTS_MAX: usize = 1_024;
 /// Number of rooms to remember. The least recently active room is evicted first.
 pub const ROOMS_MAX: usize = 1_024;

@@ -1,4 +1,4 @@
-//! Recognizes TikTok LIVE traffic in a browser, by URLs and frames.
+//! Recognises TikTok LIVE traffic in a browser, by URLs and frames.
 
 use bytes::Bytes;
 
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_are_recognized() {
+    fn urls_are_recognised() {
         assert!(is_webcast_address("wss://webcast-ws.us.tiktok.com/any?x"));
         assert!(is_webcast_address("ws://127.0.0.1:3100/webcast/im/ws_proxy/ws_reuse_supplement/?room_id=7"));
         assert!(!is_webcast_address("wss://chat.example/?to=/webcast/im/") && !is_webcast_address(""));

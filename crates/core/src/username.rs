@@ -84,7 +84,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn normalized_names_stay_unchanged(given in ".{0,40}|[@a-z./]{0,20}") {
+        fn normalised_names_stay_unchanged(given in ".{0,40}|[@a-z./]{0,20}") {
             if let Ok(name) = normalise(&given) {
                 proptest::prop_assert_eq!(normalise(&name), Ok(name));
             }

@@ -166,7 +166,7 @@ pub(super) struct Expectation {
     pub(super) at: &'static Location<'static>,
 }
 
-/// The expected behavior.
+/// The expected behaviour.
 #[derive(Debug)]
 pub(super) enum Wanted {
     /// An event occurs this often.

@@ -248,7 +248,7 @@ pub(super) fn bounded(text: &str) -> String {
     text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned()
 }
 
-/// Serializes a 64-bit number as a string, because JavaScript numbers cannot hold it exactly.
+/// Serialises a 64-bit number as a string, because JavaScript numbers cannot hold it exactly.
 fn as_text<S: serde::Serializer>(number: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(number)
 }

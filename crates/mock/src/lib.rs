@@ -107,7 +107,7 @@ impl MockTikTok {
     /// ```
     ///
     /// # Errors
-    /// `recording_not_found` or `cannot_listen`.
+    /// Fails with `recording_not_found` or `cannot_listen`.
     pub async fn start(scenario: impl Into<ScenarioFile>) -> Result<Self, Problem> {
         Self::start_on(scenario, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
     }
@@ -126,7 +126,7 @@ impl MockTikTok {
     /// ```
     ///
     /// # Errors
-    /// `recording_not_found`, `port_in_use` or `cannot_listen`.
+    /// Fails with `recording_not_found`, `port_in_use` or `cannot_listen`.
     pub async fn start_on(scenario: impl Into<ScenarioFile>, address: SocketAddr) -> Result<Self, Problem> {
         let mock = mock_state(scenario.into(), millis(clock::wall()))?;
         let listening = Listening::bind(address).await?;
@@ -153,7 +153,7 @@ impl MockTikTok {
     /// ```
     ///
     /// # Errors
-    /// `recording_not_found`.
+    /// Fails with `recording_not_found`.
     pub fn in_memory(scenario: impl Into<ScenarioFile>) -> Result<Self, Problem> {
         let mock = mock_state(scenario.into(), MEMORY_WALL_MS)?;
         let (listener, connector) = listener(MEMORY_BUFFER_BYTES);

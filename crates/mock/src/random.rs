@@ -7,7 +7,7 @@ pub(super) struct Random(u64);
 impl Random {
     /// Creates the sequence with this number, such as that of a connection.
     pub(super) fn new(seed: u64, number: u64) -> Self {
-        // Multiplying keeps neighboring numbers from producing similar sequences.
+        // Multiplying keeps neighbouring numbers from producing similar sequences.
         Self(seed ^ number.wrapping_mul(0xD134_2543_DE82_EF95))
     }
 

@@ -27,7 +27,7 @@ use crate::sans_io::error::{Code, Problem};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ScenarioFile {
-    /// The behavior of the mock.
+    /// The behaviour of the mock.
     pub scenario: Scenario,
     recordings: Recordings,
     /// Path and text of the scenario's file.
@@ -49,7 +49,7 @@ impl ScenarioFile {
     /// ```
     ///
     /// # Errors
-    /// `io` or `bad_request`, with file, line and column.
+    /// Fails with `io` or `bad_request`; the message contains file, line and column.
     pub fn read(path: &Path) -> Result<Self, Problem> {
         let shown = path.display();
         let text = files::open_regular(path)

@@ -52,7 +52,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Whether the room has no stream. A socket opened there is told so, and closed.
+    /// Whether the room has no stream. The mock reports this to a new socket and closes it.
     pub(super) fn is_away(&self) -> bool {
         matches!(self.state, State::Offline | State::NotFound)
     }

@@ -32,7 +32,7 @@ const ENDLESS_BYTES_MAX: usize = 1 << 30;
 /// Maximum number of concurrent connections. Further ones wait.
 const CONNECTIONS_MAX: usize = 10_000;
 
-/// Returns a token that is canceled when the guard is dropped.
+/// Returns a token that is cancelled when the guard is dropped.
 pub(super) fn stop() -> (CancellationToken, DropGuard) {
     let stop = CancellationToken::new();
     (stop.clone(), stop.drop_guard())

@@ -1,4 +1,4 @@
-//! Summarizes a recording from its first and last bytes, without reading the rest.
+//! Summarises a recording from its first and last bytes, without reading the rest.
 
 use std::{
     io::{Read, Seek, SeekFrom},
@@ -24,7 +24,7 @@ pub struct Glance {
     pub sealed: bool,
 }
 
-/// Summarizes a file of this length.
+/// Summarises a file of this length.
 ///
 /// # Errors
 /// Any error of [`Reader::open`], or [`Error::NotARecording`] if no record is readable.

@@ -16,7 +16,7 @@ use crate::{
 
 /// Maximum number of sockets to track. Beyond it, the first are forgotten.
 const SOCKETS_MAX: usize = 1000;
-/// Number of unrecognized frames after which a socket is ignored.
+/// Number of unrecognised frames after which a socket is ignored.
 const FRAMES_LOOKED_AT_MAX: u32 = 20;
 
 /// Identifies a request within an attached session.
@@ -32,7 +32,7 @@ pub(super) struct Socket {
     url: String,
     /// Connection number, if the socket belongs to TikTok LIVE.
     conn: Option<u32>,
-    /// Number of frames that were not recognized.
+    /// Number of frames that were not recognised.
     looked_at: u32,
 }
 

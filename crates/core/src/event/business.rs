@@ -1,4 +1,4 @@
-//! Guessing games and shops.
+//! Drawing games and shops.
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -1,5 +1,5 @@
-//! A fast JSON serializer for serde, with the same output as `serde_json`. Most of an event is text that
-//! needs no escaping: each string is scanned in a vectorizable loop and copied in one go.
+//! A fast JSON serialiser for serde, with the same output as `serde_json`. Most of an event is text that
+//! needs no escaping: each string is scanned in a vectorisable loop and copied in one go.
 
 #[cfg(test)]
 mod tests;
@@ -121,7 +121,7 @@ fn has_special(bytes: &[u8]) -> bool {
     }
 }
 
-/// Without early exits or branches, so that the compiler vectorizes the loop.
+/// Without early exits or branches, so that the compiler vectorises the loop.
 fn is_any_special<const N: usize>(bytes: &[u8; N]) -> bool {
     bytes.iter().fold(false, |found, &byte| found | is_special(byte))
 }

@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
-// The table names nearly every type of the neighboring modules.
+// The table names nearly every type of the neighbouring modules.
 use super::{schema::of_kind, *};
 
 macro_rules! kinds {

@@ -1,4 +1,4 @@
-//! The JSON Schema of events, derived from the types that are serialized.
+//! The JSON Schema of events, derived from the types that are serialised.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};

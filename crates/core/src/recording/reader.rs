@@ -114,7 +114,7 @@ impl<R: Read> Reader<R> {
     /// copying. [`Reader::body`] returns the rest of it.
     ///
     /// # Errors
-    /// As [`Reader::next`].
+    /// See [`Reader::next`].
     pub fn next_head(&mut self) -> Result<Option<Head>, Error> {
         self.window.consume(std::mem::take(&mut self.current));
         while self.window.ensure(1).map_err(Error::Read)? {
@@ -132,7 +132,7 @@ impl<R: Read> Reader<R> {
     /// leads directly to the next. Only heads are read, so damage within skipped records goes unnoticed.
     ///
     /// # Errors
-    /// As [`Reader::next`].
+    /// See [`Reader::next`].
     pub fn skip_before(&mut self, from: Duration, kept: impl Fn(u8) -> bool) -> Result<(), Error> {
         self.window.consume(std::mem::take(&mut self.current));
         while let Some(bytes) = self.skippable(from, &kept).map_err(Error::Read)? {

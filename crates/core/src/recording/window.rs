@@ -10,7 +10,7 @@ const READ_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub(super) struct Window<R> {
     source: R,
-    /// Fully initialized, so that it need not be cleared before each read.
+    /// Fully initialised, so that it need not be cleared before each read.
     buffer: Vec<u8>,
     start: usize,
     end: usize,

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_recognized_by_name() {
+    fn secrets_are_recognised_by_name() {
         for name in [
             "msToken",
             "ttwid",

@@ -90,7 +90,7 @@ struct Word {
 #[derive(Debug, Default)]
 pub struct Auditor {
     words: Vec<Word>,
-    /// Whether the users were synthesized by another tool, so that they do not match the scrubber's patterns.
+    /// Whether the users were synthesised by another tool, so that they do not match the scrubber's patterns.
     synthetic: bool,
 }
 

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn personal_data_is_recognized_by_field_names() {
+    fn personal_data_is_recognised_by_field_names() {
         let user = [1, 3, 5, 38, 46].map(|number| class("User", number));
         assert_eq!(user, [Class::Id, Class::Nickname, Class::Text, Class::Handle, Class::SecUid]);
         assert_eq!([2, 3, 4].map(|n| class("Common", n)), [Class::Keep, Class::Id, Class::Keep]);

@@ -8,7 +8,7 @@ pub(super) const CONSONANTS: &[u8] = b"bdfgklmnprstvz";
 /// … and these.
 pub(super) const VOWELS: &[u8] = b"aeiou";
 
-/// Letters of generated text in other scripts; only a few, so that it can be recognized.
+/// Letters of generated text in other scripts; only a few, so that it can be recognised.
 const WRITINGS: [(char, char, &str); 9] = [
     ('\u{370}', '\u{3ff}', "αειοκλμνπρστ"),
     ('\u{400}', '\u{52f}', "аеиоклмнпрст"),
@@ -200,7 +200,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn generated_text_is_recognized(text in ".{0,60}") {
+        fn generated_text_is_recognised(text in ".{0,60}") {
             proptest::prop_assert!(is_made_up(&made(&text)), "{}", made(&text));
         }
     }

@@ -1,4 +1,4 @@
-//! Replacements for personal data: ids, names, secure ids, pictures and links. An audit can recognize all of
+//! Replacements for personal data: ids, names, secure ids, pictures and links. An audit can recognise all of
 //! them without the key.
 
 use super::{
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn generated_names_are_recognized_and_valid() {
+    fn generated_names_are_recognised_and_valid() {
         let name = handle(&key(), "ann");
         assert!(is_made_up_handle(&name), "{name}");
         assert_eq!(crate::username::normalise(&name).as_deref(), Ok(&*name));

@@ -1,5 +1,5 @@
 //! Lists of people and texts. Synthetic recordings are built from them, and the recordings shipped with
-//! livetape are scrubbed to them. An audit recognizes them.
+//! livetape are scrubbed to them. An audit recognises them.
 
 use super::{key::Key, made_up};
 

@@ -112,7 +112,7 @@ mod kernel {
                 };
                 self.set(asleep)?;
                 let mut ready = self.file.readable().await?;
-                // A canceled wait may have left the descriptor ready, with nothing to read.
+                // A cancelled wait may have left the descriptor ready, with nothing to read.
                 match rustix::io::read(&self.file, &mut [0; 8]) {
                     Ok(_) | Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
                     Err(error) => return Err(error.into()),
@@ -151,7 +151,7 @@ mod tests {
     use crate::clock;
 
     #[tokio::test]
-    async fn a_kernel_timer_is_never_early_and_can_be_canceled() {
+    async fn a_kernel_timer_is_never_early_and_can_be_cancelled() {
         for round in 0..10 {
             let waiting = if round < 5 { Waiting::Kernel } else { Waiting::Awake };
             let timer = Timer::new(waiting).unwrap();

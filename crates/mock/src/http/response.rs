@@ -1,4 +1,4 @@
-//! Serializes HTTP responses.
+//! Serialises HTTP responses.
 
 use bytes::Bytes;
 

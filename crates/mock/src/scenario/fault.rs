@@ -71,7 +71,7 @@ impl Repeat {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// At once.
+    /// Immediately.
     Now,
     /// At this time of the room's clock, or of the connection's with `clock = "connection"`, in milliseconds.
     Ms(u64),

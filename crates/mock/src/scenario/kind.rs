@@ -24,7 +24,7 @@ pub enum FaultKind {
         /// `Retry-After` of a 503, in seconds.
         retry_after: Option<u64>,
     },
-    /// HTTP: the status 429.
+    /// HTTP: status 429.
     RateLimited {
         /// Message in the body.
         message: String,
@@ -35,7 +35,7 @@ pub enum FaultKind {
         /// Headers that tell the client how long to wait.
         headers: BTreeMap<Header, Form>,
     },
-    /// HTTP: 200 without a body.
+    /// HTTP: status 200 with an empty body.
     Empty,
     /// HTTP: an HTML page.
     Html,
@@ -51,9 +51,9 @@ pub enum FaultKind {
     Offline,
     /// Sign: the fallback stub seen in 2026-09 (docs/protocol.md §1.6), whose socket rejects clients.
     Stub(Refusal),
-    /// Sign, cookie, profile: an answer without the cookie.
+    /// Sign, cookie and profile: the answer lacks the cookie.
     MissingCookie,
-    /// Sign: an answer without a cursor.
+    /// Sign: the answer lacks the cursor.
     MissingCursor,
     /// Sign: bytes that are not valid protobuf.
     BadProtobuf,

@@ -108,7 +108,7 @@ impl Header {
         ])
     }
 
-    /// Returns the name with its usual capitalization.
+    /// Returns the name with its usual capitalisation.
     ///
     /// ```
     /// assert_eq!(livetape_mock::Header::XRatelimitReset.name(), "X-RateLimit-Reset");

@@ -61,7 +61,7 @@ impl Scenario {
         check::check(self).map_err(|(_, message)| message)
     }
 
-    /// Serializes the scenario as TOML.
+    /// Serialises the scenario as TOML.
     ///
     /// ```
     /// # use livetape_mock::Scenario;

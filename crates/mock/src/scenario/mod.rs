@@ -1,4 +1,4 @@
-//! The behavior of a mock as data: TOML files, or values built in Rust.
+//! The behaviour of a mock as data: TOML files, or values built in Rust.
 
 mod build;
 mod check;
@@ -23,7 +23,7 @@ use crate::sans_io::pace::Speed;
 /// Name of the default recording. The caller supplies its bytes.
 pub(super) const DEMO: &str = "demo";
 
-/// The behavior of a mock. By default, every user is live in a room that plays the demo recording at its
+/// The behaviour of a mock. By default, every user is live in a room that plays the demo recording at its
 /// original speed.
 ///
 /// ```

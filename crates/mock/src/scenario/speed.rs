@@ -1,4 +1,4 @@
-//! Serializes a speed as a number or `"max"`.
+//! Serialises a speed as a number or `"max"`.
 
 use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
 

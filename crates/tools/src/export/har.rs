@@ -35,7 +35,7 @@ struct HarEntry {
 /// Writes a HAR. `open` opens the recording, once for each connection in it.
 ///
 /// # Errors
-/// [`Error`]
+/// See [`Error`].
 pub fn har<R: Read>(
     mut open: impl FnMut() -> Result<R, recording::Error>,
     mut out: impl Write,

@@ -49,7 +49,7 @@ pub enum Error {
 /// Writes lines for `livetape import`: `{"offset_ms":350,"conn":1,"frame":"<base64>"}`.
 ///
 /// # Errors
-/// [`Error`]
+/// See [`Error`].
 pub fn jsonl(input: impl Read, mut output: impl Write, conn: Option<u32>) -> Result<Exported, Error> {
     each_frame(input, conn, |offset_ms, conn, bytes| {
         writeln!(
@@ -64,7 +64,7 @@ pub fn jsonl(input: impl Read, mut output: impl Write, conn: Option<u32>) -> Res
 /// no times.
 ///
 /// # Errors
-/// [`Error`]
+/// See [`Error`].
 pub fn piratetok(input: impl Read, mut output: impl Write, conn: Option<u32>) -> Result<Exported, Error> {
     each_frame(input, conn, |_, _, bytes| {
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;

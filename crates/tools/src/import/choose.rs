@@ -34,7 +34,7 @@ pub struct Candidate {
 /// error, which [`Report::broken`] describes. Nothing is written until there is something to import.
 ///
 /// # Errors
-/// [`Error`]
+/// See [`Error`].
 pub fn import_capture(
     source: &dyn Source,
     output: impl Write,

@@ -194,7 +194,7 @@ pub enum Error {
     /// The input is a recording, not a capture.
     #[error("it is a recording already: there is nothing to import")]
     Recording,
-    /// The format was not recognized.
+    /// The format was not recognised.
     #[error("it is in no format that is known")]
     Unrecognised,
     /// The archive cannot be used.
@@ -275,7 +275,7 @@ fn connections(number: usize) -> String {
 /// and left out. Nothing is written before the first usable line.
 ///
 /// # Errors
-/// [`Error`]
+/// See [`Error`].
 pub fn import(input: impl BufRead, output: impl Write, options: &ImportOptions) -> Result<Report, Error> {
     let mut lines = LookAhead::new(Lines::new(input));
     lines.fill().map_err(Error::Read)?;

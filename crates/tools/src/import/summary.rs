@@ -47,7 +47,7 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// Returns what the counted elements of the capture are called.
+    /// Returns the noun for the counted elements of the capture.
     fn noun(&self) -> &'static str {
         if self.format == Format::Lines { "line" } else { "message" }
     }

@@ -1,4 +1,4 @@
-//! Summarizes a recording.
+//! Summarises a recording.
 
 mod gifts;
 mod text;
@@ -104,7 +104,7 @@ pub struct DamageInfo {
     pub clamped: u64,
 }
 
-/// Summarizes a recording in bounded memory.
+/// Summarises a recording in bounded memory.
 ///
 /// # Errors
 /// Any error of [`Reader::open`] or [`Reader::next`]. Damage is not an error.

@@ -1,4 +1,4 @@
-//! Synthesizes a show, for trying livetape out, for the shipped recordings, and for benchmarks.
+//! Synthesises a show, for trying livetape out, for the shipped recordings, and for benchmarks.
 //!
 //! `show` generates the actions of viewers, and `connection` the network traffic. All numbers are integers
 //! and all randomness comes from one seed, so the same options produce the same bytes everywhere.

@@ -44,7 +44,7 @@ impl Capture for Mitmproxy<'_> {
                 end: None,
             };
             let read = reading.read(&mut input, flow);
-            // What is known of a truncated flow helps to import its messages.
+            // The known fields of a truncated flow help to import its messages.
             if read.is_ok() || reading.entry.is_socket {
                 reading.finish()?;
             }
