@@ -216,8 +216,8 @@ impl Session {
     }
 
     fn handle_batch(&mut self, batch: &Batch) {
-        if let Ok(told @ 1..) = u64::try_from(batch.info.heartbeat_ms) {
-            self.heartbeat_every = Duration::from_millis(told).clamp(HEARTBEAT_MIN, HEARTBEAT_MAX);
+        if let Ok(interval_ms @ 1..) = u64::try_from(batch.info.heartbeat_ms) {
+            self.heartbeat_every = Duration::from_millis(interval_ms).clamp(HEARTBEAT_MIN, HEARTBEAT_MAX);
         }
         // History cannot end this connection.
         let news = batch.messages.iter().filter(|message| !message.is_history && message.method == CONTROL);

@@ -76,7 +76,7 @@ impl Streaks {
         let Data::Gift(gift) = &mut event.data else { return };
         if gift.gift_type != STREAKABLE && !gift.repeat_end {
             let count = gift.repeat_count.max(0);
-            tell(gift, count, true);
+            set_increment(gift, count, true);
             gift.delta_since_final = count;
             return;
         }
@@ -87,7 +87,7 @@ impl Streaks {
         });
         gift.streak_id = id.clone();
         let delta = gift.repeat_count.saturating_sub(highest).max(0);
-        tell(gift, delta, gift.repeat_end);
+        set_increment(gift, delta, gift.repeat_end);
         let highest = highest + delta;
         gift.delta_since_final = if gift.repeat_end { highest - finished } else { 0 };
         if gift.repeat_end && gift.group_id.0 == 0 {
@@ -163,7 +163,7 @@ impl Streak {
         if let Data::Gift(gift) = &mut event.data {
             gift.repeat_count = self.highest;
             gift.inferred = true;
-            tell(gift, 0, true);
+            set_increment(gift, 0, true);
             gift.delta_since_final = self.highest - self.finished;
         }
         self.finished = self.highest;
@@ -182,7 +182,7 @@ fn keep(before: Option<Box<Event>>, event: &Event) -> Box<Event> {
     }
 }
 
-fn tell(gift: &mut Gift, delta: i32, is_final: bool) {
+fn set_increment(gift: &mut Gift, delta: i32, is_final: bool) {
     gift.repeat_delta = delta;
     gift.is_final = is_final;
     gift.diamonds = i64::from(gift.diamond_count) * i64::from(delta);
@@ -221,7 +221,7 @@ mod tests {
     }
 
     /// Returns delta, final, diamonds, delta since the last final, and inferred.
-    fn told(event: &Event) -> (i32, bool, i64, i32, bool) {
+    fn increments(event: &Event) -> (i32, bool, i64, i32, bool) {
         let Data::Gift(gift) = &event.data else { panic!("{event:?}") };
         (gift.repeat_delta, gift.is_final, gift.diamonds, gift.delta_since_final, gift.inferred)
     }
@@ -235,26 +235,26 @@ mod tests {
         let (mut streaks, mut inferred, mut result) = (Streaks::default(), vec![], vec![]);
         for &(at, group, count, end) in sent {
             streaks.advance(secs(at), &mut inferred);
-            result.extend(inferred.drain(..).map(|inferred| told(&inferred.event)));
+            result.extend(inferred.drain(..).map(|inferred| increments(&inferred.event)));
             let mut event = gift(group, count, end);
             streaks.handle(secs(at), ROOM, &mut event, &mut inferred);
-            result.push(told(&event));
+            result.push(increments(&event));
         }
         streaks.flush(secs(10_000), &mut inferred);
-        result.extend(inferred.drain(..).map(|inferred| told(&inferred.event)));
+        result.extend(inferred.drain(..).map(|inferred| increments(&inferred.event)));
         result
     }
 
     #[test]
     fn a_streak_counts_up_and_its_final_adds_nothing() {
-        let told = check(&[(0, 9, 1, false), (1, 9, 3, false), (2, 9, 3, false), (5, 9, 3, true)]);
+        let increments = check(&[(0, 9, 1, false), (1, 9, 3, false), (2, 9, 3, false), (5, 9, 3, true)]);
         let expected = [
             (1, false, 2, 0, false),
             (2, false, 4, 0, false),
             (0, false, 0, 0, false),
             (0, true, 0, 3, false),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(increments, expected);
     }
 
     #[test]
@@ -264,14 +264,14 @@ mod tests {
 
     #[test]
     fn a_missing_final_is_inferred_and_later_messages_add_only_the_difference() {
-        let told = check(&[(0, 9, 5, false), (61, 9, 8, false), (62, 9, 8, true)]);
+        let increments = check(&[(0, 9, 5, false), (61, 9, 8, false), (62, 9, 8, true)]);
         let expected = [
             (5, false, 10, 0, false),
             (0, true, 0, 5, true),
             (3, false, 6, 0, false),
             (0, true, 0, 3, false),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(increments, expected);
     }
 
     #[test]
@@ -289,15 +289,15 @@ mod tests {
 
     #[test]
     fn without_a_group_a_final_ends_the_streak_for_good() {
-        let told = check(&[(0, 0, 2, true), (1, 0, 2, true)]);
-        assert_eq!(told, [(2, true, 4, 2, false), (2, true, 4, 2, false)]);
+        let increments = check(&[(0, 0, 2, true), (1, 0, 2, true)]);
+        assert_eq!(increments, [(2, true, 4, 2, false), (2, true, 4, 2, false)]);
     }
 
     #[test]
     fn absurd_counts_are_harmless() {
-        let told = check(&[(0, 9, i32::MIN, false), (1, 9, i32::MAX, false), (2, 9, -1, true)]);
-        assert_eq!(told[1], (i32::MAX, false, 2 * i64::from(i32::MAX), 0, false));
-        assert_eq!(told[2], (0, true, 0, i32::MAX, false));
+        let increments = check(&[(0, 9, i32::MIN, false), (1, 9, i32::MAX, false), (2, 9, -1, true)]);
+        assert_eq!(increments[1], (i32::MAX, false, 2 * i64::from(i32::MAX), 0, false));
+        assert_eq!(increments[2], (0, true, 0, i32::MAX, false));
     }
 
     #[test]

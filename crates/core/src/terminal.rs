@@ -123,8 +123,8 @@ fn length(wait: Duration) -> String {
 
 /// Formats the end of the wait, if the event has a time.
 fn until(event: &Value, wait: Duration) -> String {
-    let told = event["ts"].as_str().and_then(|ts| ts.parse::<Timestamp>().ok());
-    let end = told.and_then(|told| told.checked_add(wait).ok());
+    let received = event["ts"].as_str().and_then(|ts| ts.parse::<Timestamp>().ok());
+    let end = received.and_then(|received| received.checked_add(wait).ok());
     end.map(|end| format!(", until {end:.0}")).unwrap_or_default()
 }
 

@@ -77,14 +77,14 @@ struct QueuedEvent {
     event: Value,
 }
 
-/// Compares two streams of events, and passes the differences to `tell`, in order.
+/// Compares two streams of events, and passes the differences to `emit`, in order.
 ///
 /// # Errors
-/// Any error of the streams or of `tell`.
+/// Any error of the streams or of `emit`.
 pub fn diff<E>(
     before: impl Iterator<Item = Result<Value, E>>,
     after: impl Iterator<Item = Result<Value, E>>,
-    mut tell: impl FnMut(Change) -> Result<(), E>,
+    mut emit: impl FnMut(Change) -> Result<(), E>,
 ) -> Result<Counts, E> {
     let (mut left, mut right) = (Side::new(before), Side::new(after));
     let mut counts = Counts::default();
@@ -99,11 +99,11 @@ pub fn diff<E>(
         let (removed, added) = if in_step { (0, 0) } else { out_of_step(&mut left, &mut right)? };
         for entry in left.queue.drain(..removed) {
             counts.removed += 1;
-            tell(Change::Removed { event: entry.event })?;
+            emit(Change::Removed { event: entry.event })?;
         }
         for entry in right.queue.drain(..added) {
             counts.added += 1;
-            tell(Change::Added { event: entry.event })?;
+            emit(Change::Added { event: entry.event })?;
         }
         if let (Some(a), Some(b)) = (left.queue.front(), right.queue.front())
             && a.key == b.key
@@ -115,7 +115,7 @@ pub fn diff<E>(
                 counts.same += 1;
             } else {
                 counts.changed += 1;
-                tell(Change::Changed { event: a.event, fields })?;
+                emit(Change::Changed { event: a.event, fields })?;
             }
         }
     }

@@ -61,10 +61,10 @@ struct Clock {
 impl Clock {
     /// Converts a timestamp. The result never lies in the future and never goes back.
     fn offset(&mut self, timestamp: Option<f64>, now: Duration) -> Duration {
-        let told = timestamp.filter(|timestamp| timestamp.is_finite());
-        let offset = told.map_or(now, |told| {
-            let (first, at) = *self.first.get_or_insert((told, now));
-            Duration::try_from_secs_f64(told - first).map_or(at, |since| at.saturating_add(since))
+        let given = timestamp.filter(|timestamp| timestamp.is_finite());
+        let offset = given.map_or(now, |given| {
+            let (first, at) = *self.first.get_or_insert((given, now));
+            Duration::try_from_secs_f64(given - first).map_or(at, |since| at.saturating_add(since))
         });
         self.last = offset.min(now).max(self.last);
         self.last

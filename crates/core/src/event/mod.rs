@@ -77,7 +77,7 @@ pub struct Event {
     pub replay: bool,
     /// Whether the event was created by `/inject`.
     pub injected: bool,
-    /// The data of its type.
+    /// The type-specific data.
     pub data: Data,
 }
 

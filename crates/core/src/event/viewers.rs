@@ -24,7 +24,7 @@ pub struct Member {
     pub action_id: i32,
     /// Number of viewers in the room; 0 if unknown.
     pub member_count: i32,
-    /// Way into the room, in TikTok's terms, e.g. `homepage_hot-live_cell`.
+    /// How the viewer found the room, in TikTok's terms, e.g. `homepage_hot-live_cell`.
     pub enter_source: SmolStr,
 }
 

@@ -151,6 +151,7 @@ fn injected_events_and_their_inferred_finals_keep_the_flag_after_recording() {
         decoder.handle(&record.item);
     }
     decoder.flush(Duration::from_secs(1));
-    let told: Vec<(&str, bool)> = decoder.take_events().map(|event| (event.kind(), event.injected)).collect();
-    assert_eq!(told, [("chat", false), ("chat", true), ("gift", true), ("gift", true)]);
+    let flags: Vec<(&str, bool)> =
+        decoder.take_events().map(|event| (event.kind(), event.injected)).collect();
+    assert_eq!(flags, [("chat", false), ("chat", true), ("gift", true), ("gift", true)]);
 }

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn queries() {
+    fn secrets_in_queries_are_masked() {
         check("wss://h/p?a=1&msToken=ab%3D&cursor=c&wrss=x", "wss://h/p?a=1&msToken=***&cursor=c&wrss=***");
         check("/fetch?msToken=&apiKey=k", "/fetch?msToken=&apiKey=***");
         check("?u=https%3A%2F%2Fh%3FmsToken%3Dab%26c%3Dd", "?u=https%3A%2F%2Fh%3FmsToken%3D***%26c%3Dd");
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies() {
+    fn secrets_in_cookies_and_headers_are_masked() {
         check("ttwid=1%7Cx; tt-target-idc=a; sessionid=2", "ttwid=***; tt-target-idc=a; sessionid=***");
         check("a\r\nCookie: x=1; y=2\r\nb", "a\r\nCookie: ***\r\nb");
         check("Authorization: Bearer abc", "Authorization: ***");
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn json() {
+    fn secrets_in_json_are_masked() {
         check(r#"{"token" : "a\"b","n":1}"#, r#"{"token" : "***","n":1}"#);
         check(r#"{"device_id":730,"ok":true}"#, r#"{"device_id":"***","ok":true}"#);
         check(r#"{"hasCookie":true,"jwt":null}"#, r#"{"hasCookie":true,"jwt":null}"#);
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn pages() {
+    fn secrets_in_pages_are_masked() {
         check("<script>var x={csrfToken:'a',b:1}</script>", "<script>var x={csrfToken:'***',b:1}</script>");
         check(r#"<meta name="csrf-token" content="a">"#, r#"<meta name="csrf-token" content="***">"#);
         check(

@@ -10,7 +10,7 @@ pub(super) enum Class {
     Unknown,
     /// Not personal: counts, times, message ids, methods, text keys, gifts.
     Keep,
-    /// A word of the protocol, such as the way into the room.
+    /// A word of the protocol, such as how a viewer found the room.
     Word,
     /// Id of a user, a room or a channel.
     Id,

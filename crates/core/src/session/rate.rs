@@ -21,12 +21,12 @@ pub(super) struct Rate {
     left: u64,
     at: Duration,
     /// Bytes read other than messages: frame headers, and the start of the next messages.
-    beside: usize,
+    overhead: usize,
 }
 
 impl Default for Rate {
     fn default() -> Self {
-        Self { left: BURST_BYTES_MAX, at: Duration::ZERO, beside: 0 }
+        Self { left: BURST_BYTES_MAX, at: Duration::ZERO, overhead: 0 }
     }
 }
 
@@ -39,9 +39,9 @@ impl Rate {
     /// Counts the bytes read for a message of this length. Returns whether the frame headers are within the
     /// rate. The most recent bytes may still turn out to be content.
     pub(super) fn allows_heads(&mut self, now: Duration, read: usize, message: usize) -> bool {
-        self.beside = self.beside.saturating_add(read).saturating_sub(message);
-        let heads = self.beside.saturating_sub(UNFINISHED_BYTES_MAX);
-        self.beside -= heads;
+        self.overhead = self.overhead.saturating_add(read).saturating_sub(message);
+        let heads = self.overhead.saturating_sub(UNFINISHED_BYTES_MAX);
+        self.overhead -= heads;
         self.spend(now, HEAD_BYTE_BYTES.saturating_mul(heads as u64))
     }
 

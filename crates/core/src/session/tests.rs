@@ -52,12 +52,12 @@ fn the_session_enters_the_room_and_then_sends_heartbeats() {
 
 #[test]
 fn the_server_sets_the_heartbeat_interval() {
-    for (told, seconds) in [(30_000, 30), (15, 10), (0, 10), (-1, 10), (i64::MAX, 60)] {
+    for (heartbeat_ms, seconds) in [(30_000, 30), (15, 10), (0, 10), (-1, 10), (i64::MAX, 60)] {
         let mut session = Session::new(ROOM);
-        let info = BatchInfo { heartbeat_ms: told, ..Default::default() };
+        let info = BatchInfo { heartbeat_ms, ..Default::default() };
         session.handle_initial_batch(&wire::write_batch(&Batch { info, ..Default::default() }));
         session.handle_opened(at(0));
-        assert_eq!(session.poll_timeout(), Some(at(seconds)), "{told}");
+        assert_eq!(session.poll_timeout(), Some(at(seconds)), "{heartbeat_ms}");
     }
 }
 

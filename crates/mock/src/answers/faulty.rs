@@ -67,9 +67,9 @@ pub(super) fn faulty(mock: &MockState, request: &Request, asked: Asked, fault: &
 pub(super) fn fallback(mock: &MockState) -> Response {
     let state = mock.lock();
     let mut faults = state.script.scenario.faults.iter();
-    let told =
-        faults.find_map(|fault| if let FaultKind::Stub(told) = &fault.kind { Some(told) } else { None });
-    refused(told.unwrap_or(&Refusal::stub()))
+    let refusal = faults
+        .find_map(|fault| if let FaultKind::Stub(refusal) = &fault.kind { Some(refusal) } else { None });
+    refused(refusal.unwrap_or(&Refusal::stub()))
 }
 
 /// An HTTP answer in place of an upgrade (docs/protocol.md §3.8).
@@ -82,16 +82,16 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
 
 /// Error bodies as seen from real servers (docs/protocol.md §1.6).
 fn error(status: u16, message: Option<&str>, retry_after: Option<u64>) -> Response {
-    let says = |usual| message.unwrap_or(usual);
+    let message_or = |usual| message.unwrap_or(usual);
     let body = match status {
-        401 => json!({ "code": 401, "message": says("The provided API Key is invalid.") }),
-        402 => json!({ "code": 402, "message": says("This feature needs a premium plan.") }),
-        403 => json!({ "code": 403, "message": says("Access was denied to this resource.") }),
+        401 => json!({ "code": 401, "message": message_or("The provided API Key is invalid.") }),
+        402 => json!({ "code": 402, "message": message_or("This feature needs a premium plan.") }),
+        403 => json!({ "code": 403, "message": message_or("Access was denied to this resource.") }),
         500 => {
-            json!({ "message": says("A 403 error occurred whilst fetching the webcast URL."), "code": 500 })
+            json!({ "message": message_or("A 403 error occurred whilst fetching the webcast URL."), "code": 500 })
         }
-        503 => json!({ "code": 503, "error": says("API is not ready for connections yet.") }),
-        _ => json!({ "code": status, "message": says("The request could not be served.") }),
+        503 => json!({ "code": 503, "error": message_or("API is not ready for connections yet.") }),
+        _ => json!({ "code": status, "message": message_or("The request could not be served.") }),
     };
     let response = Response::json(status, &body);
     match retry_after {

@@ -90,7 +90,7 @@ struct Reading {
     /// Whether the last answer had the requested content, rather than an error or an HTML page.
     is_answered: bool,
     /// Whether the last exchange has already become a fault.
-    is_told: bool,
+    is_handled: bool,
     closed: bool,
 }
 
@@ -100,7 +100,7 @@ impl Reading {
         let attempt = self.requests.entry(at).or_default();
         *attempt += 1;
         let attempt = *attempt;
-        (self.last, self.is_told) = (Some((at, attempt)), false);
+        (self.last, self.is_handled) = (Some((at, attempt)), false);
         let is_page = http.body.is_empty() || http.body.trim_ascii_start().starts_with(b"<");
         self.is_answered = http.status == 200 && !is_page;
         let Some(status) = u16::try_from(http.status).ok().filter(|status| (400..=599).contains(status))
@@ -116,7 +116,7 @@ impl Reading {
             *retry_after = wait;
         }
         self.fault(Fault::new(at, kind).attempt(attempt));
-        self.is_told = true;
+        self.is_handled = true;
     }
 
     fn open(&mut self, open: ConnOpen) {
@@ -134,7 +134,7 @@ impl Reading {
         let at_request = |kind| move |(at, attempt)| Fault::new(at, kind).attempt(attempt);
         let last = self.last.take();
         let fault = match code {
-            _ if std::mem::take(&mut self.is_told) => return,
+            _ if std::mem::take(&mut self.is_handled) => return,
             // The room replays this close itself.
             Some(Code::ConnectionLost) if self.closed => return,
             Some(Code::UserOffline) => last.map(at_request(FaultKind::Offline)),

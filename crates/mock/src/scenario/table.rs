@@ -195,8 +195,8 @@ impl FaultTable {
 }
 
 fn set<T>(value: &mut T, key: &mut Option<T>) {
-    if let Some(told) = key.take() {
-        *value = told;
+    if let Some(given) = key.take() {
+        *value = given;
     }
 }
 

@@ -66,7 +66,7 @@ struct Lane<R> {
     next: Option<Head>,
     /// Start in the new recording.
     begins: Duration,
-    told: Option<Duration>,
+    fixed_start: Option<Duration>,
     /// Parts of the same recording share a group, in which equal connection numbers mean the same connection.
     group: usize,
 }
@@ -158,8 +158,8 @@ impl<R: Read> Lane<R> {
         {
             (header, next) = (first, source.next()?);
         }
-        let (name, told) = (input.name, input.offset);
-        Ok(Self { name, source, header, next, begins: Duration::ZERO, told, group: 0 })
+        let (name, fixed_start) = (input.name, input.offset);
+        Ok(Self { name, source, header, next, begins: Duration::ZERO, fixed_start, group: 0 })
     }
 }
 
@@ -173,9 +173,9 @@ fn group<R>(lanes: &mut [Lane<R>]) {
 
 /// Sets the start of each lane, and returns the wall time of offset 0.
 fn set_starts<R>(lanes: &mut [Lane<R>]) -> Result<Option<i64>, Error> {
-    if lanes.iter().any(|lane| lane.told.is_some()) {
+    if lanes.iter().any(|lane| lane.fixed_start.is_some()) {
         for lane in lanes.iter_mut() {
-            lane.begins = lane.told.unwrap_or_default();
+            lane.begins = lane.fixed_start.unwrap_or_default();
         }
         return Ok(lanes.first().and_then(|lane| lane.header.wall_anchor_ns));
     }
@@ -196,7 +196,7 @@ fn set_starts<R>(lanes: &mut [Lane<R>]) -> Result<Option<i64>, Error> {
 
 /// Rejects recordings that start more than [`APART_MAX`] after the previous one.
 fn check_apart<R>(lanes: &[Lane<R>]) -> Result<(), Error> {
-    let mut in_order = Vec::from_iter(lanes.iter().filter(|lane| lane.told.is_none()));
+    let mut in_order = Vec::from_iter(lanes.iter().filter(|lane| lane.fixed_start.is_none()));
     in_order.sort_by_key(|lane| lane.begins);
     for pair in in_order.windows(2) {
         let apart = pair[1].begins - pair[0].begins;

@@ -219,8 +219,8 @@ impl<W: Write> Merger<'_, W> {
 
 /// Determines the time of the next item of a track; returns `false` at its end.
 fn advance(track: &mut Track<'_>, plan: &Plan<'_>, report: &mut Report) -> Result<bool, Error> {
-    let Some(told) = track.items.next_time()? else { return Ok(false) };
-    match told.map(|time| track.times.ms(time)) {
+    let Some(captured_time) = track.items.next_time()? else { return Ok(false) };
+    match captured_time.map(|time| track.times.ms(time)) {
         None if track.times == Times::Untimed => track.next_ms += plan.untimed_ms,
         None => {}
         // Exchanges are in order of their ends.

@@ -118,9 +118,9 @@ impl<W: Write> Import<'_, W> {
             _ => None,
         });
         let named = room_of(batch).or_else(|| rooms_to_come.into_iter().find(|&room_id| room_id != 0));
-        let told = self.options.room_id.filter(|_| host.is_none());
+        let given = self.options.room_id.filter(|_| host.is_none());
         let user = host.as_ref().or(self.options.user.as_ref()).unwrap_or(&self.options.name);
-        self.target.open(offset, user, told.or(named).unwrap_or(0))
+        self.target.open(offset, user, given.or(named).unwrap_or(0))
     }
 }
 

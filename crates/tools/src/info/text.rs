@@ -50,8 +50,8 @@ impl Info {
         writeln!(f, "people       {}", thousands(self.users))?;
         if self.gifts.count > 0 {
             let (gifts, diamonds) = (count(self.gifts.count, "gift"), count(self.gifts.diamonds, "diamond"));
-            let told = format!("gifts        {gifts}, {diamonds}: {}", self.gifts.listed(GIFTS_PRINTED_MAX));
-            writeln!(f, "{}", printable(&told, COLUMNS_MAX))?;
+            let line = format!("gifts        {gifts}, {diamonds}: {}", self.gifts.listed(GIFTS_PRINTED_MAX));
+            writeln!(f, "{}", printable(&line, COLUMNS_MAX))?;
         }
         let mut row = |kind: &str, number: u64, counts: &[u64]| {
             let row = format!("{:<18} {:>7} {}", printable(kind, 18), thousands(number), bars(counts));

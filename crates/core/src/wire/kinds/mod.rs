@@ -50,7 +50,7 @@ pub struct Known {
     common: Option<webcast::Stamp>,
     /// The acting user, if there is one.
     pub user: Option<event::User>,
-    /// The data of its type.
+    /// The type-specific data.
     pub data: event::Data,
 }
 

@@ -137,9 +137,9 @@ mod tests {
     #[test]
     fn follow_numbers_are_set_or_unknown() {
         let info = FollowInfo { follower_count: 7, following_count: 0, follow_status: 2 };
-        let told = user(webcast::User { follow_info: Some(info), ..Default::default() });
+        let known = user(webcast::User { follow_info: Some(info), ..Default::default() });
         assert_eq!(
-            (told.follower_count, told.following_count, told.follow_status),
+            (known.follower_count, known.following_count, known.follow_status),
             (Some(7), Some(0), Some(2))
         );
         assert_eq!(user(webcast::User::default()).follower_count, None);
