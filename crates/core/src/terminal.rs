@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(limited, [true, false, false]);
         assert!(has_hint("error", "user_offline"), "another failure has another hint");
         has_hint("connection_created", "");
-        assert!(has_hint("error", "user_offline"), "it failed anew");
+        assert!(has_hint("error", "user_offline"), "it failed again");
     }
 
     #[test]

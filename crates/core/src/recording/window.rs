@@ -37,7 +37,7 @@ impl<R> Window<R> {
     pub(super) fn consume(&mut self, count: usize) {
         self.start += count;
         self.position += count as u64;
-        assert!(self.start <= self.end, "only what is there can be consumed");
+        assert!(self.start <= self.end, "only buffered bytes can be consumed");
     }
 }
 

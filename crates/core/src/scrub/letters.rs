@@ -135,7 +135,7 @@ fn letter(kind: Kind, at: usize, choices: &mut Choices) -> char {
     }
 }
 
-/// Whether `text` may come from [`write`]: its words alternate between the letters of generated text.
+/// Whether `text` may come from [`write()`]: its words alternate between the letters of generated text.
 pub(super) fn is_made_up(text: &str) -> bool {
     let mut at = 0;
     for c in text.chars() {

@@ -30,7 +30,7 @@ pub enum FaultKind {
         message: String,
         /// `limit_label` in the body; empty for none.
         label: String,
-        /// Seconds that the client is told to wait.
+        /// Number of seconds to wait, for the client.
         retry_after: u64,
         /// Headers that tell the client how long to wait.
         headers: BTreeMap<Header, Form>,

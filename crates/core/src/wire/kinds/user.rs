@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(user(with_badge(10, "4")).team_level, Some(4));
         let other = user(with_badge(2, "0"));
         assert!(!other.is_moderator && !other.is_subscriber && !other.is_host);
-        assert_eq!(user(with_badge(8, "many")).gifter_level, None, "no number is no level");
+        assert_eq!(user(with_badge(8, "many")).gifter_level, None, "a badge without a number has no level");
     }
 
     #[test]
