@@ -74,7 +74,7 @@ const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
 /// # async fn main() {
 /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
 /// let mock = MockTikTok::start(scenario).await.unwrap();
-/// Point the client under test at this URL.
+/// // Point the client under test at this URL.
 /// assert!(mock.url().starts_with("http://127.0.0.1:"));
 /// # }
 /// ```
