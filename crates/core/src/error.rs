@@ -1,37 +1,37 @@
-//! Every failure that a user can cause or meet: one table from code to HTTP status, close code and exit code.
+//! One table of all failures that users can see: from code to HTTP status, close code, exit code and hint.
 
 use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-/// A failure, as users see it: in a terminal, in REST answers and in `error` events.
+/// A failure as users see it: in a terminal, in REST answers and in `error` events.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Problem {
-    /// Stable; programs may rely on it.
+    /// Stable code that programs can rely on.
     pub code: Code,
-    /// What happened, in one line.
+    /// Description of the failure, in one line.
     pub message: String,
-    /// What to do, in one line; may be empty.
+    /// Advice on what to do, in one line; may be empty.
     pub hint: String,
 }
 
 impl Problem {
-    /// A failure with the hint of its code.
+    /// Creates a failure with the default hint of its code.
     pub fn new(code: Code, message: impl fmt::Display) -> Self {
         Self { code, message: message.to_string(), hint: code.hint().to_owned() }
     }
 
-    /// The same failure with a better hint.
+    /// Replaces the hint.
     #[must_use]
     pub fn hint(self, hint: impl fmt::Display) -> Self {
         Self { hint: hint.to_string(), ..self }
     }
 }
 
-/// Rows: variant, stable name, HTTP status, WebSocket close code, exit code, hint, and for what is an `error` event a
-/// title, where the name with spaces would not do.
+/// Each row has a variant, a stable name, HTTP status, WebSocket close code, exit code and hint. Rows for
+/// `error` events also have a title if the name with spaces would not do.
 macro_rules! codes {
     ($(
         $(#[$doc:meta])*
@@ -42,31 +42,31 @@ macro_rules! codes {
         pub enum Code { $($(#[$doc])* $code,)* }
 
         impl Code {
-            /// Every code there is.
+            /// All codes.
             pub const ALL: &[Self] = &[$(Self::$code),*];
 
-            /// The name that goes over the wire.
+            /// Returns the name in JSON.
             #[must_use]
             pub fn name(self) -> &'static str { match self { $(Self::$code => $name,)* } }
-            /// The status of a REST answer.
+            /// Returns the HTTP status.
             #[must_use]
             pub fn http_status(self) -> u16 { match self { $(Self::$code => $http,)* } }
-            /// The code that a socket is closed with.
+            /// Returns the close code of a WebSocket.
             #[must_use]
             pub fn close_code(self) -> u16 { match self { $(Self::$code => $close,)* } }
-            /// What the process exits with, if the failure ends it.
+            /// Returns the exit code if the failure ends the process.
             #[must_use]
             pub fn exit_code(self) -> u8 { match self { $(Self::$code => $exit,)* } }
-            /// What to do about it, unless a place knows better.
+            /// Returns the default hint.
             #[must_use]
             pub fn hint(self) -> &'static str { match self { $(Self::$code => $hint,)* } }
-            /// A few words for a headline.
+            /// Returns a short headline.
             #[must_use]
             pub fn title(self) -> String {
                 let given: &[&str] = match self { $(Self::$code => &[$($title)?],)* };
                 given.first().map_or_else(|| self.name().replace('_', " "), |title| (*title).to_owned())
             }
-            /// The code of this name.
+            /// Returns the code with this name.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$code),)* _ => None }
@@ -76,109 +76,109 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A user name that is empty or malformed.
+    /// A user name is empty or malformed.
     InvalidUsername = "invalid_username", 400, 1008, 2, "give the name in the profile's address, without @";
-    /// A command line, query or body that means nothing.
+    /// A command line, query or body is invalid.
     BadRequest = "bad_request", 400, 1008, 2, "";
-    /// A setting, in the file or the environment, that means nothing.
+    /// A setting in the file or the environment is invalid.
     BadConfig = "bad_config", 500, 1011, 2, "`livetape config check` lists all that is wrong";
-    /// No such address.
+    /// The path does not exist.
     NotFound = "not_found", 404, 1008, 1, "GET / lists what there is";
-    /// The address does not take this method.
+    /// The path does not support this method.
     MethodNotAllowed = "method_not_allowed", 405, 1008, 1, "GET / lists what there is";
-    /// A body that is too long.
+    /// The body is too long.
     TooLarge = "too_large", 413, 1009, 1, "send less";
-    /// A WebSocket address was asked for without an upgrade.
+    /// A WebSocket path was requested without an upgrade.
     UpgradeRequired = "upgrade_required", 400, 1008, 1, "open it with a WebSocket client";
-    /// A WebSocket of another version than 13 was asked for.
+    /// The requested WebSocket version is not 13.
     WebsocketVersion = "websocket_version", 426, 1002, 1, "send `Sec-WebSocket-Version: 13`";
-    /// The `Host` header is not on the list.
+    /// The `Host` header is not on the list of allowed hosts.
     ForbiddenHost = "forbidden_host", 403, 1008, 1, "use localhost or a loopback address, or add the host to `server.hosts` (LIVETAPE_HOSTS)";
-    /// The `Origin` header is not on the list.
+    /// The `Origin` header is not on the list of allowed origins.
     ForbiddenOrigin = "forbidden_origin", 403, 1008, 1, "serve the page from a loopback address, or add its origin to `server.origins` (LIVETAPE_ORIGINS)";
-    /// A position of another stream, or one that is gone from the backlog.
+    /// The position belongs to another stream, or is no longer in the backlog.
     UnknownPosition = "unknown_position", 410, 4001, 1, "connect again without `since`";
-    /// A subscriber that fell behind.
+    /// The subscriber fell behind.
     SlowConsumer = "slow_consumer", 503, 4101, 1, "read faster, or resume with `since`";
-    /// No place for another socket now.
+    /// The server accepts no more sockets at the moment.
     Capacity = "capacity", 503, 4102, 1, "try again later";
-    /// The command needs a replay and there is none.
+    /// The command needs a replay, and none is loaded.
     NoReplay = "no_replay", 409, 1008, 1, "load one: POST /replay/load {\"recording\":\"demo\"}, or `livetape replay demo`";
-    /// A room cannot be connected to while a recording is replayed.
+    /// A room cannot be connected while a recording is replayed.
     ReplayRunning = "replay_running", 409, 1008, 1, "end it with DELETE /connect/NAME: its user's name, or the recording's";
     /// A recording cannot be loaded while a room is connected.
     RoomRunning = "room_running", 409, 1008, 1, "disconnect it with DELETE /connect/{user}";
-    /// The port is taken.
+    /// The port is in use.
     PortInUse = "port_in_use", 500, 1011, 1, "choose another with --port N, or --port 0 for any that is free";
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     CannotListen = "cannot_listen", 500, 1011, 1, "choose another with --listen ADDR";
-    /// There is no such recording.
+    /// The recording does not exist.
     RecordingNotFound = "recording_not_found", 404, 1011, 1, "`livetape replay demo` plays the one that is built in";
-    /// The file is no recording, or nothing in it can be read.
+    /// The file is not a recording, or nothing in it is readable.
     BadRecording = "bad_recording", 422, 1011, 1, "`livetape import FILE` makes a recording of a capture";
-    /// The recording was written by a newer livetape.
+    /// A newer version of livetape wrote the recording.
     NewerRecording = "newer_recording", 422, 1011, 1, "update livetape";
-    /// A capture that cannot be imported.
+    /// The capture cannot be imported.
     BadCapture = "bad_capture", 422, 1011, 1, "";
-    /// The file is there already.
+    /// The output file already exists.
     OutputExists = "output_exists", 409, 1011, 1, "choose another with -o FILE, or give --force";
-    /// The recording is being replayed, written or changed.
+    /// The recording is being replayed, written or edited.
     RecordingBusy = "recording_busy", 409, 1011, 1, "end the replay or the recording first, or load another";
     /// The recording is built in.
     ReadOnlyRecording = "read_only_recording", 403, 1008, 1, "choose another name: the built-in recording cannot be changed";
-    /// The recording has reached the size that was asked for; it is sealed.
+    /// The recording reached its maximum size and was sealed.
     RecordingFull = "recording_full", 507, 1011, 3, "raise it with --max-size";
-    /// The output could not be written to its end, e.g. because the disk is full.
+    /// The output is incomplete, for example because the disk is full.
     OutputIncomplete = "output_incomplete", 507, 1011, 3, "what was written until then is there; is the disk full?";
     /// A file could not be read or written.
     Io = "io", 500, 1011, 1, "";
-    /// The sign server, or TikTok, says that there were too many requests.
+    /// The sign server or TikTok reported too many requests.
     RateLimited = "rate_limited", 429, 1008, 1, "wait 5-10 minutes, up to an hour; try another user; or use a sign API key such as EulerStream's (--sign-url, --sign-key)", "Rate limited";
-    /// TikTok knows no user of this name.
+    /// TikTok has no user with this name.
     UserNotFound = "user_not_found", 404, 1011, 1, "check the spelling: the name is the one in the profile's address", "User not found";
-    /// The user exists, but is not live.
+    /// The user exists but is not live.
     UserOffline = "user_offline", 409, 1011, 1, "try again when they are live, or wait for it with --wait-live", "User offline";
-    /// The room is for adults, and needs a login.
+    /// The room is for adults and requires a login.
     AgeRestricted = "age_restricted", 403, 1011, 1, "give the session of a grown-up's account with --session-cookie", "Age restricted";
-    /// TikTok answered with a captcha or an anti-bot page, or refused the device.
+    /// TikTok answered with a captcha or an anti-bot page, or rejected the device.
     Blocked = "blocked", 502, 1011, 1, "wait a while, or use another address: --proxy, or a sign server with --sign-url", "Blocked by TikTok";
-    /// The sign server does not accept the key, or wants to be paid.
+    /// The sign server rejected the key, or requires payment.
     SignUnauthorized = "sign_unauthorized", 502, 1011, 1, "check the sign server's key (--sign-key) and its plan", "Sign server refused the key";
-    /// The sign server is broken or away.
+    /// The sign server failed or is unreachable.
     SignFailed = "sign_failed", 502, 1011, 1, "try again later, or without --sign-url", "Sign server failed";
-    /// The sign server's answer is a stub, or lacks something.
+    /// The sign server's answer is a stub or incomplete.
     SignEmpty = "sign_empty", 502, 1011, 1, "try again later, or without --sign-url", "Empty answer from the sign server";
-    /// TikTok refused the WebSocket, for another reason than a blocked device.
+    /// TikTok rejected the WebSocket for a reason other than a blocked device.
     HandshakeRefused = "handshake_refused", 502, 1011, 1, "try again later, or the other way to connect: with or without --sign-url", "Handshake refused";
-    /// A bearer token is missing or wrong.
+    /// The bearer token is missing or wrong.
     Unauthorized = "unauthorized", 401, 1008, 1, "send `Authorization: Bearer TOKEN`, or `?token=TOKEN`";
-    /// Nothing is injected into a live room.
+    /// Events cannot be injected into a live room.
     InjectRefused = "inject_refused", 409, 1008, 1, "inject into a replay, or start `live` with --allow-inject";
-    /// The clients that were waited for did not come.
+    /// The expected clients did not connect in time.
     TooFewClients = "too_few_clients", 409, 1008, 1, "connect them first, or leave `wait_clients` out";
     /// The connection to the room was closed, reset or silent.
     ConnectionLost = "connection_lost", 502, 1011, 1, "check that the upstream runs and can be reached: --upstream, --proxy, the network";
-    /// The name of the upstream, the sign server or the proxy could not be resolved.
+    /// The host name of the upstream, the sign server or the proxy could not be resolved.
     DnsFailed = "dns_failed", 502, 1011, 1, "check the network's DNS, and the spelling of --upstream, --sign-url and --proxy", "Name not resolved";
-    /// The room sends more than any room does.
+    /// The upstream sends more data than any real room.
     UpstreamFlood = "upstream_flood", 502, 1011, 1, "check what --upstream leads to: no room sends this much", "Too much data from the upstream";
-    /// `livetape watch` cannot reach the server, or was closed by it.
+    /// `livetape watch` cannot reach the server, or the server closed the connection.
     ServerUnreachable = "server_unreachable", 502, 1011, 1, "is it running? start one with `livetape replay demo`";
-    /// A message on `/ws` that means nothing.
+    /// A message on `/ws` is invalid.
     BadMessage = "bad_message", 400, 1008, 1, "send JSON as the documentation shows it";
-    /// There is no such room.
+    /// The room does not exist.
     UnknownRoom = "unknown_room", 404, 1008, 1, "GET /rooms lists them; joining makes those whose name does not begin with `user:`";
-    /// The room has as many connections as it may.
+    /// The room has the maximum number of connections.
     RoomFull = "room_full", 409, 1008, 1, "try again later";
-    /// The room's id is taken.
+    /// The room id is taken.
     RoomExists = "room_exists", 409, 1008, 1, "choose another id, or leave it out";
-    /// Who is not in a room cannot talk there.
+    /// The connection is not in the room, so it cannot send messages there.
     NotInRoom = "not_in_room", 409, 1008, 1, "send `join_room` first";
-    /// The room of a user, which only its feed speaks in.
+    /// Only the feed can send messages in a user's room.
     ReadOnlyRoom = "read_only_room", 403, 1008, 1, "join another room to talk: `join_room` makes it";
-    /// Too many messages a second.
+    /// The connection sends too many messages per second.
     RateExceeded = "rate_exceeded", 429, 1008, 1, "send less often";
-    /// Another connection has this client id.
+    /// Another connection uses this client id.
     ClientIdTaken = "client_id_taken", 409, 1008, 1, "choose another `client_id`, or leave it out";
     /// The server is shutting down.
     ShuttingDown = "shutting_down", 503, 1001, 1, "";
@@ -207,29 +207,29 @@ impl JsonSchema for Code {
     }
 }
 
-/// The reasons a socket is closed for that are in no row above.
+/// Close codes that are not in the table.
 pub mod close {
     /// The source ended, or the user was disconnected.
     pub const NORMAL: u16 = 1000;
     /// The server is shutting down.
     pub const GOING_AWAY: u16 = 1001;
-    /// The other side broke the protocol.
+    /// The peer violated the protocol.
     pub const PROTOCOL: u16 = 1002;
-    /// A text message was no text.
+    /// A text message was not valid UTF-8.
     pub const NOT_TEXT: u16 = 1007;
-    /// The other side did too often what it may not.
+    /// The peer repeatedly did something that is not allowed.
     pub const POLICY: u16 = 1008;
     /// A message was too long.
     pub const TOO_LARGE: u16 = 1009;
 }
 
-/// What the process exits with.
+/// Exit codes of the process.
 pub mod exit {
     /// Done.
     pub const DONE: u8 = 0;
     /// Failed.
     pub const FAILED: u8 = 1;
-    /// The command line means nothing.
+    /// The command line is invalid.
     pub const USAGE: u8 = 2;
     /// Finished, but something was lost.
     pub const LOST: u8 = 3;

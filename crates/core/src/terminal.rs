@@ -1,4 +1,4 @@
-//! An event as a line for people: what a terminal shows of the outward JSON.
+//! Formats events as lines of text for a terminal.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use serde_json::Value;
 
 use crate::retry::SERVER_WAIT_MAX;
 
-/// Longest text that is shown of a name or a comment, in characters.
+/// Maximum length of a displayed name or comment, in characters.
 const TEXT_CHARS_MAX: usize = 300;
 
-/// The lines of one event after the other: a hint comes with the first of several failures alike.
+/// Formats successive events. Of several equal failures in a row, only the first shows its hint.
 #[derive(Debug, Default)]
 pub struct Lines {
-    /// The code of the failure whose hint was shown last.
+    /// Code of the last failure whose hint was displayed.
     hinted: Option<String>,
 }
 
 impl Lines {
-    /// As [`line()`], without a hint that was shown already.
+    /// Formats the next event like [`line()`], without repeating the hint of the previous failure.
     #[must_use]
     pub fn next(&mut self, event: &Value) -> Option<String> {
         match event["type"].as_str()? {
@@ -36,7 +36,7 @@ impl Lines {
     }
 }
 
-/// The line of an event, without its time; `None` for events that are not shown.
+/// Formats an event without its time; returns `None` for events that are not displayed.
 #[must_use]
 pub fn line(event: &Value) -> Option<String> {
     let data = &event["data"];
@@ -77,7 +77,7 @@ pub fn line(event: &Value) -> Option<String> {
     })
 }
 
-/// Only what adds something: the final of a streak says again what its last message said.
+/// Returns `None` for a final that only repeats the streak's last message.
 fn gift(data: &Value) -> Option<String> {
     if data["repeatDelta"] == 0 {
         return None;
@@ -86,7 +86,7 @@ fn gift(data: &Value) -> Option<String> {
     Some(format!("🎁 {sender} sent gift {gift} x{}", data["repeatCount"]))
 }
 
-/// What failed, when it is tried again, and what to do.
+/// Formats the failure, the time of the next attempt, and the hint.
 fn error(event: &Value) -> String {
     let mut shown = failed(event);
     if let Some(hint) = event["data"]["hint"].as_str().filter(|hint| !hint.is_empty()) {
@@ -95,7 +95,7 @@ fn error(event: &Value) -> String {
     shown
 }
 
-/// What failed, and when it is tried again, or may be.
+/// Formats the failure, and when livetape retries or the user can.
 fn failed(event: &Value) -> String {
     let data = &event["data"];
     let message = text(&data["message"]);
@@ -111,7 +111,7 @@ fn failed(event: &Value) -> String {
     shown
 }
 
-/// `42 min` or `1 h 5 min`, rounded up.
+/// Formats a duration as `42 min` or `1 h 5 min`, rounded up.
 fn length(wait: Duration) -> String {
     let minutes = wait.as_millis().div_ceil(60_000);
     match (minutes / 60, minutes % 60) {
@@ -121,20 +121,20 @@ fn length(wait: Duration) -> String {
     }
 }
 
-/// The time at which the wait ends, if the event has one.
+/// Formats the end of the wait, if the event has a time.
 fn until(event: &Value, wait: Duration) -> String {
-    let told = event["ts"].as_str().and_then(|ts| ts.parse::<Timestamp>().ok());
-    let end = told.and_then(|told| told.checked_add(wait).ok());
+    let received = event["ts"].as_str().and_then(|ts| ts.parse::<Timestamp>().ok());
+    let end = received.and_then(|received| received.checked_add(wait).ok());
     end.map(|end| format!(", until {end:.0}")).unwrap_or_default()
 }
 
-/// A JSON text as it may be shown.
+/// Returns a JSON string in a form safe to display.
 fn text(value: &Value) -> String {
     printable(value.as_str().unwrap_or_default())
 }
 
-/// What may be written to a terminal: no control characters, which could move the cursor or worse, and none that turn
-/// the direction of writing; not longer than 300 characters.
+/// Makes a text safe for a terminal. Removes control characters, which could move the cursor or worse, and
+/// characters that change the text direction; cuts the text at 300 characters.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let mut shown: String = text.chars().filter(|&c| is_harmless(c)).take(TEXT_CHARS_MAX + 1).collect();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_of_the_seeds() {
+    fn lines_match_the_specification() {
         let event = |kind, data| json!({"type": kind, "username": "ann", "data": data});
         check(
             &event("gift", json!({"sender":"user123","giftName":"Rose","repeatCount":1,"repeatDelta":1})),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_say_what_to_do_or_when_it_goes_on() {
+    fn failures_show_a_hint_or_the_next_attempt() {
         let error = |data| json!({"type": "error", "data": data});
         check(
             &error(
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_without_a_name_leaves_no_hole() {
+    fn a_missing_username_leaves_no_gap() {
         let ended = |username| json!({"type":"disconnected","username":username,"data":{"reason":"deleted"}});
         check(&ended("ann"), "🔌 Disconnected from ann: deleted");
         check(&ended(""), "🔌 Disconnected: deleted");
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_wait_shows_its_length_and_end() {
+    fn a_long_wait_shows_its_duration_and_end() {
         let error = |ms: u64| {
             let data =
                 json!({"code":"rate_limited","message":"x","attempt":1,"retrying":false,"retryAfterMs":ms});
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_comes_with_the_first_of_failures_alike() {
+    fn only_the_first_of_equal_failures_shows_its_hint() {
         let mut lines = Lines::default();
         let mut has_hint = |kind, code| {
             let data = json!({"code":code,"message":"x","hint":"wait","retrying":true,"retryAfterMs":1});
@@ -227,11 +227,11 @@ mod tests {
         assert_eq!(limited, [true, false, false]);
         assert!(has_hint("error", "user_offline"), "another failure has another hint");
         has_hint("connection_created", "");
-        assert!(has_hint("error", "user_offline"), "it failed anew");
+        assert!(has_hint("error", "user_offline"), "it failed again");
     }
 
     #[test]
-    fn nothing_that_steers_a_terminal_gets_through() {
+    fn terminal_control_characters_are_removed() {
         let event =
             json!({"type":"chat","data":{"sender":"a\u{1b}[2Jb\r\n","comment":"\u{202e}evil\u{7}\u{9b}1m"}});
         check(&event, "💬 a[2Jb: evil1m");
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_json_it_is_nothing_panics() {
+    fn no_json_panics() {
         for kind in crate::event::KINDS {
             for data in [json!(null), json!({}), json!([1]), json!({"sender": 7, "action": 3})] {
                 let event = json!({"type": kind, "data": data});

@@ -1,4 +1,4 @@
-//! `/__admin/`: read the log, change the scenario. For whoever sits at this machine.
+//! `/__admin/`: read the log or change the scenario, for programs on this machine only.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use super::{
 
 const PREFIX: &str = "/__admin/";
 
-/// The answer, if that is what is asked for.
+/// Answers a request to `/__admin/`; returns `None` for any other path.
 pub(super) fn answer(connection: &Connection, request: &Request) -> Option<Response> {
     let what = request.path.strip_prefix(PREFIX)?;
     if !is_local(connection, request) {
@@ -41,7 +41,7 @@ pub(super) fn answer(connection: &Connection, request: &Request) -> Option<Respo
     })
 }
 
-/// The log, or the entries of `what`: names of [`Happened`], with commas.
+/// Returns the log. The parameter `what` limits it to a comma-separated list of [`Happened`] kinds.
 fn log(connection: &Connection, request: &Request) -> Response {
     let wanted: Vec<&str> = request.param("what").map(|what| what.split(',').collect()).unwrap_or_default();
     if let Some(unknown) = wanted.iter().find(|name| !Happened::NAMES.contains(name)) {
@@ -54,8 +54,8 @@ fn log(connection: &Connection, request: &Request) -> Response {
     Response::json(200, &json!({ "entries": entries, "dropped": state.journal.dropped }))
 }
 
-/// Pages in browsers are not local, wherever the browser runs: they name their origin, or call this server by a name
-/// that was made to lead here.
+/// Whether a program on this machine sent the request. Web pages are rejected even in a local browser: they
+/// send an `Origin`, or use a foreign host name that resolves to this server.
 fn is_local(connection: &Connection, request: &Request) -> bool {
     let address =
         connection.address.parse().map_or(connection.address.is_empty(), |it: IpAddr| it.is_loopback());

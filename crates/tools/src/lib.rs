@@ -1,4 +1,4 @@
-//! What is done with recordings offline, over any `Read` and `Write`. Only [`missing`] knows paths.
+//! Offline tools for recordings, over any `Read` and `Write`. Only [`missing`] uses paths.
 
 use livetape_core as sans_io;
 

@@ -99,53 +99,53 @@ export type LivetapeEvent =
 
 /** Fields of every event. */
 export interface EventBase {
-  /** The message's id, opaque; absent for events that come from no message. */
+  /** Opaque id of the message; absent for events without a message. */
   id?: string | null
-  /** `true` where `/inject` made it, then or when it was recorded; else absent. */
+  /** `true` if the event was created by `/inject`, now or while recording; otherwise absent. */
   injected?: boolean
-  /** Whether it comes from a recording. */
+  /** Whether the event comes from a recording. */
   replay: boolean
-  /** Its number, from 1. Numbers that are not seen belong to events that were not asked for. */
+  /** Sequence number, from 1. Gaps belong to events that were filtered out. */
   seq: number
-  /** The channel that `seq` counts in; new with every start of the server. */
+  /** Id of the channel that `seq` counts in; new with each start of the server. */
   stream: string
-  /** When it was received. */
+  /** Time of receipt. */
   ts: Time
-  /** Whose room it is; empty if nobody knows. */
+  /** Username of the host; empty if unknown. */
   username: string
 }
 
-/** Somebody wrote something. */
+/** A viewer wrote a comment. */
 export interface ChatEvent extends EventBase {
   data: ChatData
   type: 'chat'
 }
 
-/** Somebody sent a gift. */
+/** A viewer sent a gift. */
 export interface GiftEvent extends EventBase {
   data: GiftData
   type: 'gift'
 }
 
-/** Somebody tapped the screen. */
+/** A viewer tapped the screen. */
 export interface LikeEvent extends EventBase {
   data: LikeData
   type: 'like'
 }
 
-/** Somebody entered, or was acted on by a moderator. */
+/** A viewer joined, or a moderator acted on them. */
 export interface MemberEvent extends EventBase {
   data: MemberData
   type: 'member'
 }
 
-/** Somebody followed or shared. */
+/** A viewer followed the host or shared the LIVE. */
 export interface SocialEvent extends EventBase {
   data: SocialData
   type: 'social'
 }
 
-/** How many watch, and who gave most. */
+/** The number of viewers and the top gifters changed. */
 export interface RoomUserEvent extends EventBase {
   data: RoomUserData
   type: 'room_user'
@@ -157,133 +157,133 @@ export interface ControlEvent extends EventBase {
   type: 'control'
 }
 
-/** Somebody sent pictures of the host's own. */
+/** A viewer sent the host's own emotes. */
 export interface EmoteEvent extends EventBase {
   data: EmoteChatData
   type: 'emote'
 }
 
-/** A box of diamonds appeared or went. */
+/** A treasure box appeared or disappeared. */
 export interface EnvelopeEvent extends EventBase {
   data: EnvelopeData
   type: 'envelope'
 }
 
-/** Somebody asked the host. */
+/** A viewer asked the host a question. */
 export interface QuestionEvent extends EventBase {
   data: QuestionData
   type: 'question'
 }
 
-/** A battle between hosts goes on to its next stage. */
+/** A battle between hosts reached its next stage. */
 export interface BattleEvent extends EventBase {
   data: BattleData
   type: 'battle'
 }
 
-/** The score of a battle. */
+/** The score of a battle changed. */
 export interface BattleScoreEvent extends EventBase {
   data: BattleScoreData
   type: 'battle_score'
 }
 
-/** What the host says the room is about. */
+/** The host's description of the LIVE. */
 export interface LiveIntroEvent extends EventBase {
   data: LiveIntroData
   type: 'live_intro'
 }
 
-/** Somebody subscribed. */
+/** A viewer subscribed. */
 export interface SubscribeEvent extends EventBase {
   data: SubscribeData
   type: 'subscribe'
 }
 
-/** What is spoken. */
+/** A caption of the host's speech. */
 export interface CaptionEvent extends EventBase {
   data: CaptionData
   type: 'caption'
 }
 
-/** A poll begins, goes on or ends. */
+/** A poll started, changed or ended. */
 export interface PollEvent extends EventBase {
   data: PollData
   type: 'poll'
 }
 
-/** A message is kept on the screen, or no longer. */
+/** A message was pinned or unpinned. */
 export interface PinEvent extends EventBase {
   data: PinData
   type: 'pin'
 }
 
-/** A goal of the host's came nearer. */
+/** A goal of the host made progress. */
 export interface GoalEvent extends EventBase {
   data: GoalData
   type: 'goal'
 }
 
-/** The host's places in rankings. */
+/** The host's positions in rankings. */
 export interface RankEvent extends EventBase {
   data: RankData
   type: 'rank'
 }
 
-/** A line runs over the video. */
+/** A text scrolls across the video. */
 export interface BarrageEvent extends EventBase {
   data: BarrageData
   type: 'barrage'
 }
 
-/** A campaign's banner. */
+/** The banner of a campaign. */
 export interface BannerEvent extends EventBase {
   data: BannerData
   type: 'banner'
 }
 
-/** Messages shall no longer be shown. */
+/** Messages were deleted. */
 export interface DeleteEvent extends EventBase {
   data: DeleteData
   type: 'delete'
 }
 
-/** A comment is put beside the others. */
+/** A comment is displayed in a tray. */
 export interface CommentTrayEvent extends EventBase {
   data: CommentTrayData
   type: 'comment_tray'
 }
 
-/** The host shows a question. */
+/** The host displays a question. */
 export interface QuestionSelectedEvent extends EventBase {
   data: QuestionData
   type: 'question_selected'
 }
 
-/** The host puts a question away. */
+/** The host hides a question. */
 export interface QuestionSlideDownEvent extends EventBase {
   data: QuestionSlideDownData
   type: 'question_slide_down'
 }
 
-/** A question is gone. */
+/** A question was deleted. */
 export interface QuestionDeleteEvent extends EventBase {
   data: QuestionDeleteData
   type: 'question_delete'
 }
 
-/** Questions are allowed, or no longer. */
+/** Questions were enabled or disabled. */
 export interface QuestionSwitchEvent extends EventBase {
   data: QuestionSwitchData
   type: 'question_switch'
 }
 
-/** A viewer without an account enters. */
+/** A viewer without an account joined. */
 export interface UnauthorizedMemberEvent extends EventBase {
   data: UnauthorizedMemberData
   type: 'unauthorized_member'
 }
 
-/** A costly gift in some room. */
+/** An expensive gift was sent, in this or another room. */
 export interface GiftBroadcastEvent extends EventBase {
   data: GiftBroadcastData
   type: 'gift_broadcast'
@@ -295,7 +295,7 @@ export interface GiftCollectionUpdateEvent extends EventBase {
   type: 'gift_collection_update'
 }
 
-/** Gifts that cannot be sent for now. */
+/** Some gifts cannot be sent at present. */
 export interface GiftDynamicRestrictionEvent extends EventBase {
   data: GiftDynamicRestrictionData
   type: 'gift_dynamic_restriction'
@@ -307,13 +307,13 @@ export interface GiftPanelUpdateEvent extends EventBase {
   type: 'gift_panel_update'
 }
 
-/** TikTok asks somebody about spending. */
+/** TikTok asks a viewer about their spending. */
 export interface GiftPromptEvent extends EventBase {
   data: GiftPromptData
   type: 'gift_prompt'
 }
 
-/** A box that takes viewers to another room. */
+/** A treasure box takes viewers to another room. */
 export interface EnvelopePortalEvent extends EventBase {
   data: EnvelopePortalData
   type: 'envelope_portal'
@@ -325,19 +325,19 @@ export interface GoodyBagEvent extends EventBase {
   type: 'goody_bag'
 }
 
-/** Subscriptions that follow each other quickly. */
+/** Several subscriptions follow each other quickly. */
 export interface SubWaveEvent extends EventBase {
   data: SubWaveData
   type: 'sub_wave'
 }
 
-/** The goal for subscriptions is kept on the screen. */
+/** The subscription goal is pinned to the screen. */
 export interface SubPinEventEvent extends EventBase {
   data: SubPinEventData
   type: 'sub_pin_event'
 }
 
-/** A clock to which subscriptions add time. */
+/** Subscriptions add time to a timer. */
 export interface SubTimerStickerEvent extends EventBase {
   data: SubTimerStickerData
   type: 'sub_timer_sticker'
@@ -349,31 +349,31 @@ export interface SubscriptionGuideEvent extends EventBase {
   type: 'subscription_guide'
 }
 
-/** The client shows a line in the chat. */
+/** The client displays a text in the chat. */
 export interface RoomEvent extends EventBase {
   data: RoomTextData
   type: 'room'
 }
 
-/** TikTok's welcome. */
+/** TikTok's welcome message. */
 export interface SystemEvent extends EventBase {
   data: SystemData
   type: 'system'
 }
 
-/** A line over the video. */
+/** A text is displayed over the video. */
 export interface RoomNotifyEvent extends EventBase {
   data: RoomNotifyData
   type: 'room_notify'
 }
 
-/** Lines over the video, for all rooms. */
+/** Texts are displayed over the video in all rooms. */
 export interface MarqueeAnnouncementEvent extends EventBase {
   data: MarqueeAnnouncementData
   type: 'marquee_announcement'
 }
 
-/** The host has to prove something. */
+/** The host has to verify their identity. */
 export interface RoomVerifyEvent extends EventBase {
   data: RoomVerifyData
   type: 'room_verify'
@@ -385,19 +385,19 @@ export interface HashtagEvent extends EventBase {
   type: 'hashtag'
 }
 
-/** Pictures on the video. */
+/** Pictures are displayed on the video. */
 export interface RoomStickerEvent extends EventBase {
   data: RoomStickerData
   type: 'room_sticker'
 }
 
-/** An organization that the host collects for. */
+/** The host raises money for an organization. */
 export interface DonationStickerModifyMethodEvent extends EventBase {
   data: DonationStickerData
   type: 'donation_sticker_modify_method'
 }
 
-/** A campaign's banner changed. */
+/** The banner of a campaign changed. */
 export interface InRoomBannerRefreshEvent extends EventBase {
   data: InRoomBannerRefreshData
   type: 'in_room_banner_refresh'
@@ -415,7 +415,7 @@ export interface GuideEvent extends EventBase {
   type: 'guide'
 }
 
-/** A line; what it is for is not known. */
+/** A text of unknown purpose. */
 export interface SpeakerEvent extends EventBase {
   data: SpeakerData
   type: 'speaker'
@@ -427,73 +427,73 @@ export interface ToastEvent extends EventBase {
   type: 'toast'
 }
 
-/** The game that is played. */
+/** An introduction of the game being played. */
 export interface LiveGameIntroEvent extends EventBase {
   data: LiveGameIntroData
   type: 'live_game_intro'
 }
 
-/** TikTok measures delays. */
+/** TikTok measures latency. */
 export interface MsgDetectEvent extends EventBase {
   data: MsgDetectData
   type: 'msg_detect'
 }
 
-/** The host changes the effects of the camera. */
+/** The host changed the camera effects. */
 export interface AnchorToolModificationEvent extends EventBase {
   data: AnchorToolModificationData
   type: 'anchor_tool_modification'
 }
 
-/** A warning below the video. */
+/** A warning is displayed below the video. */
 export interface BottomEvent extends EventBase {
   data: BottomData
   type: 'bottom'
 }
 
-/** TikTok's moderation tells somebody something. */
+/** TikTok's moderation notifies a user. */
 export interface PerceptionEvent extends EventBase {
   data: PerceptionData
   type: 'perception'
 }
 
-/** A right is withdrawn, or given back. */
+/** A permission was withdrawn or restored. */
 export interface AccessRecallEvent extends EventBase {
   data: AccessRecallData
   type: 'access_recall'
 }
 
-/** TikTok wants a captcha solved. */
+/** TikTok demands a captcha. */
 export interface AccessControlEvent extends EventBase {
   data: AccessControlData
   type: 'access_control'
 }
 
-/** TikTok tells the host something. */
+/** TikTok notifies the host. */
 export interface NoticeEvent extends EventBase {
   data: NoticeData
   type: 'notice'
 }
 
-/** A ranking is shown. */
+/** A ranking is displayed. */
 export interface HourlyRankEvent extends EventBase {
   data: HourlyRankData
   type: 'hourly_rank'
 }
 
-/** Who won a ranking of an hour. */
+/** The winners of an hourly ranking. */
 export interface HourlyRankRewardEvent extends EventBase {
   data: HourlyRankRewardData
   type: 'hourly_rank_reward'
 }
 
-/** Who won a ranking of a week or day. */
+/** The winner of a weekly or daily ranking. */
 export interface WeeklyRankRewardEvent extends EventBase {
   data: WeeklyRankRewardData
   type: 'weekly_rank_reward'
 }
 
-/** Somebody rose among those who gave most. */
+/** A viewer rose in the ranking of top gifters. */
 export interface RankTextEvent extends EventBase {
   data: RankTextData
   type: 'rank_text'
@@ -505,19 +505,19 @@ export interface GameRankNotifyEvent extends EventBase {
   type: 'game_rank_notify'
 }
 
-/** A card is used in a battle. */
+/** A card was used in a battle. */
 export interface LinkMicBattleItemCardEvent extends EventBase {
   data: BattleItemCardData
   type: 'link_mic_battle_item_card'
 }
 
-/** The loser of a battle is done. */
+/** The loser's forfeit after a battle is over. */
 export interface LinkMicBattlePunishFinishEvent extends EventBase {
   data: BattlePunishFinishData
   type: 'link_mic_battle_punish_finish'
 }
 
-/** A task within a battle. */
+/** A task within a battle changed. */
 export interface LinkMicBattleTaskEvent extends EventBase {
   data: BattleTaskData
   type: 'link_mic_battle_task'
@@ -529,37 +529,37 @@ export interface LinkMicBattleNoticeEvent extends EventBase {
   type: 'link_mic_battle_notice'
 }
 
-/** Who is on the screen with the host. */
+/** The guests or co-hosts changed. */
 export interface LinkEvent extends EventBase {
   data: LinkData
   type: 'link'
 }
 
-/** The same, from a newer system. */
+/** The guests or co-hosts changed (newer system). */
 export interface LinkLayerEvent extends EventBase {
   data: LinkLayerData
   type: 'link_layer'
 }
 
-/** The same, from a system newer still. */
+/** The guests or co-hosts changed (newest system). */
 export interface LinkStateEvent extends EventBase {
   data: LinkStateData
   type: 'link_state'
 }
 
-/** The same, from an older system. */
+/** The guests or co-hosts changed (oldest system). */
 export interface LinkMicMethodEvent extends EventBase {
   data: LinkMicMethodData
   type: 'link_mic_method'
 }
 
-/** What guests were given. */
+/** The gifts that guests received. */
 export interface LinkMicFanTicketMethodEvent extends EventBase {
   data: LinkMicFanTicketData
   type: 'link_mic_fan_ticket_method'
 }
 
-/** A guest is shown large. */
+/** A guest is enlarged on the screen, or no longer. */
 export interface LinkScreenChangeEvent extends EventBase {
   data: LinkScreenChangeData
   type: 'link_screen_change'
@@ -571,37 +571,37 @@ export interface LinkMicAnchorGuideEvent extends EventBase {
   type: 'link_mic_anchor_guide'
 }
 
-/** A round of guessing begins. */
+/** A round of a drawing game started. */
 export interface PictionaryStartEvent extends EventBase {
   data: PictionaryStartData
   type: 'pictionary_start'
 }
 
-/** Somebody guessed the word. */
+/** A viewer guessed the word. */
 export interface PictionaryUpdateEvent extends EventBase {
   data: PictionaryUpdateData
   type: 'pictionary_update'
 }
 
-/** A round of guessing ends. */
+/** A round of a drawing game ended. */
 export interface PictionaryEndEvent extends EventBase {
   data: PictionaryEndData
   type: 'pictionary_end'
 }
 
-/** The game of guessing is over. */
+/** A drawing game ended. */
 export interface PictionaryExitEvent extends EventBase {
   data: PictionaryExitData
   type: 'pictionary_exit'
 }
 
-/** Somebody downloaded the advertised game. */
+/** A viewer downloaded the advertised game. */
 export interface PartnershipDownloadCountEvent extends EventBase {
   data: PartnershipDownloadCountData
   type: 'partnership_download_count'
 }
 
-/** Rewards in a game for those who watch. */
+/** In-game rewards for viewers changed. */
 export interface PartnershipDropsUpdateEvent extends EventBase {
   data: PartnershipDropsUpdateData
   type: 'partnership_drops_update'
@@ -619,61 +619,61 @@ export interface PartnershipGameOfflineEvent extends EventBase {
   type: 'partnership_game_offline'
 }
 
-/** TikTok acts against an advertisement. */
+/** TikTok took action against an advertisement. */
 export interface PartnershipPunishEvent extends EventBase {
   data: PartnershipPunishData
   type: 'partnership_punish'
 }
 
-/** The host's cards for more reach. */
+/** The host's promotion cards. */
 export interface BoostCardEvent extends EventBase {
   data: BoostCardData
   type: 'boost_card'
 }
 
-/** A product is shown. */
+/** A product is displayed. */
 export interface OecLiveShoppingEvent extends EventBase {
   data: LiveShoppingData
   type: 'oec_live_shopping'
 }
 
-/** A paid series of videos is shown. */
+/** A paid video series is displayed. */
 export interface PaidContentLiveShoppingEvent extends EventBase {
   data: PaidContentLiveShoppingData
   type: 'paid_content_live_shopping'
 }
 
-/** A business shows a link. */
+/** A business displays a link. */
 export interface BaLeadGenEvent extends EventBase {
   data: BaLeadGenData
   type: 'ba_lead_gen'
 }
 
-/** A method without a schema, or a message that could not be read. */
+/** A message has no schema, or could not be decoded. */
 export interface UnknownEvent extends EventBase {
   data: UnknownData
   type: 'unknown'
 }
 
-/** The upstream is connected, or the replay has started. */
+/** The upstream is connected, or a replay started. */
 export interface ConnectionCreatedEvent extends EventBase {
   data: ConnectionCreatedData
   type: 'connection_created'
 }
 
-/** The upstream closed. */
+/** The upstream connection closed. */
 export interface ConnectionClosedEvent extends EventBase {
   data: ConnectionClosedData
   type: 'connection_closed'
 }
 
-/** The source ended, or was replaced. */
+/** The source ended or was replaced. */
 export interface DisconnectedEvent extends EventBase {
   data: DisconnectedData
   type: 'disconnected'
 }
 
-/** Something failed upstream. */
+/** An upstream failure. */
 export interface ErrorEvent extends EventBase {
   data: FailureData
   type: 'error'
@@ -688,1858 +688,1858 @@ export interface GapMessage {
   type: 'gap'
 }
 
-/** `access_control`: TikTok wants a captcha solved. */
+/** Data of an `access_control` event: TikTok demands a captcha. */
 export interface AccessControlData {
-  /** The captcha's id. */
+  /** Id of the captcha. */
   recordId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** How long there is time. */
+  /** Time limit, in seconds. */
   verifySeconds: number
 }
 
-/** `access_recall`: a right is withdrawn, or given back. */
+/** Data of an `access_recall` event: a permission was withdrawn or restored. */
 export interface AccessRecallData {
-  /** What is shown below; `null` if nothing is. */
+  /** Text displayed below the title; `null` if there is none. */
   content: Text | null
-  /** Until when it holds; `null` if the message does not tell. */
+  /** End of the sanction; `null` if unknown. */
   endsAt: Time | null
-  /** What is shown; `null` if nothing is. */
+  /** Displayed title; `null` if there is none. */
   notice: Text | null
-  /** What was done; `null` if nothing was. */
+  /** The sanction; `null` if there is none. */
   punishment: Punishment | null
-  /** Which right, e.g. `GIFT`. */
+  /** The permission, e.g. `GIFT`. */
   scene: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** TikTok's number for what happens to it. */
+  /** TikTok's code for the change. */
   status: number
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `anchor_tool_modification`: the host changes the effects of the camera. */
+/** Data of an `anchor_tool_modification` event: the host changed the camera effects. */
 export interface AnchorToolModificationData {
-  /** How long it was on. */
+  /** Time that it was on, in seconds. */
   durationSeconds: number
-  /** The effect's number. */
+  /** Id of the effect. */
   effectId: Id
-  /** When it was switched off; `null` if the message does not tell. */
+  /** Time at which it was switched off; `null` if unknown. */
   endedAt: Time | null
-  /** TikTok's number for what was changed. */
+  /** TikTok's code for the change. */
   modificationType: number
-  /** TikTok's number for whether it begins or ends. */
+  /** TikTok's code for the start or end of the effect. */
   msgType: number
-  /** Its name. */
+  /** Name of the effect. */
   name: string
-  /** The number of its files. */
+  /** Id of the effect's files. */
   resourceId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When it was switched on; `null` if the message does not tell. */
+  /** Time at which it was switched on; `null` if unknown. */
   startedAt: Time | null
-  /** Where it was chosen, e.g. `trending`. */
+  /** Tab in which it was selected, e.g. `trending`. */
   tab: string
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** Who: the host, or a guest. */
+  /** Id of the user whose effect changed: the host or a guest. */
   userId: Id
 }
 
-/** `ba_lead_gen`: a business shows a link. */
+/** Data of a `ba_lead_gen` event: a business displays a link. */
 export interface BaLeadGenData {
-  /** The text key of the button. */
+  /** Text key of the button. */
   buttonText: string
-  /** Where it leads, in TikTok's app. */
+  /** Target of the link, in TikTok's app. */
   link: string
-  /** When it was shown; `null` if the message does not tell. */
+  /** Time of the action; `null` if unknown. */
   operatedAt: Time | null
-  /** TikTok's number for what happens. */
+  /** TikTok's code for the action. */
   operation: number
-  /** The page's id. */
+  /** Id of the page. */
   pageId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Its title; may be empty. */
+  /** Title of the page; may be empty. */
   title: string
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `banner` */
+/** Data of a `banner` event. */
 export interface BannerData {
-  /** JSON, as a text and as sent: its shape is the campaign's. */
+  /** JSON in a string, as sent. Its structure depends on the campaign. */
   data: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `barrage`: a line runs over the video. */
+/** Data of a `barrage` event: a text scrolls across the video. */
 export interface BarrageData {
-  /** For how long it is shown. */
+  /** Display time, in milliseconds. */
   durationMs: number
-  /** Address of its picture; may be empty. */
+  /** URL of its picture; may be empty. */
   iconUrl: string
-  /** The level that it is about; `null` if it is about none. */
+  /** Level that the text is about; `null` if there is none. */
   level: number | null
-  /** 4 subscribed, 8 level up, 9 a high-level gifter enters, 10 and 11 the same for team members, 100 other. */
+  /** 4 subscribed, 8 level up, 9 a high-level gifter joined, 10 and 11 the same for team members, 100 other. */
   msgType: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** What it says beside the name; `null` if nothing. */
+  /** Text next to the name; `null` if there is none. */
   text: Text | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `battle` */
+/** Data of a `battle` event. */
 export interface BattleData {
   /** 1 invited, 2 rejected, 3 cancelled, 4 opened, 5 finished, 6 cut short, 7 accepted. */
   action: number
-  /** The battle's id. */
+  /** Id of the battle. */
   battleId: Id
-  /** How long it takes, in seconds. */
+  /** Duration, in seconds. */
   durationSeconds: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When it began; `null` if the message does not tell. */
+  /** Start time; `null` if unknown. */
   startedAt: Time | null
-  /** TikTok's number for how far it is. */
+  /** TikTok's code for the stage. */
   status: number
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
   /** The hosts. */
   users: Array<BattleUser>
 }
 
-/** `link_mic_battle_item_card`: somebody uses a card, or got one; `user` is who used it. */
+/** Data of a `link_mic_battle_item_card` event: a card was used or received, by `user`. */
 export interface BattleItemCardData {
-  /** The battle's id. */
+  /** Id of the battle. */
   battleId: Id
-  /** Address of the card's picture; may be empty. */
+  /** URL of the card's picture; may be empty. */
   cardImageUrl: string
-  /** The text key of the card's name; may be empty. */
+  /** Text key of the card's name; may be empty. */
   cardName: string
-  /** How long it works. */
+  /** Duration of the effect, in seconds. */
   effectSeconds: number
-  /** For which host; 0 if the message does not tell. */
+  /** User id of the host who benefits; 0 if unknown. */
   hostUserId: Id
   /** 2 boosting glove, 3 mist, 4 got a card, 5 extra time, 6 special effect, 7 potion, 8 wave, … */
   msgType: number
-  /** Who used it; `null` if the message does not tell. */
+  /** The user of the card; `null` if unknown. */
   sender: Person | null
-  /** When it was used; `null` if the message does not tell. */
+  /** Time of use; `null` if unknown. */
   sentAt: Time | null
-  /** What is shown. */
+  /** Displayed text. */
   text: Text | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `link_mic_battle_notice` */
+/** Data of a `link_mic_battle_notice` event. */
 export interface BattleNoticeData {
-  /** TikTok's number for what it is about. */
+  /** TikTok's code for the kind of notice. */
   noticeType: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** What is shown. */
+  /** Displayed text. */
   text: Text | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `link_mic_battle_punish_finish`: the time in which the loser has to do something is over. */
+/** Data of a `link_mic_battle_punish_finish` event: the loser's forfeit is over. */
 export interface BattlePunishFinishData {
-  /** The battle's id. */
+  /** Id of the battle. */
   battleId: Id
-  /** The channel that joins the hosts. */
+  /** Id of the channel that links the hosts. */
   channelId: Id
-  /** How long it takes. */
+  /** Duration, in seconds. */
   durationSeconds: number
-  /** Who ended it. */
+  /** Id of the user who ended it. */
   operatorUserId: Id
-  /** TikTok's number for why. */
+  /** TikTok's code for the reason. */
   reason: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When the battle began; `null` if the message does not tell. */
+  /** Start time of the battle; `null` if unknown. */
   startedAt: Time | null
-  /** TikTok's number for how far the battle is. */
+  /** TikTok's code for the stage of the battle. */
   status: number
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `battle_score` */
+/** Data of a `battle_score` event. */
 export interface BattleScoreData {
-  /** The battle's id. */
+  /** Id of the battle. */
   battleId: Id
-  /** How long it takes, in seconds. */
+  /** Duration, in seconds. */
   durationSeconds: number
-  /** Who made the score change; 0 if the message does not tell. */
+  /** Id of the user who changed the score; 0 if unknown. */
   fromUserId: Id
-  /** By which gift; 0 if by none. */
+  /** Id of the gift that changed the score; 0 if none did. */
   giftId: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When the battle began; `null` if the message does not tell. */
+  /** Start time of the battle; `null` if unknown. */
   startedAt: Time | null
-  /** The sides, in the order in which they were sent. */
+  /** The sides, in the order sent. */
   teams: Array<BattleTeam>
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Why it was sent: 1 the score changed, 2 the battle ended, … */
+  /** Reason for the event: 1 the score changed, 2 the battle ended, … */
   triggerReason: number
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `link_mic_battle_task`: a task within a battle. */
+/** Data of a `link_mic_battle_task` event: a task within a battle. */
 export interface BattleTaskData {
-  /** The battle's id; 0 if the message does not tell. */
+  /** Id of the battle; 0 if unknown. */
   battleId: Id
-  /** Who brought it forward; 0 if the message does not tell. */
+  /** Id of the user who made progress; 0 if unknown. */
   fromUserId: Id
   /** 0 start, 1 progress, 2 result, 3 reward. */
   messageType: number
-  /** How far it is; `null` if the message does not tell. */
+  /** Progress; `null` if unknown. */
   progress: number | null
-  /** 0 succeeded, 1 failed, 2 both succeeded; `null` while it goes on. */
+  /** 0 succeeded, 1 failed, 2 both succeeded; `null` while the task is active. */
   result: number | null
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `boost_card` */
+/** Data of a `boost_card` event. */
 export interface BoostCardData {
-  /** The cards. */
+  /** The promotion cards. */
   cards: Array<BoostCardEntry>
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `bottom`: a warning below the video. */
+/** Data of a `bottom` event: a warning below the video. */
 export interface BottomData {
-  /** What it is about: 3 this room, 4 a co-host's room, 6 moderation, … */
+  /** Topic: 3 this room, 4 a co-host's room, 6 moderation, … */
   bizType: number
-  /** What is shown; may be empty. */
+  /** Displayed text; may be empty. */
   content: string
-  /** Where to read more; may be empty. */
+  /** URL of further information; may be empty. */
   detailUrl: string
-  /** For how long it is shown. */
+  /** Display time, in seconds. */
   durationSeconds: number
-  /** What was done; `null` if nothing was. */
+  /** The sanction; `null` if there is none. */
   punishment: Punishment | null
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** Against whom. */
+  /** Id of the warned user. */
   userId: Id
 }
 
-/** `capsule`: a hint with a button; `user` is whom it names. */
+/** Data of a `capsule` event: a hint with a button. The text mentions `user`. */
 export interface CapsuleData {
-  /** What the button says. */
+  /** Text of the button. */
   buttonText: Text | null
-  /** TikTok's number for what it is. */
+  /** TikTok's code for the kind of hint. */
   capsuleType: number
-  /** Where the button leads, in TikTok's app. */
+  /** Target of the button, in TikTok's app. */
   link: string
-  /** What it is about, e.g. `notice_viewer_new_goal`. */
+  /** Topic, e.g. `notice_viewer_new_goal`. */
   scene: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** What it says. */
+  /** Displayed text. */
   text: Text | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `caption` */
+/** Data of a `caption` event. */
 export interface CaptionData {
-  /** Whether the sentence stays as it is. */
+  /** Whether the sentence is final. */
   definite: boolean
-  /** How long it took. */
+  /** Duration of the speech, in milliseconds. */
   durationMs: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** The sentence; captions of one sentence replace each other. */
+  /** Id of the sentence. A newer caption of the same sentence replaces the older one. */
   sentenceId: Id
-  /** Which version of the sentence. */
+  /** Version of the sentence. */
   sequenceId: Id
-  /** When it was spoken; `null` if the message does not tell. */
+  /** Start time of the speech; `null` if unknown. */
   startedAt: Time | null
-  /** The sentence, by language. */
+  /** The sentence in each language. */
   texts: Array<CaptionText>
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `chat` */
+/** Data of a `chat` event. */
 export interface ChatData {
-  /** What was written. */
+  /** Text of the comment. */
   comment: string
-  /** The pictures in the comment. */
+  /** Emotes within the comment. */
   emotes: Array<EmoteAt>
-  /** Whether it was sent before this connection was made. */
+  /** Whether the comment was sent before this connection opened. */
   isHistory: boolean
-  /** The language that TikTok guessed. */
+  /** Language as detected by TikTok. */
   language: string
-  /** Who is spoken to; `null` if nobody in particular. */
+  /** The mentioned user; `null` if there is none. */
   mentioned: Person | null
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `comment_tray` */
+/** Data of a `comment_tray` event. */
 export interface CommentTrayData {
-  /** What it says. */
+  /** Displayed text. */
   content: string
-  /** TikTok's number for what that is. */
+  /** TikTok's code for the type of content. */
   contentType: number
-  /** How many comments stand behind it. */
+  /** Number of comments that the tray represents. */
   count: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** The tray's id. */
+  /** Id of the tray. */
   trayId: Id
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** When it was written; `null` if the message does not tell. */
+  /** Time of writing; `null` if unknown. */
   writtenAt: Time | null
 }
 
-/** `connection_closed` */
+/** Data of a `connection_closed` event. */
 export interface ConnectionClosedData {
-  /** The WebSocket close code; 1006 if there was none. */
+  /** WebSocket close code; 1006 if there was no close frame. */
   code: number
-  /** What the closing side said. */
+  /** Close reason, from the side that closed the connection. */
   reason: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
   /** Whether another attempt follows. */
   willRetry: boolean
 }
 
-/** `connection_created` */
+/** Data of a `connection_created` event. */
 export interface ConnectionCreatedData {
-  /** The room. */
+  /** Id of the room. */
   roomId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
   /** `live` or `replay`. */
   source: string
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `control` */
+/** Data of a `control` event. */
 export interface ControlData {
-  /** TikTok's number; 3 and 4 end the live connection. */
+  /** TikTok's code for the action; 3 and 4 end the live connection. */
   action: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** What the number means; `null` if nobody knows. */
+  /** Meaning of the code; `null` if unknown. */
   state: RoomState | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** What the client tells the viewers; may be empty. */
+  /** Text displayed to viewers; may be empty. */
   tips: string
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `delete` */
+/** Data of a `delete` event. */
 export interface DeleteData {
-  /** The messages that shall no longer be shown. */
+  /** Ids of the deleted messages. */
   messageIds: Array<Id>
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** The users whose messages shall no longer be shown. */
+  /** Ids of the users whose messages are all deleted. */
   userIds: Array<Id>
 }
 
-/** `disconnected` */
+/** Data of a `disconnected` event. */
 export interface DisconnectedData {
   /** `recording_ended`, `stream_ended`, `deleted`, `replaced`, … */
   reason: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `donation_sticker_modify_method` */
+/** Data of a `donation_sticker_modify_method` event. */
 export interface DonationStickerData {
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** The organizations that the host collects for; none if they were removed. */
+  /** Organizations that the host raises money for; empty if they were removed. */
   stickers: Array<Donation>
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `emote` */
+/** Data of an `emote` event. */
 export interface EmoteChatData {
-  /** The pictures that were sent. */
+  /** The sent emotes. */
   emotes: Array<Emote>
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `envelope` */
+/** Data of an `envelope` event. */
 export interface EnvelopeData {
-  /** What kind of box: 1 a user's diamonds, 19 a super-fan box, … */
+  /** Kind of box: 1 a user's diamonds, 19 a super-fan box, … */
   businessType: number
-  /** How many diamonds are in it; 0 where the box is only hidden. */
+  /** Number of diamonds in the box; 0 if the event only hides it. */
   diamondCount: number
-  /** 1 the box appears, 2 it goes. */
+  /** 1 the box appears, 2 it disappears. */
   display: number
-  /** The box's id. */
+  /** Id of the box. */
   envelopeId: Id
-  /** When it may be opened; `null` if the message does not tell. */
+  /** Time at which it can be opened; `null` if unknown. */
   opensAt: Time | null
-  /** How many people may have a share. */
+  /** Maximum number of people who get a share. */
   peopleCount: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** The sender's numeric id; 0 if the message does not tell. */
+  /** Numeric id of the sender; 0 if unknown. */
   senderId: Id
-  /** The sender's nickname or unique id, as sent. */
+  /** Nickname or unique id of the sender, as sent. */
   senderName: string
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `envelope_portal`: a box that takes viewers to another room; `user` is whom it names. */
+/** Data of an `envelope_portal` event: a treasure box that takes viewers to the room of `user`. */
 export interface EnvelopePortalData {
-  /** TikTok's number for how it is shown. */
+  /** TikTok's code for its display. */
   display: number
-  /** What is in the box. */
+  /** Number of diamonds in the box. */
   envelopeDiamonds: number
-  /** What the portal cost. */
+  /** Price of the portal, in diamonds. */
   portalDiamonds: number
-  /** The portal's id. */
+  /** Id of the portal. */
   portalId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** Who opened it. */
+  /** User id of the sender. */
   senderId: Id
-  /** The sender's unique id; may be empty. */
+  /** Unique id of the sender; may be empty. */
   senderName: string
-  /** When it opens; `null` if the message does not tell. */
+  /** Time at which it opens; `null` if unknown. */
   sendsAt: Time | null
-  /** How many it took along. */
+  /** Number of viewers who followed it. */
   takenCount: number
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** TikTok's number for who sees it. */
+  /** TikTok's code for its audience. */
   view: number
 }
 
-/** `error` */
+/** Data of an `error` event. */
 export interface FailureData {
-  /** Which attempt failed, from 1. */
+  /** Number of the failed attempt, from 1. */
   attempt: number
-  /** The stable code. */
+  /** Stable code. */
   code: string
-  /** What to do. */
+  /** Advice on what to do. */
   hint: string
-  /** What happened, in a sentence. */
+  /** Description of the failure. */
   message: string
-  /** When it follows. */
+  /** Delay before the next attempt, in milliseconds. */
   retryAfterMs: number | null
   /** Whether another attempt follows. */
   retrying: boolean
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** A few words. */
+  /** Short title. */
   title: string
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `game_rank_notify` */
+/** Data of a `game_rank_notify` event. */
 export interface GameRankNotifyData {
-  /** 0 in or out of the ranking, 1 another place, 2 encouragement. */
+  /** 0 entered or left the ranking, 1 changed position, 2 encouragement. */
   msgType: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** What is shown. */
+  /** Displayed text. */
   text: Text | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `gift_broadcast`: a costly gift in some room is told to others. */
+/** Data of a `gift_broadcast` event: an expensive gift is announced in other rooms. */
 export interface GiftBroadcastData {
-  /** Who sent the gift. */
+  /** User id of the sender. */
   fromUserId: Id
-  /** What is shown; `null` if nothing is. */
+  /** Displayed notice; `null` if there is none. */
   notice: RoomNotify | null
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `gift_collection_update`: viewers complete a collection together. */
+/** Data of a `gift_collection_update` event: viewers complete a collection together. */
 export interface GiftCollectionUpdateData {
-  /** How many pieces there are. */
+  /** Number of pieces collected so far. */
   collectedCount: number
-  /** The price of one. */
+  /** Price of a single gift, in diamonds. */
   diamondCount: number
-  /** The gift's number. */
+  /** Id of the gift. */
   giftId: number
-  /** The gift's name. */
+  /** Name of the gift. */
   giftName: string
-  /** The gift's picture. */
+  /** URL of the gift's picture. */
   giftPictureUrl: string
-  /** TikTok's number for what happens. */
+  /** TikTok's code for the change. */
   messageType: number
-  /** How many times it was begun. */
+  /** Number of the round. */
   round: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** How many are wanted. */
+  /** Number of pieces in the collection. */
   targetCount: number
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `gift` */
+/** Data of a `gift` event. */
 export interface GiftData {
-  /** The price of one, in diamonds. */
+  /** Price of a single gift, in diamonds. */
   diamondCount: number
-  /** What this event adds in diamonds: `diamondCount` × `repeatDelta`. */
+  /** Value of this event in diamonds: `diamondCount` × `repeatDelta`. */
   diamonds: number
-  /** The number of the gift. */
+  /** Id of the gift. */
   giftId: number
-  /** Its English name. */
+  /** English name of the gift. */
   giftName: string
-  /** The gift's picture. */
+  /** URL of the gift's picture. */
   giftPictureUrl: string
-  /** 1: can be sent in streaks. */
+  /** 1 if the gift can be sent in streaks. */
   giftType: number
-  /** The streak's id among the sender's; 0 for gifts outside streaks. */
+  /** Id of the streak among those of the sender; 0 for gifts outside a streak. */
   groupId: Id
-  /** Whether TikTok did not send this, but livetape infers it: no final arrived within the time-out. */
+  /** Whether livetape inferred this final because TikTok did not send one in time. */
   inferred?: boolean
-  /** Whether the streak ends with this event. */
+  /** Whether this event ends the streak. */
   isFinal: boolean
-  /** Who gets it: the host, or a guest in the host's room; `null` if the message does not tell. */
+  /** The recipient: the host, or a guest in the host's room; `null` if unknown. */
   receiver: Person | null
-  /** The running total of the streak. */
+  /** Running total of the streak. */
   repeatCount: number
-  /** What this event adds to the streak. */
+  /** Number of gifts since the streak's previous event. */
   repeatDelta: number
-  /** Whether TikTok calls this the last message of the streak. */
+  /** Whether TikTok marks this message as the last of the streak. */
   repeatEnd: boolean
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** Names the streak; opaque. Empty outside streaks. */
+  /** Opaque id of the streak; empty outside a streak. */
   streakId: string
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `gift_dynamic_restriction` */
+/** Data of a `gift_dynamic_restriction` event. */
 export interface GiftDynamicRestrictionData {
-  /** The gifts that nobody gets in battles. */
+  /** Ids of the gifts that cannot be sent in battles. */
   battleGiftIds: Array<number>
-  /** The gifts that nobody gets while there are co-hosts. */
+  /** Ids of the gifts that cannot be sent while there are co-hosts. */
   cohostGiftIds: Array<number>
-  /** The gifts that nobody gets in the room as it is. */
+  /** Ids of the gifts that cannot be sent at present. */
   giftIds: Array<number>
-  /** The gifts that nobody gets while there are guests. */
+  /** Ids of the gifts that cannot be sent while there are guests. */
   guestGiftIds: Array<number>
-  /** The gifts that some people do not get. */
+  /** Further restrictions for single recipients. */
   receivers: Array<RestrictedReceiver>
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `gift_panel_update`: the list of gifts changed. */
+/** Data of a `gift_panel_update` event: the list of gifts changed. */
 export interface GiftPanelUpdateData {
-  /** In which room. */
+  /** Id of the room. */
   roomId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** When; `null` if the message does not tell. */
+  /** Time of the change; `null` if unknown. */
   updatedAt: Time | null
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `gift_prompt`: TikTok asks somebody about spending. */
+/** Data of a `gift_prompt` event: TikTok asks a viewer about their spending. */
 export interface GiftPromptData {
-  /** For how many days gifts are blocked. */
+  /** Number of days for which gifts are blocked. */
   blockDays: number
-  /** The text. */
+  /** Text of the prompt. */
   body: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** The title. */
+  /** Title of the prompt. */
   title: string
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `goal` */
+/** Data of a `goal` event. */
 export interface GoalData {
-  /** By how many gifts or subscriptions. */
+  /** Number of gifts or subscriptions contributed. */
   contributeCount: number
-  /** By how much. */
+  /** Value contributed. */
   contributeScore: number
-  /** Who brought it forward; `null` if nobody did. */
+  /** The contributor of this event; `null` if there is none. */
   contributor: Person | null
-  /** How many have contributed. */
+  /** Number of contributors. */
   contributorCount: number
-  /** Who contributed most. */
+  /** The top contributors. */
   contributors: Array<GoalContributor>
-  /** What the host wrote. */
+  /** Description written by the host. */
   description: string
-  /** When it ends; `null` if the message does not tell. */
+  /** End time; `null` if unknown. */
   expiresAt: Time | null
-  /** The goal's id. */
+  /** Id of the goal. */
   goalId: Id
   /** 1 gifts, 2 subscriptions. */
   goalType: number
-  /** What the client shows, e.g. `live_goal_indicator_sub_goal`. */
+  /** Text key of the display, e.g. `live_goal_indicator_sub_goal`. */
   indicator: string
-  /** The running total of the gift's streak. */
+  /** Running total of the gift's streak. */
   repeatCount: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When it was set; `null` if the message does not tell. */
+  /** Start time; `null` if unknown. */
   startedAt: Time | null
-  /** TikTok's number for how far it is. */
+  /** TikTok's code for the stage. */
   status: number
-  /** What it consists of. */
+  /** Parts of the goal. */
   subGoals: Array<SubGoal>
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `goody_bag`: a lottery for viewers. */
+/** Data of a `goody_bag` event: a lottery for viewers. */
 export interface GoodyBagData {
-  /** How long there is time. */
+  /** Time to participate, in minutes. */
   countdownMinutes: number
-  /** The lottery's id. */
+  /** Id of the lottery. */
   goodyBagId: Id
-  /** How many take part. */
+  /** Number of participants. */
   joinedCount: number
-  /** 1 ended, 2 somebody joined, 3 the winners. */
+  /** 1 ended, 2 a viewer joined, 3 the winners. */
   messageType: number
-  /** When it is drawn; `null` if the message does not tell. */
+  /** Time of the draw; `null` if unknown. */
   opensAt: Time | null
-  /** TikTok's number for how to take part. */
+  /** TikTok's code for the way to participate. */
   participateMethod: number
-  /** What to write in order to take part. */
+  /** Comment that a viewer has to write to participate. */
   participateText: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** What is in it. */
+  /** Total prize, in coins. */
   totalCoins: number
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** How many win. */
+  /** Number of winners. */
   winnerCount: number
-  /** Who won. */
+  /** The winners. */
   winners: Array<GoodyBagWinner>
 }
 
-/** `guide`: a hint. */
+/** Data of a `guide` event: a hint. */
 export interface GuideData {
-  /** What it says. */
+  /** Displayed text. */
   description: string
-  /** For how long it is shown; the unit is not known. */
+  /** Display time, in an unknown unit. */
   duration: number
-  /** The gift that it is about; 0 if it is about none. */
+  /** Id of the gift that the hint is about; 0 if there is none. */
   giftId: number
-  /** TikTok's number for what it is. */
+  /** TikTok's code for the kind of hint. */
   guideType: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `hashtag`: the topic of the room. */
+/** Data of a `hashtag` event: the topic of the room. */
 export interface HashtagData {
-  /** Its number. */
+  /** Id of the hashtag. */
   hashtagId: Id
-  /** Address of its picture. */
+  /** URL of its picture. */
   imageUrl: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** What it says; may be empty. */
+  /** Text of the hashtag; may be empty. */
   title: string
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `hourly_rank` */
+/** Data of an `hourly_rank` event. */
 export interface HourlyRankData {
-  /** What the client shows, in English. */
+  /** Displayed English text. */
   label: string
-  /** The text key of the ranking, e.g. `pm_mt_Live_WR`. */
+  /** Text key of the ranking, e.g. `pm_mt_Live_WR`. */
   rankType: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `hourly_rank_reward` */
+/** Data of an `hourly_rank_reward` event. */
 export interface HourlyRankRewardData {
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
   /** The winners. */
   winners: Array<RankWinner>
 }
 
-/** `in_room_banner_refresh` */
+/** Data of an `in_room_banner_refresh` event. */
 export interface InRoomBannerRefreshData {
-  /** After which time the banner shall be fetched again. */
+  /** Delay before the client fetches the banner again, in seconds. */
   delaySeconds: number
-  /** Whether only the host shall do so. */
+  /** Whether only the host's client fetches it. */
   onlyHost: boolean
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `like` */
+/** Data of a `like` event. */
 export interface LikeData {
-  /** The likes of this message; TikTok sends up to 15 in one. */
+  /** Number of likes in this message; TikTok combines up to 15. */
   likeCount: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** The likes of the room as sent: it may go back. */
+  /** Total likes of the room, as sent. It can decrease. */
   totalLikeCount: number
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `link`: who is on the screen with the host. */
+/** Data of a `link` event: the guests or co-hosts. */
 export interface LinkData {
-  /** The channel that joins them. */
+  /** Id of the channel that links them. */
   channelId: Id
-  /** Who left; 0 if nobody did. */
+  /** Id of the user who left; 0 if none did. */
   leftUserId: Id
-  /** TikTok's number for what happens. */
+  /** TikTok's code for the change. */
   messageType: number
   /** 2 co-hosts, 4 guests. */
   scene: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** Who is on the screen; empty if the message does not tell. */
+  /** Users on the screen; empty if unknown. */
   users: Array<Person>
-  /** Who waits for it. */
+  /** Users waiting to join. */
   waiting: Array<Person>
 }
 
-/** `link_layer`: the same from the newer of two systems, with user ids only. */
+/** Data of a `link_layer` event: the guests or co-hosts from the newer system, with user ids only. */
 export interface LinkLayerData {
-  /** Who applied for it. */
+  /** Ids of the users who asked to join. */
   appliedUserIds: Array<Id>
-  /** The channel that joins them. */
+  /** Id of the channel that links them. */
   channelId: Id
-  /** Who was invited. */
+  /** Ids of the invited users. */
   invitedUserIds: Array<Id>
-  /** Who left or was thrown out; 0 if nobody was. */
+  /** Id of the user who left or was removed; 0 if none did. */
   leftUserId: Id
-  /** Who is on the screen; empty if the message does not tell. */
+  /** Ids of the users on the screen; empty if unknown. */
   linkedUserIds: Array<Id>
   /** 1 created, 2 invited, 3 applied, 6 kicked out, 9 left, 10 finished, 11 the list changed, … */
   messageType: number
-  /** Whose channel it is; 0 if the message does not tell. */
+  /** User id of the channel's owner; 0 if unknown. */
   ownerUserId: Id
-  /** TikTok's number for why; 0 if the message does not tell. */
+  /** TikTok's code for the reason; 0 if unknown. */
   reason: number
   /** 2 co-hosts, 4 guests. */
   scene: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `link_mic_anchor_guide`: a hint for the host; `user` is whom it is about. */
+/** Data of a `link_mic_anchor_guide` event: a hint for the host about `user`. */
 export interface LinkMicAnchorGuideData {
-  /** What the button says; may be empty. */
+  /** Text of the button; may be empty. */
   buttonText: string
-  /** What it says; may be empty. */
+  /** Displayed text; may be empty. */
   content: string
-  /** TikTok's number for what it is. */
+  /** TikTok's code for the kind of hint. */
   guideType: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `link_mic_fan_ticket_method`: what guests were given. */
+/** Data of a `link_mic_fan_ticket_method` event: the gifts that guests received. */
 export interface LinkMicFanTicketData {
-  /** The match that it belongs to; 0 if to none. */
+  /** Id of the match; 0 outside a match. */
   matchId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** What all were given so far. */
+  /** Total received by all guests, in coins. */
   totalCoins: number
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** Who was given what. */
+  /** Totals for each guest. */
   users: Array<FanTickets>
 }
 
-/** `link_mic_method`: the same from the oldest system; also what guests were given. */
+/** Data of a `link_mic_method` event: the guests or co-hosts from the oldest system, or the gifts that guests received. */
 export interface LinkMicMethodData {
-  /** The channel that joins them; 0 if the message does not tell. */
+  /** Id of the channel that links them; 0 if unknown. */
   channelId: Id
-  /** What the user was given so far. */
+  /** Total received by this guest, in coins. */
   coins: number
-  /** Who was invited; 0 if nobody was. */
+  /** Id of the invited user; 0 if none was. */
   invitedUserId: Id
-  /** TikTok's number for what happens; 8 a guest was given something. */
+  /** TikTok's code for the change; 8 means that a guest received a gift. */
   linkType: number
-  /** The other host; 0 if the message does not tell. */
+  /** User id of the other host; 0 if unknown. */
   rivalUserId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** To whom it is addressed; 0 if to nobody in particular. */
+  /** Id of the addressed user; 0 if there is none. */
   toUserId: Id
-  /** What all were given so far. */
+  /** Total received by all guests, in coins. */
   totalCoins: number
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** Who was given something; 0 if nobody was. */
+  /** Id of the guest who received a gift; 0 if none did. */
   userId: Id
 }
 
-/** `link_screen_change`: a guest is shown large. */
+/** Data of a `link_screen_change` event: a guest is enlarged on the screen, or no longer. */
 export interface LinkScreenChangeData {
-  /** Whether the guest is shown large. */
+  /** Whether the guest is enlarged. */
   isEnlarged: boolean
-  /** The guest, named as in the list of guests; TikTok has it as a text. */
+  /** Id of the guest as in the list of guests, which TikTok sends as a string. */
   linkMicId: string
   /** 1 cancelled, 2 a new state, 3 a new position. */
   messageType: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `link_state`: who is on the screen, from a system newer still. */
+/** Data of a `link_state` event: the guests or co-hosts from the newest system. */
 export interface LinkStateData {
-  /** The channel that joins them. */
+  /** Id of the channel that links them. */
   channelId: Id
   /** 2 co-hosts, 4 guests. */
   scene: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** Who is on the screen. */
+  /** Ids of the users on the screen. */
   userIds: Array<Id>
-  /** Counts the states. */
+  /** Version number of the state. */
   version: number
 }
 
-/** `live_game_intro` */
+/** Data of a `live_game_intro` event. */
 export interface LiveGameIntroData {
-  /** Whether there is a ranking. */
+  /** Whether the game has a ranking. */
   hasRankInfo: boolean
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** What it says. */
+  /** Displayed text. */
   text: Text | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `live_intro` */
+/** Data of a `live_intro` event. */
 export interface LiveIntroData {
-  /** Whether TikTok's moderation let it through, TikTok's number. */
+  /** TikTok's code for the result of moderation. */
   auditStatus: number
-  /** What the host says the room is about. */
+  /** The host's description of the LIVE. */
   description: string
-  /** The intro's id. */
+  /** Id of the intro. */
   introId: Id
-  /** The language that TikTok guessed. */
+  /** Language as detected by TikTok. */
   language: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `oec_live_shopping`: a product is shown. */
+/** Data of an `oec_live_shopping` event: a product is displayed. */
 export interface LiveShoppingData {
-  /** Address of its picture. */
+  /** URL of the product's picture. */
   imageUrl: string
-  /** Where to buy it. */
+  /** URL of the product page. */
   link: string
-  /** Its price, as shown. */
+  /** Displayed price. */
   price: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** Who sells it. */
+  /** Name of the shop. */
   shopName: string
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Its name; may be empty. */
+  /** Name of the product; may be empty. */
   title: string
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `marquee_announcement` */
+/** Data of a `marquee_announcement` event. */
 export interface MarqueeAnnouncementData {
-  /** The lines. */
+  /** Displayed texts. */
   notices: Array<RoomNotify>
-  /** What it is about, e.g. `start_room_event`. */
+  /** Topic, e.g. `start_room_event`. */
   scene: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `member` */
+/** Data of a `member` event. */
 export interface MemberData {
-  /** 1 entered; the other numbers are what moderators do. */
+  /** 1 joined; other codes are actions of moderators. */
   actionId: number
-  /** Where the viewer came from, in TikTok's words, e.g. `homepage_hot-live_cell`. */
+  /** How the viewer found the room, in TikTok's terms, e.g. `homepage_hot-live_cell`. */
   enterSource: string
-  /** How many are in the room; 0 if the message does not tell. */
+  /** Number of viewers in the room; 0 if unknown. */
   memberCount: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `msg_detect`: TikTok measures delays. */
+/** Data of a `msg_detect` event: TikTok measures latency. */
 export interface MsgDetectData {
-  /** When TikTok received it; `null` if the message does not tell. */
+  /** Time of receipt at TikTok; `null` if unknown. */
   apiReceivedAt: Time | null
-  /** When TikTok sent it on; `null` if the message does not tell. */
+  /** Time at which TikTok forwarded it; `null` if unknown. */
   apiSentAt: Time | null
-  /** When the client began; `null` if the message does not tell. */
+  /** Start time on the client; `null` if unknown. */
   clientStartedAt: Time | null
-  /** TikTok's number for what is measured. */
+  /** TikTok's code for the measurement. */
   detectType: number
-  /** The country of the viewer who took part. */
+  /** Country of the measured viewer. */
   fromRegion: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** TikTok's number for what set it off. */
+  /** TikTok's code for the trigger. */
   triggerBy: number
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `notice`: TikTok tells the host something. */
+/** Data of a `notice` event: TikTok notifies the host. */
 export interface NoticeData {
-  /** What is shown. */
+  /** Displayed text. */
   content: string
-  /** TikTok's number for what it is about. */
+  /** TikTok's code for the kind of notice. */
   noticeType: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** The title; `null` without one. */
+  /** Title; `null` if there is none. */
   title: Text | null
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** The reason; `null` without one. */
+  /** Reason; `null` if there is none. */
   violationReason: Text | null
 }
 
-/** `paid_content_live_shopping`: a paid series of videos is shown. */
+/** Data of a `paid_content_live_shopping` event: a paid video series is displayed. */
 export interface PaidContentLiveShoppingData {
-  /** TikTok's number for what happens. */
+  /** TikTok's code for the action. */
   actionType: number
-  /** The series; 0 if the message does not tell. */
+  /** Id of the series; 0 if unknown. */
   collectionId: Id
-  /** When it was shown; `null` if the message does not tell. */
+  /** Time of the action; `null` if unknown. */
   operatedAt: Time | null
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** How many series there are. */
+  /** Number of series. */
   seriesNumber: number
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `partnership_card_change` */
+/** Data of a `partnership_card_change` event. */
 export interface PartnershipCardChangeData {
-  /** TikTok's number for what was changed. */
+  /** TikTok's code for the change. */
   changeMode: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** Counts the changes. */
+  /** Number of the change. */
   sequenceId: number
-  /** The task's id. */
+  /** Id of the task. */
   taskId: Id
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `partnership_download_count` */
+/** Data of a `partnership_download_count` event. */
 export interface PartnershipDownloadCountData {
-  /** How many downloaded it. */
+  /** Number of downloads. */
   downloadedCount: number
-  /** The game that the host advertises. */
+  /** Id of the advertised game. */
   gameId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `partnership_drops_update`: rewards in a game for those who watch. */
+/** Data of a `partnership_drops_update` event: in-game rewards for viewers. */
 export interface PartnershipDropsUpdateData {
   /** 0 shown, 1 updated, 2 closed. */
   changeMode: number
-  /** The rewards' id. */
+  /** Id of the rewards. */
   dropsId: Id
-  /** The event's id; 0 if there is none. */
+  /** Id of the event; 0 if there is none. */
   eventId: Id
-  /** The host; 0 if the message does not tell. */
+  /** User id of the host; 0 if unknown. */
   hostUserId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** The task's id; 0 if there is none. */
+  /** Id of the task; 0 if there is none. */
   taskId: Id
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `partnership_game_offline` */
+/** Data of a `partnership_game_offline` event. */
 export interface PartnershipGameOfflineData {
-  /** The games that are no longer advertised. */
+  /** Games that are no longer advertised. */
   games: Array<OfflineGame>
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `partnership_punish` */
+/** Data of a `partnership_punish` event. */
 export interface PartnershipPunishData {
-  /** What was done; `null` if the message does not tell. */
+  /** The sanction; `null` if unknown. */
   punishment: Punishment | null
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `perception`: moderation tells somebody something. */
+/** Data of a `perception` event: moderation notifies a user. */
 export interface PerceptionData {
-  /** Until when it holds; `null` if the message does not tell. */
+  /** End of the sanction; `null` if unknown. */
   endsAt: Time | null
-  /** What was done; `null` if nothing was. */
+  /** The sanction; `null` if there is none. */
   punishment: Punishment | null
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** What is shown; `null` if nothing is. */
+  /** Displayed text; `null` if there is none. */
   text: Text | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `pictionary_end` */
+/** Data of a `pictionary_end` event. */
 export interface PictionaryEndData {
-  /** TikTok's number for how it ended. */
+  /** TikTok's code for how the round ended. */
   endType: number
-  /** The round. */
+  /** Id of the round. */
   roundId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
   /** The word. */
   word: string
 }
 
-/** `pictionary_exit` */
+/** Data of a `pictionary_exit` event. */
 export interface PictionaryExitData {
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** The game that is over. */
+  /** Id of the ended game. */
   sessionId: Id
-  /** Whether the result is shown. */
+  /** Whether the result is displayed. */
   showStats: boolean
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `pictionary_start`: viewers guess what the host draws. */
+/** Data of a `pictionary_start` event: viewers guess what the host draws. */
 export interface PictionaryStartData {
-  /** When it ends; `null` if the message does not tell. */
+  /** End time of the round; `null` if unknown. */
   endsAt: Time | null
-  /** The round. */
+  /** Id of the round. */
   roundId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** The game. */
+  /** Id of the game. */
   sessionId: Id
-  /** When the round began; `null` if the message does not tell. */
+  /** Start time of the round; `null` if unknown. */
   startedAt: Time | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** The word; empty but for the host. */
+  /** The word; empty except for the host. */
   word: string
 }
 
-/** `pictionary_update` */
+/** Data of a `pictionary_update` event. */
 export interface PictionaryUpdateData {
-  /** How many guessed it. */
+  /** Number of viewers who guessed the word. */
   correctCount: number
-  /** The round. */
+  /** Id of the round. */
   roundId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `pin`; `user` is who pinned it. */
+/** Data of a `pin` event. `user` pinned the message. */
 export interface PinData {
   /** 1 pinned, 2 removed. */
   action: number
-  /** For how long it is shown; 0 without an end. */
+  /** Display time in seconds; 0 for unlimited. */
   displaySeconds: number
-  /** The method of the pinned message. */
+  /** Method of the pinned message. */
   method: string
-  /** The pin's id. */
+  /** Id of the pin. */
   pinId: Id
-  /** The pinned message; `null` if the message does not have it. */
+  /** The pinned message; `null` if it is not included. */
   pinned: Pinned | null
-  /** When it was pinned; `null` if the message does not tell. */
+  /** Time of pinning; `null` if unknown. */
   pinnedAt: Time | null
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `poll`; `user` is who started it. */
+/** Data of a `poll` event. `user` started the poll. */
 export interface PollData {
-  /** How it ended: 0 in time, 1 by the host, 2 by others, 3 by TikTok; `null` if it did not. */
+  /** Cause of the end: 0 time, 1 the host, 2 others, 3 TikTok; `null` if it has not ended. */
   endType: number | null
-  /** When it ends; `null` if the message does not tell. */
+  /** End time; `null` if unknown. */
   endsAt: Time | null
   /** The answers. */
   options: Array<PollOption>
-  /** The poll's id. */
+  /** Id of the poll. */
   pollId: Id
   /** 0 plain, 1 by gifts, 2 the host's own, 3 the host's own by gifts, 4 quick by gifts, 5 by emotes. */
   pollKind: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When it began; `null` if the message does not tell. */
+  /** Start time; `null` if unknown. */
   startedAt: Time | null
-  /** What happens; `null` if the message does not tell. */
+  /** Kind of change; `null` if unknown. */
   state: PollState | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** What is asked; only when it starts, and not always. */
+  /** The question. Only sent at the start, and not always. */
   title: string
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `question` and `question_selected` */
+/** Data of a `question` or `question_selected` event. */
 export interface QuestionData {
-  /** When it was asked; `null` if the message does not tell. */
+  /** Time of asking; `null` if unknown. */
   askedAt: Time | null
-  /** The question's id. */
+  /** Id of the question. */
   questionId: Id
-  /** What was asked. */
+  /** Text of the question. */
   questionText: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `question_delete` */
+/** Data of a `question_delete` event. */
 export interface QuestionDeleteData {
-  /** The question that was deleted. */
+  /** Id of the deleted question. */
   questionId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** Who had asked it, or who deleted it: nobody knows which. */
+  /** Id of the user who asked the question or of the one who deleted it; it is not known which. */
   userId: Id
 }
 
-/** `question_slide_down` */
+/** Data of a `question_slide_down` event. */
 export interface QuestionSlideDownData {
-  /** The question that is no longer shown. */
+  /** Id of the hidden question. */
   questionId: Id
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `question_switch` */
+/** Data of a `question_switch` event. */
 export interface QuestionSwitchData {
-  /** Whether questions may be asked. */
+  /** Whether viewers can ask questions. */
   on: boolean
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `rank`: the host's places. */
+/** Data of a `rank` event: the host's positions in rankings. */
 export interface RankData {
-  /** TikTok's number for the group of rankings. */
+  /** TikTok's code for the group of rankings. */
   groupType: number
-  /** The places. */
+  /** The positions. */
   ranks: Array<RankEntry>
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `rank_text`: somebody rose among those who gave most; `user` is who. */
+/** Data of a `rank_text` event: `user` rose in the ranking of top gifters. */
 export interface RankTextData {
-  /** The place now. */
+  /** New position. */
   after: number
-  /** The place before; 0 if there was none. */
+  /** Previous position; 0 if there was none. */
   before: number
-  /** TikTok's number for where it is shown. */
+  /** TikTok's code for the place of the display. */
   scene: number
-  /** What the one who rose reads. */
+  /** Text displayed to the viewer who rose. */
   selfText: Text | null
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** What the others read. */
+  /** Text displayed to the other viewers. */
   text: Text | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** Who it is. */
+  /** Id of the viewer who rose. */
   userId: Id
 }
 
-/** `room_notify`: a line over the video. */
+/** Data of a `room_notify` event: a text over the video. */
 export interface RoomNotifyData {
-  /** A text beside that; mostly empty. */
+  /** Additional text; usually empty. */
   content: string
-  /** For how long it is shown. */
+  /** Display time, in seconds. */
   durationSeconds: number
-  /** Who made it happen; 0 if the message does not tell. */
+  /** Id of the user who caused it; 0 if unknown. */
   fromUserId: Id
-  /** Where it leads, in TikTok's app; may be empty. */
+  /** Target of the link, in TikTok's app; may be empty. */
   link: string
-  /** TikTok's number for what it is. */
+  /** TikTok's code for the kind of text. */
   notifyType: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** What it is about, e.g. `weekly_rank`; may be empty. */
+  /** Topic, e.g. `weekly_rank`; may be empty. */
   source: string
-  /** What is shown; `null` if it is `content`. */
+  /** Displayed text; `null` if `content` holds it. */
   text: Text | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `room_sticker` */
+/** Data of a `room_sticker` event. */
 export interface RoomStickerData {
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** The pictures on the video; none if they were removed. */
+  /** Pictures on the video; empty if they were removed. */
   stickers: Array<Sticker>
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `room`: the client shows a line in the chat; `user` is whom it names. */
+/** Data of a `room` event: the client displays a text in the chat. The text mentions `user`. */
 export interface RoomTextData {
-  /** A text beside that; mostly empty. */
+  /** Additional text; usually empty. */
   content: string
-  /** Whether it is a welcome. */
+  /** Whether the text is a welcome message. */
   isWelcome: boolean
-  /** What it is about, e.g. `user_join_fans`; may be empty. */
+  /** Topic, e.g. `user_join_fans`; may be empty. */
   scene: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** TikTok's number for where it comes from. */
+  /** TikTok's code for the source. */
   source: number
-  /** What is shown; `null` if it is `content`. */
+  /** Displayed text; `null` if `content` holds it. */
   text: Text | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `room_user` */
+/** Data of a `room_user` event. */
 export interface RoomUserData {
-  /** How many of those who watch are anonymous. */
+  /** Number of anonymous viewers. */
   anonymousCount: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who gave most, the first first. */
+  /** Top gifters, in order of rank. */
   topViewers: Array<TopViewer>
-  /** How many have watched since the room was opened. */
+  /** Total number of viewers since the start of the LIVE. */
   totalUserCount: number
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** How many watch now. */
+  /** Current number of viewers. */
   viewerCount: number
 }
 
-/** `room_verify`: the host has to prove something. */
+/** Data of a `room_verify` event: the host has to verify their identity. */
 export interface RoomVerifyData {
-  /** TikTok's number for what is asked. */
+  /** TikTok's code for the demanded action. */
   action: number
   /** Whether the room is closed. */
   closeRoom: boolean
-  /** What is shown; may be empty. */
+  /** Displayed text; may be empty. */
   content: string
-  /** TikTok's number for how it is shown. */
+  /** TikTok's code for the display. */
   noticeType: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `social` */
+/** Data of a `social` event. */
 export interface SocialData {
-  /** What was done. */
+  /** The action. */
   action: SocialAction
-  /** The text key that TikTok shows it by. */
+  /** Text key of the display. */
   displayType: string
-  /** The host's followers after a follow; else 0. */
+  /** Number of the host's followers after a follow; otherwise 0. */
   followCount: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** How many shared the room, after a share; else 0. */
+  /** Number of shares of the room after a share; otherwise 0. */
   shareCount: number
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `speaker` */
+/** Data of a `speaker` event. */
 export interface SpeakerData {
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** What it says; `null` if the message does not tell. */
+  /** Displayed text; `null` if there is none. */
   text: Text | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `sub_pin_event`: the goal for subscriptions is kept on the screen. */
+/** Data of a `sub_pin_event` event: the subscription goal is pinned to the screen. */
 export interface SubPinEventData {
   /** 1 pinned, 2 removed. */
   action: number
-  /** The card's id. */
+  /** Id of the card. */
   cardId: Id
-  /** What the host wrote. */
+  /** Description written by the host. */
   description: string
-  /** The goal's id. */
+  /** Id of the goal. */
   goalId: Id
-  /** Who pinned it. */
+  /** Id of the user who pinned it. */
   operatorUserId: Id
-  /** How many subscriptions there are. */
+  /** Current number of subscriptions. */
   progress: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** How many are wanted. */
+  /** Target number of subscriptions. */
   target: number
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `sub_timer_sticker`: a clock to which subscriptions add time. */
+/** Data of a `sub_timer_sticker` event: subscriptions add time to a timer. */
 export interface SubTimerStickerData {
-  /** TikTok's number for what was changed. */
+  /** TikTok's code for the kind of change. */
   changeType: number
-  /** TikTok's number for what was done to the clock. */
+  /** TikTok's code for the operation on the timer. */
   operation: number
-  /** What is left; the unit is not known. */
+  /** Remaining time, in an unknown unit. */
   remainingTime: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** TikTok's number for what the clock does. */
+  /** TikTok's code for the state of the timer. */
   status: number
-  /** The clock's id. */
+  /** Id of the timer. */
   timerId: Id
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** What viewers read. */
+  /** Displayed title. */
   title: string
-  /** All of its time; the unit is not known. */
+  /** Total time, in an unknown unit. */
   totalTime: number
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `sub_wave`: subscriptions that follow each other quickly. */
+/** Data of a `sub_wave` event: several subscriptions follow each other quickly. */
 export interface SubWaveData {
-  /** When it ends; `null` if the message does not tell. */
+  /** End time; `null` if unknown. */
   endsAt: Time | null
-  /** TikTok's number for what happens. */
+  /** TikTok's code for the change. */
   messageType: number
-  /** Who subscribed; `null` if nobody did. */
+  /** The new subscriber; `null` if there is none. */
   newcomer: Person | null
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When it began; `null` if the message does not tell. */
+  /** Start time; `null` if unknown. */
   startedAt: Time | null
-  /** TikTok's number for how far it is. */
+  /** TikTok's code for the stage. */
   status: number
-  /** How many it takes. */
+  /** Target number of subscriptions in the wave. */
   targetCount: number
-  /** Who took part. */
+  /** The participants. */
   thanked: Array<Person>
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** All of the host's subscribers. */
+  /** Total number of the host's subscribers. */
   totalCount: number
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** The subscriptions of the wave. */
+  /** Number of subscriptions in the wave. */
   waveCount: number
 }
 
-/** `subscribe` */
+/** Data of a `subscribe` event. */
 export interface SubscribeData {
-  /** How the client shows it, TikTok's number. */
+  /** TikTok's code for the display. */
   exhibitionType: number
-  /** What it is about: 0 a subscription, further numbers are notices. */
+  /** Kind of message: 0 a subscription; others are notices. */
   messageType: number
-  /** What the user was before: 0 no subscriber, 1 subscribed again, … */
+  /** Previous status: 0 not subscribed, 1 resubscribed, … */
   oldSubscribeStatus: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** Since how many months. */
+  /** Number of months subscribed. */
   subMonth: number
-  /** 0 once, 1 renewed automatically. */
+  /** 0 one-time, 1 renewed automatically. */
   subscribeType: number
-  /** What the user is now, TikTok's number. */
+  /** TikTok's code for the current status. */
   subscribingStatus: number
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `subscription_guide`: a hint with a button; `user` is whom it names. */
+/** Data of a `subscription_guide` event: a hint with a button. The text mentions `user`. */
 export interface SubscriptionGuideData {
-  /** What the button says. */
+  /** Text of the button. */
   buttonText: Text | null
-  /** Where the button leads, in TikTok's app. */
+  /** Target of the button, in TikTok's app. */
   link: string
-  /** What it is about, e.g. `notice_viewer_new_goal`. */
+  /** Topic, e.g. `notice_viewer_new_goal`. */
   scene: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** What it says. */
+  /** Displayed text. */
   text: Text | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `system`: the welcome text of TikTok. */
+/** Data of a `system` event: TikTok's welcome message. */
 export interface SystemData {
-  /** What is shown. */
+  /** Displayed text. */
   message: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
 /** A point in time in UTC, ISO 8601 with milliseconds. */
 export type Time = string
 
-/** `toast` */
+/** Data of a `toast` event. */
 export interface ToastData {
-  /** After which time it is shown; the unit is not known. */
+  /** Delay before it appears, in an unknown unit. */
   delayDuration: number
-  /** For how long it is shown; the unit is not known. */
+  /** Display time, in an unknown unit. */
   displayDuration: number
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** What it says; `null` if the message does not tell. */
+  /** Displayed text; `null` if there is none. */
   text: Text | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `unauthorized_member`: a viewer without an account enters. */
+/** Data of an `unauthorized_member` event: a viewer without an account joined. */
 export interface UnauthorizedMemberData {
-  /** 1 entered. */
+  /** 1 joined. */
   action: number
-  /** The name that is shown, e.g. `Viewer158848`. */
+  /** Displayed name, e.g. `Viewer158848`. */
   nickname: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** What is shown. */
+  /** Displayed text. */
   text: Text | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `unknown` */
+/** Data of an `unknown` event. */
 export interface UnknownData {
-  /** What was wrong, where a method with a schema could not be read. */
+  /** Kind of fault, if the method has a schema but the message could not be decoded. */
   fault?: string | null
-  /** The method; empty where not even that could be read. */
+  /** The method; empty if it could not be decoded. */
   method: string
-  /** The bytes, base64. */
+  /** The raw bytes, in base64. */
   payload: string
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Whether `payload` is only the beginning. */
+  /** Whether `payload` holds only the beginning. */
   truncated?: boolean
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
 }
 
-/** `weekly_rank_reward` */
+/** Data of a `weekly_rank_reward` event. */
 export interface WeeklyRankRewardData {
-  /** Address of the reward's picture. */
+  /** URL of the reward's picture. */
   iconUrl: string
-  /** What is shown; `null` if nothing is. */
+  /** Displayed notice; `null` if there is none. */
   notice: RoomNotify | null
-  /** The `uniqueId` of whoever did it. */
+  /** `uniqueId` of the acting user. */
   sender?: string | null
-  /** Which ranking, e.g. `daily_rank`. */
+  /** The ranking, e.g. `daily_rank`. */
   source: string
-  /** When TikTok made it, else `ts`. */
+  /** Creation time on TikTok, or `ts`. */
   timestamp: Time
-  /** Who did it. */
+  /** The acting user. */
   user?: User | null
-  /** Who won. */
+  /** User id of the winner. */
   userId: Id
 }
 
 /** One side of a battle. */
 export interface BattleTeam {
-  /** The side's host. */
+  /** User id of the side's host. */
   hostUserId: Id
-  /** The side's score. */
+  /** Score of the side. */
   points: number
-  /** The viewers who made it. */
+  /** The viewers who contributed to the score. */
   users: Array<BattleGiver>
 }
 
 /** A host in a battle. */
 export interface BattleUser {
-  /** Address of the picture; empty if the message does not tell. */
+  /** URL of the profile picture; empty if unknown. */
   avatar: string
-  /** The viewers who made the score. */
+  /** The viewers who contributed to the score. */
   givers: Array<BattleGiver>
-  /** The name that is shown; empty if the message does not tell. */
+  /** Displayed name; empty if unknown. */
   nickname: string
-  /** The score; `null` if the message does not tell. */
+  /** Score; `null` if unknown. */
   points: number | null
-  /** TikTok's number for the outcome; `null` if the message does not tell. */
+  /** TikTok's code for the outcome; `null` if unknown. */
   result: number | null
-  /** The name in the profile's address; empty if the message does not tell. */
+  /** Name in the profile's URL; empty if unknown. */
   uniqueId: string
-  /** The numeric id. */
+  /** Numeric id. */
   userId: Id
 }
 
-/** A card. */
+/** A promotion card. */
 export interface BoostCardEntry {
-  /** The card's id. */
+  /** Id of the card. */
   cardId: Id
-  /** The task that it was given for. */
+  /** Id of the task that earned the card. */
   taskId: Id
-  /** TikTok's number for where that task comes from. */
+  /** TikTok's code for the source of the task. */
   taskSource: number
 }
 
 /** A caption in one language. */
 export interface CaptionText {
-  /** The language. */
+  /** Language code. */
   language: string
-  /** What was spoken. */
+  /** Spoken text. */
   text: string
 }
 
-/** An organization that the host collects for. */
+/** An organization that the host raises money for. */
 export interface Donation {
-  /** What it does. */
+  /** Description of the organization. */
   description: string
-  /** Where to read more. */
+  /** URL of further information. */
   detailUrl: string
-  /** Where to donate. */
+  /** URL for donations. */
   donateUrl: string
-  /** Address of its picture. */
+  /** URL of its picture. */
   iconUrl: string
-  /** Its name. */
+  /** Name of the organization. */
   name: string
-  /** The organization's id; TikTok has it as a text. */
+  /** Id of the organization, which TikTok sends as a string. */
   organizationId: string
-  /** The sticker's id. */
+  /** Id of the sticker. */
   stickerId: Id
 }
 
-/** A picture that stands in a text. */
+/** A picture within a text. */
 export interface Emote {
-  /** Its id; TikTok has it as a text. */
+  /** Id of the emote, which TikTok sends as a string. */
   emoteId: string
-  /** Its address. */
+  /** URL of the picture. */
   imageUrl: string
 }
 
-/** An emote and its place in a comment. */
+/** An emote and its position in a comment. */
 export interface EmoteAt {
-  /** Its id; TikTok has it as a text. */
+  /** Id of the emote, which TikTok sends as a string. */
   emoteId: string
-  /** Its address. */
+  /** URL of the picture. */
   imageUrl: string
-  /** Before which character it stands. */
+  /** Position in the comment: the index of the following character. */
   index: number
 }
 
-/** What a guest was given. */
+/** Gifts that a guest received. */
 export interface FanTickets {
-  /** What the guest was given so far. */
+  /** Total received by the guest, in coins. */
   coins: number
-  /** The guest's place in a match; 0 outside one. */
+  /** Rank of the guest in a match; 0 outside a match. */
   matchRank: number
-  /** The guest's score in a match. */
+  /** Score of the guest in a match. */
   matchScore: number
-  /** The guest. */
+  /** User id of the guest. */
   userId: Id
 }
 
-/** Somebody who contributed to a goal. */
+/** A contributor to a goal. */
 export interface GoalContributor {
-  /** Address of the picture; empty if the message does not tell. */
+  /** URL of the profile picture; empty if unknown. */
   avatar: string
-  /** The name that is shown; empty if the message does not tell. */
+  /** Displayed name; empty if unknown. */
   nickname: string
-  /** How much; for subscriptions TikTok sends what looks like a time in milliseconds. */
+  /** Value contributed. For subscriptions, TikTok sends an apparent time in milliseconds instead. */
   score: number
-  /** The name in the profile's address; empty if the message does not tell. */
+  /** Name in the profile's URL; empty if unknown. */
   uniqueId: string
-  /** The numeric id. */
+  /** Numeric id. */
   userId: Id
 }
 
-/** A winner. */
+/** A winner of a lottery. */
 export interface GoodyBagWinner {
-  /** Address of the picture; empty if the message does not tell. */
+  /** URL of the profile picture; empty if unknown. */
   avatar: string
-  /** How much. */
+  /** The prize, in coins. */
   coins: number
-  /** The name that is shown; empty if the message does not tell. */
+  /** Displayed name; empty if unknown. */
   nickname: string
-  /** The name in the profile's address; empty if the message does not tell. */
+  /** Name in the profile's URL; empty if unknown. */
   uniqueId: string
-  /** The numeric id. */
+  /** Numeric id. */
   userId: Id
 }
 
@@ -2548,225 +2548,225 @@ export type Id = string
 
 /** A game that is no longer advertised. */
 export interface OfflineGame {
-  /** TikTok's number for why. */
+  /** TikTok's code for the reason. */
   offlineType: number
-  /** The task's id. */
+  /** Id of the task. */
   taskId: Id
-  /** What is shown. */
+  /** Displayed text. */
   text: string
 }
 
-/** A user of whom a message tells little more than the name. */
+/** A user of whom the message contains little more than the name. */
 export interface Person {
-  /** Address of the picture; empty if the message does not tell. */
+  /** URL of the profile picture; empty if unknown. */
   avatar: string
-  /** The name that is shown; empty if the message does not tell. */
+  /** Displayed name; empty if unknown. */
   nickname: string
-  /** The name in the profile's address; empty if the message does not tell. */
+  /** Name in the profile's URL; empty if unknown. */
   uniqueId: string
-  /** The numeric id. */
+  /** Numeric id. */
   userId: Id
 }
 
-/** The message that is pinned. */
+/** A pinned message. */
 export interface Pinned {
-  /** The `data` that it would have as an event. */
+  /** `data` of the message as an event. */
   data: Record<string, unknown>
-  /** The `type` that it would have as an event. */
+  /** `type` of the message as an event. */
   type: string
-  /** Who sent it. */
+  /** Author of the message. */
   user: User | null
 }
 
-/** An answer. */
+/** An answer in a poll. */
 export interface PollOption {
-  /** Its place, from 0. */
+  /** Position, from 0. */
   index: number
-  /** What it says. */
+  /** Text of the answer. */
   text: string
-  /** How many chose it. */
+  /** Number of votes. */
   votes: number
 }
 
-/** What happens to a poll. */
+/** Kind of change to a poll. */
 export type PollState = 'started' | 'updated' | 'ended'
 
-/** A measure of TikTok's against somebody. */
+/** A sanction by TikTok's moderation. */
 export interface Punishment {
-  /** Its id. */
+  /** Id of the sanction. */
   punishId: Id
-  /** TikTok's name for the reason; mostly empty. */
+  /** TikTok's name for the reason; usually empty. */
   punishReason: string
-  /** TikTok's name for it, e.g. `muting_cancel`. */
+  /** TikTok's name for the sanction, e.g. `muting_cancel`. */
   punishType: string
-  /** Against whom; 0 if the message does not tell. */
+  /** Id of the sanctioned user; 0 if unknown. */
   userId: Id
 }
 
-/** A place in a ranking. */
+/** A position in a ranking. */
 export interface RankEntry {
-  /** How long the ranking still runs. */
+  /** Remaining time of the ranking, in seconds. */
   countdownSeconds: number
-  /** The host's place; 0 outside the ranking. */
+  /** Position of the host; 0 outside the ranking. */
   ownRank: number
-  /** TikTok's number for the ranking: 1 weekly, 8 daily. */
+  /** TikTok's code for the ranking: 1 weekly, 8 daily. */
   rankType: number
-  /** What the client shows. */
+  /** Displayed text. */
   text: Text | null
 }
 
 /** A winner of a ranking. */
 export interface RankWinner {
-  /** The number of the reward. */
+  /** Id of the reward. */
   assetId: number
-  /** What is shown; `null` if nothing is. */
+  /** Displayed notice; `null` if there is none. */
   notice: RoomNotify | null
-  /** Who it is. */
+  /** User id of the winner. */
   userId: Id
 }
 
-/** Somebody who does not get some gifts. */
+/** A user who cannot receive some of the gifts. */
 export interface RestrictedReceiver {
-  /** Which gifts. */
+  /** Ids of the restricted gifts. */
   giftIds: Array<number>
-  /** Who it is. */
+  /** Id of the user. */
   userId: Id
 }
 
-/** `room_notify`: a line over the video. */
+/** Data of a `room_notify` event: a text over the video. */
 export interface RoomNotify {
-  /** A text beside that; mostly empty. */
+  /** Additional text; usually empty. */
   content: string
-  /** For how long it is shown. */
+  /** Display time, in seconds. */
   durationSeconds: number
-  /** Who made it happen; 0 if the message does not tell. */
+  /** Id of the user who caused it; 0 if unknown. */
   fromUserId: Id
-  /** Where it leads, in TikTok's app; may be empty. */
+  /** Target of the link, in TikTok's app; may be empty. */
   link: string
-  /** TikTok's number for what it is. */
+  /** TikTok's code for the kind of text. */
   notifyType: number
-  /** What it is about, e.g. `weekly_rank`; may be empty. */
+  /** Topic, e.g. `weekly_rank`; may be empty. */
   source: string
-  /** What is shown; `null` if it is `content`. */
+  /** Displayed text; `null` if `content` holds it. */
   text: Text | null
 }
 
-/** What became of the room. */
+/** Change to the state of the room. */
 export type RoomState = 'paused' | 'resumed' | 'ended' | 'suspended'
 
-/** What a `social` event is about. */
+/** Action in a `social` event. */
 export type SocialAction = 'follow' | 'share' | 'other'
 
 /** A picture on the video. */
 export interface Sticker {
-  /** Address of the picture. */
+  /** URL of the picture. */
   imageUrl: string
-  /** Its name. */
+  /** Name of the picture. */
   name: string
-  /** TikTok's number for whether moderation let it through. */
+  /** TikTok's code for the result of moderation. */
   reviewStatus: number
 }
 
 /** A part of a goal. */
 export interface SubGoal {
-  /** The price of one. */
+  /** Price of a single gift, in diamonds. */
   diamondCount: number
-  /** The gift to be sent; 0 if it is none. */
+  /** Id of the gift; 0 if the goal is not about gifts. */
   giftId: number
-  /** The gift's name; may be empty. */
+  /** Name of the gift; may be empty. */
   giftName: string
   /** 1 gifts, 2 subscriptions. */
   goalType: number
-  /** How many there are. */
+  /** Current amount. */
   progress: number
-  /** How many are wanted. */
+  /** Target amount. */
   target: number
 }
 
-/** A text that TikTok's clients put together in the viewer's language. */
+/** A text that TikTok's clients assemble in the viewer's language. */
 export interface Text {
-  /** Names the text, e.g. `pm_mt_guidance_share`; the same in all languages. */
+  /** Key of the text, e.g. `pm_mt_guidance_share`; the same in all languages. */
   key: string
-  /** The text as the message has it, mostly English, with names and numbers filled in. Never longer than 4 KB. */
+  /** The text in the message's own language, usually English, with names and numbers filled in. At most 4 KB. */
   text: string
 }
 
-/** A place in the list of those who gave most. */
+/** A position in the list of top gifters. */
 export interface TopViewer {
-  /** Address of the picture. */
+  /** URL of the profile picture. */
   avatar: string
-  /** How much was given. */
+  /** Value of the gifts, in coins. */
   coinCount: Id
-  /** The name that is shown. */
+  /** Displayed name. */
   nickname: string
-  /** The place in the list, from 1. */
+  /** Position in the list, from 1. */
   rank: number
-  /** The name in the profile's address; empty for most viewers who gave nothing. */
+  /** Name in the profile's URL; empty for most viewers without gifts. */
   uniqueId: string
-  /** The numeric id. */
+  /** Numeric id. */
   userId: Id
 }
 
-/** A user, as TikTok describes it in a message. Messages differ in how much they tell: what is missing is empty, 0, `false` or `null`. */
+/** A user, as described in a message. Messages differ in detail: unknown fields are empty, 0, `false` or `null`. */
 export interface User {
-  /** Address of the picture; empty if there is none. */
+  /** URL of the profile picture; empty if unknown. */
   avatar: string
-  /** What stands beside the name. */
+  /** Badges next to the name. */
   badges: Array<Badge>
-  /** What the user wrote about himself or herself. */
+  /** Biography, written by the user. */
   bio: string
-  /** 0 none, 1 follows the host, 2 both follow each other, 3 is seen and not known; `null` if the message does not tell. */
+  /** 0 none, 1 follows the host, 2 both follow each other, 3 occurs but its meaning is unknown; `null` if unknown. */
   followStatus: number | null
-  /** How many follow the user; `null` if the message does not tell. */
+  /** Number of followers; `null` if unknown. */
   followerCount: number | null
-  /** How many the user follows; `null` if the message does not tell. */
+  /** Number of followed users; `null` if unknown. */
   followingCount: number | null
-  /** The level of the gifter badge; `null` without one. */
+  /** Level of the gifter badge; `null` if there is none. */
   gifterLevel: number | null
-  /** Whether the host of the room: told by few messages, so `false` is no proof. */
+  /** Whether the user is the host. Few messages contain this, so `false` proves nothing. */
   isHost: boolean
-  /** Whether a moderator of this room. */
+  /** Whether the user is a moderator of this room. */
   isModerator: boolean
-  /** Whether subscribed to this room's host. */
+  /** Whether the user subscribes to the host. */
   isSubscriber: boolean
-  /** The name that is shown. */
+  /** Displayed name. */
   nickname: string
-  /** The id of the profile in TikTok's own addresses. */
+  /** Id of the profile in TikTok's own URLs. */
   secUid: string
-  /** The level in the host's fan club; `null` if the user is in none. */
+  /** Level in the host's fan club; `null` for nonmembers. */
   teamLevel: number | null
-  /** The name of the fan club; empty without one. */
+  /** Name of the fan club; empty for nonmembers. */
   teamName: string
-  /** The name in the profile's address, without `@`. */
+  /** Name in the profile's URL, without `@`. */
   uniqueId: string
-  /** The numeric id. */
+  /** Numeric id. */
   userId: Id
-  /** Whether TikTok vouches for the name. */
+  /** Whether TikTok has verified the user. */
   verified: boolean
 }
 
-/** A badge beside a user's name. */
+/** A badge next to a user's name. */
 export interface Badge {
-  /** Address of its picture; empty if there is none. */
+  /** URL of its picture; empty if there is none. */
   imageUrl: string
-  /** The level, where the badge stands for one; 0 also where it does not. */
+  /** Level, for badges that have one; may also be 0 for others. */
   level: number | null
-  /** What it is for: 1 moderator, 4 and 7 subscriber, 8 gifter level, 10 fan club level, … */
+  /** Kind of badge: 1 moderator, 4 and 7 subscriber, 8 gifter level, 10 fan club level, … */
   sceneType: number
-  /** What is written on it: a text, a number or a Roman numeral; may be empty. */
+  /** Text on the badge: a word, a number or a Roman numeral; may be empty. */
   text: string
 }
 
-/** A viewer who gave to one side of a battle. */
+/** A viewer who gave gifts to one side of a battle. */
 export interface BattleGiver {
-  /** Address of the picture; empty if the message does not tell. */
+  /** URL of the profile picture; empty if unknown. */
   avatar: string
-  /** The name that is shown; empty if the message does not tell. */
+  /** Displayed name; empty if unknown. */
   nickname: string
-  /** What the viewer added to the score. */
+  /** Points contributed by the viewer. */
   points: number
-  /** The name in the profile's address; empty if the message does not tell. */
+  /** Name in the profile's URL; empty if unknown. */
   uniqueId: string
-  /** The numeric id. */
+  /** Numeric id. */
   userId: Id
 }

@@ -1,11 +1,12 @@
-//! What a recording may be called by those who may not name paths.
+//! Names of recordings, for clients that may not use paths.
 
-/// What the recording that is built in is called: `livetape replay demo`.
+/// Name of the built-in recording: `livetape replay demo`.
 pub const DEMO: &str = "demo";
-/// The longest name, in bytes: file systems take 255, with the ending and the mark of a draft.
+/// Maximum length of a name, in bytes. File systems allow 255, including the extension and the suffix of a
+/// draft.
 pub const NAME_BYTES_MAX: usize = 200;
 
-/// Whether a name cannot lead out of the directory of recordings, and can be shown as it is.
+/// Whether a name stays within the directory of recordings, and can be displayed unchanged.
 #[must_use]
 pub fn is_plain_name(name: &str) -> bool {
     let fits = !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.trim() == name;
@@ -17,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_no_paths() {
+    fn names_cannot_be_paths() {
         for good in ["demo", "ann-20231205T155634Z", "x.y", "ライブ 1", &"x".repeat(NAME_BYTES_MAX)] {
             assert!(is_plain_name(good), "{good}");
         }

@@ -1,4 +1,4 @@
-//! What must not be in a recording that is shared: looked for in every record, however it is packed or written.
+//! Searches every record for data that must not be shared, in any packing or encoding.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -16,36 +16,36 @@ use crate::{
     redact::redact,
 };
 
-/// Shorter words occur everywhere.
+/// Minimum length of a word, in characters. Shorter ones occur everywhere.
 pub const WORD_CHARS_MIN: usize = 3;
-/// Most words of a user.
+/// Maximum number of words.
 pub const WORDS_MAX: usize = 10_000;
-/// Letters of a finding that are shown.
+/// Maximum length of a displayed finding, in characters.
 const SHOWN_CHARS_MAX: usize = 60;
 
-/// What was found.
+/// Kind of finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A field holds an id that no scrubber made.
+    /// An id field holds an id that no scrubber created.
     Id,
-    /// A field holds a person's name that no scrubber made.
+    /// A name field holds a name that no scrubber created.
     Name,
-    /// A field holds a text that no scrubber made.
+    /// A text field holds a text that no scrubber created.
     Text,
-    /// A secure id of TikTok's.
+    /// A secure id of TikTok.
     SecUid,
-    /// The address of a person's picture, or any that no scrubber made.
+    /// The URL of a profile picture, or of any picture that no scrubber created.
     Picture,
-    /// An address of mail.
+    /// An email address.
     Mail,
-    /// A telephone number.
+    /// A phone number.
     Phone,
-    /// A cookie, a token, a key or a signature.
+    /// A cookie, token, key or signature.
     Secret,
-    /// One of the words that were given.
+    /// One of the user's words.
     Word,
-    /// Something that nobody can look into.
+    /// Data that cannot be inspected.
     Opaque,
 }
 
@@ -66,39 +66,40 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Something that must not be there.
+/// Data that must not be shared.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// What it is.
+    /// Kind of data.
     pub kind: Kind,
-    /// The field, or how the record's bytes had to be unpacked.
+    /// The field, or how the bytes of the record were decoded.
     pub place: String,
-    /// Its beginning; nothing of a secret.
+    /// Beginning of the data; empty for secrets.
     pub shown: String,
 }
 
-/// A word that somebody wants to be gone.
+/// A word to search for.
 #[derive(Debug)]
 struct Word {
     shown: String,
-    /// As it is written, and as a number on the wire.
+    /// The word as text, and as an encoded number.
     needles: Vec<Vec<u8>>,
 }
 
-/// Looks for what must not be there.
+/// Audits the records of a recording.
 #[derive(Debug, Default)]
 pub struct Auditor {
     words: Vec<Word>,
-    /// People in it are made up by something else, so that they are not of the scrubber's shapes.
+    /// Whether the users were synthesised by another tool, so that they do not match the scrubber's patterns.
     synthetic: bool,
 }
 
 impl Auditor {
-    /// Also looks for these words, one a line; lines that begin with `#` are notes.
+    /// Creates an auditor that also searches for these words, one per line. Lines starting with `#` are
+    /// comments.
     ///
     /// # Errors
-    /// The number of the line that is too short, or one too many.
+    /// The number of the line with a word that is too short, or one too many.
     pub fn new(words: &str) -> Result<Self, usize> {
         let mut auditor = Self::default();
         for (line, number) in words.lines().map(str::trim).zip(1..) {
@@ -122,7 +123,7 @@ impl Auditor {
         Ok(auditor)
     }
 
-    /// What is in an item; `payload` are its bytes as they stand in the file.
+    /// Audits an item. `payload` holds its bytes as stored in the file.
     #[must_use]
     pub fn audit(&mut self, item: &Item, payload: &[u8]) -> BTreeSet<Finding> {
         if let What::Header(header) = &item.what {
@@ -157,7 +158,7 @@ impl Auditor {
                 let lower = view.bytes.to_ascii_lowercase();
                 for word in &self.words {
                     let is_in = |needle: &Vec<u8>, bytes| memchr::memmem::find(bytes, needle).is_some();
-                    // Numbers on the wire have no case.
+                    // Encoded numbers are not in lowercase.
                     if word.needles.iter().any(|needle| is_in(needle, &lower) || is_in(needle, &view.bytes)) {
                         add(Kind::Word, word.shown.as_bytes());
                     }
@@ -168,7 +169,7 @@ impl Auditor {
     }
 }
 
-/// Whether the fields that say who somebody is hold what a scrubber makes.
+/// Checks that identifying fields hold data created by a scrubber.
 fn check(item: &Item, checker: &mut Checker<'_>) {
     match &item.what {
         What::Header(header) => {
@@ -189,7 +190,7 @@ fn check(item: &Item, checker: &mut Checker<'_>) {
     }
 }
 
-/// One line, short enough for a terminal.
+/// Shortens a text to one line for a terminal.
 pub(super) fn shown(text: &str) -> String {
     text.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -1,5 +1,5 @@
-//! What stands in place of a person: numbers, names, secure ids, pictures, links. All of it can be recognised without the
-//! key, so that an audit can tell it from what is real.
+//! Replacements for personal data: ids, names, secure ids, pictures and links. An audit can recognise all of
+//! them without the key.
 
 use super::{
     key::{Choices, Key},
@@ -7,28 +7,28 @@ use super::{
     stock,
 };
 
-/// Numbers below are too short to be told from counts.
+/// Minimum size of an id. Smaller numbers cannot be distinguished from counts.
 pub(super) const ID_MIN: u64 = 1_000_000;
-/// From here on a number can carry a mark.
+/// Minimum size of an id that carries the mark.
 const MARKED_MIN: u64 = 100_000_000_000_000;
-/// Ids of people and rooms that were made in the last years begin so, whoever made them up.
+/// Ids of users and rooms of recent years are in this range, and so are their replacements.
 const LONG_MIN: u64 = 1_000_000_000_000_000_000;
 const LONG: std::ops::Range<u64> = 6_800_000_000_000_000_000..7_600_000_000_000_000_000;
-/// A made-up id leaves [`MARK`] when it is divided by this.
+/// Generated ids leave the remainder [`MARK`] when divided by this.
 const MARK_EVERY: u64 = 1009;
 const MARK: u64 = 787;
-/// The 64 bits of plausible fractions: ids of people are larger.
+/// 64-bit patterns of plausible floating-point numbers. Ids of users are larger.
 const FRACTIONS: std::ops::Range<u64> = 0x3000_0000_0000_0000..0x5000_0000_0000_0000;
-/// What made-up secure ids begin with; real ones begin with [`SEC_UID_START`].
+/// Prefix of generated secure ids. Real ones start with [`SEC_UID_START`].
 const MADE_UP_SEC_UID: &str = "Scrubbed";
-/// What all real secure ids begin with.
+/// Prefix of all real secure ids.
 pub(super) const SEC_UID_START: &str = "MS4wLjAB";
 const BASE64_URL: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-/// Where made-up pictures and links are: a name that never resolves (RFC 2606).
+/// Location of generated pictures and links: a domain that never resolves (RFC 2606).
 const PICTURES: &str = ".example.invalid/picture/";
 const LINK: &str = "://link.example.invalid/";
 
-/// Whether a number could be an id. Negative ones and times in seconds to nanoseconds are none.
+/// Whether a number could be an id. Negative numbers, and times in seconds to nanoseconds, could not.
 pub(super) fn is_id_shaped(number: u64) -> bool {
     let is_time = [1_u64, 1000, 1_000_000, 1_000_000_000].into_iter().any(|unit| {
         // From 2001 to 2096.
@@ -37,12 +37,13 @@ pub(super) fn is_id_shaped(number: u64) -> bool {
     (10_000_000_000..=i64::MAX as u64).contains(&number) && !is_time
 }
 
-/// Whether a number in an unknown field is taken for an id; in 64 fixed bits it may be a fraction.
+/// Whether to treat a number in an unknown field as an id. A fixed 64-bit field can also hold a
+/// floating-point number.
 pub(super) fn is_id(fixed: bool, number: u64) -> bool {
     is_id_shaped(number) && !(fixed && FRACTIONS.contains(&number))
 }
 
-/// The id of a person or a room. 0 is nobody, -1 and the like are none.
+/// Replaces the id of a user or a room. Keeps 0 and negative numbers, which are not ids.
 pub(super) fn id(key: &Key, number: u64) -> u64 {
     if number == 0 || number > i64::MAX as u64 {
         return number;
@@ -50,7 +51,7 @@ pub(super) fn id(key: &Key, number: u64) -> u64 {
     if number >= LONG_MIN {
         return marked(key, number, LONG);
     }
-    // As many digits and, where those may differ, as many bytes.
+    // Keeps the number of digits and, if possible, of encoded bytes.
     let low = 10_u64.pow(number.ilog10());
     let bytes = |number: u64| (63 - number.leading_zeros()) / 7;
     let start = low.max(1 << (7 * bytes(number)));
@@ -67,25 +68,25 @@ fn marked(key: &Key, number: u64, range: std::ops::Range<u64>) -> u64 {
     first + key.number("id", &number.to_le_bytes()) % slots * MARK_EVERY
 }
 
-/// Whether an id was made up, or is too short to tell.
+/// Whether an id was generated, or is too short to tell.
 pub(super) fn is_made_up_id(number: u64) -> bool {
     number < MARKED_MIN || number > i64::MAX as u64 || number % MARK_EVERY == MARK
 }
 
-/// A name that TikTok would take: `nuboka_tes48`.
+/// Generates a valid user name: `nuboka_tes48`.
 pub(super) fn handle(key: &Key, handle: &str) -> String {
     let mut choices = key.choices("handle", handle.as_bytes());
     let name = syllables(&mut choices, 4) + "_" + &syllables(&mut choices, 3);
     numbered(&name, choices.below(1000))
 }
 
-/// A name with a number, and the digit that tells that it was made up.
+/// Appends a number to a name, and the check digit that marks it as generated.
 pub(super) fn numbered(name: &str, number: usize) -> String {
     let digit = check(name, number);
     format!("{name}{:04}", number * 10 + digit)
 }
 
-/// Whether a name is of the shape of [`handle`] or on the lists, with its check digit.
+/// Whether a name was generated by [`handle`] or from the lists, with a valid check digit.
 pub(super) fn is_made_up_handle(name: &str) -> bool {
     let Some((start, number)) = name.len().checked_sub(4).and_then(|at| name.split_at_checked(at)) else {
         return false;
@@ -109,7 +110,7 @@ fn are_syllables(text: &str) -> bool {
     text.bytes().enumerate().all(|(at, byte)| [CONSONANTS, VOWELS][at % 2].contains(&byte))
 }
 
-/// A secure id: as long, and plainly none of TikTok's.
+/// Generates a secure id of the same length that cannot be mistaken for a real one.
 pub(super) fn sec_uid(key: &Key, sec_uid: &str) -> String {
     let mut choices = key.choices("sec_uid", sec_uid.as_bytes());
     let rest = sec_uid.len().saturating_sub(MADE_UP_SEC_UID.len()).max(16);
@@ -117,12 +118,12 @@ pub(super) fn sec_uid(key: &Key, sec_uid: &str) -> String {
     MADE_UP_SEC_UID.chars().chain(random).collect()
 }
 
-/// Whether a secure id was made up.
+/// Whether a secure id was generated.
 pub(super) fn is_made_up_sec_uid(text: &str) -> bool {
     text.starts_with(MADE_UP_SEC_UID)
 }
 
-/// A picture's address or its name within all addresses: the same picture is the same under each of them.
+/// Replaces the URL of a picture or its name within a URL. The same picture has the same name in every URL.
 pub(super) fn picture(key: &Key, address: &str) -> String {
     let path = address.split(['?', '#', '~']).next().unwrap_or_default();
     let file = path.rsplit('/').next().unwrap_or_default();
@@ -139,7 +140,7 @@ pub(super) fn picture(key: &Key, address: &str) -> String {
     format!("{scheme}://{}{PICTURES}{name}.{ending}", host.unwrap_or("p16"))
 }
 
-/// Another address.
+/// Replaces any other URL.
 pub(super) fn link(key: &Key, address: &str) -> String {
     let scheme = address.split("://").next().unwrap_or_default();
     let is_scheme =
@@ -148,7 +149,7 @@ pub(super) fn link(key: &Key, address: &str) -> String {
     format!("{scheme}{LINK}{}", hex(&mut key.choices("link", address.as_bytes()), 12))
 }
 
-/// Whether an address was made up, or is the name of a made-up picture.
+/// Whether a URL was generated, or is the name of a generated picture.
 pub(super) fn is_made_up_address(text: &str) -> bool {
     text.starts_with("picture/") || text.contains(PICTURES) || text.contains(LINK)
 }
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_stay_ids() {
+    fn generated_ids_look_like_ids() {
         let key = key();
         for number in [
             46_078_321_000_111_222,
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_negative_numbers_are_no_ids() {
+    fn times_and_negative_numbers_are_not_ids() {
         for number in [
             1_697_634_624,
             1_697_634_624_560,
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_recognised_and_valid() {
+    fn generated_names_are_recognised_and_valid() {
         let name = handle(&key(), "ann");
         assert!(is_made_up_handle(&name), "{name}");
         assert_eq!(crate::username::normalise(&name).as_deref(), Ok(&*name));
@@ -224,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_the_same_under_each_address() {
+    fn a_picture_has_the_same_name_in_every_url() {
         let key = key();
         let made = [
             "https://p16-sign-sg.tiktokcdn.com/aweme/100x100/tos-alisg-avt-0068/1f2e3d.webp?x-expires=1&x-signature=a",

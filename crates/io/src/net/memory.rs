@@ -1,4 +1,5 @@
-//! A listener without sockets: a server in the caller's memory, exact to the byte under a paused clock.
+//! A listener without sockets, for servers and clients in one process. Exact to the byte under a paused
+//! clock.
 
 use std::{io, net::IpAddr};
 
@@ -8,23 +9,24 @@ use tokio::{
     sync::mpsc,
 };
 
-/// Connections that wait to be accepted.
+/// Maximum number of connections waiting to be accepted.
 const WAITING_MAX: usize = 64;
 
-/// A listener, and what connects to it. Each connection holds so many bytes each way that were not read yet.
+/// Returns a listener and its connector. Each connection buffers up to `buffer_bytes` unread bytes in each
+/// direction.
 #[must_use]
 pub fn listener(buffer_bytes: usize) -> (MemoryListener, MemoryConnector) {
     let (sender, accepted) = mpsc::channel(WAITING_MAX);
     (MemoryListener { accepted }, MemoryConnector { sender, buffer_bytes })
 }
 
-/// The server's end.
+/// The server's side.
 #[derive(Debug)]
 pub struct MemoryListener {
     accepted: mpsc::Receiver<(DuplexStream, Option<IpAddr>)>,
 }
 
-/// The clients' end. Clones connect to the same server.
+/// The clients' side. Clones connect to the same server.
 #[derive(Clone, Debug)]
 pub struct MemoryConnector {
     sender: mpsc::Sender<(DuplexStream, Option<IpAddr>)>,
@@ -32,7 +34,7 @@ pub struct MemoryConnector {
 }
 
 impl MemoryConnector {
-    /// A new connection.
+    /// Opens a connection.
     ///
     /// # Errors
     /// `ConnectionRefused` if the server is gone.
@@ -40,10 +42,10 @@ impl MemoryConnector {
         self.connect_from(None).await
     }
 
-    /// A new connection from this address, or from none.
+    /// Opens a connection from this address, or from none.
     ///
     /// # Errors
-    /// As [`MemoryConnector::connect`].
+    /// See [`MemoryConnector::connect`].
     pub async fn connect_from(&self, address: Option<IpAddr>) -> io::Result<DuplexStream> {
         let (client, server) = duplex(self.buffer_bytes);
         self.sender.send((server, address)).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
@@ -58,7 +60,7 @@ impl Listener for MemoryListener {
     async fn accept(&mut self) -> (DuplexStream, Option<IpAddr>) {
         match self.accepted.recv().await {
             Some(accepted) => accepted,
-            // Nobody can connect any more.
+            // All connectors are gone.
             None => std::future::pending().await,
         }
     }

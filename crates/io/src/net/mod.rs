@@ -1,4 +1,4 @@
-//! Listeners, for whoever serves: sockets on loopback, and connections in memory.
+//! Listeners: TCP sockets and in-memory connections.
 
 pub mod listen;
 pub mod memory;

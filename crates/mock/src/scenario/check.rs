@@ -1,8 +1,8 @@
-//! What TOML cannot say: keys that do not go together, faults that never come.
+//! Checks beyond the TOML format: contradicting keys, and faults that can never occur.
 
 use super::{Endpoint, Fault, FaultKind, Repeat, Scenario, Start, State, table::Name};
 
-/// Which table of TOML is wrong.
+/// The TOML table with the mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
     Top,
@@ -13,15 +13,15 @@ pub(super) enum Table {
 
 type Wrong = (Table, String);
 
-/// Most chats as history.
+/// Maximum number of chats in the history.
 const HISTORY_MAX: usize = 100;
-/// The longest wait and window, in seconds.
+/// Longest wait and longest window, in seconds.
 const WAIT_MAX: u64 = 366 * 24 * 3600;
-/// Shorter messages of a 429 crash peers (docs/protocol.md §5.3), in characters.
+/// Minimum length of a 429's message, in characters. Shorter ones crash some clients (docs/protocol.md §5.3).
 const MESSAGE_CHARS_MIN: usize = 19;
-/// The room that a close frame has for its reason, in bytes.
+/// Maximum length of a close reason, in bytes: the space in a close frame.
 const REASON_BYTES_MAX: usize = 123;
-/// Most frames that one fault concerns.
+/// Maximum number of frames that one fault affects.
 const FRAMES_MAX: u32 = 1000;
 
 pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
@@ -137,7 +137,7 @@ fn check_fault(fault: &Fault) -> Result<(), String> {
     wrong.map_or(Ok(()), |(_, message)| Err(message.into()))
 }
 
-/// Whether something can go wrong there.
+/// Whether this kind of fault can occur at this endpoint.
 pub(super) fn fits(kind: &FaultKind, at: Endpoint) -> bool {
     use {Endpoint as E, FaultKind as K};
     match kind {
@@ -164,7 +164,7 @@ pub(super) fn fits(kind: &FaultKind, at: Endpoint) -> bool {
     }
 }
 
-/// Whether `later` can never come, because `before` always does.
+/// Whether `before` always occurs, so that `later` never can.
 fn hides(before: &Fault, later: &Fault) -> bool {
     use FaultKind as K;
     let same_user = before.user.is_none() || before.user == later.user;

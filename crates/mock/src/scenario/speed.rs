@@ -1,4 +1,4 @@
-//! A speed as a number or `"max"`.
+//! Serialises a speed as a number or `"max"`.
 
 use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
 
@@ -23,7 +23,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     text.parse().map_err(D::Error::custom)
 }
 
-/// The same, where it may be missing.
+/// The same for an optional speed.
 pub(super) mod option {
     use super::{Deserializer, Serializer, Speed};
 

@@ -1,4 +1,5 @@
-//! Recordings made of recordings: each record is copied as it is, at its place on the new file's clock.
+//! Creates recordings from other recordings. Records are copied unchanged, apart from offset and connection
+//! number.
 
 mod cut;
 mod mark;
@@ -19,40 +20,40 @@ use crate::sans_io::{
     recording::{self, Loss, Writer},
 };
 
-/// Why a recording cannot be made of others.
+/// Error in editing a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// One of them cannot be read, or the new one cannot be written.
+    /// An input cannot be read, or the output cannot be written.
     #[error(transparent)]
     Recording(#[from] recording::Error),
-    /// Nothing lies there.
+    /// The offset is beyond the end of the recording.
     #[error(transparent)]
     BeyondEnd(#[from] BeyondEnd),
-    /// No marker has that label.
+    /// No marker has this label.
     #[error("there is no marker `{label}`: {}", known_markers(known))]
     NoMarker {
-        /// What was asked for.
+        /// The requested label.
         label: String,
-        /// The first markers that are there.
+        /// The first existing markers.
         known: Vec<String>,
     },
-    /// A label that is empty or too long.
+    /// The label is empty, too long, or contains control characters.
     #[error("a label has 1 to {LABEL_CHARS_MAX} characters, and none of them controls a terminal")]
     BadLabel,
-    /// Two recordings cannot be laid on one clock.
+    /// A recording has no wall time, so it cannot be aligned with others.
     #[error("{name} does not say when it was recorded")]
     NoClock {
-        /// Which of them.
+        /// Name of the recording.
         name: String,
     },
-    /// Two recordings begin too long after each other.
+    /// Two successive recordings start too far apart.
     #[error("{name} begins {days} days after {before}")]
     Apart {
-        /// The later one.
+        /// Name of the later recording.
         name: String,
-        /// The earlier one.
+        /// Name of the earlier recording.
         before: String,
-        /// How long after it.
+        /// Days between their starts.
         days: u64,
     },
 }
@@ -72,7 +73,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// Seals a recording, unless one that it was made of is not sealed: then its end may be missing here too.
+/// Seals a recording, unless an input is unsealed and the end may be missing here too.
 fn finish<W: Write>(mut writer: Writer<W>, loss: Loss) -> Result<(), recording::Error> {
     if loss.unsealed { writer.flush() } else { writer.finish().map(drop) }
 }

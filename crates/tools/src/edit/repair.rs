@@ -1,4 +1,4 @@
-//! A recording without its damaged bytes, and sealed.
+//! Repairs a recording: removes damaged bytes and seals it.
 
 use std::{
     fmt,
@@ -13,24 +13,24 @@ use crate::{
     text::{clock, count, thousands},
 };
 
-/// Most damaged places in the text.
+/// Maximum number of damaged stretches in the text.
 const DAMAGE_PRINTED_MAX: usize = 20;
 
-/// What was repaired.
+/// Result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Repaired {
-    /// Records that were kept.
+    /// Number of records kept.
     pub kept: u64,
-    /// What the file was like.
+    /// State of the original file.
     pub report: Report,
 }
 
-/// Copies every record that can be read, with its number and its time, and seals the copy. Records that are missing stay
-/// missing: their numbers are left out. A repaired recording comes out as it went in.
+/// Copies all readable records with their numbers and times, and seals the copy. Missing records stay visible
+/// as gaps in the numbering. Repairing a second time changes nothing.
 ///
 /// # Errors
-/// Those of reading and writing; damage is none.
+/// Any error in reading or writing. Damage is not an error.
 pub fn repair(input: impl Read, output: impl Write) -> Result<Repaired, Error> {
     let mut source = Source::open(input)?;
     let minor = match source.reader.report().preamble {
@@ -45,7 +45,7 @@ pub fn repair(input: impl Read, output: impl Write) -> Result<Repaired, Error> {
     if report.sealed {
         writer.flush()?;
     } else {
-        // Of what was cut off, one record at least is known to have been there.
+        // A record that was cut off at the end counts as at least one missing record.
         if report.tail_bytes > 0 {
             writer.leave_out();
         }
@@ -55,7 +55,7 @@ pub fn repair(input: impl Read, output: impl Write) -> Result<Repaired, Error> {
 }
 
 impl Repaired {
-    /// Whether the copy is not what the file was.
+    /// Whether the copy differs from the original.
     #[must_use]
     pub fn is_change(&self) -> bool {
         let report = &self.report;
@@ -63,7 +63,8 @@ impl Repaired {
         is_damaged || report.preamble == Preamble::Damaged || report.clamped > 0 || !report.sealed
     }
 
-    /// What is lost for good. Damaged bytes are no loss of their own: the records in them are.
+    /// Returns the data lost permanently. Damaged bytes do not count separately, because the records in them
+    /// do.
     #[must_use]
     pub fn loss(&self) -> Loss {
         Loss { bytes: self.report.tail_bytes, ..self.report.loss() }

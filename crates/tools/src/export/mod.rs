@@ -1,4 +1,4 @@
-//! A recording in the forms of others.
+//! Exports a recording to other formats.
 
 mod har;
 
@@ -16,26 +16,26 @@ pub use har::har;
 use super::text::count;
 use crate::sans_io::recording::{self, Body, Loss, Opcode, Reader, record_type};
 
-/// Connections that are counted, where they are only counted.
+/// Maximum number of connections to count.
 const CONNECTIONS_COUNTED_MAX: usize = 65_536;
 
-/// What was exported, and what the form has no place for.
+/// Result of an export.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exported {
-    /// Frames.
+    /// Number of frames.
     pub frames: u64,
-    /// Connections that they are of.
+    /// Number of connections with exported frames.
     pub connections: u64,
-    /// HTTP exchanges.
+    /// Number of HTTP exchanges.
     pub exchanges: u64,
-    /// Frames that were left out: sent ones and texts, where the form knows received binary ones alone.
+    /// Number of frames left out because the format only supports received binary ones.
     pub left_out: u64,
-    /// What is missing in the recording.
+    /// Data missing from the recording.
     pub loss: Loss,
 }
 
-/// Why nothing was exported, or not all.
+/// Error in exporting.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The recording cannot be read.
@@ -46,10 +46,10 @@ pub enum Error {
     Write(#[from] io::Error),
 }
 
-/// Writes the lines that `livetape import` reads: `{"offset_ms":350,"conn":1,"frame":"<base64>"}`.
+/// Writes lines for `livetape import`: `{"offset_ms":350,"conn":1,"frame":"<base64>"}`.
 ///
 /// # Errors
-/// [`Error`]
+/// See [`Error`].
 pub fn jsonl(input: impl Read, mut output: impl Write, conn: Option<u32>) -> Result<Exported, Error> {
     each_frame(input, conn, |offset_ms, conn, bytes| {
         writeln!(
@@ -60,10 +60,11 @@ pub fn jsonl(input: impl Read, mut output: impl Write, conn: Option<u32>) -> Res
     })
 }
 
-/// Writes what piratetok captures are: each frame behind its length, 4 bytes, the lowest first. There are no times in it.
+/// Writes a piratetok capture: each frame follows its length, a 4-byte little-endian number. The format has
+/// no times.
 ///
 /// # Errors
-/// [`Error`]
+/// See [`Error`].
 pub fn piratetok(input: impl Read, mut output: impl Write, conn: Option<u32>) -> Result<Exported, Error> {
     each_frame(input, conn, |_, _, bytes| {
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
@@ -72,7 +73,7 @@ pub fn piratetok(input: impl Read, mut output: impl Write, conn: Option<u32>) ->
     })
 }
 
-/// Every binary frame that was received, in file order.
+/// Passes each received binary frame to `write`, in file order.
 fn each_frame(
     input: impl Read,
     only: Option<u32>,

@@ -1,4 +1,4 @@
-//! Which connections of a capture are imported, and how.
+//! Selects the connections of a capture to import.
 
 use std::io::Write;
 
@@ -16,26 +16,25 @@ use super::{
 };
 use crate::sans_io::recording::records::header::Timing;
 
-/// A connection that may be meant.
+/// A connection that the user could select.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Candidate {
-    /// What [`ImportOptions::entries`] takes, from 1.
+    /// Number for [`ImportOptions::entries`], from 1.
     pub number: u64,
-    /// Its address, without what stands behind `?`.
+    /// URL without the query.
     pub url: String,
-    /// Its messages.
+    /// Number of messages.
     pub messages: u64,
-    /// Whether it looks like one to TikTok LIVE.
+    /// Whether the connection seems to belong to TikTok LIVE.
     pub is_webcast: bool,
 }
 
-/// Reads a capture of any format and writes a recording, in bounded memory. What could be read of a capture that is cut
-/// off or broken is imported, and [`Report::broken`] tells why the rest is not. Nothing is written before it is known that
-/// there is something to import.
+/// Imports a capture of any format, in bounded memory. A truncated or malformed capture is imported up to the
+/// error, which [`Report::broken`] describes. Nothing is written until there is something to import.
 ///
 /// # Errors
-/// [`Error`]
+/// See [`Error`].
 pub fn import_capture(
     source: &dyn Source,
     output: impl Write,
@@ -98,7 +97,7 @@ fn import_from(
     Ok(report)
 }
 
-/// Whether the capture just ends there, so that what comes before is as good as ever.
+/// Whether the error only ends the capture, so that everything before it is valid.
 fn is_break(error: &Error) -> bool {
     use Error::{Broken, CutOff, NotJsonAt, Read, TooLong};
     matches!(error, CutOff { .. } | Broken { .. } | NotJsonAt { .. } | TooLong { .. } | Read(_))
@@ -136,7 +135,7 @@ fn candidates(connections: &[Connection]) -> Vec<Candidate> {
     (1..).zip(connections).map(candidate).collect()
 }
 
-/// Who writes no frames, and what to do about it.
+/// Explains why this producer's capture has no frames, with advice.
 fn why_no_frames(survey: &Survey) -> String {
     let producer = survey.producer.as_str();
     let is_old = producer == "Playwright";

@@ -1,4 +1,4 @@
-//! The formats of captures, and which a capture has: its first bytes tell.
+//! Capture formats, and their detection from the first bytes.
 
 use std::fmt;
 
@@ -16,63 +16,63 @@ use super::{
 };
 use crate::sans_io::recognise::is_push_frame;
 
-/// Bytes that are looked at.
+/// Number of bytes to inspect.
 pub(super) const PEEK_BYTES: usize = 64 << 10;
-/// Longest frame that piratetok's files are believed to hold.
+/// Maximum plausible length of a frame in a piratetok capture, in bytes.
 const FRAME_BYTES_MAX: u32 = 16 << 20;
-/// The first bytes of a recording.
+/// First bytes of a recording.
 const RECORDING: &[u8] = b"\x89LTAP";
 
-/// The format of a capture.
+/// Format of a capture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// JSON lines: frames or messages.
+    /// JSON lines with frames or messages.
     #[default]
     Lines,
-    /// The log of a browser or proxy, also packed by gzip, or in Playwright's zip.
+    /// HTTP archive of a browser or proxy; also compressed with gzip, or in Playwright's zip.
     Har,
-    /// The frames that Playwright writes beside a HAR, one JSON object a line.
+    /// Frames that Playwright stores in a separate file, one JSON object per line.
     Messages,
-    /// What mitmproxy saves.
+    /// Flow file of mitmproxy.
     Mitmproxy,
-    /// piratetok's captures: length and frame, again and again.
+    /// Capture of piratetok: pairs of length and frame.
     Piratetok,
-    /// gotiktoklive's traces: time, direction and hex.
+    /// Trace of gotiktoklive: time, direction and hexadecimal data.
     Gotiktoklive,
 }
 
-/// How a format is named, recognised and read.
+/// Name, detection and reader of a format.
 #[derive(Debug)]
 pub struct Row {
-    /// Its name in `--format` and in JSON.
+    /// Name for `--format` and in JSON.
     pub name: &'static str,
-    /// Its name in a text.
+    /// Name in texts.
     pub title: &'static str,
     /// One line of help.
     pub help: &'static str,
-    /// Who writes it, how, and what its times are: rows of `docs/import.md`.
+    /// Producers, how they write the format, and the unit of their times: rows of `docs/import.md`.
     pub producers: &'static [[&'static str; 3]],
-    /// The `source` of the header.
+    /// The `source` in the header.
     pub(super) source: &'static str,
-    /// Whether a capture that begins so has it; the first in [`Format::ALL`] counts.
+    /// Whether a capture starts in this format. The first match in [`Format::ALL`] wins.
     is_start: fn(&Start<'_>) -> bool,
-    /// Reads it; `None` for lines, which are written as they are read.
+    /// Creates the reader; `None` for JSON lines, which are imported while they are read.
     pub(super) read: for<'a> fn(&'a Unpacked<'a>) -> Option<Box<dyn Capture + 'a>>,
 }
 
 impl Format {
-    /// Every format, in the order of the help.
+    /// All formats, in the order of the help.
     pub const ALL: [Self; 6] =
         [Self::Har, Self::Messages, Self::Mitmproxy, Self::Piratetok, Self::Gotiktoklive, Self::Lines];
 
-    /// The format with this [`Row::name`].
+    /// Returns the format with this [`Row::name`].
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.row().name == name)
     }
 
-    /// All there is to know of it.
+    /// Returns the description of the format.
     #[must_use]
     pub const fn row(self) -> &'static Row {
         match self {
@@ -156,7 +156,7 @@ impl Format {
                 help: "JSON lines, as below",
                 producers: &[["JSON lines", "see `livetape import --help`", "milliseconds"]],
                 source: "lines",
-                // Of an empty capture, the one who reads lines says that there are none.
+                // The reader of JSON lines reports an empty capture.
                 is_start: |start| start.json == Some(Self::Lines) || start.text.is_empty(),
                 read: |_| None,
             },
@@ -170,16 +170,16 @@ impl fmt::Display for Format {
     }
 }
 
-/// The first bytes of a capture.
+/// The start of a capture.
 struct Start<'a> {
     bytes: &'a [u8],
-    /// Without a byte order mark and spaces.
+    /// The text without byte order mark and leading whitespace.
     text: &'a [u8],
-    /// If it is a JSON object: of what.
+    /// The format, if the text is a JSON object.
     json: Option<Format>,
 }
 
-/// The format that begins like this.
+/// Detects the format from the first bytes.
 pub(super) fn recognise(bytes: &[u8]) -> Result<Format, Error> {
     if bytes.starts_with(RECORDING) {
         return Err(Error::Recording);
@@ -208,14 +208,14 @@ fn json(text: &[u8]) -> Format {
     }
 }
 
-/// `71000000:7:version;2:21#…`
+/// Detects `71000000:7:version;2:21#…`
 fn is_netstring(start: &[u8]) -> bool {
     let digits = start.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let next = start.get(digits + 1).copied().unwrap_or_default();
     (1..=12).contains(&digits) && start.get(digits) == Some(&b':') && next.is_ascii_digit()
 }
 
-/// `2023-09-13 18:49:50.293<= 0a0b…`
+/// Detects `2023-09-13 18:49:50.293<= 0a0b…`
 fn is_trace(text: &[u8]) -> bool {
     let pattern = b"0000-00-00 00:00:00.000";
     let matches = |(byte, pattern): (&u8, &u8)| {
@@ -232,7 +232,7 @@ fn is_length_and_frame(start: &[u8]) -> bool {
     }
     match rest.get(..length as usize) {
         Some(frame) => is_push_frame(&Bytes::copy_from_slice(frame)),
-        // Too long to be looked at as a whole: the first field must be one of a push frame.
+        // Too long to be parsed completely, so the first field must belong to a push frame.
         None => rest.first().is_some_and(|key| (1..=9).contains(&(key >> 3)) && matches!(key & 7, 0 | 2)),
     }
 }
@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_bytes_tell() {
+    fn formats_are_detected_from_the_first_bytes() {
         for (start, format) in [
             (&b"{\"log\":{"[..], Format::Har),
             (b"\xef\xbb\xbf{\n  \"log\": {", Format::Har),

@@ -1,4 +1,4 @@
-//! Lines that hold whole frames, of one connection.
+//! Imports lines with complete frames of one connection.
 
 use std::{
     io::{BufRead, Write},
@@ -30,7 +30,7 @@ pub(super) fn import(
     target.finish()
 }
 
-/// What the first lines tell of all.
+/// Facts gathered from the first lines.
 struct Found {
     room_id: i64,
     start_unix_ms: Option<i64>,

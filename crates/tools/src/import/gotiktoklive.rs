@@ -1,5 +1,5 @@
-//! gotiktoklive's traces: `2023-09-13 18:49:50.293<= <hex>` received, `=>` sent, and a line for the end. The times are
-//! those of some clock on a wall; UTC is as good a guess as any, and only distances count.
+//! Reads traces of gotiktoklive: `2023-09-13 18:49:50.293<= <hex>` received, `=>` sent, and a line for the
+//! end. The time zone is unknown; UTC will do, because only differences matter.
 
 use std::io::{BufRead as _, Read as _};
 
@@ -11,9 +11,9 @@ use super::{
     source::Unpacked,
 };
 
-/// Longest line: the hex of the largest frame, and its time.
+/// Maximum length of a line, in bytes: the largest frame in hexadecimal, and its time.
 const LINE_BYTES_MAX: u64 = (2 * (16 << 20)) + 100;
-/// Characters of a time.
+/// Length of a time, in characters.
 const TIME_CHARS: usize = 23;
 
 pub(super) struct Gotiktoklive<'a>(pub(super) &'a Unpacked<'a>);
@@ -22,7 +22,7 @@ impl Capture for Gotiktoklive<'_> {
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
         visit.about(About::Producer("gotiktoklive".into(), String::new()));
         let (mut input, mut line) = (self.0.open()?, Vec::new());
-        // It appends to the file at each connect: behind an end, another connection begins.
+        // The library appends to the file on each connect, so another connection can follow an end.
         let (mut id, mut is_open) = (0, false);
         loop {
             line.clear();
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_read() {
+    fn lines_are_parsed() {
         let read = parse(b"2023-09-13 18:49:50.293=> 3A026862\r\n");
         assert_eq!(read.time, Some(1_694_630_990_293.0));
         let frame = |said: &Said| matches!(said, Said::Frame(frame) if frame.sent && frame.bytes[..] == *b"\x3a\x02hb");

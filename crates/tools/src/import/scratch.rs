@@ -1,5 +1,6 @@
-//! What was read of a capture, kept in a file until it can be written in the order of time: a capture has one connection
-//! behind the other, and may say at its end when they were. The file grows with what is imported, the memory does not.
+//! A scratch file for the content of a capture until it is written in order of time. Connections follow each
+//! other in a capture, and their times may only come at the end. The file grows with the import, but memory
+//! use does not.
 
 use std::{
     cell::RefCell,
@@ -15,25 +16,25 @@ use super::{
     captured::{CaptureItem, CapturedFrame, Said},
 };
 
-/// Longest message that is put together: what a recording takes.
+/// Maximum length of a reassembled message, in bytes, as in a recording.
 const FRAME_BYTES_MAX: usize = 16 << 20;
-/// Bytes that are gathered before they are written, and most that are read ahead of one track.
+/// Size of the write buffer, and maximum read-ahead per track, in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
-/// Bytes that are read ahead of all tracks together, unless [`AHEAD_BYTES_MIN`] of each are more.
+/// Maximum read-ahead of all tracks together, in bytes, unless [`AHEAD_BYTES_MIN`] per track exceeds it.
 const AHEAD_BYTES_MAX: usize = 4 << 20;
-/// Fewest bytes that are read ahead of a track.
+/// Minimum read-ahead per track, in bytes.
 const AHEAD_BYTES_MIN: usize = 4 << 10;
 
-/// Where to keep what was read: a file, or memory in a test.
+/// Storage for the scratch data: a file, or memory in tests.
 pub trait Scratch: Read + Write + Seek {}
 
 impl<T: Read + Write + Seek> Scratch for T {}
 
-/// Writes items: the length and the time of each, so that a caller can wait for the time without holding the item.
+/// Writes items with their length and time, so that a reader can wait for the time without loading the item.
 pub(super) struct Keeper {
     file: BufWriter<Box<dyn Scratch>>,
     at: u64,
-    /// A frame that others may continue.
+    /// A frame that may continue.
     held: Option<CaptureItem>,
 }
 
@@ -42,7 +43,7 @@ impl Keeper {
         Self { file: BufWriter::with_capacity(BUFFER_BYTES, file), at: 0, held: None }
     }
 
-    /// Where the next item is kept.
+    /// Returns the position of the next item.
     pub(super) fn at(&self) -> u64 {
         self.at
     }
@@ -58,7 +59,7 @@ impl Keeper {
         Ok(())
     }
 
-    /// Keeps what was said on a connection, the parts of a frame as one.
+    /// Stores a message of a connection, joining fragments.
     pub(super) fn message(&mut self, item: CaptureItem) -> Result<(), Error> {
         if self.append(&item) {
             return Ok(());
@@ -77,12 +78,12 @@ impl Keeper {
         }
     }
 
-    /// Nothing continues the last frame any more.
+    /// Stores the last frame, which is complete.
     pub(super) fn flush(&mut self) -> Result<(), Error> {
         self.held.take().map_or(Ok(()), |held| self.keep(&held))
     }
 
-    /// Puts a frame behind the one that it continues; `false` if it continues none.
+    /// Appends a fragment to its frame; returns `false` if it continues none.
     fn append(&mut self, item: &CaptureItem) -> bool {
         let Some(Said::Frame(CapturedFrame { opcode: 0, sent, bytes, .. })) = &item.said else {
             return false;
@@ -104,11 +105,11 @@ impl Keeper {
     }
 }
 
-/// All that was kept.
+/// The stored items.
 pub(super) struct Kept(RefCell<Box<dyn Scratch>>);
 
 impl Kept {
-    /// The items in these stretches, one of so many tracks that are read in turns.
+    /// Returns a reader for the items in these ranges. `tracks` is the number of such readers.
     pub(super) fn items(&self, spans: Vec<Range<u64>>, tracks: usize) -> Items<'_> {
         let ahead = (AHEAD_BYTES_MAX / tracks.max(1)).clamp(AHEAD_BYTES_MIN, BUFFER_BYTES);
         let stretches = Stretches { file: &self.0, span: 0..0, spans: spans.into_iter() };
@@ -116,15 +117,15 @@ impl Kept {
     }
 }
 
-/// Reads items again.
+/// Reads stored items.
 pub(super) struct Items<'a> {
     input: BufReader<Stretches<'a>>,
-    /// Of the item whose time was read last.
+    /// Length of the item whose time was read last.
     length: u32,
 }
 
 impl Items<'_> {
-    /// The time of the next item, as it stands in the capture; `None` at the end.
+    /// Returns the time of the next item as in the capture; `None` at the end.
     pub(super) fn next_time(&mut self) -> Result<Option<Option<f64>>, Error> {
         if self.input.fill_buf().map_err(Error::Scratch)?.is_empty() {
             return Ok(None);
@@ -137,7 +138,7 @@ impl Items<'_> {
         Ok(Some((!time.is_nan()).then_some(time)))
     }
 
-    /// What was said then: follows each [`Items::next_time`].
+    /// Returns the content of the item. To be called after each [`Items::next_time`].
     pub(super) fn said(&mut self) -> Result<Option<Said>, Error> {
         let mut bytes = vec![0; self.length as usize];
         self.input.read_exact(&mut bytes).map_err(Error::Scratch)?;
@@ -146,7 +147,7 @@ impl Items<'_> {
     }
 }
 
-/// Parts of the file, one behind the other.
+/// A reader of several ranges of the file, one after another.
 struct Stretches<'a> {
     file: &'a RefCell<Box<dyn Scratch>>,
     span: Range<u64>,

@@ -1,13 +1,13 @@
-//! A report in words.
+//! Formats the report of an import.
 
 use std::{fmt, time::Duration};
 
 use super::{Format, Report};
 use crate::text::{clock, count, printable, thousands};
 
-/// Most unknown methods that are named.
+/// Maximum number of unknown methods in the text.
 const METHODS_MAX: usize = 5;
-/// Widest name of anybody.
+/// Maximum width of a user name, in columns.
 const NAME_COLUMNS_MAX: usize = 60;
 
 impl fmt::Display for Report {
@@ -47,13 +47,13 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// What a capture is made of.
+    /// Returns the noun for the counted elements of the capture.
     fn noun(&self) -> &'static str {
         if self.format == Format::Lines { "line" } else { "message" }
     }
 
     fn write_decoded(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not rounded up: 100 % is all.
+        // Rounded down, so that 100 % means all.
         let percent = (self.decoded() * 1000.0).floor() / 10.0;
         let methods = self.unknown_methods.len() as u64;
         write!(f, "{percent} % decoded, {}", count(methods, "unknown method"))?;

@@ -1,4 +1,4 @@
-//! Subscriptions beyond the notice of one.
+//! Subscription messages other than the notice of a single one.
 
 use smol_str::SmolStr;
 
