@@ -244,13 +244,26 @@ fn what_standard_output_lacks_is_lost() {
 }
 
 #[test]
-fn help_fits_a_terminal_and_shows_examples() {
+fn help_fits_80_columns_on_a_wider_terminal_and_shows_examples() {
     for command in
         ["replay", "live", "serve", "record", "mock", "watch", "events", "import", "synth", "config"]
     {
-        let help = stdout(&livetape(&[command, "--help"]).env("COLUMNS", "80").output().unwrap());
+        let help = stdout(&livetape(&[command, "--help"]).env("COLUMNS", "200").output().unwrap());
         assert!(help.contains("Example"), "{command}");
         let long = help.lines().find(|line| line.chars().count() > 80);
         assert_eq!(long, None, "{command}");
     }
+}
+
+#[test]
+fn shells_get_completions_and_man_gets_pages() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = stdout(&run(&["completions", shell]));
+        assert!(script.contains("as-scenario") && script.contains("exit-when-done"), "{shell}: {script}");
+    }
+    let page = stdout(&run(&["man", "replay"]));
+    assert!(page.contains(".TH livetape-replay 1") && page.contains("exit\\-when\\-done"), "{page}");
+    let unknown = run(&["man", "reply"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert_eq!(stderr(&unknown), "❌ unknown command `reply`\n💡 did you mean `replay`?\n");
 }

@@ -28,7 +28,8 @@ const READING: [&[&str]; 18] = [
     &["as-scenario", "IN", "-o", "OUT"],
 ];
 /// Commands that read no recordings, or end only when they are told to.
-const OTHERS: [&str; 9] = ["live", "serve", "record", "mock", "watch", "import", "synth", "config", "token"];
+const OTHERS: [&str; 11] =
+    ["live", "serve", "record", "mock", "watch", "import", "synth", "config", "token", "completions", "man"];
 
 /// Runs a command over `input`, and returns its exit code and what it said.
 fn exit_code(args: &[&str], input: &Path, folder: &Path) -> (Option<i32>, String) {
