@@ -101,8 +101,9 @@ fn run(command: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem
 /// Prints the failure and its hint, and returns the exit code.
 fn complain(problem: &Problem) -> u8 {
     output::warn(format_args!("❌ {}", crate::terminal::printable(&problem.message)));
-    if !problem.hint.is_empty() {
-        output::warn(format_args!("💡 {}", crate::terminal::printable(&problem.hint)));
+    let hint = problem.code.terminal_hint(&problem.hint);
+    if !hint.is_empty() {
+        output::warn(format_args!("💡 {}", crate::terminal::printable(hint)));
     }
     problem.code.exit_code()
 }

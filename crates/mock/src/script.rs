@@ -143,7 +143,7 @@ fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {
         }
     })?;
     if file.metadata().is_ok_and(|metadata| metadata.len() > RECORDING_BYTES_MAX) {
-        return Err(format!("{name} is too long: rooms are kept in memory"));
+        return Err(format!("{name} is too large: the mock keeps recordings in memory"));
     }
     Show::read(BufReader::new(file)).map_err(|error| format!("cannot play {name}: {error}"))
 }

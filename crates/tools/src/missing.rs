@@ -46,9 +46,9 @@ mod tests {
         }
         let problem = missing(folder.path(), "batle");
         assert_eq!(problem.message, "there is no recording batle");
-        assert_eq!(problem.hint, "did you mean `battle`? there are: demo, battle, gifts");
-        assert_eq!(missing(folder.path(), "x").hint, "there are: demo, battle, gifts");
+        assert_eq!(problem.hint, "did you mean `battle`? choose one of: demo, battle, gifts");
+        assert_eq!(missing(folder.path(), "x").hint, "choose one of: demo, battle, gifts");
         let problem = missing(&folder.path().join("none"), "demmo.bin");
-        assert_eq!(problem.hint, "did you mean `demo`? there are: demo");
+        assert_eq!(problem.hint, "did you mean `demo`? choose one of: demo");
     }
 }

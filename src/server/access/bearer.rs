@@ -102,7 +102,8 @@ fn refuse(request: &Request, shows_none: bool) -> Response {
     if reads(request) && request.uri().path() == "/health" {
         return Json(json!({ "status": "ok" })).into_response();
     }
-    let message = if shows_none { "this server wants a bearer token" } else { "the bearer token is wrong" };
+    let message =
+        if shows_none { "this server requires a bearer token" } else { "the bearer token is wrong" };
     let mut response = Refusal::from(Problem::new(Code::Unauthorized, message)).into_response();
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"livetape\""));
     response

@@ -14,7 +14,7 @@ const TOKENS: &str = "/ws/";
 
 /// For addresses that there are not.
 pub(crate) async fn not_found(uri: Uri) -> Refusal {
-    Problem::new(Code::NotFound, format!("there is no `{}`", shown(uri.path()))).into()
+    Problem::new(Code::NotFound, format!("`{}` does not exist", shown(uri.path()))).into()
 }
 
 /// For addresses that do not take the method. `Allow` says which they take.

@@ -99,7 +99,7 @@ impl Connections {
         let refused: u64 = self.admission.refused().iter().map(|(_, count)| count).sum();
         // A flood is told of ever more rarely: it would drown the log.
         if refused.is_power_of_two() {
-            tracing::warn!(refused, why = full.name(), "❌ No place for a connection");
+            tracing::warn!(refused, why = full.name(), "❌ Connection rejected: too many");
         }
         let Some(slot) = self.admission.enter_to_be_rejected().filter(|_| self.tls.is_none()) else { return };
         let aborted = self.abort.clone();

@@ -40,7 +40,7 @@ fn flags_that_mean_nothing_are_usage_errors() {
         2,
         "32400s is beyond the end of the recording",
     );
-    check(&["live"], 2, "no user name is given");
+    check(&["live"], 2, "no user name given");
     check(&["replay", "demo", "--listen", "0.0.0.0:0"], 2, "0.0.0.0 is not a loopback address");
     check(&["replay", "demo", "--tls-cert", "c.pem"], 2, "--tls-key");
     check(&["replay", "demo", "--config", "no-such.toml"], 2, "no-such.toml");
@@ -49,7 +49,7 @@ fn flags_that_mean_nothing_are_usage_errors() {
     check(
         &["events", "demo", "--types", "gfit"],
         2,
-        "there is no type `gfit`; did you mean `gift`? there are: chat,",
+        "unknown type `gfit`; did you mean `gift`? choose one of: chat,",
     );
     check(&["watch", "ftp://127.0.0.1/"], 2, "ftp://");
     check(&["no-such-command"], 2, "no-such-command");
@@ -61,7 +61,7 @@ fn a_recording_that_is_not_there_is_told_with_what_to_do() {
         check(&[command, "no-such.bin"], 1, "there is no recording no-such.bin");
     }
     let said = stderr(&run(&["replay", "batle"]));
-    assert!(said.contains("💡 did you mean `battle`? there are: demo, battle"), "{said}");
+    assert!(said.contains("💡 did you mean `battle`? choose one of: demo, battle"), "{said}");
     check(&["replay", "src"], 1, "src is a directory");
     check(&["import", "no-such.jsonl"], 1, "no-such.jsonl");
     check(&["import", "src"], 1, "src");
@@ -74,7 +74,7 @@ fn the_built_in_recording_is_found_by_its_file_name_anywhere() {
     assert_eq!(stdout(&inside(&["info", "demo.bin"])), stdout(&run(&["info", "demo"])));
     let said = stderr(&inside(&["info", "demmo.bin"]));
     assert!(
-        said.contains("there is no recording demmo.bin") && said.contains("`demo`? there are: demo"),
+        said.contains("there is no recording demmo.bin") && said.contains("`demo`? choose one of: demo"),
         "{said}"
     );
 }
@@ -82,7 +82,7 @@ fn the_built_in_recording_is_found_by_its_file_name_anywhere() {
 #[test]
 fn nothing_listens_where_a_server_is_watched_for() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let message = format!("cannot connect to ws://127.0.0.1:{free}/: nothing listens there");
+    let message = format!("cannot connect to ws://127.0.0.1:{free}/: no server listens there");
     check(&["watch", &free.to_string()], 1, &message);
 }
 
@@ -164,7 +164,7 @@ fn captures_that_cannot_be_imported_say_what_to_do() {
     let unsure = capture("unsure.har", &har("WebInspector", chat));
     check(&["import", text(&unsure)], 1, "  1: wss://chat.example/, 1 messages");
     let said = stderr(&run(&["import", text(&unsure)]));
-    assert!(said.contains("choose one with --entry N") && !said.contains("planted"), "{said}");
+    assert!(said.contains("choose a connection with --entry N") && !said.contains("planted"), "{said}");
     let output = run(&["import", text(&unsure), "--entry", "1"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     check(&["import", text(&unsure), "--entry", "9", "--force"], 1, "there is no connection 9");
@@ -182,7 +182,7 @@ fn only_a_browser_on_this_machine_is_recorded() {
     check(&["record", "--cdp", "192.0.2.1:9222"], 2, "192.0.2.1 is not a loopback address");
     check(&["record", "--cdp", "browser"], 2, "no address of a browser");
     check(&["record", "--cdp", "127.0.0.1:9"], 1, "no browser answers at 127.0.0.1:9");
-    check(&["record"], 2, "no user name is given");
+    check(&["record"], 2, "no user name given");
     check(&["record", "ann", "--tab", "1"], 2, "required");
 }
 
@@ -201,7 +201,7 @@ fn an_import_onto_a_full_disk_keeps_what_was_written() {
     let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(
-        stderr(&output).starts_with("⚠️ The recording broke off: cannot write on"),
+        stderr(&output).starts_with("⚠️ The recording is incomplete: cannot write on"),
         "{}",
         stderr(&output)
     );
@@ -224,7 +224,7 @@ fn what_standard_output_lacks_is_lost() {
     let mut command = std::process::Command::new("sh");
     let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    assert!(stderr(&output).starts_with("❌ cannot write: "), "{}", stderr(&output));
+    assert!(stderr(&output).starts_with("❌ cannot write to stdout: "), "{}", stderr(&output));
     assert!(fs::read_to_string(&file).unwrap().lines().count() > 10, "what was written stays");
     for args in [
         &["events", "demo"][..],

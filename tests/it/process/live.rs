@@ -155,7 +155,7 @@ async fn a_recording_of_the_size_that_was_asked_for_ends_it() {
     let (most, longest) = (100_000, frames.max().unwrap());
     let bytes = std::fs::metadata(&file).unwrap().len();
     assert!(bytes <= most && bytes + longest + (4 << 10) > most, "{bytes} bytes, frames of up to {longest}");
-    let line = format!("🏁 Stopped at the size of --max-size: {bytes} bytes recorded");
+    let line = format!("🏁 Stopped at --max-size: {bytes} bytes recorded");
     assert_eq!(super::stdout(&output).matches(&line).count(), 1, "{}", super::stdout(&output));
     assert_eq!(run(&["verify", text(&file)]).status.code(), Some(0));
 }

@@ -88,8 +88,7 @@ fn no_command_exits_with_0_where_something_is_missing() {
     }
     let unsealed = text(&file("without the end.bin")).to_owned();
     let lines = stderr(&run(&["events", &unsealed]));
-    let expected =
-        format!("⚠️ Something is missing in {}: not sealed: the end may be missing\n", "without the end");
+    let expected = format!("⚠️ {} is incomplete: not sealed: the end may be missing\n", "without the end");
     assert_eq!(lines, expected);
 }
 

@@ -13,7 +13,7 @@ fn a_recording_is_scrubbed_audited_and_scrubbed_again() {
     assert!(run(&["import", "fixtures/webcast/session-3.jsonl", "-o", show]).status.success());
     let before = run(&["audit", show]);
     assert_eq!(before.status.code(), Some(1), "{}", stderr(&before));
-    assert!(stdout(&before).contains("not fit to be shared"), "{}", stdout(&before));
+    assert!(stdout(&before).contains("do not share this recording"), "{}", stdout(&before));
 
     let scrub = |from: &str, to: &str| run(&["scrub", from, "-o", to, "--key-file", text(&key)]);
     let output = scrub(show, text(&one));

@@ -201,8 +201,8 @@ fn what_is_inside_a_frame_is_recorded_whatever_it_is() {
 #[test]
 fn an_input_without_frames_is_refused_before_anything_is_written() {
     for (input, message) in [
-        ("", "the input is empty: expected one JSON object a line"),
-        ("\n \n", "the input is empty: expected one JSON object a line"),
+        ("", "the input is empty: expected one JSON object per line"),
+        ("\n \n", "the input is empty: expected one JSON object per line"),
         ("{\"a\":1}\n", "none of 1 lines holds a frame or a message: line 1: neither offset_ms nor ts_ms"),
     ] {
         let mut bytes = Vec::new();

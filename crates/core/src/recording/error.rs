@@ -12,10 +12,10 @@ pub enum Error {
     #[error("the file is empty: nothing was recorded")]
     Empty,
     /// Neither the preamble nor any record is valid.
-    #[error("not a livetape recording: no valid record in it")]
+    #[error("not a livetape recording: it has no valid record")]
     NotARecording,
     /// The preamble is intact, and of a format that this version cannot know.
-    #[error("format {major}.{minor} is too new: this livetape reads major {MAJOR}; install a newer one")]
+    #[error("format {major}.{minor} is too new: this livetape reads major version {MAJOR}")]
     NewerMajor {
         /// The file's major version.
         major: u8,
@@ -23,9 +23,7 @@ pub enum Error {
         minor: u8,
     },
     /// The preamble is intact, and of the format before it was frozen, which was never released.
-    #[error(
-        "format {major}.{minor} was never released: make the recording anew, or import its capture again"
-    )]
+    #[error("format {major}.{minor} was never released: record again, or import the capture again")]
     OlderMajor {
         /// The file's major version.
         major: u8,
@@ -33,16 +31,16 @@ pub enum Error {
         minor: u8,
     },
     /// The source failed.
-    #[error("cannot read on: {0}")]
+    #[error("reading failed: {0}")]
     Read(io::Error),
     /// The target failed; the record that was being written may be cut off.
-    #[error("cannot write on: {0}")]
+    #[error("writing failed: {0}")]
     Write(io::Error),
     /// An earlier write failed. Whatever is written after a cut record would only look whole.
     #[error("an earlier write failed: the recording ends there")]
     Failed,
     /// Nothing was written of a record, because readers would take its length for damage.
-    #[error("a record of {bytes} bytes is too large: the most is {BODY_BYTES_MAX}")]
+    #[error("a record of {bytes} bytes is too large: the limit is {BODY_BYTES_MAX} bytes")]
     TooLarge {
         /// The length of its body.
         bytes: usize,

@@ -135,7 +135,7 @@ impl Leaves for Checker<'_> {
     fn broken(&mut self, bytes: usize) {
         // What a scrubber leaves of broken bytes is one.
         if bytes > 1 {
-            self.add(Kind::Opaque, "a message that breaks off", "");
+            self.add(Kind::Opaque, "a truncated message", "");
         }
     }
 

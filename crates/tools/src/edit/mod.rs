@@ -29,7 +29,7 @@ pub enum Error {
     #[error(transparent)]
     BeyondEnd(#[from] BeyondEnd),
     /// No marker has that label.
-    #[error("there is no marker `{label}`: {}", known_markers(known))]
+    #[error("unknown marker `{label}`: {}", known_markers(known))]
     NoMarker {
         /// What was asked for.
         label: String,
@@ -37,16 +37,16 @@ pub enum Error {
         known: Vec<String>,
     },
     /// A label that is empty or too long.
-    #[error("a label has 1 to {LABEL_CHARS_MAX} characters, and none of them controls a terminal")]
+    #[error("a label must have 1 to {LABEL_CHARS_MAX} characters and no control characters")]
     BadLabel,
     /// Two recordings cannot be laid on one clock.
-    #[error("{name} does not say when it was recorded")]
+    #[error("{name} has no recording time")]
     NoClock {
         /// Which of them.
         name: String,
     },
     /// Two recordings begin too long after each other.
-    #[error("{name} begins {days} days after {before}")]
+    #[error("{name} starts {days} days after {before}")]
     Apart {
         /// The later one.
         name: String,
@@ -61,13 +61,15 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match &error {
             Error::Recording(inner) => Self::new(inner.code(), &error),
-            Error::NoClock { .. } => Self::new(Code::BadRecording, &error)
-                .hint("say how far it begins after the first: --offset 1m30s for each file after the first"),
+            Error::NoClock { .. } => Self::new(Code::BadRecording, &error).hint(
+                "set its distance from the first with --offset 1m30s, once for each file after the first",
+            ),
             Error::Apart { .. } => Self::new(Code::BadRequest, &error)
-                .hint("merge them anyway with --force, or set how far apart they begin with --offset 1m30s"),
+                .hint("merge them anyway with --force, or set their distance with --offset 1m30s"),
             Error::BeyondEnd(beyond) => (*beyond).into(),
-            _ => Self::new(Code::BadRequest, &error)
-                .hint("`livetape info` shows how long it is, and its markers"),
+            _ => {
+                Self::new(Code::BadRequest, &error).hint("run `livetape info` to see its length and markers")
+            }
         }
     }
 }
@@ -78,9 +80,13 @@ fn finish<W: Write>(mut writer: Writer<W>, loss: Loss) -> Result<(), recording::
 }
 
 fn write_loss(f: &mut fmt::Formatter<'_>, loss: Loss) -> fmt::Result {
-    if loss.is_some() { writeln!(f, "⚠️ Something is missing: {loss}") } else { Ok(()) }
+    if loss.is_some() { writeln!(f, "⚠️ Incomplete: {loss}") } else { Ok(()) }
 }
 
 fn known_markers(known: &[String]) -> String {
-    if known.is_empty() { "the recording has none".into() } else { format!("there are {}", known.join(", ")) }
+    if known.is_empty() {
+        "the recording has no markers".into()
+    } else {
+        format!("choose one of {}", known.join(", "))
+    }
 }

@@ -8,7 +8,7 @@ use crate::sans_io::recording::{
 };
 
 /// The [`Gap::reason`] of records that could not be read.
-const DAMAGED: &str = "damaged in the recording that this was made of";
+const DAMAGED: &str = "damaged in the source recording";
 
 /// Reads one record after the other, and knows what is missing in front of each.
 pub(super) struct Source<R> {

@@ -20,7 +20,7 @@ fn of_json_that_is_cut_off_the_frames_are_taken_that_are_whole() {
     let ours = offsets_ms(&items);
     assert!(ours.len() > 10 && ours.len() < 82 && report.is_lossy(), "{}", ours.len());
     assert!(report.broken.as_ref().unwrap().contains("cut off at byte"), "{report}");
-    assert!(report.to_string().contains("⚠️ The rest is missing: it is cut off"), "{report}");
+    assert!(report.to_string().contains("⚠️ The rest is missing: truncated"), "{report}");
     // Before the first frame there is nothing to take.
     assert!(matches!(error(whole[..60].to_owned()), Error::CutOff { at: 60 }));
     assert!(matches!(error(&b"{\"log\": {]}"[..]), Error::NotJsonAt { .. }));
@@ -36,8 +36,13 @@ fn a_har_without_frames_says_why_and_what_to_do() {
     for (producer, version, entry, expected) in [
         ("Firefox", "143.0", &socket, "Firefox does not save them, Chrome does"),
         ("Playwright", "1.60.0", &socket, "Playwright 1.60.0 does not save them, 1.62 and later do"),
-        ("WebInspector", "537.36", &socket, "only WebSockets on which nothing was said"),
-        ("WebInspector", "537.36", &page, "no WebSocket at all: open the developer tools before the page"),
+        ("WebInspector", "537.36", &socket, "its WebSockets carried no messages"),
+        (
+            "WebInspector",
+            "537.36",
+            &page,
+            "no WebSocket was opened: open the developer tools before the page",
+        ),
     ] {
         let said = error(har(producer, version, std::slice::from_ref(entry))).to_string();
         assert!(said.contains(expected), "{producer}: {said}");
@@ -141,7 +146,7 @@ fn a_text_of_two_gigabytes_is_an_error_and_not_the_end_of_the_memory() {
         let source = Endless { before: before.into(), middle: b'A', bytes: TWO_GB, behind: behind.clone() };
         let error = import(&source, &options()).unwrap_err();
         assert!(matches!(error, Error::TooLong { bytes: 25_165_824 }), "{error}");
-        assert_eq!(error.to_string(), "a text in it is longer than 25165824 bytes: no frame is");
+        assert_eq!(error.to_string(), "a string is longer than 25165824 bytes, the limit for a frame");
     }
     let deep = Endless { before: b"{\"log\":".to_vec(), middle: b'[', bytes: TWO_GB, behind: vec![] };
     assert!(matches!(import(&deep, &options()), Err(Error::TooDeep { .. })));

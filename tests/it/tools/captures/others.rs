@@ -42,7 +42,7 @@ fn dropped_messages_are_left_out_and_injected_ones_marked() {
         items.iter().filter(|item| matches!(item.what, What::Frame(_))).map(|item| item.flags.0).collect();
     assert_eq!(flags, [Flags::SENT | Flags::INJECTED, 0]);
     assert_eq!((report.frames, report.dropped, report.injected), (2, 1, 1));
-    assert!(report.to_string().contains("1 dropped frame left out"), "{report}");
+    assert!(report.to_string().contains("1 dropped frame skipped"), "{report}");
 }
 
 #[test]
