@@ -234,5 +234,5 @@ fn not_in(id: &str) -> Problem {
 }
 
 fn too_many_rooms(most: usize) -> Problem {
-    Problem::new(Code::Capacity, format!("{most} rooms exist, the maximum"))
+    Problem::new(Code::Capacity, format!("the maximum number of rooms, {most}, already exists"))
 }

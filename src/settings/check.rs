@@ -65,13 +65,13 @@ fn replay_problems(replay: &Replay, bad: &mut impl FnMut(&str, &str)) {
 
 fn limit_problems(limits: &Limits, bad: &mut impl FnMut(&str, &str)) {
     if limits.head_bytes.0 < HEAD_BYTES_MIN {
-        bad("limits.head_bytes is less than 8KiB", "");
+        bad("limits.head_bytes is less than 8KiB", "choose at least 8KiB");
     }
     if !BACKLOG_EVENTS.contains(&limits.backlog_events) {
-        bad("limits.backlog_events is not between 64 and 4194304", "");
+        bad("limits.backlog_events is not between 64 and 4194304", "choose a value in this range");
     }
     if !BACKLOG_BYTES.contains(&limits.backlog_bytes.0) {
-        bad("limits.backlog_bytes is not between 256KiB and 1GiB", "");
+        bad("limits.backlog_bytes is not between 256KiB and 1GiB", "choose a value in this range");
     }
     let counts = [
         ("connections", limits.connections),

@@ -174,7 +174,7 @@ fn set(
     let text = value.to_text(key.form, folder);
     let text = text.ok_or_else(|| {
         let found = value.value.type_str();
-        value.fault(&format!("`{}` must be {}, not {found}", key.path(), key.form.wanted()))
+        value.fault(&format!("`{}` must be {}, but its type is {found}", key.path(), key.form.wanted()))
     })?;
     (key.set)(settings, text.as_ref())
         .map_err(|message| value.fault(&format!("`{}`: {message}", key.path())))?;

@@ -126,7 +126,7 @@ impl<T: Transport> Channels<T> {
     fn replay(&self, recording: String, speed: Speed, answer: Answer<Lease>) {
         let Ok(place) = Arc::clone(&self.replays).try_acquire_owned() else {
             let max = self.requests.max_replays;
-            let message = format!("{max} private replays are already running, the maximum");
+            let message = format!("the maximum number of private replays, {max}, is already running");
             answer.refuse(Problem::new(Code::Capacity, message));
             return;
         };

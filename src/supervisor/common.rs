@@ -33,7 +33,7 @@ impl Common {
             let max = self.max_live;
             let message = match max {
                 1 => "another live room is already connected, and the maximum is one".to_owned(),
-                _ => format!("{max} live rooms are already connected, the maximum"),
+                _ => format!("the maximum number of live rooms, {max}, is already connected"),
             };
             Problem::new(Code::Capacity, message)
                 .hint("try again when a room has ended, or raise `server.max_live`")

@@ -254,7 +254,8 @@ async fn failures_of_the_network_are_typed() {
     assert_eq!(code(&outcome), Code::ConnectionLost);
     let Outcome::Failed(problem) = outcome else { unreachable!() };
     assert_eq!(problem.message, format!("{address}: connection refused: no server listens there"));
-    assert!(["upstream", "proxy", "network"].iter().all(|it| problem.hint.contains(it)), "{}", problem.hint);
+    let hint = problem.code.terminal_hint(&problem.hint);
+    assert!(["upstream", "proxy", "network"].iter().all(|it| hint.contains(it)), "{hint}");
     // No name is this long: nobody is asked.
     let name = "a".repeat(64);
     let (_, outcome) = run(upstream(&name)).await;

@@ -18,7 +18,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         text => units(text),
     };
     let no_offset =
-        || format!("`{text}` is not an offset: write it like 1m30s, 1500ms, 00:01:30.5, or in seconds");
+        || format!("`{text}` is not a time: write it like 1m30s, 1500ms, 00:01:30.5, or in seconds");
     let offset = read.ok_or_else(no_offset)?;
     if offset > OFFSET_MAX {
         return Err(format!("`{text}` is longer than a year"));
@@ -32,7 +32,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 /// A sentence, if it is negative, or above [`OFFSET_MAX`].
 pub fn from_seconds(seconds: f64) -> Result<Duration, String> {
     let offset = Duration::try_from_secs_f64(seconds).ok().filter(|offset| *offset <= OFFSET_MAX);
-    offset.ok_or_else(|| format!("{seconds} is not an offset: write seconds from 0 to one year"))
+    offset.ok_or_else(|| format!("{seconds:?} is not an offset: write seconds from 0 to one year"))
 }
 
 /// An offset beyond the end of a recording: no command accepts one.

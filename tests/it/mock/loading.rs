@@ -32,7 +32,10 @@ fn unknown_words_are_named_with_the_nearest() {
 #[test]
 fn what_is_no_toml_is_told_with_its_place() {
     assert_wrong("seed = 1\nspeed = = 2", "line 2, column 9: ");
-    assert_wrong("speed = 5000", "line 1, column 9: speed is a number from 0.1 to 1000, or `max`");
+    assert_wrong(
+        "speed = 5000",
+        "line 1, column 9: `5000` is not a speed: use a number from 0.1 to 1000, or `max`",
+    );
     assert_wrong("speed = [1]", "line 1, column 9: a number or \"max\"");
 }
 
@@ -43,7 +46,7 @@ fn faults_that_contradict_are_refused() {
         |rest: &str, message: &str| assert_wrong(&fault(rest), &format!("line 2, column 1: {message}"));
     wrong("kind = \"empty\"", "Empty cannot happen at Socket");
     wrong("kind = \"drop\"\nattempt = 1\ntimes = 1", "set either `attempt` or `times`");
-    wrong("kind = \"drop\"\nafter_ms = 1\nafter_frames = 1", "`after_ms`, `after_frames`");
+    wrong("kind = \"drop\"\nafter_ms = 1\nafter_frames = 1", "set only one of `after_ms`, `after_frames`");
     wrong("kind = \"drop\"\ncode = 1000", "`code` does not apply to Drop");
     wrong("kind = \"close\"\ncode = 99", "`code` must be a number from 1000 to 4999");
     wrong("kind = \"refuse\"\nafter_ms = 5", "Refuse at Socket happens before a room has time");
@@ -52,7 +55,10 @@ fn faults_that_contradict_are_refused() {
     assert_wrong(two, "line 4, column 1: this fault never happens: fault 1 comes first and never ends");
     let status = |rest: &str| format!("[[fault]]\nat = [\"sign\"]\nkind = \"status\"\n{rest}");
     assert_wrong(&status(""), "line 1, column 1: `status` must be a number from 400 to 599");
-    assert_wrong(&status("status = 429\nmessage = \"too short\""), "line 1, column 1: a `message` of a 429");
+    assert_wrong(
+        &status("status = 429\nmessage = \"too short\""),
+        "line 1, column 1: the `message` of a 429",
+    );
     assert_wrong(
         "[[user]]\nname = \"a\"\n[[user]]\nname = \"A\"",
         "line 3, column 1: the user `A` is listed twice",

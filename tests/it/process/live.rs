@@ -192,7 +192,7 @@ fn what_users_get_wrong_is_told() {
     assert!(stderr(&output).contains("README.md"), "{}", stderr(&output));
     let output = run(&["live", "demo", "--upstream", "nowhere"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("--upstream: this is no address"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--upstream: not a valid address"), "{}", stderr(&output));
     // Nobody listens there: typed, and over soon.
     let output =
         run(&["live", "demo", "--upstream", "http://127.0.0.1:9", "--max-attempts", "1", "--port", "0"]);
@@ -217,7 +217,7 @@ async fn a_full_disk_keeps_what_was_written_and_exits_with_3() {
         let output = tokio::task::spawn_blocking(run_it).await.unwrap();
         let said = super::stdout(&output);
         assert_eq!(output.status.code(), Some(3), "{command}: {said} {}", stderr(&output));
-        assert!(said.contains("⚠️ The recording broke off"), "{command}: {said}");
+        assert!(said.contains("⚠️ The recording is incomplete"), "{command}: {said}");
         if command == "live" {
             assert!(said.contains("🔌 Disconnected from demo: stream ended"), "serving goes on: {said}");
         }
@@ -243,7 +243,7 @@ async fn a_recording_that_cannot_begin_is_not_a_success() {
     let output = tokio::task::spawn_blocking(run_it).await.unwrap();
     let said = super::stdout(&output);
     assert_eq!(output.status.code(), Some(3), "{said} {}", stderr(&output));
-    assert!(said.contains("⚠️ The recording broke off"), "{said}");
+    assert!(said.contains("⚠️ The recording is incomplete"), "{said}");
 }
 
 /// Names of files are bytes on Unix, in flags as well.

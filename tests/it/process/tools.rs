@@ -52,7 +52,7 @@ fn names_are_looked_up_where_the_settings_say() {
     assert_eq!(inside(&["info", here]).status.code(), Some(0));
     assert_eq!(inside(&["info", "demo"]).status.code(), Some(0));
     let output = inside(&["info", "mine"]);
-    assert!(stderr(&output).contains("there is no key `recordngs`"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("unknown key `recordngs`"), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(2));
 }
 

@@ -70,7 +70,7 @@ impl Info {
             writeln!(f, "{:<18} {:>7} of {}", "others", thousands(others), count(more, "kind"))?;
         }
         let each = Duration::from_millis(self.timeline.bucket_ms);
-        writeln!(f, "{:26} one column is {each:?}, scaled to the highest of its row", "")
+        writeln!(f, "{:26} one column is {each:?}; each row has its own scale", "")
     }
 
     fn state(&self) -> String {

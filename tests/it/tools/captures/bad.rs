@@ -19,7 +19,7 @@ fn of_json_that_is_cut_off_the_frames_are_taken_that_are_whole() {
     let (items, report) = imported(whole[..whole.len() / 2].to_owned());
     let ours = offsets_ms(&items);
     assert!(ours.len() > 10 && ours.len() < 82 && report.is_lossy(), "{}", ours.len());
-    assert!(report.broken.as_ref().unwrap().contains("cut off at byte"), "{report}");
+    assert!(report.broken.as_ref().unwrap().contains("truncated at byte"), "{report}");
     assert!(report.to_string().contains("⚠️ The rest is missing: truncated"), "{report}");
     // Before the first frame there is nothing to take.
     assert!(matches!(error(whole[..60].to_owned()), Error::CutOff { at: 60 }));
@@ -92,7 +92,7 @@ fn bad_messages_are_counted_and_the_rest_is_taken() {
     all[6] = json!("no message");
     let (_, report) = imported(har("WebInspector", "1", &[entry(URL, STARTED, &all)]));
     assert_eq!((report.frames, report.bad_lines), (78, 4));
-    assert!(report.to_string().contains("⚠️ 4 messages left out:"), "{report}");
+    assert!(report.to_string().contains("⚠️ 4 messages skipped:"), "{report}");
 }
 
 /// `before`, then so many bytes of the same, then `behind`: larger than any memory.
@@ -173,7 +173,7 @@ fn bombs_are_told_from_captures() {
         gzip.write_all(&[b'A'; 1 << 20]).unwrap();
     }
     let said = error(gzip.finish().unwrap()).to_string();
-    assert!(said.contains("this is no capture but a bomb"), "{said}");
+    assert!(said.contains("not a capture"), "{said}");
 }
 
 #[test]

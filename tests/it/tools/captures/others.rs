@@ -54,7 +54,7 @@ fn of_a_flow_that_is_cut_off_the_messages_are_taken_that_are_whole() {
         let ours = offsets_ms(&items);
         let whole: Vec<u128> = all.iter().map(|(ms, ..)| u128::from(*ms)).collect();
         assert!(whole.starts_with(&ours) && !ours.is_empty() && report.is_lossy());
-        assert!(report.broken.as_ref().unwrap().contains("cut off at byte"), "{report}");
+        assert!(report.broken.as_ref().unwrap().contains("truncated at byte"), "{report}");
     }
     let (_, report) = imported([flow(21, flowing()), b"junk".to_vec()].concat());
     assert!(report.frames == 82 && report.broken.is_some(), "{report}");
@@ -63,7 +63,7 @@ fn of_a_flow_that_is_cut_off_the_messages_are_taken_that_are_whole() {
 #[test]
 fn flows_of_an_old_mitmproxy_are_refused_with_what_to_do() {
     let said = error(flow(11, flowing())).to_string();
-    assert!(said.contains("version 11") && said.contains("save them with a newer mitmproxy"), "{said}");
+    assert!(said.contains("format 11") && said.contains("save the flows with a newer mitmproxy"), "{said}");
 }
 
 fn piratetok() -> Vec<u8> {
