@@ -149,7 +149,7 @@ fn assert_says(log: &str) {
         "📨 Message received",
         "📤 Message sent",
         "📨 Request",
-        "❌ Request refused",
+        "❌ Request rejected",
         "❌ Client rejected",
         "❌ Closing client",
         "📡 Broadcast statistics",

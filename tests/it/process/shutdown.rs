@@ -118,7 +118,7 @@ async fn who_stalls_holds_it_no_longer_than_it_may() {
     let (status, _) = finish(server).await;
     assert_eq!(status.code(), Some(0));
     let log = fs::read_to_string(log).unwrap();
-    assert!(log.contains("Connections that did not end in time are dropped"), "{log}");
+    assert!(log.contains("Dropping connections that did not close in time"), "{log}");
     assert!(log.trim_end().ends_with("🔔 Stopped"), "{log}");
 }
 

@@ -50,7 +50,7 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Wrong> {
             () if limit.seconds == 0 => wrong("a window of 0 seconds has no effect")?,
             () if limit.at.is_empty() => wrong("`at` is empty: the limit has no effect")?,
             () if is_short(&limit.message) => {
-                wrong("a `message` must have at least 19 characters: clients crash otherwise")?
+                wrong("a `message` must have at least 19 characters: clients crash otherwise")?;
             }
             () => {}
         }
