@@ -137,7 +137,7 @@ fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {
     let path = recordings.folder.join(name);
     let file = files::open_regular(&path).map_err(|error| {
         if error.kind() == std::io::ErrorKind::NotFound {
-            format!("there is no recording {name}")
+            format!("recording {name} not found")
         } else {
             format!("cannot read {name}: {error}")
         }

@@ -32,7 +32,9 @@ fn commands(text: &str) -> Vec<&str> {
         }
     }
     let parts = found.into_iter().flat_map(|line| line.split(['|', ';']).flat_map(|part| part.split("&&")));
-    parts.map(|part| part.split(" #").next().unwrap_or_default().trim()).collect()
+    // Neither comments nor redirections are arguments.
+    let parts = parts.filter_map(|part| part.split(" #").next()?.split(" >").next());
+    parts.map(str::trim).collect()
 }
 
 #[test]

@@ -61,7 +61,7 @@ scopes! {
     /// `live`: the same, but it waits for subscribers before it connects.
     OfLive, common [
         "live.upstream", "live.sign_url", "live.max_attempts", "live.wait_live", "live.wait_clients", "live.stay",
-         "live.record", "server.listen", "server.port", "server.quiet",
+        "live.record", "server.listen", "server.port", "server.quiet",
     ]; key => is_served(key) && key.path() != "replay.wait_clients", reads is_of_servers(key);
     /// `record`, which has no server.
     OfRecord, common [
@@ -189,11 +189,30 @@ fn short_help(key: &Key) -> String {
 }
 
 fn long_help(key: &Key) -> String {
-    let details = key.details();
-    let break_ = if details.is_empty() { "" } else { "\n\n" };
-    format!(
-        "{}{break_}{details}\n\n{}",
-        key.summary(),
-        format!("{} [env: {}]", default_of(key), key.env).trim()
-    )
+    let origin = format!("{} [env: {}]", default_of(key), key.env);
+    let parts = [key.summary().to_owned(), key.details(), origin.trim().to_owned()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check<S: Scope>() {
+        for path in S::COMMON {
+            let has = Flags::<S>::keys().any(|key| key.path() == *path && key.flag().is_some());
+            assert!(has, "`-h` cannot show {path}");
+        }
+    }
+
+    #[test]
+    fn every_common_flag_exists() {
+        check::<OfServe>();
+        check::<OfLive>();
+        check::<OfRecord>();
+        check::<OfMock>();
+        check::<OfWatch>();
+        check::<OfTools>();
+    }
 }

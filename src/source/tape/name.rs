@@ -80,7 +80,7 @@ fn named(folder: &Path, name: &str) -> PathBuf {
 pub(super) fn cannot_read(called: &str, error: &io::Error) -> Problem {
     match error.kind() {
         io::ErrorKind::NotFound => {
-            Problem::new(Code::RecordingNotFound, format!("there is no recording {called}"))
+            Problem::new(Code::RecordingNotFound, format!("recording {called} not found"))
         }
         io::ErrorKind::IsADirectory | io::ErrorKind::Unsupported => {
             Problem::new(Code::BadRecording, format!("{called} is not a regular file"))

@@ -73,7 +73,7 @@ async fn missing_recordings_are_named_with_their_place() {
     std::fs::write(&path, "speed = 2\n\n[[user]]\nname = \"a\"\nrecording = \"none.bin\"\n").unwrap();
     let problem = MockTikTok::in_memory(with_demo(ScenarioFile::read(&path).unwrap())).unwrap_err();
     assert_eq!(problem.code.name(), "recording_not_found");
-    assert!(problem.message.contains("s.toml: line 3, column 1: there is no recording "), "{problem}");
+    assert!(problem.message.contains("s.toml: line 3, column 1: recording "), "{problem}");
     std::fs::write(&path, "speed = 2\nrecording = \"s.toml\"\n").unwrap();
     let problem = MockTikTok::in_memory(with_demo(ScenarioFile::read(&path).unwrap())).unwrap_err();
     assert!(problem.message.contains("line 2, column 13: cannot play "), "{problem}");

@@ -58,7 +58,7 @@ fn flags_that_mean_nothing_are_usage_errors() {
 #[test]
 fn a_recording_that_is_not_there_is_told_with_what_to_do() {
     for command in ["replay", "events", "info", "verify"] {
-        check(&[command, "no-such.bin"], 1, "there is no recording no-such.bin");
+        check(&[command, "no-such.bin"], 1, "recording no-such.bin not found");
     }
     let said = stderr(&run(&["replay", "batle"]));
     assert!(said.contains("💡 did you mean `battle`? choose one of: demo, battle"), "{said}");
@@ -74,7 +74,7 @@ fn the_built_in_recording_is_found_by_its_file_name_anywhere() {
     assert_eq!(stdout(&inside(&["info", "demo.bin"])), stdout(&run(&["info", "demo"])));
     let said = stderr(&inside(&["info", "demmo.bin"]));
     assert!(
-        said.contains("there is no recording demmo.bin") && said.contains("`demo`? choose one of: demo"),
+        said.contains("recording demmo.bin not found") && said.contains("`demo`? choose one of: demo"),
         "{said}"
     );
 }

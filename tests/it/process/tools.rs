@@ -37,9 +37,9 @@ fn names_are_looked_up_where_the_settings_say() {
     for tool in tools {
         let output = inside(tool);
         assert_eq!(output.status.code(), Some(1), "{tool:?}: {}", stderr(&output));
-        assert!(stderr(&output).contains("there is no recording mine"), "{tool:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("recording mine not found"), "{tool:?}: {}", stderr(&output));
     }
-    let found = |output: &std::process::Output| !stderr(output).contains("there is no recording");
+    let found = |output: &std::process::Output| !stderr(output).contains("not found");
     for tool in tools {
         let output = inside(&[tool, &["--recordings", "shelf"][..]].concat());
         assert!(found(&output), "{tool:?}: {}", stderr(&output));
