@@ -1,4 +1,4 @@
-//! Where the settings come from: the file, the environment, the flags.
+//! Reads settings from the file, the environment and flags.
 
 use std::{
     env,
@@ -22,14 +22,14 @@ use crate::{
     tools::files,
 };
 
-/// What is in effect.
+/// Returns the settings in effect.
 pub(super) fn settings<S: Scope>(flags: &Flags<S>) -> Result<Settings, Problem> {
     let resolved = resolve(flags.config.as_deref(), &flags.given, S::reads).map_err(first)?;
     Ok(resolved.settings)
 }
 
-/// A recording: a file, or the name of one in the folder of recordings. A file is found whatever is wrong with the
-/// settings: they are read for a name alone, or where the command line names their file.
+/// Finds a recording: a file, or a name in the directory of recordings. The settings are only read for a name, or if
+/// `--config` is given, so that invalid settings do not get in the way of a file.
 pub(super) fn tape(flags: &Flags<args::OfTools>, name: &Path) -> Result<Tape, Problem> {
     let is_plain = |name: &str| is_plain_name(name) && name.strip_suffix(".bin").unwrap_or(name) != DEMO;
     let is_name = name.to_str().is_some_and(is_plain) && !name.exists();
@@ -38,11 +38,11 @@ pub(super) fn tape(flags: &Flags<args::OfTools>, name: &Path) -> Result<Tape, Pr
     Tape::find_in(&folder, name)
 }
 
-/// The first thing that is wrong, and how much more there is.
+/// Returns the first problem, and the number of others.
 fn first(problems: Vec<Problem>) -> Problem {
     let more = problems.len().saturating_sub(1);
     let mut problem =
-        problems.into_iter().next().unwrap_or_else(|| Problem::new(Code::BadConfig, "nothing is wrong"));
+        problems.into_iter().next().unwrap_or_else(|| Problem::new(Code::BadConfig, "unknown error"));
     if more > 0 {
         problem.message = format!("{} (and {more} more: `livetape config check`)", problem.message);
     }
@@ -79,7 +79,7 @@ fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     let read = files::open_regular(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
     if read as u64 > FILE_BYTES_MAX {
-        return Err(io::Error::other("the file is longer than 1 MiB"));
+        return Err(io::Error::other("the file is larger than 1 MiB"));
     }
     Ok(text)
 }
@@ -101,14 +101,14 @@ pub(super) fn config(args: &args::Config) -> Result<u8, Problem> {
     }
 }
 
-/// Tells all that is wrong.
+/// Reports every problem.
 fn check(file: &Path) -> Result<u8, Problem> {
     let file = Some(file).filter(|path| !path.as_os_str().is_empty());
     match resolve(file, &[], |_| true) {
         Ok(resolved) => {
-            // Tokens and certificates too.
+            // Also checks tokens and certificates.
             super::serving::config(&resolved.settings)?;
-            say("✅ The settings are well\n")?;
+            say("✅ Settings are valid\n")?;
             Ok(exit::DONE)
         }
         Err(problems) => {

@@ -1,4 +1,4 @@
-//! `livetape events`: a recording through the same decoder, without a server.
+//! `livetape events`: decodes a recording without a server.
 
 use std::io::{self, BufWriter, Write};
 
@@ -16,7 +16,7 @@ use crate::{
     source::Step,
 };
 
-/// What `stream` says of events that belong to no server.
+/// `stream` of events that no server broadcast.
 const STREAM: &str = "offline";
 
 pub(super) fn events(args: &args::Events) -> Result<u8, Problem> {
@@ -50,7 +50,7 @@ pub(super) fn events(args: &args::Events) -> Result<u8, Problem> {
 
 struct Output<'a, W> {
     out: W,
-    /// Events are numbered as a server numbers them, those that are not shown too.
+    /// Number of the last event. As on a server, events that are not shown are counted too.
     seq: u64,
     line: Vec<u8>,
     args: &'a args::Events,

@@ -1,4 +1,4 @@
-//! `livetape live` and `serve`: rooms, and their server.
+//! `livetape live` and `livetape serve`.
 
 use super::{args, config, display, rooms, serving::Addresses, sources, stage::Stage};
 use crate::{
@@ -49,17 +49,17 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     conclude(&ended)
 }
 
-/// Tells what was recorded, and gives the exit code.
+/// Prints what was recorded, and returns the exit code.
 pub(super) fn conclude(ended: &Ended) -> Result<u8, Problem> {
     for recording in &ended.recordings {
         display::say(&format!("📼 {}", recording.display()));
     }
     if let Some(bytes) = ended.full_bytes {
-        display::say(&format!("🏁 Stopped at the size of --max-size: {bytes} bytes recorded"));
+        display::say(&format!("🏁 Stopped at --max-size: {bytes} bytes recorded"));
     }
     if let Some(problem) = &ended.recorder {
-        // What was written stays, and can be read.
-        display::say(&format!("⚠️ The recording broke off: {problem}"));
+        // The part that was written is kept and readable.
+        display::say(&format!("⚠️ The recording is incomplete: {problem}"));
     }
     ended.exit_code()
 }

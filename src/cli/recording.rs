@@ -1,4 +1,4 @@
-//! What `livetape record` does with a room and with a tab alike.
+//! The part of `livetape record` that rooms and tabs share.
 
 use super::{display, live::conclude, rooms, signals};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     supervisor::{Ended, Options, Record, Supervisor},
 };
 
-/// Says `lines`, records what `start` makes of a supervisor, and shows it meanwhile.
+/// Prints `lines`, then records and displays the source that `start` runs on a supervisor.
 pub(super) async fn into_file<E: Future<Output = Ended>>(
     settings: &Settings,
     user: &str,

@@ -1,4 +1,4 @@
-//! `livetape replay`: a recording, its server and its display.
+//! `livetape replay`: replays a recording, serves it and displays its events.
 
 use std::{path::Path, time::Duration};
 
@@ -22,7 +22,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let transport = live::NetTransport::new(&options.live)?;
     let (stage, driver) = Stage::open(&settings, display::Style::Plain, |addresses| {
         if named.is_none() {
-            display::say("💡 No recording is given: this is the built-in demo");
+            display::say("💡 No recording given: playing the built-in demo");
         }
         greet(&tape, &options.play, addresses);
     })

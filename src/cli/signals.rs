@@ -1,6 +1,6 @@
-//! Ctrl-C and SIGTERM: the first ends the process in order, the second at once.
+//! Ctrl-C and SIGTERM: the first shuts down gracefully, the second exits immediately.
 //!
-//! They are taken on a thread of their own: the others may be busy with what an upstream sent.
+//! Signals have their own thread, because the others may be busy with a flood from the upstream.
 
 use std::{sync::mpsc, time::Duration};
 
@@ -13,37 +13,37 @@ use super::{
 };
 use crate::{clock, control::Control, sans_io::error::exit};
 
-/// How long a forced exit waits until the recordings are sealed.
+/// Longest time that a forced exit waits for recordings to be sealed.
 const SEAL_WAIT: Duration = Duration::from_millis(250);
-/// What is left of the time to end once sockets are dropped: to seal recordings and to say so.
+/// Part of the shutdown time after sockets are dropped, for sealing recordings and reporting.
 const RESERVE: Duration = Duration::from_millis(500);
 
-/// How long sockets may take to end, where the process has `shutdown_time`.
+/// Returns the time that sockets have to close during `shutdown_time`.
 pub(super) fn drain_time(shutdown_time: Duration) -> Duration {
     shutdown_time - RESERVE.min(shutdown_time / 2)
 }
 
-/// Listens for signals for as long as the process lives: from now on none ends it without being asked. Once it is to
-/// end, for whatever reason, it has `shutdown_time`.
+/// Handles signals for the rest of the process. Once a shutdown begins, for any reason, the process exits within
+/// `shutdown_time`.
 pub(super) fn listen(control: Control, shutdown_time: Duration) {
     let (ready, listening) = mpsc::sync_channel(1);
     let spawned = std::thread::Builder::new().name("signals".into()).spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
             let signals = Signals::new();
-            // It is waited for.
+            // The caller waits for it.
             let _ = ready.send(());
             let why = wait(signals, &control, shutdown_time).await;
             force(&control, &why).await;
         });
     });
-    // Without the thread the system's own default ends the process.
+    // Without the thread, the default action of the system ends the process.
     if spawned.is_ok() {
         let _ = listening.recv();
     }
 }
 
-/// Waits until the process has to exit at once, and returns why.
+/// Waits until the process must exit immediately, and returns the reason.
 async fn wait(mut signals: Signals, control: &Control, shutdown_time: Duration) -> String {
     let started = clock::now();
     let (mut ending, mut deadline) = (Ending::default(), None);
@@ -52,15 +52,15 @@ async fn wait(mut signals: Signals, control: &Control, shutdown_time: Duration) 
             signal = signals.next() => match ending.take(signal, clock::now() - started) {
                 Action::Ignore => {}
                 Action::End => {
-                    info!("🔔 Signal: ending in order");
+                    info!("🔔 Signal received: shutting down");
                     control.shut_down();
                 }
-                Action::Force => return "a second signal".to_owned(),
+                Action::Force => return "second signal".to_owned(),
             },
             () = control.shutdown().cancelled(), if deadline.is_none() => {
                 deadline = clock::now().checked_add(shutdown_time);
             }
-            () = passed(deadline) => return format!("it did not end within {shutdown_time:?}"),
+            () = passed(deadline) => return format!("shutdown took longer than {shutdown_time:?}"),
         }
     }
 }
@@ -72,7 +72,7 @@ async fn passed(deadline: Option<Instant>) {
     }
 }
 
-/// Seals the recording that runs, and exits.
+/// Seals the current recording and exits.
 async fn force(control: &Control, why: &str) -> ! {
     let recorder = control.upstream().recorder;
     let sealed = async {
@@ -81,13 +81,13 @@ async fn force(control: &Control, why: &str) -> ! {
         }
     };
     if timeout_at(clock::now() + SEAL_WAIT, sealed).await.is_err() {
-        warn("⚠️ The recording is not sealed: the disk took too long");
+        warn("⚠️ The recording is not sealed: the disk was too slow");
     }
-    warn(format_args!("⚠️ Exited at once: {why}"));
+    warn(format_args!("⚠️ Exited immediately: {why}"));
     std::process::exit(i32::from(exit::INTERRUPTED));
 }
 
-/// Without a handler the system's own default ends the process.
+/// Handlers of SIGINT and SIGTERM. For one that is missing, the default action of the system ends the process.
 #[cfg(unix)]
 struct Signals([Option<tokio::signal::unix::Signal>; 2]);
 

@@ -1,4 +1,4 @@
-//! `livetape token`: a bearer token that nobody guesses.
+//! `livetape token`: generates a bearer token.
 
 use std::io::Write as _;
 
@@ -14,21 +14,21 @@ use crate::{
     tools::files,
 };
 
-/// How long the secret is, in bytes.
+/// Length of a token before encoding, in bytes.
 const TOKEN_BYTES: usize = 32;
 
 pub(super) fn token(args: &args::Token) -> Result<u8, Problem> {
     let mut bytes = [0; TOKEN_BYTES];
     getrandom::fill(&mut bytes)
-        .map_err(|error| Problem::new(Code::Io, format!("the system gives no random bytes: {error}")))?;
+        .map_err(|error| Problem::new(Code::Io, format!("the system provides no random bytes: {error}")))?;
     let token = URL_SAFE_NO_PAD.encode(bytes);
     match &args.output {
         None => say(format!("{token}\n"))?,
         Some(path) => {
             let mut file = files::create_new(path, false).map_err(|error| match error {
                 files::Error::Exists { path } => {
-                    Problem::new(Code::OutputExists, format!("{} exists already", path.display()))
-                        .hint("choose another name")
+                    Problem::new(Code::OutputExists, format!("{} already exists", path.display()))
+                        .hint("choose another name with -o FILE")
                 }
                 error => file_problem(&error),
             })?;

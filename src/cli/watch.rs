@@ -1,4 +1,4 @@
-//! `livetape watch`: the events of a running server in a terminal.
+//! `livetape watch`: prints the events of a running server.
 
 use std::io;
 
@@ -24,8 +24,8 @@ use crate::{
     terminal::Lines,
 };
 
-/// What to do where the server wants a token, or another one: its own hint is for clients that write headers.
-const WANTS_TOKEN: &str = "name the file with the server's token: --token-file FILE";
+/// Hint if the server requires another token. The server's own hint is for clients that send headers.
+const TOKEN_HINT: &str = "use the server's token with --token-file FILE";
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -60,7 +60,7 @@ pub(super) async fn watch(args: args::Watch) -> Result<u8, Problem> {
     }
 }
 
-/// Opens the feed, with the first token of the settings if there is one.
+/// Opens the feed, with the token if there is one.
 async fn connect(
     url: &str,
     token: Option<&Secret>,
@@ -75,13 +75,13 @@ async fn connect(
 }
 
 fn address(args: &args::Watch, server: &str) -> Result<String, Problem> {
-    // `watch 3999` means a port of this machine.
+    // `watch 3999` is a port of this machine.
     let port = server.parse::<u16>().ok();
     let server = &port.map_or_else(|| server.to_owned(), |port| format!("ws://127.0.0.1:{port}"));
     let base = server.replacen("http", "ws", usize::from(server.starts_with("http")));
     let base = if base.contains("://") { base } else { format!("ws://{base}") };
     let Some(after_scheme) = base.strip_prefix("ws://").or_else(|| base.strip_prefix("wss://")) else {
-        return Err(Problem::new(Code::BadRequest, format!("{base} is no ws:// or wss:// address")));
+        return Err(Problem::new(Code::BadRequest, format!("{base} is not a ws:// or wss:// address")));
     };
     let slash = if after_scheme.contains('/') { "" } else { "/" };
     let question = if after_scheme.contains('?') { "&" } else { "?" };
@@ -106,7 +106,7 @@ fn address(args: &args::Watch, server: &str) -> Result<String, Problem> {
     Ok(format!("{base}{slash}{question}{}", query.join("&")))
 }
 
-/// Whether the terminal is still there.
+/// Prints an event, and returns whether stdout is still open.
 fn show(args: &args::Watch, lines: &mut Lines, json: &[u8]) -> bool {
     if args.json {
         return display::print(&[String::from_utf8_lossy(json).into_owned() + "\n"]).is_ok();
@@ -114,7 +114,7 @@ fn show(args: &args::Watch, lines: &mut Lines, json: &[u8]) -> bool {
     display::line(lines, json).is_none_or(|line| display::print(&[line]).is_ok())
 }
 
-/// Where to resume after this event.
+/// Returns the position to resume from after this event.
 fn position(json: &str) -> Option<String> {
     let event: serde_json::Value = serde_json::from_str(json).ok()?;
     Some(format!("{}:{}", event["stream"].as_str()?, event["seq"].as_u64()?))
@@ -122,11 +122,11 @@ fn position(json: &str) -> Option<String> {
 
 fn closed(frame: Option<CloseFrame>, last: Option<&str>) -> Result<u8, Problem> {
     let (code, reason) =
-        frame.map_or((1006, "the connection broke".into()), |f| (u16::from(f.code), f.reason.to_string()));
+        frame.map_or((1006, "connection lost".into()), |f| (u16::from(f.code), f.reason.to_string()));
     if code == close::NORMAL || code == close::GOING_AWAY {
         return Ok(exit::DONE);
     }
-    let hint = last.map(|last| format!("go on with --since {last}")).unwrap_or_default();
+    let hint = last.map(|last| format!("continue with --since {last}")).unwrap_or_default();
     Err(Problem::new(Code::ServerUnreachable, format!("closed by the server: {code} {reason}")).hint(hint))
 }
 
@@ -136,14 +136,15 @@ fn refused(url: &str, error: &tungstenite::Error) -> Problem {
         let said: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
         let message = said["error"]["message"].as_str().unwrap_or("no reason given").to_owned();
         let hint = match response.status() {
-            StatusCode::UNAUTHORIZED => WANTS_TOKEN.to_owned(),
+            StatusCode::UNAUTHORIZED => TOKEN_HINT.to_owned(),
             _ => said["error"]["hint"].as_str().unwrap_or_default().to_owned(),
         };
-        return Problem::new(Code::BadRequest, format!("the server refused: {message}")).hint(hint);
+        return Problem::new(Code::BadRequest, format!("the server rejected the request: {message}"))
+            .hint(hint);
     }
     let why = match error {
         tungstenite::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            "nothing listens there".to_owned()
+            "no server listens there".to_owned()
         }
         error => error.to_string(),
     };
@@ -152,9 +153,9 @@ fn refused(url: &str, error: &tungstenite::Error) -> Problem {
     let problem = Problem::new(Code::ServerUnreachable, format!("cannot connect to {address}: {why}"));
     let is_tls = |error: &io::Error| matches!(error.get_ref(), Some(inside) if inside.is::<rustls::Error>());
     match error {
-        tungstenite::Error::Io(error) if is_tls(error) => problem.hint(
-            "is it the server's own certificate? name its file with --ca FILE (the server's --tls-cert)",
-        ),
+        tungstenite::Error::Io(error) if is_tls(error) => {
+            problem.hint("trust the server's own certificate with --ca FILE, its --tls-cert")
+        }
         _ => problem,
     }
 }
@@ -166,20 +167,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_lacks_a_token_is_told_the_flag() {
-        let body = br#"{"error":{"message":"this server wants a bearer token","hint":"send a header"}}"#;
+    fn the_hint_for_a_missing_token_names_the_flag() {
+        let body = br#"{"error":{"message":"this server requires a bearer token","hint":"send a header"}}"#;
         let answer = |status: StatusCode| {
             let answer = tungstenite::http::Response::builder().status(status).body(Some(body.to_vec()));
             refused("ws://localhost/", &tungstenite::Error::Http(Box::new(answer.unwrap())))
         };
         let problem = answer(StatusCode::UNAUTHORIZED);
-        assert_eq!(problem.message, "the server refused: this server wants a bearer token");
-        assert_eq!(problem.hint, WANTS_TOKEN);
+        assert_eq!(problem.message, "the server rejected the request: this server requires a bearer token");
+        assert_eq!(problem.hint, TOKEN_HINT);
         assert_eq!(answer(StatusCode::FORBIDDEN).hint, "send a header");
     }
 
     #[test]
-    fn what_is_asked_for_stands_in_the_address() {
+    fn filters_are_part_of_the_address() {
         let args = ["livetape", "watch", "--observe", "--types", "gift", "--since", "0"];
         let args::Command::Watch(watch) = args::Args::parse_from(args).command else { panic!("it is watch") };
         let expected = "ws://127.0.0.1:3000/?types=gift&observer=1&since=0";

@@ -89,7 +89,7 @@ impl Channels {
             (self.tell)(&warning);
             let problem =
                 Problem::new(Code::InvalidUsername, format!("TikTok username not given for {client}"));
-            return Err(problem.hint("give the token a user in the configuration").into());
+            return Err(problem.hint("set `user` for the token under [[tokens]] in livetape.toml").into());
         };
         give(&self.requests, |answer| Request::Room(user, answer)).await
     }
@@ -101,9 +101,11 @@ impl Channels {
     pub async fn replay(&self, token: &str, speed: Speed) -> Result<Lease, Refusal> {
         let Token { client, recording, .. } = self.token(token)?;
         let Some(recording) = recording.clone() else {
-            let message = format!("no test recording is given for {client}");
+            let message = format!("no test recording is set for {client}");
             let problem = Problem::new(Code::RecordingNotFound, message);
-            return Err(problem.hint("give the token one in the configuration, `demo` for instance").into());
+            return Err(problem
+                .hint("set `recording` for the token under [[tokens]] in livetape.toml, e.g. `demo`")
+                .into());
         };
         give(&self.requests, |answer| Request::Replay(recording, speed, answer)).await
     }
@@ -145,8 +147,8 @@ impl Channels {
 
     fn token(&self, given: &str) -> Result<&Token, Problem> {
         tokens::find(&self.tokens, given).ok_or_else(|| {
-            let problem = Problem::new(Code::Unauthorized, "this token is not known here");
-            problem.hint("the configuration says which tokens there are")
+            let problem = Problem::new(Code::Unauthorized, "unknown token");
+            problem.hint("use a token listed under [[tokens]] in livetape.toml")
         })
     }
 }

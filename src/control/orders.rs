@@ -122,7 +122,8 @@ pub struct Check {
 #[must_use]
 pub fn not_current(user: &str) -> Problem {
     let name = user.trim().trim_start_matches('@');
-    Problem::new(Code::NotFound, format!("`{name}` is not the current user")).hint("GET /status says who is")
+    Problem::new(Code::NotFound, format!("`{name}` is not the current user"))
+        .hint("see GET /status for the current user")
 }
 
 /// An order to a replay.

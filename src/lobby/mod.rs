@@ -123,7 +123,7 @@ impl Lobby {
     /// `capacity`, `client_id_taken`, or `bad_request` for an invalid client id.
     pub fn open(&mut self, opening: Opening) -> Result<Key, Problem> {
         if self.connections.len() >= self.limits.connections_max {
-            return Err(Problem::new(Code::Capacity, "there are too many connections already"));
+            return Err(Problem::new(Code::Capacity, "too many connections"));
         }
         let client_id = match opening.client_id {
             Some(given) => self.check_client_id(given)?,
@@ -157,7 +157,7 @@ impl Lobby {
     fn check_client_id(&self, given: String) -> Result<String, Problem> {
         check_client_id(&given, self.limits.client_id_chars_max)?;
         if given == SERVER || self.client_ids.contains_key(&given) {
-            let message = format!("another connection is called `{given}`");
+            let message = format!("another connection has the client id `{given}`");
             return Err(Problem::new(Code::ClientIdTaken, message));
         }
         Ok(given)
@@ -297,7 +297,7 @@ impl Lobby {
 pub fn check_client_id(given: &str, chars_max: usize) -> Result<(), Problem> {
     let is_allowed = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '@' | '-');
     if given.is_empty() || given.chars().count() > chars_max || !given.chars().all(is_allowed) {
-        let message = format!("`client_id` is 1 to {chars_max} letters, digits and `_ . : @ -`");
+        let message = format!("`client_id` must have 1 to {chars_max} letters, digits and `_ . : @ -`");
         return Err(Problem::new(Code::BadRequest, message));
     }
     Ok(())

@@ -39,9 +39,10 @@ impl Lobby {
             let problem =
                 match reads.and_then(|stream| self.feeds.iter().find(|(it, _)| it.stream == *stream)) {
                     Some((feed, _)) => read_only(&feed.room_id()),
-                    None => {
-                        Problem::new(Code::NotInRoom, "binary messages go to the rooms that you are in: none")
-                    }
+                    None => Problem::new(
+                        Code::NotInRoom,
+                        "binary messages are sent to your rooms, and you are in none",
+                    ),
                 };
             return self.refuse(key, &problem);
         }
@@ -60,7 +61,7 @@ impl Lobby {
         let may_talk = connection.conduct.may_talk();
         if !may_talk {
             let most = self.limits.messages_per_second;
-            let problem = Problem::new(Code::RateExceeded, format!("more than {most} messages a second"));
+            let problem = Problem::new(Code::RateExceeded, format!("more than {most} messages per second"));
             self.refuse(key, &problem);
         }
         may_talk
@@ -145,7 +146,7 @@ impl Lobby {
         let (keys_max, bytes_max) = (self.limits.metadata_keys_max, self.limits.metadata_bytes_max);
         let bytes = serde_json::to_vec(metadata).map_or(usize::MAX, |json| json.len());
         if metadata.len() > keys_max || bytes > bytes_max {
-            let message = format!("metadata is at most {keys_max} keys and {bytes_max} bytes of JSON");
+            let message = format!("metadata is limited to {keys_max} keys and {bytes_max} bytes of JSON");
             return Err(Problem::new(Code::TooLarge, message));
         }
         Ok(())
@@ -155,5 +156,5 @@ impl Lobby {
 /// Builds the error for messages to a user's room.
 pub(super) fn read_only(room: &str) -> Problem {
     let user = room.strip_prefix(FEED_PREFIX).unwrap_or(room);
-    Problem::new(Code::ReadOnlyRoom, format!("`{room}` is the feed of {user}, which clients only read"))
+    Problem::new(Code::ReadOnlyRoom, format!("`{room}` is the feed of {user}, which clients can only read"))
 }

@@ -1,6 +1,6 @@
-//! The log: what the server did, in lines for people or in JSON, on stderr or in a file that is rotated.
+//! Log of the server, as text or JSON, on stderr or in a rotated file.
 //!
-//! Whoever logs never waits: lines go through a bounded queue to a thread, and those that find no place, or cannot be
+//! Logging never blocks: lines go through a bounded queue to a thread. Lines that do not fit the queue, or that cannot be
 //! written, are counted.
 
 mod layer;
@@ -26,17 +26,18 @@ use crate::{
     settings::{Level, Log},
 };
 
-/// The target of lines about clients that come and go, and the rooms they make: shown beside the display as well.
+/// Target of lines about clients that connect and disconnect, and rooms they create. They are also shown next to the
+/// display.
 pub const CLIENTS: &str = "livetape::clients";
 
-/// How many lines were lost: there is one log a process.
+/// Number of lost lines, for the one log of the process.
 static LOST: OnceLock<Arc<AtomicU64>> = OnceLock::new();
 
-/// Starts the log of this process. What is queued is written when the guard is dropped. Where a `display` shows what
-/// fails as well, only what is worse and [`CLIENTS`] go to stderr, unless the settings say otherwise.
+/// Starts the log of this process. Dropping the guard writes the queued lines. If a `display` shows failures too, only
+/// errors and [`CLIENTS`] go to stderr by default.
 ///
 /// # Errors
-/// `io`, if the file cannot be written.
+/// Returns `io` if the file cannot be written.
 pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
     let started = match &settings.file {
         None => writer::start(io::stderr(), settings.format),
@@ -48,7 +49,7 @@ pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
         Problem::new(Code::Io, format!("cannot write the log {path}: {error}"))
             .hint("choose another --log-file")
     })?;
-    // A second start, in tests, is without effect.
+    // A second start, as in tests, has no effect.
     drop(LOST.set(writer.lost()));
     let level = settings.level.unwrap_or(match (&settings.file, display) {
         (Some(_), _) => Level::Info,
@@ -64,13 +65,13 @@ pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
     Ok(guard)
 }
 
-/// How many lines of the log were lost.
+/// Returns the number of lost lines.
 #[must_use]
 pub fn lost() -> u64 {
     LOST.get().map_or(0, |lost| lost.load(Ordering::Relaxed))
 }
 
-/// Ours alone: libraries log what may be secret.
+/// Accepts only our own lines: libraries may log secrets.
 fn filter(level: Level) -> Targets {
     let level = match level {
         Level::Off => LevelFilter::OFF,

@@ -1,4 +1,4 @@
-//! A file that does not grow for ever: FILE, and before it FILE.1, FILE.2, …
+//! Rotated log file: FILE, and older ones as FILE.1, FILE.2, …
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -6,13 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file that is begun anew when it is full.
+/// A file that is rotated when it is full.
 pub(super) struct Rotating {
     path: PathBuf,
     file: File,
     length: u64,
     bytes_max: u64,
-    /// How many older ones are kept.
+    /// Number of older files to keep.
     kept: usize,
 }
 
@@ -51,7 +51,7 @@ fn append(path: &Path) -> io::Result<File> {
 }
 
 impl Write for Rotating {
-    /// Writes a line whole, into this file or the next.
+    /// Writes a whole line, to this file or the next.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.length > 0 && self.length + line.len() as u64 > self.bytes_max {
             self.rotate()?;
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn full_files_are_put_away_and_the_oldest_goes() {
+    fn full_files_are_rotated_and_the_oldest_is_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.log");
         let mut log = Rotating::open(&path, 10, 2).unwrap();

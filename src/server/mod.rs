@@ -138,7 +138,7 @@ pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
     hub.close(CloseReason { code: close::GOING_AWAY, reason: "shutting_down".into() });
     let deadline = clock::now() + bounds.drain_max;
     if timeout_at(deadline, connections.ended()).await.is_err() {
-        warn!("❌ Connections that did not end in time are dropped");
+        warn!("❌ Dropping connections that did not close in time");
         connections.abort();
         connections.ended().await;
     }

@@ -1,43 +1,42 @@
-//! A key: all that is known about one setting.
+//! Description of one setting.
 
 use std::ffi::OsStr;
 
 use super::{table::Settings, value::Form};
 
-/// A setting: its key in the file, its flag, its name in the environment, and how it is set and shown.
+/// A setting: its key in the file, flag and environment variable, and how it is parsed and shown.
 #[derive(Debug)]
 pub struct Key {
-    /// The section that it stands in.
+    /// Section of the settings file.
     pub section: &'static str,
     pub(super) raw_name: &'static str,
-    /// What it is for, in a line.
-    pub doc: &'static str,
+    pub(super) docs: &'static [&'static str],
     pub(super) flag: &'static str,
-    /// Its name in the environment.
+    /// Environment variable.
     pub env: &'static str,
-    /// How it stands in TOML.
+    /// Type in TOML.
     pub form: Form,
-    /// Whether it is never shown.
+    /// Whether its value is masked when shown.
     pub is_secret: bool,
     pub(super) set: fn(&mut Settings, &OsStr) -> Result<(), String>,
     pub(super) get: fn(&Settings) -> Option<String>,
 }
 
-/// A flag as it is typed: `-o, --output FILE`, `--loop [N]`.
+/// Parts of a flag such as `-o, --output FILE` or `--loop [N]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flag {
-    /// The letter behind one dash.
+    /// Letter after a single dash.
     pub short: Option<char>,
-    /// The word behind two dashes.
+    /// Name after two dashes.
     pub long: &'static str,
-    /// What stands for its value; `None` for a switch.
+    /// Placeholder of the value; `None` for a switch.
     pub value: Option<&'static str>,
-    /// Whether the value may be left out.
+    /// Whether the value may be omitted.
     pub is_optional: bool,
 }
 
 impl Key {
-    /// Its name within the section.
+    /// Name within the section.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.raw_name.strip_prefix("r#").unwrap_or(self.raw_name)
@@ -49,7 +48,19 @@ impl Key {
         format!("{}.{}", self.section, self.name())
     }
 
-    /// Its flag, if it has one.
+    /// What it does: an imperative phrase without a full stop.
+    #[must_use]
+    pub fn summary(&self) -> &'static str {
+        self.docs.first().copied().unwrap_or_default().trim()
+    }
+
+    /// Sentences beyond the summary, and defaults in brackets; empty for most keys.
+    #[must_use]
+    pub fn details(&self) -> String {
+        self.docs.iter().skip(1).copied().collect::<String>().trim().to_owned()
+    }
+
+    /// Flag on the command line, if there is one.
     #[must_use]
     pub fn flag(&self) -> Option<Flag> {
         let (short, rest) = match self.flag.split_once(", ") {
@@ -62,15 +73,15 @@ impl Key {
         Some(Flag { short, long, value: bare, is_optional: bare != value })
     }
 
-    /// Whether `text` is a value of it.
+    /// Checks that `text` is a valid value.
     ///
     /// # Errors
-    /// A sentence that says why not.
+    /// Returns the reason if it is not.
     pub fn check(&self, text: &OsStr) -> Result<(), String> {
         (self.set)(&mut Settings::default(), text)
     }
 
-    /// What it is unless something is said, as TOML.
+    /// Default value as TOML, if there is one.
     #[must_use]
     pub fn default_text(&self) -> Option<String> {
         (self.get)(&Settings::default())

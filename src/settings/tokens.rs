@@ -1,30 +1,30 @@
-//! `[[tokens]]`: who may open `/ws/{token}`, and what they get there.
+//! `[[tokens]]`: clients that may open `/ws/{token}`.
 
 use std::collections::HashSet;
 
 use super::file::{Cell, Fault};
 use crate::{sans_io::token::check, secret::Secret};
 
-/// The keys of a token.
+/// Keys of a token.
 const KEYS: [&str; 4] = ["token", "name", "user", "recording"];
 
 /// A client of `/ws/{token}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Token {
-    /// What the client shows.
+    /// Secret part of the address.
     pub token: Secret,
-    /// What the client is called.
+    /// Name of the client.
     pub name: String,
-    /// Whose room it gets.
+    /// User whose room the client gets.
     pub user: Option<String>,
-    /// What `/ws/test/{token}` plays.
+    /// Recording that `/ws/test/{token}` plays.
     pub recording: Option<String>,
 }
 
 /// Reads the tables `[[tokens]]`.
 pub(super) fn read(tables: &Cell<'_>, faults: &mut Vec<Fault>) -> Vec<Token> {
     let Some(items) = tables.items() else {
-        faults.push(tables.fault("`tokens` are tables: begin each with [[tokens]]"));
+        faults.push(tables.fault("`tokens` must be tables: start each with [[tokens]]"));
         return Vec::new();
     };
     let mut seen = HashSet::new();
@@ -36,8 +36,8 @@ pub(super) fn read(tables: &Cell<'_>, faults: &mut Vec<Fault>) -> Vec<Token> {
             continue;
         }
         if !seen.insert(token.token.reveal().to_owned()) {
-            // Not repeated: it is a secret.
-            faults.push(item.fault(&format!("the token of `{}` is another's already", token.name)));
+            // The message must not repeat the secret.
+            faults.push(item.fault(&format!("the token of `{}` is used twice", token.name)));
         }
         tokens.push(token);
     }
@@ -47,13 +47,13 @@ pub(super) fn read(tables: &Cell<'_>, faults: &mut Vec<Fault>) -> Vec<Token> {
 fn read_one(item: &Cell<'_>, faults: &mut Vec<Fault>) -> Token {
     let mut token = Token::default();
     let Some(entries) = item.entries() else {
-        faults.push(item.fault("`tokens` are tables: begin each with [[tokens]]"));
+        faults.push(item.fault("`tokens` must be tables: start each with [[tokens]]"));
         return token;
     };
     for (key, value) in &entries {
         let Some(text) = value.text() else {
             match KEYS.contains(&key.name()) {
-                true => faults.push(value.fault(&format!("`{}` has to be a string", key.name()))),
+                true => faults.push(value.fault(&format!("`{}` must be a string", key.name()))),
                 false => faults.push(key.unknown("[[tokens]]", &KEYS)),
             }
             continue;
@@ -71,7 +71,7 @@ fn read_one(item: &Cell<'_>, faults: &mut Vec<Fault>) -> Token {
     }
     for key in ["token", "name"] {
         if !entries.iter().any(|(entry, _)| entry.name() == key) {
-            faults.push(item.fault(&format!("a token has no `{key}`")));
+            faults.push(item.fault(&format!("`{key}` is missing")));
         }
     }
     token

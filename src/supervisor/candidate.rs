@@ -57,7 +57,7 @@ impl<T: Transport> Supervisor<T> {
     fn may_look_up(&self, before: Option<&Candidate>) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
         if let Some(Candidate { user, .. }) = before {
             let problem = Problem::new(Code::Capacity, format!("`{user}` is being looked up"));
-            return Err(problem.hint(format!("wait for the answer to POST /connect/{user}")).into());
+            return Err(problem.hint(format!("wait for the response to POST /connect/{user}")).into());
         }
         self.common.limit.check()?;
         Ok(if self.place.is_some() { None } else { Some(self.common.place()?) })

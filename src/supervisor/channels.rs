@@ -127,7 +127,7 @@ impl<T: Transport> Channels<T> {
     fn replay(&self, recording: String, speed: Speed, answer: Answer<Lease>) {
         let Ok(place) = Arc::clone(&self.replays).try_acquire_owned() else {
             let max = self.requests.max_replays;
-            let message = format!("{max} test replays run already, and no more may at a time");
+            let message = format!("the maximum number of private replays, {max}, is already running");
             answer.refuse(Problem::new(Code::Capacity, message));
             return;
         };

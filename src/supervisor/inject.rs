@@ -39,8 +39,7 @@ pub(super) async fn inject_live(
     allowed: bool,
 ) {
     if !allowed {
-        let problem =
-            Problem::new(Code::InjectRefused, "a live room shows what happens there, and nothing else");
+        let problem = Problem::new(Code::InjectRefused, "injecting into a live room is not allowed");
         return answer.refuse(problem);
     }
     let injected = pipeline.inject(driver.injector(), &request, offset, Pacing::Free).await;

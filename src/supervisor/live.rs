@@ -155,10 +155,10 @@ impl<T: Transport> Supervisor<T> {
                         leaving = Some(Leaving::RecorderEnded);
                     }
                     if problem.code == Code::RecordingFull {
-                        info!(why = %problem, "📼 The recording of @{user} is full");
+                        info!(why = %problem, "📼 The recording of @{user} reached its maximum size");
                     } else {
                         self.driver.update_upstream(|upstream| upstream.recorder_failures += 1);
-                        warn!(why = %problem, "❌ The recording of @{user} broke off");
+                        warn!(why = %problem, "❌ Recording @{user} failed");
                         (self.options.warn)(&problem);
                     }
                 }
@@ -356,7 +356,7 @@ impl<T: Transport> Supervisor<T> {
                 self.ended.full_bytes = summary.is_full.then_some(summary.bytes).or(self.ended.full_bytes);
             }
             Ok(Err(problem)) => self.ended.recorder = Some(problem),
-            Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder broke off")),
+            Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder failed")),
         }
     }
 }

@@ -167,7 +167,7 @@ fn invalid_hosts_and_origins_are_rejected() {
     assert_eq!(check("[2001:db8::1]", "http://10.0.0.1"), Ok(()));
     assert_eq!(check("a", "null"), Ok(()));
     for host in ["tape.example:3000", "http://tape.example", "a b", ""] {
-        assert!(check(host, "http://a").unwrap_err().contains("is no host"), "{host}");
+        assert!(check(host, "http://a").unwrap_err().contains("is not a host"), "{host}");
     }
     for origin in ["overlay.example", "https://overlay.example/", "*", "NULL", ""] {
         assert!(check("a", origin).unwrap_err().contains("is not an origin"), "{origin}");

@@ -85,7 +85,7 @@ async fn a_stalled_ndjson_connection_is_dropped_after_ten_seconds() {
     wait(Duration::from_secs(11)).await;
     let mut body = String::new();
     stream.read_to_string(&mut body).await.unwrap();
-    assert!(!body.contains("slow_consumer") && !body.ends_with("0\r\n\r\n"), "it is cut off");
+    assert!(!body.contains("slow_consumer") && !body.ends_with("0\r\n\r\n"), "truncated");
     let gone = stream.write_all(b"x").await.unwrap_err();
     assert_eq!(gone.kind(), std::io::ErrorKind::BrokenPipe);
 }

@@ -252,14 +252,15 @@ async fn network_failures_map_to_codes() {
     let (_, outcome) = run(upstream(&address.to_string())).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
     let Outcome::Failed(problem) = outcome else { unreachable!() };
-    assert_eq!(problem.message, format!("{address}: connection refused: nothing listens there"));
-    assert!(["upstream", "proxy", "network"].iter().all(|it| problem.hint.contains(it)), "{}", problem.hint);
+    assert_eq!(problem.message, format!("{address}: connection refused: no server listens there"));
+    let hint = problem.code.terminal_hint(&problem.hint);
+    assert!(["upstream", "proxy", "network"].iter().all(|it| hint.contains(it)), "{hint}");
     // The name is too long for any lookup.
     let name = "a".repeat(64);
     let (_, outcome) = run(upstream(&name)).await;
     let Outcome::Failed(problem) = outcome else { panic!("{outcome:?}") };
     assert_eq!((problem.code, &*problem.code.title()), (Code::DnsFailed, "Name not resolved"));
-    assert_eq!(problem.message, format!("{name}: the name `{name}` cannot be resolved"));
+    assert_eq!(problem.message, format!("{name}: cannot resolve the name `{name}`"));
     let through =
         Options { proxy: Some(Url::parse(&format!("http://{name}:1")).unwrap()), ..upstream("x.invalid") };
     let asked = NetTransport::new(&through).unwrap();
@@ -270,7 +271,7 @@ async fn network_failures_map_to_codes() {
     let found = check(&through, &NetTransport::new(&through).unwrap()).await.why.unwrap();
     assert_eq!(
         found.message,
-        "x.invalid: the proxy cannot be reached: connection refused: nothing listens there"
+        "x.invalid: cannot reach the proxy: connection refused: no server listens there"
     );
 }
 

@@ -360,6 +360,6 @@ async fn invalid_orders_are_rejected() {
         assert_eq!(problem.code, Code::RecordingNotFound, "{name}");
     }
     let problem = show.control.order(ReplayOrder::Load("demmo".into())).await.unwrap_err();
-    assert!(problem.hint.starts_with("did you mean `demo`? there are: demo, "), "{}", problem.hint);
+    assert!(problem.hint.starts_with("did you mean `demo`? choose one of: demo, "), "{}", problem.hint);
     assert_eq!(show.control.replay().unwrap().generation, 1);
 }

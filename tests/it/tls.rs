@@ -150,10 +150,10 @@ fn invalid_certificates_are_reported() {
         assert!(!problem.message.contains("MIGHAgEA"), "no key in {}", problem.message);
         problem.message
     };
-    assert!(refused("", &pem.key).starts_with("--tls-cert holds no certificate"));
-    assert!(refused(&pem.key, &pem.key).starts_with("--tls-cert holds no certificate"));
-    assert!(refused(&pem.certificate, "").starts_with("--tls-key holds no private key"));
-    assert!(refused(&pem.certificate, &pem.certificate).starts_with("--tls-key holds no private key"));
+    assert!(refused("", &pem.key).starts_with("--tls-cert has no certificate"));
+    assert!(refused(&pem.key, &pem.key).starts_with("--tls-cert has no certificate"));
+    assert!(refused(&pem.certificate, "").starts_with("--tls-key has no private key"));
+    assert!(refused(&pem.certificate, &pem.certificate).starts_with("--tls-key has no private key"));
     assert!(refused(&pem.certificate, &other.key).starts_with("--tls-key is not the key of"));
     let cut = &pem.certificate[..pem.certificate.len() / 2];
     assert!(refused(cut, &pem.key).starts_with("--tls-cert"), "{}", refused(cut, &pem.key));

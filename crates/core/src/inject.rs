@@ -205,7 +205,7 @@ impl InjectRequest {
     pub fn check(&self) -> Result<(), String> {
         let within = |name: &str, value: i64, min: i64, max: i64| {
             let fits = (min..=max).contains(&value);
-            if fits { Ok(()) } else { Err(format!("`{name}` is a number from {min} to {max}")) }
+            if fits { Ok(()) } else { Err(format!("`{name}` is not a number from {min} to {max}")) }
         };
         match self {
             Self::Gift { count, diamonds, .. } => {

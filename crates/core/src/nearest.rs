@@ -21,13 +21,13 @@ pub fn choices(given: &str, known: &[&str]) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("{meant}there are: {listed}{more}")
+    format!("{meant}choose one of: {listed}{more}")
 }
 
 /// Returns a hint for `given`, which is not in `known`: a suggestion, or the list of valid names.
 pub fn hint(given: &str, known: &[&str]) -> String {
     match nearest(given, known) {
         Some(name) => format!("did you mean `{name}`?"),
-        None => format!("it is one of: {}", known.join(", ")),
+        None => format!("choose one of: {}", known.join(", ")),
     }
 }

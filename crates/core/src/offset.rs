@@ -19,10 +19,10 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         text => units(text),
     };
     let no_offset =
-        || format!("`{text}` is no offset: write it like 1m30s, 1500ms, 00:01:30.5, or in seconds");
+        || format!("`{text}` is not a time: write it like 1m30s, 1500ms, 00:01:30.5, or in seconds");
     let offset = read.ok_or_else(no_offset)?;
     if offset > OFFSET_MAX {
-        return Err(format!("`{text}` is more than a year"));
+        return Err(format!("`{text}` is longer than a year"));
     }
     Ok(offset)
 }
@@ -33,7 +33,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 /// A message if the number is negative, or above [`OFFSET_MAX`].
 pub fn from_seconds(seconds: f64) -> Result<Duration, String> {
     let offset = Duration::try_from_secs_f64(seconds).ok().filter(|offset| *offset <= OFFSET_MAX);
-    offset.ok_or_else(|| "an offset is from 0 to a year, in seconds".to_owned())
+    offset.ok_or_else(|| format!("{seconds:?} is not an offset: write seconds from 0 to one year"))
 }
 
 /// An offset beyond the end of a recording, which every command rejects.
@@ -56,7 +56,8 @@ pub fn check_within(offset: Duration, end: Duration) -> Result<(), BeyondEnd> {
 
 impl From<BeyondEnd> for Problem {
     fn from(error: BeyondEnd) -> Self {
-        Self::new(Code::BadRequest, error).hint("choose an earlier offset: `livetape info` shows the length")
+        Self::new(Code::BadRequest, error)
+            .hint("choose an earlier offset; run `livetape info` to see the length")
     }
 }
 

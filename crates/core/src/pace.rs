@@ -30,9 +30,11 @@ impl std::str::FromStr for Speed {
         }
         match text.parse::<f64>() {
             Ok(times) if (Self::MIN..=Self::MAX).contains(&times) => Ok(Self::Times(times)),
-            _ => {
-                Err(format!("speed is a number from {} to {}, or `max`, not `{text}`", Self::MIN, Self::MAX))
-            }
+            _ => Err(format!(
+                "`{text}` is not a speed: use a number from {} to {}, or `max`",
+                Self::MIN,
+                Self::MAX
+            )),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::retry::SERVER_WAIT_MAX;
+use crate::{error::Code, retry::SERVER_WAIT_MAX};
 
 /// Maximum length of a displayed name or comment, in characters.
 const TEXT_CHARS_MAX: usize = 300;
@@ -50,6 +50,7 @@ pub fn line(event: &Value) -> Option<String> {
     Some(match event["type"].as_str()? {
         "gift" => gift(data)?,
         "chat" => format!("💬 {}: {}", sender(), text(&data["comment"])),
+        "like" if data["likeCount"] == 1 => format!("❤️ {} sent 1 like", sender()),
         "like" => format!("❤️ {} sent {} likes", sender(), data["likeCount"]),
         "member" if data["actionId"] == 1 => format!("👥 {} joined", sender()),
         "social" => match data["action"].as_str()? {
@@ -63,7 +64,10 @@ pub fn line(event: &Value) -> Option<String> {
         "envelope" if data["display"] == 1 => {
             format!("🧧 {} dropped {} diamonds", text(&data["senderName"]), data["diamondCount"])
         }
-        "control" => format!("⏯️ The LIVE is {}", text(&data["state"])),
+        "control" => match text(&data["state"]) {
+            state if matches!(state.as_str(), "ended" | "resumed") => format!("⏯️ The LIVE has {state}"),
+            state => format!("⏯️ The LIVE is {state}"),
+        },
         "connection_created" => {
             format!("✅ Connected to {} (Room ID: {})", username(), text(&data["roomId"]))
         }
@@ -89,7 +93,9 @@ fn gift(data: &Value) -> Option<String> {
 /// Formats the failure, the time of the next attempt, and the hint.
 fn error(event: &Value) -> String {
     let mut shown = failed(event);
-    if let Some(hint) = event["data"]["hint"].as_str().filter(|hint| !hint.is_empty()) {
+    let (code, hint) = (event["data"]["code"].as_str(), event["data"]["hint"].as_str().unwrap_or_default());
+    let hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
+    if !hint.is_empty() {
         shown += &format!("\n💡 {}", printable(hint));
     }
     shown

@@ -18,11 +18,13 @@ pub fn is_plain(text: &str) -> bool {
 /// The reason, without repeating the token.
 pub fn check(token: &str) -> Result<(), &'static str> {
     if !is_plain(token) {
-        return Err("a token is 1 to 256 letters, digits, `-`, `_`, `.` or `~`: it stands in an address");
+        return Err(
+            "a token must have 1 to 256 letters, digits, `-`, `_`, `.` or `~`, because it is part of a URL",
+        );
     }
     // Clients remove dot segments from URLs.
     if RESERVED.contains(&token) || token.bytes().all(|byte| byte == b'.') {
-        return Err("this token cannot be: `test`, `echo` and dots alone mean something else in an address");
+        return Err("`test`, `echo` and dots alone are reserved and cannot be tokens");
     }
     Ok(())
 }

@@ -21,9 +21,9 @@ pub fn normalise(given: &str) -> Result<String, Problem> {
     if !is_name(name) {
         let shown: String = given.chars().take(USERNAME_CHARS_MAX).flat_map(char::escape_debug).collect();
         let message = if given.trim().is_empty() {
-            "no user name".into()
+            "the user name is empty".into()
         } else {
-            format!("`{shown}` is no user name")
+            format!("`{shown}` is not a user name")
         };
         return Err(Problem::new(Code::InvalidUsername, message));
     }

@@ -18,7 +18,7 @@ const OWNER_ONLY: u32 = 0o600;
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum Error {
-    #[error("{} exists already: choose another name, or overwrite it with --force", path.display())]
+    #[error("{} already exists: choose another name, or overwrite it with --force", path.display())]
     Exists { path: PathBuf },
     #[error("{} does not exist: check the name", path.display())]
     Missing { path: PathBuf },
@@ -26,11 +26,11 @@ pub enum Error {
     NoParent { path: PathBuf },
     #[error("{} is a directory: name a file", path.display())]
     Directory { path: PathBuf },
-    #[error("{} is not a regular file: copy what it holds into one", path.display())]
+    #[error("{} is not a regular file: copy its content to one", path.display())]
     Irregular { path: PathBuf },
     #[error("the name of {} is too long: give it at most {NAME_BYTES_MAX} bytes", path.display())]
     TooLong { path: PathBuf },
-    #[error("no permission for {}: check who owns it, and its mode", path.display())]
+    #[error("no permission for {}: check its owner and mode", path.display())]
     NoPermission { path: PathBuf },
     #[error("{}: {source}", path.display())]
     Other { path: PathBuf, source: io::Error },
@@ -347,7 +347,7 @@ mod tests {
         let message = |kind: io::ErrorKind| explain(Path::new("a.bin"), kind.into()).to_string();
         assert_eq!(
             message(io::ErrorKind::PermissionDenied),
-            "no permission for a.bin: check who owns it, and its mode"
+            "no permission for a.bin: check its owner and mode"
         );
         assert_eq!(message(io::ErrorKind::NotFound), "a.bin does not exist: check the name");
         assert_eq!(message(io::ErrorKind::StorageFull), "a.bin: no storage space");

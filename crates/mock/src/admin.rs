@@ -16,7 +16,7 @@ const PREFIX: &str = "/__admin/";
 pub(super) fn answer(connection: &Connection, request: &Request) -> Option<Response> {
     let what = request.path.strip_prefix(PREFIX)?;
     if !is_local(connection, request) {
-        return Some(error(403, "only for programs on this machine"));
+        return Some(error(403, "only programs on this machine may use the admin API"));
     }
     let mock = &connection.mock;
     Some(match (request.method.as_str(), what) {
@@ -26,7 +26,7 @@ pub(super) fn answer(connection: &Connection, request: &Request) -> Option<Respo
             Response::new(200, "application/toml", text)
         }
         ("PUT", "scenario") => match std::str::from_utf8(&request.body) {
-            Err(_) => error(422, "the scenario is no text"),
+            Err(_) => error(422, "the scenario is not UTF-8 text"),
             Ok(text) => match mock.replace(text) {
                 Ok(()) => Response::json(200, &json!({ "ok": true })),
                 Err(wrong) => error(422, &wrong.to_string()),
@@ -36,8 +36,8 @@ pub(super) fn answer(connection: &Connection, request: &Request) -> Option<Respo
             mock.reset();
             Response::json(200, &json!({ "ok": true }))
         }
-        (_, "log" | "scenario" | "reset") => error(405, "GET log, GET or PUT scenario, POST reset"),
-        _ => error(404, "there are log, scenario and reset"),
+        (_, "log" | "scenario" | "reset") => error(405, "use GET log, GET or PUT scenario, or POST reset"),
+        _ => error(404, "unknown path: use log, scenario or reset"),
     })
 }
 
@@ -46,7 +46,7 @@ fn log(connection: &Connection, request: &Request) -> Response {
     let wanted: Vec<&str> = request.param("what").map(|what| what.split(',').collect()).unwrap_or_default();
     if let Some(unknown) = wanted.iter().find(|name| !Happened::NAMES.contains(name)) {
         let names = Happened::NAMES.join(", ");
-        return error(400, &format!("`what` must be of {names}, not `{unknown}`"));
+        return error(400, &format!("`what` has the unknown value `{unknown}`: use {names}"));
     }
     let state = connection.mock.lock();
     let is_wanted = |entry: &&LogEntry| wanted.is_empty() || wanted.contains(&entry.what.name());

@@ -139,13 +139,13 @@ fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {
     let path = recordings.folder.join(name);
     let file = files::open_regular(&path).map_err(|error| {
         if error.kind() == std::io::ErrorKind::NotFound {
-            format!("there is no recording {name}")
+            format!("recording {name} not found")
         } else {
             format!("cannot read {name}: {error}")
         }
     })?;
     if file.metadata().is_ok_and(|metadata| metadata.len() > RECORDING_BYTES_MAX) {
-        return Err(format!("{name} is too long: rooms are kept in memory"));
+        return Err(format!("{name} is too large: the mock keeps recordings in memory"));
     }
     Show::read(BufReader::new(file)).map_err(|error| format!("cannot play {name}: {error}"))
 }

@@ -112,12 +112,12 @@ impl fmt::Display for Report {
             writeln!(f, "  {kind}: {}", thousands(*number))?;
         }
         if self.damage.loss().is_some() {
-            writeln!(f, "⚠️ A part cannot be read, and may hold anything: {}", self.damage.loss())?;
+            writeln!(f, "⚠️ A part is unreadable and was not searched: {}", self.damage.loss())?;
         }
         match self.exit_code() {
-            exit::FAILED => writeln!(f, "not fit to be shared"),
+            exit::FAILED => writeln!(f, "do not share this recording"),
             exit::DONE => writeln!(f, "nothing found in {}", count(self.records, "record")),
-            _ => writeln!(f, "nothing found in what can be read"),
+            _ => writeln!(f, "nothing found in the readable part"),
         }
     }
 }

@@ -240,8 +240,8 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { same, added, removed, changed } = self;
         if self.is_same() {
-            return writeln!(f, "✅ no difference in {same} events");
+            return writeln!(f, "✅ no differences in {same} events");
         }
-        writeln!(f, "{added} added, {removed} removed, {changed} changed, {same} the same")
+        writeln!(f, "{added} added, {removed} removed, {changed} changed, {same} equal")
     }
 }

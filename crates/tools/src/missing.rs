@@ -16,7 +16,7 @@ pub fn missing(folder: &Path, name: &str) -> Problem {
     let names = names(folder);
     let wanted = name.strip_suffix(".bin").unwrap_or(name);
     let known = Vec::from_iter(names.iter().map(String::as_str));
-    Problem::new(Code::RecordingNotFound, format!("there is no recording {name}"))
+    Problem::new(Code::RecordingNotFound, format!("recording {name} not found"))
         .hint(nearest::choices(wanted, &known))
 }
 
@@ -45,10 +45,10 @@ mod tests {
             fs::write(folder.path().join(name), "").unwrap();
         }
         let problem = missing(folder.path(), "batle");
-        assert_eq!(problem.message, "there is no recording batle");
-        assert_eq!(problem.hint, "did you mean `battle`? there are: demo, battle, gifts");
-        assert_eq!(missing(folder.path(), "x").hint, "there are: demo, battle, gifts");
+        assert_eq!(problem.message, "recording batle not found");
+        assert_eq!(problem.hint, "did you mean `battle`? choose one of: demo, battle, gifts");
+        assert_eq!(missing(folder.path(), "x").hint, "choose one of: demo, battle, gifts");
         let problem = missing(&folder.path().join("none"), "demmo.bin");
-        assert_eq!(problem.hint, "did you mean `demo`? there are: demo");
+        assert_eq!(problem.hint, "did you mean `demo`? choose one of: demo");
     }
 }

@@ -27,7 +27,7 @@ pub enum Error {
     Write(Recording),
     #[error("{0}")]
     TooMany(#[from] TooMany),
-    #[error("nothing in it can be read")]
+    #[error("the recording is unreadable")]
     Empty,
 }
 
@@ -182,15 +182,15 @@ fn gap(records: u64, from: Duration, to: Duration) -> Item {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.copied {
-            return writeln!(f, "scrubbed already with this key: copied as it is");
+            return writeln!(f, "already scrubbed with this key: copied unchanged");
         }
         if self.again {
-            writeln!(f, "it was scrubbed with another key: people were replaced once more")?;
+            writeln!(f, "already scrubbed with another key: people were replaced again")?;
         }
         let tally = &self.tally;
         let [people, changed, records] =
             [self.identities as u64, tally.changed_records, self.records].map(thousands);
-        writeln!(f, "{people} ids and names, replaced in {changed} of {records} records")?;
+        writeln!(f, "replaced {people} ids and names in {changed} of {records} records")?;
         let rows = [
             (tally.unknown_texts, "texts in unknown fields: replaced"),
             (tally.opaque, "unknown bytes: replaced"),
@@ -198,15 +198,15 @@ impl fmt::Display for Report {
             (tally.headers, "headers of HTTP answers: dropped"),
             (tally.dropped_bodies, "HTTP bodies that are neither a batch nor JSON: dropped"),
             (tally.dropped_records, "records of unknown types: dropped"),
-            (tally.broken, "messages that break off: dropped from there on"),
-            (tally.bad_gzip, "broken gzip: only what could be unpacked is there"),
-            (self.too_large, "records that became too large: dropped"),
+            (tally.broken, "truncated messages: the rest was dropped"),
+            (tally.bad_gzip, "broken gzip: only the readable part was kept"),
+            (self.too_large, "records that grew too large: dropped"),
         ];
         for (number, what) in rows.iter().filter(|(number, _)| *number > 0) {
             writeln!(f, "  {} {what}", thousands(*number))?;
         }
         if self.damage.loss().is_some() {
-            writeln!(f, "⚠️ Something is missing: {}", self.damage.loss())?;
+            writeln!(f, "⚠️ Incomplete: {}", self.damage.loss())?;
         }
         Ok(())
     }

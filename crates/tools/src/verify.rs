@@ -105,9 +105,9 @@ impl fmt::Display for Verdict {
         }
         self.write_damage(f)?;
         let verdict = match self.exit_code() {
-            0 => "all is there".to_owned(),
-            1 => "nothing can be read".to_owned(),
-            _ => format!("something is missing: {}", self.loss()),
+            0 => "complete".to_owned(),
+            1 => "unreadable".to_owned(),
+            _ => format!("incomplete: {}", self.loss()),
         };
         writeln!(f, "{verdict}")
     }
@@ -129,10 +129,10 @@ impl Verdict {
             writeln!(f, "and {} more", thousands(report.damaged_stretches - DAMAGE_PRINTED_MAX as u64))?;
         }
         if report.tail_bytes > 0 {
-            writeln!(f, "cut off at the end: {}", count(report.tail_bytes, "byte"))?;
+            writeln!(f, "truncated at the end: {}", count(report.tail_bytes, "byte"))?;
         }
         if report.clamped > 0 {
-            writeln!(f, "times that go back: {}", thousands(report.clamped))?;
+            writeln!(f, "timestamps that go back: {}", thousands(report.clamped))?;
         }
         if report.lost_in_gaps > 0 {
             writeln!(f, "lost while recording: {}", count(report.lost_in_gaps, "record"))?;

@@ -105,7 +105,7 @@ fn refuse(request: &Request, no_token: bool) -> Response {
     if is_read_only(request) && request.uri().path() == "/health" {
         return Json(json!({ "status": "ok" })).into_response();
     }
-    let message = if no_token { "this server wants a bearer token" } else { "the bearer token is wrong" };
+    let message = if no_token { "this server requires a bearer token" } else { "the bearer token is wrong" };
     let mut response = Refusal::from(Problem::new(Code::Unauthorized, message)).into_response();
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"livetape\""));
     response

@@ -14,7 +14,7 @@ const TOKENS: &str = "/ws/";
 
 /// Rejects unknown paths.
 pub(crate) async fn not_found(uri: Uri) -> Refusal {
-    Problem::new(Code::NotFound, format!("there is no `{}`", masked(uri.path()))).into()
+    Problem::new(Code::NotFound, format!("`{}` does not exist", masked(uri.path()))).into()
 }
 
 /// Rejects methods that a path does not support; the `Allow` header lists the others.

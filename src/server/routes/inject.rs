@@ -59,7 +59,7 @@ fn wait_clients(uri: &Uri, clients_max: usize) -> Result<usize, Problem> {
             return Err(query::unknown_key(&key, &["wait_clients"]));
         }
         wait_clients = value.parse().ok().filter(|&count| count <= clients_max).ok_or_else(|| {
-            let message = format!("`wait_clients` cannot be `{value}`");
+            let message = format!("`wait_clients` is not a valid number: `{value}`");
             Problem::new(Code::BadRequest, message).hint(format!("write a number from 0 to {clients_max}"))
         })?;
     }
@@ -87,19 +87,19 @@ fn read(body: Map<String, Value>) -> Result<InjectRequest, Problem> {
     let kind = match body.get("type") {
         Some(Value::String(kind)) => kind.as_str(),
         _ => {
-            let hint = format!("it is one of: {}", names().join(", "));
-            return Err(Problem::new(Code::BadRequest, "`type` says what to inject").hint(hint));
+            let hint = format!("choose one of: {}", names().join(", "));
+            return Err(Problem::new(Code::BadRequest, "`type` is missing").hint(hint));
         }
     };
     let Some((_, fields)) = FIELDS.iter().find(|(name, _)| *name == kind) else {
-        return Err(unknown(format!("nothing of type `{kind}` can be injected"), kind, &names()));
+        return Err(unknown(format!("events of type `{kind}` cannot be injected"), kind, &names()));
     };
     if let Some(field) = body.keys().find(|key| *key != "type" && !fields.contains(&key.as_str())) {
         return Err(unknown(format!("`{kind}` has no `{field}`"), field, fields));
     }
     let missing_or_wrong = |error: &dyn std::fmt::Display| {
-        Problem::new(Code::BadRequest, format!("this cannot be injected: {error}"))
-            .hint("send JSON as the documentation shows it")
+        Problem::new(Code::BadRequest, format!("cannot inject this: {error}"))
+            .hint("send JSON as described in GET /openapi.json")
     };
     let request: InjectRequest =
         serde_json::from_value(Value::Object(body)).map_err(|error| missing_or_wrong(&error))?;

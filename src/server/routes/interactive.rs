@@ -132,7 +132,7 @@ fn begin(
     if let Err(turned_away) = &session {
         let problem = &turned_away.problem;
         app.metrics.count_turned_away(problem.code);
-        info!(code = problem.code.name(), "❌ Client turned away");
+        info!(code = problem.code.name(), "❌ Client rejected");
     }
     let limits = app.sockets.limits();
     let (most, buffer) = match role {

@@ -80,17 +80,27 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
 fn source(sheet: &Sheet, app: &App) {
     let status = app.shared.control.status();
     let counts = &status.counts;
-    sheet.counter("livetape_frames_total", "Frames of the source.", None, counts.frames);
-    sheet.counter("livetape_messages_total", "Messages in them.", None, counts.messages);
-    sheet.each("livetape_events_total", "Events of the source.", "type", &counts.events);
-    sheet.each("livetape_duplicates_total", "Messages dropped as duplicates.", "reason", &counts.duplicates);
-    sheet.each("livetape_decode_faults_total", "What could not be read.", "kind", &counts.faults);
+    sheet.counter("livetape_frames_total", "Frames received from the source.", None, counts.frames);
+    sheet.counter("livetape_messages_total", "Messages received from the source.", None, counts.messages);
+    sheet.each("livetape_events_total", "Events decoded from the source, by type.", "type", &counts.events);
+    sheet.each(
+        "livetape_duplicates_total",
+        "Messages dropped as duplicates, by reason.",
+        "reason",
+        &counts.duplicates,
+    );
+    sheet.each(
+        "livetape_decode_faults_total",
+        "Data that could not be decoded, by kind of fault.",
+        "kind",
+        &counts.faults,
+    );
     // Senders control the method names, so the metric has no label for them; `/status` lists them.
     let unknown = counts.unknown_methods.values().sum();
-    sheet.counter("livetape_unknown_methods_total", "Messages without a schema.", None, unknown);
+    sheet.counter("livetape_unknown_methods_total", "Messages with an unknown method.", None, unknown);
     sheet.counter(
         "livetape_records_missing_total",
-        "Records that are missing.",
+        "Records missing in the recording.",
         None,
         counts.records_missing,
     );
@@ -98,20 +108,20 @@ fn source(sheet: &Sheet, app: &App) {
         let is_now = f64::from(u8::from(state == status.state));
         sheet.gauge(
             "livetape_source_state",
-            "1 for the state of the source.",
+            "State of the source: 1 for the current state.",
             Some(("state", state.name())),
             is_now,
         );
     }
     sheet.gauge(
         "livetape_source_attempt",
-        "The attempt to connect, from 1.",
+        "Current attempt to connect, from 1.",
         None,
         f64::from(status.attempt),
     );
     let lateness = app.shared.control.lateness();
     for (quantile, late) in [("0.5", lateness.median), ("0.99", lateness.p99), ("1", lateness.max)] {
-        let (name, help) = ("livetape_replay_lateness_seconds", "How late the frames of the replay were.");
+        let (name, help) = ("livetape_replay_lateness_seconds", "Lateness of replayed frames, in seconds.");
         sheet.gauge(name, help, Some(("quantile", quantile)), late.as_secs_f64());
     }
 }
@@ -119,44 +129,54 @@ fn source(sheet: &Sheet, app: &App) {
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
 fn upstream(sheet: &Sheet, app: &App) {
     let told = app.shared.control.upstream();
-    sheet.counter("livetape_reconnects_total", "Rooms that were connected again.", None, told.reconnects);
+    sheet.counter("livetape_reconnects_total", "Reconnects to rooms.", None, told.reconnects);
     for (code, count) in &told.failures {
-        let help = "Attempts and connections that failed, by code.";
+        let help = "Failed attempts and connections, by code.";
         sheet.counter("livetape_upstream_failures_total", help, Some(("code", code.name())), *count);
     }
     let (items, bytes) = told.recorder.as_ref().map(Gauge::waiting).unwrap_or_default();
-    sheet.gauge("livetape_recorder_waiting_items", "Items that wait for the disk.", None, items as f64);
-    sheet.gauge("livetape_recorder_waiting_bytes", "Bytes that wait for the disk.", None, bytes as f64);
+    sheet.gauge("livetape_recorder_waiting_items", "Items queued for the disk.", None, items as f64);
+    sheet.gauge("livetape_recorder_waiting_bytes", "Bytes queued for the disk.", None, bytes as f64);
     let lost = told.recorder_lost + told.recorder.as_ref().map_or(0, Gauge::lost);
-    sheet.counter("livetape_recorder_lost_total", "Items that the disk was too slow for.", None, lost);
-    let (name, help) = ("livetape_recorder_failures_total", "Recordings that broke off.");
+    sheet.counter("livetape_recorder_lost_total", "Items lost because the disk was too slow.", None, lost);
+    let (name, help) = ("livetape_recorder_failures_total", "Recordings that failed.");
     sheet.counter(name, help, None, told.recorder_failures);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
 fn readers(sheet: &Sheet, app: &App) {
     let hub = &app.shared.hub;
-    sheet.gauge("livetape_subscribers", "Readers of the feed.", None, hub.subscriber_count() as f64);
+    sheet.gauge("livetape_subscribers", "Subscribers of the feed.", None, hub.subscriber_count() as f64);
     let observers = hub.observer_count() as f64;
-    sheet.gauge("livetape_observers", "Readers of the feed that only look on.", None, observers);
-    sheet.counter("livetape_feed_events_total", "Events of the feed.", None, hub.head());
+    sheet.gauge("livetape_observers", "Observers of the feed.", None, observers);
+    sheet.counter("livetape_feed_events_total", "Events broadcast on the feed.", None, hub.head());
     sheet.counter(
         "livetape_feed_bytes_total",
-        "Bytes handed to readers of the feed.",
+        "Bytes sent to subscribers of the feed.",
         None,
         hub.bytes_read(),
     );
-    sheet.counter("livetape_slow_consumers_total", "Readers that fell behind.", None, hub.slow_count());
+    sheet.counter(
+        "livetape_slow_consumers_total",
+        "Subscribers closed because they fell behind.",
+        None,
+        hub.slow_count(),
+    );
     let (stats, counts) = app.sockets.with(|lobby| (lobby.stats(), lobby.counts().clone()));
-    sheet.gauge("livetape_connections", "WebSockets.", None, stats.total_connections as f64);
+    sheet.gauge("livetape_connections", "Open WebSockets.", None, stats.total_connections as f64);
     sheet.gauge("livetape_rooms", "Rooms.", None, stats.total_rooms as f64);
-    sheet.counter("livetape_connections_total", "WebSockets that were let in.", None, counts.opened);
-    sheet.counter("livetape_client_messages_total", "Messages of clients.", None, counts.received);
-    sheet.counter("livetape_room_messages_total", "Messages to clients, events aside.", None, counts.sent);
+    sheet.counter("livetape_connections_total", "WebSockets accepted.", None, counts.opened);
+    sheet.counter("livetape_client_messages_total", "Messages received from clients.", None, counts.received);
+    sheet.counter(
+        "livetape_room_messages_total",
+        "Messages sent to clients, except events.",
+        None,
+        counts.sent,
+    );
     for (code, count) in counts.refused {
         sheet.counter(
             "livetape_refused_total",
-            "What clients were refused.",
+            "Client messages rejected, by code.",
             Some(("code", code.name())),
             count,
         );
@@ -166,15 +186,15 @@ fn readers(sheet: &Sheet, app: &App) {
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
 fn process(sheet: &Sheet, app: &App) {
     let version = Some(("version", env!("CARGO_PKG_VERSION")));
-    sheet.gauge("livetape_build_info", "1.", version, 1.0);
-    let (name, help) = ("livetape_log_lines_lost_total", "Lines of the log that could not be written.");
+    sheet.gauge("livetape_build_info", "Version of livetape; always 1.", version, 1.0);
+    let (name, help) = ("livetape_log_lines_lost_total", "Log lines that could not be written.");
     sheet.counter(name, help, None, log::lost());
     for (why, count) in app.connections.refused() {
-        let help = "Connections for which there was no place.";
+        let help = "Connections rejected because of limits, by reason.";
         sheet.counter("livetape_connections_refused_total", help, Some(("reason", why)), count);
     }
     let uptime = (clock::now() - app.shared.started).as_secs_f64();
-    sheet.gauge("livetape_uptime_seconds", "Since the start.", None, uptime);
+    sheet.gauge("livetape_uptime_seconds", "Time since the start, in seconds.", None, uptime);
     if let Some(memory) = memory_stats::memory_stats() {
         sheet.gauge("process_resident_memory_bytes", "Resident memory.", None, memory.physical_mem as f64);
     }
@@ -187,8 +207,8 @@ fn requests(sheet: &Sheet, counts: &Counts) {
         let labels = labels.map(|(name, value)| Label::new(name, value.clone()));
         sheet.0.register_counter(&Key::from_parts(REQUESTS, labels.to_vec()), &METADATA).absolute(*count);
     }
-    sheet.each(REFUSED, "Requests that were refused, by code.", "code", &counts.refused);
-    sheet.each(TURNED_AWAY, "WebSockets that were closed at once, by code.", "code", &counts.turned_away);
+    sheet.each(REFUSED, "Requests rejected, by code.", "code", &counts.refused);
+    sheet.each(TURNED_AWAY, "WebSockets rejected after the upgrade, by code.", "code", &counts.turned_away);
 }
 
 /// The metrics of one response.

@@ -124,9 +124,7 @@ pub(crate) fn join_replay(uri: &Uri) -> Result<(Join, Speed), Problem> {
 /// Same as [`join_room`].
 pub(crate) fn none(uri: &Uri) -> Result<(), Problem> {
     match pairs(uri)?.first() {
-        Some((key, _)) => {
-            Err(bad_request(format!("there is no parameter `{key}`")).hint("leave the query out"))
-        }
+        Some((key, _)) => Err(bad_request(format!("unknown parameter `{key}`")).hint("omit the query")),
         None => Ok(()),
     }
 }
@@ -163,7 +161,7 @@ pub(crate) fn talk(uri: &Uri, client_id_chars_max: usize) -> Result<Talk, Proble
 /// Parses a query into key-value pairs. Rejects repeated keys.
 pub(crate) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-        .map_err(|_| bad_request("the query is not well encoded".to_owned()))?;
+        .map_err(|_| bad_request("the query is not valid percent-encoding".to_owned()))?;
     let mut seen = Vec::new();
     for (key, _) in &pairs {
         if seen.contains(&key) {
@@ -194,7 +192,7 @@ fn set(join: &mut Join, key: &str, value: &str, extra: &[Param]) -> Result<(), P
             join.reader = if flag(key, value)? { Reader::Observer } else { Reader::Client };
         }
         "format" if FORMATS.contains(&value) => {}
-        "format" => return Err(unknown(format!("there is no format `{value}`"), value, &FORMATS)),
+        "format" => return Err(unknown(format!("unknown format `{value}`"), value, &FORMATS)),
         _ => {
             let known: Vec<_> = FEED.iter().chain(extra).map(|param| param.name).collect();
             return Err(unknown_key(key, &known));
@@ -204,23 +202,23 @@ fn set(join: &mut Join, key: &str, value: &str, extra: &[Param]) -> Result<(), P
 }
 
 fn unknown_type(name: &str) -> Problem {
-    bad_request(format!("there is no type `{name}`")).hint(nearest::choices(name, KINDS))
+    bad_request(format!("unknown type `{name}`")).hint(nearest::choices(name, KINDS))
 }
 
 fn choice<T: FromStr>(key: &str, value: &str, choices: &[&str]) -> Result<T, Problem> {
-    value.parse().map_err(|_| unknown(format!("`{key}` cannot be `{value}`"), value, choices))
+    value.parse().map_err(|_| unknown(format!("`{key}` has the invalid value `{value}`"), value, choices))
 }
 
 /// Builds the error for an unknown key.
 pub(crate) fn unknown_key(key: &str, known: &[&str]) -> Problem {
-    unknown(format!("there is no parameter `{key}`"), key, known)
+    unknown(format!("unknown parameter `{key}`"), key, known)
 }
 
 fn flag(key: &str, value: &str) -> Result<bool, Problem> {
     match value {
         _ if YES.contains(&value) => Ok(true),
         _ if NO.contains(&value) => Ok(false),
-        _ => Err(unknown(format!("`{key}` cannot be `{value}`"), value, &["1", "0"])),
+        _ => Err(unknown(format!("`{key}` has the invalid value `{value}`"), value, &["1", "0"])),
     }
 }
 
@@ -261,7 +259,7 @@ mod tests {
     fn every_parameter_in_the_tables_is_accepted() {
         let asked = |name: &str| format!("/?{name}=%00").parse::<Uri>().unwrap();
         let is_known = |read: Result<(), Problem>| {
-            read.err().is_none_or(|problem| !problem.to_string().contains("there is no parameter"))
+            read.err().is_none_or(|problem| !problem.to_string().contains("unknown parameter"))
         };
         for Param { name, .. } in FEED.iter().chain(&MAIN) {
             assert!(is_known(join(&asked(name)).map(drop)), "{name}");

@@ -100,7 +100,7 @@ impl Connections {
         let refused: u64 = self.admission.refused().iter().map(|(_, count)| count).sum();
         // Log the rejections 1, 2, 4, 8, …, so that a flood does not flood the log, too.
         if refused.is_power_of_two() {
-            tracing::warn!(refused, why = full.name(), "❌ No place for a connection");
+            tracing::warn!(refused, why = full.name(), "❌ Connection rejected: too many");
         }
         let Some(slot) = self.admission.enter_to_be_rejected().filter(|_| self.tls.is_none()) else { return };
         let aborted = self.abort.clone();

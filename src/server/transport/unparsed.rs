@@ -56,10 +56,9 @@ fn answer(bare: &[u8]) -> String {
     let status = bare.get(STATUS).and_then(|status| StatusCode::from_bytes(status).ok());
     let status = status.unwrap_or(StatusCode::BAD_REQUEST);
     let problem = match status {
-        StatusCode::URI_TOO_LONG => Problem::new(Code::TooLarge, "the address is too long"),
+        StatusCode::URI_TOO_LONG => Problem::new(Code::TooLarge, "the URL is too long"),
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
-            Problem::new(Code::TooLarge, "the head of the request is too long")
-                .hint("send fewer or shorter headers")
+            Problem::new(Code::TooLarge, "the request head is too long").hint("send fewer or shorter headers")
         }
         _ => Problem::new(Code::BadRequest, "the request is not valid HTTP/1.1")
             .hint("send a well-formed request"),

@@ -212,7 +212,7 @@ impl SocketHandle {
     pub(crate) fn log(&self, end: &End) {
         let (End::Close(frame) | End::Refuse(frame)) = end else { return };
         let _inside = self.request.enter();
-        info!(code = u16::from(frame.code), reason = frame.reason.as_str(), "❌ Client is closed");
+        info!(code = u16::from(frame.code), reason = frame.reason.as_str(), "❌ Closing client");
     }
 
     /// Records a sign of life: a ping, a pong or an empty frame.

@@ -74,14 +74,13 @@ impl Options {
     pub(super) fn username(&self) -> Result<String, Problem> {
         for url in self.upstream.iter().chain(&self.sign_url) {
             if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-                let problem =
-                    Problem::new(Code::BadRequest, "an upstream or sign server has another address");
-                return Err(problem.hint("it begins with http:// or https://"));
+                let problem = Problem::new(Code::BadRequest, "not the address of an upstream or sign server");
+                return Err(problem.hint("use an address that starts with http:// or https://"));
             }
         }
         for (secret, name) in [(&self.sign_key, "key"), (&self.session_cookie, "session cookie")] {
             if secret.as_ref().is_some_and(|secret| !secret.is_header_value()) {
-                let message = format!("the {name} is empty, or has characters that no {name} has");
+                let message = format!("the {name} is empty or has invalid characters");
                 return Err(Problem::new(Code::BadRequest, message));
             }
         }

@@ -94,19 +94,19 @@ fn read(answer: &Answer, wall: Duration) -> Result<(BatchInfo, String), Failure>
     check_status(answer, wall)?;
     let empty = |why: &str| Failure::new(Code::SignEmpty, why);
     if answer.body.is_empty() {
-        return Err(empty("the sign server's answer is empty"));
+        return Err(empty("the sign server's response is empty"));
     }
     let info = wire::read_batch(&wire::unzip(answer.body.clone(), &mut Vec::new()), &mut Vec::new()).info;
     let is_stub =
         memchr::memmem::find(&answer.body, STUB_TEXT).is_some() || info.push_server.contains(STUB_HOST);
     if is_stub {
-        return Err(empty("the sign server's answer is a stub").may_fall_back());
+        return Err(empty("the sign server's response is a stub").may_fall_back());
     }
     if info.cursor.is_empty() {
-        return Err(empty("the sign server's answer has no cursor"));
+        return Err(empty("the sign server's response has no cursor"));
     }
     if !["ws://", "wss://"].iter().any(|scheme| info.push_server.starts_with(scheme)) {
-        return Err(empty("the sign server's answer has no socket"));
+        return Err(empty("the sign server's response has no socket address"));
     }
     match answer.header("x-set-tt-cookie").filter(|cookie| !cookie.is_empty()) {
         Some(cookie) => Ok((info, cookie.to_owned())),
@@ -116,7 +116,7 @@ fn read(answer: &Answer, wall: Duration) -> Result<(BatchInfo, String), Failure>
 
 fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
     let explanation = explanation(&answer.body);
-    let failed = format!("the sign server answered {}{explanation}", answer.status);
+    let failed = format!("the sign server returned {}{explanation}", answer.status);
     match answer.status {
         200 => Ok(()),
         429 => {

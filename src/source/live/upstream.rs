@@ -98,7 +98,7 @@ impl<T: Transport> Upstream<T> {
     ) -> Result<Answer, Failure> {
         let lost = |why: &str| Failure::new(Code::ConnectionLost, why);
         let mut answer = match within(HTTP_TIMEOUT, self.transport.get(request)).await {
-            None => return Err(lost(&format!("no answer from {} within 10 s", host(request)))),
+            None => return Err(lost(&format!("no response from {} within 10 s", host(request)))),
             Some(Err(unreached)) => {
                 let detail = format!("{}: {}", host(request), unreached.why);
                 return Err(Failure::new(unreached.code, detail));

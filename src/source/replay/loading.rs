@@ -34,8 +34,10 @@ impl Replay<'_> {
     /// Rejects the pending load, because a later order replaced it.
     pub(super) fn forget_loading(&mut self) {
         if let Some(Loading { answer, .. }) = self.loading.take() {
-            let problem =
-                Problem::new(Code::RecordingBusy, "another order came before the recording was open");
+            let problem = Problem::new(
+                Code::RecordingBusy,
+                "replaced by another command before the recording was open",
+            );
             answer.refuse(problem);
         }
     }

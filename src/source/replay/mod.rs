@@ -361,8 +361,8 @@ impl<'a> Replay<'a> {
 
 fn timer(waiting: Waiting) -> Result<Timer, Problem> {
     Timer::new(waiting).map_err(|error| {
-        Problem::new(Code::BadConfig, format!("--precise is not possible here: {error}"))
-            .hint("leave it out: without it frames are a millisecond or two late")
+        Problem::new(Code::BadConfig, format!("--precise does not work here: {error}"))
+            .hint("omit --precise; frames are then a millisecond or two late")
     })
 }
 

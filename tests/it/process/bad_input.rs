@@ -40,7 +40,7 @@ fn invalid_flags_are_usage_errors() {
         2,
         "32400s is beyond the end of the recording",
     );
-    check(&["live"], 2, "no user name is given");
+    check(&["live"], 2, "no user name given");
     check(&["replay", "demo", "--listen", "0.0.0.0:0"], 2, "0.0.0.0 is not a loopback address");
     check(&["replay", "demo", "--tls-cert", "c.pem"], 2, "--tls-key");
     check(&["replay", "demo", "--config", "no-such.toml"], 2, "no-such.toml");
@@ -49,7 +49,7 @@ fn invalid_flags_are_usage_errors() {
     check(
         &["events", "demo", "--types", "gfit"],
         2,
-        "there is no type `gfit`; did you mean `gift`? there are: chat,",
+        "unknown type `gfit`; did you mean `gift`? choose one of: chat,",
     );
     check(&["watch", "ftp://127.0.0.1/"], 2, "ftp://");
     check(&["no-such-command"], 2, "no-such-command");
@@ -58,10 +58,10 @@ fn invalid_flags_are_usage_errors() {
 #[test]
 fn a_missing_recording_is_reported_with_a_hint() {
     for command in ["replay", "events", "info", "verify"] {
-        check(&[command, "no-such.bin"], 1, "there is no recording no-such.bin");
+        check(&[command, "no-such.bin"], 1, "recording no-such.bin not found");
     }
     let said = stderr(&run(&["replay", "batle"]));
-    assert!(said.contains("💡 did you mean `battle`? there are: demo, battle"), "{said}");
+    assert!(said.contains("💡 did you mean `battle`? choose one of: demo, battle"), "{said}");
     check(&["replay", "src"], 1, "src is a directory");
     check(&["import", "no-such.jsonl"], 1, "no-such.jsonl");
     check(&["import", "src"], 1, "src");
@@ -74,7 +74,7 @@ fn the_built_in_recording_is_found_by_its_file_name_anywhere() {
     assert_eq!(stdout(&inside(&["info", "demo.bin"])), stdout(&run(&["info", "demo"])));
     let said = stderr(&inside(&["info", "demmo.bin"]));
     assert!(
-        said.contains("there is no recording demmo.bin") && said.contains("`demo`? there are: demo"),
+        said.contains("recording demmo.bin not found") && said.contains("`demo`? choose one of: demo"),
         "{said}"
     );
 }
@@ -82,7 +82,7 @@ fn the_built_in_recording_is_found_by_its_file_name_anywhere() {
 #[test]
 fn watching_fails_if_no_server_listens() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let message = format!("cannot connect to ws://127.0.0.1:{free}/: nothing listens there");
+    let message = format!("cannot connect to ws://127.0.0.1:{free}/: no server listens there");
     check(&["watch", &free.to_string()], 1, &message);
 }
 
@@ -162,16 +162,16 @@ fn captures_that_cannot_be_imported_are_reported_with_a_hint() {
     check(&["import", text(&firefox)], 1, "Firefox does not save them, Chrome does");
     let chat = r#"{"_resourceType":"websocket","_webSocketMessages":[{"type":"send","time":1,"opcode":1,"data":"hi"}],"request":{"url":"wss://chat.example/?token=planted"}}"#;
     let unsure = capture("unsure.har", &har("WebInspector", chat));
-    check(&["import", text(&unsure)], 1, "  1: wss://chat.example/, 1 messages");
+    check(&["import", text(&unsure)], 1, "  1: wss://chat.example/, 1 message");
     let said = stderr(&run(&["import", text(&unsure)]));
-    assert!(said.contains("choose one with --entry N") && !said.contains("planted"), "{said}");
+    assert!(said.contains("choose a connection with --entry N") && !said.contains("planted"), "{said}");
     let output = run(&["import", text(&unsure), "--entry", "1"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    check(&["import", text(&unsure), "--entry", "9", "--force"], 1, "there is no connection 9");
+    check(&["import", text(&unsure), "--entry", "9", "--force"], 1, "unknown connection 9");
     check(
         &["import", "recordings/short.bin", "-o", text(&folder.path().join("x.bin"))],
         1,
-        "a recording already",
+        "already a recording",
     );
     check(&["import", text(&unsure), "--rate", "0"], 2, "invalid value '0'");
     check(&["import", text(&unsure), "--format", "pcap"], 2, "invalid value 'pcap'");
@@ -180,9 +180,9 @@ fn captures_that_cannot_be_imported_are_reported_with_a_hint() {
 #[test]
 fn only_a_browser_on_this_machine_is_recorded() {
     check(&["record", "--cdp", "192.0.2.1:9222"], 2, "192.0.2.1 is not a loopback address");
-    check(&["record", "--cdp", "browser"], 2, "no address of a browser");
+    check(&["record", "--cdp", "browser"], 2, "`browser` is not the address of a browser");
     check(&["record", "--cdp", "127.0.0.1:9"], 1, "no browser answers at 127.0.0.1:9");
-    check(&["record"], 2, "no user name is given");
+    check(&["record"], 2, "no user name given");
     check(&["record", "ann", "--tab", "1"], 2, "required");
 }
 
@@ -201,7 +201,7 @@ fn an_import_to_a_full_disk_keeps_the_written_part() {
     let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(
-        stderr(&output).starts_with("⚠️ The recording broke off: cannot write on"),
+        stderr(&output).starts_with("⚠️ The recording is incomplete: writing failed"),
         "{}",
         stderr(&output)
     );
@@ -224,7 +224,7 @@ fn missing_standard_output_counts_as_a_loss() {
     let mut command = std::process::Command::new("sh");
     let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    assert!(stderr(&output).starts_with("❌ cannot write: "), "{}", stderr(&output));
+    assert!(stderr(&output).starts_with("❌ cannot write to stdout: "), "{}", stderr(&output));
     assert!(fs::read_to_string(&file).unwrap().lines().count() > 10, "the written part stays");
     for args in [
         &["events", "demo"][..],
@@ -244,13 +244,26 @@ fn missing_standard_output_counts_as_a_loss() {
 }
 
 #[test]
-fn help_fits_a_terminal_and_shows_examples() {
+fn help_fits_80_columns_on_a_wider_terminal_and_shows_examples() {
     for command in
         ["replay", "live", "serve", "record", "mock", "watch", "events", "import", "synth", "config"]
     {
-        let help = stdout(&livetape(&[command, "--help"]).env("COLUMNS", "80").output().unwrap());
+        let help = stdout(&livetape(&[command, "--help"]).env("COLUMNS", "200").output().unwrap());
         assert!(help.contains("Example"), "{command}");
         let long = help.lines().find(|line| line.chars().count() > 80);
         assert_eq!(long, None, "{command}");
     }
+}
+
+#[test]
+fn shells_get_completions_and_man_gets_pages() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = stdout(&run(&["completions", shell]));
+        assert!(script.contains("as-scenario") && script.contains("exit-when-done"), "{shell}: {script}");
+    }
+    let page = stdout(&run(&["man", "replay"]));
+    assert!(page.contains(".TH livetape-replay 1") && page.contains("exit\\-when\\-done"), "{page}");
+    let unknown = run(&["man", "reply"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert_eq!(stderr(&unknown), "❌ unknown command `reply`\n💡 did you mean `replay`?\n");
 }

@@ -19,7 +19,7 @@ fn a_file_is_checked_shown_and_used() {
     let output = inside(&["config", "check"]);
     assert_eq!(output.status.code(), Some(2));
     let said = stderr(&output);
-    assert!(said.contains("livetape.toml:2: there is no key `prot`") && said.contains("`port`?"), "{said}");
+    assert!(said.contains("livetape.toml:2: unknown key `prot`") && said.contains("`port`?"), "{said}");
     assert!(said.contains("livetape.toml:3: `server.quiet`"), "all of it at once: {said}");
     let output = inside(&["replay", "demo"]);
     assert_eq!(output.status.code(), Some(2));

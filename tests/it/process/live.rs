@@ -155,7 +155,7 @@ async fn record_stops_at_the_requested_size() {
     let (most, longest) = (100_000, frames.max().unwrap());
     let bytes = std::fs::metadata(&file).unwrap().len();
     assert!(bytes <= most && bytes + longest + (4 << 10) > most, "{bytes} bytes, frames of up to {longest}");
-    let line = format!("🏁 Stopped at the size of --max-size: {bytes} bytes recorded");
+    let line = format!("🏁 Stopped at --max-size: {bytes} bytes recorded");
     assert_eq!(super::stdout(&output).matches(&line).count(), 1, "{}", super::stdout(&output));
     assert_eq!(run(&["verify", text(&file)]).status.code(), Some(0));
 }
@@ -192,7 +192,7 @@ fn user_errors_are_reported() {
     assert!(stderr(&output).contains("README.md"), "{}", stderr(&output));
     let output = run(&["live", "demo", "--upstream", "nowhere"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("--upstream: this is no address"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--upstream: not a valid address"), "{}", stderr(&output));
     // Nothing listens there: fails soon, with a typed error.
     let output =
         run(&["live", "demo", "--upstream", "http://127.0.0.1:9", "--max-attempts", "1", "--port", "0"]);
@@ -217,7 +217,7 @@ async fn a_full_disk_keeps_the_written_part_and_exits_with_3() {
         let output = tokio::task::spawn_blocking(run_it).await.unwrap();
         let said = super::stdout(&output);
         assert_eq!(output.status.code(), Some(3), "{command}: {said} {}", stderr(&output));
-        assert!(said.contains("⚠️ The recording broke off"), "{command}: {said}");
+        assert!(said.contains("⚠️ The recording is incomplete"), "{command}: {said}");
         if command == "live" {
             assert!(said.contains("🔌 Disconnected from demo: stream ended"), "serving goes on: {said}");
         }
@@ -243,7 +243,7 @@ async fn a_recording_that_cannot_start_is_a_failure() {
     let output = tokio::task::spawn_blocking(run_it).await.unwrap();
     let said = super::stdout(&output);
     assert_eq!(output.status.code(), Some(3), "{said} {}", stderr(&output));
-    assert!(said.contains("⚠️ The recording broke off"), "{said}");
+    assert!(said.contains("⚠️ The recording is incomplete"), "{said}");
 }
 
 /// File names are bytes on Unix, in flags too.

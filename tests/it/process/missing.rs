@@ -28,7 +28,8 @@ const READING: [&[&str]; 18] = [
     &["as-scenario", "IN", "-o", "OUT"],
 ];
 /// Commands that read no recordings or run until stopped.
-const OTHERS: [&str; 9] = ["live", "serve", "record", "mock", "watch", "import", "synth", "config", "token"];
+const OTHERS: [&str; 11] =
+    ["live", "serve", "record", "mock", "watch", "import", "synth", "config", "token", "completions", "man"];
 
 /// Runs a command on `input` and returns its exit code and output.
 fn exit_code(args: &[&str], input: &Path, folder: &Path) -> (Option<i32>, String) {
@@ -87,8 +88,7 @@ fn no_command_exits_with_0_if_data_is_missing() {
     }
     let unsealed = text(&file("without the end.bin")).to_owned();
     let lines = stderr(&run(&["events", &unsealed]));
-    let expected =
-        format!("⚠️ Something is missing in {}: not sealed: the end may be missing\n", "without the end");
+    let expected = format!("⚠️ {} is incomplete: not sealed: the end may be missing\n", "without the end");
     assert_eq!(lines, expected);
 }
 

@@ -46,9 +46,9 @@ fn invalid_scenarios_are_reported_with_their_position() {
     std::fs::write(&file, "recording = \"none.bin\"\n").unwrap();
     let output = run(&["mock", "--scenario", text(&file), "--port", "0"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("line 1, column 13: there is no recording"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("line 1, column 13: recording "), "{}", stderr(&output));
     let output = run(&["mock", "--play", "none.bin"]);
-    assert!(stderr(&output).contains("there is no recording none.bin"));
+    assert!(stderr(&output).contains("recording none.bin not found"));
     assert_eq!(output.status.code(), Some(1));
 }
 

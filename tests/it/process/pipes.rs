@@ -14,7 +14,7 @@ use super::{livetape, stderr, text};
 /// Timeout for a command to exit, on a busy machine.
 const END_MAX: Duration = Duration::from_secs(60);
 /// An example of each command that prints output; `OUT` is a new file.
-const EXAMPLES: [&[&str]; 27] = [
+const EXAMPLES: [&[&str]; 30] = [
     &["replay", "demo", "--port", "0"],
     &["live", "ann", "--port", "0", "--upstream", "http://127.0.0.1:9"],
     &["serve", "0"],
@@ -40,6 +40,9 @@ const EXAMPLES: [&[&str]; 27] = [
     &["config", "example"],
     &["config", "check"],
     &["token"],
+    &["completions", "bash"],
+    &["man"],
+    &["man", "config", "show"],
     &["events", "no-such-recording"],
     &["no-such-command"],
 ];

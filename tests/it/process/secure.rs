@@ -113,7 +113,7 @@ fn beyond_loopback_only_with_a_token_or_on_purpose() {
     fs::write(&tokens, "short\n").unwrap();
     let output = run(&["serve", "--port", "0", "--token-file", &tokens]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(!stderr(&output).contains("short\n") && stderr(&output).contains(":1: this is no token"));
+    assert!(!stderr(&output).contains("short\n") && stderr(&output).contains(":1: not a token"));
 }
 
 #[cfg(unix)]

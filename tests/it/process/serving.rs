@@ -80,7 +80,7 @@ fn a_replay_without_a_recording_announces_and_plays_the_demo() {
     let server = Running::start(&["replay", "--speed", "max", "--wait-clients", "0", "--exit-when-done"]);
     let greeting = server.greeting.join("\n");
     assert!(
-        greeting.contains("this is the built-in demo") && greeting.contains("Replaying demo"),
+        greeting.contains("playing the built-in demo") && greeting.contains("Replaying demo"),
         "{greeting}"
     );
     assert_eq!(server.wait().0.code(), Some(0));

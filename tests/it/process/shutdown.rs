@@ -123,7 +123,7 @@ async fn stalled_clients_delay_the_shutdown_only_briefly() {
     let (status, _) = finish(server).await;
     assert_eq!(status.code(), Some(0));
     let log = fs::read_to_string(log).unwrap();
-    assert!(log.contains("Connections that did not end in time are dropped"), "{log}");
+    assert!(log.contains("Dropping connections that did not close in time"), "{log}");
     assert!(log.trim_end().ends_with("🔔 Stopped"), "{log}");
 }
 

@@ -37,9 +37,9 @@ fn names_are_looked_up_in_the_configured_directory() {
     for tool in tools {
         let output = inside(tool);
         assert_eq!(output.status.code(), Some(1), "{tool:?}: {}", stderr(&output));
-        assert!(stderr(&output).contains("there is no recording mine"), "{tool:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("recording mine not found"), "{tool:?}: {}", stderr(&output));
     }
-    let found = |output: &std::process::Output| !stderr(output).contains("there is no recording");
+    let found = |output: &std::process::Output| !stderr(output).contains("not found");
     for tool in tools {
         let output = inside(&[tool, &["--recordings", "shelf"][..]].concat());
         assert!(found(&output), "{tool:?}: {}", stderr(&output));
@@ -52,7 +52,7 @@ fn names_are_looked_up_in_the_configured_directory() {
     assert_eq!(inside(&["info", here]).status.code(), Some(0));
     assert_eq!(inside(&["info", "demo"]).status.code(), Some(0));
     let output = inside(&["info", "mine"]);
-    assert!(stderr(&output).contains("there is no key `recordngs`"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("unknown key `recordngs`"), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(2));
 }
 

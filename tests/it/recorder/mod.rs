@@ -224,7 +224,7 @@ async fn a_full_disk_keeps_the_beginning() {
 
     let problem = recorder.finish().unwrap_err();
     assert_eq!((problem.code, Some(&problem)), (Code::Io, failed.as_ref()));
-    assert_eq!(problem.message, "recording to a disk has stopped: cannot write on: no storage space");
+    assert_eq!(problem.message, "recording to a disk has stopped: writing failed: no storage space");
     let (items, report) = read(&disk.bytes());
     assert!(items.len() > 100 && !report.sealed && report.missing == 0, "{report:?}");
     assert_eq!(items, Vec::from_iter((0..items.len() as u64).map(numbered)));
@@ -236,7 +236,7 @@ fn an_unresponsive_disk_does_not_block_the_stream() {
     let recorder = start(&disk, &options());
     recorder.record(&numbered(0));
     let problem = recorder.finish_within(Duration::from_millis(20)).unwrap_err();
-    assert_eq!(problem.message, "the disk does not answer: the recording is not sealed");
+    assert_eq!(problem.message, "the disk does not respond: the recording is not sealed");
     // The recording is sealed anyway if the disk recovers before the process ends.
     disk.go_on();
     eventually(|| !disk.bytes().is_empty() && read(&disk.bytes()).1.sealed);

@@ -79,7 +79,7 @@ fn an_existing_part_is_not_overwritten() {
     let recorder = Recorder::start(&target, live_header("ann"), &options).unwrap();
     session_items(2).iter().for_each(|item| recorder.record(item));
     let problem = recorder.finish().unwrap_err();
-    assert!(problem.message.contains("show.001.bin exists already"), "{problem}");
+    assert!(problem.message.contains("show.001.bin already exists"), "{problem}");
     assert_eq!(fs::read(&taken).unwrap(), b"mine");
     let first = fs::read(folder.path().join("show.000.bin")).unwrap();
     assert!(read(&first).1.records > 2, "earlier records stay");

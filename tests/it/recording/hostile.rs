@@ -56,8 +56,8 @@ fn another_major_version_is_rejected_and_a_newer_minor_one_read() {
         bytes
     };
     let refused = |major, minor| Reader::open(&with_version(major, minor)[..]).unwrap_err().to_string();
-    let newer = "format 3.1 is too new: this livetape reads major 1; install a newer one";
-    let older = "format 0.0 was never released: make the recording anew, or import its capture again";
+    let newer = "format 3.1 is too new: this livetape reads major version 1";
+    let older = "format 0.0 was never released: record again, or import the capture again";
     assert_eq!((refused(3, 1).as_str(), refused(0, 0).as_str()), (newer, older));
     let (records, report) = read(&with_version(1, 9));
     assert_eq!((records.len(), report.preamble), (3, Preamble::NewerMinor(9)));
@@ -124,5 +124,5 @@ fn a_failing_source_is_an_error_rather_than_the_end() {
     for _ in 0..2 {
         assert!(reader.next().unwrap().is_some());
     }
-    assert_eq!(reader.next().unwrap_err().to_string(), "cannot read on: bad sector");
+    assert_eq!(reader.next().unwrap_err().to_string(), "reading failed: bad sector");
 }

@@ -141,7 +141,7 @@ fn the_largest_frame_is_written_and_a_larger_one_rejected() {
     let mut writer = Writer::new(Vec::new(), &Header::default()).unwrap();
     writer.write(&frame(0, largest.clone())).unwrap();
     let too_large = writer.write(&frame(1, vec![7; BODY_BYTES_MAX - 15])).unwrap_err();
-    assert_eq!(too_large.to_string(), "a record of 16777217 bytes is too large: the most is 16777216");
+    assert_eq!(too_large.to_string(), "a record of 16777217 bytes is too large: the limit is 16777216 bytes");
     writer.write(&frame(2, "after")).unwrap();
     let (records, report) = read(&writer.finish().unwrap());
     assert!(report.is_whole());

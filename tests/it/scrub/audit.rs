@@ -124,7 +124,7 @@ fn damaged_recordings_do_not_pass_the_audit() {
     out[middle] ^= 1;
     let report = audited(&out, "");
     assert_eq!(report.exit_code(), 3, "{report}");
-    assert!(report.to_string().contains("cannot be read"), "{report}");
+    assert!(report.to_string().contains("unreadable"), "{report}");
 }
 
 #[test]

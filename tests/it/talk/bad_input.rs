@@ -174,7 +174,7 @@ async fn an_unfinished_handshake_times_out_after_half_a_minute() {
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(!answer.contains("101"), "{answer}");
     }
-    assert!(dripping.await.unwrap(), "it is cut off");
+    assert!(dripping.await.unwrap(), "truncated");
     ann.send("1".into()).await.unwrap();
     while next(&mut ann).await["type"] != "echo" {}
     assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 1);

@@ -45,7 +45,7 @@ fn additions_removals_and_changes_are_reported_in_order() {
     ~ chat 💬 ann: hi
         data.comment: "hi" → "ho"
     + chat 💬 ann: new
-    1 added, 1 removed, 1 changed, 18 the same
+    1 added, 1 removed, 1 changed, 18 equal
     "#);
     let json = serde_json::to_value(&changes[1]).unwrap();
     let fields = json!([{"path": "data.comment", "before": "hi", "after": "ho"}]);

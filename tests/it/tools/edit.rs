@@ -164,7 +164,7 @@ fn recordings_that_begin_more_than_a_week_apart_are_merged_only_by_force() {
     };
     assert_eq!(merged([&sunday, &monday], None, false).unwrap(), 2);
     let error = merged([&later, &monday], None, false).unwrap_err();
-    assert_eq!(error.to_string(), "a begins 2199 days after b");
+    assert_eq!(error.to_string(), "a starts 2199 days after b");
     assert_eq!(merged([&later, &monday], None, true).unwrap(), 2);
     assert_eq!(merged([&later, &monday], Some(Duration::ZERO), false).unwrap(), 2);
 }
@@ -174,7 +174,7 @@ fn recordings_without_a_clock_are_not_merged() {
     let file = Writer::new(Vec::new(), &records::Header::default()).unwrap().finish().unwrap();
     let inputs = ["a", "b"].map(|name| Input { name: name.into(), file: &file[..], offset: None });
     let error = merge(inputs.into(), Vec::new(), false).unwrap_err();
-    assert_eq!(error.to_string(), "a does not say when it was recorded");
+    assert_eq!(error.to_string(), "a has no recording time");
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_marker_is_inserted_and_found_again() {
     assert!(marked[at - 1].offset == ms(900) && marked[at + 1].offset > ms(900));
     assert_eq!(find_marker(&out[..], "raid").unwrap(), ms(900));
     let error = find_marker(&out[..], "battle").unwrap_err();
-    assert_eq!(error.to_string(), "there is no marker `battle`: there are `raid` at 00:00:00.900");
+    assert_eq!(error.to_string(), "unknown marker `battle`: choose one of `raid` at 00:00:00.900");
     assert!(matches!(mark(&whole[..], Vec::new(), ms(90_000), "x"), Err(Error::BeyondEnd(_))));
     for label in ["", "\x1b[2J", &"x".repeat(201)] {
         assert!(matches!(mark(&whole[..], Vec::new(), ms(0), label), Err(Error::BadLabel)));

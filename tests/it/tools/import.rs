@@ -201,8 +201,8 @@ fn frames_are_recorded_whatever_they_contain() {
 #[test]
 fn an_input_without_frames_is_rejected_before_anything_is_written() {
     for (input, message) in [
-        ("", "the input is empty: expected one JSON object a line"),
-        ("\n \n", "the input is empty: expected one JSON object a line"),
+        ("", "the input is empty: expected one JSON object per line"),
+        ("\n \n", "the input is empty: expected one JSON object per line"),
         ("{\"a\":1}\n", "none of 1 lines holds a frame or a message: line 1: neither offset_ms nor ts_ms"),
     ] {
         let mut bytes = Vec::new();

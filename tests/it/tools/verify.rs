@@ -43,6 +43,6 @@ fn the_text_lists_the_damage() {
     decoded: frames 2, batches 1, messages 0
     at byte 259: 43 bytes unreadable, 1 record missing
     lost while recording: 12 records
-    something is missing: 13 records missing; 43 bytes unreadable
+    incomplete: 13 records missing; 43 bytes unreadable
     ");
 }

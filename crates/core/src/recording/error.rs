@@ -12,10 +12,10 @@ pub enum Error {
     #[error("the file is empty: nothing was recorded")]
     Empty,
     /// Neither the preamble nor any record is valid.
-    #[error("not a livetape recording: no valid record in it")]
+    #[error("not a livetape recording: it has no valid record")]
     NotARecording,
     /// The preamble is intact, but of a newer major version.
-    #[error("format {major}.{minor} is too new: this livetape reads major {MAJOR}; install a newer one")]
+    #[error("format {major}.{minor} is too new: this livetape reads major version {MAJOR}")]
     NewerMajor {
         /// Major version of the file.
         major: u8,
@@ -23,9 +23,7 @@ pub enum Error {
         minor: u8,
     },
     /// The preamble is intact, but of the unreleased format before version 1.
-    #[error(
-        "format {major}.{minor} was never released: make the recording anew, or import its capture again"
-    )]
+    #[error("format {major}.{minor} was never released: record again, or import the capture again")]
     OlderMajor {
         /// Major version of the file.
         major: u8,
@@ -33,16 +31,16 @@ pub enum Error {
         minor: u8,
     },
     /// Reading the source failed.
-    #[error("cannot read on: {0}")]
+    #[error("reading failed: {0}")]
     Read(io::Error),
     /// Writing to the target failed. The current record may be cut off.
-    #[error("cannot write on: {0}")]
+    #[error("writing failed: {0}")]
     Write(io::Error),
     /// An earlier write failed. Further records would hide that the recording is incomplete.
     #[error("an earlier write failed: the recording ends there")]
     Failed,
     /// The record was not written, because readers would treat its length as damage.
-    #[error("a record of {bytes} bytes is too large: the most is {BODY_BYTES_MAX}")]
+    #[error("a record of {bytes} bytes is too large: the limit is {BODY_BYTES_MAX} bytes")]
     TooLarge {
         /// Length of its body, in bytes.
         bytes: usize,

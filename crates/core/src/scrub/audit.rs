@@ -141,7 +141,7 @@ impl Auditor {
         if !complete {
             found.insert(Finding {
                 kind: Kind::Opaque,
-                place: "too much is packed in it".into(),
+                place: "too much compressed data".into(),
                 shown: String::new(),
             });
         }

@@ -135,7 +135,7 @@ impl Leaves for Checker<'_> {
     fn broken(&mut self, bytes: usize) {
         // A scrubber leaves a single byte in place of malformed ones.
         if bytes > 1 {
-            self.add(Kind::Opaque, "a message that breaks off", "");
+            self.add(Kind::Opaque, "a truncated message", "");
         }
     }
 

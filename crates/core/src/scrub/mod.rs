@@ -77,7 +77,7 @@ pub struct Tally {
 /// The recording has too many identities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "more than {IDENTITIES_MAX} ids and names: cut the recording into parts, and scrub them with one key"
+    "more than {IDENTITIES_MAX} ids and names: cut the recording into parts and scrub them with one --key-file"
 )]
 pub struct TooMany;
 

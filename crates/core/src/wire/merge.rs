@@ -26,7 +26,7 @@ pub(super) fn merge<T>(
     if let Some(mended) = repair_utf8(bytes, opaque, 0).map(Bytes::from)
         && let (value, Ok(())) = read(&mended, &mended)
     {
-        faults.push(Fault::new(FaultKind::BadUtf8, "a text is not UTF-8; its bad bytes were replaced"));
+        faults.push(Fault::new(FaultKind::BadUtf8, "text is not UTF-8; invalid bytes were replaced"));
         return (value, true);
     }
     faults.push(Fault::new(kind, broken));

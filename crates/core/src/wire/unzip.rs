@@ -94,7 +94,7 @@ fn piecemeal(payload: &[u8], faults: &mut Vec<Fault>) -> Bytes {
         faults.push(Fault::new(FaultKind::BadGzip, error));
     }
     if unzipped.len() == LIMIT {
-        let detail = format!("{} bytes unpack to more than {UNZIPPED_BYTES_MAX}", payload.len());
+        let detail = format!("{} bytes decompress to more than {UNZIPPED_BYTES_MAX}", payload.len());
         faults.push(Fault::new(FaultKind::GzipBomb, detail));
         return Bytes::new();
     }

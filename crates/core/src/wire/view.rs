@@ -55,13 +55,13 @@ pub(super) enum Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::CutOff => "it is cut off",
-            Self::Varint => "a number does not end",
-            Self::Key => "a field has no number",
-            Self::WireType => "a field is of another type",
-            Self::Group => "a group is not closed, or never was opened",
-            Self::Utf8 => "a text is not UTF-8",
-            Self::Entries => "the lists of its batch have too many entries",
+            Self::CutOff => "truncated",
+            Self::Varint => "unterminated number",
+            Self::Key => "field without a number",
+            Self::WireType => "field of another type",
+            Self::Group => "unbalanced group",
+            Self::Utf8 => "text is not UTF-8",
+            Self::Entries => "too many list entries in the batch",
         })
     }
 }

@@ -138,7 +138,7 @@ fn well(mock: &MockState, request: &Request, asked: Asked, fault: Option<&FaultK
         Route::Fallback => faulty::fallback(mock),
         Route::Socket => match known {
             Some(known) if request.is_upgrade() => return Answer::Upgrade(Box::new(known)),
-            Some(_) => Response::text(400, "this is a WebSocket"),
+            Some(_) => Response::text(400, "this address needs a WebSocket upgrade"),
             None => faulty::refused(&Refusal {
                 status: 200,
                 handshake_status: 400,

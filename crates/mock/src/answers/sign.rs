@@ -29,7 +29,7 @@ pub(super) fn sign(
     fault: Option<&FaultKind>,
 ) -> Response {
     let Some(known) = known else {
-        let body = json!({ "code": 400, "message": "exactly one of room_id and unique_id is needed" });
+        let body = json!({ "code": 400, "message": "send either room_id or unique_id" });
         return Response::json(400, &body);
     };
     let (push_server, idc) = {

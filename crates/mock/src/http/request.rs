@@ -98,13 +98,13 @@ async fn more<I: AsyncRead + Unpin>(io: &mut I, buffer: &mut BytesMut) -> Result
 
 fn body_bytes(request: &Request) -> Result<usize, ReadError> {
     if request.header("transfer-encoding").is_some() {
-        return Err(ReadError::Bad(411, "give the length of the body".into()));
+        return Err(ReadError::Bad(411, "the request has no content-length".into()));
     }
     let Some(length) = request.header("content-length") else { return Ok(0) };
     match length.parse() {
         Ok(length) if length <= BODY_BYTES_MAX => Ok(length),
-        Ok(_) => Err(ReadError::Bad(413, format!("a body has {BODY_BYTES_MAX} bytes at most"))),
-        Err(_) => Err(ReadError::Bad(400, "`content-length` is no number".into())),
+        Ok(_) => Err(ReadError::Bad(413, format!("the body is longer than {BODY_BYTES_MAX} bytes"))),
+        Err(_) => Err(ReadError::Bad(400, "`content-length` is not a number".into())),
     }
 }
 

@@ -168,7 +168,7 @@ impl Reading {
         if self.faults.len() < FAULTS_MAX {
             self.faults.push(fault);
         } else {
-            self.note("more went wrong than a scenario is given".to_owned());
+            self.note("the recording has more failures than a scenario may have".to_owned());
         }
     }
 
@@ -212,9 +212,9 @@ fn endpoint(role: Role) -> Option<Endpoint> {
 /// Formats the scenario file, with the notes as comments.
 impl fmt::Display for Recorded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "# Made by `livetape as-scenario`: what was recorded happens again.")?;
+        writeln!(f, "# Written by `livetape as-scenario`: repeats what was recorded.")?;
         for note in &self.notes {
-            writeln!(f, "# Not in it: {}", note.replace(['\n', '\r'], " "))?;
+            writeln!(f, "# Not included: {}", note.replace(['\n', '\r'], " "))?;
         }
         write!(f, "{}", self.scenario.to_toml())
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Erro
 use crate::sans_io::pace::Speed;
 
 #[derive(serde::Deserialize)]
-#[serde(untagged, expecting = "a speed is a number, or \"max\"")]
+#[serde(untagged, expecting = "a number or \"max\"")]
 enum Written {
     Number(f64),
     Text(String),

@@ -99,19 +99,19 @@ impl TryFrom<FaultTable> for Fault {
             (None, None) => Repeat::Always,
             (Some(times), None) => Repeat::Times(times),
             (None, Some(attempt)) => Repeat::Attempt(attempt),
-            (Some(_), Some(_)) => return Err("`attempt` and `times` contradict each other".into()),
+            (Some(_), Some(_)) => return Err("set either `attempt` or `times`".into()),
         };
         let start = match (table.after_ms.take(), table.after_frames.take(), table.after_events.take()) {
             (None, None, None) => Start::Now,
             (Some(ms), None, None) => Start::Ms(ms),
             (None, Some(frames), None) => Start::Frames(frames),
             (None, None, Some(events)) => Start::Events(events),
-            _ => return Err("`after_ms`, `after_frames` and `after_events` contradict each other".into()),
+            _ => return Err("set only one of `after_ms`, `after_frames` and `after_events`".into()),
         };
         let (kind, at, user) = (table.take_kind()?, std::mem::take(&mut table.at), table.user.take());
         let left = toml::Table::try_from(&table).unwrap_or_default();
         match left.keys().find(|key| !["at", "kind"].contains(&key.as_str())) {
-            Some(key) => Err(format!("`{key}` means nothing to {:?}", table.kind)),
+            Some(key) => Err(format!("`{key}` does not apply to {:?}", table.kind)),
             None => Ok(Self { at, kind, user, repeat, start }),
         }
     }
@@ -142,7 +142,7 @@ impl FaultTable {
     fn take_kind(&mut self) -> Result<Kind, String> {
         let mut kind = self.kind.usual();
         if let Kind::Status { .. } = kind {
-            kind = Kind::status(self.status.take().ok_or("`status` is a number from 400 to 599")?);
+            kind = Kind::status(self.status.take().ok_or("`status` must be a number from 400 to 599")?);
         }
         if let Kind::Status { status, message, retry_after } = &mut kind {
             *message = self.message.take();

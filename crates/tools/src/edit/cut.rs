@@ -149,7 +149,7 @@ pub fn find_marker(input: impl Read, label: &str) -> Result<Duration, Error> {
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = count(self.open_at_start, "connection");
-        writeln!(f, "{}, {}, {open} open at its start", clock(self.duration), count(self.records, "record"))?;
+        writeln!(f, "{}, {}, {open} open at the start", clock(self.duration), count(self.records, "record"))?;
         write_loss(f, self.loss)
     }
 }

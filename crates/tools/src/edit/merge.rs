@@ -281,7 +281,7 @@ impl fmt::Display for Merged {
         let [files, connections, records] =
             [(self.files, "file"), (self.connections, "connection"), (self.records, "record")]
                 .map(|(number, noun)| count(number, noun));
-        writeln!(f, "{}, {records} on {connections}, of {files}", clock(self.duration))?;
+        writeln!(f, "{}, {records} on {connections}, from {files}", clock(self.duration))?;
         write_loss(f, self.loss)
     }
 }

@@ -30,7 +30,7 @@ pub enum Error {
     #[error(transparent)]
     BeyondEnd(#[from] BeyondEnd),
     /// No marker has this label.
-    #[error("there is no marker `{label}`: {}", known_markers(known))]
+    #[error("unknown marker `{label}`: {}", known_markers(known))]
     NoMarker {
         /// The requested label.
         label: String,
@@ -38,16 +38,16 @@ pub enum Error {
         known: Vec<String>,
     },
     /// The label is empty, too long, or contains control characters.
-    #[error("a label has 1 to {LABEL_CHARS_MAX} characters, and none of them controls a terminal")]
+    #[error("a label must have 1 to {LABEL_CHARS_MAX} characters and no control characters")]
     BadLabel,
     /// A recording has no wall time, so it cannot be aligned with others.
-    #[error("{name} does not say when it was recorded")]
+    #[error("{name} has no recording time")]
     NoClock {
         /// Name of the recording.
         name: String,
     },
     /// Two successive recordings start too far apart.
-    #[error("{name} begins {days} days after {before}")]
+    #[error("{name} starts {days} days after {before}")]
     Apart {
         /// Name of the later recording.
         name: String,
@@ -62,13 +62,15 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match &error {
             Error::Recording(inner) => Self::new(inner.code(), &error),
-            Error::NoClock { .. } => Self::new(Code::BadRecording, &error)
-                .hint("say how far it begins after the first: --offset 1m30s for each file after the first"),
+            Error::NoClock { .. } => Self::new(Code::BadRecording, &error).hint(
+                "set its distance from the first with --offset 1m30s, once for each file after the first",
+            ),
             Error::Apart { .. } => Self::new(Code::BadRequest, &error)
-                .hint("merge them anyway with --force, or set how far apart they begin with --offset 1m30s"),
+                .hint("merge them anyway with --force, or set their distance with --offset 1m30s"),
             Error::BeyondEnd(beyond) => (*beyond).into(),
-            _ => Self::new(Code::BadRequest, &error)
-                .hint("`livetape info` shows how long it is, and its markers"),
+            _ => {
+                Self::new(Code::BadRequest, &error).hint("run `livetape info` to see its length and markers")
+            }
         }
     }
 }
@@ -79,9 +81,13 @@ fn finish<W: Write>(mut writer: Writer<W>, loss: Loss) -> Result<(), recording::
 }
 
 fn write_loss(f: &mut fmt::Formatter<'_>, loss: Loss) -> fmt::Result {
-    if loss.is_some() { writeln!(f, "⚠️ Something is missing: {loss}") } else { Ok(()) }
+    if loss.is_some() { writeln!(f, "⚠️ Incomplete: {loss}") } else { Ok(()) }
 }
 
 fn known_markers(known: &[String]) -> String {
-    if known.is_empty() { "the recording has none".into() } else { format!("there are {}", known.join(", ")) }
+    if known.is_empty() {
+        "the recording has no markers".into()
+    } else {
+        format!("choose one of {}", known.join(", "))
+    }
 }

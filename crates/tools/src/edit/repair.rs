@@ -76,7 +76,7 @@ impl fmt::Display for Repaired {
         let report = &self.report;
         writeln!(f, "{} kept, last at {}", count(self.kept, "record"), clock(report.last_offset))?;
         if report.preamble == Preamble::Damaged {
-            writeln!(f, "the preamble was damaged, and is new")?;
+            writeln!(f, "damaged preamble: rewritten")?;
         }
         for damage in report.damage.iter().take(DAMAGE_PRINTED_MAX) {
             let (bytes, records) = (count(damage.bytes, "byte"), count(damage.missing, "record"));
@@ -86,13 +86,13 @@ impl fmt::Display for Repaired {
             writeln!(f, "and {} more", thousands(report.damaged_stretches - DAMAGE_PRINTED_MAX as u64))?;
         }
         if report.tail_bytes > 0 {
-            writeln!(f, "cut off at the end: {} dropped", count(report.tail_bytes, "byte"))?;
+            writeln!(f, "truncated at the end: {} dropped", count(report.tail_bytes, "byte"))?;
         }
         if report.clamped > 0 {
-            writeln!(f, "times that went back: {}, set to the one before", thousands(report.clamped))?;
+            writeln!(f, "timestamps that went back: {}, set to the previous one", thousands(report.clamped))?;
         }
         if !report.sealed {
-            writeln!(f, "it was not sealed, and is now: its end may be missing")?;
+            writeln!(f, "was not sealed, is sealed now: the end may be missing")?;
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::sans_io::recording::{
 };
 
 /// The [`Gap::reason`] of unreadable records.
-const DAMAGED: &str = "damaged in the recording that this was made of";
+const DAMAGED: &str = "damaged in the source recording";
 
 /// Reads records one by one, and tracks the missing ones.
 pub(super) struct Source<R> {

@@ -42,7 +42,7 @@ pub enum Error {
     #[error(transparent)]
     Recording(#[from] recording::Error),
     /// The file cannot be written.
-    #[error("cannot write on: {0}")]
+    #[error("writing failed: {0}")]
     Write(#[from] io::Error),
 }
 
@@ -111,10 +111,10 @@ impl fmt::Display for Exported {
         }
         writeln!(f)?;
         if self.left_out > 0 {
-            writeln!(f, "left out: {} that were sent or are text", count(self.left_out, "frame"))?;
+            writeln!(f, "skipped: {}, sent by the client or text", count(self.left_out, "frame"))?;
         }
         if self.loss.is_some() {
-            writeln!(f, "⚠️ Something is missing: {}", self.loss)?;
+            writeln!(f, "⚠️ Incomplete: {}", self.loss)?;
         }
         Ok(())
     }

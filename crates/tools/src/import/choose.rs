@@ -140,19 +140,19 @@ fn why_no_frames(survey: &Survey) -> String {
     let producer = survey.producer.as_str();
     let is_old = producer == "Playwright";
     if producer.contains("Firefox") || producer.contains("Waterfox") || producer.contains("LibreWolf") {
-        return format!("there are no WebSocket frames in it: {producer} does not save them, Chrome does");
+        return format!("no WebSocket frames: {producer} does not save them, Chrome does");
     }
     if is_old && !survey.connections.is_empty() {
         return format!(
-            "there are no WebSocket frames in it: Playwright {} does not save them, 1.62 and later do",
+            "no WebSocket frames: Playwright {} does not save them, 1.62 and later do",
             survey.version
         );
     }
     let what = match survey.connections.len() {
-        0 => "no WebSocket at all: open the developer tools before the page",
-        _ => "only WebSockets on which nothing was said",
+        0 => "no WebSocket was opened: open the developer tools before the page",
+        _ => "its WebSockets carried no messages",
     };
-    format!("there are no WebSocket frames in it, {what}")
+    format!("no WebSocket frames: {what}")
 }
 
 fn times_of(survey: &Survey, connection: &Connection) -> Times {
@@ -195,7 +195,10 @@ fn timing(times: &[Times]) -> Timing {
 fn notes(survey: &Survey, times: &[Times], options: &ImportOptions) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
     if times.contains(&Times::Untimed) {
-        notes.push(format!("It has no times: {} frames a second were made of it (--rate)", options.rate));
+        notes.push(format!(
+            "The capture has no times: imported at {} frames per second (--rate)",
+            options.rate
+        ));
     }
     for note in times.iter().filter_map(|times| times.note(&survey.producer)) {
         if !notes.contains(&note) {

@@ -84,18 +84,14 @@ impl Format {
                     [
                         "HAR of Chrome and Edge",
                         "*Export HAR*",
-                        "seconds; without the day: differences, from the connection's start",
+                        "seconds; without the date: relative to the connection's start",
                     ],
                     [
                         "HAR of Playwright 1.62 and later",
                         "`recordHar: { path, content: 'embed' }`, or `'attach'` with its files beside it, or a `.zip`",
                         "milliseconds",
                     ],
-                    [
-                        "HAR of Playwright 1.61",
-                        "the same",
-                        "a second stands as a millisecond: stretched again",
-                    ],
+                    ["HAR of Playwright 1.61", "as for 1.62", "seconds written as milliseconds: corrected"],
                     ["HAR of mitmproxy", "`mitmdump --set hardump=show.har`", "seconds"],
                 ],
                 source: "har",
@@ -105,10 +101,10 @@ impl Format {
             Self::Messages => &Row {
                 name: "messages",
                 title: "Playwright's frames",
-                help: "Playwright's frames, without the HAR that names them",
+                help: "Playwright's frames without their HAR",
                 producers: &[[
-                    "frames of Playwright alone",
-                    "the `.jsonl` that `'attach'` leaves, also after a crash",
+                    "frames of Playwright without a HAR",
+                    "the `.jsonl` that `'attach'` writes, even after a crash",
                     "milliseconds",
                 ]],
                 source: "har",
@@ -121,7 +117,7 @@ impl Format {
                 help: "flows of mitmproxy 7 and later",
                 producers: &[[
                     "flows of mitmproxy 7 and later",
-                    "`mitmdump -w show.mitm`. Dropped frames are left out, injected ones marked",
+                    "`mitmdump -w show.mitm`. Dropped frames are skipped, injected ones marked",
                     "seconds",
                 ]],
                 source: "mitm",
@@ -134,8 +130,8 @@ impl Format {
                 help: "piratetok's captures",
                 producers: &[[
                     "piratetok's captures",
-                    "`record_capture`: received frames alone",
-                    "none: `--rate` frames a second",
+                    "`record_capture`: received frames only",
+                    "none: `--rate` frames per second",
                 ]],
                 source: "piratetok",
                 is_start: |start| start.json.is_none() && is_length_and_frame(start.bytes),
@@ -145,7 +141,7 @@ impl Format {
                 name: "gotiktoklive",
                 title: "gotiktoklive's trace",
                 help: "gotiktoklive's traces",
-                producers: &[["gotiktoklive's traces", "`EnableWSTrace`", "milliseconds, taken for UTC"]],
+                producers: &[["gotiktoklive's traces", "`EnableWSTrace`", "milliseconds, read as UTC"]],
                 source: "gotiktoklive",
                 is_start: |start| is_trace(start.text),
                 read: |input| Some(Box::new(Gotiktoklive(input))),
@@ -153,7 +149,7 @@ impl Format {
             Self::Lines => &Row {
                 name: "lines",
                 title: "JSON lines",
-                help: "JSON lines, as below",
+                help: "JSON lines, see below",
                 producers: &[["JSON lines", "see `livetape import --help`", "milliseconds"]],
                 source: "lines",
                 // The reader of JSON lines reports an empty capture.

@@ -19,7 +19,7 @@ pub(super) fn import(
     let conn = target.open(Duration::ZERO, user, found.room_id)?;
     while let Some(line) = lines.next()? {
         let Content::Frame(frame) = line.content else {
-            lines.reject(line.number, "a message among frames".into());
+            lines.reject(line.number, "a message between frames".into());
             continue;
         };
         let offset = target.offset(line.time);

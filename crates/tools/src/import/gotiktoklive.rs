@@ -53,7 +53,7 @@ impl Capture for Gotiktoklive<'_> {
 
 fn parse(line: &[u8]) -> CaptureItem {
     let bad = |time, reason: &str| CaptureItem::said(time, Said::Bad(reason.to_owned()));
-    let Ok(text) = std::str::from_utf8(line) else { return bad(None, "a line that is no text") };
+    let Ok(text) = std::str::from_utf8(line) else { return bad(None, "a line that is not text") };
     let Some((time, rest)) = text.trim().split_at_checked(TIME_CHARS) else {
         return bad(None, "a line without a time");
     };
@@ -68,7 +68,7 @@ fn parse(line: &[u8]) -> CaptureItem {
     let (sent, hex) = match rest.trim_start().split_at_checked(2) {
         Some(("<=", hex)) => (false, hex),
         Some(("=>", hex)) => (true, hex),
-        _ => return bad(time, "a line that was neither sent nor received"),
+        _ => return bad(time, "a line that is neither sent nor received"),
     };
     match from_hex(hex.trim()) {
         Some(bytes) => {

@@ -57,7 +57,7 @@ impl<W: Write> Import<'_, W> {
     /// Writes a batch of `first` and the following lines with the same host and time.
     fn run<R: BufRead>(&mut self, lines: &mut LookAhead<R>, first: Line) -> Result<(), Error> {
         let Content::Message { host, method, payload } = first.content else {
-            lines.reject(first.number, "a frame among messages".into());
+            lines.reject(first.number, "a frame between messages".into());
             return Ok(());
         };
         let mut bytes = payload.len();

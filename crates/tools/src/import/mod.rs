@@ -178,7 +178,7 @@ pub struct BadLine {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The input is empty.
-    #[error("the input is empty: expected one JSON object a line")]
+    #[error("the input is empty: expected one JSON object per line")]
     Empty,
     /// No line is JSON.
     #[error("the input is not JSON lines: line {}: {}", .0.line, .0.reason)]
@@ -192,22 +192,22 @@ pub enum Error {
         first: BadLine,
     },
     /// The input is a recording, not a capture.
-    #[error("it is a recording already: there is nothing to import")]
+    #[error("it is already a recording")]
     Recording,
     /// The format was not recognised.
-    #[error("it is in no format that is known")]
+    #[error("unknown format")]
     Unrecognised,
     /// The archive cannot be used.
-    #[error("the archive cannot be read: {0}")]
+    #[error("cannot read the archive: {0}")]
     Archive(String),
     /// The capture is truncated.
-    #[error("it is cut off at byte {at}")]
+    #[error("truncated at byte {at}")]
     CutOff {
         /// Position of its end, in bytes.
         at: u64,
     },
     /// The capture is malformed.
-    #[error("it is broken at byte {at}: {reason}")]
+    #[error("damaged at byte {at}: {reason}")]
     Broken {
         /// Position of the error, in bytes.
         at: u64,
@@ -215,7 +215,7 @@ pub enum Error {
         reason: String,
     },
     /// The JSON is malformed.
-    #[error("it is not JSON at byte {at}: {reason}")]
+    #[error("not JSON at byte {at}: {reason}")]
     NotJsonAt {
         /// Position of the error, in bytes.
         at: u64,
@@ -223,20 +223,20 @@ pub enum Error {
         reason: String,
     },
     /// A string is too long.
-    #[error("a text in it is longer than {bytes} bytes: no frame is")]
+    #[error("a string is longer than {bytes} bytes, the limit for a frame")]
     TooLong {
         /// Maximum length, in bytes.
         bytes: u64,
     },
     /// The JSON is nested too deeply.
-    #[error("it is nested too deep at byte {at}: this is no capture")]
+    #[error("nested too deeply at byte {at}: not a capture")]
     TooDeep {
         /// Position of the innermost bracket, in bytes.
         at: u64,
     },
     /// The flows were saved by an old version of mitmproxy.
     #[error(
-        "its flows are of version {version}, from before mitmproxy 7: open and save them with a newer mitmproxy"
+        "flow format {version} is older than mitmproxy 7: open and save the flows with a newer mitmproxy"
     )]
     OldMitmproxy {
         /// Version of the format.
@@ -246,10 +246,10 @@ pub enum Error {
     #[error("{0}")]
     NoFrames(String),
     /// The capture has connections, but none clearly belongs to TikTok LIVE.
-    #[error("none of its {} is known to be one to TikTok LIVE", connections(.0.len()))]
+    #[error("none of its {} is a known connection to TikTok LIVE", connections(.0.len()))]
     Unsure(Vec<Candidate>),
     /// `entries` contains the number of a connection that does not exist.
-    #[error("there is no connection {entry}: it has {}", connections(*.there as usize))]
+    #[error("unknown connection {entry}: the capture has {}", connections(*.there as usize))]
     NoEntry {
         /// The requested number.
         entry: u64,
@@ -257,10 +257,10 @@ pub enum Error {
         there: u64,
     },
     /// Reading the input failed.
-    #[error("cannot read on: {0}")]
+    #[error("reading failed: {0}")]
     Read(io::Error),
     /// Writing the scratch file failed.
-    #[error("cannot keep what was read: {0}")]
+    #[error("cannot write a temporary file: {0}")]
     Scratch(io::Error),
     /// Writing the recording failed.
     #[error(transparent)]

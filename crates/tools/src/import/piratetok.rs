@@ -27,7 +27,7 @@ impl Capture for Piratetok<'_> {
             }
             let bytes = u32::from_le_bytes(length);
             if bytes > FRAME_BYTES_MAX {
-                let reason = format!("a frame of {bytes} bytes: this is something else from there on");
+                let reason = format!("a frame of {bytes} bytes: not a capture of piratetok from here on");
                 return Err(Error::Broken { at, reason });
             }
             // Memory grows with the available bytes, regardless of the stated length.

@@ -67,7 +67,7 @@ impl Keeper {
         self.flush()?;
         match item.said {
             Some(Said::Frame(CapturedFrame { opcode: 0, .. })) => {
-                let said = Some(Said::Bad("a frame that continues none".into()));
+                let said = Some(Said::Bad("a continuation without a first frame".into()));
                 self.keep(&CaptureItem { said, ..item })
             }
             Some(Said::Frame(_)) => {

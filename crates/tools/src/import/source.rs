@@ -113,13 +113,14 @@ impl<'a> Unpacked<'a> {
     pub(super) fn open_beside(&self, name: &str) -> Result<Stream, Error> {
         let is_plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "..";
         if !is_plain {
-            return Err(Error::Read(io::Error::other(format!("{name:?} is no plain name of a file"))));
+            return Err(Error::Read(io::Error::other(format!("{name:?} is not a plain file name"))));
         }
         if self.is_zip() {
             return self.open_zipped(name);
         }
-        let named =
-            |error| Error::Read(io::Error::other(format!("{name}, which the capture names: {error}")));
+        let named = |error| {
+            Error::Read(io::Error::other(format!("cannot read {name}, which the capture refers to: {error}")))
+        };
         Ok(buffered(self.source.open_beside(name).map_err(named)?))
     }
 
@@ -127,9 +128,9 @@ impl<'a> Unpacked<'a> {
         let (start, length, method) = {
             let mut archive = archive(self.source)?;
             let index = archive.index_for_name(name);
-            let index = index.ok_or_else(|| Error::Archive(format!("there is no {name} in it")))?;
+            let index = index.ok_or_else(|| Error::Archive(format!("it has no {name}")))?;
             let file = archive.by_index_raw(index).map_err(broken)?;
-            let start = file.data_start().ok_or_else(|| Error::Archive(format!("{name} is nowhere")))?;
+            let start = file.data_start().ok_or_else(|| Error::Archive(format!("{name} has no data")))?;
             (start, file.compressed_size(), file.compression())
         };
         let mut input = self.source.open().map_err(Error::Read)?;
@@ -146,7 +147,7 @@ impl<'a> Unpacked<'a> {
                     packed: |zip| zip.get_ref().get_ref().count,
                 }))
             }
-            other => Err(Error::Archive(format!("{name} is packed by {other}, which is not known"))),
+            other => Err(Error::Archive(format!("{name} uses the unsupported compression {other}"))),
         }
     }
 }
@@ -163,7 +164,7 @@ fn archive(source: &dyn Source) -> Result<zip::ZipArchive<Box<dyn Input>>, Error
 fn har_in(source: &dyn Source) -> Result<String, Error> {
     let archive = archive(source)?;
     let found = archive.file_names().flatten().find(|name| name.ends_with(".har")).map(Cow::into_owned);
-    found.ok_or_else(|| Error::Archive("there is no .har in it".into()))
+    found.ok_or_else(|| Error::Archive("it has no .har file".into()))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
@@ -212,8 +213,7 @@ impl<R: Read> Read for Bounded<R> {
         let packed = (self.packed)(&self.inner);
         if self.unpacked > UNPACKED_BYTES_FREE + packed.saturating_mul(UNPACKED_RATIO_MAX) {
             let (unpacked, packed) = (self.unpacked >> 20, packed >> 10);
-            let message =
-                format!("{packed} KiB unpack to more than {unpacked} MiB: this is no capture but a bomb");
+            let message = format!("{packed} KiB decompress to more than {unpacked} MiB: not a capture");
             return Err(io::Error::other(message));
         }
         Ok(read)

@@ -31,10 +31,10 @@ impl fmt::Display for Report {
             writeln!(f, "⚠️ {name}: {}", thousands(*number))?;
         }
         if self.clamped > 0 {
-            writeln!(f, "⚠️ {} back in time, and set to the time before", count(self.clamped, "step"))?;
+            writeln!(f, "⚠️ {} back in time, set to the previous time", count(self.clamped, "step"))?;
         }
         if self.bad_lines > 0 {
-            writeln!(f, "⚠️ {} left out:", count(self.bad_lines, self.noun()))?;
+            writeln!(f, "⚠️ {} skipped:", count(self.bad_lines, self.noun()))?;
         }
         for bad in &self.bad_lines_listed {
             writeln!(f, "  {} {}: {}", self.noun(), bad.line, printable(&bad.reason, NAME_COLUMNS_MAX))?;
@@ -66,8 +66,8 @@ impl Report {
         writeln!(f, "{}", if methods > METHODS_MAX as u64 { ", …" } else { "" })?;
         let others = [
             (self.exchanges, "HTTP answer"),
-            (self.left_out, "connection left out"),
-            (self.dropped, "dropped frame left out"),
+            (self.left_out, "connection skipped"),
+            (self.dropped, "dropped frame skipped"),
             (self.injected, "injected frame"),
         ];
         for (number, noun) in others.into_iter().filter(|(number, _)| *number > 0) {

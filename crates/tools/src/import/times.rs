@@ -64,13 +64,14 @@ impl Times {
 
     /// Returns a remark for the user, if anything is unusual.
     pub(super) fn note(self, producer: &str) -> Option<String> {
-        let odd = |unit: &str| Some(format!("times are taken for {unit}, though {producer} writes others"));
+        let odd =
+            |unit: &str| Some(format!("Times are read as {unit}, although {producer} writes other units"));
         match (self, producer) {
             (Self::Squeezed { .. }, _) => {
-                Some("Playwright 1.61 writes a second as a millisecond: times were stretched".into())
+                Some("Playwright 1.61 writes seconds as milliseconds: times were corrected".into())
             }
             (Self::SecondsSince { .. }, _) => {
-                Some("times do not say the day: the connection's own time stands for the first".into())
+                Some("Times have no date: they are relative to the connection's start".into())
             }
             (Self::Millis, "WebInspector" | "mitmproxy") => odd("milliseconds"),
             (Self::Seconds, "Playwright") => odd("seconds"),

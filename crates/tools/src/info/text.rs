@@ -70,7 +70,7 @@ impl Info {
             writeln!(f, "{:<18} {:>7} of {}", "others", thousands(others), count(more, "kind"))?;
         }
         let each = Duration::from_millis(self.timeline.bucket_ms);
-        writeln!(f, "{:26} a column is {each:?}, a row's highest full", "")
+        writeln!(f, "{:26} one column is {each:?}; each row has its own scale", "")
     }
 
     fn state(&self) -> String {
@@ -98,7 +98,7 @@ impl Info {
             parts.push(format!("{records} at {places}, {}", size(damage.bytes)));
         }
         if damage.tail_bytes > 0 {
-            parts.push(format!("cut off at the end: {}", size(damage.tail_bytes)));
+            parts.push(format!("truncated at the end: {}", size(damage.tail_bytes)));
         }
         if self.lost_in_gaps > 0 {
             parts.push(format!("{} lost while recording", count(self.lost_in_gaps, "record")));

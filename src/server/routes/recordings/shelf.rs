@@ -254,7 +254,7 @@ impl Shelf {
         }
         let mut changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if !changing.insert(name.to_owned()) {
-            return Err(Problem::new(Code::RecordingBusy, format!("`{name}` is being changed already")));
+            return Err(Problem::new(Code::RecordingBusy, format!("`{name}` is already being changed")));
         }
         Ok(Changing { shelf: Arc::clone(self), name: name.to_owned() })
     }

@@ -46,8 +46,8 @@ impl NetTransport {
             Client::builder().redirect(redirect::Policy::none()).no_proxy().dns_resolver(Arc::new(Resolver));
         if let Some(url) = &proxy {
             if !matches!(url.scheme(), "http" | "socks5" | "socks5h") || url.host_str().is_none() {
-                let problem = Problem::new(Code::BadRequest, "this kind of proxy is not known");
-                return Err(problem.hint("http://HOST:PORT and socks5://HOST:PORT are"));
+                let problem = Problem::new(Code::BadRequest, "unknown kind of proxy");
+                return Err(problem.hint("use http://HOST:PORT or socks5://HOST:PORT"));
             }
             let bad = |error: reqwest::Error| Problem::new(Code::BadRequest, error.without_url());
             builder = builder.proxy(reqwest::Proxy::all(url.clone()).map_err(bad)?);

@@ -47,7 +47,7 @@ async fn http(
     while !answer.ends_with(b"\r\n\r\n") {
         answer.push(stream.read_u8().await?);
         if answer.len() > HEAD_BYTES_MAX {
-            return Err(refused("its answer does not end"));
+            return Err(refused("its response does not end"));
         }
     }
     let status = answer.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
@@ -70,7 +70,7 @@ async fn socks(
     let mut chosen = [0; 2];
     stream.read_exact(&mut chosen).await?;
     if chosen != [5, method] {
-        return Err(refused("it wants another login"));
+        return Err(refused("it requires another login"));
     }
     if let Some((user, password)) = login {
         let mut message = vec![1];

@@ -69,7 +69,7 @@ fn a_har_without_times_is_played_at_a_chosen_rate() {
     let (items, report) = import(&bytes::Bytes::from(untimed), &options).unwrap();
     assert_eq!(offsets_ms(&items)[..3], [100, 200, 300]);
     assert_eq!(header(&items).timing(), Timing::Untimed);
-    assert!(report.notes[0].contains("10 frames a second"), "{:?}", report.notes);
+    assert!(report.notes[0].contains("10 frames per second"), "{:?}", report.notes);
 }
 
 #[test]

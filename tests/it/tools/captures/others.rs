@@ -42,7 +42,7 @@ fn dropped_messages_are_left_out_and_injected_ones_marked() {
         items.iter().filter(|item| matches!(item.what, What::Frame(_))).map(|item| item.flags.0).collect();
     assert_eq!(flags, [Flags::SENT | Flags::INJECTED, 0]);
     assert_eq!((report.frames, report.dropped, report.injected), (2, 1, 1));
-    assert!(report.to_string().contains("1 dropped frame left out"), "{report}");
+    assert!(report.to_string().contains("1 dropped frame skipped"), "{report}");
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn whole_messages_are_imported_from_a_truncated_flow() {
         let ours = offsets_ms(&items);
         let whole: Vec<u128> = all.iter().map(|(ms, ..)| u128::from(*ms)).collect();
         assert!(whole.starts_with(&ours) && !ours.is_empty() && report.is_lossy());
-        assert!(report.broken.as_ref().unwrap().contains("cut off at byte"), "{report}");
+        assert!(report.broken.as_ref().unwrap().contains("truncated at byte"), "{report}");
     }
     let (_, report) = imported([flow(21, flowing()), b"junk".to_vec()].concat());
     assert!(report.frames == 82 && report.broken.is_some(), "{report}");
@@ -63,7 +63,7 @@ fn whole_messages_are_imported_from_a_truncated_flow() {
 #[test]
 fn flows_of_an_old_mitmproxy_are_rejected_with_a_hint() {
     let said = error(flow(11, flowing())).to_string();
-    assert!(said.contains("version 11") && said.contains("save them with a newer mitmproxy"), "{said}");
+    assert!(said.contains("format 11") && said.contains("save the flows with a newer mitmproxy"), "{said}");
 }
 
 fn piratetok() -> Vec<u8> {

@@ -56,7 +56,7 @@ fn frames_in_files_next_to_the_har_are_found() {
     assert_same_events(&import(&files, &options()).unwrap().0);
     let missing = Files { beside: BTreeMap::new(), ..files };
     let said = import(&missing, &options()).unwrap_err().to_string();
-    assert!(said.contains("0a1b.jsonl, which the capture names"), "{said}");
+    assert!(said.contains("0a1b.jsonl, which the capture refers to"), "{said}");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_har_cannot_refer_to_files_elsewhere() {
     for name in ["../secret", "/etc/passwd", "a/b", "..", "c:\\\\x"] {
         let (capture, _) = attached(name);
         let said = import(&Bytes::from(capture), &options()).unwrap_err().to_string();
-        assert!(said.contains("no plain name"), "{name}: {said}");
+        assert!(said.contains("not a plain file name"), "{name}: {said}");
     }
 }
 

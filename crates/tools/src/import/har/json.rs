@@ -132,7 +132,7 @@ impl<R: Read> Json<R> {
     pub(super) fn end(&mut self) -> Result<(), Error> {
         match self.peek()? {
             None => Ok(()),
-            Some(_) => Err(self.broken("something stands behind it")),
+            Some(_) => Err(self.broken("data after the end")),
         }
     }
 
@@ -182,7 +182,7 @@ impl<R: Read> Json<R> {
         } else {
             std::str::from_utf8(written).ok().map(read)
         };
-        let value = value.ok_or_else(|| self.broken("a text is broken"))?;
+        let value = value.ok_or_else(|| self.broken("invalid string"))?;
         self.window.pass(bytes + 1);
         Ok(value)
     }

@@ -60,7 +60,7 @@ impl MessageFields {
         let sent = match self.kind.as_str() {
             "send" | "sent" => true,
             "receive" | "received" => false,
-            _ => return Said::Bad("a message that was neither sent nor received".into()),
+            _ => return Said::Bad("a message that is neither sent nor received".into()),
         };
         let opcode = opcode as u8;
         let bytes = match opcode {

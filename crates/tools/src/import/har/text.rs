@@ -71,7 +71,7 @@ fn skip_escape<R: Read>(window: &mut Window<R>) -> Result<(), Error> {
         _ => false,
     };
     if !is_escape {
-        return Err(Error::NotJsonAt { at: window.place(), reason: "no such escape".into() });
+        return Err(Error::NotJsonAt { at: window.place(), reason: "unknown escape sequence".into() });
     }
     window.pass(bytes);
     Ok(())
@@ -84,7 +84,7 @@ fn check<R: Read>(window: &Window<R>, bytes: usize) -> Result<(), Error> {
     if !are_any {
         return Ok(());
     }
-    let reason = "a control character in a text".into();
+    let reason = "a control character in a string".into();
     Err(Error::NotJsonAt { at: window.place(), reason })
 }
 

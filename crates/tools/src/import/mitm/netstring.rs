@@ -45,7 +45,7 @@ impl<R: BufRead> Netstrings<R> {
                 _ => break,
             }
         }
-        Err(self.broken("no length where one belongs"))
+        Err(self.broken("a length is missing"))
     }
 
     /// Passes the pairs of a dictionary to `act`, which must read or skip each value.
@@ -73,7 +73,7 @@ impl<R: BufRead> Netstrings<R> {
             act(self, item)?;
         }
         if self.at > end {
-            return Err(self.broken("a value longer than what it is in"));
+            return Err(self.broken("a value longer than its container"));
         }
         self.byte().map(|_| ())
     }
