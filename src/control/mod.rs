@@ -30,7 +30,7 @@ pub use upstream::Upstream;
 
 pub use crate::sans_io::{
     counts::Counts,
-    inject::{Injected, Wish},
+    inject::{Injected, Who, Wish},
     pace::Speed,
 };
 use crate::{

@@ -34,6 +34,13 @@ impl Hub {
         self.shared.wait_for_cursors(|ring| ring.floor(pace), paces).await;
     }
 
+    /// Waits until every client has been sent all that was published before this call. Observers are not waited for, nor
+    /// a client that stands still for [`stall_max`](super::Limits::stall_max).
+    pub async fn wait_until_read(&self) {
+        let head = self.head();
+        self.shared.wait_for_cursors(|_| head, |cursor| cursor.reader != Reader::Observer).await;
+    }
+
     /// [`close`](Self::close), and waits until everybody has got everything, and has left: for a process that ends
     /// then. Who stands still for [`stall_max`](super::Limits::stall_max) meanwhile gets
     /// [`Next::Slow`](super::Next::Slow), and is not waited for any longer.

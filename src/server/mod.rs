@@ -71,8 +71,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::net::peer::Peer;
-pub use crate::net::{listen, memory};
+pub use crate::net::{listen, memory, peer::Peer};
 use crate::{
     clock,
     control::Control,
