@@ -20,6 +20,7 @@ pub mod sans_io;
 pub mod clock;
 pub mod demo;
 pub mod secret;
+#[cfg(feature = "cli")]
 pub mod settings;
 
 pub mod log;
@@ -43,5 +44,6 @@ pub mod server;
 
 pub mod mock;
 
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod terminal;

@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+#[cfg(feature = "page")]
 mod assets;
 mod auth;
 mod body;
@@ -40,6 +41,10 @@ mod socket;
 mod sockets;
 mod station;
 mod statistics;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
 mod tls;
 mod token;
 mod trace;

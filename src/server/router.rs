@@ -10,16 +10,25 @@ use axum::{
 };
 
 use super::{
-    Access, App, access, answer, assets, auth, clients, connect, feed, inject, metrics, ndjson, openapi,
-    recordings, replay, rest, rooms, schema, token, trace, ws,
+    Access, App, access, answer, auth, clients, connect, feed, inject, metrics, ndjson, openapi, recordings,
+    replay, rest, rooms, schema, token, trace, ws,
 };
+
+/// The routes that a feature brings.
+fn optional() -> Router<App> {
+    let router = Router::new();
+    #[cfg(feature = "page")]
+    let router = router.route("/assets/{name}", get(super::assets::asset));
+    #[cfg(feature = "metrics")]
+    let router = router.route("/metrics", get(metrics::export::metrics));
+    router
+}
 
 pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router {
     let access = Arc::new(access);
     let ids = trace::Ids::new(app.hub.stream(), app.metrics.clone());
     Router::new()
         .route("/", get(feed::root))
-        .route("/assets/{name}", get(assets::asset))
         .route("/ws", get(ws::talk))
         .route("/ws/echo", get(ws::echo))
         .route("/ws/{token}", get(token::room))
@@ -58,9 +67,9 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .route("/connections/{id}/metadata", put(clients::put_metadata))
         .route("/connections/{id}/close", post(clients::dismiss))
         .route("/stats", get(clients::stats))
-        .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi::openapi))
         .route("/schema/events.json", get(schema::events))
+        .merge(optional())
         .route_layer(from_fn_with_state(app.clone(), metrics::count))
         .fallback(answer::not_found)
         .method_not_allowed_fallback(answer::method_not_allowed)

@@ -7,6 +7,7 @@ pub mod edit;
 pub mod export;
 pub mod files;
 pub mod glance;
+#[cfg(feature = "cli")]
 pub mod import;
 pub mod info;
 pub(crate) mod missing;
@@ -16,5 +17,6 @@ pub mod timeline;
 pub mod verify;
 
 mod bars;
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "importers use all of it"))]
 mod payload;
 mod text;

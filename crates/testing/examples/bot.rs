@@ -9,7 +9,8 @@ async fn run(feed: &str) -> Vec<String> {
     // Nothing is missed between the start of the show and the first connection.
     let (mut thanks, mut position) = (Vec::new(), "0".to_owned());
     loop {
-        let (mut socket, _) = connect_async(format!("{feed}?gifts=final&since={position}")).await.expect("a server");
+        let (mut socket, _) =
+            connect_async(format!("{feed}?gifts=final&since={position}")).await.expect("a server");
         while let Some(Ok(message)) = socket.next().await {
             match message {
                 Message::Text(json) => {

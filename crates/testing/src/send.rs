@@ -8,7 +8,10 @@ use std::{
 
 use livetape::control::{Who, Wish};
 
-use crate::{Tape, fail::{OrFail as _, fail}};
+use crate::{
+    Tape,
+    fail::{OrFail as _, fail},
+};
 
 /// Sends messages on a tape; see [`Tape::send`].
 ///

@@ -121,7 +121,9 @@ impl Tape {
         let at = Location::caller();
         let connector = self.connector.clone();
         async move {
-            let Some(connector) = connector else { fail(at, "this tape serves on a port: use its `ws_url()`") };
+            let Some(connector) = connector else {
+                fail(at, "this tape serves on a port: use its `ws_url()`")
+            };
             connector.connect().await.or_fail(at)
         }
     }

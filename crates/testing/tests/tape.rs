@@ -1,4 +1,5 @@
 //! The tape as a stranger's test uses it.
+#![expect(clippy::disallowed_methods, reason = "a stranger reads tokio's clock")]
 
 use std::{
     future::Future,

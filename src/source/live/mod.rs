@@ -30,9 +30,9 @@ pub use check::{Check, check};
 pub use options::{Options, SignForm, Url, WAIT_LIVE_MIN};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
-pub use transport::{
-    Answer, MemoryTransport, NetTransport, OpenError, Opened, Request, Transport, Unreached,
-};
+#[cfg(feature = "live")]
+pub use transport::NetTransport;
+pub use transport::{Answer, MemoryTransport, OpenError, Opened, Request, Transport, Unreached};
 pub use upstream::{HTTP_TIMEOUT, OPEN_TIMEOUT};
 
 use crate::{

@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+#[cfg(feature = "live")]
 pub use reqwest::Url;
 
 use super::Secret;
@@ -35,6 +36,30 @@ pub struct Options {
     pub seed: u64,
     /// The wall time of offset 0, since the Unix epoch; `None` reads the clock.
     pub wall_anchor: Option<Duration>,
+}
+
+/// An address, of which there is none without the feature `live`: nothing is connected to then.
+#[cfg(not(feature = "live"))]
+#[derive(Clone)]
+pub enum Url {}
+
+#[cfg(not(feature = "live"))]
+impl Url {
+    pub(super) fn as_str(&self) -> &str {
+        match *self {}
+    }
+
+    pub(super) fn scheme(&self) -> &str {
+        match *self {}
+    }
+
+    pub(super) fn host_str(&self) -> Option<&str> {
+        match *self {}
+    }
+
+    pub(super) fn query_pairs(&self) -> std::iter::Empty<(String, String)> {
+        match *self {}
+    }
 }
 
 /// How a sign server is asked (the bodies of the answers are the same).

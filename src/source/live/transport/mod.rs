@@ -1,7 +1,9 @@
 //! How bytes get to the upstream: over the network, or to a server in the same memory.
 
 mod memory;
+#[cfg(feature = "live")]
 mod network;
+#[cfg(feature = "live")]
 mod proxy;
 mod why;
 
@@ -9,6 +11,7 @@ use std::{fmt, future::Future, io};
 
 use bytes::Bytes;
 pub use memory::MemoryTransport;
+#[cfg(feature = "live")]
 pub use network::NetTransport;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;

@@ -2,7 +2,9 @@
 
 use std::{error::Error, io};
 
+#[cfg(feature = "live")]
 use tokio::net::{TcpStream, lookup_host};
+#[cfg(feature = "live")]
 use tokio_rustls::rustls;
 use tungstenite::error::{CapacityError, ProtocolError};
 
@@ -32,11 +34,13 @@ impl Unreached {
         Self { code: Code::ConnectionLost, why: why.into() }
     }
 
+    #[cfg(feature = "live")]
     /// Whether nothing listens at the address that was dialled.
     pub(super) fn is_refused(&self) -> bool {
         self.why == words(io::ErrorKind::ConnectionRefused)
     }
 
+    #[cfg(feature = "live")]
     pub(super) fn of_proxy(self) -> Self {
         Self { why: format!("the proxy cannot be reached: {}", self.why), ..self }
     }
@@ -87,6 +91,7 @@ fn known(error: &(dyn Error + 'static)) -> Option<Unreached> {
     if let Some(error) = error.downcast_ref::<ProxyRefused>() {
         return Some(Unreached::new(error.to_string()));
     }
+    #[cfg(feature = "live")]
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return Some(Unreached::new(match error {
             rustls::Error::InvalidCertificate(_) => "its TLS certificate is not trusted",
@@ -120,6 +125,7 @@ fn words(kind: io::ErrorKind) -> &'static str {
     }
 }
 
+#[cfg(feature = "live")]
 /// Opens a TCP connection. A name that cannot be resolved is told apart.
 pub(super) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
     // An IPv6 address stands in brackets in an address, and without them in a look-up.
@@ -129,7 +135,7 @@ pub(super) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
     TcpStream::connect(&found.collect::<Vec<_>>()[..]).await
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "live"))]
 mod tests {
     use super::*;
 
