@@ -1,11 +1,13 @@
 //! No TLS: the feature `tls` is off.
 
+use std::future::{Ready, ready};
+
 /// A certificate with its key, of which there is none without the feature `tls`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Tls {}
 
 impl Tls {
-    pub(super) async fn accept<I>(self, _: I) -> Option<I> {
-        match self {}
+    pub(super) fn accept<I>(&self, _: I) -> Ready<Option<I>> {
+        ready(match *self {})
     }
 }
