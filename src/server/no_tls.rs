@@ -1,6 +1,6 @@
 //! No TLS: the feature `tls` is off.
 
-use std::future::{Ready, ready};
+use std::future::Ready;
 
 /// A certificate with its key, of which there is none without the feature `tls`.
 #[derive(Clone, Debug)]
@@ -8,6 +8,6 @@ pub enum Tls {}
 
 impl Tls {
     pub(super) fn accept<I>(&self, _: I) -> Ready<Option<I>> {
-        ready(match *self {})
+        match *self {}
     }
 }
