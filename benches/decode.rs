@@ -30,47 +30,34 @@ const BATCH_BYTES_MAX: usize = 1 << 20;
 
 // The fields that the library decodes, as prost has them.
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
-#[path = "support/used.rs"]
+#[path = "../crates/core/src/generated/used.rs"]
 mod used;
 
 // The whole schema, with fields that no event shows: some are written, or taken out of recordings.
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
-#[path = "../src/sans_io/wire/webcast.rs"]
+#[path = "../crates/core/src/generated/webcast.rs"]
 mod whole;
 
 /// A bare decoder.
 type Reader = fn(&Bytes) -> bool;
 
-// The table names a reader for each method; here a reader is the bare decoder.
-macro_rules! reader_of {
-    ($kind:ident) => {
-        super::read::<super::used::$kind>
+macro_rules! used_rows {
+    ($($kind:ident $method:literal,)*) => {
+        const USED: &[(&str, Reader)] = &[$(($method, read::<used::$kind>)),*];
     };
 }
+livetape::sans_io::methods!(used_rows);
 
-#[allow(
-    dead_code,
-    unused_imports,
-    clippy::duplicate_mod,
-    reason = "the tests of the table are in the library"
-)]
-#[path = "../src/sans_io/wire/kinds/table.rs"]
-mod used_table;
-
-macro_rules! reader_of {
-    ($kind:ident) => {
-        super::read::<super::whole::$kind>
+macro_rules! whole_rows {
+    ($($kind:ident $method:literal,)*) => {
+        const WHOLE: &[(&str, Reader)] = &[$(($method, read::<whole::$kind>)),*];
     };
 }
+livetape::sans_io::methods!(whole_rows);
 
-#[allow(
-    dead_code,
-    unused_imports,
-    clippy::duplicate_mod,
-    reason = "the tests of the table are in the library"
-)]
-#[path = "../src/sans_io/wire/kinds/table.rs"]
-mod whole_table;
+fn reader(readers: &[(&str, Reader)], wanted: &str) -> Option<Reader> {
+    readers.binary_search_by_key(&wanted, |(method, _)| method).ok().map(|at| readers[at].1)
+}
 
 fn read<K: prost::Message + Default>(payload: &Bytes) -> bool {
     K::decode(payload.clone()).map(black_box).is_ok()
@@ -138,13 +125,13 @@ fn full(tapes: &[Vec<Item>]) {
 }
 
 macro_rules! bare {
-    ($bare:ident, $schema:ident, $table:ident) => {
+    ($bare:ident, $schema:ident, $readers:ident) => {
         fn $bare(frames: &[Bytes]) {
             let (mut decompressor, mut memory) = (Decompressor::new(), BytesMut::zeroed(BATCH_BYTES_MAX));
             let batch = |payload: Bytes| {
                 let batch = $schema::Batch::decode(payload).expect("real batches decode");
                 for message in batch.messages {
-                    if let Some(read) = $table::reader(&message.method) {
+                    if let Some(read) = reader($readers, &message.method) {
                         assert!(read(&message.payload));
                     }
                 }
@@ -167,8 +154,8 @@ macro_rules! bare {
     };
 }
 
-bare!(bare_used, used, used_table);
-bare!(bare_whole, whole, whole_table);
+bare!(bare_used, used, USED);
+bare!(bare_whole, whole, WHOLE);
 
 fn items(name: &str) -> Vec<Item> {
     let path = format!("{}/recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"));

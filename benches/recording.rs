@@ -63,7 +63,8 @@ fn main() {
 
 /// What a browser would have saved of a busy hour.
 fn har() -> Vec<u8> {
-    let show = synth::Options { seed: 1, profile: synth::Profile::Busy, length: synth::Length::Minutes(60) };
+    let show =
+        synth::SynthOptions { seed: 1, profile: synth::Profile::Busy, length: synth::Length::Minutes(60) };
     let recording = synth::synth(Vec::new(), &show).expect("a vector takes every byte");
     let mut har = Vec::new();
     export::har(|| Ok(&recording[..]), &mut har).expect("a vector takes every byte");
@@ -71,14 +72,14 @@ fn har() -> Vec<u8> {
 }
 
 fn import_har(har: &Bytes) {
-    let options = import::Options { name: "show".into(), ..import::Options::default() };
+    let options = import::ImportOptions { name: "show".into(), ..import::ImportOptions::default() };
     let report = import_capture(har, std::io::sink(), &options).expect("it was exported");
     assert!(report.frames > 0);
 }
 
 /// The first of two passes: what is in it. Then it turns out that what was asked for is not.
 fn survey_har(har: &Bytes) {
-    let options = import::Options { entries: vec![u64::MAX], ..import::Options::default() };
+    let options = import::ImportOptions { entries: vec![u64::MAX], ..import::ImportOptions::default() };
     let refused = import_capture(har, std::io::sink(), &options);
     assert!(matches!(refused, Err(import::Error::NoEntry { .. })), "{refused:?}");
 }
@@ -93,11 +94,11 @@ struct Har<'a> {
 #[derive(Deserialize)]
 struct Log<'a> {
     #[serde(borrow)]
-    entries: Vec<Entry<'a>>,
+    entries: Vec<HarEntry<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Entry<'a> {
+struct HarEntry<'a> {
     #[serde(borrow, default, rename = "_webSocketMessages")]
     messages: Vec<Message<'a>>,
 }

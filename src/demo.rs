@@ -1,7 +1,6 @@
 //! The recording that is built in.
 
-/// What it is called: `livetape replay demo`.
-pub const DEMO: &str = "demo";
+pub use livetape_core::recording::DEMO;
 
 /// Its file, `recordings/demo.bin`.
 pub const DEMO_BYTES: &[u8] = include_bytes!("../recordings/demo.bin");

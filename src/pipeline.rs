@@ -11,7 +11,7 @@ use crate::{
     sans_io::{
         decoder::Decoder,
         event::{Data, Event},
-        inject::{Injected, Injector, Wish},
+        inject::{InjectRequest, Injected, Injector},
         recording::{Item, Standing},
     },
 };
@@ -56,7 +56,7 @@ impl Pipeline {
 
     /// The same, with a second channel that gets the events too, and is never waited for.
     #[must_use]
-    pub fn with_along(self, hub: Hub) -> Self {
+    pub fn with_mirror(self, hub: Hub) -> Self {
         Self { along: Some(hub), ..self }
     }
 
@@ -84,12 +84,12 @@ impl Pipeline {
     pub async fn inject(
         &mut self,
         injector: &mut Injector,
-        wish: &Wish,
+        request: &InjectRequest,
         offset: Duration,
         pacing: Pacing,
     ) -> Injected {
         let place = self.decoder.place(offset);
-        let (item, ids) = injector.make(wish, self.hub.stream(), place);
+        let (item, ids) = injector.make(request, self.hub.stream(), place);
         self.decode(&item);
         let events: Vec<Event> = self.decoder.take_events().collect();
         let along = match &self.along {

@@ -5,6 +5,7 @@
 mod floor;
 mod load;
 mod machine;
+mod measured;
 mod memory;
 mod ours;
 mod peer;

@@ -9,9 +9,10 @@ use std::{
 
 use crate::{
     machine::resident_kib,
+    measured::Kind,
     points::Point,
     report::KIB_MAX,
-    run::{Kind, measure_beside},
+    run::measure_beside,
     support::{Args, Report, allow_sockets},
 };
 

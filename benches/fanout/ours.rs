@@ -30,7 +30,7 @@ pub(crate) fn serve(args: &Args) -> io::Result<()> {
     runtime.block_on(async {
         let mut rooms = Vec::new();
         for _ in 0..point.rooms {
-            rooms.push(Room::open().await?);
+            rooms.push(ServedHub::open().await?);
         }
         let ports: Vec<String> = rooms.iter().map(|room| room.port.to_string()).collect();
         say(&format!("port {}", ports.join(",")));
@@ -59,14 +59,14 @@ pub(crate) fn serve(args: &Args) -> io::Result<()> {
 }
 
 /// A hub and its server.
-struct Room {
+struct ServedHub {
     hub: Hub,
     control: Control,
     port: u16,
     serving: JoinHandle<()>,
 }
 
-impl Room {
+impl ServedHub {
     async fn open() -> io::Result<Self> {
         let listener =
             Listening::bind(([127, 0, 0, 1], 0).into()).await.map_err(|it| io::Error::other(it.message))?;

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
+    measured::{Kind, Measured},
     points::Point,
-    run::{Kind, Measured},
     support::{median, rounded, spread},
 };
 

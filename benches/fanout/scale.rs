@@ -5,8 +5,9 @@ use std::{fs, io};
 use serde_json::{Value, json};
 
 use crate::{
+    measured::{Kind, Measured},
     points::Point,
-    run::{Kind, Measured, measure},
+    run::measure,
     support::{
         Args, Run, allow_sockets, median,
         plot::{self, Chart, Line},

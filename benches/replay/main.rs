@@ -114,7 +114,7 @@ fn decoding(tape: &Tape) {
 fn made_up(profile: Profile, length: Length) -> (NamedTempFile, Tape) {
     let file = NamedTempFile::new().expect("a temporary file");
     let writer = std::io::BufWriter::new(file.reopen().expect("a temporary file"));
-    synth::synth(writer, &synth::Options { seed: 1, profile, length }).expect("a recording");
+    synth::synth(writer, &synth::SynthOptions { seed: 1, profile, length }).expect("a recording");
     let tape = Tape::find(file.path()).expect("a recording");
     (file, tape)
 }

@@ -1,6 +1,6 @@
 //! `livetape record --cdp`: a tab of a browser, while somebody watches.
 
-use super::{args, output::warn, record::into_file};
+use super::{args, output::warn, recording::into_file};
 use crate::{
     sans_io::{error::Problem, username::normalise},
     settings::Settings,

@@ -2,12 +2,13 @@
 
 use std::{
     env,
+    ffi::OsString,
     io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
 use super::{
-    args::{self, Flags},
+    args::{self, Flags, Scope},
     output::say,
 };
 use crate::{
@@ -16,14 +17,14 @@ use crate::{
         error::{Code, Problem, exit},
         recording::is_plain_name,
     },
-    settings::{self, FILE, FILE_BYTES_MAX, Resolved, Settings, Sources},
+    settings::{self, FILE, FILE_BYTES_MAX, KEYS, Resolved, Settings, Sources},
     source::Tape,
     tools::files,
 };
 
 /// What is in effect.
-pub(super) fn settings<S>(flags: &Flags<S>) -> Result<Settings, Problem> {
-    let resolved = resolve(flags.config.as_deref(), &flags.given).map_err(first)?;
+pub(super) fn settings<S: Scope>(flags: &Flags<S>) -> Result<Settings, Problem> {
+    let resolved = resolve(flags.config.as_deref(), &flags.given, S::reads).map_err(first)?;
     Ok(resolved.settings)
 }
 
@@ -50,7 +51,8 @@ fn first(problems: Vec<Problem>) -> Problem {
 
 fn resolve(
     file: Option<&Path>,
-    flags: &[(&'static settings::Key, String)],
+    flags: &[(&'static settings::Key, OsString)],
+    reads: fn(&settings::Key) -> bool,
 ) -> Result<Resolved, Vec<Problem>> {
     let named = file.map(Path::to_owned).or_else(|| variable("LIVETAPE_CONFIG").map(PathBuf::from));
     let path = named.clone().unwrap_or_else(|| FILE.into());
@@ -64,13 +66,13 @@ fn resolve(
     };
     settings::resolve(&Sources {
         file: text.as_deref().map(|text| (path.as_path(), text)),
-        env: &variable,
+        env: &|name| variable(name).filter(|_| KEYS.iter().any(|key| key.env == name && reads(key))),
         flags,
     })
 }
 
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
 }
 
 fn read(path: &Path) -> io::Result<String> {
@@ -89,7 +91,7 @@ pub(super) fn config(args: &args::Config) -> Result<u8, Problem> {
             check(&file.clone().or_else(|| config.clone()).unwrap_or_default())
         }
         args::ConfigCommand::Show(flags) => {
-            say(settings::show(&resolve(flags.config.as_deref(), &[]).map_err(first)?))?;
+            say(settings::show(&resolve(flags.config.as_deref(), &[], |_| true).map_err(first)?))?;
             Ok(exit::DONE)
         }
         args::ConfigCommand::Example => {
@@ -102,7 +104,7 @@ pub(super) fn config(args: &args::Config) -> Result<u8, Problem> {
 /// Tells all that is wrong.
 fn check(file: &Path) -> Result<u8, Problem> {
     let file = Some(file).filter(|path| !path.as_os_str().is_empty());
-    match resolve(file, &[]) {
+    match resolve(file, &[], |_| true) {
         Ok(resolved) => {
             // Tokens and certificates too.
             super::serving::config(&resolved.settings)?;

@@ -49,9 +49,9 @@ pub(super) fn cut(args: &args::Cut) -> Result<u8, Problem> {
     let bar = progress(tape.bytes());
     let input = bar.wrap_read(tape.open()?);
     let written =
-        write(&args.output, args.force, |out| Ok(Verdict::Keep(edit::cut(input, out, start, end)?)))?;
+        write(&args.new.output, args.new.force, |out| Ok(Verdict::Keep(edit::cut(input, out, start, end)?)))?;
     bar.finish_and_clear();
-    conclude(&args.output, written, |cut: &edit::Cut| cut.loss)
+    conclude(&args.new.output, written, |cut: &edit::Cut| cut.loss)
 }
 
 fn range(args: &args::Cut, tape: &Tape) -> Result<(Duration, Option<Duration>), Problem> {

@@ -20,10 +20,12 @@ use crate::{
     terminal::printable,
     tools::{
         files,
-        import::{Candidate, Error, Input, Options, Report, Source, import_capture},
+        import::{Candidate, Error, ImportOptions, Input, Report, Scratch, Source, import_capture},
     },
 };
 
+/// The name of what is kept while a capture is read.
+const SCRATCH: &str = "import";
 /// Most connections that are listed to choose from.
 const CANDIDATES_MAX: usize = 20;
 
@@ -35,7 +37,7 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
     files::open(&args.file).map_err(|error| file_problem(&error))?;
     let output = args.output.clone().unwrap_or_else(|| args.file.with_extension("bin"));
     let mut draft = files::Draft::new(&output, args.force).map_err(|error| file_problem(&error))?;
-    let capture = Capture { path: &args.file, bar: progress(0) };
+    let capture = Capture { path: &args.file, output: &output, bar: progress(0) };
     let mut out = BufWriter::new(&mut draft);
     let imported = import_capture(&capture, &mut out, &options(args)?);
     let flushed = out.flush();
@@ -65,21 +67,22 @@ fn conclude(output: &Path, report: &Report) -> Result<u8, Problem> {
     Ok(if report.is_lossy() { exit::LOST } else { exit::DONE })
 }
 
-fn options(args: &args::Import) -> Result<Options, Problem> {
-    Ok(Options {
+fn options(args: &args::Import) -> Result<ImportOptions, Problem> {
+    Ok(ImportOptions {
         user: args.user.as_deref().map(valid_user).transpose()?,
         room_id: args.room,
         name: stem(&args.file),
-        format: args.format.map(Into::into),
+        format: args.format,
         entries: args.entries.clone(),
         rate: args.rate,
-        ..Options::default()
+        ..ImportOptions::default()
     })
 }
 
 /// A file, and how much of it was read.
 struct Capture<'a> {
     path: &'a Path,
+    output: &'a Path,
     bar: ProgressBar,
 }
 
@@ -100,12 +103,18 @@ impl Source for Capture<'_> {
     fn open_beside(&self, name: &str) -> io::Result<Box<dyn Input>> {
         self.open(&self.path.with_file_name(name))
     }
+
+    /// Beside the recording, where there must be room for as much anyway.
+    fn scratch(&self) -> io::Result<Box<dyn Scratch>> {
+        let draft = files::Draft::new(&self.output.with_file_name(SCRATCH), true);
+        draft.map(|draft| Box::new(draft) as Box<dyn Scratch>).map_err(io::Error::other)
+    }
 }
 
 fn capture_problem(path: &Path, error: &Error) -> Problem {
     let code = match error {
         Error::Write(error) => error.code(),
-        Error::Read(_) => Code::Io,
+        Error::Read(_) | Error::Scratch(_) => Code::Io,
         _ => Code::BadCapture,
     };
     let problem = Problem::new(code, format!("cannot import {}: {error}", path.display()));
@@ -118,6 +127,7 @@ fn capture_problem(path: &Path, error: &Error) -> Problem {
         Error::NoFrames(_) => {
             problem.hint("`livetape import --help` says how to export a HAR that holds them")
         }
+        Error::Scratch(_) => problem.hint("make room beside the recording: as much as it takes itself"),
         Error::Recording => problem.hint("`livetape replay FILE` plays it"),
         Error::Unrecognised => {
             problem.hint("`livetape import --help` shows the formats; --format says which one it is")

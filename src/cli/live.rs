@@ -54,6 +54,9 @@ pub(super) fn conclude(ended: &Ended) -> Result<u8, Problem> {
     for recording in &ended.recordings {
         display::say(&format!("📼 {}", recording.display()));
     }
+    if let Some(bytes) = ended.full_bytes {
+        display::say(&format!("🏁 Stopped at the size of --max-size: {bytes} bytes recorded"));
+    }
     if let Some(problem) = &ended.recorder {
         // What was written stays, and can be read.
         display::say(&format!("⚠️ The recording broke off: {problem}"));

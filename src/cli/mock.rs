@@ -8,8 +8,9 @@ use std::{
 use super::{args, config, display, mock_banner, output::report_loss, signals};
 use crate::{
     control::Control,
+    demo::{DEMO, DEMO_BYTES},
     log,
-    mock::{After, MockTikTok, Scenario, Setting},
+    mock::{After, MockTikTok, Scenario, ScenarioFile},
     sans_io::error::{Code, Problem},
     settings,
     source::Tape,
@@ -21,31 +22,31 @@ pub(super) async fn mock(args: args::Mock) -> Result<u8, Problem> {
     let _log = log::start(&settings.log, false)?;
     let (folder, shutdown_time) = (settings.server.folder(), settings.limits.shutdown_time);
     let settings = settings.mock;
-    let setting = setting(&settings, &folder)?;
+    let scenario = scenario(&settings, &folder)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
-    let playing = setting.scenario.recording.clone();
+    let playing = scenario.scenario.recording.clone();
     let (control, _driver) = Control::new();
     signals::listen(control.clone(), shutdown_time);
     display::end_without_reader(control.clone());
-    let mock = MockTikTok::start_on(setting, address).await?;
+    let mock = MockTikTok::start_on(scenario.with_recording(DEMO, DEMO_BYTES), address).await?;
     greet(&mock, &playing, settings.scenario.as_deref());
     let code = report_loss(&playing, mock.loss());
     control.shutdown().cancelled().await;
     Ok(code)
 }
 
-fn setting(settings: &settings::Mock, folder: &Path) -> Result<Setting, Problem> {
-    let mut setting = match &settings.scenario {
-        Some(path) => Setting::read(path)?,
+fn scenario(settings: &settings::Mock, folder: &Path) -> Result<ScenarioFile, Problem> {
+    let mut file = match &settings.scenario {
+        Some(path) => ScenarioFile::read(path)?,
         // One client after the other: without a scenario a room that has ended begins anew.
-        None => Scenario { after: After::Again, ..Scenario::default() }.into(),
+        None => Scenario::default().after(After::Again).into(),
     };
     if let Some(play) = &settings.play {
-        setting.scenario.recording = recording(play, folder)?;
+        file.scenario.recording = recording(play, folder)?;
     }
-    setting.scenario.speed = settings.speed.unwrap_or(setting.scenario.speed);
-    setting.scenario.seed = settings.seed.unwrap_or(setting.scenario.seed);
-    Ok(setting)
+    file.scenario.speed = settings.speed.unwrap_or(file.scenario.speed);
+    file.scenario.seed = settings.seed.unwrap_or(file.scenario.seed);
+    Ok(file)
 }
 
 /// A file, from where the command runs and not from the folder of the scenario, or the name of one in `folder`.
@@ -60,10 +61,10 @@ fn recording(play: &Path, folder: &Path) -> Result<String, Problem> {
 
 /// The address, and how clients are pointed at it.
 fn greet(mock: &MockTikTok, playing: &str, scenario: Option<&Path>) {
-    let (url, (user, room_id)) = (mock.url(), mock.example());
+    let (url, (user, _)) = (mock.url(), mock.example());
     let scenario = scenario.map(|path| format!(", as {} says", path.display())).unwrap_or_default();
     let (playing, scenario) = (printable(playing), printable(&scenario));
-    let clients = mock_banner::clients(&url, &printable(&user), room_id);
+    let clients = mock_banner::clients(&url, &printable(&user));
     // Without a reader of stdout the mock ends, as every server does.
     drop(display::print(&[format!(
         "🎭 The mock TikTok is on {url} and plays {playing}{scenario}\n{clients}\n📺 Press Ctrl+C to stop\n"

@@ -1,11 +1,12 @@
 //! How clients are pointed at the mock: lines to paste. `cargo xtask peers` runs them.
 
-/// `<url>`, `<port>`, `<user>` and `<room>` stand for those of the mock.
+/// `<url>`, `<port>` and `<user>` stand for those of the mock.
 const CLIENTS: &str = r#"
 livetape
     livetape live <user> --upstream <url>
 
 tiktok-live-connector 2.0 and 2.1 (Node.js)
+    // 2.0.7-beta1 fails with a newer API package: npm install @eulerstream/euler-api-sdk@0.1.2
     process.env.SIGN_API_URL = '<url>'
     const hosts = { TIKTOK_HOST_WEB: '127.0.0.1:<port>', TIKTOK_HOST_WEBCAST: '127.0.0.1:<port>' }
     Object.assign(require('tiktok-live-connector/dist/lib/config').default, hosts)
@@ -18,9 +19,8 @@ tiktok-live-connector 2.5 (Node.js)
     const { TikTokLiveConnection } = require('tiktok-live-connector')
     // These versions ask 127.0.0.1 by HTTPS, and 0.0.0.0 by HTTP.
     const hosts = { TIKTOK_HOST_WEB: '0.0.0.0:<port>', TIKTOK_HOST_WEBCAST: '0.0.0.0:<port>' }
-    const options = { fetchRoomInfoOnConnect: false, webConfigOverrides: hosts }
-    const connection = new TikTokLiveConnection('<user>', options)
-    connection.connect('<room>')
+    const connection = new TikTokLiveConnection('<user>', { webConfigOverrides: hosts })
+    connection.connect()
 
 TikTokLive 6 and 7 (Python)
     from TikTokLive import TikTokLiveClient
@@ -33,11 +33,10 @@ TikTokLive 6 and 7 (Python)
 What clients did: curl <url>/__admin/log
 "#;
 
-/// The lines for a mock on this address of loopback, with a user of it and the room of that user.
-pub(super) fn clients(url: &str, user: &str, room_id: i64) -> String {
+/// The lines for a mock on this address of loopback, with a user of it.
+pub(super) fn clients(url: &str, user: &str) -> String {
     let port = url.rsplit(':').next().unwrap_or_default();
-    let lines = CLIENTS.replace("<url>", url).replace("<port>", port);
-    lines.replace("<user>", user).replace("<room>", &room_id.to_string())
+    CLIENTS.replace("<url>", url).replace("<port>", port).replace("<user>", user)
 }
 
 #[cfg(test)]
@@ -46,12 +45,12 @@ mod tests {
 
     #[test]
     fn the_lines_name_this_mock_and_leave_nothing_to_fill_in() {
-        let lines = clients("http://127.0.0.1:4242", "ann", 77);
+        let lines = clients("http://127.0.0.1:4242", "ann");
         for line in [
             "    livetape live ann --upstream http://127.0.0.1:4242\n",
             "    process.env.SIGN_API_URL = 'http://127.0.0.1:4242'\n",
             "{ TIKTOK_HOST_WEB: '0.0.0.0:4242', TIKTOK_HOST_WEBCAST: '0.0.0.0:4242' }\n",
-            "    connection.connect('77')\n",
+            "    const connection = new TikTokLiveConnection('ann', { webConfigOverrides: hosts })\n",
             "    WebDefaults.tiktok_webcast_url = \"http://127.0.0.1:4242/webcast\"\n",
         ] {
             assert!(lines.contains(line), "{line}{lines}");

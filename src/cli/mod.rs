@@ -17,6 +17,7 @@ mod mock;
 mod mock_banner;
 mod output;
 mod record;
+mod recording;
 mod replay;
 mod rooms;
 mod serving;

@@ -143,8 +143,9 @@ pub(super) fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy())
 }
 
+/// Standard output is often a file: what it lacks is lost, as in a file that a command writes itself.
 pub(super) fn cannot_write(error: &io::Error) -> Problem {
-    Problem::new(Code::Io, format!("cannot write: {error}"))
+    Problem::new(Code::OutputIncomplete, format!("cannot write: {error}"))
 }
 
 pub(super) fn file_problem(error: &files::Error) -> Problem {
@@ -154,6 +155,7 @@ pub(super) fn file_problem(error: &files::Error) -> Problem {
         | files::Error::NoParent { .. }
         | files::Error::Directory { .. }
         | files::Error::Irregular { .. } => Code::BadCapture,
+        files::Error::TooLong { .. } => Code::BadRequest,
         files::Error::NoPermission { .. } | files::Error::Other { .. } => Code::Io,
     };
     // The messages say what to do themselves.

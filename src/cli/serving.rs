@@ -4,6 +4,7 @@ use std::{io::Read as _, path::Path};
 
 use super::{output::warn, signals};
 use crate::{
+    control::TOKENS_MAX,
     hub, lobby,
     sans_io::error::{Code, Problem},
     secret::Secret,
@@ -14,8 +15,6 @@ use crate::{
 
 /// The longest file with tokens, certificates or a key, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// Most tokens: each of them is compared at every request.
-const TOKENS_MAX: usize = 1_000;
 /// The bits of a file's mode that let its group and everybody read it.
 #[cfg(unix)]
 const OTHERS_MAY_READ: u32 = 0o044;

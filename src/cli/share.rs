@@ -29,7 +29,7 @@ pub(super) fn scrub(args: &args::Scrub) -> Result<u8, Problem> {
     // Both passes read all of it.
     let bar = progress(2 * tape.bytes());
     let (first, second) = (bar.wrap_read(tape.open()?), bar.wrap_read(tape.open()?));
-    let written = write(&args.output, args.force, |out| {
+    let written = write(&args.new.output, args.new.force, |out| {
         let key = match &args.key_file {
             Some(path) => kept_key(path)?,
             None => Key::new(&random_key()?),
@@ -41,7 +41,7 @@ pub(super) fn scrub(args: &args::Scrub) -> Result<u8, Problem> {
     match written {
         Written::Broken(code) => Ok(code),
         Written::Whole(report) | Written::Dropped(report) => {
-            say(format!("📼 {}\n{report}", shown(&args.output)))?;
+            say(format!("📼 {}\n{report}", shown(&args.new.output)))?;
             Ok(if report.lost() { exit::LOST } else { exit::DONE })
         }
     }

@@ -98,8 +98,8 @@ mod tests {
     fn every_live_and_replay_setting_reaches_the_sources() {
         let of_env = |env: &str, value: &str| {
             let env = |name: &str| match name {
-                "LIVETAPE_SEED" => Some("7".to_owned()),
-                name => (name == env).then(|| value.to_owned()),
+                "LIVETAPE_SEED" => Some("7".into()),
+                name => (name == env).then(|| value.into()),
             };
             settings::resolve(&Sources { file: None, env: &env, flags: &[] }).unwrap().settings
         };

@@ -42,7 +42,7 @@ pub(super) fn verify(args: &args::Verify) -> Result<u8, Problem> {
 pub(super) fn synth(args: &args::Synth) -> Result<u8, Problem> {
     // Nobody knows in advance how large a length is.
     let bar = args.size.map_or_else(ProgressBar::no_length, progress);
-    let written = write(&args.output, args.force, |out| {
+    let written = write(&args.new.output, args.new.force, |out| {
         synth::synth(bar.wrap_write(out), &args.options())?;
         Ok(Verdict::Keep(()))
     })?;
@@ -50,7 +50,7 @@ pub(super) fn synth(args: &args::Synth) -> Result<u8, Problem> {
     if let Written::Broken(code) = written {
         return Ok(code);
     }
-    say(format!("📼 {}\n", shown(&args.output)))?;
+    say(format!("📼 {}\n", shown(&args.new.output)))?;
     Ok(exit::DONE)
 }
 

@@ -11,7 +11,7 @@ use tokio_tungstenite::{
         self, Message,
         client::IntoClientRequest as _,
         handshake::client::Response,
-        http::{HeaderValue, header::AUTHORIZATION},
+        http::{HeaderValue, StatusCode, header::AUTHORIZATION},
         protocol::CloseFrame,
     },
 };
@@ -23,6 +23,9 @@ use crate::{
     secret::Secret,
     terminal::Lines,
 };
+
+/// What to do where the server wants a token, or another one: its own hint is for clients that write headers.
+const WANTS_TOKEN: &str = "name the file with the server's token: --token-file FILE";
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -132,7 +135,10 @@ fn refused(url: &str, error: &tungstenite::Error) -> Problem {
         let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
         let said: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
         let message = said["error"]["message"].as_str().unwrap_or("no reason given").to_owned();
-        let hint = said["error"]["hint"].as_str().unwrap_or_default().to_owned();
+        let hint = match response.status() {
+            StatusCode::UNAUTHORIZED => WANTS_TOKEN.to_owned(),
+            _ => said["error"]["hint"].as_str().unwrap_or_default().to_owned(),
+        };
         return Problem::new(Code::BadRequest, format!("the server refused: {message}")).hint(hint);
     }
     let why = match error {
@@ -158,6 +164,19 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
+
+    #[test]
+    fn who_lacks_a_token_is_told_the_flag() {
+        let body = br#"{"error":{"message":"this server wants a bearer token","hint":"send a header"}}"#;
+        let answer = |status: StatusCode| {
+            let answer = tungstenite::http::Response::builder().status(status).body(Some(body.to_vec()));
+            refused("ws://localhost/", &tungstenite::Error::Http(Box::new(answer.unwrap())))
+        };
+        let problem = answer(StatusCode::UNAUTHORIZED);
+        assert_eq!(problem.message, "the server refused: this server wants a bearer token");
+        assert_eq!(problem.hint, WANTS_TOKEN);
+        assert_eq!(answer(StatusCode::FORBIDDEN).hint, "send a header");
+    }
 
     #[test]
     fn what_is_asked_for_stands_in_the_address() {

@@ -7,8 +7,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
 use super::{
-    Answer, Board, Channel, Control, Driver, Lease, ORDERS_WAITING_MAX, Refusal, Sources, Status, Token,
-    give,
+    Answer, Channel, ChannelRegistry, Control, Driver, Lease, ORDERS_WAITING_MAX, Refusal, Sources, Status,
+    Token, give,
     tokens::{self, key},
     upstream::Tally,
 };
@@ -25,12 +25,12 @@ use crate::{
 pub struct Channels {
     tokens: Arc<[Token]>,
     tell: fn(&str),
-    board: Board,
+    registry: ChannelRegistry,
     requests: mpsc::Sender<Request>,
     ended: CancellationToken,
 }
 
-/// What is asked of whoever keeps the channels.
+/// What is asked of the task that opens channels.
 #[derive(Debug)]
 pub enum Request {
     /// The room of this user.
@@ -39,11 +39,11 @@ pub enum Request {
     Replay(String, Speed, Answer<Lease>),
 }
 
-/// The end of whoever keeps the channels.
+/// The receiving end of requests for channels.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct ChannelRequests {
     /// What there is.
-    pub board: Board,
+    pub registry: ChannelRegistry,
     /// How many rooms may be connected at a time.
     pub max_live: usize,
     /// How many private replays may run at a time.
@@ -56,16 +56,23 @@ pub struct Keeper {
 }
 
 impl Channels {
-    pub(super) fn new(sources: Sources, upstream: Tally) -> Result<(Self, Keeper), Problem> {
+    pub(super) fn new(sources: Sources, upstream: Tally) -> Result<(Self, ChannelRequests), Problem> {
         let Sources { tokens, max_live, max_replays, recordings, tell } = sources;
         let tokens: Arc<[Token]> = tokens::check(tokens)?.into();
-        let board = Board::new(tokens.iter().filter_map(|token| token.user.as_deref()).map(key));
+        let registry = ChannelRegistry::new(tokens.iter().filter_map(|token| token.user.as_deref()).map(key));
         let (sender, requests) = mpsc::channel(ORDERS_WAITING_MAX);
         let ended = CancellationToken::new();
         let _ended = ended.clone().drop_guard();
-        let keeper =
-            Keeper { board: board.clone(), max_live, max_replays, recordings, upstream, requests, _ended };
-        Ok((Self { tokens, tell, board, requests: sender, ended }, keeper))
+        let receiver = ChannelRequests {
+            registry: registry.clone(),
+            max_live,
+            max_replays,
+            recordings,
+            upstream,
+            requests,
+            _ended,
+        };
+        Ok((Self { tokens, tell, registry, requests: sender, ended }, receiver))
     }
 
     /// The room of the token's user, connected unless it is already. It is kept for a while after its last reader.
@@ -102,13 +109,13 @@ impl Channels {
     /// The events of a user whose room a token has open.
     #[must_use]
     pub fn find(&self, user: &str) -> Option<Hub> {
-        self.board.find(user).map(|channel| channel.hub)
+        self.registry.find(user).map(|channel| channel.hub)
     }
 
     /// What the source of that room is doing.
     #[must_use]
     pub fn status(&self, user: &str) -> Option<Status> {
-        self.board.find(user).map(|channel| channel.status())
+        self.registry.find(user).map(|channel| channel.status())
     }
 
     /// The users whose rooms tokens have open.
@@ -120,7 +127,7 @@ impl Channels {
     /// Every channel beside the main one.
     #[must_use]
     pub fn statuses(&self) -> Vec<Channel> {
-        self.board.channels()
+        self.registry.channels()
     }
 
     /// How many read these channels.
@@ -142,7 +149,7 @@ impl Channels {
     }
 }
 
-impl Keeper {
+impl ChannelRequests {
     /// A handle for a source beside the main one, and the driver's end of it: it ends with `shutdown`, or before, and
     /// counts where the main one does.
     #[must_use]

@@ -3,9 +3,9 @@
 //! Orders travel over one channel to the task that drives the source, which answers each with the state it led to.
 //! Requests for channels beside the main one travel over another, to the task that keeps them: see [`Channels`].
 
-mod board;
 mod channels;
 mod orders;
+mod registry;
 mod state;
 mod tokens;
 mod upstream;
@@ -15,22 +15,19 @@ use std::{
     time::Duration,
 };
 
-pub use board::{Board, Channel, Lease, ListedReplay, Listing, Shared};
-pub use channels::{Channels, Keeper, Request};
+pub use channels::{ChannelRequests, Channels, Request};
 pub use orders::{Answer, Check, Order, Refusal, ReplayOrder, not_current};
+pub use registry::{Channel, ChannelRegistry, Lease, ListedReplay, RegistryEntry, Shared};
 pub use state::{Lateness, Mode, ReplayPhase, ReplayState, SourceState, Status};
 pub use tokens::{MAX_LIVE, MAX_REPLAYS, Sources, TOKENS_MAX, Token};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::Instant,
-};
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use upstream::Tally;
 pub use upstream::Upstream;
 
 pub use crate::sans_io::{
     counts::Counts,
-    inject::{Injected, Who, Wish},
+    inject::{InjectRequest, Injected, Who},
     pace::Speed,
 };
 use crate::{
@@ -47,7 +44,7 @@ const ORDERS_WAITING_MAX: usize = 64;
 /// The handle. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Control {
-    told: Arc<Mutex<Told>>,
+    shared: Arc<Mutex<SharedStatus>>,
     upstream: Tally,
     orders: mpsc::Sender<Order>,
     shutdown: CancellationToken,
@@ -56,7 +53,7 @@ pub struct Control {
 
 /// What the driver of the source writes and everybody reads. The lock is held for copies only, never across an await.
 #[derive(Debug, Default)]
-struct Told {
+struct SharedStatus {
     status: Status,
     /// When the next attempt follows: what is told of it gets less.
     retry_at: Option<Instant>,
@@ -64,7 +61,7 @@ struct Told {
     lateness: Lateness,
 }
 
-impl Told {
+impl SharedStatus {
     fn status(&self) -> Status {
         let left = self.retry_at.map(|at| at.saturating_duration_since(clock::now()).as_millis());
         let next_retry_ms = left.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX));
@@ -83,11 +80,11 @@ impl Told {
 
 /// The driver's end.
 pub struct Driver {
-    told: Arc<Mutex<Told>>,
+    shared: Arc<Mutex<SharedStatus>>,
     upstream: Tally,
     orders: mpsc::Receiver<Order>,
     tester: Tester,
-    keeper: Option<Keeper>,
+    channel_requests: Option<ChannelRequests>,
     /// What is injected has ids that never repeat, whatever runs.
     injector: Injector,
 }
@@ -95,14 +92,14 @@ pub struct Driver {
 /// What a source is doing, for those who only look.
 #[derive(Clone, Debug)]
 pub struct View {
-    told: Arc<Mutex<Told>>,
+    shared: Arc<Mutex<SharedStatus>>,
 }
 
 impl View {
     /// What the source is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        lock(&self.told).status()
+        lock(&self.shared).status()
     }
 }
 
@@ -130,14 +127,19 @@ impl Control {
         sources: Sources,
     ) -> Result<(Self, Driver), Problem> {
         let (sender, orders) = mpsc::channel(ORDERS_WAITING_MAX);
-        let told = Arc::<Mutex<Told>>::default();
-        let (channels, keeper) = Channels::new(sources, upstream.clone())?;
-        let control =
-            Self { told: Arc::clone(&told), upstream: upstream.clone(), orders: sender, shutdown, channels };
+        let shared = Arc::<Mutex<SharedStatus>>::default();
+        let (channels, channel_requests) = Channels::new(sources, upstream.clone())?;
+        let control = Self {
+            shared: Arc::clone(&shared),
+            upstream: upstream.clone(),
+            orders: sender,
+            shutdown,
+            channels,
+        };
         // Without a source that could connect there is nobody to ask.
         let tester: Tester = Box::new(|user, answer| Order::Test(user, answer).refuse(nothing_connects()));
-        let (keeper, injector) = (Some(keeper), Injector::default());
-        Ok((control, Driver { told, upstream, orders, tester, keeper, injector }))
+        let (channel_requests, injector) = (Some(channel_requests), Injector::default());
+        Ok((control, Driver { shared, upstream, orders, tester, channel_requests, injector }))
     }
 
     /// The channels beside the main one.
@@ -149,25 +151,25 @@ impl Control {
     /// What the source is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        lock(&self.told).status()
+        lock(&self.shared).status()
     }
 
     /// The current user's name.
     #[must_use]
     pub fn username(&self) -> Option<String> {
-        lock(&self.told).status.username.clone()
+        lock(&self.shared).status.username.clone()
     }
 
     /// What the replay is doing; `None` if nothing is replayed.
     #[must_use]
     pub fn replay(&self) -> Option<ReplayState> {
-        lock(&self.told).replay.clone()
+        lock(&self.shared).replay.clone()
     }
 
     /// How late the frames of the replay were.
     #[must_use]
     pub fn lateness(&self) -> Lateness {
-        lock(&self.told).lateness
+        lock(&self.shared).lateness
     }
 
     /// What was counted of rooms and recorders, on this channel and beside it.
@@ -208,8 +210,8 @@ impl Control {
     ///
     /// # Errors
     /// `inject_refused` in a live room, unless that is allowed.
-    pub async fn inject(&self, wish: Wish) -> Result<Injected, Refusal> {
-        give(&self.orders, |answer| Order::Inject(wish, answer)).await
+    pub async fn inject(&self, request: InjectRequest) -> Result<Injected, Refusal> {
+        give(&self.orders, |answer| Order::Inject(request, answer)).await
     }
 
     /// Says whether a user could be connected, without connecting.
@@ -244,14 +246,14 @@ impl Driver {
     }
 
     /// The end of whoever keeps the channels beside the main one; there is one.
-    pub fn take_keeper(&mut self) -> Option<Keeper> {
-        self.keeper.take()
+    pub fn take_channel_requests(&mut self) -> Option<ChannelRequests> {
+        self.channel_requests.take()
     }
 
     /// A view of what the source is doing.
     #[must_use]
     pub fn view(&self) -> View {
-        View { told: Arc::clone(&self.told) }
+        View { shared: Arc::clone(&self.shared) }
     }
 
     /// Who makes what is injected.
@@ -267,12 +269,12 @@ impl Driver {
     /// What the source is doing.
     #[must_use]
     pub fn status(&self) -> Status {
-        lock(&self.told).status()
+        lock(&self.shared).status()
     }
 
     /// Tells everybody what the source is doing.
     pub fn update_status(&self, change: impl FnOnce(&mut Status)) {
-        lock(&self.told).update_status(change);
+        lock(&self.shared).update_status(change);
     }
 
     /// Nobody is connected any more; what was counted stays.
@@ -285,7 +287,7 @@ impl Driver {
 
     /// Tells everybody how late the frames of the replay were.
     pub fn set_lateness(&self, lateness: Lateness) {
-        lock(&self.told).lateness = lateness;
+        lock(&self.shared).lateness = lateness;
     }
 
     /// Counts what happened to rooms and recorders.
@@ -295,14 +297,14 @@ impl Driver {
 
     /// Tells everybody what the replay is doing.
     pub fn set_replay(&self, state: Option<ReplayState>) {
-        lock(&self.told).replay = state;
+        lock(&self.shared).replay = state;
     }
 }
 
 /// Gives an order to whoever takes them, and the answer.
 async fn give<O, T>(orders: &mpsc::Sender<O>, order: impl FnOnce(Answer<T>) -> O) -> Result<T, Refusal> {
     let gone = || Problem::new(Code::ShuttingDown, "the server is shutting down");
-    let (answer, answered) = oneshot::channel();
+    let (answer, answered) = Answer::new();
     orders.try_send(order(answer)).map_err(|error| match error {
         mpsc::error::TrySendError::Full(_) => Problem::new(Code::Capacity, "too many orders at once"),
         mpsc::error::TrySendError::Closed(_) => gone(),
@@ -310,9 +312,9 @@ async fn give<O, T>(orders: &mpsc::Sender<O>, order: impl FnOnce(Answer<T>) -> O
     answered.await.unwrap_or_else(|_| Err(gone().into()))
 }
 
-fn lock(told: &Mutex<Told>) -> MutexGuard<'_, Told> {
+fn lock(shared: &Mutex<SharedStatus>) -> MutexGuard<'_, SharedStatus> {
     // Every state that a panicking holder could leave behind is a valid one.
-    told.lock().unwrap_or_else(PoisonError::into_inner)
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The answer to orders that need a source that connects.

@@ -9,12 +9,11 @@ use tokio::sync::oneshot;
 use super::{ReplayState, Status};
 use crate::sans_io::{
     error::{Code, Problem},
-    inject::{Injected, Wish},
+    inject::{InjectRequest, Injected},
     pace::Speed,
 };
 
-/// An order to whatever runs, and where its answer goes. Whoever asked may have gone: an answer that nobody takes is
-/// no failure.
+/// An order to whatever runs, and where its answer goes.
 #[derive(Debug)]
 pub enum Order {
     /// To the replay.
@@ -24,7 +23,7 @@ pub enum Order {
     /// Disconnect this user.
     Disconnect(String, Answer<Status>),
     /// Broadcast what TikTok did not send.
-    Inject(Wish, Answer<Injected>),
+    Inject(InjectRequest, Answer<Injected>),
     /// Say whether this user could be connected, without connecting.
     Test(String, Answer<Check>),
 }
@@ -34,16 +33,40 @@ impl Order {
     pub fn refuse(self, refusal: impl Into<Refusal>) {
         let refusal = refusal.into();
         match self {
-            Self::Replay(_, answer) => drop(answer.send(Err(refusal))),
-            Self::Connect(_, answer) | Self::Disconnect(_, answer) => drop(answer.send(Err(refusal))),
-            Self::Inject(_, answer) => drop(answer.send(Err(refusal))),
-            Self::Test(_, answer) => drop(answer.send(Err(refusal))),
+            Self::Replay(_, answer) => answer.refuse(refusal),
+            Self::Connect(_, answer) | Self::Disconnect(_, answer) => answer.refuse(refusal),
+            Self::Inject(_, answer) => answer.refuse(refusal),
+            Self::Test(_, answer) => answer.refuse(refusal),
         }
     }
 }
 
-/// Where the answer to an order goes.
-pub type Answer<T> = oneshot::Sender<Result<T, Refusal>>;
+/// Where the answer to an order goes. If nobody waits for it any more, it is dropped.
+#[derive(Debug)]
+pub struct Answer<T>(oneshot::Sender<Result<T, Refusal>>);
+
+impl<T> Answer<T> {
+    /// With the receiver of the answer.
+    pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, Refusal>>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(sender), receiver)
+    }
+
+    /// The order was obeyed.
+    pub fn accept(self, result: T) {
+        self.send(Ok(result));
+    }
+
+    /// The order was rejected.
+    pub fn refuse(self, refusal: impl Into<Refusal>) {
+        self.send(Err(refusal.into()));
+    }
+
+    /// One or the other.
+    pub fn send(self, result: Result<T, Refusal>) {
+        drop(self.0.send(result));
+    }
+}
 
 /// Why an order was not obeyed.
 #[derive(Clone, Debug, PartialEq, Eq)]

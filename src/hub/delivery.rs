@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Reader, cursor::Cursor, entry::Audience};
+use super::{Reader, audience::Audience, cursor::Cursor};
 use crate::sans_io::event::Event;
 
 /// The numbers of injected events, and who gets them.

@@ -4,9 +4,10 @@ use bytes::Bytes;
 
 use super::{
     Filter, Gifts,
-    entry::{Audience, Entry, Standing},
+    audience::Audience,
+    entry::{Entry, Standing},
     limits::Window,
-    line::{self, Place},
+    line::{self, Span},
 };
 use crate::sans_io::event::{Data, Event, Gift, finish_json};
 
@@ -20,8 +21,8 @@ pub(super) struct Encoder {
 /// An entry whose bytes are still in the buffer.
 #[derive(Debug)]
 struct Draft {
-    line: Place,
-    line_of_final: Option<Place>,
+    line: Span,
+    line_of_final: Option<Span>,
     audience: Audience,
     standing: Standing,
 }
@@ -63,7 +64,7 @@ impl Encoder {
         }
     }
 
-    fn write(&mut self, stream: &str, seq: u64, event: &Event) -> Place {
+    fn write(&mut self, stream: &str, seq: u64, event: &Event) -> Span {
         line::write(&mut self.buffer, |buffer| {
             event.begin_json(stream, buffer);
             finish_json(seq, buffer);
@@ -74,13 +75,13 @@ impl Encoder {
 impl Draft {
     /// Its share of the ring, in bytes.
     fn len(&self) -> u64 {
-        (self.line.len() + self.line_of_final.as_ref().map_or(0, Place::len)) as u64
+        (self.line.len() + self.line_of_final.as_ref().map_or(0, Span::len)) as u64
     }
 
     fn finish(self, batch: &Bytes) -> Entry {
         Entry {
             line: self.line.of(batch),
-            line_of_final: self.line_of_final.map(|place| place.of(batch)),
+            line_of_final: self.line_of_final.map(|span| span.of(batch)),
             audience: self.audience,
             standing: self.standing,
         }

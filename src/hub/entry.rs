@@ -1,10 +1,11 @@
 //! An encoded event, and who gets to see it.
 
 use super::{
-    filter::{Filter, Gifts, Types},
+    audience::Audience,
+    filter::{Filter, Gifts},
     line::Line,
 };
-use crate::sans_io::event::{Data, Event, Gift};
+use crate::sans_io::event::{Data, Event};
 
 /// An event in the ring.
 #[derive(Clone, Debug)]
@@ -31,50 +32,6 @@ impl Entry {
     /// Its share of the ring, in bytes.
     pub(super) fn len(&self) -> u64 {
         (self.line.len() + self.line_of_final.as_ref().map_or(0, Line::len)) as u64
-    }
-}
-
-/// Who gets to see an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Audience {
-    kind: Types,
-    needs_raw: bool,
-    gifts_raw: bool,
-    gifts_delta: bool,
-    gifts_final: bool,
-}
-
-impl Audience {
-    pub(super) fn of(event: &Event) -> Self {
-        let all = Self {
-            kind: Types::only(event.kind()),
-            needs_raw: matches!(event.data, Data::Unknown(_)),
-            gifts_raw: true,
-            gifts_delta: true,
-            gifts_final: true,
-        };
-        match &event.data {
-            Data::Gift(gift) => all.of_gift(gift),
-            _ => all,
-        }
-    }
-
-    fn of_gift(self, gift: &Gift) -> Self {
-        Self {
-            gifts_raw: !gift.inferred,
-            gifts_delta: gift.repeat_delta > 0 || gift.is_final,
-            gifts_final: gift.is_final,
-            ..self
-        }
-    }
-
-    pub(super) fn includes(self, filter: &Filter) -> bool {
-        let gifts = match filter.gifts {
-            Gifts::Raw => self.gifts_raw,
-            Gifts::Delta => self.gifts_delta,
-            Gifts::Final => self.gifts_final,
-        };
-        gifts && (filter.raw || !self.needs_raw) && filter.types.contains(self.kind)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::entry::Audience;
-use crate::sans_io::event::{Event, KINDS};
+use crate::sans_io::event::KINDS;
 
 /// Which events a subscriber wants; all that TikTok sent, by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,14 +13,6 @@ pub struct Filter {
     pub gifts: Gifts,
     /// `raw=1`: `unknown` events too.
     pub raw: bool,
-}
-
-impl Filter {
-    /// Whether it lets `event` pass.
-    #[must_use]
-    pub fn passes(&self, event: &Event) -> bool {
-        Audience::of(event).includes(self)
-    }
 }
 
 /// Which events of a gift streak a subscriber wants. The sum of `repeatDelta` over a streak is the same in each mode.

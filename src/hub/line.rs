@@ -4,13 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-/// The longest head of a frame that is not masked, in bytes.
-pub(super) const HEAD_BYTES_MAX: usize = 10;
-/// A whole text.
-const TEXT: u8 = 0x81;
-/// The length is in the two bytes behind this, or in the eight.
-const LENGTH_16: u8 = 126;
-const LENGTH_64: u8 = 127;
+use crate::sans_io::ws_frame::{HEAD_BYTES_MAX, TEXT, head};
 
 /// The bytes of an event, shared by all who read it: a server's frames are not masked, so they are alike for everybody.
 #[derive(Clone, Debug)]
@@ -21,7 +15,7 @@ pub(super) struct Line {
 
 /// Where a line is in a buffer.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct Span {
     frame: Range<usize>,
     head: usize,
 }
@@ -36,8 +30,8 @@ pub(super) enum View {
 impl Line {
     pub(super) fn new(json: &[u8]) -> Self {
         let mut buffer = Vec::with_capacity(HEAD_BYTES_MAX + json.len());
-        let place = write(&mut buffer, |buffer| buffer.extend_from_slice(json));
-        place.of(&Bytes::from(buffer))
+        let span = write(&mut buffer, |buffer| buffer.extend_from_slice(json));
+        span.of(&Bytes::from(buffer))
     }
 
     /// How long its JSON is, in bytes.
@@ -53,7 +47,7 @@ impl Line {
     }
 }
 
-impl Place {
+impl Span {
     /// How long its JSON is, in bytes.
     pub(super) fn len(&self) -> usize {
         self.frame.len() - self.head
@@ -65,36 +59,15 @@ impl Place {
 }
 
 /// Appends the JSON that `json` writes, with its head before it.
-pub(super) fn write(buffer: &mut Vec<u8>, json: impl FnOnce(&mut Vec<u8>)) -> Place {
+pub(super) fn write(buffer: &mut Vec<u8>, json: impl FnOnce(&mut Vec<u8>)) -> Span {
     // The head is as long as the length says that it is: there is room for the longest.
     buffer.extend_from_slice(&[0; HEAD_BYTES_MAX]);
     let start = buffer.len();
     json(buffer);
-    let (head, head_len) = head(buffer.len() - start);
+    let (head, head_len) = head(TEXT, buffer.len() - start);
     let begin = start - head_len;
     buffer[begin..start].copy_from_slice(&head[..head_len]);
-    Place { frame: begin..buffer.len(), head: head_len }
-}
-
-fn head(length: usize) -> ([u8; HEAD_BYTES_MAX], usize) {
-    let mut head = [0; HEAD_BYTES_MAX];
-    head[0] = TEXT;
-    match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(short), _) if short < LENGTH_16 => {
-            head[1] = short;
-            (head, 2)
-        }
-        (_, Ok(length)) => {
-            head[1] = LENGTH_16;
-            head[2..4].copy_from_slice(&length.to_be_bytes());
-            (head, 4)
-        }
-        _ => {
-            head[1] = LENGTH_64;
-            head[2..].copy_from_slice(&(length as u64).to_be_bytes());
-            (head, HEAD_BYTES_MAX)
-        }
-    }
+    Span { frame: begin..buffer.len(), head: head_len }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! who lags more than half the ring is told so at once ([`Next::Slow`]), while what it has yet to read is still there,
 //! so that it can resume. Only [`Hub::publish_paced`] waits, for the slowest cursor.
 
+mod audience;
 mod batches;
 mod cursor;
 mod delivery;

@@ -28,7 +28,7 @@ impl Hub {
     /// Waits while the slowest cursor, observers aside, lags more than a quarter of the ring. A cursor that stands still for
     /// [`stall_max`](super::Limits::stall_max) meanwhile gets [`Next::Slow`](super::Next::Slow), and is not waited for
     /// any longer.
-    pub async fn room(&self) {
+    pub async fn wait_for_capacity(&self) {
         let pace = self.shared.limits.pace();
         let paces = |cursor: &Cursor| cursor.reader != Reader::Observer;
         self.shared.wait_for_cursors(|ring| ring.floor(pace), paces).await;

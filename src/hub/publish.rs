@@ -19,12 +19,12 @@ impl Hub {
         }
     }
 
-    /// Like [`publish`](Self::publish), but waits for [`room`](Self::room), and publishes in parts where `events` are
+    /// Like [`publish`](Self::publish), but waits for [`wait_for_capacity`](Self::wait_for_capacity), and publishes in parts where `events` are
     /// more than there is room for: nobody loses anything who reads at all.
     pub async fn publish_paced(&self, events: &[Event]) {
         let mut rest = events;
         while !rest.is_empty() {
-            self.room().await;
+            self.wait_for_capacity().await;
             let published = self.shared.publish_within(rest, self.shared.limits.pace(), None);
             rest = &rest[published..];
         }
@@ -36,7 +36,7 @@ impl Hub {
         let mut rest = events;
         while !rest.is_empty() {
             let window = if is_paced {
-                self.room().await;
+                self.wait_for_capacity().await;
                 self.shared.limits.pace()
             } else {
                 PART

@@ -9,7 +9,7 @@ mod name;
 mod options;
 mod parts;
 mod queue;
-mod scribe;
+mod writer_thread;
 
 use std::{
     fs::File,
@@ -21,11 +21,12 @@ use std::{
 
 use tokio::sync::watch;
 
-pub use name::{FOLDER, Target, default_path};
-pub use options::{FLUSH_EVERY, Flush, Options, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, SYNC_EVERY, Sync};
-pub use parts::{Files, Rotate};
-pub use scribe::Summary;
+pub use name::{Target, default_path};
+pub use options::{FLUSH_EVERY, Flush, QUEUE_BYTES_MAX, QUEUE_ITEMS_MAX, RecorderOptions};
+pub use parts::Files;
+pub use writer_thread::Summary;
 
+pub use crate::settings::{FOLDER, Rotate, SYNC_EVERY, Sync};
 use crate::{
     clock,
     sans_io::{
@@ -37,7 +38,7 @@ use crate::{
 };
 use parts::{Parts, first_header, part_path};
 use queue::Queue;
-use scribe::Scribe;
+use writer_thread::WriterThread;
 
 /// The [`Header::source`] of what was recorded of a live room: nothing injected goes into such a recording.
 pub const LIVE: &str = "live";
@@ -111,7 +112,7 @@ impl Recorder {
     ///
     /// # Errors
     /// [`Code::OutputExists`] (nothing is ever overwritten) or [`Code::Io`], with the path in the message.
-    pub fn start(target: &Target, header: Header, options: &Options) -> Result<Self, Problem> {
+    pub fn start(target: &Target, header: Header, options: &RecorderOptions) -> Result<Self, Problem> {
         let header = complete(header, options);
         let Some(rotate) = options.rotate else {
             let (file, path) = name::create(target, options.sync, Path::to_owned)?;
@@ -133,7 +134,12 @@ impl Recorder {
     ///
     /// # Errors
     /// [`Code::Io`] if there is no thread for it, [`Code::BadRecording`] if the header is too large.
-    pub fn over(output: impl Output, name: &str, header: Header, options: &Options) -> Result<Self, Problem> {
+    pub fn over(
+        output: impl Output,
+        name: &str,
+        header: Header,
+        options: &RecorderOptions,
+    ) -> Result<Self, Problem> {
         Self::begin(Box::new(output), name, &complete(header, options), options, None)
     }
 
@@ -141,19 +147,19 @@ impl Recorder {
         output: Box<dyn Output>,
         name: &str,
         header: &Header,
-        options: &Options,
+        options: &RecorderOptions,
         parts: Option<Parts>,
     ) -> Result<Self, Problem> {
         let queue = Arc::new(Queue::new(options));
         let tap = Tap { queue: queue.clone(), wall: options.wall, is_live: header.source == LIVE };
         let writer = Writer::new(io::BufWriter::with_capacity(options::BUFFER_BYTES, output), header)
             .map_err(|error| Problem::new(error.code(), format!("cannot write {name}: {error}")))?;
-        let scribe = Scribe::new(writer, queue, header, options, parts);
+        let writer_thread = WriterThread::new(writer, queue, header, options, parts);
         let (failing, failed) = watch::channel(None);
         let (finished, done) = mpsc::sync_channel(1);
         let name = name.to_owned();
         let work = move || {
-            let result = scribe.run(&name);
+            let result = writer_thread.run(&name);
             failing.send_replace(match &result {
                 Ok(summary) => summary.is_full.then(|| full(summary)),
                 Err(problem) => Some(problem.clone()),
@@ -266,7 +272,7 @@ fn full(summary: &Summary) -> Problem {
     Problem::new(Code::RecordingFull, format!("the recording has {} bytes, as many as it may", summary.bytes))
 }
 
-fn complete(header: Header, options: &Options) -> Header {
+fn complete(header: Header, options: &RecorderOptions) -> Header {
     let what = What::Header(header);
     let item = redact(Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what });
     let What::Header(mut header) = item.what else { return Header::default() };

@@ -8,15 +8,12 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::Sync;
 use crate::{
-    clock,
+    clock, files,
     sans_io::error::{Code, Problem},
-    tools::files,
+    settings::{FOLDER, Sync},
 };
 
-/// The directory for recordings.
-pub const FOLDER: &str = "recordings";
 /// Most characters of a user's name in the name of a file.
 const USER_CHARS_MAX: usize = 64;
 /// Recordings of one user that may begin in the same second.

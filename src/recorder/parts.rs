@@ -4,77 +4,18 @@ use std::{
     fmt,
     fs::File,
     path::{Path, PathBuf},
-    str::FromStr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use super::{Sync, name};
+use super::name;
 use crate::{
     sans_io::{
         error::Problem,
-        offset,
-        recording::{Item, Standing, USER_TAG, What, records::Header},
+        recording::{Item, PART_OF_TAG, PART_TAG, Standing, USER_TAG, What, records::Header},
     },
-    tools::edit::{PART_OF_TAG, PART_TAG},
+    settings::{Rotate, Sync},
 };
-
-/// The smallest part: a header must not be most of it.
-const PART_BYTES_MIN: u64 = 64 << 10;
-/// The shortest part.
-const PART_TIME_MIN: Duration = Duration::from_secs(1);
-
-/// When a recording goes on in the next file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rotate {
-    /// After so many bytes.
-    Bytes(u64),
-    /// After so long.
-    Every(Duration),
-}
-
-impl FromStr for Rotate {
-    type Err = String;
-
-    /// `100MB` or `30m`: what ends in a unit of bytes is a size.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let text = text.trim();
-        let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
-        let factor = match unit.to_ascii_uppercase().as_str() {
-            "KB" => 1 << 10,
-            "MB" => 1 << 20,
-            "GB" => 1 << 30,
-            _ => return Self::every(text),
-        };
-        let number = text[..text.len() - unit.len()].parse::<u64>().ok();
-        let bytes =
-            number.and_then(|number| number.checked_mul(factor)).filter(|bytes| *bytes >= PART_BYTES_MIN);
-        bytes.map(Self::Bytes).ok_or_else(|| "a part has 64KB at least".to_owned())
-    }
-}
-
-impl Rotate {
-    fn every(text: &str) -> Result<Self, String> {
-        let every = offset::parse(text)
-            .map_err(|_| format!("`{text}` is neither a size, e.g. 100MB, nor a time, e.g. 30m"))?;
-        if every < PART_TIME_MIN {
-            Err("a part takes 1s at least".to_owned())
-        } else {
-            Ok(Self::Every(every))
-        }
-    }
-}
-
-impl fmt::Display for Rotate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bytes(bytes) if bytes % (1 << 30) == 0 => write!(f, "{}GB", bytes >> 30),
-            Self::Bytes(bytes) if bytes % (1 << 20) == 0 => write!(f, "{}MB", bytes >> 20),
-            Self::Bytes(bytes) => write!(f, "{}KB", bytes >> 10),
-            Self::Every(every) => write!(f, "{}ms", every.as_millis()),
-        }
-    }
-}
 
 /// `show.bin` → `show.007.bin`
 pub(super) fn part_path(path: &Path, part: u32) -> PathBuf {
@@ -155,26 +96,6 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_and_times_are_told_apart() {
-        let parse = |text: &str| text.parse::<Rotate>().ok();
-        assert_eq!(parse("100MB"), Some(Rotate::Bytes(100 << 20)));
-        assert_eq!(parse("64kb"), Some(Rotate::Bytes(64 << 10)));
-        assert_eq!(parse("30m"), Some(Rotate::Every(Duration::from_secs(1800))));
-        assert_eq!(parse("1h"), Some(Rotate::Every(Duration::from_secs(3600))));
-        for wrong in ["", "0", "10KB", "100", "x", "-1m", "999ms", "99999999999GB"] {
-            assert_eq!(
-                parse(wrong).filter(|rotate| *rotate != Rotate::Every(Duration::from_secs(100))),
-                None,
-                "{wrong}"
-            );
-        }
-        for text in ["100MB", "64KB", "2GB"] {
-            assert_eq!(parse(text).unwrap().to_string(), text);
-        }
-        assert_eq!(parse(&parse("30m").unwrap().to_string()), parse("30m"));
-    }
 
     #[test]
     fn parts_are_numbered() {

@@ -8,7 +8,7 @@ use std::{
 
 use prost::Message;
 
-use super::Options;
+use super::RecorderOptions;
 use crate::sans_io::recording::{
     Item, What,
     records::{Gap, gap::Direction},
@@ -28,7 +28,7 @@ pub(super) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<Queued>,
     /// Payload of what waits.
     bytes: usize,
     /// What was left out since the last entry.
@@ -40,7 +40,7 @@ struct State {
 
 /// What is to be written.
 #[derive(Debug)]
-pub(super) enum Entry {
+pub(super) enum Queued {
     /// An item, and the wall time at which it came.
     Item(Item, Option<Duration>),
     /// What was left out here.
@@ -54,7 +54,7 @@ pub(super) struct Closed {
 }
 
 impl Queue {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &RecorderOptions) -> Self {
         Self {
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -79,25 +79,25 @@ impl Queue {
             extend(&mut state.gap, &item, bytes);
         } else {
             let gap = state.gap.take();
-            state.entries.extend(gap.map(Entry::Gap));
+            state.entries.extend(gap.map(Queued::Gap));
             state.bytes += bytes;
-            state.entries.push_back(Entry::Item(item, wall));
+            state.entries.push_back(Queued::Item(item, wall));
         }
         drop(state);
         self.changed.notify_one();
     }
 
     /// Takes the next entry out, if there is one now.
-    pub(super) fn next(&self) -> Result<Option<Entry>, Closed> {
+    pub(super) fn next(&self) -> Result<Option<Queued>, Closed> {
         let mut state = self.state();
         if let Some(entry) = state.entries.pop_front() {
-            if let Entry::Item(item, _) = &entry {
+            if let Queued::Item(item, _) = &entry {
                 state.bytes -= payload_bytes(&item.what);
             }
             return Ok(Some(entry));
         }
         match (state.gap.take(), state.closed) {
-            (Some(gap), _) => Ok(Some(Entry::Gap(gap))),
+            (Some(gap), _) => Ok(Some(Queued::Gap(gap))),
             (None, Some(closed)) => Err(closed),
             (None, None) => Ok(None),
         }

@@ -4,86 +4,39 @@
 //! tests. Each request passes [`access`](Access) first.
 
 mod access;
-mod answer;
-#[cfg(feature = "page")]
-mod assets;
-mod auth;
-mod body;
-mod bounds;
-mod clients;
-mod connect;
-mod connections;
-mod door;
-mod failure;
-mod feed;
-mod feeds;
-mod flow;
-mod heads;
-mod host;
-mod inject;
-mod limits;
-mod metrics;
-mod ndjson;
-mod openapi;
-mod outbox;
-mod paced;
-mod page;
-mod pipe;
-mod query;
-mod quiet;
-mod recordings;
-mod replay;
-mod rest;
-mod rooms;
+mod observe;
 mod router;
-mod schema;
-mod socket;
-mod sockets;
-mod station;
-mod statistics;
-#[cfg(feature = "tls")]
-mod tls;
-#[cfg(not(feature = "tls"))]
-#[path = "no_tls.rs"]
-mod tls;
-mod token;
-mod trace;
-mod traffic;
-mod turned_away;
-mod upgrade;
-mod voice;
-mod wire;
-mod writers;
+mod routes;
+mod state;
+mod transport;
 mod ws;
 
 use std::{sync::Arc, time::Duration};
 
-pub use access::Access;
-pub use auth::Tokens;
+pub use access::{Access, bearer::Tokens};
 use axum::serve::Listener;
-pub use bounds::Bounds;
-use connections::Connections;
-use feeds::Feeds;
-pub use limits::Limits;
-use metrics::Metrics;
-pub use recordings::Recordings;
-use recordings::Shelf;
-use sockets::Sockets;
-pub use tls::Tls;
+use observe::statistics;
+pub use routes::recordings::Recordings;
+use routes::{App, metrics::Metrics, recordings::Shelf};
+use state::Shared;
 use tokio::{
     select,
-    time::{Instant, Interval, MissedTickBehavior, interval_at, timeout_at},
+    time::{Interval, MissedTickBehavior, interval_at, timeout_at},
 };
 use tracing::{info, warn};
+use transport::connections::Connections;
+pub use transport::{limits::Bounds, tls::Tls};
+pub use ws::limits::Limits;
+use ws::{feeds::Feeds, registry::Sockets};
 
 pub use crate::net::{listen, memory, peer::Peer};
 use crate::{
     clock,
     control::Control,
-    hub::{CloseReason, Hub, Join, Subscriber},
+    files,
+    hub::{CloseReason, Hub},
     lobby,
-    sans_io::error::{Code, Problem, close},
-    tools::files,
+    sans_io::error::close,
 };
 
 /// What is served.
@@ -136,35 +89,6 @@ impl Default for Config {
     }
 }
 
-/// What requests share.
-#[derive(Clone, Debug)]
-struct App {
-    hub: Hub,
-    control: Control,
-    started: Instant,
-    connections: Connections,
-    subscribers_max: usize,
-    sockets: Sockets,
-    client_id_chars_max: usize,
-    shelf: Arc<Shelf>,
-    metrics: Metrics,
-}
-
-impl App {
-    /// A subscriber of `hub`.
-    fn join(&self, hub: &Hub, join: &Join) -> Result<Subscriber, Problem> {
-        if self.subscriber_count() + self.hub.observer_count() >= self.subscribers_max {
-            return Err(Problem::new(Code::Capacity, "too many are reading already"));
-        }
-        hub.join(join)
-    }
-
-    /// How many clients read this server's channels, all of them.
-    fn subscriber_count(&self) -> usize {
-        self.hub.subscriber_count() + self.control.channels().subscriber_count()
-    }
-}
-
 /// Serves until [`Control::shutdown`] is cancelled. Then nobody is let in any more, every socket gets what is queued
 /// and a close 1001, and whoever takes longer than [`Bounds::drain_max`] for that is dropped.
 ///
@@ -180,14 +104,17 @@ pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
     let folder = config.recordings.directory.clone();
     // Nobody waits for it.
     drop(tokio::task::spawn_blocking(move || files::remove_left_parts(&folder)));
-    let app = App {
+    let shared = Shared {
         hub: hub.clone(),
         control,
         started,
-        connections: connections.clone(),
         subscribers_max: config.subscribers_max,
-        sockets: sockets.clone(),
         client_id_chars_max: config.lobby.client_id_chars_max,
+    };
+    let app = App {
+        shared,
+        connections: connections.clone(),
+        sockets: sockets.clone(),
         shelf: Arc::new(Shelf::new(config.recordings)),
         metrics: Metrics::default(),
     };
@@ -199,13 +126,13 @@ pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
             biased;
             () = shutdown.cancelled() => break,
             _ = heartbeat.tick() => sockets.heartbeat(),
-            () = tick(statistics.as_mut()) => statistics::log(&app, &connections),
+            () = tick(statistics.as_mut()) => statistics::log(&app),
             (io, peer) = listener.accept() => connections.spawn(io, peer.ip(), router.clone(), shutdown.clone()),
         }
     }
     drop(listener);
     info!("🔔 Shutting down");
-    statistics::log(&app, &connections);
+    statistics::log(&app);
     sockets.shut_down();
     hub.close(CloseReason { code: close::GOING_AWAY, reason: "shutting_down".into() });
     let deadline = clock::now() + bounds.drain_max;

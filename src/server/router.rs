@@ -10,15 +10,18 @@ use axum::{
 };
 
 use super::{
-    Access, App, access, answer, auth, clients, connect, feed, inject, metrics, ndjson, openapi, recordings,
-    replay, rest, rooms, schema, token, trace, ws,
+    access::{self, Access, bearer},
+    observe::trace,
+    routes::{
+        App, connect, connections, fallback, feed, inject, interactive, metrics, ndjson, openapi, recordings,
+        replay, rooms, schema, status, token,
+    },
 };
 
-/// The routes that a feature brings.
-fn optional() -> Router<App> {
-    let router = Router::new();
+/// Adds the routes that need a feature.
+fn optional(router: Router<App>) -> Router<App> {
     #[cfg(feature = "page")]
-    let router = router.route("/assets/{name}", get(super::assets::asset));
+    let router = router.route("/assets/{name}", get(super::routes::assets::asset));
     #[cfg(feature = "metrics")]
     let router = router.route("/metrics", get(metrics::export::metrics));
     router
@@ -26,21 +29,21 @@ fn optional() -> Router<App> {
 
 pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router {
     let access = Arc::new(access);
-    let ids = trace::Ids::new(app.hub.stream(), app.metrics.clone());
-    Router::new()
+    let ids = trace::Ids::new(app.shared.hub.stream(), app.metrics.clone());
+    let router = Router::new()
         .route("/", get(feed::root))
-        .route("/ws", get(ws::talk))
-        .route("/ws/echo", get(ws::echo))
+        .route("/ws", get(interactive::talk))
+        .route("/ws/echo", get(interactive::echo))
         .route("/ws/{token}", get(token::room))
         .route("/ws/test/{token}", get(token::replay))
         .route("/events", get(ndjson::events))
-        .route("/health", get(rest::health))
-        .route("/status", get(rest::status))
-        .route("/status/{user}", get(rest::status_of))
+        .route("/health", get(status::health))
+        .route("/status", get(status::status))
+        .route("/status/{user}", get(status::status_of))
         .route("/test/{user}", get(connect::test))
         .route("/connect/{user}", post(connect::connect).delete(connect::disconnect))
         .route("/inject", post(inject::inject))
-        .route("/shutdown", post(rest::shutdown))
+        .route("/shutdown", post(status::shutdown))
         .route("/recordings", get(recordings::list))
         .route(
             "/recordings/{name}",
@@ -62,19 +65,19 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .route("/rooms/{id}", get(rooms::get).delete(rooms::delete))
         .route("/rooms/{id}/messages", post(rooms::speak))
         .route("/broadcast", post(rooms::broadcast))
-        .route("/connections", get(clients::list))
-        .route("/connections/{id}", get(clients::get))
-        .route("/connections/{id}/metadata", put(clients::put_metadata))
-        .route("/connections/{id}/close", post(clients::dismiss))
-        .route("/stats", get(clients::stats))
+        .route("/connections", get(connections::list))
+        .route("/connections/{id}", get(connections::get))
+        .route("/connections/{id}/metadata", put(connections::put_metadata))
+        .route("/connections/{id}/close", post(connections::dismiss))
+        .route("/stats", get(connections::stats))
         .route("/openapi.json", get(openapi::openapi))
-        .route("/schema/events.json", get(schema::events))
-        .merge(optional())
+        .route("/schema/events.json", get(schema::events));
+    optional(router)
         .route_layer(from_fn_with_state(app.clone(), metrics::count))
-        .fallback(answer::not_found)
-        .method_not_allowed_fallback(answer::method_not_allowed)
+        .fallback(fallback::not_found)
+        .method_not_allowed_fallback(fallback::method_not_allowed)
         .layer(DefaultBodyLimit::max(body_bytes_max))
-        .layer(from_fn_with_state(Arc::clone(&access), auth::check))
+        .layer(from_fn_with_state(Arc::clone(&access), bearer::check))
         .layer(from_fn_with_state(access, access::check))
         .layer(from_fn_with_state(ids, trace::trace))
         .with_state(app)

@@ -175,6 +175,7 @@ fn set(
         let found = value.value.type_str();
         value.fault(&format!("`{}` has to be {}, not {found}", key.path(), key.form.wanted()))
     })?;
-    (key.set)(settings, &text).map_err(|message| value.fault(&format!("`{}`: {message}", key.path())))?;
+    (key.set)(settings, text.as_ref())
+        .map_err(|message| value.fault(&format!("`{}`: {message}", key.path())))?;
     Ok(key)
 }

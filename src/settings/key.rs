@@ -1,5 +1,7 @@
 //! A key: all that is known about one setting.
 
+use std::ffi::OsStr;
+
 use super::{table::Settings, value::Form};
 
 /// A setting: its key in the file, its flag, its name in the environment, and how it is set and shown.
@@ -17,7 +19,7 @@ pub struct Key {
     pub form: Form,
     /// Whether it is never shown.
     pub is_secret: bool,
-    pub(super) set: fn(&mut Settings, &str) -> Result<(), String>,
+    pub(super) set: fn(&mut Settings, &OsStr) -> Result<(), String>,
     pub(super) get: fn(&Settings) -> Option<String>,
 }
 
@@ -64,7 +66,7 @@ impl Key {
     ///
     /// # Errors
     /// A sentence that says why not.
-    pub fn check(&self, text: &str) -> Result<(), String> {
+    pub fn check(&self, text: &OsStr) -> Result<(), String> {
         (self.set)(&mut Settings::default(), text)
     }
 

@@ -7,6 +7,7 @@ mod check;
 mod file;
 mod key;
 mod listen;
+mod recording;
 mod show;
 mod table;
 mod tokens;
@@ -14,6 +15,7 @@ mod value;
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -23,15 +25,13 @@ pub use check::{TOKEN_HINT, is_token};
 pub use file::Fault;
 pub use key::{Flag, Key};
 pub use listen::Listen;
+pub use recording::{FOLDER, Rotate, SYNC_EVERY, Sync};
 pub use show::{documentation, example, show};
 pub use table::{KEYS, Limits, Live, Log, Mock, Record, Replay, SECTIONS, Server, Settings, Watch};
 pub use tokens::Token;
 pub use value::{Address, Bytes, Form, Level, LogFormat, SignForm};
 
-use crate::{
-    recorder::FOLDER,
-    sans_io::error::{Code, Problem},
-};
+use crate::sans_io::error::{Code, Problem};
 
 /// The file that is read where none is named.
 pub const FILE: &str = "livetape.toml";
@@ -84,9 +84,9 @@ pub struct Sources<'a> {
     /// The path and the text of the file.
     pub file: Option<(&'a Path, &'a str)>,
     /// The environment.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub env: &'a dyn Fn(&str) -> Option<OsString>,
     /// What the command line says.
-    pub flags: &'a [(&'static Key, String)],
+    pub flags: &'a [(&'static Key, OsString)],
 }
 
 /// Puts the sources over each other, and checks the result.

@@ -7,11 +7,11 @@ use std::{path::PathBuf, time::Duration};
 use super::{
     key::Key,
     listen::Listen,
+    recording::{Rotate, SYNC_EVERY, Sync},
     tokens::Token,
     value::{Address, Bytes, Level, LogFormat, SignForm, Value},
 };
 use crate::{
-    recorder::{Rotate, SYNC_EVERY, Sync},
     sans_io::{pace::Speed, retry},
     secret::Secret,
 };
@@ -56,7 +56,7 @@ macro_rules! settings {
             env: $env,
             form: <$type as Value>::FORM,
             is_secret: <$type as Value>::SECRET,
-            set: |settings, text| { settings.$section.$key = Value::read(text)?; Ok(()) },
+            set: |settings, text| { settings.$section.$key = Value::read_os(text)?; Ok(()) },
             get: |settings| settings.$section.$key.show(),
         },)*)*];
     };

@@ -1,9 +1,9 @@
 //! What a setting can be: read from text, whatever the text came from, and shown as TOML.
 
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr, time::Duration};
 
+use super::recording::{Rotate, Sync};
 use crate::{
-    recorder::{Rotate, Sync},
     sans_io::{offset, pace::Speed},
     secret::Secret,
 };
@@ -47,6 +47,11 @@ pub(super) trait Value: Sized {
 
     fn read(text: &str) -> Result<Self, String>;
 
+    /// The same of what the system passed on: only paths need not be Unicode.
+    fn read_os(text: &OsStr) -> Result<Self, String> {
+        Self::read(text.to_str().ok_or("the value is not Unicode")?)
+    }
+
     /// As TOML; `None` if it is not set.
     fn show(&self) -> Option<String>;
 }
@@ -62,6 +67,10 @@ impl<T: Value> Value for Option<T> {
 
     fn read(text: &str) -> Result<Self, String> {
         T::read(text).map(Some)
+    }
+
+    fn read_os(text: &OsStr) -> Result<Self, String> {
+        T::read_os(text).map(Some)
     }
 
     fn show(&self) -> Option<String> {
@@ -133,6 +142,10 @@ impl Value for PathBuf {
     const FORM: Form = Form::Path;
 
     fn read(text: &str) -> Result<Self, String> {
+        Self::read_os(text.as_ref())
+    }
+
+    fn read_os(text: &OsStr) -> Result<Self, String> {
         if text.is_empty() { Err("the path is empty".into()) } else { Ok(text.into()) }
     }
 
@@ -225,11 +238,19 @@ impl Value for Secret {
     }
 }
 
-/// A number of bytes: `65536`, or `64KiB`.
+/// A number of bytes: `65536`, `64KiB` (65,536) or `64KB` (64,000).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub usize);
 
-const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+/// The binary units first: a value is shown in the first one that fits.
+const UNITS: [(&str, usize); 6] = [
+    ("GiB", 1 << 30),
+    ("MiB", 1 << 20),
+    ("KiB", 1 << 10),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("KB", 1_000),
+];
 
 impl Value for Bytes {
     const FORM: Form = Form::NumberOrText;
@@ -239,7 +260,9 @@ impl Value for Bytes {
         let (number, factor) = found.unwrap_or((text, 1));
         let bytes = number.trim().parse::<u32>().ok().and_then(|number| usize::try_from(number).ok());
         let bytes = bytes.and_then(|number| number.checked_mul(factor)).map(Self);
-        bytes.ok_or_else(|| format!("`{text}` is no number of bytes: write it like 65536, 64KiB or 10MiB"))
+        bytes.ok_or_else(|| {
+            format!("`{text}` is no number of bytes: write it like 65536, 64KiB, 100KB or 10MiB")
+        })
     }
 
     fn show(&self) -> Option<String> {

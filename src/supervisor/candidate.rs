@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Supervisor, live::Leaving};
+use super::{Leaving, Supervisor};
 use crate::{
     control::{Answer, Refusal, Status},
     sans_io::error::{Code, Problem},
@@ -42,7 +42,7 @@ impl<T: Transport> Supervisor<T> {
         let place = match self.may_look_up(candidate.as_ref()) {
             Ok(place) => place,
             Err(refusal) => {
-                drop(answer.send(Err(refusal)));
+                answer.refuse(refusal);
                 return None;
             }
         };
@@ -73,7 +73,7 @@ impl<T: Transport> Supervisor<T> {
         if let Some(wait) = wait {
             self.common.limit.set(wait);
         }
-        drop(answer.send(Err(Refusal { problem, retrying: false, retry_after: wait })));
+        answer.refuse(Refusal { problem, retrying: false, retry_after: wait });
         None
     }
 }

@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Common, Ended, Options, Supervisor};
 use crate::{
-    control::{Answer, Board, Control, Driver, Keeper, Lease, Refusal, Request},
+    control::{Answer, ChannelRegistry, ChannelRequests, Control, Driver, Lease, Refusal, Request},
     hub::{CloseReason, Hub, Limits},
     sans_io::{
         error::{Code, Problem, close},
@@ -32,7 +32,7 @@ const REPLAY_BACKLOG_BYTES_MAX: u64 = 2 << 20;
 
 /// The one that opens and closes channels.
 pub(super) struct Channels<T> {
-    pub(super) keeper: Keeper,
+    pub(super) requests: ChannelRequests,
     pub(super) common: Common,
     pub(super) transport: T,
     pub(super) live: live::Options,
@@ -46,7 +46,7 @@ pub(super) struct Channels<T> {
 
 impl<T: Transport> Channels<T> {
     pub(super) fn new(
-        keeper: Keeper,
+        requests: ChannelRequests,
         common: Common,
         transport: T,
         options: &Options,
@@ -54,9 +54,9 @@ impl<T: Transport> Channels<T> {
         shutdown: CancellationToken,
     ) -> Self {
         let (live, backlog) = (options.live.clone(), options.backlog);
-        let replays = Arc::new(Semaphore::new(keeper.max_replays.min(Semaphore::MAX_PERMITS)));
+        let replays = Arc::new(Semaphore::new(requests.max_replays.min(Semaphore::MAX_PERMITS)));
         let tasks = TaskTracker::new();
-        Self { keeper, common, transport, live, backlog, stream, shutdown, replays, tasks }
+        Self { requests, common, transport, live, backlog, stream, shutdown, replays, tasks }
     }
 
     /// Serves requests until the server ends, then closes all that runs.
@@ -64,16 +64,16 @@ impl<T: Transport> Channels<T> {
         loop {
             let request = tokio::select! { biased;
                 () = self.shutdown.cancelled() => break,
-                request = self.keeper.next_request() => request,
+                request = self.requests.next_request() => request,
             };
             match request {
                 None => break,
-                Some(Request::Room(user, answer)) => drop(answer.send(self.room(&user))),
+                Some(Request::Room(user, answer)) => answer.send(self.room(&user)),
                 Some(Request::Replay(recording, speed, answer)) => self.replay(recording, speed, answer),
             }
         }
-        self.keeper.refuse_further();
-        for channel in self.keeper.board.channels() {
+        self.requests.refuse_further();
+        for channel in self.requests.registry.channels() {
             channel.hub.close(shutting_down());
         }
         self.tasks.close();
@@ -83,19 +83,19 @@ impl<T: Transport> Channels<T> {
 
     /// The room of `user`: the one that runs, or a new one.
     fn room(&self, user: &str) -> Result<Lease, Refusal> {
-        let board = &self.keeper.board;
-        if let Some(lease) = board.lease(user) {
+        let registry = &self.requests.registry;
+        if let Some(lease) = registry.lease(user) {
             return Ok(lease);
         }
         self.common.limit.check()?;
         let place = self.common.place()?;
-        let (control, driver) = self.keeper.beside(&self.shutdown);
-        let hub = board.open(&self.stream, self.backlog);
-        let (lease, listing) = board.enter(user, &hub, driver.view());
+        let (control, driver) = self.requests.beside(&self.shutdown);
+        let hub = registry.open(&self.stream, self.backlog);
+        let (lease, listing) = registry.enter(user, &hub, driver.view());
         if let Some(listing) = listing {
             let mut supervisor = self.supervisor(user, hub.clone(), &control, driver);
             (supervisor.place, supervisor.listing) = (Some(place), Some(listing));
-            let room = Room { user: user.to_owned(), hub, control, board: board.clone() };
+            let room = TokenRoom { user: user.to_owned(), hub, control, registry: registry.clone() };
             self.tasks.spawn(room.run(supervisor));
         }
         Ok(lease)
@@ -116,7 +116,7 @@ impl<T: Transport> Channels<T> {
             listing: None,
             followed: Some(self.common.rooms.offer(user)),
             following: None,
-            board: None,
+            registry: None,
             channels: None,
             generation: 0,
             ended: Ended::default(),
@@ -125,18 +125,18 @@ impl<T: Transport> Channels<T> {
 
     fn replay(&self, recording: String, speed: Speed, answer: Answer<Lease>) {
         let Ok(place) = Arc::clone(&self.replays).try_acquire_owned() else {
-            let max = self.keeper.max_replays;
+            let max = self.requests.max_replays;
             let message = format!("{max} test replays run already, and no more may at a time");
-            drop(answer.send(Err(Problem::new(Code::Capacity, message).into())));
+            answer.refuse(Problem::new(Code::Capacity, message));
             return;
         };
-        let hub = self.keeper.board.open(&self.stream, self.replay_backlog());
-        let (board, beside) = (self.keeper.board.clone(), self.keeper.beside(&self.shutdown));
-        let folder = self.keeper.recordings.clone();
+        let hub = self.requests.registry.open(&self.stream, self.replay_backlog());
+        let (registry, beside) = (self.requests.registry.clone(), self.requests.beside(&self.shutdown));
+        let folder = self.requests.recordings.clone();
         self.tasks.spawn(async move {
             let called = shown_name(&recording);
             let tape = in_time(&called, move || Tape::find_for_client(&folder, &recording)).await;
-            play_alone(tape, speed, answer, hub, board, beside).await;
+            play_alone(tape, speed, answer, hub, registry, beside).await;
             drop(place);
         });
     }
@@ -147,14 +147,14 @@ impl<T: Transport> Channels<T> {
 }
 
 /// A room that tokens have open.
-struct Room {
+struct TokenRoom {
     user: String,
     hub: Hub,
     control: Control,
-    board: Board,
+    registry: ChannelRegistry,
 }
 
-impl Room {
+impl TokenRoom {
     /// Until it ends, or nobody wants it any more.
     async fn run<T: Transport>(self, supervisor: Supervisor<T>) {
         let mut serving = pin!(supervisor.live(self.user.clone()));
@@ -174,7 +174,7 @@ impl Room {
         loop {
             self.hub.wait_for_nobody().await;
             let came_back = timeout(LINGER, self.hub.wait_for_subscribers(1)).await.is_ok();
-            if !came_back && self.board.strike_unused(&self.hub) {
+            if !came_back && self.registry.strike_unused(&self.hub) {
                 return;
             }
         }
@@ -187,14 +187,14 @@ async fn play_alone(
     speed: Speed,
     answer: Answer<Lease>,
     hub: Hub,
-    board: Board,
+    registry: ChannelRegistry,
     (control, mut driver): (Control, Driver),
 ) {
     let shutdown = control.shutdown().clone();
     // Each socket has one of these: they wait by the runtime, as that costs no file.
     let options =
         source::Options { speed, wait_clients: 1, exit_when_done: true, ..source::Options::default() };
-    let _listed = board.list_replay(&hub, driver.view());
+    let _listed = registry.list_replay(&hub, driver.view());
     let lease = Lease::alone(hub.clone(), shutdown.clone().drop_guard());
     let replay = match tape {
         Ok(tape) => Replay::new(tape, options, hub.clone(), &mut driver, shutdown, |_| ()),
@@ -203,10 +203,10 @@ async fn play_alone(
     match replay {
         // Who has gone meanwhile has given the lease back, and it ends at once.
         Ok(replay) => {
-            drop(answer.send(Ok(lease)));
+            answer.accept(lease);
             replay.run().await;
         }
-        Err(problem) => drop(answer.send(Err(problem.into()))),
+        Err(problem) => answer.refuse(problem),
     }
     hub.close(shutting_down());
 }

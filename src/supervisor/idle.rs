@@ -18,7 +18,7 @@ struct Opening {
 impl Opening {
     fn give_up(self) {
         let problem = Problem::new(Code::RecordingBusy, "another order came before the recording was open");
-        drop(self.answer.send(Err(problem.into())));
+        self.answer.refuse(problem);
     }
 }
 
@@ -34,7 +34,7 @@ impl<T: Transport> Supervisor<T> {
                     let Some(Opening { answer, .. }) = opening.take() else { continue };
                     match loaded {
                         Ok(loaded) => return Next::Play(loaded.tape, Some(answer)),
-                        Err(problem) => drop(answer.send(Err(problem.into()))),
+                        Err(problem) => answer.refuse(problem),
                     }
                     continue;
                 }
@@ -81,7 +81,7 @@ impl<T: Transport> Supervisor<T> {
                     return Next::Idle;
                 }
                 Some(Order::Replay(ReplayOrder::Load(_), answer)) => {
-                    drop(answer.send(Err(room_running(&user).into())));
+                    answer.refuse(room_running(&user));
                 }
                 Some(order) => self.take_aside(order).await,
             }
@@ -94,14 +94,14 @@ impl<T: Transport> Supervisor<T> {
             Order::Inject(wish, answer) => self.inject_idle(&wish, answer).await,
             // A room that ended is still shown, until it is disconnected.
             Order::Disconnect(user, answer) if self.driver.status().is_of(&user) => self.forget_user(answer),
-            Order::Disconnect(user, answer) => drop(answer.send(Err(not_current(&user).into()))),
+            Order::Disconnect(user, answer) => answer.refuse(not_current(&user)),
             order => order.refuse(nothing_replayed()),
         }
     }
 
     pub(super) fn forget_user(&self, answer: Answer<Status>) {
         self.driver.forget_user();
-        drop(answer.send(Ok(self.driver.status())));
+        answer.accept(self.driver.status());
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Supervisor;
 use crate::{
     clock,
-    control::{Answer, Driver, Injected, Wish},
+    control::{Answer, Driver, InjectRequest, Injected},
     pipeline::{Pacing, Pipeline},
     sans_io::{
         decoder::{Decoder, Options},
@@ -16,7 +16,7 @@ use crate::{
 
 impl<T> Supervisor<T> {
     /// With nothing connected, so that an overlay can be tried with nothing: there is no room, and it happens now.
-    pub(super) async fn inject_idle(&mut self, wish: &Wish, answer: Answer<Injected>) {
+    pub(super) async fn inject_idle(&mut self, request: &InjectRequest, answer: Answer<Injected>) {
         let counts = self.driver.status().counts;
         let decoder = Decoder::new(Options { replay: false, dedup: true }).with_counts(counts);
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
@@ -24,9 +24,9 @@ impl<T> Supervisor<T> {
         let what = What::Header(Header { wall_anchor_ns, ..Header::default() });
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
-        let injected = pipeline.inject(self.driver.injector(), wish, Duration::ZERO, Pacing::Free).await;
+        let injected = pipeline.inject(self.driver.injector(), request, Duration::ZERO, Pacing::Free).await;
         pipeline.report(&self.driver);
-        drop(answer.send(Ok(injected)));
+        answer.accept(injected);
     }
 }
 
@@ -34,16 +34,16 @@ impl<T> Supervisor<T> {
 pub(super) async fn inject_live(
     pipeline: &mut Pipeline,
     driver: &mut Driver,
-    (wish, answer): (Wish, Answer<Injected>),
+    (request, answer): (InjectRequest, Answer<Injected>),
     offset: Duration,
     allowed: bool,
 ) {
     if !allowed {
         let problem =
             Problem::new(Code::InjectRefused, "a live room shows what happens there, and nothing else");
-        return drop(answer.send(Err(problem.into())));
+        return answer.refuse(problem);
     }
-    let injected = pipeline.inject(driver.injector(), &wish, offset, Pacing::Free).await;
+    let injected = pipeline.inject(driver.injector(), &request, offset, Pacing::Free).await;
     pipeline.report(driver);
-    drop(answer.send(Ok(injected)));
+    answer.accept(injected);
 }

@@ -6,20 +6,21 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{
-    Next, Record, Supervisor,
+    Leaving, Next, Record, Supervisor,
+    backlog::Backlog,
     candidate::{Candidate, looked_up},
     idle::room_running,
     inject::inject_live,
     play::REPLAY,
-    room::Room,
+    room::RoomStatus,
     rooms::requested,
 };
 use crate::{
     clock,
-    control::{Answer, Board, Order, ReplayOrder, Shared, Status, not_current, nothing_replayed},
+    control::{Answer, ChannelRegistry, Order, ReplayOrder, Shared, Status, not_current, nothing_replayed},
     hub::CloseReason,
     pipeline::{Pacing, Pipeline},
-    recorder::{self, Recorder, Target},
+    recorder::{Recorder, RecorderOptions, Target},
     sans_io::{
         decoder::{self, Decoder},
         error::{Code, Problem, close},
@@ -31,15 +32,6 @@ use crate::{
         live::{Live, Outcome, RECORDER_BYTES_MAX, Transport},
     },
 };
-
-/// Why a room is left before it ends.
-pub(super) enum Leaving {
-    ShutDown,
-    /// It failed, or has all that was asked for.
-    RecorderEnded,
-    Deleted(Answer<Status>),
-    Replaced(String, Answer<Status>),
-}
 
 /// How it went.
 struct Over {
@@ -66,7 +58,7 @@ impl<T: Transport> Supervisor<T> {
         // Rooms beside the main one have checked already.
         let answer = match (answer, self.common.limit.check()) {
             (Some(answer), Err(refusal)) => {
-                drop(answer.send(Err(refusal)));
+                answer.refuse(refusal);
                 return Next::Idle;
             }
             (answer, _) => answer,
@@ -105,17 +97,18 @@ impl<T: Transport> Supervisor<T> {
         if let Some(recorder) = &recorder {
             pipeline = pipeline.with_tap(recorder.tap());
         }
-        let share =
-            |board: &Board| board.share(user, self.hub.stream(), self.options.backlog, self.driver.view());
-        let shared = self.board.as_ref().and_then(share);
+        let share = |registry: &ChannelRegistry| {
+            registry.share(user, self.hub.stream(), self.options.backlog, self.driver.view())
+        };
+        let shared = self.registry.as_ref().and_then(share);
         if let Some(shared) = &shared {
-            pipeline = pipeline.with_along(shared.hub().clone());
+            pipeline = pipeline.with_mirror(shared.hub().clone());
         }
         self.start_channels();
         let what = What::Header(live.header().clone());
         let anchor = Item { offset: Duration::ZERO, conn: 0, flags: Flags::default(), what };
         pipeline.handle(&anchor, Pacing::Free).await;
-        let mut room = Room::new(&self.driver, user, answer, self.following.is_none());
+        let mut room = RoomStatus::new(&self.driver, user, answer, self.following.is_none());
         let failed = recorder.as_ref().map(Recorder::watch);
         let over = self.pump(live, user, &mut pipeline, &mut room, failed).await;
         self.leave(over, pipeline, room, recorder, shared).await
@@ -126,12 +119,13 @@ impl<T: Transport> Supervisor<T> {
         mut live: Live,
         user: &str,
         pipeline: &mut Pipeline,
-        room: &mut Room,
+        room: &mut RoomStatus,
         mut recorder_failed: Option<watch::Receiver<Option<Problem>>>,
     ) -> Over {
         let (header, started) = (live.header().clone(), live.started());
         let (mut leaving, mut candidate) = (None, None);
         let (mut last, mut was_connected) = (Duration::ZERO, false);
+        let mut backlog = Backlog::default();
         loop {
             let deadline = pipeline.decoder().next_deadline().map(|offset| started + offset);
             tokio::select! { biased;
@@ -170,6 +164,9 @@ impl<T: Transport> Supervisor<T> {
                 item = live.next() => {
                     let Some(item) = item else { break };
                     last = item.offset;
+                    if backlog.drops(&item) {
+                        continue;
+                    }
                     was_connected |= matches!(item.what, What::ConnOpen(_) | What::Frame(_));
                     self.note_limit(&item);
                     if let Some(followed) = &mut self.followed {
@@ -188,6 +185,12 @@ impl<T: Transport> Supervisor<T> {
             if leaving.is_some() {
                 live.stop();
             }
+            if self.shutdown.is_cancelled() {
+                backlog.shut_down();
+            }
+        }
+        if let Some(gap) = backlog.into_gap(last) {
+            pipeline.handle(&gap, Pacing::Free).await;
         }
         let outcome = live.outcome().await;
         if let Some(followed) = self.followed.take() {
@@ -200,21 +203,21 @@ impl<T: Transport> Supervisor<T> {
         &self,
         order: Order,
         user: &str,
-        room: &mut Room,
+        room: &mut RoomStatus,
         candidate: &mut Option<Candidate>,
     ) -> Option<Leaving> {
         match order {
             Order::Connect(other, answer) => match normalise(&other) {
-                Err(problem) => drop(answer.send(Err(problem.into()))),
+                Err(problem) => answer.refuse(problem),
                 Ok(other) if other.eq_ignore_ascii_case(user) => room.join(&self.driver, answer),
                 Ok(other) => return self.look_up(other, answer, candidate),
             },
             Order::Disconnect(other, answer) if self.driver.status().is_of(&other) => {
                 return Some(Leaving::Deleted(answer));
             }
-            Order::Disconnect(other, answer) => drop(answer.send(Err(not_current(&other).into()))),
+            Order::Disconnect(other, answer) => answer.refuse(not_current(&other)),
             Order::Replay(ReplayOrder::Load(_), answer) => {
-                drop(answer.send(Err(room_running(user).into())));
+                answer.refuse(room_running(user));
             }
             order @ (Order::Replay(..) | Order::Test(..) | Order::Inject(..)) => {
                 order.refuse(nothing_replayed());
@@ -227,7 +230,7 @@ impl<T: Transport> Supervisor<T> {
         &mut self,
         over: Over,
         mut pipeline: Pipeline,
-        mut room: Room,
+        mut room: RoomStatus,
         recorder: Option<Recorder>,
         shared: Option<Shared>,
     ) -> Next {
@@ -295,7 +298,7 @@ impl<T: Transport> Supervisor<T> {
             self.ended.refused = Some(problem);
             return Next::Exit;
         };
-        drop(answer.send(Err(problem.into())));
+        answer.refuse(problem);
         Next::Idle
     }
 
@@ -316,8 +319,8 @@ impl<T: Transport> Supervisor<T> {
         };
         // The offsets of a replay are those of its recording: no wall clock goes with them.
         let is_replay = header.source == REPLAY;
-        let defaults = recorder::Options::default();
-        let options = recorder::Options {
+        let defaults = RecorderOptions::default();
+        let options = RecorderOptions {
             rotate: self.options.rotate,
             sync: self.options.sync,
             bytes_max: self.options.record_bytes_max,
@@ -349,6 +352,7 @@ impl<T: Transport> Supervisor<T> {
             Ok(Ok(summary)) => {
                 info!(path = shown(files.paths().pop()), lost = summary.lost, "📼 Recording sealed");
                 self.ended.is_lossy |= summary.lost > 0;
+                self.ended.full_bytes = summary.is_full.then_some(summary.bytes).or(self.ended.full_bytes);
             }
             Ok(Err(problem)) => self.ended.recorder = Some(problem),
             Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder broke off")),

@@ -2,6 +2,7 @@
 //!
 //! What runs takes its own orders; what it cannot do itself ends it, and comes back here.
 
+mod backlog;
 mod candidate;
 mod channels;
 mod common;
@@ -25,7 +26,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    control::{Answer, Board, Control, Driver, Lease, Listing, ReplayState, Status},
+    control::{Answer, ChannelRegistry, Control, Driver, Lease, RegistryEntry, ReplayState, Status},
     hub::{Hub, Limits},
     sans_io::error::{Problem, exit},
     source::{
@@ -109,6 +110,8 @@ pub struct Ended {
     pub recordings: Vec<PathBuf>,
     /// Why a recording broke off.
     pub recorder: Option<Problem>,
+    /// The length of a recording that ended because of its size, in bytes.
+    pub full_bytes: Option<u64>,
 }
 
 impl Ended {
@@ -124,6 +127,15 @@ impl Ended {
             (None, None) => Ok(exit::DONE),
         }
     }
+}
+
+/// Why a room is left before it ends.
+enum Leaving {
+    ShutDown,
+    /// It failed, or has all that was asked for.
+    RecorderEnded,
+    Deleted(Answer<Status>),
+    Replaced(String, Answer<Status>),
 }
 
 /// What to do next.
@@ -147,13 +159,13 @@ pub struct Supervisor<T> {
     /// Held while a room is connected, and from one to the next.
     place: Option<OwnedSemaphorePermit>,
     /// Where tokens find this channel, if it is one of theirs.
-    listing: Option<Listing>,
+    listing: Option<RegistryEntry>,
     /// Where the main channel can follow this one.
     followed: Option<Followed>,
     /// Keeps the room that the main channel follows.
     following: Option<Lease>,
     /// Where rooms are listed for tokens to read along.
-    board: Option<Board>,
+    registry: Option<ChannelRegistry>,
     /// Who keeps the channels of tokens, until it is started.
     channels: Option<Channels<T>>,
     /// Generations of recordings so far: ids of later ones differ.
@@ -164,14 +176,14 @@ pub struct Supervisor<T> {
 impl<T: Transport> Supervisor<T> {
     /// Over `hub`, at the other end of `control`.
     pub fn new(hub: Hub, control: &Control, mut driver: Driver, transport: T, options: Options) -> Self {
-        let keeper = driver.take_keeper();
-        let common = Common::new(keeper.as_ref().map_or(1, |keeper| keeper.max_live));
+        let requests = driver.take_channel_requests();
+        let common = Common::new(requests.as_ref().map_or(1, |requests| requests.max_live));
         driver.set_tester(test::tester(transport.clone(), options.live.clone(), common.limit.clone()));
         let shutdown = control.shutdown().clone();
-        let board = keeper.as_ref().map(|keeper| keeper.board.clone());
-        let channels = keeper.map(|keeper| {
+        let registry = requests.as_ref().map(|requests| requests.registry.clone());
+        let channels = requests.map(|requests| {
             let (transport, stream) = (transport.clone(), hub.stream().to_owned());
-            Channels::new(keeper, common.clone(), transport, &options, stream, shutdown.clone())
+            Channels::new(requests, common.clone(), transport, &options, stream, shutdown.clone())
         });
         Self {
             hub,
@@ -184,7 +196,7 @@ impl<T: Transport> Supervisor<T> {
             listing: None,
             followed: None,
             following: None,
-            board,
+            registry,
             channels,
             generation: 0,
             ended: Ended::default(),
@@ -230,7 +242,7 @@ impl<T: Transport> Supervisor<T> {
                 Next::Play(tape, answer) => match self.play(tape, answer).await {
                     Ok(next) => next,
                     Err((problem, answer)) => {
-                        answer.into_iter().for_each(|answer| drop(answer.send(Err(problem.clone().into()))));
+                        answer.into_iter().for_each(|answer| answer.refuse(problem.clone()));
                         Next::Idle
                     }
                 },

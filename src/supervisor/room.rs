@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Who waits for the first attempt, and how it stands.
-pub(super) struct Room {
+pub(super) struct RoomStatus {
     user: String,
     /// Whether its failures are counted: those of a room that is followed are counted there.
     is_counted: bool,
@@ -24,7 +24,7 @@ pub(super) struct Room {
     refusal: Option<Refusal>,
 }
 
-impl Room {
+impl RoomStatus {
     pub(super) fn new(driver: &Driver, user: &str, answer: Option<Answer<Status>>, is_counted: bool) -> Self {
         info!("🔴 Connecting to TikTok Live: @{user}");
         driver.update_status(|status| {
@@ -44,8 +44,8 @@ impl Room {
     /// Somebody else asks for the same user.
     pub(super) fn join(&mut self, driver: &Driver, answer: Answer<Status>) {
         match (driver.status().state, &self.refusal) {
-            (SourceState::Connected, _) => drop(answer.send(Ok(driver.status()))),
-            (_, Some(refusal)) => drop(answer.send(Err(refusal.clone()))),
+            (SourceState::Connected, _) => answer.accept(driver.status()),
+            (_, Some(refusal)) => answer.refuse(refusal.clone()),
             (_, None) => self.waiting.push(answer),
         }
     }
@@ -70,7 +70,7 @@ impl Room {
         let problem = problem
             .unwrap_or_else(|| Problem::new(Code::ConnectionLost, "disconnected before it was connected"));
         for answer in self.waiting.drain(..) {
-            drop(answer.send(Err(problem.clone().into())));
+            answer.refuse(problem.clone());
         }
     }
 
@@ -92,7 +92,7 @@ impl Room {
             status.next_retry_ms = None;
         });
         for answer in self.waiting.drain(..) {
-            drop(answer.send(Ok(driver.status())));
+            answer.accept(driver.status());
         }
     }
 
@@ -126,7 +126,7 @@ impl Room {
             retry_after: failed.retry_after_ms.map(Duration::from_millis),
         };
         for answer in self.waiting.drain(..) {
-            drop(answer.send(Err(refusal.clone())));
+            answer.refuse(refusal.clone());
         }
         self.refusal = Some(refusal);
     }

@@ -81,7 +81,7 @@ impl<T: Transport> Supervisor<T> {
     /// The room that a token has open, if the user is that one's: nobody is connected twice.
     pub(super) async fn follow_room(&mut self, user: &str) -> Option<Live> {
         // Kept for as long as the main channel follows.
-        let lease = self.board.as_ref()?.lease(user)?;
+        let lease = self.registry.as_ref()?.lease(user)?;
         let live = self.common.rooms.follow(user).await?;
         (self.following, self.place) = (Some(lease), None);
         Some(live)

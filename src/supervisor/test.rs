@@ -12,7 +12,7 @@ pub(super) fn tester<T: Transport>(transport: T, options: live::Options, limit: 
     Box::new(move |user, answer: Answer<Check>| {
         let (transport, options, limit) = (transport.clone(), options.clone(), limit.clone());
         tokio::spawn(async move {
-            drop(answer.send(Ok(test(user, transport, options, &limit).await)));
+            answer.accept(test(user, transport, options, &limit).await);
         });
     })
 }

@@ -8,8 +8,9 @@ use std::{
 };
 
 /// Folders of the repository: a path that begins with one of them is meant to be there.
-const FOLDERS: [&str; 11] = [
+const FOLDERS: [&str; 12] = [
     "benches/",
+    "crates/",
     "docs/",
     "examples/",
     "fixtures/",

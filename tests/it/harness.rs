@@ -6,7 +6,9 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use livetape::{
     clock,
     control::{Control, Driver},
+    demo::{DEMO, DEMO_BYTES},
     hub::{Hub, Limits},
+    mock::ScenarioFile,
     sans_io::event::{Chat, Data, Event, Millis},
     server::{Config, Server, memory, serve},
 };
@@ -24,6 +26,11 @@ use tokio_tungstenite::{
 pub(crate) const SOCKET_BYTES: usize = 4 * 1024;
 
 pub(crate) type Socket = WebSocketStream<DuplexStream>;
+
+/// A scenario whose rooms may play the demo.
+pub(crate) fn with_demo(scenario: impl Into<ScenarioFile>) -> ScenarioFile {
+    scenario.into().with_recording(DEMO, DEMO_BYTES)
+}
 
 /// A running server.
 pub(crate) struct Rig {

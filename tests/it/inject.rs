@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use livetape::{
-    control::{Driver, Injected, Order, ReplayOrder, Wish},
+    control::{Driver, InjectRequest, Injected, Order, ReplayOrder},
     hub::{Filter, Gifts},
     sans_io::{
         event::Id,
@@ -19,12 +19,12 @@ use crate::{
     support::{decode, item, session_items},
 };
 
-fn wish(json: Value) -> Wish {
+fn request(json: Value) -> InjectRequest {
     serde_json::from_value(json).unwrap()
 }
 
-fn combo(count: u32) -> Wish {
-    wish(json!({ "type": "gift", "user": "made_up", "gift": "Rose", "count": count, "combo": true }))
+fn combo(count: u32) -> InjectRequest {
+    request(json!({ "type": "gift", "user": "made_up", "gift": "Rose", "count": count, "combo": true }))
 }
 
 fn ends() -> Options {
@@ -82,7 +82,7 @@ async fn it_comes_paused_waiting_and_at_the_end() {
     let items = session_items(3);
     let show = Show::start(&items, Options { wait_clients: 2, ..Options::default() });
     show.ready().await;
-    let chat = || wish(json!({ "type": "chat", "user": "made_up", "comment": "hi" }));
+    let chat = || request(json!({ "type": "chat", "user": "made_up", "comment": "hi" }));
     assert_eq!(show.control.inject(chat()).await.unwrap().offset_ms, 0, "while it waits");
     let held = show.log.lock().unwrap().last().unwrap().1.clone();
     assert!(!held["ts"].as_str().unwrap().starts_with("1970"), "{held}");
@@ -129,12 +129,7 @@ async fn answer(mut driver: Driver) {
     while let Some(order) = driver.next_order().await {
         match order {
             Order::Inject(_, answer) => {
-                drop(answer.send(Ok(Injected {
-                    offset_ms: 7,
-                    ids: vec![Id(5)],
-                    seqs: vec![9],
-                    delivered: 1,
-                })));
+                answer.accept(Injected { offset_ms: 7, ids: vec![Id(5)], seqs: vec![9], delivered: 1 });
             }
             other => panic!("{other:?}"),
         }

@@ -228,6 +228,24 @@ async fn every_feed_has_the_parameters_of_the_feed() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn parameters_say_which_values_they_take_and_the_page_is_listed() {
+    let api = document(&Rig::start(), "/openapi.json").await;
+    for (path, methods) in api["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let schema = &parameter["schema"];
+                jsonschema::validator_for(schema).unwrap();
+                let known = ["enum", "pattern", "minimum", "minLength", "items", "anyOf"];
+                let is_bound = known.iter().any(|key| schema.get(key).is_some());
+                assert!(is_bound, "{method} {path}: {parameter}");
+            }
+        }
+    }
+    let root = &api["paths"]["/"]["get"]["responses"];
+    assert!(root["101"].is_object() && root["200"]["content"]["text/html"].is_object(), "{root}");
+}
+
 /// An empty body is read as `{}`: where that is refused, and where a body replaces what there is, one has to be sent.
 #[tokio::test(start_paused = true)]
 async fn a_body_is_required_where_none_is_refused() {

@@ -6,7 +6,7 @@ use livetape::{
     control::{ReplayPhase, ReplayState, Speed},
     demo::DEMO_BYTES,
     hub::Limits,
-    recorder::{Options, Recorder, Target},
+    recorder::{Recorder, RecorderOptions, Target},
     sans_io::recording::records::Header,
     server::{Config, Recordings},
     tools::info::info,
@@ -274,7 +274,7 @@ async fn what_is_in_use_stays() {
     place.put_file("played.bin", &committed("recordings/short.bin"));
     place.replay("played");
     let path = place.shelf().join("written.bin");
-    let options = Options::default();
+    let options = RecorderOptions::default();
     let recorder = Recorder::start(&Target::File(path), Header::default(), &options).unwrap();
     for (name, code) in
         [("played", "recording_busy"), ("written", "recording_busy"), ("demo", "read_only_recording")]

@@ -29,14 +29,14 @@ async fn drive(mut driver: Driver) {
             username: user,
             ..Check::default()
         };
-        drop(answer.send(Ok(check)));
+        answer.accept(check);
     }));
     while let Some(order) = driver.next_order().await {
         match order {
-            Order::Connect(user, answer) if user == "ann" => drop(answer.send(Ok(driver.status()))),
-            Order::Disconnect(user, answer) if user == "ann" => drop(answer.send(Ok(driver.status()))),
+            Order::Connect(user, answer) if user == "ann" => answer.accept(driver.status()),
+            Order::Disconnect(user, answer) if user == "ann" => answer.accept(driver.status()),
             Order::Disconnect(user, answer) => {
-                drop(answer.send(Err(livetape::control::not_current(&user).into())));
+                answer.refuse(livetape::control::not_current(&user));
             }
             other => other.refuse(limited()),
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use livetape::{
     sans_io::pace::Speed,
-    settings::{self, KEYS, Key, Origin, Resolved, Settings, Sources},
+    settings::{self, Form, KEYS, Key, Origin, Resolved, Settings, Sources},
 };
 
 fn key(path: &str) -> &'static Key {
@@ -12,10 +12,10 @@ fn key(path: &str) -> &'static Key {
 }
 
 fn resolve(file: &str, env: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Resolved, Vec<String>> {
-    let flags: Vec<_> = flags.iter().map(|(path, text)| (key(path), (*text).to_owned())).collect();
+    let flags: Vec<_> = flags.iter().map(|(path, text)| (key(path), (*text).into())).collect();
     let sources = Sources {
         file: Some((Path::new("etc/livetape.toml"), file)),
-        env: &|name| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
+        env: &|name| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into()),
         flags: &flags,
     };
     settings::resolve(&sources).map_err(|problems| {
@@ -90,7 +90,7 @@ token_file = ""
 [limits]
 connections = -1
 head_time = "soon"
-body_bytes = "64KB"
+body_bytes = "64kB"
 xyz = 1
 [log]
 level = "loud"
@@ -220,4 +220,41 @@ fn the_documentation_has_every_key() {
     let (before, rest) = text.split_once(start).unwrap();
     let (_, after) = rest.split_once(end).unwrap();
     assert_is_made(path, &format!("{before}{start}{}{end}{after}", settings::documentation()));
+}
+
+/// Names of files are bytes on Unix.
+#[cfg(unix)]
+#[test]
+fn only_paths_need_not_be_unicode() {
+    use std::{ffi::OsString, os::unix::ffi::OsStringExt as _};
+
+    let odd = OsString::from_vec(b"caf\xe9.bin".to_vec());
+    let (mut paths, mut others) = (0, 0);
+    for key in KEYS {
+        let taken = key.check(&odd).is_ok();
+        assert_eq!(taken, key.form == Form::Path, "{}", key.path());
+        *if taken { &mut paths } else { &mut others } += 1;
+    }
+    assert!(paths > 5 && others > 50, "{paths} {others}");
+    let env = |name: &str| (name == "LIVETAPE_RECORDINGS").then(|| odd.clone());
+    let flags = [(key("live.record"), odd.clone())];
+    let settings = settings::resolve(&Sources { file: None, env: &env, flags: &flags }).unwrap().settings;
+    assert_eq!(settings.server.recordings.as_deref(), Some(Path::new(&odd)));
+    assert_eq!(settings.live.record.as_deref(), Some(Path::new(&odd)));
+}
+
+#[test]
+fn sizes_have_binary_and_decimal_units() {
+    for (text, bytes) in [
+        ("100", 100),
+        ("100KiB", 102_400),
+        ("100KB", 100_000),
+        ("2MiB", 2 << 20),
+        ("2MB", 2_000_000),
+        ("1GiB", 1 << 30),
+        ("1GB", 1_000_000_000),
+    ] {
+        let settings = resolve("", &[], &[("record.max_size", text)]).unwrap().settings;
+        assert_eq!(settings.record.max_size.map(|size| size.0), Some(bytes), "{text}");
+    }
 }

@@ -10,9 +10,14 @@ export function linesFor(title, said) {
   return rest.slice(0, length).map((line) => line.slice(4))
 }
 
+/** As in peer.mjs: on a busy machine the end, which is not zipped, overtakes frames in the pool, and the client disconnects. */
+const UNZIP_AT_ONCE = `((zlib) => { zlib.unzip = (bytes, done) => done(null, zlib.unzipSync(bytes)) })(require('node:zlib'))
+    require('node:module').syncBuiltinESMExports()`
+
 /** For Node, with the package under the name that it is installed by. */
 export function nodeProgram(lines, installed) {
-  return `${lines.join('\n').replaceAll('tiktok-live-connector', installed)}
+  return `${UNZIP_AT_ONCE}
+    ${lines.join('\n').replaceAll('tiktok-live-connector', installed)}
     const print = (line) => console.log(JSON.stringify(line))
     for (const type of ['chat', 'gift', 'like', 'member']) connection.on(type, () => print({ type }))
     connection.on('streamEnd', () => print({ type: 'streamEnd' }))

@@ -138,7 +138,7 @@ const python665 = (python) => ({
   name: '6.6.5',
   title: 'TikTokLive 6',
   program: (lines) => [python, '-c', pythonProgram(lines)],
-  command: [python, path.join(here, 'python-6.6.5.py')],
+  command: [python, path.join(here, 'python.py')],
   entersRoom: true,
   acksExt: true,
   returnsEarly: false,
@@ -205,13 +205,21 @@ const other = (name, at) => ({
     : {
         title: 'TikTokLive 6',
         program: (lines) => [at, '-c', pythonProgram(lines)],
-        command: [at, path.join(here, 'python-6.6.6.py')],
+        command: [at, path.join(here, 'python.py')],
         cannotDecode: [],
       }),
 })
 
-/** Those that are installed here, or else `others`: each `VERSION=PATH`. */
-export const clients = ([old, later], others) =>
+/** Those that are installed here and in the target folder, or else `others`: each `VERSION=PATH`. */
+export const clients = (target, others) =>
   others.length === 0
-    ? [node203, node207, node210, python665(old), other('6.6.6', later)]
+    ? [
+        node203,
+        node207,
+        node210,
+        other('2.5.0', path.join(target, 'peers-2.5.0/node_modules/tiktok-live-connector')),
+        python665(path.join(target, 'peers/bin/python')),
+        other('6.6.6', path.join(target, 'peers-6.6.6/bin/python')),
+        other('7.0.1', path.join(target, 'peers-7.0.1/bin/python')),
+      ]
     : others.map((text) => other(text.slice(0, text.indexOf('=')), path.resolve(text.slice(text.indexOf('=') + 1))))

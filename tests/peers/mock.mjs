@@ -11,8 +11,8 @@ import { withServer } from '../support/livetape.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = path.join(here, '../..')
-/** Longest that one client may take, in milliseconds: 2.0.3 sends its first heartbeat after 10 s. */
-const CLIENT_MS_MAX = 60_000
+/** Longest that one client may take, in milliseconds: on a busy machine one in Python decodes `demo` for a minute. */
+const CLIENT_MS_MAX = 150_000
 /** How often the log is read while waiting, in milliseconds. */
 const POLL_MS = 50
 

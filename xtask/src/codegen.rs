@@ -8,8 +8,8 @@ use anyhow::Result;
 /// Source, generated file, and the package that names the generator's output.
 #[cfg(feature = "codegen")]
 const GENERATED: [(&str, &str, &str); 2] = [
-    ("proto/webcast.proto", "src/sans_io/wire/webcast.rs", "livetape.webcast"),
-    ("proto/recording.proto", "src/sans_io/recording/records.rs", "livetape.recording"),
+    ("proto/webcast.proto", "crates/core/src/generated/webcast.rs", "livetape.webcast"),
+    ("proto/recording.proto", "crates/core/src/generated/records.rs", "livetape.recording"),
 ];
 
 /// Runs this program again with the generators built in: other chores do not wait for them.
@@ -47,14 +47,20 @@ pub(crate) fn run() -> Result<()> {
         let set = protox::compile([&source_path], [root.join("proto")])?;
         if package == "livetape.webcast" {
             let body = crate::schema::write(&set);
-            stamped(&root, source, "src/sans_io/wire/schema.rs", &out.join("schema.rs"), Some(body))?;
+            stamped(
+                &root,
+                source,
+                "crates/core/src/generated/schema.rs",
+                &out.join("schema.rs"),
+                Some(body),
+            )?;
         }
         if package == "livetape.webcast" {
             let used = crate::views::used(&set);
             let body = crate::views::write(&used, &BOXED);
-            stamped(&root, source, "src/sans_io/wire/views.rs", &out.join("views.rs"), Some(body))?;
+            stamped(&root, source, "crates/core/src/generated/views.rs", &out.join("views.rs"), Some(body))?;
             let made = structs(used, package, &out.join("used"))?;
-            stamped(&root, source, "benches/support/used.rs", &made, None)?;
+            stamped(&root, source, "crates/core/src/generated/used.rs", &made, None)?;
         }
         let made = structs(set, package, &out)?;
         stamped(&root, source, target, &made, None)?;

@@ -43,15 +43,14 @@ impl Node {
         let folder = target()?.join("node");
         let bin = folder.join("node_modules/.bin");
         if !is_recent(&bin.join("node")) {
-            there.install(&folder)?;
+            there.install(&Path::new(env!("CARGO_MANIFEST_DIR")).join("node"), &folder)?;
             ensure!(is_recent(&bin.join("node")), "install Node {MAJOR_MIN} or later: this chore needs it");
         }
         Ok(Self { folder: Some(bin) })
     }
 
-    /// Into a folder of its own, by its lock file, with an npm: that of Debian runs on Debian's Node alone.
-    fn install(&self, folder: &Path) -> Result<()> {
-        let locked = Path::new(env!("CARGO_MANIFEST_DIR")).join("node");
+    /// Into a folder of its own, by the lock file in `locked`. Node too comes this way: Debian's npm runs on Debian's alone.
+    pub(crate) fn install(&self, locked: &Path, folder: &Path) -> Result<()> {
         fs::create_dir_all(folder)?;
         for name in LOCKED {
             fs::copy(locked.join(name), folder.join(name))?;

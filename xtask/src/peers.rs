@@ -16,19 +16,23 @@ use crate::{
 };
 
 /// A virtual environment for each version of TikTokLive, and what it is installed by.
-const ENVIRONMENTS: [(&str, &str); 2] =
-    [("peers", "requirements.txt"), ("peers-6.6.6", "requirements-6.6.6.txt")];
+const ENVIRONMENTS: [(&str, &str); 3] = [
+    ("peers", "requirements.txt"),
+    ("peers-6.6.6", "requirements-6.6.6.txt"),
+    ("peers-7.0.1", "requirements-7.0.1.txt"),
+];
 
 /// Builds, installs by the lock files, runs the checks; those of `others`, `VERSION=PATH`, if there are any.
 pub(crate) fn run(others: &[String]) -> Result<()> {
     let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers").canonicalize()?;
     let Built { livetape, target } = build_livetape()?;
     let node = Node::with_packages(&peers)?;
-    let mut pythons = Vec::new();
+    // Apart from the others, as it is under the AGPL.
+    node.install(&peers.join("2.5.0"), &target.join("peers-2.5.0"))?;
     for (folder, requirements) in ENVIRONMENTS {
-        pythons.push(install_python(&peers.join(requirements), &target.join(folder))?);
+        install_python(&peers.join(requirements), &target.join(folder))?;
     }
-    status(node.command()?.args([peers.join("run.mjs"), livetape]).args(pythons).args(others))
+    status(node.command()?.args([peers.join("run.mjs"), livetape, target]).args(others))
 }
 
 /// A virtual environment in `folder`, with what `requirements` lists; returns its Python.

@@ -14,7 +14,7 @@ use livetape::{
         scrub::{KEY_BYTES, Key, Scrubber},
     },
     tools::{
-        import::{Options, import},
+        import::{ImportOptions, import},
         synth::{self, Length, Profile, synth},
     },
 };
@@ -52,7 +52,7 @@ pub(crate) fn all(root: &Path) -> Result<Vec<Made>, Box<dyn Error>> {
         all.push((name, format!("{session}.jsonl"), make(root, name, session)?));
     }
     for (name, profile, minutes) in SHOWS {
-        let options = synth::Options { seed: 1, profile, length: Length::Minutes(minutes) };
+        let options = synth::SynthOptions { seed: 1, profile, length: Length::Minutes(minutes) };
         all.push((
             name,
             format!("livetape synth --profile {}", profile.name()),
@@ -108,7 +108,7 @@ fn imported(root: &Path, session: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let expected = fs::read(root.join(format!("{session}.expected.json")))?;
     let expected: serde_json::Value = serde_json::from_slice(&expected)?;
     let text = |value: &serde_json::Value| value.as_str().map(str::to_owned).ok_or("not a text");
-    let options = Options {
+    let options = ImportOptions {
         user: Some(text(&expected["hosts"][0])?),
         room_id: Some(text(&expected["room_id"])?.parse()?),
         privacy: Privacy::Scrubbed,
@@ -117,7 +117,7 @@ fn imported(root: &Path, session: &str) -> Result<Vec<u8>, Box<dyn Error>> {
         // The bytes must not change with the version of livetape.
         tool_version: String::new(),
         tags: [("provenance".to_owned(), format!("{session}.jsonl"))].into(),
-        ..Options::default()
+        ..ImportOptions::default()
     };
     let mut bytes = Vec::new();
     let report = import(lines, &mut bytes, &options)?;

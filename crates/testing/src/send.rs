@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
 };
 
-use livetape::control::{Who, Wish};
+use livetape::control::{InjectRequest, Who};
 
 use crate::{
     Tape,
@@ -77,54 +77,54 @@ impl<'a> Send<'a> {
     /// A chat message.
     #[track_caller]
     pub fn chat(self, user: &str, comment: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.wish(Wish::Chat { user: Who::Name(user.into()), comment: comment.into() })
+        self.request(InjectRequest::Chat { user: Who::Name(user.into()), comment: comment.into() })
     }
 
     /// Taps on the screen.
     #[track_caller]
     pub fn like(self, user: &str, count: i32) -> impl Future<Output = Sent> + use<'a> {
-        self.wish(Wish::Like { user: Who::Name(user.into()), count, total: None })
+        self.request(InjectRequest::Like { user: Who::Name(user.into()), count, total: None })
     }
 
     /// A viewer who enters the room.
     #[track_caller]
     pub fn join(self, user: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.wish(Wish::Member { user: Who::Name(user.into()), member_count: 0 })
+        self.request(InjectRequest::Member { user: Who::Name(user.into()), member_count: 0 })
     }
 
     /// A new follower of the host.
     #[track_caller]
     pub fn follow(self, user: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.wish(Wish::Follow { user: Who::Name(user.into()), follow_count: 0 })
+        self.request(InjectRequest::Follow { user: Who::Name(user.into()), follow_count: 0 })
     }
 
     /// A viewer who shares the room.
     #[track_caller]
     pub fn share(self, user: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.wish(Wish::Share { user: Who::Name(user.into()), share_count: 0 })
+        self.request(InjectRequest::Share { user: Who::Name(user.into()), share_count: 0 })
     }
 
     /// A subscription, in its `months`th month.
     #[track_caller]
     pub fn subscribe(self, user: &str, months: i64) -> impl Future<Output = Sent> + use<'a> {
-        self.wish(Wish::Subscribe { user: Who::Name(user.into()), months })
+        self.request(InjectRequest::Subscribe { user: Who::Name(user.into()), months })
     }
 
     /// A question to the host.
     #[track_caller]
     pub fn question(self, user: &str, question: &str) -> impl Future<Output = Sent> + use<'a> {
-        self.wish(Wish::Question { user: Who::Name(user.into()), question: question.into() })
+        self.request(InjectRequest::Question { user: Who::Name(user.into()), question: question.into() })
     }
 
     /// The number of viewers.
     #[track_caller]
     pub fn viewers(self, viewer_count: i64) -> impl Future<Output = Sent> + use<'a> {
-        self.wish(Wish::RoomUser { viewer_count })
+        self.request(InjectRequest::RoomUser { viewer_count })
     }
 
     #[track_caller]
-    fn wish(self, wish: Wish) -> impl Future<Output = Sent> + use<'a> {
-        send(self.tape, wish, Location::caller())
+    fn request(self, request: InjectRequest) -> impl Future<Output = Sent> + use<'a> {
+        send(self.tape, request, Location::caller())
     }
 }
 
@@ -154,14 +154,14 @@ impl<'a> IntoFuture for SendGift<'a> {
 
     fn into_future(self) -> Self::IntoFuture {
         let Self { tape, at, user, gift, count, combo, diamonds } = self;
-        let wish = Wish::Gift { user, gift, count, combo, diamonds, picture_url: String::new() };
-        Box::pin(send(tape, wish, at))
+        let request = InjectRequest::Gift { user, gift, count, combo, diamonds, picture_url: String::new() };
+        Box::pin(send(tape, request, at))
     }
 }
 
-async fn send(tape: &Tape, wish: Wish, at: &'static Location<'static>) -> Sent {
-    wish.check().or_fail(at);
-    match tape.control.inject(wish).await {
+async fn send(tape: &Tape, request: InjectRequest, at: &'static Location<'static>) -> Sent {
+    request.check().or_fail(at);
+    match tape.control.inject(request).await {
         Ok(sent) => Sent {
             ids: sent.ids.iter().map(|id| id.0).collect(),
             events: sent.seqs.len(),

@@ -5,6 +5,17 @@ use std::{path::PathBuf, time::Duration};
 use super::flags::{Flags, OfTools};
 use crate::sans_io::offset;
 
+/// What a command writes that needs a name for it.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct NewRecording {
+    /// The recording to write
+    #[arg(short, long, value_name = "FILE")]
+    pub(in crate::cli) output: PathBuf,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub(in crate::cli) force: bool,
+}
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Records keep their numbers and times; what is missing stays known as missing.
 What needs no repair is left alone.
@@ -53,12 +64,8 @@ pub(in crate::cli) struct Cut {
     /// How long after the marker
     #[arg(long, value_name = "D", default_value = "10s", value_parser = offset::parse, requires = "around")]
     pub(in crate::cli) after: Duration,
-    /// The recording to write
-    #[arg(short, long, value_name = "FILE")]
-    pub(in crate::cli) output: PathBuf,
-    /// Write over a file that is there
-    #[arg(long)]
-    pub(in crate::cli) force: bool,
+    #[command(flatten)]
+    pub(in crate::cli) new: NewRecording,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfTools>,
 }

@@ -1,8 +1,12 @@
 //! The flags that are settings, made of the table of settings.
 
-use std::{marker::PhantomData, path::PathBuf};
+use std::{ffi::OsString, marker::PhantomData, path::PathBuf};
 
-use clap::{Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches, value_parser};
+use clap::{
+    Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches,
+    builder::{OsStringValueParser, TypedValueParser as _},
+    value_parser,
+};
 
 use crate::settings::{KEYS, Key};
 
@@ -10,19 +14,22 @@ use crate::settings::{KEYS, Key};
 pub(in crate::cli) trait Scope: Send + Sync + 'static {
     /// Whether `key` is one of them.
     fn holds(key: &Key) -> bool;
+
+    /// Whether the command reads the environment variable of `key`. Variables of other commands are not even checked.
+    fn reads(key: &Key) -> bool;
 }
 
 /// What was typed of the flags of a scope.
 #[derive(Debug)]
 pub(in crate::cli) struct Flags<S> {
-    pub(in crate::cli) given: Vec<(&'static Key, String)>,
+    pub(in crate::cli) given: Vec<(&'static Key, OsString)>,
     /// The file with the other settings.
     pub(in crate::cli) config: Option<PathBuf>,
     scope: PhantomData<S>,
 }
 
 macro_rules! scopes {
-    ($($(#[$doc:meta])* $name:ident: $key:ident => $holds:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $key:ident => $holds:expr, reads $reads:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Debug)]
         pub(in crate::cli) struct $name;
@@ -31,31 +38,40 @@ macro_rules! scopes {
             fn holds($key: &Key) -> bool {
                 $holds
             }
+
+            fn reads($key: &Key) -> bool {
+                $reads
+            }
         }
     )*};
 }
 
 scopes! {
     /// Of `replay` and `serve`: whatever is connected or loaded later.
-    OfServe: key => is_served(key) && !matches!(key.path().as_str(), "live.wait_clients" | "live.stay");
+    OfServe: key => is_served(key) && !matches!(key.path().as_str(), "live.wait_clients" | "live.stay"), reads is_of_servers(key);
     /// Of `live`: the same, but subscribers are waited for before the room.
-    OfLive: key => is_served(key) && key.path() != "replay.wait_clients";
+    OfLive: key => is_served(key) && key.path() != "replay.wait_clients", reads is_of_servers(key);
     /// Of `record`: there is no server.
     OfRecord: key => match key.section {
         "server" => matches!(key.name(), "quiet" | "recordings"),
         "live" => !matches!(key.name(), "record" | "wait_clients" | "stay"),
         section => matches!(section, "log" | "record"),
-    };
+    }, reads is_of_servers(key);
     /// Of `mock`.
     OfMock: key => {
         matches!(key.section, "mock" | "log") || (key.section, key.name()) == ("server", "recordings")
-    };
+    }, reads Self::holds(key) || key.path() == "limits.shutdown_time";
     /// Of `watch`.
-    OfWatch: key => key.section == "watch" || (key.section, key.name()) == ("server", "token_file");
+    OfWatch: key => key.section == "watch" || (key.section, key.name()) == ("server", "token_file"), reads Self::holds(key) || key.path() == "server.token";
     /// Of the tools: where recordings are that are called by name.
-    OfTools: key => (key.section, key.name()) == ("server", "recordings");
+    OfTools: key => (key.section, key.name()) == ("server", "recordings"), reads Self::holds(key);
     /// Of commands that have no flags but `--config`.
-    OfNone: key => key.section.is_empty();
+    OfNone: key => key.section.is_empty(), reads !key.env.is_empty();
+}
+
+/// Whether it is a setting of servers and of `record`: neither of the mock nor of `watch`.
+fn is_of_servers(key: &Key) -> bool {
+    !matches!(key.section, "mock" | "watch")
 }
 
 /// What a server is told, whatever it begins with.
@@ -96,11 +112,11 @@ impl<S: Scope> FromArgMatches for Flags<S> {
     }
 }
 
-fn typed(matches: &ArgMatches, key: &Key) -> Option<String> {
+fn typed(matches: &ArgMatches, key: &Key) -> Option<OsString> {
     if key.flag()?.value.is_some() {
-        return matches.get_one::<String>(key.name()).cloned();
+        return matches.get_one::<OsString>(key.name()).cloned();
     }
-    matches.get_flag(key.name()).then(|| "true".to_owned())
+    matches.get_flag(key.name()).then(|| "true".into())
 }
 
 fn arg(key: &'static Key) -> Option<Arg> {
@@ -115,9 +131,9 @@ fn arg(key: &'static Key) -> Option<Arg> {
     let arg = if flag.is_optional { arg.num_args(0..=1).default_missing_value("0") } else { arg };
     Some(if key.is_secret {
         // What is wrong with it is told without repeating it.
-        arg
+        arg.value_parser(OsStringValueParser::new())
     } else {
-        arg.value_parser(|text: &str| key.check(text).map(|()| text.to_owned()))
+        arg.value_parser(OsStringValueParser::new().try_map(|text| key.check(&text).map(|()| text)))
     })
 }
 

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::tools::import;
+use crate::tools::import::{self, Format};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "A recording without a key or a sign server, of whatever room you can see:
@@ -15,9 +15,7 @@ use crate::tools::import;
   4. livetape import show.har -o show.bin
 Firefox does not save frames. A HAR holds your cookies; the recording does not.
 
-Formats (docs/import.md):
-  HAR of Chrome, Edge, Playwright (also attached or zipped), mitmproxy; .har.gz
-  mitmproxy's flows; piratetok's .bin; gotiktoklive's traces; JSON lines:
+JSON lines (docs/import.md):
   {\"offset_ms\":350,\"frame\":\"<base64>\"}
       frame: one binary WebSocket message
   {\"offset_ms\":350,\"method\":\"WebcastChatMessage\",\"payload\":\"<base64>\"}
@@ -40,7 +38,7 @@ pub(in crate::cli) struct Import {
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) room: Option<i64>,
     /// The format, where it is not recognised
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", value_parser = formats())]
     pub(in crate::cli) format: Option<Format>,
     /// This connection of the capture alone; more than once for several
     #[arg(long = "entry", value_name = "N")]
@@ -53,31 +51,29 @@ pub(in crate::cli) struct Import {
     pub(in crate::cli) force: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(in crate::cli) enum Format {
-    Har,
-    /// Playwright's frames alone
-    Messages,
-    Mitmproxy,
-    Piratetok,
-    Gotiktoklive,
-    Lines,
-}
-
-impl From<Format> for import::Format {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Har => Self::Har,
-            Format::Messages => Self::Messages,
-            Format::Mitmproxy => Self::Mitmproxy,
-            Format::Piratetok => Self::Piratetok,
-            Format::Gotiktoklive => Self::Gotiktoklive,
-            Format::Lines => Self::Lines,
-        }
-    }
+fn formats() -> impl TypedValueParser<Value = Format> {
+    let value = |format: Format| PossibleValue::new(format.row().name).help(format.row().help);
+    PossibleValuesParser::new(Format::ALL.map(value)).try_map(|name| Format::named(&name).ok_or("no format"))
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {
     let rate = text.parse().ok().filter(|rate| (0.001..=10_000.0).contains(rate));
     rate.ok_or_else(|| "a rate is a number from 0.001 to 10000".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_lists_every_format() {
+        let table: String = Format::ALL
+            .iter()
+            .flat_map(|format| format.row().producers)
+            .map(|producer| format!("| {} |\n", producer.join(" | ")))
+            .collect();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/import.md");
+        let document = std::fs::read_to_string(path).unwrap();
+        assert!(document.contains(&format!("|---|---|---|\n{table}\n")), "docs/import.md needs:\n{table}");
+    }
 }

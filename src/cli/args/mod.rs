@@ -28,7 +28,7 @@ use crate::{
 pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Info, Verify};
-pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfServe, OfTools, OfWatch};
+pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfServe, OfTools, OfWatch, Scope};
 pub(super) use import::Import;
 pub(super) use look::{AsScenario, Cat, Diff, Export, Form};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::flags::{Flags, OfTools};
+use super::{
+    edit::NewRecording,
+    flags::{Flags, OfTools},
+};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "People become made-up ones, the same wherever they occur. Counts, times, gifts
@@ -15,15 +18,11 @@ Examples:
 pub(in crate::cli) struct Scrub {
     /// The recording: a file, the name of one under recordings/, or `demo`
     pub(in crate::cli) recording: PathBuf,
-    /// The recording to write
-    #[arg(short, long, value_name = "FILE")]
-    pub(in crate::cli) output: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) new: NewRecording,
     /// The key: made and kept there if there is none [default: one that is thrown away]
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) key_file: Option<PathBuf>,
-    /// Write over a file that is there
-    #[arg(long)]
-    pub(in crate::cli) force: bool,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfTools>,
 }

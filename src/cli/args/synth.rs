@@ -1,9 +1,8 @@
 //! The flags of `synth`, and sizes.
 
-use std::path::PathBuf;
-
 use clap::ValueEnum;
 
+use super::edit::NewRecording;
 use crate::tools::synth;
 
 #[derive(Debug, clap::Args)]
@@ -14,9 +13,8 @@ Examples:
   livetape synth --seed 7 --profile raid --minutes 3 -o raid.bin
   livetape synth --size 10GB -o big.bin                for load tests")]
 pub(in crate::cli) struct Synth {
-    /// The recording to write
-    #[arg(short, long, value_name = "FILE")]
-    pub(in crate::cli) output: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) new: NewRecording,
     /// Another seed, another show
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(in crate::cli) seed: u64,
@@ -30,9 +28,6 @@ pub(in crate::cli) struct Synth {
     /// How large instead, e.g. 500KB, 20MB or 10GB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(in crate::cli) size: Option<u64>,
-    /// Write over a file that is there
-    #[arg(long)]
-    pub(in crate::cli) force: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -48,8 +43,8 @@ pub(in crate::cli) enum Profile {
 }
 
 impl Synth {
-    pub(in crate::cli) fn options(&self) -> synth::Options {
-        synth::Options {
+    pub(in crate::cli) fn options(&self) -> synth::SynthOptions {
+        synth::SynthOptions {
             seed: self.seed,
             profile: match self.profile {
                 Profile::Quiet => synth::Profile::Quiet,

@@ -61,7 +61,7 @@ async fn who_leaves_is_not_waited_for() {
         tokio::time::sleep_until(start + Duration::from_secs(3)).await;
         drop(subscriber);
     });
-    hub.room().await;
+    hub.wait_for_capacity().await;
     assert_eq!(clock::now() - start, Duration::from_secs(3));
     leaving.await.unwrap();
 }

@@ -10,7 +10,9 @@ use super::{
     failure::Failure,
     lookup,
     sign::{self, Signed},
-    socket, url,
+    socket,
+    transport::Received,
+    url,
 };
 use crate::sans_io::{
     error::Code,
@@ -28,6 +30,7 @@ const SWITCHING_PROTOCOLS: u32 = 101;
 pub(super) struct Link<S> {
     pub(super) socket: WebSocketStream<S>,
     pub(super) session: Session,
+    pub(super) received: Received,
 }
 
 /// How the socket is to be opened.
@@ -56,7 +59,7 @@ impl<T: Transport> Driver<T> {
             session.handle_initial_batch(&body);
         }
         session.handle_opened(self.upstream.now());
-        Ok(Link { socket: opened.socket, session })
+        Ok(Link { socket: opened.socket, session, received: opened.received })
     }
 
     /// Through the sign server if there is one, else directly. What the sign server refused is not tried behind its back.

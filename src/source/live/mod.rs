@@ -32,7 +32,9 @@ use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 #[cfg(feature = "live")]
 pub use transport::NetTransport;
-pub use transport::{Answer, MemoryTransport, OpenError, Opened, Request, Transport, Unreached};
+pub use transport::{
+    Answer, Counted, MemoryTransport, OpenError, Opened, Received, Request, Transport, Unreached,
+};
 pub use upstream::{HTTP_TIMEOUT, OPEN_TIMEOUT};
 
 use crate::{

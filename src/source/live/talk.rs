@@ -17,7 +17,7 @@ use super::{
     connect::Link,
     driver::{Driver, STREAM_ENDED},
     failure::Failure,
-    transport::Unreached,
+    transport::{Received, Unreached},
     upstream::within,
 };
 use crate::sans_io::{
@@ -54,7 +54,7 @@ pub(super) enum End {
 impl<T: Transport> Driver<T> {
     /// Talks until the end. Acks go out before the frames are handed on: they do not wait for slow readers.
     pub(super) async fn talk(&mut self, link: Link<T::Stream>) -> End {
-        let Link { mut socket, mut session } = link;
+        let Link { mut socket, mut session, received } = link;
         let (stop, out) = (self.stop.clone(), self.out.clone());
         let outcome = loop {
             self.transmit(&mut socket, &mut session).await;
@@ -79,7 +79,12 @@ impl<T: Transport> Driver<T> {
                         permit.send(item);
                     }
                 }
-                message = socket.next(), if !is_full => self.receive(message, &mut session),
+                message = socket.next(), if !is_full => {
+                    if let Some(Ok(message)) = &message {
+                        session.handle_read(self.upstream.now(), received.take(), message.len());
+                    }
+                    self.receive(message, &mut session);
+                }
             }
         };
         match outcome {
@@ -129,6 +134,7 @@ impl<T: Transport> Driver<T> {
             // Pings are answered by the library. They say nothing of the room.
             Some(Ok(Message::Ping(bytes) | Message::Pong(bytes))) => session.handle_bytes(now, bytes.len()),
             Some(Ok(Message::Frame(_))) => {}
+            Some(Err(Error::Io(error))) if error.kind() == Received::TOO_MUCH => session.handle_flood(),
             Some(Err(error)) => session.handle_closed(ABNORMAL, &Unreached::of_socket(&error).why),
             None => session.handle_closed(ABNORMAL, "closed without a close frame"),
         }

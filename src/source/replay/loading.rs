@@ -36,7 +36,7 @@ impl Replay<'_> {
         if let Some(Loading { answer, .. }) = self.loading.take() {
             let problem =
                 Problem::new(Code::RecordingBusy, "another order came before the recording was open");
-            drop(answer.send(Err(problem.into())));
+            answer.refuse(problem);
         }
     }
 
@@ -51,7 +51,7 @@ impl Replay<'_> {
             Err(problem) => Err(Refusal::from(problem)),
         };
         self.report();
-        drop(answer.send(result));
+        answer.send(result);
     }
 
     async fn put_in(&mut self, Loaded { tape, duration, feed }: Loaded) {

@@ -203,7 +203,7 @@ impl<'a> Replay<'a> {
         let Some(answer) = self.loaded_for.take() else { return };
         self.play_if_awaited();
         self.report();
-        drop(answer.send(Ok(self.state())));
+        answer.accept(self.state());
     }
 
     /// Plays, if enough subscribers are there.
@@ -287,6 +287,10 @@ impl<'a> Replay<'a> {
     async fn end_lap(&mut self, offset: Duration) {
         self.went_to(offset);
         self.pipeline.finish(offset, None, self.pacing()).await;
+        if self.feed.at_hand().is_some() {
+            // The range ends before the file: nobody reads on to learn this.
+            self.count_missing(self.tape.loss_at_end());
+        }
         if self.options.laps.is_none_or(|laps| self.lap < laps) {
             self.lap += 1;
             let shown = self.idle.position().1.max(self.pass_began + LAP_MIN);

@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, time::Duration};
 
 use super::{Due, Replay};
 use crate::{
-    control::{Injected, Order, Refusal, ReplayOrder, ReplayPhase, Wish, not_current},
+    control::{InjectRequest, Injected, Order, Refusal, ReplayOrder, ReplayPhase, not_current},
     sans_io::{
         error::{Code, Problem},
         pace::Speed,
@@ -23,12 +23,12 @@ impl Replay<'_> {
             Order::Replay(order, answer) => {
                 let result = self.obey(order).await;
                 self.report();
-                drop(answer.send(result.map(|()| self.state()).map_err(Refusal::from)));
+                answer.send(result.map(|()| self.state()).map_err(Refusal::from));
             }
-            Order::Inject(wish, answer) => {
-                let injected = self.inject(&wish).await;
+            Order::Inject(request, answer) => {
+                let injected = self.inject(&request).await;
                 self.report();
-                drop(answer.send(Ok(injected)));
+                answer.accept(injected);
             }
             Order::Disconnect(name, answer) if self.is_called(&name) => {
                 self.pipeline.finish(self.idle.position().0, Some("deleted"), self.pacing()).await;
@@ -36,7 +36,7 @@ impl Replay<'_> {
                 self.driver.forget_user();
                 self.driver.set_replay(None);
                 self.forget_loading();
-                drop(answer.send(Ok(self.driver.status())));
+                answer.accept(self.driver.status());
                 return ControlFlow::Break(());
             }
             Order::Disconnect(ref user, _) => {
@@ -57,12 +57,12 @@ impl Replay<'_> {
     }
 
     /// At the current offset, whether it runs or stands still, but before whatever is due next.
-    async fn inject(&mut self, wish: &Wish) -> Injected {
+    async fn inject(&mut self, request: &InjectRequest) -> Injected {
         let next = self.next_due().await.map_or(Duration::MAX, |due| due.offset());
         let shown = self.clock.shown(self.now());
         let here = self.idle.offset_at(shown, next).min(next).max(self.idle.position().0);
         let pacing = self.pacing();
-        self.pipeline.inject(self.driver.injector(), wish, here, pacing).await
+        self.pipeline.inject(self.driver.injector(), request, here, pacing).await
     }
 
     async fn obey(&mut self, order: ReplayOrder) -> Result<(), Problem> {

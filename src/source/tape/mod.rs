@@ -56,7 +56,14 @@ pub struct Tape {
     called: String,
     place: Place,
     /// Learned when somebody asks.
-    duration: Arc<OnceLock<Option<Duration>>>,
+    tail: Arc<OnceLock<Option<Tail>>>,
+}
+
+/// What the last records of a recording say.
+#[derive(Clone, Copy, Debug)]
+struct Tail {
+    last_offset: Duration,
+    loss: Loss,
 }
 
 #[derive(Clone, Debug)]
@@ -124,7 +131,7 @@ impl Tape {
     }
 
     fn new(called: &str, place: Place) -> Self {
-        Self { name: shown_name(called), called: called.into(), place, duration: Arc::default() }
+        Self { name: shown_name(called), called: called.into(), place, tail: Arc::default() }
     }
 
     /// Accepts offsets up to that of the last record.
@@ -150,11 +157,18 @@ impl Tape {
     /// How long it is, from its last readable record. The file is read once: its end, or all of it if its end is damaged.
     #[must_use]
     pub fn duration(&self) -> Option<Duration> {
-        *self.duration.get_or_init(|| self.read_duration())
+        self.tail().map(|tail| tail.last_offset)
     }
 
-    fn read_duration(&self) -> Option<Duration> {
-        last_offset(self.tail()?).or_else(|| last_offset(self.open().ok()?))
+    /// What is missing at the end of the file: whether it is sealed, and bytes after the last record. For readers that
+    /// stop before they get there.
+    #[must_use]
+    pub fn loss_at_end(&self) -> Loss {
+        self.tail().map_or(Loss { unsealed: true, ..Loss::default() }, |tail| tail.loss)
+    }
+
+    fn tail(&self) -> Option<Tail> {
+        *self.tail.get_or_init(|| read_tail(self.open_tail()?).or_else(|| read_tail(self.open().ok()?)))
     }
 
     /// Begins to read at `from`.
@@ -226,7 +240,7 @@ impl Tape {
         Ok(Reading::new(reader, from))
     }
 
-    fn tail(&self) -> Option<Box<dyn Read>> {
+    fn open_tail(&self) -> Option<Box<dyn Read>> {
         Some(match &self.place {
             Place::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
             Place::File(file) => {
@@ -239,13 +253,17 @@ impl Tape {
     }
 }
 
-fn last_offset(input: impl Read) -> Option<Duration> {
+/// `None` if there is no record.
+fn read_tail(input: impl Read) -> Option<Tail> {
     let mut reader = Reader::open(BufReader::new(input)).ok()?;
     let mut last = None;
     while let Ok(Some(head)) = reader.next_head() {
         last = Some(head.offset);
     }
-    last
+    let report = reader.report();
+    // Of what comes before, only a part was read.
+    let loss = Loss { bytes: report.tail_bytes, unsealed: !report.sealed, ..Loss::default() };
+    Some(Tail { last_offset: last?, loss })
 }
 
 pub(crate) fn unreadable(name: &str, error: &recording::Error) -> Problem {

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::rig::{As, ROOMS, Rig, tokens, told};
+use crate::harness::with_demo;
 use crate::harness::{json, wait};
 
 const TASKS: usize = 10;
@@ -87,7 +88,7 @@ async fn nor_while_the_same_user_is_being_connected() {
 /// Over TCP, on many connections at a time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nor_over_sockets() {
-    let mock = MockTikTok::start(Scenario::parse(ROOMS).unwrap()).await.unwrap();
+    let mock = MockTikTok::start(with_demo(Scenario::parse(ROOMS).unwrap())).await.unwrap();
     let listener = Listening::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.addresses()[0];
     let (control, driver) = Control::with(Sources { tokens: tokens(), ..Sources::default() }).unwrap();

@@ -17,6 +17,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 
 use super::rig::{ROOMS, tokens};
 use crate::harness::json;
+use crate::harness::with_demo;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -49,7 +50,7 @@ fn line(text: &str) -> String {
 
 #[tokio::test]
 async fn every_refusal_as_a_transcript() {
-    let mock = MockTikTok::start(Scenario::parse(ROOMS).unwrap()).await.unwrap();
+    let mock = MockTikTok::start(with_demo(Scenario::parse(ROOMS).unwrap())).await.unwrap();
     let listener = Listening::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.addresses()[0];
     let sources = Sources { tokens: tokens(), max_replays: 1, ..Sources::default() };

@@ -17,6 +17,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::{client_async, tungstenite::Error};
 
+use crate::harness::with_demo;
 use crate::{
     harness::{Log, SOCKET_BYTES, Socket, json, read_all},
     rooms::rig::UPSTREAM,
@@ -96,7 +97,7 @@ impl Rig {
         change: impl FnOnce(Sources) -> Sources,
         backlog: Limits,
     ) -> Self {
-        let mock = MockTikTok::in_memory(Scenario::parse(scenario).unwrap()).unwrap();
+        let mock = MockTikTok::in_memory(with_demo(Scenario::parse(scenario).unwrap())).unwrap();
         let upstream = mock.connector().unwrap();
         let transport = MemoryTransport::new(move || {
             let upstream = upstream.clone();
@@ -151,12 +152,12 @@ impl Rig {
 
     /// How often a WebSocket to the upstream was opened.
     pub(crate) fn upgrades(&self) -> usize {
-        self.mock.log().iter().filter(|entry| matches!(entry.what, Happened::Upgrade { .. })).count()
+        self.mock.received().iter().filter(|entry| matches!(entry.what, Happened::Upgrade { .. })).count()
     }
 
     /// How much was asked of the upstream.
     pub(crate) fn requests(&self) -> usize {
-        self.mock.log().iter().filter(|entry| matches!(entry.what, Happened::Request { .. })).count()
+        self.mock.received().iter().filter(|entry| matches!(entry.what, Happened::Request { .. })).count()
     }
 
     /// Ends the server, and waits for that.

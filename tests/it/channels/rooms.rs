@@ -267,7 +267,7 @@ async fn shutting_down_closes_with_1001_and_leaves_the_upstream() {
     let refusal = control.channels().open("t-ann").await.unwrap_err();
     assert_eq!(refusal.problem.code, Code::ShuttingDown);
     control.channels().ended().await;
-    let last = rig.mock.log().pop().unwrap();
+    let last = rig.mock.received().pop().unwrap();
     assert!(format!("{:?}", last.what).contains("Close"), "{last:?}");
     assert!(control.channels().statuses().is_empty());
     rig.end().await;

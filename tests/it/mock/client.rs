@@ -2,11 +2,12 @@
 
 use std::{io::Cursor, path::Path, time::Duration};
 
+use crate::harness::with_demo;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape::{
     clock,
-    mock::{MockTikTok, Scenario, Setting},
+    mock::{MockTikTok, Scenario, ScenarioFile},
     net::memory::MemoryConnector,
     sans_io::{
         recording::{Reader, What},
@@ -34,8 +35,8 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    pub(crate) fn new(setting: impl Into<Setting>) -> Self {
-        let mock = MockTikTok::in_memory(setting).unwrap();
+    pub(crate) fn new(scenario: impl Into<ScenarioFile>) -> Self {
+        let mock = MockTikTok::in_memory(with_demo(scenario)).unwrap();
         Self { connector: mock.connector().unwrap(), mock }
     }
 
@@ -45,7 +46,7 @@ impl Rig {
 
     /// One of `fixtures/scenarios/`.
     pub(crate) fn fixture(name: &str) -> Self {
-        Self::new(Setting::read(&scenario_path(name)).unwrap())
+        Self::new(ScenarioFile::read(&scenario_path(name)).unwrap())
     }
 
     /// Asks with `connection: close`; all bytes of the answer until it ends, or for `patience`.
@@ -131,6 +132,12 @@ impl Socket {
         let (payload_type, payload) = (payload_type.into(), Bytes::from_static(payload));
         let push = Push { log_id: 7, payload_type, payload, ..Push::default() };
         self.0.send(Message::Binary(wire::write_push(&push))).await.unwrap();
+    }
+
+    /// Acks a frame.
+    pub(crate) async fn ack(&mut self, frame: &Bytes) {
+        let ack = wire::client::ack(push(frame).log_id, &batch(frame).0.info.internal_ext);
+        self.0.send(Message::Binary(ack)).await.unwrap();
     }
 
     /// The next thing that comes, within so many milliseconds.

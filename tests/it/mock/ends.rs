@@ -65,6 +65,45 @@ async fn a_room_answers_heartbeats_until_it_closes() {
     assert_eq!(to_the_end(&mut socket).await, (0, closed(), 500));
 }
 
+/// Enters the room, reads all that comes within a second, and returns the frames that want an ack.
+async fn enter_and_read(socket: &mut Socket) -> Vec<bytes::Bytes> {
+    socket.send("im_enter_room", b"").await;
+    let mut frames = vec![];
+    while let Came::Frame(frame) = socket.next_within(100).await {
+        frames.push(frame);
+    }
+    frames.retain(|frame| push(frame).payload_type == "msg" && batch(frame).0.info.need_ack);
+    frames
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_closes_a_second_after_a_slow_client_has_acked_the_last_frame() {
+    let rig = Rig::toml("speed = \"max\"\nend = \"control\"\n");
+    let mut socket = rig.dial().await;
+    for frame in enter_and_read(&mut socket).await {
+        assert_eq!(socket.next_within(9_000).await, Came::Silence);
+        socket.ack(&frame).await;
+    }
+    assert_eq!(to_the_end(&mut socket).await, (0, closed(), 1000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_room_waits_ten_seconds_for_an_ack_and_no_longer() {
+    let rig = Rig::toml("speed = \"max\"\nafter = \"again\"\n");
+    for acks in [0, 2] {
+        let mut socket = rig.dial().await;
+        let frames = enter_and_read(&mut socket).await;
+        for frame in &frames[..acks] {
+            socket.ack(frame).await;
+        }
+        let start = clock::now();
+        assert_eq!(to_the_end(&mut socket).await.1, closed());
+        // The frames were read within a tenth of a second that had nothing.
+        let waited = (clock::now() - start).as_millis();
+        assert_eq!(waited, if acks == 0 { 9_900 } else { 10_000 }, "{acks}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_closes_first_need_not_wait() {
     let rig = Rig::toml("speed = \"max\"\n");
@@ -76,7 +115,7 @@ async fn a_client_that_closes_first_need_not_wait() {
     socket.0.send(Message::Close(None)).await.unwrap();
     assert!(matches!(socket.next().await, Came::Close(1005, _) | Came::Broken));
     assert!(clock::now() - start < Duration::from_millis(1000));
-    let last = rig.mock.log().pop().unwrap().what;
+    let last = rig.mock.received().pop().unwrap().what;
     assert!(matches!(last, Happened::Closed { by: By::Client, .. }), "{last:?}");
 }
 

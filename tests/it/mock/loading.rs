@@ -1,6 +1,7 @@
 //! Scenarios as text: what is wrong is told with its place.
 
-use livetape::mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario, Setting};
+use crate::harness::with_demo;
+use livetape::mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario, ScenarioFile};
 
 #[track_caller]
 fn assert_wrong(text: &str, expected: &str) {
@@ -59,30 +60,104 @@ fn faults_that_contradict_are_refused() {
     assert_wrong("[[limit]]\nmax = 1\nseconds = 0", "line 1, column 1: a window of 0 seconds");
 }
 
-#[test]
-fn missing_recordings_are_named_with_their_place() {
+#[tokio::test(start_paused = true)]
+async fn missing_recordings_are_named_with_their_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.toml");
     std::fs::write(&path, "speed = 2\n\n[[user]]\nname = \"a\"\nrecording = \"none.bin\"\n").unwrap();
-    let problem = Setting::read(&path).unwrap_err();
+    let problem = MockTikTok::in_memory(with_demo(ScenarioFile::read(&path).unwrap())).unwrap_err();
     assert_eq!(problem.code.name(), "recording_not_found");
     assert!(problem.message.contains("s.toml: line 3, column 1: there is no recording "), "{problem}");
     std::fs::write(&path, "speed = 2\nrecording = \"s.toml\"\n").unwrap();
-    let problem = Setting::read(&path).unwrap_err();
+    let problem = MockTikTok::in_memory(with_demo(ScenarioFile::read(&path).unwrap())).unwrap_err();
     assert!(problem.message.contains("line 2, column 13: cannot play "), "{problem}");
-    assert!(Setting::read(&folder.path().join("none.toml")).is_err());
+    assert!(ScenarioFile::read(&folder.path().join("none.toml")).is_err());
+}
+
+#[test]
+fn each_kind_takes_its_keys_and_no_others() {
+    let keys = [
+        ("status = 503", "status refuse stub"),
+        ("message = \"a message that is long\"", "status refuse stub"),
+        ("label = \"day\"", "limited"),
+        ("retry_after = 7", "limited status"),
+        ("headers = { retry-after = \"date\" }", "limited"),
+        ("handshake_status = 400", "refuse stub"),
+        ("code = 4404", "close"),
+        ("reason = \"gone\"", "close"),
+        ("bytes_per_ms = 9", "dribble"),
+        ("count = 7", "bad_gzip truncated unknown_method duplicate reorder"),
+    ];
+    let kinds = "limited status empty html captcha endless cut_body not_found offline stub missing_cookie \
+        missing_cursor bad_protobuf refuse stall reset dribble drop close close_frame cut bad_gzip truncated \
+        unknown_method duplicate reorder repeat_history no_heartbeat";
+    for kind in kinds.split_whitespace() {
+        let at = ["sign", "socket", "lookup"].into_iter();
+        let of = |at: &str, key: &str| {
+            let (name, status) = match kind {
+                "limited" => ("status", "status = 429\n"),
+                "status" if !key.starts_with("status") => ("status", "status = 503\n"),
+                _ => (kind, ""),
+            };
+            Scenario::parse(&format!("[[fault]]\nat = \"{at}\"\nkind = \"{name}\"\n{status}{key}\n"))
+        };
+        let bare = if kind == "status" { "status = 401" } else { "" };
+        let at = at.into_iter().find(|at| of(at, bare).is_ok()).unwrap_or_else(|| panic!("{kind}"));
+        let usual = of(at, bare).unwrap();
+        for (key, takers) in keys {
+            if kind == "limited" && key.starts_with("status") {
+                continue;
+            }
+            let takes = takers.split(' ').any(|taker| taker == kind)
+                || kind == "limited" && key.starts_with("message");
+            match of(at, key) {
+                Ok(scenario) => {
+                    assert!(takes, "{kind} takes {key}");
+                    assert_ne!(scenario, usual, "{kind} forgets {key}");
+                    let again = scenario.to_toml();
+                    assert!(again.contains(key.split(' ').next().unwrap()), "{kind} loses {key}: {again}");
+                    assert_eq!(Scenario::parse(&again).unwrap(), scenario, "{again}");
+                }
+                Err(error) => {
+                    assert!(!takes, "{kind} does not take {key}: {error}");
+                    let key = key.split(' ').next().unwrap();
+                    let name = format!("`{key}` means nothing to ");
+                    assert!(error.message.starts_with(&name), "{error}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_as_usual_is_not_written() {
+    let text = Scenario::default().rate_limited(2, std::time::Duration::from_secs(2)).to_toml();
+    let fault = text.split_once("[[fault]]").unwrap().1;
+    assert_eq!(
+        fault,
+        "\nat = [\"lookup\", \"sign\"]\nkind = \"status\"\ntimes = 2\nstatus = 429\nretry_after = 2\n"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_makes_no_sense_is_refused_if_it_was_built_in_rust_too() {
+    let scenario = Scenario::default().fault(Fault::new(Endpoint::Socket, FaultKind::Empty));
+    let problem = MockTikTok::in_memory(with_demo(scenario)).unwrap_err();
+    assert_eq!(
+        (problem.code.name(), problem.message.as_str()),
+        ("bad_request", "Empty cannot come at Socket")
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn scenarios_survive_being_written() {
-    let mut fault = Fault::new(Endpoint::Sign, FaultKind::Status);
-    (fault.status, fault.times) = (Some(500), Some(2));
-    let scenario = Scenario { faults: vec![fault], wall_ms: Some(5), ..Scenario::default() };
+    let fault = Fault::new(Endpoint::Sign, FaultKind::status(500)).times(2);
+    let scenario = Scenario::default().fault(fault).wall_ms(5);
     assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario);
     for name in super::scenarios::names() {
-        let scenario = Setting::read(&super::client::scenario_path(&name)).unwrap().scenario;
+        let scenario = ScenarioFile::read(&super::client::scenario_path(&name)).unwrap().scenario;
         assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario, "{name}");
     }
-    let missing = Scenario { recording: "none.bin".into(), ..Scenario::default() };
+    let missing = Scenario::default().recording("none.bin");
     assert!(MockTikTok::in_memory(missing).is_err());
 }

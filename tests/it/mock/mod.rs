@@ -4,6 +4,7 @@ mod admin;
 mod client;
 mod endpoints;
 mod ends;
+mod expectations;
 mod loading;
 mod rooms;
 mod same_bytes;

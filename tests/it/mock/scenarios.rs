@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use livetape::{
     clock,
-    mock::Setting,
+    mock::ScenarioFile,
     sans_io::wire::{self, Batch},
 };
 use tokio_tungstenite::tungstenite::Error;
@@ -29,7 +29,7 @@ async fn every_file_loads_and_is_listed_with_what_it_shows() {
     assert!(names().len() >= 50);
     for name in names() {
         let path = scenario_path(&name);
-        Setting::read(&path).unwrap();
+        ScenarioFile::read(&path).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
         let says = text.lines().next().unwrap().strip_prefix("# ").unwrap();
         assert!(readme.contains(&format!("({name}) | {says} |")), "{name} is not in the README");

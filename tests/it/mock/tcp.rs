@@ -17,6 +17,7 @@ use tokio_tungstenite::{
 };
 
 use super::client::{ROOM, SOCKET, demo};
+use crate::harness::with_demo;
 
 fn socket_url(mock: &MockTikTok) -> String {
     format!("{}{SOCKET}?room_id={ROOM}", mock.url().replace("http", "ws"))
@@ -24,7 +25,7 @@ fn socket_url(mock: &MockTikTok) -> String {
 
 #[tokio::test]
 async fn it_is_the_same() {
-    let mock = MockTikTok::start(Scenario { speed: Speed::Max, ..Scenario::default() }).await.unwrap();
+    let mock = MockTikTok::start(with_demo(Scenario::default().speed(Speed::Max))).await.unwrap();
     let (mut socket, _) = connect_async(socket_url(&mock)).await.unwrap();
     let (mut frames, mut close) = (Vec::new(), None);
     while let Some(Ok(message)) = socket.next().await {
@@ -39,15 +40,15 @@ async fn it_is_the_same() {
 
 #[tokio::test]
 async fn a_reset_is_a_reset_and_a_drop_is_an_end() {
-    let fault = |at, kind| Scenario { faults: vec![Fault::new(at, kind)], ..Scenario::default() };
-    let mock = MockTikTok::start(fault(Endpoint::Lookup, FaultKind::Reset)).await.unwrap();
+    let fault = |at, kind| Scenario::default().fault(Fault::new(at, kind));
+    let mock = MockTikTok::start(with_demo(fault(Endpoint::Lookup, FaultKind::Reset))).await.unwrap();
     let mut stream = TcpStream::connect(mock.address().unwrap()).await.unwrap();
     stream.write_all(b"GET /api-live/user/room/?aid=1 HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     let error = stream.read(&mut [0; 16]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 
     let ended = async |kind| {
-        let mock = MockTikTok::start(fault(Endpoint::Socket, kind)).await.unwrap();
+        let mock = MockTikTok::start(with_demo(fault(Endpoint::Socket, kind))).await.unwrap();
         let (mut socket, _) = connect_async(socket_url(&mock)).await.unwrap();
         match socket.next().await {
             Some(Err(Error::Io(error))) => Some(error.kind()),

@@ -194,7 +194,7 @@ fn an_import_onto_a_full_disk_keeps_what_was_written() {
     let file = folder.path().join("out.bin");
     let line = format!(
         "ulimit -f 128; exec {} import fixtures/webcast/session-2.jsonl -o {}",
-        env!("CARGO_BIN_EXE_livetape"),
+        super::program(),
         text(&file)
     );
     let mut command = std::process::Command::new("sh");
@@ -211,6 +211,36 @@ fn an_import_onto_a_full_disk_keeps_what_was_written() {
     assert!(!file.exists() && stdout(&output).contains("out.partial.bin"), "{}", stdout(&output));
     let verified = run(&["verify", text(&kept)]);
     assert!(stdout(&verified).contains("not sealed"), "{}", stdout(&verified));
+}
+
+/// Standard output to a file is an output file like any other.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_standard_output_lacks_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("out.jsonl");
+    let line =
+        format!("ulimit -f 128; exec {} events demo > {}", env!("CARGO_BIN_EXE_livetape"), text(&file));
+    let mut command = std::process::Command::new("sh");
+    let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).starts_with("❌ cannot write: "), "{}", stderr(&output));
+    assert!(fs::read_to_string(&file).unwrap().lines().count() > 10, "what was written stays");
+    for args in [
+        &["events", "demo"][..],
+        &["cat", "demo"],
+        &["info", "demo"],
+        &["verify", "demo"],
+        &["diff", "demo", "recordings/short.bin"],
+        &["export", "jsonl", "demo", "-o", "-"],
+        &["as-scenario", "demo", "-o", "-"],
+        &["config", "example"],
+        &["token"],
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = livetape(args).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{args:?}: {}", stderr(&output));
+    }
 }
 
 #[test]

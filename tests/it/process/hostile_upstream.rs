@@ -3,6 +3,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::{Shutdown, TcpListener, TcpStream},
+    path::Path,
     sync::mpsc,
     thread,
 };
@@ -12,7 +13,7 @@ use tungstenite::handshake::derive_accept_key;
 
 use super::Running;
 
-/// What the program may take, in KiB, whatever the upstream does.
+/// What the program may take of its own, in KiB, whatever the upstream does.
 const RSS_KIB_MAX: u64 = 64 << 10;
 /// How often it is asked why it gave up.
 const ASKED_MAX: usize = 10_000;
@@ -119,28 +120,32 @@ fn messages(method: &str, payload: Vec<u8>, count: usize) -> Vec<u8> {
     batch(&wire::write_batch(&Batch { messages: vec![message; count], ..Default::default() }))
 }
 
+/// A server that records what `upstream` sends, into `file`.
+fn serve(upstream: &str, file: &Path) -> Running {
+    let upstream = format!("http://{upstream}");
+    let env = [
+        ("LIVETAPE_UPSTREAM", &*upstream),
+        ("LIVETAPE_MAX_ATTEMPTS", "1"),
+        ("LIVETAPE_RECORD", super::text(file)),
+        // Slow readers are not the subject here.
+        ("LIVETAPE_QUIET", "true"),
+    ];
+    Running::start_with(&["serve"], &env, "Press Ctrl+C")
+}
+
+fn ask(server: &Running, line: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    write!(stream, "{line} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    stream
+}
+
 /// Connects to the upstream and waits until it is given up: the code of the failure, and the most memory, in KiB.
 fn suffer(attack: Attack) -> (String, u64) {
     let folder = tempfile::tempdir().unwrap();
     let (address, ended) = upstream(attack);
-    let (file, upstream) = (folder.path().join("show.bin"), format!("http://{address}"));
-    let env = [
-        ("LIVETAPE_UPSTREAM", &*upstream),
-        ("LIVETAPE_MAX_ATTEMPTS", "1"),
-        ("LIVETAPE_RECORD", super::text(&file)),
-        // Slow readers are not the subject here.
-        ("LIVETAPE_QUIET", "true"),
-    ];
-    let server = Running::start_with(&["serve"], &env, "Press Ctrl+C");
-    let ask = |line: &str| {
-        let mut stream = TcpStream::connect(&server.address).unwrap();
-        write!(
-            stream,
-            "{line} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-        )
-        .unwrap();
-        stream
-    };
+    let server = serve(&address, &folder.path().join("show.bin"));
+    let ask = |line: &str| ask(&server, line);
     ask("POST /connect/demo").read_to_end(&mut Vec::new()).unwrap();
     ended.recv().unwrap();
     // The program has closed the socket, and is about to say why.
@@ -151,10 +156,7 @@ fn suffer(attack: Attack) -> (String, u64) {
         Some(failure.split('"').next()?.to_owned())
     });
     let code = code.take(ASKED_MAX).flatten().next().expect("a failure");
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    let kib = most.trim().trim_end_matches(" kB").parse().unwrap();
-    (code, kib)
+    (code, server.peak_kib())
 }
 
 #[cfg(target_os = "linux")]
@@ -172,6 +174,12 @@ fn no_flood_of_frames_takes_more_memory_than_there_is() {
     let socket = |again: Vec<u8>| Attack::Socket(vec![], again);
     let pings = frame(PING, &[b'x'; 125]).repeat(1000);
     check("pings", socket(pings), "upstream_flood");
+    check("pings of nothing", socket(frame(PING, b"").repeat(1000)), "upstream_flood");
+    check("texts of nothing", socket(frame(0x81, b"").repeat(1000)), "upstream_flood");
+    let continued = Attack::Socket(frame(2, b""), frame(0, b"").repeat(1000));
+    check("frames of nothing", continued, "upstream_flood");
+    let ended = [frame(2, b""), frame(0, b"").repeat(100_000), frame(0x80, b"")].concat();
+    check("messages of frames of nothing", socket(ended), "upstream_flood");
     check("nothing", socket(frame(BINARY, b"").repeat(1000)), "upstream_flood");
     check("15 MiB messages", socket(frame(BINARY, &vec![7; 15 << 20])), "connection_lost");
     check("1 MiB messages", socket(frame(BINARY, &vec![7; 1 << 20])), "upstream_flood");
@@ -204,4 +212,24 @@ fn no_answer_takes_more_memory_than_there_is() {
     let bomb = wire::zip(&vec![b' '; 64 << 20]);
     let head = format!("content-encoding: gzip\r\ncontent-length: {}\r\n\r\n", bomb.len());
     check("a packed body", Attack::Http([ok(&head), bomb.to_vec()].concat(), vec![0; 1 << 20]), "blocked");
+}
+
+/// The process would be ended with 130 after `shutdown_time`.
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_it_in_order_while_bombs_come() {
+    for bytes in [64 << 20, 2 << 20] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("show.bin");
+        let (address, _ended) = upstream(Attack::Socket(vec![], batch(&vec![0; bytes])));
+        let server = serve(&address, &file);
+        // Answered as soon as the socket is open.
+        ask(&server, "POST /connect/demo").read_to_end(&mut Vec::new()).unwrap();
+        server.signal("TERM");
+        let (status, lines) = server.wait();
+        assert!(matches!(status.code(), Some(0 | 1 | 3)), "{bytes}: {status} {lines:?}");
+        let info = super::run(&["info", super::text(&file), "--json"]);
+        let info: serde_json::Value = serde_json::from_slice(&info.stdout).unwrap();
+        assert_eq!(info["sealed"], true, "{bytes}");
+    }
 }

@@ -1,14 +1,18 @@
 //! `livetape live` and `record` as users run them, against a mock in this process.
 
 use futures_util::StreamExt as _;
-use livetape::mock::{MockTikTok, Scenario};
+use livetape::{
+    mock::{MockTikTok, Scenario},
+    sans_io::recording::{Reader, What},
+};
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{Running, livetape, run, stderr, text};
+use crate::harness::with_demo;
 
 pub(super) async fn mock(toml: &str) -> MockTikTok {
-    MockTikTok::start(Scenario::parse(toml).unwrap()).await.unwrap()
+    MockTikTok::start(with_demo(Scenario::parse(toml).unwrap())).await.unwrap()
 }
 
 fn limited(times: &str) -> String {
@@ -138,12 +142,21 @@ async fn a_recording_of_the_size_that_was_asked_for_ends_it() {
     let file = folder.path().join("show.bin");
     let path = text(&file).to_owned();
     let recorded = tokio::task::spawn_blocking(move || {
-        run(&["record", "demo", "--upstream", &url, "--max-size", "100KiB", "-q", "-o", &path])
+        run(&["record", "demo", "--upstream", &url, "--max-size", "100KB", "-q", "-o", &path])
     });
     let output = recorded.await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    // It ends before the first record that does not fit.
-    assert!((50 << 10..=100 << 10).contains(&std::fs::metadata(&file).unwrap().len()));
+    // It ends before the first record that does not fit: the longest frame, and 4 KiB for the end.
+    let mut reader = Reader::open(std::fs::File::open("recordings/demo.bin").unwrap()).unwrap();
+    let frames = std::iter::from_fn(|| reader.next().unwrap()).map(|record| match record.item.what {
+        What::Frame(frame) => frame.bytes.len() as u64,
+        _ => 0,
+    });
+    let (most, longest) = (100_000, frames.max().unwrap());
+    let bytes = std::fs::metadata(&file).unwrap().len();
+    assert!(bytes <= most && bytes + longest + (4 << 10) > most, "{bytes} bytes, frames of up to {longest}");
+    let line = format!("🏁 Stopped at the size of --max-size: {bytes} bytes recorded");
+    assert_eq!(super::stdout(&output).matches(&line).count(), 1, "{}", super::stdout(&output));
     assert_eq!(run(&["verify", text(&file)]).status.code(), Some(0));
 }
 
@@ -194,7 +207,7 @@ async fn a_full_disk_keeps_what_was_written_and_exits_with_3() {
     for (command, flag) in [("record", "-o"), ("live", "--record")] {
         let mock = mock("speed = \"max\"\n").await;
         let (url, file) = (mock.url(), folder.path().join(format!("{command}.bin")));
-        let program = env!("CARGO_BIN_EXE_livetape");
+        let program = super::program();
         let port = if command == "live" { "--port 0" } else { "" };
         let line = format!(
             "ulimit -f 128; exec {program} {command} demo {port} --upstream {url} {flag} {}",
@@ -220,7 +233,7 @@ async fn a_full_disk_keeps_what_was_written_and_exits_with_3() {
 async fn a_recording_that_cannot_begin_is_not_a_success() {
     let mock = mock("speed = \"max\"\n").await;
     let (url, folder) = (mock.url(), tempfile::tempdir().unwrap());
-    let program = env!("CARGO_BIN_EXE_livetape");
+    let program = super::program();
     let file = folder.path().join("show.bin");
     let line = format!(
         "ulimit -f 0; {program} record demo --upstream {url} -o {} | cat; exit ${{PIPESTATUS[0]}}",
@@ -231,4 +244,20 @@ async fn a_recording_that_cannot_begin_is_not_a_success() {
     let said = super::stdout(&output);
     assert_eq!(output.status.code(), Some(3), "{said} {}", stderr(&output));
     assert!(said.contains("⚠️ The recording broke off"), "{said}");
+}
+
+/// Names of files are bytes on Unix, in flags as well.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_may_be_called_anything() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+
+    let mock = mock("speed = \"max\"\n").await;
+    let (url, folder) = (mock.url(), tempfile::tempdir().unwrap());
+    let file = folder.path().join(OsStr::from_bytes(b"caf\xe9.bin"));
+    let mut command = livetape(&["record", "demo", "--upstream", &url, "-q", "-o"]);
+    command.arg(&file);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(file.is_file());
 }

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use livetape::cli::command;
 
-use super::{livetape, run, stderr, stdout, text};
+use super::{run, stderr, stdout, text};
 
 /// Commands that read recordings: `IN` is the recording, `OUT` a new file.
 const READING: [&[&str]; 18] = [
@@ -90,11 +90,56 @@ fn no_command_exits_with_0_where_something_is_missing() {
     let expected =
         format!("⚠️ Something is missing in {}: not sealed: the end may be missing\n", "without the end");
     assert_eq!(lines, expected);
-    // What is asked for lies in front of what is missing.
+}
+
+#[test]
+fn a_range_before_the_end_of_a_recording_that_was_never_sealed_exits_with_3() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let made = run(&["synth", "--minutes", "1", "--profile", "quiet", "-o", text(&file("whole.bin"))]);
+    assert!(made.status.success(), "{}", stderr(&made));
+    let mut bytes = fs::read(file("whole.bin")).unwrap();
+    let ends = ends_of_records(&bytes);
+    let damaged = [&bytes[..], b"more"].concat();
+    bytes.truncate(ends[ends.len() - 2]);
+    fs::write(file("unsealed.bin"), bytes).unwrap();
+    fs::write(file("more.bin"), damaged).unwrap();
+    let ranges: [&[&str]; 3] = [
+        &["cut", "IN", "--start", "1s", "--end", "10s", "-o", "OUT"],
+        &["replay", "IN", "--end", "10s", "--speed", "1000", "--exit-when-done", "--port", "0"],
+        &[
+            "replay",
+            "IN",
+            "--start",
+            "1s",
+            "--end",
+            "10s",
+            "--speed",
+            "max",
+            "--wait-clients",
+            "0",
+            "--loop",
+            "2",
+            "--exit-when-done",
+            "--port",
+            "0",
+        ],
+    ];
+    for args in ranges {
+        for (name, expected, loss) in [
+            ("whole.bin", 0, ""),
+            ("unsealed.bin", 3, "not sealed: the end may be missing"),
+            ("more.bin", 3, "4 bytes unreadable"),
+        ] {
+            let (code, said) = exit_code(args, &file(name), folder.path());
+            assert_eq!(code, Some(expected), "{args:?} of {name}: {said}");
+            assert!(said.contains(loss), "{args:?} of {name}: {said}");
+        }
+    }
     let part = file("part.bin");
-    assert_eq!(run(&["cut", &unsealed, "--end", "10s", "-o", text(&part)]).status.code(), Some(0));
-    let mut replay = livetape(&["replay", &unsealed, "--end", "10s", "--speed", "1000", "--exit-when-done"]);
-    assert_eq!(replay.args(["--port", "0"]).output().unwrap().status.code(), Some(0));
+    run(&["cut", text(&file("unsealed.bin")), "--end", "10s", "-o", text(&part)]);
+    let verified = run(&["verify", text(&part)]);
+    assert_eq!(verified.status.code(), Some(0), "the range is whole: {}", stdout(&verified));
 }
 
 /// Where each record ends.

@@ -2,7 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 
-use super::{Running, run, stderr, text};
+use livetape::settings::{KEYS, Key};
+
+use super::{Running, livetape, run, stderr, text};
 
 fn get(address: &str, target: &str) -> String {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
@@ -58,4 +60,21 @@ fn any_recording_is_played_as_every_room() {
         let answer = get(&mock.address, &format!("/@{name}/live"));
         assert!(answer.contains(&format!("\"uniqueId\":\"{name}\"")), "{answer}");
     }
+}
+
+/// They may be set for a server that is started from the same shell.
+#[test]
+fn variables_of_the_server_are_not_even_read() {
+    let is_read = |key: &Key| {
+        matches!(key.section, "mock" | "log")
+            || ["server.recordings", "limits.shutdown_time"].contains(&key.path().as_str())
+    };
+    let env: Vec<_> = KEYS.iter().filter(|key| !is_read(key)).map(|key| (key.env, "wrong")).collect();
+    assert!(env.iter().any(|(name, _)| *name == "LIVETAPE_SPEED"));
+    let mock = Running::start_with(&["mock"], &env, "Press Ctrl+C");
+    mock.signal("INT");
+    assert_eq!(mock.wait().0.code(), Some(0));
+    let output = livetape(&["mock", "--port", "0"]).env("LIVETAPE_MOCK_SPEED", "fast").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("LIVETAPE_MOCK_SPEED: "), "{}", stderr(&output));
 }

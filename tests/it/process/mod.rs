@@ -3,6 +3,7 @@
 mod bad_input;
 mod config;
 mod documents;
+mod hostile_clients;
 mod hostile_upstream;
 mod live;
 mod log;
@@ -23,8 +24,13 @@ use std::{
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
 };
 
+/// The program that was built with these tests, or another build's: one that a test has to fail on.
+pub(crate) fn program() -> String {
+    std::env::var("LIVETAPE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_livetape").to_owned())
+}
+
 pub(crate) fn livetape(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_livetape"));
+    let mut command = Command::new(program());
     command.args(args).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIVETAPE_")) {
         command.env_remove(name);
@@ -97,6 +103,26 @@ impl Running {
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// The most that it held in memory, in KiB, without the program's own file: how much of that is in memory is up to
+    /// the build, and tells nothing of what is bounded.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn own_peak_kib(&self) -> u64 {
+        self.peak_kib().saturating_sub(self.kib("RssFile:"))
+    }
+
+    /// The most that it held in memory, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_kib(&self) -> u64 {
+        self.kib("VmHWM:")
+    }
+
+    #[cfg(target_os = "linux")]
+    fn kib(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let value = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        value.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Waits for the end: how it ended, and what it logged to stderr, which has to fit into a pipe.

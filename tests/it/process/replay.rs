@@ -142,10 +142,8 @@ async fn a_large_recording_replays_in_little_memory() {
     let url = format!("ws://{}/?types=disconnected", server.address);
     let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
     while !socket.next().await.unwrap().unwrap().is_text() {}
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
-    assert!(kib <= 40 * 1024, "{kib} KiB");
+    let kib = server.own_peak_kib();
+    assert!(kib <= 18 * 1024, "{kib} KiB");
 }
 
 /// One folder for all that is called by name: on the command line, over REST, and of tokens.

@@ -96,8 +96,9 @@ async fn a_signal_ends_everything_in_order() {
     let (status, lines) = finish(server).await;
     assert_eq!(status.code(), Some(0));
     assert!(lines.iter().any(|line| line.contains("📼")), "{lines:?}");
-    let left = |entry: &livetape::mock::Entry| matches!(entry.what, Happened::Closed { by: By::Client, .. });
-    assert!(mock.log().iter().any(left), "the room is left: {:?}", mock.log().last());
+    let left =
+        |entry: &livetape::mock::LogEntry| matches!(entry.what, Happened::Closed { by: By::Client, .. });
+    assert!(mock.received().iter().any(left), "the room is left: {:?}", mock.received().last());
     let info = run(&["info", text(&file), "--json"]);
     let info: Value = serde_json::from_slice(&info.stdout).unwrap();
     assert_eq!(info["sealed"], true);

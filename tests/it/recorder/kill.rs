@@ -9,7 +9,7 @@ use std::{
 
 use livetape::{
     clock,
-    recorder::{FLUSH_EVERY, Options, Recorder, Target},
+    recorder::{FLUSH_EVERY, Recorder, RecorderOptions, Target},
     sans_io::recording::{Frame, Item, Opcode, What},
     tools::edit::repair,
 };
@@ -41,7 +41,8 @@ fn nth(n: u64, offset: Duration) -> Item {
 fn child() {
     let Some(path) = std::env::var_os(PATH) else { return };
     let recorder =
-        Recorder::start(&Target::File(path.into()), super::live_header("ann"), &Options::default()).unwrap();
+        Recorder::start(&Target::File(path.into()), super::live_header("ann"), &RecorderOptions::default())
+            .unwrap();
     let rate: u32 = std::env::var(RATE).unwrap().parse().unwrap();
     let began = clock::now();
     let (mut n, mut out) = (0, std::io::stdout());

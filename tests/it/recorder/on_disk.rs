@@ -1,8 +1,8 @@
 //! What is on the disk, when, and for whom.
 
 use super::{
-    Disk, Flush, Options, Ordering, Recorder, Sync, Target, eventually, live_header, numbered, options, read,
-    start,
+    Disk, Flush, Ordering, Recorder, RecorderOptions, Sync, Target, eventually, live_header, numbered,
+    options, read, start,
 };
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ fn the_system_has_what_is_recorded_when_it_should() {
         [(Flush::Each, false), (Flush::Every(long), false), (Flush::Bytes(4000), true)]
     {
         let disk = Disk::default();
-        let recorder = start(&disk, &Options { flush, ..options() });
+        let recorder = start(&disk, &RecorderOptions { flush, ..options() });
         eventually(|| !disk.bytes().is_empty());
         (0..5).for_each(|n| recorder.record(&numbered(n)));
         if is_held_back {
@@ -31,7 +31,7 @@ fn a_recording_is_synced_if_that_is_wanted() {
     let disk = Disk::default();
     // Syncing flushes, too.
     let (sync, flush) = (Sync::Every(Duration::from_millis(20)), Flush::Bytes(1 << 20));
-    let recorder = start(&disk, &Options { sync, flush, ..options() });
+    let recorder = start(&disk, &RecorderOptions { sync, flush, ..options() });
     let syncs = || disk.syncs.load(Ordering::Relaxed);
     for n in 0..3 {
         let before = syncs();
@@ -47,13 +47,13 @@ fn a_recording_is_synced_if_that_is_wanted() {
 fn the_end_of_a_recording_is_synced_unless_that_is_off() {
     let syncs = |sync| {
         let disk = Disk::default();
-        let recorder = start(&disk, &Options { sync, ..options() });
+        let recorder = start(&disk, &RecorderOptions { sync, ..options() });
         (0..3).for_each(|n| recorder.record(&numbered(n)));
         recorder.finish().unwrap();
         disk.syncs.load(Ordering::Relaxed)
     };
     assert_eq!(syncs(Sync::Every(Duration::from_secs(3600))), 1);
-    assert_eq!(syncs(Options::default().sync), 1, "by default as well");
+    assert_eq!(syncs(RecorderOptions::default().sync), 1, "by default as well");
     assert!(syncs(Sync::Each) > 3);
     assert_eq!(syncs(Sync::Off), 0);
 }

@@ -11,7 +11,7 @@ use super::*;
 use crate::show::show;
 
 fn record(path: &Path, items: &[Item], rotate: Option<Rotate>) -> Vec<std::path::PathBuf> {
-    let options = Options { rotate, wall: None, ..Options::default() };
+    let options = RecorderOptions { rotate, wall: None, ..RecorderOptions::default() };
     let header = records::Header { wall_anchor_ns: Some(1_704_067_200_123_456_789), ..live_header("ann") };
     let recorder = Recorder::start(&Target::File(path.into()), header, &options).unwrap();
     items.iter().for_each(|item| recorder.record(item));
@@ -73,7 +73,8 @@ fn a_part_that_is_there_already_is_not_written_over() {
     let folder = tempfile::tempdir().unwrap();
     let taken = folder.path().join("show.001.bin");
     fs::write(&taken, "mine").unwrap();
-    let options = Options { rotate: Some(Rotate::Every(Duration::from_secs(1))), ..Options::default() };
+    let options =
+        RecorderOptions { rotate: Some(Rotate::Every(Duration::from_secs(1))), ..RecorderOptions::default() };
     let target = Target::File(folder.path().join("show.bin"));
     let recorder = Recorder::start(&target, live_header("ann"), &options).unwrap();
     session_items(2).iter().for_each(|item| recorder.record(item));

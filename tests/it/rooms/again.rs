@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs::File, path::Path};
 
 use bytes::Bytes;
 use livetape::{
-    mock::{Scenario, Setting},
+    mock::{Scenario, ScenarioFile},
     sans_io::{
         error::Code,
         recording::{Reader, What},
@@ -31,13 +31,13 @@ fn frames(path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
 }
 
 /// Plays `setting`, and records it.
-async fn record(setting: Setting, path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
+async fn record(setting: ScenarioFile, path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
     let record = Some(Record::File(path.to_owned()));
     Rig::start_recording(setting, As::Live, |options| options, record).finish(1_200).await;
     frames(path)
 }
 
-fn play(path: &Path) -> Setting {
+fn play(path: &Path) -> ScenarioFile {
     let text = format!("recording = {:?}\n", path.display().to_string());
     Scenario::parse(&text).unwrap().into()
 }
@@ -75,6 +75,6 @@ async fn under_serve_the_first_room_is_recorded_and_the_next_is_served_all_the_s
     assert_eq!(refusal.problem.code, Code::OutputExists);
     assert!(!refusal.problem.message.contains('/'), "a client is not told where it is: {refusal:?}");
     rig.at_ms(1_000).await;
-    assert!(rig.mock.log().is_empty(), "{:?}", rig.mock.log());
+    assert!(rig.mock.received().is_empty(), "{:?}", rig.mock.received());
     rig.finish(5).await;
 }

@@ -1,7 +1,7 @@
 //! `/inject` where no recording plays: with nothing connected, and in a live room.
 
 use livetape::{
-    control::Wish,
+    control::InjectRequest,
     sans_io::{
         error::Code,
         recording::{Reader, What},
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::rig::{As, Rig, scenario};
 
-fn wish() -> Wish {
+fn request() -> InjectRequest {
     serde_json::from_value(json!({ "type": "chat", "user": "ann", "comment": "made up" })).unwrap()
 }
 
@@ -25,8 +25,8 @@ fn made_up(rig: &Rig) -> Vec<serde_json::Value> {
 async fn with_nothing_connected_it_is_broadcast_all_the_same() {
     let rig = Rig::start(scenario("stays-open"), As::Serve);
     rig.at_ms(1).await;
-    let first = rig.control.inject(wish()).await.unwrap();
-    let second = rig.control.inject(wish()).await.unwrap();
+    let first = rig.control.inject(request()).await.unwrap();
+    let second = rig.control.inject(request()).await.unwrap();
     assert_eq!((first.seqs, second.seqs, second.delivered), (vec![1], vec![2], 1));
     assert_ne!(first.ids, second.ids);
     rig.at_ms(2).await;
@@ -41,7 +41,7 @@ async fn with_nothing_connected_it_is_broadcast_all_the_same() {
 async fn a_live_room_refuses() {
     let rig = Rig::start(scenario("stays-open"), As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
-    let refusal = rig.control.inject(wish()).await.unwrap_err();
+    let refusal = rig.control.inject(request()).await.unwrap_err();
     assert_eq!(refusal.problem.code, Code::InjectRefused);
     rig.at_ms(100).await;
     assert!(made_up(&rig).is_empty());
@@ -57,7 +57,7 @@ async fn where_it_is_allowed_it_is_never_recorded() {
     let rig = Rig::start_as(scenario("stays-open"), As::Serve, |options| options, allow);
     rig.control.connect("ann".into()).await.unwrap();
     rig.at_ms(5_000).await;
-    let injected = rig.control.inject(wish()).await.unwrap();
+    let injected = rig.control.inject(request()).await.unwrap();
     assert_eq!((injected.seqs.len(), injected.delivered, injected.offset_ms), (1, 1, 5_000));
     rig.at_ms(5_001).await;
     let events = made_up(&rig);

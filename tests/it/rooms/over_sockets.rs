@@ -1,11 +1,12 @@
 //! All of it over real sockets: mock → live → two subscribers, recorded, replayed to a third. Nobody can tell the
 //! replay from the room but for where it comes from.
 
+use crate::harness::with_demo;
 use futures_util::StreamExt as _;
 use livetape::{
     control::{Control, Driver},
     hub::{Hub, Limits},
-    mock::{MockTikTok, Scenario},
+    mock::{MockTikTok, Scenario, Seen},
     server::{self, Config, Server, listen::Listening},
     source::{self, Tape, live},
     supervisor::{Options, Record, Supervisor},
@@ -57,7 +58,7 @@ async fn a_room_and_its_recording_are_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("show.bin");
     let scenario = Scenario::parse("speed = \"max\"\n[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 1\ntimes = 1\n").unwrap();
-    let mock = MockTikTok::start(scenario).await.unwrap();
+    let mock = MockTikTok::start(with_demo(scenario)).await.unwrap();
 
     let Served { hub, control, driver, url, task } = serve().await;
     let (first, second) = (subscribe(&url), subscribe(&url));
@@ -73,9 +74,10 @@ async fn a_room_and_its_recording_are_the_same() {
     task.await.unwrap();
     assert_eq!(first, second);
     assert_eq!(first.1, 1000);
-    mock.expect_acks(150..).unwrap();
+    mock.expect(Seen::Ack, 150..);
     // The look-up that was limited, the one a second later, and the one after the end.
-    mock.expect_requests("/api-live/user/room/", 3).unwrap();
+    mock.expect(Seen::request("/api-live/user/room/"), 3);
+    mock.verify();
 
     let Served { hub, control, driver, url, task } = serve().await;
     let third = subscribe(&url);

@@ -1,7 +1,7 @@
 //! A recording as a scenario: what happened while it was recorded happens again.
 
 use livetape::{
-    mock::{Scenario, Setting},
+    mock::{Scenario, ScenarioFile},
     source::live,
     supervisor::Record,
 };
@@ -32,7 +32,7 @@ async fn check(name: &str) {
     let made = Scenario::of_recording(input, "show.bin").unwrap();
     let path = folder.path().join("show.toml");
     std::fs::write(&path, made.to_string()).unwrap();
-    let setting = Setting::read(&path).unwrap_or_else(|problem| panic!("{name}: {problem}\n{made}"));
+    let setting = ScenarioFile::read(&path).unwrap_or_else(|problem| panic!("{name}: {problem}\n{made}"));
     assert_eq!(setting.scenario, made.scenario, "{name}: the file says the same");
     let again = Rig::start_with(setting, As::Live, change).finish(SECS_MAX).await;
     assert_eq!(outline(&again), outline(&first), "{name}:\n{made}");

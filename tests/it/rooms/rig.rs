@@ -6,12 +6,13 @@ use std::{
     time::Duration,
 };
 
+use crate::harness::with_demo;
 use bytes::Bytes;
 use livetape::{
     clock,
     control::Control,
     hub::{Filter, Gifts, Hub, Join, Limits, Next},
-    mock::{MEMORY_WALL_MS, MockTikTok, Setting},
+    mock::{MEMORY_WALL_MS, MockTikTok, ScenarioFile},
     source::{
         Tape,
         live::{self, MemoryTransport},
@@ -51,41 +52,41 @@ pub(crate) enum As {
     Replay,
 }
 
-pub(crate) fn scenario(name: &str) -> Setting {
+pub(crate) fn scenario(name: &str) -> ScenarioFile {
     let path =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/scenarios").join(format!("{name}.toml"));
-    Setting::read(&path).unwrap_or_else(|problem| panic!("{name}: {problem}"))
+    ScenarioFile::read(&path).unwrap_or_else(|problem| panic!("{name}: {problem}"))
 }
 
 impl Rig {
-    pub(crate) fn start(setting: Setting, start: As) -> Self {
-        Self::start_with(setting, start, |options| options)
+    pub(crate) fn start(scenario: ScenarioFile, start: As) -> Self {
+        Self::start_with(scenario, start, |options| options)
     }
 
     pub(crate) fn start_with(
-        setting: Setting,
+        scenario: ScenarioFile,
         start: As,
         change: impl FnOnce(live::Options) -> live::Options,
     ) -> Self {
-        Self::start_recording(setting, start, change, None)
+        Self::start_recording(scenario, start, change, None)
     }
 
     pub(crate) fn start_recording(
-        setting: Setting,
+        scenario: ScenarioFile,
         start: As,
         change: impl FnOnce(live::Options) -> live::Options,
         record: Option<Record>,
     ) -> Self {
-        Self::start_as(setting, start, change, |options| Options { record, ..options })
+        Self::start_as(scenario, start, change, |options| Options { record, ..options })
     }
 
     pub(crate) fn start_as(
-        setting: Setting,
+        scenario: ScenarioFile,
         start: As,
         change: impl FnOnce(live::Options) -> live::Options,
         also: impl FnOnce(Options) -> Options,
     ) -> Self {
-        let mock = MockTikTok::in_memory(setting).unwrap();
+        let mock = MockTikTok::in_memory(with_demo(scenario)).unwrap();
         let connector = mock.connector().unwrap();
         let transport = MemoryTransport::new(move || {
             let connector = connector.clone();
@@ -108,7 +109,9 @@ impl Rig {
                 As::Live => supervisor.live("demo".into()).await,
                 As::Serve => supervisor.serve().await,
                 As::Replay => {
-                    let tape = Tape::find("recordings/short.bin").unwrap();
+                    // In memory: the clock does not wait for a thread that reads ahead.
+                    let bytes = std::fs::read("recordings/short.bin").unwrap();
+                    let tape = Tape::from_bytes("short", bytes.into());
                     supervisor.replay(tape).await.unwrap()
                 }
             }

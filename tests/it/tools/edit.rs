@@ -50,6 +50,22 @@ fn events(bytes: &[u8]) -> Vec<Value> {
 }
 
 #[test]
+fn a_range_of_a_recording_whose_header_is_lost_says_so() {
+    let mut bytes = recording(&show()).to_vec();
+    bytes[16 + 40] ^= 1;
+    for start in [0, 950, 2_100] {
+        let part = cut_out(&bytes, start, 2_400);
+        let verdict = verify(&part[..]).unwrap();
+        assert_eq!(verdict.report.lost_in_gaps, 1, "{start}");
+    }
+    // What is damaged before the range, the header aside, does not count.
+    let mut bytes = recording(&show()).to_vec();
+    let second = 16 + 16 + u32::from_le_bytes(bytes[20..24].try_into().unwrap()) as usize;
+    bytes[second + 20] ^= 1;
+    assert_eq!(verify(&cut_out(&bytes, 950, 2_400)[..]).unwrap().report.lost_in_gaps, 0);
+}
+
+#[test]
 fn what_is_cut_out_plays_as_a_replay_that_starts_there() {
     let whole = recording(&show());
     for (start, end) in [(0, 100_000), (950, 72_050), (70_200, 73_200), (71_000, 73_000), (2_100, 2_400)] {

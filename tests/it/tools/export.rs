@@ -6,7 +6,7 @@ use livetape::{
     tools::{
         cat,
         export::{har, jsonl, piratetok},
-        import::{Options, import},
+        import::{ImportOptions, import},
     },
 };
 use serde_json::Value;
@@ -43,7 +43,7 @@ fn frame_lines_are_imported_again() {
     let exported = jsonl(&bytes[..], &mut lines, None).unwrap();
     assert_eq!((exported.frames, exported.connections, exported.left_out), (539, 2, 541));
     let mut again = Vec::new();
-    import(&lines[..], &mut again, &Options::default()).unwrap();
+    import(&lines[..], &mut again, &ImportOptions::default()).unwrap();
     let frames = |items: &[Item]| Vec::from_iter(received(items).into_iter().map(|(_, bytes)| bytes));
     assert_eq!(frames(&read(&again)), frames(&read(&bytes)));
     let mut one = Vec::new();

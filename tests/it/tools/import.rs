@@ -8,13 +8,13 @@ use livetape::{
         wire::{Push, read_batch, read_push, unzip},
     },
     tools::{
-        import::{Error, LINE_BYTES_MAX, Options, Report, import},
+        import::{Error, ImportOptions, LINE_BYTES_MAX, Report, import},
         verify::verify,
     },
 };
 
-fn options() -> Options {
-    Options { name: "show".into(), ..Options::default() }
+fn options() -> ImportOptions {
+    ImportOptions { name: "show".into(), ..ImportOptions::default() }
 }
 
 fn imported(lines: &str) -> (Vec<Item>, Report) {
@@ -137,7 +137,7 @@ fn user_and_room_are_for_lines_without_a_host() {
         message(r#""offset_ms":0"#, "a")
     );
     let mut bytes = Vec::new();
-    let options = Options { user: Some("somebody".into()), room_id: Some(7), ..options() };
+    let options = ImportOptions { user: Some("somebody".into()), room_id: Some(7), ..options() };
     import(lines.as_bytes(), &mut bytes, &options).unwrap();
     let items = items(&bytes);
     assert_eq!(openings(&items), [(1, "somebody", 7), (2, "a", 9)]);

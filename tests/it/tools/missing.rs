@@ -126,7 +126,7 @@ async fn the_mock_reports_what_is_missing_in_what_it_plays() {
     for (bytes, is_missing) in [(&whole[..], false), (&whole[..whole.len() - 3], true)] {
         let file = folder.path().join("show.bin");
         std::fs::write(&file, bytes).unwrap();
-        let scenario = Scenario { recording: file.to_str().unwrap().into(), ..Scenario::default() };
+        let scenario = Scenario::default().recording(file.to_str().unwrap());
         assert_eq!(MockTikTok::in_memory(scenario).unwrap().loss().is_some(), is_missing);
     }
 }

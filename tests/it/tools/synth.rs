@@ -6,7 +6,7 @@ use livetape::{
     hub::{Filter, Gifts},
     sans_io::recording::{Reader, records::header::Privacy},
     tools::{
-        synth::{Length, Options, Profile, synth},
+        synth::{Length, Profile, SynthOptions, synth},
         verify::verify,
     },
 };
@@ -17,7 +17,7 @@ use crate::support::decode;
 const PROFILES: [Profile; 4] = [Profile::Quiet, Profile::Busy, Profile::Raid, Profile::Battle];
 
 fn make(seed: u64, profile: Profile, length: Length) -> Vec<u8> {
-    synth(Vec::new(), &Options { seed, profile, length }).unwrap()
+    synth(Vec::new(), &SynthOptions { seed, profile, length }).unwrap()
 }
 
 fn minutes(seed: u64, profile: Profile, minutes: u64) -> Vec<u8> {
@@ -61,7 +61,7 @@ fn a_size_is_reached_and_hardly_passed() {
     let bytes = make(1, Profile::Busy, Length::Bytes(500_000));
     assert!((500_000..503_000).contains(&bytes.len()), "{}", bytes.len());
     assert_eq!(verify(&bytes[..]).unwrap().exit_code(), 0);
-    synth(io::sink(), &Options { seed: 1, profile: Profile::Battle, length: Length::Bytes(3_000_000) })
+    synth(io::sink(), &SynthOptions { seed: 1, profile: Profile::Battle, length: Length::Bytes(3_000_000) })
         .unwrap();
 }
 

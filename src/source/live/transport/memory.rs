@@ -11,7 +11,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tungstenite::http::{self, Uri};
 
 use super::{
-    Answer, BODY_BYTES_MAX, OpenError, Opened, Request, Transport, Unreached, header_map, opened,
+    Answer, BODY_BYTES_MAX, Counted, OpenError, Opened, Request, Transport, Unreached, header_map, opened,
     socket_config, upgrade,
 };
 
@@ -54,7 +54,7 @@ where
     F: Future<Output = io::Result<S>> + Send,
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    type Stream = S;
+    type Stream = Counted<S>;
 
     async fn get(&self, request: &Request) -> Result<Answer, Unreached> {
         let stream = (self.connect)().await.map_err(|error| Unreached::of(&error))?;
@@ -68,10 +68,12 @@ where
         Ok(Answer { status: head.status.as_u16(), headers: head.headers, body })
     }
 
-    async fn open(&self, request: &Request) -> Result<Opened<S>, OpenError> {
+    async fn open(&self, request: &Request) -> Result<Opened<Counted<S>>, OpenError> {
         let upgrade = upgrade(request)?;
         let stream = (self.connect)().await?;
-        opened(tokio_tungstenite::client_async_with_config(upgrade, stream, Some(socket_config())).await)
+        let (stream, received) = Counted::new(stream);
+        let config = Some(socket_config());
+        opened(tokio_tungstenite::client_async_with_config(upgrade, stream, config).await, received)
     }
 }
 

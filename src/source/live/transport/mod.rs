@@ -1,5 +1,6 @@
 //! How bytes get to the upstream: over the network, or to a server in the same memory.
 
+mod counted;
 mod memory;
 #[cfg(feature = "live")]
 mod network;
@@ -10,6 +11,7 @@ mod why;
 use std::{fmt, future::Future, io};
 
 use bytes::Bytes;
+pub use counted::{Counted, Received};
 pub use memory::MemoryTransport;
 #[cfg(feature = "live")]
 pub use network::NetTransport;
@@ -92,6 +94,8 @@ pub struct Opened<S> {
     pub socket: WebSocketStream<S>,
     /// The headers of the 101.
     pub headers: HeaderMap,
+    /// What was read on it.
+    pub received: Received,
 }
 
 /// Why a WebSocket was not opened.
@@ -139,9 +143,9 @@ fn header_map(request: &Request) -> Result<HeaderMap, Unreached> {
 type Handshake<S> = Result<(WebSocketStream<S>, Response<Option<Vec<u8>>>), Error>;
 
 /// Sorts out what became of an upgrade.
-fn opened<S>(result: Handshake<S>) -> Result<Opened<S>, OpenError> {
+fn opened<S>(result: Handshake<S>, received: Received) -> Result<Opened<S>, OpenError> {
     match result {
-        Ok((socket, response)) => Ok(Opened { socket, headers: response.into_parts().0.headers }),
+        Ok((socket, response)) => Ok(Opened { socket, headers: response.into_parts().0.headers, received }),
         Err(Error::Http(response)) => {
             let (head, body) = response.into_parts();
             let mut body = Bytes::from(body.unwrap_or_default());

@@ -12,8 +12,8 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio_tungstenite::MaybeTlsStream;
 
 use super::{
-    Answer, BODY_BYTES_MAX, OpenError, Opened, Request, Transport, Unreached, header_map, opened, proxy,
-    socket_config, upgrade,
+    Answer, BODY_BYTES_MAX, Counted, OpenError, Opened, Request, Transport, Unreached, header_map, opened,
+    proxy, socket_config, upgrade,
     why::{NotResolved, dial},
 };
 use crate::{
@@ -58,7 +58,7 @@ impl NetTransport {
 }
 
 impl Transport for NetTransport {
-    type Stream = MaybeTlsStream<TcpStream>;
+    type Stream = MaybeTlsStream<Counted<TcpStream>>;
 
     async fn get(&self, request: &Request) -> Result<Answer, Unreached> {
         let said = |error: reqwest::Error| match Unreached::of(&error) {
@@ -90,7 +90,8 @@ impl Transport for NetTransport {
         };
         stream.set_nodelay(true)?;
         let config = Some(socket_config());
-        opened(tokio_tungstenite::client_async_tls_with_config(upgrade, stream, config, None).await)
+        let (stream, received) = Counted::new(stream);
+        opened(tokio_tungstenite::client_async_tls_with_config(upgrade, stream, config, None).await, received)
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom, Write as _};
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use livetape::tools::import::{Error, Input, Options, Source};
+use livetape::tools::import::{Error, ImportOptions, Input, Scratch, Source};
 use serde_json::json;
 
 use super::{
@@ -59,7 +59,7 @@ fn frames_of_something_else_are_listed_and_can_be_chosen() {
         candidates.iter().map(|found| (found.number, found.url.as_str(), found.messages)).collect();
     assert_eq!(listed, [(1, "wss://chat.example/socket", 2), (2, "wss://data.example/", 1)]);
 
-    let chosen = |entries: &[u64]| Options { entries: entries.to_vec(), ..options() };
+    let chosen = |entries: &[u64]| ImportOptions { entries: entries.to_vec(), ..options() };
     let (_, report) = import(&capture, &chosen(&[2])).unwrap();
     assert!(report.frames == 1 && report.left_out == 1 && report.is_lossy(), "{report}");
     assert!(report.to_string().contains("0 % decoded"), "{report}");
@@ -123,6 +123,10 @@ impl Source for Endless {
 
     fn open_beside(&self, _: &str) -> io::Result<Box<dyn Input>> {
         Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn scratch(&self) -> io::Result<Box<dyn Scratch>> {
+        Ok(Box::new(Cursor::new(Vec::new())))
     }
 }
 

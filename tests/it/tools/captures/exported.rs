@@ -2,7 +2,7 @@
 
 use livetape::{
     sans_io::recording::{Item, Reader, What},
-    tools::{export::har, import::Options},
+    tools::{export::har, import::ImportOptions},
 };
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ fn an_exported_har_is_imported_to_the_same_events() {
         let bytes = shipped(name);
         let mut exported = Vec::new();
         har(|| Ok(&bytes[..]), &mut exported).unwrap();
-        let (again, report) = import(&bytes::Bytes::from(exported), &Options::default()).unwrap();
+        let (again, report) = import(&bytes::Bytes::from(exported), &ImportOptions::default()).unwrap();
         assert_eq!(
             report.frames,
             items(&bytes).iter().filter(|item| is_frame(item)).count() as u64,

@@ -65,7 +65,7 @@ fn times_from_when_the_machine_was_started_are_differences() {
 #[test]
 fn a_har_without_times_is_played_at_a_chosen_rate() {
     let untimed = har("Playwright", "1.65.1", &[entry(URL, STARTED, &messages(|_| -1.0))]);
-    let options = livetape::tools::import::Options { rate: 10.0, ..options() };
+    let options = livetape::tools::import::ImportOptions { rate: 10.0, ..options() };
     let (items, report) = import(&bytes::Bytes::from(untimed), &options).unwrap();
     assert_eq!(offsets_ms(&items)[..3], [100, 200, 300]);
     assert_eq!(header(&items).timing(), Timing::Untimed);
@@ -224,10 +224,10 @@ fn controls_errors_and_parts_are_what_they_are() {
 
 #[test]
 fn who_is_live_is_what_the_page_says_unless_somebody_knows_better() {
-    let user = |options: &livetape::tools::import::Options| {
+    let user = |options: &livetape::tools::import::ImportOptions| {
         let (items, _) = import(&bytes::Bytes::from(chrome()), options).unwrap();
         events(&items)[0]["username"].as_str().unwrap().to_owned()
     };
-    assert_eq!(user(&livetape::tools::import::Options { user: None, ..options() }), "paged_host");
+    assert_eq!(user(&livetape::tools::import::ImportOptions { user: None, ..options() }), "paged_host");
     assert_eq!(user(&options()), "host_078");
 }

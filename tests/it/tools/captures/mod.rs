@@ -12,19 +12,19 @@ use bytes::Bytes;
 use livetape::{
     hub::Filter,
     sans_io::recording::{Item, Reader, What, records::Header},
-    tools::import::{Error, Options, Report, Source, import_capture},
+    tools::import::{Error, ImportOptions, Report, Source, import_capture},
 };
 use make::{START_MS, session};
 use serde_json::Value;
 
 use crate::support::decode;
 
-fn options() -> Options {
-    Options { user: Some("host_078".into()), name: "show".into(), ..Options::default() }
+fn options() -> ImportOptions {
+    ImportOptions { user: Some("host_078".into()), name: "show".into(), ..ImportOptions::default() }
 }
 
 /// What comes of a capture.
-fn import(source: &dyn Source, options: &Options) -> Result<(Vec<Item>, Report), Error> {
+fn import(source: &dyn Source, options: &ImportOptions) -> Result<(Vec<Item>, Report), Error> {
     let mut bytes = Vec::new();
     let report = import_capture(source, &mut bytes, options)?;
     let mut reader = Reader::open(&bytes[..]).unwrap();

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use bytes::Bytes;
 use livetape::{
     sans_io::recording::{Flags, What, records::header::Timing},
-    tools::import::{Format, Options},
+    tools::import::{Format, ImportOptions},
 };
 use proptest::prelude::*;
 
@@ -99,7 +99,7 @@ fn gotiktoklive_s_traces_have_times_and_both_directions() {
         trace += &format!("2025-09-09 {hours:02}:{minutes:02}:{seconds:02}.{millis:03}{arrow} {hex}\n");
     }
     trace += "2025-09-09 23:00:00.000 websocket closed\n";
-    let room = Options { room_id: Some(7_000_000_000_000_000_001), ..options() };
+    let room = ImportOptions { room_id: Some(7_000_000_000_000_000_001), ..options() };
     let (items, report) = import(&Bytes::from(trace.clone()), &room).unwrap();
     assert_eq!((report.format, report.frames, report.bad_lines), (Format::Gotiktoklive, 82, 0));
     let first = frames()[0].0;

@@ -1,17 +1,19 @@
 //! What a capture is packed in, and what stands beside it.
 
 use std::{
+    cell::Cell,
     collections::BTreeMap,
-    io::{self, Cursor, Write as _},
+    io::{self, Cursor, Read, Seek, SeekFrom, Write as _},
+    rc::Rc,
 };
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use livetape::tools::import::{Input, Source};
+use livetape::tools::import::{Input, Scratch, Source};
 
 use super::{
     assert_same_events, import,
-    make::{STARTED, URL, chrome, har, messages},
+    make::{STARTED, URL, chrome, entry, har, messages},
     options,
 };
 
@@ -32,15 +34,19 @@ impl Source for Files {
             .map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn Input>)
             .ok_or(io::ErrorKind::NotFound.into())
     }
+
+    fn scratch(&self) -> io::Result<Box<dyn Scratch>> {
+        Ok(Box::new(Cursor::new(Vec::new())))
+    }
 }
 
 /// A HAR whose frames stand in a file of their own, and that file.
 fn attached(file: &str) -> (String, String) {
-    let entry = format!(
+    let socket = format!(
         r#"{{"startedDateTime":"{STARTED}","request":{{"method":"GET","url":"{URL}"}},"response":{{"status":101,"content":{{"size":-1,"_file":"{file}"}}}},"_resourceType":"websocket"}}"#
     );
     let lines = messages(|ms| ms).iter().map(|message| format!("{message}\n")).collect();
-    (har("Playwright", "1.65.1", &[entry]), lines)
+    (har("Playwright", "1.65.1", &[socket]), lines)
 }
 
 #[test]
@@ -79,4 +85,79 @@ fn gzip_and_zip_are_unpacked() {
         let bytes = archive.finish().unwrap().into_inner();
         assert_same_events(&import(&Bytes::from(bytes), &options()).unwrap().0);
     }
+}
+
+/// A capture, and how many bytes of it were read.
+struct Counted(Bytes, Rc<Cell<u64>>);
+
+struct CountedInput(Cursor<Bytes>, Rc<Cell<u64>>);
+
+impl Read for CountedInput {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(bytes)?;
+        self.1.set(self.1.get() + read as u64);
+        Ok(read)
+    }
+}
+
+impl Seek for CountedInput {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+impl Source for Counted {
+    fn open(&self) -> io::Result<Box<dyn Input>> {
+        Ok(Box::new(CountedInput(Cursor::new(self.0.clone()), Rc::clone(&self.1))))
+    }
+
+    fn open_beside(&self, name: &str) -> io::Result<Box<dyn Input>> {
+        self.0.open_beside(name)
+    }
+
+    fn scratch(&self) -> io::Result<Box<dyn Scratch>> {
+        self.0.scratch()
+    }
+}
+
+/// What is read to recognise the format.
+const PEEKED_BYTES_MAX: u64 = 128 << 10;
+
+#[test]
+fn a_capture_of_many_connections_is_read_once() {
+    let entries: Vec<String> = messages(|ms| ms / 1e3)
+        .iter()
+        .cycle()
+        .take(300)
+        .map(|message| entry(URL, STARTED, std::slice::from_ref(message)))
+        .collect();
+    let capture = Bytes::from(har("WebInspector", "537.36", &entries));
+    let read = Rc::<Cell<u64>>::default();
+    let (_, report) = import(&Counted(capture.clone(), Rc::clone(&read)), &options()).unwrap();
+    assert_eq!((report.connections, report.frames), (300, 300));
+    let bytes = capture.len() as u64;
+    assert!(read.get() <= bytes + PEEKED_BYTES_MAX, "{} bytes of {bytes} were read", read.get());
+}
+
+#[test]
+fn an_answer_that_is_missing_beside_the_har_costs_no_frames() {
+    let lookup = format!(
+        r#"{{"startedDateTime":"{STARTED}","request":{{"method":"GET","url":"https://webcast.tiktok.com/webcast/room/info/"}},"response":{{"status":200,"content":{{"_file":"gone.json"}}}}}}"#
+    );
+    let socket = entry(URL, STARTED, &messages(|ms| ms));
+    let capture = Bytes::from(har("Playwright", "1.65.1", &[lookup, socket]));
+    let (_, report) = import(&capture, &options()).unwrap();
+    assert_eq!((report.frames, report.exchanges, report.bad_lines), (82, 0, 1), "{report}");
+    assert!(report.is_lossy() && report.bad_lines_listed[0].reason.contains("gone.json"), "{report}");
+}
+
+#[test]
+fn an_answer_that_is_too_long_costs_no_frames() {
+    let body = "A".repeat(25 << 20);
+    let info = format!(
+        r#"{{"response":{{"status":200,"content":{{"text":"{body}"}}}},"request":{{"method":"GET","url":"https://webcast.tiktok.com/webcast/room/info/"}}}}"#
+    );
+    let socket = entry(URL, STARTED, &messages(|ms| ms));
+    let (_, report) = import(&Bytes::from(har("Playwright", "1.65.1", &[info, socket])), &options()).unwrap();
+    assert_eq!((report.frames, report.exchanges, report.bad_lines), (82, 0, 1), "{report}");
 }

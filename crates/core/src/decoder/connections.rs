@@ -1,0 +1,83 @@
+//! Which connections are open, and what their state events say.
+
+use std::{sync::Arc, time::Duration};
+
+use super::Decoder;
+use crate::{
+    error::Code,
+    event::{ConnectionClosed, ConnectionCreated, Data, Failure, Id},
+    recording::{Item, records},
+};
+
+/// Connections that are remembered; beyond, the first are forgotten.
+const CONNECTIONS_MAX: usize = 65_536;
+
+/// A connection that was opened.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Connection {
+    room_id: i64,
+    pub(super) username: Arc<str>,
+    pub(super) is_open: bool,
+}
+
+impl Connection {
+    pub(super) fn room_id(&self) -> i64 {
+        self.room_id
+    }
+
+    /// What tells rooms apart: the room's id, or where it is not known the connection's number.
+    pub(super) fn room_key(&self, conn: u32) -> i64 {
+        if self.room_id == 0 { -1 - i64::from(conn) } else { self.room_id }
+    }
+}
+
+impl Decoder {
+    pub(super) fn open(&mut self, conn: u32, open: &records::ConnOpen) {
+        let username = open.unique_id.as_str().into();
+        self.connections.insert(conn, Connection { room_id: open.room_id, username, is_open: true });
+        if self.connections.len() > CONNECTIONS_MAX {
+            self.connections.pop_first();
+        }
+    }
+
+    pub(super) fn announce(&mut self, conn: u32, offset: Duration) {
+        let connection = self.connection(conn);
+        let source = if self.options.replay { "replay" } else { "live" };
+        let data = Data::ConnectionCreated(ConnectionCreated { room_id: Id(connection.room_id), source });
+        let event = self.state_event(connection.username, offset, data);
+        self.push(event);
+    }
+
+    pub(super) fn close(&mut self, item: &Item, close: &records::ConnClose) {
+        self.connections.entry(item.conn).and_modify(|connection| connection.is_open = false);
+        let data = Data::ConnectionClosed(ConnectionClosed {
+            code: close.code,
+            reason: close.reason.clone(),
+            will_retry: close.will_retry,
+        });
+        let event = self.state_event(self.connection(item.conn).username, item.offset, data);
+        self.push(event);
+    }
+
+    pub(super) fn status(&mut self, item: &Item, status: &records::Status) {
+        let code = Code::from_name(&status.code);
+        let data = Data::Failure(Failure {
+            code: status.code.clone(),
+            title: code.map_or_else(|| status.code.replace('_', " "), Code::title),
+            message: status.detail.clone(),
+            hint: code.map(|code| code.hint().to_owned()).unwrap_or_default(),
+            attempt: status.attempt,
+            retrying: status.retrying,
+            retry_after_ms: status.retry_after_ms,
+        });
+        // What fails before there is a connection names the user all the same.
+        let connection = self.connections.get(&item.conn);
+        let username = connection.map_or(&self.username, |connection| &connection.username);
+        let event = self.state_event(Arc::clone(username), item.offset, data);
+        self.push(event);
+    }
+
+    pub(super) fn connection(&self, conn: u32) -> Connection {
+        self.connections.get(&conn).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,160 @@
+//! Frames: batches, messages, and what becomes of each.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use bytes::Bytes;
+
+use super::{Decoder, connections::Connection};
+use crate::{
+    dedup::{Comment, Duplicate, StreakKey},
+    event::{Data, Event, Millis, Unknown},
+    recording::{Frame, Item, Opcode},
+    wire::{self, Known, Message, Reading},
+};
+
+/// How much of a payload an `unknown` event carries, in bytes. The largest real message is about 120 KB, and the
+/// backlog holds 8 MiB.
+const RAW_BYTES_MAX: usize = 256 << 10;
+
+impl Decoder {
+    pub(super) fn frame(&mut self, item: &Item, frame: &Frame) {
+        self.counts.frames += 1;
+        if frame.opcode != Opcode::BINARY {
+            return;
+        }
+        let push = wire::read_push(&frame.bytes, &mut self.faults);
+        if push.holds_batch() {
+            let payload = self.unzipper.unzip(push.payload, &mut self.faults);
+            self.batch(item, &payload);
+        }
+        self.push_broken(item, &frame.bytes);
+    }
+
+    pub(super) fn initial_batch(&mut self, item: &Item, body: &Bytes) {
+        self.counts.frames += 1;
+        let payload = self.unzipper.unzip(body.clone(), &mut self.faults);
+        self.batch(item, &payload);
+        self.push_broken(item, body);
+    }
+
+    fn batch(&mut self, item: &Item, payload: &Bytes) {
+        let batch = wire::read_batch(payload, &mut self.faults);
+        let connection = self.connection(item.conn);
+        wire::limit_entries(|| {
+            for message in &batch.messages {
+                self.message(item, &connection, message);
+            }
+        });
+    }
+
+    fn message(&mut self, item: &Item, connection: &Connection, message: &Message) {
+        self.counts.messages += 1;
+        let room = connection.room_key(item.conn);
+        if self.options.dedup
+            && let Some(duplicate) = self.dedup.check_id(room, message.msg_id, message.is_history)
+        {
+            return self.count_duplicate(duplicate.name());
+        }
+        let known_faults = self.faults.len();
+        let reading = wire::read_message(message, &mut self.faults);
+        self.count_faults_from(known_faults);
+        match reading {
+            Reading::Known(known) => self.known(item, connection, message, known),
+            Reading::Unknown => {
+                self.counts.count_unknown(&message.method);
+                self.unknown(item, connection, message, None);
+            }
+            Reading::Broken(kind) => self.unknown(item, connection, message, Some(kind.name())),
+        }
+    }
+
+    fn known(&mut self, item: &Item, connection: &Connection, message: &Message, known: Known) {
+        let room = connection.room_key(item.conn);
+        let (ts, create_time) = (self.ts(item.offset), known.create_time());
+        let mut event = Event {
+            username: Arc::clone(&connection.username),
+            user: known.user,
+            timestamp: wire::millis(create_time).map_or(ts, Millis),
+            ts,
+            id: self.outward_id(message.msg_id),
+            replay: self.options.replay,
+            injected: item.flags.is_injected(),
+            data: known.data,
+        };
+        if let Data::Chat(chat) = &mut event.data {
+            chat.is_history = message.is_history;
+        }
+        if self.options.dedup
+            && let Some(reason) = self.check_content(room, &event, create_time, message.is_history)
+        {
+            return self.count_duplicate(reason);
+        }
+        self.streaks.handle(item.offset, room, &mut event, &mut self.inferred);
+        self.push(event);
+        self.push_inferred();
+    }
+
+    /// What its id does not tell: history under a new id, a streak's final sent again.
+    fn check_content(
+        &mut self,
+        room: i64,
+        event: &Event,
+        create_time: i64,
+        is_history: bool,
+    ) -> Option<&'static str> {
+        let user_id = event.user.as_ref().map_or(0, |user| user.user_id.0);
+        let duplicate = match &event.data {
+            Data::Chat(chat) => {
+                let comment = Comment { user_id, create_time, text: chat.comment.clone() };
+                self.dedup.check_comment(room, comment, is_history)
+            }
+            Data::Gift(gift) if gift.repeat_end => {
+                let streak = StreakKey { user_id, gift_id: gift.gift_id, group_id: gift.group_id.0 };
+                self.dedup.check_final(room, streak)
+            }
+            _ => None,
+        };
+        duplicate.map(Duplicate::name)
+    }
+
+    fn unknown(
+        &mut self,
+        item: &Item,
+        connection: &Connection,
+        message: &Message,
+        fault: Option<&'static str>,
+    ) {
+        let id = self.outward_id(message.msg_id);
+        let data = raw(&message.method, &message.payload, fault);
+        let event = self.state_event(Arc::clone(&connection.username), item.offset, data);
+        self.push(Event { id, injected: item.flags.is_injected(), ..event });
+    }
+
+    /// Counts the faults of a whole frame, and offers its bytes raw.
+    fn push_broken(&mut self, item: &Item, bytes: &Bytes) {
+        let first = self.faults.first().map(|fault| fault.kind.name());
+        self.count_faults_from(0);
+        if let Some(name) = first {
+            let username = self.connection(item.conn).username;
+            let event = self.state_event(username, item.offset, raw("", bytes, Some(name)));
+            self.push(Event { injected: item.flags.is_injected(), ..event });
+        }
+    }
+
+    fn count_faults_from(&mut self, from: usize) {
+        for fault in self.faults.drain(from..) {
+            *self.counts.faults.entry(fault.kind.name()).or_default() += 1;
+        }
+    }
+
+    fn count_duplicate(&mut self, reason: &'static str) {
+        *self.counts.duplicates.entry(reason).or_default() += 1;
+    }
+}
+
+fn raw(method: &str, bytes: &Bytes, fault: Option<&'static str>) -> Data {
+    let kept = &bytes[..bytes.len().min(RAW_BYTES_MAX)];
+    let payload = base64::engine::general_purpose::STANDARD.encode(kept);
+    Data::Unknown(Unknown { method: method.to_owned(), payload, fault, truncated: kept.len() < bytes.len() })
+}

@@ -1,0 +1,156 @@
+//! What is made is what is read.
+
+use super::*;
+use crate::{
+    decoder::{Decoder, Options},
+    event::{Data, Event},
+};
+
+fn events(injector: &mut Injector, json: serde_json::Value) -> Vec<Event> {
+    let request: InjectRequest = serde_json::from_value(json).unwrap();
+    request.check().unwrap();
+    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let (item, _) = injector.make(&request, "s", Place { now_ms: 1_700_000_000_000, ..Place::default() });
+    assert!(item.flags.is_injected());
+    decoder.handle(&item);
+    assert_eq!(decoder.counts().faults, Default::default());
+    decoder.take_events().collect()
+}
+
+fn gifts(json: serde_json::Value) -> Vec<(i32, i32, bool)> {
+    let of = |event: Event| match event.data {
+        Data::Gift(gift) => (gift.repeat_count, gift.repeat_delta, gift.is_final),
+        other => panic!("{other:?}"),
+    };
+    events(&mut Injector::default(), json).into_iter().map(of).collect()
+}
+
+#[test]
+fn a_gift_is_one_final_and_a_combo_rises_to_it() {
+    let gift = |count: i32, combo: bool| {
+        gifts(
+            serde_json::json!({ "type": "gift", "user": "ann", "gift": "rose", "count": count, "combo": combo }),
+        )
+    };
+    assert_eq!(gift(50, false), [(50, 50, true)]);
+    assert_eq!(gift(3, true), [(1, 1, false), (2, 1, false), (3, 1, false), (3, 0, true)]);
+    for count in [1, 98, 99, 100, 101, 12_345, GIFTS_MAX] {
+        let streak = gift(count, true);
+        assert_eq!(streak.iter().map(|(_, delta, _)| delta).sum::<i32>(), count);
+        assert!(streak.len() <= 100 && streak.is_sorted_by_key(|(total, ..)| *total));
+        assert_eq!(
+            (streak.last(), streak.iter().filter(|gift| gift.2).count()),
+            (Some(&(count, 0, true)), 1)
+        );
+    }
+}
+
+#[test]
+fn a_burst_of_likes_adds_up() {
+    let mut injector = Injector::default();
+    let mut likes = |json| -> Vec<(i32, i64)> {
+        let of = |event: Event| match event.data {
+            Data::Like(like) => (like.like_count, like.total_like_count),
+            other => panic!("{other:?}"),
+        };
+        events(&mut injector, json).into_iter().map(of).collect()
+    };
+    let user = "ann";
+    assert_eq!(
+        likes(serde_json::json!({ "type": "like", "user": user, "count": 32 })),
+        [(15, 15), (15, 30), (2, 32)]
+    );
+    assert_eq!(likes(serde_json::json!({ "type": "like", "user": user })), [(1, 33)]);
+    assert_eq!(likes(serde_json::json!({ "type": "like", "user": user, "total": 900 })), [(1, 900)]);
+}
+
+#[test]
+fn ids_never_repeat_and_the_same_name_is_the_same_user() {
+    let mut injector = Injector::default();
+    let chat = |comment| serde_json::json!({ "type": "chat", "user": "ann", "comment": comment });
+    let all: Vec<Event> =
+        ["a", "a", "b"].into_iter().flat_map(|it| events(&mut injector, chat(it))).collect();
+    let ids: std::collections::BTreeSet<_> = all.iter().map(|event| event.id.clone().unwrap()).collect();
+    let users: std::collections::BTreeSet<_> =
+        all.iter().map(|event| event.user.as_ref().unwrap().user_id).collect();
+    assert_eq!((ids.len(), users.len()), (3, 1));
+    assert!(ids.iter().all(|id| id.parse::<i64>().unwrap() > RESERVED_IDS));
+    let request = serde_json::from_value(chat("x")).unwrap();
+    let elsewhere = Injector::default().make(&request, "another", Place::default()).1;
+    assert_ne!(elsewhere[0].to_string(), *ids.first().unwrap());
+}
+
+#[test]
+fn every_type_comes_out_as_itself() {
+    let user = serde_json::json!({ "uniqueId": "ann", "nickname": "Ann ♥", "avatar": "https://a/b.webp" });
+    let wishes = [
+        serde_json::json!({ "type": "chat", "user": user, "comment": "hi" }),
+        serde_json::json!({ "type": "gift", "user": "ann", "gift": "Lion", "diamonds": 29_999 }),
+        serde_json::json!({ "type": "like", "user": "ann" }),
+        serde_json::json!({ "type": "join", "user": "ann", "memberCount": 7 }),
+        serde_json::json!({ "type": "follow", "user": "ann", "followCount": 8 }),
+        serde_json::json!({ "type": "share", "user": "ann" }),
+        serde_json::json!({ "type": "subscribe", "user": "ann", "months": 3 }),
+        serde_json::json!({ "type": "question", "user": "ann", "question": "why?" }),
+        serde_json::json!({ "type": "room_user", "viewerCount": 9 }),
+    ];
+    let mut injector = Injector::default();
+    let shown: Vec<serde_json::Value> = wishes
+        .into_iter()
+        .flat_map(|request| events(&mut injector, request))
+        .map(|event| {
+            let (mut json, user) = (vec![], event.user.clone());
+            let event = Event { user: None, ..event };
+            event.begin_json("s", &mut json);
+            json.push(b'}');
+            let name = user.map(|user| [user.unique_id, user.nickname, user.avatar].join(" "));
+            let event: serde_json::Value = serde_json::from_slice(&json).unwrap();
+            serde_json::json!([event["type"], name, event["data"]])
+        })
+        .collect();
+    insta::assert_json_snapshot!(shown);
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let check = |json| serde_json::from_value::<InjectRequest>(json).unwrap().check().unwrap_err();
+    let refused = [
+        serde_json::json!({ "type": "gift", "user": "ann", "gift": "Rose", "count": 0 }),
+        serde_json::json!({ "type": "gift", "user": "ann", "gift": "Rose", "count": GIFTS_MAX + 1 }),
+        serde_json::json!({ "type": "gift", "user": "ann", "gift": "Rose", "diamonds": -1 }),
+        serde_json::json!({ "type": "like", "user": "ann", "count": LIKES_MAX + 1 }),
+        serde_json::json!({ "type": "subscribe", "user": "ann", "months": 0 }),
+        serde_json::json!({ "type": "room_user", "viewerCount": -1 }),
+        serde_json::json!({ "type": "follow", "user": " " }),
+    ]
+    .map(check);
+    insta::assert_json_snapshot!(refused);
+}
+
+#[test]
+fn what_is_injected_says_so_still_when_it_was_recorded_and_its_inferred_final_as_well() {
+    use crate::recording::{Reader, Writer, records::Header};
+
+    let request: InjectRequest =
+        serde_json::from_value(serde_json::json!({ "type": "chat", "user": "ann", "comment": "hi" }))
+            .unwrap();
+    let (injected, _) = Injector::default().make(&request, "s", Place::default());
+    let sent = Item { flags: Flags::default(), ..injected.clone() };
+    let mut streak = Injector::default();
+    let rising = compose::Gift { group_id: 7, ..known_gift("rose", None, "") };
+    let gift = Stamps { injector: &mut streak, block: RESERVED_IDS, place: Place::default() }.next();
+    let gift = frame(vec![compose::gift(gift, &Person::default(), &rising)], 0);
+    let gift = Item { what: What::Frame(Frame { opcode: Opcode::BINARY, bytes: gift }), ..injected.clone() };
+    let mut writer = Writer::new(Vec::new(), &Header::default()).unwrap();
+    for item in [&sent, &injected, &gift] {
+        writer.write(item).unwrap();
+    }
+    let mut reader = Reader::open(std::io::Cursor::new(writer.finish().unwrap())).unwrap();
+    let mut decoder = Decoder::new(Options { replay: true, dedup: false });
+    while let Some(record) = reader.next().unwrap() {
+        decoder.handle(&record.item);
+    }
+    decoder.flush(Duration::from_secs(1));
+    let told: Vec<(&str, bool)> = decoder.take_events().map(|event| (event.kind(), event.injected)).collect();
+    assert_eq!(told, [("chat", false), ("chat", true), ("gift", true), ("gift", true)]);
+}

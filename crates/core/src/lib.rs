@@ -1,0 +1,26 @@
+//! All that can be computed without tokio, sockets, files or a clock: bytes and offsets in, bytes and events out.
+
+pub mod counts;
+pub mod decoder;
+pub mod dedup;
+pub mod devtools;
+pub mod error;
+pub mod event;
+pub mod inject;
+pub mod nearest;
+pub mod offset;
+pub mod pace;
+pub mod recognise;
+pub mod recording;
+pub mod redact;
+pub mod retry;
+pub mod retry_after;
+pub mod scrub;
+pub mod secret;
+pub mod session;
+pub mod streak;
+pub mod terminal;
+pub mod token;
+pub mod username;
+pub mod wire;
+pub mod ws_frame;

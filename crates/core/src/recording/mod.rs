@@ -1,0 +1,31 @@
+//! Recordings: the file format over any `Read` and `Write`. `docs/format.md` is its specification.
+//!
+//! [`Writer`] appends one record a call; what it wrote before a crash stays readable. [`Reader`] reads what is whole,
+//! goes on behind what is damaged, and tells in its [`Report`] what is missing.
+
+mod body;
+mod error;
+mod item;
+mod layout;
+mod loss;
+mod name;
+mod reader;
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+#[path = "../generated/records.rs"]
+pub mod records;
+mod report;
+mod resync;
+mod standing;
+mod window;
+mod writer;
+
+pub use body::{Body, record_type};
+pub use error::Error;
+pub use item::{Flags, Frame, Item, Opcode, PART_OF_TAG, PART_TAG, Record, USER_TAG, What};
+pub use layout::{BODY_BYTES_MAX, MAGIC, MAJOR, MINOR};
+pub use loss::Loss;
+pub use name::{DEMO, NAME_BYTES_MAX, is_plain_name};
+pub use reader::{Head, Reader};
+pub use report::{DAMAGE_LISTED_MAX, Damage, Preamble, Report};
+pub use standing::Standing;
+pub use writer::{HEADER_EVERY, HTTP_BODY_BYTES_MAX, Writer};

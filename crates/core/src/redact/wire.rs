@@ -1,0 +1,192 @@
+//! Secrets in protobuf: the parameters and the address that a batch names for the WebSocket. They are replaced on the
+//! wire, so that messages and unknown fields stay byte for byte.
+
+use bytes::Bytes;
+use memchr::memmem;
+use prost::encoding::decode_key;
+
+use super::{
+    MASK,
+    fields::{Field, next_field, rewrite},
+    names::names_secret,
+    text,
+};
+use crate::wire::{FaultKind, Unzipper, unzip, zip};
+
+/// The first bytes of gzip.
+const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
+/// Of a push frame: its type and its payload.
+const TYPE_FIELD: u32 = 7;
+const PAYLOAD_FIELD: u32 = 8;
+/// Of a batch: the parameters of the WebSocket and its address.
+const ROUTE_PARAMS_FIELD: u32 = 7;
+const PUSH_SERVER_FIELD: u32 = 10;
+/// Of an entry of a map.
+const VALUE_FIELD: u32 = 2;
+/// The types of push frames that hold a batch.
+const BATCH_TYPES: [&[u8]; 2] = [b"msg", b"im_enter_room_resp"];
+
+/// A push frame without its secrets; `None` if it holds none.
+pub(super) fn frame(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>> {
+    let mut rest = bytes;
+    let mut fields = std::iter::from_fn(|| next_field(&mut rest));
+    let is_batch = |field: &Field<'_>| {
+        field.number == TYPE_FIELD && BATCH_TYPES.iter().any(|kind| field.value == Some(kind))
+    };
+    if !fields.any(|field| is_batch(&field)) {
+        return None;
+    }
+    rewrite(
+        bytes,
+        is_clean,
+        |number, value| if number == PAYLOAD_FIELD { unzipped(value, unzipper, batch) } else { None },
+    )
+}
+
+/// A batch without its secrets; `None` if it holds none.
+pub(super) fn batch(bytes: &[u8]) -> Option<Vec<u8>> {
+    let keeps = |tail: &[u8]| {
+        let cut = decode_key(&mut &*tail).map_or(0, |(number, _)| number);
+        !matches!(cut, ROUTE_PARAMS_FIELD | PUSH_SERVER_FIELD) && is_clean(tail)
+    };
+    rewrite(bytes, keeps, |number, value| match number {
+        ROUTE_PARAMS_FIELD => route_param(value),
+        PUSH_SERVER_FIELD => address(value),
+        _ => None,
+    })
+}
+
+/// Applies `change` to what gzip unpacks to, if it is gzip. Nothing is known of what unpacks to more than is read, so
+/// nothing of it is kept: a reader counts it as unreadable.
+pub(super) fn unzipped(
+    bytes: &[u8],
+    unzipper: &mut Unzipper,
+    change: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+) -> Option<Vec<u8>> {
+    if !bytes.starts_with(GZIP_MAGIC) {
+        return change(bytes);
+    }
+    let mut faults = Vec::new();
+    let plain = unzipper.unzip(Bytes::copy_from_slice(bytes), &mut faults);
+    if faults.iter().any(|fault| fault.kind == FaultKind::GzipBomb) {
+        return Some(MASK.to_vec());
+    }
+    change(&plain).map(|changed| zip(&changed).to_vec())
+}
+
+/// An entry of the map without its value.
+fn route_param(entry: &[u8]) -> Option<Vec<u8>> {
+    let masked = |value: &[u8]| (!value.is_empty() && value != MASK).then(|| MASK.to_vec());
+    rewrite(entry, |_| false, |number, value| if number == VALUE_FIELD { masked(value) } else { None })
+}
+
+/// An address without its query.
+fn address(address: &[u8]) -> Option<Vec<u8>> {
+    let query = address.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(address.len());
+    let (path, query) = address.split_at(query);
+    let masked_path = text::mask(path);
+    if masked_path.is_none() && (query.len() <= 1 || &query[1..] == MASK) {
+        return None;
+    }
+    let mut masked = masked_path.unwrap_or_else(|| path.to_vec());
+    if query.len() > 1 {
+        masked.extend_from_slice(&[&query[..1], MASK].concat());
+    }
+    Some(masked)
+}
+
+/// Whether nothing in bytes that are broken looks like a secret.
+fn is_clean(bytes: &[u8]) -> bool {
+    let zipped = memmem::find(bytes, GZIP_MAGIC).map(|at| Bytes::copy_from_slice(&bytes[at..]));
+    let unpacked = zipped.map(|zipped| unzip(zipped, &mut Vec::new()));
+    !names_secret(bytes) && !unpacked.is_some_and(|unpacked| names_secret(&unpacked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{
+        Batch, BatchInfo, Message, Push, UNZIPPED_BYTES_MAX, read_batch, read_push, write_batch, write_push,
+    };
+
+    fn secret() -> Batch {
+        let message = Message {
+            method: "WebcastToken".into(),
+            payload: vec![0x0a, 1, b'x'].into(),
+            msg_id: 7,
+            is_history: true,
+        };
+        let info = BatchInfo {
+            cursor: "c".into(),
+            push_server: "wss://h/p?token=planted".into(),
+            route_params: vec![("wrss".into(), "planted".into()), ("imprp".into(), "planted".into())],
+            ..Default::default()
+        };
+        Batch { messages: vec![message], info }
+    }
+
+    fn expected() -> Batch {
+        let mut batch = secret();
+        batch.info.push_server = "wss://h/p?***".into();
+        batch.info.route_params.iter_mut().for_each(|(_, value)| *value = "***".into());
+        batch
+    }
+
+    fn read(bytes: Vec<u8>) -> Batch {
+        let mut faults = Vec::new();
+        let mut batch = read_batch(&bytes.into(), &mut faults);
+        assert_eq!(faults, []);
+        batch.info.route_params.sort();
+        batch.info.route_params.reverse();
+        batch
+    }
+
+    #[test]
+    fn a_batch_loses_its_secrets_alone() {
+        let unknown = [0xf2, 0x3f, 3, 1, 2, 3, 0xf8, 0x3f, 9];
+        let bytes = [&unknown, &write_batch(&secret())[..], &unknown].concat();
+        let masked = batch(&bytes).unwrap();
+        assert!(masked.starts_with(&unknown) && masked.ends_with(&unknown));
+        assert!(batch(&masked).is_none(), "twice is as once");
+        assert_eq!(read(masked), expected());
+    }
+
+    #[test]
+    fn frames_are_unpacked_for_it_only_if_they_hold_secrets() {
+        for pack in [zip, Bytes::copy_from_slice] {
+            let push = |batch: &Batch| {
+                let payload = pack(&write_batch(batch));
+                write_push(&Push { payload_type: "msg".into(), payload, log_id: 3, ..Default::default() })
+            };
+            let masked = Bytes::from(frame(&push(&secret()), &mut Unzipper::default()).unwrap());
+            let payload = unzip(read_push(&masked, &mut Vec::new()).payload, &mut Vec::new());
+            assert_eq!(read(payload.to_vec()), expected());
+            let plain = Batch { info: BatchInfo::default(), ..secret() };
+            assert_eq!(frame(&push(&plain), &mut Unzipper::default()), None);
+        }
+    }
+
+    #[test]
+    fn what_unpacks_to_more_than_is_read_is_not_kept() {
+        let packed = |length: usize| {
+            let plain = [write_batch(&secret()).to_vec(), vec![0; length]].concat();
+            write_push(&Push { payload_type: "msg".into(), payload: zip(&plain), ..Default::default() })
+        };
+        let masked = frame(&packed(UNZIPPED_BYTES_MAX), &mut Unzipper::default()).unwrap();
+        assert_eq!(&read_push(&masked.clone().into(), &mut Vec::new()).payload[..], MASK);
+        assert_eq!(frame(&masked, &mut Unzipper::default()), None, "twice is as once");
+        // A reader knows that something is missing.
+        let mut faults = Vec::new();
+        read_batch(&Bytes::from_static(MASK), &mut faults);
+        assert!(!faults.is_empty());
+    }
+
+    #[test]
+    fn what_is_cut_off_in_a_secret_is_dropped() {
+        let bytes = write_batch(&secret());
+        for end in 0..bytes.len() {
+            let masked = batch(&bytes[..end]).unwrap_or_else(|| bytes[..end].to_vec());
+            assert!(memmem::find(&masked, b"plan").is_none(), "{end}");
+        }
+    }
+}

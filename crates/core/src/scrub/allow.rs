@@ -1,0 +1,188 @@
+//! Texts that may stay where nobody knows what stands there: they say nothing of anybody. Whatever is not here is replaced.
+
+use super::made_up::{ID_MIN, is_id_shaped};
+use crate::wire::is_known;
+
+/// Words of the protocol itself: encodings, types of frames, truth values. All were seen in recorded frames.
+const WORDS: &[&str] = &[
+    "pb",
+    "json",
+    "gzip",
+    "none",
+    "msg",
+    "hb",
+    "ack",
+    "close",
+    "im_enter_room",
+    "im_enter_room_resp",
+    "compress_type",
+    "im-cursor",
+    "im-internal_ext",
+    "im-live_cursor",
+    "im-now",
+    "im-fetch_interval",
+    "true",
+    "false",
+    "null",
+    "default",
+    "audience",
+    "anchor",
+    "SystemMessage",
+    "***",
+];
+/// What the keys of the app's own texts begin with. People cannot choose such names for what they write.
+const KEYS: &[&str] = &["pm_mt_", "pm_main_", "webcast_", "ttlive_", "live_room_enter_toast"];
+/// Languages (ISO 639-1): two letters, so that they are not initials of just anybody.
+const LANGUAGES: &[&str] = &[
+    "af", "ar", "az", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fil", "fr",
+    "he", "hi", "hr", "hu", "id", "is", "it", "ja", "ka", "kk", "km", "ko", "lt", "lv", "mk", "ms", "my",
+    "nb", "ne", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sq", "sr", "sv", "sw", "ta", "th", "tl",
+    "tr", "uk", "un", "ur", "uz", "vi", "zh", "zh-Hans", "zh-Hant",
+];
+/// Roman numerals of levels: `Ⅰ` to `Ⅻ`.
+const LEVELS: std::ops::RangeInclusive<char> = '\u{2160}'..='\u{216b}';
+/// The app's own pictures: in these folders, and with a name that says what they show.
+const ARTWORK: [&str; 3] = ["webcast-va/", "webcast-sg/", "webcast-useast2a/"];
+/// Hosts that they are on.
+const HOSTS: [&str; 4] = [".tiktokcdn.com", ".tiktokcdn-us.com", ".tiktokcdn-eu.com", ".ibyteimg.com"];
+
+/// Whether a text is of the protocol: it stays even if somebody is called so.
+pub(super) fn is_protocol(text: &str) -> bool {
+    text.trim().is_empty()
+        || WORDS.contains(&text)
+        || LANGUAGES.contains(&text)
+        || is_method(text)
+        || is_key(text)
+        || is_colour(text)
+        || is_level(text)
+}
+
+/// Whether a text may stay.
+pub(super) fn is_allowed(text: &str) -> bool {
+    is_protocol(text)
+        || number(text).is_some_and(|number| number < ID_MIN || is_time(number))
+        || is_artwork(text, false)
+}
+
+/// The name of a message type: one of those that are known, or one that is built like them.
+pub(super) fn is_method(text: &str) -> bool {
+    let is_built = text.starts_with("Webcast") && (text.ends_with("Message") || text.ends_with("Method"));
+    is_known(text) || (is_built && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphabetic()))
+}
+
+fn is_key(text: &str) -> bool {
+    KEYS.iter().any(|key| text.starts_with(key)) && is_word(text)
+}
+
+fn is_colour(text: &str) -> bool {
+    let digits = text.strip_prefix('#').unwrap_or_default();
+    matches!(digits.len(), 6 | 8) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn is_level(text: &str) -> bool {
+    let mut chars = text.chars();
+    chars.next().is_some_and(|c| LEVELS.contains(&c)) && chars.next().is_none()
+}
+
+/// A number that is written as such.
+pub(super) fn number(text: &str) -> Option<u64> {
+    let is_plain = !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_plain && (text == "0" || !text.starts_with('0')))
+}
+
+/// Whether a number is a time in seconds to nanoseconds, or too short for an id.
+pub(super) fn is_time(number: u64) -> bool {
+    number >= 1_000_000_000 && number <= i64::MAX as u64 && !is_id_shaped(number) && !is_phone_shaped(number)
+}
+
+/// Ten digits that are no time of this century may be a phone number.
+fn is_phone_shaped(number: u64) -> bool {
+    (4_000_000_000..10_000_000_000).contains(&number)
+}
+
+/// A word of the protocol, where one is expected: letters, digits and what joins them, without long numbers.
+pub(super) fn is_word(text: &str) -> bool {
+    let joins = |byte: u8| matches!(byte, b'_' | b'-' | b'.');
+    let mut digits = 0;
+    text.len() <= 64
+        && text.bytes().all(|byte| {
+            digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+            digits < 7 && (byte.is_ascii_alphanumeric() || joins(byte))
+        })
+}
+
+/// A picture of the app. Those with random names may be anybody's, unless they stand in a gift (`in_gift`).
+pub(super) fn is_artwork(text: &str, in_gift: bool) -> bool {
+    let path = match text.split_once("://") {
+        Some((scheme, rest)) => {
+            let Some((host, path)) = rest.split_once('/') else { return false };
+            let is_known = HOSTS.iter().any(|known| host.ends_with(known));
+            if !is_known || !matches!(scheme, "http" | "https") {
+                return false;
+            }
+            path
+        }
+        None => text,
+    };
+    let Some(folder) = ARTWORK.iter().find_map(|folder| path.find(folder).map(|at| at + folder.len())) else {
+        return false;
+    };
+    let file = path[folder..].strip_prefix("resource/").unwrap_or(&path[folder..]);
+    let name = file.split(['~', '.']).next().unwrap_or_default();
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-.~:".contains(&byte));
+    is_plain && !name.is_empty() && !name.contains('/') && (in_gift || is_said(name))
+}
+
+/// Whether a picture's name says what it shows: no long numbers, and nothing random.
+fn is_said(name: &str) -> bool {
+    let is_random = name.len() >= 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_word(name) && !is_random && name.contains('_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_nothing_of_anybody_stays() {
+        for text in [
+            "",
+            " ",
+            "gzip",
+            "WebcastNewThingMessage",
+            "pm_mt_guidance_share",
+            "#B3272FF3",
+            "Ⅲ",
+            "27",
+            "1697634624560",
+            "zh-Hant",
+            "webcast-va/grade_badge_icon_lite_lv25_v1.png",
+            "https://p16-webcast.tiktokcdn.com/webcast-va/grade_badge_lv27_ltr_v2.png~tplv-obj.image",
+        ] {
+            assert!(is_allowed(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn all_else_is_replaced() {
+        for text in [
+            "ann",
+            "Ann Smith",
+            "an",
+            "7286469691624746063",
+            "5551234567",
+            "00491701234567",
+            "john_doe_smith",
+            "WebcastAnn",
+            "webcast_ann_7286469691624746063",
+            "maliva",
+            "ann@example.org",
+            "webcast-va/99b538c22c5b18564136a2d979d3e711",
+            "https://p16.evil.example/webcast-va/grade_badge.png",
+            "https://p16-sign.tiktokcdn.com/webcast-va/a_b.png?x-expires=1",
+            "tos-maliva-avt-0068/99b538c22c5b18564136a2d979d3e711",
+        ] {
+            assert!(!is_allowed(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What must not be in a recording that is shared: looked for in every record, however it is packed or written.
+
+use std::{collections::BTreeSet, fmt};
+
+use serde::Serialize;
+
+use super::{
+    allow,
+    check::Checker,
+    http, patterns,
+    views::views,
+    walk::{Context, message},
+};
+use crate::{
+    recording::{Item, Opcode, USER_TAG, What, records::header::Privacy},
+    redact::redact,
+};
+
+/// Shorter words occur everywhere.
+pub const WORD_CHARS_MIN: usize = 3;
+/// Most words of a user.
+pub const WORDS_MAX: usize = 10_000;
+/// Letters of a finding that are shown.
+const SHOWN_CHARS_MAX: usize = 60;
+
+/// What was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A field holds an id that no scrubber made.
+    Id,
+    /// A field holds a person's name that no scrubber made.
+    Name,
+    /// A field holds a text that no scrubber made.
+    Text,
+    /// A secure id of TikTok's.
+    SecUid,
+    /// The address of a person's picture, or any that no scrubber made.
+    Picture,
+    /// An address of mail.
+    Mail,
+    /// A telephone number.
+    Phone,
+    /// A cookie, a token, a key or a signature.
+    Secret,
+    /// One of the words that were given.
+    Word,
+    /// Something that nobody can look into.
+    Opaque,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Id => "an id",
+            Self::Name => "a name",
+            Self::Text => "a text",
+            Self::SecUid => "a secure id",
+            Self::Picture => "an address",
+            Self::Mail => "mail",
+            Self::Phone => "a telephone number",
+            Self::Secret => "a secret",
+            Self::Word => "a word of yours",
+            Self::Opaque => "something that cannot be looked into",
+        })
+    }
+}
+
+/// Something that must not be there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// What it is.
+    pub kind: Kind,
+    /// The field, or how the record's bytes had to be unpacked.
+    pub place: String,
+    /// Its beginning; nothing of a secret.
+    pub shown: String,
+}
+
+/// A word that somebody wants to be gone.
+#[derive(Debug)]
+struct Word {
+    shown: String,
+    /// As it is written, and as a number on the wire.
+    needles: Vec<Vec<u8>>,
+}
+
+/// Looks for what must not be there.
+#[derive(Debug, Default)]
+pub struct Auditor {
+    words: Vec<Word>,
+    /// People in it are made up by something else, so that they are not of the scrubber's shapes.
+    synthetic: bool,
+}
+
+impl Auditor {
+    /// Also looks for these words, one a line; lines that begin with `#` are notes.
+    ///
+    /// # Errors
+    /// The number of the line that is too short, or one too many.
+    pub fn new(words: &str) -> Result<Self, usize> {
+        let mut auditor = Self::default();
+        for (line, number) in words.lines().map(str::trim).zip(1..) {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if line.chars().count() < WORD_CHARS_MIN || auditor.words.len() == WORDS_MAX {
+                return Err(number);
+            }
+            let mut needles = vec![line.to_lowercase().into_bytes(), line.to_uppercase().into_bytes()];
+            needles.push(line.as_bytes().to_vec());
+            needles.iter_mut().for_each(|needle| needle.make_ascii_lowercase());
+            if let Some(id) = allow::number(line).filter(|id| *id > u64::from(u32::MAX)) {
+                let mut varint = Vec::new();
+                prost::encoding::encode_varint(id, &mut varint);
+                needles.extend([varint, id.to_le_bytes().to_vec()]);
+            }
+            needles.dedup();
+            auditor.words.push(Word { shown: line.to_owned(), needles });
+        }
+        Ok(auditor)
+    }
+
+    /// What is in an item; `payload` are its bytes as they stand in the file.
+    #[must_use]
+    pub fn audit(&mut self, item: &Item, payload: &[u8]) -> BTreeSet<Finding> {
+        if let What::Header(header) = &item.what {
+            self.synthetic = header.privacy() == Privacy::Synthetic;
+        }
+        let mut found = BTreeSet::new();
+        let mut checker = Checker::new(&mut found);
+        if !self.synthetic {
+            check(item, &mut checker);
+        }
+        if redact(item.clone()).what != item.what {
+            found.insert(Finding { kind: Kind::Secret, place: String::new(), shown: String::new() });
+        }
+        let (views, complete) = views(payload);
+        if !complete {
+            found.insert(Finding {
+                kind: Kind::Opaque,
+                place: "too much is packed in it".into(),
+                shown: String::new(),
+            });
+        }
+        for view in &views {
+            let mut add = |kind, bytes: &[u8]| {
+                found.insert(Finding {
+                    kind,
+                    place: view.way.clone(),
+                    shown: shown(&String::from_utf8_lossy(bytes)),
+                });
+            };
+            patterns::search(&view.bytes, &mut add);
+            if !self.words.is_empty() {
+                let lower = view.bytes.to_ascii_lowercase();
+                for word in &self.words {
+                    let is_in = |needle: &Vec<u8>, bytes| memchr::memmem::find(bytes, needle).is_some();
+                    // Numbers on the wire have no case.
+                    if word.needles.iter().any(|needle| is_in(needle, &lower) || is_in(needle, &view.bytes)) {
+                        add(Kind::Word, word.shown.as_bytes());
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Whether the fields that say who somebody is hold what a scrubber makes.
+fn check(item: &Item, checker: &mut Checker<'_>) {
+    match &item.what {
+        What::Header(header) => {
+            checker.handle("Header.tags.user", header.tags.get(USER_TAG).map_or("", |tag| tag));
+        }
+        What::ConnOpen(open) => {
+            checker.handle("ConnOpen.unique_id", &open.unique_id);
+            checker.id("ConnOpen.room_id", open.room_id.cast_unsigned());
+        }
+        What::Frame(frame) if frame.opcode == Opcode::BINARY => {
+            message(&frame.bytes, Context::named("PushFrame"), checker);
+        }
+        What::Frame(frame) => checker.unknown("a frame that is not binary", &frame.bytes),
+        What::Http(http) => http::check(http, checker),
+        What::Marker(marker) => checker.made_up("Marker.label", &marker.label),
+        What::Other { .. } => checker.opaque_body(),
+        _ => {}
+    }
+}
+
+/// One line, short enough for a terminal.
+pub(super) fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,221 @@
+//! What bytes may be looked at as: as they are, unpacked, and with each way of writing text undone.
+
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use bytes::Bytes;
+use memchr::memmem;
+
+use crate::wire::{gzip_length, unzip};
+
+/// Ways of writing within each other.
+const DEPTH_MAX: usize = 4;
+/// Views of one record; what is behind is not looked at, and that is told.
+pub(super) const VIEWS_MAX: usize = 4096;
+/// Bytes in all views of one record.
+pub(super) const VIEW_BYTES_MAX: usize = 64 << 20;
+/// Shorter runs of letters are words, not base64.
+const BASE64_CHARS_MIN: usize = 20;
+/// The first bytes of gzip with the only method that there is.
+const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
+
+/// Bytes, and how they were come by: `gzip > base64`.
+pub(super) struct View {
+    pub(super) bytes: Vec<u8>,
+    pub(super) way: String,
+    depth: usize,
+}
+
+/// All views of `bytes`; `false` if there are more than the limits allow.
+pub(super) fn views(bytes: &[u8]) -> (Vec<View>, bool) {
+    let mut all = vec![View { bytes: bytes.to_vec(), way: String::new(), depth: 0 }];
+    let (mut at, mut total) = (0, bytes.len());
+    while at < all.len() {
+        if all[at].depth < DEPTH_MAX {
+            let unpacked = unpack(&mut all[at].bytes).into_iter().map(|plain| ("gzip", plain));
+            let undone: Vec<_> = unpacked.chain(within(&all[at].bytes)).collect();
+            for (way, bytes) in undone {
+                total += bytes.len();
+                if all.len() >= VIEWS_MAX || total > VIEW_BYTES_MAX {
+                    return (all, false);
+                }
+                let before = &all[at];
+                let joined =
+                    if before.way.is_empty() { way.to_owned() } else { format!("{} > {way}", before.way) };
+                let depth = before.depth + 1;
+                all.push(View { bytes, way: joined, depth });
+            }
+        }
+        at += 1;
+    }
+    (all, true)
+}
+
+/// What is packed in `bytes`. What can be unpacked whole is taken out of them: in packed bytes, and in what other ways of
+/// writing make of them, anything is found by chance.
+fn unpack(bytes: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    let (mut found, mut rest, mut from) = (Vec::new(), Vec::new(), 0);
+    for at in memmem::find_iter(bytes, &GZIP) {
+        if at < from {
+            continue;
+        }
+        let plain = unzip(Bytes::copy_from_slice(&bytes[at..]), &mut Vec::new());
+        if !plain.is_empty() {
+            found.push(plain.to_vec());
+        }
+        if let Some(length) = gzip_length(&bytes[at..]) {
+            rest.extend_from_slice(&bytes[from..at]);
+            rest.push(0);
+            from = at + length;
+        }
+    }
+    rest.extend_from_slice(&bytes[from..]);
+    *bytes = rest;
+    found
+}
+
+fn within(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let mut found: Vec<_> = base64_runs(bytes).map(|bytes| ("base64", bytes)).collect();
+    if let Some(plain) = percent(bytes) {
+        found.push(("percent-encoding", plain));
+    }
+    if let Some(plain) = escapes(bytes) {
+        found.push(("JSON", plain));
+    }
+    found
+}
+
+fn base64_runs(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let config = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let engines =
+        [&alphabet::STANDARD, &alphabet::URL_SAFE].map(|letters| GeneralPurpose::new(letters, config));
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+    let runs = bytes.split(move |byte| !is_part(byte)).filter(|run| run.len() >= BASE64_CHARS_MIN);
+    // A byte before it that is a letter by chance, such as a length, must not hide it.
+    let starts = runs.flat_map(|run| (0..4).map(move |start| &run[start..]));
+    starts.filter_map(move |run| {
+        // One letter more than a whole number of bytes is cut off.
+        let run = if run.len() % 4 == 1 { &run[..run.len() - 1] } else { run };
+        let plain = engines.iter().find_map(|engine| engine.decode(run).ok())?;
+        // Words and numbers decode as well, to noise.
+        is_worth_it(&plain).then_some(plain)
+    })
+}
+
+/// Whether decoded bytes can be anything: packed, a text, or bytes with text in them.
+fn is_worth_it(bytes: &[u8]) -> bool {
+    let printable = bytes.iter().filter(|byte| matches!(byte, b' '..=b'~')).count();
+    memmem::find(bytes, &GZIP).is_some() || std::str::from_utf8(bytes).is_ok() || printable * 2 > bytes.len()
+}
+
+/// `%41` → `A`; `None` if there is none.
+fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
+    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
+    let code = |at: usize| Some((digit(at + 1)? * 16 + digit(at + 2)?) as u8);
+    let first = memchr::memchr_iter(b'%', bytes).find(|at| code(*at).is_some())?;
+    let mut out = bytes[..first].to_vec();
+    let mut at = first;
+    while let Some(byte) = bytes.get(at) {
+        let decoded = (*byte == b'%').then(|| code(at)).flatten();
+        out.push(decoded.unwrap_or(*byte));
+        at += if decoded.is_some() { 3 } else { 1 };
+    }
+    Some(out)
+}
+
+/// `\u0041` and `\/` → `A` and `/`; `None` if there are none.
+fn escapes(bytes: &[u8]) -> Option<Vec<u8>> {
+    let is_escape = |at: &usize| matches!(bytes.get(at + 1), Some(b'u' | b'/' | b'"' | b'\\'));
+    memchr::memchr_iter(b'\\', bytes).find(is_escape)?;
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        match (byte, bytes.get(at + 1)) {
+            (b'\\', Some(b'u')) => {
+                let (c, length) = unicode(&bytes[at..]).unwrap_or((char::REPLACEMENT_CHARACTER, 2));
+                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+                at += length;
+            }
+            (b'\\', Some(next @ (b'/' | b'"' | b'\\'))) => {
+                out.push(*next);
+                at += 2;
+            }
+            _ => {
+                out.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    Some(out)
+}
+
+/// The character of `\uXXXX`, or of two that belong together, and how long it is.
+fn unicode(bytes: &[u8]) -> Option<(char, usize)> {
+    let unit = |at: usize| {
+        let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let first = unit(0)?;
+    if let Some(c) = char::from_u32(u32::from(first)) {
+        return Some((c, 6));
+    }
+    let pair = char::decode_utf16([first, unit(6)?]).next()?.ok()?;
+    Some((pair, 12))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+
+    use super::*;
+    use crate::wire::zip;
+
+    fn finds(bytes: &[u8], way: &str) {
+        let (all, complete) = views(bytes);
+        let found = all.iter().find(|view| memmem::find(&view.bytes, "Ann Smïth".as_bytes()).is_some());
+        assert_eq!((found.map(|view| view.way.as_str()), complete), (Some(way), true));
+    }
+
+    #[test]
+    fn each_way_of_writing_is_undone() {
+        let secret = "hello Ann Smïth, how are you?";
+        finds(secret.as_bytes(), "");
+        finds(&[b"x", &zip(secret.as_bytes())[..]].concat(), "gzip");
+        finds(BASE64_STANDARD.encode(secret).as_bytes(), "base64");
+        finds(BASE64_URL_SAFE_NO_PAD.encode(format!("?>?>{secret}")).as_bytes(), "base64");
+        finds(b"a=Ann%20Sm%C3%AFth&b", "percent-encoding");
+        finds(br#"{"a":"Ann Sm\u00efth"}"#, "JSON");
+        let nested = BASE64_STANDARD.encode(zip(b"{\"a\":\"Ann Sm\\u00efth\"}"));
+        finds(&zip(nested.as_bytes()), "gzip > base64 > gzip > JSON");
+    }
+
+    #[test]
+    fn packed_bytes_are_not_looked_at_as_anything_else() {
+        let mut packed = zip(b"hello hello hello").to_vec();
+        let at = packed.len() - 9;
+        packed.splice(at..at, *b"%41@");
+        // Not whole: looked at in every way.
+        assert!(views(&packed).0.iter().any(|view| view.way.starts_with("percent-encoding")));
+        // 100 stored bytes that look like mail in percent-encoding; unpacked they are looked at, packed they are not.
+        let stored = zip(b"ann%40host.org\x00\x01\x02");
+        let ways: Vec<_> = views(&stored).0.into_iter().map(|view| view.way).collect();
+        assert_eq!(ways, ["", "gzip", "gzip > percent-encoding"]);
+    }
+
+    #[test]
+    fn there_is_an_end() {
+        let many = "aGVsbG8gQW5uIFNtaXRo!".repeat(5 * VIEWS_MAX);
+        let (all, complete) = views(many.as_bytes());
+        assert!(all.len() <= VIEWS_MAX && !complete);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_have_views(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
+            views(&bytes);
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Messages on the wire, rewritten leaf by leaf: numbers, types and nesting of all fields stay, known or not.
+
+use bytes::Bytes;
+use prost::encoding::{WireType, decode_key, decode_varint, encode_varint};
+
+use super::class::{self, Class};
+use crate::wire::{Field, Kind, Schema, unzip, zip};
+
+/// Messages within messages; deeper ones are bytes. Protobuf's own readers stop at 100.
+const DEPTH_MAX: usize = 64;
+/// What stands in place of bytes that are no field: no reader takes it for one either.
+const BROKEN: u8 = 0x07;
+/// The first bytes of gzip.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// What is told of leaves, and what they become.
+pub(super) trait Leaves {
+    /// A number; the same one if it stays.
+    fn number(&mut self, place: &Place, number: u64) -> u64;
+    /// A text; `None` if it stays.
+    fn text(&mut self, place: &Place, text: &str) -> Option<String>;
+    /// Bytes of which nothing is known; `None` if they stay.
+    fn opaque(&mut self, place: &Place, bytes: &[u8]) -> Option<Vec<u8>>;
+    /// So many bytes are no field, and are dropped.
+    fn broken(&mut self, bytes: usize);
+    /// Something was packed and cannot be unpacked whole.
+    fn bad_gzip(&mut self);
+}
+
+/// Where a leaf stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) class: Class,
+    /// The message and the field; empty if they have no name.
+    pub(super) message: &'static str,
+    pub(super) field: &'static str,
+    /// Whether pictures here are the app's own.
+    pub(super) artwork: bool,
+    /// Whether the number stands in 64 fixed bits, which is also how fractions are written.
+    pub(super) fixed: bool,
+}
+
+impl Place {
+    /// A place of this class without a name.
+    pub(super) fn unnamed(class: Class) -> Self {
+        Self { class, message: "", field: "", artwork: false, fixed: false }
+    }
+}
+
+/// What is known of a message.
+#[derive(Clone, Copy)]
+pub(super) struct Context {
+    schema: Option<&'static Schema>,
+    artwork: bool,
+    depth: usize,
+}
+
+impl Context {
+    /// A message of this name; an unknown one if there is none.
+    pub(super) fn named(name: &str) -> Self {
+        Self { schema: Schema::named(name), artwork: false, depth: 0 }
+    }
+
+    fn inner(self, schema: Option<&'static Schema>) -> Self {
+        let is_gift = schema.is_some_and(|schema| class::is_gift(schema.name));
+        Self { schema, artwork: self.artwork || is_gift, depth: self.depth + 1 }
+    }
+
+    fn place(self, field: Option<&Field>, keyed: bool) -> Place {
+        let artwork = self.artwork;
+        let Some((schema, field)) = self.schema.zip(field) else {
+            return Place { artwork, ..Place::unnamed(Class::Unknown) };
+        };
+        let class = class::of(schema, field, keyed);
+        Place { class, message: schema.name, field: named(schema, field), artwork, fixed: false }
+    }
+}
+
+fn named(schema: &'static Schema, field: &Field) -> &'static str {
+    schema.field(field.number).map_or("", |field| field.name)
+}
+
+/// A message with other leaves.
+pub(super) fn message(bytes: &[u8], context: Context, leaves: &mut impl Leaves) -> Vec<u8> {
+    let mut walk =
+        Walk { bytes, rest: bytes, context, groups: Vec::new(), out: Vec::with_capacity(bytes.len()) };
+    while !walk.rest.is_empty() {
+        let before = walk.rest;
+        if walk.field(leaves).is_none() {
+            leaves.broken(before.len());
+            walk.out.push(BROKEN);
+            return walk.out;
+        }
+    }
+    if !walk.groups.is_empty() {
+        leaves.broken(0);
+        walk.out.push(BROKEN);
+    }
+    walk.out
+}
+
+struct Walk<'a> {
+    bytes: &'a [u8],
+    rest: &'a [u8],
+    context: Context,
+    /// The numbers of the groups that are open: nothing is known of what stands in them.
+    groups: Vec<u32>,
+    out: Vec<u8>,
+}
+
+impl<'a> Walk<'a> {
+    /// Takes a field off the front; `None` if there is none, and then nothing is written.
+    fn field(&mut self, leaves: &mut impl Leaves) -> Option<()> {
+        let mut at = self.rest;
+        let (number, wire_type) = decode_key(&mut at).ok()?;
+        let key = &self.rest[..self.rest.len() - at.len()];
+        let is_known = self.groups.is_empty();
+        let field = self.context.schema.filter(|_| is_known).and_then(|schema| schema.field(number));
+        let place = self.context.place(field, self.is_keyed(field));
+        match wire_type {
+            WireType::Varint => {
+                let before = at;
+                let value = decode_varint(&mut at).ok()?;
+                let new = leaves.number(&place, value);
+                self.out.extend_from_slice(key);
+                if new == value {
+                    self.out.extend_from_slice(&before[..before.len() - at.len()]);
+                } else {
+                    encode_varint(new, &mut self.out);
+                }
+            }
+            WireType::SixtyFourBit => {
+                let value = u64::from_le_bytes(*take(&mut at, 8)?.first_chunk()?);
+                let new = leaves.number(&Place { fixed: true, ..place }, value);
+                self.out.extend_from_slice(key);
+                self.out.extend_from_slice(&new.to_le_bytes());
+            }
+            WireType::ThirtyTwoBit => {
+                let value = take(&mut at, 4)?;
+                self.out.extend_from_slice(key);
+                self.out.extend_from_slice(value);
+            }
+            WireType::LengthDelimited => {
+                let length = usize::try_from(decode_varint(&mut at).ok()?).ok()?;
+                let value = take(&mut at, length)?;
+                let new = self.value(field, &place, value, leaves);
+                let new = new.as_deref().unwrap_or(value);
+                self.out.extend_from_slice(key);
+                encode_varint(new.len() as u64, &mut self.out);
+                self.out.extend_from_slice(new);
+            }
+            WireType::StartGroup => {
+                if self.groups.len() >= DEPTH_MAX {
+                    return None;
+                }
+                self.groups.push(number);
+                self.out.extend_from_slice(key);
+            }
+            WireType::EndGroup => {
+                if self.groups.pop() != Some(number) {
+                    return None;
+                }
+                self.out.extend_from_slice(key);
+            }
+        }
+        self.rest = at;
+        Some(())
+    }
+
+    /// Whether this message names the text that a pattern is of.
+    fn is_keyed(&self, field: Option<&Field>) -> bool {
+        field.is_some_and(|field| field.name == "default_pattern")
+            && self.sibling("key").is_some_and(|key| !key.is_empty())
+    }
+
+    /// The text or the bytes of another field of this message.
+    fn sibling(&self, name: &str) -> Option<&'a [u8]> {
+        let number = self.context.schema?.fields.iter().find(|field| field.name == name)?.number;
+        last(self.bytes, number)
+    }
+
+    fn value(
+        &self,
+        field: Option<&'static Field>,
+        place: &Place,
+        value: &[u8],
+        leaves: &mut impl Leaves,
+    ) -> Option<Vec<u8>> {
+        if value.is_empty() {
+            return None;
+        }
+        let inner = |schema| self.context.inner(schema);
+        match field.map(|field| field.kind) {
+            Some(kind @ Kind::Message(_)) if is_fields(value) || as_text(value).is_none() => {
+                Some(bounded(value, inner(kind.schema()), place, leaves))
+            }
+            Some(Kind::Number) => packed(value, place, leaves),
+            Some(Kind::Text) if !(is_fields(value) && has_control(value)) => {
+                leaves.text(place, &String::from_utf8_lossy(value)).map(String::into_bytes)
+            }
+            Some(Kind::Bytes) => Some(self.payload(place, value, leaves)),
+            _ => guess(value, inner(None), place, leaves),
+        }
+    }
+
+    /// The payload of a push frame or of a message in a batch.
+    fn payload(&self, place: &Place, value: &[u8], leaves: &mut impl Leaves) -> Vec<u8> {
+        let name = |bytes: Option<&'a [u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        let schema = if place.message == "PushFrame" {
+            match name(self.sibling("payload_type")).as_str() {
+                "msg" | "im_enter_room_resp" => Schema::named("Batch"),
+                "hb" => Schema::named("HeartBeat"),
+                "im_enter_room" => Schema::named("EnterRoom"),
+                "ack" if as_text(value).is_some() => {
+                    let place = Place { class: Class::Token, ..*place };
+                    let text = String::from_utf8_lossy(value);
+                    return leaves.text(&place, &text).map_or_else(|| value.to_vec(), String::into_bytes);
+                }
+                _ => None,
+            }
+        } else {
+            // Of the others at least the beginning is known: all have it.
+            Schema::of_method(&name(self.sibling("method"))).or_else(|| Schema::named("Speaker"))
+        };
+        let context = self.context.inner(schema);
+        unpacked(value, leaves, |plain, leaves| match schema {
+            Some(_) => bounded(plain, context, place, leaves),
+            None => guess(plain, context, &Place { class: Class::Unknown, ..*place }, leaves)
+                .unwrap_or_else(|| plain.to_vec()),
+        })
+    }
+}
+
+/// Applies `change` to what gzip unpacks to, and packs it again; to other bytes as they are.
+pub(super) fn unpacked<L: Leaves>(
+    bytes: &[u8],
+    leaves: &mut L,
+    change: impl FnOnce(&[u8], &mut L) -> Vec<u8>,
+) -> Vec<u8> {
+    if !bytes.starts_with(&GZIP) {
+        return change(bytes, leaves);
+    }
+    let mut faults = Vec::new();
+    let plain = unzip(Bytes::copy_from_slice(bytes), &mut faults);
+    if !faults.is_empty() {
+        leaves.bad_gzip();
+    }
+    let new = change(&plain, leaves);
+    if new == plain[..] && faults.is_empty() { bytes.to_vec() } else { zip(&new).to_vec() }
+}
+
+/// A message that may be too deep.
+fn bounded(value: &[u8], context: Context, place: &Place, leaves: &mut impl Leaves) -> Vec<u8> {
+    if context.depth > DEPTH_MAX {
+        return leaves.opaque(place, value).unwrap_or_default();
+    }
+    message(value, context, leaves)
+}
+
+/// What has no schema: packed, a message, a text, or bytes.
+pub(super) fn guess(
+    value: &[u8],
+    context: Context,
+    place: &Place,
+    leaves: &mut impl Leaves,
+) -> Option<Vec<u8>> {
+    if value.starts_with(&GZIP) && context.depth <= DEPTH_MAX {
+        let context = context.inner(None);
+        let change = |plain: &[u8], leaves: &mut _| {
+            // What unpacks to itself would never end otherwise.
+            let bounded = if plain.starts_with(&GZIP) { &[] } else { plain };
+            guess_plain(bounded, context, place, leaves).unwrap_or_else(|| bounded.to_vec())
+        };
+        return Some(unpacked(value, leaves, change));
+    }
+    guess_plain(value, context, place, leaves)
+}
+
+fn guess_plain(value: &[u8], context: Context, place: &Place, leaves: &mut impl Leaves) -> Option<Vec<u8>> {
+    // Two or three letters may be a message as well, and are nobody's name.
+    if is_fields(value) && (has_control(value) || as_text(value).is_none() || value.len() <= 3) {
+        return Some(bounded(value, context, place, leaves));
+    }
+    match as_text(value) {
+        Some(text) => leaves.text(&Place { class: Class::Unknown, ..*place }, text).map(String::into_bytes),
+        None => leaves.opaque(place, value),
+    }
+}
+
+/// Numbers one behind the other.
+fn packed(value: &[u8], place: &Place, leaves: &mut impl Leaves) -> Option<Vec<u8>> {
+    let (mut rest, mut numbers) = (value, Vec::new());
+    while !rest.is_empty() {
+        let Ok(number) = decode_varint(&mut rest) else { return leaves.opaque(place, value) };
+        numbers.push(number);
+    }
+    let mut out = Vec::with_capacity(value.len());
+    numbers.into_iter().for_each(|number| encode_varint(leaves.number(place, number), &mut out));
+    Some(out)
+}
+
+/// Whether `value` is fields to its end; what stands in them is not looked at.
+pub(super) fn is_fields(value: &[u8]) -> bool {
+    let (mut rest, mut groups) = (value, 0_usize);
+    while !rest.is_empty() {
+        let Ok((_, wire_type)) = decode_key(&mut rest) else { return false };
+        let taken = match wire_type {
+            WireType::Varint => decode_varint(&mut rest).is_ok(),
+            WireType::SixtyFourBit => take(&mut rest, 8).is_some(),
+            WireType::ThirtyTwoBit => take(&mut rest, 4).is_some(),
+            WireType::LengthDelimited => {
+                let length = decode_varint(&mut rest).ok().and_then(|length| usize::try_from(length).ok());
+                length.is_some_and(|length| take(&mut rest, length).is_some())
+            }
+            WireType::StartGroup => {
+                groups += 1;
+                true
+            }
+            WireType::EndGroup if groups > 0 => {
+                groups -= 1;
+                true
+            }
+            WireType::EndGroup => false,
+        };
+        if !taken {
+            return false;
+        }
+    }
+    groups == 0
+}
+
+/// The last value of a field that has a length.
+fn last(bytes: &[u8], wanted: u32) -> Option<&[u8]> {
+    let (mut rest, mut found) = (bytes, None);
+    while !rest.is_empty() {
+        let Ok((number, wire_type)) = decode_key(&mut rest) else { break };
+        let taken = match wire_type {
+            WireType::Varint => decode_varint(&mut rest).ok().map(|_| &[][..]),
+            WireType::SixtyFourBit => take(&mut rest, 8),
+            WireType::ThirtyTwoBit => take(&mut rest, 4),
+            WireType::LengthDelimited => {
+                let length = decode_varint(&mut rest).ok().and_then(|length| usize::try_from(length).ok());
+                length.and_then(|length| take(&mut rest, length))
+            }
+            WireType::StartGroup | WireType::EndGroup => Some(&[][..]),
+        };
+        let Some(value) = taken else { break };
+        if number == wanted && wire_type == WireType::LengthDelimited {
+            found = Some(value);
+        }
+    }
+    found
+}
+
+fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
+    let (taken, left) = rest.split_at_checked(length)?;
+    *rest = left;
+    Some(taken)
+}
+
+fn has_control(value: &[u8]) -> bool {
+    value.iter().any(u8::is_ascii_control)
+}
+
+/// The text, if it is one that a person could read.
+pub(super) fn as_text(value: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(value).ok()?;
+    let is_plain = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+    text.chars().all(is_plain).then_some(text)
+}

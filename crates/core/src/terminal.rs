@@ -1,0 +1,255 @@
+//! An event as a line for people: what a terminal shows of the outward JSON.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::retry::SERVER_WAIT_MAX;
+
+/// Longest text that is shown of a name or a comment, in characters.
+const TEXT_CHARS_MAX: usize = 300;
+
+/// The lines of one event after the other: a hint comes with the first of several failures alike.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// The code of the failure whose hint was shown last.
+    hinted: Option<String>,
+}
+
+impl Lines {
+    /// As [`line()`], without a hint that was shown already.
+    #[must_use]
+    pub fn next(&mut self, event: &Value) -> Option<String> {
+        match event["type"].as_str()? {
+            "connection_created" => self.hinted = None,
+            "error" => {
+                let code = event["data"]["code"].as_str();
+                if self.hinted.as_deref() == code {
+                    return Some(failed(event));
+                }
+                self.hinted = code.map(str::to_owned);
+            }
+            _ => {}
+        }
+        line(event)
+    }
+}
+
+/// The line of an event, without its time; `None` for events that are not shown.
+#[must_use]
+pub fn line(event: &Value) -> Option<String> {
+    let data = &event["data"];
+    let sender = || text(&data["sender"]);
+    let username = || text(&event["username"]);
+    // A recording names its user with its first connection.
+    let with_user = |word: &str| match username() {
+        name if name.is_empty() => name,
+        name => format!(" {word} {name}"),
+    };
+    Some(match event["type"].as_str()? {
+        "gift" => gift(data)?,
+        "chat" => format!("💬 {}: {}", sender(), text(&data["comment"])),
+        "like" => format!("❤️ {} sent {} likes", sender(), data["likeCount"]),
+        "member" if data["actionId"] == 1 => format!("👥 {} joined", sender()),
+        "social" => match data["action"].as_str()? {
+            "follow" => format!("➕ {} followed", sender()),
+            "share" => format!("🔁 {} shared the LIVE", sender()),
+            _ => return None,
+        },
+        "question" => format!("❓ {} asked: {}", sender(), text(&data["questionText"])),
+        "emote" => format!("😀 {} sent an emote", sender()),
+        "subscribe" => format!("⭐ {} subscribed", sender()),
+        "envelope" if data["display"] == 1 => {
+            format!("🧧 {} dropped {} diamonds", text(&data["senderName"]), data["diamondCount"])
+        }
+        "control" => format!("⏯️ The LIVE is {}", text(&data["state"])),
+        "connection_created" => {
+            format!("✅ Connected to {} (Room ID: {})", username(), text(&data["roomId"]))
+        }
+        "connection_closed" => format!("🔌 Connection{} closed", with_user("to")),
+        "disconnected" => {
+            format!("🔌 Disconnected{}: {}", with_user("from"), text(&data["reason"]).replace('_', " "))
+        }
+        "error" => error(event),
+        "gap" => format!("⚠️ Events {} to {} are missing", event["from"], event["to"]),
+        _ => return None,
+    })
+}
+
+/// Only what adds something: the final of a streak says again what its last message said.
+fn gift(data: &Value) -> Option<String> {
+    if data["repeatDelta"] == 0 {
+        return None;
+    }
+    let (sender, gift) = (text(&data["sender"]), text(&data["giftName"]));
+    Some(format!("🎁 {sender} sent gift {gift} x{}", data["repeatCount"]))
+}
+
+/// What failed, when it is tried again, and what to do.
+fn error(event: &Value) -> String {
+    let mut shown = failed(event);
+    if let Some(hint) = event["data"]["hint"].as_str().filter(|hint| !hint.is_empty()) {
+        shown += &format!("\n💡 {}", printable(hint));
+    }
+    shown
+}
+
+/// What failed, and when it is tried again, or may be.
+fn failed(event: &Value) -> String {
+    let data = &event["data"];
+    let message = text(&data["message"]);
+    let failed = if data["code"] == "user_offline" { "" } else { "Failed to connect: " };
+    let mut shown = format!("❌ {failed}{message}");
+    let wait = Duration::from_millis(data["retryAfterMs"].as_u64().unwrap_or_default());
+    if data["retrying"] == true {
+        let seconds = wait.as_secs_f64();
+        shown += &format!("\n⏳ Attempt {} failed, trying again in {seconds:.1} s", data["attempt"]);
+    } else if wait > SERVER_WAIT_MAX {
+        shown += &format!("\n⏳ The server asks to wait {}{}", length(wait), until(event, wait));
+    }
+    shown
+}
+
+/// `42 min` or `1 h 5 min`, rounded up.
+fn length(wait: Duration) -> String {
+    let minutes = wait.as_millis().div_ceil(60_000);
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes} min"),
+        (hours, 0) => format!("{hours} h"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}
+
+/// The time at which the wait ends, if the event has one.
+fn until(event: &Value, wait: Duration) -> String {
+    let told = event["ts"].as_str().and_then(|ts| ts.parse::<Timestamp>().ok());
+    let end = told.and_then(|told| told.checked_add(wait).ok());
+    end.map(|end| format!(", until {end:.0}")).unwrap_or_default()
+}
+
+/// A JSON text as it may be shown.
+fn text(value: &Value) -> String {
+    printable(value.as_str().unwrap_or_default())
+}
+
+/// What may be written to a terminal: no control characters, which could move the cursor or worse, and none that turn
+/// the direction of writing; not longer than 300 characters.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let mut shown: String = text.chars().filter(|&c| is_harmless(c)).take(TEXT_CHARS_MAX + 1).collect();
+    if let Some((end, _)) = shown.char_indices().nth(TEXT_CHARS_MAX) {
+        shown.truncate(end);
+        shown.push('…');
+    }
+    shown
+}
+
+fn is_harmless(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(event: &Value, expected: &str) {
+        assert_eq!(line(event).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn the_lines_of_the_seeds() {
+        let event = |kind, data| json!({"type": kind, "username": "ann", "data": data});
+        check(
+            &event("gift", json!({"sender":"user123","giftName":"Rose","repeatCount":1,"repeatDelta":1})),
+            "🎁 user123 sent gift Rose x1",
+        );
+        check(&event("chat", json!({"sender":"alice","comment":"สวัสดีครับ!"})), "💬 alice: สวัสดีครับ!");
+        check(&event("like", json!({"sender":"bob","likeCount":5})), "❤️ bob sent 5 likes");
+        check(&event("member", json!({"sender":"charlie","actionId":1})), "👥 charlie joined");
+        check(
+            &event("connection_created", json!({"roomId":"7548125753365269304"})),
+            "✅ Connected to ann (Room ID: 7548125753365269304)",
+        );
+    }
+
+    #[test]
+    fn failures_say_what_to_do_or_when_it_goes_on() {
+        let error = |data| json!({"type": "error", "data": data});
+        check(
+            &error(
+                json!({"code":"user_offline","message":"User is not currently live","hint":"wait","retrying":false}),
+            ),
+            "❌ User is not currently live\n💡 wait",
+        );
+        check(
+            &error(
+                json!({"code":"rate_limited","message":"[Rate Limited] x","attempt":1,"retrying":true,"retryAfterMs":1500}),
+            ),
+            "❌ Failed to connect: [Rate Limited] x\n⏳ Attempt 1 failed, trying again in 1.5 s",
+        );
+    }
+
+    #[test]
+    fn a_room_without_a_name_leaves_no_hole() {
+        let ended = |username| json!({"type":"disconnected","username":username,"data":{"reason":"deleted"}});
+        check(&ended("ann"), "🔌 Disconnected from ann: deleted");
+        check(&ended(""), "🔌 Disconnected: deleted");
+        check(&json!({"type":"connection_closed","username":"","data":{}}), "🔌 Connection closed");
+    }
+
+    #[test]
+    fn a_long_wait_shows_its_length_and_end() {
+        let error = |ms: u64| {
+            let data =
+                json!({"code":"rate_limited","message":"x","attempt":1,"retrying":false,"retryAfterMs":ms});
+            json!({"type":"error","ts":"2026-01-01T23:30:00.250Z","data":data})
+        };
+        check(&error(900_000), "❌ Failed to connect: x");
+        let expected =
+            "❌ Failed to connect: x\n⏳ The server asks to wait 16 min, until 2026-01-01T23:45:00Z";
+        check(&error(900_001), expected);
+        let shown = line(&error(3_900_000)).unwrap();
+        assert!(shown.ends_with("wait 1 h 5 min, until 2026-01-02T00:35:00Z"), "{shown}");
+        assert!(line(&error(u64::MAX)).is_some());
+    }
+
+    #[test]
+    fn a_hint_comes_with_the_first_of_failures_alike() {
+        let mut lines = Lines::default();
+        let mut has_hint = |kind, code| {
+            let data = json!({"code":code,"message":"x","hint":"wait","retrying":true,"retryAfterMs":1});
+            lines.next(&json!({"type": kind, "data": data})).unwrap().contains("💡")
+        };
+        let limited = [(); 3].map(|()| has_hint("error", "rate_limited"));
+        assert_eq!(limited, [true, false, false]);
+        assert!(has_hint("error", "user_offline"), "another failure has another hint");
+        has_hint("connection_created", "");
+        assert!(has_hint("error", "user_offline"), "it failed anew");
+    }
+
+    #[test]
+    fn nothing_that_steers_a_terminal_gets_through() {
+        let event =
+            json!({"type":"chat","data":{"sender":"a\u{1b}[2Jb\r\n","comment":"\u{202e}evil\u{7}\u{9b}1m"}});
+        check(&event, "💬 a[2Jb: evil1m");
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        assert_eq!(printable(&"é".repeat(300)), "é".repeat(300));
+        assert_eq!(printable(&"é".repeat(301)), "é".repeat(300) + "…");
+    }
+
+    #[test]
+    fn whatever_json_it_is_nothing_panics() {
+        for kind in crate::event::KINDS {
+            for data in [json!(null), json!({}), json!([1]), json!({"sender": 7, "action": 3})] {
+                let event = json!({"type": kind, "data": data});
+                assert!(line(&event).is_none_or(|line| !line.is_empty()));
+            }
+        }
+    }
+}

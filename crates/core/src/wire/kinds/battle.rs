@@ -1,0 +1,87 @@
+//! Battles between hosts.
+
+use smol_str::SmolStr;
+
+use super::{
+    Kind, Known,
+    common::{time, url},
+    webcast::{self, battle_army::Giver, link_mic_battle as battle},
+};
+use crate::{
+    event::{self, BattleGiver, BattleTeam, BattleUser, Data, Id, Person},
+    wire::Message,
+};
+
+impl<'a> Kind<'a> for webcast::LinkMicBattle<'a> {
+    fn parts(self, _: &Message) -> Known {
+        let settings = self.settings.unwrap_or_default();
+        let results: Vec<battle::Result> =
+            self.results.into_iter().filter_map(|entry| entry.result).collect();
+        let users = self.users.into_iter().map(|entry| {
+            let result = results.iter().find(|result| result.user_id == entry.user_id);
+            let army = self.armies.iter().find(|army| army.user_id == entry.user_id);
+            BattleUser {
+                points: result.map(|result| result.score),
+                result: result.map(|result| result.result),
+                givers: givers(army.and_then(|army| army.army.clone()).unwrap_or_default().givers),
+                person: Person {
+                    user_id: Id(entry.user_id),
+                    ..host(entry.info.and_then(|info| info.user).unwrap_or_default())
+                },
+            }
+        });
+        let data = Data::Battle(event::Battle {
+            battle_id: Id(self.battle_id),
+            action: self.action,
+            status: settings.status,
+            started_at: time(settings.start_time_ms),
+            duration_seconds: settings.duration_s,
+            users: users.collect(),
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+/// A host, as battles describe one.
+pub(super) fn host(user: battle::BaseUser) -> Person {
+    Person {
+        user_id: Id(user.user_id),
+        unique_id: user.unique_id.into(),
+        nickname: user.nickname.into(),
+        avatar: url(user.avatar),
+    }
+}
+
+impl<'a> Kind<'a> for webcast::LinkMicArmies<'a> {
+    fn parts(self, _: &Message) -> Known {
+        let settings = self.settings.unwrap_or_default();
+        let teams = self.armies.into_iter().map(|entry| {
+            let army = entry.army.unwrap_or_default();
+            let (points, users) = (army.score, givers(army.givers));
+            BattleTeam { host_user_id: Id(entry.host_user_id), points, users }
+        });
+        let data = Data::BattleScore(event::BattleScore {
+            battle_id: Id(self.battle_id),
+            trigger_reason: self.trigger_reason,
+            teams: teams.collect(),
+            from_user_id: Id(self.from_user_id),
+            gift_id: self.gift_id,
+            started_at: time(settings.start_time_ms),
+            duration_seconds: settings.duration_s,
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+fn givers(givers: Vec<Giver>) -> Vec<BattleGiver> {
+    let giver = |giver: Giver| BattleGiver {
+        points: giver.score,
+        person: Person {
+            user_id: Id(giver.user_id),
+            unique_id: SmolStr::default(),
+            nickname: giver.nickname.into(),
+            avatar: url(giver.avatar),
+        },
+    };
+    givers.into_iter().map(giver).collect()
+}

@@ -1,0 +1,149 @@
+//! Which method has which schema.
+
+use super::{Kind, Reader};
+use crate::wire::{view::read, views};
+
+/// Gives every method with a schema, in alphabetical order, to the macro of this name.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! methods {
+    ($rows:ident) => {
+        $rows! {
+            LinkMicMethod "LinkMicMethod",
+            System "RoomMessage",
+            AccessControl "WebcastAccessControlMessage",
+            AccessRecall "WebcastAccessRecallMessage",
+            AnchorToolModification "WebcastAnchorToolModificationMessage",
+            BaLeadGen "WebcastBALeadGenMessage",
+            Barrage "WebcastBarrageMessage",
+            BoostCard "WebcastBoostCardMessage",
+            Bottom "WebcastBottomMessage",
+            Capsule "WebcastCapsuleMessage",
+            Caption "WebcastCaptionMessage",
+            Chat "WebcastChatMessage",
+            CommentTray "WebcastCommentTrayMessage",
+            Control "WebcastControlMessage",
+            DonationStickerModify "WebcastDonationStickerModifyMethod",
+            EmoteChat "WebcastEmoteChatMessage",
+            Envelope "WebcastEnvelopeMessage",
+            EnvelopePortal "WebcastEnvelopePortalMessage",
+            GameRankNotify "WebcastGameRankNotifyMessage",
+            GiftBroadcast "WebcastGiftBroadcastMessage",
+            GiftCollectionUpdate "WebcastGiftCollectionUpdateMessage",
+            GiftDynamicRestriction "WebcastGiftDynamicRestrictionMessage",
+            Gift "WebcastGiftMessage",
+            GiftPanelUpdate "WebcastGiftPanelUpdateMessage",
+            GiftPrompt "WebcastGiftPromptMessage",
+            GoalUpdate "WebcastGoalUpdateMessage",
+            GoodyBag "WebcastGoodyBagMessage",
+            Guide "WebcastGuideMessage",
+            Hashtag "WebcastHashtagMessage",
+            HourlyRank "WebcastHourlyRankMessage",
+            HourlyRankReward "WebcastHourlyRankRewardMessage",
+            ImDelete "WebcastImDeleteMessage",
+            InRoomBanner "WebcastInRoomBannerMessage",
+            InRoomBannerRefresh "WebcastInRoomBannerRefreshMessage",
+            Like "WebcastLikeMessage",
+            LinkLayer "WebcastLinkLayerMessage",
+            Link "WebcastLinkMessage",
+            LinkMicAnchorGuide "WebcastLinkMicAnchorGuideMessage",
+            LinkMicArmies "WebcastLinkMicArmies",
+            LinkMicBattle "WebcastLinkMicBattle",
+            LinkMicBattleItemCard "WebcastLinkMicBattleItemCard",
+            LinkMicBattlePunishFinish "WebcastLinkMicBattlePunishFinish",
+            LinkMicFanTicket "WebcastLinkMicFanTicketMethod",
+            LinkMicMethod "WebcastLinkMicMethod",
+            LinkScreenChange "WebcastLinkScreenChangeMessage",
+            LinkState "WebcastLinkStateMessage",
+            LinkMicBattleNotice "WebcastLinkmicBattleNoticeMessage",
+            LinkMicBattleTask "WebcastLinkmicBattleTaskMessage",
+            LiveGameIntro "WebcastLiveGameIntroMessage",
+            LiveIntro "WebcastLiveIntroMessage",
+            MarqueeAnnouncement "WebcastMarqueeAnnouncementMessage",
+            Member "WebcastMemberMessage",
+            MsgDetect "WebcastMsgDetectMessage",
+            Notice "WebcastNoticeMessage",
+            OecLiveShopping "WebcastOecLiveShoppingMessage",
+            PaidContentLiveShopping "WebcastPaidContentLiveShoppingMessage",
+            PartnershipCardChange "WebcastPartnershipCardChangeMessage",
+            PartnershipDownloadCount "WebcastPartnershipDownloadCountMessage",
+            PartnershipDropsUpdate "WebcastPartnershipDropsUpdateMessage",
+            PartnershipGameOffline "WebcastPartnershipGameOfflineMessage",
+            PartnershipPunish "WebcastPartnershipPunishMessage",
+            Perception "WebcastPerceptionMessage",
+            PictionaryEnd "WebcastPictionaryEndMessage",
+            PictionaryExit "WebcastPictionaryExitMessage",
+            PictionaryStart "WebcastPictionaryStartMessage",
+            PictionaryUpdate "WebcastPictionaryUpdateMessage",
+            Poll "WebcastPollMessage",
+            QuestionDelete "WebcastQuestionDeleteMessage",
+            QuestionNew "WebcastQuestionNewMessage",
+            QuestionSelected "WebcastQuestionSelectedMessage",
+            QuestionSlideDown "WebcastQuestionSlideDownMessage",
+            QuestionSwitch "WebcastQuestionSwitchMessage",
+            RankText "WebcastRankTextMessage",
+            RankUpdate "WebcastRankUpdateMessage",
+            Room "WebcastRoomMessage",
+            RoomNotify "WebcastRoomNotifyMessage",
+            RoomPin "WebcastRoomPinMessage",
+            RoomSticker "WebcastRoomStickerMessage",
+            RoomUserSeq "WebcastRoomUserSeqMessage",
+            RoomVerify "WebcastRoomVerifyMessage",
+            Social "WebcastSocialMessage",
+            Speaker "WebcastSpeakerMessage",
+            SubNotify "WebcastSubNotifyMessage",
+            SubPinEvent "WebcastSubPinEventMessage",
+            SubTimerSticker "WebcastSubTimerStickerMessage",
+            SubWave "WebcastSubWaveMessage",
+            SubscriptionGuide "WebcastSubscriptionGuideMessage",
+            System "WebcastSystemMessage",
+            Toast "WebcastToastMessage",
+            UnauthorizedMember "WebcastUnauthorizedMemberMessage",
+            WeeklyRankReward "WebcastWeeklyRankRewardMessage",
+        }
+    };
+}
+
+/// What is known of a method.
+pub(super) struct Row {
+    pub(super) method: &'static str,
+    read: Reader,
+    schema: &'static str,
+}
+
+macro_rules! rows {
+    ($($kind:ident $method:literal,)*) => {
+        pub(super) const READERS: &[Row] = &[
+            $(Row {
+                method: $method,
+                read: |bytes, message| Ok(read::<views::$kind>(bytes)?.parts(message)),
+                schema: stringify!($kind),
+            },)*
+        ];
+    };
+}
+methods!(rows);
+
+/// The reader of a method's payloads, if it has a schema.
+pub(super) fn reader(method: &str) -> Option<Reader> {
+    find(method).map(|row| row.read)
+}
+
+/// The name of the message that a method's payloads are, if it has a schema.
+pub(super) fn schema_name(method: &str) -> Option<&'static str> {
+    find(method).map(|row| row.schema)
+}
+
+fn find(method: &str) -> Option<&'static Row> {
+    READERS.binary_search_by_key(&method, |row| row.method).ok().map(|at| &READERS[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order() {
+        assert!(READERS.is_sorted_by(|a, b| a.method < b.method));
+    }
+}

@@ -1,0 +1,107 @@
+//! What viewers do, and how many they are.
+
+use super::{
+    Kind, Known,
+    common::{display_key, stamp, url},
+    user::user,
+    webcast,
+};
+use crate::{
+    event::{self, Data, Id, SocialAction},
+    wire::Message,
+};
+
+impl<'a> Kind<'a> for webcast::Like<'a> {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::Like(event::Like { like_count: self.count, total_like_count: self.total });
+        Known { common: self.common, user: self.user.map(user), data }
+    }
+}
+
+impl<'a> Kind<'a> for webcast::Member<'a> {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::Member(event::Member {
+            action_id: self.action,
+            member_count: self.member_count,
+            enter_source: self.enter_source.into(),
+        });
+        Known { common: self.common, user: self.user.map(user), data }
+    }
+}
+
+impl<'a> Kind<'a> for webcast::Social<'a> {
+    fn parts(self, _: &Message) -> Known {
+        let key = display_key(self.common.as_ref());
+        let data = Data::Social(event::Social {
+            action: social_action(key, self.action),
+            display_type: key.into(),
+            follow_count: self.follow_count,
+            share_count: self.share_count,
+        });
+        Known { common: stamp(self.common.as_ref()), user: self.user.map(user), data }
+    }
+}
+
+/// What was done. The key of the text decides; the number where the key says nothing.
+fn social_action(key: &str, action: i64) -> SocialAction {
+    match action {
+        _ if key.contains("follow") => SocialAction::Follow,
+        _ if key.contains("share") => SocialAction::Share,
+        1 => SocialAction::Follow,
+        2..=5 => SocialAction::Share,
+        _ => SocialAction::Other,
+    }
+}
+
+impl<'a> Kind<'a> for webcast::RoomUserSeq<'a> {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::RoomUser(event::RoomUser {
+            viewer_count: self.viewer_count,
+            total_user_count: self.total_user_count,
+            anonymous_count: self.anonymous_count,
+            top_viewers: self.viewers.into_iter().map(top_viewer).collect(),
+        });
+        Known { common: self.common, user: None, data }
+    }
+}
+
+fn top_viewer(viewer: webcast::room_user_seq::Viewer) -> event::TopViewer {
+    let user = viewer.user.unwrap_or_default();
+    event::TopViewer {
+        unique_id: user.unique_id.into(),
+        coin_count: Id(viewer.coin_count),
+        user_id: Id(user.id),
+        nickname: user.nickname.into(),
+        avatar: url(user.avatar),
+        rank: viewer.rank,
+    }
+}
+
+impl<'a> Kind<'a> for webcast::SubNotify<'a> {
+    fn parts(self, _: &Message) -> Known {
+        let data = Data::Subscribe(event::Subscribe {
+            sub_month: self.sub_month,
+            subscribe_type: self.subscribe_type,
+            old_subscribe_status: self.old_subscribe_status,
+            subscribing_status: self.subscribing_status,
+            exhibition_type: self.exhibition_type,
+            message_type: self.message_type,
+        });
+        Known { common: self.common, user: self.user.map(user), data }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_key_decides_and_the_number_helps_out() {
+        assert_eq!(social_action("pm_main_follow_message_viewer_2", 0), SocialAction::Follow);
+        assert_eq!(social_action("pm_mt_guidance_viewer_5_share", 1), SocialAction::Share);
+        assert_eq!(social_action("", 1), SocialAction::Follow);
+        assert_eq!(social_action("pm_mt_new_wording", 4), SocialAction::Share);
+        assert_eq!(social_action("", 0), SocialAction::Other);
+        assert_eq!(social_action("", 6), SocialAction::Other);
+    }
+}

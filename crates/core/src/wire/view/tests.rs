@@ -1,0 +1,132 @@
+//! Beside prost: the same of every payload that was recorded, whole or spoilt.
+
+use proptest::prelude::*;
+use std::{fs::File, io::BufReader};
+
+use prost::{Message as _, encoding::encode_varint};
+
+use super::*;
+use crate::{
+    recording::{Reader as Recording, What},
+    wire::{self, views},
+};
+
+#[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
+#[path = "../../generated/used.rs"]
+mod used;
+
+const RECORDINGS: [&str; 4] = ["demo", "gifts", "battle", "raid"];
+
+/// Reads a payload in both ways.
+type Reader = fn(&[u8]) -> [Option<String>; 2];
+
+macro_rules! rows {
+    ($($kind:ident $method:literal,)*) => {
+        const READERS: &[(&str, Reader)] = &[$(($method, |bytes| {
+            let view = read::<views::$kind>(bytes).ok().map(|view| format!("{view:?}"));
+            let prost = <used::$kind as prost::Message>::decode(bytes).ok();
+            // Where a name is a word of the language, only prost shows that.
+            [view, prost.map(|message| format!("{message:?}").replace("r#", ""))]
+        })),*];
+    };
+}
+crate::methods!(rows);
+
+fn reader_of(wanted: &str) -> Option<Reader> {
+    READERS.iter().find(|(method, _)| *method == wanted).map(|(_, reader)| *reader)
+}
+
+/// The methods and payloads of the recordings that are shipped.
+fn payloads() -> Vec<(String, Vec<u8>)> {
+    let mut payloads = Vec::new();
+    for name in RECORDINGS {
+        let path = format!("{}/../../recordings/{name}.bin", env!("CARGO_MANIFEST_DIR"));
+        let mut recording = Recording::open(BufReader::new(File::open(path).unwrap())).unwrap();
+        while let Some(record) = recording.next().unwrap() {
+            let What::Frame(frame) = &record.item.what else { continue };
+            let push = wire::read_push(&frame.bytes, &mut vec![]);
+            let batch = wire::read_batch(&wire::unzip(push.payload, &mut vec![]), &mut vec![]);
+            let messages = batch.messages.into_iter();
+            payloads.extend(messages.map(|message| (message.method.to_string(), message.payload.to_vec())));
+        }
+    }
+    payloads
+}
+
+#[test]
+fn recorded_payloads_are_read_as_prost_reads_them() {
+    let (mut read, mut random) = (0, 1_u64);
+    for (method, payload) in payloads() {
+        let Some(reader) = reader_of(&method) else { continue };
+        let [view, prost] = reader(&payload);
+        assert_eq!(view, prost, "{method}");
+        read += usize::from(view.is_some());
+        for _ in 0..4 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let spoilt = spoil(&payload, random >> 16);
+            let [view, prost] = reader(&spoilt);
+            assert_eq!(view, prost, "{method}: {spoilt:x?}");
+        }
+    }
+    assert!(read > 1000, "{read}");
+}
+
+/// Another byte somewhere, or nothing from there on, or the same part twice.
+fn spoil(payload: &[u8], random: u64) -> Vec<u8> {
+    let at = (random >> 10) as usize % payload.len().max(1);
+    let (before, after) = payload.split_at(at.min(payload.len()));
+    match (random % 4, after) {
+        (0, _) => before.to_vec(),
+        (1, _) => [before, before, after].concat(),
+        (_, [_, rest @ ..]) => [before, &[(random >> 2) as u8], rest].concat(),
+        (_, []) => vec![(random >> 2) as u8],
+    }
+}
+
+fn both(reader: Reader, bytes: &[u8]) -> bool {
+    let [view, prost] = reader(bytes);
+    view == prost
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_as_prost_reads_them(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+        for method in ["WebcastChatMessage", "WebcastImDeleteMessage", "WebcastRoomUserSeqMessage"] {
+            prop_assert!(both(reader_of(method).unwrap(), &bytes), "{method}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_any_length_are_read(number in any::<u64>(), shift in 0..64_u32, behind in 0..12_usize) {
+        let number = number >> shift;
+        let mut bytes = Vec::new();
+        encode_varint(number, &mut bytes);
+        let length = bytes.len();
+        bytes.extend(vec![0xff; behind]);
+        let mut rest = &bytes[..];
+        prop_assert_eq!((varint(&mut rest), rest.len()), (Ok(number), behind));
+        for end in 0..length {
+            prop_assert_eq!(varint(&mut &bytes[..end]), Err(Broken::CutOff));
+        }
+    }
+
+    #[test]
+    fn numbers_end_where_they_end_for_prost(bytes in prop::collection::vec(0x7e..0x82_u8, 0..14)) {
+        let (mut ours, mut theirs) = (&bytes[..], &bytes[..]);
+        let number = varint(&mut ours).ok();
+        prop_assert_eq!(number, prost::encoding::decode_varint(&mut theirs).ok());
+        prop_assert!(number.is_none() || ours == theirs);
+    }
+}
+
+#[test]
+fn groups_are_stepped_over_and_have_to_be_closed() {
+    let read = |bytes: &[u8]| read::<views::Like>(bytes).map(|like| like.count);
+    assert_eq!(read(&[0x33, 0x1b, 0x08, 0x01, 0x1c, 0x34, 0x10, 0x05]), Ok(5));
+    assert_eq!(read(&[0x33, 0x1b, 0x34, 0x1c]), Err(Broken::Group));
+    assert_eq!(read(&[0x34]), Err(Broken::Group));
+    assert_eq!(read(&[0x33, 0x10, 0x05]), Err(Broken::CutOff));
+    assert_eq!(read(&vec![0x33; 10_000]), Err(Broken::Group));
+    let prost = |bytes: &[u8]| used::Like::decode(bytes).ok().map(|like| like.count);
+    assert_eq!(prost(&[0x33, 0x1b, 0x08, 0x01, 0x1c, 0x34, 0x10, 0x05]), Some(5));
+}

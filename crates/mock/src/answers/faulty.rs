@@ -1,0 +1,100 @@
+//! Answers that go wrong.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{
+    super::{
+        http::{Request, Response},
+        mock_state::MockState,
+        scenario::{FaultKind, Refusal},
+        windows::TooMany,
+    },
+    Answer, Asked, Delivery, well, whole,
+};
+
+const HTML: &str = "<!DOCTYPE html><html><head><title>502</title></head><body>Bad gateway</body></html>";
+/// What blocked pages have in common (docs/protocol.md §1.2).
+const CAPTCHA: &str = "<!DOCTYPE html><html><head><title>tiktok-verify-page</title></head><body>\
+    <script id=\"slardar-config\" type=\"application/json\">{}</script>Please wait...\
+    <p id=\"wci\" class=\"_wafchallengeid\"></p></body></html>";
+
+/// The answer to a request that a fault answers.
+pub(super) fn faulty(mock: &MockState, request: &Request, asked: Asked, fault: &FaultKind) -> Answer {
+    use FaultKind as K;
+    let delivery = match fault {
+        K::Stall => return Answer::Stall,
+        K::Reset => return Answer::Reset,
+        K::Status { status, message, retry_after } => {
+            return whole(error(*status, message.as_deref(), *retry_after));
+        }
+        K::RateLimited { message, label, retry_after, headers } => {
+            let (wait, wall_ms) = (Duration::from_secs(*retry_after), mock.wall_ms());
+            return whole(TooMany { message, label, headers, wait, max: 5, wall_ms }.response());
+        }
+        K::Empty => return whole(Response::new(200, "application/protubuf", "")),
+        K::Html => return whole(Response::html(HTML)),
+        K::Captcha => return whole(Response::html(CAPTCHA)),
+        K::Endless => {
+            let spaces = Response::new(200, "application/octet-stream", vec![b' '; 16 * 1024]);
+            return Answer::Send(spaces, Delivery::Endless);
+        }
+        K::Refuse(refusal) => return whole(refused(refusal)),
+        K::CutBody => Delivery::Half,
+        K::Dribble { bytes_per_ms } => Delivery::Slow(*bytes_per_ms),
+        // These change what the answer says.
+        K::NotFound | K::Offline | K::Stub(_) | K::MissingCookie | K::MissingCursor | K::BadProtobuf => {
+            Delivery::Whole
+        }
+        // These wait until a socket is open.
+        K::Drop
+        | K::Close { .. }
+        | K::CloseFrame
+        | K::Cut
+        | K::Frames(..)
+        | K::RepeatHistory
+        | K::NoHeartbeat => Delivery::Whole,
+    };
+    match well(mock, request, asked, Some(fault)) {
+        Answer::Send(response, _) => Answer::Send(response, delivery),
+        other @ (Answer::Upgrade(_) | Answer::Stall | Answer::Reset) => other,
+    }
+}
+
+/// What the push server of a stub answers: as the scenario's stub says, or what was seen most (docs/protocol.md §1.6).
+pub(super) fn fallback(mock: &MockState) -> Response {
+    let state = mock.lock();
+    let mut faults = state.script.scenario.faults.iter();
+    let told =
+        faults.find_map(|fault| if let FaultKind::Stub(told) = &fault.kind { Some(told) } else { None });
+    refused(told.unwrap_or(&Refusal::stub()))
+}
+
+/// The answer that stands for a refused upgrade (docs/protocol.md §3.8).
+pub(super) fn refused(refusal: &Refusal) -> Response {
+    Response { status: refusal.status, headers: vec![], body: bytes::Bytes::new() }
+        .with("Handshake-Status", refusal.handshake_status.to_string())
+        .with("Handshake-Msg", &*refusal.message)
+        .with("X-Tt-Logid", "00000000000000000000000000000000")
+}
+
+/// The bodies that were seen (docs/protocol.md §1.6).
+fn error(status: u16, message: Option<&str>, retry_after: Option<u64>) -> Response {
+    let says = |usual| message.unwrap_or(usual);
+    let body = match status {
+        401 => json!({ "code": 401, "message": says("The provided API Key is invalid.") }),
+        402 => json!({ "code": 402, "message": says("This feature needs a premium plan.") }),
+        403 => json!({ "code": 403, "message": says("Access was denied to this resource.") }),
+        500 => {
+            json!({ "message": says("A 403 error occurred whilst fetching the webcast URL."), "code": 500 })
+        }
+        503 => json!({ "code": 503, "error": says("API is not ready for connections yet.") }),
+        _ => json!({ "code": status, "message": says("The request could not be served.") }),
+    };
+    let response = Response::json(status, &body);
+    match retry_after {
+        Some(seconds) => response.with("Retry-After", seconds.to_string()),
+        None => response,
+    }
+}

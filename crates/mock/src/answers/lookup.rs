@@ -1,0 +1,87 @@
+//! `/api-live/user/room/`: the answers of docs/protocol.md §1.3.
+
+use serde_json::{Value, json};
+
+use super::super::{
+    http::{Request, Response},
+    mock_state::MockState,
+    random::Random,
+    scenario::{FaultKind, State},
+    script::Known,
+    windows::compact_date,
+};
+use crate::clock;
+
+/// What look-ups say of a stream's status.
+pub(super) const LIVE: i32 = 2;
+pub(super) const PAUSED: i32 = 3;
+pub(super) const OFFLINE: i32 = 4;
+
+pub(super) fn lookup(
+    mock: &MockState,
+    request: &Request,
+    known: Option<Known>,
+    fault: Option<&FaultKind>,
+) -> Response {
+    let Some(known) = known.filter(|_| request.param("aid").is_some()) else {
+        return Response::json(200, &refusal(mock, "params_error", 19_881_005));
+    };
+    let Some(status) = status(mock, &known, fault) else {
+        return Response::json(200, &refusal(mock, "user_not_found", 19_881_007));
+    };
+    let mut user = user(&known, status);
+    user["status"] = status.into();
+    let data = json!({
+        "user": user,
+        "stats": { "followingCount": 1, "followerCount": 1 },
+        "liveRoom": live_room(&known, status),
+    });
+    Response::json(200, &json!({ "data": data, "message": "", "statusCode": 0 }))
+}
+
+/// The status of a user's stream; `None` if there is no such user.
+pub(super) fn status(mock: &MockState, known: &Known, fault: Option<&FaultKind>) -> Option<i32> {
+    match (fault, known.state) {
+        (Some(FaultKind::NotFound), _) | (_, State::NotFound) => return None,
+        (Some(FaultKind::Offline), _) | (_, State::Offline) => return Some(OFFLINE),
+        (_, State::Paused) => return Some(PAUSED),
+        (_, State::NotFoundOnce) => {
+            if mock.lock().looked_up.insert(known.name.to_ascii_lowercase()) {
+                return None;
+            }
+        }
+        (_, State::Live | State::AgeRestricted) => {}
+    }
+    let is_over = mock.lock().room(known).is_over(clock::now());
+    Some(if is_over { OFFLINE } else { LIVE })
+}
+
+pub(super) fn user(known: &Known, status: i32) -> Value {
+    let mut random = Random::new(0, known.room_id.cast_unsigned());
+    json!({
+        "id": random.id().to_string(),
+        "uniqueId": known.name,
+        "nickname": known.name,
+        "secUid": format!("MS4wLjABAAAA{}", random.hex(16)),
+        "roomId": known.room_id.to_string(),
+        "avatarLarger": "",
+        "signature": "",
+        "followStatus": 0,
+        "status": status,
+    })
+}
+
+pub(super) fn live_room(known: &Known, status: i32) -> Value {
+    json!({
+        "status": status,
+        "startTime": known.settings.show.wall_ms / 1000,
+        "title": "",
+        "liveRoomStats": { "enterCount": 7, "userCount": 1 },
+    })
+}
+
+fn refusal(mock: &MockState, message: &str, code: u32) -> Value {
+    let digits = mock.lock().random().hex(16).to_uppercase();
+    let id = format!("{}{digits}01", compact_date(mock.wall_ms() / 1000));
+    json!({ "data": null, "message": message, "extra": { "id": id }, "statusCode": code })
+}

@@ -1,0 +1,188 @@
+//! Requests → answers.
+
+mod euler;
+mod faulty;
+mod lookup;
+mod page;
+mod rooms;
+mod sign;
+
+use faulty::faulty;
+
+use super::{
+    http::{Request, Response},
+    mock_state::MockState,
+    scenario::{Endpoint, FaultKind, Refusal},
+    script::Known,
+};
+
+/// Where sockets are opened (docs/protocol.md §1.7).
+pub(super) const SOCKET_PATH: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
+
+/// Where the push server of a stub is, which refuses every socket.
+pub(super) const FALLBACK_PATH: &str = "/ws-fallback/";
+
+/// What is done about a request.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// This is sent.
+    Send(Response, Delivery),
+    /// A WebSocket is opened.
+    Upgrade(Box<Known>),
+    /// Nothing is sent.
+    Stall,
+    /// The connection is reset.
+    Reset,
+}
+
+/// How an answer is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    /// As it should be.
+    Whole,
+    /// Half of its body, then the end.
+    Half,
+    /// Its body again and again.
+    Endless,
+    /// So many bytes in a millisecond.
+    Slow(u32),
+}
+
+/// What a request asks for.
+struct Asked {
+    route: Route,
+    /// The user or room, if one is named.
+    known: Option<Known>,
+}
+
+/// What is answered, several ways of one [`Endpoint`].
+#[derive(Clone, Copy)]
+enum Route {
+    Lookup,
+    Page,
+    Profile,
+    Home,
+    CheckAlive,
+    RoomInfo,
+    AnchorInfo,
+    Gifts,
+    RoomGifts,
+    GiftGallery,
+    Sign,
+    SignUrl,
+    RoomId,
+    RateLimits,
+    Socket,
+    /// The push server of a stub.
+    Fallback,
+}
+
+impl Route {
+    fn endpoint(self) -> Endpoint {
+        match self {
+            Self::Lookup => Endpoint::Lookup,
+            Self::Page => Endpoint::Page,
+            Self::Profile => Endpoint::Profile,
+            Self::Home => Endpoint::Cookie,
+            Self::CheckAlive => Endpoint::CheckAlive,
+            Self::RoomInfo | Self::AnchorInfo => Endpoint::RoomInfo,
+            Self::Gifts | Self::RoomGifts | Self::GiftGallery => Endpoint::Gifts,
+            Self::Sign => Endpoint::Sign,
+            Self::SignUrl => Endpoint::SignUrl,
+            Self::RoomId => Endpoint::RoomId,
+            Self::RateLimits => Endpoint::RateLimits,
+            Self::Socket | Self::Fallback => Endpoint::Socket,
+        }
+    }
+}
+
+/// The answer to a request, and the fault that had a part in it.
+pub(super) fn answer(mock: &MockState, request: &Request, address: &str) -> (Answer, Option<FaultKind>) {
+    let Some(asked) = asked(mock, request) else {
+        let body = serde_json::json!({ "code": 404, "message": format!("no route {}", request.path) });
+        return (whole(Response::json(404, &body)), None);
+    };
+    let at = asked.route.endpoint();
+    if let Some(response) = mock.limit(at, request, address) {
+        return (whole(response), None);
+    }
+    let fault = mock.lock().http_fault(at, asked.known.as_ref()).map(|fault| fault.kind);
+    match fault {
+        Some(fault) => (faulty(mock, request, asked, &fault), Some(fault)),
+        None => (well(mock, request, asked, None), None),
+    }
+}
+
+fn whole(response: Response) -> Answer {
+    Answer::Send(response, Delivery::Whole)
+}
+
+/// What the endpoint answers when all is well, or nearly so: some faults only change what it says.
+fn well(mock: &MockState, request: &Request, asked: Asked, fault: Option<&FaultKind>) -> Answer {
+    let known = asked.known;
+    whole(match asked.route {
+        Route::Lookup => lookup::lookup(mock, request, known, fault),
+        Route::Page => page::page(mock, known, fault),
+        Route::Profile => page::profile(mock, known, fault),
+        Route::Home => page::home(mock, fault),
+        Route::CheckAlive => rooms::check_alive(mock, request),
+        Route::RoomInfo => rooms::room_info(mock, known),
+        Route::AnchorInfo => euler::anchor_info(mock, known),
+        Route::Gifts => rooms::gifts(mock),
+        Route::RoomGifts => euler::room_gifts(known),
+        Route::GiftGallery => euler::gift_gallery(mock, known.as_ref()),
+        Route::RateLimits => euler::rate_limits(),
+        Route::RoomId => euler::room_id(mock, known, fault),
+        Route::SignUrl => euler::sign_url(mock, request),
+        Route::Sign => sign::sign(mock, request, known, fault),
+        Route::Fallback => faulty::fallback(mock),
+        Route::Socket => match known {
+            Some(known) if request.is_upgrade() => return Answer::Upgrade(Box::new(known)),
+            Some(_) => Response::text(400, "this is a WebSocket"),
+            None => faulty::refused(&Refusal {
+                status: 200,
+                handshake_status: 400,
+                message: "room_id is missing".into(),
+            }),
+        },
+    })
+}
+
+/// What is asked for; `None` if there is no such address.
+fn asked(mock: &MockState, request: &Request) -> Option<Asked> {
+    let path = request.path.strip_suffix('/').unwrap_or(&request.path);
+    let user = |name: Option<&str>| {
+        let name = name.map(|name| name.trim_start_matches('@')).filter(|name| !name.is_empty());
+        name.map(|name| mock.lock().script.by_name(name))
+    };
+    let room = |id: Option<&str>| {
+        let id = id.and_then(|id| id.parse().ok()).filter(|id| *id > 0);
+        id.map(|id| mock.lock().script.by_id(id))
+    };
+    let unique_id = || user(request.param("uniqueId").or_else(|| request.param("unique_id")));
+    let room_or_user = || room(request.param("room_id")).or_else(unique_id);
+    let (route, known) = match path {
+        "" | "/live" => (Route::Home, None),
+        "/api-live/user/room" => (Route::Lookup, unique_id()),
+        "/webcast/room/check_alive" => (Route::CheckAlive, None),
+        "/webcast/room/info" | "/webcast/room/info_by_user" => (Route::RoomInfo, room_or_user()),
+        "/webcast/gift/list" => (Route::Gifts, None),
+        "/webcast/fetch" | "/webcast/im/fetch" => (Route::Sign, room_or_user()),
+        "/webcast/room_id" => (Route::RoomId, unique_id()),
+        "/webcast/rate_limits" => (Route::RateLimits, None),
+        "/webcast/sign_url" | "/tiktok/sign_url" => (Route::SignUrl, None),
+        _ if path == SOCKET_PATH.trim_end_matches('/') => (Route::Socket, room(request.param("room_id"))),
+        _ if path == FALLBACK_PATH.trim_end_matches('/') => (Route::Fallback, None),
+        _ => match path.split('/').collect::<Vec<_>>()[..] {
+            ["", at] if at.starts_with('@') => (Route::Profile, user(Some(at))),
+            ["", at, "live"] if at.starts_with('@') => (Route::Page, user(Some(at))),
+            ["", "webcast", "rooms", id, "connect"] => (Route::Sign, room(Some(id))),
+            ["", "webcast", "rooms", id, "gifts"] => (Route::RoomGifts, room(Some(id))),
+            ["", "webcast", "anchors", name, "room_id"] => (Route::RoomId, user(Some(name))),
+            ["", "webcast", "anchors", name, "room_info"] => (Route::AnchorInfo, user(Some(name))),
+            ["", "webcast", "anchors", name, "gift_gallery"] => (Route::GiftGallery, user(Some(name))),
+            _ => return None,
+        },
+    };
+    Some(Asked { route, known })
+}

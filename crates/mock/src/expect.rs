@@ -1,0 +1,262 @@
+//! What a test expects of clients, and the report of what came instead.
+
+use std::{
+    fmt,
+    ops::{Bound, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive},
+    panic::Location,
+    time::Duration,
+};
+
+use super::journal::{Happened, Journal, LogEntry};
+
+/// Most entries that a report lists.
+const LISTED_MAX: usize = 20;
+
+/// What a client may do.
+///
+/// ```
+/// use livetape_mock::Seen;
+///
+/// assert_eq!(Seen::request("/webcast/fetch").to_string(), "requests of /webcast/fetch");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Seen {
+    /// A request of this path; with or without a slash at the end is the same.
+    Request(String),
+    /// A WebSocket is opened.
+    Connection,
+    /// A client enters a room.
+    Enter,
+    /// A heartbeat.
+    Heartbeat,
+    /// An ack.
+    Ack,
+    /// A WebSocket ends with this code.
+    Close(u16),
+}
+
+impl Seen {
+    /// A request of this path.
+    ///
+    /// ```
+    /// # use livetape_mock::Seen;
+    /// assert_eq!(Seen::request("/live"), Seen::Request("/live".into()));
+    /// ```
+    #[must_use]
+    pub fn request(path: impl Into<String>) -> Self {
+        Self::Request(path.into())
+    }
+
+    fn is(&self, happened: &Happened) -> bool {
+        match self {
+            Self::Request(wanted) => path(happened).is_some_and(|path| bare(path) == bare(wanted)),
+            Self::Connection => matches!(happened, Happened::Upgrade { .. }),
+            Self::Enter => *happened == Happened::Enter,
+            Self::Heartbeat => *happened == Happened::Heartbeat,
+            Self::Ack => matches!(happened, Happened::Ack { .. }),
+            Self::Close(wanted) => matches!(happened, Happened::Closed { code, .. } if code == wanted),
+        }
+    }
+
+    /// How far away something is from what was meant, where it is of the same sort.
+    fn distance(&self, happened: &Happened) -> Option<usize> {
+        match (self, happened) {
+            (Self::Request(wanted), Happened::Request { path, .. }) => {
+                Some(strsim::damerau_levenshtein(bare(wanted), bare(path)))
+            }
+            (Self::Close(wanted), Happened::Closed { code, .. }) => Some(wanted.abs_diff(*code).into()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(path) => write!(f, "requests of {path}"),
+            Self::Connection => f.write_str("connections"),
+            Self::Enter => f.write_str("clients that enter"),
+            Self::Heartbeat => f.write_str("heartbeats"),
+            Self::Ack => f.write_str("acks"),
+            Self::Close(code) => write!(f, "closes with {code}"),
+        }
+    }
+}
+
+fn path(happened: &Happened) -> Option<&str> {
+    if let Happened::Request { path, .. } = happened { Some(path) } else { None }
+}
+
+fn bare(path: &str) -> &str {
+    path.trim_end_matches('/')
+}
+
+/// How often: `5`, `1..`, `..3`, `2..=4`.
+///
+/// ```
+/// use livetape_mock::Times;
+///
+/// assert_eq!(Times::from(5).to_string(), "5");
+/// assert_eq!(Times::from(1..).to_string(), "1 or more");
+/// assert_eq!(Times::from(..3).to_string(), "at most 2");
+/// assert_eq!(Times::from(2..=4).to_string(), "2 to 4");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    least: usize,
+    most: usize,
+}
+
+impl From<usize> for Times {
+    fn from(times: usize) -> Self {
+        Self { least: times, most: times }
+    }
+}
+
+impl Times {
+    fn within(start: Bound<&usize>, end: Bound<&usize>) -> Self {
+        let least = match start {
+            Bound::Included(least) => *least,
+            Bound::Excluded(below) => below.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let most = match end {
+            Bound::Included(most) => *most,
+            Bound::Excluded(above) => above.saturating_sub(1),
+            Bound::Unbounded => usize::MAX,
+        };
+        Self { least, most }
+    }
+}
+
+macro_rules! from_ranges {
+    ($($range:ty),*) => {
+        $(impl From<$range> for Times {
+            fn from(range: $range) -> Self {
+                Self::within(range.start_bound(), range.end_bound())
+            }
+        })*
+    };
+}
+from_ranges!(
+    Range<usize>,
+    RangeFrom<usize>,
+    RangeTo<usize>,
+    RangeInclusive<usize>,
+    RangeToInclusive<usize>,
+    RangeFull
+);
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self { least, most } if least == most => write!(f, "{least}"),
+            Self { least, most: usize::MAX } => write!(f, "{least} or more"),
+            Self { least: 0, most } => write!(f, "at most {most}"),
+            Self { least, most } => write!(f, "{least} to {most}"),
+        }
+    }
+}
+
+/// Something that is expected, and where the test says so.
+#[derive(Debug)]
+pub(super) struct Expectation {
+    pub(super) wanted: Wanted,
+    pub(super) at: &'static Location<'static>,
+}
+
+/// What is expected.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    /// So many.
+    Count(Seen, Times),
+    /// No request for so long behind each failure.
+    Pause(Duration),
+}
+
+/// What came instead of what was expected.
+pub(super) struct Unmet {
+    report: String,
+    /// Whether waiting is of no use.
+    pub(super) is_final: bool,
+}
+
+impl Expectation {
+    /// What meets it.
+    pub(super) fn check(&self, journal: &Journal) -> Result<Vec<LogEntry>, Unmet> {
+        let unmet = |report, is_final| Err(Unmet { report: format!("{report}\n  at {}", self.at), is_final });
+        if journal.dropped > 0 {
+            let dropped = journal.dropped;
+            let report = format!("the log is full: {dropped} entries are missing; reset it in between");
+            return unmet(report, true);
+        }
+        match &self.wanted {
+            Wanted::Count(seen, times) => {
+                let found = journal.entries.iter().filter(|entry| seen.is(&entry.what));
+                let found: Vec<LogEntry> = found.cloned().collect();
+                if (times.least..=times.most).contains(&found.len()) {
+                    return Ok(found);
+                }
+                let mut report = format!("expected {times} {seen}, got {}", found.len());
+                let near = journal.entries.iter().filter(|_| found.is_empty());
+                let near = near.filter_map(|entry| Some((seen.distance(&entry.what)?, entry)));
+                if let Some((_, nearest)) = near.min_by_key(|(distance, _)| *distance) {
+                    report.push_str(&format!("\n  nearest: {}", shown(nearest)));
+                }
+                unmet(report, found.len() > times.most)
+            }
+            Wanted::Pause(wait) => match early(&journal.entries, *wait) {
+                None => Ok(Vec::new()),
+                Some((end, pause)) => {
+                    let wait = wait.as_millis();
+                    let expected = format!("expected no request for {wait} ms after the failure at {end} ms");
+                    unmet(format!("{expected}; one came after {pause} ms"), true)
+                }
+            },
+        }
+    }
+}
+
+/// What all of them report that are not met, and what was received.
+pub(super) fn report(expectations: &[Expectation], journal: &Journal) -> Option<String> {
+    let unmet = expectations.iter().filter_map(|expectation| expectation.check(journal).err());
+    let unmet: Vec<String> = unmet.map(|unmet| unmet.report).collect();
+    (!unmet.is_empty()).then(|| format!("{}\n{}", unmet.join("\n"), listed(&journal.entries)))
+}
+
+/// The first failure behind which a request came before so long, and after how many milliseconds it came.
+fn early(entries: &[LogEntry], wait: Duration) -> Option<(u64, u64)> {
+    let mut ended = None;
+    for entry in entries {
+        if let Some(end) = ended.filter(|_| path(&entry.what).is_some())
+            && u128::from(entry.at_ms - end) < wait.as_millis()
+        {
+            return Some((end, entry.at_ms - end));
+        }
+        if entry.what.is_end() {
+            ended = Some(entry.at_ms);
+        }
+    }
+    None
+}
+
+fn listed(entries: &[LogEntry]) -> String {
+    let skipped = entries.len().saturating_sub(LISTED_MAX);
+    let lines: Vec<String> = entries[skipped..].iter().map(shown).collect();
+    match (lines.is_empty(), skipped) {
+        (true, _) => "received nothing".into(),
+        (_, 0) => format!("received:\n{}", lines.join("\n")),
+        _ => format!("received, at the end:\n{}", lines.join("\n")),
+    }
+}
+
+fn shown(entry: &LogEntry) -> String {
+    let what = if let Happened::Request { method, path, status, fault, .. } = &entry.what {
+        let fault = fault.as_ref().map(|fault| format!(" ({fault})")).unwrap_or_default();
+        format!("{method} {path} → {status}{fault}")
+    } else {
+        format!("{:?}", entry.what)
+    };
+    format!("  {:>8} ms  connection {}: {what}", entry.at_ms, entry.connection)
+}

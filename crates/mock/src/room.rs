@@ -1,0 +1,205 @@
+//! A room and its time.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    scenario::{After, Clock, End},
+    show::{RoomShow, Segment},
+    time::RoomTime,
+};
+use crate::sans_io::{pace::Speed, wire::Message};
+
+/// What a room is made of.
+#[derive(Clone, Debug)]
+pub(super) struct RoomConfig {
+    pub(super) show: Arc<RoomShow>,
+    pub(super) speed: Speed,
+    pub(super) clock: Clock,
+    pub(super) end: End,
+    /// How long the socket stays open after the last frame.
+    pub(super) close_after: Duration,
+    pub(super) after: After,
+    pub(super) history: usize,
+}
+
+/// A room, from the first connect on.
+#[derive(Clone, Debug)]
+pub(super) struct RoomState {
+    pub(super) settings: RoomConfig,
+    /// How many sockets it has had.
+    pub(super) attempts: u32,
+    /// The recorded connection that is on.
+    segment: usize,
+    /// At speed `max`: the next frame of it. Time says nothing there.
+    next: usize,
+    time: Option<RoomTime>,
+    /// A recorded connection was played and closed: the room waits for the next connect.
+    held: bool,
+    ended: bool,
+    /// Whether a sign answer has carried the first batch of the recorded connection that is on, or comes next.
+    batch_taken: Option<usize>,
+}
+
+/// What one connection plays.
+#[derive(Clone, Debug)]
+pub(super) struct Joined {
+    pub(super) settings: RoomConfig,
+    /// Counts the connections of the room from 1.
+    pub(super) attempt: u32,
+    pub(super) time: RoomTime,
+    /// The recorded connection.
+    pub(super) segment: usize,
+    /// Its first frame that is played.
+    pub(super) frame: usize,
+    /// What was said before.
+    pub(super) history: Vec<Message>,
+    /// The offset that `after_ms` counts from.
+    pub(super) zero: Duration,
+    /// The batch that the recorded connection began with, unless a sign answer has carried it.
+    pub(super) initial_batch: Option<bytes::Bytes>,
+    /// The frame that is left out, because a sign answer has carried its batch.
+    pub(super) left_out: Option<usize>,
+    /// Whether the client has come through a sign answer.
+    pub(super) is_signed: bool,
+}
+
+impl Joined {
+    pub(super) fn played(&self) -> &Segment {
+        &self.settings.show.segments[self.segment]
+    }
+
+    /// Whether the recording has an answer to `im_enter_room` for this connection.
+    pub(super) fn answers_enter(&self) -> bool {
+        self.played().enter_answer.is_some_and(|answer| answer >= self.frame)
+    }
+
+    /// Whether another recorded connection follows.
+    pub(super) fn has_next(&self) -> bool {
+        self.segment + 1 < self.settings.show.segments.len()
+    }
+}
+
+impl RoomState {
+    pub(super) fn new(settings: RoomConfig) -> Self {
+        Self {
+            settings,
+            attempts: 0,
+            segment: 0,
+            next: 0,
+            time: None,
+            held: false,
+            ended: false,
+            batch_taken: None,
+        }
+    }
+
+    /// Whether its stream is over: nobody is live there.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        let RoomConfig { show, clock, end, after, .. } = &self.settings;
+        if *clock == Clock::Connection || *end == End::Stay || *after == After::Again {
+            return false;
+        }
+        let last = self.segment + 1 == show.segments.len();
+        self.ended || last && !self.held && self.time.is_some_and(|time| time.shown(now) > show.end())
+    }
+
+    /// Lets a connection in; `is_signed` if its client has come through a sign answer.
+    pub(super) fn join(&mut self, now: Instant, is_signed: bool) -> Joined {
+        self.attempts = self.attempts.saturating_add(1);
+        let frame = match self.settings.clock {
+            Clock::Connection => {
+                let segments = self.settings.show.segments.len();
+                self.start((self.attempts as usize - 1) % segments, now)
+            }
+            Clock::Room => self.go_on(now),
+        };
+        let RoomConfig { show, clock, history, .. } = &self.settings;
+        let segment = &show.segments[self.segment];
+        let history = if frame == 0 { vec![] } else { show.history(self.segment, frame, *history) };
+        let is_carried = is_signed && self.batch_taken == Some(self.segment);
+        Joined {
+            attempt: self.attempts,
+            time: self.time.unwrap_or(RoomTime {
+                at: now,
+                offset: segment.opened,
+                speed: self.settings.speed,
+            }),
+            segment: self.segment,
+            frame,
+            history,
+            zero: if *clock == Clock::Room { show.segments[0].opened } else { segment.opened },
+            initial_batch: segment.initial_batch.clone().filter(|_| frame == 0 && !is_carried),
+            left_out: segment.first.filter(|first| is_carried && *first >= frame),
+            is_signed,
+            settings: self.settings.clone(),
+        }
+    }
+
+    /// The frame at which a connect joins now.
+    fn go_on(&mut self, now: Instant) -> usize {
+        let segments = self.settings.show.segments.len();
+        if self.is_past(now) && self.settings.after == After::Again {
+            return self.start(0, now);
+        }
+        let Some(time) = self.time else { return self.start(0, now) };
+        let played = &self.settings.show.segments[self.segment];
+        let is_last = self.segment + 1 == segments;
+        if self.held || !is_last && time.shown(now) > played.end() {
+            return self.start((self.segment + 1).min(segments - 1), now);
+        }
+        if self.ended {
+            return played.frames.len();
+        }
+        match self.settings.speed {
+            Speed::Max => self.next.min(played.frames.len()),
+            Speed::Times(_) => {
+                let shown = time.shown(now);
+                // Whoever comes at the very start misses nothing.
+                let at_start = self.next == 0 && shown == time.offset;
+                if at_start { 0 } else { played.frames.partition_point(|frame| frame.offset <= shown) }
+            }
+        }
+    }
+
+    /// Whether all was played, or would have been.
+    fn is_past(&self, now: Instant) -> bool {
+        let is_last = self.segment + 1 == self.settings.show.segments.len() && !self.held;
+        let end = self.settings.show.end();
+        self.ended || is_last && self.time.is_some_and(|time| time.shown(now) > end)
+    }
+
+    fn start(&mut self, segment: usize, now: Instant) -> usize {
+        let offset = self.settings.show.segments[segment].opened;
+        self.time = Some(RoomTime { at: now, offset, speed: self.settings.speed });
+        (self.segment, self.next, self.held, self.ended) = (segment, 0, false, false);
+        0
+    }
+
+    /// The batch that belongs into the next sign answer, if the next connect starts a recorded connection.
+    pub(super) fn initial_batch(&mut self, now: Instant) -> Option<bytes::Bytes> {
+        let mut ahead = self.clone();
+        let joined = ahead.join(now, true);
+        let batch = joined.played().sign_batch().filter(|(first, _)| joined.frame <= *first);
+        self.batch_taken = batch.as_ref().map(|_| joined.segment);
+        batch.map(|(_, batch)| batch)
+    }
+
+    /// A frame of the recorded connection was sent.
+    pub(super) fn sent(&mut self, segment: usize, frame: usize) {
+        if segment == self.segment {
+            self.next = self.next.max(frame + 1);
+        }
+    }
+
+    /// A recorded connection was played to its end.
+    pub(super) fn played(&mut self, segment: usize) {
+        if segment != self.segment || self.settings.clock == Clock::Connection {
+            return;
+        }
+        let is_last = segment + 1 == self.settings.show.segments.len();
+        (self.held, self.ended) = (!is_last, is_last);
+        self.batch_taken = None;
+    }
+}

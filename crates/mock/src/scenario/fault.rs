@@ -1,0 +1,228 @@
+//! What goes wrong: where, when and how.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    FaultKind,
+    table::{FaultTable, Name},
+};
+
+/// Something that goes wrong. Of the faults at an HTTP endpoint the first that is not used up answers a request; on a
+/// socket each waits for its time.
+///
+/// ```
+/// use livetape_mock::{Endpoint, Fault, FaultKind, Scenario};
+///
+/// let fault = Fault::new(Endpoint::Sign, FaultKind::status(500)).times(2);
+/// let toml = "[[fault]]\nat = \"sign\"\nkind = \"status\"\nstatus = 500\ntimes = 2\n";
+/// assert_eq!(Scenario::parse(toml).unwrap(), Scenario::default().fault(fault));
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "FaultTable", into = "FaultTable")]
+pub struct Fault {
+    /// Where: at all of these together.
+    pub at: Vec<Endpoint>,
+    /// How.
+    pub kind: FaultKind,
+    /// Only for this user, or the id of a room.
+    pub user: Option<String>,
+    /// How often.
+    pub repeat: Repeat,
+    /// Sockets: when.
+    pub start: Start,
+}
+
+/// How often something goes wrong.
+///
+/// ```
+/// use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};
+///
+/// assert_eq!(Fault::new(Endpoint::Page, FaultKind::Captcha).times(2).repeat, Repeat::Times(2));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// Every time.
+    Always,
+    /// So often, then all is well.
+    Times(u32),
+    /// Only at this request, or this connection of the room; the first is 1.
+    Attempt(u32),
+}
+
+impl Repeat {
+    /// Whether it is the turn of a fault that had this attempt before it, and came so often.
+    pub(in super::super) fn is_due(self, attempt: u32, came: u32) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Times(times) => came < times,
+            Self::Attempt(only) => attempt == only,
+        }
+    }
+}
+
+/// When something goes wrong on a socket.
+///
+/// ```
+/// use livetape_mock::{Endpoint, Fault, FaultKind, Start};
+///
+/// assert_eq!(Fault::new(Endpoint::Socket, FaultKind::Drop).after_frames(20).start, Start::Frames(20));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At once.
+    Now,
+    /// At this time of the room, or (with `clock = "connection"`) of the connection, in milliseconds.
+    Ms(u64),
+    /// Behind so many frames of the connection.
+    Frames(u64),
+    /// Behind so many messages of the connection.
+    Events(u64),
+}
+
+impl Fault {
+    /// A fault that is there every time, and from the start.
+    ///
+    /// ```
+    /// # use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};
+    /// assert_eq!(Fault::new(Endpoint::Lookup, FaultKind::Html).repeat, Repeat::Always);
+    /// ```
+    #[must_use]
+    pub fn new(at: Endpoint, kind: FaultKind) -> Self {
+        Self { at: vec![at], kind, user: None, repeat: Repeat::Always, start: Start::Now }
+    }
+
+    /// There as well, counted together.
+    ///
+    /// ```
+    /// # use livetape_mock::{Endpoint, Fault, FaultKind};
+    /// let fault = Fault::new(Endpoint::Lookup, FaultKind::Stall).and_at(Endpoint::Sign);
+    /// assert_eq!(fault.at, [Endpoint::Lookup, Endpoint::Sign]);
+    /// ```
+    #[must_use]
+    pub fn and_at(mut self, at: Endpoint) -> Self {
+        self.at.push(at);
+        self
+    }
+
+    /// Only for this user, or the id of a room.
+    ///
+    /// ```
+    /// # use livetape_mock::{Endpoint, Fault, FaultKind};
+    /// assert!(Fault::new(Endpoint::Lookup, FaultKind::Offline).user("ann").user.is_some());
+    /// ```
+    #[must_use]
+    pub fn user(mut self, user: &str) -> Self {
+        self.user = Some(user.to_owned());
+        self
+    }
+
+    /// So often, then all is well.
+    ///
+    /// ```
+    /// # use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};
+    /// assert_eq!(Fault::new(Endpoint::Sign, FaultKind::Empty).times(3).repeat, Repeat::Times(3));
+    /// ```
+    #[must_use]
+    pub fn times(self, times: u32) -> Self {
+        Self { repeat: Repeat::Times(times), ..self }
+    }
+
+    /// Only at this request, or this connection of the room; the first is 1.
+    ///
+    /// ```
+    /// # use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};
+    /// assert_eq!(Fault::new(Endpoint::Socket, FaultKind::Reset).attempt(2).repeat, Repeat::Attempt(2));
+    /// ```
+    #[must_use]
+    pub fn attempt(self, attempt: u32) -> Self {
+        Self { repeat: Repeat::Attempt(attempt), ..self }
+    }
+
+    /// Sockets: at this time of the room, or (with [`super::Clock::Connection`]) of the connection.
+    ///
+    /// ```
+    /// # use livetape_mock::{Endpoint, Fault, FaultKind, Start};
+    /// # use std::time::Duration;
+    /// let fault = Fault::new(Endpoint::Socket, FaultKind::Cut).after(Duration::from_secs(5));
+    /// assert_eq!(fault.start, Start::Ms(5000));
+    /// ```
+    #[must_use]
+    pub fn after(self, time: Duration) -> Self {
+        Self { start: Start::Ms(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)), ..self }
+    }
+
+    /// Sockets: behind so many frames of the connection.
+    ///
+    /// ```
+    /// # use livetape_mock::{Endpoint, Fault, FaultKind, Start};
+    /// assert_eq!(Fault::new(Endpoint::Socket, FaultKind::Drop).after_frames(3).start, Start::Frames(3));
+    /// ```
+    #[must_use]
+    pub fn after_frames(self, frames: u64) -> Self {
+        Self { start: Start::Frames(frames), ..self }
+    }
+
+    /// Sockets: behind so many messages of the connection.
+    ///
+    /// ```
+    /// # use livetape_mock::{Endpoint, Fault, FaultKind, Start};
+    /// assert_eq!(Fault::new(Endpoint::Socket, FaultKind::Drop).after_events(9).start, Start::Events(9));
+    /// ```
+    #[must_use]
+    pub fn after_events(self, events: u64) -> Self {
+        Self { start: Start::Events(events), ..self }
+    }
+}
+
+impl FaultKind {
+    /// Its name in scenarios.
+    ///
+    /// ```
+    /// assert_eq!(livetape_mock::FaultKind::MissingCursor.name(), "missing_cursor");
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> String {
+        let name = serde_json::to_value(Name::of(self)).ok();
+        name.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+}
+
+/// Where something goes wrong.
+///
+/// ```
+/// use livetape_mock::{Endpoint, Scenario};
+///
+/// let scenario = Scenario::parse("[[fault]]\nat = [\"lookup\", \"sign\"]\nkind = \"stall\"").unwrap();
+/// assert_eq!(scenario.faults[0].at, [Endpoint::Lookup, Endpoint::Sign]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// `/api-live/user/room/`
+    Lookup,
+    /// `/@{user}/live`
+    Page,
+    /// `/@{user}`
+    Profile,
+    /// `/` and `/live`
+    Cookie,
+    /// `/webcast/room/check_alive/`
+    CheckAlive,
+    /// `/webcast/room/info/`, `/webcast/room/info_by_user/` and `/webcast/anchors/{user}/room_info`
+    RoomInfo,
+    /// `/webcast/gift/list/`, `/webcast/rooms/{id}/gifts` and `/webcast/anchors/{user}/gift_gallery`
+    Gifts,
+    /// `/webcast/fetch`, `/webcast/rooms/{id}/connect` and `/webcast/im/fetch/`
+    Sign,
+    /// `/tiktok/sign_url` and `/webcast/sign_url`
+    SignUrl,
+    /// `/webcast/room_id` and `/webcast/anchors/{user}/room_id`
+    RoomId,
+    /// `/webcast/rate_limits`
+    RateLimits,
+    /// The WebSocket.
+    Socket,
+}

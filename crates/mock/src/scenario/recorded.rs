@@ -1,0 +1,220 @@
+//! Recording → scenario: what went wrong while it was recorded goes wrong again.
+//!
+//! Frames and closes need no word: rooms play them. What was refused before a room was reached becomes faults, each at the
+//! request at which it came.
+
+use std::{collections::BTreeMap, fmt, io::Read};
+
+use super::{Endpoint, Fault, FaultKind, Form, Header, Refusal, Scenario, State, User, check};
+use crate::sans_io::{
+    error::Code,
+    recording::{
+        Error, Loss, Reader, USER_TAG, What,
+        records::{ConnOpen, Http, Status, http::Role},
+    },
+};
+
+/// Users and faults of a scenario that is made of a recording; more are told.
+const USERS_MAX: usize = 1000;
+const FAULTS_MAX: usize = 1000;
+
+/// A scenario, and what it cannot say.
+///
+/// ```
+/// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+/// # use livetape_mock::Scenario;
+/// let recorded = Scenario::of_recording(DEMO_BYTES, "demo").unwrap();
+/// assert_eq!(Scenario::parse(&recorded.to_string()).unwrap(), recorded.scenario);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Recorded {
+    /// What the mock does.
+    pub scenario: Scenario,
+    /// What happened in the recording and will not happen in the mock.
+    pub notes: Vec<String>,
+    /// What is missing in the recording.
+    pub loss: Loss,
+}
+
+impl Scenario {
+    /// The scenario in which what is recorded happens again. `recording` is its path, from the folder of the scenario.
+    ///
+    /// ```
+    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+    /// # use livetape_mock::Scenario;
+    /// let recorded = Scenario::of_recording(DEMO_BYTES, "demo").unwrap();
+    /// assert_eq!(recorded.scenario.faults, []);
+    /// ```
+    ///
+    /// # Errors
+    /// That of [`Reader::open`] and [`Reader::next`].
+    pub fn of_recording(input: impl Read, recording: &str) -> Result<Recorded, Error> {
+        let mut reader = Reader::open(input)?;
+        let mut reading = Reading::default();
+        while let Some(record) = reader.next()? {
+            match record.item.what {
+                What::Header(header) => {
+                    reading.user = header.tags.get(USER_TAG).cloned().or(reading.user);
+                }
+                What::Http(http) => reading.http(&http),
+                What::ConnOpen(open) => reading.open(open),
+                What::ConnClose(_) => reading.closed = true,
+                What::Status(status) => reading.status(&status),
+                What::Frame(_)
+                | What::Marker(_)
+                | What::ClockAnchor(_)
+                | What::Gap(_)
+                | What::Checkpoint(_)
+                | What::End(_)
+                | What::Other { .. } => {}
+            }
+        }
+        Ok(Recorded { loss: reader.report().loss(), ..reading.finish(recording) })
+    }
+}
+
+#[derive(Default)]
+struct Reading {
+    /// Whose room it is, before there is a connection.
+    user: Option<String>,
+    users: Vec<User>,
+    faults: Vec<Fault>,
+    notes: Vec<String>,
+    /// Requests so far, by endpoint.
+    requests: BTreeMap<Endpoint, u32>,
+    /// Connections that were made or refused.
+    connects: u32,
+    /// What the last exchange was.
+    last: Option<(Endpoint, u32)>,
+    /// Whether its answer was what was asked for, and no page that says something else.
+    is_answered: bool,
+    /// Whether the last exchange has become a fault already.
+    is_told: bool,
+    closed: bool,
+}
+
+impl Reading {
+    fn http(&mut self, http: &Http) {
+        let Some(at) = endpoint(http.role()) else { return };
+        let attempt = self.requests.entry(at).or_default();
+        *attempt += 1;
+        let attempt = *attempt;
+        (self.last, self.is_told) = (Some((at, attempt)), false);
+        let is_page = http.body.is_empty() || http.body.trim_ascii_start().starts_with(b"<");
+        self.is_answered = http.status == 200 && !is_page;
+        let Some(status) = u16::try_from(http.status).ok().filter(|status| (400..=599).contains(status))
+        else {
+            return;
+        };
+        let retry_after = http.headers.iter().find(|header| header.name.eq_ignore_ascii_case("retry-after"));
+        let wait: Option<u64> = retry_after.and_then(|header| header.value.trim().parse().ok());
+        let mut kind = FaultKind::status(status);
+        if let (FaultKind::RateLimited { retry_after, headers, .. }, Some(wait)) = (&mut kind, wait) {
+            (*retry_after, *headers) = (wait, [(Header::RetryAfter, Form::Delta)].into());
+        } else if let FaultKind::Status { status: 503, retry_after, .. } = &mut kind {
+            *retry_after = wait;
+        }
+        self.fault(Fault::new(at, kind).attempt(attempt));
+        self.is_told = true;
+    }
+
+    fn open(&mut self, open: ConnOpen) {
+        self.connects += 1;
+        (self.last, self.closed) = (None, false);
+        let is_new = !self.users.iter().any(|user| user.name.eq_ignore_ascii_case(&open.unique_id));
+        if is_new && !open.unique_id.is_empty() && self.users.len() < USERS_MAX {
+            let room_id = (open.room_id > 0).then_some(open.room_id);
+            self.users.push(User { name: open.unique_id, room_id, ..User::default() });
+        }
+    }
+
+    fn status(&mut self, status: &Status) {
+        let code = Code::from_name(&status.code);
+        let at_request = |kind| move |(at, attempt)| Fault::new(at, kind).attempt(attempt);
+        let last = self.last.take();
+        let fault = match code {
+            _ if std::mem::take(&mut self.is_told) => return,
+            // The room closes where it was closed.
+            Some(Code::ConnectionLost) if self.closed => return,
+            Some(Code::UserOffline) => last.map(at_request(FaultKind::Offline)),
+            Some(Code::UserNotFound) => last.map(at_request(FaultKind::NotFound)),
+            Some(Code::SignEmpty) => last.map(at_request(FaultKind::Empty)),
+            Some(Code::Blocked) if !self.is_answered => last.map(at_request(FaultKind::Captcha)),
+            Some(Code::Blocked | Code::HandshakeRefused) => {
+                self.connects += 1;
+                let mut refusal = Refusal::blocked();
+                if code == Some(Code::HandshakeRefused) {
+                    refusal.handshake_status = 400;
+                }
+                let refuse = FaultKind::Refuse(refusal);
+                Some(Fault::new(Endpoint::Socket, refuse).attempt(self.connects))
+            }
+            Some(Code::AgeRestricted) => {
+                let name = self.user.clone().unwrap_or_default();
+                self.users.retain(|user| !user.name.eq_ignore_ascii_case(&name));
+                self.users.push(User { name, state: State::AgeRestricted, ..User::default() });
+                return;
+            }
+            _ => None,
+        };
+        match fault.filter(|fault| fault.at.iter().all(|at| check::fits(&fault.kind, *at))) {
+            Some(fault) => self.fault(fault),
+            None => self.note(format!("{} is not said: {}", status.code, status.detail)),
+        }
+    }
+
+    fn fault(&mut self, fault: Fault) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(fault);
+        } else {
+            self.note("more went wrong than a scenario is given".to_owned());
+        }
+    }
+
+    fn note(&mut self, note: String) {
+        if self.notes.len() < FAULTS_MAX && !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    fn finish(mut self, recording: &str) -> Recorded {
+        if let Some(name) = self.user.take().filter(|name| !name.is_empty())
+            && self.users.is_empty()
+        {
+            self.users.push(User { name, ..User::default() });
+        }
+        self.users.retain(|user| !user.name.is_empty() && !user.name.contains(['@', '/', ' ']));
+        let (users, faults) = (self.users, Vec::new());
+        let mut scenario = Scenario { recording: recording.into(), users, faults, ..Scenario::default() };
+        for fault in self.faults {
+            scenario.faults.push(fault);
+            // What makes no sense together is told, not written.
+            if let Err((_, why)) = check::check(&scenario) {
+                scenario.faults.pop();
+                self.notes.push(why);
+            }
+        }
+        Recorded { scenario, notes: self.notes, loss: Loss::default() }
+    }
+}
+
+fn endpoint(role: Role) -> Option<Endpoint> {
+    match role {
+        Role::Unknown => None,
+        Role::Lookup => Some(Endpoint::Lookup),
+        Role::RoomInfo => Some(Endpoint::RoomInfo),
+        Role::Gifts => Some(Endpoint::Gifts),
+        Role::InitialBatch | Role::Sign => Some(Endpoint::Sign),
+    }
+}
+
+/// The file.
+impl fmt::Display for Recorded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "# Made by `livetape as-scenario`: what was recorded happens again.")?;
+        for note in &self.notes {
+            writeln!(f, "# Not in it: {}", note.replace(['\n', '\r'], " "))?;
+        }
+        write!(f, "{}", self.scenario.to_toml())
+    }
+}

@@ -1,0 +1,226 @@
+//! A fault as TOML has it: one table for all kinds, of which each takes some keys.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    DEFAULT_MESSAGE, Endpoint, Fault, FaultKind as Kind, Form, FrameFault as Frame, Header, Refusal, Repeat,
+    Start,
+};
+
+/// What is told of a fault. What is as usual is left out.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FaultTable {
+    #[serde(deserialize_with = "one_or_more")]
+    at: Vec<Endpoint>,
+    kind: Name,
+    user: Option<String>,
+    times: Option<u32>,
+    attempt: Option<u32>,
+    after_ms: Option<u64>,
+    after_frames: Option<u64>,
+    after_events: Option<u64>,
+    status: Option<u16>,
+    message: Option<String>,
+    label: Option<String>,
+    retry_after: Option<u64>,
+    headers: Option<BTreeMap<Header, Form>>,
+    handshake_status: Option<u16>,
+    code: Option<u16>,
+    reason: Option<String>,
+    bytes_per_ms: Option<u32>,
+    count: Option<u32>,
+}
+
+/// Names: the kinds that have each, and the kind that it is without further keys.
+macro_rules! names {
+    ($($name:ident: $pattern:pat => $kind:expr;)*) => {
+        #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub(super) enum Name {
+            #[default]
+            $($name),*
+        }
+
+        impl Name {
+            pub(super) fn of(kind: &Kind) -> Self {
+                match kind {
+                    $($pattern => Self::$name),*
+                }
+            }
+
+            fn usual(self) -> Kind {
+                match self {
+                    $(Self::$name => $kind),*
+                }
+            }
+        }
+    };
+}
+
+names! {
+    Status: Kind::Status { .. } | Kind::RateLimited { .. } => Kind::status(0);
+    Empty: Kind::Empty => Kind::Empty;
+    Html: Kind::Html => Kind::Html;
+    Captcha: Kind::Captcha => Kind::Captcha;
+    Endless: Kind::Endless => Kind::Endless;
+    CutBody: Kind::CutBody => Kind::CutBody;
+    NotFound: Kind::NotFound => Kind::NotFound;
+    Offline: Kind::Offline => Kind::Offline;
+    Stub: Kind::Stub(_) => Kind::Stub(Refusal::stub());
+    MissingCookie: Kind::MissingCookie => Kind::MissingCookie;
+    MissingCursor: Kind::MissingCursor => Kind::MissingCursor;
+    BadProtobuf: Kind::BadProtobuf => Kind::BadProtobuf;
+    Refuse: Kind::Refuse(_) => Kind::Refuse(Refusal::blocked());
+    Stall: Kind::Stall => Kind::Stall;
+    Reset: Kind::Reset => Kind::Reset;
+    Dribble: Kind::Dribble { .. } => Kind::Dribble { bytes_per_ms: 1 };
+    Drop: Kind::Drop => Kind::Drop;
+    Close: Kind::Close { .. } => Kind::Close { code: 1000, reason: String::new() };
+    CloseFrame: Kind::CloseFrame => Kind::CloseFrame;
+    Cut: Kind::Cut => Kind::Cut;
+    BadGzip: Kind::Frames(Frame::BadGzip, _) => Kind::Frames(Frame::BadGzip, 1);
+    Truncated: Kind::Frames(Frame::Truncated, _) => Kind::Frames(Frame::Truncated, 1);
+    UnknownMethod: Kind::Frames(Frame::UnknownMethod, _) => Kind::Frames(Frame::UnknownMethod, 1);
+    Duplicate: Kind::Frames(Frame::Duplicate, _) => Kind::Frames(Frame::Duplicate, 1);
+    Reorder: Kind::Frames(Frame::Reorder, _) => Kind::Frames(Frame::Reorder, 2);
+    RepeatHistory: Kind::RepeatHistory => Kind::RepeatHistory;
+    NoHeartbeat: Kind::NoHeartbeat => Kind::NoHeartbeat;
+}
+
+impl TryFrom<FaultTable> for Fault {
+    type Error = String;
+
+    fn try_from(mut table: FaultTable) -> Result<Self, String> {
+        let repeat = match (table.times.take(), table.attempt.take()) {
+            (None, None) => Repeat::Always,
+            (Some(times), None) => Repeat::Times(times),
+            (None, Some(attempt)) => Repeat::Attempt(attempt),
+            (Some(_), Some(_)) => return Err("`attempt` and `times` contradict each other".into()),
+        };
+        let start = match (table.after_ms.take(), table.after_frames.take(), table.after_events.take()) {
+            (None, None, None) => Start::Now,
+            (Some(ms), None, None) => Start::Ms(ms),
+            (None, Some(frames), None) => Start::Frames(frames),
+            (None, None, Some(events)) => Start::Events(events),
+            _ => return Err("`after_ms`, `after_frames` and `after_events` contradict each other".into()),
+        };
+        let (kind, at, user) = (table.take_kind()?, std::mem::take(&mut table.at), table.user.take());
+        let left = toml::Table::try_from(&table).unwrap_or_default();
+        match left.keys().find(|key| !["at", "kind"].contains(&key.as_str())) {
+            Some(key) => Err(format!("`{key}` means nothing to {:?}", table.kind)),
+            None => Ok(Self { at, kind, user, repeat, start }),
+        }
+    }
+}
+
+impl From<Fault> for FaultTable {
+    fn from(Fault { at, kind, user, repeat, start }: Fault) -> Self {
+        let mut table = Self { at, kind: Name::of(&kind), user, ..Self::default() };
+        match repeat {
+            Repeat::Always => {}
+            Repeat::Times(times) => table.times = Some(times),
+            Repeat::Attempt(attempt) => table.attempt = Some(attempt),
+        }
+        match start {
+            Start::Now => {}
+            Start::Ms(ms) => table.after_ms = Some(ms),
+            Start::Frames(frames) => table.after_frames = Some(frames),
+            Start::Events(events) => table.after_events = Some(events),
+        }
+        table.put_keys(kind);
+        table
+    }
+}
+
+impl FaultTable {
+    /// Takes the kind, and the keys that belong to it. A key that is forgotten here means nothing to it.
+    fn take_kind(&mut self) -> Result<Kind, String> {
+        let mut kind = self.kind.usual();
+        if let Kind::Status { .. } = kind {
+            kind = Kind::status(self.status.take().ok_or("`status` is a number from 400 to 599")?);
+        }
+        if let Kind::Status { status, message, retry_after } = &mut kind {
+            *message = self.message.take();
+            *retry_after = self.retry_after.take_if(|_| *status == 503);
+        } else if let Kind::RateLimited { message, label, retry_after, headers } = &mut kind {
+            set(message, &mut self.message);
+            set(label, &mut self.label);
+            set(retry_after, &mut self.retry_after);
+            set(headers, &mut self.headers);
+        } else if let Kind::Stub(refusal) | Kind::Refuse(refusal) = &mut kind {
+            set(&mut refusal.status, &mut self.status);
+            set(&mut refusal.handshake_status, &mut self.handshake_status);
+            set(&mut refusal.message, &mut self.message);
+        } else if let Kind::Dribble { bytes_per_ms } = &mut kind {
+            set(bytes_per_ms, &mut self.bytes_per_ms);
+        } else if let Kind::Close { code, reason } = &mut kind {
+            set(code, &mut self.code);
+            set(reason, &mut self.reason);
+        } else if let Kind::Frames(_, count) = &mut kind {
+            set(count, &mut self.count);
+        }
+        Ok(kind)
+    }
+
+    /// Puts down the keys of a kind that are not as usual.
+    fn put_keys(&mut self, kind: Kind) {
+        match (kind, self.kind.usual()) {
+            (Kind::Status { status, message, retry_after }, _) => {
+                (self.status, self.message, self.retry_after) = (Some(status), message, retry_after);
+            }
+            (Kind::RateLimited { message, label, retry_after, headers }, _) => {
+                (self.status, self.retry_after) = (Some(429), Some(retry_after));
+                self.message = unless(message, &DEFAULT_MESSAGE.to_owned());
+                self.label = unless(label, &String::new());
+                self.headers = unless(headers, &Header::all());
+            }
+            (Kind::Stub(refusal), Kind::Stub(usual)) | (Kind::Refuse(refusal), Kind::Refuse(usual)) => {
+                self.status = unless(refusal.status, &usual.status);
+                self.handshake_status = unless(refusal.handshake_status, &usual.handshake_status);
+                self.message = unless(refusal.message, &usual.message);
+            }
+            (Kind::Dribble { bytes_per_ms }, _) => self.bytes_per_ms = unless(bytes_per_ms, &1),
+            (Kind::Close { code, reason }, _) => {
+                (self.code, self.reason) = (unless(code, &1000), unless(reason, &String::new()));
+            }
+            (Kind::Frames(_, count), Kind::Frames(_, usual)) => self.count = unless(count, &usual),
+            _ => {}
+        }
+    }
+}
+
+fn set<T>(value: &mut T, key: &mut Option<T>) {
+    if let Some(told) = key.take() {
+        *value = told;
+    }
+}
+
+fn unless<T: PartialEq>(value: T, usual: &T) -> Option<T> {
+    Some(value).filter(|value| value != usual)
+}
+
+fn one_or_more<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Endpoint>, D::Error> {
+    struct OneOrMore;
+
+    impl<'de> serde::de::Visitor<'de> for OneOrMore {
+        type Value = Vec<Endpoint>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an endpoint, or a list of endpoints")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            use serde::de::IntoDeserializer as _;
+            Endpoint::deserialize(text.into_deserializer()).map(|endpoint| vec![endpoint])
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+            Vec::deserialize(serde::de::value::SeqAccessDeserializer::new(seq))
+        }
+    }
+
+    deserializer.deserialize_any(OneOrMore)
+}

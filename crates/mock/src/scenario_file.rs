@@ -1,0 +1,109 @@
+//! A scenario with the recordings that it may play.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::{
+    scenario::Scenario,
+    script::{Recordings, Script},
+};
+use livetape_io::files;
+
+use crate::sans_io::error::{Code, Problem};
+
+/// A scenario with the recordings that it may play: those that are passed in, and files.
+///
+/// ```
+/// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+/// use livetape_mock::{MockTikTok, Scenario, ScenarioFile};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let file = ScenarioFile::from(Scenario::live("ann").recording("show"));
+/// assert!(MockTikTok::in_memory(file.clone()).is_err(), "there is no such recording");
+/// let mock = MockTikTok::in_memory(file.with_recording("show", DEMO_BYTES)).unwrap();
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ScenarioFile {
+    /// What the mock does.
+    pub scenario: Scenario,
+    recordings: Recordings,
+    /// The path and the text that it was read from.
+    read_from: Option<(PathBuf, String)>,
+}
+
+impl From<Scenario> for ScenarioFile {
+    fn from(scenario: Scenario) -> Self {
+        Self { scenario, ..Self::default() }
+    }
+}
+
+impl ScenarioFile {
+    /// Reads a scenario's file. The paths of its recordings start in its folder.
+    ///
+    /// ```
+    /// # use livetape_mock::ScenarioFile;
+    /// assert!(ScenarioFile::read("no such file.toml".as_ref()).is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// `io` or `bad_request`, with file, line and column.
+    pub fn read(path: &Path) -> Result<Self, Problem> {
+        let shown = path.display();
+        let text = files::open_regular(path)
+            .and_then(std::io::read_to_string)
+            .map_err(|error| Problem::new(Code::Io, format!("cannot read {shown}: {error}")))?;
+        let scenario = Scenario::parse(&text)
+            .map_err(|error| Problem::new(Code::BadRequest, format!("{shown}: {error}")).hint(""))?;
+        let file = Self { scenario, read_from: Some((path.to_owned(), text)), ..Self::default() };
+        Ok(file.in_folder(path.parent().unwrap_or(Path::new(""))))
+    }
+
+    /// The paths of recordings start in this folder, not in the current one.
+    ///
+    /// ```
+    /// # use livetape_mock::{Scenario, ScenarioFile};
+    /// let file = ScenarioFile::from(Scenario::live("ann").recording("demo.bin")).in_folder("recordings");
+    /// ```
+    #[must_use]
+    pub fn in_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.recordings.folder = folder.into();
+        self
+    }
+
+    /// A recording that scenarios may name without a file.
+    ///
+    /// ```
+    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+    /// # use livetape_mock::{Scenario, ScenarioFile};
+    /// let demo = DEMO_BYTES;
+    /// let file = ScenarioFile::from(Scenario::default()).with_recording("demo", demo);
+    /// ```
+    #[must_use]
+    pub fn with_recording(mut self, name: impl Into<String>, recording: impl Into<Bytes>) -> Self {
+        self.recordings.built_in.insert(name.into(), recording.into());
+        self
+    }
+
+    /// Reads the recordings, which it returns as well: scenarios that come later may name them.
+    pub(super) fn load(self) -> Result<(Script, Recordings), Problem> {
+        let Self { scenario, recordings, read_from } = self;
+        scenario.check().map_err(|message| Problem::new(Code::BadRequest, message).hint(""))?;
+        let recording = scenario.recording.clone();
+        let script = Script::load(scenario, &recordings).map_err(|error| {
+            // What was changed since it was read has no place in the text.
+            let is_there = |text: &str| Scenario::parse(text).is_ok_and(|read| read.recording == recording);
+            let message = match read_from.filter(|(_, text)| is_there(text)) {
+                Some((path, text)) => {
+                    let error = Scenario::error_at_user(&text, error.user, &error.message);
+                    format!("{}: {error}", path.display())
+                }
+                None => error.message,
+            };
+            Problem::new(Code::RecordingNotFound, message).hint("")
+        })?;
+        Ok((script, recordings))
+    }
+}

@@ -1,0 +1,154 @@
+//! A scenario with its recordings: what the mock works from.
+
+use std::{
+    collections::BTreeMap,
+    io::{BufReader, Cursor},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use super::{
+    random::Random,
+    room::RoomConfig,
+    scenario::{DEMO, Scenario, State},
+    show::{RoomShow, Show},
+};
+use livetape_io::files;
+
+use crate::sans_io::recording::Loss;
+
+/// The longest recording that is played, in bytes.
+const RECORDING_BYTES_MAX: u64 = 1 << 30;
+
+/// What scenarios may play.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recordings {
+    /// Where paths start; the current folder if empty.
+    pub(super) folder: PathBuf,
+    /// What needs no file, by name.
+    pub(super) built_in: BTreeMap<String, Bytes>,
+}
+
+/// A scenario, ready to be played.
+#[derive(Clone, Debug)]
+pub(super) struct Script {
+    pub(super) scenario: Scenario,
+    users: Vec<Known>,
+    default: Arc<Show>,
+    /// What is missing in its recordings.
+    pub(super) loss: Loss,
+}
+
+/// A user, or a room, that was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) name: String,
+    pub(super) room_id: i64,
+    pub(super) state: State,
+    pub(super) settings: RoomConfig,
+}
+
+impl Known {
+    /// Whether nothing plays in the room: a socket that is opened there is told so, and closed.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self.state, State::Offline | State::NotFound)
+    }
+}
+
+/// A recording that cannot be played: whose, by number (`None` is the scenario's own), and why.
+#[derive(Debug)]
+pub(super) struct Unplayable {
+    pub(super) user: Option<usize>,
+    pub(super) message: String,
+}
+
+impl Script {
+    /// Reads the recordings.
+    pub(super) fn load(scenario: Scenario, recordings: &Recordings) -> Result<Self, Unplayable> {
+        let mut shows = BTreeMap::new();
+        let mut show = |name: &str, user| match shows.get(name) {
+            Some(show) => Ok(Arc::clone(show)),
+            None => {
+                let show = read(name, recordings).map_err(|message| Unplayable { user, message })?;
+                Ok(shows.entry(name.to_owned()).or_insert(Arc::new(show)).clone())
+            }
+        };
+        let default = show(&scenario.recording, None)?;
+        let mut script = Self { users: Vec::new(), default, scenario, loss: Loss::default() };
+        for (index, user) in script.scenario.users.clone().into_iter().enumerate() {
+            let recording = user.recording.as_ref().unwrap_or(&script.scenario.recording);
+            let played = show(recording, Some(index))?.room(&user.name);
+            let taken = |id: i64| script.users.iter().any(|other| other.room_id == id);
+            let free = Some(played.room_id).filter(|id| *id > 0 && !taken(*id));
+            let room_id = user.room_id.or(free).unwrap_or_else(|| derived_id(&user.name));
+            let mut settings = script.settings(played);
+            settings.speed = user.speed.unwrap_or(settings.speed);
+            script.users.push(Known { name: user.name, room_id, state: user.state, settings });
+        }
+        shows.values().for_each(|show| script.loss += show.loss);
+        Ok(script)
+    }
+
+    fn settings(&self, show: Arc<RoomShow>) -> RoomConfig {
+        let &Scenario { speed, clock, end, after, history, close_after_ms, .. } = &self.scenario;
+        let close_after = Duration::from_millis(close_after_ms);
+        RoomConfig { show, speed, clock, end, close_after, after, history }
+    }
+
+    /// The user of this name, who may be nobody.
+    pub(super) fn by_name(&self, name: &str) -> Known {
+        let listed = self.users.iter().find(|user| user.name.eq_ignore_ascii_case(name));
+        listed.cloned().unwrap_or_else(|| {
+            let played = self.default.room(name);
+            let room_id = if played.room_id > 0 { played.room_id } else { derived_id(name) };
+            self.other(name, room_id, played)
+        })
+    }
+
+    /// The room of this id. An id that nobody has is a room too: whoever knows one need not ask for a name.
+    pub(super) fn by_id(&self, room_id: i64) -> Known {
+        let listed = self.users.iter().find(|user| user.room_id == room_id);
+        listed.cloned().unwrap_or_else(|| {
+            let played = self.default.room(&room_id.to_string());
+            let name = if played.unique_id.is_empty() { "host".into() } else { played.unique_id.clone() };
+            self.other(&name, room_id, played)
+        })
+    }
+
+    /// The first user of the scenario, or one of those whom it need not list.
+    pub(super) fn example(&self) -> Known {
+        self.users.first().cloned().unwrap_or_else(|| self.by_name(DEMO))
+    }
+
+    fn other(&self, name: &str, room_id: i64, played: Arc<RoomShow>) -> Known {
+        let usual = if self.users.is_empty() { State::Live } else { State::NotFound };
+        let state = self.scenario.others.unwrap_or(usual);
+        Known { name: name.to_owned(), room_id, state, settings: self.settings(played) }
+    }
+}
+
+fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {
+    if let Some(bytes) = recordings.built_in.get(name) {
+        return Show::read(Cursor::new(bytes)).map_err(|error| format!("cannot play {name}: {error}"));
+    }
+    let path = recordings.folder.join(name);
+    let file = files::open_regular(&path).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::NotFound {
+            format!("there is no recording {name}")
+        } else {
+            format!("cannot read {name}: {error}")
+        }
+    })?;
+    if file.metadata().is_ok_and(|metadata| metadata.len() > RECORDING_BYTES_MAX) {
+        return Err(format!("{name} is too long: rooms are kept in memory"));
+    }
+    Show::read(BufReader::new(file)).map_err(|error| format!("cannot play {name}: {error}"))
+}
+
+/// An id that a name always has.
+fn derived_id(name: &str) -> i64 {
+    Random::new(0, u64::from(crc32fast::hash(name.to_ascii_lowercase().as_bytes()))).id()
+}

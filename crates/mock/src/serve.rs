@@ -1,0 +1,146 @@
+//! Connections of a mock: each is a task, which answers requests until it becomes a WebSocket or ends.
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::serve::Listener;
+use bytes::BytesMut;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    select,
+    sync::Semaphore,
+    time::timeout_at,
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{
+    admin,
+    answers::{Answer, Delivery, answer},
+    connection::{Connection, Wire, dribble},
+    http::{HEAD_BYTES_MAX, ReadError, Request, Response, read_request},
+    journal::{Happened, bounded, masked},
+    mock_state::MockState,
+    scenario::FaultKind,
+    socket,
+    windows::http_date,
+};
+use crate::clock;
+
+/// How long a client may take for a request, and between requests.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+/// An endless body ends after all: nobody shall fill a disk with it, in bytes.
+const ENDLESS_BYTES_MAX: usize = 1 << 30;
+/// Most connections at a time; more wait.
+const CONNECTIONS_MAX: usize = 10_000;
+
+/// What ends them when it is dropped.
+pub(super) fn stop() -> (CancellationToken, DropGuard) {
+    let stop = CancellationToken::new();
+    (stop.clone(), stop.drop_guard())
+}
+
+/// Accepts connections until the mock is dropped; they end with it.
+pub(super) async fn accept<L>(
+    mut listener: L,
+    mock: Arc<MockState>,
+    stop: CancellationToken,
+    name: fn(L::Addr) -> String,
+) where
+    L: Listener<Io: Wire>,
+{
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let (io, address) = select! {
+            biased;
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (number, random) = mock.connection();
+        let connection = Connection { mock: Arc::clone(&mock), number, address: name(address), random };
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = serve(io, connection) => {}
+            }
+            drop(place);
+        });
+    }
+}
+
+/// Answers the requests of a connection.
+async fn serve<I: Wire>(mut io: I, connection: Connection) {
+    let mut buffer = BytesMut::with_capacity(HEAD_BYTES_MAX);
+    loop {
+        let request = match timeout_at(clock::now() + IDLE_MAX, read_request(&mut io, &mut buffer)).await {
+            Ok(Ok(request)) => request,
+            Ok(Err(ReadError::Bad(status, message))) => {
+                let _ = io.write_all(&Response::text(status, message).bytes()).await;
+                return;
+            }
+            Ok(Err(ReadError::Ended)) | Err(_) => return,
+        };
+        if let Some(response) = admin::answer(&connection, &request) {
+            if io.write_all(&response.bytes()).await.is_err() || request.wants_close() {
+                return;
+            }
+            continue;
+        }
+        let (answer, fault) = answer(&connection.mock, &request, &connection.address);
+        log(&connection, &request, &answer, fault.as_ref());
+        match answer {
+            Answer::Send(response, delivery) => {
+                let response = response.with("Date", http_date(connection.mock.wall_ms() / 1000));
+                let sent = send(&mut io, &response, delivery).await;
+                if sent.is_err() || delivery != Delivery::Whole || request.wants_close() {
+                    return;
+                }
+            }
+            Answer::Upgrade(known) => return socket::open(io, buffer, connection, &request, &known).await,
+            Answer::Stall => return wait_for_the_end(&mut io).await,
+            Answer::Reset => return io.reset(),
+        }
+    }
+}
+
+fn log(connection: &Connection, request: &Request, answer: &Answer, fault: Option<&FaultKind>) {
+    let status = match answer {
+        Answer::Send(response, _) => response.status,
+        Answer::Upgrade(_) => 101,
+        Answer::Stall | Answer::Reset => 0,
+    };
+    let happened = Happened::Request {
+        method: bounded(&request.method),
+        path: bounded(&request.path),
+        query: masked(&request.query),
+        headers: masked(&request.headers),
+        status,
+        fault: fault.map(FaultKind::name),
+    };
+    connection.mock.log(connection.number, happened);
+}
+
+/// Reads until the client is gone.
+async fn wait_for_the_end<I: AsyncRead + Unpin>(io: &mut I) {
+    let mut nowhere = [0; 1024];
+    while matches!(io.read(&mut nowhere).await, Ok(1..)) {}
+}
+
+async fn send<I: AsyncWrite + Unpin>(io: &mut I, response: &Response, delivery: Delivery) -> io::Result<()> {
+    match delivery {
+        Delivery::Whole => io.write_all(&response.bytes()).await,
+        Delivery::Half => {
+            let bytes = response.bytes();
+            io.write_all(&bytes[..bytes.len() - response.body.len().div_ceil(2)]).await
+        }
+        Delivery::Slow(bytes_per_ms) => dribble(io, &response.bytes(), bytes_per_ms).await,
+        Delivery::Endless => {
+            io.write_all(response.head(None).as_bytes()).await?;
+            for _ in 0..ENDLESS_BYTES_MAX / response.body.len() {
+                io.write_all(&response.body).await?;
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! A room plays to one socket.
+
+use std::{
+    future::pending,
+    io,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt as _},
+    select,
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    acks::Acks,
+    frames,
+    listen::{Goodbye, Reply},
+    made::Maker,
+    mangle::Mangler,
+};
+use crate::{
+    clock,
+    connection::{Connection, dribble},
+    room::Joined,
+    sans_io::wire,
+    scenario::{End, Fault},
+    script::Known,
+};
+
+/// How a conversation ends.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The client ended it.
+    Client(Goodbye),
+    /// With a close frame: code and reason.
+    Close(u16, String),
+    /// With the end of the stream.
+    Break,
+    /// With a reset.
+    Reset,
+}
+
+/// Why a room stops before its end.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// The client is gone.
+    Gone,
+    /// The user is offline now.
+    Offline,
+}
+
+impl From<io::Error> for Stopped {
+    fn from(_: io::Error) -> Self {
+        Self::Gone
+    }
+}
+
+/// The mock's half of a conversation.
+#[derive(Debug)]
+pub(super) struct Player<'a, O> {
+    pub(super) output: O,
+    pub(super) connection: &'a Connection,
+    pub(super) known: &'a Known,
+    pub(super) epoch: u64,
+    pub(super) joined: Joined,
+    /// The faults that are still to come, by number.
+    pub(super) faults: Vec<(usize, Fault)>,
+    pub(super) maker: Maker,
+    pub(super) replies: mpsc::Receiver<Reply>,
+    pub(super) replaced: watch::Receiver<()>,
+    pub(super) acks: &'a watch::Sender<Acks>,
+    pub(super) acked: watch::Receiver<Acks>,
+    pub(super) no_heartbeat: &'a AtomicBool,
+    pub(super) progress: Progress,
+}
+
+/// How far the mock's half is.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// The next frame of the recorded connection.
+    pub(super) at: usize,
+    /// How many frames of the recording were sent …
+    pub(super) frames: u64,
+    /// … and how many messages were in them.
+    pub(super) events: u64,
+    pub(super) mangler: Mangler,
+    pub(super) bytes_per_ms: Option<u32>,
+}
+
+impl<O: AsyncWrite + Unpin> Player<'_, O> {
+    /// Plays to the end, or to what ends it before.
+    pub(super) async fn play(&mut self) -> Ended {
+        let ended = match self.play_room().await {
+            Err(Stopped::Offline) => self.over().await,
+            ended => ended,
+        };
+        ended.unwrap_or_else(|stopped| match stopped {
+            Stopped::Gone => Ended::Client(Goodbye::gone()),
+            Stopped::Offline => Ended::Close(1000, String::new()),
+        })
+    }
+
+    async fn play_room(&mut self) -> Result<Ended, Stopped> {
+        self.check_user()?;
+        let show = Arc::clone(&self.joined.settings.show);
+        let frames = &show.segments[self.joined.segment].frames;
+        if !self.joined.history.is_empty() {
+            let (history, offset) = (std::mem::take(&mut self.joined.history), self.offset());
+            let frame = self.maker.history(history, offset);
+            self.write(frames::BINARY, &frame).await?;
+        }
+        loop {
+            if self.joined.left_out == Some(self.progress.at) {
+                self.next_frame();
+            }
+            let end = self.joined.played().end();
+            let next = frames.get(self.progress.at).map_or(end, |frame| frame.offset);
+            if let Some(fault) = self.take_fault(next) {
+                if let Some(ended) = self.go_wrong(&fault, next).await? {
+                    return Ok(ended);
+                }
+                continue;
+            }
+            let Some(frame) = frames.get(self.progress.at) else { return self.finish(end).await };
+            self.wait(frame.offset).await?;
+            for (opcode, bytes) in self.progress.mangler.mangle(
+                (frame.opcode, frame.bytes.clone()),
+                &mut self.maker,
+                frame.offset,
+            ) {
+                // What goes wrong in a frame may keep its client from acking it.
+                self.owe(frame.ack.filter(|_| bytes == frame.bytes));
+                self.write(opcode, &bytes).await?;
+            }
+            self.progress.frames += 1;
+            self.progress.events += frame.events;
+            self.next_frame();
+        }
+    }
+
+    fn next_frame(&mut self) {
+        if let Some(room) = self.connection.mock.lock().joined(self.epoch, self.known) {
+            room.sent(self.joined.segment, self.progress.at);
+        }
+        self.progress.at += 1;
+    }
+
+    /// Another scenario may have put the user offline.
+    fn check_user(&mut self) -> Result<(), Stopped> {
+        if !self.replaced.has_changed().unwrap_or_default() {
+            return Ok(());
+        }
+        self.replaced.mark_unchanged();
+        let known = self.connection.mock.lock().script.by_id(self.known.room_id);
+        if known.is_away() { Err(Stopped::Offline) } else { Ok(()) }
+    }
+
+    /// The offset at which this is.
+    pub(super) fn offset(&self) -> Duration {
+        let played = self.joined.played();
+        played.frames.get(self.progress.at).map_or(played.end(), |frame| frame.offset)
+    }
+
+    /// What comes behind the last frame.
+    async fn finish(&mut self, end: Duration) -> Result<Ended, Stopped> {
+        for (opcode, bytes) in self.progress.mangler.flush() {
+            self.write(opcode, &bytes).await?;
+        }
+        let recorded = self.joined.played().close.clone();
+        let is_last = !self.joined.has_next();
+        let policy = self.joined.settings.end;
+        // Where the client went that was recorded, only a next connection shows that this one has to end.
+        let recorded = recorded.filter(|close| !is_last || !close.by_client && policy == End::Close);
+        if is_last && policy == End::Stay && recorded.is_none() {
+            return self.stay().await;
+        }
+        self.wait(end).await?;
+        if let Some(room) = self.connection.mock.lock().joined(self.epoch, self.known) {
+            room.played(self.joined.segment);
+        }
+        if is_last && policy == End::Control && recorded.is_none() {
+            return self.over().await;
+        }
+        if is_last {
+            self.linger().await?;
+        }
+        let (code, reason) = match recorded.map(|close| close.frame) {
+            Some(None) => return Ok(Ended::Break),
+            Some(Some(frame)) => frame,
+            None => (1000, String::new()),
+        };
+        Ok(Ended::Close(code, reason))
+    }
+
+    /// Says that the stream has ended.
+    async fn over(&mut self) -> Result<Ended, Stopped> {
+        let offset = self.offset();
+        let frame = self.maker.ended(offset);
+        self.owe(Some(wire::read_push(&frame, &mut Vec::new()).log_id));
+        self.write(frames::BINARY, &frame).await?;
+        self.linger().await?;
+        Ok(Ended::Close(1000, String::new()))
+    }
+
+    fn owe(&self, ack: Option<u64>) {
+        if let Some(log_id) = ack {
+            self.acks.send_modify(|acks| acks.owe(log_id));
+        }
+    }
+
+    /// Leaves the client time to read the last frames.
+    async fn linger(&mut self) -> Result<(), Stopped> {
+        let (written, close_after) = (clock::now(), self.joined.settings.close_after);
+        loop {
+            let deadline = self.acked.borrow_and_update().close_at(written, close_after);
+            if self.answer(Some(deadline)).await? && !self.acked.has_changed().unwrap_or_default() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Stays: faults still come, heartbeats are answered.
+    async fn stay(&mut self) -> Result<Ended, Stopped> {
+        while let Some(fault) = self.take_fault(Duration::MAX) {
+            if let Some(ended) = self.go_wrong(&fault, self.offset()).await? {
+                return Ok(ended);
+            }
+        }
+        self.answer_until(None).await?;
+        Ok(Ended::Break)
+    }
+
+    pub(super) async fn wait(&mut self, offset: Duration) -> Result<(), Stopped> {
+        self.answer_until(Some(self.joined.time.due(offset))).await
+    }
+
+    /// Answers what the client says until then, or as long as the user is there.
+    pub(super) async fn answer_until(&mut self, deadline: Option<Instant>) -> Result<(), Stopped> {
+        while !self.answer(deadline).await? {}
+        Ok(())
+    }
+
+    /// Answers the client, or takes note of what it says; whether nothing came until then.
+    async fn answer(&mut self, deadline: Option<Instant>) -> Result<bool, Stopped> {
+        while let Ok(reply) = self.replies.try_recv() {
+            self.reply(reply).await?;
+        }
+        self.check_user()?;
+        if deadline.is_some_and(|deadline| clock::now() >= deadline) {
+            return Ok(true);
+        }
+        select! {
+            biased;
+            Some(reply) = self.replies.recv() => self.reply(reply).await?,
+            Ok(()) = self.replaced.changed() => self.replaced.mark_changed(),
+            Ok(()) = self.acked.changed() => {}
+            () = sleep(deadline) => return Ok(true),
+        }
+        Ok(false)
+    }
+
+    async fn reply(&mut self, reply: Reply) -> io::Result<()> {
+        let offset = self.offset();
+        let (opcode, bytes) = match reply {
+            Reply::Pong(payload) => (frames::PONG, payload),
+            Reply::Heartbeat(push) => (frames::BINARY, self.maker.heartbeat(&push)),
+            // The recorded answer comes at its time.
+            Reply::Enter if self.joined.answers_enter() => return Ok(()),
+            Reply::Enter => {
+                let batch = self.joined.initial_batch.take();
+                (frames::BINARY, self.maker.entered(batch, offset))
+            }
+        };
+        self.write(opcode, &bytes).await
+    }
+
+    pub(super) async fn write(&mut self, opcode: u8, payload: &Bytes) -> io::Result<()> {
+        match self.progress.bytes_per_ms {
+            Some(bytes_per_ms) => {
+                let frame = frames::frame(opcode, payload);
+                dribble(&mut self.output, &frame, bytes_per_ms).await?;
+            }
+            None => {
+                self.output.write_all(&frames::head(opcode, payload.len())).await?;
+                self.output.write_all(payload).await?;
+            }
+        }
+        self.output.flush().await
+    }
+}
+
+/// Sleeps until then; without a deadline for good.
+async fn sleep(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}

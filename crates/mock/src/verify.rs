@@ -1,0 +1,139 @@
+//! What tests expect of clients: verified when they say so, and at the latest when the mock is dropped.
+
+use std::{mem, panic::Location, sync::PoisonError, thread, time::Duration};
+
+use tokio::time::timeout_at;
+
+use super::{
+    MockTikTok,
+    expect::{Expectation, Seen, Times, Wanted, report},
+    journal::LogEntry,
+};
+use crate::clock;
+
+/// How long [`MockTikTok::wait_for`] waits.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
+impl MockTikTok {
+    /// Expects this so often, e.g. `5`, `1..`, `..3` or `2..=4`, until [`MockTikTok::verify`], or else until the mock is
+    /// dropped: it panics then if it came less or more often.
+    ///
+    /// ```
+    /// # use livetape_mock::*;
+    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// mock.expect(Seen::request("/api-live/user/room"), 1..);
+    /// mock.expect(Seen::Ack, ..3);
+    /// // A client would connect here.
+    /// # mock.connector().unwrap().connect().await.unwrap();
+    /// let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(mock)));
+    /// assert!(failed.is_err());
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn expect(&self, seen: Seen, times: impl Into<Times>) {
+        self.expect_that(Wanted::Count(seen, times.into()));
+    }
+
+    /// Expects that behind each failure (an error, a fault, the end of a socket) no request comes for so long.
+    ///
+    /// ```
+    /// # use livetape_mock::*;
+    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// mock.expect_no_reconnect_before(Duration::from_secs(1));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn expect_no_reconnect_before(&self, wait: Duration) {
+        self.expect_that(Wanted::Pause(wait));
+    }
+
+    #[track_caller]
+    fn expect_that(&self, wanted: Wanted) {
+        let at = Location::caller();
+        self.expectations.lock().unwrap_or_else(PoisonError::into_inner).push(Expectation { wanted, at });
+    }
+
+    /// Panics unless all that is expected came; nothing is expected any more then.
+    ///
+    /// ```
+    /// # use livetape_mock::*;
+    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// mock.expect(Seen::Connection, 0);
+    /// mock.verify();
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// With what was expected, and what came.
+    #[track_caller]
+    pub fn verify(&self) {
+        let expectations = mem::take(&mut *self.expectations.lock().unwrap_or_else(PoisonError::into_inner));
+        let unmet = report(&expectations, &self.mock.lock().journal);
+        if let Some(unmet) = unmet {
+            panic!("{unmet}");
+        }
+    }
+
+    /// Waits until this came so often, and returns it; for a minute at most, which passes at once under a paused clock.
+    ///
+    /// ```
+    /// # use livetape_mock::*;
+    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// # use tokio::io::AsyncWriteExt as _;
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// let mut client = mock.connector().unwrap().connect().await.unwrap();
+    /// client.write_all(b"GET /live HTTP/1.1\r\n\r\n").await.unwrap();
+    /// let requests = mock.wait_for(Seen::request("/live"), 1).await;
+    /// assert_eq!(requests[0].connection, 1);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If it comes too often, or not in time: with what came instead.
+    #[track_caller]
+    pub fn wait_for(&self, seen: Seen, times: impl Into<Times>) -> impl Future<Output = Vec<LogEntry>> {
+        let expectation = Expectation { wanted: Wanted::Count(seen, times.into()), at: Location::caller() };
+        async move {
+            let (deadline, mut happened) = (clock::now() + WAIT_MAX, self.mock.happened());
+            loop {
+                let checked = expectation.check(&self.mock.lock().journal);
+                match checked {
+                    Ok(found) => return found,
+                    Err(unmet) if unmet.is_final => {}
+                    Err(_) => {
+                        if timeout_at(deadline, happened.changed()).await.is_ok() {
+                            continue;
+                        }
+                    }
+                }
+                let unmet = report(&[expectation], &self.mock.lock().journal);
+                panic!("{}", unmet.unwrap_or_default());
+            }
+        }
+    }
+}
+
+/// What is expected is verified, unless the test fails already.
+impl Drop for MockTikTok {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            self.verify();
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Whether a recording can be shared: what must not be in it, and where it is.
+
+use std::{collections::BTreeMap, fmt, io::Read};
+
+use serde::Serialize;
+
+use super::text::{clock, count, thousands};
+use crate::sans_io::{
+    error::exit,
+    recording::{Error, Reader, Report as Damage},
+    scrub::{Auditor, Finding, FindingKind},
+};
+
+/// Most findings that are listed; all are counted.
+pub const FINDINGS_LISTED_MAX: usize = 1000;
+/// Most of them in the text.
+const FINDINGS_PRINTED_MAX: usize = 40;
+
+/// A finding, and the record that it is in.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Found {
+    /// Where the record starts in the file.
+    pub position: u64,
+    /// Its number.
+    pub record: u32,
+    /// Its time since the start of the stream.
+    pub offset_ms: u64,
+    /// What it is.
+    #[serde(flatten)]
+    pub finding: Finding,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// How often which kind.
+    pub counts: BTreeMap<FindingKind, u64>,
+    /// The first [`FINDINGS_LISTED_MAX`].
+    pub findings: Vec<Found>,
+    /// Records that were looked at.
+    pub records: u64,
+    /// What the file is like: what is damaged cannot be looked at.
+    pub damage: Damage,
+}
+
+/// Looks through a recording, in bounded memory.
+///
+/// # Errors
+/// That of [`Reader::open`] and [`Reader::next`].
+pub fn audit(input: impl Read, mut auditor: Auditor) -> Result<Report, Error> {
+    let mut reader = Reader::open(input)?;
+    let mut report = Report::default();
+    while let Some(head) = reader.next_head()? {
+        let Some(body) = reader.body() else { continue };
+        report.records += 1;
+        for finding in auditor.audit(&body.item(), body.payload()) {
+            *report.counts.entry(finding.kind).or_default() += 1;
+            if report.findings.len() < FINDINGS_LISTED_MAX {
+                let offset_ms = u64::try_from(head.offset.as_millis()).unwrap_or(u64::MAX);
+                report.findings.push(Found {
+                    position: head.position,
+                    record: head.rec_no,
+                    offset_ms,
+                    finding,
+                });
+            }
+        }
+    }
+    report.damage = reader.report().clone();
+    Ok(report)
+}
+
+impl Report {
+    /// 1 if something was found, 3 if nothing was but a part could not be looked at, else 0.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match (self.counts.is_empty(), !self.damage.loss().is_some() && self.records > 0) {
+            (false, _) => exit::FAILED,
+            (true, false) => exit::LOST,
+            (true, true) => exit::DONE,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for found in self.findings.iter().take(FINDINGS_PRINTED_MAX) {
+            let (position, time) =
+                (thousands(found.position), clock(std::time::Duration::from_millis(found.offset_ms)));
+            let Finding { kind, place, shown } = &found.finding;
+            write!(f, "at byte {position}, record {}, {time}: {kind}", found.record)?;
+            let place = if place.is_empty() { String::new() } else { format!(" in {place}") };
+            let shown = if shown.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", livetape_core::terminal::printable(shown))
+            };
+            writeln!(f, "{place}{shown}")?;
+        }
+        let all: u64 = self.counts.values().sum();
+        if all > FINDINGS_PRINTED_MAX as u64 {
+            writeln!(
+                f,
+                "and {} more; --json lists {}",
+                thousands(all - FINDINGS_PRINTED_MAX as u64),
+                thousands(FINDINGS_LISTED_MAX as u64)
+            )?;
+        }
+        for (kind, number) in &self.counts {
+            writeln!(f, "  {kind}: {}", thousands(*number))?;
+        }
+        if self.damage.loss().is_some() {
+            writeln!(f, "⚠️ A part cannot be read, and may hold anything: {}", self.damage.loss())?;
+        }
+        match self.exit_code() {
+            exit::FAILED => writeln!(f, "not fit to be shared"),
+            exit::DONE => writeln!(f, "nothing found in {}", count(self.records, "record")),
+            _ => writeln!(f, "nothing found in what can be read"),
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! A range of a recording as a recording of its own.
+
+use std::{
+    fmt,
+    io::{Read, Write},
+    time::Duration,
+};
+
+use serde::Serialize;
+
+use super::{Error, Source, finish, source::is_of_the_file, write_loss};
+use crate::{
+    sans_io::{
+        offset::check_within,
+        recording::{Loss, Reader, Standing, What, Writer, record_type},
+    },
+    text::{clock, count},
+};
+
+/// Markers that are listed where one is not found.
+const MARKERS_LISTED_MAX: usize = 10;
+/// The tag of a header that says what was cut.
+const CUT_TAG: &str = "cut";
+
+/// What was cut out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cut {
+    /// Records of the range.
+    pub records: u64,
+    /// Connections that stood open at its start.
+    pub open_at_start: u64,
+    /// What is missing of the whole recording, of its end too.
+    pub loss: Loss,
+    /// The offset of its last record, from its start.
+    #[serde(skip)]
+    pub duration: Duration,
+}
+
+/// Writes what lies from `start` up to and without `end`. Offset 0 of the new file is `start`, and its wall time goes
+/// with it; what stood open there is opened at its beginning, as a replay does that starts there.
+///
+/// # Errors
+/// [`Error::BeyondEnd`], and those of reading and writing.
+pub fn cut(
+    input: impl Read,
+    output: impl Write,
+    start: Duration,
+    end: Option<Duration>,
+) -> Result<Cut, Error> {
+    let mut source = Source::open(input)?;
+    let (mut standing, mut cut) = (Standing::default(), Cut::default());
+    let mut first = source.next()?;
+    while let Some(head) = first.filter(|head| head.offset < start) {
+        if matches!(head.record_type, record_type::HEADER | record_type::CONN_OPEN | record_type::CONN_CLOSE)
+        {
+            standing.take(&source.body().item());
+        }
+        if standing.header().is_some() {
+            // What is missing before is not missing in the range. The header is: it belongs to every range.
+            drop(source.gap(start));
+        }
+        first = source.next()?;
+    }
+    if first.is_none() {
+        check_within(start, source.reader.report().last_offset)?;
+    }
+    let mut writer = begin(&source, standing, output, start, end, &mut cut)?;
+    if let Some(gap) = source.gap(Duration::ZERO) {
+        writer.write(&gap)?;
+    }
+    let mut next = first;
+    while let Some(head) = next.filter(|head| end.is_none_or(|end| head.offset < end)) {
+        let offset = head.offset - start;
+        if let Some(gap) = source.gap(offset) {
+            writer.write(&gap)?;
+        }
+        if !is_of_the_file(&head) {
+            source.copy(&head, offset, head.conn, &mut writer)?;
+            cut.records += 1;
+        }
+        next = source.next()?;
+    }
+    if next.is_none()
+        && let Some(gap) = source.gap(writer.last_offset())
+    {
+        writer.write(&gap)?;
+    }
+    let reaches_end = next.is_none();
+    while next.is_some() {
+        next = source.next()?;
+    }
+    cut.loss = source.reader.report().loss();
+    cut.duration = writer.last_offset();
+    // A range before the end is whole, even if the end of the recording may be missing.
+    finish(writer, Loss { unsealed: reaches_end && cut.loss.unsealed, ..cut.loss })?;
+    Ok(cut)
+}
+
+/// Header and openings.
+fn begin<W: Write>(
+    source: &Source<impl Read>,
+    mut standing: Standing,
+    output: W,
+    start: Duration,
+    end: Option<Duration>,
+    cut: &mut Cut,
+) -> Result<Writer<W>, Error> {
+    // A range from 0 on begins with the header.
+    let first = source.reader.body().filter(|body| body.record_type() == record_type::HEADER);
+    if let Some(header) = first.filter(|_| standing.header().is_none()) {
+        standing.take(&header.item());
+    }
+    let mut header = standing.header_from(start);
+    let until = end.map(clock).unwrap_or_default();
+    header.tags.insert(CUT_TAG.into(), format!("{} - {until}", clock(start)).trim_end().into());
+    let mut writer = Writer::new(output, &header)?;
+    for opening in standing.openings(Duration::ZERO) {
+        writer.write(&opening)?;
+        cut.open_at_start += 1;
+    }
+    Ok(writer)
+}
+
+/// The offset of the first marker with this label.
+///
+/// # Errors
+/// [`Error::NoMarker`] lists those there are.
+pub fn find_marker(input: impl Read, label: &str) -> Result<Duration, Error> {
+    let mut reader = Reader::open(input)?;
+    let mut known = Vec::new();
+    while let Some(head) = reader.next_head()? {
+        if head.record_type != record_type::MARKER {
+            continue;
+        }
+        let Some(What::Marker(marker)) = reader.body().map(|body| body.item().what) else { continue };
+        if marker.label == label {
+            return Ok(head.offset);
+        }
+        if known.len() < MARKERS_LISTED_MAX {
+            known.push(format!("`{}` at {}", marker.label, clock(head.offset)));
+        }
+    }
+    Err(Error::NoMarker { label: label.into(), known })
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open = count(self.open_at_start, "connection");
+        writeln!(f, "{}, {}, {open} open at its start", clock(self.duration), count(self.records, "record"))?;
+        write_loss(f, self.loss)
+    }
+}

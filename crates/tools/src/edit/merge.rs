@@ -1,0 +1,287 @@
+//! Several recordings on one clock.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    io::{Read, Write},
+    time::Duration,
+};
+
+use serde::Serialize;
+
+use super::{Error, Source, finish, source::is_of_the_file, write_loss};
+use crate::{
+    sans_io::recording::{
+        self, Head, Loss, PART_OF_TAG, PART_TAG, Standing, What, Writer, record_type,
+        records::{
+            Header,
+            header::{Privacy, Timing},
+        },
+    },
+    text::{clock, count},
+};
+
+/// Most recordings that are merged at once; each is an open file.
+pub const INPUTS_MAX: usize = 256;
+/// Longest time from the beginning of one recording to that of the next, without `force`: those further apart are hardly
+/// of one show.
+pub const APART_MAX: Duration = Duration::from_hours(7 * 24);
+/// Most connections in all of them.
+const CONNECTIONS_MAX: u32 = 1 << 20;
+const DAY_SECS: u64 = 24 * 60 * 60;
+
+/// A recording to merge.
+#[derive(Debug)]
+pub struct Input<R> {
+    /// What to call it in messages.
+    pub name: String,
+    /// Its bytes.
+    pub file: R,
+    /// How far it begins after the first; `None`: as its wall time says.
+    pub offset: Option<Duration>,
+}
+
+/// What was merged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Merged {
+    /// Recordings.
+    pub files: u64,
+    /// Records of all of them.
+    pub records: u64,
+    /// Their connections.
+    pub connections: u64,
+    /// What is missing in them.
+    pub loss: Loss,
+    /// The offset of the last record.
+    #[serde(skip)]
+    pub duration: Duration,
+}
+
+/// One of the recordings, and the record of it that comes next.
+struct Lane<R> {
+    name: String,
+    source: Source<R>,
+    header: Header,
+    next: Option<Head>,
+    /// How far it begins after the new offset 0.
+    begins: Duration,
+    told: Option<Duration>,
+    /// Connections with the same number are the same in the parts of one recording.
+    group: usize,
+}
+
+/// Writes the records of all recordings in the order of their times. Each connection gets a number of its own; parts of
+/// one recording are put together as they were.
+///
+/// # Errors
+/// [`Error::NoClock`], [`Error::Apart`] without `force`, and those of reading and writing.
+pub fn merge<R: Read>(inputs: Vec<Input<R>>, output: impl Write, force: bool) -> Result<Merged, Error> {
+    let mut lanes = Vec::new();
+    for input in inputs {
+        lanes.push(Lane::open(input)?);
+    }
+    group(&mut lanes);
+    let wall_anchor_ns = lay_out(&mut lanes)?;
+    if !force {
+        check_apart(&lanes)?;
+    }
+    let header = Header { wall_anchor_ns, ..common_header(&lanes) };
+    let mut merge =
+        Merge { writer: Writer::new(output, &header)?, conns: BTreeMap::new(), merged: Merged::default() };
+    let mut standing: BTreeMap<usize, Standing> = BTreeMap::new();
+    while let Some(lane) = earliest(&mut lanes) {
+        merge.step(lane, standing.entry(lane.group).or_default())?;
+    }
+    let Merge { writer, conns, mut merged } = merge;
+    merged.files = lanes.len() as u64;
+    merged.connections = conns.len() as u64;
+    lanes.iter().for_each(|lane| merged.loss += lane.source.reader.report().loss());
+    merged.duration = writer.last_offset();
+    finish(writer, merged.loss)?;
+    Ok(merged)
+}
+
+struct Merge<W> {
+    writer: Writer<W>,
+    /// The new number of a connection, by group and old number.
+    conns: BTreeMap<(usize, u32), u32>,
+    merged: Merged,
+}
+
+impl<W: Write> Merge<W> {
+    /// Writes the next record of `lane`, and reads the one behind it.
+    fn step<R: Read>(&mut self, lane: &mut Lane<R>, standing: &mut Standing) -> Result<(), Error> {
+        let Some(head) = lane.next.take() else { return Ok(()) };
+        let offset = lane.begins.saturating_add(head.offset);
+        if let Some(gap) = lane.source.gap(offset) {
+            self.writer.write(&gap)?;
+        }
+        let again = head.record_type == record_type::CONN_OPEN && standing.is_open(head.conn);
+        if matches!(head.record_type, record_type::CONN_OPEN | record_type::CONN_CLOSE) {
+            standing.take(&lane.source.body().item());
+        }
+        // A part begins with what stood open at its start.
+        if !is_of_the_file(&head) && !again {
+            let conn = self.conn(lane.group, head.conn)?;
+            lane.source.copy(&head, offset, conn, &mut self.writer)?;
+            self.merged.records += 1;
+        }
+        lane.next = lane.source.next()?;
+        if lane.next.is_none()
+            && let Some(gap) = lane.source.gap(offset)
+        {
+            self.writer.write(&gap)?;
+        }
+        Ok(())
+    }
+
+    fn conn(&mut self, group: usize, conn: u32) -> Result<u32, recording::Error> {
+        if conn == 0 {
+            return Ok(0);
+        }
+        let new = u32::try_from(self.conns.len() + 1).unwrap_or(CONNECTIONS_MAX);
+        match self.conns.get(&(group, conn)) {
+            Some(&conn) => Ok(conn),
+            None if new >= CONNECTIONS_MAX => Err(recording::Error::Full),
+            None => Ok(*self.conns.entry((group, conn)).or_insert(new)),
+        }
+    }
+}
+
+impl<R: Read> Lane<R> {
+    fn open(input: Input<R>) -> Result<Self, Error> {
+        let mut source = Source::open(input.file)?;
+        let (mut next, mut header) = (source.next()?, Header::default());
+        if let Some(What::Header(first)) =
+            next.and_then(|_| source.reader.body()).map(|body| body.item().what)
+        {
+            (header, next) = (first, source.next()?);
+        }
+        let (name, told) = (input.name, input.offset);
+        Ok(Self { name, source, header, next, begins: Duration::ZERO, told, group: 0 })
+    }
+}
+
+fn group<R>(lanes: &mut [Lane<R>]) {
+    for at in 0..lanes.len() {
+        let part_of = lanes[at].header.tags.get(PART_OF_TAG);
+        let same = |lane: &Lane<R>| part_of.is_some() && lane.header.tags.get(PART_OF_TAG) == part_of;
+        lanes[at].group = lanes[..at].iter().position(same).unwrap_or(at);
+    }
+}
+
+/// Says where each lane begins, and gives the wall time of offset 0.
+fn lay_out<R>(lanes: &mut [Lane<R>]) -> Result<Option<i64>, Error> {
+    if lanes.iter().any(|lane| lane.told.is_some()) {
+        for lane in lanes.iter_mut() {
+            lane.begins = lane.told.unwrap_or_default();
+        }
+        return Ok(lanes.first().and_then(|lane| lane.header.wall_anchor_ns));
+    }
+    if let [lane] = lanes {
+        return Ok(lane.header.wall_anchor_ns);
+    }
+    let mut base_ns = i64::MAX;
+    for lane in lanes.iter() {
+        let wall_ns = lane.header.wall_anchor_ns;
+        base_ns = base_ns.min(wall_ns.ok_or_else(|| Error::NoClock { name: lane.name.clone() })?);
+    }
+    for lane in lanes.iter_mut() {
+        let after = lane.header.wall_anchor_ns.map_or(0, |wall_ns| wall_ns.abs_diff(base_ns));
+        lane.begins = Duration::from_nanos(after);
+    }
+    Ok(Some(base_ns))
+}
+
+/// Rejects recordings that begin more than [`APART_MAX`] after the one before.
+fn check_apart<R>(lanes: &[Lane<R>]) -> Result<(), Error> {
+    let mut in_order = Vec::from_iter(lanes.iter().filter(|lane| lane.told.is_none()));
+    in_order.sort_by_key(|lane| lane.begins);
+    for pair in in_order.windows(2) {
+        let apart = pair[1].begins - pair[0].begins;
+        if apart > APART_MAX {
+            let [before, name] = [0, 1].map(|at| pair[at].name.clone());
+            return Err(Error::Apart { name, before, days: apart.as_secs() / DAY_SECS });
+        }
+    }
+    Ok(())
+}
+
+/// The lane whose record comes first; among equal ones the first lane's.
+fn earliest<R>(lanes: &mut [Lane<R>]) -> Option<&mut Lane<R>> {
+    let due = |lane: &Lane<R>| lane.next.map(|head| lane.begins.saturating_add(head.offset));
+    let open = lanes.iter_mut().filter(|lane| lane.next.is_some());
+    open.min_by_key(|lane| due(lane))
+}
+
+/// What is true of all of them.
+fn common_header<R>(lanes: &[Lane<R>]) -> Header {
+    let Some(first) = lanes.first() else { return Header::default() };
+    let mut header = first.header.clone();
+    let same_group = lanes.iter().all(|lane| lane.group == 0);
+    for Lane { header: other, .. } in &lanes[1..] {
+        header.tags.retain(|key, value| other.tags.get(key) == Some(value));
+        if other.privacy().caution() > header.privacy().caution() {
+            header.privacy = other.privacy;
+        }
+        if other.timing().doubt() > header.timing().doubt() {
+            header.timing = other.timing;
+        }
+        if header.source != other.source {
+            header.source = "merge".into();
+        }
+        if header.scrub_profile != other.scrub_profile
+            || header.scrub_key_fingerprint != other.scrub_key_fingerprint
+        {
+            header.scrub_key_fingerprint.clear();
+        }
+    }
+    header.tags.remove(PART_TAG);
+    if same_group {
+        header.tags.remove(PART_OF_TAG);
+    }
+    header
+}
+
+trait Caution {
+    /// How carefully it has to be kept.
+    fn caution(self) -> u8;
+}
+
+impl Caution for Privacy {
+    fn caution(self) -> u8 {
+        match self {
+            Self::Synthetic => 0,
+            Self::Scrubbed => 1,
+            Self::Private => 2,
+            Self::Unknown => 3,
+        }
+    }
+}
+
+trait Doubt {
+    /// How far it is from the truth.
+    fn doubt(self) -> u8;
+}
+
+impl Doubt for Timing {
+    fn doubt(self) -> u8 {
+        match self {
+            Self::Original => 0,
+            Self::Estimated => 1,
+            Self::Untimed => 2,
+            Self::Unknown => 3,
+        }
+    }
+}
+
+impl fmt::Display for Merged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [files, connections, records] =
+            [(self.files, "file"), (self.connections, "connection"), (self.records, "record")]
+                .map(|(number, noun)| count(number, noun));
+        writeln!(f, "{}, {records} on {connections}, of {files}", clock(self.duration))?;
+        write_loss(f, self.loss)
+    }
+}

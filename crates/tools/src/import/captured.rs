@@ -1,0 +1,323 @@
+//! What all captures have in common: connections, what was said on them, and HTTP answers beside them.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::{
+    Error,
+    scratch::{Keeper, Kept, Scratch},
+};
+use crate::{
+    payload::{batch, room_of},
+    sans_io::{
+        recognise::{is_push_frame, is_webcast_address, role_of, room_in, user_in},
+        recording::records::{ConnClose, Http, HttpHeader, conn_close::Who, http::Role},
+    },
+};
+
+/// Connections of a capture that are looked at; more are counted.
+pub(super) const CONNECTIONS_MAX: usize = 1000;
+/// HTTP exchanges of a capture that are imported; more are counted.
+pub(super) const EXCHANGES_MAX: usize = 10_000;
+/// Longest URL that is kept, in bytes.
+pub(super) const URL_BYTES_MAX: usize = 16 << 10;
+/// Binary frames of a connection that are decoded to learn what it is.
+const SAMPLE_FRAMES_MAX: u64 = 50;
+
+/// A capture, which is read once.
+pub(super) trait Capture {
+    /// Shows all of it to `visit`, in its order.
+    fn read(&self, visit: &mut dyn Visit) -> Result<(), Error>;
+}
+
+/// Whom a capture is shown to. An error of theirs ends the reading.
+pub(super) trait Visit {
+    /// Whether the next message of a connection is of interest, or only that there is one: then no [`CaptureItem::said`] will do.
+    /// Connections and exchanges are numbered as they stand in the capture, from 0, and come one after the other.
+    fn wants_data(&self, id: u64) -> bool;
+    /// Something that was said on a connection; what is known of that one may come before or behind.
+    fn message(&mut self, id: u64, item: CaptureItem) -> Result<(), Error>;
+    /// What a connection or an exchange is. Comes once for each.
+    fn entry(&mut self, id: u64, entry: CaptureEntry) -> Result<(), Error>;
+    /// What the capture says of itself.
+    fn about(&mut self, about: About);
+}
+
+/// What a capture says of itself.
+#[derive(Debug)]
+pub(super) enum About {
+    /// Who wrote it, and the version.
+    Producer(String, String),
+    /// The title or address of a page.
+    Page(String),
+}
+
+/// A connection or an HTTP exchange.
+#[derive(Debug, Default)]
+pub(super) struct CaptureEntry {
+    pub(super) is_socket: bool,
+    pub(super) method: String,
+    pub(super) url: String,
+    pub(super) status: u16,
+    pub(super) headers: Vec<HttpHeader>,
+    pub(super) body: Bytes,
+    /// Why the body could not be read.
+    pub(super) no_body: Option<String>,
+    /// When it was asked for, Unix milliseconds.
+    pub(super) started_ms: Option<f64>,
+}
+
+impl CaptureEntry {
+    /// What an exchange is of, if it is worth a record.
+    pub(super) fn role(&self) -> Option<Role> {
+        role_of(&self.url)
+    }
+}
+
+/// One thing of a capture: what was said on a connection, or an exchange. It is kept as it is encoded here.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct CaptureItem {
+    /// As it stands in the capture: what it counts is known later. Of an exchange, Unix milliseconds.
+    #[prost(double, optional, tag = "1")]
+    pub(super) time: Option<f64>,
+    /// `None`: nobody wanted to know.
+    #[prost(oneof = "Said", tags = "2, 3, 4, 5, 6, 7, 8")]
+    pub(super) said: Option<Said>,
+}
+
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(super) enum Said {
+    #[prost(message, tag = "2")]
+    Frame(CapturedFrame),
+    /// The browser complains.
+    #[prost(string, tag = "3")]
+    Trouble(String),
+    /// The end, as the capture has it.
+    #[prost(message, tag = "4")]
+    Closed(ConnClose),
+    /// It never reached the other side.
+    #[prost(message, tag = "5")]
+    Dropped(()),
+    /// It cannot be used.
+    #[prost(string, tag = "6")]
+    Bad(String),
+    /// An exchange.
+    #[prost(message, tag = "7")]
+    Answer(Http),
+    /// Why an exchange could not be read.
+    #[prost(string, tag = "8")]
+    NoAnswer(String),
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct CapturedFrame {
+    #[prost(uint32, tag = "1")]
+    pub(super) opcode: u32,
+    #[prost(bool, tag = "2")]
+    pub(super) sent: bool,
+    #[prost(bool, tag = "3")]
+    pub(super) injected: bool,
+    #[prost(bytes = "bytes", tag = "4")]
+    pub(super) bytes: Bytes,
+}
+
+impl CaptureItem {
+    pub(super) fn said(time: Option<f64>, said: Said) -> Self {
+        Self { time, said: Some(said) }
+    }
+
+    fn exchange(role: Role, entry: CaptureEntry) -> Self {
+        let CaptureEntry { method, url, status, headers, body, no_body, started_ms, .. } = entry;
+        let request_line = format!("{method} {url}");
+        let answer = Http { role: role.into(), request_line, status: status.into(), headers, body };
+        Self::said(started_ms, no_body.map_or(Said::Answer(answer), Said::NoAnswer))
+    }
+}
+
+/// The end of a connection.
+pub(super) fn closed(code: u16, reason: String, by_us: bool) -> ConnClose {
+    let who = if by_us { Who::Us } else { Who::Upstream };
+    ConnClose { code: code.into(), reason, who: who.into(), will_retry: false }
+}
+
+/// A connection, as far as it is known before it is imported.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Connection {
+    pub(super) id: u64,
+    pub(super) url: String,
+    pub(super) status: u16,
+    pub(super) headers: Vec<HttpHeader>,
+    pub(super) started_ms: Option<f64>,
+    /// The time of the first message, as it stands there.
+    pub(super) first_time: Option<f64>,
+    pub(super) messages: u64,
+    pub(super) room_id: i64,
+    /// Where its messages are kept.
+    pub(super) span: Range<u64>,
+    sampled: u64,
+    webcast: u64,
+}
+
+impl Connection {
+    /// Whether it is one to TikTok LIVE: its frames tell, or if there are none its address.
+    pub(super) fn is_webcast(&self) -> bool {
+        if self.sampled > 0 { self.webcast * 2 >= self.sampled } else { is_webcast_address(&self.url) }
+    }
+
+    /// Learns from a message.
+    fn sample(&mut self, item: &CaptureItem) {
+        self.messages += 1;
+        self.first_time = self.first_time.or(item.time);
+        let Some(Said::Frame(CapturedFrame { opcode: 2, bytes, sent, .. })) = &item.said else { return };
+        if self.sampled >= SAMPLE_FRAMES_MAX {
+            return;
+        }
+        self.sampled += 1;
+        self.webcast += u64::from(is_push_frame(bytes));
+        if self.room_id == 0 && !sent {
+            let found = batch(bytes, &mut Vec::new()).and_then(|batch| room_of(&batch));
+            self.room_id = found.unwrap_or_default();
+        }
+    }
+
+    /// The room, if its address names one; else that of the messages.
+    pub(super) fn room(&self) -> i64 {
+        room_in(&self.url).unwrap_or(self.room_id)
+    }
+}
+
+/// What is in a capture.
+#[derive(Debug)]
+pub(super) struct Survey {
+    pub(super) producer: String,
+    pub(super) version: String,
+    pub(super) user: Option<String>,
+    pub(super) connections: Vec<Connection>,
+    /// Where HTTP exchanges worth a record are kept.
+    pub(super) exchanges: Vec<Range<u64>>,
+    /// When the first of those was.
+    pub(super) exchanges_from_ms: Option<f64>,
+    /// Connections and exchanges that there was no room for.
+    pub(super) too_many: u64,
+}
+
+/// Reads all of a capture, once. What may be imported goes to `scratch`: of connections named by number those in
+/// `entries`, else those that may be TikTok LIVE's. What could be read before it broke off is there; why it did comes
+/// beside.
+pub(super) fn survey(
+    capture: &dyn Capture,
+    entries: &[u64],
+    scratch: Box<dyn Scratch>,
+) -> Result<(Survey, Kept, Option<Error>), Error> {
+    let survey = Survey {
+        producer: String::new(),
+        version: String::new(),
+        user: None,
+        connections: Vec::new(),
+        exchanges: Vec::new(),
+        exchanges_from_ms: None,
+        too_many: 0,
+    };
+    let mut surveyor = Surveyor { survey, entries, current: None, keeper: Keeper::new(scratch) };
+    let error = capture.read(&mut surveyor).err();
+    surveyor.end_connection()?;
+    Ok((surveyor.survey, surveyor.keeper.finish()?, error))
+}
+
+struct Surveyor<'a> {
+    survey: Survey,
+    entries: &'a [u64],
+    /// The connection that is being read.
+    current: Option<Connection>,
+    keeper: Keeper,
+}
+
+impl Surveyor<'_> {
+    /// The connection with this id; the one before has ended.
+    fn current(&mut self, id: u64) -> Result<&mut Connection, Error> {
+        if self.current.as_ref().is_some_and(|current| current.id != id) {
+            self.end_connection()?;
+        }
+        let at = self.keeper.at();
+        Ok(self.current.get_or_insert_with(|| Connection { id, span: at..at, ..Connection::default() }))
+    }
+
+    fn end_connection(&mut self) -> Result<(), Error> {
+        let Some(mut connection) = self.current.take() else { return Ok(()) };
+        self.keeper.flush()?;
+        connection.span.end = self.keeper.at();
+        if self.survey.connections.len() < CONNECTIONS_MAX {
+            self.survey.connections.push(connection);
+        } else {
+            self.survey.too_many += 1;
+        }
+        Ok(())
+    }
+
+    /// Whether the connection with this id may be imported, as far as is known.
+    fn may_import(&self, id: u64) -> bool {
+        let current = self.current.as_ref();
+        let before = self.survey.connections.len() + usize::from(current.is_some_and(|it| it.id != id));
+        if !self.entries.is_empty() {
+            return self.entries.contains(&(before as u64 + 1));
+        }
+        let current = current.filter(|current| current.id == id);
+        before < CONNECTIONS_MAX && current.is_none_or(|it| it.sampled < SAMPLE_FRAMES_MAX || it.is_webcast())
+    }
+
+    fn learn_user(&mut self, address: &str) {
+        let user = &mut self.survey.user;
+        *user = user.take().or_else(|| user_in(address).map(str::to_owned));
+    }
+
+    fn exchange(&mut self, entry: CaptureEntry) -> Result<(), Error> {
+        let Some(role) = entry.role() else { return Ok(()) };
+        if self.survey.exchanges.len() == EXCHANGES_MAX {
+            self.survey.too_many += 1;
+            return Ok(());
+        }
+        // What belongs to one connection is kept in one place.
+        self.end_connection()?;
+        let from = &mut self.survey.exchanges_from_ms;
+        *from = from.or(entry.started_ms);
+        let start = self.keeper.at();
+        self.keeper.keep(&CaptureItem::exchange(role, entry))?;
+        self.survey.exchanges.push(start..self.keeper.at());
+        Ok(())
+    }
+}
+
+impl Visit for Surveyor<'_> {
+    fn wants_data(&self, id: u64) -> bool {
+        self.may_import(id)
+    }
+
+    fn message(&mut self, id: u64, item: CaptureItem) -> Result<(), Error> {
+        self.current(id)?.sample(&item);
+        if self.may_import(id) { self.keeper.message(item) } else { Ok(()) }
+    }
+
+    fn entry(&mut self, id: u64, entry: CaptureEntry) -> Result<(), Error> {
+        self.learn_user(&entry.url);
+        let referer = entry.headers.iter().find(|header| header.name.eq_ignore_ascii_case("referer"));
+        if let Some(referer) = referer {
+            self.learn_user(&referer.value);
+        }
+        if !entry.is_socket && self.current.as_ref().is_none_or(|current| current.id != id) {
+            return self.exchange(entry);
+        }
+        let current = self.current(id)?;
+        let CaptureEntry { url, status, headers, started_ms, .. } = entry;
+        (current.url, current.status) = (url, status);
+        (current.headers, current.started_ms) = (headers, started_ms);
+        Ok(())
+    }
+
+    fn about(&mut self, about: About) {
+        match about {
+            About::Producer(name, version) => (self.survey.producer, self.survey.version) = (name, version),
+            About::Page(title) => self.learn_user(&title),
+        }
+    }
+}

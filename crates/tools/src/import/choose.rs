@@ -1,0 +1,207 @@
+//! Which connections of a capture are imported, and how.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::{
+    Error, ImportOptions, Report, Target,
+    captured::{Capture, Connection, Survey, survey},
+    format::{Format, PEEK_BYTES, recognise},
+    import,
+    merge::{Plan, merge},
+    scratch::Scratch,
+    source::{Source, Unpacked, read_full},
+    times::Times,
+};
+use crate::sans_io::recording::records::header::Timing;
+
+/// A connection that may be meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidate {
+    /// What [`ImportOptions::entries`] takes, from 1.
+    pub number: u64,
+    /// Its address, without what stands behind `?`.
+    pub url: String,
+    /// Its messages.
+    pub messages: u64,
+    /// Whether it looks like one to TikTok LIVE.
+    pub is_webcast: bool,
+}
+
+/// Reads a capture of any format and writes a recording, in bounded memory. What could be read of a capture that is cut
+/// off or broken is imported, and [`Report::broken`] tells why the rest is not. Nothing is written before it is known that
+/// there is something to import.
+///
+/// # Errors
+/// [`Error`]
+pub fn import_capture(
+    source: &dyn Source,
+    output: impl Write,
+    options: &ImportOptions,
+) -> Result<Report, Error> {
+    let input = Unpacked::new(source)?;
+    let format = match options.format {
+        Some(format) => format,
+        None => find_format(&input)?,
+    };
+    match (format.row().read)(&input) {
+        None => import(input.open()?, output, options),
+        Some(capture) => {
+            let scratch = source.scratch().map_err(Error::Scratch)?;
+            import_from(&*capture, scratch, format, output, options)
+        }
+    }
+}
+
+fn find_format(input: &Unpacked<'_>) -> Result<Format, Error> {
+    if input.is_zip() {
+        return Ok(Format::Har);
+    }
+    let mut start = vec![0; PEEK_BYTES];
+    let read = read_full(&mut input.open()?, &mut start).map_err(Error::Read)?;
+    recognise(&start[..read])
+}
+
+fn import_from(
+    capture: &dyn Capture,
+    scratch: Box<dyn Scratch>,
+    format: Format,
+    output: impl Write,
+    options: &ImportOptions,
+) -> Result<Report, Error> {
+    let (survey, kept, error) = survey(capture, &options.entries, scratch)?;
+    let broken = match error {
+        Some(error) if survey.connections.iter().all(|connection| connection.messages == 0) => {
+            return Err(error);
+        }
+        Some(error) if !is_break(&error) => return Err(error),
+        error => error.map(|error| error.to_string()),
+    };
+    let chosen = choose(&survey, options)?;
+    let left_out = survey.connections.len() - chosen.len();
+    let times: Vec<Times> = chosen.iter().map(|connection| times_of(&survey, connection)).collect();
+    let mut plan = plan(&survey, &chosen, &times, options);
+    let start_ms = Some(plan.start_ms as i64).filter(|ms| *ms > 0);
+    let header =
+        ImportOptions { source: format.row().source.to_owned(), timing: timing(&times), ..options.clone() };
+    let mut target = Target::new(output, &header, start_ms)?;
+    plan.start_ms = start_ms.unwrap_or_default() as f64;
+    merge(&kept, &survey, &plan, &mut target)?;
+    let mut report = target.finish()?;
+    report.format = format;
+    report.producer = format!("{} {}", survey.producer, survey.version).trim().to_owned();
+    report.left_out = left_out as u64 + survey.too_many;
+    report.broken = broken;
+    report.notes = notes(&survey, &times, options);
+    Ok(report)
+}
+
+/// Whether the capture just ends there, so that what comes before is as good as ever.
+fn is_break(error: &Error) -> bool {
+    use Error::{Broken, CutOff, NotJsonAt, Read, TooLong};
+    matches!(error, CutOff { .. } | Broken { .. } | NotJsonAt { .. } | TooLong { .. } | Read(_))
+}
+
+fn choose<'a>(survey: &'a Survey, options: &ImportOptions) -> Result<Vec<&'a Connection>, Error> {
+    let there = &survey.connections;
+    let mut chosen: Vec<&Connection> = Vec::new();
+    for &entry in &options.entries {
+        let found = usize::try_from(entry).ok().and_then(|entry| there.get(entry.checked_sub(1)?));
+        chosen.push(found.ok_or(Error::NoEntry { entry, there: there.len() as u64 })?);
+    }
+    if chosen.is_empty() {
+        if there.iter().all(|connection| connection.messages == 0) {
+            return Err(Error::NoFrames(why_no_frames(survey)));
+        }
+        chosen = there.iter().filter(|connection| connection.is_webcast()).collect();
+        if chosen.is_empty() {
+            return Err(Error::Unsure(candidates(there)));
+        }
+    }
+    let start = |connection: &&Connection| connection.started_ms.unwrap_or(f64::MAX);
+    chosen.sort_by(|a, b| start(a).total_cmp(&start(b)));
+    chosen.dedup_by_key(|connection| connection.id);
+    Ok(chosen)
+}
+
+fn candidates(connections: &[Connection]) -> Vec<Candidate> {
+    let candidate = |(number, connection): (u64, &Connection)| Candidate {
+        number,
+        url: connection.url.split(['?', '#']).next().unwrap_or_default().to_owned(),
+        messages: connection.messages,
+        is_webcast: connection.is_webcast(),
+    };
+    (1..).zip(connections).map(candidate).collect()
+}
+
+/// Who writes no frames, and what to do about it.
+fn why_no_frames(survey: &Survey) -> String {
+    let producer = survey.producer.as_str();
+    let is_old = producer == "Playwright";
+    if producer.contains("Firefox") || producer.contains("Waterfox") || producer.contains("LibreWolf") {
+        return format!("there are no WebSocket frames in it: {producer} does not save them, Chrome does");
+    }
+    if is_old && !survey.connections.is_empty() {
+        return format!(
+            "there are no WebSocket frames in it: Playwright {} does not save them, 1.62 and later do",
+            survey.version
+        );
+    }
+    let what = match survey.connections.len() {
+        0 => "no WebSocket at all: open the developer tools before the page",
+        _ => "only WebSockets on which nothing was said",
+    };
+    format!("there are no WebSocket frames in it, {what}")
+}
+
+fn times_of(survey: &Survey, connection: &Connection) -> Times {
+    Times::of(&survey.producer, &survey.version, connection.started_ms, connection.first_time)
+}
+
+fn plan<'a>(
+    survey: &'a Survey,
+    chosen: &[&'a Connection],
+    times: &[Times],
+    options: &'a ImportOptions,
+) -> Plan<'a> {
+    let connections: Vec<_> = chosen.iter().copied().zip(times.iter().copied()).collect();
+    let first = |(connection, times): &(&Connection, Times)| {
+        let first_ms = connection.first_time.map(|time| times.ms(time));
+        [connection.started_ms, first_ms].into_iter().flatten().reduce(f64::min)
+    };
+    let starts = connections.iter().filter_map(first).chain(survey.exchanges_from_ms);
+    let user = options.user.as_ref().or(survey.user.as_ref()).unwrap_or(&options.name);
+    Plan {
+        user,
+        room_id: options.room_id,
+        start_ms: starts.reduce(f64::min).unwrap_or_default(),
+        untimed_ms: 1e3 / options.rate,
+        connections,
+    }
+}
+
+fn timing(times: &[Times]) -> Timing {
+    let is_guessed = |times: &Times| matches!(times, Times::Squeezed { .. } | Times::SecondsSince { .. });
+    if times.contains(&Times::Untimed) {
+        Timing::Untimed
+    } else if times.iter().any(is_guessed) {
+        Timing::Estimated
+    } else {
+        Timing::Original
+    }
+}
+
+fn notes(survey: &Survey, times: &[Times], options: &ImportOptions) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    if times.contains(&Times::Untimed) {
+        notes.push(format!("It has no times: {} frames a second were made of it (--rate)", options.rate));
+    }
+    for note in times.iter().filter_map(|times| times.note(&survey.producer)) {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
+    notes
+}

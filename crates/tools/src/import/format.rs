@@ -1,0 +1,273 @@
+//! The formats of captures, and which a capture has: its first bytes tell.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::{
+    Error,
+    captured::Capture,
+    gotiktoklive::Gotiktoklive,
+    har::{Har, Messages},
+    mitm::Mitmproxy,
+    piratetok::Piratetok,
+    source::Unpacked,
+};
+use crate::sans_io::recognise::is_push_frame;
+
+/// Bytes that are looked at.
+pub(super) const PEEK_BYTES: usize = 64 << 10;
+/// Longest frame that piratetok's files are believed to hold.
+const FRAME_BYTES_MAX: u32 = 16 << 20;
+/// The first bytes of a recording.
+const RECORDING: &[u8] = b"\x89LTAP";
+
+/// The format of a capture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// JSON lines: frames or messages.
+    #[default]
+    Lines,
+    /// The log of a browser or proxy, also packed by gzip, or in Playwright's zip.
+    Har,
+    /// The frames that Playwright writes beside a HAR, one JSON object a line.
+    Messages,
+    /// What mitmproxy saves.
+    Mitmproxy,
+    /// piratetok's captures: length and frame, again and again.
+    Piratetok,
+    /// gotiktoklive's traces: time, direction and hex.
+    Gotiktoklive,
+}
+
+/// How a format is named, recognised and read.
+#[derive(Debug)]
+pub struct Row {
+    /// Its name in `--format` and in JSON.
+    pub name: &'static str,
+    /// Its name in a text.
+    pub title: &'static str,
+    /// One line of help.
+    pub help: &'static str,
+    /// Who writes it, how, and what its times are: rows of `docs/import.md`.
+    pub producers: &'static [[&'static str; 3]],
+    /// The `source` of the header.
+    pub(super) source: &'static str,
+    /// Whether a capture that begins so has it; the first in [`Format::ALL`] counts.
+    is_start: fn(&Start<'_>) -> bool,
+    /// Reads it; `None` for lines, which are written as they are read.
+    pub(super) read: for<'a> fn(&'a Unpacked<'a>) -> Option<Box<dyn Capture + 'a>>,
+}
+
+impl Format {
+    /// Every format, in the order of the help.
+    pub const ALL: [Self; 6] =
+        [Self::Har, Self::Messages, Self::Mitmproxy, Self::Piratetok, Self::Gotiktoklive, Self::Lines];
+
+    /// The format with this [`Row::name`].
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.row().name == name)
+    }
+
+    /// All there is to know of it.
+    #[must_use]
+    pub const fn row(self) -> &'static Row {
+        match self {
+            Self::Har => &Row {
+                name: "har",
+                title: "HAR",
+                help: "HAR of Chrome, Edge, Playwright or mitmproxy; also .har.gz and Playwright's .zip",
+                producers: &[
+                    [
+                        "HAR of Chrome and Edge",
+                        "*Export HAR*",
+                        "seconds; without the day: differences, from the connection's start",
+                    ],
+                    [
+                        "HAR of Playwright 1.62 and later",
+                        "`recordHar: { path, content: 'embed' }`, or `'attach'` with its files beside it, or a `.zip`",
+                        "milliseconds",
+                    ],
+                    [
+                        "HAR of Playwright 1.61",
+                        "the same",
+                        "a second stands as a millisecond: stretched again",
+                    ],
+                    ["HAR of mitmproxy", "`mitmdump --set hardump=show.har`", "seconds"],
+                ],
+                source: "har",
+                is_start: |start| start.json == Some(Self::Har),
+                read: |input| Some(Box::new(Har(input))),
+            },
+            Self::Messages => &Row {
+                name: "messages",
+                title: "Playwright's frames",
+                help: "Playwright's frames, without the HAR that names them",
+                producers: &[[
+                    "frames of Playwright alone",
+                    "the `.jsonl` that `'attach'` leaves, also after a crash",
+                    "milliseconds",
+                ]],
+                source: "har",
+                is_start: |start| start.json == Some(Self::Messages),
+                read: |input| Some(Box::new(Messages(input))),
+            },
+            Self::Mitmproxy => &Row {
+                name: "mitmproxy",
+                title: "mitmproxy's flows",
+                help: "flows of mitmproxy 7 and later",
+                producers: &[[
+                    "flows of mitmproxy 7 and later",
+                    "`mitmdump -w show.mitm`. Dropped frames are left out, injected ones marked",
+                    "seconds",
+                ]],
+                source: "mitm",
+                is_start: |start| is_netstring(start.bytes),
+                read: |input| Some(Box::new(Mitmproxy(input))),
+            },
+            Self::Piratetok => &Row {
+                name: "piratetok",
+                title: "piratetok's frames",
+                help: "piratetok's captures",
+                producers: &[[
+                    "piratetok's captures",
+                    "`record_capture`: received frames alone",
+                    "none: `--rate` frames a second",
+                ]],
+                source: "piratetok",
+                is_start: |start| start.json.is_none() && is_length_and_frame(start.bytes),
+                read: |input| Some(Box::new(Piratetok(input))),
+            },
+            Self::Gotiktoklive => &Row {
+                name: "gotiktoklive",
+                title: "gotiktoklive's trace",
+                help: "gotiktoklive's traces",
+                producers: &[["gotiktoklive's traces", "`EnableWSTrace`", "milliseconds, taken for UTC"]],
+                source: "gotiktoklive",
+                is_start: |start| is_trace(start.text),
+                read: |input| Some(Box::new(Gotiktoklive(input))),
+            },
+            Self::Lines => &Row {
+                name: "lines",
+                title: "JSON lines",
+                help: "JSON lines, as below",
+                producers: &[["JSON lines", "see `livetape import --help`", "milliseconds"]],
+                source: "lines",
+                // Of an empty capture, the one who reads lines says that there are none.
+                is_start: |start| start.json == Some(Self::Lines) || start.text.is_empty(),
+                read: |_| None,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.row().title)
+    }
+}
+
+/// The first bytes of a capture.
+struct Start<'a> {
+    bytes: &'a [u8],
+    /// Without a byte order mark and spaces.
+    text: &'a [u8],
+    /// If it is a JSON object: of what.
+    json: Option<Format>,
+}
+
+/// The format that begins like this.
+pub(super) fn recognise(bytes: &[u8]) -> Result<Format, Error> {
+    if bytes.starts_with(RECORDING) {
+        return Err(Error::Recording);
+    }
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    let start = Start { bytes, text, json: text.starts_with(b"{").then(|| json(text)) };
+    Format::ALL.into_iter().find(|format| (format.row().is_start)(&start)).ok_or(Error::Unrecognised)
+}
+
+fn json(text: &[u8]) -> Format {
+    let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let names = |name: &str| {
+        let quoted = format!("\"{name}\"");
+        memchr::memmem::find(line, quoted.as_bytes()).is_some()
+    };
+    let inside = text[1..].trim_ascii_start();
+    if inside.starts_with(b"\"log\"") {
+        return Format::Har;
+    }
+    let is_whole = serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok() || line.len() == text.len();
+    match is_whole {
+        true if names("opcode") && names("data") => Format::Messages,
+        true if names("frame") || names("payload") || names("method") => Format::Lines,
+        _ if memchr::memmem::find(text, b"\"log\"").is_some() => Format::Har,
+        _ => Format::Lines,
+    }
+}
+
+/// `71000000:7:version;2:21#…`
+fn is_netstring(start: &[u8]) -> bool {
+    let digits = start.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let next = start.get(digits + 1).copied().unwrap_or_default();
+    (1..=12).contains(&digits) && start.get(digits) == Some(&b':') && next.is_ascii_digit()
+}
+
+/// `2023-09-13 18:49:50.293<= 0a0b…`
+fn is_trace(text: &[u8]) -> bool {
+    let pattern = b"0000-00-00 00:00:00.000";
+    let matches = |(byte, pattern): (&u8, &u8)| {
+        if *pattern == b'0' { byte.is_ascii_digit() } else { byte == pattern }
+    };
+    text.len() > pattern.len() && text.iter().zip(pattern).all(matches)
+}
+
+fn is_length_and_frame(start: &[u8]) -> bool {
+    let Some((length, rest)) = start.split_first_chunk() else { return false };
+    let length = u32::from_le_bytes(*length);
+    if !(1..=FRAME_BYTES_MAX).contains(&length) {
+        return false;
+    }
+    match rest.get(..length as usize) {
+        Some(frame) => is_push_frame(&Bytes::copy_from_slice(frame)),
+        // Too long to be looked at as a whole: the first field must be one of a push frame.
+        None => rest.first().is_some_and(|key| (1..=9).contains(&(key >> 3)) && matches!(key & 7, 0 | 2)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_bytes_tell() {
+        for (start, format) in [
+            (&b"{\"log\":{"[..], Format::Har),
+            (b"\xef\xbb\xbf{\n  \"log\": {", Format::Har),
+            (b"{\n \"comment\": \"x\",\n \"log\": {", Format::Har),
+            (b"{\"offset_ms\":1,\"frame\":\"OgJoYg==\"}\n{\"log\":1}", Format::Lines),
+            (b"{\"type\":\"receive\",\"time\":1,\"opcode\":2,\"data\":\"OgJoYg==\"}\n", Format::Messages),
+            (b"1234:7:version;2:21#", Format::Mitmproxy),
+            (b"2023-09-13 18:49:50.293<= 3a026862\n", Format::Gotiktoklive),
+            (b"\x04\0\0\0\x3a\x02hb", Format::Piratetok),
+            (b" \n", Format::Lines),
+        ] {
+            assert_eq!(recognise(start).unwrap(), format, "{start:?}");
+        }
+        assert!(matches!(recognise(b"\x89LTAP\r\n"), Err(Error::Recording)));
+        for nothing in [&b"\0\0\0\0"[..], b"<html>", b"\x04\0\0\0\xff\xff\xff\xff", b"12:30"] {
+            assert!(!matches!(recognise(nothing), Ok(Format::Piratetok)), "{nothing:?}");
+        }
+        assert!(matches!(recognise(b"<html>"), Err(Error::Unrecognised)));
+    }
+
+    #[test]
+    fn every_format_has_one_name_for_flags_and_json() {
+        for format in Format::ALL {
+            assert_eq!(serde_json::to_value(format).unwrap(), format.row().name);
+            assert_eq!(Format::named(format.row().name), Some(format));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! One of `entries`: a connection or an exchange.
+
+use std::io::Read;
+
+use base64::Engine as _;
+
+use super::{
+    super::{
+        Error,
+        captured::{CaptureEntry, URL_BYTES_MAX},
+        lines::BASE64,
+        times::parse_date,
+    },
+    Context, Texts,
+    json::{Json, List, Object},
+    lines,
+    message::MessageFields,
+    window::TEXT_BYTES_MAX,
+};
+use crate::sans_io::recording::{HTTP_BODY_BYTES_MAX, records::HttpHeader};
+
+/// Most headers of an exchange.
+const HEADERS_MAX: usize = 200;
+
+/// What is known of an entry so far.
+pub(super) struct EntryFields<'a, 'v> {
+    id: u64,
+    context: &'a Context<'a, 'v>,
+    entry: CaptureEntry,
+    /// The file beside the HAR that holds body or frames.
+    file: String,
+    /// The body; `None` if it is too long to be kept.
+    text: Option<String>,
+    is_base64: bool,
+    message: MessageFields,
+}
+
+impl<'a, 'v> EntryFields<'a, 'v> {
+    pub(super) fn new(id: u64, context: &'a Context<'a, 'v>) -> Self {
+        let (file, text) = (String::new(), Some(String::new()));
+        let message = MessageFields::default();
+        Self { id, context, entry: CaptureEntry::default(), file, text, is_base64: false, message }
+    }
+
+    /// All fields are known: hands the entry out.
+    pub(super) fn finish(mut self) -> Result<(), Error> {
+        if !self.entry.is_socket && self.entry.role().is_some() {
+            match self.read_body() {
+                Ok(body) => self.entry.body = body.into(),
+                Err(error) => self.entry.no_body = Some(error.to_string()),
+            }
+        }
+        let is_socket = self.entry.is_socket;
+        let mut visit = self.context.visit.borrow_mut();
+        visit.entry(self.id, self.entry)?;
+        if !is_socket || self.file.is_empty() {
+            return Ok(());
+        }
+        lines(self.context.har.open_beside(&self.file)?, self.id, *visit)
+    }
+
+    fn read_body(&mut self) -> Result<Vec<u8>, Error> {
+        if !self.file.is_empty() {
+            let mut body = Vec::new();
+            let limit = HTTP_BODY_BYTES_MAX as u64 + 1;
+            let input = self.context.har.open_beside(&self.file)?;
+            input.take(limit).read_to_end(&mut body).map_err(Error::Read)?;
+            return Ok(body);
+        }
+        let text = self.text.take().ok_or(Error::TooLong { bytes: TEXT_BYTES_MAX })?;
+        Ok(if self.is_base64 { BASE64.decode(text).unwrap_or_default() } else { text.into() })
+    }
+
+    /// Whether its body may be worth a record, as far as is known.
+    fn wants_body(&self) -> bool {
+        !self.entry.is_socket && (self.entry.url.is_empty() || self.entry.role().is_some())
+    }
+}
+
+impl Object for EntryFields<'_, '_> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
+        match name {
+            "_resourceType" => {
+                self.entry.is_socket |= json.string()? == "websocket";
+            }
+            "startedDateTime" => {
+                self.entry.started_ms = parse_date(&json.string()?);
+            }
+            "request" => json.object(&mut Request(self))?,
+            "response" => json.object(&mut Response(self))?,
+            "_webSocketMessages" => {
+                self.entry.is_socket = true;
+                json.list(self)?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// The messages.
+impl List for EntryFields<'_, '_> {
+    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error> {
+        let mut visit = self.context.visit.borrow_mut();
+        self.message.begin(visit.wants_data(self.id));
+        json.object(&mut self.message)?;
+        visit.message(self.id, self.message.read())
+    }
+}
+
+struct Request<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
+
+impl Object for Request<'_, '_, '_> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
+        match name {
+            "method" => self.0.entry.method = json.string()?,
+            "url" => {
+                let mut url = json.string()?;
+                url.truncate(url.floor_char_boundary(URL_BYTES_MAX));
+                self.0.entry.is_socket |= url.starts_with("ws:") || url.starts_with("wss:");
+                self.0.entry.url = url;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+struct Response<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
+
+impl Object for Response<'_, '_, '_> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
+        match name {
+            "status" => {
+                let status = json.float()?.unwrap_or_default();
+                self.0.entry.status = status as u16;
+            }
+            "headers" => json.list(&mut Headers(self.0))?,
+            "content" => json.object(&mut Content(self.0))?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+struct Headers<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
+
+impl List for Headers<'_, '_, '_> {
+    fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error> {
+        let mut header = Texts::new(["name", "value"]);
+        json.object(&mut header)?;
+        let [name, value] = header.values;
+        if self.0.entry.headers.len() < HEADERS_MAX {
+            self.0.entry.headers.push(HttpHeader { name, value });
+        }
+        Ok(())
+    }
+}
+
+struct Content<'e, 'a, 'v>(&'e mut EntryFields<'a, 'v>);
+
+impl Object for Content<'_, '_, '_> {
+    fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error> {
+        match name {
+            "text" if self.0.wants_body() => self.0.text = json.string_if_short()?,
+            "encoding" => self.0.is_base64 = json.string()? == "base64",
+            "_file" => self.0.file = json.string()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}

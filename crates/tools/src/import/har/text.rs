@@ -1,0 +1,162 @@
+//! Texts and numbers of JSON (RFC 8259 §6, §7). Almost all of a capture is the inside of texts: they are gone through by
+//! the dozens of bytes.
+
+use std::io::Read;
+
+use memchr::memchr2;
+
+use super::{super::Error, window::Window};
+
+/// A text in the window, behind its opening quote.
+pub(super) struct Span {
+    /// Its bytes, up to the closing quote.
+    pub(super) bytes: usize,
+    pub(super) has_escapes: bool,
+}
+
+/// Finds the end of a text, and has all of it in the window.
+pub(super) fn span<R: Read>(window: &mut Window<R>) -> Result<Span, Error> {
+    let (mut seen, mut has_escapes) = (0, false);
+    loop {
+        let rest = window.rest();
+        match memchr2(b'"', b'\\', &rest[seen..]).map(|found| seen + found) {
+            Some(quote) if rest[quote] == b'"' => {
+                check(window, quote)?;
+                return Ok(Span { bytes: quote, has_escapes });
+            }
+            // What is behind a backslash ends no text, if it is there yet.
+            Some(backslash) if backslash + 1 < rest.len() => (seen, has_escapes) = (backslash + 2, true),
+            found => {
+                seen = found.unwrap_or(rest.len());
+                if !window.more()? {
+                    return Err(window.cut_off());
+                }
+            }
+        }
+    }
+}
+
+/// Passes a text, behind its opening quote.
+pub(super) fn skip<R: Read>(window: &mut Window<R>) -> Result<(), Error> {
+    loop {
+        let rest = window.rest();
+        let found = memchr2(b'"', b'\\', rest);
+        let bytes = found.unwrap_or(rest.len());
+        let is_end = found.is_some_and(|found| rest[found] == b'"');
+        check(window, bytes)?;
+        window.pass(bytes);
+        match found {
+            Some(_) if is_end => {
+                window.pass(1);
+                return Ok(());
+            }
+            Some(_) => skip_escape(window)?,
+            None if window.more()? => {}
+            None => return Err(window.cut_off()),
+        }
+    }
+}
+
+fn skip_escape<R: Read>(window: &mut Window<R>) -> Result<(), Error> {
+    let wanted = |rest: &[u8]| if rest.get(1) == Some(&b'u') { 6 } else { 2 };
+    while window.rest().len() < wanted(window.rest()) {
+        if !window.more()? {
+            return Err(window.cut_off());
+        }
+    }
+    let bytes = wanted(window.rest());
+    let is_escape = match &window.rest()[1..bytes] {
+        [b'u', digits @ ..] => digits.iter().all(u8::is_ascii_hexdigit),
+        [letter] => br#""\/bfnrt"#.contains(letter),
+        _ => false,
+    };
+    if !is_escape {
+        return Err(Error::NotJsonAt { at: window.place(), reason: "no such escape".into() });
+    }
+    window.pass(bytes);
+    Ok(())
+}
+
+/// Control characters have no place in a text.
+fn check<R: Read>(window: &Window<R>, bytes: usize) -> Result<(), Error> {
+    // Without a way out in the middle: many bytes are compared at once.
+    let are_any = window.rest()[..bytes].iter().fold(false, |any, byte| any | (*byte < 0x20));
+    if !are_any {
+        return Ok(());
+    }
+    let reason = "a control character in a text".into();
+    Err(Error::NotJsonAt { at: window.place(), reason })
+}
+
+/// What a text with escapes says; `None` if one of them is none.
+pub(super) fn unescape(written: &[u8]) -> Option<String> {
+    let quoted = [b"\"", written, b"\""].concat();
+    serde_json::from_slice(&quoted).ok()
+}
+
+/// The number as it is written; `None` if it is none.
+pub(super) fn number(written: &[u8]) -> Option<&str> {
+    let digits = |from: &mut usize| {
+        let first = *from;
+        *from += written[first..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        *from - first
+    };
+    let mut at = usize::from(written.first() == Some(&b'-'));
+    let has_zero = written.get(at) == Some(&b'0');
+    let whole = digits(&mut at);
+    if whole == 0 || (has_zero && whole > 1) {
+        return None;
+    }
+    if written.get(at) == Some(&b'.') {
+        at += 1;
+        if digits(&mut at) == 0 {
+            return None;
+        }
+    }
+    if let Some(b'e' | b'E') = written.get(at) {
+        at += 1 + usize::from(matches!(written.get(at + 1), Some(b'+' | b'-')));
+        if digits(&mut at) == 0 {
+            return None;
+        }
+    }
+    std::str::from_utf8(written).ok().filter(|text| text.len() == at)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::IgnoredAny;
+
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_json() {
+        for text in [
+            "0",
+            "-0",
+            "1",
+            "-1.5",
+            "1757443489.123456",
+            "1e3",
+            "1E-3",
+            "0.1e+2",
+            "1e999",
+            "",
+            "-",
+            "01",
+            "1.",
+            ".5",
+            "1e",
+            "1e+",
+            "+1",
+            "1.5.5",
+            "1-1",
+            "--1",
+            "-01",
+            "0.0e0",
+            "1e5.",
+        ] {
+            let is_number = serde_json::from_str::<IgnoredAny>(text).is_ok();
+            assert_eq!(number(text.as_bytes()), is_number.then_some(text), "{text}");
+        }
+    }
+}

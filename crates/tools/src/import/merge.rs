@@ -1,0 +1,231 @@
+//! What was kept of a capture → one recording, in the order of time.
+
+use std::{
+    cmp::Ordering,
+    collections::{BinaryHeap, VecDeque, binary_heap::PeekMut},
+    io::Write,
+    ops::Range,
+};
+
+use super::{
+    Error, Report, Target,
+    captured::{CapturedFrame, Connection, Said, Survey, closed},
+    scratch::{Items, Kept},
+    times::Times,
+};
+use crate::sans_io::recording::{
+    Flags, Frame, Opcode, What,
+    records::{ConnOpen, Http, Marker, http::Role},
+};
+
+/// Batches that wait for the first connection to open.
+const HELD_MAX: usize = 16;
+
+/// What is imported.
+pub(super) struct Plan<'a> {
+    pub(super) connections: Vec<(&'a Connection, Times)>,
+    pub(super) user: &'a str,
+    pub(super) room_id: Option<i64>,
+    /// The time of offset 0, Unix milliseconds.
+    pub(super) start_ms: f64,
+    /// The time between two frames, where there are no times.
+    pub(super) untimed_ms: f64,
+}
+
+/// Writes what is planned.
+pub(super) fn merge<W: Write>(
+    kept: &Kept,
+    survey: &Survey,
+    plan: &Plan<'_>,
+    target: &mut Target<W>,
+) -> Result<(), Error> {
+    let tracks = BinaryHeap::new();
+    Merger { kept, plan, target, tracks, conn: 0, held: VecDeque::new() }.run(survey)
+}
+
+/// A connection, or all exchanges, which are on connection 0.
+struct Track<'a> {
+    items: Items<'a>,
+    times: Times,
+    conn: u32,
+    /// When the next item was, Unix milliseconds.
+    next_ms: f64,
+}
+
+/// The greatest is the one whose turn it is: the earliest, then the one that was opened first.
+impl Ord for Track<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.next_ms.total_cmp(&self.next_ms).then(other.conn.cmp(&self.conn))
+    }
+}
+
+impl PartialOrd for Track<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Track<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Track<'_> {}
+
+struct Merger<'a, W> {
+    kept: &'a Kept,
+    plan: &'a Plan<'a>,
+    target: &'a mut Target<W>,
+    tracks: BinaryHeap<Track<'a>>,
+    /// The connection that was opened last.
+    conn: u32,
+    held: VecDeque<Http>,
+}
+
+impl<W: Write> Merger<'_, W> {
+    fn run(&mut self, survey: &Survey) -> Result<(), Error> {
+        let mut pending: VecDeque<_> = self.plan.connections.iter().copied().collect();
+        self.start(survey.exchanges.clone(), Times::Millis, 0, self.plan.start_ms)?;
+        loop {
+            let due = self.tracks.peek().map(|track| track.next_ms);
+            let opens = pending.front().map(|(connection, times)| self.opens_at(connection, *times));
+            match (due, opens) {
+                (None, None) => return Ok(()),
+                (Some(due), opens) if opens.is_none_or(|opens| due < opens) => self.step()?,
+                (_, opens) => {
+                    // Without times one connection comes after the other.
+                    let (connection, times) = pending.pop_front().expect("one is due");
+                    let at_ms = opens.unwrap_or_default();
+                    self.open(connection, at_ms)?;
+                    self.start(vec![connection.span.clone()], times, self.conn, at_ms)?;
+                }
+            }
+        }
+    }
+
+    /// When a connection is opened: not behind its first message.
+    fn opens_at(&self, connection: &Connection, times: Times) -> f64 {
+        let first_ms = connection.first_time.map(|time| times.ms(time));
+        match (times, connection.started_ms, first_ms) {
+            (Times::Untimed, ..) => f64::MAX,
+            (_, Some(started), Some(first)) => started.min(first),
+            (_, started, first) => started.or(first).unwrap_or(f64::MAX),
+        }
+    }
+
+    fn open(&mut self, connection: &Connection, at_ms: f64) -> Result<(), Error> {
+        let room_id = self.plan.room_id.unwrap_or_else(|| connection.room());
+        let open = ConnOpen {
+            room_id,
+            unique_id: self.plan.user.to_owned(),
+            url: connection.url.clone(),
+            handshake_status: connection.status.into(),
+            headers: connection.headers.clone(),
+            ..Default::default()
+        };
+        let at_ms = if at_ms == f64::MAX { self.target.last_ms() } else { at_ms - self.plan.start_ms };
+        self.conn = self.target.open_as(at_ms, open)?;
+        while let Some(http) = self.held.pop_front() {
+            self.target.put(at_ms, self.conn, Flags::default(), What::Http(http))?;
+        }
+        Ok(())
+    }
+
+    /// Begins to read a connection, or exchanges.
+    fn start(&mut self, spans: Vec<Range<u64>>, times: Times, conn: u32, at_ms: f64) -> Result<(), Error> {
+        let items = self.kept.items(spans, self.plan.connections.len() + 1);
+        let last_ms = if at_ms == f64::MAX { self.plan.start_ms + self.target.last_ms() } else { at_ms };
+        let mut track = Track { items, times, conn, next_ms: last_ms };
+        if advance(&mut track, self.plan, &mut self.target.report)? {
+            self.tracks.push(track);
+        }
+        Ok(())
+    }
+
+    /// Writes what comes next.
+    fn step(&mut self) -> Result<(), Error> {
+        let Some(mut track) = self.tracks.peek_mut() else { return Ok(()) };
+        let (at_ms, conn) = (track.next_ms - self.plan.start_ms, track.conn);
+        let said = track.items.said()?;
+        match advance(&mut track, self.plan, &mut self.target.report)? {
+            true => drop(track),
+            false => drop(PeekMut::pop(track)),
+        }
+        self.write(at_ms, conn, said)
+    }
+
+    fn write(&mut self, at_ms: f64, conn: u32, said: Option<Said>) -> Result<(), Error> {
+        self.target.report.lines += u64::from(conn > 0);
+        match said {
+            Some(Said::Frame(frame)) => self.frame(at_ms, conn, frame),
+            Some(Said::Closed(close)) => self.target.close(at_ms, conn, close),
+            Some(Said::Trouble(label)) => {
+                self.target.put(at_ms, conn, Flags::default(), What::Marker(Marker { label })).map(|_| ())
+            }
+            Some(Said::Dropped(())) => {
+                self.target.report.dropped += 1;
+                Ok(())
+            }
+            Some(Said::Answer(http)) => self.exchange(at_ms, http),
+            Some(Said::Bad(reason) | Said::NoAnswer(reason)) => {
+                self.reject(&reason);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn exchange(&mut self, at_ms: f64, http: Http) -> Result<(), Error> {
+        self.target.report.exchanges += 1;
+        if http.role() == Role::InitialBatch && self.conn == 0 && self.held.len() < HELD_MAX {
+            // A batch belongs to a room, and the room is known when the connection is opened.
+            self.held.push_back(http);
+            return Ok(());
+        }
+        let conn = self.conn.max(1);
+        self.target.put(at_ms, conn, Flags::default(), What::Http(http)).map(|_| ())
+    }
+
+    fn frame(&mut self, at_ms: f64, conn: u32, frame: CapturedFrame) -> Result<(), Error> {
+        let CapturedFrame { opcode, sent, injected, bytes } = frame;
+        match opcode {
+            8 => {
+                let code = bytes.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code));
+                let reason = String::from_utf8_lossy(bytes.get(2..).unwrap_or_default()).into_owned();
+                return self.target.close(at_ms, conn, closed(code, reason, sent));
+            }
+            // Pings and pongs.
+            9.. => return Ok(()),
+            _ => {}
+        }
+        let sent_bit = if sent { Flags::SENT } else { 0 };
+        let flags = Flags(sent_bit | if injected { Flags::INJECTED } else { 0 });
+        self.target.report.injected += u64::from(injected);
+        let frame = Frame { opcode: Opcode(opcode as u8), bytes };
+        if self.target.put(at_ms, conn, flags, What::Frame(frame))? {
+            self.target.report.frames += 1;
+        } else {
+            self.reject("a frame is too large");
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, reason: &str) {
+        let line = self.target.report.lines;
+        self.target.report.reject(line, reason);
+    }
+}
+
+/// Decides when the next item of a track was; `false` at its end.
+fn advance(track: &mut Track<'_>, plan: &Plan<'_>, report: &mut Report) -> Result<bool, Error> {
+    let Some(told) = track.items.next_time()? else { return Ok(false) };
+    match told.map(|time| track.times.ms(time)) {
+        None if track.times == Times::Untimed => track.next_ms += plan.untimed_ms,
+        None => {}
+        // Exchanges stand in the order of their ends.
+        Some(ms) if ms < track.next_ms || !ms.is_finite() => report.clamped += u64::from(track.conn > 0),
+        Some(ms) => track.next_ms = ms,
+    }
+    Ok(true)
+}

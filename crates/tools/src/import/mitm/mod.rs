@@ -1,0 +1,204 @@
+//! What mitmproxy saves: a typed netstring a flow. A flow that is cut off gives the messages that are whole.
+
+mod netstring;
+
+use bytes::Bytes;
+
+use super::{
+    Error,
+    captured::{
+        About, Capture, CaptureEntry, CaptureItem, CapturedFrame, Said, URL_BYTES_MAX, Visit, closed,
+    },
+    source::{Stream, Unpacked},
+};
+use crate::sans_io::{
+    recording::{HTTP_BODY_BYTES_MAX, records::HttpHeader},
+    wire,
+};
+use netstring::{Netstrings, Value};
+
+/// Before this version of its format, WebSockets were flows of another kind.
+const VERSION_MIN: u32 = 12;
+/// Longest frame: what a recording takes.
+const FRAME_BYTES_MAX: u64 = 16 << 20;
+/// Longest text that is kept of anything else.
+const TEXT_BYTES_MAX: u64 = 4 << 10;
+const HEADERS_MAX: usize = 200;
+
+type Input = Netstrings<Stream>;
+
+pub(super) struct Mitmproxy<'a>(pub(super) &'a Unpacked<'a>);
+
+impl Capture for Mitmproxy<'_> {
+    fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
+        visit.about(About::Producer("mitmproxy".into(), String::new()));
+        let mut input = Netstrings::new(self.0.open()?);
+        for id in 0.. {
+            let Some(flow) = input.next()? else { return Ok(()) };
+            let mut reading = Flow {
+                id,
+                visit: &mut *visit,
+                entry: CaptureEntry::default(),
+                url: Url::default(),
+                end: None,
+            };
+            let read = reading.read(&mut input, flow);
+            // Of a flow that is cut off, what is known of it helps with its messages.
+            if read.is_ok() || reading.entry.is_socket {
+                reading.finish()?;
+            }
+            read?;
+        }
+        Ok(())
+    }
+}
+
+/// A flow that is being read.
+struct Flow<'v> {
+    id: u64,
+    visit: &'v mut dyn Visit,
+    entry: CaptureEntry,
+    url: Url,
+    end: Option<CaptureItem>,
+}
+
+#[derive(Default)]
+struct Url {
+    scheme: String,
+    host: String,
+    port: Option<f64>,
+    authority: String,
+    path: String,
+}
+
+impl Flow<'_> {
+    fn read(&mut self, input: &mut Input, flow: Value) -> Result<(), Error> {
+        input.pairs(flow, |input, name, value| match name {
+            "version" => {
+                let version = input.number(value)?.unwrap_or_default() as u32;
+                if version < VERSION_MIN { Err(Error::OldMitmproxy { version }) } else { Ok(()) }
+            }
+            "request" => self.request(input, value),
+            "response" => self.response(input, value),
+            "websocket" => self.websocket(input, value),
+            _ => input.skip(value),
+        })
+    }
+
+    fn request(&mut self, input: &mut Input, request: Value) -> Result<(), Error> {
+        input.pairs(request, |input, name, value| {
+            match name {
+                "method" => self.entry.method = input.text(value, TEXT_BYTES_MAX)?,
+                "scheme" => self.url.scheme = input.text(value, TEXT_BYTES_MAX)?,
+                "host" => self.url.host = input.text(value, TEXT_BYTES_MAX)?,
+                "authority" => self.url.authority = input.text(value, TEXT_BYTES_MAX)?,
+                "port" => self.url.port = input.number(value)?,
+                "path" => self.url.path = input.text(value, URL_BYTES_MAX as u64)?,
+                "timestamp_start" => {
+                    self.entry.started_ms = input.number(value)?.map(|seconds| seconds * 1e3);
+                }
+                _ => input.skip(value)?,
+            }
+            Ok(())
+        })
+    }
+
+    fn response(&mut self, input: &mut Input, response: Value) -> Result<(), Error> {
+        input.pairs(response, |input, name, value| {
+            match name {
+                "status_code" => self.entry.status = input.number(value)?.unwrap_or_default() as u16,
+                "headers" => self.entry.headers = headers(input, value)?,
+                "content" => {
+                    self.entry.body = Bytes::from(input.bytes(value, HTTP_BODY_BYTES_MAX as u64 + 1)?);
+                }
+                _ => input.skip(value)?,
+            }
+            Ok(())
+        })
+    }
+
+    fn websocket(&mut self, input: &mut Input, websocket: Value) -> Result<(), Error> {
+        let (mut code, mut reason, mut by_us, mut time) = (None, String::new(), false, None);
+        input.pairs(websocket, |input, name, value| {
+            match name {
+                "messages" => {
+                    self.entry.is_socket = true;
+                    return input.items(value, |input, item| self.message(input, item));
+                }
+                "close_code" => code = input.number(value)?,
+                "close_reason" => reason = input.text(value, TEXT_BYTES_MAX)?,
+                "closed_by_client" => by_us = input.is_true(value)?,
+                "timestamp_end" => time = input.number(value)?,
+                _ => input.skip(value)?,
+            }
+            Ok(())
+        })?;
+        self.end = code.map(|code| CaptureItem::said(time, Said::Closed(closed(code as u16, reason, by_us))));
+        Ok(())
+    }
+
+    /// `[opcode, from_client, content, timestamp, dropped, injected]`; the last since version 15.
+    fn message(&mut self, input: &mut Input, message: Value) -> Result<(), Error> {
+        let (mut opcode, mut sent, mut bytes, mut time) = (0_u8, false, None, None);
+        let (mut dropped, mut injected, mut field) = (false, false, 0);
+        input.items(message, |input, value| {
+            match field {
+                0 => opcode = input.number(value)?.unwrap_or_default() as u8,
+                1 => sent = input.is_true(value)?,
+                2 if Input::is_longer(value, FRAME_BYTES_MAX) => input.skip(value)?,
+                2 => bytes = Some(Bytes::from(input.bytes(value, FRAME_BYTES_MAX)?)),
+                3 => time = input.number(value)?,
+                4 => dropped = input.is_true(value)?,
+                5 => injected = input.is_true(value)?,
+                _ => input.skip(value)?,
+            }
+            field += 1;
+            Ok(())
+        })?;
+        let said = match bytes {
+            _ if dropped => Said::Dropped(()),
+            Some(bytes) => Said::Frame(CapturedFrame { opcode: opcode.into(), sent, injected, bytes }),
+            None => Said::Bad("a frame is too large".into()),
+        };
+        self.visit.message(self.id, CaptureItem::said(time, said))
+    }
+
+    fn finish(mut self) -> Result<(), Error> {
+        let Url { scheme, host, port, authority, path } = self.url;
+        // A request of HTTP/2 names the host there, and so does a proxy that is not asked for one.
+        let host = if host.is_empty() { authority } else { host };
+        let scheme = match (self.entry.is_socket, scheme.as_str()) {
+            (true, "http") => "ws",
+            (true, _) => "wss",
+            (false, scheme) => scheme,
+        };
+        let usual = if matches!(scheme, "http" | "ws") { 80.0 } else { 443.0 };
+        let port = port.filter(|port| *port != usual).map(|port| format!(":{port}")).unwrap_or_default();
+        if !host.is_empty() {
+            self.entry.url = format!("{scheme}://{host}{port}{path}");
+        }
+        if self.entry.role().is_some() {
+            self.entry.body = wire::unzip(self.entry.body, &mut Vec::new());
+        }
+        self.visit.entry(self.id, self.entry)?;
+        self.end.map_or(Ok(()), |end| self.visit.message(self.id, end))
+    }
+}
+
+fn headers(input: &mut Input, list: Value) -> Result<Vec<HttpHeader>, Error> {
+    let mut headers = Vec::new();
+    input.items(list, |input, pair| {
+        let mut parts = Vec::new();
+        input.items(pair, |input, part| {
+            parts.push(input.text(part, TEXT_BYTES_MAX)?);
+            Ok(())
+        })?;
+        if let Ok([name, value]) = <[String; 2]>::try_from(parts)
+            && headers.len() < HEADERS_MAX
+        {
+            headers.push(HttpHeader { name, value });
+        }
+        Ok(())
+    })?;
+    Ok(headers)
+}

@@ -1,0 +1,221 @@
+//! Where a capture is read from, and where it is kept meanwhile.
+
+use std::{
+    borrow::Cow,
+    io::{self, BufRead, BufReader, Cursor, Read, Seek},
+};
+
+use bytes::Bytes;
+use flate2::bufread::MultiGzDecoder;
+
+use super::{Error, scratch::Scratch};
+
+/// Bytes that are read at once.
+const BUFFER_BYTES: usize = 64 << 10;
+/// Bytes that may come out of a packed capture whatever it was packed to.
+const UNPACKED_BYTES_FREE: u64 = 16 << 20;
+/// How many times longer than its packed bytes the rest may be. Captures are packed to a fifth; a bomb to a thousandth.
+const UNPACKED_RATIO_MAX: u64 = 100;
+
+/// Something to read from any place.
+pub trait Input: Read + Seek {}
+
+impl<T: Read + Seek> Input for T {}
+
+/// A capture: a file, or bytes in a test.
+pub trait Source {
+    /// The capture, from its beginning.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn open(&self) -> io::Result<Box<dyn Input>>;
+
+    /// A file that stands beside it: Playwright leaves frames there. `name` is a plain name.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn open_beside(&self, name: &str) -> io::Result<Box<dyn Input>>;
+
+    /// Where to keep what is read until it can be written: an empty file, which takes as much as the recording.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn scratch(&self) -> io::Result<Box<dyn Scratch>>;
+}
+
+/// A capture in memory, alone.
+impl Source for Bytes {
+    fn open(&self) -> io::Result<Box<dyn Input>> {
+        Ok(Box::new(Cursor::new(self.clone())))
+    }
+
+    fn open_beside(&self, _: &str) -> io::Result<Box<dyn Input>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn scratch(&self) -> io::Result<Box<dyn Scratch>> {
+        Ok(Box::new(Cursor::new(Vec::new())))
+    }
+}
+
+/// A stream of unpacked bytes.
+pub(super) type Stream = Box<dyn BufRead>;
+
+/// How the capture is packed.
+#[derive(Clone, Debug)]
+pub(super) enum Packing {
+    Plain,
+    Gzip,
+    /// In the archive: the HAR.
+    Zip(String),
+}
+
+/// A capture, unpacked while it is read.
+pub(super) struct Unpacked<'a> {
+    source: &'a dyn Source,
+    packing: Packing,
+}
+
+impl<'a> Unpacked<'a> {
+    /// Looks at the first bytes.
+    pub(super) fn new(source: &'a dyn Source) -> Result<Self, Error> {
+        let mut magic = [0; 4];
+        let read = read_full(&mut source.open().map_err(Error::Read)?, &mut magic).map_err(Error::Read)?;
+        let packing = match &magic[..read] {
+            [0x1f, 0x8b, ..] => Packing::Gzip,
+            b"PK\x03\x04" | b"PK\x05\x06" => Packing::Zip(har_in(source)?),
+            _ => Packing::Plain,
+        };
+        Ok(Self { source, packing })
+    }
+
+    pub(super) fn is_zip(&self) -> bool {
+        matches!(self.packing, Packing::Zip(_))
+    }
+
+    pub(super) fn open(&self) -> Result<Stream, Error> {
+        match &self.packing {
+            Packing::Plain => Ok(buffered(self.source.open().map_err(Error::Read)?)),
+            Packing::Gzip => {
+                let packed = Counted { inner: self.source.open().map_err(Error::Read)?, count: 0 };
+                let unpacked = MultiGzDecoder::new(BufReader::with_capacity(BUFFER_BYTES, packed));
+                Ok(buffered(Bounded {
+                    inner: unpacked,
+                    unpacked: 0,
+                    packed: |gz| gz.get_ref().get_ref().count,
+                }))
+            }
+            Packing::Zip(har) => self.open_zipped(har),
+        }
+    }
+
+    /// A file that the capture names.
+    pub(super) fn open_beside(&self, name: &str) -> Result<Stream, Error> {
+        let is_plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "..";
+        if !is_plain {
+            return Err(Error::Read(io::Error::other(format!("{name:?} is no plain name of a file"))));
+        }
+        if self.is_zip() {
+            return self.open_zipped(name);
+        }
+        let named =
+            |error| Error::Read(io::Error::other(format!("{name}, which the capture names: {error}")));
+        Ok(buffered(self.source.open_beside(name).map_err(named)?))
+    }
+
+    fn open_zipped(&self, name: &str) -> Result<Stream, Error> {
+        let (start, length, method) = {
+            let mut archive = archive(self.source)?;
+            let index = archive.index_for_name(name);
+            let index = index.ok_or_else(|| Error::Archive(format!("there is no {name} in it")))?;
+            let file = archive.by_index_raw(index).map_err(broken)?;
+            let start = file.data_start().ok_or_else(|| Error::Archive(format!("{name} is nowhere")))?;
+            (start, file.compressed_size(), file.compression())
+        };
+        let mut input = self.source.open().map_err(Error::Read)?;
+        input.seek(io::SeekFrom::Start(start)).map_err(Error::Read)?;
+        let packed = Counted { inner: input.take(length), count: 0 };
+        match method {
+            zip::CompressionMethod::Stored => Ok(buffered(packed)),
+            zip::CompressionMethod::Deflated => {
+                let packed = BufReader::with_capacity(BUFFER_BYTES, packed);
+                let unpacked = flate2::bufread::DeflateDecoder::new(packed);
+                Ok(buffered(Bounded {
+                    inner: unpacked,
+                    unpacked: 0,
+                    packed: |zip| zip.get_ref().get_ref().count,
+                }))
+            }
+            other => Err(Error::Archive(format!("{name} is packed by {other}, which is not known"))),
+        }
+    }
+}
+
+fn buffered(input: impl Read + 'static) -> Stream {
+    Box::new(BufReader::with_capacity(BUFFER_BYTES, input))
+}
+
+fn archive(source: &dyn Source) -> Result<zip::ZipArchive<Box<dyn Input>>, Error> {
+    zip::ZipArchive::new(source.open().map_err(Error::Read)?).map_err(broken)
+}
+
+/// The HAR of an archive: the first that ends so.
+fn har_in(source: &dyn Source) -> Result<String, Error> {
+    let archive = archive(source)?;
+    let found = archive.file_names().flatten().find(|name| name.ends_with(".har")).map(Cow::into_owned);
+    found.ok_or_else(|| Error::Archive("there is no .har in it".into()))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn broken(error: zip::result::ZipError) -> Error {
+    Error::Archive(error.to_string())
+}
+
+/// Reads until `bytes` are full, or the end; gives how many there are.
+pub(super) fn read_full(input: &mut (impl Read + ?Sized), bytes: &mut [u8]) -> io::Result<usize> {
+    let mut full = 0;
+    while full < bytes.len() {
+        match input.read(&mut bytes[full..]) {
+            Ok(0) => break,
+            Ok(read) => full += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(full)
+}
+
+struct Counted<R> {
+    inner: R,
+    count: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(bytes)?;
+        self.count += read as u64;
+        Ok(read)
+    }
+}
+
+/// What is unpacked, unless it is a bomb.
+struct Bounded<R> {
+    inner: R,
+    unpacked: u64,
+    packed: fn(&R) -> u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(bytes)?;
+        self.unpacked += read as u64;
+        let packed = (self.packed)(&self.inner);
+        if self.unpacked > UNPACKED_BYTES_FREE + packed.saturating_mul(UNPACKED_RATIO_MAX) {
+            let (unpacked, packed) = (self.unpacked >> 20, packed >> 10);
+            let message =
+                format!("{packed} KiB unpack to more than {unpacked} MiB: this is no capture but a bomb");
+            return Err(io::Error::other(message));
+        }
+        Ok(read)
+    }
+}

@@ -1,0 +1,23 @@
+//! What is done with recordings offline, over any `Read` and `Write`. Only [`missing`] knows paths.
+
+use livetape_core as sans_io;
+
+pub mod audit;
+pub mod cat;
+pub mod diff;
+pub mod edit;
+pub mod export;
+pub mod glance;
+#[cfg(feature = "import")]
+pub mod import;
+pub mod info;
+pub mod missing;
+pub mod scrub;
+pub mod synth;
+pub mod timeline;
+pub mod verify;
+
+mod bars;
+#[cfg_attr(not(feature = "import"), expect(dead_code, reason = "importers use all of it"))]
+mod payload;
+mod text;

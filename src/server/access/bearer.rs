@@ -1,0 +1,186 @@
+//! Bearer tokens: in `Authorization`, in a WebSocket's subprotocol, or in the query.
+//!
+//! A browser cannot give a WebSocket any header but the subprotocol, and a page that is opened cannot give any at all.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode, Uri,
+        header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, UPGRADE, WWW_AUTHENTICATE},
+        uri::PathAndQuery,
+    },
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+use subtle::{Choice, ConstantTimeEq as _};
+
+use super::Access;
+use crate::{
+    sans_io::error::{Code, Problem},
+    secret::Secret,
+    server::state::refusal::Refusal,
+};
+
+/// The subprotocol that is chosen where a client offers it beside its token.
+const PROTOCOL: &str = "livetape";
+/// What stands before a token that is a subprotocol.
+const PROTOCOL_OF_TOKEN: &str = "bearer.";
+/// The parameter of a query that is a token.
+const PARAMETER: &str = "token";
+/// The longest token, in bytes. All are compared at this length.
+const TOKEN_BYTES_MAX: usize = 256;
+
+/// The tokens that let somebody in; with none of them, anybody may ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tokens(Vec<Secret>);
+
+impl Tokens {
+    /// These, each of them 256 bytes at most.
+    #[must_use]
+    pub fn new(tokens: Vec<Secret>) -> Self {
+        Self(tokens)
+    }
+
+    /// Whether anybody may ask.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `given` is one of them. It takes as long for those that are nearly one as for others.
+    fn allow(&self, given: &str) -> bool {
+        let Some(given) = padded(given) else { return false };
+        let is_one =
+            |token: &Secret| padded(token.reveal()).map_or(Choice::from(0), |token| token.ct_eq(&given));
+        self.0.iter().fold(Choice::from(0), |found, token| found | is_one(token)).into()
+    }
+}
+
+/// With zeros behind it, which no token has.
+fn padded(token: &str) -> Option<[u8; TOKEN_BYTES_MAX]> {
+    let mut padded = [0; TOKEN_BYTES_MAX];
+    padded.get_mut(..token.len())?.copy_from_slice(token.as_bytes());
+    Some(padded).filter(|_| !token.is_empty() && !token.contains('\0'))
+}
+
+/// Lets a request pass that shows a token, and takes the token out of it.
+pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
+    let mut shown = take_parameter(request.uri_mut());
+    shown.extend(request.headers_mut().remove(AUTHORIZATION).as_ref().and_then(bearer));
+    let offered = protocols(request.headers());
+    shown.extend(offered.iter().filter_map(|name| name.strip_prefix(PROTOCOL_OF_TOKEN)).map(str::to_owned));
+    let is_allowed = access.tokens.is_empty() || shown.iter().any(|token| access.tokens.allow(token));
+    if !is_allowed && !is_page(&request) {
+        return refuse(&request, shown.is_empty());
+    }
+    let mut response = next.run(request).await;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS
+        && let Some(chosen) = choose(&offered)
+    {
+        response.headers_mut().entry(SEC_WEBSOCKET_PROTOCOL).or_insert(chosen);
+    }
+    response
+}
+
+/// The page at `/` is the same for everybody, says nothing of what runs, and asks for a token itself.
+fn is_page(request: &Request) -> bool {
+    let path = request.uri().path();
+    let is_page = path == "/" || path.starts_with("/assets/");
+    reads(request) && is_page && !request.headers().contains_key(UPGRADE)
+}
+
+fn reads(request: &Request) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
+}
+
+/// What whoever shows no token may see: that the server is there.
+fn refuse(request: &Request, shows_none: bool) -> Response {
+    if reads(request) && request.uri().path() == "/health" {
+        return Json(json!({ "status": "ok" })).into_response();
+    }
+    let message = if shows_none { "this server wants a bearer token" } else { "the bearer token is wrong" };
+    let mut response = Refusal::from(Problem::new(Code::Unauthorized, message)).into_response();
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"livetape\""));
+    response
+}
+
+fn bearer(header: &HeaderValue) -> Option<String> {
+    let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+}
+
+/// The subprotocols that a client offers.
+fn protocols(headers: &HeaderMap) -> Vec<String> {
+    if !headers.contains_key(UPGRADE) {
+        return Vec::new();
+    }
+    let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|name| name.trim().to_owned()).collect()
+}
+
+/// One that was offered: a browser fails where none is chosen, or another. The token goes back only where there is
+/// nothing else.
+fn choose(offered: &[String]) -> Option<HeaderValue> {
+    let known = offered.iter().find(|name| *name == PROTOCOL);
+    let chosen = known.or_else(|| offered.iter().find(|name| name.starts_with(PROTOCOL_OF_TOKEN)))?;
+    HeaderValue::from_str(chosen).ok()
+}
+
+/// Takes the parameters `token` out of the query, so that nothing behind this sees them.
+fn take_parameter(uri: &mut Uri) -> Vec<String> {
+    let Some(query) = uri.query() else { return Vec::new() };
+    let is_token = |pair: &&str| pair.split_once('=').is_some_and(|(key, _)| key == PARAMETER);
+    let (tokens, others): (Vec<&str>, Vec<&str>) = query.split('&').partition(is_token);
+    if tokens.is_empty() {
+        return Vec::new();
+    }
+    let tokens = tokens.iter().filter_map(|pair| Some(pair.split_once('=')?.1.to_owned())).collect();
+    let question = if others.is_empty() { "" } else { "?" };
+    let rest = format!("{}{question}{}", uri.path(), others.join("&"));
+    let mut parts = std::mem::take(uri).into_parts();
+    // Parts of a target are one too.
+    parts.path_and_query = PathAndQuery::try_from(rest).ok();
+    *uri = Uri::from_parts(parts).unwrap_or_default();
+    tokens
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_tokens_are_tokens() {
+        let tokens =
+            Tokens::new(["0123456789abcdef", "second-of-two-tokens"].map(|it| it.to_owned().into()).into());
+        for good in ["0123456789abcdef", "second-of-two-tokens"] {
+            assert!(tokens.allow(good));
+        }
+        let long = "0".repeat(300);
+        for bad in
+            ["", "0", "0123456789abcde", "0123456789abcdef0", "0123456789abcdef\0", "0123456789ABCDEF", &long]
+        {
+            assert!(!tokens.allow(bad), "{bad:?}");
+        }
+        assert!(!Tokens::new(vec![String::new().into()]).allow(""));
+    }
+
+    #[test]
+    fn the_token_leaves_the_query() {
+        for (before, after, found) in [
+            ("/events?since=0&token=a&raw=1", "/events?since=0&raw=1", vec!["a"]),
+            ("/?token=a", "/", vec!["a"]),
+            ("/?token=a&token=b", "/", vec!["a", "b"]),
+            ("http://localhost:1/x?token=", "http://localhost:1/x", vec![""]),
+            ("/x?tokens=a&token", "/x?tokens=a&token", vec![]),
+            ("/x", "/x", vec![]),
+        ] {
+            let mut uri: Uri = before.parse().unwrap();
+            assert_eq!(take_parameter(&mut uri), found, "{before}");
+            assert_eq!(uri.to_string(), after);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Each request gets a number, and a line in the log. Queries are never logged: they may hold tokens.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
+    middleware::Next,
+    response::Response,
+};
+use tracing::{Instrument as _, debug, error_span, info, warn};
+
+use crate::{
+    clock,
+    log::CLIENTS,
+    sans_io::error::Code,
+    server::{
+        routes::{fallback::shown, metrics::Metrics},
+        state::refusal::Refused,
+        transport::{connections::Asker, traffic::Traffic},
+    },
+};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The numbers of requests: unique within a process, and with the name of its stream within all of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Ids {
+    process: Arc<str>,
+    next: Arc<AtomicU64>,
+    metrics: Metrics,
+}
+
+impl Ids {
+    pub(crate) fn new(stream: &str, metrics: Metrics) -> Self {
+        Self { process: stream.into(), next: Arc::new(AtomicU64::new(1)), metrics }
+    }
+
+    fn take(&self) -> String {
+        format!("{}-{}", self.process, self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Counts, runs and logs a request.
+pub(crate) async fn trace(State(ids): State<Ids>, request: Request, next: Next) -> Response {
+    let id = ids.take();
+    let started = clock::now();
+    let method = request.method().clone();
+    let path = shown(request.uri().path()).into_owned();
+    let from = request.extensions().get::<Asker>().and_then(|asker| asker.0);
+    let from = from.map(|from| from.to_string()).unwrap_or_default();
+    let traffic = request.extensions().get::<Traffic>().cloned().unwrap_or_default();
+    // Of the worst level: whatever is logged inside has the number.
+    let span = error_span!("request", id = %id);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    let took_ms = u64::try_from((clock::now() - started).as_millis()).unwrap_or(u64::MAX);
+    let status = response.status();
+    let code = response.extensions().get::<Refused>().map(|refused| refused.0);
+    if let Some(code) = code {
+        ids.metrics.count_refused(code);
+    }
+    let _inside = span.enter();
+    let (status_code, code) = (status.as_u16(), code.map_or("", Code::name));
+    let reads_lines = path == "/events" && method == Method::GET && status == StatusCode::OK;
+    if status == StatusCode::SWITCHING_PROTOCOLS || reads_lines {
+        traffic.is_client(span.clone());
+        info!(target: CLIENTS, path, from, "✅ Client connected");
+    } else if status.is_server_error() && code.is_empty() {
+        warn!(%method, path, status = status_code, from, took_ms, "❌ Request failed");
+    } else if !code.is_empty() {
+        info!(%method, path, status = status_code, code, from, took_ms, "❌ Request refused");
+    } else if matches!(method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        debug!(%method, path, status = status_code, from, took_ms, "📨 Request");
+    } else {
+        info!(%method, path, status = status_code, from, took_ms, "📨 Request");
+    }
+    response
+}

@@ -1,0 +1,33 @@
+//! `/connect` and `/test`: which room is connected, and whether one could be.
+
+use axum::{
+    Json,
+    extract::{Path, State, rejection::PathRejection},
+};
+
+use super::App;
+use crate::{
+    control::{Check, Status},
+    sans_io::error::{Code, Problem},
+    server::state::refusal::Refusal,
+};
+
+type User = Result<Path<String>, PathRejection>;
+
+/// Answers when the first attempt has succeeded or failed.
+pub(crate) async fn connect(State(app): State<App>, user: User) -> Result<Json<Status>, Refusal> {
+    Ok(Json(app.shared.control.connect(name(user)?).await?))
+}
+
+pub(crate) async fn disconnect(State(app): State<App>, user: User) -> Result<Json<Status>, Refusal> {
+    Ok(Json(app.shared.control.disconnect(name(user)?).await?))
+}
+
+pub(crate) async fn test(State(app): State<App>, user: User) -> Result<Json<Check>, Refusal> {
+    Ok(Json(app.shared.control.test(name(user)?).await?))
+}
+
+pub(crate) fn name(user: User) -> Result<String, Problem> {
+    let Path(user) = user.map_err(|rejection| Problem::new(Code::BadRequest, rejection.body_text()))?;
+    Ok(user)
+}

@@ -1,0 +1,88 @@
+//! `/connections` and `/stats`: who is here.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State, rejection::BytesRejection, rejection::PathRejection},
+    http::Uri,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{App, body::parse_body, connect::name, query};
+use crate::{
+    lobby::{ConnectionView, LobbyStats, Metadata},
+    sans_io::error::{Code, Problem, close},
+    server::{state::refusal::Refusal, ws::end::REASON_BYTES_MAX},
+};
+
+type RawBody = Result<Bytes, BytesRejection>;
+type Id = Result<Path<String>, PathRejection>;
+
+/// The answer of `GET /connections`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Connections {
+    connections: Vec<ConnectionView>,
+}
+
+pub(crate) async fn list(State(app): State<App>, uri: Uri) -> Result<Json<Connections>, Refusal> {
+    let mut room = None;
+    for (key, value) in query::pairs(&uri)? {
+        match key.as_str() {
+            "room" => room = Some(value),
+            _ => return Err(query::unknown_key(&key, &["room"]).into()),
+        }
+    }
+    let connections = app.sockets.with(|lobby| lobby.connection_views(room.as_deref()))?;
+    Ok(Json(Connections { connections }))
+}
+
+pub(crate) async fn get(State(app): State<App>, id: Id) -> Result<Json<ConnectionView>, Refusal> {
+    let id = name(id)?;
+    Ok(Json(app.sockets.with(|lobby| lobby.connection_view(&id))?))
+}
+
+pub(crate) async fn put_metadata(
+    State(app): State<App>,
+    id: Id,
+    body: RawBody,
+) -> Result<Json<ConnectionView>, Refusal> {
+    let id = name(id)?;
+    let metadata: Metadata = parse_body(body)?;
+    Ok(Json(app.sockets.with(|lobby| lobby.put_metadata(&id, metadata))?))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Close {
+    #[serde(default = "normal")]
+    code: u16,
+    #[serde(default)]
+    reason: String,
+}
+
+fn normal() -> u16 {
+    close::NORMAL
+}
+
+pub(crate) async fn dismiss(
+    State(app): State<App>,
+    id: Id,
+    body: RawBody,
+) -> Result<Json<ConnectionView>, Refusal> {
+    let id = name(id)?;
+    let Close { code, reason } = parse_body(body)?;
+    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        let message = format!("{code} is no close code that a server may send");
+        return Err(Problem::new(Code::BadRequest, message).hint("1000, or one of 3000 to 4999").into());
+    }
+    if reason.len() > REASON_BYTES_MAX {
+        let message = format!("a reason has {REASON_BYTES_MAX} bytes at most");
+        return Err(Problem::new(Code::BadRequest, message).into());
+    }
+    Ok(Json(app.sockets.with(|lobby| lobby.dismiss(&id, code, reason))?))
+}
+
+pub(crate) async fn stats(State(app): State<App>) -> Json<LobbyStats> {
+    Json(app.sockets.with(|lobby| lobby.stats()))
+}

@@ -1,0 +1,33 @@
+//! `/`: the event feed over a WebSocket.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, Uri},
+    response::Response,
+};
+
+use super::{
+    App,
+    interactive::{self, MaybeUpgrade, Visit},
+    page, query,
+};
+use crate::{lobby::Role, server::state::refusal::Refusal};
+
+/// `GET /`: the feed, or for those who ask for no upgrade a page.
+pub(crate) async fn root(
+    State(app): State<App>,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: MaybeUpgrade,
+) -> Result<Response, Refusal> {
+    if !interactive::is_asked(&headers) {
+        return Ok(page::page(&headers));
+    }
+    let upgrade = upgrade?;
+    let join = match query::join(&uri) {
+        Ok(join) => join,
+        Err(problem) => return Ok(interactive::turn_away(&app, upgrade, Role::Reads, problem)),
+    };
+    let (role, feed) = (Role::Reads, Some(app.shared.hub.clone()));
+    Ok(interactive::open(&app, upgrade, Visit { path: "/", role, client_id: None, feed, join, lease: None }))
+}

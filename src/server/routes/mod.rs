@@ -1,0 +1,37 @@
+//! The handlers: what each address answers.
+
+#[cfg(feature = "page")]
+pub(super) mod assets;
+mod body;
+pub(super) mod connect;
+pub(super) mod connections;
+pub(super) mod fallback;
+pub(super) mod feed;
+pub(super) mod inject;
+pub(super) mod interactive;
+pub(super) mod metrics;
+pub(super) mod ndjson;
+pub(super) mod openapi;
+pub(super) mod page;
+pub(super) mod query;
+pub(super) mod recordings;
+pub(super) mod replay;
+pub(super) mod rooms;
+pub(super) mod schema;
+pub(super) mod status;
+pub(super) mod token;
+
+use std::sync::Arc;
+
+use self::{metrics::Metrics, recordings::Shelf};
+use super::{state::Shared, transport::connections::Connections, ws::registry::Sockets};
+
+/// What handlers are given.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    pub(crate) shared: Shared,
+    pub(crate) connections: Connections,
+    pub(crate) sockets: Sockets,
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) metrics: Metrics,
+}

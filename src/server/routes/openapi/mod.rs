@@ -1,0 +1,205 @@
+//! `/openapi.json`: every address, with schemas made from the types of bodies and answers.
+//!
+//! [`routes`] has a row for every method of every address; a test compares it with the router.
+
+mod routes;
+
+use axum::response::Response;
+use schemars::{JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::{
+    query::{self, Values},
+    schema,
+};
+use crate::{
+    lobby,
+    sans_io::{event::KINDS, pace::Speed, recording::NAME_BYTES_MAX},
+    server::state::refusal,
+};
+
+/// One method of an address.
+#[derive(Default)]
+struct Route {
+    method: &'static str,
+    path: &'static str,
+    summary: &'static str,
+    query: Vec<query::Param>,
+    body: Option<Body>,
+    /// The status of the good answer; others have the shape of errors.
+    status: u16,
+    answer: Option<Content>,
+    /// What a browser gets that asks for no upgrade, by media type.
+    page: Option<&'static [&'static str]>,
+}
+
+/// What a request may send, or has to.
+struct Body {
+    content: Content,
+    is_required: bool,
+}
+
+/// What a body or an answer holds.
+enum Content {
+    Json(Value),
+    Other(&'static str),
+}
+
+/// The schemas of what is read and of what is written differ: what may be left out is always written.
+struct Schemas {
+    read: SchemaGenerator,
+    write: SchemaGenerator,
+}
+
+const DEFINITIONS: &str = "/components/schemas";
+/// What the server says on `/ws`, and what clients say there.
+const SAID: &str = "TalkSent";
+const ASKED: &str = "TalkReceived";
+
+pub(crate) async fn openapi() -> Response {
+    schema::document(&document())
+}
+
+fn document() -> Value {
+    let settings =
+        || SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = DEFINITIONS.into());
+    let mut schemas = Schemas {
+        read: settings().for_deserialize().into_generator(),
+        write: settings().for_serialize().into_generator(),
+    };
+    let failure = schemas.write.subschema_for::<refusal::Body>().to_value();
+    let mut paths = Map::new();
+    for route in routes::routes(&mut schemas) {
+        let operation = operation(&route, &failure);
+        let path = paths.entry(route.path).or_insert_with(|| json!({}));
+        path[route.method] = operation;
+    }
+    let (names, mut definitions) = schema::definitions(&mut schemas.write);
+    let events: Vec<Value> =
+        names.iter().map(|name| json!({ "$ref": format!("#{DEFINITIONS}/{name}") })).collect();
+    definitions.insert("Message".to_owned(), json!({ "oneOf": events }));
+    let (said, asked) = lobby::schemas(&mut schemas.write, &mut schemas.read);
+    definitions.extend(schemas.write.take_definitions(true));
+    definitions.insert(SAID.to_owned(), said.to_value());
+    definitions.insert(ASKED.to_owned(), asked.to_value());
+    definitions.extend(schemas.read.take_definitions(true));
+    paths["/ws"]["get"]["x-messages"] = messages(&[SAID, "Message"], &[ASKED]);
+    for feed in ["/", "/ws/{token}", "/ws/test/{token}"] {
+        paths[feed]["get"]["x-messages"] = messages(&["Message"], &[]);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "livetape",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Records a TikTok LIVE room once and replays it for ever.",
+            "license": { "name": "MIT OR Apache-2.0" },
+        },
+        "paths": paths,
+        "components": { "schemas": definitions },
+    })
+}
+
+/// What goes over a socket: OpenAPI itself has no words for that.
+fn messages(sent: &[&str], received: &[&str]) -> Value {
+    let refs = |names: &[&str]| -> Vec<Value> {
+        names.iter().map(|name| json!({ "$ref": format!("#{DEFINITIONS}/{name}") })).collect()
+    };
+    json!({ "sent": refs(sent), "received": refs(received) })
+}
+
+fn operation(route: &Route, failure: &Value) -> Value {
+    let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let in_path = in_path.map(|name| {
+        let longest = (name == "name" && route.path.starts_with("/recordings")).then_some(NAME_BYTES_MAX);
+        let schema = json!({ "type": "string", "minLength": 1, "maxLength": longest });
+        json!({ "name": name, "in": "path", "required": true, "schema": without_null(schema) })
+    });
+    let in_query = route.query.iter().map(|query::Param { name, what, values }| {
+        let mut parameter =
+            json!({ "name": name, "in": "query", "description": what, "schema": values.schema() });
+        if matches!(values, Values::Types) {
+            // With commas between them.
+            parameter["explode"] = false.into();
+        }
+        parameter
+    });
+    let parameters: Vec<Value> = in_path.chain(in_query).collect();
+    let mut good = json!({ "description": route.summary });
+    if let Some(answer) = &route.answer {
+        good["content"] = answer.to_json();
+    }
+    let bad =
+        json!({ "description": "It was refused.", "content": { "application/json": { "schema": failure } } });
+    let mut operation = json!({
+        "summary": route.summary,
+        "responses": { (route.status.to_string()): good, "default": bad },
+    });
+    if let Some(page) = route.page {
+        let content: Map<_, _> =
+            page.iter().map(|media_type| ((*media_type).to_owned(), json!({}))).collect();
+        operation["responses"]["200"] =
+            json!({ "description": "Without an upgrade: a page.", "content": content });
+    }
+    if !parameters.is_empty() {
+        operation["parameters"] = parameters.into();
+    }
+    if let Some(body) = &route.body {
+        operation["requestBody"] = json!({ "content": body.content.to_json(), "required": body.is_required });
+    }
+    operation
+}
+
+impl Values {
+    fn schema(self) -> Value {
+        match self {
+            Self::OneOf(values) => json!({ "type": "string", "enum": values }),
+            Self::Pattern(pattern) => json!({ "type": "string", "pattern": pattern }),
+            Self::Numbers(min, max) => {
+                without_null(json!({ "type": "integer", "minimum": min, "maximum": max }))
+            }
+            Self::Types => json!({ "type": "array", "items": { "type": "string", "enum": KINDS } }),
+            Self::Speed => Speed::json_schema(&mut SchemaGenerator::default()).to_value(),
+        }
+    }
+}
+
+/// Leaves out what is not known.
+fn without_null(mut schema: Value) -> Value {
+    if let Value::Object(map) = &mut schema {
+        map.retain(|_, value| !value.is_null());
+    }
+    schema
+}
+
+impl Content {
+    fn to_json(&self) -> Value {
+        match self {
+            Self::Json(schema) => json!({ "application/json": { "schema": schema } }),
+            Self::Other(media_type) => json!({ (*media_type): {} }),
+        }
+    }
+}
+
+impl Schemas {
+    /// An empty body is read as `{}`: where that is refused, one is required.
+    fn read<T: JsonSchema + DeserializeOwned>(&mut self) -> Option<Body> {
+        let content = Content::Json(self.read.subschema_for::<T>().to_value());
+        Some(Body { content, is_required: serde_json::from_str::<T>("{}").is_err() })
+    }
+
+    fn write<T: JsonSchema>(&mut self) -> Option<Content> {
+        Some(Content::Json(self.write.subschema_for::<T>().to_value()))
+    }
+}
+
+/// A body without which a request makes no sense.
+fn required(content: Option<Content>) -> Option<Body> {
+    content.map(|content| Body { content, is_required: true })
+}
+
+/// Any JSON object.
+fn object() -> Option<Content> {
+    Some(Content::Json(Schema::try_from(json!({ "type": "object" })).unwrap_or_default().to_value()))
+}

@@ -1,0 +1,329 @@
+//! What a subscriber asks for: the query of the feed.
+
+use std::str::FromStr;
+
+use axum::{extract::Query, http::Uri};
+
+use crate::{
+    hub::{Join, OnGap, Reader},
+    lobby::check_client_id,
+    sans_io::{
+        error::{Code, Problem},
+        event::KINDS,
+        nearest,
+        pace::Speed,
+    },
+};
+
+/// A parameter of a query: `/openapi.json` says the same.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Param {
+    pub(crate) name: &'static str,
+    /// What it is for.
+    pub(crate) what: &'static str,
+    pub(crate) values: Values,
+}
+
+impl Param {
+    pub(crate) const fn new(name: &'static str, what: &'static str, values: Values) -> Self {
+        Self { name, what, values }
+    }
+}
+
+/// The values that a parameter takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Values {
+    OneOf(&'static [&'static str]),
+    /// What this regular expression matches.
+    Pattern(&'static str),
+    /// Whole numbers, the largest last, where it does not depend on the settings.
+    Numbers(usize, Option<usize>),
+    /// Types of events, with commas between them.
+    Types,
+    Speed,
+}
+
+const GIFTS: [&str; 3] = ["raw", "delta", "final"];
+const ON_GAP: [&str; 2] = ["close", "skip"];
+/// The wire shapes there are.
+const FORMATS: [&str; 1] = ["native"];
+const YES: [&str; 2] = ["1", "true"];
+const NO: [&str; 2] = ["0", "false"];
+pub(crate) const FLAG: Values = Values::OneOf(&[YES[0], NO[0], YES[1], NO[1]]);
+
+/// The parameters of the feed.
+pub(crate) const FEED: [Param; 6] = [
+    Param::new(
+        "since",
+        "0 for all of the backlog, or STREAM:SEQ to go on behind that event",
+        Values::Pattern("^(0|.+:[0-9]+)$"),
+    ),
+    Param::new("types", "only these, with commas between them", Values::Types),
+    Param::new("gifts", "raw, delta or final", Values::OneOf(&GIFTS)),
+    Param::new("raw", "1 for `unknown` events too", FLAG),
+    Param::new("on_gap", "close or skip, where the position is gone", Values::OneOf(&ON_GAP)),
+    Param::new("format", "native", Values::OneOf(&FORMATS)),
+];
+const OBSERVER: Param = Param::new(
+    "observer",
+    "1 to watch only: not counted as a client, not waited for, and gaps are skipped",
+    FLAG,
+);
+/// The parameters beside these on the main channel.
+pub(crate) const MAIN: [Param; 1] = [OBSERVER];
+/// The same on `/ws`.
+pub(crate) const TALK: [Param; 3] = [
+    Param::new(
+        "client_id",
+        "what the client calls itself",
+        Values::Pattern(r"^[\p{Alphabetic}\p{N}_.:@-]{1,64}$"),
+    ),
+    Param::new("feed", "0 to read no feed", FLAG),
+    OBSERVER,
+];
+/// The same for a private replay.
+pub(crate) const REPLAY: [Param; 1] = [Param::new("speed", "0.1 to 1000, or max", Values::Speed)];
+
+/// Reads the query of a token's channel. An observer of it would look on at nothing: it runs for its clients.
+///
+/// # Errors
+/// `bad_request`, for keys and values that there are not; the hint names the nearest.
+pub(crate) fn join_room(uri: &Uri) -> Result<Join, Problem> {
+    let mut join = Join::default();
+    for (key, value) in &pairs(uri)? {
+        set(&mut join, key, value, &[])?;
+    }
+    Ok(join)
+}
+
+/// Reads the query of the main channel.
+///
+/// # Errors
+/// As [`join_room`].
+pub(crate) fn join(uri: &Uri) -> Result<Join, Problem> {
+    let mut join = Join::default();
+    for (key, value) in pairs(uri)? {
+        set(&mut join, &key, &value, &MAIN)?;
+    }
+    Ok(as_observer(join))
+}
+
+/// Reads the query of a private replay: that of a token's channel, and how fast it is to be.
+///
+/// # Errors
+/// As [`join_room`].
+pub(crate) fn join_replay(uri: &Uri) -> Result<(Join, Speed), Problem> {
+    let (mut join, mut speed) = (Join::default(), Speed::Times(1.0));
+    for (key, value) in pairs(uri)? {
+        match key.as_str() {
+            "speed" => speed = value.parse().map_err(bad_request)?,
+            _ => set(&mut join, &key, &value, &REPLAY)?,
+        }
+    }
+    Ok((join, speed))
+}
+
+/// Reads a query that may hold nothing.
+///
+/// # Errors
+/// As [`join_room`].
+pub(crate) fn none(uri: &Uri) -> Result<(), Problem> {
+    match pairs(uri)?.first() {
+        Some((key, _)) => {
+            Err(bad_request(format!("there is no parameter `{key}`")).hint("leave the query out"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What a client of `/ws` asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Talk {
+    pub(crate) join: Join,
+    pub(crate) client_id: Option<String>,
+    /// Whether it reads the feed.
+    pub(crate) feed: bool,
+}
+
+/// Reads the query of `/ws`.
+///
+/// # Errors
+/// As [`join_room`].
+pub(crate) fn talk(uri: &Uri, client_id_chars_max: usize) -> Result<Talk, Problem> {
+    let mut talk = Talk { join: Join::default(), client_id: None, feed: true };
+    for (key, value) in pairs(uri)? {
+        match key.as_str() {
+            "client_id" => {
+                check_client_id(&value, client_id_chars_max)?;
+                talk.client_id = Some(value);
+            }
+            "feed" => talk.feed = flag(&key, &value)?,
+            _ => set(&mut talk.join, &key, &value, &TALK)?,
+        }
+    }
+    talk.join = as_observer(talk.join);
+    Ok(talk)
+}
+
+/// The pairs of a query, each key once.
+pub(crate) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
+    let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+        .map_err(|_| bad_request("the query is not well encoded".to_owned()))?;
+    let mut seen = Vec::new();
+    for (key, _) in &pairs {
+        if seen.contains(&key) {
+            return Err(bad_request(format!("`{key}` is given twice")));
+        }
+        seen.push(key);
+    }
+    Ok(pairs)
+}
+
+/// An observer skips gaps, whatever it asked for.
+fn as_observer(join: Join) -> Join {
+    let on_gap = if join.reader == Reader::Observer { OnGap::Skip } else { join.on_gap };
+    Join { on_gap, ..join }
+}
+
+/// Sets a parameter of the feed; `beside` are those that there are too.
+fn set(join: &mut Join, key: &str, value: &str, beside: &[Param]) -> Result<(), Problem> {
+    match key {
+        "since" => join.since = Some(value.parse().map_err(bad_request)?),
+        "types" => {
+            join.filter.types = value.parse().map_err(|name: String| unknown_type(&name))?;
+        }
+        "gifts" => join.filter.gifts = choice(key, value, &GIFTS)?,
+        "on_gap" => join.on_gap = choice(key, value, &ON_GAP)?,
+        "raw" => join.filter.raw = flag(key, value)?,
+        "observer" if beside.iter().any(|param| param.name == key) => {
+            join.reader = if flag(key, value)? { Reader::Observer } else { Reader::Client };
+        }
+        "format" if FORMATS.contains(&value) => {}
+        "format" => return Err(unknown(format!("there is no format `{value}`"), value, &FORMATS)),
+        _ => {
+            let known: Vec<_> = FEED.iter().chain(beside).map(|param| param.name).collect();
+            return Err(unknown_key(key, &known));
+        }
+    }
+    Ok(())
+}
+
+fn unknown_type(name: &str) -> Problem {
+    bad_request(format!("there is no type `{name}`")).hint(nearest::choices(name, KINDS))
+}
+
+fn choice<T: FromStr>(key: &str, value: &str, choices: &[&str]) -> Result<T, Problem> {
+    value.parse().map_err(|_| unknown(format!("`{key}` cannot be `{value}`"), value, choices))
+}
+
+/// Refuses a key that there is not.
+pub(crate) fn unknown_key(key: &str, known: &[&str]) -> Problem {
+    unknown(format!("there is no parameter `{key}`"), key, known)
+}
+
+fn flag(key: &str, value: &str) -> Result<bool, Problem> {
+    match value {
+        _ if YES.contains(&value) => Ok(true),
+        _ if NO.contains(&value) => Ok(false),
+        _ => Err(unknown(format!("`{key}` cannot be `{value}`"), value, &["1", "0"])),
+    }
+}
+
+fn bad_request(message: String) -> Problem {
+    Problem::new(Code::BadRequest, message)
+}
+
+/// Refuses `given`, and names the nearest of what there is instead.
+pub(crate) fn unknown(message: String, given: &str, known: &[&str]) -> Problem {
+    bad_request(message).hint(nearest::hint(given, known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{Filter, Gifts, Since};
+
+    fn check(query: &str) -> Result<Join, String> {
+        let uri = format!("/?{query}").parse().unwrap();
+        join(&uri).map_err(|problem| format!("{problem}; {}", problem.hint))
+    }
+
+    #[test]
+    fn a_query_is_a_join() {
+        assert_eq!(check(""), Ok(Join::default()));
+        assert_eq!(check("format=native"), Ok(Join::default()));
+        let expected = Join {
+            since: Some(Since::After { stream: "ab".to_owned(), seq: 7 }),
+            on_gap: OnGap::Skip,
+            filter: Filter { types: "gift,chat".parse().unwrap(), gifts: Gifts::Final, raw: true },
+            reader: Reader::Client,
+        };
+        let query = "since=ab%3A7&types=gift,chat&gifts=final&raw=1&on_gap=skip";
+        assert_eq!(check(query), Ok(expected));
+    }
+
+    #[test]
+    fn every_parameter_of_the_tables_is_read() {
+        let asked = |name: &str| format!("/?{name}=%00").parse::<Uri>().unwrap();
+        let is_known = |read: Result<(), Problem>| {
+            read.err().is_none_or(|problem| !problem.to_string().contains("there is no parameter"))
+        };
+        for Param { name, .. } in FEED.iter().chain(&MAIN) {
+            assert!(is_known(join(&asked(name)).map(drop)), "{name}");
+        }
+        for Param { name, .. } in FEED.iter().chain(&TALK) {
+            assert!(is_known(talk(&asked(name), 64).map(drop)), "{name}");
+        }
+        for Param { name, .. } in FEED.iter().chain(&REPLAY) {
+            assert!(is_known(join_replay(&asked(name)).map(drop)), "{name}");
+        }
+        assert!(!is_known(join(&asked("feed")).map(drop)));
+    }
+
+    #[test]
+    fn the_values_of_the_tables_are_taken_and_no_others() {
+        let read = |name: &str, value: &str| {
+            let uri = format!("/?{name}={value}").parse().unwrap();
+            let joined = join(&uri).is_ok();
+            joined || talk(&uri, 64).is_ok() || join_replay(&uri).is_ok()
+        };
+        for Param { name, values, .. } in FEED.iter().chain(&TALK) {
+            let Values::OneOf(values) = values else { continue };
+            assert!(values.iter().all(|value| read(name, value)), "{name}");
+            assert!(!read(name, "none"), "{name}");
+        }
+        assert!(read("client_id", &"x".repeat(64)) && !read("client_id", &"x".repeat(65)));
+        assert!(read("since", "ab:7") && !read("since", ":7") && !read("since", "ab:x"));
+    }
+
+    #[test]
+    fn an_observer_goes_on_behind_gaps() {
+        let observer = Join { on_gap: OnGap::Skip, reader: Reader::Observer, ..Join::default() };
+        for query in ["observer=1", "observer=true&on_gap=close", "on_gap=close&observer=1"] {
+            assert_eq!(check(query), Ok(observer.clone()), "{query}");
+        }
+        assert_eq!(check("observer=0"), Ok(Join::default()));
+        let uri = "/ws?observer=1&feed=0".parse().unwrap();
+        assert_eq!(talk(&uri, 64), Ok(Talk { join: observer, client_id: None, feed: false }));
+        let uri = "/ws/t?observer=1".parse().unwrap();
+        assert!(join_room(&uri).is_err() && join_replay(&uri).is_err(), "a token's channel has no observers");
+    }
+
+    #[test]
+    fn the_nearest_is_named() {
+        insta::assert_debug_snapshot!(
+            [
+                "typs=gift",
+                "types=gfit",
+                "gifts=dleta",
+                "raw=yes",
+                "on_gap=jump",
+                "format=tikfinity",
+                "since=5",
+                "x=1",
+                "raw=1&raw=1"
+            ]
+            .map(|query| check(query).unwrap_err()),
+        );
+    }
+}

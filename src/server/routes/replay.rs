@@ -1,0 +1,156 @@
+//! `/replay`: the transport of a replay. Each order is answered with the state that it led to.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{App, body::parse_body, recordings};
+use crate::{
+    control::{ReplayOrder, ReplayState, Speed},
+    sans_io::{
+        error::{Code, Problem},
+        offset,
+    },
+    server::state::refusal::Refusal,
+};
+
+type Answer = Result<Json<ReplayState>, Refusal>;
+type RawBody = Result<Bytes, BytesRejection>;
+
+pub(crate) async fn state(State(app): State<App>) -> Answer {
+    let nothing = || Problem::new(Code::NoReplay, "nothing is being replayed");
+    Ok(Json(app.shared.control.replay().ok_or_else(nothing)?))
+}
+
+pub(crate) async fn play(State(app): State<App>, body: RawBody) -> Answer {
+    give(app, body, |Nothing {}| Ok(ReplayOrder::Play)).await
+}
+
+pub(crate) async fn pause(State(app): State<App>, body: RawBody) -> Answer {
+    give(app, body, |Nothing {}| Ok(ReplayOrder::Pause)).await
+}
+
+pub(crate) async fn seek(State(app): State<App>, body: RawBody) -> Answer {
+    give(app, body, |Seek { offset }| read_offset(&offset).map(ReplayOrder::Seek)).await
+}
+
+pub(crate) async fn speed(State(app): State<App>, body: RawBody) -> Answer {
+    give(app, body, |SetSpeed { speed }| read_speed(&speed).map(ReplayOrder::Speed)).await
+}
+
+pub(crate) async fn step(State(app): State<App>, body: RawBody) -> Answer {
+    give(app, body, |Step { count }| match count {
+        0 => Err("`count` is 1 or more".to_owned()),
+        count => Ok(ReplayOrder::Step(count)),
+    })
+    .await
+}
+
+pub(crate) async fn repeat(State(app): State<App>, body: RawBody) -> Answer {
+    give(app, body, read_loop).await
+}
+
+pub(crate) async fn load(State(app): State<App>, body: RawBody) -> Answer {
+    give(app, body, |Load { recording }| recordings::plain(recording).map(ReplayOrder::Load)).await
+}
+
+/// Gives the order that the body means.
+async fn give<T: DeserializeOwned>(
+    app: App,
+    body: RawBody,
+    read: impl FnOnce(T) -> Result<ReplayOrder, String>,
+) -> Answer {
+    let order = read(parse_body(body)?).map_err(|message| Problem::new(Code::BadRequest, message))?;
+    Ok(Json(app.shared.control.order(order).await?))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Nothing {}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Seek {
+    #[schemars(with = "Offset")]
+    offset: Value,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SetSpeed {
+    #[schemars(with = "Speed")]
+    speed: Value,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Step {
+    #[serde(default = "one")]
+    count: u32,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Loop {
+    laps: Option<u32>,
+    #[schemars(with = "Option<Offset>")]
+    from: Option<Value>,
+    #[schemars(with = "Option<Offset>")]
+    to: Option<Value>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Load {
+    recording: String,
+}
+
+/// What an offset may be, for those who read the schema.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "read by nothing but the schema")]
+enum Offset {
+    /// `1m30s`, `90s`, `1500ms` or `00:01:30.5`.
+    Text(String),
+    /// Seconds.
+    Seconds(f64),
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// An offset is a text (`1m30s`) or a number of seconds.
+fn read_offset(value: &Value) -> Result<Duration, String> {
+    match value {
+        Value::String(text) => offset::parse(text),
+        Value::Number(seconds) => offset::from_seconds(seconds.as_f64().unwrap_or(f64::NAN)),
+        other => Err(format!("`{other}` is no offset: write it like \"1m30s\", or as a number of seconds")),
+    }
+}
+
+fn read_speed(value: &Value) -> Result<Speed, String> {
+    match value {
+        Value::String(text) => text.parse(),
+        other => other.to_string().parse(),
+    }
+}
+
+fn read_loop(Loop { laps, from, to }: Loop) -> Result<ReplayOrder, String> {
+    let from = from.as_ref().map_or(Ok(Duration::ZERO), read_offset)?;
+    let to = to.as_ref().map(read_offset).transpose()?;
+    if laps == Some(0) {
+        return Err("`laps` is 1 or more; leave it out for ever".to_owned());
+    }
+    if to.is_some_and(|to| to <= from) {
+        return Err("`to` is not behind `from`".to_owned());
+    }
+    Ok(ReplayOrder::Loop { laps, from, to })
+}

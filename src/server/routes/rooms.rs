@@ -1,0 +1,101 @@
+//! `/rooms` and `/broadcast`: rooms over REST, and what the server says in them.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State, rejection::BytesRejection, rejection::PathRejection},
+    http::{HeaderValue, StatusCode, header::LOCATION},
+    response::{IntoResponse as _, Response},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+use uuid::Uuid;
+
+use super::{App, body::parse_body, connect::name};
+use crate::{
+    lobby::{Audience, Metadata, NewRoom, RoomView},
+    server::state::refusal::Refusal,
+};
+
+type RawBody = Result<Bytes, BytesRejection>;
+type Id = Result<Path<String>, PathRejection>;
+
+/// The answer of `GET /rooms`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Rooms {
+    rooms: Vec<RoomView>,
+}
+
+pub(crate) async fn list(State(app): State<App>) -> Json<Rooms> {
+    Json(Rooms { rooms: app.sockets.with(|lobby| lobby.room_views()) })
+}
+
+pub(crate) async fn create(State(app): State<App>, body: RawBody) -> Result<Response, Refusal> {
+    let new: NewRoom = parse_body(body)?;
+    let room = app.sockets.with(|lobby| lobby.create_room(new, Uuid::new_v4()))?;
+    let address = format!("/rooms/{}", percent(&room.id));
+    let mut answer = (StatusCode::CREATED, Json(room)).into_response();
+    if let Ok(address) = HeaderValue::try_from(address) {
+        answer.headers_mut().insert(LOCATION, address);
+    }
+    Ok(answer)
+}
+
+pub(crate) async fn get(State(app): State<App>, id: Id) -> Result<Json<RoomView>, Refusal> {
+    let id = name(id)?;
+    Ok(Json(app.sockets.with(|lobby| lobby.room_view(&id))?))
+}
+
+pub(crate) async fn delete(State(app): State<App>, id: Id) -> Result<Json<RoomView>, Refusal> {
+    let id = name(id)?;
+    Ok(Json(app.sockets.with(|lobby| lobby.delete_room(&id))?))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Said {
+    /// Any JSON.
+    #[schemars(with = "Value")]
+    message: Box<RawValue>,
+}
+
+/// How many hear what the server says.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Heard {
+    recipients: usize,
+}
+
+pub(crate) async fn speak(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Heard>, Refusal> {
+    let id = name(id)?;
+    let Said { message } = parse_body(body)?;
+    let recipients = app.sockets.with(|lobby| lobby.speak(&id, &message))?;
+    Ok(Json(Heard { recipients }))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Announced {
+    /// Any JSON.
+    #[schemars(with = "Value")]
+    message: Box<RawValue>,
+    room: Option<String>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+pub(crate) async fn broadcast(State(app): State<App>, body: RawBody) -> Result<Json<Heard>, Refusal> {
+    let Announced { message, room, metadata } = parse_body(body)?;
+    let audience = Audience { room, metadata };
+    let recipients = app.sockets.with(|lobby| lobby.broadcast(&audience, &message))?;
+    Ok(Json(Heard { recipients }))
+}
+
+/// A segment of a path: what is neither letter nor digit nor harmless, as `%` and two digits.
+fn percent(segment: &str) -> String {
+    let write = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    segment.bytes().map(write).collect()
+}

@@ -1,0 +1,74 @@
+//! Answers that say no, in the one shape that they have: `{"error":{"code","message","hint"}}`.
+
+use axum::{
+    Json,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONNECTION, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE},
+    },
+    response::{IntoResponse, Response},
+};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    control,
+    sans_io::error::{Code, Problem},
+};
+
+/// A failure as an answer.
+#[derive(Debug)]
+pub(crate) struct Refusal(pub control::Refusal);
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Body<'a> {
+    error: Failure<'a>,
+    /// Whether it is tried again without being asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    retrying: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Failure<'a> {
+    code: Code,
+    message: &'a str,
+    hint: &'a str,
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self(problem.into())
+    }
+}
+
+impl From<control::Refusal> for Refusal {
+    fn from(refusal: control::Refusal) -> Self {
+        Self(refusal)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let control::Refusal { problem: Problem { code, message, hint }, retrying, retry_after } = &self.0;
+        let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = Body { error: Failure { code: *code, message, hint }, retrying: *retrying };
+        let mut answer = (status, Json(body)).into_response();
+        answer.extensions_mut().insert(Refused(*code));
+        if *code == Code::WebsocketVersion {
+            let headers = answer.headers_mut();
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        }
+        if let Some(wait) = retry_after {
+            // Whole seconds, and never too early.
+            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        answer
+    }
+}
+
+/// In the extensions of an answer: why it says no.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused(pub Code);

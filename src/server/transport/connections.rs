@@ -1,0 +1,208 @@
+//! The connections of a server: each is a task, all of them end together.
+
+use std::{net::IpAddr, pin::pin};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Method, StatusCode},
+};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    select,
+    time::timeout_at,
+};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
+use tower_service::Service as _;
+
+use super::{
+    admission::{Admission, ConnectionSlot, Full},
+    body::Timed,
+    deadlines::{Pace, Paced},
+    limits::Bounds,
+    rejected,
+    tls::Tls,
+    traffic::Traffic,
+    unparsed::Unparsed,
+};
+use crate::clock;
+
+/// All connections of a server. Clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct Connections {
+    tasks: TaskTracker,
+    abort: CancellationToken,
+    admission: Admission,
+    bounds: Bounds,
+    tls: Option<Tls>,
+}
+
+/// In the extensions of a request: drops its connection when cancelled, whatever is still to be written to it.
+/// Cancelled also when the connection ends or is upgraded.
+#[derive(Clone, Debug)]
+pub(crate) struct Reset(pub CancellationToken);
+
+/// In the extensions of a request: who asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker(pub Option<IpAddr>);
+
+/// What a connection is served with.
+#[derive(Clone)]
+struct Service {
+    router: Router,
+    reset: Reset,
+    asker: Asker,
+    shutdown: CancellationToken,
+    bounds: Bounds,
+}
+
+impl Connections {
+    pub(crate) fn new(bounds: Bounds, tls: Option<Tls>) -> Self {
+        let admission = Admission::new(&bounds);
+        Self { tasks: TaskTracker::new(), abort: CancellationToken::new(), admission, bounds, tls }
+    }
+
+    /// Speaks HTTP on `io`, until either side ends it. When `shutdown` is cancelled the request at hand is answered.
+    /// Where there is no place, the client is told, and that was it.
+    pub(crate) fn spawn<I>(&self, io: I, asker: Option<IpAddr>, router: Router, shutdown: CancellationToken)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let slot = match self.admission.enter(asker) {
+            Ok(slot) => slot,
+            Err(full) => return self.turn_away(io, full),
+        };
+        let reset = self.abort.child_token();
+        let (bounds, tls) = (self.bounds, self.tls.clone());
+        self.tasks.spawn(async move {
+            let _ended = reset.clone().drop_guard();
+            let reset = Reset(reset);
+            let service = Service { router, reset: reset.clone(), asker: Asker(asker), shutdown, bounds };
+            select! {
+                biased;
+                () = reset.0.cancelled() => {}
+                () = secure(io, slot, tls, service) => {}
+            }
+        });
+    }
+
+    /// In the clear: over TLS a refusal would cost more than what is refused.
+    fn turn_away<I>(&self, io: I, full: Full)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let refused: u64 = self.admission.refused().iter().map(|(_, count)| count).sum();
+        // A flood is told of ever more rarely: it would drown the log.
+        if refused.is_power_of_two() {
+            tracing::warn!(refused, why = full.name(), "❌ No place for a connection");
+        }
+        let Some(slot) = self.admission.enter_to_be_rejected().filter(|_| self.tls.is_none()) else { return };
+        let aborted = self.abort.clone();
+        self.tasks.spawn(async move {
+            let _slot = slot;
+            select! {
+                biased;
+                () = aborted.cancelled() => {}
+                () = rejected::tell(io, full) => {}
+            }
+        });
+    }
+
+    /// How often there was no place, by why.
+    pub(crate) fn refused(&self) -> [(&'static str, u64); 2] {
+        self.admission.refused()
+    }
+
+    /// Makes the server wait for an upgraded connection until this is dropped.
+    pub(crate) fn token(&self) -> TaskTrackerToken {
+        self.tasks.token()
+    }
+
+    /// Cancelled when connections are to be dropped.
+    pub(crate) fn aborted(&self) -> &CancellationToken {
+        &self.abort
+    }
+
+    /// Drops every connection.
+    pub(crate) fn abort(&self) {
+        self.abort.cancel();
+    }
+
+    /// Waits until the last connection has ended.
+    pub(crate) async fn ended(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Runs `task` as long as there are connections to wait for.
+    pub(crate) fn spawn_beside(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+}
+
+/// Shakes hands first, where there is TLS.
+async fn secure<I>(io: I, slot: ConnectionSlot, tls: Option<Tls>, service: Service)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Some(tls) = tls else { return converse(io, slot, service).await };
+    let shaken = async {
+        let deadline = clock::now() + service.bounds.handshake_max;
+        select! {
+            biased;
+            // Nothing was asked for yet.
+            () = service.shutdown.cancelled() => None,
+            shaken = timeout_at(deadline, tls.accept(io)) => shaken.ok().flatten(),
+        }
+    };
+    if let Some(io) = shaken.await {
+        converse(io, slot, service).await;
+    }
+}
+
+async fn converse<I>(io: I, slot: ConnectionSlot, service: Service)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Service { router, reset, asker, shutdown, bounds } = service;
+    let (pace, traffic) = (Pace::default(), Traffic::default());
+    let io = Paced::new(io, pace.clone(), &bounds, &traffic, slot);
+    let io = Unparsed::new(io, pace.clone());
+    let answer = service_fn(move |mut request: Request<Incoming>| {
+        let answering = pace.answer();
+        request.extensions_mut().insert(reset.clone());
+        request.extensions_mut().insert(asker);
+        request.extensions_mut().insert(traffic.clone());
+        // A router is always ready.
+        let is_upload = request.method() == Method::PUT && request.uri().path().starts_with("/recordings/");
+        let timed = |body| Body::new(Timed::new(body, is_upload, bounds.head_max));
+        let answer = router.clone().call(request.map(timed));
+        async move {
+            let answer = answer.await?;
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                answering.for_ever();
+                return Ok(answer);
+            }
+            Ok::<_, std::convert::Infallible>(answer.map(|body| answering.until_sent(body)))
+        }
+    });
+    let connection = http1::Builder::new()
+        // The pace is ours.
+        .header_read_timeout(None)
+        .max_buf_size(bounds.head_bytes_max)
+        .serve_connection(TokioIo::new(io), answer)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    // An error is the client's doing, and it has been told where that was possible.
+    select! {
+        biased;
+        _ = connection.as_mut() => return,
+        () = shutdown.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}

@@ -1,0 +1,15 @@
+//! Connections below HTTP: who is admitted, how long they may take, TLS.
+
+pub(super) mod admission;
+pub(super) mod body;
+pub(super) mod connections;
+pub(super) mod deadlines;
+pub(super) mod limits;
+pub(super) mod rejected;
+#[cfg(feature = "tls")]
+pub(super) mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
+pub(super) mod tls;
+pub(super) mod traffic;
+pub(super) mod unparsed;

@@ -1,0 +1,76 @@
+//! What goes over a connection, counted; the log is told of it when a client is gone.
+
+use std::{
+    io,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Poll,
+};
+
+use tokio::time::Instant;
+use tracing::{Span, info};
+
+use crate::{clock, log::CLIENTS};
+
+/// The counts of one connection; in the extensions of its requests. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Traffic(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    received: AtomicU64,
+    sent: AtomicU64,
+    client: OnceLock<Client>,
+}
+
+/// Who opened a WebSocket, or reads `/events`.
+#[derive(Debug)]
+struct Client {
+    request: Span,
+    since: Instant,
+}
+
+/// Held by the connection, upgraded or not: dropped with it.
+#[derive(Debug)]
+pub(crate) struct Meter(Traffic);
+
+impl Traffic {
+    /// From here on this is a client, which came with `request`.
+    pub(crate) fn is_client(&self, request: Span) {
+        // Nothing follows an upgrade or `/events` on their connection.
+        let _ = self.0.client.set(Client { request, since: clock::now() });
+    }
+
+    pub(crate) fn meter(&self) -> Meter {
+        Meter(self.clone())
+    }
+}
+
+impl Meter {
+    /// So many bytes came.
+    pub(crate) fn received(&self, bytes: usize) {
+        self.0.0.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Passes on what a write came to.
+    pub(crate) fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.0.0.sent.fetch_add(*bytes as u64, Ordering::Relaxed);
+        }
+        written
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        let counts = &self.0.0;
+        let Some(Client { request, since }) = counts.client.get() else { return };
+        let _inside = request.enter();
+        let received_bytes = counts.received.load(Ordering::Relaxed);
+        let sent_bytes = counts.sent.load(Ordering::Relaxed);
+        let seconds = (clock::now() - *since).as_secs();
+        info!(target: CLIENTS, received_bytes, sent_bytes, seconds, "❌ Client disconnected");
+    }
+}

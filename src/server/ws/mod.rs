@@ -1,0 +1,49 @@
+//! WebSockets: the handshake, who is connected, and who writes to them.
+//!
+//! A socket is a task: [`session`] reads, [`socket_writer`] writes. Both go through [`stream`] and [`queued_io`], which
+//! put all that is written, whole frames, into one [`write_queue`].
+//!
+//! # Who owns the write half
+//!
+//! Events are the exception: waking a task for each socket and event costs a quarter of a delivery, so one
+//! [`channel_writer`] writes them to all sockets of a channel, straight into the queue of each. The
+//! [`shared_sink`] holds the queue and the subscriber whose events go into it, and says who owns both:
+//!
+//! ```text
+//!                    read(feed)                      lend(): nothing new to write
+//!     Nobody ────────────────────────► Task ──────────────────────────────────────► Writer
+//!        ▲                             │ ▲                                             │
+//!        └──── read(None): no feed ────┘ └─────────────────────────────────────────────┘
+//!                                          the loan ends: the task has something else to write
+//!                                          give_back(): the socket does not take everything at once,
+//!                                                       or the feed has ended or fallen behind
+//!
+//!     any of these ── end(): a close frame came, or is about to be sent; or the connection is gone ──► Ended
+//! ```
+//!
+//! | owner | events | everything else |
+//! |---|---|---|
+//! | `Nobody` | none: the socket reads no channel | the task queues and flushes |
+//! | `Task` | the task queues them and flushes, waiting for the socket | the task queues and flushes |
+//! | `Writer` | the channel writer queues them and writes at once, never waiting | the task ends the loan first |
+//! | `Ended` | none: no event follows a close frame | the task queues and flushes |
+//!
+//! Pongs and the answer to a close frame are the library's, which queues whole frames whoever owns the events. The
+//! writer starts on an empty queue only: where a frame is half written, the task goes on.
+
+mod channel_writer;
+pub(super) mod end;
+pub(super) mod failure;
+pub(super) mod feeds;
+mod heads;
+pub(super) mod limits;
+mod outbox;
+mod queued_io;
+pub(super) mod registry;
+pub(super) mod session;
+mod shared_sink;
+mod socket_writer;
+mod stream;
+pub(super) mod upgrade;
+pub(super) mod wake_filter;
+mod write_queue;

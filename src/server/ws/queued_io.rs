@@ -1,0 +1,130 @@
+//! A connection that joins what is written, as a stream of bytes both ways.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use axum::body::Bytes;
+use hyper::upgrade::Upgraded;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tungstenite::{
+    error::{Error, ProtocolError},
+    protocol::frame::{
+        FrameHeader,
+        coding::{Data, OpCode},
+    },
+};
+
+use super::{heads::Heads, shared_sink::SharedSink};
+
+/// How much is read of a client that was told to go, in bytes: it may not have seen that yet.
+const AFTER_CLOSE_BYTES_MAX: usize = 256 << 10;
+
+/// What the socket's task reads and writes. With it goes the connection.
+pub(super) struct QueuedIo {
+    sink: SharedSink,
+    heads: Heads,
+    /// What was read of it cannot go on.
+    is_malformed: bool,
+    /// How much is still read, in bytes.
+    readable: usize,
+}
+
+impl QueuedIo {
+    pub(super) fn new(io: Upgraded) -> Self {
+        let sink = SharedSink::new(io);
+        Self { sink, heads: Heads::default(), is_malformed: false, readable: usize::MAX }
+    }
+
+    pub(super) fn sink(&self) -> SharedSink {
+        self.sink.clone()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.sink.lock().queue.is_full()
+    }
+
+    /// Whether a frame came that says nothing; each is told once, and before that nothing more is read.
+    pub(super) fn take_empty(&mut self) -> bool {
+        self.heads.take_empty()
+    }
+
+    /// The client is told to go: of what it goes on to send not all is read.
+    pub(super) fn end_reading(&mut self) {
+        self.readable = self.readable.min(AFTER_CLOSE_BYTES_MAX);
+    }
+
+    /// Queues a message without copying it.
+    pub(super) fn put(&self, data: Data, payload: Bytes) -> Result<(), Error> {
+        let mut state = self.sink.lock();
+        if state.is_ended() {
+            return Err(ProtocolError::SendAfterClosing.into());
+        }
+        let mut head = Vec::new();
+        let header = FrameHeader { opcode: OpCode::Data(data), ..FrameHeader::default() };
+        header.format(payload.len() as u64, &mut head)?;
+        state.queue.put(head.into());
+        state.queue.put(payload);
+        Ok(())
+    }
+
+    /// Lets no event follow. The task calls this, and looks at it before it waits.
+    pub(super) fn end_events(&self) {
+        self.sink.end();
+    }
+}
+
+impl Drop for QueuedIo {
+    fn drop(&mut self) {
+        self.sink.disconnect();
+    }
+}
+
+impl AsyncRead for QueuedIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_malformed {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        if self.heads.has_empty() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.readable == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        ready!(self.sink.lock().queue.poll_read(cx, buf))?;
+        let came = &buf.filled()[before..];
+        self.readable = self.readable.saturating_sub(came.len());
+        let Some(good) = self.heads.read(came) else { return Poll::Ready(Ok(())) };
+        self.is_malformed = true;
+        buf.set_filled(before + good);
+        if good > 0 { Poll::Ready(Ok(())) } else { Poll::Ready(Err(io::ErrorKind::InvalidData.into())) }
+    }
+}
+
+impl AsyncWrite for QueuedIo {
+    /// Takes all of it or nothing: what is queued is whole frames.
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let mut state = self.sink.lock();
+        if state.queue.is_full() {
+            ready!(state.poll_flush(cx))?;
+        }
+        state.queue.put(Bytes::copy_from_slice(buf));
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.sink.poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.sink.lock().queue.poll_shutdown(cx)
+    }
+}

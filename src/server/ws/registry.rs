@@ -1,0 +1,230 @@
+//! The open sockets: the lobby that they are in, and what waits for each.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::body::Bytes;
+use tokio::time::Instant;
+use tracing::{Span, debug, info};
+use tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
+use uuid::Uuid;
+
+use super::{channel_writer::Writers, end::End, feeds::Feeds, limits::Limits, outbox::Outbox};
+use crate::{
+    clock,
+    hub::{Join, Reader},
+    lobby::{self, Effect, Key, Lobby, Moment, Opening, Payload, Role, Stats},
+    log::CLIENTS,
+    sans_io::{error::Problem, event::Millis},
+};
+
+/// All open sockets. Clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct Sockets {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    feeds: Feeds,
+    writers: Writers,
+    limits: Limits,
+    started: Instant,
+    started_wall: Duration,
+}
+
+/// The lock is held while one message is looked at and handed out: all get messages in one order. Nothing is awaited
+/// inside.
+#[derive(Debug)]
+struct State {
+    lobby: Lobby,
+    /// Each with how it joins a feed that it changes to.
+    outboxes: BTreeMap<Key, (Arc<Outbox>, Join)>,
+    is_ending: bool,
+}
+
+/// A socket that asks to join.
+pub(crate) struct JoinRequest {
+    pub(crate) client_id: Option<String>,
+    pub(crate) path: &'static str,
+    pub(crate) role: Role,
+    /// The stream that it reads, and how it joins others.
+    pub(crate) reading: Option<String>,
+    pub(crate) join: Join,
+}
+
+/// One socket among the others. Dropping it tells them that it is gone.
+#[derive(Debug)]
+pub(crate) struct SocketHandle {
+    sockets: Sockets,
+    key: Key,
+    role: Role,
+    outbox: Arc<Outbox>,
+    /// The request that opened it.
+    request: Span,
+}
+
+impl Sockets {
+    pub(crate) fn new(feeds: Feeds, limits: Limits, lobby: lobby::Limits, started: Instant) -> Self {
+        let state = State { lobby: Lobby::new(lobby), outboxes: BTreeMap::new(), is_ending: false };
+        let started_wall = clock::wall();
+        let (state, writers) = (Mutex::new(state), Writers::default());
+        Self { shared: Arc::new(Shared { state, feeds, writers, limits, started, started_wall }) }
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// Lets a socket in.
+    ///
+    /// # Errors
+    /// What the lobby has against it.
+    pub(crate) fn enter(&self, request: JoinRequest) -> Result<SocketHandle, Problem> {
+        let JoinRequest { client_id, path, role, reading, join } = request;
+        let is_observer = join.reader == Reader::Observer;
+        let outbox = Arc::new(Outbox::new(self.shared.limits.waiting_bytes_max));
+        let mut state = self.lock();
+        let key =
+            state.lobby.open(Opening { id: Uuid::new_v4(), client_id, path, role, reading, is_observer })?;
+        state.outboxes.insert(key, (Arc::clone(&outbox), join));
+        if state.is_ending {
+            outbox.go_away();
+        }
+        self.deliver(state);
+        Ok(SocketHandle { sockets: self.clone(), key, role, outbox, request: Span::current() })
+    }
+
+    /// Asks the lobby, or tells it something; what it wants done is done before this returns.
+    pub(crate) fn with<T>(&self, f: impl FnOnce(&mut Lobby) -> T) -> T {
+        let mut state = self.lock();
+        let result = f(&mut state.lobby);
+        self.deliver(state);
+        result
+    }
+
+    /// Tells those who talk how the server is.
+    pub(crate) fn heartbeat(&self) {
+        let rss = memory_stats::memory_stats().map(|memory| memory.physical_mem as u64);
+        self.with(|lobby| lobby.heartbeat(Stats { rss }));
+    }
+
+    /// Tells those who talk that the server ends, and lets every socket end.
+    pub(crate) fn shut_down(&self) {
+        self.with(Lobby::shut_down);
+        let mut state = self.lock();
+        state.is_ending = true;
+        for (outbox, _) in state.outboxes.values() {
+            outbox.go_away();
+        }
+    }
+
+    /// The state, told the time and who is on show.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let feeds = self.shared.feeds.on_show();
+        // Every state that a panicking holder could leave behind is a valid one.
+        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let uptime = clock::now() - self.shared.started;
+        let wall = Millis((self.shared.started_wall + uptime).as_millis().try_into().unwrap_or(i64::MAX));
+        state.lobby.advance(Moment { wall, uptime });
+        state.lobby.set_feeds(&feeds);
+        state
+    }
+
+    fn deliver(&self, mut state: MutexGuard<'_, State>) {
+        for effect in state.lobby.take_effects() {
+            match effect {
+                Effect::Send { to, payload } => {
+                    log_sent(to.len(), payload.len());
+                    let Some(message) = message(payload) else { continue };
+                    for (outbox, _) in to.iter().filter_map(|key| state.outboxes.get(key)) {
+                        outbox.push(message.clone());
+                    }
+                }
+                Effect::Close { key, code, reason } => {
+                    if let Some((outbox, _)) = state.outboxes.get(&key) {
+                        outbox.close(CloseFrame { code: code.into(), reason: reason.into() });
+                    }
+                }
+                Effect::Created { room } => info!(target: CLIENTS, room, "🏠 Room created"),
+                Effect::Read { key, stream } => {
+                    let Some((outbox, join)) = state.outboxes.get(&key) else { continue };
+                    let channel = stream.and_then(|stream| self.shared.feeds.channel(&stream));
+                    let is_main = channel.as_ref().is_none_or(|(_, is_main)| *is_main);
+                    // Without a position there is nothing that could be unknown.
+                    outbox.feed(channel.and_then(|(hub, _)| hub.join(join).ok()), is_main);
+                }
+            }
+        }
+    }
+}
+
+fn log_sent(recipients: usize, bytes: usize) {
+    if recipients == 1 {
+        debug!(bytes, "📤 Message sent");
+    } else {
+        debug!(bytes, recipients, "📡 Message broadcast");
+    }
+}
+
+fn message(payload: Payload) -> Option<Message> {
+    match payload {
+        Payload::Text(text) => Utf8Bytes::try_from(text).ok().map(Message::Text),
+        Payload::Binary(bytes) => Some(Message::Binary(bytes)),
+    }
+}
+
+impl SocketHandle {
+    pub(crate) fn limits(&self) -> &Limits {
+        self.sockets.limits()
+    }
+
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
+    pub(super) fn writers(&self) -> &Writers {
+        &self.sockets.shared.writers
+    }
+
+    pub(crate) fn echoes(&self) -> bool {
+        self.role == Role::Echoes
+    }
+
+    pub(crate) fn text(&self, text: &str) {
+        let _inside = self.request.enter();
+        debug!(bytes = text.len(), "📨 Message received");
+        self.sockets.with(|lobby| lobby.text(self.key, text));
+    }
+
+    pub(crate) fn binary(&self, bytes: Bytes) {
+        let _inside = self.request.enter();
+        debug!(bytes = bytes.len(), "📨 Binary message received");
+        self.sockets.with(|lobby| lobby.binary(self.key, bytes));
+    }
+
+    /// Writes down why the server ends it, if it does.
+    pub(crate) fn log(&self, end: &End) {
+        let (End::Close(frame) | End::Refuse(frame)) = end else { return };
+        let _inside = self.request.enter();
+        info!(code = u16::from(frame.code), reason = frame.reason.as_str(), "❌ Client is closed");
+    }
+
+    /// It answered a ping, or sent one, or a frame with nothing in it.
+    pub(crate) fn heard(&self) {
+        self.sockets.with(|lobby| lobby.heard(self.key));
+    }
+}
+
+impl Drop for SocketHandle {
+    fn drop(&mut self) {
+        let mut state = self.sockets.lock();
+        state.outboxes.remove(&self.key);
+        state.lobby.close(self.key);
+        self.sockets.deliver(state);
+    }
+}

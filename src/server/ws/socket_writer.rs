@@ -1,0 +1,207 @@
+//! The writing side of a socket: its feed, what others say to it, and pings.
+
+use std::{
+    future::ready,
+    pin::{Pin, pin},
+};
+
+use axum::body::Bytes;
+use futures_util::{SinkExt as _, stream::SplitSink};
+use tokio::{
+    select,
+    time::{Interval, MissedTickBehavior, interval_at},
+};
+use tokio_util::sync::CancellationToken;
+use tungstenite::{
+    Message,
+    error::{Error, ProtocolError},
+};
+
+use super::{
+    channel_writer::{WriterSlot, Writers},
+    end::End,
+    outbox::{Item, Outbox, Turn},
+    registry::SocketHandle,
+    shared_sink::{Lend, SharedSink},
+    stream::WsStream,
+    wake_filter::WakeFilter,
+};
+use crate::{
+    clock,
+    hub::{Next, Subscriber},
+    sans_io::error::{Code, close},
+};
+
+type Sink = SplitSink<WsStream, Message>;
+
+/// What is to be done, the feed aside.
+enum Due {
+    Ping,
+    Out(Turn),
+}
+
+/// Why the feed is no longer relayed.
+enum Relayed {
+    /// There is something else to do.
+    Due(Due),
+    /// The feed has ended.
+    Feed(Next),
+    Stuck(End),
+}
+
+/// What the socket reads, as its task knows it: the subscriber is in the shared sink.
+struct Reading<'a> {
+    writers: &'a Writers,
+    shared: &'a SharedSink,
+    channel: Option<Channel>,
+    /// Whether the socket ends with its channel.
+    is_bound: bool,
+}
+
+/// The channel that is read.
+struct Channel {
+    /// Cancelled when the socket falls behind in it.
+    behind: CancellationToken,
+    slot: WriterSlot,
+}
+
+impl Reading<'_> {
+    fn change(&mut self, feed: Option<Subscriber>, is_bound: bool) {
+        let before = self.channel.take().map(|channel| channel.slot);
+        self.channel = feed
+            .as_ref()
+            .map(|feed| Channel { behind: feed.slow(), slot: self.writers.slot(before, feed, self.shared) });
+        self.is_bound = is_bound;
+        self.shared.read(feed);
+    }
+
+    fn behind(&self) -> Option<CancellationToken> {
+        self.channel.as_ref().map(|channel| channel.behind.clone())
+    }
+}
+
+/// Writes what comes: all that is queued, then one flush. Its end is the feed's, the outbox's or the socket's.
+pub(super) async fn speak(
+    sink: &mut Sink,
+    handle: &SocketHandle,
+    feed: &mut Option<Subscriber>,
+    shared: &SharedSink,
+) -> End {
+    let (outbox, ping_interval) = (handle.outbox(), handle.limits().ping_interval());
+    let mut ping = interval_at(clock::now() + ping_interval, ping_interval);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut items = Vec::new();
+    let mut is_going = false;
+    let mut reading = Reading { writers: handle.writers(), shared, channel: None, is_bound: true };
+    reading.change(feed.take(), true);
+    loop {
+        let relayed = {
+            let due = pin!(due(&mut ping, outbox, &mut items, is_going));
+            relay(sink, outbox, &reading, WakeFilter::new(due)).await
+        };
+        match relayed {
+            Relayed::Stuck(end) => return end,
+            Relayed::Due(Due::Out(Turn::Close(frame))) => return End::Close(frame),
+            Relayed::Due(Due::Out(Turn::GoingAway)) if reading.channel.is_none() => {
+                return End::of(Code::ShuttingDown);
+            }
+            // The feed is closed as well, and still has something.
+            Relayed::Due(Due::Out(Turn::GoingAway)) => is_going = true,
+            Relayed::Due(Due::Out(Turn::Slow)) | Relayed::Feed(Next::Slow) => {
+                return End::of(Code::SlowConsumer);
+            }
+            // Who came for more than this room stays when it ends.
+            Relayed::Feed(Next::Closed(reason)) if !reading.is_bound && reason.code != close::GOING_AWAY => {
+                reading.change(None, false);
+            }
+            Relayed::Feed(Next::Closed(reason)) => return End::close(reason.code, &reason.reason),
+            Relayed::Feed(Next::Events) => {}
+            Relayed::Due(due) => {
+                let behind = reading.behind().unwrap_or_default();
+                let written = write(sink, &due, &mut items, &mut reading);
+                if let Err(end) = unless_slow(outbox, &behind, written).await {
+                    return end;
+                }
+            }
+        }
+    }
+}
+
+async fn due(ping: &mut Interval, outbox: &Outbox, items: &mut Vec<Item>, is_going: bool) -> Due {
+    select! {
+        biased;
+        _ = ping.tick() => Due::Ping,
+        turn = outbox.next(items), if !is_going => Due::Out(turn),
+    }
+}
+
+/// Lets events be written, as long as there is nothing else to do: by the channel's writer, and here what that leaves.
+async fn relay(
+    sink: &mut Sink,
+    outbox: &Outbox,
+    reading: &Reading<'_>,
+    mut due: WakeFilter<Pin<&mut impl Future<Output = Due>>>,
+) -> Relayed {
+    let Some(behind) = reading.behind() else { return Relayed::Due(due.await) };
+    loop {
+        // Before the feed, as that may always have something.
+        select! {
+            biased;
+            due = &mut due => return Relayed::Due(due),
+            () = ready(()) => {}
+        }
+        match reading.shared.lend() {
+            Lend::Kept(Next::Events) => {}
+            Lend::Kept(next) => return Relayed::Feed(next),
+            Lend::Ended => return Relayed::Stuck(End::Left),
+            Lend::Lent(loan) => select! {
+                biased;
+                due = &mut due => return Relayed::Due(due),
+                () = loan.returned() => {}
+            },
+        }
+        if let Err(end) = unless_slow(outbox, &behind, sink.flush()).await {
+            return Relayed::Stuck(end);
+        }
+    }
+}
+
+/// Waits for what is written. Whoever falls behind may be stuck in that.
+async fn unless_slow(
+    outbox: &Outbox,
+    behind: &CancellationToken,
+    written: impl Future<Output = Result<(), Error>>,
+) -> Result<(), End> {
+    let written = select! {
+        biased;
+        written = written => written,
+        () = outbox.slow().cancelled() => return Err(End::of(Code::SlowConsumer)),
+        () = behind.cancelled() => return Err(End::of(Code::SlowConsumer)),
+    };
+    written.map_err(|error| match error {
+        Error::ConnectionClosed | Error::AlreadyClosed | Error::Protocol(ProtocolError::SendAfterClosing) => {
+            End::Left
+        }
+        _ => End::Over,
+    })
+}
+
+async fn write(
+    sink: &mut Sink,
+    due: &Due,
+    items: &mut Vec<Item>,
+    reading: &mut Reading<'_>,
+) -> Result<(), Error> {
+    match due {
+        Due::Ping => sink.feed(Message::Ping(Bytes::new())).await?,
+        Due::Out(_) => {
+            for item in items.drain(..) {
+                match item {
+                    Item::Message(message) => sink.feed(message).await?,
+                    Item::Feed(feed, is_bound) => reading.change(feed, is_bound),
+                }
+            }
+        }
+    }
+    sink.flush().await
+}

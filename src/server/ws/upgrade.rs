@@ -1,0 +1,84 @@
+//! The handshake of a WebSocket: axum judges the request, the connection behind the answer is ours.
+
+use axum::{
+    body::Body,
+    extract::{FromRequestParts, ws::WebSocketUpgrade},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse as _, Response},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hyper::upgrade::OnUpgrade;
+use tungstenite::{handshake::derive_accept_key, protocol::WebSocketConfig};
+
+use super::stream::WsStream;
+use crate::{
+    sans_io::error::{Code, Problem},
+    server::state::refusal::Refusal,
+};
+
+/// The version of the protocol, as RFC 6455 has it.
+const VERSION: &str = "13";
+/// Length of a decoded `Sec-WebSocket-Key`, in bytes.
+const KEY_BYTES: usize = 16;
+
+/// A request for a WebSocket that can be granted.
+pub(crate) struct Upgrade {
+    accept: String,
+    on_upgrade: Option<OnUpgrade>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let on_upgrade = parts.extensions.get::<OnUpgrade>().cloned();
+        check_version(&parts.headers)?;
+        let key = parts.headers.get(header::SEC_WEBSOCKET_KEY).cloned();
+        let bad = |message: String| {
+            Problem::new(Code::BadRequest, message).hint("open it with a WebSocket client, version 13")
+        };
+        let checked = WebSocketUpgrade::from_request_parts(parts, state).await;
+        let _checked = checked.map_err(|rejection| bad(rejection.body_text()))?;
+        let key = key.as_ref().map(HeaderValue::as_bytes).unwrap_or_default();
+        if !STANDARD.decode(key).is_ok_and(|key| key.len() == KEY_BYTES) {
+            return Err(bad(format!("`Sec-WebSocket-Key` is not {KEY_BYTES} bytes in base64")).into());
+        }
+        Ok(Self { accept: derive_accept_key(key), on_upgrade })
+    }
+}
+
+/// Rejects other versions than the one that the answer then names. Without any the request is malformed.
+fn check_version(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(other) = headers.get(header::SEC_WEBSOCKET_VERSION).filter(|version| *version != VERSION) else {
+        return Ok(());
+    };
+    let other = String::from_utf8_lossy(other.as_bytes());
+    Err(Problem::new(Code::WebsocketVersion, format!("WebSocket version `{other}` is not supported")))
+}
+
+impl Upgrade {
+    /// The 101. Behind it runs `conversation`.
+    pub(crate) fn answer<F>(
+        self,
+        config: WebSocketConfig,
+        conversation: impl FnOnce(WsStream) -> F + Send + 'static,
+    ) -> Response
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let on_upgrade = self.on_upgrade;
+        tokio::spawn(async move {
+            let Some(on_upgrade) = on_upgrade else { return };
+            // The client may be gone by then.
+            let Ok(io) = on_upgrade.await else { return };
+            // A task of its own: this one would keep, as long as it lasts, the room that the handshake took.
+            tokio::spawn(conversation(WsStream::new(io, config).await));
+        });
+        let headers = [
+            (header::CONNECTION, "upgrade"),
+            (header::UPGRADE, "websocket"),
+            (header::SEC_WEBSOCKET_ACCEPT, &self.accept),
+        ];
+        (StatusCode::SWITCHING_PROTOCOLS, headers, Body::empty()).into_response()
+    }
+}

@@ -1,0 +1,79 @@
+//! What a room has sent by the time the server shuts down: that may take longer to handle than there is time.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{
+    clock,
+    sans_io::recording::{Flags, Item, What, records::Gap},
+};
+
+/// How long frames are still handled once the server shuts down; the rest becomes a Gap.
+const HANDLED_MAX: Duration = Duration::from_secs(1);
+
+/// The time that is left for frames, and those for which there was none.
+#[derive(Default)]
+pub(super) struct Backlog {
+    until: Option<Instant>,
+    gap: Option<Gap>,
+}
+
+impl Backlog {
+    /// Limits the time that is left. Only the first call counts.
+    pub(super) fn shut_down(&mut self) {
+        self.until.get_or_insert_with(|| clock::now() + HANDLED_MAX);
+    }
+
+    /// Whether there is no time left for `item`, which is counted then.
+    pub(super) fn drops(&mut self, item: &Item) -> bool {
+        let What::Frame(frame) = &item.what else { return false };
+        if self.until.is_none_or(|until| clock::now() < until) {
+            return false;
+        }
+        let offset_ns = u64::try_from(item.offset.as_nanos()).unwrap_or(u64::MAX);
+        let reason = || "the server was shut down".to_owned();
+        let first = || Gap { first_t_ns: offset_ns, reason: reason(), ..Gap::default() };
+        let gap = self.gap.get_or_insert_with(first);
+        gap.last_t_ns = offset_ns;
+        gap.records += 1;
+        gap.bytes += frame.bytes.len() as u64;
+        true
+    }
+
+    /// What was dropped, to be recorded at `offset`.
+    pub(super) fn into_gap(self, offset: Duration) -> Option<Item> {
+        let gap = |gap| Item { offset, conn: 0, flags: Flags::default(), what: What::Gap(gap) };
+        self.gap.map(gap)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sans_io::recording::{Frame, Opcode};
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_are_dropped_and_counted_once_the_time_is_over() {
+        let frame = Frame { opcode: Opcode::BINARY, bytes: vec![7; 10].into() };
+        let what = What::Frame(frame);
+        let item = |secs| Item {
+            offset: Duration::from_secs(secs),
+            conn: 1,
+            flags: Flags::default(),
+            what: what.clone(),
+        };
+        let mut backlog = Backlog::default();
+        tokio::time::advance(HANDLED_MAX).await;
+        assert!(!backlog.drops(&item(1)), "the server does not shut down");
+        backlog.shut_down();
+        assert!(!backlog.drops(&item(2)));
+        tokio::time::advance(HANDLED_MAX).await;
+        assert!(backlog.drops(&item(3)) && backlog.drops(&item(4)));
+        let What::Gap(gap) = backlog.into_gap(Duration::from_secs(5)).unwrap().what else { panic!() };
+        assert_eq!(
+            (gap.records, gap.bytes, gap.first_t_ns, gap.last_t_ns),
+            (2, 20, 3_000_000_000, 4_000_000_000)
+        );
+    }
+}

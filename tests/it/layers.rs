@@ -1,0 +1,287 @@
+//! Who imports whom: an allow-list over every module of `src/`, no cycles between neighbours, the order inside `server`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+/// What each module may import, beside itself. A row a module, from the bottom up.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("sans_io", &[]),
+    ("secret", &[]),
+    ("demo", &[]),
+    ("clock", &[]),
+    ("net", &["sans_io"]),
+    ("terminal", &["sans_io"]),
+    ("settings", &["sans_io", "secret"]),
+    ("log", &["clock", "sans_io", "settings"]),
+    ("lobby", &["sans_io"]),
+    ("hub", &["clock", "sans_io"]),
+    ("tools", &["demo", "sans_io", "terminal"]),
+    ("recorder", &["clock", "files", "sans_io", "settings"]),
+    ("control", &["clock", "hub", "recorder", "sans_io", "secret"]),
+    ("pipeline", &["control", "hub", "recorder", "sans_io"]),
+    (
+        "source",
+        &["clock", "control", "demo", "files", "hub", "pipeline", "recorder", "sans_io", "secret", "tools"],
+    ),
+    ("supervisor", &["clock", "control", "hub", "pipeline", "recorder", "sans_io", "source"]),
+    (
+        "server",
+        &[
+            "clock", "control", "demo", "files", "hub", "lobby", "log", "net", "recorder", "sans_io",
+            "secret", "tools",
+        ],
+    ),
+    ("mock", &["clock", "demo", "net", "sans_io", "tools"]),
+    (
+        "cli",
+        &[
+            "clock",
+            "control",
+            "demo",
+            "files",
+            "hub",
+            "lobby",
+            "log",
+            "mock",
+            "sans_io",
+            "secret",
+            "server",
+            "settings",
+            "source",
+            "supervisor",
+            "terminal",
+            "tools",
+        ],
+    ),
+    ("main", &[]),
+];
+
+/// The folders of `src/server`: each may import those behind it.
+const SERVER: &[&str] = &["router", "observe", "routes", "transport", "ws", "access", "state"];
+
+/// Neighbours that import each other, still: a folder, and the modules that form the cycle.
+const CYCLES: &[(&str, &[&str])] = &[
+    ("sans_io::event", &["kinds", "schema"]),
+    ("sans_io::scrub", &["audit", "check", "http", "patterns"]),
+    ("sans_io::scrub", &["made_up", "stock"]),
+    ("sans_io::wire", &["fields", "schema"]),
+    ("settings", &["file", "key", "table", "tokens"]),
+    ("source::live", &["connect", "driver", "talk"]),
+];
+
+/// Names from the root of a crate to a module.
+type Module = Vec<String>;
+
+/// Every module below a folder, and the modules that each imports: by `use`, or by a path where it is needed.
+fn imports(folder: &str) -> BTreeMap<Module, BTreeSet<Module>> {
+    let mut texts = BTreeMap::new();
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut Vec::new(), &mut texts);
+    let modules: BTreeSet<Module> = texts.keys().cloned().collect();
+    let of = |(module, text): (&Module, &String)| {
+        let named = paths(text).into_iter().filter_map(|path| resolve(module, &path, &modules));
+        (module.clone(), named.filter(|named| named != module).collect())
+    };
+    texts.iter().map(of).collect()
+}
+
+fn read(folder: &Path, module: &mut Module, texts: &mut BTreeMap<Module, String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        module.push(name.clone());
+        if path.is_dir() && name != "tests" {
+            read(&path, module, texts);
+        } else if path.extension().is_some_and(|ending| ending == "rs") && name != "tests" && name != "lib" {
+            let of = if name == "mod" { &module[..module.len() - 1] } else { &module[..] };
+            texts.insert(of.to_vec(), code(&fs::read_to_string(&path).unwrap()));
+        }
+        module.pop();
+    }
+}
+
+/// No comments, no tests; of what is generated nothing.
+fn code(text: &str) -> String {
+    if text.starts_with("// @generated") {
+        return String::new();
+    }
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let lines = text.lines().map(|line| line.split("//").next().unwrap());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The paths that a text names: those of its `use` declarations one by one, and others from `crate` or `super`.
+fn paths(text: &str) -> Vec<String> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let words = text.split(move |c| !is_word(c)).filter(|word| !word.ends_with(':'));
+    let inline = words.filter(|word| word.starts_with("crate::") || word.starts_with("super::"));
+    let mut paths: Vec<String> = inline.map(str::to_owned).collect();
+    for (at, found) in text.match_indices("use ") {
+        let before = text[..at].rsplit('\n').next().unwrap().trim();
+        if before.is_empty() || before.starts_with("pub") {
+            flatten("", text[at + found.len()..].split(';').next().unwrap(), &mut paths);
+        }
+    }
+    paths
+}
+
+/// `a::{b, c::{d, e}}`, path by path.
+fn flatten(before: &str, tree: &str, paths: &mut Vec<String>) {
+    let tree = tree.trim();
+    let Some((head, inner)) = tree.split_once('{') else {
+        let path = tree.split_whitespace().next().unwrap_or_default();
+        paths.push(format!("{before}{path}"));
+        return;
+    };
+    let (before, mut depth, mut start) = (format!("{before}{}", head.trim()), 0, 0);
+    let inner = inner.trim_end().strip_suffix('}').unwrap_or(inner);
+    for (at, c) in inner.char_indices().chain([(inner.len(), ',')]) {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                if !inner[start..at].trim().is_empty() {
+                    flatten(&before, &inner[start..at], paths);
+                }
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The module that a path leads to, as seen from another.
+fn resolve(from: &Module, path: &str, modules: &BTreeSet<Module>) -> Option<Module> {
+    let mut names = path.split("::").peekable();
+    let mut module = match *names.peek()? {
+        "crate" => Vec::new(),
+        "self" | "super" => from.clone(),
+        // A child; else another crate.
+        child => {
+            let child = [&from[..], &[child.to_owned()]].concat();
+            return modules.contains(&child).then_some(child);
+        }
+    };
+    for name in names {
+        match name {
+            "crate" | "self" | "*" => {}
+            "super" => _ = module.pop(),
+            name => {
+                module.push(name.to_owned());
+                // A name of `lib.rs` counts as a module: it may be another's.
+                if module.len() > 1 && !modules.contains(&module) {
+                    module.pop();
+                    break;
+                }
+            }
+        }
+    }
+    (!module.is_empty()).then_some(module)
+}
+
+#[test]
+fn each_module_imports_only_what_it_may() {
+    let rows: BTreeMap<&str, &[&str]> = MAY_IMPORT.iter().copied().collect();
+    for (module, imported) in imports("src") {
+        let name = module[0].as_str();
+        let may = rows.get(name).unwrap_or_else(|| panic!("{name} has no row: what may it import?"));
+        for other in imported.iter().filter(|other| other[0] != name) {
+            assert!(
+                may.contains(&other[0].as_str()),
+                "{} may not import {}",
+                module.join("::"),
+                other.join("::")
+            );
+        }
+    }
+}
+
+/// An import among those who are listed below would be one upwards, or a cycle.
+#[test]
+fn rows_allow_only_rows_above_them() {
+    for (at, (name, may)) in MAY_IMPORT.iter().enumerate() {
+        for other in *may {
+            let below = MAY_IMPORT[..at].iter().any(|(lower, _)| lower == other);
+            assert!(below || *other == "files", "{other} is not below {name}");
+        }
+    }
+}
+
+#[test]
+fn the_folders_of_the_server_have_an_order() {
+    let place = |name: &str| SERVER.iter().position(|folder| *folder == name);
+    for (module, imported) in imports("src") {
+        let [root, folder, ..] = &module[..] else { continue };
+        if root != "server" {
+            continue;
+        }
+        let from = place(folder).unwrap_or_else(|| panic!("server::{folder} has no place in the order"));
+        for other in imported.iter().filter(|other| other[0] == "server") {
+            let to = other.get(1).and_then(|folder| place(folder));
+            assert!(
+                to.is_some_and(|to| to >= from),
+                "{} may not import {}",
+                module.join("::"),
+                other.join("::")
+            );
+        }
+    }
+}
+
+#[test]
+fn neighbours_do_not_import_each_other() {
+    for root in ["src", "benches/fanout"] {
+        let imports = imports(root);
+        let folders: BTreeSet<&[String]> = imports.keys().map(|module| &module[..module.len() - 1]).collect();
+        for folder in folders {
+            for cycle in cycles(folder, &imports) {
+                let is_known = CYCLES.iter().any(|(of, names)| *of == folder.join("::") && *names == cycle);
+                assert!(is_known, "{root}: {} import each other in {folder:?}", cycle.join(", "));
+            }
+        }
+    }
+}
+
+/// The children of a folder that reach themselves over others.
+fn cycles<'a>(folder: &[String], imports: &'a BTreeMap<Module, BTreeSet<Module>>) -> BTreeSet<Vec<&'a str>> {
+    let depth = folder.len();
+    let child = |module: &'a Module| {
+        (module.len() > depth && module.starts_with(folder)).then(|| module[depth].as_str())
+    };
+    let mut edges = BTreeMap::<&str, BTreeSet<&str>>::new();
+    for (module, imported) in imports {
+        let Some(from) = child(module) else { continue };
+        edges.entry(from).or_default().extend(imported.iter().filter_map(child).filter(|to| *to != from));
+    }
+    let all: BTreeMap<&str, BTreeSet<&str>> =
+        edges.keys().map(|name| (*name, reached(name, &edges))).collect();
+    let cycle = |(name, reached): (&&'a str, &BTreeSet<&'a str>)| {
+        reached.contains(name).then(|| {
+            let back = reached.iter().filter(|other| all.get(*other).is_some_and(|it| it.contains(name)));
+            back.copied().collect::<Vec<_>>()
+        })
+    };
+    all.iter().filter_map(cycle).collect()
+}
+
+/// What a name leads to over any number of edges.
+fn reached<'a>(from: &str, edges: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeSet<&'a str> {
+    let mut seen = BTreeSet::new();
+    let mut next: Vec<&str> = edges.get(from).into_iter().flatten().copied().collect();
+    while let Some(name) = next.pop() {
+        if seen.insert(name) {
+            next.extend(edges.get(name).into_iter().flatten().copied());
+        }
+    }
+    seen
+}
+
+#[test]
+fn imports_are_found_in_lists_and_in_code() {
+    let text = "use crate::{a::{b, c as d}, e};\npub use f::g;\nlet x = super::h::i(crate::j);";
+    let mut found = paths(text);
+    found.sort();
+    assert_eq!(found, ["crate::a::b", "crate::a::c", "crate::e", "crate::j", "f::g", "super::h::i"]);
+}

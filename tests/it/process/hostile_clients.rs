@@ -1,0 +1,51 @@
+//! Clients that never read: what is sent to them is held once.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+};
+
+use super::Running;
+
+/// The longest message on `/ws/echo`, in bytes.
+const MESSAGE_BYTES: usize = 16 << 20;
+const SOCKETS: usize = 6;
+/// What a socket may cost: its message once, and what the system does not take back at once.
+const SOCKET_KIB_MAX: u64 = 24 << 10;
+/// What the program may take without them.
+const IDLE_KIB_MAX: u64 = 48 << 10;
+
+/// Opens an echo, sends it the longest message, and reads no more than the beginning of what comes back.
+fn stuck(address: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = "GET /ws/echo HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+                sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        answer.push(byte[0]);
+    }
+    // A binary message, masked with zeros.
+    let frame = [&[0x82, 0xff][..], &(MESSAGE_BYTES as u64).to_be_bytes(), &[0; 4], &vec![7; MESSAGE_BYTES]];
+    stream.write_all(&frame.concat()).unwrap();
+    // From then on all that is ever made of it has been made.
+    let mut head = [0; 10];
+    stream.read_exact(&mut head).unwrap();
+    assert_eq!(head[..2], [0x82, 127]);
+    stream
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_echo_that_is_not_read_is_held_once() {
+    let server = Running::start(&["serve"]);
+    let sockets = Vec::from_iter((0..SOCKETS).map(|_| stuck(&server.address)));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let held = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kib: u64 = held.trim().trim_end_matches(" kB").parse().unwrap();
+    drop(sockets);
+    println!("{} MiB for {SOCKETS} sockets", kib >> 10);
+    assert!(kib <= IDLE_KIB_MAX + SOCKETS as u64 * SOCKET_KIB_MAX, "{} MiB", kib >> 10);
+}
