@@ -24,6 +24,10 @@ pub use livetape_mock as mock;
 pub mod demo;
 #[cfg(feature = "cli")]
 pub mod settings;
+// What the recorder needs of them.
+#[cfg(not(feature = "cli"))]
+#[path = "settings/recording.rs"]
+pub mod settings;
 
 pub mod log;
 

@@ -22,7 +22,7 @@ use std::{
 };
 
 pub use ask::{Audience, LobbyStats};
-use conduct::{Conduct, Told};
+use conduct::Conduct;
 use connection::Connection;
 pub use connection::{ConnectionView, Opening, Role};
 pub use effect::{Counts, Effect, Payload};
@@ -67,7 +67,6 @@ pub struct Stats {
 #[derive(Debug, Default)]
 pub struct Lobby {
     limits: Limits,
-    time: Told,
     now: Moment,
     connections: BTreeMap<Key, Connection>,
     ids: HashMap<Uuid, Key>,
@@ -90,7 +89,6 @@ impl Lobby {
 
     /// Tells the time, before anything that happens then.
     pub fn advance(&mut self, now: Moment) {
-        self.time.set(now.uptime);
         self.now = now;
     }
 
@@ -143,7 +141,7 @@ impl Lobby {
             metadata: Metadata::new(),
             created_at: self.now.wall,
             last_ping: self.now.wall,
-            conduct: Conduct::new(&self.limits, &self.time),
+            conduct: Conduct::new(&self.limits),
             is_leaving: false,
         };
         self.counts.opened += 1;

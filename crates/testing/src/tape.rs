@@ -8,12 +8,11 @@ use std::{
     time::Duration,
 };
 
-use axum::serve::Listener;
 use livetape::{
     control::{Control, ReplayOrder, ReplayPhase},
     hub::{CloseReason, Hub, Limits},
     sans_io::{error::Problem, pace},
-    server::{self, Config, Server, listen::Listening, memory},
+    server::{self, Config, Listener, Server, listen::Listening, memory},
     source::{self, live},
     supervisor::{Options, Supervisor},
 };

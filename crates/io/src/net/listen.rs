@@ -5,12 +5,12 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use axum::serve::Listener;
 use tokio::{
     net::{TcpListener, TcpStream},
     select,
 };
 
+use super::accept::Listener;
 use crate::sans_io::error::{Code, Problem};
 
 /// How many free ports are tried until one is free on 127.0.0.1 and ::1.
@@ -122,10 +122,6 @@ impl Listener for Listening {
         // Without this, events wait for the acknowledgement of those before them: 30 ms instead of 1.5.
         let _ = socket.set_nodelay(true);
         (socket, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.first.local_addr()
     }
 }
 

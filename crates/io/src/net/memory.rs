@@ -2,11 +2,12 @@
 
 use std::{io, net::IpAddr};
 
-use axum::serve::Listener;
 use tokio::{
     io::{DuplexStream, duplex},
     sync::mpsc,
 };
+
+use super::accept::Listener;
 
 /// Connections that wait to be accepted.
 const WAITING_MAX: usize = 64;
@@ -61,9 +62,5 @@ impl Listener for MemoryListener {
             // Nobody can connect any more.
             None => std::future::pending().await,
         }
-    }
-
-    fn local_addr(&self) -> io::Result<Option<IpAddr>> {
-        Ok(None)
     }
 }
