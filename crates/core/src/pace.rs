@@ -6,6 +6,13 @@
 use std::time::Duration;
 
 /// How fast a replay runs.
+///
+/// ```
+/// use livetape_core::pace::Speed;
+///
+/// assert_eq!("2.5".parse(), Ok(Speed::Times(2.5)));
+/// assert_eq!("max".parse(), Ok(Speed::Max));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Speed {
     /// So many times the original; [`Speed::MIN`] to [`Speed::MAX`].

@@ -10,6 +10,16 @@ use serde::Deserialize;
 use tokio::sync::watch;
 
 /// What a tape sent until the end of its recording.
+///
+/// ```
+/// # #[tokio::main] async fn main() {
+/// # use livetape_testing::{Speed, Tape};
+/// # let tape = Tape::replay("demo").wait_clients(0).speed(Speed::Max).start().await;
+/// let finished = tape.finished().await;
+/// assert_eq!(finished.events["chat"], 63);
+/// assert_eq!(finished.diamonds, 114);
+/// # }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finished {
@@ -22,18 +32,46 @@ pub struct Finished {
 
 impl Finished {
     /// Returns the number of events of this type.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::{Speed, Tape};
+    /// # let tape = Tape::replay("demo").wait_clients(0).speed(Speed::Max).start().await;
+    /// let finished = tape.finished().await;
+    /// assert_eq!(finished.count("chat"), 63);
+    /// assert_eq!(finished.count("no_such_type"), 0);
+    /// # }
+    /// ```
     #[must_use]
     pub fn count(&self, kind: &str) -> u64 {
         self.events.get(kind).copied().unwrap_or_default()
     }
 
     /// Returns whether a part of the recording is missing or could not be read.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::{Speed, Tape};
+    /// # let tape = Tape::replay("demo").wait_clients(0).speed(Speed::Max).start().await;
+    /// let finished = tape.finished().await;
+    /// assert!(!finished.is_lossy());
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_lossy(&self) -> bool {
         self.loss.is_some()
     }
 
     /// Describes what is missing, in one line.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::{Speed, Tape};
+    /// # let tape = Tape::replay("demo").wait_clients(0).speed(Speed::Max).start().await;
+    /// let finished = tape.finished().await;
+    /// assert!(!finished.is_lossy(), "{}", finished.lost());
+    /// # }
+    /// ```
     #[must_use]
     pub fn lost(&self) -> impl fmt::Display + use<> {
         self.loss

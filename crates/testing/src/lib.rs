@@ -1,38 +1,27 @@
-//! Test a TikTok LIVE bot, overlay or game without a live stream.
-//!
-//! - [`Tape`] replays a recording on a free port, over the same WebSocket feed that livetape serves for a live room.
-//! - [`MockTikTok`] is a fake TikTok: point a client at it, and script what goes wrong.
-//!
-//! ```
-//! # #[tokio::main] async fn main() {
-//! use livetape_testing::{Speed, Tape};
-//!
-//! let tape = Tape::replay("demo").speed(Speed::Max).start().await;
-//! let bot = tokio::spawn(my_bot(tape.ws_url()));
-//! let finished = tape.finished().await;
-//! drop(tape);
-//! assert_eq!(bot.await.unwrap(), finished.diamonds);
-//! # }
-//! # async fn my_bot(url: String) -> i64 {
-//! #     use futures_util::StreamExt as _;
-//! #     let (mut socket, _) = tokio_tungstenite::connect_async(url + "?gifts=delta").await.unwrap();
-//! #     let mut diamonds = 0;
-//! #     while let Some(Ok(message)) = socket.next().await {
-//! #         let Ok(event) = serde_json::from_slice::<serde_json::Value>(&message.into_data()) else { continue };
-//! #         diamonds += event["data"]["diamonds"].as_i64().unwrap_or_default();
-//! #     }
-//! #     diamonds
-//! # }
-//! ```
-//!
-//! Nothing in this crate opens a connection beyond the machine.
+//! Test a TikTok LIVE bot, overlay or game without a live room: the README, whose examples run.
+#![cfg_attr(feature = "tape", doc = "", doc = include_str!("../README.md"))]
 
+#[cfg(feature = "tape")]
+mod builder;
+#[cfg(feature = "tape")]
 mod fail;
+#[cfg(feature = "tape")]
 mod finished;
+pub mod mock;
+#[cfg(feature = "tape")]
 mod send;
+#[cfg(feature = "tape")]
 mod tape;
 
+#[cfg(feature = "tape")]
+pub use builder::TapeBuilder;
+#[cfg(feature = "tape")]
 pub use finished::Finished;
-pub use livetape::mock::MockTikTok;
+#[doc(inline)]
+pub use livetape_core::pace::Speed;
+#[doc(inline)]
+pub use livetape_mock::{MockTikTok, Scenario, Seen};
+#[cfg(feature = "tape")]
 pub use send::{Send, SendGift, Sent};
-pub use tape::{PATIENCE, Speed, Tape, TapeBuilder};
+#[cfg(feature = "tape")]
+pub use tape::{PATIENCE, Tape};

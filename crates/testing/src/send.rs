@@ -16,12 +16,29 @@ use crate::{
 /// Sends messages on a tape; see [`Tape::send`].
 ///
 /// Every method returns once the events are broadcast, and panics if a value is out of range.
+///
+/// ```
+/// # #[tokio::main] async fn main() {
+/// # let tape = livetape_testing::Tape::replay("demo").start().await;
+/// let send = tape.send();
+/// send.chat("ann", "hi").await;
+/// send.gift("ann", "Rose").count(5).await;
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Send<'a> {
     pub(crate) tape: &'a Tape,
 }
 
 /// What was sent.
+///
+/// ```
+/// # #[tokio::main] async fn main() {
+/// # let tape = livetape_testing::Tape::replay("demo").start().await;
+/// let sent = tape.send().chat("ann", "hi").await;
+/// assert_eq!((sent.ids.len(), sent.seqs.len()), (1, sent.events));
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sent {
@@ -36,6 +53,14 @@ pub struct Sent {
 }
 
 /// A gift to send: await it.
+///
+/// ```
+/// # #[tokio::main] async fn main() {
+/// # let tape = livetape_testing::Tape::replay("demo").start().await;
+/// let gift = tape.send().gift("ann", "Rose").count(5);
+/// assert_eq!(gift.await.events, 1);
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a gift is sent by `.await`"]
 pub struct SendGift<'a> {
@@ -75,48 +100,104 @@ impl<'a> Send<'a> {
     }
 
     /// A chat message.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # let tape = livetape_testing::Tape::replay("demo").start().await;
+    /// assert_eq!(tape.send().chat("ann", "hi").await.events, 1);
+    /// # }
+    /// ```
     #[track_caller]
     pub fn chat(self, user: &str, comment: &str) -> impl Future<Output = Sent> + use<'a> {
         self.request(InjectRequest::Chat { user: Who::Name(user.into()), comment: comment.into() })
     }
 
     /// Taps on the screen.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # let tape = livetape_testing::Tape::replay("demo").start().await;
+    /// assert_eq!(tape.send().like("ann", 15).await.events, 1);
+    /// # }
+    /// ```
     #[track_caller]
     pub fn like(self, user: &str, count: i32) -> impl Future<Output = Sent> + use<'a> {
         self.request(InjectRequest::Like { user: Who::Name(user.into()), count, total: None })
     }
 
     /// A viewer who enters the room.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # let tape = livetape_testing::Tape::replay("demo").start().await;
+    /// assert_eq!(tape.send().join("ann").await.events, 1);
+    /// # }
+    /// ```
     #[track_caller]
     pub fn join(self, user: &str) -> impl Future<Output = Sent> + use<'a> {
         self.request(InjectRequest::Member { user: Who::Name(user.into()), member_count: 0 })
     }
 
     /// A new follower of the host.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # let tape = livetape_testing::Tape::replay("demo").start().await;
+    /// assert_eq!(tape.send().follow("ann").await.events, 1);
+    /// # }
+    /// ```
     #[track_caller]
     pub fn follow(self, user: &str) -> impl Future<Output = Sent> + use<'a> {
         self.request(InjectRequest::Follow { user: Who::Name(user.into()), follow_count: 0 })
     }
 
     /// A viewer who shares the room.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # let tape = livetape_testing::Tape::replay("demo").start().await;
+    /// assert_eq!(tape.send().share("ann").await.events, 1);
+    /// # }
+    /// ```
     #[track_caller]
     pub fn share(self, user: &str) -> impl Future<Output = Sent> + use<'a> {
         self.request(InjectRequest::Share { user: Who::Name(user.into()), share_count: 0 })
     }
 
     /// A subscription, in its `months`th month.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # let tape = livetape_testing::Tape::replay("demo").start().await;
+    /// assert_eq!(tape.send().subscribe("ann", 3).await.events, 1);
+    /// # }
+    /// ```
     #[track_caller]
     pub fn subscribe(self, user: &str, months: i64) -> impl Future<Output = Sent> + use<'a> {
         self.request(InjectRequest::Subscribe { user: Who::Name(user.into()), months })
     }
 
     /// A question to the host.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # let tape = livetape_testing::Tape::replay("demo").start().await;
+    /// assert_eq!(tape.send().question("ann", "Where are you from?").await.events, 1);
+    /// # }
+    /// ```
     #[track_caller]
     pub fn question(self, user: &str, question: &str) -> impl Future<Output = Sent> + use<'a> {
         self.request(InjectRequest::Question { user: Who::Name(user.into()), question: question.into() })
     }
 
     /// The number of viewers.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # let tape = livetape_testing::Tape::replay("demo").start().await;
+    /// assert_eq!(tape.send().viewers(1_200).await.events, 1);
+    /// # }
+    /// ```
     #[track_caller]
     pub fn viewers(self, viewer_count: i64) -> impl Future<Output = Sent> + use<'a> {
         self.request(InjectRequest::RoomUser { viewer_count })
@@ -130,18 +211,39 @@ impl<'a> Send<'a> {
 
 impl SendGift<'_> {
     /// How many; 1 by default.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # let tape = livetape_testing::Tape::replay("demo").start().await;
+    /// assert_eq!(tape.send().gift("ann", "Rose").count(5).await.events, 1);
+    /// # }
+    /// ```
     pub fn count(mut self, count: i32) -> Self {
         self.count = count;
         self
     }
 
     /// Sends a streak of messages, as if the user taps `count` times; a single message by default.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # let tape = livetape_testing::Tape::replay("demo").start().await;
+    /// assert_eq!(tape.send().gift("ann", "Rose").count(3).combo().await.events, 4);
+    /// # }
+    /// ```
     pub fn combo(mut self) -> Self {
         self.combo = true;
         self
     }
 
     /// The price of one, in diamonds; by default that of the gift, or 1 if livetape does not know the gift.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # let tape = livetape_testing::Tape::replay("demo").start().await;
+    /// tape.send().gift("ann", "Boat").diamonds(500).await;
+    /// # }
+    /// ```
     pub fn diamonds(mut self, diamonds: i32) -> Self {
         self.diamonds = Some(diamonds);
         self

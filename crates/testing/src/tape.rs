@@ -1,43 +1,27 @@
-//! A recording that is served on a free port, for as long as the test has it.
+//! A recording that is served until the test drops it.
 
-use std::{
-    future::Future,
-    io,
-    panic::Location,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{future::Future, panic::Location, path::Path, time::Duration};
 
 use livetape::{
     control::{Control, ReplayOrder, ReplayPhase},
-    hub::{CloseReason, Hub, Limits},
-    sans_io::{error::Problem, pace},
-    server::{self, Config, Listener, Server, listen::Listening, memory},
-    source::{self, live},
-    supervisor::{Options, Supervisor},
+    hub::{CloseReason, Hub},
+    server::memory,
 };
 use tokio::{io::DuplexStream, time::timeout};
 
 use crate::{
+    builder::{Recording, TapeBuilder},
     fail::{OrFail as _, fail},
     finished::{Finished, Tally},
     send::Send,
 };
 
 /// How long [`Tape::wait_for_clients`] waits, and [`Tape::finished`] between two events.
+///
+/// ```
+/// assert_eq!(livetape_testing::PATIENCE.as_secs(), 30);
+/// ```
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// Unread bytes that an in-memory connection holds in each direction.
-const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
-
-/// Replay speed.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Speed {
-    /// A multiple of the original speed, from 0.1 to 1,000.
-    Times(f64),
-    /// As fast as the slowest client reads.
-    Max,
-}
 
 /// A recording served over WebSocket and HTTP. Dropping it stops the server.
 ///
@@ -56,29 +40,23 @@ pub enum Speed {
 pub struct Tape {
     pub(crate) control: Control,
     pub(crate) hub: Hub,
-    address: String,
-    connector: Option<memory::MemoryConnector>,
-    tally: Tally,
-}
-
-/// How to replay a recording; [`start`](Self::start) starts it.
-#[derive(Clone, Debug)]
-#[must_use = "a tape starts with `.start().await`"]
-pub struct TapeBuilder {
-    recording: Recording,
-    options: source::Options,
-}
-
-#[derive(Clone, Debug)]
-enum Recording {
-    Path(PathBuf),
-    Bytes(bytes::Bytes),
+    pub(crate) address: String,
+    pub(crate) connector: Option<memory::MemoryConnector>,
+    pub(crate) tally: Tally,
 }
 
 impl Tape {
     /// Replays `demo`, the recording built into livetape, or the recording at this path.
     ///
     /// The first event waits for one client, unless [`wait_clients`](TapeBuilder::wait_clients) says otherwise.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// let tape = Tape::replay("demo").start().await;
+    /// // In a folder of your tests: Tape::replay("tests/recordings/raid.bin")
+    /// # }
+    /// ```
     pub fn replay(recording: impl AsRef<Path>) -> TapeBuilder {
         TapeBuilder::new(Recording::Path(recording.as_ref().to_owned()))
     }
@@ -90,8 +68,9 @@ impl Tape {
     /// # #[tokio::main] async fn main() {
     /// use livetape_testing::Tape;
     ///
-    /// let recording = include_bytes!("../recordings/six-seconds.bin");
-    /// let tape = Tape::replay_bytes(recording.as_slice()).wait_clients(0).start().await;
+    /// # const SHOW: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/six-seconds.bin"));
+    /// // const SHOW: &[u8] = include_bytes!("recordings/show.bin");
+    /// let tape = Tape::replay_bytes(SHOW).wait_clients(0).start().await;
     /// assert_eq!(tape.finished().await.count("chat"), 6);
     /// # }
     /// ```
@@ -100,18 +79,43 @@ impl Tape {
     }
 
     /// The address of the feed, with a slash at its end: `ws://127.0.0.1:PORT/`.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").start().await;
+    /// assert!(tape.ws_url().starts_with("ws://127.0.0.1:"));
+    /// # }
+    /// ```
     #[must_use]
     pub fn ws_url(&self) -> String {
         format!("ws://{}/", self.address)
     }
 
     /// The address of the REST API, without a slash at its end: `http://127.0.0.1:PORT`.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").start().await;
+    /// let status = format!("{}/status", tape.http_url());
+    /// # }
+    /// ```
     #[must_use]
     pub fn http_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Opens a connection to a tape that was started with [`start_in_memory`](TapeBuilder::start_in_memory).
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// let tape = Tape::replay("demo").start_in_memory();
+    /// let stream = tape.connect().await;
+    /// tokio_tungstenite::client_async(tape.ws_url(), stream).await.unwrap();
+    /// # }
+    /// ```
     ///
     /// # Panics
     /// If the tape was started on a port.
@@ -128,6 +132,15 @@ impl Tape {
     }
 
     /// Waits until at least `clients` clients read the feed. Observers (`?observer=1`) do not count.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").start().await;
+    /// let socket = tokio_tungstenite::connect_async(tape.ws_url()).await.unwrap();
+    /// tape.wait_for_clients(1).await;
+    /// # }
+    /// ```
     ///
     /// # Panics
     /// After [`PATIENCE`], with the number of clients there are.
@@ -158,18 +171,45 @@ impl Tape {
     }
 
     /// Starts or continues playing.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::{Speed, Tape};
+    /// # let tape = Tape::replay("demo").hold().speed(Speed::Max).start().await;
+    /// tape.play().await;
+    /// assert!(tape.finished().await.count("chat") > 0);
+    /// # }
+    /// ```
     #[track_caller]
     pub fn play(&self) -> impl Future<Output = ()> + use<'_> {
         self.order(ReplayOrder::Play)
     }
 
     /// Pauses before the next event.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").wait_clients(0).start().await;
+    /// tape.pause().await;
+    /// tape.play().await;
+    /// # }
+    /// ```
     #[track_caller]
     pub fn pause(&self) -> impl Future<Output = ()> + use<'_> {
         self.order(ReplayOrder::Pause)
     }
 
     /// Continues from `offset`. Events after a seek have new IDs.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use std::time::Duration;
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").wait_clients(0).start().await;
+    /// tape.seek(Duration::from_secs(60)).await;
+    /// # }
+    /// ```
     ///
     /// # Panics
     /// If the recording is shorter.
@@ -179,17 +219,49 @@ impl Tape {
     }
 
     /// Plays the next `frames` frames that contain events, then pauses again. The tape must be paused.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").wait_clients(0).start().await;
+    /// tape.pause().await;
+    /// tape.step(3).await;
+    /// # }
+    /// ```
     #[track_caller]
     pub fn step(&self, frames: u32) -> impl Future<Output = ()> + use<'_> {
         self.order(ReplayOrder::Step(frames))
     }
 
     /// Disconnects every client with this WebSocket close code. Clients may reconnect at once.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use futures_util::StreamExt as _;
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").start().await;
+    /// let (mut socket, _) = tokio_tungstenite::connect_async(tape.ws_url()).await.unwrap();
+    /// tape.wait_for_clients(1).await;
+    /// tape.drop_clients(1011);
+    /// while let Some(Ok(message)) = socket.next().await {
+    ///     assert!(!message.is_close() || message.to_string().contains("dropped"));
+    /// }
+    /// # }
+    /// ```
     pub fn drop_clients(&self, code: u16) {
         self.hub.dismiss(&CloseReason { code, reason: "dropped by the test".into() });
     }
 
     /// Waits for the end of the recording, and for every client to have been sent all of it.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::{Speed, Tape};
+    /// # let tape = Tape::replay("demo").wait_clients(0).speed(Speed::Max).start().await;
+    /// let finished = tape.finished().await;
+    /// assert_eq!((finished.count("chat"), finished.diamonds), (63, 114));
+    /// # }
+    /// ```
     ///
     /// # Panics
     /// If the tape is paused or waits for clients, or no event happens for [`PATIENCE`].
@@ -230,122 +302,4 @@ impl Drop for Tape {
     fn drop(&mut self) {
         self.control.shut_down();
     }
-}
-
-impl TapeBuilder {
-    fn new(recording: Recording) -> Self {
-        let options = source::Options { wait_clients: 1, ..source::Options::default() };
-        Self { recording, options }
-    }
-
-    /// Sets the speed; the original one by default.
-    ///
-    /// # Panics
-    /// If it is out of range.
-    #[track_caller]
-    pub fn speed(mut self, speed: Speed) -> Self {
-        self.options.speed = match speed {
-            Speed::Max => pace::Speed::Max,
-            Speed::Times(times) if (pace::Speed::MIN..=pace::Speed::MAX).contains(&times) => {
-                pace::Speed::Times(times)
-            }
-            Speed::Times(times) => {
-                fail(Location::caller(), format!("speed {times} is not between 0.1 and 1,000"))
-            }
-        };
-        self
-    }
-
-    /// Skips everything before this offset.
-    pub fn start_at(mut self, offset: Duration) -> Self {
-        self.options.start = offset;
-        self
-    }
-
-    /// Skips everything from this offset on.
-    pub fn end_at(mut self, offset: Duration) -> Self {
-        self.options.end = Some(offset);
-        self
-    }
-
-    /// Plays the recording this many times; once by default.
-    pub fn laps(mut self, laps: u32) -> Self {
-        self.options.laps = Some(laps);
-        self
-    }
-
-    /// Shortens longer silences to this.
-    pub fn idle_limit(mut self, limit: Duration) -> Self {
-        self.options.idle_limit = Some(limit);
-        self
-    }
-
-    /// Holds the first event until this many clients are connected; 1 by default.
-    pub fn wait_clients(mut self, clients: usize) -> Self {
-        self.options.wait_clients = clients;
-        self
-    }
-
-    /// Holds the first event until [`Tape::play`].
-    pub fn hold(mut self) -> Self {
-        self.options.wait_clients = usize::MAX;
-        self
-    }
-
-    /// Starts serving on a free port of 127.0.0.1.
-    ///
-    /// # Panics
-    /// If the recording cannot be read, or is shorter than its start.
-    #[track_caller]
-    pub fn start(self) -> impl Future<Output = Tape> {
-        let at = Location::caller();
-        async move {
-            let listening = Listening::bind(([127, 0, 0, 1], 0).into()).await.or_fail(at);
-            let address = listening.addresses()[0].to_string();
-            self.serve(listening, address, None).or_fail(at)
-        }
-    }
-
-    /// Starts serving in memory: [`Tape::connect`] opens connections. With [`Tape::replay_bytes`], every event is due to the
-    /// millisecond under tokio's paused clock.
-    ///
-    /// # Panics
-    /// As [`start`](Self::start), and outside a tokio runtime.
-    #[track_caller]
-    #[must_use]
-    pub fn start_in_memory(self) -> Tape {
-        let (listener, connector) = memory::listener(MEMORY_BUFFER_BYTES);
-        self.serve(listener, "localhost".into(), Some(connector)).or_fail(Location::caller())
-    }
-
-    fn serve<L>(
-        self,
-        listener: L,
-        address: String,
-        connector: Option<memory::MemoryConnector>,
-    ) -> Result<Tape, Problem>
-    where
-        L: Listener<Addr: server::Peer>,
-    {
-        let tape = match &self.recording {
-            Recording::Path(path) => source::Tape::find(path)?,
-            Recording::Bytes(bytes) => source::Tape::from_bytes("bytes", bytes.clone()),
-        };
-        tape.header()?;
-        tape.check_within(self.options.start)?;
-        let hub = Hub::new("tape".into(), Limits::default());
-        let tally = Tally::of(&hub);
-        let (control, driver) = Control::new();
-        let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
-        tokio::spawn(server::serve(listener, server));
-        let options = Options { play: self.options, ..Options::new(live::Options::new("")) };
-        let supervisor = Supervisor::new(hub.clone(), &control, driver, offline(), options);
-        tokio::spawn(supervisor.replay(tape));
-        Ok(Tape { control, hub, address, connector, tally })
-    }
-}
-
-/// Refuses every connection: a test never reaches TikTok.
-fn offline() -> impl live::Transport {
-    live::MemoryTransport::new(|| async { Err::<DuplexStream, _>(io::Error::other("a tape is offline")) })
 }

@@ -98,6 +98,13 @@ async fn messages_are_sent_into_a_tape_that_is_held() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_tape_takes_orders_as_soon_as_it_has_started() {
+    let tape = Tape::replay_bytes(RECORDING).hold().start_in_memory();
+    tape.play().await;
+    assert!(tape.finished().await.count("chat") > 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropped_clients_get_the_code_and_may_come_back() {
     let tape = Tape::replay_bytes(RECORDING).start_in_memory();
     let mut sockets = [client(&tape, "").await, client(&tape, "ws").await];

@@ -2,7 +2,7 @@
 //! Each server has counts of its own: several in one process do not mix.
 
 #[cfg(feature = "metrics")]
-pub(in crate::server) mod export;
+pub(crate) mod export;
 
 use std::{
     collections::BTreeMap,

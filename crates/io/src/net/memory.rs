@@ -26,6 +26,15 @@ pub struct MemoryListener {
 }
 
 /// The clients' end. Clones connect to the same server.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let (listener, connector) = livetape_io::net::memory::listener(1024);
+/// let stream = connector.connect().await.unwrap();
+/// drop(listener);
+/// assert!(connector.connect().await.is_err());
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct MemoryConnector {
     sender: mpsc::Sender<(DuplexStream, Option<IpAddr>)>,
