@@ -10,8 +10,10 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    time::sleep,
+    time::sleep_until,
 };
+
+use crate::clock;
 
 /// Pause after a failure that is not about one connection, such as too many open files.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
@@ -36,7 +38,7 @@ impl Listener for TcpListener {
             match Self::accept(self).await {
                 Ok(accepted) => return accepted,
                 Err(error) if is_about_one_connection(&error) => {}
-                Err(_) => sleep(FAILURE_PAUSE).await,
+                Err(_) => sleep_until(clock::now() + FAILURE_PAUSE).await,
             }
         }
     }

@@ -21,7 +21,7 @@ const REFUSED: &str = "livetape_http_refused_total";
 const TURNED_AWAY: &str = "livetape_sockets_turned_away_total";
 
 /// `GET /metrics`.
-pub(in crate::server) async fn metrics(State(app): State<App>) -> Response {
+pub(crate) async fn metrics(State(app): State<App>) -> Response {
     let sheet = Sheet(PrometheusBuilder::new().build_recorder());
     source(&sheet, &app);
     upstream(&sheet, &app);
