@@ -1,4 +1,4 @@
-//! Test a TikTok LIVE bot, overlay or game without a live room: the README, whose examples run.
+//! Test a TikTok LIVE bot, overlay or game without a live room.
 #![cfg_attr(feature = "tape", doc = "", doc = include_str!("../README.md"))]
 
 #[cfg(feature = "tape")]
