@@ -11,8 +11,8 @@ use std::{
 };
 
 use axum::{Router, routing::get};
-use livetape::server::listen::Listening;
 use support::{Args, Match, Report, now};
+use tokio::net::TcpListener;
 
 /// The argument that makes this program act as the floor.
 const FLOOR: &str = "--hello";
@@ -104,8 +104,8 @@ fn ms_since(started: Instant) -> f64 {
 fn hello() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let listener = Listening::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
-        println!("Serving on ws://{}/", listener.addresses()[0]);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        println!("Serving on ws://{}/", listener.local_addr().expect("its address"));
         let router = Router::new().route("/events", get(async || format!("{EVENT}\"hello\"}}\n")));
         axum::serve(listener, router).await.expect("it listens");
     });

@@ -18,9 +18,15 @@
 pub use livetape_core as sans_io;
 pub use livetape_core::{secret, terminal};
 pub use livetape_io::{clock, net};
+#[cfg(feature = "cli")]
 pub use livetape_mock as mock;
 
 pub mod demo;
+#[cfg(feature = "cli")]
+pub mod settings;
+// What the recorder needs of them.
+#[cfg(not(feature = "cli"))]
+#[path = "settings/recording.rs"]
 pub mod settings;
 
 pub mod log;
@@ -46,4 +52,5 @@ pub mod supervisor;
 
 pub mod server;
 
+#[cfg(feature = "cli")]
 pub mod cli;

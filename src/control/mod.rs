@@ -28,7 +28,7 @@ pub use upstream::Upstream;
 
 pub use crate::sans_io::{
     counts::Counts,
-    inject::{InjectRequest, Injected},
+    inject::{InjectRequest, Injected, Who},
     pace::Speed,
 };
 use crate::{

@@ -34,6 +34,13 @@ impl Hub {
         self.shared.wait_for_cursors(|ring| ring.floor(pace), paces).await;
     }
 
+    /// Waits until every client has been sent all that was published before this call. Observers are not waited for, nor
+    /// a client that stands still for [`stall_max`](super::Limits::stall_max).
+    pub async fn wait_until_read(&self) {
+        let head = self.head();
+        self.shared.wait_for_cursors(|_| head, |cursor| cursor.reader != Reader::Observer).await;
+    }
+
     /// [Closes](Self::close) the channel and waits until all subscribers have received everything and left,
     /// for use before the process exits. A subscriber without progress for
     /// [`stall_max`](super::Limits::stall_max) gets [`Next::Slow`](super::Next::Slow) and is no longer waited

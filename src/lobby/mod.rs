@@ -23,7 +23,7 @@ use std::{
 };
 
 pub use ask::{Audience, LobbyStats};
-use conduct::{Conduct, Told};
+use conduct::Conduct;
 use connection::Connection;
 pub use connection::{ConnectionView, Opening, Role};
 pub use effect::{Counts, Effect, Payload};
@@ -68,7 +68,6 @@ pub struct Stats {
 #[derive(Debug, Default)]
 pub struct Lobby {
     limits: Limits,
-    time: Told,
     now: Moment,
     connections: BTreeMap<Key, Connection>,
     ids: HashMap<Uuid, Key>,
@@ -91,7 +90,6 @@ impl Lobby {
 
     /// Sets the time. Call this before each input.
     pub fn advance(&mut self, now: Moment) {
-        self.time.set(now.uptime);
         self.now = now;
     }
 
@@ -144,7 +142,7 @@ impl Lobby {
             metadata: Metadata::new(),
             created_at: self.now.wall,
             last_ping: self.now.wall,
-            conduct: Conduct::new(&self.limits, &self.time),
+            conduct: Conduct::new(&self.limits),
             is_leaving: false,
         };
         self.counts.opened += 1;

@@ -56,9 +56,11 @@ impl Lobby {
 
     /// Counts a message, and rejects it if the client exceeds its rate.
     pub(super) fn is_within_rate(&mut self, key: Key) -> bool {
-        let Some(connection) = self.connections.get(&key).filter(|it| !it.is_leaving) else { return false };
+        let Some(connection) = self.connections.get_mut(&key).filter(|it| !it.is_leaving) else {
+            return false;
+        };
         self.counts.received += 1;
-        let may_talk = connection.conduct.may_talk();
+        let may_talk = connection.conduct.may_talk(self.now.uptime);
         if !may_talk {
             let most = self.limits.messages_per_second;
             let problem = Problem::new(Code::RateExceeded, format!("more than {most} messages per second"));
@@ -75,7 +77,7 @@ impl Lobby {
     pub(super) fn refuse_with(&mut self, key: Key, code: Code, said: Bytes) {
         *self.counts.refused.entry(code).or_default() += 1;
         let Some(connection) = self.connections.get_mut(&key) else { return };
-        let bearable = connection.conduct.is_bearable();
+        let bearable = connection.conduct.is_bearable(self.now.uptime);
         connection.is_leaving = !bearable;
         if connection.role == Role::Talks {
             self.send(vec![key], said);

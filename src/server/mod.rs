@@ -14,7 +14,6 @@ mod ws;
 use std::{sync::Arc, time::Duration};
 
 pub use access::{Access, bearer::Tokens};
-use axum::serve::Listener;
 use observe::statistics;
 pub use routes::recordings::Recordings;
 use routes::{App, metrics::Metrics, recordings::Shelf};
@@ -29,8 +28,7 @@ pub use transport::{limits::Bounds, tls::Tls};
 pub use ws::limits::Limits;
 use ws::{feeds::Feeds, registry::Sockets};
 
-use crate::net::peer::Peer;
-pub use crate::net::{listen, memory};
+pub use crate::net::{accept::Listener, listen, memory, peer::Peer};
 use crate::{
     clock,
     control::Control,

@@ -2,12 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use axum::serve::Listener as _;
 use livetape::{
     control::Control,
     hub::{Hub, Limits},
     sans_io::error::Code,
-    server::{Config, Server, listen::Listening, serve},
+    server::{Config, Listener as _, Server, listen::Listening, serve},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

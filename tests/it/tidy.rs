@@ -134,7 +134,9 @@ fn every_choice_between_futures_is_biased() {
 #[test]
 fn the_command_line_never_panics_on_a_closed_pipe() {
     assert_names_none("src", &["println!(", "print!("]);
-    assert_names_none("crates", &["println!(", "print!("]);
+    for name in ["core", "io", "mock", "testing", "tools"] {
+        assert_names_none(&format!("crates/{name}/src"), &["println!(", "print!("]);
+    }
 }
 
 #[test]
@@ -181,6 +183,28 @@ fn the_reference_names_every_event_type_and_every_code() {
             reference.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
         for number in [code.http_status(), code.close_code(), u16::from(code.exit_code())] {
             assert!(line.contains(&format!("| {number} |")), "{code}: {number} is not in {line}");
+        }
+    }
+}
+
+/// Strangers read them first; doc tests run them.
+#[test]
+fn every_public_item_for_tests_has_an_example() {
+    for (name, text) in
+        ["crates/testing/src", "crates/mock/src"].iter().flat_map(|folder| files(folder, "rs"))
+    {
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        let mut has_example = false;
+        for line in text.lines().map(str::trim_start) {
+            let is_item = ["fn", "async fn", "struct", "enum", "const"].iter().any(|item| {
+                line.strip_prefix("pub ").is_some_and(|rest| rest.starts_with(&format!("{item} ")))
+            });
+            assert!(!is_item || has_example, "{name} has no example for {line}");
+            match line.get(..3) {
+                Some("///") => has_example |= line.contains("```"),
+                Some("#[d" | "#[e" | "#[m" | "#[n" | "#[s" | "#[t" | "// ") => {}
+                _ => has_example = false,
+            }
         }
     }
 }

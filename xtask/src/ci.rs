@@ -15,10 +15,11 @@ const LIMITS_SECONDS_MAX: u64 = 45 * 60;
 /// with an empty target folder. `programs` links all benchmarks that later stages run, so that cargo can link them in parallel.
 #[rustfmt::skip]
 const STAGES: &[(&str, u64, &[&str])] = &[
-    ("format", 30, &["fmt", "--all", "--check"]),
-    ("lints", 250, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
+    ("format", 10, &["fmt", "--all", "--check"]),
+    ("lints", 250, &["xtask", "lints"]),
     ("tests", 450, &["test", "--workspace", "--locked"]),
-    ("docs", 100, &["doc", "--workspace", "--no-deps", "--locked"]),
+    ("outside", 70, &["xtask", "outside"]),
+    ("docs", 60, &["doc", "--workspace", "--no-deps", "--locked"]),
     ("programs", 540, &["bench", "--locked", "--no-run", "--bench", "decode", "--bench", "guard", "--bench", "fanout", "--bench", "replay"]),
     ("benches", 50, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
     ("guard", 45, &["xtask", "guard"]),

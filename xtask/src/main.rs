@@ -8,7 +8,9 @@ mod client;
 mod codegen;
 mod fixture;
 mod guard;
+mod lints;
 mod node;
+mod outside;
 mod peers;
 mod producers;
 mod programs;
@@ -86,6 +88,10 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Run clippy on the workspace, and on livetape with each feature alone
+    Lints,
+    /// Test the packages with a crate outside the workspace
+    Outside,
     /// Test the dashboard in Chromium
     Browser {
         /// Run only these checks: feed, transport, …
@@ -109,6 +115,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Autobahn => autobahn::run(),
         Chore::Web { check } => web::run(check),
         Chore::Client { check } => client::run(check),
+        Chore::Lints => lints::run(),
+        Chore::Outside => outside::run(),
         Chore::Browser { checks } => browser::run(&checks),
         Chore::Screenshot => screenshot::run(),
     }?;

@@ -5,7 +5,14 @@
 
 use std::time::Duration;
 
-/// Speed of a replay.
+/// How fast a replay runs.
+///
+/// ```
+/// use livetape_core::pace::Speed;
+///
+/// assert_eq!("2.5".parse(), Ok(Speed::Times(2.5)));
+/// assert_eq!("max".parse(), Ok(Speed::Max));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Speed {
     /// A multiple of the original speed, from [`Speed::MIN`] to [`Speed::MAX`].

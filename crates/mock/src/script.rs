@@ -24,12 +24,23 @@ use crate::sans_io::recording::Loss;
 const RECORDING_BYTES_MAX: u64 = 1 << 30;
 
 /// Recordings available to scenarios.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Recordings {
     /// Base folder of relative paths; the current folder if empty.
     pub(super) folder: PathBuf,
     /// Recordings without a file, by name.
     pub(super) built_in: BTreeMap<String, Bytes>,
+}
+
+impl Default for Recordings {
+    fn default() -> Self {
+        #[cfg(feature = "demo")]
+        let built_in = [(DEMO.to_owned(), Bytes::from_static(include_bytes!("../recordings/demo.bin")))];
+        // livetape's own program passes the demo in, as it has it already.
+        #[cfg(not(feature = "demo"))]
+        let built_in = [];
+        Self { folder: PathBuf::new(), built_in: built_in.into() }
+    }
 }
 
 /// A scenario, ready to play.

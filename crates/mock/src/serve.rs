@@ -2,7 +2,6 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use axum::serve::Listener;
 use bytes::BytesMut;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -23,6 +22,8 @@ use super::{
     socket,
     windows::http_date,
 };
+use livetape_io::net::accept::Listener;
+
 use crate::clock;
 
 /// How long a client may take for a request, including the pause before it.

@@ -66,6 +66,19 @@ async fn a_subscriber_that_leaves_is_not_waited_for() {
     leaving.await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn all_that_was_published_before_is_waited_for() {
+    let hub = hub(1000);
+    let mut subscriber = join(&hub, &Join::default());
+    hub.publish(&chats(300));
+    let start = clock::now();
+    let reading = tokio::spawn(async move { read_all(&mut subscriber, Duration::from_secs(2)).await });
+    hub.wait_until_read().await;
+    assert_eq!(clock::now() - start, Duration::from_secs(4), "two batches");
+    hub.close(CloseReason { code: 1000, reason: "".into() });
+    assert_eq!(reading.await.unwrap().len(), 300);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_wake_up_is_lost_between_threads() {
     // On the real clock: a lost wake-up would make the publisher wait for ten seconds.

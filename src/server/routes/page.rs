@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
+#[cfg(feature = "page")]
 use super::assets;
 
 const ADDRESSES: &str = "\
@@ -53,10 +54,10 @@ POST /shutdown         shut the server down
 /// Returns the dashboard if the client accepts HTML, otherwise a list of paths in plain text.
 pub(crate) fn page(headers: &HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let mut response = if accept.contains("text/html") {
-        assets::index(headers)
-    } else {
-        format!("livetape {}\n\n{ADDRESSES}", env!("CARGO_PKG_VERSION")).into_response()
+    let mut response = match accept {
+        #[cfg(feature = "page")]
+        accept if accept.contains("text/html") => assets::index(headers),
+        _ => format!("livetape {}\n\n{ADDRESSES}", env!("CARGO_PKG_VERSION")).into_response(),
     };
     response.headers_mut().append(header::VARY, header::HeaderValue::from_static("accept"));
     response

@@ -30,9 +30,10 @@ pub use check::{Check, check};
 pub use options::{Options, SignForm, Url, WAIT_LIVE_MIN};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
+#[cfg(feature = "live")]
+pub use transport::NetTransport;
 pub use transport::{
-    Answer, Counted, MemoryTransport, NetTransport, OpenError, Opened, Received, Request, Transport,
-    Unreached,
+    Answer, Counted, MemoryTransport, OpenError, Opened, Received, Request, Transport, Unreached,
 };
 pub use upstream::{HTTP_TIMEOUT, OPEN_TIMEOUT};
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+#[cfg(feature = "live")]
 pub use reqwest::Url;
 
 use super::Secret;
@@ -37,6 +38,30 @@ pub struct Options {
     pub seed: u64,
     /// Wall time of offset 0, since the Unix epoch; `None` reads the clock.
     pub wall_anchor: Option<Duration>,
+}
+
+/// An address, of which there is none without the feature `live`: nothing is connected to then.
+#[cfg(not(feature = "live"))]
+#[derive(Clone)]
+pub enum Url {}
+
+#[cfg(not(feature = "live"))]
+impl Url {
+    pub(super) fn as_str(&self) -> &str {
+        match *self {}
+    }
+
+    pub(super) fn scheme(&self) -> &str {
+        match *self {}
+    }
+
+    pub(super) fn host_str(&self) -> Option<&str> {
+        match *self {}
+    }
+
+    pub(super) fn query_pairs(&self) -> std::iter::Empty<(String, String)> {
+        match *self {}
+    }
 }
 
 /// Request format of a sign server. The response format is the same for all.

@@ -6,12 +6,12 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use axum::serve::Listener;
 use tokio::{
     net::{TcpListener, TcpStream},
     select,
 };
 
+use super::accept::Listener;
 use crate::sans_io::error::{Code, Problem};
 
 /// Number of attempts to find a port that is free on both 127.0.0.1 and ::1.
@@ -123,10 +123,6 @@ impl Listener for Listening {
         // Without this, each event waits until the previous ones are acknowledged: 30 ms instead of 1.5 ms.
         let _ = socket.set_nodelay(true);
         (socket, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.first.local_addr()
     }
 }
 

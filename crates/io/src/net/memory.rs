@@ -3,11 +3,12 @@
 
 use std::{io, net::IpAddr};
 
-use axum::serve::Listener;
 use tokio::{
     io::{DuplexStream, duplex},
     sync::mpsc,
 };
+
+use super::accept::Listener;
 
 /// Maximum number of connections waiting to be accepted.
 const WAITING_MAX: usize = 64;
@@ -26,7 +27,16 @@ pub struct MemoryListener {
     accepted: mpsc::Receiver<(DuplexStream, Option<IpAddr>)>,
 }
 
-/// The clients' side. Clones connect to the same server.
+/// The clients' end. Clones connect to the same server.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let (listener, connector) = livetape_io::net::memory::listener(1024);
+/// let stream = connector.connect().await.unwrap();
+/// drop(listener);
+/// assert!(connector.connect().await.is_err());
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct MemoryConnector {
     sender: mpsc::Sender<(DuplexStream, Option<IpAddr>)>,
@@ -63,9 +73,5 @@ impl Listener for MemoryListener {
             // All connectors are gone.
             None => std::future::pending().await,
         }
-    }
-
-    fn local_addr(&self) -> io::Result<Option<IpAddr>> {
-        Ok(None)
     }
 }

@@ -2,7 +2,9 @@
 
 mod counted;
 mod memory;
+#[cfg(feature = "live")]
 mod network;
+#[cfg(feature = "live")]
 mod proxy;
 mod why;
 
@@ -11,6 +13,7 @@ use std::{fmt, future::Future, io};
 use bytes::Bytes;
 pub use counted::{Counted, Received};
 pub use memory::MemoryTransport;
+#[cfg(feature = "live")]
 pub use network::NetTransport;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;

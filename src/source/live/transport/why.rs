@@ -3,7 +3,9 @@
 
 use std::{error::Error, io};
 
+#[cfg(feature = "live")]
 use tokio::net::{TcpStream, lookup_host};
+#[cfg(feature = "live")]
 use tokio_rustls::rustls;
 use tungstenite::error::{CapacityError, ProtocolError};
 
@@ -33,11 +35,13 @@ impl Unreached {
         Self { code: Code::ConnectionLost, why: why.into() }
     }
 
+    #[cfg(feature = "live")]
     /// Whether nothing listens at the address.
     pub(super) fn is_refused(&self) -> bool {
         self.why == words(io::ErrorKind::ConnectionRefused)
     }
 
+    #[cfg(feature = "live")]
     pub(super) fn of_proxy(self) -> Self {
         Self { why: format!("cannot reach the proxy: {}", self.why), ..self }
     }
@@ -88,6 +92,7 @@ fn known(error: &(dyn Error + 'static)) -> Option<Unreached> {
     if let Some(error) = error.downcast_ref::<ProxyRefused>() {
         return Some(Unreached::new(error.to_string()));
     }
+    #[cfg(feature = "live")]
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return Some(Unreached::new(match error {
             rustls::Error::InvalidCertificate(_) => "its TLS certificate is not trusted",
@@ -121,6 +126,7 @@ fn words(kind: io::ErrorKind) -> &'static str {
     }
 }
 
+#[cfg(feature = "live")]
 /// Opens a TCP connection. Reports names that cannot be resolved as a separate error.
 pub(super) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
     // IPv6 addresses have brackets in URLs, but not in look-ups.
@@ -130,7 +136,7 @@ pub(super) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
     TcpStream::connect(&found.collect::<Vec<_>>()[..]).await
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "live"))]
 mod tests {
     use super::*;
 

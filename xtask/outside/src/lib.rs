@@ -1,0 +1,1 @@
+//! What a stranger tests would be here.
