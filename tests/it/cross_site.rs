@@ -7,8 +7,8 @@ use livetape::{
 };
 
 use crate::{
-    harness::{Answer, Rig},
     openapi::document,
+    support::{Answer, Rig},
 };
 
 /// A server whose feed has ended, so that every answer has an end, and all its routes: methods and paths.
@@ -121,5 +121,5 @@ async fn no_get_but_a_look_up_has_an_effect() {
     }
     assert_eq!(state[0], state[1]);
     assert!(!rig.control.shutdown().is_cancelled());
-    assert!(rig.driver.next_order().now_or_never().is_none(), "an order was given");
+    assert!(rig.take_driver().next_order().now_or_never().is_none(), "an order was given");
 }

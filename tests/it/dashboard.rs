@@ -1,6 +1,6 @@
 //! The dashboard's files: what they are served as. What the page does is tried in a browser: `tests/browser`.
 
-use crate::harness::{Answer, Rig};
+use crate::support::{Answer, Rig};
 
 async fn get(rig: &Rig, target: &str, headers: &str) -> Answer {
     let request = format!("GET {target} HTTP/1.1\r\nconnection: close\r\n{headers}\r\n");

@@ -12,11 +12,12 @@ use livetape::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    show::{
+use crate::support::{
+    decode, item,
+    messages::{
         ANCHOR_MS, ROOM, batch, chat, close, frame, history, on, open, person, raw_frame, rose, show, stamp,
     },
-    support::{decode, item, take},
+    take,
 };
 
 const ALL: Filter = Filter { types: livetape::hub::Types::ALL, gifts: Gifts::Delta, raw: true };

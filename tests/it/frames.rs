@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::{
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-use crate::harness::{Rig, chat, chats, read, read_all, seqs};
+use crate::support::{Rig, chat, chats, read, read_all, seqs};
 
 /// More than the pipe and what may be queued before it.
 const EVENTS: u64 = 400;

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
-    harness::{Answer, Rig},
     openapi::fits,
+    support::{Answer, Rig},
 };
 
 const UPLOAD_BYTES_MAX: u64 = 1_000_000;
@@ -57,7 +57,7 @@ impl Place {
 
     /// What comes back for a head and a body.
     async fn bytes(&self, head: &str, body: &[u8]) -> Vec<u8> {
-        let (mut reading, mut writing) = tokio::io::split(self.rig.connector.connect().await.unwrap());
+        let (mut reading, mut writing) = tokio::io::split(self.rig.connect().await);
         let said = [head.as_bytes(), body].concat();
         let mut answer = Vec::new();
         let (_, read) = tokio::join!(writing.write_all(&said), reading.read_to_end(&mut answer));
@@ -81,7 +81,7 @@ impl Place {
     }
 
     fn replay(&self, recording: &str) {
-        self.rig.driver.set_replay(Some(ReplayState {
+        self.rig.driver().set_replay(Some(ReplayState {
             recording: recording.to_owned(),
             state: ReplayPhase::Ended,
             offset_ms: 0,
@@ -218,7 +218,7 @@ async fn an_upload_that_breaks_off_leaves_nothing() {
     let bytes = committed("recordings/short.bin");
     let head =
         format!("PUT /recordings/x HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", bytes.len());
-    let mut stream = place.rig.connector.connect().await.unwrap();
+    let mut stream = place.rig.connect().await;
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&bytes[..bytes.len() / 2]).await.unwrap();
     // A second one of the same name meanwhile.

@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use livetape::{
     control::{Control, ReplayOrder},
-    hub::{Filter, Hub, Limits},
+    hub::Filter,
+    hub::{Hub, Limits},
     sans_io::{error::Code, recording::Loss},
     source::{Options, Replay, Tape},
 };
 use tokio::sync::mpsc;
 
-use crate::{
-    replay_rig::Show,
-    support::{recording, session_items},
-};
+use crate::support::{Rig, recording, session_items};
 
 fn once() -> Options {
     Options { exit_when_done: true, wait_clients: 1, ..Options::default() }
@@ -61,19 +59,19 @@ async fn other_orders_do_not_wait_for_a_recording_to_open() {
 }
 
 /// A show that waits, with a recording `short` to load instead.
-fn loading() -> (tempfile::TempDir, Show) {
+fn loading() -> (tempfile::TempDir, Rig) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy("recordings/short.bin", folder.path().join("short.bin")).unwrap();
     let recordings = folder.path().to_owned();
-    let show = Show::start(&session_items(1), Options { recordings, wait_clients: 9, ..Options::default() });
+    let show = Rig::play(&session_items(1), Options { recordings, wait_clients: 9, ..Options::default() });
     (folder, show)
 }
 
 /// Plays `bytes` for two laps; what was counted, and what the end reports.
 async fn losses_of(bytes: &[u8], options: Options) -> (Loss, bool, Loss) {
     let tape = Tape::from_bytes("test", bytes.to_vec().into());
-    let show = Show::start_tape(tape, Options { laps: Some(2), ..options }, Filter::default());
-    let summary = show.replay.await.unwrap();
+    let mut show = Rig::play_tape(tape, Options { laps: Some(2), ..options }, Filter::default());
+    let summary = show.summary().await;
     let counts = show.control.status().counts;
     (counts.loss(), counts.unsealed, summary.loss)
 }

@@ -7,11 +7,11 @@ use livetape::{
     hub::{Join, Limits, Since},
     sans_io::error::Code,
     supervisor::LINGER,
+    supervisor::Options,
 };
 use serde_json::Value;
 
-use super::rig::{As, ROOMS, Rig, close, told};
-use crate::harness::{chats, json, read, read_all, seqs, wait};
+use crate::support::{As, ROOMS, Setup, chats, close, json, read, read_all, seqs, told, wait};
 
 /// Events of the room of `ROOMS`, its `connection_created` among them.
 const EVENTS: usize = 100;
@@ -19,7 +19,7 @@ const EVENTS: usize = 100;
 #[tokio::test(start_paused = true)]
 async fn a_token_connects_its_user_and_whoever_has_the_same_user_reads_along() {
     for start in [As::Serve, As::Replay] {
-        let rig = Rig::start(start);
+        let rig = Setup::channels(ROOMS).start(start);
         wait(Duration::from_secs(1)).await;
         assert_eq!((rig.requests(), rig.control.channels().users()), (0, vec![]), "nobody has come yet");
         let mut first = rig.ws("ws/t-ann").await;
@@ -54,7 +54,7 @@ async fn a_token_connects_its_user_and_whoever_has_the_same_user_reads_along() {
 #[tokio::test(start_paused = true)]
 async fn the_channel_of_a_token_keeps_as_much_as_it_is_told_to() {
     let backlog = Limits { events_max: 8, ..Limits::default() };
-    let rig = Rig::with_backlog(ROOMS, As::Serve, |sources| sources, backlog);
+    let rig = Setup::channels(ROOMS).options(|options| Options { backlog, ..options }).start(As::Serve);
     let _socket = rig.ws("ws/t-ann").await;
     wait(Duration::from_secs(1)).await;
     let hub = rig.control.channels().find("ann").unwrap();
@@ -69,7 +69,7 @@ async fn the_channel_of_a_token_keeps_as_much_as_it_is_told_to() {
 #[tokio::test(start_paused = true)]
 async fn what_happens_to_the_room_of_a_token_is_counted_with_the_server() {
     let fault = "[[fault]]\nat = \"socket\"\nkind = \"drop\"\nafter_frames = 2\ntimes = 1\n";
-    let rig = Rig::with(&format!("{ROOMS}\n{fault}"), As::Serve, |sources| sources);
+    let rig = Setup::channels(&format!("{ROOMS}\n{fault}")).start(As::Serve);
     let _socket = rig.ws("ws/t-ann").await;
     wait(Duration::from_secs(60)).await;
     let upstream = rig.control.upstream();
@@ -79,7 +79,7 @@ async fn what_happens_to_the_room_of_a_token_is_counted_with_the_server() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_is_loaded_anew_costs_no_request_and_misses_nothing() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let mut socket = rig.ws("ws/t-ann").await;
     let seen = read(&mut socket, EVENTS).await;
     let last = json(&seen[EVENTS - 1]);
@@ -114,7 +114,7 @@ async fn a_page_that_is_loaded_anew_costs_no_request_and_misses_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_is_turned_out_and_a_place_that_is_left_is_free() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let mut ann = rig.ws("ws/t-ann").await;
     read(&mut ann, EVENTS).await;
     let requests = rig.requests();
@@ -136,7 +136,7 @@ async fn nobody_is_turned_out_and_a_place_that_is_left_is_free() {
 
 #[tokio::test(start_paused = true)]
 async fn rooms_run_side_by_side_and_the_main_channel_replaces_only_its_own() {
-    let rig = Rig::places(As::Serve, 3);
+    let rig = Setup::channels(ROOMS).places(3).start(As::Serve);
     rig.control.connect("ben".into()).await.unwrap();
     let mut ann = rig.ws("ws/t-ann").await;
     let mut cid = rig.ws("ws/t-cid").await;
@@ -157,7 +157,7 @@ async fn rooms_run_side_by_side_and_the_main_channel_replaces_only_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn what_fails_upstream_is_told_and_closes_the_token_alone() {
-    let rig = Rig::places(As::Serve, 2);
+    let rig = Setup::channels(ROOMS).places(2).start(As::Serve);
     let mut ann = rig.ws("ws/t-ann").await;
     read(&mut ann, 1).await;
     for (token, expected) in [
@@ -174,7 +174,7 @@ async fn what_fails_upstream_is_told_and_closes_the_token_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_room_that_ends_closes_with_1000() {
-    let rig = Rig::with("speed = \"max\"\nend = \"control\"\n", As::Serve, |sources| sources);
+    let rig = Setup::channels("speed = \"max\"\nend = \"control\"\n").start(As::Serve);
     let log = read_all(&mut rig.ws("ws/t-ann").await).await;
     let last: Vec<Value> = log.texts.iter().rev().take(1).map(|text| json(text)).collect();
     assert_eq!(
@@ -192,8 +192,7 @@ async fn all_keep_to_the_wait_that_one_was_told() {
     let scenario = format!(
         "{ROOMS}\n[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 60\ntimes = 1\n"
     );
-    let rig =
-        Rig::with(&scenario, As::Serve, |sources| livetape::control::Sources { max_live: 3, ..sources });
+    let rig = Setup::channels(&scenario).places(3).start(As::Serve);
     let mut ann = rig.ws("ws/t-ann").await;
     let error = json(&read(&mut ann, 1).await[0]);
     assert_eq!((&error["data"]["code"], &error["data"]["retrying"]), (&"rate_limited".into(), &true.into()));
@@ -221,7 +220,7 @@ async fn all_keep_to_the_wait_that_one_was_told() {
 async fn a_limit_without_end_closes_with_1008() {
     let scenario =
         "[[fault]]\nat = [\"lookup\", \"sign\"]\nkind = \"status\"\nstatus = 429\nretry_after = 1\n";
-    let rig = Rig::with(scenario, As::Serve, |sources| sources);
+    let rig = Setup::channels(scenario).start(As::Serve);
     let log = read_all(&mut rig.ws("ws/t-ann").await).await;
     let errors: Vec<Value> = log.texts.iter().map(|text| json(text)["data"].clone()).collect();
     assert!(errors.iter().all(|error| error["code"] == "rate_limited"), "{errors:?}");
@@ -233,7 +232,7 @@ async fn a_limit_without_end_closes_with_1008() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_socket_is_closed_and_its_room_goes_on() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let mut slow = rig.ws("ws/t-ann").await;
     let mut fast = rig.ws("ws/t2-ann").await;
     read(&mut fast, EVENTS).await;
@@ -252,7 +251,7 @@ async fn a_slow_socket_is_closed_and_its_room_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn shutting_down_closes_with_1001_and_leaves_the_upstream() {
-    let rig = Rig::places(As::Serve, 2);
+    let rig = Setup::channels(ROOMS).places(2).start(As::Serve);
     let mut ann = rig.ws("ws/t-ann").await;
     let mut test = rig.ws("ws/test/t-ann").await;
     read(&mut ann, EVENTS).await;
@@ -267,7 +266,7 @@ async fn shutting_down_closes_with_1001_and_leaves_the_upstream() {
     let refusal = control.channels().open("t-ann").await.unwrap_err();
     assert_eq!(refusal.problem.code, Code::ShuttingDown);
     control.channels().ended().await;
-    let last = rig.mock.received().pop().unwrap();
+    let last = rig.mock().received().pop().unwrap();
     assert!(format!("{:?}", last.what).contains("Close"), "{last:?}");
     assert!(control.channels().statuses().is_empty());
     rig.end().await;

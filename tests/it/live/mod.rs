@@ -1,10 +1,10 @@
 //! The live source against a scripted server in memory, under a paused clock: every item to the millisecond.
 
 mod attempts;
-mod server;
 
 use std::{fmt::Write as _, time::Duration};
 
+use crate::support::scripted::{Act, Reply, Seen, Server, ok, status};
 use bytes::Bytes;
 use livetape::{
     clock,
@@ -16,7 +16,6 @@ use livetape::{
     },
     source::live::{FRAME_BYTES_MAX, Live, Options, Outcome, SignForm, Url, check},
 };
-use server::{Act, Reply, Seen, Server, ok, status};
 
 const ROOM: i64 = 7_300_000_000_000_000_001;
 const API: &str = "/api-live/user/room/";

@@ -1,7 +1,6 @@
 //! The mock TikTok, asked by a client that hides nothing.
 
 mod admin;
-mod client;
 mod endpoints;
 mod ends;
 mod expectations;

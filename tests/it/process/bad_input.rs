@@ -2,7 +2,9 @@
 
 use std::{fs, path::PathBuf};
 
-use super::{livetape, run, stderr, stdout, text};
+use crate::support::process::{livetape, run, stderr, stdout, text};
+
+use crate::support::process::program;
 
 /// Fails unless the program says `message` in its first line and exits with `code`.
 #[track_caller]
@@ -194,7 +196,7 @@ fn an_import_onto_a_full_disk_keeps_what_was_written() {
     let file = folder.path().join("out.bin");
     let line = format!(
         "ulimit -f 128; exec {} import fixtures/webcast/session-2.jsonl -o {}",
-        super::program(),
+        program(),
         text(&file)
     );
     let mut command = std::process::Command::new("sh");

@@ -22,7 +22,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, client::IntoClientRequest as _, handshake::client::Request},
 };
 
-use super::{Running, livetape, run, stderr, stdout, text};
+use crate::support::process::{Running, livetape, run, stderr, stdout, text};
 
 /// The files of a server: its certificate, its key, its tokens.
 fn files(folder: &Path) -> [String; 3] {

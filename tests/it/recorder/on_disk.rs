@@ -1,10 +1,11 @@
 //! What is on the disk, when, and for whom.
 
+use std::time::Duration;
+
 use super::{
     Disk, Flush, Ordering, Recorder, RecorderOptions, Sync, Target, eventually, live_header, numbered,
     options, read, start,
 };
-use std::time::Duration;
 
 #[test]
 fn the_system_has_what_is_recorded_when_it_should() {

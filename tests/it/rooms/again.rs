@@ -10,10 +10,11 @@ use livetape::{
         recording::{Reader, What},
         wire,
     },
+    supervisor::Options,
     supervisor::Record,
 };
 
-use super::rig::{As, Rig, scenario};
+use crate::support::{As, Setup, mock::Mock};
 
 /// The received `msg` frames by connection, in order.
 fn frames(path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
@@ -33,7 +34,8 @@ fn frames(path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
 /// Plays `setting`, and records it.
 async fn record(setting: ScenarioFile, path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
     let record = Some(Record::File(path.to_owned()));
-    Rig::start_recording(setting, As::Live, |options| options, record).finish(1_200).await;
+    let record = |options| Options { record, ..options };
+    Setup::scenario(setting).options(record).start(As::Live).outlined(1_200).await;
     frames(path)
 }
 
@@ -47,7 +49,7 @@ async fn a_recording_of_a_played_recording_is_the_same() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["stream-ended", "close-4404", "drop-mid-frame"] {
         let first_path = folder.path().join(format!("{name}-1.bin"));
-        let first = record(scenario(name), &first_path).await;
+        let first = record(Mock::scenario(&format!("{name}.toml")), &first_path).await;
         let second = record(play(&first_path), &folder.path().join(format!("{name}-2.bin"))).await;
         let sizes = |frames: &BTreeMap<u32, Vec<Bytes>>| frames.values().map(Vec::len).collect::<Vec<_>>();
         assert_eq!(sizes(&first), sizes(&second), "{name}");
@@ -60,21 +62,21 @@ async fn a_recording_of_a_played_recording_is_the_same() {
 async fn under_serve_the_first_room_is_recorded_and_the_next_is_served_all_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("first.bin");
-    let record = || Some(Record::File(path.clone()));
-    let rig = Rig::start_recording(scenario("stays-open"), As::Serve, |options| options, record());
+    let record = |options| Options { record: Some(Record::File(path.clone())), ..options };
+    let rig = Setup::fixture("stays-open").options(record).start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     rig.control.connect("ben".into()).await.unwrap();
-    rig.finish(5).await;
+    rig.outlined(5).await;
     let info = livetape::tools::info::info(File::open(&path).unwrap()).unwrap();
     let users: Vec<_> = info.connections.iter().map(|connection| connection.user.as_str()).collect();
     assert_eq!((users, info.sealed), (vec!["ann"], true));
 
     // A file that is there is never written over, and nobody is asked for anything before that is known.
-    let rig = Rig::start_recording(scenario("stays-open"), As::Serve, |options| options, record());
+    let rig = Setup::fixture("stays-open").options(record).start(As::Serve);
     let refusal = rig.control.connect("ann".into()).await.unwrap_err();
     assert_eq!(refusal.problem.code, Code::OutputExists);
     assert!(!refusal.problem.message.contains('/'), "a client is not told where it is: {refusal:?}");
     rig.at_ms(1_000).await;
-    assert!(rig.mock.received().is_empty(), "{:?}", rig.mock.received());
-    rig.finish(5).await;
+    assert!(rig.mock().received().is_empty(), "{:?}", rig.mock().received());
+    rig.outlined(5).await;
 }

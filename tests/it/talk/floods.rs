@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{client, next, next_said, with_lobby};
-use crate::harness::{Rig, json, read_all, wait};
+use crate::support::{Rig, json, read_all, wait};
 
 #[tokio::test(start_paused = true)]
 async fn a_message_flood_is_told_and_closed() {

@@ -12,9 +12,10 @@ use livetape::{
 };
 use serde_json::Value;
 
-use crate::{
-    show::{self, show},
-    support::{decode, item, recording, session_items},
+use crate::support::{
+    decode, item,
+    messages::{self, show},
+    recording, session_items,
 };
 
 /// The items of a file that say what happened, and its header.
@@ -118,9 +119,9 @@ fn parts_that_were_cut_are_merged_to_the_whole() {
 fn rooms_that_are_merged_keep_their_connections_apart() {
     let of = |user: &str, room, anchor: i64| {
         let items = [
-            show::open(7, 0, user, room),
-            show::on(7, show::frame(500, vec![])),
-            show::close(7, 900, 1000, false),
+            messages::open(7, 0, user, room),
+            messages::on(7, messages::frame(500, vec![])),
+            messages::close(7, 900, 1000, false),
         ];
         let header = records::Header {
             wall_anchor_ns: Some(anchor),

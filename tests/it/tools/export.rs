@@ -11,7 +11,7 @@ use livetape::{
 };
 use serde_json::Value;
 
-use crate::{show::show, support::recording};
+use crate::support::{messages::show, recording};
 
 fn read(bytes: &[u8]) -> Vec<Item> {
     let (mut reader, mut items) = (Reader::open(bytes).unwrap(), Vec::new());

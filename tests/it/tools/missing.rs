@@ -19,10 +19,7 @@ use livetape::{
 };
 use proptest::prelude::*;
 
-use crate::{
-    show::show,
-    support::{recording, session_items},
-};
+use crate::support::{messages::show, recording, session_items};
 
 /// What each tool reports of `bytes`: whether something is missing.
 fn reports(bytes: &[u8]) -> Vec<(&'static str, bool)> {

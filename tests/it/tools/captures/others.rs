@@ -140,7 +140,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn no_capture_that_was_cut_off_is_imported_as_a_whole_one(at in any::<prop::sample::Index>()) {
-        let (har, lines) = (chrome().into_bytes(), crate::payloads::fixture("session-3.jsonl").into_bytes());
+        let (har, lines) = (chrome().into_bytes(), crate::support::payloads::fixture("session-3.jsonl").into_bytes());
         let (lines_end, frames_end) = (ends(&lines, true), ends(&piratetok(), false));
         for (name, whole, may_end) in [
             ("har", har.clone(), vec![]),

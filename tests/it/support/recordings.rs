@@ -13,7 +13,7 @@ use livetape::{
 };
 use serde_json::Value;
 
-use crate::payloads::fixture;
+use crate::support::payloads::fixture;
 
 /// The items of `fixtures/webcast/session-<n>.jsonl`, put together here, without the importer.
 pub(crate) fn session_items(n: u32) -> Vec<Item> {
