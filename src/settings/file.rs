@@ -1,5 +1,7 @@
 //! `livetape.toml` → texts for the keys. What is wrong with it is told with its line, all of it at once.
 
+mod tokens;
+
 use std::{ops::Range, path::Path};
 
 use toml::{
@@ -8,9 +10,7 @@ use toml::{
 };
 
 use super::{
-    key::Key,
-    table::{KEYS, SECTIONS, Settings},
-    tokens,
+    table::{KEYS, Key, SECTIONS, Settings},
     value::Form,
 };
 use crate::sans_io::nearest;

@@ -2,24 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::file::{Cell, Fault};
-use crate::{sans_io::token::check, secret::Secret};
+use super::{super::table::Token, Cell, Fault};
+use crate::sans_io::token::check;
 
 /// The keys of a token.
 const KEYS: [&str; 4] = ["token", "name", "user", "recording"];
-
-/// A client of `/ws/{token}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Token {
-    /// What the client shows.
-    pub token: Secret,
-    /// What the client is called.
-    pub name: String,
-    /// Whose room it gets.
-    pub user: Option<String>,
-    /// What `/ws/test/{token}` plays.
-    pub recording: Option<String>,
-}
 
 /// Reads the tables `[[tokens]]`.
 pub(super) fn read(tables: &Cell<'_>, faults: &mut Vec<Fault>) -> Vec<Token> {

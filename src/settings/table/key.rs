@@ -2,25 +2,25 @@
 
 use std::ffi::OsStr;
 
-use super::{table::Settings, value::Form};
+use super::{super::value::Form, Settings};
 
 /// A setting: its key in the file, its flag, its name in the environment, and how it is set and shown.
 #[derive(Debug)]
 pub struct Key {
     /// The section that it stands in.
     pub section: &'static str,
-    pub(super) raw_name: &'static str,
+    pub(in crate::settings) raw_name: &'static str,
     /// What it is for, in a line.
     pub doc: &'static str,
-    pub(super) flag: &'static str,
+    pub(in crate::settings) flag: &'static str,
     /// Its name in the environment.
     pub env: &'static str,
     /// How it stands in TOML.
     pub form: Form,
     /// Whether it is never shown.
     pub is_secret: bool,
-    pub(super) set: fn(&mut Settings, &OsStr) -> Result<(), String>,
-    pub(super) get: fn(&Settings) -> Option<String>,
+    pub(in crate::settings) set: fn(&mut Settings, &OsStr) -> Result<(), String>,
+    pub(in crate::settings) get: fn(&Settings) -> Option<String>,
 }
 
 /// A flag as it is typed: `-o, --output FILE`, `--loop [N]`.

@@ -1,16 +1,16 @@
 //! Attempt after attempt, until the room ends, nothing more is to be tried, or somebody stops it.
 
+mod connect;
+mod talk;
+
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::talk::{End, Lost};
 use super::{
-    Options, Outcome, Transport, WAIT_LIVE_MIN,
-    failure::Failure,
-    lookup::look_up,
-    talk::{End, Lost},
-    upstream::Upstream,
+    Options, Outcome, Transport, WAIT_LIVE_MIN, failure::Failure, lookup::look_up, upstream::Upstream,
 };
 use crate::sans_io::{
     error::{Code, close},

@@ -9,7 +9,6 @@
 
 mod bounds;
 mod check;
-mod connect;
 mod direct;
 mod driver;
 mod failure;
@@ -19,7 +18,6 @@ mod redact;
 
 mod sign;
 mod socket;
-mod talk;
 mod transport;
 mod upstream;
 mod url;

@@ -18,9 +18,9 @@ macro_rules! kinds {
         /// Every value of `type`.
         pub const KINDS: &[&str] = &[$($name),*];
 
-        /// The schema of the JSON of each type, in the order of [`KINDS`].
-        pub(super) fn each_schema(generator: &mut SchemaGenerator) -> Vec<Schema> {
-            vec![$(of_kind::<$data>(generator, $name, $doc)),*]
+        /// The schema of the JSON of each type, by its `type`.
+        pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+            vec![$(($name, of_kind::<$data>(generator, $name, $doc))),*]
         }
 
         impl Data {

@@ -3,12 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-use super::{EventJson, KINDS, kinds::each_schema};
-
-/// The schema of each type of event, by its `type`.
-pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
-    KINDS.iter().copied().zip(each_schema(generator)).collect()
-}
+use super::EventJson;
 
 /// The schema of an event whose `data` is a `D`: that of what is serialised, with what is written by hand.
 pub(super) fn of_kind<D: JsonSchema + 'static>(

@@ -76,13 +76,7 @@ pub(super) fn is_made_up_id(number: u64) -> bool {
 pub(super) fn handle(key: &Key, handle: &str) -> String {
     let mut choices = key.choices("handle", handle.as_bytes());
     let name = syllables(&mut choices, 4) + "_" + &syllables(&mut choices, 3);
-    numbered(&name, choices.below(1000))
-}
-
-/// A name with a number, and the digit that tells that it was made up.
-pub(super) fn numbered(name: &str, number: usize) -> String {
-    let digit = check(name, number);
-    format!("{name}{:04}", number * 10 + digit)
+    stock::numbered(&name, choices.below(1000))
 }
 
 /// Whether a name is of the shape of [`handle`] or on the lists, with its check digit.
@@ -93,11 +87,7 @@ pub(super) fn is_made_up_handle(name: &str) -> bool {
     let Some((one, two)) = start.split_once('_') else { return false };
     let Ok(number) = number.parse::<usize>() else { return false };
     let is_known = (one.len(), two.len()) == (8, 6) && [one, two].into_iter().all(are_syllables);
-    (is_known || stock::is_pair(start)) && number % 10 == check(start, number / 10)
-}
-
-fn check(name: &str, number: usize) -> usize {
-    (name.bytes().map(usize::from).sum::<usize>() + number) % 10
+    (is_known || stock::is_pair(start)) && number % 10 == stock::check_digit(start, number / 10)
 }
 
 fn syllables(choices: &mut Choices, count: usize) -> String {

@@ -2,7 +2,7 @@
 
 use memchr::memmem;
 
-use super::{audit::Kind, made_up::SEC_UID_START};
+use super::{finding::Kind, made_up::SEC_UID_START};
 
 /// Digits of a telephone number in its international form.
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 9..=15;

@@ -1,13 +1,16 @@
 //! What all captures have in common: connections, what was said on them, and HTTP answers beside them.
 
+mod scratch;
+
 use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{
-    Error,
-    scratch::{Keeper, Kept, Scratch},
-};
+use scratch::Keeper;
+pub use scratch::Scratch;
+pub(super) use scratch::{Items, Kept};
+
+use super::Error;
 use crate::{
     payload::{batch, room_of},
     sans_io::{

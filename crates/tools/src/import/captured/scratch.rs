@@ -10,10 +10,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use prost::Message as _;
 
-use super::{
-    Error,
-    captured::{CaptureItem, CapturedFrame, Said},
-};
+use super::{CaptureItem, CapturedFrame, Error, Said};
 
 /// Longest message that is put together: what a recording takes.
 const FRAME_BYTES_MAX: usize = 16 << 20;
@@ -30,7 +27,7 @@ pub trait Scratch: Read + Write + Seek {}
 impl<T: Read + Write + Seek> Scratch for T {}
 
 /// Writes items: the length and the time of each, so that a caller can wait for the time without holding the item.
-pub(super) struct Keeper {
+pub(in crate::import) struct Keeper {
     file: BufWriter<Box<dyn Scratch>>,
     at: u64,
     /// A frame that others may continue.
@@ -38,16 +35,16 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(file: Box<dyn Scratch>) -> Self {
+    pub(in crate::import) fn new(file: Box<dyn Scratch>) -> Self {
         Self { file: BufWriter::with_capacity(BUFFER_BYTES, file), at: 0, held: None }
     }
 
     /// Where the next item is kept.
-    pub(super) fn at(&self) -> u64 {
+    pub(in crate::import) fn at(&self) -> u64 {
         self.at
     }
 
-    pub(super) fn keep(&mut self, item: &CaptureItem) -> Result<(), Error> {
+    pub(in crate::import) fn keep(&mut self, item: &CaptureItem) -> Result<(), Error> {
         let bytes = item.encode_to_vec();
         let length = u32::try_from(bytes.len()).expect("a few texts of bounded length");
         let time = item.time.unwrap_or(f64::NAN);
@@ -59,7 +56,7 @@ impl Keeper {
     }
 
     /// Keeps what was said on a connection, the parts of a frame as one.
-    pub(super) fn message(&mut self, item: CaptureItem) -> Result<(), Error> {
+    pub(in crate::import) fn message(&mut self, item: CaptureItem) -> Result<(), Error> {
         if self.append(&item) {
             return Ok(());
         }
@@ -78,7 +75,7 @@ impl Keeper {
     }
 
     /// Nothing continues the last frame any more.
-    pub(super) fn flush(&mut self) -> Result<(), Error> {
+    pub(in crate::import) fn flush(&mut self) -> Result<(), Error> {
         self.held.take().map_or(Ok(()), |held| self.keep(&held))
     }
 
@@ -98,18 +95,18 @@ impl Keeper {
         true
     }
 
-    pub(super) fn finish(self) -> Result<Kept, Error> {
+    pub(in crate::import) fn finish(self) -> Result<Kept, Error> {
         let file = self.file.into_inner().map_err(|error| Error::Scratch(error.into_error()))?;
         Ok(Kept(RefCell::new(file)))
     }
 }
 
 /// All that was kept.
-pub(super) struct Kept(RefCell<Box<dyn Scratch>>);
+pub(in crate::import) struct Kept(RefCell<Box<dyn Scratch>>);
 
 impl Kept {
     /// The items in these stretches, one of so many tracks that are read in turns.
-    pub(super) fn items(&self, spans: Vec<Range<u64>>, tracks: usize) -> Items<'_> {
+    pub(in crate::import) fn items(&self, spans: Vec<Range<u64>>, tracks: usize) -> Items<'_> {
         let ahead = (AHEAD_BYTES_MAX / tracks.max(1)).clamp(AHEAD_BYTES_MIN, BUFFER_BYTES);
         let stretches = Stretches { file: &self.0, span: 0..0, spans: spans.into_iter() };
         Items { input: BufReader::with_capacity(ahead, stretches), length: 0 }
@@ -117,7 +114,7 @@ impl Kept {
 }
 
 /// Reads items again.
-pub(super) struct Items<'a> {
+pub(in crate::import) struct Items<'a> {
     input: BufReader<Stretches<'a>>,
     /// Of the item whose time was read last.
     length: u32,
@@ -125,7 +122,7 @@ pub(super) struct Items<'a> {
 
 impl Items<'_> {
     /// The time of the next item, as it stands in the capture; `None` at the end.
-    pub(super) fn next_time(&mut self) -> Result<Option<Option<f64>>, Error> {
+    pub(in crate::import) fn next_time(&mut self) -> Result<Option<Option<f64>>, Error> {
         if self.input.fill_buf().map_err(Error::Scratch)?.is_empty() {
             return Ok(None);
         }
@@ -138,7 +135,7 @@ impl Items<'_> {
     }
 
     /// What was said then: follows each [`Items::next_time`].
-    pub(super) fn said(&mut self) -> Result<Option<Said>, Error> {
+    pub(in crate::import) fn said(&mut self) -> Result<Option<Said>, Error> {
         let mut bytes = vec![0; self.length as usize];
         self.input.read_exact(&mut bytes).map_err(Error::Scratch)?;
         let item = CaptureItem::decode(Bytes::from(bytes));
