@@ -8,7 +8,7 @@ use crate::{
     control::{Answer, Driver, InjectRequest, Injected},
     pipeline::{Pacing, Pipeline},
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         error::{Code, Problem},
         recording::{Flags, Item, What, records::Header},
     },
@@ -18,7 +18,7 @@ impl<T> Supervisor<T> {
     /// With nothing connected, so that an overlay can be tried with nothing: there is no room, and it happens now.
     pub(super) async fn inject_idle(&mut self, request: &InjectRequest, answer: Answer<Injected>) {
         let counts = self.driver.status().counts;
-        let decoder = Decoder::new(Options { replay: false, dedup: true }).with_counts(counts);
+        let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true }).with_counts(counts);
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         let wall_anchor_ns = i64::try_from(clock::wall().as_nanos()).ok();
         let what = What::Header(Header { wall_anchor_ns, ..Header::default() });

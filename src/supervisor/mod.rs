@@ -37,9 +37,9 @@ use crate::{
 
 /// What a server is to do.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SupervisorOptions {
     /// How to connect to rooms; the user is filled in.
-    pub live: room_source::Options,
+    pub live: room_source::LiveOptions,
     /// Whether sockets end with the source: under `live`, but not under `serve`.
     pub ends_with_source: bool,
     /// Where to record what is connected; `None` for not at all.
@@ -58,18 +58,18 @@ pub struct Options {
     pub warn: fn(&Problem),
     /// What each channel beside the main one keeps.
     pub backlog: Limits,
-    /// How to play the first recording; later ones are played [`source::Options::for_another`].
-    pub play: source::Options,
+    /// How to play the first recording; later ones are played [`source::ReplayOptions::for_another`].
+    pub play: source::ReplayOptions,
     /// Told at each end of a recording.
     pub on_end: fn(&Summary),
     /// Subscribers to wait for before [`Supervisor::live`] connects.
     pub wait_clients: usize,
 }
 
-impl Options {
+impl SupervisorOptions {
     /// Serves on when a source ends, and records nothing.
     #[must_use]
-    pub fn new(live: room_source::Options) -> Self {
+    pub fn new(live: room_source::LiveOptions) -> Self {
         Self {
             live,
             ends_with_source: false,
@@ -81,7 +81,7 @@ impl Options {
             allow_inject: false,
             warn: |_| (),
             backlog: Limits::default(),
-            play: source::Options::default(),
+            play: source::ReplayOptions::default(),
             on_end: |_| (),
             wait_clients: 0,
         }
@@ -154,7 +154,7 @@ pub struct Supervisor<T> {
     driver: Driver,
     shutdown: CancellationToken,
     transport: T,
-    options: Options,
+    options: SupervisorOptions,
     common: Common,
     /// Held while a room is connected, and from one to the next.
     place: Option<OwnedSemaphorePermit>,
@@ -175,7 +175,13 @@ pub struct Supervisor<T> {
 
 impl<T: Transport> Supervisor<T> {
     /// Over `hub`, at the other end of `control`.
-    pub fn new(hub: Hub, control: &Control, mut driver: Driver, transport: T, options: Options) -> Self {
+    pub fn new(
+        hub: Hub,
+        control: &Control,
+        mut driver: Driver,
+        transport: T,
+        options: SupervisorOptions,
+    ) -> Self {
         let requests = driver.take_channel_requests();
         let common = Common::new(requests.as_ref().map_or(1, |requests| requests.max_live));
         driver.set_tester(test::tester(transport.clone(), options.live.clone(), common.limit.clone()));

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use livetape::{
     hub::{Filter, Gifts},
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         recording::{Flags, Item, Loss, What, records},
         wire::{BATCH_ENTRIES_MAX, Message, compose},
     },
@@ -23,7 +23,7 @@ use crate::support::{
 const ALL: Filter = Filter { types: livetape::hub::Types::ALL, gifts: Gifts::Delta, raw: true };
 
 fn decoder() -> Decoder {
-    Decoder::new(Options { replay: true, dedup: true })
+    Decoder::new(DecoderOptions { replay: true, dedup: true })
 }
 
 /// `type text` of each event; the text is what tells it from others.
@@ -176,7 +176,7 @@ fn times_are_those_of_the_message_or_else_of_the_offset() {
 #[test]
 fn live_and_replayed_events_differ_in_nothing_but_where_they_come_from() {
     let run = |replay| {
-        let mut decoder = Decoder::new(Options { replay, dedup: true });
+        let mut decoder = Decoder::new(DecoderOptions { replay, dedup: true });
         with_header(show()).iter().for_each(|item| decoder.handle(item));
         take(&mut decoder, &ALL)
     };

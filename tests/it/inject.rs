@@ -9,7 +9,7 @@ use livetape::{
         event::Id,
         recording::{Item, What, records},
     },
-    source::Options,
+    source::ReplayOptions,
 };
 use serde_json::{Value, json};
 
@@ -23,8 +23,8 @@ fn combo(count: u32) -> InjectRequest {
     request(json!({ "type": "gift", "user": "made_up", "gift": "Rose", "count": count, "combo": true }))
 }
 
-fn ends() -> Options {
-    Options { exit_when_done: true, ..Options::default() }
+fn ends() -> ReplayOptions {
+    ReplayOptions { exit_when_done: true, ..ReplayOptions::default() }
 }
 
 fn is_made_up(event: &Value) -> bool {
@@ -76,7 +76,7 @@ async fn a_streak_adds_up_and_nothing_else_changes() {
 #[tokio::test(start_paused = true)]
 async fn it_comes_paused_waiting_and_at_the_end() {
     let items = session_items(3);
-    let show = Rig::play(&items, Options { wait_clients: 2, ..Options::default() });
+    let show = Rig::play(&items, ReplayOptions { wait_clients: 2, ..ReplayOptions::default() });
     show.ready().await;
     let chat = || request(json!({ "type": "chat", "user": "made_up", "comment": "hi" }));
     assert_eq!(show.control.inject(chat()).await.unwrap().offset_ms, 0, "while it waits");
@@ -110,7 +110,8 @@ async fn many_of_them_disturb_no_streak_of_the_recording() {
     let filter = Filter { gifts: Gifts::Delta, ..Filter::default() };
     let show = Rig::play_filtered(&items, ends(), filter);
     show.ready().await;
-    for at in 1..150 {
+    const INJECTED: u64 = 149;
+    for at in 1..=INJECTED {
         show.at_ms(at * 1_000).await;
         show.control.inject(combo(2)).await.unwrap();
     }
@@ -118,7 +119,8 @@ async fn many_of_them_disturb_no_streak_of_the_recording() {
     let others: Vec<Value> =
         log.iter().map(|(_, event)| event.clone()).filter(|it| !is_made_up(it)).map(without_seq).collect();
     assert_eq!(others[..others.len() - 1], plain(&items, &filter)[..]);
-    assert_eq!(log.len() - others.len(), 149 * 3);
+    // Two gifts and the final of each.
+    assert_eq!(log.len() - others.len(), INJECTED as usize * 3);
 }
 
 async fn answer(mut driver: Driver) {
@@ -164,7 +166,7 @@ async fn rest_takes_what_it_knows_and_names_the_nearest() {
 async fn it_says_who_got_it_and_waits_for_clients_for_a_while() {
     let mut rig = Rig::start();
     let tape = livetape::source::Tape::from_bytes("test", crate::support::recording(&session_items(3)));
-    rig.replay(tape, Options { wait_clients: 9, ..Options::default() });
+    rig.replay(tape, ReplayOptions { wait_clients: 9, ..ReplayOptions::default() });
     let chat = r#"{"type":"chat","user":"made_up","comment":"hi"}"#;
     let inject = async |query: &str| rig.http("POST", &format!("/inject{query}"), chat).await;
     let alone = inject("").await.json();

@@ -6,7 +6,7 @@ use livetape::{
     clock,
     control::ReplayPhase,
     sans_io::pace::Speed,
-    source::{Options, Tape},
+    source::{ReplayOptions, Tape},
 };
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn phase(rig: &Rig) -> Option<ReplayPhase> {
 async fn a_held_show_waits_for_a_client_or_for_play() {
     for starts_with_play in [true, false] {
         let mut rig = Rig::start();
-        rig.replay(tape(3), Options { wait_clients: 1, speed: Speed::Max, ..Options::default() });
+        rig.replay(tape(3), ReplayOptions { wait_clients: 1, speed: Speed::Max, ..ReplayOptions::default() });
         let mut tab = rig.ws("?observer=1").await;
         let mut talker = rig.ws("ws?observer=1").await;
         assert_eq!(parse(&read(&mut talker, 1).await[0])["type"], "welcome");
@@ -44,7 +44,7 @@ async fn a_held_show_waits_for_a_client_or_for_play() {
 #[tokio::test(start_paused = true)]
 async fn at_speed_max_nobody_waits_for_an_observer_that_reads_nothing() {
     let mut rig = Rig::ring(64);
-    let options = Options { speed: Speed::Max, exit_when_done: true, ..Options::default() };
+    let options = ReplayOptions { speed: Speed::Max, exit_when_done: true, ..ReplayOptions::default() };
     let _deaf = rig.ws("?observer=1").await;
     let start = clock::now();
     rig.replay(tape(2), options);

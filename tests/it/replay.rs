@@ -6,7 +6,7 @@ use livetape::{
     control::{ReplayOrder, ReplayPhase, SourceState},
     hub::{Filter, Gifts, Join},
     sans_io::{error::Code, pace::Speed},
-    source::Options,
+    source::ReplayOptions,
 };
 use serde_json::Value;
 
@@ -15,8 +15,8 @@ use crate::{
     support::{Rig, messages::show, session_items},
 };
 
-fn once() -> Options {
-    Options { exit_when_done: true, wait_clients: 1, ..Options::default() }
+fn once() -> ReplayOptions {
+    ReplayOptions { exit_when_done: true, wait_clients: 1, ..ReplayOptions::default() }
 }
 
 fn events(log: &[(u64, Value)]) -> Vec<Value> {
@@ -68,7 +68,7 @@ async fn every_speed_gives_the_same_events_with_the_same_numbers() {
     let reference = Rig::play(&items, once()).played().await;
     assert_expected(2, &events(&reference));
     for speed in [Speed::Times(2.0), Speed::Times(100.0), Speed::Times(0.1), Speed::Max] {
-        let log = Rig::play(&items, Options { speed, ..once() }).played().await;
+        let log = Rig::play(&items, ReplayOptions { speed, ..once() }).played().await;
         assert_same(&events(&log), &events(&reference));
         for ((ms, _), (reference_ms, _)) in log.iter().zip(&reference) {
             let due = match speed {
@@ -84,7 +84,8 @@ async fn every_speed_gives_the_same_events_with_the_same_numbers() {
 #[tokio::test(start_paused = true)]
 async fn a_small_show_at_every_speed() {
     let filter = Filter { gifts: Gifts::Delta, raw: true, ..Filter::default() };
-    let play = async |speed| Rig::play_filtered(&show(), Options { speed, ..once() }, filter).played().await;
+    let play =
+        async |speed| Rig::play_filtered(&show(), ReplayOptions { speed, ..once() }, filter).played().await;
     let reference = play(Speed::Times(1.0)).await;
     let lines = reference.iter().map(|(ms, event)| format!("{ms:>6} ms  {:>2}  {event}", event["seq"]));
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
@@ -176,7 +177,7 @@ async fn a_seek_into_the_middle_tells_what_is_open_there() {
 async fn the_second_lap_is_the_first_with_other_ids() {
     let items = session_items(3);
     let reference = Rig::play(&items, once()).played().await;
-    let log = Rig::play(&items, Options { laps: Some(2), ..once() }).played().await;
+    let log = Rig::play(&items, ReplayOptions { laps: Some(2), ..once() }).played().await;
     // Only the last lap tells that the recording ended.
     let lap = reference.len() - 1;
     assert_same(&events(&log[..lap]), &events(&reference[..lap]));
@@ -193,7 +194,7 @@ async fn an_idle_limit_shortens_silences_and_nothing_else() {
     let items = session_items(1);
     let reference = Rig::play(&items, once()).played().await;
     let limit = Duration::from_secs(1);
-    let log = Rig::play(&items, Options { idle_limit: Some(limit), ..once() }).played().await;
+    let log = Rig::play(&items, ReplayOptions { idle_limit: Some(limit), ..once() }).played().await;
     assert_same(&events(&log), &events(&reference));
     for (pair, reference) in log.windows(2).zip(reference.windows(2)) {
         let (gap, gap_before) = (pair[1].0 - pair[0].0, reference[1].0 - reference[0].0);
@@ -205,9 +206,10 @@ async fn an_idle_limit_shortens_silences_and_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn start_and_end_cut_a_range() {
     let items = session_items(1);
-    let range = Options { start: Duration::from_secs(60), end: Some(Duration::from_secs(120)), ..once() };
+    let range =
+        ReplayOptions { start: Duration::from_secs(60), end: Some(Duration::from_secs(120)), ..once() };
     let log = Rig::play(&items, range.clone()).played().await;
-    let fast = Options { speed: Speed::Max, ..range };
+    let fast = ReplayOptions { speed: Speed::Max, ..range };
     assert_same(&events(&Rig::play(&items, fast).played().await), &events(&log));
     let (first, last) = (&log[0], log.last().unwrap());
     assert_eq!((&first.1["type"], first.0), (&"connection_created".into(), 0));
@@ -225,7 +227,7 @@ async fn start_and_end_cut_a_range() {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_frame_waits_for_subscribers() {
-    let show = Rig::play(&session_items(3), Options { wait_clients: 2, ..once() });
+    let show = Rig::play(&session_items(3), ReplayOptions { wait_clients: 2, ..once() });
     show.at_ms(5_000).await;
     assert_eq!(show.log().len(), 0);
     assert_eq!(show.control.replay().unwrap().state, ReplayPhase::Waiting);
@@ -261,17 +263,18 @@ async fn a_missing_final_is_inferred_at_its_own_time_at_every_speed() {
     let reference = Rig::play_filtered(&items, once(), filter).played().await;
     let inferred: Vec<_> = reference.iter().filter(|(_, event)| event["data"]["inferred"] == true).collect();
     for speed in [Speed::Times(7.0), Speed::Max] {
-        let log = Rig::play_filtered(&items, Options { speed, ..once() }, filter).played().await;
+        let log = Rig::play_filtered(&items, ReplayOptions { speed, ..once() }, filter).played().await;
         assert_same(&events(&log), &events(&reference));
     }
-    let idle = Options { idle_limit: Some(Duration::from_millis(100)), ..once() };
+    let idle = ReplayOptions { idle_limit: Some(Duration::from_millis(100)), ..once() };
     assert_same(&events(&Rig::play_filtered(&items, idle, filter).played().await), &events(&reference));
     assert!(!inferred.is_empty(), "session 1 has streaks without a final");
 }
 
 #[tokio::test(start_paused = true)]
 async fn at_the_end_the_socket_stays_open_and_a_seek_starts_again() {
-    let show = Rig::play(&session_items(3), Options { exit_when_done: false, speed: Speed::Max, ..once() });
+    let show =
+        Rig::play(&session_items(3), ReplayOptions { exit_when_done: false, speed: Speed::Max, ..once() });
     show.at_ms(1_000).await;
     let ended = show.log().len();
     assert_eq!(show.log()[ended - 1].1["data"]["reason"], "recording_ended");
@@ -298,7 +301,7 @@ async fn a_loop_plays_a_range_again_and_again() {
 #[tokio::test(start_paused = true)]
 async fn a_recording_without_length_loops_without_spinning() {
     let items = &session_items(3)[..1];
-    let show = Rig::play(items, Options { laps: None, ..once() });
+    let show = Rig::play(items, ReplayOptions { laps: None, ..once() });
     show.at_ms(1_005).await;
     // A lap every ten milliseconds; the end of each is at its beginning.
     assert_eq!(show.control.replay().unwrap().lap, 102);
@@ -308,12 +311,12 @@ async fn a_recording_without_length_loops_without_spinning() {
 
 #[tokio::test(start_paused = true)]
 async fn a_loaded_recording_keeps_nothing_of_the_one_before() {
-    let options = Options {
+    let options = ReplayOptions {
         laps: None,
         start: Duration::from_secs(1),
         end: Some(Duration::from_secs(9)),
         speed: Speed::Times(2.0),
-        ..Options::default()
+        ..ReplayOptions::default()
     };
     let show = Rig::play(&session_items(3), options);
     let (from, to) = (Duration::from_secs(2), Some(Duration::from_secs(8)));
@@ -333,7 +336,7 @@ async fn a_loaded_recording_keeps_nothing_of_the_one_before() {
 
 #[tokio::test(start_paused = true)]
 async fn a_replay_goes_by_the_name_of_its_recording_before_a_room_is_open() {
-    let show = Rig::play(&session_items(3), Options { wait_clients: 2, ..Options::default() });
+    let show = Rig::play(&session_items(3), ReplayOptions { wait_clients: 2, ..ReplayOptions::default() });
     show.at_ms(1_000).await;
     assert_eq!(show.control.status().username, None);
     assert_eq!(show.control.disconnect("other".into()).await.unwrap_err().problem.code, Code::NotFound);

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::talk::{End, Lost};
 use super::{
-    Options, Outcome, Transport, WAIT_LIVE_MIN, failure::Failure, lookup::look_up, upstream::Upstream,
+    LiveOptions, Outcome, Transport, WAIT_LIVE_MIN, failure::Failure, lookup::look_up, upstream::Upstream,
 };
 use crate::sans_io::{
     error::{Code, close},
@@ -26,7 +26,7 @@ pub(super) const STREAM_ENDED: &str = "stream_ended";
 
 /// Drives one user's room.
 pub(super) struct Driver<T> {
-    pub(super) options: Options,
+    pub(super) options: LiveOptions,
     pub(super) upstream: Upstream<T>,
     pub(super) retry: Retry,
     pub(super) random: SplitMix,
@@ -46,7 +46,7 @@ struct Failed {
 
 impl<T: Transport> Driver<T> {
     pub(super) fn new(
-        options: Options,
+        options: LiveOptions,
         transport: T,
         wall_anchor: Duration,
         out: mpsc::Sender<Item>,

@@ -12,7 +12,7 @@ use crate::sans_io::{
 
 /// Whom to connect to, and how.
 #[derive(Clone)]
-pub struct Options {
+pub struct LiveOptions {
     /// The user, as people give it: `name`, `@name` or an address.
     pub user: String,
     /// Where everything is asked for instead of TikTok, e.g. a mock: `http://127.0.0.1:PORT`.
@@ -50,7 +50,7 @@ pub enum SignForm {
 /// Nobody is asked more often whether they are live.
 pub const WAIT_LIVE_MIN: Duration = Duration::from_secs(30);
 
-impl Options {
+impl LiveOptions {
     /// The defaults: TikTok itself, without a sign server, [`retry::ATTEMPTS`] attempts.
     pub fn new(user: impl Into<String>) -> Self {
         Self {
@@ -96,17 +96,17 @@ impl Options {
     }
 }
 
-impl Default for Options {
+impl Default for LiveOptions {
     /// Whose room is still to be filled in.
     fn default() -> Self {
         Self::new("")
     }
 }
 
-impl fmt::Debug for Options {
+impl fmt::Debug for LiveOptions {
     /// Addresses are left out: they may hold passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("LiveOptions")
             .field("user", &self.user)
             .field("sign_form", &self.sign_form)
             .field("attempts_max", &self.attempts_max)
@@ -126,7 +126,7 @@ pub(super) struct Origins {
 }
 
 impl Origins {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &LiveOptions) -> Self {
         let text = |url: &Url| url.as_str().split('#').next().unwrap_or_default().to_owned();
         let upstream = options.upstream.as_ref().map(text);
         let or = |known: &str| upstream.clone().unwrap_or_else(|| known.to_owned());

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::{
-    Options, SignForm, direct,
+    LiveOptions, SignForm, direct,
     failure::{Failure, RATE_LIMITED},
     transport::{Answer, Request, Transport},
     upstream::{USER_AGENT, Upstream},
@@ -40,7 +40,7 @@ pub(super) struct Signed {
 /// Asks the sign server.
 pub(super) async fn sign<T: Transport>(
     upstream: &mut Upstream<T>,
-    options: &Options,
+    options: &LiveOptions,
     room_id: i64,
     random: &mut SplitMix,
 ) -> Result<Signed, Failure> {
@@ -53,7 +53,7 @@ pub(super) async fn sign<T: Transport>(
     Ok(Signed { socket_url: socket_url(&info, room_id, random), cookie, room_id, request, answer })
 }
 
-fn request(origin: &str, options: &Options, room_id: i64) -> Request {
+fn request(origin: &str, options: &LiveOptions, room_id: i64) -> Request {
     let room = room_id.to_string();
     let url = match options.sign_form {
         SignForm::Fetch => url::with_query(

@@ -11,7 +11,7 @@ use crate::{
 
 /// How to play.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ReplayOptions {
     /// How fast.
     pub speed: Speed,
     /// Laps in all; `None` for ever.
@@ -32,7 +32,7 @@ pub struct Options {
     pub recordings: PathBuf,
 }
 
-impl Default for Options {
+impl Default for ReplayOptions {
     fn default() -> Self {
         Self {
             speed: Speed::Times(1.0),
@@ -48,7 +48,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl ReplayOptions {
     /// For a recording that is played after this one: all of it, once.
     #[must_use]
     pub fn for_another(&self) -> Self {

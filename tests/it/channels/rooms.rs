@@ -7,7 +7,7 @@ use livetape::{
     hub::{Join, Limits, Since},
     sans_io::error::Code,
     supervisor::LINGER,
-    supervisor::Options,
+    supervisor::SupervisorOptions,
 };
 use serde_json::Value;
 
@@ -54,7 +54,8 @@ async fn a_token_connects_its_user_and_whoever_has_the_same_user_reads_along() {
 #[tokio::test(start_paused = true)]
 async fn the_channel_of_a_token_keeps_as_much_as_it_is_told_to() {
     let backlog = Limits { events_max: 8, ..Limits::default() };
-    let rig = Setup::channels(ROOMS).options(|options| Options { backlog, ..options }).start(As::Serve);
+    let rig =
+        Setup::channels(ROOMS).options(|options| SupervisorOptions { backlog, ..options }).start(As::Serve);
     let _socket = rig.ws("ws/t-ann").await;
     wait(Duration::from_secs(1)).await;
     let hub = rig.control.channels().find("ann").unwrap();

@@ -30,7 +30,7 @@ use crate::support::{item, session_items};
 
 /// What a recording of this user's room begins with.
 fn live_header(user: &str) -> records::Header {
-    source::live::header(&source::live::Options::new(user))
+    source::live::header(&source::live::LiveOptions::new(user))
 }
 
 /// A file in memory, which may be slow or full.

@@ -6,7 +6,7 @@ use livetape::{
         error::Code,
         recording::{Reader, What},
     },
-    supervisor::{Options, Record},
+    supervisor::{Record, SupervisorOptions},
 };
 use serde_json::json;
 
@@ -53,7 +53,7 @@ async fn where_it_is_allowed_it_is_never_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("live.bin");
     let record = Some(Record::File(path.clone()));
-    let allow = |options| Options { record, allow_inject: true, ..options };
+    let allow = |options| SupervisorOptions { record, allow_inject: true, ..options };
     let rig = Setup::fixture("stays-open").options(allow).start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     rig.at_ms(5_000).await;

@@ -6,7 +6,7 @@ use livetape::{
     mock::Seen,
     server::Config,
     source::{self, Tape, live},
-    supervisor::{Options, Record, Supervisor},
+    supervisor::{Record, Supervisor, SupervisorOptions},
 };
 use serde_json::Value;
 use tokio::task::JoinHandle;
@@ -23,8 +23,8 @@ fn subscribe(server: &Served) -> JoinHandle<(Vec<Value>, u16)> {
     })
 }
 
-fn options(live: live::Options, record: Option<Record>) -> Options {
-    Options { ends_with_source: true, record, ..Options::new(live) }
+fn options(live: live::LiveOptions, record: Option<Record>) -> SupervisorOptions {
+    SupervisorOptions { ends_with_source: true, record, ..SupervisorOptions::new(live) }
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn a_room_and_its_recording_are_the_same() {
     let Served { hub, control, driver, serving, .. } = server;
     hub.wait_for_subscribers(2).await;
     let upstream = live::Url::parse(&mock.url()).unwrap();
-    let live = live::Options { upstream: Some(upstream), ..live::Options::new("demo") };
+    let live = live::LiveOptions { upstream: Some(upstream), ..live::LiveOptions::new("demo") };
     let transport = live::NetTransport::new(&live).unwrap();
     let options_live = options(live, Some(Record::File(file.clone())));
     let ended = Supervisor::new(hub, &control, driver, transport, options_live).live("demo".into()).await;
@@ -58,12 +58,12 @@ async fn a_room_and_its_recording_are_the_same() {
     let third = subscribe(&server);
     let Served { hub, control, driver, serving, .. } = server;
     hub.wait_for_subscribers(1).await;
-    let play = source::Options {
+    let play = source::ReplayOptions {
         speed: livetape::sans_io::pace::Speed::Max,
         exit_when_done: true,
-        ..source::Options::default()
+        ..source::ReplayOptions::default()
     };
-    let idle = Options { play, ..options(live::Options::new(""), None) };
+    let idle = SupervisorOptions { play, ..options(live::LiveOptions::new(""), None) };
     let transport = live::NetTransport::new(&idle.live).unwrap();
     let supervisor = Supervisor::new(hub, &control, driver, transport, idle);
     let tape = Tape::find(file.to_str().unwrap()).unwrap();

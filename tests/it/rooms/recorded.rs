@@ -3,7 +3,7 @@
 use livetape::{
     mock::{Scenario, ScenarioFile},
     source::live,
-    supervisor::{Options, Record},
+    supervisor::{Record, SupervisorOptions},
 };
 
 use crate::support::{As, Setup, UPSTREAM};
@@ -26,8 +26,11 @@ async fn check(name: &str) {
     let sign_url = name.starts_with("sign-").then(|| live::Url::parse(UPSTREAM).unwrap());
     let record = Some(Record::File(file.clone()));
     let setup = Setup::fixture(name).sign_url(sign_url.clone());
-    let first =
-        setup.options(|options| Options { record, ..options }).start(As::Live).outlined(SECS_MAX).await;
+    let first = setup
+        .options(|options| SupervisorOptions { record, ..options })
+        .start(As::Live)
+        .outlined(SECS_MAX)
+        .await;
 
     let input = std::fs::File::open(&file).unwrap();
     let made = Scenario::of_recording(input, "show.bin").unwrap();

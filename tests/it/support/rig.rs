@@ -8,7 +8,7 @@ use livetape::{
     mock::{Happened, MockTikTok},
     sans_io::recording::Item,
     server::{Config, memory},
-    source::{Options, Replay, Summary, Tape},
+    source::{Replay, ReplayOptions, Summary, Tape},
     supervisor::Ended,
 };
 use serde_json::Value;
@@ -62,22 +62,22 @@ impl Rig {
     }
 
     /// A replay of `items`, logged.
-    pub(crate) fn play(items: &[Item], options: Options) -> Self {
+    pub(crate) fn play(items: &[Item], options: ReplayOptions) -> Self {
         Self::play_filtered(items, options, Filter::default())
     }
 
-    pub(crate) fn play_filtered(items: &[Item], options: Options, filter: Filter) -> Self {
+    pub(crate) fn play_filtered(items: &[Item], options: ReplayOptions, filter: Filter) -> Self {
         Self::play_tape(Tape::from_bytes("test", recording(items)), options, filter)
     }
 
-    pub(crate) fn play_tape(tape: Tape, options: Options, filter: Filter) -> Self {
+    pub(crate) fn play_tape(tape: Tape, options: ReplayOptions, filter: Filter) -> Self {
         let mut rig = Setup { stream: "test", filter: Some(filter), ..Setup::default() }.idle();
         rig.replay(tape, options);
         rig
     }
 
     /// Starts a replay on the main channel.
-    pub(crate) fn replay(&mut self, tape: Tape, options: Options) {
+    pub(crate) fn replay(&mut self, tape: Tape, options: ReplayOptions) {
         let mut driver = self.take_driver();
         let (hub, shutdown) = (self.hub.clone(), self.control.shutdown().clone());
         self.replay = Some(tokio::spawn(async move {
@@ -180,7 +180,7 @@ impl Rig {
     pub(crate) async fn played(mut self) -> Vec<(u64, Value)> {
         self.summary().await;
         self.hub.close(CloseReason { code: 1000, reason: "test".into() });
-        let (log, _, next) = self.timeline.unwrap().to_the_end().await;
+        let (log, _, next) = self.timeline.unwrap().finish().await;
         assert!(matches!(next, Next::Closed(_)));
         log
     }
@@ -197,7 +197,7 @@ impl Rig {
             }
         };
         self.hub.close(CloseReason { code: 1001, reason: "shutting_down".into() });
-        let (log, ms, next) = self.timeline.unwrap().to_the_end().await;
+        let (log, ms, next) = self.timeline.unwrap().finish().await;
         let mut lines = outline(&log);
         let close = match next {
             Next::Closed(close) => format!("closed {} {}", close.code, close.reason),

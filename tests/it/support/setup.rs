@@ -9,7 +9,7 @@ use livetape::{
     mock::{MEMORY_WALL_MS, Scenario, ScenarioFile},
     server::{Config, Server, memory, serve},
     source::{Tape, live},
-    supervisor::{Options, Supervisor},
+    supervisor::{Supervisor, SupervisorOptions},
 };
 
 use super::{
@@ -76,16 +76,16 @@ pub(crate) struct Setup {
     pub(crate) scenario: ScenarioFile,
     /// Of `livetape live USER`.
     pub(crate) user: &'static str,
-    pub(crate) options: Options,
+    pub(crate) options: SupervisorOptions,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        let live = live::Options {
+        let live = live::LiveOptions {
             upstream: Some(live::Url::parse(UPSTREAM).unwrap()),
             seed: 7,
             wall_anchor: Some(Duration::from_millis(MEMORY_WALL_MS)),
-            ..live::Options::new("")
+            ..live::LiveOptions::new("")
         };
         Self {
             stream: "s",
@@ -95,7 +95,7 @@ impl Default for Setup {
             filter: None,
             scenario: Scenario::default().into(),
             user: "demo",
-            options: Options::new(live),
+            options: SupervisorOptions::new(live),
         }
     }
 }
@@ -129,13 +129,16 @@ impl Setup {
         self
     }
 
-    pub(crate) fn options(mut self, change: impl FnOnce(Options) -> Options) -> Self {
+    pub(crate) fn options(mut self, change: impl FnOnce(SupervisorOptions) -> SupervisorOptions) -> Self {
         self.options = change(self.options);
         self
     }
 
     pub(crate) fn sign_url(self, sign_url: Option<live::Url>) -> Self {
-        self.options(|options| Options { live: live::Options { sign_url, ..options.live }, ..options })
+        self.options(|options| SupervisorOptions {
+            live: live::LiveOptions { sign_url, ..options.live },
+            ..options
+        })
     }
 
     /// A server whose driver the test has.

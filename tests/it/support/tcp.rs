@@ -8,7 +8,7 @@ use livetape::{
     mock::MockTikTok,
     server::{Config, Server, listen::Listening, serve},
     source::live,
-    supervisor::{Ended, Options, Supervisor},
+    supervisor::{Ended, Supervisor, SupervisorOptions},
 };
 use tokio::task::JoinHandle;
 
@@ -48,9 +48,9 @@ impl Supervised {
         let served = Served::with("main", sources, Config::default()).await;
         let Served { hub, control, driver, address, serving } = served;
         let upstream = Some(live::Url::parse(&mock.url()).unwrap());
-        let live = live::Options { upstream, ..live::Options::new("") };
+        let live = live::LiveOptions { upstream, ..live::LiveOptions::new("") };
         let transport = live::NetTransport::new(&live).unwrap();
-        let supervisor = Supervisor::new(hub, &control, driver, transport, Options::new(live));
+        let supervisor = Supervisor::new(hub, &control, driver, transport, SupervisorOptions::new(live));
         Self { control, address, serving, supervisor: tokio::spawn(supervisor.serve()) }
     }
 

@@ -29,7 +29,7 @@ impl Timeline {
     }
 
     /// Waits until the hub closes.
-    pub(crate) async fn to_the_end(self) -> (Vec<(u64, Value)>, u64, Next) {
+    pub(crate) async fn finish(self) -> (Vec<(u64, Value)>, u64, Next) {
         let (ms, next) = self.reader.await.unwrap();
         (std::mem::take(&mut self.log.lock().unwrap()), ms, next)
     }

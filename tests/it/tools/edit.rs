@@ -74,10 +74,11 @@ fn what_is_cut_out_plays_as_a_replay_that_starts_there() {
         let (header, items) = read(&part);
         assert_eq!(header.wall_anchor_ns, Some(1_704_067_200_000_000_000 + start as i64 * 1_000_000));
 
-        let mut decoder = livetape::sans_io::decoder::Decoder::new(livetape::sans_io::decoder::Options {
-            replay: true,
-            dedup: true,
-        });
+        let mut decoder =
+            livetape::sans_io::decoder::Decoder::new(livetape::sans_io::decoder::DecoderOptions {
+                replay: true,
+                dedup: true,
+            });
         let (header, all) = read(&whole);
         decoder.restore(&Item { conn: 0, ..item(0, What::Header(header)) });
         let before = all.iter().filter(|item| item.offset < ms(start));

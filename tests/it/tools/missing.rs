@@ -3,7 +3,7 @@
 use livetape::{
     mock::{MockTikTok, Scenario},
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         recording::Loss,
         scrub::{Auditor, Key, Scrubber},
     },
@@ -44,7 +44,7 @@ fn reports(bytes: &[u8]) -> Vec<(&'static str, bool)> {
 
 /// What is missing in the events of a recording.
 fn decoded(bytes: &[u8]) -> Loss {
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let tape = Tape::from_bytes("a", bytes.to_vec().into());
     for step in tape.steps().unwrap() {
         match step {

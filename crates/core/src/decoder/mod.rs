@@ -23,7 +23,7 @@ use super::{
 /// Turns what happened upstream into events.
 #[derive(Debug)]
 pub struct Decoder {
-    options: Options,
+    options: DecoderOptions,
     counts: Counts,
     /// The wall time of offset 0, Unix milliseconds.
     anchor_ms: i64,
@@ -43,7 +43,7 @@ pub struct Decoder {
 
 /// How to decode.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct DecoderOptions {
     /// Whether the items come from a recording.
     pub replay: bool,
     /// Whether duplicates are dropped.
@@ -53,7 +53,7 @@ pub struct Options {
 impl Decoder {
     /// A decoder at the start of its first generation.
     #[must_use]
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: DecoderOptions) -> Self {
         Self {
             options,
             counts: Counts::default(),

@@ -98,9 +98,9 @@ fn the_socket_is_where_the_server_says() {
 
 #[test]
 fn the_key_stands_in_a_header_alone() {
-    let options = Options { sign_key: Some("the-key".parse().unwrap()), ..Options::new("ann") };
+    let options = LiveOptions { sign_key: Some("the-key".parse().unwrap()), ..LiveOptions::new("ann") };
     for sign_form in [SignForm::Fetch, SignForm::Connect] {
-        let options = Options { sign_form, ..options.clone() };
+        let options = LiveOptions { sign_form, ..options.clone() };
         let request = request("http://host", &options, 7);
         assert!(!request.url.contains("the-key") && !format!("{request:?} {options:?}").contains("the-key"));
         assert!(request.headers.contains(&("x-api-key", "the-key".to_owned())));
@@ -110,7 +110,9 @@ fn the_key_stands_in_a_header_alone() {
 
 #[test]
 fn the_address_may_have_a_key_of_its_own() {
-    let url = |sign_form| request("http://host/?key=k", &Options { sign_form, ..Options::new("ann") }, 7).url;
+    let url = |sign_form| {
+        request("http://host/?key=k", &LiveOptions { sign_form, ..LiveOptions::new("ann") }, 7).url
+    };
     assert!(url(SignForm::Fetch).starts_with("http://host/webcast/fetch?key=k&client=livetape&"));
     assert!(url(SignForm::Connect).starts_with("http://host/webcast/rooms/7/connect?key=k&client=livetape&"));
 }
