@@ -1,4 +1,4 @@
-//! Who imports whom: an allow-list over every module of `src/`, no cycles between neighbours, the order inside `server`.
+//! Who imports whom: an allow-list over every module of `src/`, no cycles between neighbours in any crate, the order inside `server`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
