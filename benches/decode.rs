@@ -12,7 +12,7 @@ use libdeflater::Decompressor;
 use livetape::{
     hub::Filter,
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         recording::{Item, Reader as Recording, What},
     },
 };
@@ -106,7 +106,7 @@ fn start_peer(frames: &[Bytes]) -> Result<Peer, ExitCode> {
 }
 
 fn full(tapes: &[Vec<Item>]) {
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let (mut json, mut seq) = (Vec::new(), 0);
     for _ in 0..PASSES {
         for tape in tapes {

@@ -7,7 +7,7 @@ use std::{hint::black_box, time::Duration};
 use livetape::{
     hub::Filter,
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         dedup::{Comment, Dedup, StreakKey},
         event::Event,
         recording::{Item, Reader},
@@ -32,7 +32,7 @@ fn main() {
 }
 
 fn decoder() -> Decoder {
-    Decoder::new(Options { replay: true, dedup: true })
+    Decoder::new(DecoderOptions { replay: true, dedup: true })
 }
 
 #[inline(never)]

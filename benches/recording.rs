@@ -119,7 +119,7 @@ fn bare_json(har: &[u8]) -> Har<'_> {
 /// handles well-formed, uncompressed HAR files.
 fn bare_import(har: &[u8]) {
     let mut writer = Writer::new(std::io::sink(), &Header::default()).expect("a sink takes every byte");
-    let mut decoder = Decoder::new(decoder::Options { replay: true, dedup: false });
+    let mut decoder = Decoder::new(decoder::DecoderOptions { replay: true, dedup: false });
     let mut start = None;
     for Message { time, opcode, data } in bare_json(har).log.entries.into_iter().flat_map(|it| it.messages) {
         let bytes = match opcode {

@@ -20,7 +20,7 @@ use livetape::{
         decoder::{self, Decoder},
         pace::Speed,
     },
-    source::{Lateness, Options, Replay, Step, Summary, Tape},
+    source::{Lateness, Replay, ReplayOptions, Step, Summary, Tape},
     tools::synth::{self, Length, Profile},
 };
 use support::{Args, Match, Report, now};
@@ -96,7 +96,7 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
 
 /// Reads, decodes and encodes to JSON, without subscribers.
 fn decoding(tape: &Tape) {
-    let mut decoder = Decoder::new(decoder::Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(decoder::DecoderOptions { replay: true, dedup: true });
     let (mut json, mut seq) = (Vec::new(), 0);
     for step in tape.steps().expect("a recording") {
         if let Step::Item(item) = step {
@@ -119,12 +119,12 @@ fn made_up(profile: Profile, length: Length) -> (NamedTempFile, Tape) {
     (file, tape)
 }
 
-fn fast() -> Options {
-    Options { speed: Speed::Max, exit_when_done: true, ..Options::default() }
+fn fast() -> ReplayOptions {
+    ReplayOptions { speed: Speed::Max, exit_when_done: true, ..ReplayOptions::default() }
 }
 
 /// Runs the replay with subscribers.
-async fn replay(tape: Tape, subscribers: usize, options: Options) -> Summary {
+async fn replay(tape: Tape, subscribers: usize, options: ReplayOptions) -> Summary {
     let (control, mut driver) = Control::new();
     let hub = Hub::new("bench".into(), Limits::default());
     for _ in 0..subscribers {

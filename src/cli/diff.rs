@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         error::{Code, Problem, exit},
         event::finish_json,
         recording::Loss,
@@ -78,7 +78,7 @@ fn closed_or_failed(error: &io::Error) -> Problem {
 /// Decodes the events of a recording. At the end, `loss` holds what is missing.
 fn decoded(tape: &Tape, loss: Rc<Cell<Loss>>) -> Result<Events, Problem> {
     let mut steps = tape.steps()?;
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let mut ready = VecDeque::new();
     Ok(Box::new(std::iter::from_fn(move || {
         while ready.is_empty() {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         error::{Problem, exit},
         recording::Loss,
     },
@@ -21,7 +21,7 @@ const STREAM: &str = "offline";
 
 pub(super) fn events(args: &args::Events) -> Result<u8, Problem> {
     let tape = tape(&args.flags, &args.recording)?;
-    let mut decoder = Decoder::new(Options { replay: true, dedup: !args.no_dedup });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: !args.no_dedup });
     let mut out = Output { out: BufWriter::new(io::stdout().lock()), seq: 0, line: Vec::new(), args };
     for step in tape.steps()? {
         match step {

@@ -5,14 +5,15 @@ use crate::{
     log,
     sans_io::error::Problem,
     source::live::NetTransport,
-    supervisor::{Ended, Options, Supervisor},
+    supervisor::{Ended, Supervisor, SupervisorOptions},
 };
 
 pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     let user = rooms::user(args.user.as_deref(), &settings.live)?;
-    let options = Options { ends_with_source: !settings.live.stay, ..sources::options(&settings, &user) };
+    let options =
+        SupervisorOptions { ends_with_source: !settings.live.stay, ..sources::options(&settings, &user) };
     let wait_clients = options.wait_clients;
     let transport = NetTransport::new(&options.live)?;
     let (stage, driver) = Stage::open(&settings, display::Style::Live, |Addresses { feed, rest }| {

@@ -8,9 +8,9 @@ use crate::{
 };
 
 /// Returns the options of a connection to `user`.
-pub(super) fn options(settings: &settings::Live, user: &str, seed: Option<u64>) -> live::Options {
+pub(super) fn options(settings: &settings::Live, user: &str, seed: Option<u64>) -> live::LiveOptions {
     let url = |address: &Option<settings::Address>| address.as_ref().map(|address| address.0.clone());
-    live::Options {
+    live::LiveOptions {
         upstream: url(&settings.upstream),
         sign_url: url(&settings.sign_url),
         sign_form: match settings.sign_form {
@@ -23,7 +23,7 @@ pub(super) fn options(settings: &settings::Live, user: &str, seed: Option<u64>) 
         attempts_max: settings.max_attempts,
         wait_live: settings.wait_live.then_some(live::WAIT_LIVE_MIN),
         seed: seed.unwrap_or_else(random),
-        ..live::Options::new(user)
+        ..live::LiveOptions::new(user)
     }
 }
 

@@ -6,12 +6,12 @@ use crate::{
     sans_io::pace::Speed,
     settings::Settings,
     source::{self, Summary},
-    supervisor::{Options, Record},
+    supervisor::{Record, SupervisorOptions},
 };
 
 /// Returns the options of the supervisor; `user` is empty if no room is connected at the start.
-pub(super) fn options(settings: &Settings, user: &str) -> Options {
-    Options {
+pub(super) fn options(settings: &Settings, user: &str) -> SupervisorOptions {
+    SupervisorOptions {
         record: settings.live.record.clone().map(Record::File),
         sync: settings.record.sync,
         allow_inject: settings.live.allow_inject,
@@ -22,13 +22,13 @@ pub(super) fn options(settings: &Settings, user: &str) -> Options {
         play: play(settings),
         on_end: tell,
         wait_clients: settings.live.wait_clients,
-        ..Options::new(rooms::options(&settings.live, user, settings.server.seed))
+        ..SupervisorOptions::new(rooms::options(&settings.live, user, settings.server.seed))
     }
 }
 
-fn play(settings: &Settings) -> source::Options {
+fn play(settings: &Settings) -> source::ReplayOptions {
     let replay = &settings.replay;
-    source::Options {
+    source::ReplayOptions {
         speed: replay.speed,
         // Without a number, it repeats until stopped.
         laps: replay.r#loop.map_or(Some(1), |laps| (laps > 0).then_some(laps)),
@@ -82,8 +82,9 @@ mod tests {
     }
 
     /// Returns every option of a source as text.
-    fn shown(options: &Options) -> String {
-        let Options { live, record, allow_inject, play, wait_clients, ends_with_source, .. } = options;
+    fn shown(options: &SupervisorOptions) -> String {
+        let SupervisorOptions { live, record, allow_inject, play, wait_clients, ends_with_source, .. } =
+            options;
         let secrets = [&live.sign_key, &live.session_cookie].map(|it| it.as_ref().map(Secret::reveal));
         let urls = (&live.upstream, &live.sign_url, &live.proxy);
         format!(

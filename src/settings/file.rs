@@ -1,5 +1,7 @@
 //! Parser of `livetape.toml`. It reports every error at once, each with its line.
 
+mod tokens;
+
 use std::{ops::Range, path::Path};
 
 use toml::{
@@ -8,9 +10,7 @@ use toml::{
 };
 
 use super::{
-    key::Key,
-    table::{KEYS, SECTIONS, Settings},
-    tokens,
+    table::{KEYS, Key, SECTIONS, Settings},
     value::Form,
 };
 use crate::sans_io::nearest;

@@ -6,12 +6,10 @@
 
 mod check;
 mod file;
-mod key;
 mod listen;
 mod recording;
 mod show;
 mod table;
-mod tokens;
 mod value;
 
 use std::{
@@ -24,12 +22,12 @@ use std::{
 
 pub use check::{TOKEN_HINT, is_token};
 pub use file::Fault;
-pub use key::{Flag, Key};
 pub use listen::Listen;
 pub use recording::{FOLDER, Rotate, SYNC_EVERY, Sync};
 pub use show::{documentation, example, show};
-pub use table::{KEYS, Limits, Live, Log, Mock, Record, Replay, SECTIONS, Server, Settings, Watch};
-pub use tokens::Token;
+pub use table::{
+    Flag, KEYS, Key, Limits, Live, Log, Mock, Record, Replay, SECTIONS, Server, Settings, Token, Watch,
+};
 pub use value::{Address, Bytes, Form, Level, LogFormat, SignForm};
 
 use crate::sans_io::error::{Code, Problem};

@@ -3,19 +3,34 @@
 
 #![allow(rustdoc::bare_urls, rustdoc::invalid_html_tags, reason = "these are the texts of --help")]
 
+mod key;
+
 use std::{path::PathBuf, time::Duration};
 
+pub use key::{Flag, Key};
+
 use super::{
-    key::Key,
     listen::Listen,
     recording::{Rotate, SYNC_EVERY, Sync},
-    tokens::Token,
     value::{Address, Bytes, Level, LogFormat, SignForm, Value},
 };
 use crate::{
     sans_io::{pace::Speed, retry},
     secret::Secret,
 };
+
+/// A client of `/ws/{token}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Token {
+    /// What the client shows.
+    pub token: Secret,
+    /// What the client is called.
+    pub name: String,
+    /// Whose room it gets.
+    pub user: Option<String>,
+    /// What `/ws/test/{token}` plays.
+    pub recording: Option<String>,
+}
 
 /// Rows: documentation, key, type, default, flag (empty for none), environment variable. The first line of documentation
 /// is what `-h` shows; `--help`, the example and the documents show the rest as well.

@@ -8,8 +8,6 @@ mod replay;
 mod tape;
 
 pub use lateness::Lateness;
-pub use replay::{Left, Options, Replay, Summary};
-#[cfg(feature = "cli")]
-pub(crate) use tape::unreadable;
-pub(crate) use tape::{Loaded, in_time, load, shown_name};
+pub use replay::{Left, Replay, ReplayOptions, Summary};
+pub(crate) use tape::{Loaded, in_time, load, shown_name, unreadable};
 pub use tape::{Step, Tape};

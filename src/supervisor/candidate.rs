@@ -47,7 +47,7 @@ impl<T: Transport> Supervisor<T> {
                 return None;
             }
         };
-        let options = live::Options { user: user.clone(), ..self.options.live.clone() };
+        let options = live::LiveOptions { user: user.clone(), ..self.options.live.clone() };
         let transport = self.transport.clone();
         let check = Box::pin(async move { live::check(&options, &transport).await });
         *candidate = Some(Candidate { user, answer, place, check });

@@ -8,7 +8,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Common, Ended, Options, Supervisor};
+use super::{Common, Ended, Supervisor, SupervisorOptions};
 use crate::{
     control::{Answer, ChannelRegistry, ChannelRequests, Control, Driver, Lease, Refusal, Request},
     hub::{CloseReason, Hub, Limits},
@@ -36,7 +36,7 @@ pub(super) struct Channels<T> {
     pub(super) requests: ChannelRequests,
     pub(super) common: Common,
     pub(super) transport: T,
-    pub(super) live: live::Options,
+    pub(super) live: live::LiveOptions,
     backlog: Limits,
     /// Name of the main channel's stream.
     pub(super) stream: String,
@@ -50,7 +50,7 @@ impl<T: Transport> Channels<T> {
         requests: ChannelRequests,
         common: Common,
         transport: T,
-        options: &Options,
+        options: &SupervisorOptions,
         stream: String,
         shutdown: CancellationToken,
     ) -> Self {
@@ -105,13 +105,13 @@ impl<T: Transport> Channels<T> {
     fn supervisor(&self, user: &str, hub: Hub, control: &Control, driver: Driver) -> Supervisor<T> {
         // Vary the seed, so that rooms that fail together do not reconnect together.
         let seed = self.live.seed ^ u64::from(crc32fast::hash(user.as_bytes()));
-        let live = live::Options { seed, ..self.live.clone() };
+        let live = live::LiveOptions { seed, ..self.live.clone() };
         Supervisor {
             hub,
             driver,
             shutdown: control.shutdown().clone(),
             transport: self.transport.clone(),
-            options: Options { ends_with_source: true, ..Options::new(live) },
+            options: SupervisorOptions { ends_with_source: true, ..SupervisorOptions::new(live) },
             common: self.common.clone(),
             place: None,
             listing: None,
@@ -194,8 +194,12 @@ async fn play_alone(
     let shutdown = control.shutdown().clone();
     // Use the runtime's timer: each socket has its own replay, and precise timers need a file descriptor
     // each.
-    let options =
-        source::Options { speed, wait_clients: 1, exit_when_done: true, ..source::Options::default() };
+    let options = source::ReplayOptions {
+        speed,
+        wait_clients: 1,
+        exit_when_done: true,
+        ..source::ReplayOptions::default()
+    };
     let _listed = registry.list_replay(&hub, driver.view());
     let lease = Lease::alone(hub.clone(), shutdown.clone().drop_guard());
     let replay = match tape {

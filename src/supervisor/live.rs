@@ -71,7 +71,7 @@ impl<T: Transport> Supervisor<T> {
             }
         }
         let wall_anchor = self.options.live.wall_anchor.unwrap_or_else(clock::wall);
-        let options = source::live::Options {
+        let options = source::live::LiveOptions {
             user: user.clone(),
             wall_anchor: Some(wall_anchor),
             ..self.options.live.clone()
@@ -93,7 +93,7 @@ impl<T: Transport> Supervisor<T> {
         recorder: Option<Recorder>,
         answer: Option<Answer<Status>>,
     ) -> Next {
-        let decoder = Decoder::new(decoder::Options { replay: false, dedup: true });
+        let decoder = Decoder::new(decoder::DecoderOptions { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         if let Some(recorder) = &recorder {
             pipeline = pipeline.with_tap(recorder.tap());

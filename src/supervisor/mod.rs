@@ -39,9 +39,9 @@ use crate::{
 
 /// What the supervisor does.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SupervisorOptions {
     /// Options for connecting to rooms; the user is filled in later.
-    pub live: room_source::Options,
+    pub live: room_source::LiveOptions,
     /// Whether sockets close when the source ends: true for `live`, false for `serve`.
     pub ends_with_source: bool,
     /// Where to record connected rooms; `None` disables recording.
@@ -60,18 +60,18 @@ pub struct Options {
     pub warn: fn(&Problem),
     /// Backlog limits of each additional channel.
     pub backlog: Limits,
-    /// Options for the first recording; later ones use [`source::Options::for_another`].
-    pub play: source::Options,
+    /// How to play the first recording; later ones are played [`source::ReplayOptions::for_another`].
+    pub play: source::ReplayOptions,
     /// Called at each end of a recording.
     pub on_end: fn(&Summary),
     /// Number of subscribers to wait for before [`Supervisor::live`] connects.
     pub wait_clients: usize,
 }
 
-impl Options {
+impl SupervisorOptions {
     /// Returns options that keep serving when a source ends and record nothing.
     #[must_use]
-    pub fn new(live: room_source::Options) -> Self {
+    pub fn new(live: room_source::LiveOptions) -> Self {
         Self {
             live,
             ends_with_source: false,
@@ -83,7 +83,7 @@ impl Options {
             allow_inject: false,
             warn: |_| (),
             backlog: Limits::default(),
-            play: source::Options::default(),
+            play: source::ReplayOptions::default(),
             on_end: |_| (),
             wait_clients: 0,
         }
@@ -156,7 +156,7 @@ pub struct Supervisor<T> {
     driver: Driver,
     shutdown: CancellationToken,
     transport: T,
-    options: Options,
+    options: SupervisorOptions,
     common: Common,
     /// Held while a room is connected, and kept for the room that replaces it.
     place: Option<OwnedSemaphorePermit>,
@@ -177,7 +177,13 @@ pub struct Supervisor<T> {
 
 impl<T: Transport> Supervisor<T> {
     /// Creates a supervisor for `hub` that processes the orders of `control`.
-    pub fn new(hub: Hub, control: &Control, mut driver: Driver, transport: T, options: Options) -> Self {
+    pub fn new(
+        hub: Hub,
+        control: &Control,
+        mut driver: Driver,
+        transport: T,
+        options: SupervisorOptions,
+    ) -> Self {
         let requests = driver.take_channel_requests();
         let common = Common::new(requests.as_ref().map_or(1, |requests| requests.max_live));
         driver.set_tester(test::tester(transport.clone(), options.live.clone(), common.limit.clone()));

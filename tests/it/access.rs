@@ -5,7 +5,7 @@ use livetape::{
     server::{Access, Config},
 };
 
-use crate::harness::{Answer, Rig};
+use crate::support::{Answer, Rig};
 
 fn with_access(access: Access) -> Rig {
     Rig::with(Limits::default(), Config { access, ..Config::default() })

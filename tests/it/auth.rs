@@ -15,7 +15,7 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::harness::{Answer, Rig, Socket, chat, read_all};
+use crate::support::{Answer, Rig, Socket, chat, read_all};
 
 const TOKEN: &str = "first-token-of-two";
 const SECOND: &str = "second-token-of-two";
@@ -43,7 +43,7 @@ async fn open(
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
     }
-    client_async(request, rig.connector.connect().await.unwrap()).await.map_err(Box::new)
+    client_async(request, rig.connect().await).await.map_err(Box::new)
 }
 
 #[tokio::test(start_paused = true)]

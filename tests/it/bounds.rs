@@ -8,7 +8,7 @@ use livetape::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
-use crate::harness::{Rig, chat, is_quiet, read, wait};
+use crate::support::{Rig, chat, is_quiet, read, wait};
 
 fn bounded(bounds: Bounds) -> Rig {
     Rig::with(Limits::default(), Config { bounds, ..Config::default() })
@@ -29,7 +29,7 @@ async fn a_flood_is_rejected_and_others_are_unaffected() {
     let mut held = Vec::new();
     let mut refused = 0;
     for _ in 0..100 {
-        let mut stream = rig.connector.connect().await.unwrap();
+        let mut stream = rig.connect().await;
         wait(Duration::from_millis(1)).await;
         if held.len() < 7 {
             held.push(stream);
@@ -87,7 +87,7 @@ async fn a_slow_head_times_out() {
     let mut reader = rig.ws("").await;
     let mut slow: Vec<_> = Vec::new();
     for _ in 0..50 {
-        slow.push(rig.connector.connect().await.unwrap());
+        slow.push(rig.connect().await);
     }
     // One byte per second: never idle, never complete.
     let mut sent = 0;
@@ -111,11 +111,11 @@ async fn a_slow_head_times_out() {
 async fn a_silent_connection_is_closed() {
     let rig = Rig::start();
     let started = livetape::clock::now();
-    let mut silent = rig.connector.connect().await.unwrap();
+    let mut silent = rig.connect().await;
     assert_eq!(rest(&mut silent).await, "");
     assert_eq!((livetape::clock::now() - started).as_secs(), 30);
     // The same limit applies between requests, starting with the last response.
-    let mut stream = rig.connector.connect().await.unwrap();
+    let mut stream = rig.connect().await;
     for _ in 0..3 {
         wait(Duration::from_secs(29)).await;
         stream.write_all(b"GET /status HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
@@ -135,7 +135,7 @@ async fn a_silent_connection_is_closed() {
 #[tokio::test(start_paused = true)]
 async fn a_subscriber_may_be_silent() {
     let rig = Rig::start();
-    let mut stream = rig.connector.connect().await.unwrap();
+    let mut stream = rig.connect().await;
     stream.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     wait(Duration::from_secs(3_600)).await;
     rig.hub.publish(&[chat("after an hour")]);
@@ -152,7 +152,7 @@ async fn a_subscriber_may_be_silent() {
 #[tokio::test(start_paused = true)]
 async fn a_stalled_body_times_out() {
     let rig = Rig::start();
-    let mut stream = rig.connector.connect().await.unwrap();
+    let mut stream = rig.connect().await;
     let head = b"POST /replay/seek HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{";
     stream.write_all(head).await.unwrap();
     let started = livetape::clock::now();
@@ -163,7 +163,7 @@ async fn a_stalled_body_times_out() {
 
 /// One byte every nine seconds, so the connection never counts as idle.
 async fn trickle(rig: &Rig, request: &str) -> (String, u64) {
-    let mut stream = rig.connector.connect().await.unwrap();
+    let mut stream = rig.connect().await;
     let head = format!("{request} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 60000\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let started = livetape::clock::now();

@@ -7,8 +7,8 @@ use livetape::{
 };
 
 use crate::{
-    harness::{Answer, Rig},
     openapi::document,
+    support::{Answer, Rig},
 };
 
 /// Returns a server whose feed has ended, so that every response ends, and the methods and paths of all its routes.
@@ -121,5 +121,5 @@ async fn only_look_ups_have_effects_among_get_requests() {
     }
     assert_eq!(state[0], state[1]);
     assert!(!rig.control.shutdown().is_cancelled());
-    assert!(rig.driver.next_order().now_or_never().is_none(), "an order was given");
+    assert!(rig.take_driver().next_order().now_or_never().is_none(), "an order was given");
 }

@@ -1,6 +1,6 @@
 //! How the server delivers the dashboard's files. `tests/browser` tests the page itself.
 
-use crate::harness::{Answer, Rig};
+use crate::support::{Answer, Rig};
 
 async fn get(rig: &Rig, target: &str, headers: &str) -> Answer {
     let request = format!("GET {target} HTTP/1.1\r\nconnection: close\r\n{headers}\r\n");

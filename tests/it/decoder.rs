@@ -5,24 +5,25 @@ use std::{collections::BTreeMap, time::Duration};
 use livetape::{
     hub::{Filter, Gifts},
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         recording::{Flags, Item, Loss, What, records},
         wire::{BATCH_ENTRIES_MAX, Message, compose},
     },
 };
 use serde_json::{Value, json};
 
-use crate::{
-    show::{
+use crate::support::{
+    decode, item,
+    messages::{
         ANCHOR_MS, ROOM, batch, chat, close, frame, history, on, open, person, raw_frame, rose, show, stamp,
     },
-    support::{decode, item, take},
+    take,
 };
 
 const ALL: Filter = Filter { types: livetape::hub::Types::ALL, gifts: Gifts::Delta, raw: true };
 
 fn decoder() -> Decoder {
-    Decoder::new(Options { replay: true, dedup: true })
+    Decoder::new(DecoderOptions { replay: true, dedup: true })
 }
 
 /// Formats each event as its type and a distinguishing text.
@@ -175,7 +176,7 @@ fn times_come_from_the_message_or_else_from_the_offset() {
 #[test]
 fn live_and_replayed_events_differ_only_in_their_origin() {
     let run = |replay| {
-        let mut decoder = Decoder::new(Options { replay, dedup: true });
+        let mut decoder = Decoder::new(DecoderOptions { replay, dedup: true });
         with_header(show()).iter().for_each(|item| decoder.handle(item));
         take(&mut decoder, &ALL)
     };

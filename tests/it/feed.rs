@@ -10,7 +10,7 @@ use livetape::{
     server::{Bounds, Config},
 };
 
-use crate::harness::{Rig, chat, chats, event, is_quiet, json, read, read_all, seqs, wait};
+use crate::support::{Rig, chat, chats, event, is_quiet, json, read, read_all, seqs, wait};
 
 fn done() -> CloseReason {
     CloseReason { code: 1000, reason: "recording_ended".into() }

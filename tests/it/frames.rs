@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::{
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-use crate::harness::{Rig, chat, chats, read, read_all, seqs};
+use crate::support::{Rig, chat, chats, read, read_all, seqs};
 
 /// More events than the pipe and the queue before it can hold.
 const EVENTS: u64 = 400;

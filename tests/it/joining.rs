@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{
-    channels::rig::{As, Rig},
-    harness::{is_quiet, json as parse, read, wait},
-};
+use crate::support::{As, ROOMS, Setup, is_quiet, json as parse, read, wait};
 
 /// Longer than `recordings/short.bin`.
 const SHOW: Duration = Duration::from_secs(3_600);
@@ -22,7 +19,7 @@ fn told(texts: &[String]) -> Vec<(Value, Value, Value)> {
 
 #[tokio::test(start_paused = true)]
 async fn after_the_end_joiners_get_the_state_and_with_since_the_backlog() {
-    let rig = Rig::start(As::Replay);
+    let rig = Setup::channels(ROOMS).start(As::Replay);
     wait(SHOW).await;
     let head = usize::try_from(rig.hub.head()).unwrap();
     let state = vec![

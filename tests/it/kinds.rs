@@ -10,7 +10,7 @@ use livetape::sans_io::{
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use serde_json::{Value, json};
 
-use crate::payloads::{fixture, messages};
+use crate::support::payloads::{fixture, messages};
 
 /// Decodes a message, which must be valid.
 fn known(message: &Message) -> Known {

@@ -9,7 +9,7 @@ use livetape::{
         recording::{Item, What},
         wire::{self, Batch, BatchInfo, client},
     },
-    source::live::{Check, Live, NetTransport, Options, Outcome, Url, check},
+    source::live::{Check, Live, LiveOptions, NetTransport, Outcome, Url, check},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -25,12 +25,12 @@ const CAPTCHA: &str = r#"{"code":"10000","type":"verify","subtype":"slide"}"#;
 const ROOM: i64 = 7_684_008_970_436_823_815;
 
 fn network() -> NetTransport {
-    NetTransport::new(&Options::default()).unwrap()
+    NetTransport::new(&LiveOptions::default()).unwrap()
 }
 
-fn options(server: &MockServer) -> Options {
+fn options(server: &MockServer) -> LiveOptions {
     let upstream = Some(Url::parse(&server.uri()).unwrap());
-    Options { upstream, attempts_max: 1, ..Options::new("isaackogz") }
+    LiveOptions { upstream, attempts_max: 1, ..LiveOptions::new("isaackogz") }
 }
 
 async fn answers(at: &str, answer: ResponseTemplate) -> MockServer {
@@ -124,7 +124,7 @@ async fn a_compressed_body_is_decompressed_and_an_endless_one_truncated() {
     assert_eq!(why(api_live(long).await), Some(Code::Blocked));
 }
 
-async fn run(options: Options) -> (Vec<Item>, Outcome) {
+async fn run(options: LiveOptions) -> (Vec<Item>, Outcome) {
     let mut live = Live::start(options, network());
     let mut items = Vec::new();
     while let Some(item) = live.next().await {
@@ -145,7 +145,7 @@ async fn signed(answer: ResponseTemplate) -> (Vec<Item>, Outcome) {
         .await;
     // The direct way is blocked, so falling back to it fails.
     Mock::given(path("/")).respond_with(ResponseTemplate::new(429)).mount(&server).await;
-    run(Options { sign_url: Some(Url::parse(&server.uri()).unwrap()), ..options(&server) }).await
+    run(LiveOptions { sign_url: Some(Url::parse(&server.uri()).unwrap()), ..options(&server) }).await
 }
 
 fn code(outcome: &Outcome) -> Code {
@@ -247,7 +247,7 @@ async fn network_failures_map_to_codes() {
     assert_eq!(code(&outcome), Code::ConnectionLost);
     let upstream = |host: &str| {
         let upstream = Some(Url::parse(&format!("http://{host}")).unwrap());
-        Options { upstream, attempts_max: 1, ..Options::new("ann") }
+        LiveOptions { upstream, attempts_max: 1, ..LiveOptions::new("ann") }
     };
     let (_, outcome) = run(upstream(&address.to_string())).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
@@ -260,14 +260,16 @@ async fn network_failures_map_to_codes() {
     let (_, outcome) = run(upstream(&name)).await;
     let Outcome::Failed(problem) = outcome else { panic!("{outcome:?}") };
     assert_eq!((problem.code, &*problem.code.title()), (Code::DnsFailed, "Name not resolved"));
-    assert_eq!(problem.message, format!("{name}: cannot resolve the name `{name}`"));
-    let through =
-        Options { proxy: Some(Url::parse(&format!("http://{name}:1")).unwrap()), ..upstream("x.invalid") };
+    assert_eq!(problem.message, format!("{name}: the name `{name}` cannot be resolved"));
+    let through = LiveOptions {
+        proxy: Some(Url::parse(&format!("http://{name}:1")).unwrap()),
+        ..upstream("x.invalid")
+    };
     let asked = NetTransport::new(&through).unwrap();
     let found = check(&through, &asked).await.why.unwrap();
     assert_eq!(found.code, Code::DnsFailed, "{found:?}");
     let proxy = Some(Url::parse(&format!("http://{address}")).unwrap());
-    let through = Options { proxy, ..upstream("x.invalid") };
+    let through = LiveOptions { proxy, ..upstream("x.invalid") };
     let found = check(&through, &NetTransport::new(&through).unwrap()).await.why.unwrap();
     assert_eq!(
         found.message,
@@ -306,7 +308,7 @@ async fn a_socket_goes_through_the_proxy() {
         socket.next().await
     });
     let (url, task) = proxy("Proxy-Authorization: Basic bWU6cEBzcw==").await;
-    let through = |proxy: Url| Options { proxy: Some(proxy), ..Options::default() };
+    let through = |proxy: Url| LiveOptions { proxy: Some(proxy), ..LiveOptions::default() };
     let network = NetTransport::new(&through(url)).unwrap();
     let request = Request { url: format!("ws://{address}/"), headers: vec![] };
     let mut opened = network.open(&request).await.unwrap();

@@ -2,7 +2,7 @@
 
 use livetape::{hub::Limits, sans_io::error::Code};
 
-use crate::harness::{Rig, chats, read, read_all};
+use crate::support::{Rig, chats, read, read_all};
 
 /// Returns the value of a metric.
 fn value(text: &str, line: &str) -> Option<f64> {
@@ -19,12 +19,12 @@ async fn scrape(rig: &Rig) -> String {
 #[tokio::test(start_paused = true)]
 async fn activity_is_counted() {
     let rig = Rig::start();
-    crate::rest::connect(&rig.driver);
-    rig.driver.update_status(|status| {
+    crate::rest::connect(rig.driver());
+    rig.driver().update_status(|status| {
         status.counts.duplicates.insert("gift_final", 3);
         status.counts.count_unknown("WebcastMadeUp\"\n{}");
     });
-    rig.driver.update_upstream(|upstream| {
+    rig.driver().update_upstream(|upstream| {
         upstream.reconnects = 4;
         upstream.failures.insert(Code::RateLimited, 2);
         upstream.recorder_lost = 6;

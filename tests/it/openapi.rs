@@ -10,10 +10,7 @@ use livetape::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{Answer, Rig},
-    support::decode,
-};
+use crate::support::{Answer, Rig, decode};
 
 pub(crate) async fn document(rig: &Rig, path: &str) -> Value {
     let answer = rig.http("GET", path, "").await;
@@ -359,7 +356,7 @@ pub(crate) fn fits(api: &Value, response: &Value, answer: &Answer) {
 async fn replay_states_match_their_schema() {
     let rig = Rig::start();
     let api = document(&rig, "/openapi.json").await;
-    crate::rest::connect(&rig.driver);
+    crate::rest::connect(rig.driver());
     for path in ["/replay", "/status", "/health", "/status/ann"] {
         let route = path.replace("ann", "{user}");
         let answer = rig.http("GET", path, "").await;

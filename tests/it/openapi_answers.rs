@@ -8,12 +8,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
-    channels::rig::{As, Rig as Rooms},
-    harness::{Answer, Rig, read_all, wait},
     openapi::{assert_fits, document, fits},
+    support::{Answer, As, Rig, read_all, wait},
 };
 
-async fn ask(rooms: &Rooms, method: &str, path: &str, body: &str) -> Answer {
+use crate::support::{ROOMS, Setup};
+
+async fn ask(rooms: &Rig, method: &str, path: &str, body: &str) -> Answer {
     let mut io = rooms.connector.connect().await.unwrap();
     let length = body.len();
     let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n");
@@ -26,7 +27,7 @@ async fn ask(rooms: &Rooms, method: &str, path: &str, body: &str) -> Answer {
 /// A user who is live, one who is offline, and injected messages.
 #[tokio::test(start_paused = true)]
 async fn room_responses_match_their_schemas() {
-    let rooms = Rooms::start(As::Serve);
+    let rooms = Setup::channels(ROOMS).start(As::Serve);
     let api = ask(&rooms, "GET", "/openapi.json", "").await.json();
     let chat = r#"{"type":"chat","user":"zoe","comment":"hi"}"#;
     let requests = [

@@ -15,9 +15,12 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
-    harness::{Answer, Rig},
     openapi::fits,
+    support::{Answer, Rig},
 };
+
+/// How many buckets a timeline has at most, unless asked for.
+const BUCKETS: usize = 120;
 
 const UPLOAD_BYTES_MAX: u64 = 1_000_000;
 
@@ -57,7 +60,7 @@ impl Place {
 
     /// Sends a request head and body and returns the response.
     async fn bytes(&self, head: &str, body: &[u8]) -> Vec<u8> {
-        let (mut reading, mut writing) = tokio::io::split(self.rig.connector.connect().await.unwrap());
+        let (mut reading, mut writing) = tokio::io::split(self.rig.connect().await);
         let said = [head.as_bytes(), body].concat();
         let mut answer = Vec::new();
         let (_, read) = tokio::join!(writing.write_all(&said), reading.read_to_end(&mut answer));
@@ -81,7 +84,7 @@ impl Place {
     }
 
     fn replay(&self, recording: &str) {
-        self.rig.driver.set_replay(Some(ReplayState {
+        self.rig.driver().set_replay(Some(ReplayState {
             recording: recording.to_owned(),
             state: ReplayPhase::Ended,
             offset_ms: 0,
@@ -126,17 +129,19 @@ async fn the_list_shows_data_from_both_ends_of_a_file() {
 
 #[tokio::test(start_paused = true)]
 async fn details_have_a_timeline() {
-    let place = Place::new();
+    let (place, demo) = (Place::new(), info(DEMO_BYTES).unwrap());
     let details = place.get("/recordings/demo?buckets=6").await.json();
     assert_eq!((&details["name"], &details["builtIn"]), (&json!("demo"), &json!(true)));
-    assert_eq!((&details["durationMs"], &details["replaying"]), (&json!(402_438), &json!(false)));
+    assert_eq!((&details["durationMs"], &details["replaying"]), (&json!(demo.duration_ms), &json!(false)));
     let total = details["timeline"]["total"].as_array().unwrap();
-    let decoded: u64 = info(DEMO_BYTES).unwrap().events.values().sum();
+    let decoded: u64 = demo.events.values().sum();
     assert_eq!((total.len(), total.iter().map(|it| it.as_u64().unwrap()).sum::<u64>()), (6, decoded));
     place.replay("demo");
     let details = place.get("/recordings/demo").await.json();
-    // At most 120 buckets were requested.
-    assert_eq!(details["timeline"]["total"].as_array().unwrap().len(), 113);
+    let buckets = details["timeline"]["total"].as_array().unwrap().len();
+    let bucket_ms = details["timeline"]["bucketMs"].as_u64().unwrap();
+    assert_eq!(buckets as u64, details["durationMs"].as_u64().unwrap().div_ceil(bucket_ms));
+    assert!((BUCKETS / 2..=BUCKETS).contains(&buckets), "{buckets}: they are whole columns");
     assert_eq!(details["replaying"], true);
 }
 
@@ -218,7 +223,7 @@ async fn an_interrupted_upload_leaves_no_file() {
     let bytes = committed("recordings/short.bin");
     let head =
         format!("PUT /recordings/x HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", bytes.len());
-    let mut stream = place.rig.connector.connect().await.unwrap();
+    let mut stream = place.rig.connect().await;
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&bytes[..bytes.len() / 2]).await.unwrap();
     // A second upload of the same name at the same time.

@@ -4,19 +4,17 @@ use std::time::Duration;
 
 use livetape::{
     control::{Control, ReplayOrder},
-    hub::{Filter, Hub, Limits},
+    hub::Filter,
+    hub::{Hub, Limits},
     sans_io::{error::Code, recording::Loss},
-    source::{Options, Replay, Tape},
+    source::{Replay, ReplayOptions, Tape},
 };
 use tokio::sync::mpsc;
 
-use crate::{
-    replay_rig::Show,
-    support::{recording, session_items},
-};
+use crate::support::{Rig, recording, session_items};
 
-fn once() -> Options {
-    Options { exit_when_done: true, wait_clients: 1, ..Options::default() }
+fn once() -> ReplayOptions {
+    ReplayOptions { exit_when_done: true, wait_clients: 1, ..ReplayOptions::default() }
 }
 
 /// A web page may load any file in the folder, and other programs may put any file there.
@@ -60,19 +58,22 @@ async fn other_orders_do_not_wait_for_a_recording_to_open() {
 }
 
 /// A waiting replay, with a recording `short` to load instead.
-fn loading() -> (tempfile::TempDir, Show) {
+fn loading() -> (tempfile::TempDir, Rig) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy("recordings/short.bin", folder.path().join("short.bin")).unwrap();
     let recordings = folder.path().to_owned();
-    let show = Show::start(&session_items(1), Options { recordings, wait_clients: 9, ..Options::default() });
+    let show = Rig::play(
+        &session_items(1),
+        ReplayOptions { recordings, wait_clients: 9, ..ReplayOptions::default() },
+    );
     (folder, show)
 }
 
 /// Plays `bytes` for two laps; returns the counters and the report of the end.
-async fn losses_of(bytes: &[u8], options: Options) -> (Loss, bool, Loss) {
+async fn losses_of(bytes: &[u8], options: ReplayOptions) -> (Loss, bool, Loss) {
     let tape = Tape::from_bytes("test", bytes.to_vec().into());
-    let show = Show::start_tape(tape, Options { laps: Some(2), ..options }, Filter::default());
-    let summary = show.replay.await.unwrap();
+    let mut show = Rig::play_tape(tape, ReplayOptions { laps: Some(2), ..options }, Filter::default());
+    let summary = show.summary().await;
     let counts = show.control.status().counts;
     (counts.loss(), counts.unsealed, summary.loss)
 }
@@ -100,7 +101,7 @@ async fn a_replay_cannot_start_beyond_the_end() {
     let (control, mut driver) = Control::new();
     for (start, is_within) in [(end, true), (end + Duration::from_nanos(1), false)] {
         let hub = Hub::new("test".into(), Limits::default());
-        let options = Options { start, ..once() };
+        let options = ReplayOptions { start, ..once() };
         let shutdown = control.shutdown().clone();
         let made = Replay::new(tape.clone(), options, hub, &mut driver, shutdown, |_| ());
         assert_eq!(made.err().map(|problem| problem.code), (!is_within).then_some(Code::BadRequest));

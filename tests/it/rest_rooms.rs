@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use livetape::{
-    control::{Check, Control, Driver, Order, Refusal},
+    control::{Check, Driver, Order, Refusal},
     sans_io::error::{Code, Problem},
 };
 use serde_json::{Value, json};
 
-use crate::harness::Rig;
+use crate::support::Rig;
 
 /// Answers like a supervisor: `ann` gets connected, all others are rate limited.
 async fn drive(mut driver: Driver) {
@@ -46,7 +46,7 @@ async fn drive(mut driver: Driver) {
 #[tokio::test(start_paused = true)]
 async fn rooms_are_managed_over_rest() {
     let mut rig = Rig::start();
-    let driver = std::mem::replace(&mut rig.driver, Control::new().1);
+    let driver = rig.take_driver();
     tokio::spawn(drive(driver));
     let mut all = serde_json::Map::new();
     for (method, path) in [

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use livetape::{
     hub::Filter,
-    sans_io::decoder::{Decoder, Options},
+    sans_io::decoder::{Decoder, DecoderOptions},
 };
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ fn each_session_gives_the_expected_events_in_order() {
 fn each_session_counts_every_message_and_duplicate_by_name() {
     for n in 1..=3 {
         let expected = expected_session(n);
-        let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+        let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
         session_items(n).iter().for_each(|item| decoder.handle(item));
         let counts = decoder.counts().clone();
         let (before, after) = (&expected["messages_before_dedup"], &expected["messages_after_dedup"]);

@@ -15,7 +15,7 @@ use livetape::sans_io::{
 use proptest::{collection::vec, prelude::*, sample::Index};
 use serde_json::Value;
 
-use crate::payloads::{fixture, messages};
+use crate::support::payloads::{fixture, messages};
 
 #[test]
 fn whole_sessions_are_read() {

@@ -7,7 +7,7 @@ use livetape::{clock, hub::CloseReason, sans_io::retry::SplitMix};
 use tokio::{io::DuplexStream, task::yield_now};
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
-use crate::harness::{Rig, chats, json};
+use crate::support::{Rig, chats, json};
 
 const EVENTS: usize = 3_000;
 const CLIENTS: u64 = 12;
@@ -30,7 +30,7 @@ impl Client {
         loop {
             connections += 1;
             let path = if self.random.up_to(1) == 0 { "" } else { "ws" };
-            let stream = rig.connector.connect().await.unwrap();
+            let stream = rig.connect().await;
             let uri = format!("ws://localhost/{path}?since=s:{}", self.seen);
             let (socket, _) = client_async(uri, stream).await.unwrap();
             if self.converse(socket, !path.is_empty()).await {
@@ -143,7 +143,7 @@ async fn the_last_event_before_the_close_reaches_a_socket_whose_writer_has_not_s
 
 async fn open_publish_and_close(turns: usize) {
     let rig = Rig::start();
-    let stream = rig.connector.connect().await.unwrap();
+    let stream = rig.connect().await;
     let opening = tokio::spawn(client_async("ws://localhost/", stream));
     while rig.hub.subscriber_count() == 0 {
         one_turn().await;
@@ -155,7 +155,7 @@ async fn open_publish_and_close(turns: usize) {
     rig.hub.close(CloseReason { code: 1011, reason: "user_offline".into() });
     let mut socket = opening.await.unwrap().unwrap().0;
     let start = clock::now();
-    let log = crate::harness::read_all(&mut socket).await;
+    let log = crate::support::read_all(&mut socket).await;
     assert_eq!((log.texts.len(), log.close), (1, Some((1011, "user_offline".to_owned()))), "{turns}");
     assert_eq!(clock::now(), start, "{turns}");
 }

@@ -12,7 +12,7 @@ use std::{
 use livetape::{
     hub::Filter,
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         recording::{Item, What},
         scrub::phrases,
         wire::{
@@ -144,7 +144,7 @@ struct Seen {
 
 /// Decodes all messages, by ID.
 fn decoded(items: &[Item]) -> HashMap<i64, Seen> {
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     items.iter().for_each(|item| decoder.handle(item));
     let (filter, mut all) = (Filter::default(), HashMap::new());
     for (place, event) in decoder.take_events().enumerate() {

@@ -15,7 +15,7 @@ use livetape::{
     sans_io::error::Problem,
     server::{self, Config, Listener, Peer, Server, listen::Listening, memory},
     source::{self, live},
-    supervisor::{Options, Supervisor},
+    supervisor::{Supervisor, SupervisorOptions},
 };
 use livetape_core::pace::Speed;
 use tokio::io::DuplexStream;
@@ -46,7 +46,7 @@ const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
 #[must_use = "a tape starts with `.start().await`"]
 pub struct TapeBuilder {
     recording: Recording,
-    options: source::Options,
+    options: source::ReplayOptions,
 }
 
 #[derive(Clone, Debug)]
@@ -57,7 +57,7 @@ pub(crate) enum Recording {
 
 impl TapeBuilder {
     pub(crate) fn new(recording: Recording) -> Self {
-        let options = source::Options { wait_clients: 1, ..source::Options::default() };
+        let options = source::ReplayOptions { wait_clients: 1, ..source::ReplayOptions::default() };
         Self { recording, options }
     }
 
@@ -234,7 +234,8 @@ impl TapeBuilder {
         let (control, driver) = Control::new();
         let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
         tokio::spawn(server::serve(listener, server));
-        let options = Options { play: self.options, ..Options::new(live::Options::new("")) };
+        let options =
+            SupervisorOptions { play: self.options, ..SupervisorOptions::new(live::LiveOptions::new("")) };
         let supervisor = Supervisor::new(hub.clone(), &control, driver, offline(), options);
         let mut replay = Box::pin(supervisor.replay(tape));
         // It takes orders from here on: the first may come before the runtime gets to its task.

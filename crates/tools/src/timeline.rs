@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::sans_io::{
-    decoder::{Decoder, Options},
+    decoder::{Decoder, DecoderOptions},
     event::{Data, Event},
     recording::{Error, Item, Reader, What},
 };
@@ -100,7 +100,7 @@ pub struct Chart {
 /// Any error of [`Reader::open`] or [`Reader::next`]. Damage is not an error, and is listed among the gaps.
 pub fn chart(input: impl Read) -> Result<Chart, Error> {
     let mut reader = Reader::open(input)?;
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let (mut chart, mut missing, mut last) = (Chart::default(), 0, Duration::ZERO);
     while let Some(record) = reader.next()? {
         let item = record.item;

@@ -113,6 +113,23 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// A line for each damaged stretch: its bytes and its records, and what became of them.
+pub(super) fn write_stretches(
+    f: &mut fmt::Formatter<'_>,
+    report: &Report,
+    of_bytes: &str,
+    of_records: &str,
+) -> fmt::Result {
+    for damage in report.damage.iter().take(DAMAGE_PRINTED_MAX) {
+        let (bytes, records) = (count(damage.bytes, "byte"), count(damage.missing, "record"));
+        writeln!(f, "at byte {}: {bytes} {of_bytes}, {records} {of_records}", thousands(damage.position))?;
+    }
+    if report.damaged_stretches > DAMAGE_PRINTED_MAX as u64 {
+        writeln!(f, "and {} more", thousands(report.damaged_stretches - DAMAGE_PRINTED_MAX as u64))?;
+    }
+    Ok(())
+}
+
 impl Verdict {
     fn write_damage(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let report = &self.report;
@@ -121,13 +138,7 @@ impl Verdict {
             Preamble::NewerMinor(minor) => writeln!(f, "minor version {minor} is newer than this livetape")?,
             Preamble::Damaged => writeln!(f, "the preamble is damaged")?,
         }
-        for damage in report.damage.iter().take(DAMAGE_PRINTED_MAX) {
-            let (bytes, records) = (count(damage.bytes, "byte"), count(damage.missing, "record"));
-            writeln!(f, "at byte {}: {bytes} unreadable, {records} missing", thousands(damage.position))?;
-        }
-        if report.damaged_stretches > DAMAGE_PRINTED_MAX as u64 {
-            writeln!(f, "and {} more", thousands(report.damaged_stretches - DAMAGE_PRINTED_MAX as u64))?;
-        }
+        write_stretches(f, report, "unreadable", "missing")?;
         if report.tail_bytes > 0 {
             writeln!(f, "truncated at the end: {}", count(report.tail_bytes, "byte"))?;
         }

@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::super::live::{NetTransport, Options, Request, Transport};
+use super::super::live::{LiveOptions, NetTransport, Request, Transport};
 use crate::{
     clock,
     sans_io::{
@@ -96,7 +96,7 @@ pub async fn pages(address: &Address) -> Result<Vec<Page>, Problem> {
         Problem::new(Code::ConnectionLost, format!("no browser answers at {address}: {why}"))
             .hint("start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER")
     };
-    let transport = NetTransport::new(&Options::new(""))?;
+    let transport = NetTransport::new(&LiveOptions::new(""))?;
     let request = Request { url: format!("http://{address}/json/list"), headers: Vec::new() };
     let asking = tokio::time::timeout_at(clock::now() + super::ATTACH_TIMEOUT, transport.get(&request));
     let answer = asking

@@ -13,7 +13,7 @@ use crate::sans_io::{
 
 /// Whom to connect to, and how.
 #[derive(Clone)]
-pub struct Options {
+pub struct LiveOptions {
     /// User as entered: `name`, `@name` or a URL.
     pub user: String,
     /// Server to use instead of TikTok for all requests, such as a mock: `http://127.0.0.1:PORT`.
@@ -77,7 +77,7 @@ pub enum SignForm {
 /// Minimum interval of look-ups while a user is not live.
 pub const WAIT_LIVE_MIN: Duration = Duration::from_secs(30);
 
-impl Options {
+impl LiveOptions {
     /// Returns the defaults: TikTok itself, no sign server, [`retry::ATTEMPTS`] attempts.
     pub fn new(user: impl Into<String>) -> Self {
         Self {
@@ -122,17 +122,17 @@ impl Options {
     }
 }
 
-impl Default for Options {
+impl Default for LiveOptions {
     /// Returns the defaults without a user, which the caller must set.
     fn default() -> Self {
         Self::new("")
     }
 }
 
-impl fmt::Debug for Options {
+impl fmt::Debug for LiveOptions {
     /// Omits URLs, which may contain passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("LiveOptions")
             .field("user", &self.user)
             .field("sign_form", &self.sign_form)
             .field("attempts_max", &self.attempts_max)
@@ -152,7 +152,7 @@ pub(super) struct Origins {
 }
 
 impl Origins {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &LiveOptions) -> Self {
         let text = |url: &Url| url.as_str().split('#').next().unwrap_or_default().to_owned();
         let upstream = options.upstream.as_ref().map(text);
         let or = |known: &str| upstream.clone().unwrap_or_else(|| known.to_owned());

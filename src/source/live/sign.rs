@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::{
-    Options, SignForm, direct,
+    LiveOptions, SignForm, direct,
     failure::{Failure, RATE_LIMITED},
     transport::{Answer, Request, Transport},
     upstream::{USER_AGENT, Upstream},
@@ -41,7 +41,7 @@ pub(super) struct Signed {
 /// Requests a signature from the sign server.
 pub(super) async fn sign<T: Transport>(
     upstream: &mut Upstream<T>,
-    options: &Options,
+    options: &LiveOptions,
     room_id: i64,
     random: &mut SplitMix,
 ) -> Result<Signed, Failure> {
@@ -54,7 +54,7 @@ pub(super) async fn sign<T: Transport>(
     Ok(Signed { socket_url: socket_url(&info, room_id, random), cookie, room_id, request, answer })
 }
 
-fn request(origin: &str, options: &Options, room_id: i64) -> Request {
+fn request(origin: &str, options: &LiveOptions, room_id: i64) -> Request {
     let room = room_id.to_string();
     let url = match options.sign_form {
         SignForm::Fetch => url::with_query(

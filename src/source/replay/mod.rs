@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use due::Due;
 use loading::{Loading, finished};
-pub use options::{Left, Options, Summary};
+pub use options::{Left, ReplayOptions, Summary};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -49,7 +49,7 @@ const REPORT_EVERY: u32 = 256;
 pub struct Replay<'a> {
     tape: Tape,
     duration: Option<Duration>,
-    options: Options,
+    options: ReplayOptions,
     pipeline: Pipeline,
     hub: Hub,
     driver: &'a mut Driver,
@@ -87,13 +87,13 @@ impl<'a> Replay<'a> {
     /// If the tape cannot be read or ends before the start.
     pub fn new(
         tape: Tape,
-        options: Options,
+        options: ReplayOptions,
         hub: Hub,
         driver: &'a mut Driver,
         shutdown: CancellationToken,
         on_end: impl FnMut(&Summary) + Send + 'static,
     ) -> Result<Self, Problem> {
-        let decoder = Decoder::new(decoder::Options { replay: true, dedup: true });
+        let decoder = Decoder::new(decoder::DecoderOptions { replay: true, dedup: true });
         tape.check_within(options.start)?;
         let feed = tape.feed(options.start)?;
         let mut replay = Self {

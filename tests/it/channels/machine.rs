@@ -7,8 +7,7 @@ use livetape::{
     sans_io::error::{Code, Problem},
 };
 
-use super::rig::{As, Rig};
-use crate::harness::{json, read, wait};
+use crate::support::{As, ROOMS, Rig, Setup, json, read, wait};
 
 async fn load(rig: &Rig, name: &str) -> Result<ReplayState, Problem> {
     rig.control.order(ReplayOrder::Load(name.to_owned())).await
@@ -27,14 +26,14 @@ fn mode(rig: &Rig) -> Mode {
 /// Returns the reasons of all `disconnected` events.
 async fn reasons(rig: &Rig) -> Vec<String> {
     rig.hub.close(livetape::hub::CloseReason { code: 1000, reason: "over".into() });
-    let log = crate::harness::read_all(&mut rig.ws("?since=0&types=disconnected").await).await;
+    let log = crate::support::read_all(&mut rig.ws("?since=0&types=disconnected").await).await;
     let reason = |text: &String| json(text)["data"]["reason"].as_str().unwrap().to_owned();
     log.texts.iter().map(reason).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_process_loads_disconnects_connects_and_loads_again() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     assert_eq!(mode(&rig), Mode::Idle);
     assert_eq!(rig.control.disconnect("ann".into()).await.unwrap_err().problem.code, Code::NotFound);
     assert_eq!(load(&rig, "nowhere").await.unwrap_err().code, Code::RecordingNotFound);
@@ -69,7 +68,7 @@ async fn one_process_loads_disconnects_connects_and_loads_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_room_is_left_only_after_the_next_user_was_found() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     for (user, code) in [
         ("offline", Code::UserOffline),
@@ -88,7 +87,7 @@ async fn a_room_is_left_only_after_the_next_user_was_found() {
 
 #[tokio::test(start_paused = true)]
 async fn one_look_up_runs_at_a_time_and_outlives_the_room() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     // A user who is not found is looked up once more.
     let control = rig.control.clone();
@@ -104,7 +103,7 @@ async fn one_look_up_runs_at_a_time_and_outlives_the_room() {
 
 #[tokio::test(start_paused = true)]
 async fn an_ended_source_can_be_replaced() {
-    let rig = Rig::with("speed = \"max\"\nend = \"control\"\n", As::Serve, |sources| sources);
+    let rig = Setup::channels("speed = \"max\"\nend = \"control\"\n").start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     wait(Duration::from_secs(1)).await;
     let status = rig.control.status();
@@ -131,7 +130,7 @@ async fn an_ended_source_can_be_replaced() {
 
 #[tokio::test(start_paused = true)]
 async fn every_start_mode_allows_the_same_orders() {
-    let rig = Rig::start(As::Replay);
+    let rig = Setup::channels(ROOMS).start(As::Replay);
     wait(Duration::from_secs(1)).await;
     assert_eq!(mode(&rig), Mode::Replay);
     rig.control.disconnect("short".into()).await.unwrap();
@@ -140,7 +139,7 @@ async fn every_start_mode_allows_the_same_orders() {
     rig.control.connect("ann".into()).await.unwrap();
     rig.end().await;
 
-    let rig = Rig::start(As::Live);
+    let rig = Setup::channels(ROOMS).start(As::Live);
     read(&mut rig.ws("?since=0").await, 1).await;
     assert_eq!(mode(&rig), Mode::Live);
     rig.control.disconnect("ann".into()).await.unwrap();

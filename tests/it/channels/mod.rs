@@ -5,6 +5,5 @@ mod machine;
 mod over_sockets;
 mod refused;
 mod replays;
-pub(crate) mod rig;
 mod rooms;
 mod shared;

@@ -7,11 +7,11 @@ use livetape::{
     hub::{Join, Limits, Since},
     sans_io::error::Code,
     supervisor::LINGER,
+    supervisor::SupervisorOptions,
 };
 use serde_json::Value;
 
-use super::rig::{As, ROOMS, Rig, close, told};
-use crate::harness::{chats, json, read, read_all, seqs, wait};
+use crate::support::{As, ROOMS, Setup, chats, close, json, read, read_all, seqs, told, wait};
 
 /// Number of events in the room of `ROOMS`, including `connection_created`.
 const EVENTS: usize = 100;
@@ -19,7 +19,7 @@ const EVENTS: usize = 100;
 #[tokio::test(start_paused = true)]
 async fn tokens_with_the_same_user_share_one_connection() {
     for start in [As::Serve, As::Replay] {
-        let rig = Rig::start(start);
+        let rig = Setup::channels(ROOMS).start(start);
         wait(Duration::from_secs(1)).await;
         assert_eq!((rig.requests(), rig.control.channels().users()), (0, vec![]), "nobody has come yet");
         let mut first = rig.ws("ws/t-ann").await;
@@ -54,7 +54,8 @@ async fn tokens_with_the_same_user_share_one_connection() {
 #[tokio::test(start_paused = true)]
 async fn the_backlog_of_a_tokens_channel_is_configurable() {
     let backlog = Limits { events_max: 8, ..Limits::default() };
-    let rig = Rig::with_backlog(ROOMS, As::Serve, |sources| sources, backlog);
+    let rig =
+        Setup::channels(ROOMS).options(|options| SupervisorOptions { backlog, ..options }).start(As::Serve);
     let _socket = rig.ws("ws/t-ann").await;
     wait(Duration::from_secs(1)).await;
     let hub = rig.control.channels().find("ann").unwrap();
@@ -69,7 +70,7 @@ async fn the_backlog_of_a_tokens_channel_is_configurable() {
 #[tokio::test(start_paused = true)]
 async fn rooms_of_tokens_are_included_in_the_counters() {
     let fault = "[[fault]]\nat = \"socket\"\nkind = \"drop\"\nafter_frames = 2\ntimes = 1\n";
-    let rig = Rig::with(&format!("{ROOMS}\n{fault}"), As::Serve, |sources| sources);
+    let rig = Setup::channels(&format!("{ROOMS}\n{fault}")).start(As::Serve);
     let _socket = rig.ws("ws/t-ann").await;
     wait(Duration::from_secs(60)).await;
     let upstream = rig.control.upstream();
@@ -79,7 +80,7 @@ async fn rooms_of_tokens_are_included_in_the_counters() {
 
 #[tokio::test(start_paused = true)]
 async fn reloading_a_page_causes_no_request_and_loses_no_event() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let mut socket = rig.ws("ws/t-ann").await;
     let seen = read(&mut socket, EVENTS).await;
     let last = json(&seen[EVENTS - 1]);
@@ -114,7 +115,7 @@ async fn reloading_a_page_causes_no_request_and_loses_no_event() {
 
 #[tokio::test(start_paused = true)]
 async fn no_room_is_evicted_and_a_freed_slot_can_be_reused() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let mut ann = rig.ws("ws/t-ann").await;
     read(&mut ann, EVENTS).await;
     let requests = rig.requests();
@@ -136,7 +137,7 @@ async fn no_room_is_evicted_and_a_freed_slot_can_be_reused() {
 
 #[tokio::test(start_paused = true)]
 async fn rooms_run_in_parallel_and_the_main_channel_replaces_only_its_own() {
-    let rig = Rig::places(As::Serve, 3);
+    let rig = Setup::channels(ROOMS).places(3).start(As::Serve);
     rig.control.connect("ben".into()).await.unwrap();
     let mut ann = rig.ws("ws/t-ann").await;
     let mut cid = rig.ws("ws/t-cid").await;
@@ -157,7 +158,7 @@ async fn rooms_run_in_parallel_and_the_main_channel_replaces_only_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn upstream_failures_are_reported_and_close_only_the_token() {
-    let rig = Rig::places(As::Serve, 2);
+    let rig = Setup::channels(ROOMS).places(2).start(As::Serve);
     let mut ann = rig.ws("ws/t-ann").await;
     read(&mut ann, 1).await;
     for (token, expected) in [
@@ -174,7 +175,7 @@ async fn upstream_failures_are_reported_and_close_only_the_token() {
 
 #[tokio::test(start_paused = true)]
 async fn a_room_that_ends_closes_with_1000() {
-    let rig = Rig::with("speed = \"max\"\nend = \"control\"\n", As::Serve, |sources| sources);
+    let rig = Setup::channels("speed = \"max\"\nend = \"control\"\n").start(As::Serve);
     let log = read_all(&mut rig.ws("ws/t-ann").await).await;
     let last: Vec<Value> = log.texts.iter().rev().take(1).map(|text| json(text)).collect();
     assert_eq!(
@@ -192,8 +193,7 @@ async fn a_rate_limit_applies_to_all_rooms() {
     let scenario = format!(
         "{ROOMS}\n[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 60\ntimes = 1\n"
     );
-    let rig =
-        Rig::with(&scenario, As::Serve, |sources| livetape::control::Sources { max_live: 3, ..sources });
+    let rig = Setup::channels(&scenario).places(3).start(As::Serve);
     let mut ann = rig.ws("ws/t-ann").await;
     let error = json(&read(&mut ann, 1).await[0]);
     assert_eq!((&error["data"]["code"], &error["data"]["retrying"]), (&"rate_limited".into(), &true.into()));
@@ -221,7 +221,7 @@ async fn a_rate_limit_applies_to_all_rooms() {
 async fn a_permanent_rate_limit_closes_with_1008() {
     let scenario =
         "[[fault]]\nat = [\"lookup\", \"sign\"]\nkind = \"status\"\nstatus = 429\nretry_after = 1\n";
-    let rig = Rig::with(scenario, As::Serve, |sources| sources);
+    let rig = Setup::channels(scenario).start(As::Serve);
     let log = read_all(&mut rig.ws("ws/t-ann").await).await;
     let errors: Vec<Value> = log.texts.iter().map(|text| json(text)["data"].clone()).collect();
     assert!(errors.iter().all(|error| error["code"] == "rate_limited"), "{errors:?}");
@@ -233,7 +233,7 @@ async fn a_permanent_rate_limit_closes_with_1008() {
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_socket_is_closed_and_its_room_stays_open() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let mut slow = rig.ws("ws/t-ann").await;
     let mut fast = rig.ws("ws/t2-ann").await;
     read(&mut fast, EVENTS).await;
@@ -252,7 +252,7 @@ async fn a_slow_socket_is_closed_and_its_room_stays_open() {
 
 #[tokio::test(start_paused = true)]
 async fn shutting_down_closes_with_1001_and_leaves_the_upstream() {
-    let rig = Rig::places(As::Serve, 2);
+    let rig = Setup::channels(ROOMS).places(2).start(As::Serve);
     let mut ann = rig.ws("ws/t-ann").await;
     let mut test = rig.ws("ws/test/t-ann").await;
     read(&mut ann, EVENTS).await;
@@ -267,7 +267,7 @@ async fn shutting_down_closes_with_1001_and_leaves_the_upstream() {
     let refusal = control.channels().open("t-ann").await.unwrap_err();
     assert_eq!(refusal.problem.code, Code::ShuttingDown);
     control.channels().ended().await;
-    let last = rig.mock.received().pop().unwrap();
+    let last = rig.mock().received().pop().unwrap();
     assert!(format!("{:?}", last.what).contains("Close"), "{last:?}");
     assert!(control.channels().statuses().is_empty());
     rig.end().await;

@@ -10,8 +10,7 @@ use livetape::{
 };
 use serde_json::Value;
 
-use super::rig::{As, ROOMS, Rig, close, told};
-use crate::harness::{Log, chat, json, read, read_all, wait};
+use crate::support::{As, Log, ROOMS, Setup, chat, close, json, read, read_all, told, wait};
 
 /// Parts that are the same on both channels.
 fn alike(texts: &[String]) -> Vec<Value> {
@@ -29,7 +28,7 @@ fn reason(log: &Log) -> Value {
 #[tokio::test(start_paused = true)]
 async fn tokens_share_the_room_of_the_main_channel() {
     for start in [As::Serve, As::Live] {
-        let rig = Rig::start(start);
+        let rig = Setup::channels(ROOMS).start(start);
         let mut main = rig.ws("?since=0").await;
         if start == As::Serve {
             rig.control.connect("ANN".into()).await.unwrap();
@@ -62,7 +61,7 @@ async fn tokens_share_the_room_of_the_main_channel() {
 #[tokio::test(start_paused = true)]
 async fn a_shared_room_ends_for_both_when_replaced_or_deleted() {
     for replaced in [true, false] {
-        let rig = Rig::start(As::Serve);
+        let rig = Setup::channels(ROOMS).start(As::Serve);
         rig.control.connect("ann".into()).await.unwrap();
         let mut token = rig.ws("ws/t-ann").await;
         read(&mut token, 1).await;
@@ -87,7 +86,7 @@ async fn a_shared_room_ends_for_both_when_replaced_or_deleted() {
 
 #[tokio::test(start_paused = true)]
 async fn the_main_channel_follows_the_room_of_a_token() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let mut token = rig.ws("ws/t-ann").await;
     read(&mut token, 100).await;
     let mut main = rig.ws("?since=0").await;
@@ -123,7 +122,7 @@ async fn the_main_channel_follows_the_room_of_a_token() {
 async fn a_followed_room_fails_and_ends_for_both() {
     let fault = "[[fault]]\nat = \"socket\"\nkind = \"drop\"\nafter_frames = 2\ntimes = 1\n";
     let scenario = format!("speed = 10\nend = \"control\"\n{fault}");
-    let rig = Rig::with(&scenario, As::Serve, |sources| sources);
+    let rig = Setup::channels(&scenario).start(As::Serve);
     let mut token = rig.ws("ws/t-ann?since=0").await;
     let first = read(&mut token, 1).await;
     rig.control.connect("ann".into()).await.unwrap();
@@ -151,7 +150,7 @@ async fn a_followed_room_fails_and_ends_for_both() {
 #[tokio::test(start_paused = true)]
 async fn a_waiting_room_is_followed_with_its_remaining_wait() {
     let fault = "[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 60\ntimes = 1\n";
-    let rig = Rig::with(&format!("{ROOMS}\n{fault}"), As::Serve, |sources| sources);
+    let rig = Setup::channels(&format!("{ROOMS}\n{fault}")).start(As::Serve);
     let mut token = rig.ws("ws/t-ann").await;
     read(&mut token, 1).await;
     let requests = rig.requests();
@@ -167,7 +166,7 @@ async fn a_waiting_room_is_followed_with_its_remaining_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn under_serve_a_failure_closes_only_the_token() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let mut main = rig.ws("?since=0").await;
     assert!(rig.control.connect("nobody".into()).await.unwrap_err().retrying, "it is asked for once more");
     let refusal = rig.refusal("ws/t-nobody").await;
@@ -182,7 +181,7 @@ async fn under_serve_a_failure_closes_only_the_token() {
 
 #[tokio::test(start_paused = true)]
 async fn under_live_the_end_of_the_room_ends_everything() {
-    let rig = Rig::with("speed = \"max\"\nend = \"control\"\n", As::Live, |sources| sources);
+    let rig = Setup::channels("speed = \"max\"\nend = \"control\"\n").start(As::Live);
     let log = read_all(&mut rig.ws("ws/t-ann?since=0").await).await;
     assert_eq!(close(&log), (1000, "stream_ended"));
     assert_eq!(rig.end().await.exit_code(), Ok(0));
@@ -190,7 +189,7 @@ async fn under_live_the_end_of_the_room_ends_everything() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_switches_rooms_reads_only_the_new_one() {
-    let rig = Rig::places(As::Serve, 2);
+    let rig = Setup::channels(ROOMS).places(2).start(As::Serve);
     for token in ["ws/t-ann", "ws/t-ben"] {
         let mut reader = rig.ws(token).await;
         tokio::spawn(async move { read_all(&mut reader).await });

@@ -10,7 +10,7 @@ use livetape::{
     mock::{Scenario, Seen},
 };
 
-use super::client::{Rig, wait_ms};
+use crate::support::mock::{Mock, wait_ms};
 
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 
@@ -27,7 +27,7 @@ fn report(fails: impl FnOnce()) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn failed_expectations_report_what_came_instead() {
-    let rig = Rig::fixture("rate-limited-twice.toml");
+    let rig = Mock::fixture("rate-limited-twice.toml");
     rig.get(LOOKUP).await;
     wait_ms(2000).await;
     rig.get(LOOKUP).await;
@@ -51,11 +51,11 @@ async fn failed_expectations_report_what_came_instead() {
 
 #[tokio::test(start_paused = true)]
 async fn expectations_are_verified_when_the_mock_is_dropped() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     rig.mock.expect(Seen::request("/live"), 1);
     let text = report(|| drop(rig));
     assert_eq!(text, format!("expected 1 requests of /live, got 0\n  at {}\nreceived nothing", file!()));
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     rig.mock.expect(Seen::request("/live"), 1);
     rig.get("/live").await;
     drop(rig);
@@ -63,7 +63,7 @@ async fn expectations_are_verified_when_the_mock_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_test_does_not_panic_twice() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     rig.mock.expect(Seen::Connection, 3);
     let text = report(|| {
         let _rig = rig;
@@ -75,7 +75,7 @@ async fn a_failing_test_does_not_panic_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn waiting_ends_as_soon_as_the_expectation_is_met() {
-    let (rig, start) = (Rig::new(Scenario::default()), clock::now());
+    let (rig, start) = (Mock::new(Scenario::default()), clock::now());
     let asks = async {
         for _ in 0..3 {
             wait_ms(1500).await;
@@ -92,7 +92,7 @@ async fn waiting_ends_as_soon_as_the_expectation_is_met() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_times_out_reports_what_came() {
-    let (rig, start) = (Rig::new(Scenario::default()), clock::now());
+    let (rig, start) = (Mock::new(Scenario::default()), clock::now());
     rig.get("/live").await;
     let mut waits = Box::pin(rig.mock.wait_for(Seen::request("/lives"), 1));
     let failed = std::future::poll_fn(|context| {

@@ -1,7 +1,8 @@
 //! Loading scenarios: errors report their position.
 
-use crate::harness::with_demo;
 use livetape::mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario, ScenarioFile};
+
+use crate::support::mock::with_demo;
 
 #[track_caller]
 fn assert_wrong(text: &str, expected: &str) {
@@ -161,7 +162,7 @@ async fn scenarios_round_trip() {
     let scenario = Scenario::default().fault(fault).wall_ms(5);
     assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario);
     for name in super::scenarios::names() {
-        let scenario = ScenarioFile::read(&super::client::scenario_path(&name)).unwrap().scenario;
+        let scenario = ScenarioFile::read(&crate::support::mock::scenario_path(&name)).unwrap().scenario;
         assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario, "{name}");
     }
     let missing = Scenario::default().recording("none.bin");

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 
-use super::{
-    client::{ROOM, Rig, SOCKET, read_for, wait_ms},
-    scenarios::names,
-};
+use super::scenarios::names;
+use crate::support::mock::{Mock, ROOM, SOCKET, read_for, wait_ms};
 
 /// Returns all bytes for a client that uses every feature.
-async fn visit(rig: &Rig) -> Vec<u8> {
+async fn visit(rig: &Mock) -> Vec<u8> {
     let mut all = Vec::new();
     let targets = [
         "/",
@@ -46,9 +44,9 @@ async fn every_scenario_gives_the_same_bytes_twice() {
     let mut sums = std::collections::BTreeSet::new();
     for name in names() {
         // Each mock starts right before its visit, because `Date` shows the time since its start.
-        let first = Rig::fixture(&name);
+        let first = Mock::fixture(&name);
         let one = visit(&first).await;
-        let second = Rig::fixture(&name);
+        let second = Mock::fixture(&name);
         let other = visit(&second).await;
         assert!(one == other, "{name}: {} and {} bytes", one.len(), other.len());
         assert_eq!(first.mock.received(), second.mock.received(), "{name}");
@@ -60,7 +58,7 @@ async fn every_scenario_gives_the_same_bytes_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn another_seed_gives_other_bytes() {
-    let of = async |seed: u64| visit(&Rig::toml(&format!("seed = {seed}\nspeed = \"max\"\n"))).await;
+    let of = async |seed: u64| visit(&Mock::toml(&format!("seed = {seed}\nspeed = \"max\"\n"))).await;
     let (one, same, other) = (of(1).await, of(1).await, of(2).await);
     assert!(one == same && one != other);
 }

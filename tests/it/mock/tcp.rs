@@ -16,8 +16,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message},
 };
 
-use super::client::{ROOM, SOCKET, demo};
-use crate::harness::with_demo;
+use crate::support::mock::{ROOM, SOCKET, demo, with_demo};
 
 fn socket_url(mock: &MockTikTok) -> String {
     format!("{}{SOCKET}?room_id={ROOM}", mock.url().replace("http", "ws"))

@@ -2,7 +2,9 @@
 
 use std::{fs, path::PathBuf};
 
-use super::{livetape, run, stderr, stdout, text};
+use crate::support::process::{livetape, run, stderr, stdout, text};
+
+use crate::support::process::program;
 
 /// Asserts that the first line of output contains `message` and that the exit code is `code`.
 #[track_caller]
@@ -194,7 +196,7 @@ fn an_import_to_a_full_disk_keeps_the_written_part() {
     let file = folder.path().join("out.bin");
     let line = format!(
         "ulimit -f 128; exec {} import fixtures/webcast/session-2.jsonl -o {}",
-        super::program(),
+        program(),
         text(&file)
     );
     let mut command = std::process::Command::new("sh");

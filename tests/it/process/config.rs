@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{livetape, run, stderr, stdout, text};
+use crate::support::process::{livetape, run, stderr, stdout, text};
 
 #[test]
 fn a_file_is_checked_shown_and_used() {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{run, stdout};
+use crate::support::process::{run, stdout};
 
 /// Documents with output of commands that run as shown.
 const DOCUMENTS: [&str; 2] = ["README.md", "docs/recordings.md"];

@@ -5,7 +5,7 @@ use std::{
     net::TcpStream,
 };
 
-use super::Running;
+use crate::support::process::Running;
 
 /// Maximum length of a message on `/ws/echo`, in bytes.
 const MESSAGE_BYTES: usize = 16 << 20;

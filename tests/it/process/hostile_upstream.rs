@@ -11,7 +11,7 @@ use std::{
 use livetape::sans_io::wire::{self, Batch, Message, Push};
 use tungstenite::handshake::derive_accept_key;
 
-use super::Running;
+use crate::support::{process::Running, process::run, process::text};
 
 /// Maximum memory of the program for any upstream, in KiB.
 const RSS_KIB_MAX: u64 = 64 << 10;
@@ -126,7 +126,7 @@ fn serve(upstream: &str, file: &Path) -> Running {
     let env = [
         ("LIVETAPE_UPSTREAM", &*upstream),
         ("LIVETAPE_MAX_ATTEMPTS", "1"),
-        ("LIVETAPE_RECORD", super::text(file)),
+        ("LIVETAPE_RECORD", text(file)),
         // This is not about slow subscribers.
         ("LIVETAPE_QUIET", "true"),
     ];
@@ -228,7 +228,7 @@ fn a_signal_stops_it_gracefully_during_an_attack() {
         server.signal("TERM");
         let (status, lines) = server.wait();
         assert!(matches!(status.code(), Some(0 | 1 | 3)), "{bytes}: {status} {lines:?}");
-        let info = super::run(&["info", super::text(&file), "--json"]);
+        let info = run(&["info", text(&file), "--json"]);
         let info: serde_json::Value = serde_json::from_slice(&info.stdout).unwrap();
         assert_eq!(info["sealed"], true, "{bytes}");
     }

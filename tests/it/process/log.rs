@@ -13,10 +13,9 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest as _},
 };
 
-use super::{
-    Running,
-    live::{finish, mock},
-    livetape, stderr, stdout, text,
+use crate::support::{
+    mock::over_tcp,
+    process::{Running, finish, livetape, stderr, stdout, text},
 };
 
 /// Part of every secret, which must not appear in a log.
@@ -70,7 +69,7 @@ name = "nobody"
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_the_log_of_a_whole_session() {
-    let mock = mock("end = \"stay\"\nspeed = \"max\"\n").await;
+    let mock = over_tcp("end = \"stay\"\nspeed = \"max\"\n").await;
     let folder = tempfile::tempdir().unwrap();
     let (config, log) = (folder.path().join("livetape.toml"), folder.path().join("log"));
     fs::write(&config, CONFIG).unwrap();

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use livetape::cli::command;
 
-use super::{run, stderr, stdout, text};
+use crate::support::process::{run, stderr, stdout, text};
 
 /// Commands that read recordings; `IN` is the recording, `OUT` a new file.
 const READING: [&[&str]; 18] = [

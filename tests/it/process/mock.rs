@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 
 use livetape::settings::{KEYS, Key};
 
-use super::{Running, livetape, run, stderr, text};
+use crate::support::process::{Running, livetape, run, stderr, text};
 
 fn get(address: &str, target: &str) -> String {
     let mut stream = std::net::TcpStream::connect(address).unwrap();

@@ -9,7 +9,7 @@ use std::{
 
 use livetape::cli::command;
 
-use super::{livetape, stderr, text};
+use crate::support::process::{livetape, stderr, text};
 
 /// Timeout for a command to exit, on a busy machine.
 const END_MAX: Duration = Duration::from_secs(60);

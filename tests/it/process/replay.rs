@@ -4,8 +4,12 @@ use futures_util::StreamExt as _;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Running, run, stdout, text};
-use crate::sessions::assert_expected;
+use crate::{
+    sessions::assert_expected,
+    support::process::{Running, run, stdout, text},
+};
+
+use crate::support::process::stderr;
 
 const MAX: [&str; 6] = ["--speed", "max", "--wait-clients", "1", "--exit-when-done", "--quiet"];
 
@@ -58,7 +62,7 @@ fn an_imported_session_prints_exactly_the_expected_events() {
     let out = folder.path().join("x.bin");
     let session = "fixtures/webcast/session-2.jsonl";
     let imported = run(&["import", session, "-o", text(&out)]);
-    assert_eq!(imported.status.code(), Some(0), "{}", super::stderr(&imported));
+    assert_eq!(imported.status.code(), Some(0), "{}", stderr(&imported));
     let printed = run(&["events", text(&out)]);
     assert_eq!(printed.status.code(), Some(0));
     let events: Vec<Value> =

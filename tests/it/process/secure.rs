@@ -22,7 +22,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, client::IntoClientRequest as _, handshake::client::Request},
 };
 
-use super::{Running, livetape, run, stderr, stdout, text};
+use crate::support::process::{Running, livetape, run, stderr, stdout, text};
 
 /// Files of a server: certificate, key and tokens.
 fn files(folder: &Path) -> [String; 3] {

@@ -4,7 +4,11 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
-use super::{Running, live::mock, run, stdout, text};
+use crate::support::{
+    mock::over_tcp,
+    process::stderr,
+    process::{Running, run, stdout, text},
+};
 
 fn start(args: &[&str], env: &[(&str, &str)], last: &str) -> Running {
     tokio::task::block_in_place(|| Running::start_with(args, env, last))
@@ -27,7 +31,7 @@ async fn mode(server: &Running) -> [Value; 2] {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_and_an_idle_server_connect_to_the_upstream_of_the_settings() {
     for args in [&["replay", "demo", "--quiet"][..], &["serve", "--quiet"]] {
-        let mock = mock("end = \"stay\"\nspeed = \"max\"\n").await;
+        let mock = over_tcp("end = \"stay\"\nspeed = \"max\"\n").await;
         let server = start(args, &[("LIVETAPE_UPSTREAM", &mock.url())], "Press Ctrl+C");
         if args[0] == "replay" {
             // The server answers once the replay has started.
@@ -53,7 +57,7 @@ async fn a_replay_and_an_idle_server_connect_to_the_upstream_of_the_settings() {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_sees_why_a_room_failed_and_with_stay_the_server_continues() {
-    let mock = mock("[[user]]\nname = \"demo\"\nstate = \"offline\"\n").await;
+    let mock = over_tcp("[[user]]\nname = \"demo\"\nstate = \"offline\"\n").await;
     let url = mock.url();
     let args = ["live", "demo", "--wait-clients", "1", "--upstream", &url];
     for stays in [false, true] {
@@ -70,7 +74,7 @@ async fn a_client_sees_why_a_room_failed_and_with_stay_the_server_continues() {
             server.signal("TERM");
         }
         while let Some(Ok(_)) = socket.next().await {}
-        let (status, _) = super::live::finish(server).await;
+        let (status, _) = crate::support::process::finish(server).await;
         assert_eq!(status.code(), Some(i32::from(!stays)));
     }
 }
@@ -93,7 +97,7 @@ fn a_recorded_replay_has_the_same_events() {
     let once = ["--speed", "max", "--wait-clients", "0", "--exit-when-done"];
     let events = |args: &[&str]| {
         let output = run(&[&["events"], args].concat());
-        assert_eq!(output.status.code(), Some(0), "{}", super::stderr(&output));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         stdout(&output)
     };
     let args = [&["replay", "short", "--record", text(&file)], &once[..]].concat();

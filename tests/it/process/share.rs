@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{run, stderr, stdout, text};
+use crate::support::process::{run, stderr, stdout, text};
 
 #[test]
 fn a_recording_is_scrubbed_audited_and_scrubbed_again() {

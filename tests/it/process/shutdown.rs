@@ -19,12 +19,13 @@ use tokio::{
     sync::Barrier,
     task::JoinSet,
 };
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::{
-    Running,
-    live::{finish, mock, start, words},
-    run, text,
+use crate::support::{
+    close, json,
+    mock::over_tcp,
+    process::{Running, finish, run, start, text, words},
+    read_all,
 };
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -38,14 +39,8 @@ async fn open(server: &Running, path: &str) -> Socket {
 
 /// Reads up to the close; returns the messages and the code.
 async fn rest(mut socket: Socket) -> (Vec<Value>, u16) {
-    let mut messages = Vec::new();
-    loop {
-        match socket.next().await.unwrap().unwrap() {
-            Message::Text(json) => messages.push(serde_json::from_str(&json).unwrap()),
-            Message::Close(frame) => return (messages, frame.unwrap().code.into()),
-            _ => {}
-        }
-    }
+    let log = read_all(&mut socket).await;
+    (log.texts.iter().map(|text| json(text)).collect(), close(&log).0)
 }
 
 /// Waits for events of the room.
@@ -69,7 +64,7 @@ async fn stalled(server: &Running, path: &str) -> TcpStream {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_stops_everything_gracefully() {
-    let mock = mock(ROOM).await;
+    let mock = over_tcp(ROOM).await;
     let folder = tempfile::tempdir().unwrap();
     let (file, config) = (folder.path().join("show.bin"), folder.path().join("livetape.toml"));
     fs::write(&config, "[[tokens]]\ntoken = \"stage-left\"\nname = \"stage\"\nuser = \"demo\"\n").unwrap();
@@ -171,7 +166,7 @@ async fn a_second_signal_stops_the_server_at_once() {
 /// For one Ctrl+C, the terminal and a wrapper such as npm may both send a signal. Impatient users also press it again.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_interrupts_leave_a_sealed_recording() {
-    let mock = mock(ROOM).await;
+    let mock = over_tcp(ROOM).await;
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("livetape.toml");
     fs::write(&config, "[limits]\nshutdown_time = \"1s\"\n").unwrap();

@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{live::mock, livetape, run, stderr, stdout, text};
+use crate::support::{
+    mock::over_tcp,
+    process::{livetape, run, stderr, stdout, text},
+};
 
 #[test]
 fn names_are_looked_up_in_the_configured_directory() {
@@ -59,7 +62,7 @@ fn names_are_looked_up_in_the_configured_directory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_parts_of_a_recording_add_up() {
     let folder = tempfile::tempdir().unwrap();
-    let mock = mock("speed = \"max\"\nend = \"control\"\nafter = \"again\"\n").await;
+    let mock = over_tcp("speed = \"max\"\nend = \"control\"\nafter = \"again\"\n").await;
     let record = async |name: &str, more: &[&str]| {
         let (file, url) = (folder.path().join(name), mock.url());
         let mut command = livetape(&["record", "demo", "--upstream", &url, "-q", "-o", text(&file)]);

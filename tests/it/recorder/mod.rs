@@ -30,7 +30,7 @@ use crate::support::{item, session_items};
 
 /// The header of a recording of this user's room.
 fn live_header(user: &str) -> records::Header {
-    source::live::header(&source::live::Options::new(user))
+    source::live::header(&source::live::LiveOptions::new(user))
 }
 
 /// A file in memory that can be slow or full.

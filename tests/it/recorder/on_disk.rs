@@ -1,10 +1,11 @@
 //! When data reaches the disk, and who can read it.
 
+use std::time::Duration;
+
 use super::{
     Disk, Flush, Ordering, Recorder, RecorderOptions, Sync, Target, eventually, live_header, numbered,
     options, read, start,
 };
-use std::time::Duration;
 
 #[test]
 fn records_are_flushed_when_due() {

@@ -8,7 +8,7 @@ use livetape::{
 };
 
 use super::*;
-use crate::show::show;
+use crate::support::messages::show;
 
 fn record(path: &Path, items: &[Item], rotate: Option<Rotate>) -> Vec<std::path::PathBuf> {
     let options = RecorderOptions { rotate, wall: None, ..RecorderOptions::default() };

@@ -5,5 +5,4 @@ mod inject;
 mod orders;
 mod over_sockets;
 mod recorded;
-pub(crate) mod rig;
 mod scenarios;

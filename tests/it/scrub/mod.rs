@@ -20,10 +20,7 @@ use livetape::{
 };
 use serde_json::Value;
 
-use crate::{
-    payloads::fixture,
-    support::{item, recording, session_items},
-};
+use crate::support::{item, payloads::fixture, recording, session_items};
 
 fn key(byte: u8) -> Key {
     Key::new(&[byte; 32])

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::io::Read as _;
 
 use super::{files, items, key, scrubbed};
-use crate::{payloads::fixture, support::decode};
+use crate::support::{decode, payloads::fixture};
 
 /// Minimum length of a text; shorter ones occur by chance.
 const CHARS_MIN: usize = 6;

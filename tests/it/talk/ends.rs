@@ -10,9 +10,9 @@ use livetape::{
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{client, next};
-use crate::harness::{Rig, chats, is_quiet, json, read, read_all, wait};
+use crate::support::{Rig, chats, is_quiet, json, read, read_all, wait};
 
-fn texts(log: &crate::harness::Log) -> Vec<String> {
+fn texts(log: &crate::support::Log) -> Vec<String> {
     let kind = |text: &String| json(text)["type"].as_str().unwrap().to_owned();
     log.texts.iter().map(kind).collect()
 }

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{client, next, next_said, with_lobby};
-use crate::harness::{Rig, json, read_all, wait};
+use crate::support::{Rig, json, read_all, wait};
 
 #[tokio::test(start_paused = true)]
 async fn a_message_flood_is_rejected_and_closed() {
@@ -95,7 +95,9 @@ async fn a_flood_is_not_read_while_its_close_frame_waits_behind_unread_messages(
 async fn a_flood_on_the_feed_is_closed_too() {
     let rig = Rig::start();
     let mut socket = rig.ws("").await;
-    for _ in 0..111 {
+    let limits = lobby::Limits::default();
+    // Those that are let through, those that are refused, and the last straw.
+    for _ in 0..=limits.message_burst + limits.strikes_max {
         socket.send("1".into()).await.unwrap();
     }
     let log = read_all(&mut socket).await;
@@ -103,22 +105,24 @@ async fn a_flood_on_the_feed_is_closed_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_connections_only_fills_the_lobby() {
-    let rig = with_lobby(lobby::Limits { connections_max: 50, ..lobby::Limits::default() });
+async fn a_flood_of_connects_fills_the_lobby_and_no_more() {
+    const CONNECTIONS_MAX: usize = 50;
+    const CONNECTS: usize = 200;
+    let rig = with_lobby(lobby::Limits { connections_max: CONNECTIONS_MAX, ..lobby::Limits::default() });
     let mut first = client(&rig, "first").await;
     let (mut inside, mut refused) = (Vec::new(), 0);
-    for i in 0..200 {
+    for i in 0..CONNECTS {
         let path = if i % 2 == 0 { "ws?feed=0" } else { "ws/echo" };
         let mut socket = rig.ws(path).await;
-        if inside.len() < 49 {
+        if inside.len() < CONNECTIONS_MAX - 1 {
             inside.push(socket);
         } else {
             assert_eq!(read_all(&mut socket).await.close, Some((4102, "capacity".to_owned())));
             refused += 1;
         }
     }
-    assert_eq!(refused, 151);
-    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 50);
+    assert_eq!(refused, CONNECTS - inside.len());
+    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], CONNECTIONS_MAX);
     drop(inside);
     wait(Duration::from_millis(1)).await;
     assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 1);

@@ -9,7 +9,7 @@ mod transcript;
 use livetape::{lobby, server::Config};
 use serde_json::Value;
 
-use crate::harness::{Rig, Socket, json, read};
+use crate::support::{Rig, Socket, json, read};
 
 /// Connects a client called `name`, without the feed, and reads its welcome.
 async fn client(rig: &Rig, name: &str) -> Socket {

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, time::Duratio
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape::{
     control::{Control, Driver},
-    hub::{self, Hub},
-    server::{Config, Limits, Server, listen::Listening, serve},
+    hub::Hub,
+    server::{Config, Limits},
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
-use crate::harness::{Answer, chat};
+use crate::support::{Answer, chat, tcp::Served};
 
 /// A server on real sockets, and the transcript.
 struct Stage {
@@ -80,12 +80,8 @@ fn is_time(value: &Value) -> bool {
 
 impl Stage {
     async fn open(sockets: Limits) -> Self {
-        let listener = Listening::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let address = listener.addresses()[0];
-        let hub = Hub::new("s".to_owned(), hub::Limits::default());
-        let (control, driver) = Control::new();
-        let config = Config { sockets, ..Config::default() };
-        tokio::spawn(serve(listener, Server { hub: hub.clone(), control: control.clone(), config }));
+        let served = Served::start(Config { sockets, ..Config::default() }).await;
+        let Served { hub, control, driver, address, .. } = served;
         let (clients, names) = Default::default();
         Self { hub, control, driver, address, clients, names, transcript: String::new() }
     }

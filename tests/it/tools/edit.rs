@@ -12,9 +12,10 @@ use livetape::{
 };
 use serde_json::Value;
 
-use crate::{
-    show::{self, show},
-    support::{decode, item, recording, session_items},
+use crate::support::{
+    decode, item,
+    messages::{self, show},
+    recording, session_items,
 };
 
 /// Returns the header of a file and its items, without metadata.
@@ -73,10 +74,11 @@ fn a_range_plays_like_a_replay_that_starts_there() {
         let (header, items) = read(&part);
         assert_eq!(header.wall_anchor_ns, Some(1_704_067_200_000_000_000 + start as i64 * 1_000_000));
 
-        let mut decoder = livetape::sans_io::decoder::Decoder::new(livetape::sans_io::decoder::Options {
-            replay: true,
-            dedup: true,
-        });
+        let mut decoder =
+            livetape::sans_io::decoder::Decoder::new(livetape::sans_io::decoder::DecoderOptions {
+                replay: true,
+                dedup: true,
+            });
         let (header, all) = read(&whole);
         decoder.restore(&Item { conn: 0, ..item(0, What::Header(header)) });
         let before = all.iter().filter(|item| item.offset < ms(start));
@@ -118,9 +120,9 @@ fn parts_are_merged_into_the_whole() {
 fn merged_rooms_keep_their_connections_apart() {
     let of = |user: &str, room, anchor: i64| {
         let items = [
-            show::open(7, 0, user, room),
-            show::on(7, show::frame(500, vec![])),
-            show::close(7, 900, 1000, false),
+            messages::open(7, 0, user, room),
+            messages::on(7, messages::frame(500, vec![])),
+            messages::close(7, 900, 1000, false),
         ];
         let header = records::Header {
             wall_anchor_ns: Some(anchor),

@@ -3,7 +3,7 @@
 use livetape::{
     mock::{MockTikTok, Scenario},
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         recording::Loss,
         scrub::{Auditor, Key, Scrubber},
     },
@@ -19,10 +19,7 @@ use livetape::{
 };
 use proptest::prelude::*;
 
-use crate::{
-    show::show,
-    support::{recording, session_items},
-};
+use crate::support::{messages::show, recording, session_items};
 
 /// Returns whether each tool reports missing records in `bytes`.
 fn reports(bytes: &[u8]) -> Vec<(&'static str, bool)> {
@@ -47,7 +44,7 @@ fn reports(bytes: &[u8]) -> Vec<(&'static str, bool)> {
 
 /// Returns the losses reported in the events of a recording.
 fn decoded(bytes: &[u8]) -> Loss {
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let tape = Tape::from_bytes("a", bytes.to_vec().into());
     for step in tape.steps().unwrap() {
         match step {

@@ -24,7 +24,7 @@ use super::{
 /// Decodes upstream items into events.
 #[derive(Debug)]
 pub struct Decoder {
-    options: Options,
+    options: DecoderOptions,
     counts: Counts,
     /// Wall time of offset 0, in Unix milliseconds.
     anchor_ms: i64,
@@ -45,7 +45,7 @@ pub struct Decoder {
 
 /// Decoder settings.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct DecoderOptions {
     /// Whether the items come from a recording.
     pub replay: bool,
     /// Whether to drop duplicates.
@@ -55,7 +55,7 @@ pub struct Options {
 impl Decoder {
     /// Creates a decoder at the start of its first generation.
     #[must_use]
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: DecoderOptions) -> Self {
         Self {
             options,
             counts: Counts::default(),

@@ -18,9 +18,9 @@ macro_rules! kinds {
         /// All values of `type`.
         pub const KINDS: &[&str] = &[$($name),*];
 
-        /// Returns the JSON Schema of each type, in the order of [`KINDS`].
-        pub(super) fn each_schema(generator: &mut SchemaGenerator) -> Vec<Schema> {
-            vec![$(of_kind::<$data>(generator, $name, $doc)),*]
+        /// The schema of the JSON of each type, by its `type`.
+        pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+            vec![$(($name, of_kind::<$data>(generator, $name, $doc))),*]
         }
 
         impl Data {

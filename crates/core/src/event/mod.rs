@@ -50,7 +50,6 @@ pub use questions::*;
 pub use ranks::*;
 pub use room::*;
 pub use scalar::{Id, Millis};
-pub use schema::schemas;
 use schemars::JsonSchema;
 use serde::Serialize;
 use smol_str::SmolStr;

@@ -3,12 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-use super::{EventJson, KINDS, kinds::each_schema};
-
-/// Returns the schema of each event type, with the type's name.
-pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
-    KINDS.iter().copied().zip(each_schema(generator)).collect()
-}
+use super::EventJson;
 
 /// Returns the schema of an event whose `data` is a `D`, including the fields that are written by hand.
 pub(super) fn of_kind<D: JsonSchema + 'static>(

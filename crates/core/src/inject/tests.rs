@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::{
-    decoder::{Decoder, Options},
+    decoder::{Decoder, DecoderOptions},
     event::{Data, Event},
 };
 
 fn events(injector: &mut Injector, json: serde_json::Value) -> Vec<Event> {
     let request: InjectRequest = serde_json::from_value(json).unwrap();
     request.check().unwrap();
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let (item, _) = injector.make(&request, "s", Place { now_ms: 1_700_000_000_000, ..Place::default() });
     assert!(item.flags.is_injected());
     decoder.handle(&item);
@@ -146,7 +146,7 @@ fn injected_events_and_their_inferred_finals_keep_the_flag_after_recording() {
         writer.write(item).unwrap();
     }
     let mut reader = Reader::open(std::io::Cursor::new(writer.finish().unwrap())).unwrap();
-    let mut decoder = Decoder::new(Options { replay: true, dedup: false });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: false });
     while let Some(record) = reader.next().unwrap() {
         decoder.handle(&record.item);
     }

@@ -1,12 +1,11 @@
 //! Searches every record for data that must not be shared, in any packing or encoding.
 
-use std::{collections::BTreeSet, fmt};
-
-use serde::Serialize;
+use std::collections::BTreeSet;
 
 use super::{
     allow,
     check::Checker,
+    finding::{Finding, Kind, shown},
     http, patterns,
     views::views,
     walk::{Context, message},
@@ -20,63 +19,6 @@ use crate::{
 pub const WORD_CHARS_MIN: usize = 3;
 /// Maximum number of words.
 pub const WORDS_MAX: usize = 10_000;
-/// Maximum length of a displayed finding, in characters.
-const SHOWN_CHARS_MAX: usize = 60;
-
-/// Kind of finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// An id field holds an id that no scrubber created.
-    Id,
-    /// A name field holds a name that no scrubber created.
-    Name,
-    /// A text field holds a text that no scrubber created.
-    Text,
-    /// A secure id of TikTok.
-    SecUid,
-    /// The URL of a profile picture, or of any picture that no scrubber created.
-    Picture,
-    /// An email address.
-    Mail,
-    /// A phone number.
-    Phone,
-    /// A cookie, token, key or signature.
-    Secret,
-    /// One of the user's words.
-    Word,
-    /// Data that cannot be inspected.
-    Opaque,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Id => "an id",
-            Self::Name => "a name",
-            Self::Text => "a text",
-            Self::SecUid => "a secure id",
-            Self::Picture => "an address",
-            Self::Mail => "mail",
-            Self::Phone => "a telephone number",
-            Self::Secret => "a secret",
-            Self::Word => "a word of yours",
-            Self::Opaque => "something that cannot be looked into",
-        })
-    }
-}
-
-/// Data that must not be shared.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    /// Kind of data.
-    pub kind: Kind,
-    /// The field, or how the bytes of the record were decoded.
-    pub place: String,
-    /// Beginning of the data; empty for secrets.
-    pub shown: String,
-}
 
 /// A word to search for.
 #[derive(Debug)]
@@ -188,9 +130,4 @@ fn check(item: &Item, checker: &mut Checker<'_>) {
         What::Other { .. } => checker.opaque_body(),
         _ => {}
     }
-}
-
-/// Shortens a text to one line for a terminal.
-pub(super) fn shown(text: &str) -> String {
-    text.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     allow,
-    audit::{Finding, Kind, shown},
     class::Class,
+    finding::{Finding, Kind, shown},
     json::{self, NESTED_MAX, Values},
     letters, made_up, stock,
     walk::{Leaves, Place, as_text},

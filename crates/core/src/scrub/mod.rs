@@ -11,6 +11,7 @@ mod audit;
 mod by_construction;
 mod check;
 mod class;
+mod finding;
 mod http;
 mod identities;
 mod json;
@@ -26,7 +27,8 @@ mod walk;
 use bytes::Bytes;
 use serde::Serialize;
 
-pub use audit::{Auditor, Finding, Kind as FindingKind, WORD_CHARS_MIN, WORDS_MAX};
+pub use audit::{Auditor, WORD_CHARS_MIN, WORDS_MAX};
+pub use finding::{Finding, Kind as FindingKind};
 pub use identities::IDENTITIES_MAX;
 pub use key::{FINGERPRINT_BYTES, KEY_BYTES, Key};
 pub use stock::phrases;

@@ -1,7 +1,7 @@
 //! Lists of people and texts. Synthetic recordings are built from them, and the recordings shipped with
 //! livetape are scrubbed to them. An audit recognises them.
 
-use super::{key::Key, made_up};
+use super::key::Key;
 
 /// Maximum length of a phrase, in characters. Longer texts become one of [`NOTICES`].
 const PHRASE_CHARS_MAX: usize = 60;
@@ -109,7 +109,17 @@ pub fn phrases() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub(super) fn handle(key: &Key, handle: &str) -> String {
     let mut choices = key.choices("stock handle", handle.as_bytes());
     let name = format!("{}_{}", choices.one(&FIRST), choices.one(&LAST));
-    made_up::numbered(&name, choices.below(1000))
+    numbered(&name, choices.below(1000))
+}
+
+/// A name with a number, and the digit that tells that it was made up.
+pub(super) fn numbered(name: &str, number: usize) -> String {
+    let digit = check_digit(name, number);
+    format!("{name}{:04}", number * 10 + digit)
+}
+
+pub(super) fn check_digit(name: &str, number: usize) -> usize {
+    (name.bytes().map(usize::from).sum::<usize>() + number) % 10
 }
 
 /// Whether the part of a name before its number may come from [`handle`].

@@ -11,10 +11,8 @@ use super::Source;
 use crate::{
     sans_io::recording::{Error, Loss, MINOR, Preamble, Report, Writer},
     text::{clock, count, thousands},
+    verify::write_stretches,
 };
-
-/// Maximum number of damaged stretches in the text.
-const DAMAGE_PRINTED_MAX: usize = 20;
 
 /// Result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -78,13 +76,7 @@ impl fmt::Display for Repaired {
         if report.preamble == Preamble::Damaged {
             writeln!(f, "damaged preamble: rewritten")?;
         }
-        for damage in report.damage.iter().take(DAMAGE_PRINTED_MAX) {
-            let (bytes, records) = (count(damage.bytes, "byte"), count(damage.missing, "record"));
-            writeln!(f, "at byte {}: {bytes} dropped, {records} lost", thousands(damage.position))?;
-        }
-        if report.damaged_stretches > DAMAGE_PRINTED_MAX as u64 {
-            writeln!(f, "and {} more", thousands(report.damaged_stretches - DAMAGE_PRINTED_MAX as u64))?;
-        }
+        write_stretches(f, report, "dropped", "lost")?;
         if report.tail_bytes > 0 {
             writeln!(f, "truncated at the end: {} dropped", count(report.tail_bytes, "byte"))?;
         }

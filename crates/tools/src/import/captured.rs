@@ -1,13 +1,16 @@
 //! The common parts of all captures: connections, their messages, and HTTP responses.
 
+mod scratch;
+
 use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{
-    Error,
-    scratch::{Keeper, Kept, Scratch},
-};
+use scratch::Keeper;
+pub use scratch::Scratch;
+pub(super) use scratch::{Items, Kept};
+
+use super::Error;
 use crate::{
     payload::{batch, room_of},
     sans_io::{

@@ -6,11 +6,10 @@ use serde::Serialize;
 
 use super::{
     Error, ImportOptions, Report, Target,
-    captured::{Capture, Connection, Survey, survey},
+    captured::{Capture, Connection, Scratch, Survey, survey},
     format::{Format, PEEK_BYTES, recognise},
     import,
     merge::{Plan, merge},
-    scratch::Scratch,
     source::{Source, Unpacked, read_full},
     times::Times,
 };

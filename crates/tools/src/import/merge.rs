@@ -9,8 +9,7 @@ use std::{
 
 use super::{
     Error, Report, Target,
-    captured::{CapturedFrame, Connection, Said, Survey, closed},
-    scratch::{Items, Kept},
+    captured::{CapturedFrame, Connection, Items, Kept, Said, Survey, closed},
     times::Times,
 };
 use crate::sans_io::recording::{

@@ -32,16 +32,15 @@ mod merge;
 mod messages;
 mod mitm;
 mod piratetok;
-mod scratch;
 mod source;
 mod summary;
 mod target;
 mod times;
 
+pub use captured::Scratch;
 pub use choose::{Candidate, import_capture};
 pub use format::{Format, Row};
 pub use lines::LINE_BYTES_MAX;
-pub use scratch::Scratch;
 pub use source::{Input, Source};
 
 use lines::{Content, Lines};

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 
-use super::{Error, scratch::Scratch};
+use super::{Error, captured::Scratch};
 
 /// Number of bytes to read at once.
 const BUFFER_BYTES: usize = 64 << 10;

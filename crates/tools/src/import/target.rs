@@ -42,7 +42,7 @@ impl<W: Write> Target<W> {
         };
         Ok(Self {
             writer: Writer::new(output, &header)?,
-            decoder: Decoder::new(decoder::Options { replay: true, dedup: false }),
+            decoder: Decoder::new(decoder::DecoderOptions { replay: true, dedup: false }),
             start_unix_ms,
             last: Duration::ZERO,
             report: Report::default(),

@@ -14,7 +14,7 @@ use gifts::People;
 
 use super::timeline::{Chart, Timeline};
 use crate::sans_io::{
-    decoder::{Decoder, Options},
+    decoder::{Decoder, DecoderOptions},
     recording::{
         Error, Head, Item, Loss, Preamble, Reader, Report, What, record_type,
         records::{ConnOpen, Header, header},
@@ -111,7 +111,7 @@ pub struct DamageInfo {
 pub fn info(input: impl Read) -> Result<Info, Error> {
     let mut reader = Reader::open(input)?;
     let (mut info, mut connections) = (Info::default(), BTreeMap::new());
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let (mut chart, mut people) = (Chart::default(), People::default());
     let (mut missing, mut last) = (0, Duration::ZERO);
     while let Some(head) = reader.next_head()? {

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     sans_io::error::{Code, Problem},
-    source::live::Options,
+    source::live::LiveOptions,
 };
 
 /// The network, optionally through a proxy.
@@ -40,7 +40,7 @@ impl NetTransport {
     ///
     /// # Errors
     /// [`Code::BadRequest`] if the proxy has an unsupported scheme.
-    pub fn new(options: &Options) -> Result<Self, Problem> {
+    pub fn new(options: &LiveOptions) -> Result<Self, Problem> {
         let proxy = options.proxy.clone();
         let mut builder =
             Client::builder().redirect(redirect::Policy::none()).no_proxy().dns_resolver(Arc::new(Resolver));

@@ -5,14 +5,16 @@ use tokio_tungstenite::WebSocketStream;
 use tungstenite::http::HeaderMap;
 
 use super::{
-    Transport, direct,
-    driver::Driver,
-    failure::Failure,
-    lookup,
-    sign::{self, Signed},
-    socket,
-    transport::Received,
-    url,
+    super::{
+        Transport, direct,
+        failure::Failure,
+        lookup,
+        sign::{self, Signed},
+        socket,
+        transport::Received,
+        url,
+    },
+    Driver,
 };
 use crate::sans_io::{
     error::Code,

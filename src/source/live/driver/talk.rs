@@ -12,13 +12,15 @@ use tungstenite::{
 };
 
 use super::{
-    Transport,
-    bounds::{HELD_BYTES_MAX, HELD_ITEMS_MAX},
+    super::{
+        Transport,
+        bounds::{HELD_BYTES_MAX, HELD_ITEMS_MAX},
+        failure::Failure,
+        transport::{Received, Unreached},
+        upstream::within,
+    },
+    Driver, STREAM_ENDED,
     connect::Link,
-    driver::{Driver, STREAM_ENDED},
-    failure::Failure,
-    transport::{Received, Unreached},
-    upstream::within,
 };
 use crate::sans_io::{
     error::{Code, close},

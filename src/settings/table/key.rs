@@ -2,24 +2,24 @@
 
 use std::ffi::OsStr;
 
-use super::{table::Settings, value::Form};
+use super::{super::value::Form, Settings};
 
 /// A setting: its key in the file, flag and environment variable, and how it is parsed and shown.
 #[derive(Debug)]
 pub struct Key {
     /// Section of the settings file.
     pub section: &'static str,
-    pub(super) raw_name: &'static str,
-    pub(super) docs: &'static [&'static str],
-    pub(super) flag: &'static str,
+    pub(in crate::settings) raw_name: &'static str,
+    pub(in crate::settings) docs: &'static [&'static str],
+    pub(in crate::settings) flag: &'static str,
     /// Environment variable.
     pub env: &'static str,
     /// Type in TOML.
     pub form: Form,
     /// Whether its value is masked when shown.
     pub is_secret: bool,
-    pub(super) set: fn(&mut Settings, &OsStr) -> Result<(), String>,
-    pub(super) get: fn(&Settings) -> Option<String>,
+    pub(in crate::settings) set: fn(&mut Settings, &OsStr) -> Result<(), String>,
+    pub(in crate::settings) get: fn(&Settings) -> Option<String>,
 }
 
 /// Parts of a flag such as `-o, --output FILE` or `--loop [N]`.

@@ -11,10 +11,7 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use prost::Message as _;
 
-use super::{
-    Error,
-    captured::{CaptureItem, CapturedFrame, Said},
-};
+use super::{CaptureItem, CapturedFrame, Error, Said};
 
 /// Maximum length of a reassembled message, in bytes, as in a recording.
 const FRAME_BYTES_MAX: usize = 16 << 20;
@@ -31,7 +28,7 @@ pub trait Scratch: Read + Write + Seek {}
 impl<T: Read + Write + Seek> Scratch for T {}
 
 /// Writes items with their length and time, so that a reader can wait for the time without loading the item.
-pub(super) struct Keeper {
+pub(in crate::import) struct Keeper {
     file: BufWriter<Box<dyn Scratch>>,
     at: u64,
     /// A frame that may continue.
@@ -39,16 +36,16 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(file: Box<dyn Scratch>) -> Self {
+    pub(in crate::import) fn new(file: Box<dyn Scratch>) -> Self {
         Self { file: BufWriter::with_capacity(BUFFER_BYTES, file), at: 0, held: None }
     }
 
     /// Returns the position of the next item.
-    pub(super) fn at(&self) -> u64 {
+    pub(in crate::import) fn at(&self) -> u64 {
         self.at
     }
 
-    pub(super) fn keep(&mut self, item: &CaptureItem) -> Result<(), Error> {
+    pub(in crate::import) fn keep(&mut self, item: &CaptureItem) -> Result<(), Error> {
         let bytes = item.encode_to_vec();
         let length = u32::try_from(bytes.len()).expect("a few texts of bounded length");
         let time = item.time.unwrap_or(f64::NAN);
@@ -60,7 +57,7 @@ impl Keeper {
     }
 
     /// Stores a message of a connection, joining fragments.
-    pub(super) fn message(&mut self, item: CaptureItem) -> Result<(), Error> {
+    pub(in crate::import) fn message(&mut self, item: CaptureItem) -> Result<(), Error> {
         if self.append(&item) {
             return Ok(());
         }
@@ -79,7 +76,7 @@ impl Keeper {
     }
 
     /// Stores the last frame, which is complete.
-    pub(super) fn flush(&mut self) -> Result<(), Error> {
+    pub(in crate::import) fn flush(&mut self) -> Result<(), Error> {
         self.held.take().map_or(Ok(()), |held| self.keep(&held))
     }
 
@@ -99,18 +96,18 @@ impl Keeper {
         true
     }
 
-    pub(super) fn finish(self) -> Result<Kept, Error> {
+    pub(in crate::import) fn finish(self) -> Result<Kept, Error> {
         let file = self.file.into_inner().map_err(|error| Error::Scratch(error.into_error()))?;
         Ok(Kept(RefCell::new(file)))
     }
 }
 
 /// The stored items.
-pub(super) struct Kept(RefCell<Box<dyn Scratch>>);
+pub(in crate::import) struct Kept(RefCell<Box<dyn Scratch>>);
 
 impl Kept {
     /// Returns a reader for the items in these ranges. `tracks` is the number of such readers.
-    pub(super) fn items(&self, spans: Vec<Range<u64>>, tracks: usize) -> Items<'_> {
+    pub(in crate::import) fn items(&self, spans: Vec<Range<u64>>, tracks: usize) -> Items<'_> {
         let ahead = (AHEAD_BYTES_MAX / tracks.max(1)).clamp(AHEAD_BYTES_MIN, BUFFER_BYTES);
         let stretches = Stretches { file: &self.0, span: 0..0, spans: spans.into_iter() };
         Items { input: BufReader::with_capacity(ahead, stretches), length: 0 }
@@ -118,7 +115,7 @@ impl Kept {
 }
 
 /// Reads stored items.
-pub(super) struct Items<'a> {
+pub(in crate::import) struct Items<'a> {
     input: BufReader<Stretches<'a>>,
     /// Length of the item whose time was read last.
     length: u32,
@@ -126,7 +123,7 @@ pub(super) struct Items<'a> {
 
 impl Items<'_> {
     /// Returns the time of the next item as in the capture; `None` at the end.
-    pub(super) fn next_time(&mut self) -> Result<Option<Option<f64>>, Error> {
+    pub(in crate::import) fn next_time(&mut self) -> Result<Option<Option<f64>>, Error> {
         if self.input.fill_buf().map_err(Error::Scratch)?.is_empty() {
             return Ok(None);
         }
@@ -139,7 +136,7 @@ impl Items<'_> {
     }
 
     /// Returns the content of the item. To be called after each [`Items::next_time`].
-    pub(super) fn said(&mut self) -> Result<Option<Said>, Error> {
+    pub(in crate::import) fn said(&mut self) -> Result<Option<Said>, Error> {
         let mut bytes = vec![0; self.length as usize];
         self.input.read_exact(&mut bytes).map_err(Error::Scratch)?;
         let item = CaptureItem::decode(Bytes::from(bytes));

@@ -2,24 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::file::{Cell, Fault};
-use crate::{sans_io::token::check, secret::Secret};
+use super::{super::table::Token, Cell, Fault};
+use crate::sans_io::token::check;
 
 /// Keys of a token.
 const KEYS: [&str; 4] = ["token", "name", "user", "recording"];
-
-/// A client of `/ws/{token}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Token {
-    /// Secret part of the address.
-    pub token: Secret,
-    /// Name of the client.
-    pub name: String,
-    /// User whose room the client gets.
-    pub user: Option<String>,
-    /// Recording that `/ws/test/{token}` plays.
-    pub recording: Option<String>,
-}
 
 /// Reads the tables `[[tokens]]`.
 pub(super) fn read(tables: &Cell<'_>, faults: &mut Vec<Fault>) -> Vec<Token> {

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use livetape::{
     hub::Filter,
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         recording::{Flags, Frame, Item, Opcode, What, Writer, records},
     },
 };
 use serde_json::Value;
 
-use crate::payloads::fixture;
+use crate::support::payloads::fixture;
 
 /// The items of `fixtures/webcast/session-<n>.jsonl`, put together here, without the importer.
 pub(crate) fn session_items(n: u32) -> Vec<Item> {
@@ -53,7 +53,7 @@ pub(crate) fn recording(items: &[Item]) -> Bytes {
 
 /// All events of `items` as JSON, in order.
 pub(crate) fn decode(items: &[Item], filter: &Filter, dedup: bool) -> Vec<Value> {
-    let mut decoder = Decoder::new(Options { replay: true, dedup });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup });
     for item in items {
         decoder.handle(item);
     }

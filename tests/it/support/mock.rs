@@ -1,18 +1,24 @@
 //! A mock in memory and a client that sees every byte.
 
-use std::{io::Cursor, path::Path, time::Duration};
+use std::{
+    io::{self, Cursor},
+    path::Path,
+    pin::Pin,
+    time::Duration,
+};
 
-use crate::harness::with_demo;
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape::{
     clock,
+    demo::{DEMO, DEMO_BYTES},
     mock::{MockTikTok, Scenario, ScenarioFile},
     net::memory::MemoryConnector,
     sans_io::{
         recording::{Reader, What},
         wire::{self, Batch, Push},
     },
+    source::live::MemoryTransport,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
@@ -29,12 +35,24 @@ pub(crate) const SOCKET: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
 /// Maximum time that a test waits for a byte.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-pub(crate) struct Rig {
+type Connecting = Pin<Box<dyn Future<Output = io::Result<DuplexStream>> + Send>>;
+
+/// A scenario whose rooms may play the demo.
+pub(crate) fn with_demo(scenario: impl Into<ScenarioFile>) -> ScenarioFile {
+    scenario.into().with_recording(DEMO, DEMO_BYTES)
+}
+
+/// A mock on a port of its own.
+pub(crate) async fn over_tcp(toml: &str) -> MockTikTok {
+    MockTikTok::start(with_demo(Scenario::parse(toml).unwrap())).await.unwrap()
+}
+
+pub(crate) struct Mock {
     pub(crate) mock: MockTikTok,
     pub(crate) connector: MemoryConnector,
 }
 
-impl Rig {
+impl Mock {
     pub(crate) fn new(scenario: impl Into<ScenarioFile>) -> Self {
         let mock = MockTikTok::in_memory(with_demo(scenario)).unwrap();
         Self { connector: mock.connector().unwrap(), mock }
@@ -46,7 +64,21 @@ impl Rig {
 
     /// Loads a file of `fixtures/scenarios/`.
     pub(crate) fn fixture(name: &str) -> Self {
-        Self::new(ScenarioFile::read(&scenario_path(name)).unwrap())
+        Self::new(Self::scenario(name))
+    }
+
+    pub(crate) fn scenario(name: &str) -> ScenarioFile {
+        ScenarioFile::read(&scenario_path(name)).unwrap_or_else(|problem| panic!("{name}: {problem}"))
+    }
+
+    /// What a live source connects with.
+    pub(crate) fn transport(&self) -> MemoryTransport<impl Fn() -> Connecting + Clone + use<>> {
+        let connector = self.connector.clone();
+        MemoryTransport::new(move || {
+            let connector = connector.clone();
+            let connecting: Connecting = Box::pin(async move { connector.connect().await });
+            connecting
+        })
     }
 
     /// Sends a request with `connection: close` and returns all bytes of the response, waiting for `patience` at most.
