@@ -50,7 +50,7 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     conclude(&ended)
 }
 
-/// Prints what was recorded, and returns the exit code.
+/// Prints a summary of each recording, and returns the exit code.
 pub(super) fn conclude(ended: &Ended) -> Result<u8, Problem> {
     for recording in &ended.recordings {
         display::say(&format!("📼 {}", recording.display()));

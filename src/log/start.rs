@@ -11,8 +11,8 @@ use crate::{
     settings::{Level, Log},
 };
 
-/// Starts the log of this process. What is queued is written when the guard is dropped. Where a `display` shows what
-/// fails as well, only what is worse and [`CLIENTS`] go to stderr, unless the settings say otherwise.
+/// Starts the log of this process. Dropping the guard writes the queued lines. If a `display` shows failures
+/// too, only errors and [`CLIENTS`] go to stderr by default.
 ///
 /// # Errors
 /// `io`, if the file cannot be written.

@@ -20,7 +20,7 @@ use crate::sans_io::nearest;
 pub struct Fault {
     /// Byte position.
     at: usize,
-    /// What is wrong, as a lowercase fragment.
+    /// Description of the error, as a lowercase fragment.
     pub message: String,
     /// What to do about it; may be empty.
     pub hint: String,

@@ -200,7 +200,7 @@ async fn a_client_may_leave() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_beyond_the_limit_is_told_why() {
+async fn a_client_beyond_the_limit_gets_the_reason() {
     let rig = Rig::with(Limits::default(), Config { subscribers_max: 1, ..Config::default() });
     let socket = rig.ws("").await;
     let log = read_all(&mut rig.ws("").await).await;

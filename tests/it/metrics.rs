@@ -65,10 +65,7 @@ async fn activity_is_counted() {
     ] {
         assert_eq!(value(&text, line), Some(expected), "{line}\n{text}");
     }
-    assert!(
-        !text.contains("nowhere") && !text.contains("MadeUp"),
-        "names that anybody can make up are no labels"
-    );
+    assert!(!text.contains("nowhere") && !text.contains("MadeUp"), "user-controlled names are never labels");
     for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
         assert!(line.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{line}");
     }

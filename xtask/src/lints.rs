@@ -23,7 +23,7 @@ fn clippy(args: &[&str]) -> Result<()> {
     status(cargo().args(["clippy", "--locked"]).args(args).args(["--", "--deny", "warnings"]))
 }
 
-/// None, and each feature of livetape alone but for those that are on by default.
+/// Returns the sets of features to check: none, and each feature that is off by default or part of `cli`, alone.
 fn feature_sets(manifest: &str) -> Vec<String> {
     let lines = manifest.lines().skip_while(|line| *line != "[features]").skip(1);
     let section = lines.take_while(|line| !line.starts_with('['));

@@ -38,7 +38,7 @@ fn version(root: &Path) -> Result<String> {
     Ok(line.context("the workspace has a version")?.trim_matches('"').to_owned())
 }
 
-/// Unpacks a package, unless it is the same as before: what is not touched is not built again.
+/// Unpacks a package unless it is unchanged, so that cargo does not rebuild it.
 fn unpack(package: &Path, outside: &Path, name: &str) -> Result<()> {
     let (folder, kept) =
         (outside.join("packages").join(name), outside.join(format!("packages/{name}.crate")));

@@ -1,6 +1,6 @@
 //! A decoder of TikTok's frames, and its tests: run them with `cargo test --example decoder`.
 //!
-//! The decoder reads chats from the WebSocket of a room. The test compares them with the events that livetape makes of the
+//! The decoder reads chats from the WebSocket of a room. The test compares them with livetape's events of the
 //! same recording.
 
 use std::{collections::HashSet, io::Read as _};

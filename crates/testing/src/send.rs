@@ -30,7 +30,7 @@ pub struct Send<'a> {
     pub(crate) tape: &'a Tape,
 }
 
-/// What was sent.
+/// A sent event: its ids, and the number of clients that received it.
 ///
 /// ```
 /// # #[tokio::main] async fn main() {

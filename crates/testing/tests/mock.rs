@@ -55,7 +55,7 @@ async fn a_client_that_is_too_early_is_reported_with_the_line_of_the_test() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_expected_is_verified_once() {
+async fn an_expectation_is_verified_once() {
     let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();
     mock.expect(Seen::request(LOOKUP), 1..);
     mock.expect(Seen::Connection, 0);

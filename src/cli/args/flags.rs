@@ -18,8 +18,8 @@ pub(in crate::cli) trait Scope: Send + Sync + 'static {
     /// Returns whether the command has the flag of `key`.
     fn holds(key: &Key) -> bool;
 
-    /// Returns whether the command reads the environment variable of `key`. Invalid variables of other commands are no
-    /// error.
+    /// Returns whether the command reads the environment variable of `key`. Invalid variables of other commands are
+    /// ignored.
     fn reads(key: &Key) -> bool;
 }
 

@@ -9,7 +9,7 @@ use super::{
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Each person becomes the same invented person everywhere. Counts, times, gifts
-and order are kept; docs/sharing.md lists what is not.
+and order are kept; docs/sharing.md lists the exceptions.
 
 Examples:
   livetape scrub show.bin -o share.bin && livetape audit share.bin

@@ -67,7 +67,7 @@ fn brackets_in_strings_do_not_count_as_depth() {
 }
 
 #[test]
-fn a_flood_is_told_and_then_closed_whatever_it_is_for() {
+fn a_flood_of_any_kind_is_rejected_and_then_closed() {
     let limits = Limits::default();
     let refused = limits.strikes_max as usize + 1;
     for role in [Role::Talks, Role::Reads] {

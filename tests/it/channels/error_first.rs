@@ -61,10 +61,10 @@ async fn the_error_precedes_the_close_while_the_user_is_being_connected() {
                 let control = rig.control.clone();
                 let connecting = tokio::spawn(async move { control.connect("offline".to_owned()).await });
                 let (error, close) = last_words(rig.ws("ws/t-offline").await).await;
-                let is_told = matches!((error.as_deref(), close), (Some("user_offline"), 1011));
+                let got_error = matches!((error.as_deref(), close), (Some("user_offline"), 1011));
                 // Rooms that are about to end may still occupy slots.
                 assert!(
-                    is_told || (error.as_deref(), close) == (Some("capacity"), 4102),
+                    got_error || (error.as_deref(), close) == (Some("capacity"), 4102),
                     "{error:?} {close}"
                 );
                 connecting.await.unwrap().unwrap_err();

@@ -40,7 +40,7 @@ fn line(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_refusal_as_a_transcript() {
+async fn transcript_of_every_rejection() {
     let mock = over_tcp(ROOMS).await;
     let sources = Sources { tokens: tokens(), max_replays: 1, ..Sources::default() };
     let server = Supervised::start(&mock, sources).await;

@@ -26,7 +26,7 @@ fn report(fails: impl FnOnce()) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_expectations_report_what_came_instead() {
+async fn failed_expectations_report_the_actual_requests() {
     let rig = Mock::fixture("rate-limited-twice.toml");
     rig.get(LOOKUP).await;
     wait_ms(2000).await;
@@ -91,7 +91,7 @@ async fn waiting_ends_as_soon_as_the_expectation_is_met() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_times_out_reports_what_came() {
+async fn a_wait_that_times_out_reports_the_actual_requests() {
     let (rig, start) = (Mock::new(Scenario::default()), clock::now());
     rig.get("/live").await;
     let mut waits = Box::pin(rig.mock.wait_for(Seen::request("/lives"), 1));

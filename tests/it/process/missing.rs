@@ -71,7 +71,7 @@ fn no_command_exits_with_0_if_data_is_missing() {
         ("without the end.bin", whole[..ends[ends.len() - 2]].to_vec()),
         ("cut between records.bin", whole[..middle].to_vec()),
         ("cut in a record.bin", whole[..middle + 20].to_vec()),
-        ("random from there on.bin", random),
+        ("random in the second half.bin", random),
         ("a flipped bit.bin", flipped),
         ("more behind the end.bin", [&whole[..], b"more"].concat()),
     ];

@@ -1,4 +1,4 @@
-//! Sockets, and what is read from them.
+//! Client sockets, and readers of their messages.
 
 use std::time::Duration;
 

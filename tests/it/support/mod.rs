@@ -1,4 +1,4 @@
-//! What tests share: the rig and clients for it, a mock, the program, recordings and what is read back.
+//! Shared by all tests: the rig and its clients, a mock, the program, recordings and decoded events.
 
 mod clients;
 mod events;

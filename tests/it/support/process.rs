@@ -87,8 +87,8 @@ impl Running {
         assert!(sent.success());
     }
 
-    /// The most that it held in memory, in KiB, without the program's own file: how much of that is in memory is up to
-    /// the build, and tells nothing of what is bounded.
+    /// Returns the peak of resident memory, in KiB, without pages of the program file, whose number depends on
+    /// the build.
     #[cfg(target_os = "linux")]
     pub(crate) fn own_peak_kib(&self) -> u64 {
         self.peak_kib().saturating_sub(self.kib("RssFile:"))

@@ -149,7 +149,7 @@ impl Setup {
         let started = clock::now();
         let timeline = self.filter.map(|filter| Timeline::of(&hub, filter, started));
         let server = Server { hub: hub.clone(), control: control.clone(), config: self.config };
-        // What is logged is what the source does: a server would close the hub first, and its heartbeats take time.
+        // The log shows the source only: a server would close the hub first, and its heartbeats take time.
         let serving = match &timeline {
             Some(_) => tokio::spawn(async {}),
             None => tokio::spawn(serve(listener, server)),

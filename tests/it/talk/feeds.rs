@@ -71,7 +71,7 @@ async fn current_users_are_rooms() {
     assert_eq!(next_said(&mut after).await["code"], "read_only_room");
     rig.driver().forget_user();
     assert_eq!(rig.http("GET", "/rooms/user:ann", "").await.code(), "unknown_room");
-    rig.hub.publish(&[chat("of whoever is next")]);
+    rig.hub.publish(&[chat("of the next user")]);
     assert_eq!(next_said(&mut after).await["seq"], 1, "the channel outlives its users");
 }
 

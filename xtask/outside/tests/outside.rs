@@ -34,7 +34,7 @@ async fn a_client_reads_every_event_of_the_tape() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_waits_as_long_as_it_is_told() {
+async fn a_client_waits_as_long_as_requested() {
     let mock = MockTikTok::in_memory(Scenario::live("ann").rate_limited(2, Duration::from_secs(2))).unwrap();
     mock.expect(Seen::request("/api-live/user/room"), 3);
     mock.expect_no_reconnect_before(Duration::from_secs(2));

@@ -7,7 +7,7 @@ use serde::Serialize;
 /// Letters of a finding that are shown.
 const SHOWN_CHARS_MAX: usize = 60;
 
-/// What was found.
+/// Kind of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {

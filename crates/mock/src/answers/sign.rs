@@ -40,7 +40,7 @@ pub(super) fn sign(
     };
     let body = match fault {
         Some(FaultKind::Stub(_)) => stub(mock, request),
-        Some(FaultKind::BadProtobuf) => Bytes::from_static(b"\xff\xff\xff this is no protobuf \xff\xff\xff"),
+        Some(FaultKind::BadProtobuf) => Bytes::from_static(b"\xff\xff\xff this is not protobuf \xff\xff\xff"),
         _ => batch(mock, &known, push_server, fault == Some(&FaultKind::MissingCursor)),
     };
     let response = Response::new(200, CONTENT_TYPE, body)

@@ -212,7 +212,7 @@ fn endpoint(role: Role) -> Option<Endpoint> {
 /// Formats the scenario file, with the notes as comments.
 impl fmt::Display for Recorded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "# Written by `livetape as-scenario`: repeats what was recorded.")?;
+        writeln!(f, "# Written by `livetape as-scenario`: repeats a recording.")?;
         for note in &self.notes {
             writeln!(f, "# Not included: {}", note.replace(['\n', '\r'], " "))?;
         }

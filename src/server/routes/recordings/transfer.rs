@@ -47,7 +47,7 @@ pub(crate) struct UploadQuery {
     force: Option<String>,
 }
 
-/// A piece of an upload. The end is told: without it the upload was interrupted.
+/// A chunk of an upload. Without an explicit end, the upload was interrupted.
 enum Chunk {
     Bytes(Bytes),
     End,
