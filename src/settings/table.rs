@@ -109,9 +109,9 @@ settings! {
         ///
         /// Anyone who can reach the port can then control and stop the server.
         insecure: bool = false, "--insecure", "LIVETAPE_INSECURE";
-        /// Serve https:// and wss:// with this certificate chain [PEM]
+        /// Serve https:// and wss:// with this certificate chain (PEM)
         tls_cert: Option<PathBuf> = None, "--tls-cert FILE", "LIVETAPE_TLS_CERT";
-        /// Read the private key of the certificate from this file [PEM]
+        /// Read the private key of the certificate from this file (PEM)
         tls_key: Option<PathBuf> = None, "--tls-key FILE", "LIVETAPE_TLS_KEY";
         /// Set the directory of recordings [default: recordings]
         ///
@@ -263,7 +263,7 @@ settings! {
         end: Option<Duration> = None, "--end OFFSET", "LIVETAPE_END";
         /// Shorten silences to at most this, e.g. 2s
         idle_limit: Option<Duration> = None, "--idle-limit D", "LIVETAPE_IDLE_LIMIT";
-        /// Spend CPU time on exact timing [Linux]
+        /// Spend CPU time on exact timing (Linux)
         ///
         /// Frames are then hundredths of a millisecond late instead of tenths.
         precise: bool = false, "--precise", "LIVETAPE_PRECISE";
@@ -317,7 +317,7 @@ settings! {
     watch: Watch {
         /// Connect to this server if the command line names none
         url: String = "ws://127.0.0.1:3000/".into(), "", "LIVETAPE_URL";
-        /// Trust only the certificates in this file [PEM]
+        /// Trust only the certificates in this file (PEM)
         ///
         /// Use it for a wss:// server of your own. Name the server's own certificate, as `openssl req -x509` creates it, or that of its authority.
         ca: Option<PathBuf> = None, "--ca FILE", "LIVETAPE_CA";

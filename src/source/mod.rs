@@ -9,5 +9,7 @@ mod tape;
 
 pub use lateness::Lateness;
 pub use replay::{Left, Replay, ReplayOptions, Summary};
-pub(crate) use tape::{Loaded, in_time, load, shown_name, unreadable};
+#[cfg(feature = "cli")]
+pub(crate) use tape::unreadable;
+pub(crate) use tape::{Loaded, in_time, load, shown_name};
 pub use tape::{Step, Tape};
