@@ -80,8 +80,9 @@ pub(super) fn audit(args: &args::Audit) -> Result<u8, Problem> {
 
 fn random_key() -> Result<[u8; KEY_BYTES], Problem> {
     let mut bytes = [0; KEY_BYTES];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Problem::new(Code::Io, format!("the system cannot provide random bytes: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Problem::new(Code::Io, format!("the system cannot provide random bytes: {error}"))
+    })?;
     Ok(bytes)
 }
 
