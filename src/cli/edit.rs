@@ -76,7 +76,7 @@ pub(super) fn merge(args: &args::Merge) -> Result<u8, Problem> {
         let message =
             format!("--offset is set {} times, for {others} recordings after the first", args.offset.len());
         return Err(Problem::new(Code::BadRequest, message)
-            .hint("set it once for each, e.g. --offset 0s --offset 1m30s"));
+            .hint("set it once for each of them, e.g. --offset 0s --offset 1m30s"));
     }
     if args.inputs.len() > edit::INPUTS_MAX {
         let message = format!("cannot merge {} recordings at once", args.inputs.len());

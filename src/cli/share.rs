@@ -62,7 +62,7 @@ pub(super) fn audit(args: &args::Audit) -> Result<u8, Problem> {
     let tape = tape(&args.flags, &args.recording)?;
     let words = args.words.as_deref().map(read_words).transpose()?.unwrap_or_default();
     let auditor = Auditor::new(&words).map_err(|line| {
-        let message = format!("line {line} of the words has fewer than {WORD_CHARS_MIN} letters, or there are more than {WORDS_MAX} words");
+        let message = format!("line {line} of the word list has fewer than {WORD_CHARS_MIN} letters, or there are more than {WORDS_MAX} words");
         Problem::new(Code::BadRequest, message).hint("write names, ids and phrases, one per line")
     })?;
     let bar = progress(tape.bytes());
@@ -80,8 +80,9 @@ pub(super) fn audit(args: &args::Audit) -> Result<u8, Problem> {
 
 fn random_key() -> Result<[u8; KEY_BYTES], Problem> {
     let mut bytes = [0; KEY_BYTES];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Problem::new(Code::Io, format!("the system provides no random bytes: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Problem::new(Code::Io, format!("the system cannot provide random bytes: {error}"))
+    })?;
     Ok(bytes)
 }
 

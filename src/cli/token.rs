@@ -19,8 +19,9 @@ const TOKEN_BYTES: usize = 32;
 
 pub(super) fn token(args: &args::Token) -> Result<u8, Problem> {
     let mut bytes = [0; TOKEN_BYTES];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Problem::new(Code::Io, format!("the system provides no random bytes: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Problem::new(Code::Io, format!("the system cannot provide random bytes: {error}"))
+    })?;
     let token = URL_SAFE_NO_PAD.encode(bytes);
     match &args.output {
         None => say(format!("{token}\n"))?,

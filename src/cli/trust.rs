@@ -20,7 +20,7 @@ use crate::sans_io::error::{Code, Problem};
 pub(super) fn trust(path: &Path) -> Result<Connector, Problem> {
     let bad = |error: &dyn fmt::Display| {
         let message = format!("cannot use {} as --ca: {error}", path.display());
-        Problem::new(Code::BadConfig, message).hint("use the file that the server has as --tls-cert")
+        Problem::new(Code::BadConfig, message).hint("use the server's certificate file (its --tls-cert)")
     };
     let (mut roots, mut held) = (RootCertStore::empty(), Vec::new());
     for certificate in CertificateDer::pem_slice_iter(&serving::read(path)?) {

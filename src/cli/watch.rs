@@ -154,7 +154,7 @@ fn refused(url: &str, error: &tungstenite::Error) -> Problem {
     let is_tls = |error: &io::Error| matches!(error.get_ref(), Some(inside) if inside.is::<rustls::Error>());
     match error {
         tungstenite::Error::Io(error) if is_tls(error) => {
-            problem.hint("trust the server's own certificate with --ca FILE, its --tls-cert")
+            problem.hint("pass the server's certificate file (its --tls-cert) with --ca FILE")
         }
         _ => problem,
     }

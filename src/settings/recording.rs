@@ -92,7 +92,7 @@ impl FromStr for Rotate {
         let number = text[..text.len() - unit.len()].parse::<u64>().ok();
         let bytes =
             number.and_then(|number| number.checked_mul(factor)).filter(|bytes| *bytes >= PART_BYTES_MIN);
-        bytes.map(Self::Bytes).ok_or_else(|| "a file must have at least 64KB".to_owned())
+        bytes.map(Self::Bytes).ok_or_else(|| "each file must have at least 64KB".to_owned())
     }
 }
 
@@ -101,7 +101,7 @@ impl Rotate {
         let every = offset::parse(text)
             .map_err(|_| format!("`{text}` is neither a size (e.g. 100MB) nor a time (e.g. 30m)"))?;
         if every < PART_TIME_MIN {
-            Err("a file must take at least 1s".to_owned())
+            Err("each file must last at least 1s".to_owned())
         } else {
             Ok(Self::Every(every))
         }

@@ -123,7 +123,7 @@ settings! {
         max_replays: usize = 16, "--max-replays N", "LIVETAPE_MAX_REPLAYS";
         /// Send a heartbeat with statistics to sockets on /ws at this interval
         heartbeat: Duration = secs(30), "", "LIVETAPE_HEARTBEAT";
-        /// Print no events
+        /// Do not print events
         quiet: bool = false, "-q, --quiet", "LIVETAPE_QUIET";
         /// Seed the stream name and retry delays, for reproducible output
         seed: Option<u64> = None, "--seed N", "LIVETAPE_SEED";
@@ -139,9 +139,9 @@ settings! {
         connections_per_address: usize = 256, "", "LIVETAPE_MAX_CONNECTIONS_PER_ADDRESS";
         /// Accept at most this many subscribers at once
         subscribers: usize = 10_000, "", "LIVETAPE_MAX_SUBSCRIBERS";
-        /// Close a connection if its TLS handshake takes longer
+        /// Close a connection if its TLS handshake takes longer than this
         handshake_time: Duration = secs(10), "", "LIVETAPE_HANDSHAKE_TIME";
-        /// Close a connection if a request head takes longer, from its first byte
+        /// Close a connection if a request head takes longer than this from its first byte
         head_time: Duration = secs(10), "", "LIVETAPE_HEAD_TIME";
         /// Reject request heads longer than this [at least 8KiB]
         head_bytes: Bytes = Bytes(16 << 10), "", "LIVETAPE_HEAD_BYTES";
@@ -155,7 +155,7 @@ settings! {
         waiting_bytes: Bytes = Bytes(1 << 20), "", "LIVETAPE_WAITING_BYTES";
         /// Keep this many events per channel for clients that resume [64 to 4194304]
         ///
-        /// A subscriber that falls behind by half of them is closed (4101).
+        /// A subscriber that falls behind by more than half of them is closed (4101).
         backlog_events: usize = 16_384, "", "LIVETAPE_BACKLOG_EVENTS";
         /// Keep at most this much JSON per channel [256KiB to 1GiB]
         ///
@@ -165,9 +165,9 @@ settings! {
         messages_per_second: u32 = 50, "", "LIVETAPE_MESSAGES_PER_SECOND";
         /// Accept this many messages at once from a socket that was silent
         message_burst: u32 = 100, "", "LIVETAPE_MESSAGE_BURST";
-        /// Allow at most this many rooms, not counting feeds
+        /// Allow at most this many rooms, not counting the rooms of feeds
         rooms: usize = 1_000, "", "LIVETAPE_MAX_ROOMS";
-        /// Let each socket join at most this many rooms, not counting feeds
+        /// Let each socket join at most this many rooms, not counting the rooms of feeds
         rooms_per_connection: usize = 32, "", "LIVETAPE_MAX_ROOMS_PER_CONNECTION";
         /// Limit the metadata of a socket or a room to this size, as JSON
         metadata_bytes: Bytes = Bytes(8 << 10), "", "LIVETAPE_METADATA_BYTES";
@@ -287,11 +287,11 @@ settings! {
         rotate: Option<Rotate> = None, "--rotate SIZE|TIME", "LIVETAPE_ROTATE";
         /// Sync to disk at this interval, after each record, or never
         ///
-        /// A power cut loses at most the records since the last sync. Also applies to --record of a server.
+        /// A power cut loses at most the records since the last sync. Also applies to --record.
         sync: Sync = Sync::Every(SYNC_EVERY), "--sync TIME|each|off", "LIVETAPE_SYNC";
         /// Stop and seal the recording at this size, e.g. 2GiB
         ///
-        /// With --rotate, the sizes of all files are added.
+        /// With --rotate, this limits the total size of all files.
         max_size: Option<Bytes> = None, "--max-size SIZE", "LIVETAPE_MAX_SIZE";
     }
 
@@ -299,11 +299,11 @@ settings! {
     mock: Mock {
         /// Play this recording in every room
         ///
-        /// A file, the name of a recording, or `demo`. [default: the scenario's recording, or demo]
+        /// Use a file, the name of a recording, or `demo`. [default: the scenario's recording, or demo]
         play: Option<PathBuf> = None, "--play FILE", "LIVETAPE_MOCK_PLAY";
         /// Script users, rooms and failures with this TOML file
         scenario: Option<PathBuf> = None, "--scenario FILE", "LIVETAPE_MOCK_SCENARIO";
-        /// Listen on this port of loopback [0: any free port]
+        /// Listen on this loopback port [0: any free port]
         port: u16 = 3100, "--port N", "LIVETAPE_MOCK_PORT";
         /// Play rooms at this speed: 0.1 to 1000, or max
         ///
@@ -319,7 +319,7 @@ settings! {
         url: String = "ws://127.0.0.1:3000/".into(), "", "LIVETAPE_URL";
         /// Trust only the certificates in this file (PEM)
         ///
-        /// Use it for a wss:// server of your own. Name the server's own certificate, as `openssl req -x509` creates it, or that of its authority.
+        /// Use it for your own wss:// server. The file contains the certificate of the server, e.g. from `openssl req -x509`, or of its authority.
         ca: Option<PathBuf> = None, "--ca FILE", "LIVETAPE_CA";
     }
 }

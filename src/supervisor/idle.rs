@@ -17,8 +17,10 @@ struct Opening {
 
 impl Opening {
     fn give_up(self) {
-        let problem =
-            Problem::new(Code::RecordingBusy, "replaced by another command before the recording was open");
+        let problem = Problem::new(
+            Code::RecordingBusy,
+            "another command replaced this one before the recording was open",
+        );
         self.answer.refuse(problem);
     }
 }

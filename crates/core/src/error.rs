@@ -124,7 +124,7 @@ codes! {
     /// The recording does not exist.
     RecordingNotFound = "recording_not_found", 404, 1011, 1, "check the name, or use `demo` for the built-in recording";
     /// The file is not a recording, or nothing in it is readable.
-    BadRecording = "bad_recording", 422, 1011, 1, "use a recording of livetape; run `livetape import FILE` to convert a capture";
+    BadRecording = "bad_recording", 422, 1011, 1, "use a livetape recording; to convert a capture, run `livetape import FILE`";
     /// A newer version of livetape wrote the recording.
     NewerRecording = "newer_recording", 422, 1011, 1, "update livetape";
     /// The capture cannot be imported.
@@ -176,7 +176,7 @@ codes! {
     /// A message on `/ws` is invalid.
     BadMessage = "bad_message", 400, 1008, 1, "send JSON as described by TalkReceived in GET /openapi.json";
     /// The room does not exist.
-    UnknownRoom = "unknown_room", 404, 1008, 1, "see GET /rooms for the list; `join_room` creates rooms that do not start with `user:`";
+    UnknownRoom = "unknown_room", 404, 1008, 1, "see GET /rooms for the list; `join_room` creates a room if its id does not start with `user:`";
     /// The room has the maximum number of connections.
     RoomFull = "room_full", 409, 1008, 1, "try again later";
     /// The room id is taken.
@@ -212,7 +212,7 @@ impl JsonSchema for Code {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let names: Vec<_> = Self::ALL.iter().map(|code| code.name()).collect();
-        json_schema!({ "description": "What went wrong.", "type": "string", "enum": names })
+        json_schema!({ "description": "Stable code of the failure.", "type": "string", "enum": names })
     }
 }
 

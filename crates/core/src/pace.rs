@@ -62,7 +62,7 @@ impl schemars::JsonSchema for Speed {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "description": "So many times the original, or as fast as the slowest subscriber takes it.",
+            "description": "Multiple of the original speed, or `max`: as fast as the slowest subscriber reads.",
             "anyOf": [{ "type": "number", "minimum": Self::MIN, "maximum": Self::MAX }, { "const": "max" }],
         })
     }

@@ -112,7 +112,7 @@ fn failed(event: &Value) -> String {
         let seconds = wait.as_secs_f64();
         shown += &format!("\n⏳ Attempt {} failed, trying again in {seconds:.1} s", data["attempt"]);
     } else if wait > SERVER_WAIT_MAX {
-        shown += &format!("\n⏳ The server asks to wait {}{}", length(wait), until(event, wait));
+        shown += &format!("\n⏳ The server requires a wait of {}{}", length(wait), until(event, wait));
     }
     shown
 }
@@ -215,7 +215,7 @@ mod tests {
         };
         check(&error(900_000), "❌ Failed to connect: x");
         let expected =
-            "❌ Failed to connect: x\n⏳ The server asks to wait 16 min, until 2026-01-01T23:45:00Z";
+            "❌ Failed to connect: x\n⏳ The server requires a wait of 16 min, until 2026-01-01T23:45:00Z";
         check(&error(900_001), expected);
         let shown = line(&error(3_900_000)).unwrap();
         assert!(shown.ends_with("wait 1 h 5 min, until 2026-01-02T00:35:00Z"), "{shown}");

@@ -2543,7 +2543,7 @@ export interface GoodyBagWinner {
   userId: Id
 }
 
-/** A 64-bit number, in decimal; 0 where there is none. */
+/** A 64-bit number in decimal; 0 if absent. */
 export type Id = string
 
 /** A game that is no longer advertised. */

@@ -26,7 +26,7 @@ pub(in crate::cli) enum ConfigCommand {
         #[arg(long, value_name = "FILE", conflicts_with = "file")]
         config: Option<PathBuf>,
     },
-    /// Print the settings in effect and their origins, secrets masked
+    /// Print the settings in effect and their origins, with secrets masked
     Show(Flags<OfNone>),
     /// Print a settings file with every key and its default
     Example,

@@ -40,7 +40,7 @@ pub(in crate::cli) struct Repair {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "The new recording starts at offset 0. Connections that were open at the start of
-the range are open at its start.
+the range are open at offset 0.
 
 Examples:
   livetape cut show.bin --start 12m --end 15m30s -o raid.bin

@@ -64,7 +64,7 @@ pub(in crate::cli) struct Export {
     /// Write to this file, or - for stdout [default: RECORDING.<format>]
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
-    /// Export only this connection; jsonl and piratetok hold one
+    /// Export only this connection [jsonl and piratetok only]
     #[arg(long, value_name = "N")]
     pub(in crate::cli) conn: Option<u32>,
     /// Overwrite an existing file

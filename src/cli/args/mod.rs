@@ -150,7 +150,7 @@ pub(super) fn random() -> u64 {
 #[command(after_help = "Example:
   livetape token -o token && livetape serve --listen 0.0.0.0:3000 --token-file token")]
 pub(super) struct Token {
-    /// Write the token to this new file, readable only by its owner [default: stdout]
+    /// Write the token to a new file that only its owner can read [default: stdout]
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }

@@ -19,7 +19,7 @@ pub(crate) async fn not_found(uri: Uri) -> Refusal {
 
 /// Rejects methods that a path does not support; the `Allow` header lists the others.
 pub(crate) async fn method_not_allowed(uri: Uri) -> Refusal {
-    let message = format!("`{}` does not take this method", masked(uri.path()));
+    let message = format!("`{}` does not accept this method", masked(uri.path()));
     Problem::new(Code::MethodNotAllowed, message).into()
 }
 

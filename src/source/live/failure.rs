@@ -63,7 +63,7 @@ impl From<Unreached> for Failure {
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        let told = failure.wait.map(|wait| format!("; the server asks to wait {}", length(wait)));
+        let told = failure.wait.map(|wait| format!("; the server requires a wait of {}", length(wait)));
         Self::new(failure.code, failure.detail + &told.unwrap_or_default())
     }
 }

@@ -36,7 +36,7 @@ impl Replay<'_> {
         if let Some(Loading { answer, .. }) = self.loading.take() {
             let problem = Problem::new(
                 Code::RecordingBusy,
-                "replaced by another command before the recording was open",
+                "another command replaced this one before the recording was open",
             );
             answer.refuse(problem);
         }

@@ -167,7 +167,7 @@ impl Replay<'_> {
         if laps == Some(0) || to.is_some_and(|to| to <= from) {
             return Err(Problem::new(
                 Code::BadRequest,
-                "a loop needs at least one lap, and `to` after `from`",
+                "`laps` must be at least 1, and `to` must be after `from`",
             ));
         }
         self.tape.check_within(from)?;

@@ -83,7 +83,7 @@ async fn an_overlong_wait_is_reported_with_its_end() {
     let (status, lines) = finish(server).await;
     assert_eq!(status.code(), Some(1));
     let wait = lines.iter().find(|line| line.contains("⏳")).unwrap();
-    assert!(wait.contains("The server asks to wait 1 h 5 min, until 20"), "{lines:?}");
+    assert!(wait.contains("The server requires a wait of 1 h 5 min, until 20"), "{lines:?}");
     assert!(lines.iter().any(|line| line.contains("💡")), "{lines:?}");
 }
 

@@ -176,7 +176,7 @@ fn recordings_without_a_clock_are_not_merged() {
     let file = Writer::new(Vec::new(), &records::Header::default()).unwrap().finish().unwrap();
     let inputs = ["a", "b"].map(|name| Input { name: name.into(), file: &file[..], offset: None });
     let error = merge(inputs.into(), Vec::new(), false).unwrap_err();
-    assert_eq!(error.to_string(), "a has no recording time");
+    assert_eq!(error.to_string(), "a has no wall time");
 }
 
 #[test]

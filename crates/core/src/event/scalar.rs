@@ -92,7 +92,7 @@ impl JsonSchema for Id {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let description = "A 64-bit number, in decimal; 0 where there is none.";
+        let description = "A 64-bit number in decimal; 0 if absent.";
         json_schema!({ "description": description, "type": "string", "pattern": "^-?[0-9]{1,19}$" })
     }
 }

@@ -44,8 +44,8 @@ impl fmt::Display for Kind {
             Self::Mail => "mail",
             Self::Phone => "a telephone number",
             Self::Secret => "a secret",
-            Self::Word => "a word of yours",
-            Self::Opaque => "something that cannot be looked into",
+            Self::Word => "a word from the list",
+            Self::Opaque => "data that cannot be searched",
         })
     }
 }

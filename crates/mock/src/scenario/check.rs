@@ -102,7 +102,10 @@ fn check_fault(fault: &Fault) -> Result<(), String> {
     }
     let starts_now = fault.at != [Endpoint::Socket] || matches!(fault.kind, FaultKind::Refuse(_));
     if starts_now && fault.start != Start::Now {
-        return Err(format!("{name:?} at {:?} happens before a room has time: no `after_…`", fault.at[0]));
+        return Err(format!(
+            "{name:?} at {:?} happens before the room's clock starts: remove `after_…`",
+            fault.at[0]
+        ));
     }
     use FaultKind as K;
     let rules = [

@@ -160,7 +160,7 @@ impl Reading {
         };
         match fault.filter(|fault| fault.at.iter().all(|at| check::fits(&fault.kind, *at))) {
             Some(fault) => self.fault(fault),
-            None => self.note(format!("{} is not said: {}", status.code, status.detail)),
+            None => self.note(format!("failure {}: {}", status.code, status.detail)),
         }
     }
 
@@ -168,7 +168,7 @@ impl Reading {
         if self.faults.len() < FAULTS_MAX {
             self.faults.push(fault);
         } else {
-            self.note("the recording has more failures than a scenario may have".to_owned());
+            self.note(format!("failures after the first {FAULTS_MAX}"));
         }
     }
 

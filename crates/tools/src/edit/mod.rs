@@ -41,7 +41,7 @@ pub enum Error {
     #[error("a label must have 1 to {LABEL_CHARS_MAX} characters and no control characters")]
     BadLabel,
     /// A recording has no wall time, so it cannot be aligned with others.
-    #[error("{name} has no recording time")]
+    #[error("{name} has no wall time")]
     NoClock {
         /// Name of the recording.
         name: String,

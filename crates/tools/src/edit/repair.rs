@@ -84,7 +84,7 @@ impl fmt::Display for Repaired {
             writeln!(f, "timestamps that went back: {}, set to the previous one", thousands(report.clamped))?;
         }
         if !report.sealed {
-            writeln!(f, "was not sealed, is sealed now: the end may be missing")?;
+            writeln!(f, "was not sealed and is sealed now: the end may be missing")?;
         }
         Ok(())
     }

@@ -179,7 +179,7 @@ fn lobby(it: &mut Schemas) -> Vec<Route> {
         ),
         post(
             "/broadcast",
-            "Sends a message to all clients, or to a room or a selection.",
+            "Sends a message to all clients, or only to those in a room or with given metadata.",
             it.read::<rooms::Announced>(),
             it.write::<rooms::Heard>(),
         ),

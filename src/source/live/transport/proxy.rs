@@ -70,7 +70,7 @@ async fn socks(
     let mut chosen = [0; 2];
     stream.read_exact(&mut chosen).await?;
     if chosen != [5, method] {
-        return Err(refused("it requires another login"));
+        return Err(refused("it requires a different login method"));
     }
     if let Some((user, password)) = login {
         let mut message = vec![1];
