@@ -60,7 +60,7 @@ pub struct SupervisorOptions {
     pub warn: fn(&Problem),
     /// Backlog limits of each additional channel.
     pub backlog: Limits,
-    /// How to play the first recording; later ones are played [`source::ReplayOptions::for_another`].
+    /// How to play the first recording; later ones are played with [`source::ReplayOptions::for_another`].
     pub play: source::ReplayOptions,
     /// Called at each end of a recording.
     pub on_end: fn(&Summary),

@@ -1,4 +1,5 @@
-//! Who imports whom: an allow-list over every module of `src/`, no cycles between neighbours in any crate, the order inside `server`.
+//! Checks imports between modules: an allow-list for every module of `src/`, no cycles between sibling modules in any crate, and the
+//! order of the folders in `server`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -62,7 +63,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// The folders of `src/server`. Each may import those after it.
 const SERVER: &[&str] = &["router", "observe", "routes", "transport", "ws", "access", "state"];
 
-/// Where neighbours may not import each other.
+/// Folders in which sibling modules must not import each other in a cycle.
 const ROOTS: &[&str] = &[
     "src",
     "benches/fanout",

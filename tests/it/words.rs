@@ -1,4 +1,4 @@
-//! Texts and names are in plain English: phrases that we used to fall into stay out of the tree.
+//! Texts and names are in plain English: banned phrases must not occur anywhere in the tree.
 
 use std::fs;
 

@@ -25,7 +25,7 @@ async fn nothing_is_lost_to_a_slow_reader() {
     publisher.await.unwrap();
 }
 
-/// Reads to the end, taking the time `each` to write each batch.
+/// Reads to the end; writing each batch takes the time `each`.
 async fn read_all(subscriber: &mut Subscriber, each: Duration) -> Vec<u64> {
     let (mut all, mut batch) = (Vec::new(), Vec::new());
     while subscriber.next(&mut batch).await == Next::Events {

@@ -1,8 +1,8 @@
 //! A recording as a source: plays a tape at its original pace.
 //!
-//! One loop waits for whatever comes first: the shutdown of the server, an order, or the next due thing. Due
-//! things are items of the recording and deadlines of gift streaks. Both are offsets, so speed, pauses and
-//! idle limits only change when they are broadcast.
+//! One loop waits for whatever comes first: the shutdown of the server, an order, or the next deadline.
+//! Deadlines belong to items of the recording and to gift streaks. They are offsets, so speed, pauses and
+//! idle limits only change when the events are broadcast.
 
 mod due;
 mod loading;

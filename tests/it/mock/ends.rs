@@ -1,4 +1,4 @@
-//! The end of a room: leaves time to read, happens once, and takes its user offline.
+//! The end of a room: clients have time to read, the end happens once, and the user goes offline.
 
 use std::time::Duration;
 

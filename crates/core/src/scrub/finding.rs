@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Letters of a finding that are shown.
+/// Maximum number of characters of a finding to show.
 const SHOWN_CHARS_MAX: usize = 60;
 
 /// Kind of a finding.

@@ -23,7 +23,7 @@ pub const DEFAULT_MESSAGE: &str =
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
-    /// Endpoints whose requests count, all together.
+    /// Endpoints whose requests are counted, all together.
     #[serde(default = "Limit::places")]
     pub at: Vec<Endpoint>,
     /// Number of requests allowed per window.

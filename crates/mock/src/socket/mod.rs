@@ -1,4 +1,4 @@
-//! One WebSocket: the room plays, and the client's messages are handled.
+//! One WebSocket: plays the room and handles the client's messages.
 
 mod acks;
 mod frames;
