@@ -184,7 +184,7 @@ fn resolve(from: &Module, path: &str, modules: &BTreeSet<Module>) -> Option<Modu
 }
 
 #[test]
-fn each_module_imports_only_what_it_may() {
+fn each_module_imports_only_allowed_modules() {
     let rows: BTreeMap<&str, &[&str]> = MAY_IMPORT.iter().copied().collect();
     for (module, imported) in imports("src") {
         let name = module[0].as_str();
@@ -233,7 +233,7 @@ fn the_folders_of_the_server_have_an_order() {
 }
 
 #[test]
-fn neighbours_do_not_import_each_other() {
+fn sibling_modules_form_no_import_cycles() {
     let mut found = Vec::new();
     for root in ROOTS {
         let imports = imports(root);

@@ -46,9 +46,9 @@ pub struct Tape {
 }
 
 impl Tape {
-    /// Replays `demo`, the recording built into livetape, or the recording at this path.
+    /// Replays the recording at this path, or the built-in recording for `demo`.
     ///
-    /// The first event waits for one client, unless [`wait_clients`](TapeBuilder::wait_clients) says otherwise.
+    /// By default, the first event is held until a client connects: see [`TapeBuilder::wait_clients`].
     ///
     /// ```
     /// # #[tokio::main] async fn main() {

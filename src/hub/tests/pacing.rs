@@ -67,7 +67,7 @@ async fn a_subscriber_that_leaves_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_was_published_before_is_waited_for() {
+async fn waiting_until_read_includes_all_earlier_events() {
     let hub = hub(1000);
     let mut subscriber = join(&hub, &Join::default());
     hub.publish(&chats(300));

@@ -44,7 +44,7 @@ async fn a_room_closes_a_second_after_its_last_frame_at_every_speed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn faults_close_at_once() {
+async fn faults_close_the_socket_without_delay() {
     let rig = Mock::fixture("close-4404.toml");
     let (_, end, ms) = to_the_end(&mut rig.dial().await).await;
     assert_eq!((end, ms), (Came::Close(4404, "Streamer is not live".into()), 0));
