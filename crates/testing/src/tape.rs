@@ -218,7 +218,7 @@ impl Tape {
         self.order(ReplayOrder::Seek(offset))
     }
 
-    /// Plays the next `frames` frames that contain events, then pauses again. The tape must be paused.
+    /// Pauses the replay, then plays the next `frames` frames that contain events. At the end of the recording, does nothing.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -228,6 +228,9 @@ impl Tape {
     /// tape.step(3).await;
     /// # }
     /// ```
+    ///
+    /// # Panics
+    /// If `frames` is not between 1 and 10,000.
     #[track_caller]
     pub fn step(&self, frames: u32) -> impl Future<Output = ()> + use<'_> {
         self.order(ReplayOrder::Step(frames))
