@@ -24,7 +24,7 @@ pub use livetape_mock as mock;
 pub mod demo;
 #[cfg(feature = "cli")]
 pub mod settings;
-// What the recorder needs of them.
+// Without `cli`, only the settings that the recorder needs.
 #[cfg(not(feature = "cli"))]
 #[path = "settings/recording.rs"]
 pub mod settings;

@@ -1,5 +1,5 @@
-//! Lateness of the program at speed 1 with a thousand sockets, compared with a bare timer for the same deadlines, also with `--precise`; an
-//! hour at speed `max`, compared with decoding alone, without subscribers and over a WebSocket.
+//! Lateness of the program at speed 1 with a thousand sockets, with and without `--precise`, compared with a bare timer for the same
+//! deadlines. Then the duration of an hour at speed `max`, without subscribers and over a WebSocket, compared with decoding alone.
 //!
 //! With `--memory`: memory for two days and for 1 GB at speed `max`. `--days` only plays the days, `--large FILE` plays an existing
 //! recording, `--svg FILE` writes a chart.

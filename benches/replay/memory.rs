@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> bool {
         [("a quiet day", Profile::Quiet, DAY, None), ("a day with a battle", Profile::Battle, DAY, None)];
     let large = ("1 GB of a busy room", Profile::Busy, LARGE, args.value::<PathBuf>("--large"));
     for (name, profile, length, given) in days.into_iter().chain((!args.has("--days")).then_some(large)) {
-        let name = given.as_ref().map_or_else(|| name.to_owned(), |path| told(path));
+        let name = given.as_ref().map_or_else(|| name.to_owned(), |path| size_label(path));
         let made = given.is_none().then(|| made_up(profile, length).0);
         let path = given.as_deref().or(made.as_ref().map(NamedTempFile::path)).expect("one of both");
         let played = play(path, LOOK_EVERY_BYTES);
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Args, report: &mut Report) -> bool {
 }
 
 /// Names an existing recording by its size.
-fn told(path: &Path) -> String {
+fn size_label(path: &Path) -> String {
     let bytes = fs::metadata(path).map_or(0, |file| file.len());
     format!("{:.1} GB", bytes as f64 / 1e9)
 }

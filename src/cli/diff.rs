@@ -1,4 +1,4 @@
-//! `livetape diff`: compares the events of two recordings, or those that two builds decode from one.
+//! `livetape diff`: compares the events of two recordings, or the output of `livetape events` from two builds.
 
 use std::{
     cell::Cell,

@@ -22,11 +22,11 @@ const TIME: anstyle::Style = AnsiColor::BrightBlack.on_default();
 /// Lines to print in addition to events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
-    /// None: all were printed at the start.
+    /// No lines: everything was printed at the start.
     Plain,
-    /// Once a room is connected: that it is ready, and how to stop it.
+    /// Once a room is connected: a line that it is ready, and one on how to stop.
     Live,
-    /// Once a room is connected: that it is ready. How to stop it was printed at the start.
+    /// Once a room is connected: a line that it is ready. How to stop was printed at the start.
     Recording,
 }
 

@@ -1,4 +1,4 @@
-//! Effect of signals, also while the process is shutting down.
+//! Decides the effect of signals, including those during a shutdown.
 
 use std::time::Duration;
 

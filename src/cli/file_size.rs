@@ -1,4 +1,4 @@
-//! Limit of the system on file sizes (`ulimit -f`).
+//! The system's limit on file sizes (`ulimit -f`).
 
 /// Number of SIGXFSZ on every supported system.
 #[cfg(unix)]

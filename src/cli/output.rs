@@ -146,7 +146,8 @@ pub(super) fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy())
 }
 
-/// Standard output is often a file: like an incomplete file, it exits with 3.
+/// Builds the error of a failed write to stdout. It exits with 3, like an incomplete file, because stdout is often redirected to
+/// a file.
 pub(super) fn cannot_write(error: &io::Error) -> Problem {
     Problem::new(Code::OutputIncomplete, format!("cannot write to stdout: {error}"))
 }

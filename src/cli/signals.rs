@@ -87,7 +87,7 @@ async fn force(control: &Control, why: &str) -> ! {
     std::process::exit(i32::from(exit::INTERRUPTED));
 }
 
-/// Handlers of SIGINT and SIGTERM. For one that is missing, the default action of the system ends the process.
+/// Handlers of SIGINT and SIGTERM. A signal without a handler ends the process, which is the system's default.
 #[cfg(unix)]
 struct Signals([Option<tokio::signal::unix::Signal>; 2]);
 

@@ -79,7 +79,7 @@ fn sources(settings: &Settings) -> Sources {
     }
 }
 
-/// Returns a name for the stream that no other process uses, so that their positions are rejected here.
+/// Returns a stream name that no other process uses, so that positions from other processes are rejected.
 fn stream_name(seed: Option<u64>) -> String {
     let name = seed.unwrap_or_else(args::random);
     format!("{name:016x}")

@@ -45,8 +45,8 @@ pub(super) fn trust(path: &Path) -> Result<Connector, Problem> {
     Ok(Connector::Rustls(Arc::new(config)))
 }
 
-/// Also accepts a certificate that is in the file itself. `openssl req -x509` creates an authority, which must not be used
-/// as a server's certificate, but a server that has its key is the one that the user means, whatever names it contains.
+/// Also accepts a certificate that is itself in the file, whatever names it contains. `openssl req -x509` creates the
+/// certificate of an authority, which verifiers reject for servers. Only the intended server has its key, so it is safe to accept.
 #[derive(Debug)]
 struct Verifier {
     authorities: Arc<WebPkiServerVerifier>,

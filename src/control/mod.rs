@@ -87,7 +87,7 @@ pub struct Driver {
     orders: mpsc::Receiver<Order>,
     tester: Tester,
     channel_requests: Option<ChannelRequests>,
-    /// Creates injected events, with ids that never repeat, whatever runs.
+    /// Creates injected events, with ids that never repeat, even across sources.
     injector: Injector,
 }
 
@@ -209,7 +209,7 @@ impl Control {
         give(&self.orders, |answer| Order::Disconnect(user, answer)).await
     }
 
-    /// Broadcasts a synthetic event through whatever runs.
+    /// Broadcasts a synthetic event through the current source, or while idle.
     ///
     /// # Errors
     /// `inject_refused` in a live room, unless allowed.

@@ -137,7 +137,7 @@ pub enum ReplayOrder {
     Seek(Duration),
     /// Change the speed.
     Speed(Speed),
-    /// While paused: broadcast this many further frames that contain events, and stay paused.
+    /// Pause, then broadcast this many further frames that contain events.
     Step(u32),
     /// Repeat a range.
     Loop {

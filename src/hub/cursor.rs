@@ -19,7 +19,7 @@ pub(super) struct Cursor {
     /// Time of the last progress, in microseconds since `started`.
     touched: AtomicU64,
     started: Instant,
-    /// Whether it fell behind or was dismissed. A token takes a lock for each look.
+    /// Whether it fell behind or was dismissed. Cheaper to check than the token, which takes a lock.
     is_over: AtomicBool,
     /// The close reason of a dismissed subscriber.
     dismissed: OnceLock<CloseReason>,
@@ -55,7 +55,7 @@ impl Cursor {
         self.fall_behind();
     }
 
-    /// Why it gets nothing more, if it fell behind or was dismissed.
+    /// Returns the end of its feed, if it fell behind or was dismissed.
     pub(super) fn end(&self) -> Option<Next> {
         let is_over = self.is_over.load(Ordering::SeqCst);
         is_over.then(|| self.dismissed.get().cloned().map_or(Next::Slow, Next::Closed))

@@ -185,7 +185,7 @@ impl Hub {
 }
 
 impl Hub {
-    /// Ends every current subscriber with `reason`, at once. The channel goes on, and they may join again.
+    /// Disconnects all current subscribers at once, with `reason`. The channel stays open, and they may join again.
     pub fn dismiss(&self, reason: &CloseReason) {
         let dismissed = self.shared.write().dismiss(reason);
         self.shared.lost(&dismissed);

@@ -10,7 +10,7 @@ use tokio::{
 use super::{CloseReason, Hub, Reader, Shared, cursor::Cursor, ring::Ring};
 use crate::clock;
 
-/// A mark that no cursor can reach, so that it has to leave.
+/// A mark that no cursor can reach, for waiting until all cursors have left.
 const BEYOND_ALL: u64 = u64::MAX;
 
 /// State shared by a waiting publisher and the cursors.
@@ -34,8 +34,8 @@ impl Hub {
         self.shared.wait_for_cursors(|ring| ring.floor(pace), paces).await;
     }
 
-    /// Waits until every client has been sent all that was published before this call. Observers are not waited for, nor
-    /// a client that stands still for [`stall_max`](super::Limits::stall_max).
+    /// Waits until every client has been sent all events published before this call, except observers and clients without
+    /// progress for [`stall_max`](super::Limits::stall_max).
     pub async fn wait_until_read(&self) {
         let head = self.head();
         self.shared.wait_for_cursors(|_| head, |cursor| cursor.reader != Reader::Observer).await;

@@ -1,5 +1,5 @@
-//! Rate limits of a client: its messages, and its rejected messages. Two token buckets, driven by the time
-//! that the lobby is given.
+//! Rate limits of a client: one token bucket for its messages, and one for its rejected messages. The lobby
+//! passes in the time.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Connections, internally and in responses.
+//! Connections: their internal state, and their form in responses.
 
 use std::collections::BTreeSet;
 

@@ -197,7 +197,7 @@ impl Lobby {
             active_connections,
             timestamp,
         };
-        let told = self.tells_presence().then(|| told.encode());
+        let told = self.announces_presence().then(|| told.encode());
         self.send(vec![key], welcome);
         if let Some(told) = told {
             self.send(self.talkers_but(key), told);
@@ -216,7 +216,7 @@ impl Lobby {
         if connection.role != Role::Talks {
             return;
         }
-        let tells = self.tells_presence();
+        let tells = self.announces_presence();
         self.talkers -= 1;
         if tells {
             let said = Say::ClientDisconnected {
@@ -262,7 +262,7 @@ impl Lobby {
     }
 
     /// Whether arrivals and departures are announced.
-    fn tells_presence(&self) -> bool {
+    fn announces_presence(&self) -> bool {
         self.talkers <= self.limits.presence_max
     }
 

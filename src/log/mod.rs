@@ -24,8 +24,8 @@ pub use start::start;
 #[cfg(feature = "cli")]
 pub use writer::Guard;
 
-/// Target of lines about clients that connect and disconnect, and rooms they create. They are also shown next to the
-/// display.
+/// Target of lines about clients that connect and disconnect, and rooms they create. Unless a level is set, these lines
+/// are logged even while the terminal displays events.
 pub const CLIENTS: &str = "livetape::clients";
 
 /// Number of lost lines, for the one log of the process.

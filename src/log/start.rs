@@ -27,7 +27,7 @@ pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
         Problem::new(Code::Io, format!("cannot write the log {path}: {error}"))
             .hint("choose another --log-file")
     })?;
-    // A second start, in tests, is without effect.
+    // A second start, as in tests, has no effect.
     drop(LOST.set(writer.lost()));
     let level = settings.level.unwrap_or(match (&settings.file, display) {
         (Some(_), _) => Level::Info,
@@ -43,7 +43,7 @@ pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
     Ok(guard)
 }
 
-/// Ours alone: libraries log what may be secret.
+/// Returns a filter for livetape's own lines, because libraries may log secrets.
 fn filter(level: Level) -> Targets {
     let level = match level {
         Level::Off => LevelFilter::OFF,

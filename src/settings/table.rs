@@ -22,18 +22,18 @@ use crate::{
 /// A client of `/ws/{token}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Token {
-    /// What the client shows.
+    /// Token that the client sends.
     pub token: Secret,
-    /// What the client is called.
+    /// Name of the client.
     pub name: String,
-    /// Whose room it gets.
+    /// TikTok user whose room the token opens.
     pub user: Option<String>,
-    /// What `/ws/test/{token}` plays.
+    /// Recording that `/ws/test/{token}` plays.
     pub recording: Option<String>,
 }
 
 /// Rows: documentation, key, type, default, flag (empty for none), environment variable. The first line of documentation
-/// is what `-h` shows; `--help`, the example and the documents show the rest as well.
+/// appears in `-h`; `--help`, the example and the documents show the rest as well.
 macro_rules! settings {
     ($(
         $(#[doc = $about:literal])*

@@ -47,7 +47,7 @@ pub(super) trait Value: Sized {
 
     fn read(text: &str) -> Result<Self, String>;
 
-    /// Parses text of the operating system. Only paths may be other than Unicode.
+    /// Parses text from the operating system. Only paths may contain text that is not Unicode.
     fn read_os(text: &OsStr) -> Result<Self, String> {
         Self::read(text.to_str().ok_or("the value is not valid Unicode")?)
     }

@@ -1,4 +1,4 @@
-//! Look-up of another user for the main channel, while the current room stays connected.
+//! Looks up another user for the main channel, while the current room stays connected.
 
 use std::pin::Pin;
 

@@ -1,4 +1,4 @@
-//! Additional channels: rooms that tokens have open, and private replays.
+//! Additional channels: rooms opened with tokens, and private replays.
 //!
 //! Each runs in its own task, through the same connect and replay code as the main channel. They share a
 //! number of slots and the upstream rate limit; none is closed to make room for another.

@@ -37,7 +37,7 @@ use crate::{
     },
 };
 
-/// What the supervisor does.
+/// Options of a supervisor.
 #[derive(Clone, Debug)]
 pub struct SupervisorOptions {
     /// Options for connecting to rooms; the user is filled in later.
@@ -60,7 +60,7 @@ pub struct SupervisorOptions {
     pub warn: fn(&Problem),
     /// Backlog limits of each additional channel.
     pub backlog: Limits,
-    /// How to play the first recording; later ones are played [`source::ReplayOptions::for_another`].
+    /// How to play the first recording; later ones are played with [`source::ReplayOptions::for_another`].
     pub play: source::ReplayOptions,
     /// Called at each end of a recording.
     pub on_end: fn(&Summary),
@@ -90,7 +90,7 @@ impl SupervisorOptions {
     }
 }
 
-/// Where to record.
+/// Destination of recordings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// `<user>-<utc>.bin` in this directory.
@@ -104,7 +104,7 @@ pub enum Record {
 pub struct Ended {
     /// Failure of the last source, already reported in an `error` event.
     pub problem: Option<Problem>,
-    /// Why nothing was attempted, not reported yet.
+    /// Reason why nothing was attempted; not reported yet.
     pub refused: Option<Problem>,
     /// Whether anything was lost.
     pub is_lossy: bool,

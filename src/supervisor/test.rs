@@ -1,4 +1,4 @@
-//! `GET /test/{user}`: looks up a user without connecting, whatever else runs.
+//! `GET /test/{user}`: looks up a user without connecting, regardless of the current source.
 
 use super::Limit;
 use crate::{

@@ -1,4 +1,5 @@
-//! Who imports whom: an allow-list over every module of `src/`, no cycles between neighbours in any crate, the order inside `server`.
+//! Checks imports between modules: an allow-list for every module of `src/`, no cycles between sibling modules in any crate, and the
+//! order of the folders in `server`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -62,7 +63,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// The folders of `src/server`. Each may import those after it.
 const SERVER: &[&str] = &["router", "observe", "routes", "transport", "ws", "access", "state"];
 
-/// Where neighbours may not import each other.
+/// Folders in which sibling modules must not import each other in a cycle.
 const ROOTS: &[&str] = &[
     "src",
     "benches/fanout",
@@ -183,7 +184,7 @@ fn resolve(from: &Module, path: &str, modules: &BTreeSet<Module>) -> Option<Modu
 }
 
 #[test]
-fn each_module_imports_only_what_it_may() {
+fn each_module_imports_only_allowed_modules() {
     let rows: BTreeMap<&str, &[&str]> = MAY_IMPORT.iter().copied().collect();
     for (module, imported) in imports("src") {
         let name = module[0].as_str();
@@ -232,7 +233,7 @@ fn the_folders_of_the_server_have_an_order() {
 }
 
 #[test]
-fn neighbours_do_not_import_each_other() {
+fn sibling_modules_form_no_import_cycles() {
     let mut found = Vec::new();
     for root in ROOTS {
         let imports = imports(root);

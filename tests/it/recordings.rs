@@ -19,7 +19,7 @@ use crate::{
     support::{Answer, Rig},
 };
 
-/// How many buckets a timeline has at most, unless asked for.
+/// Default maximum number of buckets in a timeline.
 const BUCKETS: usize = 120;
 
 const UPLOAD_BYTES_MAX: u64 = 1_000_000;

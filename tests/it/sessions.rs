@@ -49,7 +49,7 @@ pub(crate) fn project(event: &Value) -> Option<Value> {
 }
 
 /// Kinds for which the independent client omits the sender in the message.
-const SENDER_UNTOLD: [&str; 2] = ["liveIntro", "envelope"];
+const WITHOUT_SENDER: [&str; 2] = ["liveIntro", "envelope"];
 
 /// Asserts that the converted `events` are those expected of session `n`.
 pub(crate) fn assert_expected(n: u32, events: &[Value]) {
@@ -63,7 +63,7 @@ pub(crate) fn assert_expected(n: u32, events: &[Value]) {
             (&expected["kind"], &expected["value"]),
             "event {number} of session {n}"
         );
-        if expected["uniqueId"] != "" || !SENDER_UNTOLD.contains(&kind) {
+        if expected["uniqueId"] != "" || !WITHOUT_SENDER.contains(&kind) {
             assert_eq!(ours["uniqueId"], expected["uniqueId"], "event {number} of session {n}: {kind}");
         }
     }

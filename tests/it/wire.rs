@@ -172,7 +172,7 @@ fn a_broken_message_costs_none_of_the_others() {
 
 /// A batch in truncated gzip still yields its complete messages.
 #[test]
-fn a_truncated_gzip_gives_its_whole_messages() {
+fn a_truncated_gzip_yields_its_complete_messages() {
     let recorded: Vec<Message> = messages().into_iter().take(50).collect();
     let zipped = zip(&write_batch(&Batch { messages: recorded.clone(), ..Default::default() }));
     let mut faults = vec![];

@@ -1,4 +1,4 @@
-//! Texts and names are in plain English: phrases that we used to fall into stay out of the tree.
+//! Texts and names are in plain English: banned phrases must not occur anywhere in the tree.
 
 use std::fs;
 
@@ -71,7 +71,7 @@ const ALLOWED: [&str; 10] = [
     // An indirect question, as in "reports what is missing".
     "what is missing",
 ];
-/// Where a banned phrase stays, the text around it, and the reason.
+/// Allowed occurrences: the file, the text around the phrase, and the reason.
 const EXCEPTIONS: [(&str, &str, &str); 0] = [];
 /// Texts of these files are read.
 const ENDINGS: [&str; 13] =

@@ -1,4 +1,4 @@
-//! Builds the demo: spreads the messages of a session over its frames, so that something happens at any time.
+//! Builds the demo: spreads the messages of a session over its frames, so that something happens all the time.
 //!
 //! The session combines many rooms, and most activity is in three bursts. This spreads each kind of message over the whole length, keeping
 //! its order; gift streaks stay together.

@@ -1,4 +1,4 @@
-//! Warnings of the compiler and of clippy, with all features and with few.
+//! Runs clippy, with warnings denied, on the workspace and with each optional feature alone.
 
 use std::{fs, path::Path};
 
@@ -6,13 +6,13 @@ use anyhow::Result;
 
 use crate::programs::{cargo, status};
 
-/// Checks all of the workspace with its features, then the libraries without, then livetape with each feature alone.
+/// Checks the workspace with default features, then the libraries without features, then livetape with each feature alone.
 pub(crate) fn run() -> Result<()> {
     clippy(&["--workspace", "--all-targets"])?;
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))?;
     for features in feature_sets(&manifest) {
         println!("── livetape without default features: {features:?}");
-        // One crate brings the features of its dependencies: beside livetape, `livetape-testing` is without its own.
+        // Features that one package enables apply to all selected packages, so `livetape-testing` is checked without its own.
         let packages = ["--lib", "--package", "livetape", "--package", "livetape-testing"];
         clippy(&[&packages[..], &["--no-default-features", "--features", &features]].concat())?;
     }
@@ -23,7 +23,7 @@ fn clippy(args: &[&str]) -> Result<()> {
     status(cargo().args(["clippy", "--locked"]).args(args).args(["--", "--deny", "warnings"]))
 }
 
-/// Returns the sets of features to check: none, and each feature that is off by default or part of `cli`, alone.
+/// Returns the feature sets to check: the empty set, and each feature alone that `default` does not list.
 fn feature_sets(manifest: &str) -> Vec<String> {
     let lines = manifest.lines().skip_while(|line| *line != "[features]").skip(1);
     let section = lines.take_while(|line| !line.starts_with('['));
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_feature_that_is_off_by_default_is_checked_alone() {
+    fn every_feature_not_listed_in_default_is_checked_alone() {
         let manifest =
             "[features]\ndefault = [\"all\"]\n# a = b\nall = [\"one\"]\none = []\n\n[lib]\nz = 1\n";
         assert_eq!(feature_sets(manifest), ["", "livetape/one"]);

@@ -97,7 +97,7 @@ enum Chore {
         /// Run only these checks: feed, transport, …
         checks: Vec<String>,
     },
-    /// Take the dashboard's picture for README.md (after a change to `web/dist`)
+    /// Take the screenshot of the dashboard for README.md (after a change to `web/dist`)
     Screenshot,
 }
 

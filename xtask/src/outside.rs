@@ -1,4 +1,4 @@
-//! A stranger's crate: outside the workspace, on the packages that a registry would get.
+//! Tests the packages as published, from a crate outside the workspace.
 
 use std::{fs, path::Path};
 
@@ -6,13 +6,13 @@ use anyhow::{Context as _, Result};
 
 use crate::programs::{cargo, command, status, target};
 
-/// The packages. A registry has no others of livetape's.
+/// All packages to publish.
 const PACKAGES: &[&str] =
     &["livetape", "livetape-core", "livetape-io", "livetape-mock", "livetape-testing", "livetape-tools"];
-/// The files of the crate.
+/// Files of the outside crate.
 const FILES: &[&str] = &["Cargo.toml", "src/lib.rs", "tests/outside.rs"];
 
-/// Packages the workspace, and runs the tests of the crate.
+/// Packages the workspace, then runs the tests of the outside crate against the packages.
 pub(crate) fn run() -> Result<()> {
     let (root, target) = (Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), target()?);
     let package = ["package", "--quiet", "--offline", "--workspace", "--exclude", "xtask", "--no-verify"];
@@ -24,14 +24,14 @@ pub(crate) fn run() -> Result<()> {
     for name in FILES {
         copy(&root.join("xtask/outside").join(name), &outside.join(name))?;
     }
-    // The versions that this workspace was tested with.
+    // The same versions of dependencies as in the workspace.
     copy(&root.join("Cargo.lock"), &outside.join("Cargo.lock"))?;
     let test = cargo().args(["test", "--offline", "--target-dir"]).arg(&target).current_dir(outside).status();
     anyhow::ensure!(test?.success(), "a crate outside the workspace fails on the packages");
     Ok(())
 }
 
-/// The version of every package.
+/// Returns the version that all packages share.
 fn version(root: &Path) -> Result<String> {
     let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
     let line = manifest.lines().find_map(|line| line.strip_prefix("version = "));
@@ -50,7 +50,7 @@ fn unpack(package: &Path, outside: &Path, name: &str) -> Result<()> {
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
-    // Files in packages are from 2006: cargo would not notice that they have changed.
+    // Cargo dates packaged files 2006, so without `--touch` it would not notice changes.
     let options = ["--extract", "--gzip", "--touch", "--strip-components=1", "--file"].map(Path::new);
     command("tar", options.into_iter().chain([package, Path::new("--directory"), &folder]))?;
     Ok(fs::write(kept, bytes)?)

@@ -31,7 +31,7 @@ impl Problem {
 }
 
 /// Rows: variant, stable name, HTTP status, WebSocket close code, exit code and hint. Optional: a title for `error` events,
-/// if the name with spaces would not do, and a hint for terminals, which may name flags; browsers get the plain hint.
+/// if the name with spaces is not suitable, and a hint for terminals, which may name flags; browsers get the plain hint.
 macro_rules! codes {
     ($(
         $(#[$doc:meta])*
@@ -60,7 +60,7 @@ macro_rules! codes {
             /// Returns the default hint.
             #[must_use]
             pub fn hint(self) -> &'static str { match self { $(Self::$code => $hint,)* } }
-            /// Returns `hint`, or what a terminal shows instead: the same advice with flags.
+            /// Returns the hint to show in a terminal: if `hint` is the default, the variant that names flags.
             #[must_use]
             pub fn terminal_hint(self, hint: &str) -> &str {
                 if hint != self.hint() {

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-/// How fast a replay runs.
+/// Speed of a replay.
 ///
 /// ```
 /// use livetape_core::pace::Speed;

@@ -22,7 +22,7 @@ const LISTED_MAX: usize = 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Seen {
-    /// A request of this path. A trailing slash makes no difference.
+    /// A request for this path. A trailing slash makes no difference.
     Request(String),
     /// An opened WebSocket.
     Connection,

@@ -31,7 +31,7 @@ const SECRETS: [&str; 13] = [
 ];
 const MASK: &str = "***";
 
-/// Something that a client did, or that the mock did to it.
+/// An entry in the log of client activity.
 ///
 /// ```
 /// # use livetape_mock::{Happened, LogEntry};
@@ -60,7 +60,7 @@ pub struct LogEntry {
 #[serde(tag = "what", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Happened {
-    /// A request and its answer. The values of cookies, keys and tokens are masked.
+    /// A request and its response. The values of cookies, keys and tokens are masked.
     Request {
         /// HTTP method.
         method: String,
@@ -70,9 +70,9 @@ pub enum Happened {
         query: Vec<(String, String)>,
         /// Headers in order, with lowercase names.
         headers: Vec<(String, String)>,
-        /// Status of the answer; 0 if the mock sent none.
+        /// Status of the response; 0 if the mock sent none.
         status: u16,
-        /// Name of the fault that shaped the answer.
+        /// Name of the fault that shaped the response.
         #[serde(skip_serializing_if = "Option::is_none")]
         fault: Option<String>,
     },

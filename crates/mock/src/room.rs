@@ -38,7 +38,7 @@ pub(super) struct RoomState {
     /// The segment has been played and closed; the next one starts with the next connection.
     held: bool,
     ended: bool,
-    /// The segment whose first batch was sent in a sign answer: the current or the next one.
+    /// The segment whose first batch was sent in a signing response: the current or the next one.
     batch_taken: Option<usize>,
 }
 
@@ -57,11 +57,11 @@ pub(super) struct Joined {
     pub(super) history: Vec<Message>,
     /// Offset that `after_ms` counts from.
     pub(super) zero: Duration,
-    /// First batch of the recorded connection, unless a sign answer already carried it.
+    /// First batch of the recorded connection, unless a signing response already carried it.
     pub(super) initial_batch: Option<bytes::Bytes>,
-    /// Frame to skip, because a sign answer already carried its batch.
+    /// Frame to skip, because a signing response already carried its batch.
     pub(super) left_out: Option<usize>,
-    /// Whether the client used a sign answer to connect.
+    /// Whether the client used a signing response to connect.
     pub(super) is_signed: bool,
 }
 
@@ -105,7 +105,7 @@ impl RoomState {
         self.ended || last && !self.held && self.time.is_some_and(|time| time.shown(now) > show.end())
     }
 
-    /// Adds a connection. `is_signed` tells whether the client used a sign answer.
+    /// Adds a connection. `is_signed` tells whether the client used a signing response.
     pub(super) fn join(&mut self, now: Instant, is_signed: bool) -> Joined {
         self.attempts = self.attempts.saturating_add(1);
         let frame = match self.settings.clock {
@@ -177,7 +177,7 @@ impl RoomState {
         0
     }
 
-    /// Returns the batch for the next sign answer, if the next connection starts a recorded one.
+    /// Returns the batch for the next signing response, if the next connection starts a recorded one.
     pub(super) fn initial_batch(&mut self, now: Instant) -> Option<bytes::Bytes> {
         let mut ahead = self.clone();
         let joined = ahead.join(now, true);

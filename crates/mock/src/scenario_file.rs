@@ -12,7 +12,7 @@ use livetape_io::files;
 
 use crate::sans_io::error::{Code, Problem};
 
-/// A scenario with access to its recordings: those passed in, and files.
+/// A scenario together with its recordings, which are read from files or passed in.
 ///
 /// ```
 /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));

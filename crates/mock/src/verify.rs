@@ -17,8 +17,8 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 impl MockTikTok {
     /// Expects `seen` to happen this often, e.g. `5`, `1..`, `..3` or `2..=4`.
     ///
-    /// The count runs until [`MockTikTok::verify`] is called or the mock is dropped, which panics if it does
-    /// not match.
+    /// [`MockTikTok::verify`] checks the number, and so does dropping the mock. Either panics if it does not
+    /// match.
     ///
     /// ```
     /// # use livetape_mock::*;

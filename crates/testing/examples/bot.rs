@@ -6,7 +6,7 @@ use tokio_tungstenite::{connect_async, tungstenite::Message};
 
 /// Connects to the feed, and returns its thanks once the server closes it normally. Resumes after any other close.
 async fn run(feed: &str) -> Vec<String> {
-    // Nothing is missed between the start of the show and the first connection.
+    // From position 0, the first connection also receives earlier events.
     let (mut thanks, mut position) = (Vec::new(), "0".to_owned());
     loop {
         let (mut socket, _) =
@@ -25,7 +25,7 @@ async fn run(feed: &str) -> Vec<String> {
     }
 }
 
-/// One thanks for each streak, not for each tap: the feed sends `gifts=final`.
+/// Thanks once for each streak rather than for each tap, because the feed is read with `gifts=final`.
 fn thank(event: &Value) -> Option<String> {
     let data = &event["data"];
     let text = || format!("Thank you for {} {}, {}!", data["repeatCount"], data["giftName"], data["sender"]);

@@ -41,7 +41,7 @@ struct Chat {
     comment: String,
 }
 
-/// Returns the messages of a frame; none if it is something else, such as the answer to a heartbeat.
+/// Returns the messages of a frame. Other frames, such as answers to heartbeats, have none.
 fn messages(frame: &[u8]) -> Vec<RoomMessage> {
     let frame = Frame::decode(frame).unwrap_or_default();
     if frame.payload_type != "msg" {
@@ -60,7 +60,7 @@ async fn chats(room: &str) -> Vec<String> {
     while let Some(Ok(message)) = socket.next().await {
         let Message::Binary(frame) = message else { continue };
         for message in messages(&frame) {
-            // Some messages are sent twice.
+            // TikTok sends some messages twice.
             if message.method == "WebcastChatMessage" && seen.insert(message.id) {
                 chats.push(Chat::decode(message.payload).unwrap_or_default().comment);
             }
@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    /// The same chats, as livetape decodes them.
+    /// Returns the chats of the same recording as decoded by livetape.
     async fn expected(recording: &str) -> Vec<String> {
         let tape = Tape::replay(recording).speed(Speed::Max).start().await;
         let (mut socket, _) = connect_async(tape.ws_url() + "?types=chat").await.unwrap();
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn it_skips_what_it_does_not_know() {
+    fn it_skips_unknown_frames() {
         assert!(messages(b"not a frame").is_empty());
         assert!(messages(b"").is_empty());
     }

@@ -1,4 +1,4 @@
-//! How to replay a recording.
+//! Builder for tapes.
 
 use std::{
     future::Future,
@@ -26,10 +26,11 @@ use crate::{
     finished::Tally,
 };
 
-/// Unread bytes that an in-memory connection holds in each direction.
+/// Capacity of an in-memory connection in each direction, in bytes.
 const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
 
-/// How to replay a recording; [`start`](Self::start) starts it.
+/// Builder for a [`Tape`]: [`start`](Self::start) serves it on a port, [`start_in_memory`](Self::start_in_memory) without
+/// sockets.
 ///
 /// ```
 /// # #[tokio::main] async fn main() {
@@ -61,7 +62,7 @@ impl TapeBuilder {
         Self { recording, options }
     }
 
-    /// Sets the speed; the original one by default.
+    /// Sets the playback speed. Defaults to the original speed.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -71,7 +72,7 @@ impl TapeBuilder {
     /// ```
     ///
     /// # Panics
-    /// If it is not between 0.1 and 1,000.
+    /// If a [`Speed::Times`] is not between 0.1 and 1,000.
     #[track_caller]
     pub fn speed(mut self, speed: Speed) -> Self {
         if let Speed::Times(times) = speed
@@ -83,7 +84,7 @@ impl TapeBuilder {
         self
     }
 
-    /// Skips everything before this offset.
+    /// Starts at this offset of the recording, skipping everything before it.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -97,7 +98,7 @@ impl TapeBuilder {
         self
     }
 
-    /// Skips everything from this offset on.
+    /// Ends at this offset of the recording (exclusive).
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -112,7 +113,7 @@ impl TapeBuilder {
         self
     }
 
-    /// Plays the recording this many times; once by default.
+    /// Plays the recording this many times. Defaults to once.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -126,7 +127,7 @@ impl TapeBuilder {
         self
     }
 
-    /// Shortens longer silences to this.
+    /// Shortens pauses between events to at most `limit`.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -140,7 +141,7 @@ impl TapeBuilder {
         self
     }
 
-    /// Holds the first event until this many clients are connected; 1 by default.
+    /// Holds the first event until this many clients are connected. Defaults to 1.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -154,7 +155,7 @@ impl TapeBuilder {
         self
     }
 
-    /// Holds the first event until [`Tape::play`].
+    /// Holds the first event until [`Tape::play`] is called.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -169,7 +170,7 @@ impl TapeBuilder {
         self
     }
 
-    /// Starts serving on a free port of 127.0.0.1.
+    /// Starts a server on a free port of 127.0.0.1.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -179,7 +180,7 @@ impl TapeBuilder {
     /// ```
     ///
     /// # Panics
-    /// If the recording cannot be read, or is shorter than its start.
+    /// If the recording cannot be read, or ends before the offset given to [`start_at`](Self::start_at).
     #[track_caller]
     pub fn start(self) -> impl Future<Output = Tape> {
         let at = Location::caller();
@@ -190,8 +191,8 @@ impl TapeBuilder {
         }
     }
 
-    /// Starts serving in memory: [`Tape::connect`] opens connections. With [`Tape::replay_bytes`], every event is due to the
-    /// millisecond under tokio's paused clock.
+    /// Starts a server without sockets; [`Tape::connect`] opens connections to it. Under tokio's paused clock, a recording
+    /// from [`Tape::replay_bytes`] is exact to the millisecond.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
@@ -206,7 +207,7 @@ impl TapeBuilder {
     /// ```
     ///
     /// # Panics
-    /// As [`start`](Self::start), and outside a tokio runtime.
+    /// Like [`start`](Self::start), and if called outside a tokio runtime.
     #[track_caller]
     #[must_use]
     pub fn start_in_memory(self) -> Tape {
@@ -238,14 +239,14 @@ impl TapeBuilder {
             SupervisorOptions { play: self.options, ..SupervisorOptions::new(live::LiveOptions::new("")) };
         let supervisor = Supervisor::new(hub.clone(), &control, driver, offline(), options);
         let mut replay = Box::pin(supervisor.replay(tape));
-        // It takes orders from here on: the first may come before the runtime gets to its task.
+        // The first poll makes it accept orders, because a test may send one before the runtime polls the task.
         let _ = replay.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         tokio::spawn(replay);
         Ok(Tape { control, hub, address, connector, tally })
     }
 }
 
-/// Refuses every connection: a test never reaches TikTok.
+/// Returns a transport that rejects every connection, so that a test never reaches TikTok.
 fn offline() -> impl live::Transport {
     live::MemoryTransport::new(|| async { Err::<DuplexStream, _>(io::Error::other("a tape is offline")) })
 }

@@ -1,13 +1,14 @@
-//! Failures that name the line of the test. `#[track_caller]` does not reach into an `async fn`.
+//! Panics that name the line of the test. They take the location as an argument, because `#[track_caller]` has no effect
+//! on an `async fn`.
 
 use std::{fmt::Display, panic::Location};
 
-/// Ends the test.
+/// Panics with a reason and the caller's location.
 pub(crate) fn fail(at: &Location<'_>, why: impl Display) -> ! {
     panic!("{why}\n  called from {at}")
 }
 
-/// A value, or the end of the test.
+/// Unwraps a result, or panics with the caller's location.
 pub(crate) trait OrFail<T> {
     fn or_fail(self, at: &Location<'_>) -> T;
 }

@@ -1,4 +1,4 @@
-//! What a tape has sent, by type.
+//! Counts the events of a tape.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,7 +9,7 @@ use livetape::{
 use serde::Deserialize;
 use tokio::sync::watch;
 
-/// What a tape sent until the end of its recording.
+/// Summary of a finished replay, returned by [`Tape::finished`](crate::Tape::finished).
 ///
 /// ```
 /// # #[tokio::main] async fn main() {
@@ -23,15 +23,15 @@ use tokio::sync::watch;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finished {
-    /// The number of events of each type, such as `chat` or `gift`.
+    /// Number of events of each type, such as `chat` or `gift`.
     pub events: BTreeMap<String, u64>,
-    /// The value of all gifts, in diamonds; each gift of a streak counts once.
+    /// Total value of all gifts, in diamonds. Each gift of a streak counts once.
     pub diamonds: i64,
     loss: Loss,
 }
 
 impl Finished {
-    /// Returns the number of events of this type.
+    /// Returns the number of events of this type, or 0 if there were none.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -47,7 +47,7 @@ impl Finished {
         self.events.get(kind).copied().unwrap_or_default()
     }
 
-    /// Returns whether a part of the recording is missing or could not be read.
+    /// Returns whether part of the recording is missing or unreadable.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -62,7 +62,7 @@ impl Finished {
         self.loss.is_some()
     }
 
-    /// Describes what is missing, in one line.
+    /// Describes the missing data in one line.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -78,7 +78,7 @@ impl Finished {
     }
 }
 
-/// Counts events as they are sent.
+/// Counts events while they are broadcast.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally(watch::Receiver<Counted>);
 
@@ -88,7 +88,7 @@ struct Counted {
     has_ended: bool,
 }
 
-/// The fields of an event that are counted.
+/// The fields of an event that are needed for counting.
 #[derive(Deserialize)]
 struct Event<'a> {
     #[serde(rename = "type")]
@@ -136,7 +136,7 @@ impl Tally {
 impl Counted {
     fn count(&mut self, json: &[u8]) {
         let event: Event<'_> = serde_json::from_slice(json).expect("events are JSON");
-        // A seek after the end starts again.
+        // A seek after the end resumes the replay.
         self.has_ended = event.kind == "disconnected";
         *self.finished.events.entry(event.kind.into()).or_default() += 1;
         if event.kind == "gift" {

@@ -1,4 +1,4 @@
-//! Test a TikTok LIVE bot, overlay or game without a live room.
+//! Replays and a mock server for testing TikTok LIVE clients.
 #![cfg_attr(feature = "tape", doc = "", doc = include_str!("../README.md"))]
 
 #[cfg(feature = "tape")]

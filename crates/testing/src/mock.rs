@@ -1,4 +1,4 @@
-//! What scenarios take, and what a mock reports.
+//! Types used by [`Scenario`](crate::Scenario), and by the log of [`MockTikTok`](crate::MockTikTok).
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {

@@ -1,4 +1,4 @@
-//! Messages that a test adds to a tape.
+//! Sends a test's own messages into a tape.
 
 use std::{
     future::{Future, IntoFuture},
@@ -13,9 +13,10 @@ use crate::{
     fail::{OrFail as _, fail},
 };
 
-/// Sends messages on a tape; see [`Tape::send`].
+/// Sends messages into a replay. Returned by [`Tape::send`].
 ///
-/// Every method returns once the events are broadcast, and panics if a value is out of range.
+/// Each message is sent when its method is awaited, which completes once the events are broadcast. Methods panic if a
+/// value is out of range.
 ///
 /// ```
 /// # #[tokio::main] async fn main() {
@@ -30,7 +31,7 @@ pub struct Send<'a> {
     pub(crate) tape: &'a Tape,
 }
 
-/// A sent event: its ids, and the number of clients that received it.
+/// The events of a sent message, and the number of clients that they were sent to.
 ///
 /// ```
 /// # #[tokio::main] async fn main() {
@@ -42,17 +43,17 @@ pub struct Send<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sent {
-    /// The IDs of the messages, as in the field `id` of events.
+    /// IDs of the messages, as in the field `id` of events.
     pub ids: Vec<i64>,
-    /// The sequence numbers of the events.
+    /// Sequence numbers of the events.
     pub seqs: Vec<u64>,
-    /// The number of events.
+    /// Number of events.
     pub events: usize,
-    /// The number of clients that were sent at least one of them.
+    /// Number of clients that were sent at least one of the events.
     pub delivered: usize,
 }
 
-/// A gift to send: await it.
+/// A gift that is sent when awaited. Returned by [`Send::gift`].
 ///
 /// ```
 /// # #[tokio::main] async fn main() {
@@ -74,7 +75,7 @@ pub struct SendGift<'a> {
 }
 
 impl<'a> Send<'a> {
-    /// A gift, by its name; await the result to send it.
+    /// Sends a gift by its name. Await the result to send it.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -99,7 +100,7 @@ impl<'a> Send<'a> {
         }
     }
 
-    /// A chat message.
+    /// Sends a chat message.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -112,7 +113,7 @@ impl<'a> Send<'a> {
         self.request(InjectRequest::Chat { user: Who::Name(user.into()), comment: comment.into() })
     }
 
-    /// Taps on the screen.
+    /// Sends likes, as if the user tapped the screen `count` times.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -125,7 +126,7 @@ impl<'a> Send<'a> {
         self.request(InjectRequest::Like { user: Who::Name(user.into()), count, total: None })
     }
 
-    /// A viewer who enters the room.
+    /// Sends the message that a viewer joined the room.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -138,7 +139,7 @@ impl<'a> Send<'a> {
         self.request(InjectRequest::Member { user: Who::Name(user.into()), member_count: 0 })
     }
 
-    /// A new follower of the host.
+    /// Sends the message that a viewer followed the host.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -151,7 +152,7 @@ impl<'a> Send<'a> {
         self.request(InjectRequest::Follow { user: Who::Name(user.into()), follow_count: 0 })
     }
 
-    /// A viewer who shares the room.
+    /// Sends the message that a viewer shared the LIVE.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -164,7 +165,7 @@ impl<'a> Send<'a> {
         self.request(InjectRequest::Share { user: Who::Name(user.into()), share_count: 0 })
     }
 
-    /// A subscription, in its `months`th month.
+    /// Sends the message that a viewer subscribed to the host; `months` is the number of months so far.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -177,7 +178,7 @@ impl<'a> Send<'a> {
         self.request(InjectRequest::Subscribe { user: Who::Name(user.into()), months })
     }
 
-    /// A question to the host.
+    /// Sends a question to the host.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -190,7 +191,7 @@ impl<'a> Send<'a> {
         self.request(InjectRequest::Question { user: Who::Name(user.into()), question: question.into() })
     }
 
-    /// The number of viewers.
+    /// Sends the number of viewers in the room.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -210,7 +211,7 @@ impl<'a> Send<'a> {
 }
 
 impl SendGift<'_> {
-    /// How many; 1 by default.
+    /// Sets the number of gifts. Defaults to 1.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -223,7 +224,7 @@ impl SendGift<'_> {
         self
     }
 
-    /// Sends a streak of messages, as if the user taps `count` times; a single message by default.
+    /// Sends a streak of messages, as if the user tapped [`count`](Self::count) times, instead of a single message.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -236,7 +237,8 @@ impl SendGift<'_> {
         self
     }
 
-    /// The price of one, in diamonds; by default that of the gift, or 1 if livetape does not know the gift.
+    /// Sets the price of one gift, in diamonds. Defaults to the gift's price on TikTok, or 1 if livetape does not know the
+    /// gift.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {

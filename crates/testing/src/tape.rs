@@ -1,4 +1,4 @@
-//! A recording that is served until the test drops it.
+//! A recording served to clients.
 
 use std::{future::Future, panic::Location, path::Path, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     send::Send,
 };
 
-/// How long [`Tape::wait_for_clients`] waits, and [`Tape::finished`] between two events.
+/// Timeout of [`Tape::wait_for_clients`], and of [`Tape::finished`] between two events.
 ///
 /// ```
 /// assert_eq!(livetape_testing::PATIENCE.as_secs(), 30);
@@ -46,9 +46,9 @@ pub struct Tape {
 }
 
 impl Tape {
-    /// Replays `demo`, the recording built into livetape, or the recording at this path.
+    /// Replays the recording at this path, or the built-in recording for `demo`.
     ///
-    /// The first event waits for one client, unless [`wait_clients`](TapeBuilder::wait_clients) says otherwise.
+    /// By default, the first event is held until a client connects: see [`TapeBuilder::wait_clients`].
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -61,8 +61,8 @@ impl Tape {
         TapeBuilder::new(Recording::Path(recording.as_ref().to_owned()))
     }
 
-    /// Replays a recording in memory, for example one from `include_bytes!`. Required under a paused clock: a file is read
-    /// by a thread that does not wait for the clock.
+    /// Replays a recording in memory, for example one from `include_bytes!`. Required under a paused clock, which does not
+    /// wait for the thread that reads a file.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -78,7 +78,7 @@ impl Tape {
         TapeBuilder::new(Recording::Bytes(recording.into()))
     }
 
-    /// The address of the feed, with a slash at its end: `ws://127.0.0.1:PORT/`.
+    /// Returns the URL of the feed, with a trailing slash: `ws://127.0.0.1:PORT/`.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -92,7 +92,7 @@ impl Tape {
         format!("ws://{}/", self.address)
     }
 
-    /// The address of the REST API, without a slash at its end: `http://127.0.0.1:PORT`.
+    /// Returns the base URL of the REST API, without a trailing slash: `http://127.0.0.1:PORT`.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -106,7 +106,7 @@ impl Tape {
         format!("http://{}", self.address)
     }
 
-    /// Opens a connection to a tape that was started with [`start_in_memory`](TapeBuilder::start_in_memory).
+    /// Opens a connection to a tape started with [`start_in_memory`](TapeBuilder::start_in_memory).
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -118,7 +118,7 @@ impl Tape {
     /// ```
     ///
     /// # Panics
-    /// If the tape was started on a port.
+    /// If the tape serves on a port.
     #[track_caller]
     pub fn connect(&self) -> impl Future<Output = DuplexStream> + use<> {
         let at = Location::caller();
@@ -131,7 +131,7 @@ impl Tape {
         }
     }
 
-    /// Waits until at least `clients` clients read the feed. Observers (`?observer=1`) do not count.
+    /// Waits until at least `clients` clients are connected to the feed. Observers (`?observer=1`) do not count.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -143,7 +143,7 @@ impl Tape {
     /// ```
     ///
     /// # Panics
-    /// After [`PATIENCE`], with the number of clients there are.
+    /// After [`PATIENCE`]. The message contains the number of connected clients.
     #[track_caller]
     pub fn wait_for_clients(&self, clients: usize) -> impl Future<Output = ()> + use<'_> {
         let at = Location::caller();
@@ -155,7 +155,7 @@ impl Tape {
         }
     }
 
-    /// Sends messages that the recording does not contain. They take the same path as recorded ones.
+    /// Sends your own messages into the replay. They are decoded and broadcast like recorded ones.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -170,7 +170,7 @@ impl Tape {
         Send { tape: self }
     }
 
-    /// Starts or continues playing.
+    /// Starts or resumes the replay.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -185,7 +185,7 @@ impl Tape {
         self.order(ReplayOrder::Play)
     }
 
-    /// Pauses before the next event.
+    /// Pauses the replay before the next event.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -200,7 +200,7 @@ impl Tape {
         self.order(ReplayOrder::Pause)
     }
 
-    /// Continues from `offset`. Events after a seek have new IDs.
+    /// Seeks to `offset` in the recording. Events after a seek have new IDs.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -212,13 +212,13 @@ impl Tape {
     /// ```
     ///
     /// # Panics
-    /// If the recording is shorter.
+    /// If `offset` is beyond the end of the recording.
     #[track_caller]
     pub fn seek(&self, offset: Duration) -> impl Future<Output = ()> + use<'_> {
         self.order(ReplayOrder::Seek(offset))
     }
 
-    /// Plays the next `frames` frames that contain events, then pauses again. The tape must be paused.
+    /// Pauses the replay, then plays the next `frames` frames that contain events. At the end of the recording, does nothing.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -228,6 +228,9 @@ impl Tape {
     /// tape.step(3).await;
     /// # }
     /// ```
+    ///
+    /// # Panics
+    /// If `frames` is not between 1 and 10,000.
     #[track_caller]
     pub fn step(&self, frames: u32) -> impl Future<Output = ()> + use<'_> {
         self.order(ReplayOrder::Step(frames))
@@ -252,7 +255,7 @@ impl Tape {
         self.hub.dismiss(&CloseReason { code, reason: "dropped by the test".into() });
     }
 
-    /// Waits for the end of the recording, and for every client to have been sent all of it.
+    /// Waits until the recording has ended and every client has been sent all events.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {
@@ -264,7 +267,7 @@ impl Tape {
     /// ```
     ///
     /// # Panics
-    /// If the tape is paused or waits for clients, or no event happens for [`PATIENCE`].
+    /// If no event is broadcast for [`PATIENCE`]. The message names the reason if the tape is paused or waits for clients.
     #[track_caller]
     pub fn finished(&self) -> impl Future<Output = Finished> + use<'_> {
         let at = Location::caller();
@@ -280,7 +283,7 @@ impl Tape {
         }
     }
 
-    /// What it waits for, in words.
+    /// Describes why the replay makes no progress.
     fn state(&self) -> String {
         match self.control.replay().map(|replay| replay.state) {
             Some(ReplayPhase::Waiting) => {

@@ -1,13 +1,13 @@
-//! How many crates a dev-dependency on this one brings.
+//! Limits the number of crates that a dev-dependency on `livetape-testing` adds.
 
 use std::{collections::BTreeSet, process::Command};
 
-/// Most crates with `Tape`.
+/// Maximum number of crates with `Tape`.
 const WITH_TAPE_MAX: usize = 140;
-/// Most crates with `MockTikTok` alone.
+/// Maximum number of crates with `MockTikTok` alone.
 const MOCK_MAX: usize = 110;
 
-/// The crates that the package of this test depends on, on this machine, each as its name and version.
+/// Returns the name and version of each crate that the package of this test depends on, on this platform.
 fn crates(features: &[&str]) -> BTreeSet<String> {
     let tree = ["tree", "--offline", "--locked", "--edges", "normal,build", "--prefix", "none"];
     let mut cargo = Command::new(env!("CARGO"));
@@ -18,7 +18,7 @@ fn crates(features: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_test_takes_few_crates_and_none_of_the_command_line() {
+fn dependencies_are_few_and_exclude_the_command_line() {
     for (features, most) in [(&[][..], WITH_TAPE_MAX), (&["--no-default-features"], MOCK_MAX)] {
         let crates = crates(features);
         assert!(crates.iter().any(|name| name.starts_with("livetape-mock ")), "{crates:?}");

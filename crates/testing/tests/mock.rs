@@ -1,5 +1,5 @@
-//! The mock as a stranger's test uses it.
-#![expect(clippy::disallowed_methods, reason = "a stranger reads tokio's clock")]
+//! Tests of the mock, written like those of its users.
+#![expect(clippy::disallowed_methods, reason = "tests of users read tokio's clock")]
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -19,7 +19,7 @@ use tokio_tungstenite::client_async;
 
 const LOOKUP: &str = "/api-live/user/room";
 
-/// Looks a user up, as often as that needs with a second between; returns the number of requests.
+/// Looks up a user once per second until it succeeds; returns the number of requests.
 async fn look_up(mock: &MockTikTok) -> usize {
     for requests in 1.. {
         let mut stream = mock.connector().unwrap().connect().await.unwrap();
@@ -35,7 +35,7 @@ async fn look_up(mock: &MockTikTok) -> usize {
     unreachable!("every other answer returns");
 }
 
-/// What dropping the mock tells the reader of the test.
+/// Returns the panic message from dropping the mock.
 fn report(mock: MockTikTok) -> String {
     let panic = catch_unwind(AssertUnwindSafe(|| drop(mock))).unwrap_err();
     *panic.downcast::<String>().unwrap()
@@ -65,7 +65,7 @@ async fn an_expectation_is_verified_once() {
     look_up(&mock).await;
 }
 
-/// A panic while another unwinds would abort the process.
+/// A second panic while the first unwinds would abort the process.
 #[tokio::test(start_paused = true)]
 async fn a_test_that_fails_anyway_fails_with_its_own_message() {
     let mock = MockTikTok::in_memory(Scenario::live("ann")).unwrap();

@@ -1,5 +1,5 @@
-//! The tape as a stranger's test uses it.
-#![expect(clippy::disallowed_methods, reason = "a stranger reads tokio's clock")]
+//! Tests of the tape, written like those of its users.
+#![expect(clippy::disallowed_methods, reason = "tests of users read tokio's clock")]
 
 use std::{
     future::Future,
@@ -35,7 +35,7 @@ async fn event(socket: &mut WebSocketStream<DuplexStream>) -> Value {
     }
 }
 
-/// What a failing call tells the reader of the test.
+/// Returns the panic message of a failing call.
 async fn failure(call: impl Future) -> String {
     let panicked = AssertUnwindSafe(call).catch_unwind().await.err().expect("it fails");
     *panicked.downcast::<String>().unwrap()
@@ -72,7 +72,7 @@ async fn a_bot_gets_exactly_what_finished_reports() {
 }
 
 #[tokio::test]
-async fn what_is_missing_in_a_recording_is_reported() {
+async fn missing_data_in_a_recording_is_reported() {
     let tape = Tape::replay_bytes(&RECORDING[..RECORDING.len() - 300]).wait_clients(0).speed(Speed::Max);
     let finished = tape.start().await.finished().await;
     assert!(finished.is_lossy());

@@ -113,7 +113,8 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A line for each damaged stretch: its bytes and its records, and what became of them.
+/// Writes a line for each damaged stretch: the number of bytes, followed by `of_bytes`, and that of records, followed by
+/// `of_records`.
 pub(super) fn write_stretches(
     f: &mut fmt::Formatter<'_>,
     report: &Report,

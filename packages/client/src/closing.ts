@@ -4,7 +4,7 @@ export const CLOSE = { NORMAL: 1000, LOST: 1006, POLICY: 1008, UNKNOWN_POSITION:
 
 /** Lowest private code after which clients reconnect. */
 const PRIVATE_RETRY_FROM = 4100
-/** Going away, no code, lost, internal error, restart, try again later, bad gateway, TLS. */
+/** Standard codes after which clients reconnect: going away, no code, lost, internal error, restart, try again later, bad gateway, TLS. */
 const RETRY: readonly number[] = [1001, 1005, CLOSE.LOST, 1011, 1012, 1013, 1014, 1015]
 
 const MEANINGS: Record<number, string> = {

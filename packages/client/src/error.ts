@@ -2,7 +2,7 @@
 
 /** Details of a failure. */
 export interface Details {
-  /** What to do. */
+  /** Advice on what to do. */
   hint?: string
   /** Headline for people. */
   title?: string

@@ -24,11 +24,11 @@ export class Position {
   get since(): string | undefined {
     if (this.last) return this.last
     if (this.#begin !== undefined) return this.#begin
-    // Without a filter, no event received means none missed; with one, that is unknown.
+    // Without a filter, no event can have been missed before the first one; with a filter, that is unknown.
     return this.#hasJoined && !this.#isFiltered ? '0' : undefined
   }
 
-  /** Whether the feed was joined, but no event has told its position yet. */
+  /** Whether the feed was joined, but the position is unknown because no event has arrived yet. */
   get isUnknown(): boolean {
     return this.#hasJoined && this.since === undefined
   }
@@ -45,7 +45,7 @@ export class Position {
     return true
   }
 
-  /** Starts over, from the backlog or from its end, as at first. Returns false if there was no position to lose. */
+  /** Starts over as if never connected: from `0` if that was requested, else without `since`. Returns false if there was no position to lose. */
   forget(): boolean {
     const had = this.since?.includes(':') ?? false
     this.#seq = 0

@@ -51,7 +51,7 @@ export class Room extends Emitter<RoomEvents> {
     return this.#link.leaveRoom(this.id)
   }
 
-  /** Sends a message to everyone in the room, including this client, whose history gets it then. */
+  /** Sends a message to everyone in the room, including this client, which adds it to its history on receipt. */
   send(message: unknown): Promise<void> {
     return this.#link.sendToRoom(this.id, message)
   }

@@ -12,7 +12,7 @@ use crate::settings::{Form, KEYS, Key};
 
 /// Settings that a command has flags for.
 pub(in crate::cli) trait Scope: Send + Sync + 'static {
-    /// Keys of the flags that `-h` shows. `--help` shows all, those of the first one's section first.
+    /// Keys of the flags that `-h` shows. `--help` shows all flags, starting with the section of the first key.
     const COMMON: &[&str];
 
     /// Returns whether the command has the flag of `key`.

@@ -25,7 +25,7 @@ async fn nothing_is_lost_to_a_slow_reader() {
     publisher.await.unwrap();
 }
 
-/// Reads to the end, taking the time `each` to write each batch.
+/// Reads to the end; writing each batch takes the time `each`.
 async fn read_all(subscriber: &mut Subscriber, each: Duration) -> Vec<u64> {
     let (mut all, mut batch) = (Vec::new(), Vec::new());
     while subscriber.next(&mut batch).await == Next::Events {
@@ -67,7 +67,7 @@ async fn a_subscriber_that_leaves_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_was_published_before_is_waited_for() {
+async fn waiting_until_read_includes_all_earlier_events() {
     let hub = hub(1000);
     let mut subscriber = join(&hub, &Join::default());
     hub.publish(&chats(300));

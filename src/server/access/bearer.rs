@@ -1,7 +1,7 @@
 //! Bearer tokens: in `Authorization`, in a WebSocket's subprotocol, or in the query.
 //!
-//! Browser scripts can set no header of a WebSocket except the subprotocol, and a page opened from a link
-//! carries no custom header at all.
+//! Browser scripts cannot set any WebSocket header except the subprotocol, and a page opened from a link
+//! is requested without custom headers.
 
 use std::sync::Arc;
 

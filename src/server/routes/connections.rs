@@ -1,4 +1,4 @@
-//! `/connections` and `/stats`: the WebSockets that are open.
+//! `/connections` and `/stats`: the open WebSockets.
 
 use axum::{
     Json,

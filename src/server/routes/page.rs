@@ -1,4 +1,4 @@
-//! What `GET /` returns without an upgrade.
+//! `GET /` without an upgrade: the dashboard for browsers, a list of addresses for other clients.
 
 use axum::{
     http::{HeaderMap, header},

@@ -48,7 +48,7 @@ impl Key {
         format!("{}.{}", self.section, self.name())
     }
 
-    /// What it does: an imperative phrase without a full stop.
+    /// Summary: an imperative phrase without a full stop.
     #[must_use]
     pub fn summary(&self) -> &'static str {
         self.docs.first().copied().unwrap_or_default().trim()

@@ -8,7 +8,7 @@ use crate::sans_io::{
     retry_after,
 };
 
-/// Messages that users know from other clients.
+/// Error messages in the wording of other clients, which users know.
 pub(super) const RATE_LIMITED: &str = "[Rate Limited] Too many connections started, try again later";
 pub(super) const NOT_FOUND: &str = "User not found or invalid";
 pub(super) const OFFLINE: &str = "User is not currently live";

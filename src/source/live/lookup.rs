@@ -1,4 +1,4 @@
-//! Looks up a user's room and whether it is live. The room id alone does not tell, because it stays the same
+//! Looks up a user's room and whether it is live. The room id alone is not enough, because it stays the same
 //! after a stream ends.
 //!
 //! Two sources: TikTok's `api-live` (JSON, unsigned, without cookies), and if that is blocked or broken, the

@@ -11,7 +11,7 @@ use crate::sans_io::{
     retry, username,
 };
 
-/// Whom to connect to, and how.
+/// Options of a live source.
 #[derive(Clone)]
 pub struct LiveOptions {
     /// User as entered: `name`, `@name` or a URL.
@@ -40,7 +40,7 @@ pub struct LiveOptions {
     pub wall_anchor: Option<Duration>,
 }
 
-/// An address, of which there is none without the feature `live`: nothing is connected to then.
+/// A URL. Cannot exist without the feature `live`, because nothing is connected to.
 #[cfg(not(feature = "live"))]
 #[derive(Clone)]
 pub enum Url {}

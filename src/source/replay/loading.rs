@@ -1,4 +1,4 @@
-//! Loads another recording while the current one keeps playing, because a file may keep its reader waiting.
+//! Loads another recording while the current one keeps playing, because reading a file can block.
 
 use std::{pin::Pin, time::Duration};
 

@@ -1,8 +1,8 @@
 //! A recording as a source: plays a tape at its original pace.
 //!
-//! One loop waits for whatever comes first: the shutdown of the server, an order, or the next due thing. Due
-//! things are items of the recording and deadlines of gift streaks. Both are offsets, so speed, pauses and
-//! idle limits only change when they are broadcast.
+//! One loop waits for whatever comes first: the shutdown of the server, an order, or the next deadline.
+//! Deadlines belong to items of the recording and to gift streaks. They are offsets, so speed, pauses and
+//! idle limits only change when the events are broadcast.
 
 mod due;
 mod loading;
@@ -38,9 +38,9 @@ use crate::{
 
 /// Minimum length of a lap, so that an empty recording does not loop without a pause.
 const LAP_MIN: Duration = Duration::from_millis(10);
-/// Maximum number of frames published together at speed `max`,
+/// Maximum number of frames published together at speed `max`.
 const FRAMES_AT_ONCE: usize = 32;
-/// and the number of events after which no further frame is added.
+/// Number of events after which no further frame is published together with the previous ones.
 const EVENTS_AT_ONCE: usize = 64;
 /// Number of played items after which counts are reported to `/status`, even if the replay never waits.
 const REPORT_EVERY: u32 = 256;

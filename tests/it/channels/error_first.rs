@@ -78,7 +78,7 @@ async fn the_error_precedes_the_close_while_the_user_is_being_connected() {
 
 /// Over TCP, on many connections at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nor_over_sockets() {
+async fn all_get_the_error_before_the_close_over_sockets() {
     let mock = over_tcp(ROOMS).await;
     let server = Supervised::start(&mock, Sources { tokens: tokens(), ..Sources::default() }).await;
     let address = server.address;

@@ -1,4 +1,4 @@
-//! The end of a room: leaves time to read, happens once, and takes its user offline.
+//! The end of a room: clients have time to read, the end happens once, and the user goes offline.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ async fn a_room_closes_a_second_after_its_last_frame_at_every_speed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn faults_close_at_once() {
+async fn faults_close_the_socket_without_delay() {
     let rig = Mock::fixture("close-4404.toml");
     let (_, end, ms) = to_the_end(&mut rig.dial().await).await;
     assert_eq!((end, ms), (Came::Close(4404, "Streamer is not live".into()), 0));
@@ -154,7 +154,7 @@ async fn an_open_room_continues_while_its_user_is_live() {
     assert_eq!(to_the_end(&mut socket).await, (demo().len() - 1, closed(), 1000));
 }
 
-/// Returns the frames of a socket opened after a sign answer, or without one.
+/// Returns the frames of a socket opened after a signing response, or without one.
 async fn frames(rig: &Mock, query: &str) -> Vec<bytes::Bytes> {
     let target = format!("{SOCKET}?room_id={ROOM}&compress=gzip{query}");
     rig.try_dial(&target).await.unwrap().all().await.0
@@ -181,7 +181,7 @@ async fn clients_of_the_sign_server_get_the_first_batch_there_and_only_there() {
         let rest = frames(&rig, query).await;
         assert!(rest[..] == [&direct[..first], &direct[first + 1..]].concat(), "{query}: {}", rest.len());
     }
-    // Without a sign answer, or with one from the middle of the room, no frame is skipped.
+    // Without a signing response, or with one from the middle of the room, no frame is skipped.
     assert!(frames(&rig, "").await == direct);
     assert!(frames(&rig, "&cursor=t-1").await == direct);
 }

@@ -38,7 +38,7 @@ async fn the_mock_behaves_the_same_over_tcp() {
 }
 
 #[tokio::test]
-async fn a_reset_is_a_reset_and_a_drop_is_an_end() {
+async fn a_reset_fault_resets_the_connection_and_a_drop_ends_it() {
     let fault = |at, kind| Scenario::default().fault(Fault::new(at, kind));
     let mock = MockTikTok::start(with_demo(fault(Endpoint::Lookup, FaultKind::Reset))).await.unwrap();
     let mut stream = TcpStream::connect(mock.address().unwrap()).await.unwrap();

@@ -1,4 +1,4 @@
-//! Clients that never read: the server holds one copy of a message for them.
+//! Clients that never read: the server keeps at most one copy of a message for each.
 
 use std::{
     io::{Read as _, Write as _},

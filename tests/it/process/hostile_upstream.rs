@@ -16,7 +16,7 @@ use crate::support::{process::Running, process::run, process::text};
 /// Maximum memory of the program for any upstream, in KiB.
 const RSS_KIB_MAX: u64 = 64 << 10;
 /// Maximum number of polls for the reason.
-const ASKED_MAX: usize = 10_000;
+const POLLS_MAX: usize = 10_000;
 /// Length after which an attack counts as not stopped, in bytes.
 const ATTACK_BYTES_MAX: usize = 512 << 20;
 const LIVE: &str =
@@ -141,7 +141,7 @@ fn ask(server: &Running, line: &str) -> TcpStream {
 }
 
 /// Connects to the upstream and waits until the server gives up; returns the error code and the peak memory, in KiB.
-fn suffer(attack: Attack) -> (String, u64) {
+fn run_attack(attack: Attack) -> (String, u64) {
     let folder = tempfile::tempdir().unwrap();
     let (address, ended) = upstream(attack);
     let server = serve(&address, &folder.path().join("show.bin"));
@@ -155,14 +155,14 @@ fn suffer(attack: Attack) -> (String, u64) {
         let (_, failure) = metrics.split_once("livetape_upstream_failures_total{code=\"")?;
         Some(failure.split('"').next()?.to_owned())
     });
-    let code = code.take(ASKED_MAX).flatten().next().expect("a failure");
+    let code = code.take(POLLS_MAX).flatten().next().expect("a failure");
     (code, server.peak_kib())
 }
 
 #[cfg(target_os = "linux")]
 #[track_caller]
 fn check(name: &str, attack: Attack, code: &str) {
-    let (found, kib) = suffer(attack);
+    let (found, kib) = run_attack(attack);
     println!("{name}: {found}, {} MiB", kib >> 10);
     assert_eq!(found, code, "{name}");
     assert!(kib <= RSS_KIB_MAX, "{name}: {} MiB", kib >> 10);

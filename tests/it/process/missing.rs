@@ -101,7 +101,7 @@ fn damage_outside_a_range_exits_with_3() {
     let mut bytes = fs::read(file("whole.bin")).unwrap();
     let ends = ends_of_records(&bytes);
     let damaged = [&bytes[..], b"more"].concat();
-    // The header and the record behind it come first, and what ends the show last.
+    // Damage one record soon after the header, and one shortly before the records that end the show.
     for (name, record) in [("early.bin", 2), ("late.bin", ends.len() - 6)] {
         let mut flipped = bytes.clone();
         flipped[ends[record] + 20] ^= 1;

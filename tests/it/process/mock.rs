@@ -53,7 +53,7 @@ fn invalid_scenarios_are_reported_with_their_position() {
 }
 
 #[test]
-fn any_recording_is_played_as_every_room() {
+fn one_recording_is_played_in_every_room() {
     let mock = Running::start(&["mock", "--play", "recordings/gifts.bin", "--speed", "max"]);
     assert!(mock.greeting[0].contains("gifts.bin"));
     for name in ["ann", "bob"] {

@@ -1,4 +1,4 @@
-//! `kill -9` at any time: items received longer before the kill than the flush window are intact.
+//! `kill -9` at any time: items received more than one flush window before the kill are intact.
 
 use std::{
     io::{BufRead as _, BufReader, Lines, Write as _},

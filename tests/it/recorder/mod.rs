@@ -270,7 +270,7 @@ fn wall_time_and_counts_are_written_each_minute_and_when_the_clock_jumps() {
 }
 
 #[test]
-fn a_dropped_recorder_writes_what_it_has_and_does_not_seal() {
+fn a_dropped_recorder_writes_queued_items_and_does_not_seal() {
     let disk = Disk::default();
     let recorder = start(&disk, &options());
     (0..5).for_each(|n| recorder.record(&numbered(n)));

@@ -1,4 +1,4 @@
-//! A scrubbed recording contains none of its people, and everything else.
+//! Scrubbing removes all people from a recording, and keeps everything else.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -13,11 +13,11 @@ use tokio_tungstenite::{
 
 pub(crate) type Socket = WebSocketStream<DuplexStream>;
 
-/// What a socket got until it ended.
+/// The texts that a socket received, and its close.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Log {
     pub(crate) texts: Vec<String>,
-    /// The close code and its reason, 1005 if there was none; `None` if the connection just broke.
+    /// Close code and reason, 1005 if the frame had no code; `None` if there was no close frame.
     pub(crate) close: Option<(u16, String)>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// `error` and close, in a line.
+/// Formats an `error` and a close in one line.
 pub(crate) fn told((error, (close, reason)): &(Value, (u16, String))) -> String {
     format!("{} retrying={} {close} {reason}", error["code"], error["retrying"])
 }
@@ -61,7 +61,7 @@ pub(crate) async fn read_all(socket: &mut (impl Stream<Item = Result<Message, Er
     log
 }
 
-/// Reads so many texts.
+/// Reads `count` texts.
 pub(crate) async fn read(socket: &mut Socket, count: usize) -> Vec<String> {
     let mut texts = Vec::new();
     while texts.len() < count {
@@ -74,12 +74,12 @@ pub(crate) async fn read(socket: &mut Socket, count: usize) -> Vec<String> {
     texts
 }
 
-/// Waits on the paused clock; everything that can happen by then has.
+/// Advances the paused clock, after everything due by then has happened.
 pub(crate) async fn wait(time: Duration) {
     tokio::time::sleep_until(clock::now() + time).await;
 }
 
-/// Whether nothing is there to be read now.
+/// Whether there is nothing to read now.
 pub(crate) fn is_quiet(socket: &mut Socket) -> bool {
     socket.next().now_or_never().is_none()
 }

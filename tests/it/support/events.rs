@@ -20,7 +20,7 @@ pub(crate) fn chat(comment: &str) -> Event {
     event(Data::Chat(Chat { comment: comment.into(), ..Chat::default() }))
 }
 
-/// Chats of some 300 bytes.
+/// Returns chats of about 300 bytes each.
 pub(crate) fn chats(count: usize) -> Vec<Event> {
     (0..count).map(|i| chat(&format!("{i}{}", ".".repeat(100)))).collect()
 }

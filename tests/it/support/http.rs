@@ -1,8 +1,8 @@
-//! HTTP answers.
+//! HTTP responses.
 
 use serde_json::Value;
 
-/// An HTTP answer.
+/// An HTTP response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -32,13 +32,13 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
     }
 
-    /// The code of an error.
+    /// Returns the code of an error response.
     pub(crate) fn code(&self) -> String {
         self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
     }
 }
 
-/// The content of chunks; the last one may be missing.
+/// Decodes a chunked body; the last chunk may be missing.
 fn dechunk(mut body: &str) -> String {
     let mut content = String::new();
     while let Some((size, rest)) = body.split_once("\r\n") {

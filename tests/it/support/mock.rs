@@ -37,12 +37,12 @@ const PATIENCE: Duration = Duration::from_secs(3600);
 
 type Connecting = Pin<Box<dyn Future<Output = io::Result<DuplexStream>> + Send>>;
 
-/// A scenario whose rooms may play the demo.
+/// Adds the demo recording to a scenario.
 pub(crate) fn with_demo(scenario: impl Into<ScenarioFile>) -> ScenarioFile {
     scenario.into().with_recording(DEMO, DEMO_BYTES)
 }
 
-/// A mock on a port of its own.
+/// Starts a mock on its own TCP port.
 pub(crate) async fn over_tcp(toml: &str) -> MockTikTok {
     MockTikTok::start(with_demo(Scenario::parse(toml).unwrap())).await.unwrap()
 }
@@ -71,7 +71,7 @@ impl Mock {
         ScenarioFile::read(&scenario_path(name)).unwrap_or_else(|problem| panic!("{name}: {problem}"))
     }
 
-    /// What a live source connects with.
+    /// Returns a transport to the mock, for a live source.
     pub(crate) fn transport(&self) -> MemoryTransport<impl Fn() -> Connecting + Clone + use<>> {
         let connector = self.connector.clone();
         MemoryTransport::new(move || {
@@ -144,7 +144,7 @@ pub(crate) async fn read_for(stream: &mut DuplexStream, patience: Duration, most
     bytes
 }
 
-/// A message or an end on a socket.
+/// A message on a socket, or its end.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Came {
     Frame(Bytes),
@@ -213,7 +213,7 @@ impl Socket {
     }
 }
 
-/// Returns the recorded frames of the demo, except heartbeats, which answered the recording client.
+/// Returns the recorded frames of the demo, except echoes of the recording client's heartbeats.
 pub(crate) fn demo() -> Vec<Bytes> {
     let mut frames = frames(include_bytes!("../../../recordings/demo.bin"));
     frames.retain(|frame| push(frame).payload_type != "hb");

@@ -6,7 +6,8 @@ use std::{
     process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
 };
 
-/// The program that was built with these tests, or another build's: one that a test has to fail on.
+/// Returns the path of the program: the one built with these tests, or that in `LIVETAPE_BIN`, such as a broken build that tests must
+/// detect.
 pub(crate) fn program() -> String {
     std::env::var("LIVETAPE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_livetape").to_owned())
 }
@@ -20,7 +21,7 @@ pub(crate) fn livetape(args: &[&str]) -> Command {
     command
 }
 
-/// Runs to the end.
+/// Runs a command to its end.
 pub(crate) fn run(args: &[&str]) -> Output {
     livetape(args).output().unwrap()
 }
@@ -33,28 +34,28 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// A server that runs; killed if a test ends early.
+/// A running server, killed when dropped.
 pub(crate) struct Running {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
     /// `127.0.0.1:PORT`
     pub(crate) address: String,
-    /// What it printed before it was ready.
+    /// Lines that it printed before it was ready.
     pub(crate) greeting: Vec<String>,
 }
 
 impl Running {
-    /// Starts it on a free port, and waits until it serves.
+    /// Starts a server on a free port and waits until it is ready.
     pub(crate) fn start(args: &[&str]) -> Self {
         Self::start_until(args, "Press Ctrl+C")
     }
 
-    /// The same, but waits for a line with `last`.
+    /// Like [`Running::start`], but waits for a line that contains `last`.
     pub(crate) fn start_until(args: &[&str], last: &str) -> Self {
         Self::start_with(args, &[], last)
     }
 
-    /// The same, with more in the environment.
+    /// Like [`Running::start_until`], with additional environment variables.
     pub(crate) fn start_with(args: &[&str], env: &[(&str, &str)], last: &str) -> Self {
         let args = [args, &["--port", "0"]].concat();
         let mut command = livetape(&args);
@@ -94,7 +95,7 @@ impl Running {
         self.peak_kib().saturating_sub(self.kib("RssFile:"))
     }
 
-    /// The most that it held in memory, in KiB.
+    /// Returns the peak of resident memory, in KiB.
     #[cfg(target_os = "linux")]
     pub(crate) fn peak_kib(&self) -> u64 {
         self.kib("VmHWM:")
@@ -107,14 +108,14 @@ impl Running {
         value.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// Waits for the end: how it ended, and what it logged to stderr, which has to fit into a pipe.
+    /// Waits for the exit; returns the status and the log on stderr, which has to fit into a pipe.
     pub(crate) fn wait_for_log(mut self) -> (ExitStatus, String) {
         let mut log = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
         (self.child.wait().unwrap(), log)
     }
 
-    /// Waits for the end: how it ended, and the lines that were left.
+    /// Waits for the exit; returns the status and the remaining lines of stdout.
     pub(crate) fn wait(mut self) -> (ExitStatus, Vec<String>) {
         let lines = self.lines.by_ref().map(Result::unwrap).collect();
         (self.child.wait().unwrap(), lines)
@@ -123,13 +124,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already, but where a test failed.
+        // It is still running only if a test has failed.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 }
 
-/// Runs to the end, off the runtime that the mock is on.
+/// Waits for the exit on another thread, because the mock runs on this one.
 pub(crate) async fn finish(server: Running) -> (ExitStatus, Vec<String>) {
     tokio::task::spawn_blocking(|| server.wait()).await.unwrap()
 }

@@ -1,4 +1,4 @@
-//! What the tests share: recordings and how events are read back.
+//! Recordings for tests, and helpers that decode them.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::support::payloads::fixture;
 
-/// The items of `fixtures/webcast/session-<n>.jsonl`, put together here, without the importer.
+/// Builds the items of `fixtures/webcast/session-<n>.jsonl`, without the importer.
 pub(crate) fn session_items(n: u32) -> Vec<Item> {
     let expected = expected_session(n);
     let room_id = expected["room_id"].as_str().unwrap().parse().unwrap();
@@ -30,17 +30,17 @@ pub(crate) fn session_items(n: u32) -> Vec<Item> {
     std::iter::once(item(0, What::ConnOpen(open))).chain(frames).collect()
 }
 
-/// An item of connection 1.
+/// Builds an item of connection 1.
 pub(crate) fn item(offset_ms: u64, what: What) -> Item {
     Item { offset: Duration::from_millis(offset_ms), conn: 1, flags: Flags::default(), what }
 }
 
-/// `fixtures/webcast/session-<n>.expected.json`.
+/// Reads `fixtures/webcast/session-<n>.expected.json`.
 pub(crate) fn expected_session(n: u32) -> Value {
     serde_json::from_str(&fixture(&format!("session-{n}.expected.json"))).unwrap()
 }
 
-/// The file of a recording, its offset 0 at 2024-01-01T00:00:00Z.
+/// Writes `items` to a sealed recording whose offset 0 is 2024-01-01T00:00:00Z.
 pub(crate) fn recording(items: &[Item]) -> Bytes {
     let header =
         records::Header { wall_anchor_ns: Some(1_704_067_200_000_000_000), ..records::Header::default() };
@@ -51,7 +51,7 @@ pub(crate) fn recording(items: &[Item]) -> Bytes {
     writer.finish().unwrap().into()
 }
 
-/// All events of `items` as JSON, in order.
+/// Returns all events of `items` as JSON, in order.
 pub(crate) fn decode(items: &[Item], filter: &Filter, dedup: bool) -> Vec<Value> {
     let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup });
     for item in items {
@@ -61,7 +61,7 @@ pub(crate) fn decode(items: &[Item], filter: &Filter, dedup: bool) -> Vec<Value>
     take(&mut decoder, filter)
 }
 
-/// The events that `decoder` has ready, numbered from 1.
+/// Takes the pending events of `decoder`, numbered from 1.
 pub(crate) fn take(decoder: &mut Decoder, filter: &Filter) -> Vec<Value> {
     let mut events = Vec::new();
     for (event, seq) in decoder.take_events().zip(1..) {

@@ -28,17 +28,17 @@ use super::{
     timeline::{Timeline, outline},
 };
 
-/// What each connection buffers of unread data.
+/// Capacity of each in-memory connection, in bytes.
 pub(crate) const SOCKET_BYTES: usize = 4 * 1024;
 
-/// What [`Setup`] makes: a running server, or one subscriber whose log is kept.
+/// A running server, or one subscriber whose events are logged. Built by [`Setup`].
 pub(crate) struct Rig {
     pub(crate) hub: Hub,
     pub(crate) control: Control,
     pub(crate) connector: memory::MemoryConnector,
     pub(crate) serving: JoinHandle<()>,
     pub(super) started: Instant,
-    /// The test's own, until something plays.
+    /// Driver of the source, until a source takes it.
     pub(super) driver: Option<Driver>,
     pub(super) timeline: Option<Timeline>,
     pub(super) mock: Option<Mock>,
@@ -47,12 +47,12 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// A server without a source.
+    /// Starts a server without a source.
     pub(crate) fn start() -> Self {
         Setup::default().idle()
     }
 
-    /// With a ring of so many events.
+    /// Starts a server without a source, with a ring of `events_max` events.
     pub(crate) fn ring(events_max: u64) -> Self {
         Self::with(Limits { events_max, ..Limits::default() }, Config::default())
     }
@@ -61,7 +61,7 @@ impl Rig {
         Setup { limits, config, ..Setup::default() }.idle()
     }
 
-    /// A replay of `items`, logged.
+    /// Replays `items` to a subscriber whose events are logged.
     pub(crate) fn play(items: &[Item], options: ReplayOptions) -> Self {
         Self::play_filtered(items, options, Filter::default())
     }
@@ -97,12 +97,12 @@ impl Rig {
         &self.mock.as_ref().unwrap().mock
     }
 
-    /// How often a WebSocket to the upstream was opened.
+    /// Returns the number of WebSockets opened to the upstream.
     pub(crate) fn upgrades(&self) -> usize {
         self.mock().received().iter().filter(|entry| matches!(entry.what, Happened::Upgrade { .. })).count()
     }
 
-    /// How many requests the upstream received.
+    /// Returns the number of requests that the upstream received.
     pub(crate) fn requests(&self) -> usize {
         self.mock().received().iter().filter(|entry| matches!(entry.what, Happened::Request { .. })).count()
     }
@@ -111,7 +111,7 @@ impl Rig {
         self.connector.connect().await.unwrap()
     }
 
-    /// A socket on `path`, which is without its slash at the front: a query with its question mark, for the feed.
+    /// Opens a socket. `path` has no leading slash; for the feed, it is empty or a query such as `?raw=1`.
     pub(crate) async fn ws(&self, path: &str) -> Socket {
         self.try_ws(path).await.unwrap()
     }
@@ -121,31 +121,31 @@ impl Rig {
         Ok(socket)
     }
 
-    /// A socket on `path`, read to its end: its last `error`, and the close.
+    /// Opens a socket and reads it to its end; returns the last `error` and the close.
     pub(crate) async fn refusal(&self, path: &str) -> (Value, (u16, String)) {
         let log = read_all(&mut self.ws(path).await).await;
         let error = log.texts.iter().map(|text| json(text)).rfind(|event| event["type"] == "error");
         (error.unwrap_or_default()["data"].clone(), log.close.unwrap())
     }
 
-    /// A request with a `Host`, and its whole answer.
+    /// Sends a request with a `Host` header and returns the whole response.
     pub(crate) async fn http(&self, method: &str, target: &str, body: &str) -> Answer {
         let length = body.len();
         let head = format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n");
         self.raw(&format!("{head}connection: close\r\n\r\n{body}")).await
     }
 
-    /// Whatever is said, and the whole answer to it.
+    /// Sends arbitrary bytes and returns the whole response.
     pub(crate) async fn raw(&self, request: &str) -> Answer {
         let (mut reading, mut writing) = tokio::io::split(self.connect().await);
         let mut answer = Vec::new();
-        // A server that has heard enough does not listen to the end.
+        // The server may respond and close before it has read everything.
         let (_, read) = tokio::join!(writing.write_all(request.as_bytes()), reading.read_to_end(&mut answer));
         read.unwrap();
         Answer::parse(&answer)
     }
 
-    /// Waits until the replay takes orders.
+    /// Waits until the replay accepts orders.
     pub(crate) async fn ready(&self) {
         while self.control.replay().is_none() {
             tokio::task::yield_now().await;
@@ -161,17 +161,17 @@ impl Rig {
         tokio::time::sleep_until(self.started + Duration::from_millis(ms)).await;
     }
 
-    /// The log so far.
+    /// Returns the log so far.
     pub(crate) fn log(&self) -> Vec<(u64, Value)> {
         self.timeline.as_ref().unwrap().so_far()
     }
 
-    /// The log so far, outlined.
+    /// Returns the log so far as an [`outline`].
     pub(crate) fn outline(&self) -> Vec<String> {
         outline(&self.log())
     }
 
-    /// What the replay came to.
+    /// Waits for the end of the replay and returns its summary.
     pub(crate) async fn summary(&mut self) -> Summary {
         self.replay.take().unwrap().await.unwrap()
     }
@@ -185,7 +185,7 @@ impl Rig {
         log
     }
 
-    /// Waits for the end, but not longer than so many virtual seconds: how it went, outlined.
+    /// Waits for the end, at most `secs` virtual seconds; returns the log as an [`outline`].
     pub(crate) async fn outlined(self, secs: u64) -> Vec<String> {
         let deadline = self.started + Duration::from_secs(secs);
         let mut supervisor = self.supervisor.unwrap();
@@ -207,7 +207,7 @@ impl Rig {
         lines
     }
 
-    /// Shuts the server down, and waits for that.
+    /// Shuts down the server and waits until it has ended.
     pub(crate) async fn end(self) -> Ended {
         self.control.shut_down();
         self.serving.await.unwrap();

@@ -1,4 +1,4 @@
-//! What a rig is made of.
+//! Builder for a [`Rig`].
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use super::{
     timeline::Timeline,
 };
 
-/// The address of everything in memory.
+/// Base URL of the in-memory upstream.
 pub(crate) const UPSTREAM: &str = "http://mock.localhost";
 
-/// Rooms that play all at once and stay open, and users who cannot be had.
+/// Rooms that play everything at once and stay open, and users who cannot be connected to.
 pub(crate) const ROOMS: &str = r#"
 speed = "max"
 end = "stay"
@@ -33,7 +33,7 @@ user = [
 ]
 "#;
 
-/// What the server is started as.
+/// The command that the server emulates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum As {
     /// `livetape live USER`
@@ -44,7 +44,7 @@ pub(crate) enum As {
     Replay,
 }
 
-/// `t-<user>` opens the room of each user, `t2-ann` that of ann as well; all of them have a recording for tests.
+/// Tokens: `t-<user>` opens the room of a user, and so does `t2-ann` for ann. Each has a recording for `/ws/test`.
 pub(crate) fn tokens() -> Vec<Token> {
     let token = |secret: &str, user: Option<&str>, recording: Option<&str>| Token {
         secret: secret.to_owned().into(),
@@ -65,16 +65,16 @@ pub(crate) fn tokens() -> Vec<Token> {
     tokens
 }
 
-/// Makes a [`Rig`]: without a source, or with a supervisor and a mock.
+/// Builder for a [`Rig`]: without a source, or with a supervisor and a mock.
 pub(crate) struct Setup {
     pub(crate) stream: &'static str,
     pub(crate) limits: Limits,
     pub(crate) config: Config,
     pub(crate) sources: Sources,
-    /// Of the subscriber whose log is kept, instead of a server; `None` for a server.
+    /// Filter of the subscriber whose events are logged; `None` starts a server instead.
     pub(crate) filter: Option<Filter>,
     pub(crate) scenario: ScenarioFile,
-    /// Of `livetape live USER`.
+    /// `USER` of `livetape live USER`.
     pub(crate) user: &'static str,
     pub(crate) options: SupervisorOptions,
 }
@@ -101,25 +101,25 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// A scenario of the mock, met by one subscriber whose log is kept.
+    /// A scenario of the mock, with one subscriber whose events are logged.
     pub(crate) fn scenario(scenario: ScenarioFile) -> Self {
         let filter = Filter { raw: true, gifts: Gifts::Delta, ..Filter::default() };
         Self { scenario, filter: Some(filter), ..Self::default() }
     }
 
-    /// The same, from `fixtures/scenarios`.
+    /// Like [`Setup::scenario`], with a file of `fixtures/scenarios`.
     pub(crate) fn fixture(name: &str) -> Self {
         Self::scenario(Mock::scenario(&format!("{name}.toml")))
     }
 
-    /// Rooms and replays beside the main channel `main`, for [`tokens`].
+    /// A main channel `main`, and additional channels for [`tokens`].
     pub(crate) fn channels(toml: &str) -> Self {
         let scenario = Scenario::parse(toml).unwrap().into();
         let sources = Sources { tokens: tokens(), ..Sources::default() };
         Self { stream: "main", user: "ann", scenario, sources, ..Self::default() }
     }
 
-    /// With so many places for live rooms.
+    /// Sets the maximum number of live rooms.
     pub(crate) fn places(self, max_live: usize) -> Self {
         self.sources(|sources| Sources { max_live, ..sources })
     }
@@ -141,7 +141,7 @@ impl Setup {
         })
     }
 
-    /// A server whose driver the test has.
+    /// Starts a server without a source; the test gets the driver.
     pub(crate) fn idle(self) -> Rig {
         let hub = Hub::new(self.stream.to_owned(), self.limits);
         let (control, driver) = Control::with(self.sources).unwrap();
@@ -149,7 +149,7 @@ impl Setup {
         let started = clock::now();
         let timeline = self.filter.map(|filter| Timeline::of(&hub, filter, started));
         let server = Server { hub: hub.clone(), control: control.clone(), config: self.config };
-        // The log shows the source only: a server would close the hub first, and its heartbeats take time.
+        // The log is about the source alone: a server would close the hub earlier and send heartbeats.
         let serving = match &timeline {
             Some(_) => tokio::spawn(async {}),
             None => tokio::spawn(serve(listener, server)),
@@ -168,7 +168,7 @@ impl Setup {
         }
     }
 
-    /// A server under a supervisor, with a mock upstream.
+    /// Starts a server with a supervisor and a mock upstream.
     pub(crate) fn start(mut self, start: As) -> Rig {
         let mock = Mock::new(std::mem::replace(&mut self.scenario, Scenario::default().into()));
         let transport = mock.transport();

@@ -1,4 +1,4 @@
-//! A server on a port of its own.
+//! A server on its own TCP port.
 
 use std::net::SocketAddr;
 
@@ -35,7 +35,7 @@ impl Served {
     }
 }
 
-/// A server and its supervisor, as `livetape serve --upstream <mock>`.
+/// A server and its supervisor, like `livetape serve --upstream <mock>`.
 pub(crate) struct Supervised {
     pub(crate) control: Control,
     pub(crate) address: SocketAddr,

@@ -1,4 +1,4 @@
-//! When one subscriber got which event.
+//! Logs the events of one subscriber with their times.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use tokio::{task::JoinHandle, time::Instant};
 /// The log of one subscriber: virtual milliseconds and event.
 pub(crate) struct Timeline {
     log: Arc<Mutex<Vec<(u64, Value)>>>,
-    /// When it ended, and how.
+    /// Returns the time and the reason of the end.
     reader: JoinHandle<(u64, Next)>,
 }
 
@@ -49,7 +49,7 @@ async fn read(hub: Hub, filter: Filter, started: Instant, log: Arc<Mutex<Vec<(u6
     }
 }
 
-/// A line for each event of state, and one for all between two of them.
+/// Formats a log: one line for each state event, and one line for all other events in between.
 pub(crate) fn outline(log: &[(u64, Value)]) -> Vec<String> {
     let mut lines = Vec::new();
     let mut others: Option<(u64, u64, usize, usize)> = None;

@@ -96,7 +96,7 @@ async fn a_flood_on_the_feed_is_closed_too() {
     let rig = Rig::start();
     let mut socket = rig.ws("").await;
     let limits = lobby::Limits::default();
-    // Those that are let through, those that are refused, and the last straw.
+    // The accepted messages, the rejected ones, and the one that closes the socket.
     for _ in 0..=limits.message_burst + limits.strikes_max {
         socket.send("1".into()).await.unwrap();
     }

@@ -64,7 +64,7 @@ fn streams_with_nothing_in_common_differ_in_everything() {
 }
 
 #[test]
-fn a_hole_within_the_window_is_only_a_hole() {
+fn a_gap_within_the_window_only_removes_events() {
     let hole = WINDOW / 2;
     let (_, counts) =
         compared(&chats(0..4000), &chats((0..4000).filter(|id| !(500..500 + hole).contains(id))));

@@ -1,1 +1,1 @@
-//! What a stranger tests would be here.
+//! Empty: stands in for a project that tests with `livetape-testing`.

@@ -1,4 +1,4 @@
-//! A stranger's tests.
+//! Tests of a project outside the workspace.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::{
 #[path = "../packages/livetape-testing/tests/crates.rs"]
 mod crates;
 
-/// Looks a user up three times.
+/// Looks up a user three times, every two seconds.
 async fn look_up(mock: &MockTikTok) {
     for _ in 0..3 {
         let mut stream = mock.connector().unwrap().connect().await.unwrap();

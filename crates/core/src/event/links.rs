@@ -24,7 +24,7 @@ pub struct Link {
     pub left_user_id: Id,
 }
 
-/// Data of a `link_layer` event: the guests or co-hosts from the newer system, with user ids only.
+/// Data of a `link_layer` event: the guests or co-hosts as sent by TikTok's newer system, with user ids only.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkLayer {
@@ -48,8 +48,8 @@ pub struct LinkLayer {
     pub reason: i64,
 }
 
-/// Data of a `link_mic_method` event: the guests or co-hosts from the oldest system, or the gifts that guests
-/// received.
+/// Data of a `link_mic_method` event: the guests or co-hosts as sent by TikTok's oldest system, or the gifts that
+/// guests received.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkMicMethod {
@@ -121,7 +121,7 @@ pub struct LinkMicAnchorGuide {
     pub button_text: SmolStr,
 }
 
-/// Data of a `link_state` event: the guests or co-hosts from the newest system.
+/// Data of a `link_state` event: the guests or co-hosts as sent by TikTok's newest system.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkState {

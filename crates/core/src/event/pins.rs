@@ -28,11 +28,11 @@ pub struct Pin {
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pinned {
-    /// `type` of the message as an event.
+    /// The `type` of the message's own event.
     pub r#type: &'static str,
     /// Author of the message.
     pub user: Option<User>,
-    /// `data` of the message as an event.
+    /// The `data` of the message's own event.
     pub data: Box<Data>,
 }
 

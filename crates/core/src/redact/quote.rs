@@ -1,4 +1,4 @@
-//! Quotation marks, also escaped within other quotation marks.
+//! Quotation marks, including those escaped within others.
 
 use memchr::memmem;
 

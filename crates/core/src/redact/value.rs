@@ -147,7 +147,8 @@ fn separator(text: &[u8], at: usize) -> Option<(Separator, usize)> {
     }
 }
 
-/// The name is itself a value: `"name":"sessionid","value":"…"`, `<meta name="csrf-token" content="…">`.
+/// Finds the value of a pair in which the name is itself a value: `"name":"sessionid","value":"…"`,
+/// `<meta name="csrf-token" content="…">`.
 fn pair(text: &[u8], at: usize) -> Option<(Separator, usize)> {
     let at = skip_space(text, at + usize::from(text.get(at) == Some(&b',')));
     let at = Quote::read(text, at).map_or(at, |(_, end)| end);

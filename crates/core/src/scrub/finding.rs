@@ -1,35 +1,35 @@
-//! What an audit finds.
+//! Findings of an audit.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Letters of a finding that are shown.
+/// Maximum number of characters of a finding to show.
 const SHOWN_CHARS_MAX: usize = 60;
 
 /// Kind of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A field holds an id that no scrubber made.
+    /// A field holds an id that no scrubber generated.
     Id,
-    /// A field holds a person's name that no scrubber made.
+    /// A field holds the name of a person that no scrubber generated.
     Name,
-    /// A field holds a text that no scrubber made.
+    /// A field holds a text that no scrubber generated.
     Text,
-    /// A secure id of TikTok's.
+    /// A secure id (`secUid`) from TikTok.
     SecUid,
-    /// The address of a person's picture, or any that no scrubber made.
+    /// The URL of a person's picture, or any other URL that no scrubber generated.
     Picture,
-    /// An address of mail.
+    /// An email address.
     Mail,
-    /// A telephone number.
+    /// A phone number.
     Phone,
     /// A cookie, a token, a key or a signature.
     Secret,
-    /// One of the words that were given.
+    /// One of the words that the user searches for.
     Word,
-    /// Something that nobody can look into.
+    /// Data that cannot be inspected.
     Opaque,
 }
 
@@ -50,19 +50,19 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Something that must not be there.
+/// Private data in a recording, or data that may be private.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// What it is.
+    /// Kind of data.
     pub kind: Kind,
-    /// The field, or how the record's bytes had to be unpacked.
+    /// Name of the field, or the encodings of the record's bytes that were undone.
     pub place: String,
-    /// Its beginning; nothing of a secret.
+    /// Beginning of the data; empty for a secret.
     pub shown: String,
 }
 
-/// One line, short enough for a terminal.
+/// Shortens a text to one line for a terminal.
 pub(super) fn shown(text: &str) -> String {
     text.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -3,9 +3,9 @@
 
 use super::key::Choices;
 
-/// Generated words alternate between these …
+/// Consonants of generated words, which alternate with [`VOWELS`].
 pub(super) const CONSONANTS: &[u8] = b"bdfgklmnprstvz";
-/// … and these.
+/// Vowels of generated words.
 pub(super) const VOWELS: &[u8] = b"aeiou";
 
 /// Letters of generated text in other scripts; only a few, so that it can be recognised.

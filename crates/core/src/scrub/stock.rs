@@ -112,7 +112,7 @@ pub(super) fn handle(key: &Key, handle: &str) -> String {
     numbered(&name, choices.below(1000))
 }
 
-/// A name with a number, and the digit that tells that it was made up.
+/// Appends a number to a name, and a check digit that marks the name as generated.
 pub(super) fn numbered(name: &str, number: usize) -> String {
     let digit = check_digit(name, number);
     format!("{name}{:04}", number * 10 + digit)

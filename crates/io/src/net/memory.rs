@@ -21,13 +21,13 @@ pub fn listener(buffer_bytes: usize) -> (MemoryListener, MemoryConnector) {
     (MemoryListener { accepted }, MemoryConnector { sender, buffer_bytes })
 }
 
-/// The server's side.
+/// Accepts the connections of a [`MemoryConnector`].
 #[derive(Debug)]
 pub struct MemoryListener {
     accepted: mpsc::Receiver<(DuplexStream, Option<IpAddr>)>,
 }
 
-/// The clients' end. Clones connect to the same server.
+/// Opens connections to a server in the same process. Clones connect to the same server.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -52,7 +52,7 @@ impl MemoryConnector {
         self.connect_from(None).await
     }
 
-    /// Opens a connection from this address, or from none.
+    /// Opens a connection that appears to come from this address, or from none.
     ///
     /// # Errors
     /// See [`MemoryConnector::connect`].

@@ -1,4 +1,4 @@
-//! Routes requests to answers.
+//! Maps requests to answers.
 
 mod euler;
 mod faulty;

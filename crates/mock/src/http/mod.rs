@@ -1,4 +1,4 @@
-//! A minimal HTTP/1.1 server. It controls every byte it sends, because faults are made of bytes.
+//! A minimal HTTP/1.1 server. It controls every byte that it sends, as faults require.
 
 mod request;
 mod response;

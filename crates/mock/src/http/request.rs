@@ -54,7 +54,7 @@ impl Request {
     }
 }
 
-/// Reason for not getting a request.
+/// Reason why a request could not be read.
 #[derive(Debug)]
 pub(crate) enum ReadError {
     /// The client closed the connection, or is gone.

@@ -38,7 +38,7 @@ keys! {
     Scenario at "":
     "Sets the seed of everything that looks random.",
         seed(seed: u64), "Scenario::default().seed(7)", "seed = 7" => seed;
-    "Sets the recording of rooms that name none.",
+    "Sets the default recording of rooms.",
         recording(name: impl Into<String>), "Scenario::default().recording(\"raid.bin\")",
         "recording = \"raid.bin\"" => name.into();
     "Sets the playback speed of rooms.",
@@ -53,10 +53,10 @@ keys! {
         after(after: After), "Scenario::default().after(After::Again)", "after = \"again\"" => after;
     "Sets how many recent chats a client receives as history when it joins in the middle.",
         history(chats: usize), "Scenario::default().history(0)", "history = 0" => chats;
-    "Sets the WebSocket URL in sign answers, without a query.",
+    "Sets the WebSocket URL in responses of the sign server, without a query.",
         push_server(url: impl Into<String>), "Scenario::default().push_server(\"ws://localhost/push\")",
         "push_server = \"ws://localhost/push\"" => Some(url.into());
-    "Sets the cookie `tt-target-idc` of sign answers; empty for none.",
+    "Sets the cookie `tt-target-idc` in responses of the sign server; empty for none.",
         tt_target_idc(value: impl Into<String>), "Scenario::default().tt_target_idc(\"\")",
         "tt_target_idc = \"\"" => value.into();
     "Sets the state of users that are not listed.",
@@ -83,16 +83,16 @@ keys! {
 
 keys! {
     Limit at ".limits[0]":
-    "Sets the endpoints whose requests count, all together.",
+    "Sets the endpoints whose requests are counted, all together.",
         at(at: impl Into<Vec<Endpoint>>), "Limit::new(5, 60).at([Endpoint::Sign])",
         "[[limit]]\nmax = 5\nseconds = 60\nat = [\"sign\"]" => at.into();
     "Sets which clients are counted separately.",
         per(per: Per), "Limit::new(5, 60).per(Per::All)",
         "[[limit]]\nmax = 5\nseconds = 60\nper = \"all\"" => per;
-    "Sets the `limit_label` of the 429 answer.",
+    "Sets the `limit_label` of the 429 response.",
         label(label: impl Into<String>), "Limit::new(5, 60).label(\"day\")",
         "[[limit]]\nmax = 5\nseconds = 60\nlabel = \"day\"" => label.into();
-    "Sets the `message` of the 429 answer, at least 19 characters.",
+    "Sets the `message` of the 429 response, at least 19 characters.",
         message(message: impl Into<String>), "Limit::new(5, 60).message(\"Try again in an hour.\")",
         "[[limit]]\nmax = 5\nseconds = 60\nmessage = \"Try again in an hour.\"" => message.into();
     "Sets the headers that tell the client how long to wait.",
@@ -102,7 +102,7 @@ keys! {
 }
 
 impl Scenario {
-    /// A scenario with one live user. No other users exist.
+    /// Creates a scenario with one live user. No other users exist.
     ///
     /// ```
     /// # use livetape_mock::Scenario;
@@ -168,7 +168,7 @@ impl Scenario {
 }
 
 impl User {
-    /// A live user.
+    /// Creates a live user.
     ///
     /// ```
     /// # use livetape_mock::{State, User};
@@ -181,7 +181,7 @@ impl User {
 }
 
 impl Limit {
-    /// Allows `max` requests in each window of `seconds` seconds.
+    /// Creates a limit of `max` requests in each window of `seconds` seconds.
     ///
     /// ```
     /// # use livetape_mock::{Endpoint, Limit};

@@ -129,7 +129,7 @@ impl Fault {
         Self { repeat: Repeat::Times(times), ..self }
     }
 
-    /// Limits the fault to this request, or this connection of the room, counted from 1.
+    /// Limits the fault to a single request, or to a single connection of the room, by its number from 1.
     ///
     /// ```
     /// # use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};

@@ -49,17 +49,17 @@ pub enum FaultKind {
     NotFound,
     /// Lookups: the user is offline.
     Offline,
-    /// Sign: the fallback stub seen in 2026-09 (docs/protocol.md §1.6), whose socket rejects clients.
+    /// Sign: a stub with the URL of a WebSocket that rejects clients, as seen in 2026-09 (docs/protocol.md §1.6).
     Stub(Refusal),
-    /// Sign, cookie and profile: the answer lacks the cookie.
+    /// Sign, cookie and profile: the response lacks the cookie.
     MissingCookie,
-    /// Sign: the answer lacks the cursor.
+    /// Sign: the response lacks the cursor.
     MissingCursor,
     /// Sign: bytes that are not valid protobuf.
     BadProtobuf,
     /// Socket: the upgrade is rejected.
     Refuse(Refusal),
-    /// HTTP: no answer. Socket: no further bytes. The connection stays open.
+    /// HTTP: no response. Socket: no further bytes. The connection stays open.
     Stall,
     /// The connection is reset.
     Reset,
@@ -143,7 +143,7 @@ pub enum FrameFault {
     Reorder,
 }
 
-/// An HTTP answer in place of an upgrade (docs/protocol.md §3.8).
+/// An HTTP response in place of an upgrade (docs/protocol.md §3.8).
 ///
 /// ```
 /// use livetape_mock::{FaultKind, Refusal};
@@ -162,7 +162,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// TikTok's answer to a blocked client.
+    /// Returns TikTok's rejection of a blocked client.
     ///
     /// ```
     /// assert_eq!(livetape_mock::Refusal::blocked().message, "DEVICE_BLOCKED");
@@ -172,7 +172,7 @@ impl Refusal {
         Self { status: 200, handshake_status: 415, message: "DEVICE_BLOCKED".into() }
     }
 
-    /// Answer of a stub's push server.
+    /// Returns the rejection by the WebSocket of a [`FaultKind::Stub`].
     ///
     /// ```
     /// assert_eq!(livetape_mock::Refusal::stub().message, "illegal app_id");

@@ -23,7 +23,7 @@ pub const DEFAULT_MESSAGE: &str =
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
-    /// Endpoints whose requests count, all together.
+    /// Endpoints whose requests are counted, all together.
     #[serde(default = "Limit::places")]
     pub at: Vec<Endpoint>,
     /// Number of requests allowed per window.
@@ -33,10 +33,10 @@ pub struct Limit {
     /// Clients that are counted separately.
     #[serde(default)]
     pub per: Per,
-    /// `limit_label` of the answer, e.g. `rate_limit_account_day`.
+    /// `limit_label` of the response, e.g. `rate_limit_account_day`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub label: String,
-    /// `message` of the answer.
+    /// `message` of the response.
     #[serde(default = "message")]
     pub message: String,
     /// Headers that tell the client how long to wait; defaults to all that known clients read.

@@ -23,8 +23,8 @@ use crate::sans_io::pace::Speed;
 /// Name of the default recording. The caller supplies its bytes.
 pub(super) const DEMO: &str = "demo";
 
-/// The behaviour of a mock. By default, every user is live in a room that plays the demo recording at its
-/// original speed.
+/// The behaviour of a mock: users, rooms, rate limits and faults. By default, every user is live in a room that
+/// plays the demo recording at its original speed.
 ///
 /// ```
 /// # use livetape_mock::Scenario;
@@ -35,7 +35,7 @@ pub(super) const DEMO: &str = "demo";
 pub struct Scenario {
     /// Seed of everything that looks random: log ids, cookies and request ids.
     pub seed: u64,
-    /// Recording of rooms that name none: `demo`, or a path relative to the folder of the scenario's file.
+    /// Default recording of rooms: `demo`, or a path relative to the folder of the scenario's file.
     pub recording: String,
     /// Playback speed of rooms: a multiple of the original, or `"max"`.
     #[serde(with = "speed")]
@@ -52,10 +52,10 @@ pub struct Scenario {
     pub after: After,
     /// Number of recent chats that a client receives as history when it joins in the middle.
     pub history: usize,
-    /// WebSocket URL in sign answers, without a query; defaults to one built from the request's `Host`.
+    /// WebSocket URL in responses of the sign server, without a query; defaults to one built from the request's `Host`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub push_server: Option<String>,
-    /// Cookie `tt-target-idc` of sign answers; empty for none.
+    /// Cookie `tt-target-idc` in responses of the sign server; empty for none.
     pub tt_target_idc: String,
     /// State of unlisted users; defaults to live if no users are listed, and to not found otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,7 +133,7 @@ pub enum State {
     /// Live: status 2.
     #[default]
     Live,
-    /// Offline: status 4. As on TikTok, the answer still contains a room id.
+    /// Offline: status 4. As on TikTok, the response still contains a room id.
     Offline,
     /// Paused: status 3.
     Paused,

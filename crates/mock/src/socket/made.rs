@@ -18,7 +18,7 @@ pub(super) struct Maker {
     random: Random,
     /// Whether the client requested gzip.
     is_gzip: bool,
-    /// Whether the answer to `im_enter_room` is the first batch. After a sign answer it is not.
+    /// Whether the answer to `im_enter_room` is the first batch. After a signing response it is not.
     is_first: bool,
     seq_id: u64,
     room_id: i64,

@@ -1,4 +1,4 @@
-//! One WebSocket: the room plays, and the client's messages are handled.
+//! One WebSocket: plays the room and handles the client's messages.
 
 mod acks;
 mod frames;
@@ -119,7 +119,7 @@ pub(super) async fn open<I: Wire>(
     }
 }
 
-/// Whether the client connected through a sign answer: it then passes on parameters of the answer
+/// Whether the client connected through a signing response, whose parameters it then passes on
 /// (docs/protocol.md §3.1).
 fn is_signed(request: &Request) -> bool {
     ["cursor", "internal_ext", "imprp", "wrss"].iter().any(|name| request.param(name).is_some())

@@ -1,4 +1,4 @@
-//! Subscription messages other than the notice of a single one.
+//! Subscription messages other than the one for a single subscription.
 
 use smol_str::SmolStr;
 
