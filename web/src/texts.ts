@@ -15,7 +15,7 @@ export const texts = {
     social: { follow: 'followed the host', share: 'shared the LIVE' } as Record<string, string>,
     subscribe: (months: number) => `subscribed${months > 1 ? `, month ${months}` : ''}`,
     viewers: (count: number) => `${plural(count, 'viewer', 'viewers')}`,
-    control: (state: string) => `the room is ${state}`,
+    control: (state: string) => `the LIVE was ${state}`,
     emote: (count: number) => `sent ${plural(count, 'emote', 'emotes')}`,
     envelope: (count: number) => (count > 0 ? `dropped ${plural(count, 'diamond', 'diamonds')}` : 'dropped a treasure box'),
     connected: (room: string, source: string) => `connected to room ${room}${source ? ` (${source})` : ''}`,
@@ -184,7 +184,7 @@ export const texts = {
     share: 'Share',
     like: 'Like burst',
     join: 'Join',
-    live: 'Unavailable in a live room. Load a recording instead.',
+    live: 'Events cannot be injected into a live room. Load a recording instead.',
     sample: 'Hello from the dashboard',
   },
 
@@ -255,9 +255,9 @@ export const texts = {
       recording_not_found: 'Recording not found',
       too_large: 'Too large',
       unauthorized: 'Not authorized',
-      } as Record<string, string>,
-      /** Replace the server’s hints, which name flags and addresses, where the page offers a better way. */
-      hints: {
+    } as Record<string, string>,
+    /** Replace the server’s hints, which name flags and addresses, where the page offers a better way. */
+    hints: {
       no_replay: 'load a recording from the list',
       replay_running: 'disconnect the replay first',
       room_running: 'disconnect the room first',
@@ -275,7 +275,7 @@ export const texts = {
       inject_refused: 'load a recording and inject into its replay',
       connection_lost: 'check the server’s network connection',
       dns_failed: 'check the server’s network connection and DNS',
-      } as Record<string, string>,
+    } as Record<string, string>,
   },
 
   help: {
