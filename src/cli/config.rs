@@ -3,7 +3,7 @@
 use std::{
     env,
     ffi::OsString,
-    io::{self, Read as _},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -17,7 +17,7 @@ use crate::{
         error::{Code, Problem, exit},
         recording::is_plain_name,
     },
-    settings::{self, FILE, FILE_BYTES_MAX, KEYS, Resolved, Settings, Sources},
+    settings::{self, FILE, KEYS, Resolved, Settings, Sources},
     source::Tape,
     tools::files,
 };
@@ -56,7 +56,7 @@ fn resolve(
 ) -> Result<Resolved, Vec<Problem>> {
     let named = file.map(Path::to_owned).or_else(|| variable("LIVETAPE_CONFIG").map(PathBuf::from));
     let path = named.clone().unwrap_or_else(|| FILE.into());
-    let text = match read(&path) {
+    let text = match files::read_text(&path) {
         Ok(text) => Some(text),
         Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
@@ -73,15 +73,6 @@ fn resolve(
 
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let read = files::open_regular(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
-    if read as u64 > FILE_BYTES_MAX {
-        return Err(io::Error::other("the file is larger than 1 MiB"));
-    }
-    Ok(text)
 }
 
 /// `livetape config`.

@@ -9,6 +9,7 @@ use crate::{
     sans_io::{error::Problem, pace::Speed},
     source::{ReplayOptions, Tape, live},
     supervisor::Supervisor,
+    terminal::printable,
 };
 
 pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
@@ -39,7 +40,7 @@ fn greet(tape: &Tape, options: &ReplayOptions, Addresses { feed, rest }: &Addres
         Speed::Times(times) => format!("{times}×"),
         Speed::Max => "max".into(),
     };
-    display::say(&format!("📼 Replaying {}{length}, speed {speed}", tape.name));
+    display::say(&format!("📼 Replaying {}{length}, speed {speed}", printable(&tape.name)));
     display::say(&format!("🌐 Serving on {feed} and {rest}/"));
     if options.wait_clients > 0 {
         display::say(&display::waiting(options.wait_clients));

@@ -1,6 +1,6 @@
 //! Options of the server, from the settings. Reads tokens and certificates.
 
-use std::{io::Read as _, path::Path};
+use std::path::Path;
 
 use super::{output::warn, signals};
 use crate::{
@@ -13,8 +13,6 @@ use crate::{
     tools::files,
 };
 
-/// Maximum size of a file with tokens, certificates or a key, in bytes.
-const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Mode bits that let the group or everyone read a file.
 #[cfg(unix)]
 const OTHERS_MAY_READ: u32 = 0o044;
@@ -132,16 +130,7 @@ fn tls(settings: &Settings) -> Result<Option<Tls>, Problem> {
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::new();
-    let read =
-        files::open_regular(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(_) if bytes.len() as u64 > FILE_BYTES_MAX => {
-            Err(bad(&format!("{} is larger than 1 MiB", path.display())))
-        }
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(bad(&format!("cannot read {}: {error}", path.display()))),
-    }
+    files::read_small(path).map_err(|error| bad(&format!("cannot read {}: {error}", path.display())))
 }
 
 fn bad(message: &str) -> Problem {

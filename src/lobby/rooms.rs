@@ -9,7 +9,10 @@ use super::{
     message::{Say, Speaker},
     talk::read_only,
 };
-use crate::sans_io::error::{Code, Problem};
+use crate::sans_io::{
+    error::{Code, Problem},
+    terminal::is_invisible,
+};
 
 impl Lobby {
     /// Lets a client join a room, which is created if missing.
@@ -213,13 +216,6 @@ impl Lobby {
     pub(super) fn feed(&self, room_id: &str) -> Option<&Feed> {
         self.feeds.iter().map(|(feed, _)| feed).find(|feed| feed.is_room(room_id))
     }
-}
-
-/// Matches control characters, including those that change the text direction, because they make one id look
-/// like another.
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 pub(super) fn unknown(id: &str) -> Problem {

@@ -2,9 +2,11 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read as _, Write},
     path::{Path, PathBuf},
 };
+
+use crate::{files, sans_io::recording::MAGIC};
 
 /// A file that is rotated when it is full.
 pub(super) struct Rotating {
@@ -18,6 +20,7 @@ pub(super) struct Rotating {
 
 impl Rotating {
     pub(super) fn open(path: &Path, bytes_max: u64, kept: usize) -> io::Result<Self> {
+        refuse_recording(path)?;
         let file = append(path)?;
         let length = file.metadata()?.len();
         Ok(Self { path: path.to_owned(), file, length, bytes_max: bytes_max.max(1), kept })
@@ -46,6 +49,14 @@ impl Rotating {
     }
 }
 
+/// Rejects a recording, which a log would damage. Devices and pipes are not read.
+fn refuse_recording(path: &Path) -> io::Result<()> {
+    let Ok(file) = files::open_regular(path) else { return Ok(()) };
+    let mut start = Vec::new();
+    file.take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    if start == MAGIC { Err(io::Error::other("the file is a recording")) } else { Ok(()) }
+}
+
 fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
@@ -69,6 +80,23 @@ impl Write for Rotating {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_recording_is_not_used_as_a_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("show.bin");
+        for recording in [&MAGIC[..], crate::demo::DEMO_BYTES] {
+            fs::write(&path, recording).unwrap();
+            let error = Rotating::open(&path, 10, 2).err().unwrap();
+            assert_eq!(error.to_string(), "the file is a recording");
+            assert!(fs::read(&path).unwrap() == recording);
+        }
+        // Neither of these is a recording.
+        for other in [&b""[..], &MAGIC[..7], b"a log\n"] {
+            fs::write(&path, other).unwrap();
+            Rotating::open(&path, 10, 2).unwrap();
+        }
+    }
 
     #[test]
     fn full_files_are_rotated_and_the_oldest_is_deleted() {

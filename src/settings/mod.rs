@@ -34,8 +34,6 @@ use crate::sans_io::error::{Code, Problem};
 
 /// Settings file that is read by default.
 pub const FILE: &str = "livetape.toml";
-/// Maximum size of a settings file, in bytes.
-pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Origin of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::{
     idle::room_running,
     inject::inject_live,
     play::REPLAY,
-    room::RoomStatus,
+    room::{RoomStatus, replaced_by},
     rooms::requested,
 };
 use crate::{
@@ -254,7 +254,8 @@ impl<T: Transport> Supervisor<T> {
                 None => CloseReason { code: close::GOING_AWAY, reason: Code::ShuttingDown.name().into() },
             });
         }
-        room.end(&self.driver, problem.clone());
+        let replacement = leaving.as_ref().and_then(Leaving::replacement);
+        room.end(&self.driver, problem.clone(), replacement.as_deref());
         self.ended.is_lossy |= pipeline.decoder().counts().is_lossy();
         self.finish_recorder(recorder, was_connected).await;
         let next = match leaving {
@@ -266,10 +267,14 @@ impl<T: Transport> Supervisor<T> {
             }
             None => self.end(problem).await,
         };
-        match (next, candidate) {
+        match (next, candidate, replacement) {
             // The current room is gone, so nothing needs replacing.
-            (Next::Idle, Some(Candidate { user, answer, .. })) => Next::Connect(user, Some(answer)),
-            (next, _) => next,
+            (Next::Idle, Some(Candidate { user, answer, .. }), _) => Next::Connect(user, Some(answer)),
+            (next, Some(Candidate { user, answer, .. }), Some(other)) => {
+                answer.refuse(replaced_by(&user, &other));
+                next
+            }
+            (next, ..) => next,
         }
     }
 

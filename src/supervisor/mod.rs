@@ -140,6 +140,16 @@ enum Leaving {
     Replaced(String, Answer<Status>),
 }
 
+impl Leaving {
+    /// Returns the user who replaces the current one.
+    fn replacement(&self) -> Option<String> {
+        match self {
+            Self::Replaced(user, _) => Some(user.clone()),
+            _ => None,
+        }
+    }
+}
+
 /// The next state.
 enum Next {
     Idle,

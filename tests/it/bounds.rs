@@ -221,3 +221,61 @@ async fn heads_and_bodies_have_maximum_lengths() {
     assert_eq!(rig.raw(&head).await.status, 431);
     assert_eq!(rig.http("POST", "/replay/seek", "{\"offset\":\"1m30s\"}").await.code(), "too_large");
 }
+
+/// Sends everything and reads all responses.
+async fn responses(rig: &Rig, requests: &[u8]) -> String {
+    let (mut reading, mut writing) = tokio::io::split(rig.connect().await);
+    let mut answers = Vec::new();
+    // A server that rejects a body does not read all of it.
+    let (_, read) = tokio::join!(writing.write_all(requests), reading.read_to_end(&mut answers));
+    read.unwrap();
+    String::from_utf8(answers).unwrap()
+}
+
+/// The start of an upload that is rejected for its name.
+const REJECTED: &str = "PUT /recordings/demo HTTP/1.1\r\nhost: localhost\r\n";
+const HEALTH: &str = "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_ends_the_connection_announces_it() {
+    let rig = bounded(Bounds { body_bytes_max: 1000, ..Bounds::default() });
+    let seek = "POST /replay/seek HTTP/1.1\r\nhost: localhost\r\n";
+    let long = format!("content-length: {}\r\n", 3 << 20);
+    for (head, status) in [
+        (format!("{REJECTED}{long}"), 403),
+        (format!("{seek}{long}"), 413),
+        (format!("{seek}{long}origin: https://evil.example\r\n"), 403),
+        (format!("POST /nowhere HTTP/1.1\r\nhost: localhost\r\n{long}"), 404),
+        (format!("{REJECTED}transfer-encoding: chunked\r\n"), 403),
+        // The client waits for this response before it sends the body.
+        (format!("{REJECTED}content-length: 10\r\nexpect: 100-continue\r\n"), 403),
+    ] {
+        let body = if head.contains(&long) { vec![b'x'; 3 << 20] } else { Vec::new() };
+        let answer = responses(&rig, &[format!("{head}\r\n").as_bytes(), &body].concat()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{head}: {answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{head}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_short_rejected_body_the_connection_goes_on() {
+    let rig = Rig::start();
+    let head = format!("{REJECTED}content-length: 40000\r\n\r\n");
+    let body = vec![b'x'; 40_000];
+    let close = HEALTH.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
+    let answers = responses(&rig, &[head.as_bytes(), &body, close.as_bytes()].concat()).await;
+    assert!(answers.starts_with("HTTP/1.1 403 ") && answers.contains("HTTP/1.1 200 "), "{answers}");
+    // The body may also arrive later.
+    let mut stream = rig.connect().await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    wait(Duration::from_secs(1)).await;
+    stream.write_all(&[&body, close.as_bytes()].concat()).await.unwrap();
+    let answers = rest(&mut stream).await;
+    assert!(answers.starts_with("HTTP/1.1 403 ") && answers.contains("HTTP/1.1 200 "), "{answers}");
+    // A body that never arrives does not delay the response forever.
+    let mut stream = rig.connect().await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("\r\nconnection: close\r\n"), "{answer}");
+}

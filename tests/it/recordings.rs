@@ -330,6 +330,24 @@ async fn paths_and_unknown_queries_are_rejected() {
     assert!(place.folder.path().join("secret.bin").is_file());
 }
 
+#[tokio::test(start_paused = true)]
+async fn names_that_change_the_text_direction_are_rejected_and_not_listed() {
+    let place = Place::new();
+    place.put_file("x.bin", &committed("recordings/short.bin"));
+    place.put_file("bidi\u{202e}.bin", &committed("recordings/short.bin"));
+    let list = place.get("/recordings").await.json();
+    assert_eq!((place.names().await, &list["unlisted"]), (vec!["demo".into(), "x".into()], &json!(1)));
+    for answer in [
+        place.upload("/recordings/bidi%E2%80%AE", &committed("recordings/short.bin")).await,
+        place.get("/recordings/bidi%E2%80%AE").await,
+        place.rig.http("PATCH", "/recordings/x", "{\"name\":\"bidi\u{202e}\"}").await,
+    ] {
+        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{answer:?}");
+        assert!(answer.body.contains(r"`bidi\\u{202e}` is not the name of a recording"), "{answer:?}");
+    }
+    assert_eq!(place.get("/recordings/nothing").await.json()["error"]["hint"], "choose one of: demo, x");
+}
+
 /// Other programs may write to the folder, but no file in it can lead outside or block the server.
 #[cfg(unix)]
 #[tokio::test(start_paused = true)]

@@ -151,6 +151,13 @@ pub fn printable(text: &str) -> String {
     shown
 }
 
+/// Whether a character controls the terminal or changes the text direction. No name may contain one, because it
+/// can make one name look like another.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    !is_harmless(c) || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')
+}
+
 fn is_harmless(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

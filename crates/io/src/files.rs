@@ -8,6 +8,8 @@ use std::{
 
 /// Maximum length of a file name, in bytes. File systems allow 255, and the name of a draft needs 17 more.
 pub const NAME_BYTES_MAX: usize = 238;
+/// Maximum size of a small file, such as settings or a scenario, in bytes.
+pub const READ_BYTES_MAX: u64 = 1 << 20;
 /// Maximum number of partial files with the same name.
 const PARTIALS_MAX: u32 = 1000;
 /// Mode of new files.
@@ -57,6 +59,28 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     // Checked again, because another file may have replaced it in between.
     require_regular(&file.metadata()?)?;
     Ok(file)
+}
+
+/// Reads a small file, of at most [`READ_BYTES_MAX`].
+///
+/// # Errors
+/// Any error of [`open_regular`], and `FileTooLarge` for a larger file.
+pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)?.take(READ_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > READ_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is larger than 1 MiB"));
+    }
+    Ok(bytes)
+}
+
+/// Reads a small text file, like [`read_small`].
+///
+/// # Errors
+/// See [`read_small`]; also `InvalidData` if the file is not UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text");
+    String::from_utf8(read_small(path)?).map_err(not_text)
 }
 
 /// Opens a file like [`open_regular`] in a folder that others can write to. Also rejects symbolic links,
@@ -304,6 +328,22 @@ mod tests {
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         Draft::new(&path(NAME_BYTES_MAX), false).unwrap().keep().unwrap();
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_the_maximum_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.toml");
+        let file = File::create(&path).unwrap();
+        file.set_len(READ_BYTES_MAX).unwrap();
+        assert_eq!(read_small(&path).unwrap().len() as u64, READ_BYTES_MAX);
+        assert_eq!(read_text(&path).unwrap().len() as u64, READ_BYTES_MAX);
+        for bytes in [READ_BYTES_MAX + 1, 1 << 40] {
+            file.set_len(bytes).unwrap();
+            assert_eq!(read_small(&path).unwrap_err().to_string(), "the file is larger than 1 MiB");
+        }
+        fs::write(&path, b"caf\xe9").unwrap();
+        assert_eq!(read_text(&path).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 
     #[cfg(unix)]

@@ -52,8 +52,7 @@ impl ScenarioFile {
     /// Fails with `io` or `bad_request`; the message contains file, line and column.
     pub fn read(path: &Path) -> Result<Self, Problem> {
         let shown = path.display();
-        let text = files::open_regular(path)
-            .and_then(std::io::read_to_string)
+        let text = files::read_text(path)
             .map_err(|error| Problem::new(Code::Io, format!("cannot read {shown}: {error}")))?;
         let scenario = Scenario::parse(&text)
             .map_err(|error| Problem::new(Code::BadRequest, format!("{shown}: {error}")).hint(""))?;

@@ -16,9 +16,9 @@ use crate::sans_io::error::{Code, Problem};
 
 /// Maximum number of bytes read after the response. Closing a socket with unread data would discard the
 /// response.
-const READ_BYTES_MAX: usize = 64 * 1024;
+const READ_BYTES_MAX: usize = 4 << 20;
 /// Number of bytes read at once.
-const READ_BYTES: usize = 1024;
+const READ_BYTES: usize = 8 * 1024;
 /// Position of the status in the library's response: `HTTP/1.1 400 Bad Request`.
 const STATUS: std::ops::Range<usize> = 9..12;
 
@@ -123,7 +123,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Unparsed<I> {
         let this = self.get_mut();
         ready!(this.poll_answer(cx))?;
         let shut = ready!(Pin::new(&mut this.io).poll_shutdown(cx));
-        if this.answer.is_none() {
+        if this.answer.is_none() && !this.pace.is_last() {
             return Poll::Ready(shut);
         }
         // Read until the client closes the connection or [`Paced`](super::deadlines::Paced) times out.

@@ -46,7 +46,7 @@ impl Finding {
         if !is_plain_name(name) {
             return Err(Problem::new(
                 Code::RecordingNotFound,
-                format!("`{name}` is not the name of a recording"),
+                format!("`{}` is not the name of a recording", name.escape_debug()),
             ));
         }
         let file = named(folder, name);

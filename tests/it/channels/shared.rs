@@ -215,3 +215,48 @@ async fn a_client_that_switches_rooms_reads_only_the_new_one() {
     assert!(comments[0].contains("of ben"), "{comments:?}");
     rig.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_request_to_connect_that_a_later_one_replaces_is_a_conflict() {
+    let rig = Setup::channels(ROOMS).places(3).start(As::Serve);
+    let mut token = rig.ws("ws/t-ann").await;
+    read(&mut token, 1).await;
+    let connect = |user: &str| rig.control.connect(user.into());
+    // `offline` waits for its first attempt and `nobody` for its look-up. `ann` needs neither.
+    let (first, second, last) = tokio::join!(connect("offline"), connect("nobody"), connect("ann"));
+    for (user, refused) in [("offline", first), ("nobody", second)] {
+        let problem = refused.unwrap_err().problem;
+        assert_eq!((problem.code, problem.code.http_status()), (Code::RoomRunning, 409), "{problem}");
+        assert_eq!(problem.message, format!("`{user}` was replaced by `ann` before it was connected"));
+        assert_eq!(problem.hint, format!("connect it again: POST /connect/{user}"));
+    }
+    assert_eq!(last.unwrap().username.as_deref(), Some("ann"));
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_order_of_simultaneous_requests_looks_like_a_shutdown() {
+    for order in 0..24 {
+        let rig = Setup::channels(ROOMS).places(2).start(As::Serve);
+        let mut token = rig.ws("ws/t-ann").await;
+        read(&mut token, 1).await;
+        let mut waiting = vec!["offline", "nobody", "ann", "DELETE ann"];
+        let mut left = order;
+        let mut requests = Vec::new();
+        for count in (1..=waiting.len()).rev() {
+            let request = waiting.remove(left % count);
+            left /= count;
+            let control = &rig.control;
+            requests.push(async move {
+                let answer = match request.strip_prefix("DELETE ") {
+                    Some(user) => control.disconnect(user.into()).await,
+                    None => control.connect(request.into()).await,
+                };
+                (request, answer.err().map(|refusal| refusal.problem.code))
+            });
+        }
+        let answers = futures_util::future::join_all(requests).await;
+        assert!(answers.iter().all(|(_, code)| *code != Some(Code::ShuttingDown)), "{answers:?}");
+        rig.end().await;
+    }
+}

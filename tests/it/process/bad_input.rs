@@ -246,6 +246,25 @@ fn missing_standard_output_counts_as_a_loss() {
 }
 
 #[test]
+fn text_files_have_a_maximum_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large");
+    fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    let file = text(&path);
+    for (args, code) in [
+        (&["mock", "--scenario", file][..], 1),
+        (&["config", "check", file], 2),
+        (&["serve", "--token-file", file], 2),
+        (&["serve", "--tls-cert", file, "--tls-key", file], 2),
+    ] {
+        let output = run(args);
+        let said = stderr(&output);
+        assert!(said.contains(&format!("{file}: the file is larger than 1 MiB\n")), "{args:?}: {said}");
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    }
+}
+
+#[test]
 fn help_fits_80_columns_on_a_wider_terminal_and_shows_examples() {
     for command in
         ["replay", "live", "serve", "record", "mock", "watch", "events", "import", "synth", "config"]

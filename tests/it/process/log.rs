@@ -265,3 +265,18 @@ async fn the_mock_logs_its_requests() {
     assert_eq!((&line["message"], &line["method"]), (&"📨 Request".into(), &"GET".into()));
     assert!(line["path"].as_str().unwrap().starts_with("/webcast/fetch"), "{line}");
 }
+
+#[test]
+fn a_recording_is_not_overwritten_by_a_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let show = folder.path().join("show.bin");
+    let recording = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/short.bin")).unwrap();
+    fs::write(&show, &recording).unwrap();
+    let common = ["replay", text(&show), "--port", "0", "--speed", "max", "--exit-when-done", "--quiet"];
+    let output = livetape(&[&common[..], &["--log-file", text(&show)]].concat()).output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let expected = format!("❌ cannot write the log {}: the file is a recording\n", show.display());
+    assert_eq!(said, expected + "💡 choose another --log-file\n");
+    assert!(fs::read(&show).unwrap() == recording);
+}

@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{client, next, next_said, with_lobby};
-use crate::support::{Rig, json, read_all, wait};
+use crate::support::{Rig, json, read, read_all, wait};
 
 #[tokio::test(start_paused = true)]
 async fn a_message_flood_is_rejected_and_closed() {
@@ -112,7 +112,7 @@ async fn a_flood_of_connects_fills_the_lobby_and_no_more() {
     let mut first = client(&rig, "first").await;
     let (mut inside, mut refused) = (Vec::new(), 0);
     for i in 0..CONNECTS {
-        let path = if i % 2 == 0 { "ws?feed=0" } else { "ws/echo" };
+        let path = if i % 2 == 0 { "ws?feed=0" } else { "" };
         let mut socket = rig.ws(path).await;
         if inside.len() < CONNECTIONS_MAX - 1 {
             inside.push(socket);
@@ -245,4 +245,42 @@ async fn an_overlong_length_closes_with_1002() {
             wait(Duration::from_millis(1)).await;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_few_echoes_are_open_at_the_same_time() {
+    let rig = Rig::start();
+    let mut echoes = Vec::new();
+    for _ in 0..Limits::default().echo_sockets_max {
+        let mut echo = rig.ws("ws/echo").await;
+        echo.send("hi".into()).await.unwrap();
+        assert_eq!(read(&mut echo, 1).await, ["hi"]);
+        echoes.push(echo);
+    }
+    assert_eq!(echoes.len(), 8);
+    for _ in 0..3 {
+        let (error, close) = rig.refusal("ws/echo").await;
+        assert_eq!((&error["code"], close), (&"capacity".into(), (4102, "capacity".to_owned())));
+    }
+    // Other sockets have their own limits.
+    client(&rig, "ann").await;
+    drop(echoes.pop());
+    wait(Duration::from_secs(1)).await;
+    let mut echo = rig.ws("ws/echo").await;
+    echo.send("hi".into()).await.unwrap();
+    assert_eq!(read(&mut echo, 1).await, ["hi"]);
+}
+
+/// While it is closed, a rejected socket may only send what any other socket may.
+#[tokio::test(start_paused = true)]
+async fn a_rejected_echo_does_not_store_a_long_message() {
+    let rig = Rig::start();
+    let mut echoes = Vec::new();
+    for _ in 0..Limits::default().echo_sockets_max {
+        echoes.push(rig.ws("ws/echo").await);
+    }
+    let mut rejected = rig.ws("ws/echo").await;
+    // The server closes the connection as soon as it reads the length.
+    let sent = rejected.send(Message::binary(vec![0; 8 << 20])).await;
+    assert!(sent.is_err(), "{sent:?}");
 }

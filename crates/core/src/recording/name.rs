@@ -1,5 +1,7 @@
 //! Names of recordings, for clients that may not use paths.
 
+use crate::terminal::is_invisible;
+
 /// Name of the built-in recording: `livetape replay demo`.
 pub const DEMO: &str = "demo";
 /// Maximum length of a name, in bytes. File systems allow 255, including the extension and the suffix of a
@@ -10,7 +12,7 @@ pub const NAME_BYTES_MAX: usize = 200;
 #[must_use]
 pub fn is_plain_name(name: &str) -> bool {
     let fits = !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.trim() == name;
-    fits && !name.starts_with('.') && !name.contains(|c: char| c.is_control() || "/\\:\"%".contains(c))
+    fits && !name.starts_with('.') && !name.contains(|c: char| is_invisible(c) || "/\\:\"%".contains(c))
 }
 
 #[cfg(test)]
@@ -25,8 +27,26 @@ mod tests {
         assert!(!is_plain_name("quiet%20"));
         let long = "x".repeat(NAME_BYTES_MAX + 1);
         for bad in [
-            "", ".", "..", ".x", "a/b", "a\\b", "C:x", "a\0b", "a\nb", "\u{85}", "a\"b", " ", "quiet ",
-            "\u{a0}x", &long,
+            "",
+            ".",
+            "..",
+            ".x",
+            "a/b",
+            "a\\b",
+            "C:x",
+            "a\0b",
+            "a\nb",
+            "\u{85}",
+            "a\"b",
+            " ",
+            "quiet ",
+            "\u{a0}x",
+            "bidi\u{202e}",
+            "a\u{61c}b",
+            "a\u{200e}b",
+            "a\u{2028}b",
+            "a\u{2069}b",
+            &long,
         ] {
             assert!(!is_plain_name(bad), "{bad:?}");
         }

@@ -59,7 +59,7 @@ impl Default for Recordings {
 pub(crate) struct List {
     /// By name; the built-in recording comes first.
     recordings: Vec<ListedRecording>,
-    /// Number of files that are not listed: too many, or their names cannot be used in a URL.
+    /// Number of files that are not listed: too many, or their names are not allowed.
     unlisted: usize,
 }
 
@@ -142,5 +142,8 @@ fn read_query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> 
 
 /// Accepts plain names only, so that REST opens no file outside the directory.
 pub(crate) fn plain(name: String) -> Result<String, String> {
-    if is_plain_name(&name) { Ok(name) } else { Err(format!("`{name}` is not the name of a recording")) }
+    if is_plain_name(&name) {
+        return Ok(name);
+    }
+    Err(format!("`{}` is not the name of a recording", name.escape_debug()))
 }
