@@ -246,6 +246,20 @@ fn missing_standard_output_counts_as_a_loss() {
 }
 
 #[test]
+fn an_unknown_connection_is_reported_with_those_that_exist() {
+    let folder = tempfile::tempdir().unwrap();
+    for form in ["jsonl", "piratetok"] {
+        let file = folder.path().join(form);
+        for output in ["-", text(&file)] {
+            let args = ["export", form, "demo", "--conn", "99", "-o", output];
+            check(&args, 2, "demo has no connection 99");
+            assert!(stderr(&run(&args)).contains("💡 choose one of: 1\n"), "{}", stderr(&run(&args)));
+        }
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn help_fits_80_columns_on_a_wider_terminal_and_shows_examples() {
     for command in
         ["replay", "live", "serve", "record", "mock", "watch", "events", "import", "synth", "config"]
