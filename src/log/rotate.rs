@@ -1,10 +1,12 @@
 //! Rotated log file: FILE, and older ones as FILE.1, FILE.2, …
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
 };
+
+use crate::files::append;
 
 /// A file that is rotated when it is full.
 pub(super) struct Rotating {
@@ -46,10 +48,6 @@ impl Rotating {
     }
 }
 
-fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
-}
-
 impl Write for Rotating {
     /// Writes a whole line, to this file or the next.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
@@ -86,5 +84,18 @@ mod tests {
         let mut again = Rotating::open(&path, 1_000, 2).unwrap();
         again.write_all(b"appended\n").unwrap();
         assert_eq!(read("x.log").as_deref(), Some("a line longer than a file\nappended\n"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_regular_files_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        for path in [Path::new("/dev/null"), folder.path(), &fifo] {
+            let error = Rotating::open(path, 10, 2).err().map(|error| error.to_string());
+            let expected = if path.is_dir() { "is a directory" } else { "not a regular file" };
+            assert_eq!(error.as_deref(), Some(expected), "{}", path.display());
+        }
     }
 }

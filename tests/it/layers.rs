@@ -15,7 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("net", &["sans_io"]),
     ("terminal", &["sans_io"]),
     ("settings", &["sans_io", "secret"]),
-    ("log", &["clock", "sans_io", "settings"]),
+    ("log", &["clock", "files", "sans_io", "settings"]),
     ("lobby", &["sans_io"]),
     ("hub", &["clock", "sans_io"]),
     ("tools", &["demo", "sans_io", "terminal"]),
