@@ -6,6 +6,7 @@
 
 mod check;
 mod file;
+mod laps;
 mod listen;
 mod recording;
 mod show;
@@ -22,6 +23,7 @@ use std::{
 
 pub use check::{TOKEN_HINT, is_token};
 pub use file::Fault;
+pub use laps::Laps;
 pub use listen::Listen;
 pub use recording::{FOLDER, Rotate, SYNC_EVERY, Sync};
 pub use show::{documentation, example, show};

@@ -10,6 +10,7 @@ use std::{path::PathBuf, time::Duration};
 pub use key::{Flag, Key};
 
 use super::{
+    laps::Laps,
     listen::Listen,
     recording::{Rotate, SYNC_EVERY, Sync},
     value::{Address, Bytes, Level, LogFormat, SignForm, Value},
@@ -251,8 +252,8 @@ settings! {
         speed: Speed = Speed::Times(1.0), "--speed N|max", "LIVETAPE_SPEED";
         /// Repeat: N times in total, or until stopped
         ///
-        /// Applies to the first recording only.
-        r#loop: Option<u32> = None, "--loop [N]", "LIVETAPE_LOOP";
+        /// Without N, or with `endless`, it repeats until stopped. Applies to the first recording only.
+        r#loop: Option<Laps> = None, "--loop [N]", "LIVETAPE_LOOP";
         /// Start at this offset, e.g. 90s, 1m30s or 00:01:30
         ///
         /// Applies to the first recording only.

@@ -33,6 +33,7 @@ fn invalid_flags_are_usage_errors() {
     check(&["replay", "demo", "--speed", "fast"], 2, "invalid value 'fast'");
     check(&["replay", "demo", "--start", "-5s"], 2, "invalid value '-5s'");
     check(&["replay", "demo", "--loop", "-1"], 2, "");
+    check(&["replay", "demo", "--loop", "0"], 2, "`0` is not a number from 1");
     check(&["replay", "demo", "--port", "65536"], 2, "invalid value '65536'");
     check(&["replay", "demo", "--start", "5s", "--end", "5s"], 2, "--end is not after --start");
     check(&["replay", "demo", "--idle-limit", "0s"], 2, "--idle-limit is 0");
