@@ -13,6 +13,7 @@ use super::{
     laps::Laps,
     listen::Listen,
     recording::{Rotate, SYNC_EVERY, Sync},
+    server_url::ServerUrl,
     value::{Address, Bytes, Level, LogFormat, SignForm, Value},
 };
 use crate::{
@@ -317,7 +318,7 @@ settings! {
     /// Terminal client.
     watch: Watch {
         /// Connect to this server if the command line names none
-        url: String = "ws://127.0.0.1:3000/".into(), "", "LIVETAPE_URL";
+        url: ServerUrl = ServerUrl("ws://127.0.0.1:3000/".into()), "", "LIVETAPE_URL";
         /// Trust only the certificates in this file [PEM]
         ///
         /// Use it for a wss:// server of your own. Name the server's own certificate, as `openssl req -x509` creates it, or that of its authority.
