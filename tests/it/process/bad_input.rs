@@ -4,8 +4,6 @@ use std::{fs, path::PathBuf};
 
 use crate::support::process::{livetape, run, stderr, stdout, text};
 
-use crate::support::process::program;
-
 /// Asserts that the first line of output contains `message` and that the exit code is `code`.
 #[track_caller]
 fn check(args: &[&str], code: i32, message: &str) {
@@ -191,63 +189,6 @@ fn only_a_browser_on_this_machine_is_recorded() {
     check(&["record", "--cdp", "127.0.0.1:9"], 1, "no browser answers at 127.0.0.1:9");
     check(&["record"], 2, "no user name given");
     check(&["record", "ann", "--tab", "1"], 2, "required");
-}
-
-/// A limit on the file size simulates a full disk: the written part stays and is marked as incomplete.
-#[cfg(target_os = "linux")]
-#[test]
-fn an_import_to_a_full_disk_keeps_the_written_part() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("out.bin");
-    let line = format!(
-        "ulimit -f 128; exec {} import fixtures/webcast/session-2.jsonl -o {}",
-        program(),
-        text(&file)
-    );
-    let mut command = std::process::Command::new("sh");
-    let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    assert!(
-        stderr(&output).starts_with("⚠️ The recording is incomplete: writing failed"),
-        "{}",
-        stderr(&output)
-    );
-    let kept = folder.path().join("out.partial.bin");
-    let events = run(&["events", text(&kept)]);
-    assert!(stdout(&events).lines().count() > 50, "{}", stderr(&events));
-    assert!(!file.exists() && stdout(&output).contains("out.partial.bin"), "{}", stdout(&output));
-    let verified = run(&["verify", text(&kept)]);
-    assert!(stdout(&verified).contains("not sealed"), "{}", stdout(&verified));
-}
-
-/// Redirected standard output is treated like an output file.
-#[cfg(target_os = "linux")]
-#[test]
-fn missing_standard_output_counts_as_a_loss() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("out.jsonl");
-    let line =
-        format!("ulimit -f 128; exec {} events demo > {}", env!("CARGO_BIN_EXE_livetape"), text(&file));
-    let mut command = std::process::Command::new("sh");
-    let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    assert!(stderr(&output).starts_with("❌ cannot write to stdout: "), "{}", stderr(&output));
-    assert!(fs::read_to_string(&file).unwrap().lines().count() > 10, "the written part stays");
-    for args in [
-        &["events", "demo"][..],
-        &["cat", "demo"],
-        &["info", "demo"],
-        &["verify", "demo"],
-        &["diff", "demo", "recordings/short.bin"],
-        &["export", "jsonl", "demo", "-o", "-"],
-        &["as-scenario", "demo", "-o", "-"],
-        &["config", "example"],
-        &["token"],
-    ] {
-        let full = fs::File::options().write(true).open("/dev/full").unwrap();
-        let output = livetape(args).stdout(full).output().unwrap();
-        assert_eq!(output.status.code(), Some(3), "{args:?}: {}", stderr(&output));
-    }
 }
 
 #[test]
