@@ -140,8 +140,8 @@ fn is_connection(json: &[u8]) -> bool {
     json.starts_with(br#"{"type":"connection_created""#)
 }
 
-/// Writes outside of the runtime's threads: a terminal blocks while text in it is selected.
-async fn write(lines: Vec<String>) -> bool {
+/// Writes outside of the runtime's threads, and returns whether that succeeded: a terminal blocks while text in it is selected.
+pub(super) async fn write(lines: Vec<String>) -> bool {
     let write = move || lines.is_empty() || print(&lines).is_ok();
     tokio::task::spawn_blocking(write).await.unwrap_or(false)
 }

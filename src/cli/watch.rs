@@ -37,29 +37,36 @@ pub(super) async fn watch(args: args::Watch) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let server = args.url.as_ref().unwrap_or(&settings.watch.url.0);
     let url = address(&args, server)?;
-    let mut signals = Signals::new();
     let token = serving::tokens(&settings)?.into_iter().next();
     let trust = settings.watch.ca.as_deref().map(trust).transpose()?;
     let (mut socket, _) =
         connect(&url, token.as_ref(), trust).await.map_err(|error| refused(&url, &error))?;
+    // Registered here: until now, the action of the system ends the process.
+    let mut signals = Signals::new();
+    let ended = tokio::select! { biased;
+        _ = signals.next() => None,
+        ended = follow(&mut socket, &args) => Some(ended),
+    };
+    if ended.is_none() {
+        drop(socket.close(None).await);
+    }
+    ended.unwrap_or(Ok(exit::DONE))
+}
+
+/// Prints events until the server closes the feed, or stdout cannot be written.
+async fn follow(socket: &mut Socket, args: &args::Watch) -> Result<u8, Problem> {
     let (mut lines, mut last) = (Lines::default(), None);
     loop {
-        tokio::select! { biased;
-            _ = signals.next() => {
-                drop(socket.close(None).await);
-                return Ok(exit::DONE);
-            }
-            message = socket.next() => match message {
-                Some(Ok(Message::Text(json))) => {
-                    last = position(&json).or(last);
-                    if !show(&args, &mut lines, json.as_bytes()) {
-                        return Ok(exit::DONE);
-                    }
+        match socket.next().await {
+            Some(Ok(Message::Text(json))) => {
+                last = position(&json).or(last);
+                if !show(args, &mut lines, &json).await {
+                    return Ok(exit::DONE);
                 }
-                Some(Ok(Message::Close(frame))) => return closed(frame, last.as_deref()),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return closed(None, last.as_deref()),
             }
+            Some(Ok(Message::Close(frame))) => return closed(frame, last.as_deref()),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return closed(None, last.as_deref()),
         }
     }
 }
@@ -134,12 +141,10 @@ fn shown(url: &str) -> String {
     server::masked(&ServerUrl(url.to_owned()).to_string()).into_owned()
 }
 
-/// Prints an event, and returns whether stdout is still open.
-fn show(args: &args::Watch, lines: &mut Lines, json: &[u8]) -> bool {
-    if args.json {
-        return display::print(&[String::from_utf8_lossy(json).into_owned() + "\n"]).is_ok();
-    }
-    display::line(lines, json).is_none_or(|line| display::print(&[line]).is_ok())
+/// Prints an event, and returns whether stdout could be written.
+async fn show(args: &args::Watch, lines: &mut Lines, json: &str) -> bool {
+    let line = if args.json { Some(format!("{json}\n")) } else { display::line(lines, json.as_bytes()) };
+    display::write(line.into_iter().collect()).await
 }
 
 /// Returns the position to resume from after this event.
