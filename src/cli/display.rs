@@ -2,18 +2,19 @@
 
 use std::{
     io::{self, Write as _},
-    sync::LazyLock,
+    sync::{LazyLock, OnceLock},
 };
 
 use anstyle::AnsiColor;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::output::cannot_write;
 use crate::{
     clock,
     control::Control,
     hub::{Hub, Join, Next, Reader, Subscriber},
-    sans_io::event::Millis,
+    sans_io::{error::Problem, event::Millis},
     terminal::Lines,
 };
 
@@ -33,7 +34,7 @@ pub(super) enum Style {
 /// Prints a line with the current time, in the format of the original programs.
 pub(super) fn say(text: &str) {
     let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or_default());
-    // If stdout is closed, the server ends; other failures cannot be reported.
+    // If stdout is closed, the server ends; other failures are reported at the end.
     drop(print(&[line_at(&now.to_string(), text)]));
 }
 
@@ -56,15 +57,24 @@ fn line_at(time: &str, text: &str) -> String {
 
 /// Cancelled when a write finds stdout closed.
 static WITHOUT_READER: LazyLock<CancellationToken> = LazyLock::new(CancellationToken::new);
+/// First failure to write to stdout for another reason, for example because the disk is full.
+static FAILURE: OnceLock<Problem> = OnceLock::new();
 
 /// Writes and flushes lines, without colour unless stdout supports it.
 pub(super) fn print(lines: &[String]) -> io::Result<()> {
     let mut stdout = anstream::stdout().lock();
     let written = stdout.write_all(lines.concat().as_bytes()).and_then(|()| stdout.flush());
-    if written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-        WITHOUT_READER.cancel();
+    match &written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => WITHOUT_READER.cancel(),
+        Err(error) => drop(FAILURE.set(cannot_write(error))),
+        Ok(()) => {}
     }
     written
+}
+
+/// Checks at the end of a command that all lines were written. Until then, a full disk does not stop a server.
+pub(super) fn check() -> Result<(), Problem> {
+    FAILURE.get().map_or(Ok(()), |problem| Err(problem.clone()))
 }
 
 /// Shuts a server down when its stdout is closed, as in `livetape … | head`.
@@ -130,8 +140,8 @@ fn is_connection(json: &[u8]) -> bool {
     json.starts_with(br#"{"type":"connection_created""#)
 }
 
-/// Writes outside of the runtime's threads: a terminal blocks while text in it is selected.
-async fn write(lines: Vec<String>) -> bool {
+/// Writes outside of the runtime's threads, and returns whether that succeeded: a terminal blocks while text in it is selected.
+pub(super) async fn write(lines: Vec<String>) -> bool {
     let write = move || lines.is_empty() || print(&lines).is_ok();
     tokio::task::spawn_blocking(write).await.unwrap_or(false)
 }

@@ -13,12 +13,15 @@ pub(super) enum Signal {
     /// SIGTERM.
     #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has SIGTERM"))]
     Terminate,
+    /// SIGHUP: the terminal was closed. The system and the shell may both send it, so it never forces an exit.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has SIGHUP"))]
+    Hangup,
 }
 
 /// Reaction to a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Ignore it: it belongs to the previous SIGINT.
+    /// Ignore it: it belongs to the previous signal.
     Ignore,
     /// Shut down gracefully.
     End,
@@ -42,7 +45,11 @@ impl Ending {
             }
             self.interrupted_at = Some(at);
         }
-        if std::mem::replace(&mut self.is_asked, true) { Action::Force } else { Action::End }
+        match (std::mem::replace(&mut self.is_asked, true), signal) {
+            (false, _) => Action::End,
+            (true, Signal::Hangup) => Action::Ignore,
+            (true, _) => Action::Force,
+        }
     }
 }
 
@@ -68,6 +75,13 @@ mod tests {
         assert_eq!(actions(&[(Interrupt, 500), (Interrupt, 500), (Interrupt, 600)]), [End, Ignore, Ignore]);
         let forced_twice = [(Terminate, 0), (Interrupt, 50), (Interrupt, 60)];
         assert_eq!(actions(&forced_twice), [End, Force, Ignore]);
+    }
+
+    #[test]
+    fn a_closed_terminal_is_one_request_to_end() {
+        assert_eq!(actions(&[(Hangup, 500), (Hangup, 500), (Hangup, 900)]), [End, Ignore, Ignore]);
+        assert_eq!(actions(&[(Interrupt, 500), (Hangup, 900)]), [End, Ignore]);
+        assert_eq!(actions(&[(Hangup, 500), (Terminate, 501)]), [End, Force]);
     }
 
     #[test]

@@ -22,6 +22,9 @@ use crate::{
     tools::export::{self, Exported},
 };
 
+/// Maximum number of connections that a hint names.
+const CONNECTIONS_NAMED_MAX: usize = 20;
+
 pub(super) fn export(args: &args::Export) -> Result<u8, Problem> {
     let tape = tape(&args.flags, &args.recording)?;
     if args.conn.is_some() && args.form == args::Form::Har {
@@ -79,6 +82,15 @@ fn problem(tape: &Tape, error: export::Error) -> Problem {
     match error {
         export::Error::Recording(error) => unreadable(&tape.name, &error),
         export::Error::Write(error) => cannot_write(&error),
+        export::Error::UnknownConnection { conn, known } => {
+            let problem = Problem::new(Code::BadRequest, format!("{} has no connection {conn}", tape.name));
+            let named = Vec::from_iter(known.iter().take(CONNECTIONS_NAMED_MAX).map(u32::to_string));
+            let more = if known.len() > named.len() { ", …" } else { "" };
+            problem.hint(match named.len() {
+                0 => "omit --conn".to_owned(),
+                _ => format!("choose one of: {}{more}", named.join(", ")),
+            })
+        }
     }
 }
 

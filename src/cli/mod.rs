@@ -49,7 +49,7 @@ pub fn main() -> u8 {
     let args = command().try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
     let args = match args {
         Ok(args) => args,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error).unwrap_or_else(|problem| complain(&problem)),
     };
     let result = match args.command {
         Command::Replay(args) => run(replay::replay(args)),
@@ -82,10 +82,14 @@ pub fn main() -> u8 {
 }
 
 /// Prints help and version to stdout with exit code 0, and errors to stderr with 2.
-fn usage(error: &clap::Error) -> u8 {
-    // Nothing can be reported if the terminal is gone.
-    drop(error.print());
-    if error.use_stderr() { exit::USAGE } else { exit::DONE }
+fn usage(error: &clap::Error) -> Result<u8, Problem> {
+    let printed = error.print();
+    if error.use_stderr() {
+        // A failure to print to stderr cannot be reported.
+        return Ok(exit::USAGE);
+    }
+    output::flushed(printed)?;
+    Ok(exit::DONE)
 }
 
 fn run(command: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem> {
@@ -95,7 +99,9 @@ fn run(command: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem
     let result = runtime.block_on(command);
     // A hanging terminal or disk must not delay the exit.
     runtime.shutdown_background();
-    result
+    let code = result?;
+    display::check()?;
+    Ok(code)
 }
 
 /// Prints the failure and its hint, and returns the exit code.

@@ -116,8 +116,12 @@ pub(super) fn progress(bytes: u64) -> ProgressBar {
 
 /// Prints to stdout. A closed stdout is not an error.
 pub(super) fn say(text: impl fmt::Display) -> Result<(), Problem> {
-    let mut stdout = io::stdout();
-    match stdout.write_all(text.to_string().as_bytes()).and_then(|()| stdout.flush()) {
+    flushed(io::stdout().write_all(text.to_string().as_bytes()))
+}
+
+/// Flushes stdout after it was `written`. A closed stdout is not an error.
+pub(super) fn flushed(written: io::Result<()>) -> Result<(), Problem> {
+    match written.and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|error| cannot_write(&error)),
     }

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first shuts down gracefully, the second exits immediately.
+//! Ctrl-C, SIGTERM and SIGHUP: the first shuts down gracefully, the second exits immediately.
 //!
 //! Signals have their own thread, because the others may be busy with a flood from the upstream.
 
@@ -17,6 +17,9 @@ use crate::{clock, control::Control, sans_io::error::exit};
 const SEAL_WAIT: Duration = Duration::from_millis(250);
 /// Part of the shutdown time after sockets are dropped, for sealing recordings and reporting.
 const RESERVE: Duration = Duration::from_millis(500);
+/// Number of SIGHUP on every system.
+#[cfg(unix)]
+const HANGUP: u32 = 1;
 
 /// Returns the time that sockets have to close during `shutdown_time`.
 pub(super) fn drain_time(shutdown_time: Duration) -> Duration {
@@ -87,24 +90,43 @@ async fn force(control: &Control, why: &str) -> ! {
     std::process::exit(i32::from(exit::INTERRUPTED));
 }
 
-/// Handlers of SIGINT and SIGTERM. A signal without a handler ends the process, which is the system's default.
+/// Handlers of SIGINT, SIGTERM and SIGHUP. A signal without a handler has the system's default action: it ends the
+/// process or is ignored.
 #[cfg(unix)]
-struct Signals([Option<tokio::signal::unix::Signal>; 2]);
+pub(super) struct Signals([Option<tokio::signal::unix::Signal>; 3]);
 
 #[cfg(unix)]
 impl Signals {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        Self([SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok()))
+        let hangup = Some(SignalKind::hangup()).filter(|_| !ignores_hangup());
+        let kinds = [Some(SignalKind::interrupt()), Some(SignalKind::terminate()), hangup];
+        Self(kinds.map(|kind| signal(kind?).ok()))
     }
 
-    async fn next(&mut self) -> Signal {
-        let [interrupt, terminate] = &mut self.0;
+    pub(super) async fn next(&mut self) -> Signal {
+        let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! { biased;
             () = received(interrupt) => Signal::Interrupt,
             () = received(terminate) => Signal::Terminate,
+            () = received(hangup) => Signal::Hangup,
         }
     }
+}
+
+/// Returns whether the process was started with SIGHUP ignored, as `nohup` does. Only Linux tells: elsewhere the action
+/// of the system remains, so that `nohup` works.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    std::fs::read_to_string("/proc/self/status").map_or(true, |status| is_ignored(&status, HANGUP))
+}
+
+/// Returns whether a signal is in the set of ignored ones, according to `/proc/PID/status`.
+#[cfg(unix)]
+fn is_ignored(status: &str, signal: u32) -> bool {
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let set = set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or_default();
+    set >> (signal - 1) & 1 == 1
 }
 
 #[cfg(unix)]
@@ -118,18 +140,33 @@ async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
 }
 
 #[cfg(not(unix))]
-struct Signals;
+pub(super) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self
     }
 
-    async fn next(&mut self) -> Signal {
+    pub(super) async fn next(&mut self) -> Signal {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
         Signal::Interrupt
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_are_read_from_the_status_of_the_process() {
+        for (set, ignored) in
+            [("0000000000000001", true), ("0000000001001001", true), ("0000000001001006", false)]
+        {
+            assert_eq!(is_ignored(&format!("Name:\tlivetape\nSigIgn:\t{set}\n"), HANGUP), ignored, "{set}");
+        }
+        assert!(!is_ignored("", HANGUP));
     }
 }

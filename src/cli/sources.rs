@@ -4,7 +4,7 @@ use super::{display, rooms, serving::backlog};
 use crate::{
     clock::Waiting,
     sans_io::pace::Speed,
-    settings::Settings,
+    settings::{Laps, Settings},
     source::{self, Summary},
     supervisor::{Record, SupervisorOptions},
 };
@@ -30,8 +30,11 @@ fn play(settings: &Settings) -> source::ReplayOptions {
     let replay = &settings.replay;
     source::ReplayOptions {
         speed: replay.speed,
-        // Without a number, it repeats until stopped.
-        laps: replay.r#loop.map_or(Some(1), |laps| (laps > 0).then_some(laps)),
+        laps: match replay.r#loop {
+            None => Some(1),
+            Some(Laps::Times(times)) => Some(times.get()),
+            Some(Laps::Endless) => None,
+        },
         start: replay.start,
         end: replay.end,
         idle_limit: replay.idle_limit,

@@ -6,13 +6,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
     args,
-    output::{file_problem, say},
-    tools::unwritable,
+    output::{Verdict, Written, say, write},
 };
-use crate::{
-    sans_io::error::{Code, Problem, exit},
-    tools::files,
-};
+use crate::sans_io::error::{Code, Problem, exit};
 
 /// Length of a token before encoding, in bytes.
 const TOKEN_BYTES: usize = 32;
@@ -23,18 +19,22 @@ pub(super) fn token(args: &args::Token) -> Result<u8, Problem> {
         Problem::new(Code::Io, format!("the system cannot provide random bytes: {error}"))
     })?;
     let token = URL_SAFE_NO_PAD.encode(bytes);
-    match &args.output {
-        None => say(format!("{token}\n"))?,
-        Some(path) => {
-            let mut file = files::create_new(path, false).map_err(|error| match error {
-                files::Error::Exists { path } => {
-                    Problem::new(Code::OutputExists, format!("{} already exists", path.display()))
-                        .hint("choose another name with -o FILE")
-                }
-                error => file_problem(&error),
-            })?;
-            writeln!(file, "{token}").map_err(|error| unwritable(path, error))?;
+    let Some(path) = &args.output else {
+        say(format!("{token}\n"))?;
+        return Ok(exit::DONE);
+    };
+    let written = write(path, false, |out| {
+        writeln!(out, "{token}")?;
+        Ok(Verdict::Keep(()))
+    });
+    match written {
+        Ok(Written::Broken(code)) => Ok(code),
+        Ok(_) => Ok(exit::DONE),
+        // There is no --force.
+        Err(problem) if problem.code == Code::OutputExists => {
+            Err(Problem::new(problem.code, format!("{} already exists", path.display()))
+                .hint("choose another name with -o FILE"))
         }
+        Err(problem) => Err(problem),
     }
-    Ok(exit::DONE)
 }

@@ -1,12 +1,15 @@
 //! Rotated log file: FILE, and older ones as FILE.1, FILE.2, …
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read as _, Write},
     path::{Path, PathBuf},
 };
 
-use crate::{files, sans_io::recording::MAGIC};
+use crate::{
+    files::{append, open_regular},
+    sans_io::recording::MAGIC,
+};
 
 /// A file that is rotated when it is full.
 pub(super) struct Rotating {
@@ -51,14 +54,10 @@ impl Rotating {
 
 /// Rejects a recording, which a log would damage. Devices and pipes are not read.
 fn refuse_recording(path: &Path) -> io::Result<()> {
-    let Ok(file) = files::open_regular(path) else { return Ok(()) };
+    let Ok(file) = open_regular(path) else { return Ok(()) };
     let mut start = Vec::new();
     file.take(MAGIC.len() as u64).read_to_end(&mut start)?;
     if start == MAGIC { Err(io::Error::other("the file is a recording")) } else { Ok(()) }
-}
-
-fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
 }
 
 impl Write for Rotating {
@@ -114,5 +113,18 @@ mod tests {
         let mut again = Rotating::open(&path, 1_000, 2).unwrap();
         again.write_all(b"appended\n").unwrap();
         assert_eq!(read("x.log").as_deref(), Some("a line longer than a file\nappended\n"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_regular_files_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        for path in [Path::new("/dev/null"), folder.path(), &fifo] {
+            let error = Rotating::open(path, 10, 2).err().map(|error| error.to_string());
+            let expected = if path.is_dir() { "is a directory" } else { "not a regular file" };
+            assert_eq!(error.as_deref(), Some(expected), "{}", path.display());
+        }
     }
 }

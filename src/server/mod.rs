@@ -15,6 +15,8 @@ use std::{sync::Arc, time::Duration};
 
 pub use access::{Access, bearer::Tokens};
 use observe::statistics;
+#[cfg(feature = "cli")]
+pub(crate) use routes::fallback::masked;
 pub use routes::recordings::Recordings;
 use routes::{App, metrics::Metrics, recordings::Shelf};
 use state::Shared;

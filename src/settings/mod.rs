@@ -6,8 +6,10 @@
 
 mod check;
 mod file;
+mod laps;
 mod listen;
 mod recording;
+mod server_url;
 mod show;
 mod table;
 mod value;
@@ -22,8 +24,10 @@ use std::{
 
 pub use check::{TOKEN_HINT, is_token};
 pub use file::Fault;
+pub use laps::Laps;
 pub use listen::Listen;
 pub use recording::{FOLDER, Rotate, SYNC_EVERY, Sync};
+pub use server_url::ServerUrl;
 pub use show::{documentation, example, show};
 pub use table::{
     Flag, KEYS, Key, Limits, Live, Log, Mock, Record, Replay, SECTIONS, Server, Settings, Token, Watch,

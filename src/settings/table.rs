@@ -10,8 +10,10 @@ use std::{path::PathBuf, time::Duration};
 pub use key::{Flag, Key};
 
 use super::{
+    laps::Laps,
     listen::Listen,
     recording::{Rotate, SYNC_EVERY, Sync},
+    server_url::ServerUrl,
     value::{Address, Bytes, Level, LogFormat, SignForm, Value},
 };
 use crate::{
@@ -251,8 +253,8 @@ settings! {
         speed: Speed = Speed::Times(1.0), "--speed N|max", "LIVETAPE_SPEED";
         /// Repeat: N times in total, or until stopped
         ///
-        /// Applies to the first recording only.
-        r#loop: Option<u32> = None, "--loop [N]", "LIVETAPE_LOOP";
+        /// Without N, or with `endless`, it repeats until stopped. Applies to the first recording only.
+        r#loop: Option<Laps> = None, "--loop [N]", "LIVETAPE_LOOP";
         /// Start at this offset, e.g. 90s, 1m30s or 00:01:30
         ///
         /// Applies to the first recording only.
@@ -316,7 +318,7 @@ settings! {
     /// Terminal client.
     watch: Watch {
         /// Connect to this server if the command line names none
-        url: String = "ws://127.0.0.1:3000/".into(), "", "LIVETAPE_URL";
+        url: ServerUrl = ServerUrl("ws://127.0.0.1:3000/".into()), "", "LIVETAPE_URL";
         /// Trust only the certificates in this file (PEM)
         ///
         /// Use it for your own wss:// server. The file contains the certificate of the server, e.g. from `openssl req -x509`, or of its authority.

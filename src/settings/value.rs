@@ -303,9 +303,10 @@ impl Value for Address {
 
     /// Errors do not repeat the text, which may contain a password.
     fn read(text: &str) -> Result<Self, String> {
-        reqwest::Url::parse(text)
-            .map(Self)
-            .map_err(|error| format!("not a valid address ({error}): write it like http://127.0.0.1:3100"))
+        let invalid = |why: &str| format!("not a valid address ({why}): write it like http://127.0.0.1:3100");
+        let url = reqwest::Url::parse(text).map_err(|error| invalid(&error.to_string()))?;
+        // `user:password@host` is a URL with the scheme `user`.
+        if url.has_host() { Ok(Self(url)) } else { Err(invalid("it has no host")) }
     }
 
     fn show(&self) -> Option<String> {

@@ -93,6 +93,21 @@ pub fn open_inside(path: &Path) -> io::Result<File> {
     open_regular(path)
 }
 
+/// Opens a regular file for appending, and creates it if it is missing.
+///
+/// # Errors
+/// See [`open_regular`].
+pub fn append(path: &Path) -> io::Result<File> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        // Checked before opening, because opening a FIFO without a reader blocks.
+        found => require_regular(&found?)?,
+    }
+    let file = OpenOptions::new().create(true).append(true).open(path)?;
+    require_regular(&file.metadata()?)?;
+    Ok(file)
+}
+
 fn require_regular(metadata: &fs::Metadata) -> io::Result<()> {
     match metadata.file_type() {
         found if found.is_file() => Ok(()),

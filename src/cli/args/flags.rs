@@ -167,7 +167,7 @@ fn arg(key: &'static Key, is_common: bool) -> Option<Arg> {
     };
     let Some(value) = flag.value else { return Some(arg.action(ArgAction::SetTrue)) };
     let arg = arg.value_name(value).allow_hyphen_values(!flag.is_optional);
-    let arg = if flag.is_optional { arg.num_args(0..=1).default_missing_value("0") } else { arg };
+    let arg = if flag.is_optional { arg.num_args(0..=1).default_missing_value("endless") } else { arg };
     let arg = if key.form == Form::Path { arg.value_hint(ValueHint::AnyPath) } else { arg };
     Some(if key.is_secret {
         // Errors must not repeat a secret.

@@ -14,6 +14,7 @@ use crate::{
     sans_io::{
         error::{Code, Problem},
         recognise::user_in,
+        redact::redact_text,
     },
 };
 
@@ -34,7 +35,9 @@ impl FromStr for Address {
         let named = bare.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
         let port = bare.parse().ok().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         let Some(address) = port.or_else(|| named.as_deref().unwrap_or(bare).parse().ok()) else {
-            return Err(Problem::new(Code::BadRequest, format!("`{text}` is not the address of a browser"))
+            let shown = redact_text(&format!("http://{bare}")).replacen("http://", "", 1);
+            let shown = shown.split(['?', '#']).next().unwrap_or_default();
+            return Err(Problem::new(Code::BadRequest, format!("`{shown}` is not the address of a browser"))
                 .hint("start Chrome with --remote-debugging-port=9222 and use --cdp 127.0.0.1:9222"));
         };
         if !address.ip().is_loopback() {

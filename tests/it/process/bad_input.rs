@@ -4,8 +4,6 @@ use std::{fs, path::PathBuf};
 
 use crate::support::process::{livetape, run, stderr, stdout, text};
 
-use crate::support::process::program;
-
 /// Asserts that the first line of output contains `message` and that the exit code is `code`.
 #[track_caller]
 fn check(args: &[&str], code: i32, message: &str) {
@@ -33,6 +31,11 @@ fn invalid_flags_are_usage_errors() {
     check(&["replay", "demo", "--speed", "fast"], 2, "invalid value 'fast'");
     check(&["replay", "demo", "--start", "-5s"], 2, "invalid value '-5s'");
     check(&["replay", "demo", "--loop", "-1"], 2, "");
+    check(&["replay", "demo", "--loop", "0"], 2, "`0` is not a number from 1");
+    check(&["watch", "99999"], 2, "99999 is not a port");
+    check(&["watch", "0"], 2, "0 is not a port");
+    check(&["watch", "ws://99999/"], 2, "99999 is not a port");
+    check(&["watch", "127.0.0.1:99999"], 2, "ws://127.0.0.1:99999 is not a valid address: invalid port");
     check(&["replay", "demo", "--port", "65536"], 2, "invalid value '65536'");
     check(&["replay", "demo", "--start", "5s", "--end", "5s"], 2, "--end is not after --start");
     check(&["replay", "demo", "--idle-limit", "0s"], 2, "--idle-limit is 0");
@@ -188,61 +191,18 @@ fn only_a_browser_on_this_machine_is_recorded() {
     check(&["record", "ann", "--tab", "1"], 2, "required");
 }
 
-/// A limit on the file size simulates a full disk: the written part stays and is marked as incomplete.
-#[cfg(target_os = "linux")]
 #[test]
-fn an_import_to_a_full_disk_keeps_the_written_part() {
+fn an_unknown_connection_is_reported_with_those_that_exist() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("out.bin");
-    let line = format!(
-        "ulimit -f 128; exec {} import fixtures/webcast/session-2.jsonl -o {}",
-        program(),
-        text(&file)
-    );
-    let mut command = std::process::Command::new("sh");
-    let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    assert!(
-        stderr(&output).starts_with("⚠️ The recording is incomplete: writing failed"),
-        "{}",
-        stderr(&output)
-    );
-    let kept = folder.path().join("out.partial.bin");
-    let events = run(&["events", text(&kept)]);
-    assert!(stdout(&events).lines().count() > 50, "{}", stderr(&events));
-    assert!(!file.exists() && stdout(&output).contains("out.partial.bin"), "{}", stdout(&output));
-    let verified = run(&["verify", text(&kept)]);
-    assert!(stdout(&verified).contains("not sealed"), "{}", stdout(&verified));
-}
-
-/// Redirected standard output is treated like an output file.
-#[cfg(target_os = "linux")]
-#[test]
-fn missing_standard_output_counts_as_a_loss() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("out.jsonl");
-    let line =
-        format!("ulimit -f 128; exec {} events demo > {}", env!("CARGO_BIN_EXE_livetape"), text(&file));
-    let mut command = std::process::Command::new("sh");
-    let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    assert!(stderr(&output).starts_with("❌ cannot write to stdout: "), "{}", stderr(&output));
-    assert!(fs::read_to_string(&file).unwrap().lines().count() > 10, "the written part stays");
-    for args in [
-        &["events", "demo"][..],
-        &["cat", "demo"],
-        &["info", "demo"],
-        &["verify", "demo"],
-        &["diff", "demo", "recordings/short.bin"],
-        &["export", "jsonl", "demo", "-o", "-"],
-        &["as-scenario", "demo", "-o", "-"],
-        &["config", "example"],
-        &["token"],
-    ] {
-        let full = fs::File::options().write(true).open("/dev/full").unwrap();
-        let output = livetape(args).stdout(full).output().unwrap();
-        assert_eq!(output.status.code(), Some(3), "{args:?}: {}", stderr(&output));
+    for form in ["jsonl", "piratetok"] {
+        let file = folder.path().join(form);
+        for output in ["-", text(&file)] {
+            let args = ["export", form, "demo", "--conn", "99", "-o", output];
+            check(&args, 2, "demo has no connection 99");
+            assert!(stderr(&run(&args)).contains("💡 choose one of: 1\n"), "{}", stderr(&run(&args)));
+        }
     }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -32,6 +32,18 @@ fn the_mock_explains_how_to_connect_and_stops_gracefully() {
 }
 
 #[test]
+fn watching_a_server_other_than_livetape_reports_its_status() {
+    let mock = Running::start(&["mock"]);
+    let output = run(&["watch", &format!("ws://{}/nope", mock.address)]);
+    let expected = format!(
+        "❌ no livetape server at ws://{}/nope: it responded with HTTP 404 Not Found\n💡 check",
+        mock.address
+    );
+    assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn invalid_scenarios_are_reported_with_their_position() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("s.toml");

@@ -3,6 +3,8 @@
 mod bad_input;
 mod config;
 mod documents;
+#[cfg(target_os = "linux")]
+mod full_disk;
 mod hostile_clients;
 mod hostile_upstream;
 mod live;

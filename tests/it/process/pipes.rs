@@ -1,7 +1,7 @@
 //! `livetape … | head`: every command exits cleanly if its output is closed.
 
 use std::{
-    io::pipe,
+    io::{Write as _, pipe},
     process::{Child, Command, Stdio},
     sync::mpsc::channel,
     time::Duration,
@@ -9,7 +9,7 @@ use std::{
 
 use livetape::cli::command;
 
-use crate::support::process::{livetape, stderr, text};
+use crate::support::process::{Running, livetape, stderr, text};
 
 /// Timeout for a command to exit, on a busy machine.
 const END_MAX: Duration = Duration::from_secs(60);
@@ -120,4 +120,29 @@ fn a_replay_stops_when_its_output_is_closed() {
     assert_eq!(wait(child, "replay | head -1"), Some(0));
     let output = livetape(&["replay", "demo", "--port", "0"]).stdout(closed()).output().unwrap();
     assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
+}
+
+/// A pipe whose reader has stopped blocks a write for any length of time.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_ends_watch_although_its_output_is_not_read() {
+    /// Capacity of a pipe, in bytes.
+    const PIPE_BYTES: usize = 65_536;
+    /// SIGTERM in the sets of signals that Linux reports.
+    const TERM: u64 = 1 << 14;
+    let server = Running::start(&["replay", "demo"]);
+    let (_reader, mut writer) = pipe().unwrap();
+    writer.write_all(&[0; PIPE_BYTES]).unwrap();
+    let url = format!("ws://{}/", server.address);
+    let child = livetape(&["watch", &url, "--since", "0"]).stdout(writer).spawn().unwrap();
+    let status = || std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let caught = || {
+        let set = status().lines().find_map(|line| line.strip_prefix("SigCgt:").map(str::to_owned)).unwrap();
+        u64::from_str_radix(set.trim(), 16).unwrap()
+    };
+    while caught() & TERM == 0 {
+        std::thread::yield_now();
+    }
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert_eq!(wait(child, "watch with a full pipe"), Some(0));
 }

@@ -170,3 +170,39 @@ async fn watch_trusts_the_certificate_that_openssl_makes() {
     assert_eq!(distrusted.status.code(), Some(1));
     assert!(stderr(&distrusted).contains("--ca FILE"), "{}", stderr(&distrusted));
 }
+
+/// An address may hold a password or a token; errors never repeat them.
+#[test]
+fn errors_about_addresses_omit_their_secrets() {
+    let urls = [
+        "ws://u:SECRETPW@127.0.0.1:1/?token=SECRETTOK",
+        "wxs://u:SECRETPW@h/?token=SECRETTOK",
+        "u:SECRETPW@127.0.0.1:1/?key=SECRETKEY#SECRETTOK",
+        "ws://u:SECRETPW@127.0.0.1:99999/?token=SECRETTOK",
+        "ws://u:SECRETPW@99999/?token=SECRETTOK",
+        "u:SECRETPW@[/?token=SECRETTOK",
+    ];
+    for url in urls {
+        let mut all = vec![vec!["watch", url], vec!["record", "--cdp", url]];
+        all.push(vec!["watch", "127.0.0.1:1/ws/SECRETTOK"]);
+        let unused = ["--upstream", "http://127.0.0.1:1"];
+        let room = ["live", "ann", "--port", "0", "--max-attempts", "1"];
+        for flags in [&["--upstream", url][..], &["--proxy", url], &["--sign-url", url]] {
+            let upstream = if flags[0] == unused[0] { &[][..] } else { &unused };
+            all.push([&room, upstream, flags].concat());
+        }
+        for args in all {
+            let output = run(&args);
+            assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}: {}", output.status);
+            let said = stdout(&output) + &stderr(&output);
+            assert!(said.contains('❌') || said.contains("error: "), "{args:?}: {said}");
+            assert!(!said.contains("SECRET"), "{args:?}: {said}");
+        }
+        let shown = livetape(&["config", "show"]).env("LIVETAPE_URL", url).output().unwrap();
+        assert!(
+            !stdout(&shown).contains("SECRETPW") && !stdout(&shown).contains("=SECRET"),
+            "{}",
+            stdout(&shown)
+        );
+    }
+}

@@ -2,8 +2,8 @@
 
 use std::{
     fs,
-    io::{Seek as _, SeekFrom, Write as _},
-    process::Command,
+    io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _},
+    process::{Command, Stdio},
     sync::Arc,
 };
 
@@ -24,7 +24,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use crate::support::{
     close, json,
     mock::over_tcp,
-    process::{Running, finish, run, start, text, words},
+    process::{Running, finish, program, run, start, text, words},
     read_all,
 };
 
@@ -185,6 +185,40 @@ async fn two_interrupts_leave_a_sealed_recording() {
         let info: Value = serde_json::from_slice(&run(&["info", text(&file), "--json"]).stdout).unwrap();
         assert_eq!(info["sealed"], true, "{gap}: {status}");
     }
+}
+
+/// The system and the shell may both send SIGHUP.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_terminal_leaves_a_sealed_recording() {
+    let mock = over_tcp(ROOM).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("show.bin");
+    let server = start(words(&["live", "demo", "--upstream", &mock.url(), "--record", text(&file)])).await;
+    wait_for_chat(&mut open(&server, "?since=0").await).await;
+    server.signal("HUP");
+    server.signal("HUP");
+    let (status, _) = finish(server).await;
+    assert_eq!(status.code(), Some(0));
+    let info: Value = serde_json::from_slice(&run(&["info", text(&file), "--json"]).stdout).unwrap();
+    assert_eq!(info["sealed"], true);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nohup_keeps_a_server_running_when_the_terminal_is_closed() {
+    let line = format!("trap '' HUP; exec {} serve --port 0", program());
+    let mut server = Command::new("sh").args(["-c", &line]).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    assert!(lines.map(Result::unwrap).any(|line| line.contains("Press Ctrl+C")));
+    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let set = |name: &str| {
+        let set = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        u64::from_str_radix(set.trim(), 16).unwrap()
+    };
+    // Bit 0 is SIGHUP, bit 14 SIGTERM.
+    assert_eq!((set("SigIgn:") & 1, set("SigCgt:") & 1, set("SigCgt:") >> 14 & 1), (1, 0, 1), "{status}");
+    server.kill().unwrap();
+    server.wait().unwrap();
 }
 
 /// A recording that starts after a hole of 64 GiB.

@@ -44,6 +44,14 @@ pub enum Error {
     /// The file cannot be written.
     #[error("writing failed: {0}")]
     Write(#[from] io::Error),
+    /// The recording has no connection with this number, only others.
+    #[error("no connection {conn}")]
+    UnknownConnection {
+        /// Requested number.
+        conn: u32,
+        /// Numbers of the connections in the recording.
+        known: BTreeSet<u32>,
+    },
 }
 
 /// Writes lines for `livetape import`: `{"offset_ms":350,"conn":1,"frame":"<base64>"}`.
@@ -80,8 +88,12 @@ fn each_frame(
     mut write: impl FnMut(f64, u32, &[u8]) -> io::Result<()>,
 ) -> Result<Exported, Error> {
     let mut reader = Reader::open(input)?;
-    let (mut exported, mut conns) = (Exported::default(), BTreeSet::new());
+    let (mut exported, mut conns, mut known) = (Exported::default(), BTreeSet::new(), BTreeSet::new());
     while let Some(head) = reader.next_head()? {
+        let is_of_connection = matches!(head.record_type, record_type::FRAME | record_type::CONN_OPEN);
+        if is_of_connection && (known.len() < CONNECTIONS_COUNTED_MAX || only == Some(head.conn)) {
+            known.insert(head.conn);
+        }
         if head.record_type != record_type::FRAME || only.is_some_and(|only| only != head.conn) {
             continue;
         }
@@ -95,6 +107,9 @@ fn each_frame(
         if conns.len() < CONNECTIONS_COUNTED_MAX {
             conns.insert(head.conn);
         }
+    }
+    if let Some(conn) = only.filter(|only| !known.contains(only)) {
+        return Err(Error::UnknownConnection { conn, known });
     }
     exported.connections = conns.len() as u64;
     exported.loss = reader.report().loss();
