@@ -1548,7 +1548,7 @@ export interface LinkData {
   waiting: Array<Person>
 }
 
-/** Data of a `link_layer` event: the guests or co-hosts from the newer system, with user ids only. */
+/** Data of a `link_layer` event: the guests or co-hosts as sent by TikTok's newer system, with user ids only. */
 export interface LinkLayerData {
   /** Ids of the users who asked to join. */
   appliedUserIds: Array<Id>
@@ -1608,7 +1608,7 @@ export interface LinkMicFanTicketData {
   users: Array<FanTickets>
 }
 
-/** Data of a `link_mic_method` event: the guests or co-hosts from the oldest system, or the gifts that guests received. */
+/** Data of a `link_mic_method` event: the guests or co-hosts as sent by TikTok's oldest system, or the gifts that guests received. */
 export interface LinkMicMethodData {
   /** Id of the channel that links them; 0 if unknown. */
   channelId: Id
@@ -1650,7 +1650,7 @@ export interface LinkScreenChangeData {
   user?: User | null
 }
 
-/** Data of a `link_state` event: the guests or co-hosts from the newest system. */
+/** Data of a `link_state` event: the guests or co-hosts as sent by TikTok's newest system. */
 export interface LinkStateData {
   /** Id of the channel that links them. */
   channelId: Id
@@ -2570,9 +2570,9 @@ export interface Person {
 
 /** A pinned message. */
 export interface Pinned {
-  /** `data` of the message as an event. */
+  /** The `data` of the message's own event. */
   data: Record<string, unknown>
-  /** `type` of the message as an event. */
+  /** The `type` of the message's own event. */
   type: string
   /** Author of the message. */
   user: User | null

@@ -46,7 +46,7 @@ pub(super) use synth::Synth;
     about = "Record a TikTok LIVE once, then test your overlay, bot or game against it, offline",
     after_help = "Run `livetape COMMAND -h` for the common options of a command, `--help` for all",
     after_long_help = "Examples:
-  livetape replay demo                  replay the built-in recording on port 3000
+  livetape replay demo                  replay the built-in recording
   livetape replay show.bin --speed 4    replay your own, four times as fast
   livetape live USER --record show.bin  connect to a room, serve and record it
   livetape mock                         run a mock TikTok, without a live room
