@@ -225,7 +225,7 @@ mod tests {
             "❌ Failed to connect: x\n⏳ The server requires a wait of 16 min, until 2026-01-01T23:45:00Z";
         check(&error(900_001), expected);
         let shown = line(&error(3_900_000)).unwrap();
-        assert!(shown.ends_with("wait 1 h 5 min, until 2026-01-02T00:35:00Z"), "{shown}");
+        assert!(shown.ends_with("wait of 1 h 5 min, until 2026-01-02T00:35:00Z"), "{shown}");
         assert!(line(&error(u64::MAX)).is_some());
     }
 

