@@ -30,8 +30,9 @@ impl Problem {
     }
 }
 
-/// Rows: variant, stable name, HTTP status, WebSocket close code, exit code and hint. Optional: a title for `error` events,
-/// if the name with spaces is not suitable, and a hint for terminals, which may name flags; browsers get the plain hint.
+/// Rows: variant, stable name, HTTP status, WebSocket close code, exit code and hint. Two more are optional:
+/// a title for `error` events, which defaults to the name with spaces instead of underscores, and a hint for
+/// terminals, which may name flags. Browsers get the plain hint.
 macro_rules! codes {
     ($(
         $(#[$doc:meta])*
