@@ -131,7 +131,7 @@ codes! {
     /// The capture cannot be imported.
     BadCapture = "bad_capture", 422, 1011, 1, "";
     /// The output file already exists.
-    OutputExists = "output_exists", 409, 1011, 1, "choose another name with -o FILE, or overwrite it with --force";
+    OutputExists = "output_exists", 409, 1011, 1, "choose another name with -o FILE, or overwrite the file with --force";
     /// The recording is being replayed, written or edited.
     RecordingBusy = "recording_busy", 409, 1011, 1, "end the replay or recording first, or load another";
     /// The recording is built in.
