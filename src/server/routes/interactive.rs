@@ -31,7 +31,7 @@ use crate::{
 
 /// Read buffer of each socket, in bytes. Small, because each read zeroes it; longer messages get a buffer of
 /// their size.
-const READ_BUFFER_BYTES: usize = 512;
+const READ_BUFFER_BYTES: usize = 384;
 /// Read buffer on `/ws/echo`, in bytes. Large, because messages there are long.
 const ECHO_BUFFER_BYTES: usize = 16 * 1024;
 
