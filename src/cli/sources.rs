@@ -114,10 +114,12 @@ mod tests {
     fn every_serving_command_has_a_flag_for_every_setting() {
         let elsewhere = |command: &str| match command {
             "live" => vec![],
+            // The command has the terminal, and `run` has its own flag for clients.
+            "run" => vec!["offline", "quiet", "stay", "wait-clients"],
             // There is no room to wait for, and they stay anyway.
             _ => vec!["stay"],
         };
-        for command in ["live", "serve", "replay"] {
+        for command in ["live", "serve", "replay", "run"] {
             let args = Args::command();
             let args = args.find_subcommand(command).unwrap();
             let flags: BTreeSet<_> = args.get_arguments().filter_map(|arg| arg.get_long()).collect();

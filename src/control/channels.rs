@@ -132,6 +132,12 @@ impl Channels {
         self.registry.channels()
     }
 
+    /// Number of these channels that were opened so far.
+    #[must_use]
+    pub fn opened_count(&self) -> u64 {
+        self.registry.opened_count()
+    }
+
     /// Number of subscribers of these channels.
     #[must_use]
     pub fn subscriber_count(&self) -> usize {

@@ -72,6 +72,9 @@ pub struct Config {
     pub statistics: Duration,
 }
 
+/// Version of the feed and the REST API. Incompatible changes increase it.
+pub const API_VERSION: u32 = 1;
+
 /// Default maximum number of concurrent feed subscribers.
 pub const SUBSCRIBERS_MAX: usize = 10_000;
 

@@ -178,6 +178,15 @@ impl Draft {
         Ok(())
     }
 
+    /// Gives the file its name without waiting for the disk, for files that need not outlast a power cut.
+    ///
+    /// # Errors
+    /// As [`Draft::keep`].
+    pub fn keep_unsynced(self) -> Result<(), Error> {
+        refuse_existing(&self.target, self.force)?;
+        fs::rename(&self.part, &self.target).map_err(|error| explain(&self.target, error))
+    }
+
     /// Keeps what was written until the disk failed: not under the file's name, as it is not all of it, but as
     /// `<name>.partial.<ending>`. `None` if nothing was written, or if even that fails.
     pub fn keep_partial(self) -> Option<PathBuf> {

@@ -51,6 +51,11 @@ scopes! {
     OfServe: key => is_served(key) && !matches!(key.path().as_str(), "live.wait_clients" | "live.stay"), reads is_of_servers(key);
     /// Of `live`: the same, but subscribers are waited for before the room.
     OfLive: key => is_served(key) && key.path() != "replay.wait_clients", reads is_of_servers(key);
+    /// Settings of `run`: those of `replay`, except the ones that its own flags replace.
+    OfRun: key => is_served(key) && !matches!(
+        key.path().as_str(),
+        "server.quiet" | "live.wait_clients" | "live.stay" | "live.offline" | "replay.wait_clients"
+    ), reads is_of_servers(key);
     /// Of `record`: there is no server.
     OfRecord: key => match key.section {
         "server" => matches!(key.name(), "quiet" | "recordings"),

@@ -8,8 +8,10 @@ mod edit;
 mod files;
 mod flags;
 mod import;
+mod lifecycle;
 mod look;
 mod rooms;
+mod run;
 mod share;
 mod synth;
 
@@ -28,10 +30,12 @@ use crate::{
 pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Info, Verify};
-pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfServe, OfTools, OfWatch, Scope};
+pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfRun, OfServe, OfTools, OfWatch, Scope};
 pub(super) use import::Import;
+pub(super) use lifecycle::Lifecycle;
 pub(super) use look::{AsScenario, Cat, Diff, Export, Form};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
+pub(super) use run::Run;
 pub(super) use share::{Audit, Scrub};
 pub(super) use synth::Synth;
 
@@ -67,6 +71,8 @@ pub(super) enum Command {
     Record(RecordRoom),
     /// Be a TikTok that any client can connect to: its rooms play a recording
     Mock(Mock),
+    /// Test a command against a recording
+    Run(Run),
     /// Show the events of a running server in this terminal
     Watch(Watch),
     /// Decode a recording without a server: one JSON event a line
@@ -119,6 +125,8 @@ pub(super) struct Replay {
     /// The recording: a file, the name of one under recordings/, or `demo` [default: demo] [env: LIVETAPE_RECORDING]
     pub(super) recording: Option<PathBuf>,
     #[command(flatten)]
+    pub(super) lifecycle: Lifecycle,
+    #[command(flatten)]
     pub(super) flags: Flags<OfServe>,
 }
 
@@ -148,6 +156,8 @@ While it runs:
   curl -X PUT localhost:3100/__admin/scenario --data-binary @other.toml
   curl -X POST localhost:3100/__admin/reset")]
 pub(super) struct Mock {
+    #[command(flatten)]
+    pub(super) lifecycle: Lifecycle,
     #[command(flatten)]
     pub(super) flags: Flags<OfMock>,
 }

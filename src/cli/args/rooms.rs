@@ -1,6 +1,6 @@
 //! The arguments of `live`, `serve` and `record`.
 
-use super::{Flags, OfLive, OfRecord, OfServe};
+use super::{Flags, Lifecycle, OfLive, OfRecord, OfServe};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -11,6 +11,8 @@ use super::{Flags, OfLive, OfRecord, OfServe};
 pub(in crate::cli) struct Live {
     /// Whose room: the name in the profile's address, with or without @ [env: LIVETAPE_USER]
     pub(in crate::cli) user: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) lifecycle: Lifecycle,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfLive>,
 }
@@ -24,6 +26,8 @@ pub(in crate::cli) struct ServeIdle {
     /// The port
     #[arg(value_name = "PORT")]
     pub(in crate::cli) port_first: Option<u16>,
+    #[command(flatten)]
+    pub(in crate::cli) lifecycle: Lifecycle,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfServe>,
 }

@@ -7,9 +7,10 @@ use livetape::cli::command;
 use super::{run, stderr, stdout, text};
 
 /// Commands that read recordings: `IN` is the recording, `OUT` a new file.
-const READING: [&[&str]; 18] = [
+const READING: [&[&str]; 19] = [
     &["replay", "IN", "--port", "0", "--speed", "1000", "--exit-when-done", "--quiet"],
     &["replay", "IN", "--port", "0", "--speed", "max", "--wait-clients", "0", "--exit-when-done"],
+    &["run", "IN", "--clients", "0", "--", "true"],
     &["events", "IN"],
     &["info", "IN"],
     &["info", "IN", "--json"],

@@ -1,0 +1,137 @@
+//! The command that `livetape run` tests: started, stopped and waited for.
+
+use std::{
+    ffi::OsString,
+    io::{self, IsTerminal as _},
+    process::{ExitStatus, Stdio},
+    time::Duration,
+};
+
+use tokio::{
+    process::{self, Command},
+    time::Instant,
+};
+
+use super::{
+    ending::Signal,
+    output::{shown, warn},
+    signals::passed,
+};
+use crate::{
+    clock,
+    sans_io::error::{Code, Problem},
+};
+
+/// Exit code of a command that a signal ended, less the number of the signal: what shells report.
+#[cfg(unix)]
+const SIGNALLED: i32 = 128;
+
+/// A command that runs. Killed when dropped.
+pub(super) struct Child {
+    process: process::Child,
+    /// Time that it has to end after the first signal.
+    grace: Duration,
+    deadline: Option<Instant>,
+}
+
+impl Child {
+    /// Starts `command` with `env` added to its environment.
+    pub(super) fn start(
+        command: &[OsString],
+        env: &[(&str, String)],
+        stdin: Stdio,
+        grace: Duration,
+    ) -> Result<Self, Problem> {
+        let (program, args) = command.split_first().expect("clap requires a command");
+        let name = shown(program.as_ref());
+        let started = Command::new(program)
+            .args(args)
+            .envs(env.iter().map(|(name, value)| (name, value)))
+            .stdin(stdin)
+            .kill_on_drop(true)
+            .spawn();
+        let process = started.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                Problem::new(Code::BadRequest, format!("there is no command `{name}`"))
+                    .hint("check its spelling and PATH, or write its path")
+            }
+            _ => Problem::new(Code::BadRequest, format!("cannot run `{name}`: {error}"))
+                .hint("check that it is a program, and executable"),
+        })?;
+        Ok(Self { process, grace, deadline: None })
+    }
+
+    /// Waits for its end. Kills it if it takes too long after it was told to stop. Cancel safe.
+    pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
+        tokio::select! { biased;
+            status = self.process.wait() => return status,
+            () = passed(self.deadline) => {}
+        }
+        self.deadline = None;
+        warn(format_args!("⚠️ COMMAND did not end within {:?} and is killed", self.grace));
+        self.kill();
+        self.process.wait().await
+    }
+
+    /// Forwards a signal that this process received. A terminal sends SIGINT to both.
+    pub(super) fn forward(&mut self, signal: Signal) {
+        if signal == Signal::Interrupt && io::stdin().is_terminal() {
+            self.deadline = clock::now().checked_add(self.grace);
+        } else {
+            self.stop(signal);
+        }
+    }
+
+    /// Asks it to end.
+    pub(super) fn stop(&mut self, signal: Signal) {
+        self.deadline = clock::now().checked_add(self.grace);
+        self.send(signal);
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&mut self) {
+        // It fails only if the process has ended already.
+        drop(self.process.start_kill());
+    }
+
+    #[cfg(unix)]
+    fn send(&self, signal: Signal) {
+        use rustix::process::{Pid, Signal as Number, kill_process};
+        let id = self.process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let number = match signal {
+            Signal::Interrupt => Number::INT,
+            Signal::Terminate => Number::TERM,
+        };
+        // It fails only if the process has ended already.
+        if let Some(id) = id {
+            let _ = kill_process(id, number);
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn send(&mut self, _: Signal) {
+        self.kill();
+    }
+}
+
+/// Returns the exit code, as a shell reports it.
+pub(super) fn exit_code(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    let code = {
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        status.code().or(signal.map(|signal| SIGNALLED + signal))
+    };
+    #[cfg(not(unix))]
+    let code = status.code();
+    // Windows has codes beyond a byte; none of them means success.
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(crate::sans_io::error::exit::FAILED)
+}
+
+/// Whether SIGTERM ended it.
+pub(super) fn was_terminated(status: ExitStatus) -> bool {
+    #[cfg(unix)]
+    return std::os::unix::process::ExitStatusExt::signal(&status)
+        == Some(rustix::process::Signal::TERM.as_raw());
+    #[cfg(not(unix))]
+    return !status.success();
+}
