@@ -85,7 +85,7 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
     }
 }
 
-/// The settings, with the defaults of `run`: no display, a free port unless a flag names one.
+/// The settings, with the defaults of `run`: no display, a free port unless a flag names one, offline.
 fn settings(args: &args::Run) -> Result<Settings, Problem> {
     let resolved = config::resolved(&args.flags)?;
     let origin = |path: &str| KEYS.iter().find(|key| key.path() == path).map(|key| resolved.origin(key));
@@ -94,6 +94,9 @@ fn settings(args: &args::Run) -> Result<Settings, Problem> {
     settings.server.quiet = true;
     if !is_flag("server.port") && !is_flag("server.listen") {
         settings.server.port = Some(0);
+    }
+    if origin("live.offline") == Some(Origin::Default) {
+        settings.live.offline = true;
     }
     settings.replay.wait_clients = Some(args.clients());
     if is_flag("replay.speed") {

@@ -71,6 +71,7 @@ mod tests {
             "live.sign_form" => "connect",
             "live.max_attempts" | "live.wait_clients" | "replay.wait_clients" | "replay.loop" => "3",
             "live.wait_live"
+            | "live.offline"
             | "live.stay"
             | "live.allow_inject"
             | "replay.precise"

@@ -18,6 +18,7 @@ use axum::serve::Listener;
 use observe::statistics;
 pub use routes::recordings::Recordings;
 use routes::{App, metrics::Metrics, recordings::Shelf};
+pub use state::API_VERSION;
 use state::Shared;
 use tokio::{
     select,
@@ -71,9 +72,6 @@ pub struct Config {
     /// Interval between log lines with broadcast statistics; zero disables them.
     pub statistics: Duration,
 }
-
-/// Version of the feed and the REST API. Incompatible changes increase it.
-pub const API_VERSION: u32 = 1;
 
 /// Default maximum number of concurrent feed subscribers.
 pub const SUBSCRIBERS_MAX: usize = 10_000;

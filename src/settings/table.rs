@@ -181,6 +181,8 @@ settings! {
         wait_live: bool = false, "--wait-live", "LIVETAPE_WAIT_LIVE";
         /// A proxy for everything, e.g. http://127.0.0.1:8888 or socks5://127.0.0.1:1080
         proxy: Option<Address> = None, "--proxy URL", "LIVETAPE_PROXY";
+        /// Contact only loopback addresses, e.g. `livetape mock`; `livetape run` does so by default
+        offline: bool = false, "--offline", "LIVETAPE_OFFLINE";
         /// Let POST /inject add events to a live room; they are never recorded
         allow_inject: bool = false, "--allow-inject", "LIVETAPE_ALLOW_INJECT";
         /// Before the first attempt of `live`, wait until N subscribers are connected

@@ -160,6 +160,8 @@ codes! {
     ConnectionLost = "connection_lost", 502, 1011, 1, "check that the upstream runs and can be reached: --upstream, --proxy, the network";
     /// The name of the upstream, the sign server or the proxy could not be resolved.
     DnsFailed = "dns_failed", 502, 1011, 1, "check the network's DNS, and the spelling of --upstream, --sign-url and --proxy", "Name not resolved";
+    /// Another address than loopback, which the setting `offline` rejects.
+    OfflineMode = "offline_mode", 403, 1008, 1, "use a mock with --upstream, or turn the setting `offline` off; in `livetape run`: LIVETAPE_OFFLINE=false", "Offline";
     /// The room sends more than any room does.
     UpstreamFlood = "upstream_flood", 502, 1011, 1, "check what --upstream leads to: no room sends this much", "Too much data from the upstream";
     /// `livetape watch` cannot reach the server, or was closed by it.

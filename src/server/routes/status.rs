@@ -12,7 +12,7 @@ use crate::{
     clock,
     control::{Mode, Status, not_current},
     hub::Hub,
-    server::{API_VERSION, state::refusal::Refusal},
+    server::state::{API_VERSION, refusal::Refusal},
 };
 
 /// Response of `GET /health`.

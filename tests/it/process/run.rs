@@ -208,3 +208,23 @@ fn the_command_ends_with_the_standard_input() {
 fn is_running(id: &str) -> bool {
     Command::new("kill").args(["-0", id]).stderr(Stdio::null()).status().unwrap().success()
 }
+
+/// After `DELETE` and `POST /connect`, nothing reaches the real TikTok by accident.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn run_contacts_only_loopback_unless_allowed() {
+    let run = Started::new(&[], "echo $LIVETAPE_HTTP; exec sleep 600");
+    let client = reqwest::Client::new();
+    client.delete(format!("{}/connect/demo", run.first)).send().await.unwrap();
+    let answer = client.post(format!("{}/connect/ann", run.first)).send().await.unwrap();
+    assert_eq!(answer.status(), 403);
+    assert!(answer.text().await.unwrap().contains(r#""code":"offline_mode""#));
+    run.signal("TERM");
+    tokio::task::block_in_place(|| run.wait());
+    // A proxy elsewhere is rejected at the start, so nothing is contacted here either.
+    let args = ["run", "demo", "--clients", "0", "--proxy", "http://192.0.2.1:1", "--", "true"];
+    for (offline, expected) in [("", 1), ("true", 1), ("false", 0)] {
+        let output = livetape(&args).env("LIVETAPE_OFFLINE", offline).output().unwrap();
+        assert_eq!(code(&output), Some(expected), "{offline:?}: {}", stderr(&output));
+    }
+}

@@ -4,6 +4,7 @@ mod counted;
 mod memory;
 mod network;
 mod proxy;
+mod reach;
 mod why;
 
 use std::{fmt, future::Future, io};
