@@ -30,6 +30,7 @@ mod sources;
 mod stage;
 mod token;
 mod tools;
+mod trigger;
 mod trust;
 mod watch;
 
@@ -60,6 +61,7 @@ pub fn main() -> u8 {
         Command::Mock(args) => run(mock::mock(args)),
         Command::Run(args) => run(run::run(args)),
         Command::Watch(args) => run(watch::watch(args)),
+        Command::Trigger(args) => run(trigger::trigger(args)),
         Command::Events(args) => events::events(&args),
         Command::Import(args) => import::import(&args),
         Command::Info(args) => tools::info(&args),

@@ -1,4 +1,4 @@
-//! Which servers `watch --ca` trusts: those whose certificate the file vouches for, or holds.
+//! Which servers `--ca` of `watch` and `trigger` trusts: those whose certificate the file vouches for, or holds.
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -11,13 +11,12 @@ use tokio_rustls::rustls::{
     crypto,
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _},
 };
-use tokio_tungstenite::Connector;
 
 use super::serving;
 use crate::sans_io::error::{Code, Problem};
 
 /// Trusts the certificates in a file, and no other.
-pub(super) fn trust(path: &Path) -> Result<Connector, Problem> {
+pub(super) fn trust(path: &Path) -> Result<Arc<ClientConfig>, Problem> {
     let bad = |error: &dyn fmt::Display| {
         let message = format!("{} under --ca cannot be used: {error}", path.display());
         Problem::new(Code::BadConfig, message).hint("name the file that the server has as --tls-cert")
@@ -42,7 +41,7 @@ pub(super) fn trust(path: &Path) -> Result<Connector, Problem> {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Verifier { authorities, held }))
         .with_no_client_auth();
-    Ok(Connector::Rustls(Arc::new(config)))
+    Ok(Arc::new(config))
 }
 
 /// `openssl req -x509` makes an authority, which may not be a server's certificate as well. The server that has its key

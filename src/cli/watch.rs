@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// What to do where the server wants a token, or another one: its own hint is for clients that write headers.
-const WANTS_TOKEN: &str = "name the file with the server's token: --token-file FILE";
+pub(super) const WANTS_TOKEN: &str = "name the file with the server's token: --token-file FILE";
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -34,7 +34,7 @@ pub(super) async fn watch(args: args::Watch) -> Result<u8, Problem> {
     let server = args.url.as_ref().unwrap_or(&settings.watch.url);
     let url = address(&args, server)?;
     let token = serving::tokens(&settings)?.into_iter().next();
-    let trust = settings.watch.ca.as_deref().map(trust).transpose()?;
+    let trust = settings.watch.ca.as_deref().map(trust).transpose()?.map(Connector::Rustls);
     let (mut socket, _) =
         connect(&url, token.as_ref(), trust).await.map_err(|error| refused(&url, &error))?;
     let (mut lines, mut last) = (Lines::default(), None);

@@ -4,13 +4,22 @@
 //! from, and of a part of it that the name of the stream decides, so that a recording of injected messages and new
 //! ones do not meet.
 
+mod gifts;
+mod kinds;
+mod more;
+mod who;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 
+use self::gifts::known_gift;
+pub use self::{
+    kinds::{KINDS, parse},
+    who::{Detail, Who},
+};
 use super::{
     event::{Id, Person},
     recording::{Flags, Frame, Item, Opcode, What},
@@ -23,8 +32,6 @@ use super::{
 
 /// The first of the reserved ids; TikTok's are at 7.5 · 10^18 now, and come here in some 25 years.
 pub const RESERVED_IDS: i64 = 9_200_000_000_000_000_000;
-/// The first of the reserved ids of users.
-const RESERVED_USERS: i64 = 9_100_000_000_000_000_000;
 /// Ids of one stream, as a power of two.
 const IDS_BITS: u32 = 20;
 /// The most messages of one request; a longer streak rises in greater steps.
@@ -35,17 +42,6 @@ const LIKES_A_MESSAGE: i32 = 15;
 pub const LIKES_MAX: i32 = LIKES_A_MESSAGE * MESSAGES_MAX;
 /// The most gifts of one request.
 pub const GIFTS_MAX: i32 = 1_000_000;
-/// Gifts that are known by name: number, name, diamonds. Of others the price can be told.
-const GIFTS: [(i64, &str, i32); 7] = [
-    (5269, "TikTok", 1),
-    (5479, "Coffee", 1),
-    (5487, "Finger Heart", 5),
-    (5655, "Rose", 1),
-    (5658, "Perfume", 20),
-    (5827, "Ice Cream Cone", 1),
-    (5879, "Doughnut", 30),
-];
-
 /// What shall happen.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase", deny_unknown_fields)]
@@ -131,35 +127,71 @@ pub enum InjectRequest {
         /// What.
         question: String,
     },
+    /// A viewer sends an emote.
+    Emote {
+        /// The viewer.
+        user: Who,
+        /// Id of the emote.
+        emote_id: String,
+        /// Address of its picture.
+        #[serde(default)]
+        picture_url: String,
+    },
+    /// A viewer sends an envelope of diamonds, which others may open.
+    Envelope {
+        /// The viewer.
+        user: Who,
+        /// Number of diamonds in it.
+        #[schemars(range(min = 1))]
+        diamonds: i32,
+        /// Number of viewers who may open it.
+        #[serde(default = "one")]
+        #[schemars(range(min = 1))]
+        people: i32,
+    },
+    /// A battle with another host begins, or ends.
+    Battle {
+        /// The host.
+        user: Who,
+        /// The other host.
+        opponent: Who,
+        /// Points of the host.
+        #[serde(default)]
+        #[schemars(range(min = 0))]
+        points: i64,
+        /// Points of the other host.
+        #[serde(default)]
+        #[schemars(range(min = 0))]
+        opponent_points: i64,
+        /// Whether it ends.
+        #[serde(default)]
+        over: bool,
+    },
+    /// The host starts a poll.
+    Poll {
+        /// The host.
+        user: Who,
+        /// Its question.
+        question: String,
+        /// Its answers.
+        options: Vec<String>,
+    },
+    /// The LIVE ends.
+    End {},
+    /// A message with a payload of its own.
+    Raw {
+        /// Method of the message, e.g. `WebcastChatMessage`.
+        method: String,
+        /// Protobuf of the message, in base64.
+        payload: String,
+    },
     /// So many watch.
+    #[serde(alias = "viewers")]
     RoomUser {
         /// How many.
         #[schemars(range(min = 0))]
         viewer_count: i64,
     },
-}
-
-/// Who does it: a name, or all that is to be known.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Who {
-    /// The unique id, and the name that is shown.
-    Name(String),
-    /// In detail.
-    Person(Detail),
-}
-
-/// Somebody in detail.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Detail {
-    /// The name in the profile's address.
-    unique_id: String,
-    /// The name that is shown; the unique id if it is left out.
-    nickname: Option<String>,
-    /// The address of the picture.
-    #[serde(default)]
-    avatar: String,
 }
 
 /// What was done: the answer of `POST /inject`.
@@ -218,7 +250,7 @@ impl InjectRequest {
             }
             Self::Subscribe { months, .. } => within("months", *months, 1, 10_000)?,
             Self::RoomUser { viewer_count } => within("viewerCount", *viewer_count, 0, i64::MAX)?,
-            _ => {}
+            other => more::check(other)?,
         }
         match self.who() {
             Some(who) if who.unique_id().trim().is_empty() => Err("`user` has no name".to_owned()),
@@ -228,7 +260,7 @@ impl InjectRequest {
 
     fn who(&self) -> Option<&Who> {
         match self {
-            Self::RoomUser { .. } => None,
+            Self::RoomUser { .. } | Self::End {} | Self::Raw { .. } => None,
             Self::Chat { user, .. }
             | Self::Gift { user, .. }
             | Self::Like { user, .. }
@@ -236,29 +268,12 @@ impl InjectRequest {
             | Self::Follow { user, .. }
             | Self::Share { user, .. }
             | Self::Subscribe { user, .. }
-            | Self::Question { user, .. } => Some(user),
+            | Self::Question { user, .. }
+            | Self::Emote { user, .. }
+            | Self::Envelope { user, .. }
+            | Self::Battle { user, .. }
+            | Self::Poll { user, .. } => Some(user),
         }
-    }
-}
-
-impl Who {
-    fn unique_id(&self) -> &str {
-        match self {
-            Self::Name(name) => name,
-            Self::Person(detail) => &detail.unique_id,
-        }
-    }
-
-    /// The same name is the same user.
-    fn person(&self) -> Person {
-        let unique_id = SmolStr::new(self.unique_id());
-        let user_id = Id(RESERVED_USERS + i64::from(crc32fast::hash(unique_id.as_bytes())));
-        let (nickname, avatar) = match self {
-            Self::Name(_) => (None, ""),
-            Self::Person(detail) => (detail.nickname.as_deref(), detail.avatar.as_str()),
-        };
-        let nickname = nickname.map_or_else(|| unique_id.clone(), SmolStr::new);
-        Person { user_id, nickname, unique_id, avatar: avatar.into() }
     }
 }
 
@@ -327,6 +342,7 @@ impl Stamps<'_> {
             InjectRequest::RoomUser { viewer_count } => {
                 vec![compose::room_user(self.next(), *viewer_count, *viewer_count, &[])]
             }
+            other => more::messages(self, &person, other),
         }
     }
 
@@ -368,19 +384,6 @@ impl Stamps<'_> {
             ));
         }
         messages
-    }
-}
-
-fn known_gift(name: &str, diamonds: Option<i32>, picture_url: &str) -> compose::Gift {
-    let known = GIFTS.iter().find(|(_, known, _)| known.eq_ignore_ascii_case(name));
-    // An unknown one has the same number each time, above all that TikTok uses.
-    let made_up = || 1_000_000_000 + i64::from(crc32fast::hash(name.as_bytes()));
-    compose::Gift {
-        gift_id: known.map_or_else(made_up, |known| known.0),
-        name: known.map_or(name, |known| known.1).to_owned(),
-        diamond_count: diamonds.or(known.map(|known| known.2)).unwrap_or(1),
-        picture_url: picture_url.to_owned(),
-        ..compose::Gift::default()
     }
 }
 

@@ -14,6 +14,7 @@ mod rooms;
 mod run;
 mod share;
 mod synth;
+mod trigger;
 
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
@@ -38,6 +39,7 @@ pub(super) use rooms::{Live, RecordRoom, ServeIdle};
 pub(super) use run::Run;
 pub(super) use share::{Audit, Scrub};
 pub(super) use synth::Synth;
+pub(super) use trigger::Trigger;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -75,6 +77,8 @@ pub(super) enum Command {
     Run(Run),
     /// Show the events of a running server in this terminal
     Watch(Watch),
+    /// Inject events into a running server
+    Trigger(Trigger),
     /// Decode a recording without a server: one JSON event a line
     Events(Events),
     /// Make a recording of a browser's or proxy's capture

@@ -29,7 +29,8 @@ const READING: [&[&str]; 19] = [
     &["as-scenario", "IN", "-o", "OUT"],
 ];
 /// Commands that read no recordings, or end only when they are told to.
-const OTHERS: [&str; 9] = ["live", "serve", "record", "mock", "watch", "import", "synth", "config", "token"];
+const OTHERS: [&str; 10] =
+    ["trigger", "live", "serve", "record", "mock", "watch", "import", "synth", "config", "token"];
 
 /// Runs a command over `input`, and returns its exit code and what it said.
 fn exit_code(args: &[&str], input: &Path, folder: &Path) -> (Option<i32>, String) {

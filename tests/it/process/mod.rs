@@ -19,6 +19,7 @@ mod share;
 #[cfg(unix)]
 mod shutdown;
 mod tools;
+mod trigger;
 
 use std::{
     io::{BufRead as _, BufReader, Lines, Read as _},

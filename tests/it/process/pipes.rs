@@ -14,7 +14,7 @@ use super::{livetape, stderr, text};
 /// Longest time a command has to end, on a busy machine.
 const END_MAX: Duration = Duration::from_secs(60);
 /// An example of each command that writes something; `OUT` is a new file.
-const EXAMPLES: [&[&str]; 28] = [
+const EXAMPLES: [&[&str]; 29] = [
     &["replay", "demo", "--port", "0"],
     &["live", "ann", "--port", "0", "--upstream", "http://127.0.0.1:9"],
     &["serve", "0"],
@@ -22,6 +22,7 @@ const EXAMPLES: [&[&str]; 28] = [
     &["mock", "--port", "0"],
     &["run", "demo", "--clients", "0", "--", "true"],
     &["watch", "ws://127.0.0.1:9"],
+    &["trigger", "chat", "--url", "http://127.0.0.1:9"],
     &["events", "demo"],
     &["import", "fixtures/webcast/session-3.jsonl", "-o", "OUT"],
     &["info", "demo"],
