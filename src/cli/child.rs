@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(unix)]
+use rustix::process::{Pid, Signal as Number, kill_process, kill_process_group};
 use tokio::{
     process::{self, Command},
     time::Instant,
@@ -32,6 +34,9 @@ pub(super) struct Child {
     /// Time that it has to end after the first signal.
     grace: Duration,
     deadline: Option<Instant>,
+    /// Whether it leads a process group, so that signals also reach the processes that it starts. In a terminal it
+    /// stays in the group of livetape, which receives Ctrl+C and may read the input.
+    leads_group: bool,
 }
 
 impl Child {
@@ -44,13 +49,18 @@ impl Child {
     ) -> Result<Self, Problem> {
         let (program, args) = command.split_first().expect("clap requires a command");
         let name = shown(program.as_ref());
-        let started = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(args)
             .envs(env.iter().map(|(name, value)| (name, value)))
             .stdin(stdin)
-            .kill_on_drop(true)
-            .spawn();
-        let process = started.map_err(|error| match error.kind() {
+            .kill_on_drop(true);
+        let leads_group = !io::stdin().is_terminal();
+        #[cfg(unix)]
+        if leads_group {
+            command.process_group(0);
+        }
+        let process = command.spawn().map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => {
                 Problem::new(Code::BadRequest, format!("there is no command `{name}`"))
                     .hint("check its spelling and PATH, or write its path")
@@ -58,7 +68,7 @@ impl Child {
             _ => Problem::new(Code::BadRequest, format!("cannot run `{name}`: {error}"))
                 .hint("check that it is a program, and executable"),
         })?;
-        Ok(Self { process, grace, deadline: None })
+        Ok(Self { process, grace, deadline: None, leads_group })
     }
 
     /// Waits for its end. Kills it if it takes too long after it was told to stop. Cancel safe.
@@ -75,7 +85,7 @@ impl Child {
 
     /// Forwards a signal that this process received. A terminal sends SIGINT to both.
     pub(super) fn forward(&mut self, signal: Signal) {
-        if signal == Signal::Interrupt && io::stdin().is_terminal() {
+        if signal == Signal::Interrupt && !self.leads_group {
             self.deadline = clock::now().checked_add(self.grace);
         } else {
             self.stop(signal);
@@ -90,21 +100,27 @@ impl Child {
 
     /// Ends it at once.
     pub(super) fn kill(&mut self) {
+        #[cfg(unix)]
+        self.send_number(Number::KILL);
         // It fails only if the process has ended already.
         drop(self.process.start_kill());
     }
 
     #[cfg(unix)]
     fn send(&self, signal: Signal) {
-        use rustix::process::{Pid, Signal as Number, kill_process};
-        let id = self.process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        let number = match signal {
+        self.send_number(match signal {
             Signal::Interrupt => Number::INT,
             Signal::Terminate => Number::TERM,
-        };
+        });
+    }
+
+    #[cfg(unix)]
+    fn send_number(&self, number: Number) {
+        let id = self.process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let send = if self.leads_group { kill_process_group } else { kill_process };
         // It fails only if the process has ended already.
         if let Some(id) = id {
-            let _ = kill_process(id, number);
+            let _ = send(id, number);
         }
     }
 
@@ -130,8 +146,7 @@ pub(super) fn exit_code(status: ExitStatus) -> u8 {
 /// Whether SIGTERM ended it.
 pub(super) fn was_terminated(status: ExitStatus) -> bool {
     #[cfg(unix)]
-    return std::os::unix::process::ExitStatusExt::signal(&status)
-        == Some(rustix::process::Signal::TERM.as_raw());
+    return std::os::unix::process::ExitStatusExt::signal(&status) == Some(Number::TERM.as_raw());
     #[cfg(not(unix))]
     return !status.success();
 }

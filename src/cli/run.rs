@@ -205,8 +205,7 @@ impl Run<'_> {
 
     /// Whether as many clients as required were connected, or one with a private replay.
     fn is_connected(&self) -> bool {
-        let private = self.stage.control.channels().opened_count() > 0;
-        private || self.stage.hub.subscriber_peak() >= self.args.clients()
+        self.stage.control.channels().were_used() || self.stage.hub.subscriber_peak() >= self.args.clients()
     }
 
     /// Waits until the clients should have connected; forever, if they have.
@@ -242,7 +241,9 @@ impl Run<'_> {
     async fn silence(&self) {
         let Some(length) = self.args.until_idle else { return std::future::pending().await };
         let (hub, channels) = (&self.stage.hub, self.stage.control.channels());
-        hub.wait_for_subscribers(self.args.clients()).await;
+        // Private replays are not among these subscribers.
+        let arrived = || hub.wait_for_subscribers(self.args.clients());
+        while timeout_at(clock::now() + length, arrived()).await.is_err() && !self.is_connected() {}
         let mut news = hub.news();
         let mut entries = 0;
         loop {

@@ -148,8 +148,8 @@ impl ChannelRegistry {
         rooms.chain(listed.replays.values()).cloned().collect()
     }
 
-    pub(super) fn opened_count(&self) -> u64 {
-        self.lock().opened
+    pub(super) fn was_used(&self) -> bool {
+        self.lock().opened > 0
     }
 
     pub(super) fn find(&self, user: &str) -> Option<Channel> {

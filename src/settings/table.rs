@@ -91,7 +91,7 @@ settings! {
         recordings: Option<PathBuf> = None, "--recordings DIR", "LIVETAPE_RECORDINGS";
         /// Rooms at a time
         max_live: usize = 1, "--max-live N", "LIVETAPE_MAX_LIVE";
-        /// Private replays at a time (/ws/test/TOKEN)
+        /// Private replays at a time (/ws/play/RECORDING, /ws/test/TOKEN)
         max_replays: usize = 16, "--max-replays N", "LIVETAPE_MAX_REPLAYS";
         /// How often those on /ws are told how the server is
         heartbeat: Duration = secs(30), "", "LIVETAPE_HEARTBEAT";

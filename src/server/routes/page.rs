@@ -17,6 +17,7 @@ GET  /ws               with a WebSocket upgrade: the feed, and what clients say 
 GET  /ws/echo          with a WebSocket upgrade: what you send comes back
 GET  /ws/{token}       with a WebSocket upgrade: the feed of the token's user, who is connected for it
 GET  /ws/test/{token}  with a WebSocket upgrade: the token's recording, for this socket alone; ?speed=2
+GET  /ws/play/{recording}  with a WebSocket upgrade: a recording, for this socket alone; ?speed=max  &start=1m30s
 GET  /rooms            the rooms; POST makes one
 GET  /rooms/{id}       one of them; DELETE ends it
 POST /rooms/{id}/messages  {\"message\":\"hello\"}

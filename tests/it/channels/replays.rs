@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// What `livetape events` says of the recording: without the name of the stream, which it has none of.
-fn expected() -> Vec<Value> {
+pub(super) fn expected() -> Vec<Value> {
     let items: Vec<_> = Tape::find("demo")
         .unwrap()
         .steps()
@@ -39,7 +39,7 @@ fn without_stream(mut events: Vec<Value>) -> Vec<Value> {
 }
 
 /// The events of a whole replay, but for the last, which says that it ended.
-fn events(log: &Log) -> Vec<Value> {
+pub(super) fn events(log: &Log) -> Vec<Value> {
     assert_eq!(close(log), (1000, "recording_ended"));
     let mut events = without_stream(log.texts.iter().map(|text| json(text)).collect());
     assert_eq!(events.pop().unwrap()["data"]["reason"], "recording_ended");

@@ -160,6 +160,13 @@ fn silence_stops_a_command_that_would_run_on() {
     let output = run_with(&flags, &[&program(), "watch", "--json", "--types", "disconnected"]);
     assert_eq!(code(&output), Some(0), "{}", stderr(&output));
     assert_eq!(stdout(&output).lines().count(), 1);
+    // A private replay counts as a client, and its end as silence.
+    let watch = format!(
+        "{0} watch --json --types disconnected ${{LIVETAPE_URL}}ws/play/short?speed=max; sleep 600",
+        program()
+    );
+    let output = run_with(&flags, &["sh", "-c", &watch]);
+    assert_eq!((code(&output), stdout(&output).lines().count()), (Some(0), 1), "{}", stderr(&output));
     // A command that handles the signal decides itself.
     let script = format!("trap 'exit 4' TERM; {} watch --types disconnected & wait", program());
     assert_eq!(code(&run_with(&flags, &["sh", "-c", &script])), Some(4));

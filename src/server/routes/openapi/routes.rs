@@ -6,7 +6,7 @@ use crate::{
     lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
     server::routes::{
         connections,
-        query::{FEED, FLAG, MAIN, Param, REPLAY, TALK, Values},
+        query::{FEED, FLAG, MAIN, PLAY, Param, REPLAY, TALK, Values},
         recordings, replay, rooms, status,
     },
     tools::timeline::BUCKETS_MAX,
@@ -64,6 +64,7 @@ fn feeds() -> Vec<Route> {
             "The token's recording from its start, for this socket alone.",
             Some(&REPLAY),
         ),
+        upgrade("/ws/play/{recording}", "A recording, for this socket alone.", Some(&PLAY)),
         upgrade("/ws/echo", "What the client sends comes back, over a WebSocket.", None),
         get("/assets/{name}", "A part of the dashboard.", None),
         Route {
