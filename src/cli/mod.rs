@@ -61,7 +61,7 @@ pub fn main() -> u8 {
         Command::Mock(args) => run(mock::mock(args)),
         Command::Run(args) => run(run::run(args)),
         Command::Watch(args) => run(watch::watch(args)),
-        Command::Trigger(args) => run(trigger::trigger(args)),
+        Command::Trigger(args) => run(trigger::trigger(*args)),
         Command::Events(args) => events::events(&args),
         Command::Import(args) => import::import(&args),
         Command::Info(args) => tools::info(&args),

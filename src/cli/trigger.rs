@@ -176,7 +176,7 @@ mod tests {
     fn trigger(flags: &[&str]) -> args::Trigger {
         let args = [&["livetape", "trigger"], flags].concat();
         let args::Command::Trigger(trigger) = args::Args::parse_from(args).command else { panic!() };
-        trigger
+        *trigger
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub(super) enum Command {
     /// Show the events of a running server in this terminal
     Watch(Watch),
     /// Inject events into a running server
-    Trigger(Trigger),
+    Trigger(Box<Trigger>),
     /// Decode a recording without a server: one JSON event a line
     Events(Events),
     /// Make a recording of a browser's or proxy's capture
