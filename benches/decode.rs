@@ -1,7 +1,7 @@
-//! Decode, dedup and JSON of all real frames on one core, beside bare gunzip and prost decode of the same bytes, and
-//! beside the client library that most people use.
+//! Decode, dedup and JSON of all real frames on one core, compared with bare gunzip and prost on the same bytes, and with the most popular
+//! client library.
 //!
-//! Each pass is a generation of its own, so that nothing is skipped as a duplicate of the pass before.
+//! Each pass is a new generation, so that its events are not dropped as duplicates of the previous pass.
 
 mod support;
 
@@ -12,33 +12,33 @@ use libdeflater::Decompressor;
 use livetape::{
     hub::Filter,
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         recording::{Item, Reader as Recording, What},
     },
 };
 use prost::Message as _;
 use support::{Args, Match, Peer, Report, cpu};
 
-/// Passes over all frames in one round.
+/// Passes over all frames per round.
 const PASSES: u32 = 40;
-/// The same for the peer, which is slower.
+/// Passes of the peer per round; it is slower.
 const PEER_PASSES: u32 = 10;
-/// After so many its compiler is done.
+/// Passes until the peer's JIT compiler has finished.
 const PEER_WARM_UP: u32 = 30;
-/// The largest batch of the recordings is smaller.
+/// Size of the buffer, in bytes; larger than any batch of the recordings.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
-// The fields that the library decodes, as prost has them.
+// The fields that livetape decodes, as prost structs.
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 #[path = "../crates/core/src/generated/used.rs"]
 mod used;
 
-// The whole schema, with fields that no event shows: some are written, or taken out of recordings.
+// The whole schema, including fields that no event uses.
 #[allow(dead_code, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 #[path = "../crates/core/src/generated/webcast.rs"]
 mod whole;
 
-/// A bare decoder.
+/// Decodes a payload and returns whether it is valid.
 type Reader = fn(&Bytes) -> bool;
 
 macro_rules! used_rows {
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
     };
     let mut report = Report::begin(&args, "decode");
     let beside = "gunzip and prost, used fields";
-    let what = Match { name: "decode to JSON", unit: "µs of CPU a frame", beside, bar: 1.3 };
+    let what = Match { name: "decode to JSON", unit: "µs of CPU per frame", beside, bar: 1.3 };
     report.compare(&what, || timed(&|| full(&tapes)), || timed(&|| bare_used(&frames)));
     let what = Match { beside: "gunzip and prost, whole schema", ..what };
     report.compare(&what, || timed(&|| full(&tapes)), || timed(&|| bare_whole(&frames)));
@@ -93,7 +93,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The client library, warm.
+/// Starts the client library and warms it up.
 fn start_peer(frames: &[Bytes]) -> Result<Peer, ExitCode> {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     for frame in frames {
@@ -106,7 +106,7 @@ fn start_peer(frames: &[Bytes]) -> Result<Peer, ExitCode> {
 }
 
 fn full(tapes: &[Vec<Item>]) {
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let (mut json, mut seq) = (Vec::new(), 0);
     for _ in 0..PASSES {
         for tape in tapes {

@@ -1,20 +1,20 @@
-//! Fixed work whose instructions `cargo xtask guard` counts: `decode`, `dedup` or `encode`, once each.
+//! Fixed work whose instructions `cargo xtask guard` counts: one run of `decode`, `dedup` or `encode`.
 //!
-//! Only what is below `measured_…` is counted: that is the name by which the chore tells callgrind where to look.
+//! Callgrind only counts instructions inside the functions `measured_…`, which it finds by name.
 
 use std::{hint::black_box, time::Duration};
 
 use livetape::{
     hub::Filter,
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         dedup::{Comment, Dedup, StreakKey},
         event::Event,
         recording::{Item, Reader},
     },
 };
 
-/// Messages that are looked up: more than a window holds, so that the oldest are forgotten too.
+/// Number of messages; more than the dedup window holds, so that old ones are evicted.
 const MESSAGES: i64 = 30_000;
 
 fn main() {
@@ -32,7 +32,7 @@ fn main() {
 }
 
 fn decoder() -> Decoder {
-    Decoder::new(Options { replay: true, dedup: true })
+    Decoder::new(DecoderOptions { replay: true, dedup: true })
 }
 
 #[inline(never)]
@@ -46,7 +46,7 @@ fn measured_decode(decoder: &mut Decoder, items: &[Item]) {
 #[inline(never)]
 fn measured_dedup(dedup: &mut Dedup) {
     for n in 1..=MESSAGES {
-        // Each id comes twice, as after a reconnect.
+        // Each ID appears twice, as after a reconnect.
         for _ in 0..2 {
             black_box(dedup.check_id(7, n * 65_537, false));
         }

@@ -1,4 +1,4 @@
-//! Writing, reading, seeking and importing recordings, beside bare loops over the same bytes.
+//! Writing, reading, seeking and importing recordings, compared with bare loops over the same bytes.
 
 mod support;
 
@@ -26,12 +26,12 @@ use livetape::{
 use serde::Deserialize;
 use support::{Args, Match, Report, cpu, now, process_cpu};
 
-/// Records of a file, and the one that is sought.
+/// Number of records in the file, and the record to seek to.
 const RECORDS: u32 = 200_000;
 const SOUGHT: u32 = 100_000;
 const PAYLOAD_BYTES: usize = 300;
 const BUFFER_BYTES: usize = 128 << 10;
-/// What stands before a payload: sync word, length, number, checksum; type, flags, opcode, zero, connection, offset.
+/// Length of everything before a payload: sync word, length, number, checksum; type, flags, opcode, zero, connection, offset.
 const HEAD_BYTES: usize = 16;
 const BODY_HEAD_BYTES: usize = 16;
 
@@ -55,13 +55,13 @@ fn main() {
     report.compare(&what, || process_ms(|| import_har(&har)), || process_ms(|| bare_import(&har)));
     let what = Match { name: &name, unit: "ms", beside, bar: 1.5 };
     report.compare(&what, || wall_ms(|| import_har(&har)), || wall_ms(|| bare_import(&har)));
-    let name = format!("finding out what is in a HAR of {} MB", har.len() / 1_000_000);
+    let name = format!("survey of a HAR of {} MB", har.len() / 1_000_000);
     let what = Match { name: &name, unit: "ms of CPU", beside: "bare serde_json", bar: 1.5 };
     report.compare(&what, || ms(|| survey_har(&har)), || ms(|| drop(black_box(bare_json(&har)))));
     report.end();
 }
 
-/// What a browser would have saved of a busy hour.
+/// A HAR as a browser would save it for a busy hour.
 fn har() -> Vec<u8> {
     let show =
         synth::SynthOptions { seed: 1, profile: synth::Profile::Busy, length: synth::Length::Minutes(60) };
@@ -77,14 +77,14 @@ fn import_har(har: &Bytes) {
     assert!(report.frames > 0);
 }
 
-/// The first of two passes: what is in it. Then it turns out that what was asked for is not.
+/// Runs only the first of two passes, because the requested user is not in the HAR.
 fn survey_har(har: &Bytes) {
     let options = import::ImportOptions { entries: vec![u64::MAX], ..import::ImportOptions::default() };
     let refused = import_capture(har, std::io::sink(), &options);
     assert!(matches!(refused, Err(import::Error::NoEntry { .. })), "{refused:?}");
 }
 
-/// What is read of a HAR, nothing copied but what has escapes in it.
+/// The parts of a HAR that an import reads. Only strings with escapes are copied.
 #[derive(Deserialize)]
 struct Har<'a> {
     #[serde(borrow)]
@@ -115,11 +115,11 @@ fn bare_json(har: &[u8]) -> Har<'_> {
     serde_json::from_slice(har).expect("it is a HAR")
 }
 
-/// JSON, base64, a record and the decoder, once and on one thread, with all of it in memory: no secret is looked for, and
-/// nothing is known of broken, packed, hostile or other captures.
+/// The minimum of an import, on one thread and in memory: JSON, base64, records and the decoder. Does not search for secrets, and only
+/// handles well-formed, uncompressed HAR files.
 fn bare_import(har: &[u8]) {
     let mut writer = Writer::new(std::io::sink(), &Header::default()).expect("a sink takes every byte");
-    let mut decoder = Decoder::new(decoder::Options { replay: true, dedup: false });
+    let mut decoder = Decoder::new(decoder::DecoderOptions { replay: true, dedup: false });
     let mut start = None;
     for Message { time, opcode, data } in bare_json(har).log.entries.into_iter().flat_map(|it| it.messages) {
         let bytes = match opcode {
@@ -142,7 +142,7 @@ fn wall_ms(work: impl FnOnce()) -> f64 {
     now().duration_since(started).as_secs_f64() * 1e3
 }
 
-/// Of all threads.
+/// Measures the CPU time of all threads, in ms.
 fn process_ms(work: impl FnOnce()) -> f64 {
     let started = process_cpu();
     work();

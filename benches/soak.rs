@@ -1,5 +1,5 @@
-//! Many subscribers for a minute, some of them stalled: nobody else misses anything, and memory stays flat. The load is
-//! a process of its own: this program, started again.
+//! Many subscribers for a minute, some of them stalled: the others must not lose events, and memory must not grow. The load runs in another
+//! process of this program.
 
 mod support;
 
@@ -22,23 +22,23 @@ use support::{Args, Run, allow_sockets, rounded};
 use tokio::{net::TcpSocket, task::JoinSet, time::sleep_until};
 use tokio_tungstenite::{client_async, tungstenite::Message};
 
-/// Those who read all the time.
+/// Subscribers that read all the time.
 const READERS: usize = 1_980;
-/// Those who stop reading after they were let in.
+/// Subscribers that stop reading after connecting.
 const STALLED: usize = 20;
 const EVENTS_PER_SECOND: u64 = 50;
 const DURATION: Duration = Duration::from_secs(60);
-/// Small, so that a stalled socket is noticed within the minute.
+/// Receive buffer of stalled sockets, in bytes; small, so that the server detects them within the minute.
 const RECEIVE_BUFFER_BYTES: u32 = 4 * 1024;
-/// The text of a chat, in bytes: as long as events are on average.
+/// Length of a chat's text, in bytes, which makes the event as long as an average one.
 const TEXT_BYTES: usize = 700;
-/// How many connect at a time.
+/// Maximum number of concurrent connection attempts.
 const CONNECTING_MAX: usize = 50;
-/// How much resident memory may grow from a third of the time to its end.
+/// Maximum growth of resident memory over the last two thirds of the time.
 const GROWTH_MAX: f64 = 0.1;
-/// The backlog: a stalled socket is noticed when it is half of this behind, beside what the kernel holds for it.
+/// Size of the backlog, in events. The server closes a stalled socket that is half of this behind, plus the kernel's buffers.
 const BACKLOG_EVENTS: u64 = 1_024;
-/// The code that says that one fell behind.
+/// Close code for a slow subscriber.
 const SLOW: u16 = 4101;
 
 fn main() {
@@ -71,7 +71,7 @@ async fn server(args: &Args) {
         .expect("this program again");
     hub.wait_for_subscribers(READERS + STALLED).await;
     run.say(&format!(
-        "soak: {READERS} readers, {STALLED} stalled, {EVENTS_PER_SECOND} events a second for {DURATION:?}"
+        "soak: {READERS} readers, {STALLED} stalled, {EVENTS_PER_SECOND} events per second for {DURATION:?}"
     ));
     let started = clock::now();
     let count = EVENTS_PER_SECOND * DURATION.as_secs();
@@ -93,11 +93,13 @@ async fn server(args: &Args) {
     let (third, last) = (sizes[sizes.len() / 3], sizes[sizes.len() - 1]);
     let growth = last / third - 1.0;
     let (percent, most) = (growth * 100.0, GROWTH_MAX * 100.0);
-    run.say(&format!("  resident memory from a third on: {percent:+.1} %, at most {most:+.0} %"));
+    run.say(&format!(
+        "  growth of resident memory in the last two thirds: {percent:+.1}% (maximum {most:+.0}%)"
+    ));
     let sizes: Vec<_> = sizes.into_iter().map(rounded).collect();
     run.end(json!({ "mib_every_5_s": sizes, "growth": rounded(growth), "growth_max": GROWTH_MAX }));
-    assert!(status.success(), "the load saw something else");
-    assert!(growth <= GROWTH_MAX, "memory grows");
+    assert!(status.success(), "the load reported a failure");
+    assert!(growth <= GROWTH_MAX, "resident memory grew too much");
 }
 
 fn resident_mib() -> f64 {
@@ -119,12 +121,12 @@ fn chat(i: u64) -> Event {
     }
 }
 
-/// What one subscriber came to.
+/// The outcome of a subscriber.
 #[derive(Debug)]
 enum Ended {
-    /// So many events, with no gap, and the close code.
+    /// Number of events, without a gap, and the close code.
     Whole(u64, Option<u16>),
-    /// It missed something.
+    /// It lost events.
     Gap,
 }
 
@@ -159,16 +161,19 @@ async fn load(address: SocketAddr, args: &Args) {
         *i >= READERS && matches!(end, Ended::Whole(n, Some(SLOW) | None) if *n < count)
     };
     for (i, end) in ends.iter().filter(|end| !whole(end) && !cut(end)) {
-        eprintln!("  number {i} came to something else: {end:?}");
+        eprintln!("  unexpected end of subscriber {i}: {end:?}");
     }
     let (whole, cut) =
         (ends.iter().filter(|end| whole(end)).count(), ends.iter().filter(|end| cut(end)).count());
     if !args.has("--json") {
         println!(
-            "  {whole} of {READERS} readers got all {count} events; {cut} of {STALLED} stalled ones were closed with {SLOW} or reset"
+            "  {whole} of {READERS} readers received all {count} events; {cut} of {STALLED} stalled ones were closed with {SLOW} or reset"
         );
     }
-    assert!(whole == READERS && cut == STALLED, "somebody missed something, or was kept");
+    assert!(
+        whole == READERS && cut == STALLED,
+        "a reader lost events, or a stalled subscriber stayed connected"
+    );
 }
 
 async fn read(mut socket: tokio_tungstenite::WebSocketStream<tokio::net::TcpStream>) -> Ended {
@@ -176,7 +181,7 @@ async fn read(mut socket: tokio_tungstenite::WebSocketStream<tokio::net::TcpStre
     while let Some(Ok(message)) = socket.next().await {
         match message {
             Message::Text(text) => {
-                // The position is the last thing in an event.
+                // The position is at the end of an event.
                 let at = text.rfind(r#""seq":"#).map(|at| text[at + 6..].trim_end_matches('}').parse());
                 if at != Some(Ok(seen + 1)) {
                     return Ended::Gap;

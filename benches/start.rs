@@ -1,4 +1,4 @@
-//! From `exec` to the listening socket and to the first event of a replay, beside a bare axum server; how large the program is.
+//! Time from `exec` to the listening socket and to the first event of a replay, compared with a bare axum server; size of the program.
 
 mod support;
 
@@ -11,14 +11,14 @@ use std::{
 };
 
 use axum::{Router, routing::get};
-use livetape::server::listen::Listening;
 use support::{Args, Match, Report, now};
+use tokio::net::TcpListener;
 
-/// The argument with which this program is the floor.
+/// The argument that makes this program act as the floor.
 const FLOOR: &str = "--hello";
-/// How many times the floor's the start may take: a recording is looked at, settings, signals, a display.
+/// Maximum ratio to the floor. Starting also opens a recording, reads settings, and sets up signals and the display.
 const FLOORS: f64 = 3.0;
-/// An event in NDJSON, whatever it is; and the answer of the floor.
+/// The start of any event in NDJSON, and of the floor's answer.
 const EVENT: &str = "{\"type\":";
 
 fn main() {
@@ -51,13 +51,13 @@ fn main() {
     report.end();
 }
 
-/// How long a start took, in milliseconds.
+/// Durations of a start, in ms.
 struct Start {
-    /// Until it listened.
+    /// Time until it listened.
     listening: f64,
-    /// Until a client had the first event.
+    /// Time until a client received the first event.
     first: f64,
-    /// The processor's time until it listened: behind that the recording is played.
+    /// CPU time until it listened, before the replay starts.
     cpu: f64,
 }
 
@@ -78,7 +78,7 @@ fn start(command: &mut Command) -> Start {
     Start { listening, first, cpu }
 }
 
-/// What it says that it serves on.
+/// Reads the address from the program's output.
 fn address(child: &mut Child) -> String {
     let lines = BufReader::new(child.stdout.take().expect("it was asked for")).lines();
     let line = lines.map_while(Result::ok).find(|line| line.contains("Serving on")).expect("it serves");
@@ -86,7 +86,7 @@ fn address(child: &mut Child) -> String {
     rest.split('/').next().unwrap_or_default().to_owned()
 }
 
-/// The processor's time of all threads of a process; 0 where the system does not tell.
+/// Returns the CPU time of all threads of a process, in ms; 0 if the system does not report it.
 fn cpu_ms(process: u32) -> f64 {
     let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
     let of_thread = |thread: fs::DirEntry| -> Option<f64> {
@@ -100,12 +100,12 @@ fn ms_since(started: Instant) -> f64 {
     now().duration_since(started).as_secs_f64() * 1e3
 }
 
-/// The floor: what axum and tokio take, and no more.
+/// The floor: a minimal axum server.
 fn hello() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let listener = Listening::bind(([127, 0, 0, 1], 0).into()).await.expect("a port");
-        println!("Serving on ws://{}/", listener.addresses()[0]);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        println!("Serving on ws://{}/", listener.local_addr().expect("its address"));
         let router = Router::new().route("/events", get(async || format!("{EVENT}\"hello\"}}\n")));
         axum::serve(listener, router).await.expect("it listens");
     });

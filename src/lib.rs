@@ -1,4 +1,4 @@
-//! livetape records a TikTok LIVE room once and replays it for ever.
+//! livetape records a TikTok LIVE once, then tests overlays, bots and games against it, offline.
 //!
 //! # The flow
 //!
@@ -8,19 +8,25 @@
 //!
 //! # Layout
 //!
-//! [`sans_io`] (`crates/core`) holds all that can be computed without a socket, a file or a clock; [`clock`] reads the clock;
-//! [`settings`] is the configuration, [`log`] what is written down about the server itself; [`hub`] numbers, keeps and fans out events; [`lobby`] is what clients say to
-//! each other; a [`source`] is a room or a recording, and its items go through the
-//! [`pipeline`] into the hub; the [`recorder`] writes them down; [`control`] is where orders are given, and
-//! [`supervisor`] who starts, stops and replaces sources; [`server`] is HTTP and WebSocket before both; [`mock`] is a
-//! TikTok to connect to; [`tools`] work on recordings offline; [`terminal`] and [`cli`] are for people.
+//! [`sans_io`] (`crates/core`) is everything that needs no socket, file or clock, and [`clock`] reads the clock.
+//! [`settings`] is the configuration, and [`log`] the server's own log. A [`source`] is a live room or a recording; its
+//! items go through the [`pipeline`] to the [`hub`], which numbers, stores and fans out events, and the [`recorder`] writes
+//! them to a file. [`lobby`] holds the rooms and messages of clients. [`supervisor`] starts, stops and replaces sources on
+//! commands from [`control`]. [`server`] provides HTTP and WebSocket. [`mock`] is a mock TikTok server, and [`tools`] work
+//! on recordings offline. [`cli`] is the command line, and [`terminal`] formats events for it.
 
 pub use livetape_core as sans_io;
 pub use livetape_core::{secret, terminal};
 pub use livetape_io::{clock, net};
+#[cfg(feature = "cli")]
 pub use livetape_mock as mock;
 
 pub mod demo;
+#[cfg(feature = "cli")]
+pub mod settings;
+// Without `cli`, only the settings that the recorder needs.
+#[cfg(not(feature = "cli"))]
+#[path = "settings/recording.rs"]
 pub mod settings;
 
 pub mod log;
@@ -33,7 +39,7 @@ pub mod control;
 pub mod pipeline;
 pub mod source;
 
-/// What is done with recordings offline, and with files.
+/// Offline work on recordings and files.
 pub mod tools {
     pub use livetape_io::files;
     pub use livetape_tools::*;
@@ -46,4 +52,5 @@ pub mod supervisor;
 
 pub mod server;
 
+#[cfg(feature = "cli")]
 pub mod cli;

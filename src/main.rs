@@ -1,4 +1,4 @@
-//! The command line: parse, run, exit code.
+//! The `livetape` program.
 
 use std::process::ExitCode;
 

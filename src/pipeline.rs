@@ -106,13 +106,13 @@ impl Pipeline {
         Injected { offset_ms, ids, seqs: delivery.seqs, delivered }
     }
 
-    /// Publishes what is due at `offset`: finals of gift streaks that TikTok did not send.
+    /// Publishes events that are due at `offset`: finals of gift streaks that TikTok did not send.
     pub async fn advance(&mut self, offset: Duration, pacing: Pacing) {
         self.decoder.advance(offset);
         self.publish(pacing).await;
     }
 
-    /// Publishes what is left at the end of the stream, followed by `disconnected` if a `reason` is given.
+    /// Publishes the remaining events at the end of the stream, followed by `disconnected` if a `reason` is given.
     pub async fn finish(&mut self, offset: Duration, reason: Option<&str>, pacing: Pacing) {
         self.decoder.flush(offset);
         if let Some(reason) = reason {

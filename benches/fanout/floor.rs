@@ -1,4 +1,4 @@
-//! The floor: epoll, and a `write` of the ready-made frame for each message and socket, or for each burst and socket.
+//! The floor: epoll, and one `write` of a prepared frame per socket for each message or each burst.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -18,16 +18,16 @@ use crate::{
 };
 
 const LISTENER: Token = Token(usize::MAX);
-/// The longest request, in bytes.
+/// Maximum length of a request, in bytes.
 const REQUEST_BYTES_MAX: usize = 4096;
 const ANSWER: &[u8] =
     b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
 
-/// A client, and what it has not taken yet.
+/// A client and its unsent data.
 struct Client {
     socket: TcpStream,
     waiting: Vec<u8>,
-    /// Bursts of a flood that it was given.
+    /// Number of bursts of a flood sent to it.
     bursts: usize,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn serve(args: &Args, is_joined: bool) -> io::Result<()> {
     await_go()
 }
 
-/// A text frame of a server.
+/// Encodes a text frame.
 fn frame(now_ns: u64) -> Vec<u8> {
     let text = text(now_ns, MESSAGE_BYTES);
     let length = u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes();
@@ -61,7 +61,7 @@ fn frame(now_ns: u64) -> Vec<u8> {
 }
 
 impl Floor {
-    /// Takes every client, and answers its request.
+    /// Accepts all clients and answers their requests.
     fn let_in(&mut self) -> io::Result<()> {
         let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
         say(&format!("port {}", listener.local_addr()?.port()));
@@ -91,7 +91,7 @@ impl Floor {
         Ok(())
     }
 
-    /// Whether the whole request was there.
+    /// Answers a request; returns whether it was complete.
     fn answer(&mut self, token: Token) -> io::Result<bool> {
         let socket = &mut self.clients[token.0].socket;
         let mut request = [0; REQUEST_BYTES_MAX];
@@ -125,7 +125,7 @@ impl Floor {
         Ok(())
     }
 
-    /// Each client gets the next burst when it took the one before.
+    /// Sends each client the next burst when it has taken the previous one.
     fn flood(&mut self) -> io::Result<()> {
         let bursts = self.point.messages.div_ceil(FLOOD_WINDOW);
         let frame = frame(now_ns());

@@ -1,4 +1,4 @@
-//! The load: sockets that read frames, as cheaply as can be.
+//! The load: sockets that read frames at the lowest possible cost.
 
 use std::{
     io::{self, Read as _, Write as _},
@@ -17,17 +17,17 @@ use crate::{
     support::{Args, allow_sockets},
 };
 
-/// What is read at a time.
+/// Size of a read, in bytes.
 const READ_BYTES: usize = 256 * 1024;
-/// The end of a frame that came in part: a head and the stamp of a message are in it.
+/// Maximum length of an incomplete frame that is kept, in bytes; enough for its header and timestamp.
 const REST_BYTES_MAX: usize = 64 * 1024;
-/// How many wait for their answer at a time.
+/// Maximum number of concurrent handshakes.
 const CONNECTING_MAX: usize = 64;
-/// Lateness is read of every such message.
+/// One in this many messages is sampled for lateness.
 const SAMPLED_OF: usize = 8;
-/// The longest lateness that is told apart, in µs.
+/// Maximum recorded lateness, in µs.
 const LATE_MAX_US: u64 = 60_000_000;
-/// When no frame comes for so long, the load gives up.
+/// Maximum time without a frame, after which the load gives up.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 struct Client {
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
     let mut begun = None;
     while load.clients.iter().any(|client| client.frames < point.messages) {
         if load.turn()? == 0 {
-            return Err(io::Error::other("nothing came any more"));
+            return Err(io::Error::other("no more frames arrived"));
         }
         begun.get_or_insert_with(now_ns);
     }
@@ -97,7 +97,7 @@ impl Load {
         Ok(())
     }
 
-    /// Reads what is there. Says how many sockets had something.
+    /// Reads all available data. Returns the number of readable sockets.
     fn turn(&mut self) -> io::Result<usize> {
         self.poll.poll(&mut self.events, Some(SILENCE_MAX))?;
         for event in &self.events {
@@ -107,7 +107,7 @@ impl Load {
                     return Err(io::Error::other("the server closed a socket"));
                 }
                 client.take(&self.buffer[..read], &mut self.late);
-                // A shorter read means that there is no more; epoll tells of what comes next.
+                // A short read means that the socket is empty; epoll reports new data.
                 if read < READ_BYTES {
                     break;
                 }
@@ -151,7 +151,7 @@ impl Client {
     }
 }
 
-/// The first frame, if it is whole: its opcode, its payload, and what follows.
+/// Splits off the first frame, if it is complete: opcode, payload and rest.
 fn frame(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[head, short], rest) = bytes.split_first_chunk()?;
     let (length, rest) = match short {
@@ -169,7 +169,7 @@ fn frame(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     Some((head & 0xf, payload, rest))
 }
 
-/// When a message was written.
+/// Reads the time when a message was written.
 fn stamp(payload: &[u8]) -> Option<u64> {
     let at = payload.iter().position(|&byte| byte == b'@')? + 1;
     std::str::from_utf8(payload.get(at..at + 20)?).ok()?.parse().ok()

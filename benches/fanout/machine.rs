@@ -1,32 +1,32 @@
-//! What the system says of a process.
+//! CPU time and memory of a process, from the system.
 
 use std::{fs, io, thread, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// Nanoseconds of a clock that all processes share.
+/// Returns the time of a clock shared by all processes, in ns.
 pub(crate) fn now_ns() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
 
-#[expect(clippy::disallowed_methods, reason = "programs without a runtime of their own")]
+#[expect(clippy::disallowed_methods, reason = "programs without their own runtime")]
 pub(crate) fn pause(time: Duration) {
     thread::sleep(time);
 }
 
-/// CPU time of all threads of a process, in nanoseconds.
+/// Returns the CPU time of all threads of a process, in ns.
 pub(crate) fn cpu_ns(process: u32) -> io::Result<u64> {
     let mut sum = 0;
     for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-        // A thread may end between the two.
+        // A thread may end in between.
         let times = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
         sum += times.split(' ').next().and_then(|time| time.parse::<u64>().ok()).unwrap_or(0);
     }
     Ok(sum)
 }
 
-/// Resident memory of a process, in KiB.
+/// Returns the resident memory of a process, in KiB.
 pub(crate) fn resident_kib(process: u32) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

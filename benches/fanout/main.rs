@@ -1,6 +1,6 @@
-//! Fan-out: the server's CPU time for each message delivered, beside a bare epoll writer and npm `ws`, in turns.
+//! Fan-out: the server's CPU time per delivered message, compared with a bare epoll writer and npm `ws` in alternating rounds.
 //!
-//! Each server is a process of its own, and so is the load: this program, started again.
+//! Each server, and the load, runs in its own process of this program.
 
 mod floor;
 mod load;

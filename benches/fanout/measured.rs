@@ -1,12 +1,12 @@
-//! What is measured: of whom, and which figures.
+//! The measured servers and figures.
 
-/// Who serves.
+/// A server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Livetape,
-    /// One write for each message.
+    /// The floor with one write per message.
     Floor,
-    /// One write for each burst.
+    /// The floor with one write per burst.
     Joined,
     /// npm `ws`.
     Ws,
@@ -23,16 +23,16 @@ impl Kind {
     }
 }
 
-/// What one measurement gave.
+/// The result of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measured {
-    /// CPU time of the server for each delivery, in µs.
+    /// CPU time of the server per delivery, in µs.
     pub(crate) cpu_us: f64,
     pub(crate) late_p50_ms: f64,
     pub(crate) late_p99_ms: f64,
-    /// Resident memory for each connection, before anything was sent and at the end.
+    /// Resident memory per connection, in KiB, before the first message and at the end.
     pub(crate) idle_kib: f64,
     pub(crate) busy_kib: f64,
-    /// Deliveries a second of wall time.
+    /// Deliveries per second of wall time.
     pub(crate) per_second: f64,
 }

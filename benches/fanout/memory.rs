@@ -1,4 +1,4 @@
-//! Memory of a server: of 1,000 connections that only stand, and of the same while events come, second by second.
+//! Memory of a server with 1,000 idle connections, and while they receive events, second by second.
 
 use std::{
     io,
@@ -19,12 +19,12 @@ use crate::{
 const SUBSCRIBERS: usize = 1_000;
 const EVENTS_PER_SECOND: usize = 50;
 const SECS: usize = 10;
-/// By how much resident memory may grow from a third of the time to its end, in percent.
+/// Maximum growth of resident memory over the last two thirds of the time, in percent.
 const GROWTH_PERCENT_MAX: f64 = 5.0;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// # Errors
-/// If a bar is missed, too.
+/// Fails with the measurement, or if a bar is missed.
 pub(crate) fn run(args: &Args) -> io::Result<()> {
     allow_sockets(SUBSCRIBERS)?;
     let messages = EVENTS_PER_SECOND * SECS;
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
     let (measured, watch) = measure_beside(Kind::Livetape, &point, Watch::begin)?;
     let sizes = watch.end();
     let listed: Vec<_> = sizes.iter().map(|kib| format!("{:.1}", kib / 1024.0)).collect();
-    report.say(&format!("the server, MiB every second: {}", listed.join(" ")));
+    report.say(&format!("resident memory of the server, MiB every second: {}", listed.join(" ")));
     let growth = sizes.last().zip(sizes.get(sizes.len() / 3)).map_or(0.0, |(last, third)| last / third - 1.0);
     let met = [
         report.figure("memory of 1,000 idle connections", "KiB each", &[measured.idle_kib], KIB_MAX),
@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
     if met.contains(&false) { Err(io::Error::other("memory is above its bar")) } else { Ok(()) }
 }
 
-/// Looks at the resident memory of a process, in KiB, until it is told to end.
+/// Samples the resident memory of a process, in KiB, until told to stop.
 struct Watch {
     over: Sender<()>,
     sizes: JoinHandle<Vec<f64>>,

@@ -1,4 +1,4 @@
-//! livetape: its server and its hub, as `serve` runs them.
+//! livetape's server and hub, as `serve` runs them.
 
 use std::{io, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
     support::Args,
 };
 
-/// What the JSON of an event has beside its text.
+/// Length of an event's JSON without its text, in bytes.
 const ENVELOPE_BYTES: usize = 233;
 
 pub(crate) fn serve(args: &Args) -> io::Result<()> {
@@ -39,7 +39,7 @@ pub(crate) fn serve(args: &Args) -> io::Result<()> {
         }
         say("ready");
         tokio::task::spawn_blocking(await_go).await??;
-        // As a source does: from a task.
+        // From a task, like a source.
         let started = clock::now();
         let publishing = rooms.iter().zip(0..).map(|(room, number)| {
             let from = started + Duration::from_nanos(point.due_ns(1)) * number / point.rooms as u32;

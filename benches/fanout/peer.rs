@@ -1,4 +1,4 @@
-//! The peer: npm `ws`, by the lock file in `benches/peers`.
+//! The peer: npm `ws`, installed from the lock file in `benches/peers`.
 
 use std::{io, process::Command};
 
@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// # Errors
-/// Says what to install.
+/// A message with the commands that install what is missing.
 pub(crate) fn command(point: &Point) -> io::Result<Command> {
     let mut command = node("benches/peers", "ws.mjs", "ws").map_err(io::Error::other)?;
     command.args(point.args()).args(["--bytes", &MESSAGE_BYTES.to_string()]);

@@ -1,28 +1,28 @@
-//! What is measured: how many read, how much is said, and how it comes.
+//! The measured loads: number of subscribers, amount and timing of messages.
 
-/// The length of a message as JSON, in bytes.
+/// Length of a message as JSON, in bytes.
 pub(crate) const MESSAGE_BYTES: usize = 300;
-/// What a flood sends at a time.
+/// Number of messages in a burst of a flood.
 pub(crate) const FLOOD_WINDOW: usize = 16;
 
-/// One kind of load.
+/// A kind of load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Point {
     pub(crate) name: &'static str,
     pub(crate) subscribers: usize,
-    /// Messages a second; 0: as fast as they are taken.
+    /// Messages per second; 0 for as fast as the clients take them.
     pub(crate) per_second: usize,
-    /// How many come at a time.
+    /// Number of messages in a burst.
     pub(crate) burst: usize,
-    /// Messages in all, to each.
+    /// Total number of messages to each subscriber.
     pub(crate) messages: usize,
-    /// Rooms that the subscribers are spread over, each with messages of its own.
+    /// Number of rooms, each with its own messages, that the subscribers are spread over.
     pub(crate) rooms: usize,
-    /// The most that a message may cost beside the floor that is written in the same way, as a ratio.
+    /// Maximum ratio of our cost to that of the floor with the same kind of writes.
     pub(crate) bar: f64,
 }
 
-/// 50,000 deliveries a second, apart from the flood.
+/// 50,000 deliveries per second, except for the flood.
 pub(crate) const POINTS: [Point; 4] = [
     Point {
         name: "1,000 fixed",
@@ -63,7 +63,7 @@ pub(crate) const POINTS: [Point; 4] = [
 ];
 
 impl Point {
-    /// As arguments of a server and of the load.
+    /// Converts to arguments of a server and of the load.
     pub(crate) fn args(&self) -> Vec<String> {
         let named = [
             ("--subscribers", self.subscribers),
@@ -87,7 +87,7 @@ impl Point {
         }
     }
 
-    /// When the burst with this number is due, in nanoseconds from the first.
+    /// Returns the deadline of a burst, in ns from the first one.
     pub(crate) fn due_ns(&self, burst: usize) -> u64 {
         match self.per_second {
             0 => 0,
@@ -100,7 +100,7 @@ impl Point {
     }
 }
 
-/// A text of `bytes` bytes that says when it was written: the clock of the machine is the same in every process.
+/// Returns a text of `bytes` bytes with the current time, by a clock shared by all processes.
 pub(crate) fn text(now_ns: u64, bytes: usize) -> String {
     let mut text = format!("@{now_ns:020}@");
     text.extend(std::iter::repeat_n('.', bytes.saturating_sub(text.len())));

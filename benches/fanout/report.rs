@@ -1,4 +1,4 @@
-//! The figures: medians, spreads, ratios last.
+//! The report: medians and spreads, then ratios.
 
 use serde_json::{Value, json};
 
@@ -8,16 +8,16 @@ use crate::{
     support::{median, rounded, spread},
 };
 
-/// Resident memory of a connection, in KiB: the bar.
+/// Maximum resident memory per connection, in KiB.
 pub(crate) const KIB_MAX: f64 = 8.0;
 
-/// All measurements of one point.
+/// All measurements of a point.
 pub(crate) struct Row {
     point: Point,
     kinds: Vec<(Kind, Vec<Measured>)>,
 }
 
-/// All of them.
+/// The measurements of all points.
 #[derive(Default)]
 pub(crate) struct Report {
     pub(crate) rows: Vec<Row>,
@@ -37,22 +37,22 @@ impl Row {
         all.map(of).collect()
     }
 
-    /// Us by `other`, round by round: what disturbs one of a pair mostly disturbs the other too.
+    /// Ratios of livetape to `other` within each round, because a disturbance usually affects both.
     fn ratios(&self, other: Kind, of: impl Fn(&Measured) -> f64) -> Vec<f64> {
         let (us, other) = (self.values(Kind::Livetape, &of), self.values(other, &of));
         us.iter().zip(&other).map(|(us, other)| us / other).collect()
     }
 
-    /// The floor that writes as we do.
+    /// The floor with the same kind of writes as livetape.
     fn floor(&self) -> Kind {
         if self.point.burst > 1 { Kind::Joined } else { Kind::Floor }
     }
 
     pub(crate) fn print(&self) {
-        println!("{}: µs of CPU a delivery, median (least to most)", self.point.name);
+        println!("{}: µs of CPU per delivery, median (min to max)", self.point.name);
         println!(
             "  {:9} {:>30} {:>9} {:>9} {:>9} {:>9} {:>12}",
-            "", "", "p50 ms", "p99 ms", "idle KiB", "busy KiB", "a second"
+            "", "", "p50 ms", "p99 ms", "idle KiB", "busy KiB", "per second"
         );
         for (kind, _) in &self.kinds {
             let middle = |of: fn(&Measured) -> f64| median(&self.values(*kind, of));
@@ -113,7 +113,7 @@ impl Row {
 }
 
 impl Report {
-    /// Of our connections, over all points: what the point with most of it has, idle and busy.
+    /// Maximum memory per connection of livetape over all points, idle and busy.
     fn memory(&self) -> [(&'static str, f64); 2] {
         let most = |of: fn(&Measured) -> f64| {
             let medians = self.rows.iter().map(|row| median(&row.values(Kind::Livetape, of)));
@@ -123,7 +123,7 @@ impl Report {
     }
 
     pub(crate) fn print_memory(&self) {
-        println!("memory of a connection, KiB, at most");
+        println!("maximum memory per connection, KiB");
         for (name, kib) in self.memory() {
             let met = if kib <= KIB_MAX { "met" } else { "missed" };
             println!("  {name:<24} {kib:8.2}, bar {KIB_MAX}: {met}");

@@ -1,4 +1,4 @@
-//! One measurement: a server, a load, and what the system says of the server meanwhile.
+//! A measurement: runs a server and a load, and samples the server's CPU time and memory.
 
 use std::{
     env,
@@ -16,7 +16,7 @@ use crate::{
     support::{Args, Run, allow_sockets},
 };
 
-/// How long a server has to come to rest before it is looked at.
+/// Time for a server to become idle before its memory is sampled.
 const REST: Duration = Duration::from_millis(300);
 
 pub(crate) fn run(args: &Args) -> io::Result<()> {
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
     let points: Vec<&Point> = POINTS.iter().filter(is_wanted).collect();
     let mut kinds = vec![Kind::Livetape, Kind::Floor, Kind::Joined];
     if !args.has("--no-peer") {
-        // It is looked for before anything is measured.
+        // Fails before any measurement if the peer is missing.
         peer::command(&POINTS[0])?;
         kinds.push(Kind::Ws);
     }
@@ -55,7 +55,7 @@ pub(crate) fn measure(kind: Kind, point: &Point) -> io::Result<Measured> {
     measure_beside(kind, point, |_| ()).map(|(measured, ())| measured)
 }
 
-/// The same, with something that begins with the load, and is told the process of the server.
+/// Runs a measurement, and calls a function with the server's process ID when the load starts.
 pub(crate) fn measure_beside<B>(
     kind: Kind,
     point: &Point,
@@ -82,7 +82,7 @@ pub(crate) fn measure_beside<B>(
     let busy = machine::resident_kib(process)?;
     let seen: Vec<f64> = line.split(' ').filter_map(|number| number.parse().ok()).collect();
     let [took, late_p50_ms, late_p99_ms] = seen[..] else {
-        return Err(io::Error::other(format!("the load said `{line}`")));
+        return Err(io::Error::other(format!("unexpected output of the load: `{line}`")));
     };
     let deliveries = point.deliveries() as f64;
     let each_kib = |all: u64| all.saturating_sub(alone) as f64 / point.subscribers as f64;
@@ -103,7 +103,7 @@ fn this_program(role: &str, point: &Point) -> io::Result<Command> {
     Ok(command)
 }
 
-/// A process that is ended when this is dropped.
+/// A process that is killed when this value is dropped.
 struct Program {
     child: Child,
     orders: ChildStdin,
@@ -121,14 +121,14 @@ impl Program {
     fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         match self.says.read_line(&mut line)? {
-            0 => Err(io::Error::other("a server or the load ended early")),
+            0 => Err(io::Error::other("a server or the load exited early")),
             _ => Ok(line.trim().to_owned()),
         }
     }
 
     fn expect(&mut self, word: &str) -> io::Result<()> {
         let line = self.line()?;
-        if line == word { Ok(()) } else { Err(io::Error::other(format!("`{line}` instead of `{word}`"))) }
+        if line == word { Ok(()) } else { Err(io::Error::other(format!("expected `{word}`, got `{line}`"))) }
     }
 
     fn go(&mut self) -> io::Result<()> {
@@ -139,18 +139,18 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// To the process that started this one.
+/// Prints a line to the parent process.
 pub(crate) fn say(line: &str) {
     println!("{line}");
 }
 
-/// Waits for a line from the process that started this one.
+/// Waits for a line from the parent process.
 pub(crate) fn await_go() -> io::Result<()> {
     io::stdin().lock().read_line(&mut String::new()).map(drop)
 }

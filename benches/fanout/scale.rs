@@ -1,4 +1,4 @@
-//! How the cost of a delivery, and memory, grow with subscribers, with events a second and with rooms.
+//! How the cost of a delivery, and memory, scale with subscribers, events per second and rooms.
 
 use std::{fs, io};
 
@@ -15,26 +15,26 @@ use crate::{
     },
 };
 
-/// How many read, of one room.
+/// Numbers of subscribers to one room.
 const SUBSCRIBERS: [usize; 6] = [100, 300, 1_000, 3_000, 5_000, 10_000];
-/// Events a second, one by one, to a thousand.
+/// Events per second to 1,000 subscribers, one by one.
 const PER_SECOND: [usize; 6] = [10, 30, 100, 200, 400, 1_000];
-/// How many rooms a thousand subscribers are in.
+/// Numbers of rooms for 1,000 subscribers.
 const ROOMS: [usize; 5] = [1, 3, 10, 30, 100];
 const A_THOUSAND: usize = 1_000;
-/// Events of one measurement, at least, and deliveries.
+/// Minimum numbers of events and of deliveries per measurement.
 const MESSAGES_MIN: usize = 20;
 const DELIVERIES_MIN: usize = 40_000;
-/// How long one measurement takes, at least.
+/// Minimum duration of a measurement.
 const SECONDS_MIN: usize = 2;
 
-/// What grows, and the points to see how.
+/// The series to measure, each with its points.
 fn series() -> [(&'static str, Vec<Point>); 3] {
     let point = |subscribers: usize, per_second: usize, rooms: usize| {
         let messages = DELIVERIES_MIN.div_ceil(subscribers).max(MESSAGES_MIN).max(per_second * SECONDS_MIN);
         Point { name: "", subscribers, per_second, burst: 1, messages, rooms, bar: 0.0 }
     };
-    // Few subscribers get more a second: a run has to end.
+    // With few subscribers the rate is higher, so that a run ends in time.
     let rate = |subscribers: usize| (DELIVERIES_MIN / 4 / subscribers).max(10);
     [
         ("subscribers", SUBSCRIBERS.map(|subscribers| point(subscribers, rate(subscribers), 1)).to_vec()),
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
         }
     }
     if let Some(path) = args.value::<String>("--svg") {
-        let title = "What a delivery and a connection take, by subscribers, events and rooms";
+        let title = "Costs of a delivery and a connection, by subscribers, events and rooms";
         fs::write(path, plot::svg(title, &charts(&rows), 2))?;
     }
     run.end(json!({ "points": rows }));
@@ -92,9 +92,9 @@ fn charts(rows: &[Value]) -> [Chart; 4] {
         Chart { below, above, ticks, is_logarithmic: true, bar: None, lines }
     };
     [
-        chart("subscribers", "cpu_us", "subscribers of one room", "µs of CPU a delivery"),
-        chart("subscribers", "busy_kib", "subscribers of one room", "KiB a connection"),
-        chart("events", "cpu_us", "events a second to 1,000 subscribers", "µs of CPU a delivery"),
-        chart("rooms", "cpu_us", "rooms that 1,000 subscribers are in", "µs of CPU a delivery"),
+        chart("subscribers", "cpu_us", "subscribers of one room", "µs of CPU per delivery"),
+        chart("subscribers", "busy_kib", "subscribers of one room", "KiB per connection"),
+        chart("events", "cpu_us", "events per second to 1,000 subscribers", "µs of CPU per delivery"),
+        chart("rooms", "cpu_us", "rooms with 1,000 subscribers in total", "µs of CPU per delivery"),
     ]
 }

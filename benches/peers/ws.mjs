@@ -1,4 +1,4 @@
-// The peer of `cargo xtask bench fanout`: as one would write it with `ws`.
+// The peer of `cargo xtask bench fanout`: a typical server built with `ws`.
 
 import { createInterface } from "node:readline";
 import { WebSocketServer } from "ws";

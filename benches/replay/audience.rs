@@ -1,4 +1,4 @@
-//! The program itself at speed 1, with sockets that read along from another process than it.
+//! Runs the program at speed 1, with subscribers in another process.
 
 use std::{
     io::{ErrorKind, Read as _},
@@ -14,10 +14,10 @@ use crate::{
 };
 
 const READ_BYTES: usize = 64 << 10;
-/// When nothing comes for so long, the program hangs.
+/// Maximum time without data, after which the program counts as hanging.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// What the program says at its end of how late it was, in milliseconds.
+/// Lateness in ms, as the program reports it at the end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Late {
     pub(crate) p50: f64,
@@ -27,7 +27,7 @@ pub(crate) struct Late {
 
 /// Plays a recording to `sockets` sockets up to `end`.
 pub(crate) fn play(recording: &Path, sockets: usize, end: &str, flags: &[&str]) -> Late {
-    allow_sockets(sockets).expect("the system allows so many sockets");
+    allow_sockets(sockets).expect("the system allows enough sockets");
     let wait = sockets.to_string();
     let mut program = start(recording, &[&["--end", end, "--wait-clients", &wait], flags].concat());
     let mut display = program.display;
@@ -39,13 +39,13 @@ pub(crate) fn play(recording: &Path, sockets: usize, end: &str, flags: &[&str]) 
     program.process.wait().expect("it ends");
     let told = told.join().expect("no panic").expect("it reads");
     let number = |name: &str| {
-        let (_, rest) = told.split_once(name).expect("it tells how late it was");
+        let (_, rest) = told.split_once(name).expect("it reports its lateness");
         rest.split(' ').next().and_then(|number| number.parse().ok()).expect("a number")
     };
     Late { p50: number("lateness p50 "), p99: number(", p99 "), drift: number(", drift ") }
 }
 
-/// Opens the sockets, and reads them until all are closed.
+/// Opens the sockets and reads from them until all are closed.
 fn read_along(address: &str, sockets: usize) {
     let mut poll = Poll::new().expect("the system has epoll");
     let mut open: Vec<_> = (0..sockets).map(|_| connect(address)).collect();
@@ -56,10 +56,10 @@ fn read_along(address: &str, sockets: usize) {
     let (mut buffer, mut events) = (vec![0; READ_BYTES], Events::with_capacity(1024));
     while open.iter().any(Option::is_some) {
         poll.poll(&mut events, Some(SILENCE_MAX)).expect("the system has epoll");
-        assert!(!events.is_empty(), "nothing comes any more");
+        assert!(!events.is_empty(), "no more data arrives");
         for event in &events {
             let slot = &mut open[event.token().0];
-            // What a socket that is gone still tells is of no interest.
+            // Ignores late readiness events of closed sockets.
             if slot.as_mut().is_some_and(|socket| is_over(socket, &mut buffer)) {
                 *slot = None;
             }
@@ -67,7 +67,7 @@ fn read_along(address: &str, sockets: usize) {
     }
 }
 
-/// Reads what is there.
+/// Reads all available data.
 fn is_over(socket: &mut mio::net::TcpStream, buffer: &mut [u8]) -> bool {
     loop {
         match socket.read(buffer) {

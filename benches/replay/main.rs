@@ -1,8 +1,8 @@
-//! Lateness of the program at speed 1 with a thousand sockets, beside a bare timer that waits for the same deadlines; with
-//! `--precise`; an hour at speed `max`, beside its decoding alone, without anybody who reads and over a WebSocket.
+//! Lateness of the program at speed 1 with a thousand sockets, with and without `--precise`, compared with a bare timer for the same
+//! deadlines. Then the duration of an hour at speed `max`, without subscribers and over a WebSocket, compared with decoding alone.
 //!
-//! With `--memory`: two days, and 1 GB, at speed `max`; `--days` for the days alone, `--large FILE` for a recording that is
-//! there, `--svg FILE` for a picture.
+//! With `--memory`: memory for two days and for 1 GB at speed `max`. `--days` only plays the days, `--large FILE` plays an existing
+//! recording, `--svg FILE` writes a chart.
 
 mod audience;
 mod memory;
@@ -20,18 +20,18 @@ use livetape::{
         decoder::{self, Decoder},
         pace::Speed,
     },
-    source::{Lateness, Options, Replay, Step, Summary, Tape},
+    source::{Lateness, Replay, ReplayOptions, Step, Summary, Tape},
     tools::synth::{self, Length, Profile},
 };
 use support::{Args, Match, Report, now};
 use tempfile::NamedTempFile;
 
-/// Subscribers that read along.
+/// Number of subscribers.
 const SUBSCRIBERS: usize = 1_000;
-/// Where a round ends, whatever the recording holds.
+/// Offset in the recording where a round ends.
 const END: Duration = Duration::from_secs(5);
 
-/// What is played at speed `max`.
+/// Length of the recording played at speed `max`.
 const HOUR: Length = Length::Minutes(60);
 
 fn main() -> ExitCode {
@@ -82,7 +82,7 @@ fn as_fast_as_possible(runtime: &tokio::runtime::Runtime, report: &mut Report) {
     };
     let what = Match { name: "an hour at speed max", unit: "ms", beside: "decoding alone", bar: 1.5 };
     report.compare(&what, ours, || timed(|| decoding(&tape)).1);
-    report.figure("an hour of a busy room at speed max, nobody reads", "s", &alone, 1.0);
+    report.figure("an hour of a busy room at speed max, without subscribers", "s", &alone, 1.0);
     let over_socket: Vec<f64> =
         (0..report.rounds()).map(|_| reader::play(file.path(), usize::MAX).seconds).collect();
     report.figure("an hour of a busy room at speed max, over a WebSocket", "s", &over_socket, 1.0);
@@ -94,9 +94,9 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
     (result, now().duration_since(started).as_secs_f64() * 1e3)
 }
 
-/// Reading, decoding and JSON, without anybody who is told.
+/// Reads, decodes and encodes to JSON, without subscribers.
 fn decoding(tape: &Tape) {
-    let mut decoder = Decoder::new(decoder::Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(decoder::DecoderOptions { replay: true, dedup: true });
     let (mut json, mut seq) = (Vec::new(), 0);
     for step in tape.steps().expect("a recording") {
         if let Step::Item(item) = step {
@@ -119,16 +119,16 @@ fn made_up(profile: Profile, length: Length) -> (NamedTempFile, Tape) {
     (file, tape)
 }
 
-fn fast() -> Options {
-    Options { speed: Speed::Max, exit_when_done: true, ..Options::default() }
+fn fast() -> ReplayOptions {
+    ReplayOptions { speed: Speed::Max, exit_when_done: true, ..ReplayOptions::default() }
 }
 
-/// The replay itself, with subscribers that read along.
-async fn replay(tape: Tape, subscribers: usize, options: Options) -> Summary {
+/// Runs the replay with subscribers.
+async fn replay(tape: Tape, subscribers: usize, options: ReplayOptions) -> Summary {
     let (control, mut driver) = Control::new();
     let hub = Hub::new("bench".into(), Limits::default());
     for _ in 0..subscribers {
-        let mut subscriber = hub.join(&Join::default()).expect("no position was asked for");
+        let mut subscriber = hub.join(&Join::default()).expect("no position is requested");
         tokio::spawn(async move {
             let mut events = Vec::new();
             while let Next::Events = subscriber.next(&mut events).await {
@@ -141,7 +141,7 @@ async fn replay(tape: Tape, subscribers: usize, options: Options) -> Summary {
     replay.run().await
 }
 
-/// What the clock alone can do.
+/// The floor: waits for the deadlines with a bare timer.
 async fn timer(tape: &Tape) -> Lateness {
     let mut lateness = Lateness::default();
     let started = clock::now();

@@ -1,4 +1,4 @@
-//! The program itself, playing as fast as possible, and one reader of its WebSocket, which is another process than it.
+//! Runs the program at full speed, with one reader of its WebSocket in another process.
 
 use std::{
     fs,
@@ -13,32 +13,32 @@ use memchr::memmem::rfind;
 use crate::support::now;
 
 const READ_BYTES: usize = 256 << 10;
-/// The last bytes of a close frame, with nothing behind them.
+/// The last bytes of a close frame, at the end of the stream.
 const END: &[u8] = b"recording_ended";
 
-/// What came of playing a recording.
+/// Measurements of playing a recording.
 pub(crate) struct Played {
-    /// From when the reader asked, to the end.
+    /// Time from the reader's request to the end.
     pub(crate) seconds: f64,
-    /// How many events it got.
+    /// Number of received events.
     pub(crate) events: u64,
     pub(crate) looks: Vec<Look>,
-    /// The most that was ever resident.
+    /// Peak resident memory.
     pub(crate) peak_mib: f64,
 }
 
-/// The process at some point.
+/// A sample of the process.
 #[derive(Clone, Copy)]
 pub(crate) struct Look {
-    /// How far the recording was played.
+    /// Offset in the recording.
     pub(crate) hours: f64,
     pub(crate) resident_mib: f64,
 }
 
-/// Plays a recording at speed `max`, and looks at the process's memory whenever so many bytes were read.
+/// Plays a recording at speed `max`, and samples the memory of the process at regular intervals of received bytes.
 pub(crate) fn play(recording: &Path, look_every_bytes: usize) -> Played {
     let Program { mut process, address, display } = start(recording, &["--speed", "max"]);
-    // Its display goes on: somebody has to read it.
+    // The program keeps writing its display, which must be read.
     let display = std::thread::spawn(move || std::io::copy(&mut { display }, &mut std::io::sink()));
     let played = read(&address, process.id(), look_every_bytes);
     process.wait().expect("it ends");
@@ -46,15 +46,15 @@ pub(crate) fn play(recording: &Path, look_every_bytes: usize) -> Played {
     played
 }
 
-/// The program, once it serves.
+/// The running program.
 pub(crate) struct Program {
     pub(crate) process: Child,
     pub(crate) address: String,
-    /// What it goes on to say.
+    /// Thread that reads the rest of its output.
     pub(crate) display: BufReader<ChildStdout>,
 }
 
-/// Plays a recording, and ends with it.
+/// Starts the program, which plays a recording and exits at its end.
 pub(crate) fn start(recording: &Path, flags: &[&str]) -> Program {
     let mut process = Command::new(env!("CARGO_BIN_EXE_livetape"))
         .args(["replay", "--port", "0", "--exit-when-done"])
@@ -87,7 +87,7 @@ fn read(address: &str, process: u32, look_every_bytes: usize) -> Played {
     let (mut buffer, mut since, mut began) = (vec![0; READ_BYTES], look_every_bytes, None);
     loop {
         let read = socket.read(&mut buffer).expect("it sends");
-        assert!(read > 0, "it says that the recording ended");
+        assert!(read > 0, "it sends the end of the recording");
         let text = &buffer[..read];
         played.events = number_behind(text, b"\"seq\":").unwrap_or(played.events);
         since += read;
@@ -108,7 +108,7 @@ fn read(address: &str, process: u32, look_every_bytes: usize) -> Played {
     }
 }
 
-/// A socket that has asked for the feed.
+/// Opens a socket and requests the feed.
 pub(crate) fn ask(address: &str) -> TcpStream {
     let mut socket = TcpStream::connect(address).expect("it listens");
     write!(
@@ -120,21 +120,21 @@ pub(crate) fn ask(address: &str) -> TcpStream {
     socket
 }
 
-/// The number behind the last `name` in `text`, if all of it is there.
+/// Returns the number after the last `name` in `text`, if it is complete.
 fn number_behind(text: &[u8], name: &[u8]) -> Option<u64> {
     let digits = &text[rfind(text, name)? + name.len()..];
     let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
     std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
 }
 
-/// The time behind the last `name` in `text`.
+/// Returns the time after the last `name` in `text`.
 fn time_behind(text: &[u8], name: &[u8]) -> Option<jiff::Timestamp> {
     let rest = &text[rfind(text, name)? + name.len()..];
     let end = rest.iter().position(|byte| *byte == b'"')?;
     std::str::from_utf8(&rest[..end]).ok()?.parse().ok()
 }
 
-/// What is resident of a process and what ever was, in MiB; `None` where the system does not tell, and once it has ended.
+/// Returns the current and the peak resident memory of a process, in MiB; `None` if the system does not report it or the process has ended.
 fn memory(process: u32) -> Option<(f64, f64)> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let field = |name| {

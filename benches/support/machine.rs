@@ -1,21 +1,21 @@
-//! The machine that is measured on: what it is, and whether it was busy with something else.
+//! Describes the machine of a measurement, and detects whether it was busy with other programs.
 
 use std::{hint::black_box, io, time::Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
-/// Pieces of one calibration: short, so that what others take of the processor shows in some of them.
+/// Pieces of a calibration. They are short, so that other load affects only some of them.
 const PIECES: u32 = 60;
-/// Steps of a piece: about a millisecond.
+/// Steps of a piece, which take about a millisecond.
 const STEPS: u64 = 700_000;
-/// By how much the mean piece may exceed the best, and the best before the best after, on a machine that is left alone.
+/// Maximum ratio, on an idle machine, of the mean piece to the best one, and of the best pieces before and after a run.
 const CALM: f64 = 1.15;
 
-/// Files beside the sockets.
+/// Open files besides the sockets.
 const FILES_BESIDE: u64 = 64;
 
-/// How long a fixed piece of work takes, in milliseconds.
+/// Duration of a fixed piece of work, in ms.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Calibration {
     best: f64,
@@ -37,7 +37,7 @@ impl Calibration {
         Self { best, mean: sum / f64::from(PIECES) }
     }
 
-    /// What two calibrations say of the time between them; `None` if the machine was calm.
+    /// Compares calibrations before and after a run; returns `None` if the machine was idle.
     pub(crate) fn busy(self, after: Self) -> Option<String> {
         let disturbed = (self.mean / self.best).max(after.mean / after.best);
         let changed = (self.best / after.best).max(after.best / self.best);
@@ -51,7 +51,7 @@ impl Calibration {
     }
 }
 
-/// Its processors and its kernel; never its name.
+/// Returns the CPUs and the kernel, but not the name of the machine.
 pub(crate) fn describe() -> String {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let info = read("/proc/cpuinfo");
@@ -62,7 +62,7 @@ pub(crate) fn describe() -> String {
     format!("{count} × {model}, {} {}", std::env::consts::OS, kernel.trim())
 }
 
-/// When, in UTC.
+/// Returns the current time in UTC.
 #[expect(clippy::disallowed_methods, reason = "benchmarks are dated")]
 pub(crate) fn date() -> String {
     format!("{:.0}", jiff::Timestamp::now())
@@ -73,7 +73,7 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// The processor time of this thread, in seconds: what others take does not count.
+/// Returns the CPU time of this thread in seconds, which other load does not affect.
 pub(crate) fn cpu() -> f64 {
     #[cfg(target_os = "linux")]
     return clock(rustix::time::ClockId::ThreadCPUTime);
@@ -81,7 +81,7 @@ pub(crate) fn cpu() -> f64 {
     wall()
 }
 
-/// The processor time of all threads of this process, in seconds.
+/// Returns the CPU time of all threads of this process, in seconds.
 pub(crate) fn process_cpu() -> f64 {
     #[cfg(target_os = "linux")]
     return clock(rustix::time::ClockId::ProcessCPUTime);
@@ -101,12 +101,12 @@ fn wall() -> f64 {
     now().duration_since(*STARTED.get_or_init(now)).as_secs_f64()
 }
 
-/// Four digits say enough.
+/// Rounds to four decimal places.
 pub(crate) fn rounded(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
 
-/// Allows so many sockets, up to what the system allows this user.
+/// Raises the limit of open files to allow `count` sockets, if the system permits it.
 pub(crate) fn allow_sockets(count: usize) -> io::Result<()> {
     let wanted = count as u64 + FILES_BESIDE;
     let limit = getrlimit(Resource::Nofile);
@@ -117,8 +117,8 @@ pub(crate) fn allow_sockets(count: usize) -> io::Result<()> {
     if !enough(limit.maximum) {
         let most = limit.maximum.unwrap_or(0);
         let message = format!(
-            "{count} sockets need {wanted} open files, and this user may have {most}: \
-             raise the hard limit, e.g. `ulimit -Hn {wanted}` as root or `nofile` in /etc/security/limits.conf"
+            "{count} sockets need {wanted} open files, but the hard limit of this user is {most}: \
+             raise it, e.g. with `ulimit -Hn {wanted}` as root or `nofile` in /etc/security/limits.conf"
         );
         return Err(io::Error::other(message));
     }

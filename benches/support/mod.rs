@@ -1,4 +1,4 @@
-//! What the benchmarks share: arguments, turns, calibration, figures.
+//! Shared by all benchmarks: arguments, alternating rounds, calibration and reports.
 #![allow(dead_code, unused_imports, reason = "not every benchmark uses all of it")]
 
 mod machine;
@@ -10,7 +10,7 @@ pub(crate) use machine::{allow_sockets, cpu, now, process_cpu, rounded};
 pub(crate) use peer::{Peer, node};
 use serde_json::{Value, json};
 
-/// How to measure.
+/// Arguments of a benchmark.
 pub(crate) struct Args {
     pub(crate) rounds: u32,
     json: bool,
@@ -18,7 +18,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// `--rounds N`, `--json`, and what a benchmark has of its own; what cargo adds is ignored.
+    /// Parses `--rounds N` and `--json`, keeps the benchmark's own flags, and ignores those that cargo adds.
     pub(crate) fn parse() -> Self {
         let args: Vec<String> = std::env::args().collect();
         let mut parsed = Self { rounds: 5, json: false, args };
@@ -27,24 +27,24 @@ impl Args {
         parsed
     }
 
-    /// Whether a flag is given.
+    /// Whether a flag is present.
     pub(crate) fn has(&self, flag: &str) -> bool {
         self.args.iter().any(|arg| arg == flag)
     }
 
-    /// The value behind a flag.
+    /// Returns the value of a flag.
     pub(crate) fn value<T: std::str::FromStr>(&self, flag: &str) -> Option<T> {
         let at = self.args.iter().position(|arg| arg == flag)?;
         self.args.get(at + 1)?.parse().ok()
     }
 
-    /// The number behind a flag, of a process that a benchmark started.
+    /// Returns the value of a flag that a benchmark always passes to its child processes.
     pub(crate) fn count(&self, flag: &str) -> usize {
         self.value(flag).unwrap_or_else(|| panic!("{flag} is missing"))
     }
 }
 
-/// A run: begun and ended by a calibration, so that a busy machine is told.
+/// A run between two calibrations, which detect a busy machine.
 pub(crate) struct Run {
     bench: &'static str,
     json: bool,
@@ -56,15 +56,14 @@ impl Run {
         Self { bench, json: args.json, before: Calibration::take() }
     }
 
-    /// Says what is no figure; nothing where JSON is wanted.
+    /// Prints a line, unless the output is JSON.
     pub(crate) fn say(&self, line: &str) {
         if !self.json {
             println!("{line}");
         }
     }
 
-    /// Calibrates again, and prints what is left to be printed: where JSON is wanted, `figures` and on what they were
-    /// measured.
+    /// Calibrates again and prints the result: as JSON with `figures` and the machine, or only a warning if the machine was busy.
     pub(crate) fn end(self, figures: Value) {
         let after = Calibration::take();
         let busy = self.before.busy(after);
@@ -78,22 +77,22 @@ impl Run {
             }
             println!("{report:#}");
         } else if let Some(busy) = busy {
-            println!("the machine is BUSY: {busy}; only ratios say something");
+            println!("the machine is BUSY: {busy}; only the ratios are meaningful");
         }
     }
 }
 
-/// What is compared: us, and who stands beside us.
+/// A comparison of livetape with a floor or a peer.
 pub(crate) struct Match<'a> {
     pub(crate) name: &'a str,
     pub(crate) unit: &'a str,
-    /// The floor or the peer.
+    /// Name of the floor or peer.
     pub(crate) beside: &'a str,
-    /// The ratio of us to them that is the bar.
+    /// Maximum ratio of our cost to theirs.
     pub(crate) bar: f64,
 }
 
-/// The figures of one run.
+/// The results of a run.
 pub(crate) struct Report {
     run: Run,
     rounds: u32,
@@ -106,17 +105,17 @@ impl Report {
         Self { run: Run::begin(args, bench), rounds: args.rounds, matches: vec![], figures: vec![] }
     }
 
-    /// How often each side is measured.
+    /// Number of measurements of each side.
     pub(crate) fn rounds(&self) -> u32 {
         self.rounds
     }
 
-    /// Says what is no figure; nothing where JSON is wanted.
+    /// Prints an indented line, unless the output is JSON.
     pub(crate) fn say(&self, line: &str) {
         self.run.say(&format!("  {line}"));
     }
 
-    /// Measures us and them in turns, as costs: the less the better. Gives the median ratio.
+    /// Measures the costs of both sides in alternating rounds, and returns the median ratio.
     pub(crate) fn compare(
         &mut self,
         what: &Match<'_>,
@@ -131,15 +130,15 @@ impl Report {
         self.record(what, &us, &them)
     }
 
-    /// Takes down rounds that somebody else measured in turns.
+    /// Records rounds that the caller has measured.
     pub(crate) fn record(&mut self, what: &Match<'_>, us: &[f64], them: &[f64]) -> f64 {
-        // Rounds are paired: what disturbs one side of a pair mostly disturbs the other too.
+        // Ratios are taken within each round, because a disturbance usually affects both sides.
         let ratios: Vec<f64> = us.iter().zip(them).map(|(us, them)| us / them).collect();
         let Match { name, unit, beside, bar } = what;
         let ratio = median(&ratios);
         if !self.run.json {
             let verdict = if ratio <= *bar { "met" } else { "missed" };
-            println!("{name}, {unit}, median of {} (least to most)", us.len());
+            println!("{name}, {unit}, median of {} (min to max)", us.len());
             println!("  {:<24} {}", "livetape", spread(us));
             println!("  {beside:<24} {}", spread(them));
             println!("  {:<24} {}, bar {bar}: {verdict}", "ratio", spread(&ratios));
@@ -152,7 +151,7 @@ impl Report {
         ratio
     }
 
-    /// One figure that nothing stands beside, and its bar. Says whether that is met.
+    /// Records a figure without a comparison. Returns whether it meets its bar.
     pub(crate) fn figure(&mut self, name: &str, unit: &str, values: &[f64], bar: f64) -> bool {
         let value = median(values);
         if !self.run.json {

@@ -1,4 +1,4 @@
-//! Other people's programs that stand beside us: unmodified, installed by lock file, each in a process of its own.
+//! Runs unmodified third-party programs, installed from lock files, each in its own process.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -6,17 +6,17 @@ use std::{
     process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio},
 };
 
-/// A script of a folder under Node, if that and `package` are there.
+/// Returns a command that runs a script with Node, if Node and `package` are installed.
 ///
 /// # Errors
-/// What to install.
+/// A message with the commands that install what is missing.
 pub(crate) fn node(folder: &str, script: &str, package: &str) -> Result<Command, String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let has_node = Command::new("node").arg("--version").output().is_ok_and(|it| it.status.success());
     if !has_node || !path.join("node_modules").join(package).is_dir() {
         return Err(format!(
             "the peer is missing: install Node 20 or later, and run in {folder}\n    npm ci --ignore-scripts\n\
-             or measure beside the floor alone, with --no-peer"
+             or compare with the floor only: --no-peer"
         ));
     }
     let mut command = Command::new("node");
@@ -35,11 +35,11 @@ impl Peer {
     /// Starts a script of `tests/peers` under Node, if `package` is installed there.
     ///
     /// # Errors
-    /// What to install, said already, and the exit code.
+    /// The exit code, after printing what to install.
     pub(crate) fn node(script: &str, package: &str, argument: &Path) -> Result<Self, ExitCode> {
         let spawned = node("tests/peers", script, package).and_then(|mut node| {
             node.arg(argument).stdin(Stdio::piped()).stdout(Stdio::piped());
-            node.spawn().map_err(|error| format!("the peer does not start: {error}"))
+            node.spawn().map_err(|error| format!("cannot start the peer: {error}"))
         });
         let mut child = spawned.map_err(|missing| {
             eprintln!("{missing}");
@@ -50,7 +50,7 @@ impl Peer {
         Ok(Self { child, orders, answers })
     }
 
-    /// What it answers, as a number.
+    /// Sends a line and returns the answer as a number.
     pub(crate) fn ask(&mut self, order: &str) -> f64 {
         writeln!(self.orders, "{order}").expect("the peer reads");
         let mut answer = String::new();

@@ -1,4 +1,4 @@
-//! Lines over an axis, as a picture.
+//! Line charts as SVG.
 
 use std::fmt::Write as _;
 
@@ -9,29 +9,29 @@ const RIGHT: f64 = 20.0;
 const TOP: f64 = 40.0;
 const BOTTOM: f64 = 40.0;
 const COLOURS: [&str; 3] = ["#0066cc", "#c43c00", "#5b8a00"];
-/// Points of a line; of more some are left out.
+/// Maximum number of points of a line; longer lines are thinned out.
 const POINTS_MAX: usize = 200;
 
-/// A set of axes with lines.
+/// A chart with its axes and lines.
 pub(crate) struct Chart {
     pub(crate) below: &'static str,
     pub(crate) above: &'static str,
-    /// Where the axis below has a number, from its beginning to its end.
+    /// Numbers on the horizontal axis, from start to end.
     pub(crate) ticks: Vec<f64>,
-    /// Whether each power of ten takes as much of the axis as the one before.
+    /// Whether the horizontal axis is logarithmic.
     pub(crate) is_logarithmic: bool,
-    /// A height that is not to be exceeded.
+    /// The limit to draw, if any.
     pub(crate) bar: Option<f64>,
     pub(crate) lines: Vec<Line>,
 }
 
-/// A line, and what is written beside it.
+/// A line and its label.
 pub(crate) struct Line {
     pub(crate) name: String,
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// Charts side by side, `columns` in a row.
+/// Draws charts in a grid with `columns` columns.
 pub(crate) fn svg(title: &str, charts: &[Chart], columns: usize) -> String {
     let rows = charts.len().div_ceil(columns);
     let mut svg = format!(

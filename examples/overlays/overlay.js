@@ -1,39 +1,39 @@
-// What all overlays share: options, the client, and texts that stay texts.
+// Shared by all overlays: options, the client, and safe display of text.
 
 'use strict'
 
-/** What of a text is shown, in characters as people see them. */
+/** Maximum length of a text, in grapheme clusters. */
 const TEXT_CHARACTERS_MAX = 200
 const NAME_CHARACTERS_MAX = 40
-/** A page changes at most so often, in ms: nobody reads faster, and a game and OBS need the processor too. */
+/** Minimum interval between redraws, in ms: nobody reads faster, and a game and OBS need the CPU too. */
 const DRAW_MS_MIN = 100
-/** Changes that follow so closely are a rush, in ms: what moves then is never seen to arrive. */
+/** Redraws closer than this are a rush, in ms: animations would never finish. */
 const RUSH_MS = 300
-/** Pages are asked for pictures of these addresses alone. */
+/** URLs that avatars may have. */
 const PICTURE = /^https?:\/\//
-/** Marks that turn texts around (or hide them), and controls: they have no place in one line. */
+/** Control characters, bidirectional marks and invisible characters. */
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]+/g
 
-/** Characters that never join their neighbours: most texts have no others. */
+/** Fast path: characters that never combine with their neighbours. */
 const SIMPLE = /^[ -~\u00a1-\u00ac\u00ae-\u02ff]*$/
 
 const segmenter = new Intl.Segmenter()
 
-/** The first so many characters, never half of one. */
+/** Truncates a text without splitting a grapheme cluster. */
 function shorten(text, charactersMax) {
-  // More code units than that are cut before they are counted: a text may be long.
+  // Limits the work for a very long text before counting.
   const clean = String(text ?? '').slice(0, charactersMax * 32).replaceAll(UNSEEN, ' ').trim()
   if (clean.length <= charactersMax && SIMPLE.test(clean)) return clean
   const characters = []
   for (const { segment, index } of segmenter.segment(clean)) {
     if (characters.length === charactersMax) return `${clean.slice(0, index)}…`
-    // One character can be a base with a thousand marks on it.
+    // A single cluster can have thousands of combining marks.
     characters.push(segment.slice(0, 32))
   }
   return characters.join('')
 }
 
-/** An element with a text, which is never markup. */
+/** Creates an element with plain text. */
 function element(tag, className, text) {
   const made = document.createElement(tag)
   made.className = className
@@ -41,11 +41,11 @@ function element(tag, className, text) {
   return made
 }
 
-const nameOf = ({ user, sender }) => shorten(user?.nickname, NAME_CHARACTERS_MAX) || shorten(sender, NAME_CHARACTERS_MAX) || 'somebody'
+const nameOf = ({ user, sender }) => shorten(user?.nickname, NAME_CHARACTERS_MAX) || shorten(sender, NAME_CHARACTERS_MAX) || 'someone'
 const nameElement = (data) => element('span', 'name', nameOf(data))
 const textElement = (text, charactersMax = TEXT_CHARACTERS_MAX) => element('span', 'text', shorten(text, charactersMax))
 
-/** Calls `draw` once for all that came: in the next frame, or in a rush a little later. It is told whether this is one. */
+/** Batches redraws: calls `draw(isRush)` in the next frame, but at most every `DRAW_MS_MIN`. */
 function drawing(draw) {
   let isDue = false
   let drawnAt = -Infinity
@@ -66,7 +66,7 @@ function drawing(draw) {
   }
 }
 
-/** The person's picture, if pictures are wanted; a picture that does not come is no hole. */
+/** Creates the user's avatar, if wanted. An avatar that fails to load is removed. */
 function avatarElement({ user }, isWanted) {
   if (!isWanted || !PICTURE.test(user?.avatar ?? '')) return []
   const picture = element('img', 'avatar')
@@ -74,7 +74,7 @@ function avatarElement({ user }, isWanted) {
   return [picture]
 }
 
-/** The options: the query decides over what the page says; numbers stay numbers. */
+/** Reads the options: query parameters override `defaults`; numeric options only accept numbers. */
 function optionsOf(defaults) {
   const options = { url: 'ws://127.0.0.1:3000/', token: '', types: '', user: '', size: 24, status: 0, align: 'start', ...defaults }
   for (const [key, value] of new URLSearchParams(location.search)) {
@@ -84,14 +84,14 @@ function optionsOf(defaults) {
   const style = document.documentElement.style
   style.setProperty('--size', `${options.size}px`)
   for (const [key, name] of [['colour', 'color'], ['accent', 'color'], ['background', 'background-color'], ['font', 'font-family']]) {
-    // What is no colour is left out: it could be more than a value.
+    // Invalid values are ignored: they could contain more than a value.
     if (options[key] && CSS.supports(name, options[key])) style.setProperty(`--${key}`, options[key])
   }
   if (['start', 'center', 'end'].includes(options.align)) style.setProperty('--align', options.align)
   return options
 }
 
-/** Connects, and comes back for ever. `show` gets what it asks for; a bad event costs only itself. */
+/** Connects, and reconnects without limit. Calls `show` for each event of `types`. */
 function connect(options, types, show, more = {}) {
   const status = options.status ? document.body.appendChild(element('div', 'status', 'connecting …')) : undefined
   const say = (text) => status && (status.textContent = text)
@@ -104,13 +104,13 @@ function connect(options, types, show, more = {}) {
     ...more,
   })
   client.on('connected', () => say(''))
-  client.on('reconnecting', ({ delayMs }) => say(`no connection, next try in ${Math.ceil(delayMs / 1000)} s`))
+  client.on('reconnecting', ({ delayMs }) => say(`disconnected, retrying in ${Math.ceil(delayMs / 1000)} s`))
   client.on('disconnected', ({ final, meaning }) => final && say(meaning))
   client.on('error', (error) => say(error.title || error.message))
   client.on('event', (event) => {
     if (!options.user || event.username === options.user) show(event)
   })
   client.connect()
-  // For the console of whoever builds on this.
+  // For the browser's console.
   globalThis.overlayClient = client
 }

@@ -1,12 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
-// One of the outputs is committed, as examples/livetape-client.js: nothing of a machine, a time or a path may get into it.
+// One output is committed as examples/livetape-client.js, so it must not depend on the machine, the time or a path.
 export default defineConfig({
   build: {
     target: 'es2022',
     minify: true,
     reportCompressedSize: false,
-    // Node 20 needs it, where it is installed: see `#importWebSocket`.
+    // Imported at run time on Node 20: see `#importWebSocket`.
     rolldownOptions: { external: ['ws'] },
     lib: {
       entry: 'src/index.ts',
@@ -19,7 +19,7 @@ export default defineConfig({
     include: ['tests/**/*.test.mjs'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Each file starts servers; the machine may have two cores.
+    // Each file starts servers, and the machine may only have two cores.
     fileParallelism: false,
   },
 })

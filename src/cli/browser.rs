@@ -1,4 +1,4 @@
-//! `livetape record --cdp`: a tab of a browser, while somebody watches.
+//! `livetape record --cdp`: records a tab of a browser.
 
 use super::{args, output::warn, recording::into_file};
 use crate::{
@@ -8,10 +8,10 @@ use crate::{
     terminal::printable,
 };
 
-/// Most tabs that are listed to choose from.
+/// Maximum number of tabs in the list to choose from.
 const PAGES_MAX: usize = 20;
-/// Whose room it is, if nobody says.
-const NOBODY: &str = "browser";
+/// User of the recording if neither the command line nor the page names one.
+const UNKNOWN_USER: &str = "browser";
 
 pub(super) async fn record(
     args: &args::RecordRoom,
@@ -22,13 +22,13 @@ pub(super) async fn record(
     let pages = pages(&address).await?;
     let page = choose(&pages, args.browser.tab).inspect_err(|_| list(&pages))?;
     let user = match &args.user {
-        None => page.user().unwrap_or(NOBODY).to_owned(),
+        None => page.user().unwrap_or(UNKNOWN_USER).to_owned(),
         Some(user) => normalise(user)?,
     };
     let live = attach(&address, page, &user).await?;
     let lines = [
         format!("🔴 Recording the tab {}", shown_page(page)),
-        "💡 Reload the page now: of a connection that is open already the beginning is missing".to_owned(),
+        "💡 Reload the page now to record its connections from their start".to_owned(),
     ];
     into_file(settings, &user, &lines, |supervisor| async { supervisor.follow(&user, live).await }).await
 }
@@ -39,7 +39,7 @@ fn list(pages: &[Page]) {
     }
 }
 
-/// Its title and address; what stands behind `?` may be secret.
+/// Returns the title and address of a page, without its query, which may be secret.
 fn shown_page(page: &Page) -> String {
     let address = page.url.split(['?', '#']).next().unwrap_or_default();
     printable(&format!("{} ({address})", page.title))

@@ -1,4 +1,4 @@
-//! `livetape cat`: every record, also of a file that is being written.
+//! `livetape cat`: prints every record, even while the file is being written.
 
 use std::{
     fs::File,
@@ -20,7 +20,7 @@ use crate::{
     tools::{cat, files},
 };
 
-/// How often a file that is being written is looked at.
+/// Interval at which a growing file is checked.
 const FOLLOW_EVERY: Duration = Duration::from_millis(200);
 
 pub(super) fn cat(args: &args::Cat) -> Result<u8, Problem> {
@@ -68,7 +68,7 @@ fn print(out: &mut impl Write, json: bool, lost: u64, record: Option<&Record>) -
     }
 }
 
-/// A file that has no end: whoever reads on waits for what is written.
+/// A growing file: at its end, reads wait for more bytes.
 struct Follow(File);
 
 impl Read for Follow {

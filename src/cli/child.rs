@@ -1,4 +1,4 @@
-//! The command that `livetape run` tests: started, stopped and waited for.
+//! The process of the command that `livetape run` tests.
 
 use std::{
     ffi::OsString,
@@ -24,18 +24,18 @@ use crate::{
     sans_io::error::{Code, Problem},
 };
 
-/// Exit code of a command that a signal ended, less the number of the signal: what shells report.
+/// Offset of a signal's number in the exit code of a command that it ended, as in shells.
 #[cfg(unix)]
 const SIGNALLED: i32 = 128;
 
-/// A command that runs. Killed when dropped.
+/// A running command, killed when dropped.
 pub(super) struct Child {
     process: process::Child,
-    /// Time that it has to end after the first signal.
+    /// Time to exit after the first signal.
     grace: Duration,
     deadline: Option<Instant>,
     /// Whether it leads a process group, so that signals also reach the processes that it starts. In a terminal it
-    /// stays in the group of livetape, which receives Ctrl+C and may read the input.
+    /// stays in livetape's group, which receives Ctrl+C and can read the input.
     leads_group: bool,
 }
 
@@ -61,24 +61,22 @@ impl Child {
             command.process_group(0);
         }
         let process = command.spawn().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                Problem::new(Code::BadRequest, format!("there is no command `{name}`"))
-                    .hint("check its spelling and PATH, or write its path")
-            }
+            io::ErrorKind::NotFound => Problem::new(Code::BadRequest, format!("command `{name}` not found"))
+                .hint("check the spelling and PATH, or use the path of the program"),
             _ => Problem::new(Code::BadRequest, format!("cannot run `{name}`: {error}"))
-                .hint("check that it is a program, and executable"),
+                .hint("check that it is an executable program"),
         })?;
         Ok(Self { process, grace, deadline: None, leads_group })
     }
 
-    /// Waits for its end. Kills it if it takes too long after it was told to stop. Cancel safe.
+    /// Waits for the exit. Kills the process if it takes too long after the first signal. Cancel safe.
     pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
         tokio::select! { biased;
             status = self.process.wait() => return status,
             () = passed(self.deadline) => {}
         }
         self.deadline = None;
-        warn(format_args!("⚠️ COMMAND did not end within {:?} and is killed", self.grace));
+        warn(format_args!("⚠️ COMMAND did not exit within {:?}: killing it", self.grace));
         self.kill();
         self.process.wait().await
     }
@@ -92,17 +90,17 @@ impl Child {
         }
     }
 
-    /// Asks it to end.
+    /// Sends a signal that asks the process to exit.
     pub(super) fn stop(&mut self, signal: Signal) {
         self.deadline = clock::now().checked_add(self.grace);
         self.send(signal);
     }
 
-    /// Ends it at once.
+    /// Kills the process.
     pub(super) fn kill(&mut self) {
         #[cfg(unix)]
         self.send_number(Number::KILL);
-        // It fails only if the process has ended already.
+        // Fails only if the process has already exited.
         drop(self.process.start_kill());
     }
 
@@ -111,6 +109,7 @@ impl Child {
         self.send_number(match signal {
             Signal::Interrupt => Number::INT,
             Signal::Terminate => Number::TERM,
+            Signal::Hangup => Number::HUP,
         });
     }
 
@@ -118,7 +117,7 @@ impl Child {
     fn send_number(&self, number: Number) {
         let id = self.process.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let send = if self.leads_group { kill_process_group } else { kill_process };
-        // It fails only if the process has ended already.
+        // Fails only if the process has already exited.
         if let Some(id) = id {
             let _ = send(id, number);
         }
@@ -130,7 +129,7 @@ impl Child {
     }
 }
 
-/// Returns the exit code, as a shell reports it.
+/// Returns the exit code that a shell would report.
 pub(super) fn exit_code(status: ExitStatus) -> u8 {
     #[cfg(unix)]
     let code = {
@@ -139,11 +138,11 @@ pub(super) fn exit_code(status: ExitStatus) -> u8 {
     };
     #[cfg(not(unix))]
     let code = status.code();
-    // Windows has codes beyond a byte; none of them means success.
+    // Windows has codes larger than a byte; none of them means success.
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(crate::sans_io::error::exit::FAILED)
 }
 
-/// Whether SIGTERM ended it.
+/// Whether SIGTERM ended the process.
 pub(super) fn was_terminated(status: ExitStatus) -> bool {
     #[cfg(unix)]
     return std::os::unix::process::ExitStatusExt::signal(&status) == Some(Number::TERM.as_raw());

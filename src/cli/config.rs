@@ -1,9 +1,9 @@
-//! Where the settings come from: the file, the environment, the flags.
+//! Reads settings from the file, the environment and flags.
 
 use std::{
     env,
     ffi::OsString,
-    io::{self, Read as _},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -17,12 +17,12 @@ use crate::{
         error::{Code, Problem, exit},
         recording::is_plain_name,
     },
-    settings::{self, FILE, FILE_BYTES_MAX, KEYS, Resolved, Settings, Sources},
+    settings::{self, FILE, KEYS, Resolved, Settings, Sources},
     source::Tape,
     tools::files,
 };
 
-/// What is in effect.
+/// Returns the settings in effect.
 pub(super) fn settings<S: Scope>(flags: &Flags<S>) -> Result<Settings, Problem> {
     Ok(resolved(flags)?.settings)
 }
@@ -32,8 +32,8 @@ pub(super) fn resolved<S: Scope>(flags: &Flags<S>) -> Result<Resolved, Problem> 
     resolve(flags.config.as_deref(), &flags.given, S::reads).map_err(first)
 }
 
-/// A recording: a file, or the name of one in the folder of recordings. A file is found whatever is wrong with the
-/// settings: they are read for a name alone, or where the command line names their file.
+/// Finds a recording: a file, or a name in the directory of recordings. The settings are only read for a name, or if
+/// `--config` is given, so that invalid settings do not get in the way of a file.
 pub(super) fn tape(flags: &Flags<args::OfTools>, name: &Path) -> Result<Tape, Problem> {
     let is_plain = |name: &str| is_plain_name(name) && name.strip_suffix(".bin").unwrap_or(name) != DEMO;
     let is_name = name.to_str().is_some_and(is_plain) && !name.exists();
@@ -42,11 +42,11 @@ pub(super) fn tape(flags: &Flags<args::OfTools>, name: &Path) -> Result<Tape, Pr
     Tape::find_in(&folder, name)
 }
 
-/// The first thing that is wrong, and how much more there is.
+/// Returns the first problem, and the number of others.
 fn first(problems: Vec<Problem>) -> Problem {
     let more = problems.len().saturating_sub(1);
     let mut problem =
-        problems.into_iter().next().unwrap_or_else(|| Problem::new(Code::BadConfig, "nothing is wrong"));
+        problems.into_iter().next().unwrap_or_else(|| Problem::new(Code::BadConfig, "unknown error"));
     if more > 0 {
         problem.message = format!("{} (and {more} more: `livetape config check`)", problem.message);
     }
@@ -60,7 +60,7 @@ fn resolve(
 ) -> Result<Resolved, Vec<Problem>> {
     let named = file.map(Path::to_owned).or_else(|| variable("LIVETAPE_CONFIG").map(PathBuf::from));
     let path = named.clone().unwrap_or_else(|| FILE.into());
-    let text = match read(&path) {
+    let text = match files::read_text(&path) {
         Ok(text) => Some(text),
         Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
@@ -77,15 +77,6 @@ fn resolve(
 
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let read = files::open_regular(path)?.take(FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
-    if read as u64 > FILE_BYTES_MAX {
-        return Err(io::Error::other("the file is longer than 1 MiB"));
-    }
-    Ok(text)
 }
 
 /// `livetape config`.
@@ -105,14 +96,14 @@ pub(super) fn config(args: &args::Config) -> Result<u8, Problem> {
     }
 }
 
-/// Tells all that is wrong.
+/// Reports every problem.
 fn check(file: &Path) -> Result<u8, Problem> {
     let file = Some(file).filter(|path| !path.as_os_str().is_empty());
     match resolve(file, &[], |_| true) {
         Ok(resolved) => {
-            // Tokens and certificates too.
+            // Also checks tokens and certificates.
             super::serving::config(&resolved.settings)?;
-            say("✅ The settings are well\n")?;
+            say("✅ Settings are valid\n")?;
             Ok(exit::DONE)
         }
         Err(problems) => {

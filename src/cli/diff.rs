@@ -1,4 +1,4 @@
-//! `livetape diff`: two recordings through the one decoder, or what two builds made of one.
+//! `livetape diff`: compares the events of two recordings, or the output of `livetape events` from two builds.
 
 use std::{
     cell::Cell,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         error::{Code, Problem, exit},
         event::finish_json,
         recording::Loss,
@@ -26,9 +26,9 @@ use crate::{
     tools::{diff, files},
 };
 
-/// Longest line of events.
+/// Maximum length of a line of events, in bytes.
 const LINE_BYTES_MAX: u64 = 64 << 20;
-/// The exit code of differences.
+/// Exit code for differences.
 const DIFFERENT: u8 = 1;
 
 type Events = Box<dyn Iterator<Item = Result<Value, Problem>>>;
@@ -49,7 +49,7 @@ pub(super) fn diff(args: &args::Diff) -> Result<u8, Problem> {
         written.map_err(|error| closed_or_failed(&error))
     });
     let counts = match told {
-        // Whoever reads has seen enough.
+        // The reader of stdout has closed it.
         Err(problem) if problem.message == CLOSED => return Ok(DIFFERENT),
         told => told?,
     };
@@ -60,12 +60,12 @@ pub(super) fn diff(args: &args::Diff) -> Result<u8, Problem> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(code),
         result => result.map_err(|error| cannot_write(&error))?,
     }
-    // A comparison with a part of a recording says little, whatever it says.
+    // A loss outweighs the result: parts of the recordings were not compared.
     let lost = losses.iter().map(|(name, loss)| report_loss(&name.to_string_lossy(), loss.get())).max();
     Ok(lost.filter(|lost| *lost != exit::DONE).unwrap_or(code))
 }
 
-/// Nobody reads any more.
+/// Message of the failure after stdout was closed.
 const CLOSED: &str = "the output is closed";
 
 fn closed_or_failed(error: &io::Error) -> Problem {
@@ -75,10 +75,10 @@ fn closed_or_failed(error: &io::Error) -> Problem {
     }
 }
 
-/// The events of a recording; `loss` says in the end what is missing in it.
+/// Decodes the events of a recording. At the end, `loss` holds what is missing.
 fn decoded(tape: &Tape, loss: Rc<Cell<Loss>>) -> Result<Events, Problem> {
     let mut steps = tape.steps()?;
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let mut ready = VecDeque::new();
     Ok(Box::new(std::iter::from_fn(move || {
         while ready.is_empty() {
@@ -100,7 +100,7 @@ fn decoded(tape: &Tape, loss: Rc<Cell<Loss>>) -> Result<Events, Problem> {
     })))
 }
 
-/// The events of a file of lines.
+/// Reads events from a file with one per line.
 fn lines(path: &Path) -> Result<Events, Problem> {
     let file = files::open(path).map_err(|error| file_problem(&error))?;
     let (mut input, mut number, shown) = (BufReader::new(file), 0, path.display().to_string());
@@ -109,17 +109,17 @@ fn lines(path: &Path) -> Result<Events, Problem> {
             let mut line = Vec::new();
             number += 1;
             let read = io::Read::take(&mut input, LINE_BYTES_MAX).read_until(b'\n', &mut line);
-            let wrong = |error: String| {
+            let invalid = |error: String| {
                 Problem::new(Code::BadCapture, format!("{shown}: line {number}: {error}"))
-                    .hint("give files that `livetape events` has written")
+                    .hint("use files written by `livetape events`")
             };
             match read {
                 Ok(0) => return None,
                 Ok(_) if line.trim_ascii().is_empty() => {}
                 Ok(_) => {
-                    return Some(serde_json::from_slice(&line).map_err(|error| wrong(error.to_string())));
+                    return Some(serde_json::from_slice(&line).map_err(|error| invalid(error.to_string())));
                 }
-                Err(error) => return Some(Err(wrong(error.to_string()))),
+                Err(error) => return Some(Err(invalid(error.to_string()))),
             }
         }
     })))

@@ -1,48 +1,49 @@
-//! The terminal display: lines behind time stamps, on stdout.
+//! Terminal display: lines with timestamps on stdout.
 
 use std::{
     io::{self, Write as _},
-    sync::LazyLock,
+    sync::{LazyLock, OnceLock},
 };
 
 use anstyle::AnsiColor;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::output::cannot_write;
 use crate::{
     clock,
     control::Control,
     hub::{Hub, Join, Next, Reader, Subscriber},
-    sans_io::event::Millis,
+    sans_io::{error::Problem, event::Millis},
     terminal::Lines,
 };
 
 const TIME: anstyle::Style = AnsiColor::BrightBlack.on_default();
 
-/// What is shown beside the events.
+/// Lines to print in addition to events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
-    /// Nothing: all was said before.
+    /// No lines: everything was printed at the start.
     Plain,
-    /// That it is ready and how to stop it, once a room is connected.
+    /// Once a room is connected: a line that it is ready, and one on how to stop.
     Live,
-    /// That it is ready, once a room is connected; how to stop it was said before.
+    /// Once a room is connected: a line that it is ready. How to stop was printed at the start.
     Recording,
 }
 
-/// Prints a line behind the present time, as the programs before us do.
+/// Prints a line with the current time, in the format of the original programs.
 pub(super) fn say(text: &str) {
     let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or_default());
-    // Without a reader of stdout the server ends; any other failure cannot be reported.
+    // If stdout is closed, the server ends; other failures are reported at the end.
     drop(print(&[line_at(&now.to_string(), text)]));
 }
 
-/// The line that says how many subscribers are waited for.
+/// Returns the line that says how many subscribers the server waits for.
 pub(super) fn waiting(count: usize) -> String {
     format!("⏳ Waiting for {count} subscriber{}", if count == 1 { "" } else { "s" })
 }
 
-/// The line of an event, behind its time; `None` if it is not shown.
+/// Returns the line of an event with its time; `None` if it is not shown.
 pub(super) fn line(lines: &mut Lines, json: &[u8]) -> Option<String> {
     let event: Value = serde_json::from_slice(json).ok()?;
     let text = lines.next(&event)?;
@@ -54,20 +55,29 @@ fn line_at(time: &str, text: &str) -> String {
     format!("{TIME}[{time}]{TIME:#} {text}\n")
 }
 
-/// Cancelled once a write found that nobody reads stdout any more.
+/// Cancelled when a write finds stdout closed.
 static WITHOUT_READER: LazyLock<CancellationToken> = LazyLock::new(CancellationToken::new);
+/// First failure to write to stdout for another reason, for example because the disk is full.
+static FAILURE: OnceLock<Problem> = OnceLock::new();
 
-/// Writes lines at once, without colour where none is wanted.
+/// Writes and flushes lines, without colour unless stdout supports it.
 pub(super) fn print(lines: &[String]) -> io::Result<()> {
     let mut stdout = anstream::stdout().lock();
     let written = stdout.write_all(lines.concat().as_bytes()).and_then(|()| stdout.flush());
-    if written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
-        WITHOUT_READER.cancel();
+    match &written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => WITHOUT_READER.cancel(),
+        Err(error) => drop(FAILURE.set(cannot_write(error))),
+        Ok(()) => {}
     }
     written
 }
 
-/// Shuts a server down once nobody reads its stdout, as every command ends in `livetape … | head`.
+/// Checks at the end of a command that all lines were written. Until then, a full disk does not stop a server.
+pub(super) fn check() -> Result<(), Problem> {
+    FAILURE.get().map_or(Ok(()), |problem| Err(problem.clone()))
+}
+
+/// Shuts a server down when its stdout is closed, as in `livetape … | head`.
 pub(super) fn end_without_reader(control: Control) {
     tokio::spawn(async move {
         WITHOUT_READER.cancelled().await;
@@ -75,9 +85,9 @@ pub(super) fn end_without_reader(control: Control) {
     });
 }
 
-/// Shows the events of `hub`, from now on, until it closes or the terminal goes away.
+/// Prints new events of `hub` until it closes or stdout fails.
 pub(super) fn show(hub: Hub, style: Style) -> impl Future<Output = ()> + Send + use<> {
-    // Joined before anything starts: what is broadcast first is shown as well.
+    // Join before anything starts, so that the first events are shown too.
     let joined = join(&hub);
     async move {
         let Some(mut events) = joined else { return };
@@ -87,7 +97,7 @@ pub(super) fn show(hub: Hub, style: Style) -> impl Future<Output = ()> + Send + 
                 Next::Events => {}
                 Next::Closed(_) => return,
                 Next::Slow => {
-                    say("⚠️ This terminal fell behind: some events were not shown");
+                    say("⚠️ This terminal was too slow: some events were not shown");
                     let Some(again) = join(&hub) else { return };
                     events = again;
                 }
@@ -100,14 +110,14 @@ fn join(hub: &Hub) -> Option<Subscriber> {
     hub.join(&Join { reader: Reader::Display, ..Join::default() }).ok()
 }
 
-/// What depends on what was shown before.
+/// State between batches.
 struct Shown {
     lines: Lines,
-    /// Whether it was said that a room is connected.
+    /// Whether the line that a room is connected was printed.
     is_ready: bool,
 }
 
-/// `None` if the terminal is gone.
+/// Prints the next batch; `None` if stdout fails.
 async fn show_batch(events: &mut Subscriber, shown: &mut Shown, style: Style) -> Option<Next> {
     let mut batch = Vec::new();
     let next = events.next(&mut batch).await;
@@ -130,8 +140,8 @@ fn is_connection(json: &[u8]) -> bool {
     json.starts_with(br#"{"type":"connection_created""#)
 }
 
-/// Writes off the runtime's threads: a terminal may stand still for as long as somebody selects text in it.
-async fn write(lines: Vec<String>) -> bool {
+/// Writes outside of the runtime's threads, and returns whether that succeeded: a terminal blocks while text in it is selected.
+pub(super) async fn write(lines: Vec<String>) -> bool {
     let write = move || lines.is_empty() || print(&lines).is_ok();
     tokio::task::spawn_blocking(write).await.unwrap_or(false)
 }

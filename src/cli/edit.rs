@@ -1,4 +1,4 @@
-//! `repair`, `cut`, `merge` and `mark`: recordings made of recordings.
+//! `repair`, `cut`, `merge` and `mark`: write new recordings from existing ones.
 
 use std::{io::Write as _, path::Path, time::Duration};
 
@@ -26,7 +26,7 @@ pub(super) fn repair(args: &args::Repair) -> Result<u8, Problem> {
     let input = bar.wrap_read(tape.open()?);
     let written = write(&output, args.force, |out| {
         let repaired = edit::repair(input, out)?;
-        // Whoever names a file wants it.
+        // An output that was named is always written.
         let is_wanted = repaired.is_change() || args.output.is_some();
         Ok(if is_wanted { Verdict::Keep(repaired) } else { Verdict::Drop(repaired) })
     })?;
@@ -61,11 +61,11 @@ fn range(args: &args::Cut, tape: &Tape) -> Result<(Duration, Option<Duration>), 
     }
     let start = args.start.unwrap_or_default();
     if args.start.is_none() && args.end.is_none() {
-        let problem = Problem::new(Code::BadRequest, "nothing says what to cut out");
-        return Err(problem.hint("give --start and --end, or --around MARKER"));
+        let problem = Problem::new(Code::BadRequest, "no range to cut");
+        return Err(problem.hint("set --start and --end, or --around MARKER"));
     }
     if args.end.is_some_and(|end| end <= start) {
-        return Err(Problem::new(Code::BadRequest, "--end is not after --start"));
+        return Err(Problem::new(Code::BadRequest, "--end is not after --start").hint("choose a later --end"));
     }
     Ok((start, args.end))
 }
@@ -74,14 +74,14 @@ pub(super) fn merge(args: &args::Merge) -> Result<u8, Problem> {
     let others = args.inputs.len() - 1;
     if !args.offset.is_empty() && args.offset.len() != others {
         let message =
-            format!("--offset is there {} times, for {others} recordings after the first", args.offset.len());
+            format!("--offset is set {} times, for {others} recordings after the first", args.offset.len());
         return Err(Problem::new(Code::BadRequest, message)
-            .hint("give it once for each, e.g. --offset 0s --offset 1m30s"));
+            .hint("set it once for each of them, e.g. --offset 0s --offset 1m30s"));
     }
     if args.inputs.len() > edit::INPUTS_MAX {
-        let message = format!("{} recordings are too many at once", args.inputs.len());
+        let message = format!("cannot merge {} recordings at once", args.inputs.len());
         return Err(Problem::new(Code::BadRequest, message)
-            .hint(format!("merge {} at most, then the results", edit::INPUTS_MAX)));
+            .hint(format!("merge at most {} at once, then merge the results", edit::INPUTS_MAX)));
     }
     let tapes = args.inputs.iter().map(|name| tape(&args.flags, name)).collect::<Result<Vec<_>, _>>()?;
     let bar = progress(tapes.iter().map(Tape::bytes).sum());
@@ -121,24 +121,24 @@ pub(super) fn mark(args: &args::Mark) -> Result<u8, Problem> {
     }
 }
 
-/// Nothing is written over a recording that may still be written to, or that repair could tell something of.
+/// Rejects recordings that may still be written to, or that are damaged: neither is overwritten.
 fn check_complete(tape: &Tape) -> Result<(), Problem> {
     let mut reader = Reader::open(tape.open()?).map_err(|error| unreadable(&tape.name, &error))?;
     while reader.next_head().map_err(|error| unreadable(&tape.name, &error))?.is_some() {}
     let problem = |what: &str| {
-        Problem::new(Code::BadRequest, format!("{} is {what}: it is not written over", tape.name))
-            .hint("write to another file with -o, or `livetape repair` it first")
+        Problem::new(Code::BadRequest, format!("{} is {what}, so it is not changed in place", tape.name))
+            .hint("write to another file with -o, or run `livetape repair` first")
     };
     match reader.report() {
-        report if !report.sealed => Err(problem("not sealed, and may still be recorded")),
+        report if !report.sealed => Err(problem("not sealed and may still be recording")),
         report if !report.is_whole() => Err(problem("damaged")),
         _ => Ok(()),
     }
 }
 
 fn file_of(tape: &Tape) -> Result<&Path, Problem> {
-    let built_in = || Problem::new(Code::BadRequest, format!("{} is built in", tape.name));
-    tape.path().ok_or_else(|| built_in().hint("name the new file with -o"))
+    let built_in = || Problem::new(Code::BadRequest, format!("`{}` is built in", tape.name));
+    tape.path().ok_or_else(|| built_in().hint("choose a new file with -o"))
 }
 
 fn conclude<T: std::fmt::Display>(

@@ -1,8 +1,8 @@
-//! What a signal does to a process that may be ending already.
+//! Decides the effect of signals, including those during a shutdown.
 
 use std::time::Duration;
 
-/// Two SIGINTs this close together are one Ctrl+C: a terminal and a wrapper such as npm may both send it.
+/// Two SIGINTs within this time count as one Ctrl+C: a terminal and a wrapper such as npm may both send it.
 const SAME_INTERRUPT: Duration = Duration::from_millis(100);
 
 /// A signal that asks the process to end.
@@ -11,22 +11,25 @@ pub(super) enum Signal {
     /// SIGINT: Ctrl+C.
     Interrupt,
     /// SIGTERM.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "there is none"))]
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has SIGTERM"))]
     Terminate,
+    /// SIGHUP: the terminal was closed. The system and the shell may both send it, so it never forces an exit.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has SIGHUP"))]
+    Hangup,
 }
 
-/// What to do about a signal.
+/// Reaction to a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Nothing: it belongs to the SIGINT before.
+    /// Ignore it: it belongs to the previous signal.
     Ignore,
-    /// End in order.
+    /// Shut down gracefully.
     End,
-    /// Seal the recordings, and exit at once.
+    /// Seal the recordings and exit immediately.
     Force,
 }
 
-/// The signals so far.
+/// Signals received so far.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     is_asked: bool,
@@ -34,7 +37,7 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Takes a signal that came `at` this time after the start.
+    /// Handles a signal received `at` this time after the start.
     pub(super) fn take(&mut self, signal: Signal, at: Duration) -> Action {
         if signal == Signal::Interrupt {
             if self.interrupted_at.is_some_and(|before| at.saturating_sub(before) <= SAME_INTERRUPT) {
@@ -42,7 +45,11 @@ impl Ending {
             }
             self.interrupted_at = Some(at);
         }
-        if std::mem::replace(&mut self.is_asked, true) { Action::Force } else { Action::End }
+        match (std::mem::replace(&mut self.is_asked, true), signal) {
+            (false, _) => Action::End,
+            (true, Signal::Hangup) => Action::Ignore,
+            (true, _) => Action::Force,
+        }
     }
 }
 
@@ -64,10 +71,17 @@ mod tests {
     }
 
     #[test]
-    fn only_interrupts_within_a_tenth_of_a_second_are_one() {
+    fn only_interrupts_within_a_tenth_of_a_second_count_as_one() {
         assert_eq!(actions(&[(Interrupt, 500), (Interrupt, 500), (Interrupt, 600)]), [End, Ignore, Ignore]);
         let forced_twice = [(Terminate, 0), (Interrupt, 50), (Interrupt, 60)];
         assert_eq!(actions(&forced_twice), [End, Force, Ignore]);
+    }
+
+    #[test]
+    fn a_closed_terminal_is_one_request_to_end() {
+        assert_eq!(actions(&[(Hangup, 500), (Hangup, 500), (Hangup, 900)]), [End, Ignore, Ignore]);
+        assert_eq!(actions(&[(Interrupt, 500), (Hangup, 900)]), [End, Ignore]);
+        assert_eq!(actions(&[(Hangup, 500), (Terminate, 501)]), [End, Force]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `livetape events`: a recording through the same decoder, without a server.
+//! `livetape events`: decodes a recording without a server.
 
 use std::io::{self, BufWriter, Write};
 
@@ -9,19 +9,19 @@ use super::{
 };
 use crate::{
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         error::{Problem, exit},
         recording::Loss,
     },
     source::Step,
 };
 
-/// What `stream` says of events that belong to no server.
+/// `stream` of events that no server broadcast.
 const STREAM: &str = "offline";
 
 pub(super) fn events(args: &args::Events) -> Result<u8, Problem> {
     let tape = tape(&args.flags, &args.recording)?;
-    let mut decoder = Decoder::new(Options { replay: true, dedup: !args.no_dedup });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: !args.no_dedup });
     let mut out = Output { out: BufWriter::new(io::stdout().lock()), seq: 0, line: Vec::new(), args };
     for step in tape.steps()? {
         match step {
@@ -50,7 +50,7 @@ pub(super) fn events(args: &args::Events) -> Result<u8, Problem> {
 
 struct Output<'a, W> {
     out: W,
-    /// Events are numbered as a server numbers them, those that are not shown too.
+    /// Number of the last event. As on a server, events that are not shown are counted too.
     seq: u64,
     line: Vec<u8>,
     args: &'a args::Events,

@@ -1,4 +1,4 @@
-//! `livetape export` and `livetape as-scenario`: a recording in the forms of others.
+//! `livetape export` and `livetape as-scenario`: convert recordings to other formats.
 
 use std::{
     io::{self, Write},
@@ -22,11 +22,14 @@ use crate::{
     tools::export::{self, Exported},
 };
 
+/// Maximum number of connections that a hint names.
+const CONNECTIONS_NAMED_MAX: usize = 20;
+
 pub(super) fn export(args: &args::Export) -> Result<u8, Problem> {
     let tape = tape(&args.flags, &args.recording)?;
     if args.conn.is_some() && args.form == args::Form::Har {
-        let problem = Problem::new(Code::BadRequest, "a HAR holds every connection");
-        return Err(problem.hint("leave --conn out"));
+        let problem = Problem::new(Code::BadRequest, "a HAR always has every connection");
+        return Err(problem.hint("omit --conn"));
     }
     let ending = match args.form {
         args::Form::Har => "har",
@@ -60,7 +63,7 @@ pub(super) fn export(args: &args::Export) -> Result<u8, Problem> {
 fn export_to(args: &args::Export, tape: &Tape, out: impl Write) -> Result<Exported, export::Error> {
     let bar = progress(tape.bytes());
     let open = || {
-        // It was opened before; what fails now is the disk.
+        // The file was opened before, so a failure now is one of the disk.
         let input =
             tape.open().map_err(|problem| recording::Error::Read(io::Error::other(problem.message)))?;
         bar.set_position(0);
@@ -79,6 +82,15 @@ fn problem(tape: &Tape, error: export::Error) -> Problem {
     match error {
         export::Error::Recording(error) => unreadable(&tape.name, &error),
         export::Error::Write(error) => cannot_write(&error),
+        export::Error::UnknownConnection { conn, known } => {
+            let problem = Problem::new(Code::BadRequest, format!("{} has no connection {conn}", tape.name));
+            let named = Vec::from_iter(known.iter().take(CONNECTIONS_NAMED_MAX).map(u32::to_string));
+            let more = if known.len() > named.len() { ", …" } else { "" };
+            problem.hint(match named.len() {
+                0 => "omit --conn".to_owned(),
+                _ => format!("choose one of: {}{more}", named.join(", ")),
+            })
+        }
     }
 }
 
@@ -110,7 +122,7 @@ pub(super) fn as_scenario(args: &args::AsScenario) -> Result<u8, Problem> {
     Ok(report_loss(&tape.name, made.loss))
 }
 
-/// Recordings count from the folder of the scenario.
+/// Returns the path of a recording relative to the folder of the scenario, or else absolute.
 fn from_folder_of(scenario: &Path, recording: &Path) -> String {
     let folder = |path: &Path| path.parent().map(Path::to_owned).unwrap_or_default();
     let same = !is_stdout(scenario) && folder(scenario) == folder(recording);
@@ -120,7 +132,7 @@ fn from_folder_of(scenario: &Path, recording: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// The recording's name with another ending; what is built in lands where the command runs.
+/// Returns the recording's path with another ending; for the built-in recording, in the current directory.
 fn beside(tape: &Tape, ending: &str) -> PathBuf {
     tape.path().map_or_else(|| PathBuf::from(&tape.name), Path::to_owned).with_extension(ending)
 }

@@ -1,14 +1,14 @@
-//! The limit of the system on the size of a file (`ulimit -f`).
+//! The system's limit on file sizes (`ulimit -f`).
 
-/// The number of SIGXFSZ, on every system that livetape is built for.
+/// Number of SIGXFSZ on every supported system.
 #[cfg(unix)]
 const SIGXFSZ: i32 = 25;
 
-/// From now on a write beyond the limit fails, like one to a full disk. Otherwise the system ends the process, and what
-/// was recorded until then is not sealed.
+/// Makes writes beyond the limit fail, as on a full disk. By default the system would kill the process and leave the
+/// recording unsealed.
 pub(super) fn fail_writes_beyond() {
-    // A process that listens to the signal is not ended by it, even when the runtime that listened is gone. Without a
-    // listener the system does what it always did.
+    // A process with a handler is not killed, even after the runtime that installed the handler is dropped. If it cannot
+    // be installed, the default applies.
     #[cfg(unix)]
     if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() {
         let _entered = runtime.enter();

@@ -1,4 +1,4 @@
-//! `livetape import`: a capture → a recording.
+//! `livetape import`: converts a capture to a recording.
 
 use std::{
     io::{self, BufWriter, Write as _},
@@ -24,16 +24,16 @@ use crate::{
     },
 };
 
-/// The name of what is kept while a capture is read.
+/// Name of the temporary file of an import.
 const SCRATCH: &str = "import";
-/// Most connections that are listed to choose from.
+/// Maximum number of connections in the list to choose from.
 const CANDIDATES_MAX: usize = 20;
 
 pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
     if args.file.as_os_str().is_empty() {
-        return Err(Problem::new(Code::BadRequest, "the capture's path is empty"));
+        return Err(Problem::new(Code::BadRequest, "the path of the capture is empty"));
     }
-    // Whether it is there is told before anything is begun.
+    // Report a missing file before creating anything.
     files::open(&args.file).map_err(|error| file_problem(&error))?;
     let output = args.output.clone().unwrap_or_else(|| args.file.with_extension("bin"));
     let mut draft = files::Draft::new(&output, args.force).map_err(|error| file_problem(&error))?;
@@ -49,13 +49,13 @@ pub(super) fn import(args: &args::Import) -> Result<u8, Problem> {
             draft.keep().map_err(|error| file_problem(&error))?;
             conclude(&output, &report)
         }
-        // What was written is a recording, as far as it goes.
+        // The part that was written is a valid recording.
         Err(Error::Write(error @ (recording::Error::Write(_) | recording::Error::Full))) => {
             if let Some(kept) = draft.keep_partial() {
                 say(format!("📼 {}\n", shown(&kept)))?;
             }
-            warn(format_args!("⚠️ The recording broke off: {error}"));
-            warn("💡 what was written until then can be replayed; is the disk full?");
+            warn(format_args!("⚠️ The recording is incomplete: {error}"));
+            warn("💡 check that the disk is not full; the part written so far can be replayed");
             Ok(exit::LOST)
         }
         Err(error) => Err(capture_problem(&args.file, &error)),
@@ -79,7 +79,7 @@ fn options(args: &args::Import) -> Result<ImportOptions, Problem> {
     })
 }
 
-/// A file, and how much of it was read.
+/// A capture file with the progress of reading it.
 struct Capture<'a> {
     path: &'a Path,
     output: &'a Path,
@@ -89,7 +89,7 @@ struct Capture<'a> {
 impl Capture<'_> {
     fn open(&self, path: &Path) -> io::Result<Box<dyn Input>> {
         let file = files::open_regular(path)?;
-        // It is read as often as it takes.
+        // The file is read several times.
         self.bar.inc_length(file.metadata()?.len());
         Ok(Box::new(self.bar.wrap_read(file)))
     }
@@ -104,7 +104,7 @@ impl Source for Capture<'_> {
         self.open(&self.path.with_file_name(name))
     }
 
-    /// Beside the recording, where there must be room for as much anyway.
+    /// Created next to the recording, where as much space is needed anyway.
     fn scratch(&self) -> io::Result<Box<dyn Scratch>> {
         let draft = files::Draft::new(&self.output.with_file_name(SCRATCH), true);
         draft.map(|draft| Box::new(draft) as Box<dyn Scratch>).map_err(io::Error::other)
@@ -121,25 +121,28 @@ fn capture_problem(path: &Path, error: &Error) -> Problem {
     match error {
         Error::Unsure(candidates) => {
             list(candidates);
-            problem.hint("choose one with --entry N")
+            problem.hint("choose a connection with --entry N")
         }
-        Error::NoEntry { .. } => problem.hint("without --entry, those are listed that there are"),
+        Error::NoEntry { .. } => problem.hint("run it without --entry to list the connections"),
         Error::NoFrames(_) => {
-            problem.hint("`livetape import --help` says how to export a HAR that holds them")
+            problem.hint("run `livetape import --help` for how to export a HAR with frames")
         }
-        Error::Scratch(_) => problem.hint("make room beside the recording: as much as it takes itself"),
-        Error::Recording => problem.hint("`livetape replay FILE` plays it"),
+        Error::Scratch(_) => {
+            problem.hint("free disk space next to the recording, as much as the recording itself needs")
+        }
+        Error::Recording => problem.hint("play it with `livetape replay FILE`"),
         Error::Unrecognised => {
-            problem.hint("`livetape import --help` shows the formats; --format says which one it is")
+            problem.hint("run `livetape import --help` for the formats, and choose one with --format")
         }
-        _ => problem.hint("`livetape import --help` shows the formats"),
+        _ => problem.hint("run `livetape import --help` for the formats"),
     }
 }
 
 fn list(candidates: &[Candidate]) {
     for Candidate { number, url, messages, .. } in candidates.iter().take(CANDIDATES_MAX) {
-        let url = if url.is_empty() { "an address that is not known" } else { url };
-        warn(format_args!("  {number}: {}, {messages} messages", printable(url)));
+        let url = if url.is_empty() { "unknown address" } else { url };
+        let s = if *messages == 1 { "" } else { "s" };
+        warn(format_args!("  {number}: {}, {messages} message{s}", printable(url)));
     }
     if candidates.len() > CANDIDATES_MAX {
         warn(format_args!("  and {} more", candidates.len() - CANDIDATES_MAX));

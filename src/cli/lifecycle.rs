@@ -1,4 +1,4 @@
-//! `--ready-file` and `--exit-with-stdin`: what the program that starts a server needs.
+//! `--ready-file` and `--exit-with-stdin`, for programs that start a server.
 
 use std::{
     fs,
@@ -43,7 +43,7 @@ impl<'a> Ready<'a> {
 }
 
 impl Lifecycle {
-    /// Removes the ready file of an earlier process, which would otherwise be mistaken for that of this one.
+    /// Removes the ready file of an earlier process, so that readers do not mistake it for a new one.
     pub(super) fn prepare(&self) -> Result<(), Problem> {
         let Some(path) = &self.ready_file else { return Ok(()) };
         match fs::remove_file(path) {
@@ -52,7 +52,7 @@ impl Lifecycle {
         }
     }
 
-    /// Writes the ready file, and ends the server with the standard input if the flags say so.
+    /// Writes the ready file, and shuts the server down at the end of standard input, if the flags say so.
     pub(super) fn begin(&self, ready: &Ready<'_>, control: &Control) -> Result<(), Problem> {
         self.write(ready)?;
         let control = control.clone();
@@ -60,7 +60,7 @@ impl Lifecycle {
         Ok(())
     }
 
-    /// Writes the ready file. Readers see all of it or no file.
+    /// Writes the ready file. Readers see the complete file or none.
     pub(super) fn write(&self, ready: &Ready<'_>) -> Result<(), Problem> {
         let Some(path) = &self.ready_file else { return Ok(()) };
         let mut json = serde_json::to_vec(ready).expect("texts and numbers are valid JSON");
@@ -70,14 +70,14 @@ impl Lifecycle {
         draft.keep_unsynced().map_err(|error| file_problem(&error))
     }
 
-    /// Calls `end` at the end of the standard input.
+    /// Calls `end` at the end of standard input.
     pub(super) fn at_end_of_input(&self, end: impl FnOnce() + Send + 'static) {
         if !self.exit_with_stdin {
             return;
         }
-        // A thread of its own, because a read cannot be interrupted when the runtime shuts down.
+        // On its own thread, because a read cannot be interrupted when the runtime shuts down.
         let read = move || {
-            // An input that cannot be read has ended as well.
+            // An input that cannot be read counts as ended.
             drop(io::copy(&mut io::stdin(), &mut io::sink()));
             end();
         };
@@ -87,5 +87,5 @@ impl Lifecycle {
 
 fn unwritable(path: &Path, error: &io::Error) -> Problem {
     Problem::new(Code::Io, format!("cannot write the ready file {}: {error}", path.display()))
-        .hint("choose another --ready-file")
+        .hint("use another path for --ready-file")
 }

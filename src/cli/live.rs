@@ -1,18 +1,19 @@
-//! `livetape live` and `serve`: rooms, and their server.
+//! `livetape live` and `livetape serve`.
 
 use super::{args, config, display, rooms, serving::Addresses, sources, stage::Stage};
 use crate::{
     log,
     sans_io::error::Problem,
     source::live::NetTransport,
-    supervisor::{Ended, Options, Supervisor},
+    supervisor::{Ended, Supervisor, SupervisorOptions},
 };
 
 pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     let user = rooms::user(args.user.as_deref(), &settings.live)?;
-    let options = Options { ends_with_source: !settings.live.stay, ..sources::options(&settings, &user) };
+    let options =
+        SupervisorOptions { ends_with_source: !settings.live.stay, ..sources::options(&settings, &user) };
     let wait_clients = options.wait_clients;
     let transport = NetTransport::new(&options.live)?;
     let (stage, driver) =
@@ -51,17 +52,17 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     conclude(&ended)
 }
 
-/// Tells what was recorded, and gives the exit code.
+/// Prints a summary of each recording, and returns the exit code.
 pub(super) fn conclude(ended: &Ended) -> Result<u8, Problem> {
     for recording in &ended.recordings {
         display::say(&format!("📼 {}", recording.display()));
     }
     if let Some(bytes) = ended.full_bytes {
-        display::say(&format!("🏁 Stopped at the size of --max-size: {bytes} bytes recorded"));
+        display::say(&format!("🏁 Stopped at --max-size: {bytes} bytes recorded"));
     }
     if let Some(problem) = &ended.recorder {
-        // What was written stays, and can be read.
-        display::say(&format!("⚠️ The recording broke off: {problem}"));
+        // The part that was written is kept and readable.
+        display::say(&format!("⚠️ The recording is incomplete: {problem}"));
     }
     ended.exit_code()
 }

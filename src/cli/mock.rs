@@ -1,4 +1,4 @@
-//! `livetape mock`: a TikTok for any client.
+//! `livetape mock`: runs the mock TikTok server.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -51,7 +51,7 @@ pub(super) async fn start(settings: &settings::Mock, folder: &Path) -> Result<(M
 fn scenario(settings: &settings::Mock, folder: &Path) -> Result<ScenarioFile, Problem> {
     let mut file = match &settings.scenario {
         Some(path) => ScenarioFile::read(path)?,
-        // One client after the other: without a scenario a room that has ended begins anew.
+        // Without a scenario, a room that has ended starts again for the next client.
         None => Scenario::default().after(After::Again).into(),
     };
     if let Some(play) = &settings.play {
@@ -62,24 +62,28 @@ fn scenario(settings: &settings::Mock, folder: &Path) -> Result<ScenarioFile, Pr
     Ok(file)
 }
 
-/// A file, from where the command runs and not from the folder of the scenario, or the name of one in `folder`.
+/// Finds a recording: a file relative to the current directory rather than the scenario, or a name in `folder`.
 fn recording(play: &Path, folder: &Path) -> Result<String, Problem> {
-    let missing =
-        || Problem::new(Code::RecordingNotFound, format!("there is no recording {}", play.display()));
+    let missing = || {
+        Problem::new(
+            Code::RecordingNotFound,
+            format!("the path of the recording is not Unicode: {}", play.display()),
+        )
+    };
     let tape = Tape::find_in(folder, play)?;
     let Some(path) = tape.path() else { return Ok(tape.name) };
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     path.to_str().map(str::to_owned).ok_or_else(missing)
 }
 
-/// The address, and how clients are pointed at it.
+/// Prints the address and how clients connect to it.
 fn greet(mock: &MockTikTok, playing: &str, scenario: Option<&Path>) {
     let (url, (user, _)) = (mock.url(), mock.example());
-    let scenario = scenario.map(|path| format!(", as {} says", path.display())).unwrap_or_default();
+    let scenario = scenario.map(|path| format!(", scripted by {}", path.display())).unwrap_or_default();
     let (playing, scenario) = (printable(playing), printable(&scenario));
     let clients = mock_banner::clients(&url, &printable(&user));
-    // Without a reader of stdout the mock ends, as every server does.
+    // If stdout is closed, the mock ends, as every server does.
     drop(display::print(&[format!(
-        "🎭 The mock TikTok is on {url} and plays {playing}{scenario}\n{clients}\n📺 Press Ctrl+C to stop\n"
+        "🎭 Mock TikTok on {url} plays {playing}{scenario}\n{clients}\n📺 Press Ctrl+C to stop\n"
     )]));
 }

@@ -1,6 +1,6 @@
-//! How clients are pointed at the mock: lines to paste. `cargo xtask peers` runs them.
+//! Code that connects clients to the mock, ready to paste. `cargo xtask peers` runs it.
 
-/// `<url>`, `<port>` and `<user>` stand for those of the mock.
+/// Template with the placeholders `<url>`, `<port>` and `<user>`.
 const CLIENTS: &str = r#"
 livetape
     livetape live <user> --upstream <url>
@@ -17,7 +17,7 @@ tiktok-live-connector 2.0 and 2.1 (Node.js)
 tiktok-live-connector 2.5 (Node.js)
     process.env.SIGN_API_URL = '<url>'
     const { TikTokLiveConnection } = require('tiktok-live-connector')
-    // These versions ask 127.0.0.1 by HTTPS, and 0.0.0.0 by HTTP.
+    // These versions use HTTPS for 127.0.0.1 and HTTP for 0.0.0.0.
     const hosts = { TIKTOK_HOST_WEB: '0.0.0.0:<port>', TIKTOK_HOST_WEBCAST: '0.0.0.0:<port>' }
     const connection = new TikTokLiveConnection('<user>', { webConfigOverrides: hosts })
     connection.connect()
@@ -30,10 +30,10 @@ TikTokLive 6 and 7 (Python)
     client = TikTokLiveClient(unique_id="<user>")
     client.run()
 
-What clients did: curl <url>/__admin/log
+Requests of clients: curl <url>/__admin/log
 "#;
 
-/// The lines for a mock on this address of loopback, with a user of it.
+/// Returns the code for the mock at `url`, with one of its users.
 pub(super) fn clients(url: &str, user: &str) -> String {
     let port = url.rsplit(':').next().unwrap_or_default();
     CLIENTS.replace("<url>", url).replace("<port>", port).replace("<user>", user)
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lines_name_this_mock_and_leave_nothing_to_fill_in() {
+    fn every_placeholder_is_replaced() {
         let lines = clients("http://127.0.0.1:4242", "ann");
         for line in [
             "    livetape live ann --upstream http://127.0.0.1:4242\n",

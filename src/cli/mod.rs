@@ -1,4 +1,4 @@
-//! The command line: raw flags → what they mean → run → exit code.
+//! The command line: parses flags, runs the command and returns the exit code.
 
 mod args;
 mod browser;
@@ -25,6 +25,7 @@ mod rooms;
 mod run;
 mod serving;
 mod share;
+mod shell;
 mod signals;
 mod sources;
 mod stage;
@@ -35,23 +36,24 @@ mod trust;
 mod watch;
 
 use args::{Args, Command};
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::sans_io::error::{Code, Problem, exit};
 
-/// Every command and flag there is.
+/// Returns every command and flag.
 #[must_use]
 pub fn command() -> clap::Command {
-    Args::command()
+    args::grouped(Args::command())
 }
 
-/// Runs the command line of this process, and gives its exit code.
+/// Runs the command line of this process, and returns its exit code.
 #[must_use]
 pub fn main() -> u8 {
     file_size::fail_writes_beyond();
-    let args = match Args::try_parse() {
+    let args = command().try_get_matches().and_then(|matches| Args::from_arg_matches(&matches));
+    let args = match args {
         Ok(args) => args,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&error).unwrap_or_else(|problem| complain(&problem)),
     };
     let result = match args.command {
         Command::Replay(args) => run(replay::replay(args)),
@@ -79,31 +81,41 @@ pub fn main() -> u8 {
         Command::Synth(args) => tools::synth(&args),
         Command::Config(args) => config::config(&args),
         Command::Token(args) => token::token(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     };
     result.unwrap_or_else(|problem| complain(&problem))
 }
 
-/// Help and version go to stdout with 0, mistakes to stderr with 2: what clap does, with our exit codes by name.
-fn usage(error: &clap::Error) -> u8 {
-    // A terminal that is gone cannot be told anything.
-    drop(error.print());
-    if error.use_stderr() { exit::USAGE } else { exit::DONE }
+/// Prints help and version to stdout with exit code 0, and errors to stderr with 2.
+fn usage(error: &clap::Error) -> Result<u8, Problem> {
+    let printed = error.print();
+    if error.use_stderr() {
+        // A failure to print to stderr cannot be reported.
+        return Ok(exit::USAGE);
+    }
+    output::flushed(printed)?;
+    Ok(exit::DONE)
 }
 
 fn run(command: impl Future<Output = Result<u8, Problem>>) -> Result<u8, Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Problem::new(Code::Io, format!("cannot start: {error}")))?;
+    let runtime =
+        runtime.map_err(|error| Problem::new(Code::Io, format!("cannot start the runtime: {error}")))?;
     let result = runtime.block_on(command);
-    // A terminal or a disk that hangs must not keep the process.
+    // A hanging terminal or disk must not delay the exit.
     runtime.shutdown_background();
-    result
+    let code = result?;
+    display::check()?;
+    Ok(code)
 }
 
-/// One line that says what happened, one that says what to do.
+/// Prints the failure and its hint, and returns the exit code.
 fn complain(problem: &Problem) -> u8 {
     output::warn(format_args!("❌ {}", crate::terminal::printable(&problem.message)));
-    if !problem.hint.is_empty() {
-        output::warn(format_args!("💡 {}", crate::terminal::printable(&problem.hint)));
+    let hint = problem.code.terminal_hint(&problem.hint);
+    if !hint.is_empty() {
+        output::warn(format_args!("💡 {}", crate::terminal::printable(hint)));
     }
     problem.code.exit_code()
 }

@@ -1,4 +1,4 @@
-//! Files that commands write: whole, or not under their name.
+//! Output of commands: stdout, stderr, and files that get their name when they are complete.
 
 use std::{
     fmt,
@@ -17,11 +17,11 @@ use crate::{
     tools::{edit, files},
 };
 
-/// Why a file was not written to its end.
+/// Reason for an incomplete file.
 pub(super) enum Failure {
-    /// It cannot be made: nothing is left behind.
+    /// It cannot be created: no file is left behind.
     Refused(Problem),
-    /// The disk failed: what was written is kept.
+    /// The disk failed: the part that was written is kept.
     Broke(String),
 }
 
@@ -55,17 +55,17 @@ impl From<edit::Error> for Failure {
     }
 }
 
-/// What became of a file.
+/// Outcome of writing a file.
 pub(super) enum Written<T> {
-    /// It is there.
+    /// The file is complete.
     Whole(T),
-    /// It was not needed.
+    /// The file was not needed.
     Dropped(T),
-    /// The disk failed, and the user was told; what the process exits with.
+    /// The disk failed, and the failure was printed; holds the exit code.
     Broken(u8),
 }
 
-/// What to do with a file that was written to its end.
+/// Whether to keep a complete file.
 pub(super) enum Verdict<T> {
     Keep(T),
     Drop(T),
@@ -83,7 +83,7 @@ pub(super) fn write<T>(
         out.flush()?;
         Ok(verdict)
     });
-    // What could not be flushed cannot be flushed again.
+    // A failed flush must not be retried on drop.
     drop(out.into_parts());
     match result {
         Ok(Verdict::Keep(value)) => {
@@ -96,31 +96,38 @@ pub(super) fn write<T>(
             warn(format_args!("❌ cannot write {}: {error}", path.display()));
             match draft.keep_partial() {
                 Some(partial) => {
-                    warn(format_args!("💡 what was written until then is {}", partial.display()));
+                    warn(format_args!(
+                        "💡 check that the disk is not full; the part written so far is {}",
+                        partial.display()
+                    ));
                 }
-                None => warn("💡 nothing was written"),
+                None => warn("💡 check that the disk is not full; no file was written"),
             }
             Ok(Written::Broken(exit::LOST))
         }
     }
 }
 
-/// A bar on stderr, where that is a terminal.
+/// Returns a progress bar, which is only shown if stderr is a terminal.
 pub(super) fn progress(bytes: u64) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {binary_bytes_per_sec} {eta}");
     ProgressBar::new(bytes).with_style(style.expect("a constant template"))
 }
 
-/// To stdout. If nobody reads it any more, the command has nothing left to say, and its exit code stays.
+/// Prints to stdout. A closed stdout is not an error.
 pub(super) fn say(text: impl fmt::Display) -> Result<(), Problem> {
-    let mut stdout = io::stdout();
-    match stdout.write_all(text.to_string().as_bytes()).and_then(|()| stdout.flush()) {
+    flushed(io::stdout().write_all(text.to_string().as_bytes()))
+}
+
+/// Flushes stdout after it was `written`. A closed stdout is not an error.
+pub(super) fn flushed(written: io::Result<()>) -> Result<(), Problem> {
+    match written.and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|error| cannot_write(&error)),
     }
 }
 
-/// To stderr. Nothing can be reported where that fails.
+/// Prints to stderr, ignoring failures, which cannot be reported.
 pub(super) fn warn(text: impl fmt::Display) {
     drop(writeln!(io::stderr(), "{text}"));
 }
@@ -128,24 +135,25 @@ pub(super) fn warn(text: impl fmt::Display) {
 /// Reports on stderr what is missing in the recording `name`, and returns the exit code.
 pub(super) fn report_loss(name: &str, loss: Loss) -> u8 {
     if loss.is_some() {
-        warn(format_args!("⚠️ Something is missing in {}: {loss}", printable(name)));
+        warn(format_args!("⚠️ {} is incomplete: {loss}", printable(name)));
     }
     loss_code(loss)
 }
 
-/// The exit code of a command that found `loss`.
+/// Returns the exit code of a command that found `loss`.
 pub(super) fn loss_code(loss: Loss) -> u8 {
     if loss.is_some() { exit::LOST } else { exit::DONE }
 }
 
-/// A path for the terminal: a name may hold control characters.
+/// Returns a path without control characters, for the terminal.
 pub(super) fn shown(path: &Path) -> String {
     printable(&path.to_string_lossy())
 }
 
-/// Standard output is often a file: what it lacks is lost, as in a file that a command writes itself.
+/// Builds the error of a failed write to stdout. It exits with 3, like an incomplete file, because stdout is often redirected to
+/// a file.
 pub(super) fn cannot_write(error: &io::Error) -> Problem {
-    Problem::new(Code::OutputIncomplete, format!("cannot write: {error}"))
+    Problem::new(Code::OutputIncomplete, format!("cannot write to stdout: {error}"))
 }
 
 pub(super) fn file_problem(error: &files::Error) -> Problem {
@@ -158,6 +166,6 @@ pub(super) fn file_problem(error: &files::Error) -> Problem {
         files::Error::TooLong { .. } => Code::BadRequest,
         files::Error::NoPermission { .. } | files::Error::Other { .. } => Code::Io,
     };
-    // The messages say what to do themselves.
+    // The messages already contain a hint.
     Problem::new(code, error).hint("")
 }

@@ -1,4 +1,4 @@
-//! `livetape record`: into a file, without a server.
+//! `livetape record`: records a room to a file, without a server.
 
 use super::{args, browser, config, recording::into_file, rooms};
 use crate::{log, sans_io::error::Problem};

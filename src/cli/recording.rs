@@ -1,4 +1,4 @@
-//! What `livetape record` does with a room and with a tab alike.
+//! The part of `livetape record` that rooms and tabs share.
 
 use super::{display, live::conclude, rooms, signals};
 use crate::{
@@ -7,10 +7,10 @@ use crate::{
     sans_io::error::Problem,
     settings::Settings,
     source::live::NetTransport,
-    supervisor::{Ended, Options, Record, Supervisor},
+    supervisor::{Ended, Record, Supervisor, SupervisorOptions},
 };
 
-/// Says `lines`, records what `start` makes of a supervisor, and shows it meanwhile.
+/// Prints `lines`, then records and displays the source that `start` runs on a supervisor.
 pub(super) async fn into_file<E: Future<Output = Ended>>(
     settings: &Settings,
     user: &str,
@@ -18,14 +18,14 @@ pub(super) async fn into_file<E: Future<Output = Ended>>(
     start: impl FnOnce(Supervisor<NetTransport>) -> E,
 ) -> Result<u8, Problem> {
     let folder = || Record::Folder(settings.server.folder());
-    let options = Options {
+    let options = SupervisorOptions {
         ends_with_source: true,
         record: Some(settings.record.output.clone().map_or_else(folder, Record::File)),
         rotate: settings.record.rotate,
         sync: settings.record.sync,
         record_bytes_max: settings.record.max_size.map(|size| size.0 as u64),
         record_only: true,
-        ..Options::new(rooms::options(&settings.live, user, None))
+        ..SupervisorOptions::new(rooms::options(&settings.live, user, None))
     };
     let transport = NetTransport::new(&options.live)?;
     let (control, driver) = Control::new();

@@ -1,4 +1,4 @@
-//! `livetape replay`: a recording, its server and its display.
+//! `livetape replay`: replays a recording, serves it and displays its events.
 
 use std::{path::Path, time::Duration};
 
@@ -7,8 +7,9 @@ use crate::{
     demo::DEMO,
     log,
     sans_io::{error::Problem, pace::Speed},
-    source::{Options, Tape, live},
+    source::{ReplayOptions, Tape, live},
     supervisor::Supervisor,
+    terminal::printable,
 };
 
 pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
@@ -22,7 +23,7 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let transport = live::NetTransport::new(&options.live)?;
     let (stage, driver) = Stage::open(&settings, display::Style::Plain, &args.lifecycle, |addresses| {
         if named.is_none() {
-            display::say("💡 No recording is given: this is the built-in demo");
+            display::say("💡 No recording given: playing the built-in demo");
         }
         greet(&tape, &options.play, addresses);
     })
@@ -33,13 +34,13 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     conclude(&ended)
 }
 
-fn greet(tape: &Tape, options: &Options, Addresses { feed, rest }: &Addresses) {
+fn greet(tape: &Tape, options: &ReplayOptions, Addresses { feed, rest }: &Addresses) {
     let length = tape.duration().map(|length| format!(", {}", clock_time(length))).unwrap_or_default();
     let speed = match options.speed {
         Speed::Times(times) => format!("{times}×"),
         Speed::Max => "max".into(),
     };
-    display::say(&format!("📼 Replaying {}{length}, speed {speed}", tape.name));
+    display::say(&format!("📼 Replaying {}{length}, speed {speed}", printable(&tape.name)));
     display::say(&format!("🌐 Serving on {feed} and {rest}/"));
     if options.wait_clients > 0 {
         display::say(&display::waiting(options.wait_clients));

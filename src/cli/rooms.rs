@@ -1,4 +1,4 @@
-//! How rooms are connected to, by the settings.
+//! Options of connections to rooms, from the settings.
 
 use super::args::random;
 use crate::{
@@ -7,10 +7,10 @@ use crate::{
     source::live,
 };
 
-/// How to connect to `user`.
-pub(super) fn options(settings: &settings::Live, user: &str, seed: Option<u64>) -> live::Options {
+/// Returns the options of a connection to `user`.
+pub(super) fn options(settings: &settings::Live, user: &str, seed: Option<u64>) -> live::LiveOptions {
     let url = |address: &Option<settings::Address>| address.as_ref().map(|address| address.0.clone());
-    live::Options {
+    live::LiveOptions {
         upstream: url(&settings.upstream),
         sign_url: url(&settings.sign_url),
         sign_form: match settings.sign_form {
@@ -24,15 +24,15 @@ pub(super) fn options(settings: &settings::Live, user: &str, seed: Option<u64>) 
         attempts_max: settings.max_attempts,
         wait_live: settings.wait_live.then_some(live::WAIT_LIVE_MIN),
         seed: seed.unwrap_or_else(random),
-        ..live::Options::new(user)
+        ..live::LiveOptions::new(user)
     }
 }
 
-/// Whose room: what the command line says, else the settings.
+/// Returns the user to connect to, from the command line or the settings.
 pub(super) fn user(given: Option<&str>, settings: &settings::Live) -> Result<String, Problem> {
     let user = given.or(settings.user.as_deref()).ok_or_else(|| {
-        Problem::new(Code::InvalidUsername, "no user name is given")
-            .hint("name one: `livetape live USER`, LIVETAPE_USER, or `user` under [live] in livetape.toml")
+        Problem::new(Code::InvalidUsername, "no user name given")
+            .hint("name a user: `livetape live USER`, LIVETAPE_USER, or `user` under [live] in livetape.toml")
     })?;
     crate::sans_io::username::normalise(user)
 }

@@ -1,4 +1,4 @@
-//! `livetape run`: a server, and perhaps a mock, for as long as a command runs.
+//! `livetape run`: serves a recording, optionally with a mock, while a command runs.
 
 use std::{
     path::{Path, PathBuf},
@@ -29,7 +29,7 @@ use crate::{
     sans_io::error::{Code, Problem, exit},
     settings::{Address, KEYS, Origin, Settings},
     source::{Tape, live::NetTransport},
-    supervisor::{Options, Supervisor},
+    supervisor::{Supervisor, SupervisorOptions},
 };
 
 pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
@@ -40,10 +40,10 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
     let tape = Tape::find_in(&settings.server.folder(), named.as_deref().unwrap_or(Path::new(DEMO)))?;
     tape.check_within(settings.replay.start)?;
     let mock = start_mock(&args, &mut settings, named).await?;
-    let options = Options {
+    let options = SupervisorOptions {
         // The terminal belongs to the command.
         on_end: |_| (),
-        warn: |problem| warn(format_args!("⚠️ The recording failed: {problem}")),
+        warn: |problem| warn(format_args!("⚠️ The recording is incomplete: {problem}")),
         ..sources::options(&settings, "")
     };
     let transport = NetTransport::new(&options.live)?;
@@ -56,7 +56,7 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
         .into_iter()
         .flat_map(|url| ["LIVETAPE_MOCK_URL", "SIGN_API_URL"].map(|name| (name, url.clone())));
     let env = Vec::from_iter(env.into_iter().chain(mock_env));
-    // From here on, no signal ends this process without its command.
+    // From now on, a signal ends the command before this process.
     let signals = Signals::new();
     let (stage, driver) = bound.serve(None);
     let supervisor = Supervisor::new(stage.hub.clone(), &stage.control, driver, transport, options);
@@ -85,7 +85,7 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
     }
 }
 
-/// The settings, with the defaults of `run`: no display, a free port unless a flag names one, offline.
+/// Returns the settings with the defaults of `run`: no display, offline, and a free port unless a flag names one.
 fn settings(args: &args::Run) -> Result<Settings, Problem> {
     let resolved = config::resolved(&args.flags)?;
     let origin = |path: &str| KEYS.iter().find(|key| key.path() == path).map(|key| resolved.origin(key));
@@ -105,7 +105,7 @@ fn settings(args: &args::Run) -> Result<Settings, Problem> {
     Ok(settings)
 }
 
-/// Starts the mock, which is then also the upstream of the server.
+/// Starts the mock, which also becomes the upstream of the server.
 async fn start_mock(
     args: &args::Run,
     settings: &mut Settings,
@@ -122,7 +122,7 @@ async fn start_mock(
     Ok(Some((mock, playing)))
 }
 
-/// A command while its server runs.
+/// A command and its server.
 struct Run<'a> {
     args: &'a args::Run,
     settings: &'a Settings,
@@ -130,16 +130,16 @@ struct Run<'a> {
     mock: Option<&'a MockTikTok>,
 }
 
-/// Why the command was told to end.
+/// Why the command was stopped.
 enum Why {
-    /// A signal, or the end of the standard input.
+    /// A signal, or the end of standard input.
     Asked,
     Silence,
     NotConnected(Problem),
 }
 
 impl Run<'_> {
-    /// Runs the command to its end, and returns its exit code.
+    /// Runs the command until it exits, and returns its exit code.
     async fn command(&self, env: &[(&str, String)], mut signals: Signals) -> Result<u8, Problem> {
         let stdin = if self.args.lifecycle.exit_with_stdin { Stdio::null() } else { Stdio::inherit() };
         let grace = self.settings.limits.shutdown_time;
@@ -187,7 +187,7 @@ impl Run<'_> {
         let code = exit_code(status);
         match why {
             Some(Why::NotConnected(problem)) => Err(problem),
-            // A program that does not handle SIGTERM ended as it should.
+            // A program without a handler for SIGTERM.
             Some(Why::Silence) if was_terminated(status) => Ok(exit::DONE),
             None if !self.is_connected() => {
                 let command = shown(self.args.command[0].as_ref());
@@ -203,12 +203,12 @@ impl Run<'_> {
         }
     }
 
-    /// Whether as many clients as required were connected, or one with a private replay.
+    /// Whether the required number of clients was connected, or any with a private replay.
     fn is_connected(&self) -> bool {
         self.stage.control.channels().were_used() || self.stage.hub.subscriber_peak() >= self.args.clients()
     }
 
-    /// Waits until the clients should have connected; forever, if they have.
+    /// Returns an error if the clients are not connected in time; otherwise never returns.
     async fn late(&self, started: Instant) -> Problem {
         let time = self.args.connect_time;
         match started.checked_add(time) {
@@ -222,7 +222,7 @@ impl Run<'_> {
         too_few(message, "connect to LIVETAPE_URL, or change --clients or --connect-time")
     }
 
-    /// Reports who connected.
+    /// Describes the clients that connected.
     fn seen(&self) -> String {
         let (hub, clients) = (&self.stage.hub, self.args.clients());
         let mut seen = format!("{} of {clients} clients", hub.subscriber_peak());
@@ -237,7 +237,7 @@ impl Run<'_> {
         seen
     }
 
-    /// Waits until nothing was sent for as long as the flag says, after the clients connected.
+    /// Waits until nothing was sent for the time of `--until-idle`, after the clients connected.
     async fn silence(&self) {
         let Some(length) = self.args.until_idle else { return std::future::pending().await };
         let (hub, channels) = (&self.stage.hub, self.stage.control.channels());
@@ -249,7 +249,7 @@ impl Run<'_> {
         loop {
             while timeout_at(clock::now() + length, news.wait()).await.is_ok() {}
             let before = std::mem::replace(&mut entries, self.mock.map_or(0, |mock| mock.received().len()));
-            // The mock is silent once it was used.
+            // The mock only counts as silent after a request.
             let is_used = self.mock.is_none() || entries > 0;
             if is_used && entries == before && channels.subscriber_count() == 0 {
                 return;

@@ -1,6 +1,6 @@
-//! What is allowed, by the settings: tokens and certificates are read here.
+//! Options of the server, from the settings. Reads tokens and certificates.
 
-use std::{io::Read as _, path::Path};
+use std::path::Path;
 
 use super::{output::warn, signals};
 use crate::{
@@ -13,13 +13,11 @@ use crate::{
     tools::files,
 };
 
-/// The longest file with tokens, certificates or a key, in bytes.
-const FILE_BYTES_MAX: u64 = 1 << 20;
-/// The bits of a file's mode that let its group and everybody read it.
+/// Mode bits that let the group or everyone read a file.
 #[cfg(unix)]
 const OTHERS_MAY_READ: u32 = 0o044;
 
-/// What is allowed.
+/// Returns the options of the server.
 pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
     let server = &settings.server;
     let access = Access {
@@ -31,7 +29,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
     access.check()?;
     if is_open_to_all(server) {
         warn(
-            "⚠️ --insecure without TLS: anybody on the network can read the feed, and steer and stop this server; \
+            "⚠️ --insecure without TLS: anyone on the network can read the feed, and control and stop this server; \
              set --token-file, --tls-cert and --tls-key",
         );
     }
@@ -71,7 +69,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
     })
 }
 
-/// What each channel keeps.
+/// Returns the limits of each channel's backlog.
 pub(super) fn backlog(settings: &Settings) -> hub::Limits {
     let limits = &settings.limits;
     let (events_max, bytes_max) = (limits.backlog_events as u64, limits.backlog_bytes.0 as u64);
@@ -84,7 +82,7 @@ pub(super) fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
     let before = tokens.len();
     if others_may_read(path) {
         let path = path.display();
-        warn(format_args!("⚠️ others can read the tokens in {path}: run `chmod 600 {path}`"));
+        warn(format_args!("⚠️ Other users can read the tokens in {path}: run `chmod 600 {path}`"));
     }
     let text = String::from_utf8(read(path)?).unwrap_or_default();
     for (index, line) in text.lines().enumerate() {
@@ -93,16 +91,16 @@ pub(super) fn tokens(settings: &Settings) -> Result<Vec<Secret>, Problem> {
             continue;
         }
         if !is_token(line) {
-            // Not repeated.
-            return Err(bad(&format!("{}:{}: this is no token", path.display(), index + 1)).hint(TOKEN_HINT));
+            // The message must not repeat it.
+            return Err(bad(&format!("{}:{}: not a token", path.display(), index + 1)).hint(TOKEN_HINT));
         }
         tokens.push(line.to_owned().into());
     }
     if tokens.len() == before {
-        return Err(bad(&format!("there is no token in {}", path.display())).hint(TOKEN_HINT));
+        return Err(bad(&format!("no token in {}", path.display())).hint(TOKEN_HINT));
     }
     if tokens.len() > TOKENS_MAX {
-        return Err(bad(&format!("there are more than {TOKENS_MAX} tokens in {}", path.display())));
+        return Err(bad(&format!("more than {TOKENS_MAX} tokens in {}", path.display())));
     }
     Ok(tokens)
 }
@@ -119,7 +117,7 @@ fn others_may_read(path: &Path) -> bool {
     };
 }
 
-/// Whether the setting `insecure` lets everybody read along.
+/// Returns whether `insecure` exposes the server to the network without TLS.
 fn is_open_to_all(server: &settings::Server) -> bool {
     server.insecure && server.tls_cert.is_none() && !server.address().ip().is_loopback()
 }
@@ -132,27 +130,18 @@ fn tls(settings: &Settings) -> Result<Option<Tls>, Problem> {
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::new();
-    let read =
-        files::open_regular(path).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(_) if bytes.len() as u64 > FILE_BYTES_MAX => {
-            Err(bad(&format!("{} is longer than 1 MiB", path.display())))
-        }
-        Ok(_) => Ok(bytes),
-        Err(error) => Err(bad(&format!("cannot read {}: {error}", path.display()))),
-    }
+    files::read_small(path).map_err(|error| bad(&format!("cannot read {}: {error}", path.display())))
 }
 
 fn bad(message: &str) -> Problem {
     Problem::new(Code::BadConfig, message).hint("")
 }
 
-/// Where the server is, for people.
+/// Addresses of the server, as shown to users.
 pub(super) struct Addresses {
-    /// Of the feed.
+    /// Address of the feed.
     pub(super) feed: String,
-    /// Of REST, without a slash at its end.
+    /// Address of the REST API, without a trailing slash.
     pub(super) rest: String,
 }
 
@@ -169,7 +158,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_that_only_its_owner_may_read_is_safe() {
+    fn only_files_that_others_cannot_read_are_safe() {
         let file = tempfile::NamedTempFile::new().unwrap();
         for (mode, open) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
             let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
@@ -179,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_keeps_what_it_keeps_without_settings() {
+    fn default_settings_keep_the_default_backlog() {
         assert_eq!(backlog(&Settings::default()), hub::Limits::default());
     }
 }

@@ -1,4 +1,4 @@
-//! `scrub` and `audit`: what is done before a recording is given away.
+//! `scrub` and `audit`: prepare recordings for sharing.
 
 use std::{
     fs::OpenOptions,
@@ -21,12 +21,12 @@ use crate::{
     tools::{audit, files, scrub},
 };
 
-/// Largest file of words.
+/// Maximum size of a file of words, in bytes.
 const WORDS_BYTES_MAX: u64 = 4 << 20;
 
 pub(super) fn scrub(args: &args::Scrub) -> Result<u8, Problem> {
     let tape = tape(&args.flags, &args.recording)?;
-    // Both passes read all of it.
+    // Both passes read the whole recording.
     let bar = progress(2 * tape.bytes());
     let (first, second) = (bar.wrap_read(tape.open()?), bar.wrap_read(tape.open()?));
     let written = write(&args.new.output, args.new.force, |out| {
@@ -62,8 +62,8 @@ pub(super) fn audit(args: &args::Audit) -> Result<u8, Problem> {
     let tape = tape(&args.flags, &args.recording)?;
     let words = args.words.as_deref().map(read_words).transpose()?.unwrap_or_default();
     let auditor = Auditor::new(&words).map_err(|line| {
-        let message = format!("line {line} of the words is shorter than {WORD_CHARS_MIN} letters, or there are more than {WORDS_MAX}");
-        Problem::new(Code::BadRequest, message).hint("give names, ids and phrases, one a line")
+        let message = format!("line {line} of the word list has fewer than {WORD_CHARS_MIN} letters, or there are more than {WORDS_MAX} words");
+        Problem::new(Code::BadRequest, message).hint("write names, ids and phrases, one per line")
     })?;
     let bar = progress(tape.bytes());
     let report = audit::audit(bar.wrap_read(tape.open()?), auditor);
@@ -80,12 +80,13 @@ pub(super) fn audit(args: &args::Audit) -> Result<u8, Problem> {
 
 fn random_key() -> Result<[u8; KEY_BYTES], Problem> {
     let mut bytes = [0; KEY_BYTES];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Problem::new(Code::Io, format!("the system gives no random bytes: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Problem::new(Code::Io, format!("the system cannot provide random bytes: {error}"))
+    })?;
     Ok(bytes)
 }
 
-/// The key in a file; one is made there if there is none, for its owner alone.
+/// Reads the key in a file. If there is no file, creates one that only its owner can read.
 fn kept_key(path: &Path) -> Result<Key, Problem> {
     let unreadable = |error: std::io::Error| {
         Problem::new(Code::Io, format!("cannot read the key in {}: {error}", path.display()))
@@ -106,9 +107,9 @@ fn kept_key(path: &Path) -> Result<Key, Problem> {
             let file = files::open(path).map_err(|error| file_problem(&error))?;
             file.take(4 * KEY_BYTES as u64).read_to_string(&mut text).map_err(unreadable)?;
             parse_key(text.trim()).map(|bytes| Key::new(&bytes)).ok_or_else(|| {
-                let message = format!("{} holds no key", path.display());
+                let message = format!("{} has no key", path.display());
                 Problem::new(Code::BadRequest, message)
-                    .hint("a key is 64 hexadecimal digits; name a file that is not there to make one")
+                    .hint("use a file with 64 hexadecimal digits, or name a new file to create a key")
             })
         }
         Err(error) => Err(unwritable(path, error)),
@@ -139,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_read_as_they_are_written() {
+    fn keys_are_64_hexadecimal_digits() {
         let hex = "00ff".repeat(16);
         assert_eq!(parse_key(&hex).unwrap()[..2], [0, 255]);
         for wrong in ["", "00", &"zz".repeat(32), &"é".repeat(32), &hex[1..]] {

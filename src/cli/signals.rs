@@ -1,6 +1,6 @@
-//! Ctrl-C and SIGTERM: the first ends the process in order, the second at once.
+//! Ctrl-C, SIGTERM and SIGHUP: the first shuts down gracefully, the second exits immediately.
 //!
-//! They are taken on a thread of their own: the others may be busy with what an upstream sent.
+//! Signals have their own thread, because the others may be busy with a flood from the upstream.
 
 use std::{sync::mpsc, time::Duration};
 
@@ -13,37 +13,40 @@ use super::{
 };
 use crate::{clock, control::Control, sans_io::error::exit};
 
-/// How long a forced exit waits until the recordings are sealed.
+/// Longest time that a forced exit waits for recordings to be sealed.
 const SEAL_WAIT: Duration = Duration::from_millis(250);
-/// What is left of the time to end once sockets are dropped: to seal recordings and to say so.
+/// Part of the shutdown time after sockets are dropped, for sealing recordings and reporting.
 const RESERVE: Duration = Duration::from_millis(500);
+/// Number of SIGHUP on every system.
+#[cfg(unix)]
+const HANGUP: u32 = 1;
 
-/// How long sockets may take to end, where the process has `shutdown_time`.
+/// Returns the time that sockets have to close during `shutdown_time`.
 pub(super) fn drain_time(shutdown_time: Duration) -> Duration {
     shutdown_time - RESERVE.min(shutdown_time / 2)
 }
 
-/// Listens for signals for as long as the process lives: from now on none ends it without being asked. Once it is to
-/// end, for whatever reason, it has `shutdown_time`.
+/// Handles signals for the rest of the process. Once a shutdown begins, for any reason, the process exits within
+/// `shutdown_time`.
 pub(super) fn listen(control: Control, shutdown_time: Duration) {
     let (ready, listening) = mpsc::sync_channel(1);
     let spawned = std::thread::Builder::new().name("signals".into()).spawn(move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
             let signals = Signals::new();
-            // It is waited for.
+            // The caller waits for it.
             let _ = ready.send(());
             let why = wait(signals, &control, shutdown_time).await;
             force(&control, &why).await;
         });
     });
-    // Without the thread the system's own default ends the process.
+    // Without the thread, the default action of the system ends the process.
     if spawned.is_ok() {
         let _ = listening.recv();
     }
 }
 
-/// Waits until the process has to exit at once, and returns why.
+/// Waits until the process must exit immediately, and returns the reason.
 async fn wait(mut signals: Signals, control: &Control, shutdown_time: Duration) -> String {
     let started = clock::now();
     let (mut ending, mut deadline) = (Ending::default(), None);
@@ -52,15 +55,15 @@ async fn wait(mut signals: Signals, control: &Control, shutdown_time: Duration) 
             signal = signals.next() => match ending.take(signal, clock::now() - started) {
                 Action::Ignore => {}
                 Action::End => {
-                    info!("🔔 Signal: ending in order");
+                    info!("🔔 Signal received: shutting down");
                     control.shut_down();
                 }
-                Action::Force => return "a second signal".to_owned(),
+                Action::Force => return "second signal".to_owned(),
             },
             () = control.shutdown().cancelled(), if deadline.is_none() => {
                 deadline = clock::now().checked_add(shutdown_time);
             }
-            () = passed(deadline) => return format!("it did not end within {shutdown_time:?}"),
+            () = passed(deadline) => return format!("shutdown took longer than {shutdown_time:?}"),
         }
     }
 }
@@ -72,7 +75,7 @@ pub(super) async fn passed(deadline: Option<Instant>) {
     }
 }
 
-/// Seals the recording that runs, and exits.
+/// Seals the current recording and exits.
 async fn force(control: &Control, why: &str) -> ! {
     let recorder = control.upstream().recorder;
     let sealed = async {
@@ -81,30 +84,49 @@ async fn force(control: &Control, why: &str) -> ! {
         }
     };
     if timeout_at(clock::now() + SEAL_WAIT, sealed).await.is_err() {
-        warn("⚠️ The recording is not sealed: the disk took too long");
+        warn("⚠️ The recording is not sealed: the disk was too slow");
     }
-    warn(format_args!("⚠️ Exited at once: {why}"));
+    warn(format_args!("⚠️ Exited immediately: {why}"));
     std::process::exit(i32::from(exit::INTERRUPTED));
 }
 
-/// Without a handler the system's own default ends the process.
+/// Handlers of SIGINT, SIGTERM and SIGHUP. A signal without a handler has the system's default action: it ends the
+/// process or is ignored.
 #[cfg(unix)]
-pub(super) struct Signals([Option<tokio::signal::unix::Signal>; 2]);
+pub(super) struct Signals([Option<tokio::signal::unix::Signal>; 3]);
 
 #[cfg(unix)]
 impl Signals {
     pub(super) fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
-        Self([SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok()))
+        let hangup = Some(SignalKind::hangup()).filter(|_| !ignores_hangup());
+        let kinds = [Some(SignalKind::interrupt()), Some(SignalKind::terminate()), hangup];
+        Self(kinds.map(|kind| signal(kind?).ok()))
     }
 
     pub(super) async fn next(&mut self) -> Signal {
-        let [interrupt, terminate] = &mut self.0;
+        let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! { biased;
             () = received(interrupt) => Signal::Interrupt,
             () = received(terminate) => Signal::Terminate,
+            () = received(hangup) => Signal::Hangup,
         }
     }
+}
+
+/// Returns whether the process was started with SIGHUP ignored, as `nohup` does. Only Linux tells: elsewhere the action
+/// of the system remains, so that `nohup` works.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    std::fs::read_to_string("/proc/self/status").map_or(true, |status| is_ignored(&status, HANGUP))
+}
+
+/// Returns whether a signal is in the set of ignored ones, according to `/proc/PID/status`.
+#[cfg(unix)]
+fn is_ignored(status: &str, signal: u32) -> bool {
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let set = set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or_default();
+    set >> (signal - 1) & 1 == 1
 }
 
 #[cfg(unix)]
@@ -131,5 +153,20 @@ impl Signals {
             std::future::pending::<()>().await;
         }
         Signal::Interrupt
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ignored_signals_are_read_from_the_status_of_the_process() {
+        for (set, ignored) in
+            [("0000000000000001", true), ("0000000001001001", true), ("0000000001001006", false)]
+        {
+            assert_eq!(is_ignored(&format!("Name:\tlivetape\nSigIgn:\t{set}\n"), HANGUP), ignored, "{set}");
+        }
+        assert!(!is_ignored("", HANGUP));
     }
 }

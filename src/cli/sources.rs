@@ -1,37 +1,40 @@
-//! What a server connects to and replays, by the settings: the same for every serving command.
+//! Options of rooms and replays, from the settings. All serving commands share them.
 
 use super::{display, rooms, serving::backlog};
 use crate::{
     clock::Waiting,
     sans_io::pace::Speed,
-    settings::Settings,
+    settings::{Laps, Settings},
     source::{self, Summary},
-    supervisor::{Options, Record},
+    supervisor::{Record, SupervisorOptions},
 };
 
-/// Of `user`, if somebody is connected from the start.
-pub(super) fn options(settings: &Settings, user: &str) -> Options {
-    Options {
+/// Returns the options of the supervisor; `user` is empty if no room is connected at the start.
+pub(super) fn options(settings: &Settings, user: &str) -> SupervisorOptions {
+    SupervisorOptions {
         record: settings.live.record.clone().map(Record::File),
         sync: settings.record.sync,
         allow_inject: settings.live.allow_inject,
         warn: |problem| {
-            display::say(&format!("⚠️ The recording broke off, serving goes on: {problem}"));
+            display::say(&format!("⚠️ The recording is incomplete: {problem}; still serving"));
         },
         backlog: backlog(settings),
         play: play(settings),
         on_end: tell,
         wait_clients: settings.live.wait_clients,
-        ..Options::new(rooms::options(&settings.live, user, settings.server.seed))
+        ..SupervisorOptions::new(rooms::options(&settings.live, user, settings.server.seed))
     }
 }
 
-fn play(settings: &Settings) -> source::Options {
+fn play(settings: &Settings) -> source::ReplayOptions {
     let replay = &settings.replay;
-    source::Options {
+    source::ReplayOptions {
         speed: replay.speed,
-        // Without a number, for ever.
-        laps: replay.r#loop.map_or(Some(1), |laps| (laps > 0).then_some(laps)),
+        laps: match replay.r#loop {
+            None => Some(1),
+            Some(Laps::Times(times)) => Some(times.get()),
+            Some(Laps::Endless) => None,
+        },
         start: replay.start,
         end: replay.end,
         idle_limit: replay.idle_limit,
@@ -47,7 +50,7 @@ fn tell(summary: &Summary) {
     let late = if lateness.frames() == 0 { String::new() } else { format!(": {lateness}") };
     display::say(&format!("🏁 Replayed {recording}: {events} events in {:.1} s{late}", took.as_secs_f64()));
     if summary.loss.is_some() {
-        display::say(&format!("⚠️ Something was lost: {}", summary.loss));
+        display::say(&format!("⚠️ The recording is incomplete: {}", summary.loss));
     }
 }
 
@@ -64,7 +67,7 @@ mod tests {
         settings::{self, KEYS, Key, Sources},
     };
 
-    /// Another value than the default one.
+    /// Returns a value other than the default.
     fn another(key: &Key) -> &'static str {
         match key.path().as_str() {
             "live.upstream" | "live.sign_url" | "live.proxy" => "http://127.0.0.1:3100",
@@ -82,9 +85,10 @@ mod tests {
         }
     }
 
-    /// Everything that a source is started with; secrets only as whether they are the same.
-    fn shown(options: &Options) -> String {
-        let Options { live, record, allow_inject, play, wait_clients, ends_with_source, .. } = options;
+    /// Returns every option of a source as text.
+    fn shown(options: &SupervisorOptions) -> String {
+        let SupervisorOptions { live, record, allow_inject, play, wait_clients, ends_with_source, .. } =
+            options;
         let secrets = [&live.sign_key, &live.session_cookie].map(|it| it.as_ref().map(Secret::reveal));
         let urls = (&live.upstream, &live.sign_url, &live.proxy);
         format!(
@@ -92,7 +96,7 @@ mod tests {
         )
     }
 
-    /// What the commands themselves read.
+    /// Settings that the commands read themselves.
     const OF_COMMANDS: [&str; 3] = ["live.user", "live.stay", "replay.recording"];
 
     #[test]
@@ -112,12 +116,12 @@ mod tests {
     }
 
     #[test]
-    fn every_serving_command_has_a_flag_for_every_setting() {
+    fn every_serving_command_has_every_flag_of_a_server() {
         let elsewhere = |command: &str| match command {
             "live" => vec![],
-            // The command has the terminal, and `run` has its own flag for clients.
+            // `run` has its own flag for clients, and leaves the terminal to its command.
             "run" => vec!["offline", "quiet", "stay", "wait-clients"],
-            // There is no room to wait for, and they stay anyway.
+            // These commands always stay.
             _ => vec!["stay"],
         };
         for command in ["live", "serve", "replay", "run"] {

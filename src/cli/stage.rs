@@ -1,4 +1,4 @@
-//! What every serving command needs: a hub, a listener, a display, signals.
+//! The parts that all serving commands share: hub, listener, display and signals.
 
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -18,7 +18,7 @@ use crate::{
     settings::{self, Settings},
 };
 
-/// A server that runs beside its source.
+/// A running server.
 pub(super) struct Stage {
     pub(super) hub: Hub,
     pub(super) control: Control,
@@ -64,7 +64,7 @@ impl Bound {
 }
 
 impl Stage {
-    /// Listens, and hands out the end that a source drives. `greet` is told the address before anything is shown.
+    /// Starts listening, and returns the driver for a source. Calls `greet` with the address before any event is shown.
     pub(super) async fn open(
         settings: &Settings,
         display: display::Style,
@@ -80,18 +80,18 @@ impl Stage {
         Ok(bound.serve((!settings.server.quiet).then_some(display)))
     }
 
-    /// Ends the server in order, after its source.
+    /// Shuts the server down gracefully, after its source has ended.
     pub(super) async fn close(self) {
         self.control.shut_down();
         self.control.channels().ended().await;
-        // A server that panicked has closed its sockets as well.
+        // A panicked server has closed its sockets too.
         drop(self.serving.await);
         self.displays.close();
         self.displays.wait().await;
     }
 }
 
-/// What tokens may start.
+/// Returns the sources that tokens may start.
 fn sources(settings: &Settings) -> Sources {
     let token = |token: &settings::Token| Token {
         secret: token.token.clone(),
@@ -108,7 +108,7 @@ fn sources(settings: &Settings) -> Sources {
     }
 }
 
-/// A name that no other process gives its stream: positions in another's mean nothing here.
+/// Returns a stream name that no other process uses, so that positions from other processes are rejected.
 fn stream_name(seed: Option<u64>) -> String {
     let name = seed.unwrap_or_else(args::random);
     format!("{name:016x}")

@@ -1,4 +1,4 @@
-//! `livetape token`: a bearer token that nobody guesses.
+//! `livetape token`: generates a bearer token.
 
 use std::io::Write as _;
 
@@ -6,34 +6,35 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
     args,
-    output::{file_problem, say},
-    tools::unwritable,
+    output::{Verdict, Written, say, write},
 };
-use crate::{
-    sans_io::error::{Code, Problem, exit},
-    tools::files,
-};
+use crate::sans_io::error::{Code, Problem, exit};
 
-/// How long the secret is, in bytes.
+/// Length of a token before encoding, in bytes.
 const TOKEN_BYTES: usize = 32;
 
 pub(super) fn token(args: &args::Token) -> Result<u8, Problem> {
     let mut bytes = [0; TOKEN_BYTES];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Problem::new(Code::Io, format!("the system gives no random bytes: {error}")))?;
+    getrandom::fill(&mut bytes).map_err(|error| {
+        Problem::new(Code::Io, format!("the system cannot provide random bytes: {error}"))
+    })?;
     let token = URL_SAFE_NO_PAD.encode(bytes);
-    match &args.output {
-        None => say(format!("{token}\n"))?,
-        Some(path) => {
-            let mut file = files::create_new(path, false).map_err(|error| match error {
-                files::Error::Exists { path } => {
-                    Problem::new(Code::OutputExists, format!("{} exists already", path.display()))
-                        .hint("choose another name")
-                }
-                error => file_problem(&error),
-            })?;
-            writeln!(file, "{token}").map_err(|error| unwritable(path, error))?;
+    let Some(path) = &args.output else {
+        say(format!("{token}\n"))?;
+        return Ok(exit::DONE);
+    };
+    let written = write(path, false, |out| {
+        writeln!(out, "{token}")?;
+        Ok(Verdict::Keep(()))
+    });
+    match written {
+        Ok(Written::Broken(code)) => Ok(code),
+        Ok(_) => Ok(exit::DONE),
+        // There is no --force.
+        Err(problem) if problem.code == Code::OutputExists => {
+            Err(Problem::new(problem.code, format!("{} already exists", path.display()))
+                .hint("choose another name with -o FILE"))
         }
+        Err(problem) => Err(problem),
     }
-    Ok(exit::DONE)
 }

@@ -1,4 +1,4 @@
-//! `info`, `verify` and `synth`: files in, files and words out.
+//! `info`, `verify` and `synth`.
 
 use std::path::Path;
 
@@ -40,7 +40,7 @@ pub(super) fn verify(args: &args::Verify) -> Result<u8, Problem> {
 }
 
 pub(super) fn synth(args: &args::Synth) -> Result<u8, Problem> {
-    // Nobody knows in advance how large a length is.
+    // The size of a recording of given length is unknown in advance.
     let bar = args.size.map_or_else(ProgressBar::no_length, progress);
     let written = write(&args.new.output, args.new.force, |out| {
         synth::synth(bar.wrap_write(out), &args.options())?;
@@ -61,7 +61,7 @@ pub(super) fn stem(path: &Path) -> String {
 pub(super) fn valid_user(name: &str) -> Result<String, Problem> {
     let name = name.trim().trim_start_matches('@').to_owned();
     if name.is_empty() {
-        return Err(Problem::new(Code::InvalidUsername, "the user's name is empty"));
+        return Err(Problem::new(Code::InvalidUsername, "the user name is empty"));
     }
     Ok(name)
 }

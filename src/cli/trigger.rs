@@ -12,7 +12,7 @@ use super::{
     output::say,
     serving::{self, read},
     trust::trust,
-    watch::WANTS_TOKEN,
+    watch::{TOKEN_HINT, base},
 };
 use crate::{
     clock,
@@ -28,10 +28,10 @@ const ANSWER_MAX: Duration = Duration::from_secs(45);
 pub(super) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let body = body(&args)?;
-    // Mistakes are reported without a server, and by the same table.
+    // Reports mistakes without a server, with the parser of the server.
     parse(body.clone())?;
     let body = Value::Object(body).to_string();
-    let url = address(args.url.as_deref().unwrap_or(&settings.watch.url), args.wait_clients)?;
+    let url = address(args.url.as_deref().unwrap_or(&settings.watch.url.0), args.wait_clients)?;
     let token = serving::tokens(&settings)?.into_iter().next();
     let mut builder = Client::builder().no_proxy().redirect(redirect::Policy::none()).timeout(ANSWER_MAX);
     if let Some(ca) = &settings.watch.ca {
@@ -58,20 +58,10 @@ pub(super) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     Ok(exit::DONE)
 }
 
-/// Returns the address of `/inject` on a server, which may be given as in `watch`: a port, or the address of its feed.
+/// Returns the URL of `/inject` on a server, whose address has any form that `watch` accepts.
 fn address(server: &str, wait_clients: usize) -> Result<Url, Problem> {
-    let base = match server.parse::<u16>() {
-        Ok(port) => format!("http://127.0.0.1:{port}"),
-        Err(_) if server.contains("://") => {
-            server.replacen("ws", "http", usize::from(server.starts_with("ws")))
-        }
-        Err(_) => format!("http://{server}"),
-    };
-    let url = Url::parse(&base).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    let mut url = url.ok_or_else(|| {
-        Problem::new(Code::BadRequest, format!("`{server}` is not the address of a server"))
-            .hint("write it like http://127.0.0.1:3000")
-    })?;
+    let base = base(server)?.replacen("ws", "http", 1);
+    let mut url = Url::parse(&base).map_err(|error| Problem::new(Code::BadRequest, error))?;
     url.set_path("/inject");
     url.set_fragment(None);
     let query = (wait_clients > 0).then(|| format!("wait_clients={wait_clients}"));
@@ -142,16 +132,16 @@ fn payload(path: &Path) -> Result<String, Problem> {
     Ok(STANDARD.encode(bytes))
 }
 
-/// Converts a rejection by the server, which explains itself in JSON.
+/// Converts the server's JSON error.
 fn refused(status: StatusCode, text: &str) -> Problem {
     let answer: Value = serde_json::from_str(text).unwrap_or_default();
     let error = &answer["error"];
     let (Some(message), Some(name)) = (error["message"].as_str(), error["code"].as_str()) else {
-        let message = format!("the response has status {status} and is not from livetape");
-        return Problem::new(Code::ServerUnreachable, message).hint("check the address: --url URL");
+        let message = format!("no livetape server: it responded with HTTP {status}");
+        return Problem::new(Code::ServerUnreachable, message).hint("check the address, --url URL");
     };
     let hint = match status {
-        StatusCode::UNAUTHORIZED => WANTS_TOKEN,
+        StatusCode::UNAUTHORIZED => TOKEN_HINT,
         _ => error["hint"].as_str().unwrap_or_default(),
     };
     Problem::new(Code::from_name(name).unwrap_or(Code::ServerUnreachable), message).hint(hint)
@@ -159,12 +149,12 @@ fn refused(status: StatusCode, text: &str) -> Problem {
 
 fn unreachable(url: &Url, error: &reqwest::Error) -> Problem {
     let why = match error {
-        error if error.is_connect() => "nothing listens there, or TLS failed",
+        error if error.is_connect() => "no server listens there, or TLS failed",
         error if error.is_timeout() => "no response in time",
-        _ => "the connection broke",
+        _ => "connection lost",
     };
     let address = url.origin().ascii_serialization();
-    Problem::new(Code::ServerUnreachable, format!("cannot reach {address}: {why}"))
+    Problem::new(Code::ServerUnreachable, format!("cannot connect to {address}: {why}"))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which servers `--ca` of `watch` and `trigger` trusts: those whose certificate the file vouches for, or holds.
+//! Servers that `--ca` of `watch` and `trigger` trusts: those whose certificate is in the file, or signed by one in it.
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -15,11 +15,11 @@ use tokio_rustls::rustls::{
 use super::serving;
 use crate::sans_io::error::{Code, Problem};
 
-/// Trusts the certificates in a file, and no other.
+/// Returns a TLS configuration that trusts only the certificates in a file.
 pub(super) fn trust(path: &Path) -> Result<Arc<ClientConfig>, Problem> {
     let bad = |error: &dyn fmt::Display| {
-        let message = format!("{} under --ca cannot be used: {error}", path.display());
-        Problem::new(Code::BadConfig, message).hint("name the file that the server has as --tls-cert")
+        let message = format!("cannot use {} as --ca: {error}", path.display());
+        Problem::new(Code::BadConfig, message).hint("use the server's certificate file (its --tls-cert)")
     };
     let (mut roots, mut held) = (RootCertStore::empty(), Vec::new());
     for certificate in CertificateDer::pem_slice_iter(&serving::read(path)?) {
@@ -28,9 +28,9 @@ pub(super) fn trust(path: &Path) -> Result<Arc<ClientConfig>, Problem> {
         held.push(certificate);
     }
     if roots.is_empty() {
-        return Err(bad(&"no `BEGIN CERTIFICATE` in it"));
+        return Err(bad(&"`BEGIN CERTIFICATE` is missing"));
     }
-    // Named, as the server's is.
+    // Named explicitly, as in the server.
     let provider = Arc::new(crypto::ring::default_provider());
     let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
@@ -44,8 +44,8 @@ pub(super) fn trust(path: &Path) -> Result<Arc<ClientConfig>, Problem> {
     Ok(Arc::new(config))
 }
 
-/// `openssl req -x509` makes an authority, which may not be a server's certificate as well. The server that has its key
-/// is the one that the user means nevertheless, whatever names are in it.
+/// Also accepts a certificate that is itself in the file, whatever names it contains. `openssl req -x509` creates the
+/// certificate of an authority, which verifiers reject for servers. Only the intended server has its key, so it is safe to accept.
 #[derive(Debug)]
 struct Verifier {
     authorities: Arc<WebPkiServerVerifier>,
@@ -94,7 +94,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether it was valid once, or will be.
+/// Returns whether the certificate has expired, or is not valid yet.
 fn is_dated(error: &CertificateError) -> bool {
     use CertificateError as Why;
     matches!(

@@ -1,6 +1,6 @@
-//! `livetape watch`: the events of a running server in a terminal.
+//! `livetape watch`: prints the events of a running server.
 
-use std::io;
+use std::{io, num::NonZeroU16};
 
 use futures_util::StreamExt as _;
 use tokio::net::TcpStream;
@@ -16,51 +16,62 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{args, config, display, serving, trust::trust};
+use super::{args, config, display, serving, signals::Signals, trust::trust};
 use crate::{
     hub::Gifts,
     sans_io::error::{Code, Problem, close, exit},
     secret::Secret,
+    server,
+    settings::ServerUrl,
     terminal::Lines,
 };
 
-/// What to do where the server wants a token, or another one: its own hint is for clients that write headers.
-pub(super) const WANTS_TOKEN: &str = "name the file with the server's token: --token-file FILE";
+/// Hint if the server requires another token. The server's own hint is for clients that send headers.
+pub(super) const TOKEN_HINT: &str = "use the server's token with --token-file FILE";
+/// Hint if a number is too large for a port.
+const PORT_HINT: &str = "use a port from 1 to 65535, or an address such as ws://127.0.0.1:3000";
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 pub(super) async fn watch(args: args::Watch) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
-    let server = args.url.as_ref().unwrap_or(&settings.watch.url);
+    let server = args.url.as_ref().unwrap_or(&settings.watch.url.0);
     let url = address(&args, server)?;
     let token = serving::tokens(&settings)?.into_iter().next();
     let trust = settings.watch.ca.as_deref().map(trust).transpose()?.map(Connector::Rustls);
     let (mut socket, _) =
         connect(&url, token.as_ref(), trust).await.map_err(|error| refused(&url, &error))?;
+    // Registered here: until now, the action of the system ends the process.
+    let mut signals = Signals::new();
+    let ended = tokio::select! { biased;
+        _ = signals.next() => None,
+        ended = follow(&mut socket, &args) => Some(ended),
+    };
+    if ended.is_none() {
+        drop(socket.close(None).await);
+    }
+    ended.unwrap_or(Ok(exit::DONE))
+}
+
+/// Prints events until the server closes the feed, or stdout cannot be written.
+async fn follow(socket: &mut Socket, args: &args::Watch) -> Result<u8, Problem> {
     let (mut lines, mut last) = (Lines::default(), None);
     loop {
-        tokio::select! { biased;
-            stopped = tokio::signal::ctrl_c() => {
-                drop(stopped);
-                drop(socket.close(None).await);
-                return Ok(exit::DONE);
-            }
-            message = socket.next() => match message {
-                Some(Ok(Message::Text(json))) => {
-                    last = position(&json).or(last);
-                    if !show(&args, &mut lines, json.as_bytes()) {
-                        return Ok(exit::DONE);
-                    }
+        match socket.next().await {
+            Some(Ok(Message::Text(json))) => {
+                last = position(&json).or(last);
+                if !show(args, &mut lines, &json).await {
+                    return Ok(exit::DONE);
                 }
-                Some(Ok(Message::Close(frame))) => return closed(frame, last.as_deref()),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return closed(None, last.as_deref()),
             }
+            Some(Ok(Message::Close(frame))) => return closed(frame, last.as_deref()),
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return closed(None, last.as_deref()),
         }
     }
 }
 
-/// Opens the feed, with the first token of the settings if there is one.
+/// Opens the feed, with the token if there is one.
 async fn connect(
     url: &str,
     token: Option<&Secret>,
@@ -75,14 +86,8 @@ async fn connect(
 }
 
 fn address(args: &args::Watch, server: &str) -> Result<String, Problem> {
-    // `watch 3999` means a port of this machine.
-    let port = server.parse::<u16>().ok();
-    let server = &port.map_or_else(|| server.to_owned(), |port| format!("ws://127.0.0.1:{port}"));
-    let base = server.replacen("http", "ws", usize::from(server.starts_with("http")));
-    let base = if base.contains("://") { base } else { format!("ws://{base}") };
-    let Some(after_scheme) = base.strip_prefix("ws://").or_else(|| base.strip_prefix("wss://")) else {
-        return Err(Problem::new(Code::BadRequest, format!("{base} is no ws:// or wss:// address")));
-    };
+    let base = base(server)?;
+    let after_scheme = base.split_once("://").map_or("", |(_, rest)| rest);
     let slash = if after_scheme.contains('/') { "" } else { "/" };
     let question = if after_scheme.contains('?') { "&" } else { "?" };
     let mut query = Vec::new();
@@ -106,15 +111,43 @@ fn address(args: &args::Watch, server: &str) -> Result<String, Problem> {
     Ok(format!("{base}{slash}{question}{}", query.join("&")))
 }
 
-/// Whether the terminal is still there.
-fn show(args: &args::Watch, lines: &mut Lines, json: &[u8]) -> bool {
-    if args.json {
-        return display::print(&[String::from_utf8_lossy(json).into_owned() + "\n"]).is_ok();
+/// Returns the address with its scheme. `3999` is a port of this machine.
+pub(super) fn base(server: &str) -> Result<String, Problem> {
+    let base = match server.parse::<NonZeroU16>() {
+        Ok(port) => format!("ws://127.0.0.1:{port}"),
+        Err(_) if server.contains("://") => {
+            server.replacen("http", "ws", usize::from(server.starts_with("http")))
+        }
+        Err(_) => format!("ws://{server}"),
+    };
+    let bad = |message: String| Err(Problem::new(Code::BadRequest, message));
+    let Some(after_scheme) = base.strip_prefix("ws://").or_else(|| base.strip_prefix("wss://")) else {
+        return bad(format!("{} is not a ws:// or wss:// address", shown(&base)));
+    };
+    // Resolvers take a number for an IPv4 address: 99999 is 0.1.134.159.
+    let host =
+        after_scheme.split(['/', '?', '#']).next().and_then(|it| it.rsplit('@').next()).unwrap_or_default();
+    if !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Problem::new(Code::BadRequest, format!("{host} is not a port")).hint(PORT_HINT));
     }
-    display::line(lines, json).is_none_or(|line| display::print(&[line]).is_ok())
+    match reqwest::Url::parse(&base) {
+        Ok(_) => Ok(base),
+        Err(error) => bad(format!("{} is not a valid address: {error}", shown(&base))),
+    }
 }
 
-/// Where to resume after this event.
+/// Returns an address without secrets.
+fn shown(url: &str) -> String {
+    server::masked(&ServerUrl(url.to_owned()).to_string()).into_owned()
+}
+
+/// Prints an event, and returns whether stdout could be written.
+async fn show(args: &args::Watch, lines: &mut Lines, json: &str) -> bool {
+    let line = if args.json { Some(format!("{json}\n")) } else { display::line(lines, json.as_bytes()) };
+    display::write(line.into_iter().collect()).await
+}
+
+/// Returns the position to resume from after this event.
 fn position(json: &str) -> Option<String> {
     let event: serde_json::Value = serde_json::from_str(json).ok()?;
     Some(format!("{}:{}", event["stream"].as_str()?, event["seq"].as_u64()?))
@@ -122,39 +155,44 @@ fn position(json: &str) -> Option<String> {
 
 fn closed(frame: Option<CloseFrame>, last: Option<&str>) -> Result<u8, Problem> {
     let (code, reason) =
-        frame.map_or((1006, "the connection broke".into()), |f| (u16::from(f.code), f.reason.to_string()));
+        frame.map_or((1006, "connection lost".into()), |f| (u16::from(f.code), f.reason.to_string()));
     if code == close::NORMAL || code == close::GOING_AWAY {
         return Ok(exit::DONE);
     }
-    let hint = last.map(|last| format!("go on with --since {last}")).unwrap_or_default();
+    let hint = last.map(|last| format!("continue with --since {last}")).unwrap_or_default();
     Err(Problem::new(Code::ServerUnreachable, format!("closed by the server: {code} {reason}")).hint(hint))
 }
 
 fn refused(url: &str, error: &tungstenite::Error) -> Problem {
+    // The query is that of the filters, or secret.
+    let address = shown(url.split('?').next().unwrap_or_default());
     if let tungstenite::Error::Http(response) = error {
         let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
         let said: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
-        let message = said["error"]["message"].as_str().unwrap_or("no reason given").to_owned();
+        let Some(message) = said["error"]["message"].as_str() else {
+            let message =
+                format!("no livetape server at {address}: it responded with HTTP {}", response.status());
+            return Problem::new(Code::ServerUnreachable, message);
+        };
         let hint = match response.status() {
-            StatusCode::UNAUTHORIZED => WANTS_TOKEN.to_owned(),
+            StatusCode::UNAUTHORIZED => TOKEN_HINT.to_owned(),
             _ => said["error"]["hint"].as_str().unwrap_or_default().to_owned(),
         };
-        return Problem::new(Code::BadRequest, format!("the server refused: {message}")).hint(hint);
+        return Problem::new(Code::BadRequest, format!("the server rejected the request: {message}"))
+            .hint(hint);
     }
     let why = match error {
         tungstenite::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            "nothing listens there".to_owned()
+            "no server listens there".to_owned()
         }
         error => error.to_string(),
     };
-    // The query may hold a secret.
-    let address = url.split('?').next().unwrap_or_default();
     let problem = Problem::new(Code::ServerUnreachable, format!("cannot connect to {address}: {why}"));
     let is_tls = |error: &io::Error| matches!(error.get_ref(), Some(inside) if inside.is::<rustls::Error>());
     match error {
-        tungstenite::Error::Io(error) if is_tls(error) => problem.hint(
-            "is it the server's own certificate? name its file with --ca FILE (the server's --tls-cert)",
-        ),
+        tungstenite::Error::Io(error) if is_tls(error) => {
+            problem.hint("pass the server's certificate file (its --tls-cert) with --ca FILE")
+        }
         _ => problem,
     }
 }
@@ -166,20 +204,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_lacks_a_token_is_told_the_flag() {
-        let body = br#"{"error":{"message":"this server wants a bearer token","hint":"send a header"}}"#;
+    fn the_hint_for_a_missing_token_names_the_flag() {
+        let body = br#"{"error":{"message":"this server requires a bearer token","hint":"send a header"}}"#;
         let answer = |status: StatusCode| {
             let answer = tungstenite::http::Response::builder().status(status).body(Some(body.to_vec()));
             refused("ws://localhost/", &tungstenite::Error::Http(Box::new(answer.unwrap())))
         };
         let problem = answer(StatusCode::UNAUTHORIZED);
-        assert_eq!(problem.message, "the server refused: this server wants a bearer token");
-        assert_eq!(problem.hint, WANTS_TOKEN);
+        assert_eq!(problem.message, "the server rejected the request: this server requires a bearer token");
+        assert_eq!(problem.hint, TOKEN_HINT);
         assert_eq!(answer(StatusCode::FORBIDDEN).hint, "send a header");
     }
 
     #[test]
-    fn what_is_asked_for_stands_in_the_address() {
+    fn another_server_is_reported_with_its_status() {
+        for body in [&b""[..], b"not found", br#"{"message":"not found"}"#] {
+            let answer = tungstenite::http::Response::builder().status(404).body(Some(body.to_vec()));
+            let problem = refused(
+                "ws://u:planted@h/nope?since=0",
+                &tungstenite::Error::Http(Box::new(answer.unwrap())),
+            );
+            assert_eq!(problem.code, Code::ServerUnreachable);
+            assert_eq!(
+                problem.message,
+                "no livetape server at ws://***@h/nope: it responded with HTTP 404 Not Found"
+            );
+            assert_eq!(problem.hint, Code::ServerUnreachable.hint());
+        }
+    }
+
+    #[test]
+    fn filters_are_part_of_the_address() {
         let args = ["livetape", "watch", "--observe", "--types", "gift", "--since", "0"];
         let args::Command::Watch(watch) = args::Args::parse_from(args).command else { panic!("it is watch") };
         let expected = "ws://127.0.0.1:3000/?types=gift&observer=1&since=0";

@@ -35,11 +35,11 @@ pub struct Channels {
 pub enum Request {
     /// Open the room of this user.
     Room(String, Answer<Lease>),
-    /// Replay a recording for the requesting client alone.
+    /// Replay a recording for the requesting client only.
     Replay(PrivateReplay, Answer<Lease>),
 }
 
-/// A replay for one client alone.
+/// A replay for a single client.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrivateReplay {
     /// The recording.
@@ -109,7 +109,7 @@ impl Channels {
             (self.tell)(&warning);
             let problem =
                 Problem::new(Code::InvalidUsername, format!("TikTok username not given for {client}"));
-            return Err(problem.hint("give the token a user in the configuration").into());
+            return Err(problem.hint("set `user` for the token under [[tokens]] in livetape.toml").into());
         };
         give(&self.requests, |answer| Request::Room(user, answer)).await
     }
@@ -121,9 +121,11 @@ impl Channels {
     pub async fn replay(&self, token: &str, speed: Speed) -> Result<Lease, Refusal> {
         let Token { client, recording, .. } = self.token(token)?;
         let Some(recording) = recording.clone() else {
-            let message = format!("no test recording is given for {client}");
+            let message = format!("no test recording is set for {client}");
             let problem = Problem::new(Code::RecordingNotFound, message);
-            return Err(problem.hint("give the token one in the configuration, `demo` for instance").into());
+            return Err(problem
+                .hint("set `recording` for the token under [[tokens]] in livetape.toml, e.g. `demo`")
+                .into());
         };
         let recording = Requested::Configured(recording);
         self.play(PrivateReplay { recording, speed, start: Duration::ZERO }).await
@@ -162,7 +164,7 @@ impl Channels {
         self.registry.channels()
     }
 
-    /// Whether any of these channels was opened so far.
+    /// Returns whether any of these channels has been opened.
     #[must_use]
     pub fn were_used(&self) -> bool {
         self.registry.was_used()
@@ -181,8 +183,8 @@ impl Channels {
 
     fn token(&self, given: &str) -> Result<&Token, Problem> {
         tokens::find(&self.tokens, given).ok_or_else(|| {
-            let problem = Problem::new(Code::Unauthorized, "this token is not known here");
-            problem.hint("the configuration says which tokens there are")
+            let problem = Problem::new(Code::Unauthorized, "unknown token");
+            problem.hint("use a token listed under [[tokens]] in livetape.toml")
         })
     }
 }

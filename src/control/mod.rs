@@ -28,7 +28,7 @@ pub use upstream::Upstream;
 
 pub use crate::sans_io::{
     counts::Counts,
-    inject::{InjectRequest, Injected},
+    inject::{InjectRequest, Injected, Who},
     pace::Speed,
 };
 use crate::{
@@ -87,7 +87,7 @@ pub struct Driver {
     orders: mpsc::Receiver<Order>,
     tester: Tester,
     channel_requests: Option<ChannelRequests>,
-    /// Creates injected events, with ids that never repeat, whatever runs.
+    /// Creates injected events, with ids that never repeat, even across sources.
     injector: Injector,
 }
 
@@ -209,7 +209,7 @@ impl Control {
         give(&self.orders, |answer| Order::Disconnect(user, answer)).await
     }
 
-    /// Broadcasts a synthetic event through whatever runs.
+    /// Broadcasts a synthetic event through the current source, or while idle.
     ///
     /// # Errors
     /// `inject_refused` in a live room, unless allowed.
@@ -310,7 +310,7 @@ async fn give<O, T>(orders: &mpsc::Sender<O>, order: impl FnOnce(Answer<T>) -> O
     let gone = || Problem::new(Code::ShuttingDown, "the server is shutting down");
     let (answer, answered) = Answer::new();
     orders.try_send(order(answer)).map_err(|error| match error {
-        mpsc::error::TrySendError::Full(_) => Problem::new(Code::Capacity, "too many orders at once"),
+        mpsc::error::TrySendError::Full(_) => Problem::new(Code::Capacity, "too many commands at once"),
         mpsc::error::TrySendError::Closed(_) => gone(),
     })?;
     answered.await.unwrap_or_else(|_| Err(gone().into()))
@@ -329,7 +329,7 @@ fn nothing_connects() -> Problem {
 /// The error for orders that need a replay.
 #[must_use]
 pub fn nothing_replayed() -> Problem {
-    Problem::new(Code::NoReplay, "nothing is being replayed")
+    Problem::new(Code::NoReplay, "no replay is running")
 }
 
 #[cfg(test)]

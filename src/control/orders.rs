@@ -122,7 +122,8 @@ pub struct Check {
 #[must_use]
 pub fn not_current(user: &str) -> Problem {
     let name = user.trim().trim_start_matches('@');
-    Problem::new(Code::NotFound, format!("`{name}` is not the current user")).hint("GET /status says who is")
+    Problem::new(Code::NotFound, format!("`{name}` is not the current user"))
+        .hint("see GET /status for the current user")
 }
 
 /// An order to a replay.
@@ -136,7 +137,7 @@ pub enum ReplayOrder {
     Seek(Duration),
     /// Change the speed.
     Speed(Speed),
-    /// While paused: broadcast this many further frames that contain events, and stay paused.
+    /// Pause, then broadcast this many further frames that contain events.
     Step(u32),
     /// Repeat a range.
     Loop {

@@ -64,16 +64,16 @@ impl Default for Sources {
 /// Validates the tokens and normalises their users. Tokens must be unique.
 pub(super) fn check(tokens: Vec<Token>) -> Result<Vec<Token>, Problem> {
     if tokens.len() > TOKENS_MAX {
-        return Err(bad(format!("{} tokens are more than {TOKENS_MAX}", tokens.len())));
+        return Err(bad(format!("{} tokens are more than the maximum of {TOKENS_MAX}", tokens.len())));
     }
     let mut seen = BTreeSet::new();
     for token in &tokens {
         let (secret, client) = (token.secret.reveal(), &token.client);
         if let Err(why) = check_token(secret) {
-            return Err(bad(format!("the token of {client} cannot stand in an address")).hint(why));
+            return Err(bad(format!("the token of {client} cannot be part of a URL")).hint(why));
         }
         if !seen.insert(secret) {
-            return Err(bad(format!("the token of {client} is somebody else's, too")));
+            return Err(bad(format!("the token of {client} is used twice")));
         }
     }
     tokens.into_iter().map(with_name_of_user).collect()

@@ -1,11 +1,14 @@
 //! A subscriber's progress, as publishers see it.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{Filter, Join, Reader};
+use super::{CloseReason, Filter, Join, Next, Reader};
 
 /// State that a subscriber shares with publishers.
 #[derive(Debug)]
@@ -16,9 +19,11 @@ pub(super) struct Cursor {
     /// Time of the last progress, in microseconds since `started`.
     touched: AtomicU64,
     started: Instant,
-    /// Whether it fell behind. Faster to check than the token, which takes a lock.
-    is_slow: AtomicBool,
-    /// Cancelled when it falls behind.
+    /// Whether it fell behind or was dismissed. Cheaper to check than the token, which takes a lock.
+    is_over: AtomicBool,
+    /// The close reason of a dismissed subscriber.
+    dismissed: OnceLock<CloseReason>,
+    /// Cancelled when it fell behind or was dismissed.
     pub slow: CancellationToken,
     /// Role of the subscriber.
     pub reader: Reader,
@@ -32,7 +37,8 @@ impl Cursor {
             position: AtomicU64::new(position),
             touched: AtomicU64::new(0),
             started: now,
-            is_slow: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+            dismissed: OnceLock::new(),
             slow: CancellationToken::new(),
             reader: join.reader,
             filter: join.filter,
@@ -40,12 +46,19 @@ impl Cursor {
     }
 
     pub(super) fn fall_behind(&self) {
-        self.is_slow.store(true, Ordering::SeqCst);
+        self.is_over.store(true, Ordering::SeqCst);
         self.slow.cancel();
     }
 
-    pub(super) fn is_slow(&self) -> bool {
-        self.is_slow.load(Ordering::SeqCst)
+    pub(super) fn dismiss(&self, reason: &CloseReason) {
+        self.dismissed.get_or_init(|| reason.clone());
+        self.fall_behind();
+    }
+
+    /// Returns the end of its feed, if it fell behind or was dismissed.
+    pub(super) fn end(&self) -> Option<Next> {
+        let is_over = self.is_over.load(Ordering::SeqCst);
+        is_over.then(|| self.dismissed.get().cloned().map_or(Next::Slow, Next::Closed))
     }
 
     pub(super) fn position(&self) -> u64 {

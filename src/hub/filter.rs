@@ -36,7 +36,7 @@ impl FromStr for Gifts {
             "raw" => Ok(Self::Raw),
             "delta" => Ok(Self::Delta),
             "final" => Ok(Self::Final),
-            _ => Err(format!("`gifts` is raw, delta or final, not `{text}`")),
+            _ => Err(format!("`gifts` must be raw, delta or final, not `{text}`")),
         }
     }
 }

@@ -79,17 +79,19 @@ impl Shared {
         let unknown = |message: String| Err(Problem::new(Code::UnknownPosition, message));
         let (tail, head) = (state.ring.tail(), state.ring.head());
         if stream != &*self.stream {
-            return unknown(format!("stream `{stream}` is not this one, `{}`", self.stream));
+            return unknown(format!("stream `{stream}` is not the current stream, `{}`", self.stream));
         }
         if seq > head {
-            return unknown(format!("event {seq} is beyond the newest, {head}"));
+            return unknown(format!("event {seq} is after the newest, {head}"));
         }
         match (seq < tail, on_gap) {
             (false, _) => Ok(Start::at(seq)),
             (true, OnGap::Skip) => Ok(Start::behind_gap(seq, tail)),
-            (true, OnGap::Close) => {
-                unknown(format!("event {} is gone: the backlog begins with {}", seq + 1, tail + 1))
-            }
+            (true, OnGap::Close) => unknown(format!(
+                "event {} is no longer in the backlog, which starts at {}",
+                seq + 1,
+                tail + 1
+            )),
         }
     }
 }

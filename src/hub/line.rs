@@ -1,4 +1,4 @@
-//! An event as it is written: its JSON, preceded by the head of the WebSocket frame that carries it.
+//! The bytes of an event: the head of a WebSocket frame, followed by the JSON.
 
 use std::ops::Range;
 

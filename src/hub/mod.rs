@@ -191,6 +191,15 @@ impl Hub {
     }
 }
 
+impl Hub {
+    /// Disconnects all current subscribers at once, with `reason`. The channel stays open, and they may join again.
+    pub fn dismiss(&self, reason: &CloseReason) {
+        let dismissed = self.shared.write().dismiss(reason);
+        self.shared.lost(&dismissed);
+        self.shared.news.send_replace(());
+    }
+}
+
 impl Shared {
     // The state is valid between any two statements, so a panic under the lock does no harm.
     fn read(&self) -> RwLockReadGuard<'_, State> {

@@ -10,7 +10,7 @@ use tokio::{
 use super::{CloseReason, Hub, Reader, Shared, cursor::Cursor, ring::Ring};
 use crate::clock;
 
-/// A mark that no cursor can reach, so that it has to leave.
+/// A mark that no cursor can reach, for waiting until all cursors have left.
 const BEYOND_ALL: u64 = u64::MAX;
 
 /// State shared by a waiting publisher and the cursors.
@@ -32,6 +32,13 @@ impl Hub {
         let pace = self.shared.limits.pace();
         let paces = |cursor: &Cursor| cursor.reader != Reader::Observer;
         self.shared.wait_for_cursors(|ring| ring.floor(pace), paces).await;
+    }
+
+    /// Waits until every client has been sent all events published before this call, except observers and clients without
+    /// progress for [`stall_max`](super::Limits::stall_max).
+    pub async fn wait_until_read(&self) {
+        let head = self.head();
+        self.shared.wait_for_cursors(|_| head, |cursor| cursor.reader != Reader::Observer).await;
     }
 
     /// [Closes](Self::close) the channel and waits until all subscribers have received everything and left,

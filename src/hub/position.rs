@@ -28,7 +28,9 @@ impl FromStr for Since {
             Some(Self::After { stream: stream.to_owned(), seq: seq.parse().ok()? })
         });
         position.ok_or_else(|| {
-            format!("`since` is 0 or STREAM:SEQ, as `stream` and `seq` of the last event say, not `{text}`")
+            format!(
+                "`since` must be 0 or STREAM:SEQ, from `stream` and `seq` of the last event, not `{text}`"
+            )
         })
     }
 }
@@ -59,7 +61,7 @@ impl FromStr for OnGap {
         match text {
             "close" => Ok(Self::Close),
             "skip" => Ok(Self::Skip),
-            _ => Err(format!("`on_gap` is close or skip, not `{text}`")),
+            _ => Err(format!("`on_gap` must be close or skip, not `{text}`")),
         }
     }
 }

@@ -31,7 +31,7 @@ impl Hub {
         }
     }
 
-    /// Publishes with or without pacing, and reports where the injected events among `events` went.
+    /// Publishes with or without pacing, and reports the delivery of the injected events among `events`.
     pub async fn publish_injected(&self, events: &[Event], is_paced: bool) -> Delivery {
         let mut delivery = Delivery::default();
         let mut rest = events;

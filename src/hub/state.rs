@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{CloseReason, cursor::Cursor, entry::Entry, entry::Standing, limits::Limits, ring::Ring};
+use super::{CloseReason, Reader, cursor::Cursor, entry::Entry, entry::Standing, limits::Limits, ring::Ring};
 
 /// A channel's ring, its cursors and its current state.
 #[derive(Debug)]
@@ -62,6 +62,12 @@ impl State {
     /// Returns the cursors below `floor`.
     pub(super) fn below(&self, floor: u64) -> impl Iterator<Item = &Arc<Cursor>> {
         self.cursors.values().filter(move |cursor| cursor.position() < floor)
+    }
+
+    /// Removes all cursors but those of displays, and returns them.
+    pub(super) fn dismiss(&mut self, reason: &CloseReason) -> Vec<Arc<Cursor>> {
+        let dismissed = self.cursors.extract_if(|_, cursor| cursor.reader != Reader::Display);
+        dismissed.map(|(_, cursor)| cursor).inspect(|cursor| cursor.dismiss(reason)).collect()
     }
 
     /// Marks the cursors below `floor` that are `late` as slow, removes and returns them.

@@ -97,8 +97,8 @@ impl Subscriber {
     /// as many as one call to [`next`](Self::next) returns. Call this only when all previous frames are
     /// written. `batches` must belong to this channel.
     pub fn frames(&mut self, batches: &mut Batches, out: &mut VecDeque<Bytes>) -> Option<Next> {
-        if self.cursor.is_slow() {
-            return Some(Next::Slow);
+        if let Some(end) = self.cursor.end() {
+            return Some(end);
         }
         let key = self.first.is_empty().then_some((self.read, self.filter));
         let batch = match batches.find(key) {
@@ -159,8 +159,8 @@ impl Subscriber {
     fn take(&mut self, view: View, out: &mut Vec<Bytes>) -> Taken {
         let state = self.shared.read();
         // Publishing marks slow cursors and evicts their unread events under one lock.
-        if self.cursor.is_slow() {
-            return Taken { end: Some(Next::Slow), bytes: 0, has_more: false };
+        if let Some(end) = self.cursor.end() {
+            return Taken { end: Some(end), bytes: 0, has_more: false };
         }
         let mut bytes = 0;
         let mut is_full = false;

@@ -201,8 +201,8 @@ impl Lobby {
     fn key(&self, id: &str) -> Result<Key, Problem> {
         let by_id = Uuid::try_parse(id).ok().and_then(|id| self.ids.get(&id));
         by_id.or_else(|| self.client_ids.get(id)).copied().ok_or_else(|| {
-            Problem::new(Code::NotFound, format!("there is no connection `{id}`"))
-                .hint("GET /connections lists them")
+            Problem::new(Code::NotFound, format!("unknown connection `{id}`"))
+                .hint("see GET /connections for the list")
         })
     }
 }

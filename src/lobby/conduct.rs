@@ -1,41 +1,12 @@
-//! Rate limits of a client: its messages, and its rejected messages. Two token buckets, driven by the time
-//! that the lobby is given.
+//! Rate limits of a client: one token bucket for its messages, and one for its rejected messages. The lobby
+//! passes in the time.
 
-use std::{
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
-
-use governor::{
-    Quota, RateLimiter, clock::Clock, middleware::NoOpMiddleware, state::InMemoryState, state::NotKeyed,
-};
+use std::time::Duration;
 
 use super::Limits;
 
-/// The latest time given to the lobby, in nanoseconds since the start. Clones share it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Told(Arc<AtomicU64>);
-
-impl Told {
-    pub(super) fn set(&self, uptime: Duration) {
-        let nanos = u64::try_from(uptime.as_nanos()).unwrap_or(u64::MAX);
-        self.0.fetch_max(nanos, Ordering::Relaxed);
-    }
-}
-
-impl Clock for Told {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Ordering::Relaxed))
-    }
-}
-
-type Bucket = RateLimiter<NotKeyed, InMemoryState, Told, NoOpMiddleware<Duration>>;
+/// Minimum time until a rejected message no longer counts.
+const FORGOTTEN_MIN: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub(super) struct Conduct {
@@ -44,29 +15,71 @@ pub(super) struct Conduct {
 }
 
 impl Conduct {
-    pub(super) fn new(limits: &Limits, time: &Told) -> Self {
-        let messages = Quota::per_second(at_least_one(limits.messages_per_second))
-            .allow_burst(at_least_one(limits.message_burst));
-        let strikes = Quota::with_period(limits.strike_forgotten.max(Duration::from_millis(1)))
-            .unwrap_or(Quota::per_second(NonZeroU32::MIN))
-            .allow_burst(at_least_one(limits.strikes_max));
+    pub(super) fn new(limits: &Limits) -> Self {
+        let per_message = Duration::from_secs(1) / limits.messages_per_second.max(1);
         Self {
-            messages: Bucket::direct_with_clock(messages, time.clone()),
-            strikes: Bucket::direct_with_clock(strikes, time.clone()),
+            messages: Bucket::new(limits.message_burst, per_message),
+            strikes: Bucket::new(limits.strikes_max, limits.strike_forgotten.max(FORGOTTEN_MIN)),
         }
     }
 
     /// Whether the client may send one more message now.
-    pub(super) fn may_talk(&self) -> bool {
-        self.messages.check().is_ok()
+    pub(super) fn may_talk(&mut self, now: Duration) -> bool {
+        self.messages.take(now)
     }
 
     /// Counts a rejected message. Returns whether the client may stay connected.
-    pub(super) fn is_bearable(&self) -> bool {
-        self.strikes.check().is_ok()
+    pub(super) fn is_bearable(&mut self, now: Duration) -> bool {
+        self.strikes.take(now)
     }
 }
 
-fn at_least_one(count: u32) -> NonZeroU32 {
-    NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN)
+/// A token bucket that is full at first, and gets a token back after each `period`.
+#[derive(Debug)]
+struct Bucket {
+    period: Duration,
+    /// How long an empty one takes to become full.
+    fill: Duration,
+    full_at: Duration,
+}
+
+impl Bucket {
+    fn new(tokens: u32, period: Duration) -> Self {
+        Self { period, fill: period.saturating_mul(tokens.max(1)), full_at: Duration::ZERO }
+    }
+
+    /// Takes a token, if there is one.
+    fn take(&mut self, now: Duration) -> bool {
+        let full_at = self.full_at.max(now).saturating_add(self.period);
+        let is_there = full_at - now <= self.fill;
+        if is_there {
+            self.full_at = full_at;
+        }
+        is_there
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_gives_all_its_tokens_at_once_and_then_one_for_each_period() {
+        let mut bucket = Bucket::new(3, Duration::from_millis(100));
+        let mut taken = |ms, tries| (0..tries).filter(|_| bucket.take(Duration::from_millis(ms))).count();
+        assert_eq!(taken(50, 9), 3);
+        assert_eq!(taken(149, 9), 0);
+        assert_eq!(taken(150, 9), 1);
+        assert_eq!(taken(399, 9), 2);
+        assert_eq!(taken(100_000, 9), 3, "it holds no more");
+        assert_eq!(taken(0, 1), 0, "time that goes back brings none");
+    }
+
+    #[test]
+    fn a_bucket_takes_any_limits() {
+        for (tokens, period) in [(0, Duration::ZERO), (u32::MAX, Duration::MAX), (1, Duration::MAX)] {
+            let mut bucket = Bucket::new(tokens, period);
+            assert!(bucket.take(Duration::from_secs(1)) || period == Duration::MAX);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Connections, internally and in responses.
+//! Connections: their internal state, and their form in responses.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ pub(super) struct Connection {
     pub(super) created_at: Millis,
     pub(super) last_ping: Millis,
     pub(super) conduct: Conduct,
-    /// Whether it was told to leave, so that its messages no longer count.
+    /// Whether it is being closed, so that its messages no longer count.
     pub(super) is_leaving: bool,
 }
 

@@ -90,7 +90,7 @@ impl<'a> Asked<'a> {
             return Err(bad(format!("the JSON is nested deeper than {depth_max}")));
         }
         let raw: &RawValue =
-            serde_json::from_str(text).map_err(|error| bad(format!("no valid JSON: {error}")))?;
+            serde_json::from_str(text).map_err(|error| bad(format!("not valid JSON: {error}")))?;
         if !text.trim_start().starts_with('{') {
             return Ok(Self::Plain(raw));
         }
@@ -111,7 +111,7 @@ fn parse<T: DeserializeOwned>(kind: &str, text: &str) -> Result<T, Problem> {
 }
 
 fn borrow<'a, T: Deserialize<'a>>(kind: &str, text: &'a str) -> Result<T, Problem> {
-    serde_json::from_str(text).map_err(|error| bad(format!("`{kind}` lacks something: {error}")))
+    serde_json::from_str(text).map_err(|error| bad(format!("`{kind}` is incomplete: {error}")))
 }
 
 fn bad(message: String) -> Problem {

@@ -23,7 +23,7 @@ use std::{
 };
 
 pub use ask::{Audience, LobbyStats};
-use conduct::{Conduct, Told};
+use conduct::Conduct;
 use connection::Connection;
 pub use connection::{ConnectionView, Opening, Role};
 pub use effect::{Counts, Effect, Payload};
@@ -68,7 +68,6 @@ pub struct Stats {
 #[derive(Debug, Default)]
 pub struct Lobby {
     limits: Limits,
-    time: Told,
     now: Moment,
     connections: BTreeMap<Key, Connection>,
     ids: HashMap<Uuid, Key>,
@@ -91,7 +90,6 @@ impl Lobby {
 
     /// Sets the time. Call this before each input.
     pub fn advance(&mut self, now: Moment) {
-        self.time.set(now.uptime);
         self.now = now;
     }
 
@@ -123,7 +121,7 @@ impl Lobby {
     /// `capacity`, `client_id_taken`, or `bad_request` for an invalid client id.
     pub fn open(&mut self, opening: Opening) -> Result<Key, Problem> {
         if self.connections.len() >= self.limits.connections_max {
-            return Err(Problem::new(Code::Capacity, "there are too many connections already"));
+            return Err(Problem::new(Code::Capacity, "too many connections"));
         }
         let client_id = match opening.client_id {
             Some(given) => self.check_client_id(given)?,
@@ -144,7 +142,7 @@ impl Lobby {
             metadata: Metadata::new(),
             created_at: self.now.wall,
             last_ping: self.now.wall,
-            conduct: Conduct::new(&self.limits, &self.time),
+            conduct: Conduct::new(&self.limits),
             is_leaving: false,
         };
         self.counts.opened += 1;
@@ -157,7 +155,7 @@ impl Lobby {
     fn check_client_id(&self, given: String) -> Result<String, Problem> {
         check_client_id(&given, self.limits.client_id_chars_max)?;
         if given == SERVER || self.client_ids.contains_key(&given) {
-            let message = format!("another connection is called `{given}`");
+            let message = format!("another connection has the client id `{given}`");
             return Err(Problem::new(Code::ClientIdTaken, message));
         }
         Ok(given)
@@ -199,7 +197,7 @@ impl Lobby {
             active_connections,
             timestamp,
         };
-        let told = self.tells_presence().then(|| told.encode());
+        let told = self.announces_presence().then(|| told.encode());
         self.send(vec![key], welcome);
         if let Some(told) = told {
             self.send(self.talkers_but(key), told);
@@ -218,7 +216,7 @@ impl Lobby {
         if connection.role != Role::Talks {
             return;
         }
-        let tells = self.tells_presence();
+        let tells = self.announces_presence();
         self.talkers -= 1;
         if tells {
             let said = Say::ClientDisconnected {
@@ -264,7 +262,7 @@ impl Lobby {
     }
 
     /// Whether arrivals and departures are announced.
-    fn tells_presence(&self) -> bool {
+    fn announces_presence(&self) -> bool {
         self.talkers <= self.limits.presence_max
     }
 
@@ -297,7 +295,7 @@ impl Lobby {
 pub fn check_client_id(given: &str, chars_max: usize) -> Result<(), Problem> {
     let is_allowed = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '@' | '-');
     if given.is_empty() || given.chars().count() > chars_max || !given.chars().all(is_allowed) {
-        let message = format!("`client_id` is 1 to {chars_max} letters, digits and `_ . : @ -`");
+        let message = format!("`client_id` must have 1 to {chars_max} letters, digits and `_ . : @ -`");
         return Err(Problem::new(Code::BadRequest, message));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Rooms, internally and in responses.
+//! Rooms: their internal state, and their form in responses.
 
 use std::collections::{BTreeMap, BTreeSet};
 

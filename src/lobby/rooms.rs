@@ -9,7 +9,10 @@ use super::{
     message::{Say, Speaker},
     talk::read_only,
 };
-use crate::sans_io::error::{Code, Problem};
+use crate::sans_io::{
+    error::{Code, Problem},
+    terminal::is_invisible,
+};
 
 impl Lobby {
     /// Lets a client join a room, which is created if missing.
@@ -54,8 +57,8 @@ impl Lobby {
         let connection = self.connections.get_mut(&key).ok_or_else(|| unknown(room_id))?;
         if connection.rooms.len() >= self.limits.rooms_per_connection_max {
             let most = self.limits.rooms_per_connection_max;
-            return Err(Problem::new(Code::Capacity, format!("a connection is in {most} rooms at most"))
-                .hint("leave one first"));
+            return Err(Problem::new(Code::Capacity, format!("a connection can join at most {most} rooms"))
+                .hint("leave a room first"));
         }
         if is_new && self.rooms.len() >= self.limits.rooms_max {
             return Err(too_many_rooms(self.limits.rooms_max));
@@ -139,12 +142,13 @@ impl Lobby {
     pub fn create_room(&mut self, new: NewRoom, id: Uuid) -> Result<RoomView, Problem> {
         let id = new.id.unwrap_or_else(|| format!("room_{}", id.simple()));
         if id.starts_with(FEED_PREFIX) {
-            let message = format!("rooms of the prefix `{FEED_PREFIX}` are made by connecting their user");
-            return Err(Problem::new(Code::BadRequest, message).hint("choose another id, or leave it out"));
+            let message =
+                format!("rooms with the prefix `{FEED_PREFIX}` are created by connecting their user");
+            return Err(Problem::new(Code::BadRequest, message).hint("choose another id, or omit it"));
         }
         self.check_room_id(&id, Code::BadRequest)?;
         if self.rooms.contains_key(&id) {
-            return Err(Problem::new(Code::RoomExists, format!("there is a room `{id}` already")));
+            return Err(Problem::new(Code::RoomExists, format!("room `{id}` already exists")));
         }
         if self.rooms.len() >= self.limits.rooms_max {
             return Err(too_many_rooms(self.limits.rooms_max));
@@ -154,7 +158,7 @@ impl Lobby {
         if name.len() > most || new.description.as_ref().is_some_and(|text| text.len() > most) {
             return Err(Problem::new(
                 Code::TooLarge,
-                format!("names and descriptions have {most} bytes at most"),
+                format!("the name or description is longer than {most} bytes"),
             ));
         }
         self.check_metadata(&new.metadata)?;
@@ -195,7 +199,7 @@ impl Lobby {
         }
         let most = self.limits.room_id_bytes_max;
         if id.is_empty() || id.len() > most || id.chars().any(is_invisible) {
-            let message = format!("a room ID is 1 to {most} bytes of text without control characters");
+            let message = format!("a room id must have 1 to {most} bytes and no control characters");
             return Err(Problem::new(code, message));
         }
         Ok(())
@@ -214,17 +218,10 @@ impl Lobby {
     }
 }
 
-/// Matches control characters, including those that change the text direction, because they make one id look
-/// like another.
-fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 pub(super) fn unknown(id: &str) -> Problem {
-    let problem = Problem::new(Code::UnknownRoom, format!("there is no room `{id}`"));
+    let problem = Problem::new(Code::UnknownRoom, format!("unknown room `{id}`"));
     match id.strip_prefix(FEED_PREFIX) {
-        Some(_) => problem.hint("rooms of this prefix belong to users: GET /rooms lists who is there"),
+        Some(_) => problem.hint("rooms with this prefix belong to users: see GET /rooms"),
         None => problem,
     }
 }
@@ -234,5 +231,5 @@ fn not_in(id: &str) -> Problem {
 }
 
 fn too_many_rooms(most: usize) -> Problem {
-    Problem::new(Code::Capacity, format!("there are {most} rooms already"))
+    Problem::new(Code::Capacity, format!("the maximum number of rooms, {most}, already exists"))
 }

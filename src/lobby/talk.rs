@@ -39,9 +39,10 @@ impl Lobby {
             let problem =
                 match reads.and_then(|stream| self.feeds.iter().find(|(it, _)| it.stream == *stream)) {
                     Some((feed, _)) => read_only(&feed.room_id()),
-                    None => {
-                        Problem::new(Code::NotInRoom, "binary messages go to the rooms that you are in: none")
-                    }
+                    None => Problem::new(
+                        Code::NotInRoom,
+                        "binary messages are sent to your rooms, and you are in none",
+                    ),
                 };
             return self.refuse(key, &problem);
         }
@@ -55,12 +56,14 @@ impl Lobby {
 
     /// Counts a message, and rejects it if the client exceeds its rate.
     pub(super) fn is_within_rate(&mut self, key: Key) -> bool {
-        let Some(connection) = self.connections.get(&key).filter(|it| !it.is_leaving) else { return false };
+        let Some(connection) = self.connections.get_mut(&key).filter(|it| !it.is_leaving) else {
+            return false;
+        };
         self.counts.received += 1;
-        let may_talk = connection.conduct.may_talk();
+        let may_talk = connection.conduct.may_talk(self.now.uptime);
         if !may_talk {
             let most = self.limits.messages_per_second;
-            let problem = Problem::new(Code::RateExceeded, format!("more than {most} messages a second"));
+            let problem = Problem::new(Code::RateExceeded, format!("more than {most} messages per second"));
             self.refuse(key, &problem);
         }
         may_talk
@@ -74,7 +77,7 @@ impl Lobby {
     pub(super) fn refuse_with(&mut self, key: Key, code: Code, said: Bytes) {
         *self.counts.refused.entry(code).or_default() += 1;
         let Some(connection) = self.connections.get_mut(&key) else { return };
-        let bearable = connection.conduct.is_bearable();
+        let bearable = connection.conduct.is_bearable(self.now.uptime);
         connection.is_leaving = !bearable;
         if connection.role == Role::Talks {
             self.send(vec![key], said);
@@ -145,7 +148,7 @@ impl Lobby {
         let (keys_max, bytes_max) = (self.limits.metadata_keys_max, self.limits.metadata_bytes_max);
         let bytes = serde_json::to_vec(metadata).map_or(usize::MAX, |json| json.len());
         if metadata.len() > keys_max || bytes > bytes_max {
-            let message = format!("metadata is at most {keys_max} keys and {bytes_max} bytes of JSON");
+            let message = format!("metadata is limited to {keys_max} keys and {bytes_max} bytes of JSON");
             return Err(Problem::new(Code::TooLarge, message));
         }
         Ok(())
@@ -155,5 +158,5 @@ impl Lobby {
 /// Builds the error for messages to a user's room.
 pub(super) fn read_only(room: &str) -> Problem {
     let user = room.strip_prefix(FEED_PREFIX).unwrap_or(room);
-    Problem::new(Code::ReadOnlyRoom, format!("`{room}` is the feed of {user}, which clients only read"))
+    Problem::new(Code::ReadOnlyRoom, format!("`{room}` is the feed of {user}, which clients can only read"))
 }

@@ -1,4 +1,4 @@
-//! From what is traced to lines.
+//! Layer of `tracing` that turns events into log lines.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ use tracing_subscriber::{
 use super::{line::Line, writer::Writer};
 use crate::settings::LogFormat;
 
-/// Writes each event as a line.
+/// Writes each event as one line.
 pub(super) struct Lines {
     format: LogFormat,
     writer: Writer,

@@ -1,4 +1,4 @@
-//! What a line of the log looks like.
+//! Format of a log line.
 
 use std::fmt::Write as _;
 
@@ -6,21 +6,21 @@ use serde_json::{Map, Value};
 
 use crate::{clock, sans_io::event::Millis, settings::LogFormat};
 
-/// The longest value that is logged, in characters.
+/// Maximum length of a logged value, in characters.
 const VALUE_CHARS_MAX: usize = 1_000;
 
-/// An event of the log.
+/// One log line.
 #[derive(Debug, Default)]
 pub(super) struct Line {
     pub(super) time: String,
     pub(super) level: &'static str,
     pub(super) message: String,
-    /// Of the spans around it, then its own.
+    /// Fields of the spans around it, then its own.
     pub(super) fields: Vec<(&'static str, Value)>,
 }
 
 impl Line {
-    /// An empty one.
+    /// Returns an empty line with the current time.
     pub(super) fn now(level: &'static str) -> Self {
         let now = Millis(i64::try_from(clock::wall().as_millis()).unwrap_or_default());
         Self { time: now.to_string(), level, ..Self::default() }
@@ -49,12 +49,12 @@ impl Line {
         text
     }
 
-    /// Time, level and message first: people read it as well.
+    /// Puts time, level and message first, for readability.
     fn json(&self) -> String {
         let said = |text: &str| Value::from(escaped(text));
         let (time, level, message) = (said(&self.time), said(self.level), said(&self.message));
         let mut text = format!("{{\"time\":{time},\"level\":{level},\"message\":{message}");
-        // Of two with one name the inner one stands.
+        // Of two fields with the same name, the inner one wins.
         let fields: Map<String, Value> = self
             .fields
             .iter()
@@ -72,7 +72,7 @@ fn is_plain(value: &str) -> bool {
     value.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\'))
 }
 
-/// Nothing that a terminal obeys, no second line, nothing that turns the direction of text; not without end.
+/// Escapes control characters, line breaks and characters that change the direction of text, and limits the length.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for (index, c) in text.chars().enumerate() {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_has_an_end() {
+    fn long_values_are_truncated() {
         let long = Line { message: "x".repeat(5_000), ..Line::default() };
         assert!(long.format(LogFormat::Text).chars().count() < 1_100);
     }

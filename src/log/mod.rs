@@ -1,84 +1,38 @@
-//! The log: what the server did, in lines for people or in JSON, on stderr or in a file that is rotated.
+//! Log of the server, as text or JSON, on stderr or in a rotated file.
 //!
-//! Whoever logs never waits: lines go through a bounded queue to a thread, and those that find no place, or cannot be
+//! Logging never blocks: lines go through a bounded queue to a thread. Lines that do not fit the queue, or that cannot be
 //! written, are counted.
 
+#[cfg(feature = "cli")]
 mod layer;
+#[cfg(feature = "cli")]
 mod line;
+#[cfg(feature = "cli")]
 mod rotate;
+#[cfg(feature = "cli")]
+mod start;
+#[cfg(feature = "cli")]
 mod writer;
 
-use std::{
-    io,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
 };
 
-use layer::Lines;
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{filter::Targets, layer::Layer as _, layer::SubscriberExt as _, registry::Registry};
+#[cfg(feature = "cli")]
+pub use start::start;
+#[cfg(feature = "cli")]
 pub use writer::Guard;
 
-use crate::{
-    sans_io::error::{Code, Problem},
-    settings::{Level, Log},
-};
-
-/// The target of lines about clients that come and go, and the rooms they make: shown beside the display as well.
+/// Target of lines about clients that connect and disconnect, and rooms they create. Unless a level is set, these lines
+/// are logged even while the terminal displays events.
 pub const CLIENTS: &str = "livetape::clients";
 
-/// How many lines were lost: there is one log a process.
+/// Number of lost lines, for the one log of the process.
 static LOST: OnceLock<Arc<AtomicU64>> = OnceLock::new();
 
-/// Starts the log of this process. What is queued is written when the guard is dropped. Where a `display` shows what
-/// fails as well, only what is worse and [`CLIENTS`] go to stderr, unless the settings say otherwise.
-///
-/// # Errors
-/// `io`, if the file cannot be written.
-pub fn start(settings: &Log, display: bool) -> Result<Guard, Problem> {
-    let started = match &settings.file {
-        None => writer::start(io::stderr(), settings.format),
-        Some(path) => rotate::Rotating::open(path, settings.file_bytes.0 as u64, settings.files)
-            .and_then(|file| writer::start(file, settings.format)),
-    };
-    let (writer, guard) = started.map_err(|error| {
-        let path = settings.file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-        Problem::new(Code::Io, format!("cannot write the log {path}: {error}"))
-            .hint("choose another --log-file")
-    })?;
-    // A second start, in tests, is without effect.
-    drop(LOST.set(writer.lost()));
-    let level = settings.level.unwrap_or(match (&settings.file, display) {
-        (Some(_), _) => Level::Info,
-        (None, false) => Level::Warn,
-        (None, true) => Level::Error,
-    });
-    let mut filter = filter(level);
-    if display && settings.level.is_none() {
-        filter = filter.with_target(CLIENTS, LevelFilter::INFO);
-    }
-    let lines = Lines::new(settings.format, writer).with_filter(filter);
-    drop(tracing::subscriber::set_global_default(Registry::default().with(lines)));
-    Ok(guard)
-}
-
-/// How many lines of the log were lost.
+/// Returns the number of lost lines.
 #[must_use]
 pub fn lost() -> u64 {
     LOST.get().map_or(0, |lost| lost.load(Ordering::Relaxed))
-}
-
-/// Ours alone: libraries log what may be secret.
-fn filter(level: Level) -> Targets {
-    let level = match level {
-        Level::Off => LevelFilter::OFF,
-        Level::Error => LevelFilter::ERROR,
-        Level::Warn => LevelFilter::WARN,
-        Level::Info => LevelFilter::INFO,
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Trace => LevelFilter::TRACE,
-    };
-    Targets::new().with_target("livetape", level)
 }

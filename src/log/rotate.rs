@@ -1,23 +1,29 @@
-//! A file that does not grow for ever: FILE, and before it FILE.1, FILE.2, …
+//! Rotated log file: FILE, and older ones as FILE.1, FILE.2, …
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
+    fs::{self, File},
+    io::{self, Read as _, Write},
     path::{Path, PathBuf},
 };
 
-/// A file that is begun anew when it is full.
+use crate::{
+    files::{append, open_regular},
+    sans_io::recording::MAGIC,
+};
+
+/// A file that is rotated when it is full.
 pub(super) struct Rotating {
     path: PathBuf,
     file: File,
     length: u64,
     bytes_max: u64,
-    /// How many older ones are kept.
+    /// Number of older files to keep.
     kept: usize,
 }
 
 impl Rotating {
     pub(super) fn open(path: &Path, bytes_max: u64, kept: usize) -> io::Result<Self> {
+        refuse_recording(path)?;
         let file = append(path)?;
         let length = file.metadata()?.len();
         Ok(Self { path: path.to_owned(), file, length, bytes_max: bytes_max.max(1), kept })
@@ -46,12 +52,16 @@ impl Rotating {
     }
 }
 
-fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+/// Rejects a recording, which a log would damage. Devices and pipes are not read.
+fn refuse_recording(path: &Path) -> io::Result<()> {
+    let Ok(file) = open_regular(path) else { return Ok(()) };
+    let mut start = Vec::new();
+    file.take(MAGIC.len() as u64).read_to_end(&mut start)?;
+    if start == MAGIC { Err(io::Error::other("the file is a recording")) } else { Ok(()) }
 }
 
 impl Write for Rotating {
-    /// Writes a line whole, into this file or the next.
+    /// Writes a whole line, to this file or the next.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.length > 0 && self.length + line.len() as u64 > self.bytes_max {
             self.rotate()?;
@@ -71,7 +81,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn full_files_are_put_away_and_the_oldest_goes() {
+    fn a_recording_is_not_used_as_a_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("show.bin");
+        for recording in [&MAGIC[..], crate::demo::DEMO_BYTES] {
+            fs::write(&path, recording).unwrap();
+            let error = Rotating::open(&path, 10, 2).err().unwrap();
+            assert_eq!(error.to_string(), "the file is a recording");
+            assert!(fs::read(&path).unwrap() == recording);
+        }
+        // Neither of these is a recording.
+        for other in [&b""[..], &MAGIC[..7], b"a log\n"] {
+            fs::write(&path, other).unwrap();
+            Rotating::open(&path, 10, 2).unwrap();
+        }
+    }
+
+    #[test]
+    fn full_files_are_rotated_and_the_oldest_is_deleted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.log");
         let mut log = Rotating::open(&path, 10, 2).unwrap();
@@ -86,5 +113,18 @@ mod tests {
         let mut again = Rotating::open(&path, 1_000, 2).unwrap();
         again.write_all(b"appended\n").unwrap();
         assert_eq!(read("x.log").as_deref(), Some("a line longer than a file\nappended\n"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_regular_files_are_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        for path in [Path::new("/dev/null"), folder.path(), &fifo] {
+            let error = Rotating::open(path, 10, 2).err().map(|error| error.to_string());
+            let expected = if path.is_dir() { "is a directory" } else { "not a regular file" };
+            assert_eq!(error.as_deref(), Some(expected), "{}", path.display());
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The thread that writes the log: a terminal or a disk that hangs stops nobody.
+//! Thread that writes the log, so that a hanging terminal or disk blocks nothing else.
 
 use std::{
     io::{self, Write},
@@ -14,19 +14,19 @@ use std::{
 use super::line::Line;
 use crate::settings::LogFormat;
 
-/// Lines that wait to be written; more are lost, and counted.
+/// Maximum number of queued lines. Lines beyond it are lost and counted.
 const WAITING_LINES_MAX: usize = 4_096;
-/// How long the last lines have at the end.
+/// Longest time to write the last lines at the end of the process.
 const FLUSH_MAX: Duration = Duration::from_secs(1);
 
-/// Where lines go.
+/// Sender of lines to the thread.
 #[derive(Clone)]
 pub(super) struct Writer {
     queue: SyncSender<Option<String>>,
     lost: Arc<AtomicU64>,
 }
 
-/// Dropped at the end of the process, it waits until the last lines are written, for a second at most.
+/// Waits on drop, for at most a second, until the last lines are written.
 #[derive(Debug)]
 pub struct Guard {
     queue: SyncSender<Option<String>>,
@@ -41,7 +41,7 @@ impl Writer {
         }
     }
 
-    /// How many lines were lost, for want of a place or because they could not be written.
+    /// Returns the number of lines lost because the queue was full or a write failed.
     pub(super) fn lost(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.lost)
     }
@@ -50,9 +50,9 @@ impl Writer {
 impl Drop for Guard {
     fn drop(&mut self) {
         self.ending.store(true, Ordering::Release);
-        // Where the queue is full the thread is awake anyway.
+        // If the queue is full, the thread is awake anyway.
         drop(self.queue.try_send(None));
-        // Whatever hangs for longer has had its time.
+        // A longer wait would delay the exit.
         let _ = self.written.recv_timeout(FLUSH_MAX);
     }
 }
@@ -60,7 +60,7 @@ impl Drop for Guard {
 /// Starts the thread.
 ///
 /// # Errors
-/// If there is no thread for it.
+/// Returns an error if the thread cannot be started.
 pub(super) fn start(out: impl Write + Send + 'static, format: LogFormat) -> io::Result<(Writer, Guard)> {
     let (queue, lines) = sync_channel(WAITING_LINES_MAX);
     let (tell, written) = channel();
@@ -68,17 +68,17 @@ pub(super) fn start(out: impl Write + Send + 'static, format: LogFormat) -> io::
     let writer = Writer { queue: queue.clone(), lost: Arc::clone(&lost) };
     let guard = Guard { queue, ending: Arc::clone(&ending), written };
     thread::Builder::new().name("log".into()).spawn(move || {
-        let mut scribe = Scribe { out, format, lost, told: 0 };
+        let mut log = LineWriter { out, format, lost, reported: 0 };
         while let Some(line) = next(&lines, &ending) {
-            scribe.write(&line);
+            log.write(&line);
         }
-        drop(scribe.out.flush());
+        drop(log.out.flush());
         let _ = tell.send(());
     })?;
     Ok((writer, guard))
 }
 
-/// The next line; `None` at the end, when all were handed out.
+/// Returns the next line; `None` at the end, after all lines.
 fn next(lines: &Receiver<Option<String>>, ending: &AtomicBool) -> Option<String> {
     match lines.try_recv() {
         Ok(line) => line,
@@ -88,19 +88,19 @@ fn next(lines: &Receiver<Option<String>>, ending: &AtomicBool) -> Option<String>
     }
 }
 
-struct Scribe<W> {
+struct LineWriter<W> {
     out: W,
     format: LogFormat,
     lost: Arc<AtomicU64>,
-    /// How many of the lost the log itself tells of.
-    told: u64,
+    /// Number of lost lines that the log has reported.
+    reported: u64,
 }
 
-impl<W: Write> Scribe<W> {
+impl<W: Write> LineWriter<W> {
     fn write(&mut self, line: &str) {
         let lost = self.lost.load(Ordering::Relaxed);
-        if lost > self.told && self.out.write_all(self.report(lost - self.told).as_bytes()).is_ok() {
-            self.told = lost;
+        if lost > self.reported && self.out.write_all(self.report(lost - self.reported).as_bytes()).is_ok() {
+            self.reported = lost;
         }
         if self.out.write_all(line.as_bytes()).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -108,7 +108,7 @@ impl<W: Write> Scribe<W> {
     }
 
     fn report(&self, lines: u64) -> String {
-        let message = "⚠️ Lines of the log are missing here".to_owned();
+        let message = "⚠️ Log lines are missing here".to_owned();
         Line { message, fields: vec![("lines", lines.into())], ..Line::now("WARN") }.format(self.format)
     }
 }
@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    /// A disk that says it is full until it is told otherwise, and waits where it is told to.
+    /// A disk that can be full, and that can block on a gate.
     #[derive(Clone, Default)]
     struct Disk {
         written: Arc<Mutex<String>>,
@@ -145,28 +145,29 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_costs_lines_and_they_are_counted() {
+    fn lines_lost_to_a_full_disk_are_counted() {
         let disk = Disk::default();
         let (writer, guard) = start(disk.clone(), LogFormat::Text).unwrap();
-        let mut scribe = Scribe { out: disk.clone(), format: LogFormat::Json, lost: writer.lost(), told: 0 };
-        scribe.write("one\n");
+        let mut log =
+            LineWriter { out: disk.clone(), format: LogFormat::Json, lost: writer.lost(), reported: 0 };
+        log.write("one\n");
         disk.is_full.store(true, Ordering::Relaxed);
-        scribe.write("two\n");
-        scribe.write("three\n");
+        log.write("two\n");
+        log.write("three\n");
         assert_eq!(writer.lost().load(Ordering::Relaxed), 2);
         disk.is_full.store(false, Ordering::Relaxed);
-        scribe.write("four\n");
-        scribe.write("five\n");
+        log.write("four\n");
+        log.write("five\n");
         let written = disk.written.lock().unwrap().clone();
         let lines: Vec<_> = written.lines().collect();
         assert_eq!((lines[0], &lines[2..]), ("one", &["four", "five"][..]));
-        let told: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
-        assert_eq!((&told["lines"], &told["level"]), (&2.into(), &"WARN".into()));
+        let reported: serde_json::Value = serde_json::from_str(lines[1]).unwrap();
+        assert_eq!((&reported["lines"], &reported["level"]), (&2.into(), &"WARN".into()));
         drop(guard);
     }
 
     #[test]
-    fn the_last_lines_are_written_before_the_end() {
+    fn the_last_lines_are_written_on_drop() {
         let disk = Disk::default();
         let (writer, guard) = start(disk.clone(), LogFormat::Text).unwrap();
         (0..1_000).for_each(|n| writer.write(format!("{n}\n")));
@@ -176,23 +177,23 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_that_hangs_holds_nobody() {
+    fn a_hanging_disk_blocks_no_writer() {
         let (open, gate): (Sender<()>, _) = channel();
         let disk = Disk { gate: Some(Arc::new(Mutex::new(gate))), ..Disk::default() };
         let (writer, guard) = start(disk.clone(), LogFormat::Text).unwrap();
         let all = WAITING_LINES_MAX + 500;
         (0..all).for_each(|_| writer.write("line\n".into()));
-        // One more may be with the disk.
+        // The disk may hold one more.
         let lost = writer.lost().load(Ordering::Relaxed);
         assert!((499..=500).contains(&lost), "{lost}");
         drop(open);
         drop(guard);
         let written = disk.written.lock().unwrap().clone();
-        // Told at once, or in parts where the writer began in the midst of it.
-        let told = written
+        // Reported at once, or in parts if the writer started in between.
+        let reported = written
             .lines()
             .filter_map(|line| line.split_once("are missing here lines=")?.1.parse::<u64>().ok());
-        assert_eq!(told.sum::<u64>(), lost, "{written}");
+        assert_eq!(reported.sum::<u64>(), lost, "{written}");
         assert_eq!(written.matches("line\n").count() as u64 + lost, all as u64);
     }
 }

@@ -236,7 +236,7 @@ impl Recorder {
         let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         done.recv_timeout(longest).unwrap_or_else(|error| {
             let what = match error {
-                mpsc::RecvTimeoutError::Timeout => "the disk does not answer: the recording is not sealed",
+                mpsc::RecvTimeoutError::Timeout => "the disk does not respond: the recording is not sealed",
                 mpsc::RecvTimeoutError::Disconnected => {
                     "the recorder has stopped: the recording is not sealed"
                 }
@@ -273,7 +273,7 @@ impl Tap {
 }
 
 fn full(summary: &Summary) -> Problem {
-    Problem::new(Code::RecordingFull, format!("the recording has {} bytes, as many as it may", summary.bytes))
+    Problem::new(Code::RecordingFull, format!("the recording has {} bytes, its maximum", summary.bytes))
 }
 
 fn complete(header: Header, options: &RecorderOptions) -> Header {

@@ -59,7 +59,7 @@ pub(super) fn create(
         Target::File(path) => create_file(&name_of(path), sync).map(|file| (file, path.clone())),
         Target::Folder { folder, user } => {
             fs::create_dir_all(folder).map_err(|error| {
-                Problem::new(Code::Io, format!("cannot make {}: {error}", folder.display()))
+                Problem::new(Code::Io, format!("cannot create {}: {error}", folder.display()))
             })?;
             create_first(paths(folder, user, clock::wall()), sync, name_of)
         }
@@ -101,13 +101,13 @@ fn create_first(
             Err(error) => return Err(problem(&error)),
         }
     }
-    Err(Problem::new(Code::OutputExists, "there are too many recordings of this second"))
+    Err(Problem::new(Code::OutputExists, "too many recordings start in this second"))
 }
 
 fn problem(error: &files::Error) -> Problem {
     match error {
         files::Error::Exists { path } => {
-            let message = format!("{} exists already, and recordings are never overwritten", path.display());
+            let message = format!("{} already exists, and recordings are never overwritten", path.display());
             Problem::new(Code::OutputExists, message).hint("choose another name with -o FILE")
         }
         // The messages already contain hints.

@@ -109,7 +109,7 @@ impl WriterThread {
             self.queue.discard();
             let message = format!("recording to {name} has stopped: {error}");
             Problem::new(error.code(), message)
-                .hint("what was written until then can be replayed; is the disk full?")
+                .hint("check that the disk is not full; the part written so far can be replayed")
         })
     }
 

@@ -14,8 +14,9 @@ mod ws;
 use std::{sync::Arc, time::Duration};
 
 pub use access::{Access, bearer::Tokens};
-use axum::serve::Listener;
 use observe::statistics;
+#[cfg(feature = "cli")]
+pub(crate) use routes::fallback::masked;
 pub use routes::recordings::Recordings;
 use routes::{App, metrics::Metrics, recordings::Shelf};
 pub use state::API_VERSION;
@@ -30,8 +31,7 @@ pub use transport::{limits::Bounds, tls::Tls};
 pub use ws::limits::Limits;
 use ws::{feeds::Feeds, registry::Sockets};
 
-use crate::net::peer::Peer;
-pub use crate::net::{listen, memory};
+pub use crate::net::{accept::Listener, listen, memory, peer::Peer};
 use crate::{
     clock,
     control::Control,
@@ -139,7 +139,7 @@ pub async fn serve<L: Listener<Addr: Peer>>(mut listener: L, server: Server) {
     hub.close(CloseReason { code: close::GOING_AWAY, reason: "shutting_down".into() });
     let deadline = clock::now() + bounds.drain_max;
     if timeout_at(deadline, connections.ended()).await.is_err() {
-        warn!("❌ Connections that did not end in time are dropped");
+        warn!("❌ Dropping connections that did not close in time");
         connections.abort();
         connections.ended().await;
     }

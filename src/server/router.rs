@@ -13,17 +13,25 @@ use super::{
     access::{self, Access, bearer},
     observe::trace,
     routes::{
-        App, assets, connect, connections, fallback, feed, inject, interactive, metrics, ndjson, openapi,
-        recordings, replay, rooms, schema, status, token,
+        App, connect, connections, fallback, feed, inject, interactive, metrics, ndjson, openapi, recordings,
+        replay, rooms, schema, status, token,
     },
 };
+
+/// Adds the routes that need a feature.
+fn optional(router: Router<App>) -> Router<App> {
+    #[cfg(feature = "page")]
+    let router = router.route("/assets/{name}", get(super::routes::assets::asset));
+    #[cfg(feature = "metrics")]
+    let router = router.route("/metrics", get(metrics::export::metrics));
+    router
+}
 
 pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router {
     let access = Arc::new(access);
     let ids = trace::Ids::new(app.shared.hub.stream(), app.metrics.clone());
-    Router::new()
+    let router = Router::new()
         .route("/", get(feed::root))
-        .route("/assets/{name}", get(assets::asset))
         .route("/ws", get(interactive::talk))
         .route("/ws/echo", get(interactive::echo))
         .route("/ws/{token}", get(token::room))
@@ -63,9 +71,9 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .route("/connections/{id}/metadata", put(connections::put_metadata))
         .route("/connections/{id}/close", post(connections::dismiss))
         .route("/stats", get(connections::stats))
-        .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(openapi::openapi))
-        .route("/schema/events.json", get(schema::events))
+        .route("/schema/events.json", get(schema::events));
+    optional(router)
         .route_layer(from_fn_with_state(app.clone(), metrics::count))
         .fallback(fallback::not_found)
         .method_not_allowed_fallback(fallback::method_not_allowed)

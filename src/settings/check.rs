@@ -1,4 +1,4 @@
-//! What settings have to be together.
+//! Checks across settings.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -8,17 +8,17 @@ use crate::sans_io::{
     token::is_plain,
 };
 
-/// The shortest bearer token, in bytes.
+/// Minimum length of a bearer token, in bytes.
 const BEARER_BYTES_MIN: usize = 16;
-/// The shortest head that hyper can be told.
+/// Smallest limit for a request head that hyper accepts, in bytes.
 const HEAD_BYTES_MIN: usize = 8 << 10;
 
-/// How many events a channel may keep: half of the fewest is more than a frame brings.
+/// Valid range of a backlog, in events. Half of the minimum is more than one frame brings.
 const BACKLOG_EVENTS: RangeInclusive<usize> = 64..=1 << 22;
-/// How many bytes of JSON a channel may keep, likewise.
+/// Valid range of a backlog, in bytes of JSON.
 const BACKLOG_BYTES: RangeInclusive<usize> = 256 << 10..=1 << 30;
 
-/// All that does not fit.
+/// Returns every conflict and every value out of range.
 pub(super) fn check(settings: &Settings) -> Vec<Problem> {
     let Settings { server, limits, replay, .. } = settings;
     let mut problems = Vec::new();
@@ -26,29 +26,29 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
         problems.push(Problem::new(Code::BadConfig, message).hint(hint));
     };
     if server.tls_cert.is_some() != server.tls_key.is_some() {
-        bad("--tls-cert and --tls-key belong together", "give both, or neither");
+        bad("only one of --tls-cert and --tls-key is set", "set both, or neither");
     }
     let address = server.address().ip();
     let has_token = server.token.is_some() || server.token_file.is_some();
     if !address.is_loopback() && !has_token && !server.insecure {
         bad(
-            &format!("{address} is not a loopback address: anybody who reaches it could stop this server"),
-            "set a token: LIVETAPE_TOKEN, or LIVETAPE_TOKEN_FILE=FILE (`livetape token` makes one); or listen on 127.0.0.1",
+            &format!("{address} is not a loopback address: anyone who can reach it could stop this server"),
+            "set a token with LIVETAPE_TOKEN or LIVETAPE_TOKEN_FILE=FILE (run `livetape token` for one), or listen on 127.0.0.1",
         );
     }
     if server.token.as_ref().is_some_and(|token| !is_token(token.reveal())) {
-        bad("the bearer token is too short, or has characters that no token has", TOKEN_HINT);
+        bad("the bearer token is too short or has invalid characters", TOKEN_HINT);
     }
     replay_problems(replay, &mut bad);
     limit_problems(limits, &mut bad);
     problems
 }
 
-/// What a bearer token has to be.
+/// Hint for invalid bearer tokens.
 pub const TOKEN_HINT: &str =
-    "16 to 256 letters, digits or -._~ are a token; `livetape token` makes one of 32 random bytes";
+    "use 16 to 256 letters, digits or -._~, or run `livetape token` to generate a token";
 
-/// Whether it can stand in a header, a query and a WebSocket's subprotocol, and is more than a guess.
+/// Returns whether `token` is long enough and valid in a header, a query and a WebSocket subprotocol.
 #[must_use]
 pub fn is_token(token: &str) -> bool {
     token.len() >= BEARER_BYTES_MIN && is_plain(token)
@@ -56,22 +56,22 @@ pub fn is_token(token: &str) -> bool {
 
 fn replay_problems(replay: &Replay, bad: &mut impl FnMut(&str, &str)) {
     if replay.end.is_some_and(|end| end <= replay.start) {
-        bad("--end is not after --start", "");
+        bad("--end is not after --start", "choose a later --end");
     }
     if replay.idle_limit == Some(Duration::ZERO) {
-        bad("--idle-limit is 0", "--speed max leaves out all waiting");
+        bad("--idle-limit is 0", "use --speed max to skip all waiting");
     }
 }
 
 fn limit_problems(limits: &Limits, bad: &mut impl FnMut(&str, &str)) {
     if limits.head_bytes.0 < HEAD_BYTES_MIN {
-        bad("limits.head_bytes is below 8KiB", "");
+        bad("limits.head_bytes is less than 8KiB", "choose at least 8KiB");
     }
     if !BACKLOG_EVENTS.contains(&limits.backlog_events) {
-        bad("limits.backlog_events is not from 64 to 4194304", "");
+        bad("limits.backlog_events is not between 64 and 4194304", "choose a value in this range");
     }
     if !BACKLOG_BYTES.contains(&limits.backlog_bytes.0) {
-        bad("limits.backlog_bytes is not from 256KiB to 1GiB", "");
+        bad("limits.backlog_bytes is not between 256KiB and 1GiB", "choose a value in this range");
     }
     let counts = [
         ("connections", limits.connections),
@@ -83,7 +83,10 @@ fn limit_problems(limits: &Limits, bad: &mut impl FnMut(&str, &str)) {
     ];
     for (name, count) in counts {
         if count == 0 {
-            bad(&format!("limits.{name} is 0: nobody could connect or say anything"), "");
+            bad(
+                &format!("limits.{name} is 0: no client could connect or send anything"),
+                "choose a larger value",
+            );
         }
     }
     let times = [
@@ -94,7 +97,10 @@ fn limit_problems(limits: &Limits, bad: &mut impl FnMut(&str, &str)) {
     ];
     for (name, time) in times {
         if time.is_zero() {
-            bad(&format!("limits.{name} is 0: nobody could connect or say anything"), "");
+            bad(
+                &format!("limits.{name} is 0: no client could connect or send anything"),
+                "choose a larger value",
+            );
         }
     }
 }

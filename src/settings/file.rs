@@ -1,4 +1,6 @@
-//! `livetape.toml` → texts for the keys. What is wrong with it is told with its line, all of it at once.
+//! Parser of `livetape.toml`. It reports every error at once, each with its line.
+
+mod tokens;
 
 use std::{ops::Range, path::Path};
 
@@ -8,39 +10,37 @@ use toml::{
 };
 
 use super::{
-    key::Key,
-    table::{KEYS, SECTIONS, Settings},
-    tokens,
+    table::{KEYS, Key, SECTIONS, Settings},
     value::Form,
 };
 use crate::sans_io::nearest;
 
-/// Something that is wrong with a file.
+/// An error in a settings file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Where, in bytes.
+    /// Byte position.
     at: usize,
-    /// What is wrong.
+    /// Description of the error, as a lowercase fragment.
     pub message: String,
-    /// What to do; may be empty.
+    /// What to do about it; may be empty.
     pub hint: String,
 }
 
 impl Fault {
-    /// The line that it is in, from 1.
+    /// Line number in `text`, from 1.
     #[must_use]
     pub fn line(&self, text: &str) -> usize {
         text[..text.floor_char_boundary(self.at)].matches('\n').count() + 1
     }
 }
 
-/// A value, and where it stands.
+/// A value with its position.
 pub(super) struct Cell<'a> {
     value: &'a DeValue<'a>,
     at: usize,
 }
 
-/// A key, and where it stands.
+/// A key with its position.
 pub(super) struct Name<'a> {
     name: &'a str,
     at: usize,
@@ -52,7 +52,7 @@ impl<'a> Name<'a> {
     }
 
     pub(super) fn unknown(&self, place: &str, known: &[&str]) -> Fault {
-        let message = format!("there is no key `{}` in {place}", self.name);
+        let message = format!("unknown key `{}` in {place}", self.name);
         Fault { at: self.at, message, hint: nearest::hint(self.name, known) }
     }
 }
@@ -78,7 +78,7 @@ impl<'a> Cell<'a> {
         self.value.as_table().map(entries)
     }
 
-    /// What a flag would say. `None` if the type is another.
+    /// Converts the value to the text that its flag would take; `None` if it has another type.
     fn to_text(&self, form: Form, folder: &Path) -> Option<String> {
         match (form, self.value) {
             (Form::Text | Form::NumberOrText, DeValue::String(text)) => Some(text.to_string()),
@@ -92,7 +92,7 @@ impl<'a> Cell<'a> {
                 Some(items?.join(","))
             }
             (Form::Path, DeValue::String(path)) if path.is_empty() => Some(String::new()),
-            // `demo` is built in.
+            // The built-in recording is not a path.
             (Form::Path, DeValue::String(path)) if path == "demo" => Some("demo".into()),
             (Form::Path, DeValue::String(path)) => folder.join(path.as_ref()).to_str().map(str::to_owned),
             _ => None,
@@ -108,7 +108,8 @@ fn entries<'a>(table: &'a DeTable<'a>) -> Vec<(Name<'a>, Cell<'a>)> {
     table.iter().map(|(key, value)| (name(key), Cell::new(value))).collect()
 }
 
-/// Sets what `text` says. `folder` is where its paths count from; `note` is told each key that is set.
+/// Applies the settings file `text`. Relative paths are resolved against `folder`; `note` is called for each key that is
+/// set.
 pub(super) fn apply(
     settings: &mut Settings,
     text: &str,
@@ -146,16 +147,16 @@ pub(super) fn apply(
 
 fn no_section(section: &Name<'_>, is_known: bool) -> Fault {
     if is_known {
-        let message = format!("`{}` is a section: write [{}]", section.name, section.name);
-        return Fault { at: section.at, message, hint: String::new() };
+        let message = format!("`{}` is a section, not a value", section.name);
+        return Fault { at: section.at, message, hint: format!("write [{}]", section.name) };
     }
-    // A key that was meant may stand outside of its section.
+    // A known key may have been written outside of its section.
     if let Some(key) = KEYS.iter().find(|key| key.name() == section.name) {
-        let message = format!("`{}` stands in no section", section.name);
-        return Fault { at: section.at, message, hint: format!("put it under [{}]", key.section) };
+        let message = format!("`{}` is outside of its section", section.name);
+        return Fault { at: section.at, message, hint: format!("move it under [{}]", key.section) };
     }
     let known: Vec<_> = SECTIONS.iter().map(|(name, _)| *name).chain(["tokens"]).collect();
-    let message = format!("there is no section `{}`", section.name);
+    let message = format!("unknown section `{}`", section.name);
     Fault { at: section.at, message, hint: nearest::hint(section.name, &known) }
 }
 
@@ -173,7 +174,7 @@ fn set(
     let text = value.to_text(key.form, folder);
     let text = text.ok_or_else(|| {
         let found = value.value.type_str();
-        value.fault(&format!("`{}` has to be {}, not {found}", key.path(), key.form.wanted()))
+        value.fault(&format!("`{}` must be {}, but its type is {found}", key.path(), key.form.wanted()))
     })?;
     (key.set)(settings, text.as_ref())
         .map_err(|message| value.fault(&format!("`{}`: {message}", key.path())))?;

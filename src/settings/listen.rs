@@ -1,4 +1,4 @@
-//! Where to listen, as users write it.
+//! Parser of addresses to listen on.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -9,7 +9,7 @@ use super::value::{Form, Value, quoted};
 pub struct Listen(pub SocketAddr);
 
 impl Listen {
-    /// This port on loopback.
+    /// Returns a port of loopback.
     #[must_use]
     pub const fn loopback(port: u16) -> Self {
         Self(SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port))
@@ -19,14 +19,14 @@ impl Listen {
 impl Value for Listen {
     const FORM: Form = Form::NumberOrText;
 
-    /// A port on loopback, or an address and a port.
+    /// Parses a port of loopback, or an address and port.
     fn read(text: &str) -> Result<Self, String> {
         if let Ok(port) = text.parse() {
             return Ok(Self::loopback(port));
         }
         let local = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
         local.as_deref().unwrap_or(text).parse().map(Self).map_err(|_| {
-            format!("`{text}` is no address to listen on: give a port, or an address and a port, e.g. 127.0.0.1:3000 or [::1]:3000")
+            format!("`{text}` is not an address to listen on: use a port, or an address and port, e.g. 127.0.0.1:3000 or [::1]:3000")
         })
     }
 

@@ -1,16 +1,17 @@
-//! The configuration: flags over the environment over a file over defaults, in one validated struct.
+//! Configuration: merges flags, environment variables, the settings file and defaults, in this order of precedence, and
+//! validates the result.
 //!
-//! `table` has a row for every setting; flags, the file, `livetape config show`, the example and the documentation
-//! are made of it.
+//! `table` has one row per setting. Flags, the file, `livetape config show`, the example and the documentation are
+//! generated from it.
 
 mod check;
 mod file;
-mod key;
+mod laps;
 mod listen;
 mod recording;
+mod server_url;
 mod show;
 mod table;
-mod tokens;
 mod value;
 
 use std::{
@@ -23,31 +24,31 @@ use std::{
 
 pub use check::{TOKEN_HINT, is_token};
 pub use file::Fault;
-pub use key::{Flag, Key};
+pub use laps::Laps;
 pub use listen::Listen;
 pub use recording::{FOLDER, Rotate, SYNC_EVERY, Sync};
+pub use server_url::ServerUrl;
 pub use show::{documentation, example, show};
-pub use table::{KEYS, Limits, Live, Log, Mock, Record, Replay, SECTIONS, Server, Settings, Watch};
-pub use tokens::Token;
+pub use table::{
+    Flag, KEYS, Key, Limits, Live, Log, Mock, Record, Replay, SECTIONS, Server, Settings, Token, Watch,
+};
 pub use value::{Address, Bytes, Form, Level, LogFormat, SignForm};
 
 use crate::sans_io::error::{Code, Problem};
 
-/// The file that is read where none is named.
+/// Settings file that is read by default.
 pub const FILE: &str = "livetape.toml";
-/// The longest file that is read, in bytes.
-pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Where a setting came from.
+/// Origin of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
-    /// The command line.
+    /// Command line.
     Flag,
-    /// The environment.
+    /// Environment variable.
     Env,
-    /// The file.
+    /// Settings file.
     File,
-    /// Nobody said anything.
+    /// Default value.
     #[default]
     Default,
 }
@@ -63,36 +64,36 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Settings, and where each came from.
+/// Settings with the origin of each.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resolved {
-    /// What is in effect.
+    /// Values in effect.
     pub settings: Settings,
     origins: BTreeMap<String, Origin>,
 }
 
 impl Resolved {
-    /// Where a key's value came from.
+    /// Returns the origin of a key's value.
     #[must_use]
     pub fn origin(&self, key: &Key) -> Origin {
         self.origins.get(&key.path()).copied().unwrap_or_default()
     }
 }
 
-/// What settings are made of.
+/// Inputs of [`resolve`].
 pub struct Sources<'a> {
-    /// The path and the text of the file.
+    /// Path and text of the settings file.
     pub file: Option<(&'a Path, &'a str)>,
-    /// The environment.
+    /// Looks up an environment variable.
     pub env: &'a dyn Fn(&str) -> Option<OsString>,
-    /// What the command line says.
+    /// Flags on the command line.
     pub flags: &'a [(&'static Key, OsString)],
 }
 
-/// Puts the sources over each other, and checks the result.
+/// Merges the sources and validates the result.
 ///
 /// # Errors
-/// All that is wrong, in the order in which it was read; one at least.
+/// Returns every error, in the order of reading; at least one.
 pub fn resolve(sources: &Sources<'_>) -> Result<Resolved, Vec<Problem>> {
     let mut resolved = Resolved::default();
     let Resolved { settings, origins } = &mut resolved;
@@ -108,13 +109,13 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Resolved, Vec<Problem>> {
         }));
     }
     for key in KEYS {
-        // Empty is as good as not set: there is no other way to take a variable back in many a shell script.
+        // An empty variable counts as unset: many shell scripts cannot unset one.
         let Some(text) = (sources.env)(key.env).filter(|text| !text.is_empty()) else { continue };
         match (key.set)(settings, &text) {
             Ok(()) => _ = origins.insert(key.path(), Origin::Env),
             Err(message) => {
                 let problem = Problem::new(Code::BadConfig, format!("{}: {message}", key.env));
-                // `live` and `replay` share one.
+                // `live` and `replay` share a variable.
                 if !problems.contains(&problem) {
                     problems.push(problem);
                 }
@@ -135,13 +136,13 @@ pub fn resolve(sources: &Sources<'_>) -> Result<Resolved, Vec<Problem>> {
 }
 
 impl Server {
-    /// The folder of recordings.
+    /// Returns the directory of recordings.
     #[must_use]
     pub fn folder(&self) -> PathBuf {
         self.recordings.clone().unwrap_or_else(|| FOLDER.into())
     }
 
-    /// Where to listen.
+    /// Returns the address to listen on, with the port of `--port`.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         let Listen(mut address) = self.listen;

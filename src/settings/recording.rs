@@ -1,27 +1,27 @@
-//! How recordings are kept: settings that the recorder obeys.
+//! Settings of the recorder.
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use crate::sans_io::offset;
 
-/// The directory for recordings.
+/// Default directory of recordings.
 pub const FOLDER: &str = "recordings";
-/// How often the disk is told to keep what was recorded, unless told otherwise.
+/// Default interval of syncs to disk.
 pub const SYNC_EVERY: Duration = Duration::from_secs(5);
-/// The smallest part: a header must not be most of it.
+/// Minimum size of a rotated file, in bytes: most of it should not be its header.
 const PART_BYTES_MIN: u64 = 64 << 10;
-/// The shortest part.
+/// Minimum duration of a rotated file.
 const PART_TIME_MIN: Duration = Duration::from_secs(1);
 
-/// How often the disk is told to keep what it has (fdatasync): that is not lost when the power is. Unless it is `Off`,
-/// the disk is told at the end of each file as well, and of the folder when a file was made.
+/// Interval of syncs to disk (fdatasync): data that was synced survives a power cut. Unless this is `Off`, each file is
+/// also synced at its end, and its directory when the file is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sync {
     /// After each record.
     Each,
-    /// After this time at most, where something was recorded.
+    /// At most this long after a record.
     Every(Duration),
-    /// Never: the system decides, after half a minute or so.
+    /// Never: the system syncs by itself, after about half a minute.
     Off,
 }
 
@@ -32,7 +32,7 @@ impl Default for Sync {
 }
 
 impl Sync {
-    /// The longest time between two; `None` for never.
+    /// Returns the longest time between two syncs; `None` for never.
     pub(crate) fn every(self) -> Option<Duration> {
         match self {
             Self::Each => Some(Duration::ZERO),
@@ -51,7 +51,7 @@ impl FromStr for Sync {
             "off" => Ok(Self::Off),
             time => offset::parse(time)
                 .map(Self::Every)
-                .map_err(|_| format!("`{text}` is not a time, e.g. 5s, and neither `each` nor `off`")),
+                .map_err(|_| format!("`{text}` is not a time (e.g. 5s), `each` or `off`")),
         }
     }
 }
@@ -67,19 +67,19 @@ impl fmt::Display for Sync {
     }
 }
 
-/// When a recording goes on in the next file.
+/// Limit at which a recording continues in a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotate {
-    /// After so many bytes.
+    /// After this many bytes.
     Bytes(u64),
-    /// After so long.
+    /// After this time.
     Every(Duration),
 }
 
 impl FromStr for Rotate {
     type Err = String;
 
-    /// `100MB` or `30m`: what ends in a unit of bytes is a size.
+    /// Parses `100MB` as a size, and `30m` as a time.
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -92,16 +92,16 @@ impl FromStr for Rotate {
         let number = text[..text.len() - unit.len()].parse::<u64>().ok();
         let bytes =
             number.and_then(|number| number.checked_mul(factor)).filter(|bytes| *bytes >= PART_BYTES_MIN);
-        bytes.map(Self::Bytes).ok_or_else(|| "a part has 64KB at least".to_owned())
+        bytes.map(Self::Bytes).ok_or_else(|| "each file must have at least 64KB".to_owned())
     }
 }
 
 impl Rotate {
     fn every(text: &str) -> Result<Self, String> {
         let every = offset::parse(text)
-            .map_err(|_| format!("`{text}` is neither a size, e.g. 100MB, nor a time, e.g. 30m"))?;
+            .map_err(|_| format!("`{text}` is neither a size (e.g. 100MB) nor a time (e.g. 30m)"))?;
         if every < PART_TIME_MIN {
-            Err("a part takes 1s at least".to_owned())
+            Err("each file must last at least 1s".to_owned())
         } else {
             Ok(Self::Every(every))
         }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_times_are_told_apart() {
+    fn rotation_takes_a_size_or_a_time() {
         let parse = |text: &str| text.parse::<Rotate>().ok();
         assert_eq!(parse("100MB"), Some(Rotate::Bytes(100 << 20)));
         assert_eq!(parse("64kb"), Some(Rotate::Bytes(64 << 10)));

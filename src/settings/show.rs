@@ -1,13 +1,13 @@
-//! Settings as text: what is in effect, an example of a file, a page of documentation.
+//! Settings as text: the values in effect, an example file, and tables for the documentation.
 
 use std::fmt::Write as _;
 
 use super::{Key, Origin, Resolved, SECTIONS, table::KEYS, value::quoted};
 
-/// The column in which `config show` says where a value came from.
+/// Column at which `config show` prints the origin of a value.
 const ORIGIN_COLUMN: usize = 40;
 
-/// What is in effect, as TOML, with where it came from behind each line. Secrets are masked.
+/// Returns the settings in effect as TOML, each with its origin. Secrets are masked.
 #[must_use]
 pub fn show(resolved: &Resolved) -> String {
     let mut text = String::new();
@@ -45,7 +45,7 @@ fn keys(section: &str) -> impl Iterator<Item = &'static Key> {
     KEYS.iter().filter(move |key| key.section == section)
 }
 
-/// A value that could stand in a file, for keys that have no default.
+/// Returns the default, or an example for keys without one.
 fn sample(key: &Key) -> String {
     if let Some(value) = key.default_text() {
         return value;
@@ -79,27 +79,31 @@ fn sample(key: &Key) -> String {
     .to_owned()
 }
 
-/// A file with every key, commented out: defaults, and samples where there are none.
+/// Returns a settings file with every key commented out, set to its default or an example.
 #[must_use]
 pub fn example() -> String {
-    let mut text = "# Settings of livetape: ./livetape.toml, or what --config FILE names. What is commented out is the default, or a\n\
-        # sample where there is none. A flag overrides the environment, the environment this file.\n\
-        # `livetape config check` reads it, `livetape config show` says what is in effect.\n"
+    let mut text = "# Settings of livetape, read from ./livetape.toml or the file named by --config. Values that are commented\n\
+        # out are defaults, or examples for keys without a default. Flags override environment variables, which\n\
+        # override this file. Run `livetape config check` to validate it and `livetape config show` to see the result.\n"
         .to_owned();
     for (section, about) in SECTIONS {
         _ = writeln!(text, "\n#{about}\n[{section}]");
         for key in keys(section) {
-            _ = writeln!(text, "#{}\n# {} = {}", key.doc, key.name(), sample(key));
+            _ = writeln!(text, "# {}", key.summary());
+            if !key.details().is_empty() {
+                _ = writeln!(text, "# {}", key.details());
+            }
+            _ = writeln!(text, "# {} = {}", key.name(), sample(key));
         }
     }
     text.push_str(
-        "\n# Clients of /ws/TOKEN: a name, whose room they get, and what /ws/test/TOKEN plays.\n\
+        "\n# Clients of /ws/TOKEN: a name, the user whose room they get, and the recording that /ws/test/TOKEN plays.\n\
          # [[tokens]]\n# token = \"overlay-1\"\n# name = \"overlay\"\n# user = \"clumsyboy_45\"\n# recording = \"demo\"\n",
     );
     text
 }
 
-/// The tables of docs/configuration.md.
+/// Returns the tables of docs/configuration.md.
 #[must_use]
 pub fn documentation() -> String {
     let mut text = String::new();
@@ -109,7 +113,12 @@ pub fn documentation() -> String {
         for key in keys(section) {
             let flag = key.flag().map(|_| format!("`{}`", key.flag)).unwrap_or_default();
             let default = key.default_text().map(|value| format!("`{value}`")).unwrap_or_default();
-            let doc = key.doc.trim().replace('|', "\\|");
+            let doc = match key.details() {
+                details if details.is_empty() => key.summary().to_owned(),
+                details if details.starts_with('[') => format!("{} {details}", key.summary()),
+                details => format!("{}. {details}", key.summary()),
+            };
+            let doc = doc.replace('|', "\\|");
             let flag = flag.replace('|', "\\|");
             _ = writeln!(text, "| `{}` | {flag} | `{}` | {default} | {doc} |", key.name(), key.env);
         }

@@ -1,14 +1,19 @@
-//! Every setting: its key, type, default, flag and name in the environment. All that sets or shows one is made of this.
+//! Table of settings: key, type, default, flag and environment variable. Everything that sets or shows a setting is
+//! generated from it.
 
 #![allow(rustdoc::bare_urls, rustdoc::invalid_html_tags, reason = "these are the texts of --help")]
 
+mod key;
+
 use std::{path::PathBuf, time::Duration};
 
+pub use key::{Flag, Key};
+
 use super::{
-    key::Key,
+    laps::Laps,
     listen::Listen,
     recording::{Rotate, SYNC_EVERY, Sync},
-    tokens::Token,
+    server_url::ServerUrl,
     value::{Address, Bytes, Level, LogFormat, SignForm, Value},
 };
 use crate::{
@@ -16,7 +21,21 @@ use crate::{
     secret::Secret,
 };
 
-/// Rows: documentation, key, type, default, flag (empty for none), name in the environment.
+/// A client of `/ws/{token}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Token {
+    /// Token that the client sends.
+    pub token: Secret,
+    /// Name of the client.
+    pub name: String,
+    /// TikTok user whose room the token opens.
+    pub user: Option<String>,
+    /// Recording that `/ws/test/{token}` plays.
+    pub recording: Option<String>,
+}
+
+/// Rows: documentation, key, type, default, flag (empty for none), environment variable. The first line of documentation
+/// appears in `-h`; `--help`, the example and the documents show the rest as well.
 macro_rules! settings {
     ($(
         $(#[doc = $about:literal])*
@@ -36,22 +55,22 @@ macro_rules! settings {
             }
         )*
 
-        /// All settings, in effect.
+        /// Values of all settings.
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct Settings {
             $( $(#[doc = $about])* pub $section: $Section, )*
-            /// The tokens of `/ws/{token}`.
+            /// Clients of `/ws/{token}`.
             pub tokens: Vec<Token>,
         }
 
-        /// The sections, with what each is about.
+        /// Sections, each with its description.
         pub const SECTIONS: &[(&str, &str)] = &[$((stringify!($section), concat!($($about),*)),)*];
 
-        /// Every key, section by section.
+        /// Every key, in the order of sections.
         pub const KEYS: &[Key] = &[$($(Key {
             section: stringify!($section),
             raw_name: stringify!($key),
-            doc: concat!($($doc),*),
+            docs: &[$($doc),*],
             flag: $flag,
             env: $env,
             form: <$type as Value>::FORM,
@@ -67,185 +86,246 @@ const fn secs(secs: u64) -> Duration {
 }
 
 settings! {
-    /// Where the server listens, and who may ask it.
+    /// Addresses of the server, and access to it.
     server: Server {
-        /// Where to listen: a port on loopback, or an address and a port
+        /// Listen on a port or ADDR:PORT
+        ///
+        /// A port alone listens on loopback.
         listen: Listen = Listen::loopback(3000), "--listen ADDR", "LIVETAPE_LISTEN";
-        /// The port, instead of that of --listen; 0 takes any that is free
+        /// Override the port of --listen [0: any free port]
         port: Option<u16> = None, "--port N", "LIVETAPE_PORT";
-        /// Hosts that the server may be called by beside loopback, without a port
+        /// Accept requests for these hosts in addition to loopback, on any port
         hosts: Vec<String> = Vec::new(), "", "LIVETAPE_HOSTS";
-        /// Origins of web pages that may ask beside loopback's, e.g. https://overlay.example; null lets pages from disk, and any sandboxed frame, read the feed
+        /// Accept requests from web pages of these origins in addition to loopback
+        ///
+        /// For example https://overlay.example. With `null`, pages opened from disk and sandboxed frames of any site can
+        /// read the feed.
         origins: Vec<String> = Vec::new(), "", "LIVETAPE_ORIGINS";
-        /// A bearer token that requests and sockets must show
+        /// Require this bearer token for requests and sockets
         token: Option<Secret> = None, "", "LIVETAPE_TOKEN";
-        /// A file with bearer tokens that requests and sockets must show, one a line
+        /// Use the bearer tokens in this file, one per line
+        ///
+        /// A server requires one of them; `livetape watch` sends the first.
         token_file: Option<PathBuf> = None, "--token-file FILE", "LIVETAPE_TOKEN_FILE";
-        /// Listen beyond loopback without a token: anybody who reaches the port may steer and stop the server
+        /// Listen beyond loopback without a token
+        ///
+        /// Anyone who can reach the port can then control and stop the server.
         insecure: bool = false, "--insecure", "LIVETAPE_INSECURE";
-        /// The certificates for https:// and wss://, in PEM
+        /// Serve https:// and wss:// with this certificate chain (PEM)
         tls_cert: Option<PathBuf> = None, "--tls-cert FILE", "LIVETAPE_TLS_CERT";
-        /// The private key of the first certificate, in PEM
+        /// Read the private key of the certificate from this file (PEM)
         tls_key: Option<PathBuf> = None, "--tls-key FILE", "LIVETAPE_TLS_KEY";
-        /// The folder of recordings that are called by name, and to which they go [default: recordings]
+        /// Set the directory of recordings [default: recordings]
+        ///
+        /// Recordings are looked up here by name, and new ones are stored here.
         recordings: Option<PathBuf> = None, "--recordings DIR", "LIVETAPE_RECORDINGS";
-        /// Rooms at a time
+        /// Connect to at most N rooms at once
         max_live: usize = 1, "--max-live N", "LIVETAPE_MAX_LIVE";
-        /// Private replays at a time (/ws/play/RECORDING, /ws/test/TOKEN)
+        /// Run at most N private replays (/ws/play/RECORDING, /ws/test/TOKEN) at once
         max_replays: usize = 16, "--max-replays N", "LIVETAPE_MAX_REPLAYS";
-        /// How often those on /ws are told how the server is
+        /// Send a heartbeat with statistics to sockets on /ws at this interval
         heartbeat: Duration = secs(30), "", "LIVETAPE_HEARTBEAT";
-        /// Show no events in the terminal
+        /// Do not print events
         quiet: bool = false, "-q, --quiet", "LIVETAPE_QUIET";
-        /// Leave nothing to chance: the same number, the same stream name and waiting times
+        /// Seed the stream name and retry delays, for reproducible output
         seed: Option<u64> = None, "--seed N", "LIVETAPE_SEED";
     }
 
-    /// What a server takes at most.
+    /// Limits of the server.
     limits: Limits {
-        /// Connections at a time
+        /// Accept at most this many connections at once
         connections: usize = 12_000, "", "LIVETAPE_MAX_CONNECTIONS";
-        /// Connections at a time from one address beyond loopback (an IPv6 network of 64 bits counts as one)
+        /// Accept at most this many connections at once from one address
+        ///
+        /// An IPv6 network of 64 bits counts as one address. Loopback has no such limit.
         connections_per_address: usize = 256, "", "LIVETAPE_MAX_CONNECTIONS_PER_ADDRESS";
-        /// Readers of the feed at a time
+        /// Accept at most this many subscribers at once
         subscribers: usize = 10_000, "", "LIVETAPE_MAX_SUBSCRIBERS";
-        /// How long a TLS handshake may take
+        /// Close a connection if its TLS handshake takes longer than this
         handshake_time: Duration = secs(10), "", "LIVETAPE_HANDSHAKE_TIME";
-        /// How long the head of a request may take, from its first byte on
+        /// Close a connection if a request head takes longer than this from its first byte
         head_time: Duration = secs(10), "", "LIVETAPE_HEAD_TIME";
-        /// How long the head of a request may be; 8KiB at least
+        /// Reject request heads longer than this [at least 8KiB]
         head_bytes: Bytes = Bytes(16 << 10), "", "LIVETAPE_HEAD_BYTES";
-        /// How long the body of a request may be
+        /// Reject request bodies longer than this
         body_bytes: Bytes = Bytes(64 << 10), "", "LIVETAPE_BODY_BYTES";
-        /// How long a connection may wait for its next request
+        /// Close a connection that sends no further request for this long
         idle_time: Duration = secs(30), "", "LIVETAPE_IDLE_TIME";
-        /// How long a message of a socket may be
+        /// Reject WebSocket messages longer than this
         message_bytes: Bytes = Bytes(16 << 10), "", "LIVETAPE_MESSAGE_BYTES";
-        /// What may wait for one socket, events aside, before it is closed (4101)
+        /// Close a socket (4101) if more than this is queued for it, not counting events
         waiting_bytes: Bytes = Bytes(1 << 20), "", "LIVETAPE_WAITING_BYTES";
-        /// Events that a channel keeps, for who comes back; a reader half of them behind is closed (4101)
+        /// Keep this many events per channel for clients that resume [64 to 4194304]
+        ///
+        /// A subscriber that falls behind by more than half of them is closed (4101).
         backlog_events: usize = 16_384, "", "LIVETAPE_BACKLOG_EVENTS";
-        /// The same in bytes of JSON; a private replay keeps 2MiB at most
+        /// Keep at most this much JSON per channel [256KiB to 1GiB]
+        ///
+        /// A private replay keeps at most 2MiB.
         backlog_bytes: Bytes = Bytes(8 << 20), "", "LIVETAPE_BACKLOG_BYTES";
-        /// Messages of one socket a second
+        /// Accept this many messages per second from each socket
         messages_per_second: u32 = 50, "", "LIVETAPE_MESSAGES_PER_SECOND";
-        /// Messages of one socket at once, after a silence
+        /// Accept this many messages at once from a socket that was silent
         message_burst: u32 = 100, "", "LIVETAPE_MESSAGE_BURST";
-        /// Rooms at a time, feeds aside
+        /// Allow at most this many rooms, not counting the rooms of feeds
         rooms: usize = 1_000, "", "LIVETAPE_MAX_ROOMS";
-        /// Rooms that one socket may be in, feeds aside
+        /// Let each socket join at most this many rooms, not counting the rooms of feeds
         rooms_per_connection: usize = 32, "", "LIVETAPE_MAX_ROOMS_PER_CONNECTION";
-        /// How long the metadata of a socket or a room may be, as JSON
+        /// Limit the metadata of a socket or a room to this size, as JSON
         metadata_bytes: Bytes = Bytes(8 << 10), "", "LIVETAPE_METADATA_BYTES";
-        /// How long an uploaded recording may be
+        /// Reject uploaded recordings larger than this
         upload_bytes: Bytes = Bytes(2 << 30), "", "LIVETAPE_UPLOAD_BYTES";
-        /// How often a socket is asked whether it is there; silent for two such intervals, it is dead
+        /// Ping sockets at this interval
+        ///
+        /// A socket that is silent for two intervals is closed.
         ping_interval: Duration = secs(30), "", "LIVETAPE_PING_INTERVAL";
-        /// How long the process may take to end in order; sockets are dropped half a second before
+        /// Exit at most this long after a graceful shutdown begins
+        ///
+        /// Sockets that are still open are dropped half a second earlier.
         shutdown_time: Duration = secs(5), "", "LIVETAPE_SHUTDOWN_TIME";
     }
 
-    /// What is written down about the server itself.
+    /// Log of the server.
     log: Log {
-        /// Lines for people, or an object of JSON a line: text or json
+        /// Write log lines as text or as json
         format: LogFormat = LogFormat::Text, "--log-format FORMAT", "LIVETAPE_LOG_FORMAT";
-        /// What is logged: off, error, warn, info, debug or trace; [default: info into a file, else warn, or error beside the display]
+        /// Set the log level: off, error, warn, info, debug or trace
+        ///
+        /// [default: info with --log-file; error if events are printed; else warn]
         level: Option<Level> = None, "--log-level LEVEL", "LIVETAPE_LOG_LEVEL";
-        /// Log into this file instead of the terminal
+        /// Write the log to this file instead of the terminal
         file: Option<PathBuf> = None, "--log-file FILE", "LIVETAPE_LOG_FILE";
-        /// How long the file may become before a new one is begun
+        /// Rotate the log file at this size
         file_bytes: Bytes = Bytes(10 << 20), "", "LIVETAPE_LOG_FILE_BYTES";
-        /// How many older files are kept: FILE.1 is the youngest
+        /// Keep this many rotated log files; FILE.1 is the newest
         files: usize = 5, "", "LIVETAPE_LOG_FILES";
-        /// How often the statistics of the broadcast are logged; 0 for never
+        /// Log broadcast statistics at this interval [0: never]
         statistics: Duration = secs(60), "", "LIVETAPE_LOG_STATISTICS";
     }
 
-    /// How rooms are connected to.
+    /// Connections to live rooms.
     live: Live {
-        /// Whose room, where the command line does not say
+        /// Connect to this user's room if the command line names none
         user: Option<String> = None, "", "LIVETAPE_USER";
-        /// Another upstream instead of TikTok, e.g. `livetape mock`
+        /// Connect to this server instead of TikTok
+        ///
+        /// For example http://127.0.0.1:3100 for `livetape mock`.
         upstream: Option<Address> = None, "--upstream URL", "LIVETAPE_UPSTREAM";
-        /// Connect through this sign server instead of directly
+        /// Connect through this sign server
         sign_url: Option<Address> = None, "--sign-url URL", "LIVETAPE_SIGN_URL";
-        /// How the sign server is asked: fetch (/webcast/fetch) or connect (/webcast/rooms/ID/connect)
+        /// Choose the sign server's API: fetch or connect
+        ///
+        /// `fetch` calls /webcast/fetch, `connect` calls /webcast/rooms/ID/connect.
         sign_form: SignForm = SignForm::Fetch, "--sign-form FORM", "LIVETAPE_SIGN_FORM";
-        /// Its API key; rather set it in the environment, where nobody sees it
+        /// Use this API key of the sign server
+        ///
+        /// Prefer the environment variable: other users can see command lines.
         sign_key: Option<Secret> = None, "--sign-key KEY", "LIVETAPE_SIGN_KEY";
-        /// A TikTok session cookie, for rooms that need a login; rather set it in the environment
+        /// Use this TikTok session cookie, for rooms that need a login
+        ///
+        /// Prefer the environment variable: other users can see command lines.
         session_cookie: Option<Secret> = None, "--session-cookie COOKIE", "LIVETAPE_SESSION_COOKIE";
-        /// Attempts in a row before it gives up
+        /// Give up after N failed attempts in a row
         max_attempts: u32 = retry::ATTEMPTS, "--max-attempts N", "LIVETAPE_MAX_ATTEMPTS";
         /// Wait until the user goes live
         wait_live: bool = false, "--wait-live", "LIVETAPE_WAIT_LIVE";
-        /// A proxy for everything, e.g. http://127.0.0.1:8888 or socks5://127.0.0.1:1080
+        /// Send all upstream traffic through this proxy
+        ///
+        /// For example http://127.0.0.1:8888 or socks5://127.0.0.1:1080.
         proxy: Option<Address> = None, "--proxy URL", "LIVETAPE_PROXY";
-        /// Contact only loopback addresses, e.g. `livetape mock`; `livetape run` does so by default
+        /// Contact only loopback addresses
+        ///
+        /// `livetape run` does so by default.
         offline: bool = false, "--offline", "LIVETAPE_OFFLINE";
-        /// Let POST /inject add events to a live room; they are never recorded
+        /// Let POST /inject add events to a live room; they are not recorded
         allow_inject: bool = false, "--allow-inject", "LIVETAPE_ALLOW_INJECT";
-        /// Before the first attempt of `live`, wait until N subscribers are connected
+        /// Connect to the room once N subscribers are connected
         wait_clients: usize = 0, "--wait-clients N", "LIVETAPE_WAIT_CLIENTS";
-        /// Keep serving, like `serve`, when the room of `live` ends or cannot be connected
+        /// Keep serving when the room ends or cannot be reached
         stay: bool = false, "--stay", "LIVETAPE_STAY";
-        /// Write every frame of the first room or replay to this recording
+        /// Record the first room or replay to this file
         record: Option<PathBuf> = None, "--record FILE", "LIVETAPE_RECORD";
     }
 
-    /// How recordings are replayed.
+    /// Replays of recordings.
     replay: Replay {
-        /// The recording, where the command line does not say [default: demo]
+        /// Play this recording if the command line names none [default: demo]
         recording: Option<String> = None, "", "LIVETAPE_RECORDING";
-        /// How fast: 0.1 to 1000 times the original, or max (as fast as the slowest subscriber takes it)
+        /// Play at this speed: 0.1 to 1000, or max
+        ///
+        /// `max` plays as fast as the slowest subscriber reads.
         speed: Speed = Speed::Times(1.0), "--speed N|max", "LIVETAPE_SPEED";
-        /// Play the first recording again and again; with N, so many times in all
-        r#loop: Option<u32> = None, "--loop [N]", "LIVETAPE_LOOP";
-        /// Where to begin in the first recording, e.g. 90s, 1m30s or 00:01:30
+        /// Repeat: N times in total, or until stopped
+        ///
+        /// Without N, or with `endless`, it repeats until stopped. Applies to the first recording only.
+        r#loop: Option<Laps> = None, "--loop [N]", "LIVETAPE_LOOP";
+        /// Start at this offset, e.g. 90s, 1m30s or 00:01:30
+        ///
+        /// Applies to the first recording only.
         start: Duration = Duration::ZERO, "--start OFFSET", "LIVETAPE_START";
-        /// Where to end in the first recording
+        /// End at this offset
+        ///
+        /// Applies to the first recording only.
         end: Option<Duration> = None, "--end OFFSET", "LIVETAPE_END";
-        /// Shorten silences to this, e.g. 2s
+        /// Shorten silences to at most this, e.g. 2s
         idle_limit: Option<Duration> = None, "--idle-limit D", "LIVETAPE_IDLE_LIMIT";
-        /// Be awake when a frame is due (Linux): hundredths of a millisecond late instead of tenths
+        /// Spend CPU time on exact timing (Linux)
+        ///
+        /// Frames are then hundredths of a millisecond late instead of tenths.
         precise: bool = false, "--precise", "LIVETAPE_PRECISE";
-        /// Hold the first frame until N subscribers are there [default: 0; 1 with --speed max]
+        /// Hold the first frame until N subscribers are connected
+        ///
+        /// [default: 0; 1 with --speed max]
         wait_clients: Option<usize> = None, "--wait-clients N", "LIVETAPE_WAIT_CLIENTS";
-        /// At the end close the sockets (1000) and exit
+        /// Close the sockets (1000) and exit at the end
         exit_when_done: bool = false, "--exit-when-done", "LIVETAPE_EXIT_WHEN_DONE";
     }
 
-    /// `livetape record`.
+    /// Recordings of live rooms.
     record: Record {
-        /// The recording to write [default: <user>-<utc>.bin under --recordings]
+        /// Write the recording to this file
+        ///
+        /// [default: <user>-<utc>.bin under --recordings]
         output: Option<PathBuf> = None, "-o, --output FILE", "LIVETAPE_OUTPUT";
-        /// Go on in the next file after so much or so long, e.g. 100MB or 30m: show.000.bin, show.001.bin, …
+        /// Start a new file after this size or time
+        ///
+        /// For example 100MB or 30m. The files are named show.000.bin, show.001.bin, …
         rotate: Option<Rotate> = None, "--rotate SIZE|TIME", "LIVETAPE_ROTATE";
-        /// How often the disk is synced, and so what a power cut may cost: a time, each (after every record) or off; of live --record too
+        /// Sync to disk at this interval, after each record, or never
+        ///
+        /// A power cut loses at most the records since the last sync. Also applies to --record.
         sync: Sync = Sync::Every(SYNC_EVERY), "--sync TIME|each|off", "LIVETAPE_SYNC";
-        /// Stop once the recording, all of its files together, has reached this size, e.g. 2GiB; it is sealed
+        /// Stop and seal the recording at this size, e.g. 2GiB
+        ///
+        /// With --rotate, this limits the total size of all files.
         max_size: Option<Bytes> = None, "--max-size SIZE", "LIVETAPE_MAX_SIZE";
     }
 
-    /// `livetape mock`.
+    /// Mock TikTok server.
     mock: Mock {
-        /// The recording that every room plays: a file, or `demo` [default: that of the scenario, or demo]
+        /// Play this recording in every room
+        ///
+        /// Use a file, the name of a recording, or `demo`. [default: the scenario's recording, or demo]
         play: Option<PathBuf> = None, "--play FILE", "LIVETAPE_MOCK_PLAY";
-        /// Who exists and what goes wrong: a file in TOML
+        /// Script users, rooms and failures with this TOML file
         scenario: Option<PathBuf> = None, "--scenario FILE", "LIVETAPE_MOCK_SCENARIO";
-        /// The port on loopback; 0 takes any that is free
+        /// Listen on this loopback port [0: any free port]
         port: u16 = 3100, "--port N", "LIVETAPE_MOCK_PORT";
-        /// How fast rooms play, whatever the scenario says: 0.1 to 1000 times the original, or max
+        /// Play rooms at this speed: 0.1 to 1000, or max
+        ///
+        /// Overrides the scenario.
         speed: Option<Speed> = None, "--speed N|max", "LIVETAPE_MOCK_SPEED";
-        /// The same seed gives the same bytes [default: that of the scenario, or 0]
+        /// Seed for reproducible output [default: the scenario's seed, or 0]
         seed: Option<u64> = None, "--seed N", "LIVETAPE_MOCK_SEED";
     }
 
-    /// `livetape watch`.
+    /// Terminal client.
     watch: Watch {
-        /// The server, where the command line does not say
-        url: String = "ws://127.0.0.1:3000/".into(), "", "LIVETAPE_URL";
-        /// Trust the certificates in this file (PEM) instead of the web's, for a wss:// server of your own: its own certificate, as `openssl req -x509` makes it, or the authority's
+        /// Connect to this server if the command line names none
+        url: ServerUrl = ServerUrl("ws://127.0.0.1:3000/".into()), "", "LIVETAPE_URL";
+        /// Trust only the certificates in this file (PEM)
+        ///
+        /// Use it for your own wss:// server. The file contains the certificate of the server, e.g. from `openssl req -x509`, or of its authority.
         ca: Option<PathBuf> = None, "--ca FILE", "LIVETAPE_CA";
     }
 }

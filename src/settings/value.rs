@@ -1,4 +1,4 @@
-//! What a setting can be: read from text, whatever the text came from, and shown as TOML.
+//! Types of settings: parsed from text, and shown as TOML.
 
 use std::{ffi::OsStr, fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -8,25 +8,25 @@ use crate::{
     secret::Secret,
 };
 
-/// How a value stands in TOML.
+/// Type of a value in TOML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A string.
     Text,
     /// A whole number.
     Number,
-    /// A number, or a string.
+    /// A number or a string.
     NumberOrText,
     /// `true` or `false`.
     Switch,
-    /// Strings.
+    /// A list of strings.
     List,
-    /// A string; from a file it counts from the folder of the file.
+    /// A string. In a settings file, relative paths are resolved against the folder of the file.
     Path,
 }
 
 impl Form {
-    /// What is wanted, for whoever gave something else.
+    /// Description of the type, for error messages.
     pub(super) fn wanted(self) -> &'static str {
         match self {
             Self::Text => "a string",
@@ -42,21 +42,21 @@ impl Form {
 /// A value of a setting.
 pub(super) trait Value: Sized {
     const FORM: Form;
-    /// Whether it is never shown.
+    /// Whether the value is masked when shown.
     const SECRET: bool = false;
 
     fn read(text: &str) -> Result<Self, String>;
 
-    /// The same of what the system passed on: only paths need not be Unicode.
+    /// Parses text from the operating system. Only paths may contain text that is not Unicode.
     fn read_os(text: &OsStr) -> Result<Self, String> {
-        Self::read(text.to_str().ok_or("the value is not Unicode")?)
+        Self::read(text.to_str().ok_or("the value is not valid Unicode")?)
     }
 
-    /// As TOML; `None` if it is not set.
+    /// Returns the value as TOML; `None` if it is not set.
     fn show(&self) -> Option<String>;
 }
 
-/// A TOML string.
+/// Returns `text` as a TOML string.
 pub(super) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
@@ -84,7 +84,7 @@ macro_rules! whole {
             const FORM: Form = Form::Number;
 
             fn read(text: &str) -> Result<Self, String> {
-                text.parse().map_err(|_| format!("`{text}` is no whole number from 0 to {}", Self::MAX))
+                text.parse().map_err(|_| format!("`{text}` is not a whole number from 0 to {}", Self::MAX))
             }
 
             fn show(&self) -> Option<String> {
@@ -100,9 +100,9 @@ impl Value for usize {
     const FORM: Form = Form::Number;
 
     fn read(text: &str) -> Result<Self, String> {
-        // The same everywhere, and far below what overflows.
+        // The same limit on every platform, and far from overflow.
         let number = text.parse::<u32>().ok().and_then(|number| Self::try_from(number).ok());
-        number.ok_or_else(|| format!("`{text}` is no whole number from 0 to {}", u32::MAX))
+        number.ok_or_else(|| format!("`{text}` is not a whole number from 0 to {}", u32::MAX))
     }
 
     fn show(&self) -> Option<String> {
@@ -117,7 +117,7 @@ impl Value for bool {
         match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Ok(true),
             "false" | "0" | "no" | "off" => Ok(false),
-            _ => Err(format!("`{text}` is neither true nor false")),
+            _ => Err(format!("`{text}` is not true or false")),
         }
     }
 
@@ -157,7 +157,7 @@ impl Value for PathBuf {
 impl Value for Vec<String> {
     const FORM: Form = Form::List;
 
-    /// With commas between.
+    /// Parses a list separated by commas.
     fn read(text: &str) -> Result<Self, String> {
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
         Ok(items.map(str::to_owned).collect())
@@ -242,7 +242,7 @@ impl Value for Secret {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bytes(pub usize);
 
-/// The binary units first: a value is shown in the first one that fits.
+/// Binary units come first: a value is shown in the first unit that divides it.
 const UNITS: [(&str, usize); 6] = [
     ("GiB", 1 << 30),
     ("MiB", 1 << 20),
@@ -261,7 +261,7 @@ impl Value for Bytes {
         let bytes = number.trim().parse::<u32>().ok().and_then(|number| usize::try_from(number).ok());
         let bytes = bytes.and_then(|number| number.checked_mul(factor)).map(Self);
         bytes.ok_or_else(|| {
-            format!("`{text}` is no number of bytes: write it like 65536, 64KiB, 100KB or 10MiB")
+            format!("`{text}` is not a number of bytes: write it like 65536, 64KiB, 100KB or 10MiB")
         })
     }
 
@@ -276,7 +276,7 @@ impl Value for Bytes {
     }
 }
 
-/// An address with a scheme. It may hold a password, which is never shown.
+/// An absolute URL. Its password and query are masked when shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address(pub reqwest::Url);
 
@@ -301,11 +301,12 @@ impl Value for Address {
     const FORM: Form = Form::Text;
     const SECRET: bool = true;
 
-    /// What was given is not repeated.
+    /// Errors do not repeat the text, which may contain a password.
     fn read(text: &str) -> Result<Self, String> {
-        reqwest::Url::parse(text)
-            .map(Self)
-            .map_err(|error| format!("this is no address: {error}; write it like http://127.0.0.1:3100"))
+        let invalid = |why: &str| format!("not a valid address ({why}): write it like http://127.0.0.1:3100");
+        let url = reqwest::Url::parse(text).map_err(|error| invalid(&error.to_string()))?;
+        // `user:password@host` is a URL with the scheme `user`.
+        if url.has_host() { Ok(Self(url)) } else { Err(invalid("it has no host")) }
     }
 
     fn show(&self) -> Option<String> {
@@ -325,7 +326,7 @@ macro_rules! choice {
             fn from_str(text: &str) -> Result<Self, String> {
                 match text {
                     $($text => Ok(Self::$variant),)*
-                    _ => Err(format!("`{text}` is none of {}", [$($text),*].join(", "))),
+                    _ => Err(format!("`{text}` is not one of {}", [$($text),*].join(", "))),
                 }
             }
         }
@@ -345,39 +346,39 @@ macro_rules! choice {
 }
 
 choice! {
-    /// What a line of the log looks like.
+    /// Format of log lines.
     LogFormat {
-        /// For people.
+        /// Readable text.
         Text = "text",
-        /// For programs: an object a line.
+        /// One JSON object per line.
         Json = "json",
     }
 }
 
 choice! {
-    /// What is logged: this, and what is worse.
+    /// Lowest severity that is logged.
     Level {
-        /// Nothing at all.
+        /// No lines.
         Off = "off",
-        /// What failed.
+        /// Failures.
         Error = "error",
-        /// What may go wrong.
+        /// Possible problems.
         Warn = "warn",
-        /// What happens.
+        /// Normal operation.
         Info = "info",
-        /// Each request and message.
+        /// Every request and message.
         Debug = "debug",
-        /// What only those who work on livetape want to see.
+        /// Details for developers of livetape.
         Trace = "trace",
     }
 }
 
 choice! {
-    /// How a sign server is asked.
+    /// API of a sign server.
     SignForm {
-        /// By `/webcast/fetch`.
+        /// `/webcast/fetch`.
         Fetch = "fetch",
-        /// By `/webcast/rooms/ID/connect`.
+        /// `/webcast/rooms/ID/connect`.
         Connect = "connect",
     }
 }

@@ -1,5 +1,6 @@
 //! Sources of items: live rooms, browser tabs and recordings.
 
+#[cfg(feature = "live")]
 pub mod browser;
 mod lateness;
 pub mod live;
@@ -7,6 +8,8 @@ mod replay;
 mod tape;
 
 pub use lateness::Lateness;
-pub use replay::{Left, Options, Replay, Summary};
-pub(crate) use tape::{Loaded, in_time, load, shown_name, unreadable};
+pub use replay::{Left, Replay, ReplayOptions, Summary};
+#[cfg(feature = "cli")]
+pub(crate) use tape::unreadable;
+pub(crate) use tape::{Loaded, in_time, load, shown_name};
 pub use tape::{Step, Tape};

@@ -1,4 +1,4 @@
-//! Look-up of another user for the main channel, while the current room stays connected.
+//! Looks up another user for the main channel, while the current room stays connected.
 
 use std::pin::Pin;
 
@@ -47,7 +47,7 @@ impl<T: Transport> Supervisor<T> {
                 return None;
             }
         };
-        let options = live::Options { user: user.clone(), ..self.options.live.clone() };
+        let options = live::LiveOptions { user: user.clone(), ..self.options.live.clone() };
         let transport = self.transport.clone();
         let check = Box::pin(async move { live::check(&options, &transport).await });
         *candidate = Some(Candidate { user, answer, place, check });
@@ -57,7 +57,7 @@ impl<T: Transport> Supervisor<T> {
     fn may_look_up(&self, before: Option<&Candidate>) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
         if let Some(Candidate { user, .. }) = before {
             let problem = Problem::new(Code::Capacity, format!("`{user}` is being looked up"));
-            return Err(problem.hint(format!("wait for the answer to POST /connect/{user}")).into());
+            return Err(problem.hint(format!("wait for the response to POST /connect/{user}")).into());
         }
         self.common.limit.check()?;
         Ok(if self.place.is_some() { None } else { Some(self.common.place()?) })

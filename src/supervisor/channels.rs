@@ -1,4 +1,4 @@
-//! Additional channels: rooms that tokens have open, and private replays.
+//! Additional channels: rooms opened with tokens, and private replays.
 //!
 //! Each runs in its own task, through the same connect and replay code as the main channel. They share a
 //! number of slots and the upstream rate limit; none is closed to make room for another.
@@ -8,7 +8,7 @@ use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Common, Ended, Options, Supervisor};
+use super::{Common, Ended, Supervisor, SupervisorOptions};
 use crate::{
     control::{
         Answer, ChannelRegistry, ChannelRequests, Control, Driver, Lease, PrivateReplay, Refusal, Request,
@@ -36,7 +36,7 @@ pub(super) struct Channels<T> {
     pub(super) requests: ChannelRequests,
     pub(super) common: Common,
     pub(super) transport: T,
-    pub(super) live: live::Options,
+    pub(super) live: live::LiveOptions,
     backlog: Limits,
     /// Name of the main channel's stream.
     pub(super) stream: String,
@@ -50,7 +50,7 @@ impl<T: Transport> Channels<T> {
         requests: ChannelRequests,
         common: Common,
         transport: T,
-        options: &Options,
+        options: &SupervisorOptions,
         stream: String,
         shutdown: CancellationToken,
     ) -> Self {
@@ -105,13 +105,13 @@ impl<T: Transport> Channels<T> {
     fn supervisor(&self, user: &str, hub: Hub, control: &Control, driver: Driver) -> Supervisor<T> {
         // Vary the seed, so that rooms that fail together do not reconnect together.
         let seed = self.live.seed ^ u64::from(crc32fast::hash(user.as_bytes()));
-        let live = live::Options { seed, ..self.live.clone() };
+        let live = live::LiveOptions { seed, ..self.live.clone() };
         Supervisor {
             hub,
             driver,
             shutdown: control.shutdown().clone(),
             transport: self.transport.clone(),
-            options: Options { ends_with_source: true, ..Options::new(live) },
+            options: SupervisorOptions { ends_with_source: true, ..SupervisorOptions::new(live) },
             common: self.common.clone(),
             place: None,
             listing: None,
@@ -127,7 +127,7 @@ impl<T: Transport> Channels<T> {
     fn replay(&self, replay: PrivateReplay, answer: Answer<Lease>) {
         let Ok(place) = Arc::clone(&self.replays).try_acquire_owned() else {
             let max = self.requests.max_replays;
-            let message = format!("{max} private replays run already, and no more may at a time");
+            let message = format!("the maximum number of private replays, {max}, is already running");
             answer.refuse(Problem::new(Code::Capacity, message));
             return;
         };
@@ -137,7 +137,7 @@ impl<T: Transport> Channels<T> {
         self.tasks.spawn(async move {
             let PrivateReplay { recording, speed, start } = replay;
             let tape = find(folder, recording, start).await;
-            let options = source::Options { speed, start, ..alone() };
+            let options = source::ReplayOptions { speed, start, ..alone() };
             play_alone(tape, options, answer, hub, registry, beside).await;
             drop(place);
         });
@@ -199,16 +199,16 @@ async fn find(folder: PathBuf, recording: Requested, start: Duration) -> Result<
 }
 
 /// Returns the options of every private replay.
-fn alone() -> source::Options {
+fn alone() -> source::ReplayOptions {
     // Use the runtime's timer: each socket has its own replay, and precise timers need a file descriptor
     // each.
-    source::Options { wait_clients: 1, exit_when_done: true, ..source::Options::default() }
+    source::ReplayOptions { wait_clients: 1, exit_when_done: true, ..source::ReplayOptions::default() }
 }
 
 /// Plays a recording for the holder of the lease.
 async fn play_alone(
     tape: Result<Tape, Problem>,
-    options: source::Options,
+    options: source::ReplayOptions,
     answer: Answer<Lease>,
     hub: Hub,
     registry: ChannelRegistry,

@@ -32,10 +32,11 @@ impl Common {
         Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
             let max = self.max_live;
             let message = match max {
-                1 => "another live room is connected already, and only one may be at a time".to_owned(),
-                _ => format!("{max} live rooms are connected already, and no more may be at a time"),
+                1 => "another live room is already connected, and the maximum is one".to_owned(),
+                _ => format!("the maximum number of live rooms, {max}, is already connected"),
             };
-            Problem::new(Code::Capacity, message).hint("try again when one has ended, or raise `max_live`")
+            Problem::new(Code::Capacity, message)
+                .hint("try again when a room has ended, or raise `server.max_live`")
         })
     }
 }

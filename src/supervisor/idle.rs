@@ -17,7 +17,10 @@ struct Opening {
 
 impl Opening {
     fn give_up(self) {
-        let problem = Problem::new(Code::RecordingBusy, "another order came before the recording was open");
+        let problem = Problem::new(
+            Code::RecordingBusy,
+            "another command replaced this one before the recording was open",
+        );
         self.answer.refuse(problem);
     }
 }
@@ -117,5 +120,5 @@ async fn opened(opening: &mut Option<Opening>) -> Result<Loaded, Problem> {
 /// Rejects loading a recording while `user` is connected.
 pub(super) fn room_running(user: &str) -> Problem {
     Problem::new(Code::RoomRunning, format!("the room of `{user}` is connected"))
-        .hint(format!("disconnect it first: DELETE /connect/{user}"))
+        .hint(format!("disconnect the room first: DELETE /connect/{user}"))
 }

@@ -8,7 +8,7 @@ use crate::{
     control::{Answer, Driver, InjectRequest, Injected},
     pipeline::{Pacing, Pipeline},
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         error::{Code, Problem},
         recording::{Flags, Item, What, records::Header},
     },
@@ -18,7 +18,7 @@ impl<T> Supervisor<T> {
     /// Injects while nothing is connected, for trying out an overlay. Uses the current time and no room.
     pub(super) async fn inject_idle(&mut self, request: &InjectRequest, answer: Answer<Injected>) {
         let counts = self.driver.status().counts;
-        let decoder = Decoder::new(Options { replay: false, dedup: true }).with_counts(counts);
+        let decoder = Decoder::new(DecoderOptions { replay: false, dedup: true }).with_counts(counts);
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         let wall_anchor_ns = i64::try_from(clock::wall().as_nanos()).ok();
         let what = What::Header(Header { wall_anchor_ns, ..Header::default() });
@@ -39,8 +39,7 @@ pub(super) async fn inject_live(
     allowed: bool,
 ) {
     if !allowed {
-        let problem =
-            Problem::new(Code::InjectRefused, "a live room shows what happens there, and nothing else");
+        let problem = Problem::new(Code::InjectRefused, "injecting into a live room is not allowed");
         return answer.refuse(problem);
     }
     let injected = pipeline.inject(driver.injector(), &request, offset, Pacing::Free).await;

@@ -13,7 +13,7 @@ use super::{
     idle::room_running,
     inject::inject_live,
     play::REPLAY,
-    room::RoomStatus,
+    room::{RoomStatus, replaced_by},
     rooms::requested,
 };
 use crate::{
@@ -71,7 +71,7 @@ impl<T: Transport> Supervisor<T> {
             }
         }
         let wall_anchor = self.options.live.wall_anchor.unwrap_or_else(clock::wall);
-        let options = source::live::Options {
+        let options = source::live::LiveOptions {
             user: user.clone(),
             wall_anchor: Some(wall_anchor),
             ..self.options.live.clone()
@@ -93,7 +93,7 @@ impl<T: Transport> Supervisor<T> {
         recorder: Option<Recorder>,
         answer: Option<Answer<Status>>,
     ) -> Next {
-        let decoder = Decoder::new(decoder::Options { replay: false, dedup: true });
+        let decoder = Decoder::new(decoder::DecoderOptions { replay: false, dedup: true });
         let mut pipeline = Pipeline::new(decoder, self.hub.clone(), self.shutdown.clone());
         if let Some(recorder) = &recorder {
             pipeline = pipeline.with_tap(recorder.tap());
@@ -155,10 +155,10 @@ impl<T: Transport> Supervisor<T> {
                         leaving = Some(Leaving::RecorderEnded);
                     }
                     if problem.code == Code::RecordingFull {
-                        info!(why = %problem, "📼 The recording of @{user} is full");
+                        info!(why = %problem, "📼 The recording of @{user} reached its maximum size");
                     } else {
                         self.driver.update_upstream(|upstream| upstream.recorder_failures += 1);
-                        warn!(why = %problem, "❌ The recording of @{user} broke off");
+                        warn!(why = %problem, "❌ Recording @{user} failed");
                         (self.options.warn)(&problem);
                     }
                 }
@@ -254,7 +254,8 @@ impl<T: Transport> Supervisor<T> {
                 None => CloseReason { code: close::GOING_AWAY, reason: Code::ShuttingDown.name().into() },
             });
         }
-        room.end(&self.driver, problem.clone());
+        let replacement = leaving.as_ref().and_then(Leaving::replacement);
+        room.end(&self.driver, problem.clone(), replacement.as_deref());
         self.ended.is_lossy |= pipeline.decoder().counts().is_lossy();
         self.finish_recorder(recorder, was_connected).await;
         let next = match leaving {
@@ -266,10 +267,14 @@ impl<T: Transport> Supervisor<T> {
             }
             None => self.end(problem).await,
         };
-        match (next, candidate) {
+        match (next, candidate, replacement) {
             // The current room is gone, so nothing needs replacing.
-            (Next::Idle, Some(Candidate { user, answer, .. })) => Next::Connect(user, Some(answer)),
-            (next, _) => next,
+            (Next::Idle, Some(Candidate { user, answer, .. }), _) => Next::Connect(user, Some(answer)),
+            (next, Some(Candidate { user, answer, .. }), Some(other)) => {
+                answer.refuse(replaced_by(&user, &other));
+                next
+            }
+            (next, ..) => next,
         }
     }
 
@@ -356,7 +361,7 @@ impl<T: Transport> Supervisor<T> {
                 self.ended.full_bytes = summary.is_full.then_some(summary.bytes).or(self.ended.full_bytes);
             }
             Ok(Err(problem)) => self.ended.recorder = Some(problem),
-            Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder broke off")),
+            Err(_) => self.ended.recorder = Some(Problem::new(Code::Io, "the recorder failed")),
         }
     }
 }

@@ -37,11 +37,11 @@ use crate::{
     },
 };
 
-/// What the supervisor does.
+/// Options of a supervisor.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct SupervisorOptions {
     /// Options for connecting to rooms; the user is filled in later.
-    pub live: room_source::Options,
+    pub live: room_source::LiveOptions,
     /// Whether sockets close when the source ends: true for `live`, false for `serve`.
     pub ends_with_source: bool,
     /// Where to record connected rooms; `None` disables recording.
@@ -60,18 +60,18 @@ pub struct Options {
     pub warn: fn(&Problem),
     /// Backlog limits of each additional channel.
     pub backlog: Limits,
-    /// Options for the first recording; later ones use [`source::Options::for_another`].
-    pub play: source::Options,
+    /// How to play the first recording; later ones are played with [`source::ReplayOptions::for_another`].
+    pub play: source::ReplayOptions,
     /// Called at each end of a recording.
     pub on_end: fn(&Summary),
     /// Number of subscribers to wait for before [`Supervisor::live`] connects.
     pub wait_clients: usize,
 }
 
-impl Options {
+impl SupervisorOptions {
     /// Returns options that keep serving when a source ends and record nothing.
     #[must_use]
-    pub fn new(live: room_source::Options) -> Self {
+    pub fn new(live: room_source::LiveOptions) -> Self {
         Self {
             live,
             ends_with_source: false,
@@ -83,14 +83,14 @@ impl Options {
             allow_inject: false,
             warn: |_| (),
             backlog: Limits::default(),
-            play: source::Options::default(),
+            play: source::ReplayOptions::default(),
             on_end: |_| (),
             wait_clients: 0,
         }
     }
 }
 
-/// Where to record.
+/// Destination of recordings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// `<user>-<utc>.bin` in this directory.
@@ -104,7 +104,7 @@ pub enum Record {
 pub struct Ended {
     /// Failure of the last source, already reported in an `error` event.
     pub problem: Option<Problem>,
-    /// Why nothing was attempted, not reported yet.
+    /// Reason why nothing was attempted; not reported yet.
     pub refused: Option<Problem>,
     /// Whether anything was lost.
     pub is_lossy: bool,
@@ -140,6 +140,16 @@ enum Leaving {
     Replaced(String, Answer<Status>),
 }
 
+impl Leaving {
+    /// Returns the user who replaces the current one.
+    fn replacement(&self) -> Option<String> {
+        match self {
+            Self::Replaced(user, _) => Some(user.clone()),
+            _ => None,
+        }
+    }
+}
+
 /// The next state.
 enum Next {
     Idle,
@@ -156,7 +166,7 @@ pub struct Supervisor<T> {
     driver: Driver,
     shutdown: CancellationToken,
     transport: T,
-    options: Options,
+    options: SupervisorOptions,
     common: Common,
     /// Held while a room is connected, and kept for the room that replaces it.
     place: Option<OwnedSemaphorePermit>,
@@ -177,7 +187,13 @@ pub struct Supervisor<T> {
 
 impl<T: Transport> Supervisor<T> {
     /// Creates a supervisor for `hub` that processes the orders of `control`.
-    pub fn new(hub: Hub, control: &Control, mut driver: Driver, transport: T, options: Options) -> Self {
+    pub fn new(
+        hub: Hub,
+        control: &Control,
+        mut driver: Driver,
+        transport: T,
+        options: SupervisorOptions,
+    ) -> Self {
         let requests = driver.take_channel_requests();
         let common = Common::new(requests.as_ref().map_or(1, |requests| requests.max_live));
         driver.set_tester(test::tester(transport.clone(), options.live.clone(), common.limit.clone()));

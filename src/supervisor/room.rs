@@ -60,14 +60,15 @@ impl RoomStatus {
         }
     }
 
-    /// Ends the room and rejects waiting orders with `problem`.
-    pub(super) fn end(&mut self, driver: &Driver, problem: Option<Problem>) {
+    /// Ends the room and rejects waiting orders with `problem`, or because another user replaced this one.
+    pub(super) fn end(&mut self, driver: &Driver, problem: Option<Problem>, replaced: Option<&str>) {
         driver.update_status(|status| {
             status.state = SourceState::Ended;
             status.next_retry_ms = None;
         });
         info!("🔔 TikTok Live client ended for @{}", self.user);
         let problem = problem
+            .or_else(|| Some(replaced_by(&self.user, replaced?)))
             .unwrap_or_else(|| Problem::new(Code::ConnectionLost, "disconnected before it was connected"));
         for answer in self.waiting.drain(..) {
             answer.refuse(problem.clone());
@@ -130,4 +131,10 @@ impl RoomStatus {
         }
         self.refusal = Some(refusal);
     }
+}
+
+/// Rejects an order to connect `user` that a later one for `other` overtook.
+pub(super) fn replaced_by(user: &str, other: &str) -> Problem {
+    let message = format!("`{user}` was replaced by `{other}` before it was connected");
+    Problem::new(Code::RoomRunning, message).hint(format!("connect it again: POST /connect/{user}"))
 }

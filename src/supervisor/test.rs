@@ -1,4 +1,4 @@
-//! `GET /test/{user}`: looks up a user without connecting, whatever else runs.
+//! `GET /test/{user}`: looks up a user without connecting, regardless of the current source.
 
 use super::Limit;
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Returns a function that processes tests over `transport`, each in its own task.
-pub(super) fn tester<T: Transport>(transport: T, options: live::Options, limit: Limit) -> Tester {
+pub(super) fn tester<T: Transport>(transport: T, options: live::LiveOptions, limit: Limit) -> Tester {
     Box::new(move |user, answer: Answer<Check>| {
         let (transport, options, limit) = (transport.clone(), options.clone(), limit.clone());
         tokio::spawn(async move {
@@ -17,7 +17,7 @@ pub(super) fn tester<T: Transport>(transport: T, options: live::Options, limit: 
     })
 }
 
-async fn test<T: Transport>(user: String, transport: T, options: live::Options, limit: &Limit) -> Check {
+async fn test<T: Transport>(user: String, transport: T, options: live::LiveOptions, limit: &Limit) -> Check {
     let name = match normalise(&user) {
         Ok(name) => name,
         Err(problem) => return refused(user, problem),
@@ -25,7 +25,7 @@ async fn test<T: Transport>(user: String, transport: T, options: live::Options, 
     if let Err(refusal) = limit.check() {
         return refused(name, refusal.problem);
     }
-    let options = live::Options { user: name.clone(), ..options };
+    let options = live::LiveOptions { user: name.clone(), ..options };
     let found = live::check(&options, &transport).await;
     if let Some(wait) = found.wait {
         limit.set(wait);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""summarize.py reports/index.json [CASE...]: counts, and exit 1 unless each case is OK, INFORMATIONAL or UNIMPLEMENTED.
-The cases that are named may be NON-STRICT."""
+"""summarize.py reports/index.json [CASE...]: counts results; exits with 1 unless each case is OK, INFORMATIONAL or UNIMPLEMENTED.
+The given CASEs may also be NON-STRICT."""
 import collections
 import json
 import sys

@@ -1,4 +1,4 @@
-// The list of events: all of its controls, and strings that want to be more than text.
+// The event list: all of its controls, and strings that try to be more than text.
 
 import assert from 'node:assert/strict'
 
@@ -12,36 +12,36 @@ export async function feed({ browser, livetape, pictures }) {
   return withServer(livetape, ['replay', 'demo', '--port', '0', '--speed', '100', '--wait-clients', '1'], async ({ url }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
-    // The page observes: it starts nothing by itself.
+    // The page is an observer, so the replay starts without it.
     await ask(url, 'replay/play', { method: 'POST' })
     await until('the end of the replay', async () => (await ask(url, 'replay')).state === 'ended')
     await page.locator('article').filter({ hasText: 'disconnected' }).waitFor()
 
-    // Every event came, and the numbers are the server's.
+    // Every event arrived, and the counts match the server's.
     const { counts } = await ask(url, 'status')
     const chip = (group) => number(page.locator(`.chip.kind-${group}`))
     const of = (...types) => types.reduce((sum, type) => sum + (counts.events[type] ?? 0), 0)
-    assert.equal(await chip('chat'), of('chat', 'emote', 'caption', 'barrage', 'question'), 'what is said')
+    assert.equal(await chip('chat'), of('chat', 'emote', 'caption', 'barrage', 'question'), 'chats')
     assert.equal(await chip('like'), of('like'), 'likes')
-    // Finals that were inferred are numbered, but not sent to whom raw gifts are.
+    // Inferred finals have sequence numbers, but subscribers to raw gifts do not get them.
     const gifts = await chip('gift')
     const inferred = of('gift', 'envelope', 'goody_bag') - gifts
     assert.ok(gifts > 50 && inferred >= 0 && inferred < 20, `${gifts} gifts, ${inferred} inferred`)
     assert.match(await page.locator('.tile-value').nth(2).innerText(), /^[1-9]/, 'diamonds were counted')
-    // A sample a second.
+    // One sample per second.
     await until('lines in the charts', async () => (await page.locator('.spark-line[d^="M"]').count()) >= 4)
 
     await page.locator('.stats dt', { hasText: 'Lateness' }).waitFor()
 
-    // A streak is one row, which counts up.
+    // A streak is a single row, which counts up.
     await page.locator('#search').fill('sent rose')
     const streak = page.locator('article', { has: page.locator('.count', { hasText: /×([2-9]|\d\d)/ }) })
     await streak.first().waitFor()
     await page.locator('#search').fill('no such thing')
-    await page.getByText('No event passes the filter.').waitFor()
+    await page.getByText('No events match the filter.').waitFor()
     await page.locator('#search').press('Escape')
 
-    // Filters by type.
+    // Filtering by type.
     const rows = () => number(page.locator('.footer span').first())
     const before = await until('all rows', async () => {
       const all = await rows()
@@ -51,7 +51,7 @@ export async function feed({ browser, livetape, pictures }) {
     await until('fewer rows', async () => (await rows()) < before)
     await page.locator('.chip.kind-other').click()
 
-    // With keys alone: to a row, open it, copy it.
+    // With the keyboard only: move to a row, open it, copy it.
     await page.locator('.list').focus()
     await page.keyboard.press('Home')
     await page.keyboard.press('ArrowDown')
@@ -72,7 +72,7 @@ export async function feed({ browser, livetape, pictures }) {
     })
     assert.ok(copied.every((line) => JSON.parse(line).type), 'one event a line')
 
-    // Standing still: what comes is counted, and shown when it goes on.
+    // While paused, new events are counted; they appear on resuming.
     await page.keyboard.press('p')
     await page.getByRole('button', { name: 'Resume' }).waitFor()
     await page.keyboard.press('Home')
@@ -81,9 +81,9 @@ export async function feed({ browser, livetape, pictures }) {
     await page.getByRole('button', { name: 'Clear' }).click()
     await until('an empty list', async () => (await rows()) < before)
 
-    // Colours.
+    // Themes.
     for (const wanted of ['light', 'dark', undefined]) {
-      await page.getByRole('button', { name: /^Colours/ }).click()
+      await page.getByRole('button', { name: /^Theme/ }).click()
       await until(`theme ${wanted}`, async () => (await page.evaluate(() => document.documentElement.dataset.theme)) === wanted)
     }
     await page.keyboard.press('?')
@@ -128,13 +128,13 @@ export async function hostile({ browser, livetape, pictures }) {
     assert.equal(await page.title(), 'livetape', 'no script ran')
     assert.equal(await page.locator('.list img, .list script, .snackbar img').count(), 0, 'markup stayed text')
     const markup = page.locator('article', { hasText: '<img src=x' }).first()
-    assert.equal(await markup.locator('bdi.name').innerText(), HOSTILE.markup, 'shown as it was written')
+    assert.equal(await markup.locator('bdi.name').innerText(), HOSTILE.markup, 'shown verbatim')
     const time = (await page.locator('article', { hasText: 'evil' }).first().innerText()).split('\n')[0]
-    assert.match(time, /^\d\d:\d\d:\d\d\.\d{3}$/, 'a direction stays inside of its name')
+    assert.match(time, /^\d\d:\d\d:\d\d\.\d{3}$/, 'the writing direction of a name stays inside it')
     const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
     assert.ok(widths[0] <= widths[1], `the page grew to ${widths}`)
     const heights = await page.locator('article').evaluateAll((all) => [...new Set(all.map((line) => line.offsetHeight))])
-    assert.equal(heights.length, 1, 'every row is as high as the others')
+    assert.equal(heights.length, 1, 'all rows have the same height')
     await page.locator('article', { hasText: '👩‍👩‍👧‍👦' }).first().click()
     await page.locator('.details pre', { hasText: '👩‍👩‍👧‍👦' }).waitFor()
     await visit.axe()
@@ -146,7 +146,7 @@ export async function hostile({ browser, livetape, pictures }) {
   })
 }
 
-/** Where a feed goes on, and what is said where it cannot. */
+/** Where the feed resumes, and which losses it reports. */
 export async function resume({ browser, livetape }) {
   return withServer(livetape, ['serve', '0'], async ({ url }) => {
     const chat = (seq, stream) => event(seq, 'chat', { sender: 'ann', comment: `number ${seq} of ${stream ?? 'a'}` }, stream)
@@ -174,14 +174,14 @@ export async function resume({ browser, livetape }) {
     const { page } = visit
     await page.locator('.link-over').waitFor()
     await page.getByText('5 events lost').waitFor()
-    await page.getByText('1 interruption with an unknown loss').waitFor()
-    await page.locator('article', { hasText: 'events 4 to 8 are gone' }).waitFor()
-    await page.locator('article', { hasText: 'the server was restarted' }).waitFor()
-    await page.getByRole('button', { name: 'Connect again' }).click()
+    await page.getByText('1 interruption; events may be missing').waitFor()
+    await page.locator('article', { hasText: 'events 4 to 8 are no longer in the server’s backlog' }).waitFor()
+    await page.locator('article', { hasText: 'the server restarted' }).waitFor()
+    await page.getByRole('button', { name: 'Reconnect' }).click()
     await page.locator('article', { hasText: `number 2 of ${B}` }).waitFor()
     const A = 'aaaaaaaaaaaaaaaa'
     assert.deepEqual(server.asked, ['0', `${A}:3`, `${A}:9`, '0', `${B}:1`], 'positions')
-    assert.deepEqual(observers, Array(5).fill('1'), 'each time as an observer')
+    assert.deepEqual(observers, Array(5).fill('1'), 'always an observer')
     visit.clean()
     await visit.close()
     await server.stop()

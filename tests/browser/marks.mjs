@@ -1,4 +1,4 @@
-// What a recording tells of itself on the timeline: markers, and gaps where something is missing.
+// Markers and gaps on the timeline.
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -11,12 +11,12 @@ import { ask, recording, until, withServer } from '../support/livetape.mjs'
 import { Visit } from './page.mjs'
 
 const MARKERS = [{ label: 'the <b>first</b> gift', at: '1m' }, { label: 'raid', at: '4m30s' }]
-/** So many bytes are damaged, from this part of the file on. */
+/** Damages this many bytes, from this fraction of the file on. */
 const [DAMAGE_BYTES, DAMAGE_AT] = [6000, 0.4]
-/** How far from its place something may be drawn, in CSS pixels. */
+/** Maximum distance from the exact position, in CSS pixels. */
 const OFF_PX_MAX = 1.5
 
-/** A folder with `damaged.bin`, which has both, and `short.bin`, which has neither. */
+/** Runs `use` in a folder with `damaged.bin`, which has markers and a gap, and `short.bin`, which has neither. */
 async function withRecordings(livetape, use) {
   const cwd = await mkdtemp(path.join(os.tmpdir(), 'livetape-marks-'))
   try {
@@ -34,7 +34,7 @@ async function withRecordings(livetape, use) {
   }
 }
 
-/** Run in the page: where everything on the timeline is, in CSS pixels from its start, and which columns have ink. */
+/** Runs in the page: the position of everything on the timeline, in CSS pixels from its start, and the columns that are drawn on. */
 const measure = () => {
   const timeline = document.querySelector('.timeline')
   const { left, width } = timeline.querySelector('canvas').getBoundingClientRect()
@@ -53,8 +53,8 @@ const isNear = (a, b, what) => assert.ok(Math.abs(a - b) <= OFF_PX_MAX, `${what}
 export async function marks({ browser, livetape, pictures }) {
   return withRecordings(livetape, (cwd) => withServer(livetape, ['replay', 'recordings/damaged.bin', '--port', '0'], async ({ url }) => {
     const { timeline: told } = await ask(url, 'recordings/damaged')
-    assert.deepEqual(told.markers, [{ offsetMs: 60_000, label: MARKERS[0].label }, { offsetMs: 270_000, label: MARKERS[1].label }], 'the server tells the markers')
-    assert.equal(told.gaps.length, 1, 'and the gap')
+    assert.deepEqual(told.markers, [{ offsetMs: 60_000, label: MARKERS[0].label }, { offsetMs: 270_000, label: MARKERS[1].label }], 'the server reports the markers')
+    assert.equal(told.gaps.length, 1, 'the server reports the gap')
     const [gap] = told.gaps
 
     const visit = await Visit.open(browser, url)
@@ -66,15 +66,15 @@ export async function marks({ browser, livetape, pictures }) {
       return found.inked.length > 50 && found
     })
     const x = (ms) => (ms / told.durationMs) * width
-    assert.deepEqual(markers.map(({ title }) => title), MARKERS.map(({ label }) => label), 'labels are texts')
+    assert.deepEqual(markers.map(({ title }) => title), MARKERS.map(({ label }) => label), 'labels are plain text')
     markers.forEach(({ from, to }, index) => isNear((from + to) / 2, x(told.markers[index].offsetMs), `marker ${index}`))
     assert.equal(gaps.length, 1, 'one gap')
     isNear(gaps[0].from, x(gap.fromMs), 'the start of the gap')
     isNear(gaps[0].to, x(gap.toMs), 'its end')
     const clock = (ms) => `${Math.floor(ms / 60_000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, '0')}`
-    assert.equal(gaps[0].title, `Gap: ${clock(gap.fromMs)} – ${clock(gap.toMs)}`, 'it says from when to when')
-    assert.ok([...markers, ...gaps].every(({ isSeen }) => isSeen), 'they are as high as the timeline')
-    // Nothing is drawn where nothing is known, and something on both sides.
+    assert.equal(gaps[0].title, `Gap: ${clock(gap.fromMs)} – ${clock(gap.toMs)}`, 'the title shows the range')
+    assert.ok([...markers, ...gaps].every(({ isSeen }) => isSeen), 'all of them are visible')
+    // The gap has no bars, but both sides of it do.
     const [from, to] = [gaps[0].from + 4, gaps[0].to - 4]
     assert.ok(to > from && !inked.some((at) => at > from && at < to), 'no bar in the gap')
     assert.ok(inked.some((at) => at < from) && inked.some((at) => at > to), 'bars around it')
@@ -82,12 +82,12 @@ export async function marks({ browser, livetape, pictures }) {
     await visit.axe()
     await visit.picture(pictures, 'marks')
 
-    // A marker is a place to go to.
+    // Clicking a marker seeks to it.
     await page.locator('.marker').nth(1).click()
     const aPixel = told.durationMs / width
     await until('the marker', async () => Math.abs((await ask(url, 'replay')).offsetMs - 270_000) < (OFF_PX_MAX + 1) * aPixel)
 
-    // They are those of what is replayed.
+    // Loading another recording replaces them.
     const load = async (name) => {
       await page.locator('.tape-row', { has: page.locator('bdi.tape', { hasText: name }) }).getByRole('button', { name: 'Load', exact: true }).click()
       await page.locator('.transport .tape', { hasText: name }).waitFor()
@@ -97,7 +97,7 @@ export async function marks({ browser, livetape, pictures }) {
     await page.locator('.timeline .gap').waitFor({ state: 'detached' })
     await load('damaged')
     await page.locator('.timeline .gap').waitFor()
-    assert.equal(await page.locator('.timeline .marker').count(), 2, 'markers come with their gap')
+    assert.equal(await page.locator('.timeline .marker').count(), 2, 'markers reappear with their recording')
     visit.clean()
     await visit.close()
     return `${markers.length} markers, a gap of ${gap.records} records from ${clock(gap.fromMs)} to ${clock(gap.toMs)}`

@@ -1,4 +1,4 @@
-// Pages of others: what they can reach of a server on this machine.
+// Which parts of a local server pages of other origins can reach.
 
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url'
 
 import { ask, withServer } from '../support/livetape.mjs'
 
-/** Run in a page: tries everything, and says what came of it. */
+/** Runs in a page: tries everything and returns the results. */
 async function tryAll(url) {
   const socket = (address) =>
     new Promise((resolve) => {
@@ -37,12 +37,12 @@ async function tryAll(url) {
     events: await events(),
     health: await read(`${url}/health`),
     pause: await read(`${url}/replay/pause`, json),
-    // What a form can send without asking first; the answer is not for it to read, the deed would be done.
+    // A request that needs no preflight: the page cannot read the response, but the server would shut down.
     blind: await read(`${url}/shutdown`, { method: 'POST', mode: 'no-cors' }),
   }
 }
 
-/** The same from a frame that is sandboxed, as any page can make one: its origin is `null`. */
+/** Tries the same from a sandboxed frame, whose origin is `null`. */
 async function tryAllFramed([tryAll, url]) {
   const frame = document.createElement('iframe')
   frame.sandbox = 'allow-scripts'
@@ -52,7 +52,7 @@ async function tryAllFramed([tryAll, url]) {
   return found
 }
 
-/** Embeds what is asked for without an origin: whether the browser shows it. */
+/** Embeds an image, which browsers request without an `Origin` header, and returns whether the browser shows it. */
 async function embed(address) {
   const image = document.createElement('img')
   const shown = new Promise((resolve) => {
@@ -63,7 +63,7 @@ async function embed(address) {
   return shown
 }
 
-/** A web server under a name that is not loopback's: the browser is told that it is here. */
+/** Runs a web server under another host name, which the browser is configured to resolve to this machine. */
 async function withElsewhere(use) {
   const server = http.createServer((_request, response) => response.setHeader('content-type', 'text/html').end('<title>elsewhere</title>'))
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -97,18 +97,18 @@ export async function origins({ browser, livetape }) {
   }
   const isRefused = ({ blind, ...found }, who) => {
     assert.deepEqual(found, NOTHING, who)
-    assert.equal(blind, 'refused', `${who}: sent in vain, and not even its status is to be had`)
+    assert.equal(blind, 'refused', `${who}: a request without a preflight`)
   }
   await withServer(livetape, replay, async (server) => {
     const { url } = server
     await withElsewhere(async (elsewhere) => {
       isRefused(await visit(elsewhere, url), 'another origin')
       isRefused(await visitFramed(elsewhere, url), 'a sandboxed frame of another origin')
-      // A sandboxed frame on a page of this machine is nobody either.
+      // A sandboxed frame on a local page has no rights either.
       isRefused(await visitFramed(elsewhere.replace('overlay.example', 'localhost'), url), 'a sandboxed frame')
       const icon = await withPage(url, (page) => page.evaluate(() => document.querySelector('link[rel~=icon]').href))
       assert.equal(await withPage(elsewhere, (page) => page.evaluate(embed, icon)), 'refused', 'an image on another site')
-      // A link to the dashboard works, from wherever.
+      // Links to the dashboard work from any site.
       await withPage(elsewhere, async (page) => {
         await page.evaluate((address) => (location.href = address), url)
         await page.waitForURL(`${url}/`)
@@ -116,19 +116,19 @@ export async function origins({ browser, livetape }) {
       })
     })
     assert.deepEqual(await fromDisk(server), NOTHING, 'a page from disk')
-    // Everybody's requests were refused: it runs, and it plays.
+    // No request took effect: the server is running and the replay is playing.
     assert.equal((await ask(url, 'replay')).state, 'playing')
   })
-  await withServer(livetape, replay, async (server) => assert.deepEqual(await fromDisk(server), FEED, 'a page from disk, listed'), {
+  await withServer(livetape, replay, async (server) => assert.deepEqual(await fromDisk(server), FEED, 'a page from disk, allowed'), {
     env: { LIVETAPE_ORIGINS: 'null' },
   })
   return withElsewhere((elsewhere) =>
     withServer(livetape, replay, async ({ url }) => {
       const { blind: _shutsDown, ...found } = await visit(elsewhere, url)
       const all = { feed: 'event connection_created', talk: found.talk, events: 'read', health: '200 read', pause: '200 read' }
-      assert.deepEqual(found, all, 'an origin that is on the list')
-      assert.match(found.talk, /^event/, 'an origin that is on the list may talk')
-      return `${elsewhere.replace(/:\d+$/, '')}, sandboxed, from disk: nothing; on the list: all; null on the list: the feed`
+      assert.deepEqual(found, all, 'an allowed origin')
+      assert.match(found.talk, /^event/, 'an allowed origin may use /ws')
+      return `${elsewhere.replace(/:\d+$/, '')}, sandboxed, from disk: nothing; allowed: everything; null allowed: the feed`
     }, { env: { LIVETAPE_ORIGINS: elsewhere } }),
   )
 }

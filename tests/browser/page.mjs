@@ -1,4 +1,4 @@
-// A page in Chromium that remembers what it asked for and complained of.
+// A page in Chromium that records its requests and console errors.
 
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
@@ -28,23 +28,23 @@ export class Visit {
       if (['error', 'warning'].includes(message.type())) visit.#complaints.push(message.text())
     })
     visit.page.on('pageerror', (error) => visit.#complaints.push(`threw ${error.stack}`))
-    // Of the whole context: the worker's too.
+    // Requests of the whole context include the worker's.
     context.on('request', (request) => visit.#asked.push(request.url()))
-    // Every message of a socket that is watched goes through this process.
+    // Each message of a watched socket passes through this process, so busy checks turn this off.
     if (sockets) visit.page.on('websocket', (socket) => visit.#asked.push(socket.url()))
     await visit.page.goto(new URL(where, url).href)
     if (ready) await visit.page.locator('.link-open').waitFor()
     return visit
   }
 
-  /** Picture of the page as it is now. */
+  /** Takes a screenshot. */
   async picture(folder, name) {
     await this.page.screenshot({ path: path.join(folder, `${name}.png`) })
   }
 
-  /** No violation of accessibility that axe finds, best practices included. */
+  /** Asserts that axe finds no accessibility violations, including best practices. */
   async axe() {
-    // Injected by the debugger: the page's policy forbids it to everybody else.
+    // The debugger may inject a script; the page's content security policy forbids it to everything else.
     await this.page.evaluate(await readFile(AXE, 'utf8'))
     const { violations } = await this.page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }))
     const told = violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 160)} ${failureSummary}`).join(' | ')}`)
@@ -52,14 +52,14 @@ export class Visit {
     return true
   }
 
-  /** Nothing was complained of but what is expected, and nothing was asked of anybody else. */
+  /** Asserts that the console shows only expected errors and that all requests went to the server. */
   clean(...expected) {
     const strange = this.#complaints.filter((line) => !expected.some((pattern) => pattern.test(line)))
     assert.deepEqual(strange, [], 'console')
     const own = new Set([this.origin, this.origin.replace(/^http/, 'ws')])
     const foreign = this.#asked.filter((url) => !own.has(url.startsWith('blob:') ? new URL(url.slice(5)).origin : new URL(url).origin))
     assert.deepEqual(foreign, [], 'requests to others')
-    assert.ok(this.#asked.length > 3, 'the log of requests works')
+    assert.ok(this.#asked.length > 3, 'requests are recorded')
     return this.#asked.length
   }
 

@@ -1,4 +1,4 @@
-// The list of recordings, the timeline that is drawn of one, and what can be injected.
+// The list of recordings, a recording's timeline, injecting, and tokens.
 
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -17,7 +17,7 @@ export async function recordings({ browser, livetape, pictures }) {
     const act = (name, label) => tape(name).getByRole('button', { name: label, exact: true }).click()
     const names = async () => (await ask(url, 'recordings')).recordings.map(({ name }) => name)
 
-    // The picture is drawn of what is in the recording.
+    // The timeline shows the recording's events.
     await page.locator('.legend').waitFor()
     const inked = () => page.locator('.timeline canvas').evaluate((canvas) => {
       const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
@@ -29,7 +29,7 @@ export async function recordings({ browser, livetape, pictures }) {
     await tape('short').getByText('Records', { exact: true }).waitFor()
     await visit.axe()
 
-    // Up, another name, down again, away.
+    // Upload, rename, download, delete.
     const bytes = await readFile(path.join(cwd, 'recordings', 'gifts.bin'))
     const chooser = page.locator('input[type=file]')
     await chooser.setInputFiles({ name: 'mine.bin', mimeType: 'application/octet-stream', buffer: bytes })
@@ -42,9 +42,9 @@ export async function recordings({ browser, livetape, pictures }) {
     await tape('yours').waitFor()
     const [download] = await Promise.all([page.waitForEvent('download'), act('yours', 'Download')])
     assert.equal(download.suggestedFilename(), 'yours.bin')
-    assert.ok(bytes.equals(await readFile(await download.path())), 'it comes down as it went up')
+    assert.ok(bytes.equals(await readFile(await download.path())), 'the download equals the upload')
 
-    // Dropped onto the list; and what is no recording is refused with the reason.
+    // Files can be dropped onto the list; a file that is not a recording is rejected with the reason.
     const data = await page.evaluateHandle((text) => {
       const transfer = new DataTransfer()
       transfer.items.add(new File([text], 'no recording.bin'))
@@ -53,8 +53,8 @@ export async function recordings({ browser, livetape, pictures }) {
     await page.locator('.recordings').dispatchEvent('drop', { dataTransfer: data })
     const card = page.locator('.card.error', { hasText: 'bad_recording' })
     await card.waitFor()
-    assert.match(await card.innerText(), /No recording/)
-    assert.ok(!(await names()).includes('no recording'), 'nothing is left of it')
+    assert.match(await card.innerText(), /Not a recording/)
+    assert.ok(!(await names()).includes('no recording'), 'the rejected file is not stored')
     await visit.picture(pictures, 'recordings')
     await card.getByRole('button', { name: 'Dismiss' }).click()
 
@@ -65,18 +65,18 @@ export async function recordings({ browser, livetape, pictures }) {
     await page.locator('.transport .tape', { hasText: 'demo' }).waitFor()
     await act('yours', 'Delete')
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
-    assert.ok((await names()).includes('yours'), 'asked first')
+    assert.ok((await names()).includes('yours'), 'deleting asks for confirmation')
     await act('yours', 'Delete')
     await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
     await tape('yours').waitFor({ state: 'detached' })
     assert.ok(!(await names()).includes('yours'), 'deleted')
     visit.clean(REFUSED)
     await visit.close()
-    return `drawn, told, ${bytes.length} bytes up and down, renamed, loaded, deleted`
+    return `timeline and facts shown, ${bytes.length} bytes uploaded, renamed, downloaded, loaded, deleted`
   })
 }
 
-/** A file from the desktop, dropped at a place of the page: as the browser does it, with what follows unless the page says no. */
+/** Drops a file from the desktop onto the page, with the browser's default action unless the page prevents it. */
 async function drop(page, file, [x, y]) {
   const session = await page.context().newCDPSession(page)
   const data = { items: [], files: [file], dragOperationsMask: 1 }
@@ -84,7 +84,7 @@ async function drop(page, file, [x, y]) {
   await session.detach()
 }
 
-/** Files that miss the list: the browser must not open them in place of the dashboard. */
+/** Files dropped outside the list: the browser must not open them in place of the dashboard. */
 export async function drops({ browser, livetape }) {
   return withServer(livetape, ['serve', '0'], async ({ url, cwd }) => {
     const visit = await Visit.open(browser, url)
@@ -103,13 +103,13 @@ export async function drops({ browser, livetape }) {
     }
     assert.equal(await page.locator('.card').count(), 0, 'nothing was uploaded')
 
-    // On the list they are taken.
+    // The list accepts them.
     const mine = path.join(cwd, 'mine.bin')
     await writeFile(mine, await readFile(path.join(cwd, 'recordings', 'gifts.bin')))
     await page.locator('#recordings-title').scrollIntoViewIfNeeded()
     await drop(page, mine, await middle('#recordings-title'))
     await page.locator('.tape-row', { hasText: 'mine' }).waitFor()
-    // Chromium opens what a page does not want in another tab, a moment later.
+    // Chromium opens a file that no page accepted in another tab, a moment later.
     assert.deepEqual(visit.context.pages().map((other) => other.url()), [`${url}/`], 'no file was opened')
     visit.clean()
     await visit.close()
@@ -143,7 +143,7 @@ export async function inject({ browser, livetape, pictures }) {
       await line(text).waitFor()
     }
     const rows = await page.locator('article').count()
-    assert.equal(rows, 6, 'one row each, the streak too')
+    assert.equal(rows, 6, 'one row each, including the streak')
     await visit.axe()
     await visit.picture(pictures, 'inject')
     visit.clean()
@@ -152,23 +152,23 @@ export async function inject({ browser, livetape, pictures }) {
   })
 }
 
-/** A server that lets nobody in without a token. */
+/** A server that requires a token. */
 export async function token({ browser, livetape, pictures }) {
   const SECRET = 'a-token-of-the-tests-0123456789abcdef'
   return withServer(livetape, ['replay', 'demo', '--port', '0'], async ({ url, cwd }) => {
-    assert.equal((await fetch(new URL('status', url))).status, 401, 'asks for a token')
+    assert.equal((await fetch(new URL('status', url))).status, 401, 'requires a token')
     const visit = await Visit.open(browser, url, { ready: false })
     const { page } = visit
-    const dialog = page.getByRole('dialog', { name: 'This server asks for a token' })
+    const dialog = page.getByRole('dialog', { name: 'This server requires a token' })
     await dialog.waitFor()
     await visit.axe()
     await visit.picture(pictures, 'token')
     await page.keyboard.press('Escape')
     await dialog.getByLabel('Bearer token').fill('a wrong one')
-    await dialog.getByRole('button', { name: 'Use it' }).click()
-    await dialog.getByText('was not accepted').waitFor()
+    await dialog.getByRole('button', { name: 'Continue' }).click()
+    await dialog.getByText('The server rejected this token').waitFor()
     await dialog.getByLabel('Bearer token').fill(SECRET)
-    await dialog.getByRole('button', { name: 'Use it' }).click()
+    await dialog.getByRole('button', { name: 'Continue' }).click()
     await page.locator('.link-open').waitFor({ timeout: 30_000 })
     await page.locator('article').first().waitFor()
     await page.getByRole('button', { name: 'Pause (space)' }).click()
@@ -177,12 +177,12 @@ export async function token({ browser, livetape, pictures }) {
       page.waitForEvent('download'),
       page.locator('.tape-row').first().getByRole('button', { name: 'Download' }).click(),
     ])
-    assert.ok((await readFile(await download.path())).length > 1000, 'downloads carry the token')
+    assert.ok((await readFile(await download.path())).length > 1000, 'downloads send the token')
     await page.reload()
     await page.locator('.link-open').waitFor()
-    assert.ok(!page.url().includes(SECRET), 'no token in the address')
+    assert.ok(!page.url().includes(SECRET), 'no token in the URL')
     visit.clean(REFUSED, /WebSocket connection to/)
     await visit.close()
-    return 'asked for, a wrong one refused, the right one kept for the tab'
+    return 'required, a wrong one rejected, the right one kept for the tab'
   }, { env: { LIVETAPE_TOKEN: SECRET } })
 }

@@ -1,4 +1,4 @@
-// `node run.mjs <livetape> <folder for pictures> [names]`: the dashboard in Chromium. One line a check.
+// `node run.mjs <livetape> <folder for screenshots> [names]`: checks the dashboard in Chromium. Prints one line per check.
 
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
@@ -14,7 +14,7 @@ import { idle, restart, source, stay } from './source.mjs'
 import { held, looks, transport } from './transport.mjs'
 
 const CHECKS = { feed, hostile, resume, transport, held, marks, recordings, drops, inject, looks, source, idle, stay, restart, token, origins, busy }
-/** A check that hangs fails, in ms. */
+/** Timeout of a check, in ms. */
 const CHECK_MS = 5 * 60_000
 
 const [program, folder, ...only] = process.argv.slice(2)
@@ -22,7 +22,7 @@ const [livetape, pictures] = [path.resolve(program), path.resolve(folder)]
 await mkdir(pictures, { recursive: true })
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  // CI is root in a container, where Chromium's sandbox does not start. A name of somebody else's leads here.
+  // CI runs as root in a container, where Chromium's sandbox does not start. `overlay.example` stands for another site.
   args: ['--no-sandbox', '--disable-dev-shm-usage', '--host-resolver-rules=MAP overlay.example 127.0.0.1'],
 })
 console.log(`Chromium ${browser.version()}`)
@@ -32,7 +32,7 @@ for (const [name, check] of Object.entries(CHECKS)) {
   if (only.length > 0 && !only.includes(name)) continue
   const late = AbortSignal.timeout(CHECK_MS)
   try {
-    const limit = new Promise((_, reject) => late.addEventListener('abort', () => reject(new Error(`not within ${CHECK_MS} ms`))))
+    const limit = new Promise((_, reject) => late.addEventListener('abort', () => reject(new Error(`timed out after ${CHECK_MS} ms`))))
     console.log(`ok   ${name}: ${await Promise.race([check({ browser, livetape, pictures }), limit])}`)
   } catch (error) {
     failures += 1
@@ -41,9 +41,9 @@ for (const [name, check] of Object.entries(CHECKS)) {
     const shots = pages.map((page, index) => page.screenshot({ path: path.join(pictures, `failed-${name}-${index}.png`), timeout: 5000 }))
     await Promise.allSettled(shots)
   }
-  // What a failed check left open would disturb the next.
+  // Pages that a failed check left open would disturb the next check.
   await Promise.all(browser.contexts().map((context) => context.close()))
 }
 await browser.close()
-console.log(failures === 0 ? `the dashboard works; pictures are in ${path.relative('', pictures)}` : `${failures} checks failed`)
+console.log(failures === 0 ? `all checks passed; screenshots are in ${path.relative('', pictures)}` : `${failures} checks failed`)
 process.exit(failures === 0 ? 0 : 1)

@@ -1,9 +1,9 @@
-// A server that is not quite one: pages and REST of a real livetape, but a feed that says what a test wants.
+// A server with a scripted feed, and with the pages and REST routes of a real livetape.
 
 import { createHash } from 'node:crypto'
 import http from 'node:http'
 
-/** Listens before `url`; `say(socket, query)` is called for each feed, with `send` and `close`. */
+/** Forwards requests to `url` and calls `say(socket, query)` for each feed; `socket` has `send` and `close`. */
 export async function scripted(url, say) {
   const asked = []
   const server = http.createServer((request, response) => {
@@ -53,7 +53,7 @@ function frame(opcode, body) {
   return Buffer.concat([head, body])
 }
 
-/** An event as the server would send it. */
+/** An event in the server's format. */
 export const event = (seq, type, data, stream = 'aaaaaaaaaaaaaaaa') => ({
   type,
   username: 'host',

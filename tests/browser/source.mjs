@@ -1,4 +1,4 @@
-// Connecting users, against the mock; and a server that goes and comes.
+// Connecting to users of the mock, and a server that stops and restarts.
 
 import assert from 'node:assert/strict'
 
@@ -6,7 +6,7 @@ import { ask, scenario, start, until, withServer } from '../support/livetape.mjs
 import { Visit } from './page.mjs'
 
 const REFUSED = /Failed to load resource/
-/** What the mock of `rate-limited-twice` asks for, and a bit. */
+/** A little more than the wait that `rate-limited-twice` asks for. */
 const ASKED_TO_WAIT_MS = 2500
 
 async function withRoom(livetape, name, use) {
@@ -22,7 +22,7 @@ const type = async (page, user) => {
 }
 
 export async function source({ browser, livetape, pictures }) {
-  // A room that is live.
+  // A user who is live.
   await withRoom(livetape, undefined, async ({ url }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
@@ -36,25 +36,26 @@ export async function source({ browser, livetape, pictures }) {
     visit.clean()
     await visit.close()
   })
-  // A user who is not: the look-up says why, and nothing is tried.
+  // A user who is offline: the lookup says so, and the server does not try to connect.
   await withRoom(livetape, 'offline', async ({ url }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
     await type(page, 'demo')
     await page.locator('.refusal', { hasText: 'User is not live' }).waitFor()
-    assert.equal((await ask(url, 'status')).attempt, 0, 'nothing was tried')
+    assert.equal((await ask(url, 'status')).attempt, 0, 'no attempt was made')
     await visit.axe()
     await page.getByRole('button', { name: 'Connect anyway' }).click()
     const message = page.locator('.card.error', { hasText: 'user_offline' })
     await message.waitFor()
-    // The feed tells the same as the answer: one message, by one name.
+    assert.doesNotMatch(await message.innerText(), /--/, 'no flags in the hint')
+    // The feed and the response report the same failure: the page shows one message.
     await page.locator('article', { hasText: 'disconnected' }).waitFor()
     assert.equal(await page.locator('.card.error').count(), 1, 'one failure is one message')
-    // Eight seconds, but not while somebody points at it.
+    // A message lasts eight seconds, or longer while the pointer is on it.
     const shown = Date.now()
     await message.waitFor({ state: 'detached', timeout: 14_000 })
     const stayed = Date.now() - shown
-    assert.ok(stayed > 6000 && stayed < 13_000, `it stayed for ${stayed} ms`)
+    assert.ok(stayed > 6000 && stayed < 13_000, `the message stayed for ${stayed} ms`)
     await type(page, 'demo')
     await page.getByRole('button', { name: 'Connect anyway' }).click()
     await message.hover()
@@ -65,18 +66,18 @@ export async function source({ browser, livetape, pictures }) {
     visit.clean(REFUSED)
     await visit.close()
   })
-  // A room that is refused for a while: attempts, and when the next follows.
+  // A user whose room is rate limited at first: the page shows the attempts and a countdown.
   return withRoom(livetape, 'rate-limited-twice', async ({ url }) => {
     const visit = await Visit.open(browser, url)
     const { page } = visit
     await type(page, 'demo')
-    // The look-up is refused, and so is whoever asks before the time is up; then it is tried again by itself.
+    // The lookup is rejected, like every request before the time is up; then the server retries by itself.
     const anyway = page.getByRole('button', { name: 'Connect anyway' })
     await anyway.waitFor()
     await page.waitForTimeout(ASKED_TO_WAIT_MS)
     await anyway.click()
     const said = await page.locator('.countdown').innerText()
-    assert.match(said, /^next try in \d+ s$/)
+    assert.match(said, /^retrying in \d+ s$/)
     await until('a countdown that counts', async () => {
       const now = await page.locator('.countdown').allInnerTexts()
       return now[0] !== said
@@ -84,13 +85,13 @@ export async function source({ browser, livetape, pictures }) {
     await page.locator('.state-connected').waitFor({ timeout: 60_000 })
     visit.clean(REFUSED)
     await visit.close()
-    return `connected, refused with the reason, retried (“${said}”)`
+    return `connected, rejected with the reason, retried (“${said}”)`
   })
 }
 
-/** Nothing of the page says that all is well, and the banner is as wide as the window. */
+/** Asserts that no part of the page claims to be connected, and that the banner is as wide as the window. */
 async function saysAway(page) {
-  await page.getByText('The server does not answer').waitFor()
+  await page.getByText('The server is not responding').waitFor()
   await page.locator('.state-away', { hasText: 'Server not responding' }).waitFor()
   await page.locator('.link-waiting, .link-connecting, .link-silent').waitFor()
   assert.equal(await page.locator('.state-connected, .link-open, .phase-playing').count(), 0, 'nothing is green')
@@ -102,7 +103,7 @@ async function saysAway(page) {
   await page.setViewportSize({ width: 1440, height: 900 })
 }
 
-/** From idle and back: a recording, a user, a recording, on one page and without a dead end. */
+/** Goes from idle to a recording, a user and a recording, and back to idle each time, on one page. */
 export async function idle({ browser, livetape, pictures }) {
   return withRoom(livetape, undefined, async ({ url }) => {
     const visit = await Visit.open(browser, url)
@@ -122,7 +123,7 @@ export async function idle({ browser, livetape, pictures }) {
       await load.click()
       await page.locator('.transport .tape', { hasText: 'short' }).waitFor()
       await until('a replay', async () => (await ask(url, 'replay')).recording === 'short')
-      await until('no connecting meanwhile', () => page.getByRole('textbox', { name: 'TikTok user' }).isDisabled())
+      await until('the user field to be disabled', () => page.getByRole('textbox', { name: 'TikTok user' }).isDisabled())
     }
     await isIdle()
     await visit.picture(pictures, 'idle')
@@ -132,10 +133,10 @@ export async function idle({ browser, livetape, pictures }) {
     await isIdle()
     await type(page, 'demo')
     await page.locator('.state-connected', { hasText: '@demo' }).waitFor()
-    await until('no loading meanwhile', () => load.isDisabled())
+    await until('the Load button to be disabled', () => load.isDisabled())
     await button('Disconnect').click()
     await isIdle()
-    // To the end of the recording, which can be disconnected as well.
+    // A replay that has ended can be disconnected too.
     await plays()
     await page.locator('body').press('End')
     await button('Play (space)').waitFor()
@@ -148,7 +149,7 @@ export async function idle({ browser, livetape, pictures }) {
   })
 }
 
-/** A room that ended or failed, with `live --stay`: the dashboard says what to do next. */
+/** After a room failed under `live --stay`, the dashboard suggests the next step. */
 export async function stay({ browser, livetape, pictures }) {
   return withServer(livetape, ['mock', '--port', '0', '--scenario', scenario('offline')], ({ url: upstream, cwd }) =>
     withServer(livetape, ['live', 'demo', '--stay', '--port', '0', '--upstream', upstream], async ({ url }) => {
@@ -161,12 +162,12 @@ export async function stay({ browser, livetape, pictures }) {
       await page.locator('.transport .tape', { hasText: 'short' }).waitFor()
       visit.clean()
       await visit.close()
-      return 'the next step after a user who is offline, and a recording loaded instead'
+      return 'suggested the next step after an offline user, and loaded a recording'
     }, { cwd }),
   )
 }
 
-/** The server goes, and another comes at its place. */
+/** The server stops, and another one starts on its port. */
 export async function restart({ browser, livetape, pictures }) {
   return withServer(livetape, ['mock', '--port', '0'], async ({ cwd }) => {
     const first = await start(livetape, ['replay', 'demo', '--port', '0', '--speed', '20'], { cwd })
@@ -178,9 +179,9 @@ export async function restart({ browser, livetape, pictures }) {
     await visit.picture(pictures, 'away')
     const second = await start(livetape, ['replay', 'demo', '--port', String(first.port), '--speed', '20'], { cwd })
     await page.locator('.link-open').waitFor({ timeout: 30_000 })
-    await page.getByText('1 interruption with an unknown loss').waitFor()
-    await page.getByText('The server does not answer').waitFor({ state: 'detached' })
-    // One that hangs keeps its sockets open.
+    await page.getByText('1 interruption; events may be missing').waitFor()
+    await page.getByText('The server is not responding').waitFor({ state: 'detached' })
+    // A server that hangs keeps its sockets open.
     process.kill(second.pid, 'SIGSTOP')
     await saysAway(page)
     process.kill(second.pid, 'SIGCONT')
@@ -189,6 +190,6 @@ export async function restart({ browser, livetape, pictures }) {
     visit.clean(REFUSED, /WebSocket connection to/)
     await visit.close()
     await second.stop()
-    return 'away is said, the new stream is announced as a loss'
+    return 'shows that the server is away, and reports the new stream as a loss'
   })
 }

@@ -20,12 +20,12 @@ export async function transport({ browser, livetape, pictures }) {
     await reach('a pause', ({ state }) => state === 'paused')
     await other.page.getByRole('button', { name: 'Play (space)' }).waitFor()
     const { offsetMs: paused } = await replay()
-    await button('One step on (.)').click()
+    await button('Next event (.)').click()
     const { offsetMs: stepped } = await until('a step', async () => {
       const state = await replay()
       return state.offsetMs > paused && state
     })
-    await button('Ahead 5 seconds (→)').click()
+    await button('Forward 5 seconds (→)').click()
     await reach('five seconds on', ({ offsetMs }) => offsetMs === stepped + 5000)
     await button('Back 5 seconds (←)').click()
     await reach('back again', ({ offsetMs }) => offsetMs === stepped)
@@ -41,7 +41,7 @@ export async function transport({ browser, livetape, pictures }) {
       return Math.abs((now * 1000) / durationMs - 0.5) < 0.02
     })
 
-    // A drag loops.
+    // A drag loops a range.
     await page.mouse.move(...at(0.25))
     await page.mouse.down()
     await page.mouse.move(...at(0.3), { steps: 5 })
@@ -55,7 +55,7 @@ export async function transport({ browser, livetape, pictures }) {
     await page.locator('.loop').click()
     await reach('no loop', ({ laps }) => laps === 1)
 
-    // Speeds: typed, by buttons, and what is none.
+    // Speeds: typed, by buttons, and invalid ones.
     const speed = page.getByRole('combobox', { name: /^Speed/ })
     for (const [typed, wanted] of [['3.5', 3.5], ['0,1×', 0.1], ['max', 'max'], ['100', 100], ['1x', 1]]) {
       await speed.fill(typed)
@@ -65,13 +65,13 @@ export async function transport({ browser, livetape, pictures }) {
     }
     await speed.fill('warp')
     await speed.press('Enter')
-    await page.getByText('A speed is a number from 0.1 to 100').waitFor()
+    await page.getByText('Enter a speed from 0.1 to 100').waitFor()
     await button('Faster (>)').click()
     await reach('faster', (state) => state.speed === 1.5)
     await button('Slower (<)').click()
     await reach('slower', (state) => state.speed === 1)
 
-    // Keys, as in players.
+    // Keys, as in video players.
     await page.locator('body').click({ position: { x: 5, y: 400 } })
     const press = (key) => page.keyboard.press(key)
     const { state } = await replay()
@@ -98,20 +98,20 @@ export async function transport({ browser, livetape, pictures }) {
     await press('End')
     await reach('the end', ({ offsetMs }) => offsetMs >= durationMs - 1000)
 
-    // Orders from both at the same time: the pages agree with the server in the end.
+    // Commands from both pages at once: in the end both agree with the server.
     await Promise.all([...Array(6)].map((_, index) => (index % 2 ? visit : other).page.keyboard.press('Home')))
-    await other.page.getByRole('button', { name: 'To the start (home)' }).click()
+    await other.page.getByRole('button', { name: 'Go to the start (home)' }).click()
     const shown = async ({ page: which }) => which.getByRole('slider').getAttribute('aria-valuenow')
-    await until('two pages in step', async () => (await shown(visit)) === '0' && (await shown(other)) === '0')
+    await until('both pages to agree', async () => (await shown(visit)) === '0' && (await shown(other)) === '0')
     visit.clean()
     other.clean()
     await visit.close()
     await other.close()
-    return 'clicks, a drag, 7 speeds and 12 keys; two pages in step'
+    return 'clicks, a drag, 7 speeds and 12 keys; two pages that agree'
   })
 }
 
-/** A show that waits for clients: the dashboard is none, and its Play button starts the show. */
+/** A replay that waits for clients: the dashboard does not count as one, and its Play button starts the replay. */
 export async function held({ browser, livetape }) {
   return withServer(livetape, ['replay', 'demo', '--port', '0', '--wait-clients', '1'], async ({ url }) => {
     const visit = await Visit.open(browser, url)
@@ -119,25 +119,25 @@ export async function held({ browser, livetape }) {
     await page.locator('.phase-waiting').waitFor()
     const { observers } = await ask(url, 'status')
     const { connections } = await ask(url, 'connections')
-    assert.deepEqual([observers, connections.map(({ observer }) => observer)], [1, [true]], 'it is an observer')
-    assert.equal((await ask(url, 'replay')).state, 'waiting', 'the open page starts nothing')
+    assert.deepEqual([observers, connections.map(({ observer }) => observer)], [1, [true]], 'the page is an observer')
+    assert.equal((await ask(url, 'replay')).state, 'waiting', 'the page does not start the replay')
     await page.getByRole('button', { name: 'Play (space)' }).click()
-    await until('a show', async () => (await ask(url, 'replay')).state === 'playing')
+    await until('the replay to start', async () => (await ask(url, 'replay')).state === 'playing')
     await page.locator('article').nth(3).waitFor()
     visit.clean()
     await visit.close()
-    return 'the page observes, and Play starts the show'
+    return 'the page is an observer, and Play starts the replay'
   })
 }
 
-/** Narrow, dark, wide. */
+/** Layouts: narrow and wide, light and dark. */
 export async function looks({ browser, livetape, pictures }) {
   return withServer(livetape, ['replay', 'demo', '--port', '0', '--speed', '20'], async ({ url }) => {
     const sizes = [['narrow', 360, 740, 'light'], ['narrow-dark', 360, 740, 'dark'], ['dark', 1440, 900, 'dark'], ['tablet', 820, 1180, 'light'], ['wide', 3840, 2160, 'light']]
     for (const [name, width, height, scheme] of sizes) {
       const visit = await Visit.open(browser, url, { width, height, scheme })
       await visit.page.locator('article').nth(8).waitFor()
-      // The picture of the recording comes a moment later.
+      // The timeline appears a moment later.
       await visit.page.locator('.legend').waitFor({ state: 'attached' })
       const [grown, seen] = await visit.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth])
       assert.ok(grown <= seen, `${name} is ${grown} wide, not ${seen}`)

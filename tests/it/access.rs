@@ -1,11 +1,11 @@
-//! Who may ask.
+//! Access by host and origin.
 
 use livetape::{
     hub::Limits,
     server::{Access, Config},
 };
 
-use crate::harness::{Answer, Rig};
+use crate::support::{Answer, Rig};
 
 fn with_access(access: Access) -> Rig {
     Rig::with(Limits::default(), Config { access, ..Config::default() })
@@ -94,7 +94,7 @@ async fn pages_from_disk_may_only_read_the_feed() {
     let rigs = [Rig::start(), with_access(Access { origins, ..Access::default() })];
     for (rig, listed) in rigs.iter().zip([false, true]) {
         rig.hub.close(livetape::hub::CloseReason { code: 1000, reason: "".into() });
-        // OBS calls a local file by the second one. Every sandboxed frame has the first one: only where it is listed.
+        // OBS opens a local file as the second one. All sandboxed frames share the first one, so it must be listed.
         for (origin, reads) in [("null", listed), ("http://absolute", true)] {
             let from_file = [("host", "localhost"), ("origin", origin)];
             for path in ["/", "/events"] {
@@ -167,7 +167,7 @@ fn invalid_hosts_and_origins_are_rejected() {
     assert_eq!(check("[2001:db8::1]", "http://10.0.0.1"), Ok(()));
     assert_eq!(check("a", "null"), Ok(()));
     for host in ["tape.example:3000", "http://tape.example", "a b", ""] {
-        assert!(check(host, "http://a").unwrap_err().contains("is no host"), "{host}");
+        assert!(check(host, "http://a").unwrap_err().contains("is not a host"), "{host}");
     }
     for origin in ["overlay.example", "https://overlay.example/", "*", "NULL", ""] {
         assert!(check("a", origin).unwrap_err().contains("is not an origin"), "{origin}");

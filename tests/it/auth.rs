@@ -1,4 +1,4 @@
-//! Bearer tokens, each way in which they can be shown.
+//! Bearer tokens, in all the ways a client can send them.
 
 use futures_util::StreamExt as _;
 use livetape::{
@@ -15,7 +15,7 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::harness::{Answer, Rig, Socket, chat, read_all};
+use crate::support::{Answer, Rig, Socket, chat, read_all};
 
 const TOKEN: &str = "first-token-of-two";
 const SECOND: &str = "second-token-of-two";
@@ -43,7 +43,7 @@ async fn open(
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
     }
-    client_async(request, rig.connector.connect().await.unwrap()).await.map_err(Box::new)
+    client_async(request, rig.connect().await).await.map_err(Box::new)
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,7 +64,7 @@ async fn requests_are_authorized_by_a_token() {
         (format!("/status?token={WRONG}"), String::new()),
         (format!("/status?TOKEN={TOKEN}"), String::new()),
         (format!("/status?token={}", "a".repeat(1_000)), String::new()),
-        // Not where it is an upgrade.
+        // But not for an upgrade.
         ("/status".to_owned(), format!("sec-websocket-protocol: bearer.{TOKEN}\r\n")),
         ("/nowhere".to_owned(), String::new()),
     ] {
@@ -124,7 +124,7 @@ async fn sockets_are_authorized_by_a_token() {
     }
 }
 
-/// A client that was made for a server with tokens works with one that has none.
+/// A client that sends tokens also works with a server that requires none.
 #[tokio::test(start_paused = true)]
 async fn an_unneeded_token_is_ignored() {
     let rig = Rig::start();
@@ -145,7 +145,7 @@ async fn a_preflight_needs_no_token() {
     assert_eq!(answer.status, 204);
     assert!(answer.header("access-control-allow-methods").unwrap().contains("DELETE"));
     assert!(answer.header("access-control-allow-headers").unwrap().contains("authorization"));
-    // What the browser then shows to the page is readable for it.
+    // The browser lets the page read the response.
     let answer = ask(&rig, "GET /status", "origin: http://localhost:5173\r\n").await;
     assert_eq!(
         (answer.status, answer.header("access-control-allow-origin")),

@@ -1,4 +1,4 @@
-//! Floods, half-open connections and requests that trickle in: bounded, and nobody else's business.
+//! Floods, half-open connections and slow requests: bounded, and without an effect on other clients.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -8,16 +8,16 @@ use livetape::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
-use crate::harness::{Rig, chat, is_quiet, read, wait};
+use crate::support::{Rig, chat, is_quiet, read, wait};
 
 fn bounded(bounds: Bounds) -> Rig {
     Rig::with(Limits::default(), Config { bounds, ..Config::default() })
 }
 
-/// All that comes until the server closes.
+/// Reads until the server closes the connection.
 async fn rest(stream: &mut DuplexStream) -> String {
     let mut answer = Vec::new();
-    // A reset ends it too.
+    // A reset also ends it.
     drop(stream.read_to_end(&mut answer).await);
     String::from_utf8(answer).unwrap()
 }
@@ -29,7 +29,7 @@ async fn a_flood_is_rejected_and_others_are_unaffected() {
     let mut held = Vec::new();
     let mut refused = 0;
     for _ in 0..100 {
-        let mut stream = rig.connector.connect().await.unwrap();
+        let mut stream = rig.connect().await;
         wait(Duration::from_millis(1)).await;
         if held.len() < 7 {
             held.push(stream);
@@ -42,7 +42,7 @@ async fn a_flood_is_rejected_and_others_are_unaffected() {
     assert_eq!((held.len(), refused), (7, 93));
     rig.hub.publish(&[chat("still here")]);
     assert!(read(&mut reader, 1).await[0].contains("still here"));
-    // A place that is given back is a place.
+    // A freed slot can be used again.
     drop(held.pop());
     wait(Duration::from_millis(1)).await;
     assert_eq!(rig.http("GET", "/health", "").await.status, 200);
@@ -87,9 +87,9 @@ async fn a_slow_head_times_out() {
     let mut reader = rig.ws("").await;
     let mut slow: Vec<_> = Vec::new();
     for _ in 0..50 {
-        slow.push(rig.connector.connect().await.unwrap());
+        slow.push(rig.connect().await);
     }
-    // A byte a second: never idle, never done.
+    // One byte per second: never idle, never complete.
     let mut sent = 0;
     for byte in b"GET /health HTTP/1.1\r\nhost: localhost\r\nx: yyyyyyyyyyyyyyyy" {
         let mut alive = 0;
@@ -111,11 +111,11 @@ async fn a_slow_head_times_out() {
 async fn a_silent_connection_is_closed() {
     let rig = Rig::start();
     let started = livetape::clock::now();
-    let mut silent = rig.connector.connect().await.unwrap();
+    let mut silent = rig.connect().await;
     assert_eq!(rest(&mut silent).await, "");
     assert_eq!((livetape::clock::now() - started).as_secs(), 30);
-    // Between requests the same counts, from the last answer on.
-    let mut stream = rig.connector.connect().await.unwrap();
+    // The same limit applies between requests, starting with the last response.
+    let mut stream = rig.connect().await;
     for _ in 0..3 {
         wait(Duration::from_secs(29)).await;
         stream.write_all(b"GET /status HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
@@ -131,11 +131,11 @@ async fn a_silent_connection_is_closed() {
     assert_eq!((livetape::clock::now() - started).as_secs(), 30);
 }
 
-/// A feed is one long answer: it has no next request.
+/// A feed is one long response without a next request.
 #[tokio::test(start_paused = true)]
 async fn a_subscriber_may_be_silent() {
     let rig = Rig::start();
-    let mut stream = rig.connector.connect().await.unwrap();
+    let mut stream = rig.connect().await;
     stream.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     wait(Duration::from_secs(3_600)).await;
     rig.hub.publish(&[chat("after an hour")]);
@@ -152,7 +152,7 @@ async fn a_subscriber_may_be_silent() {
 #[tokio::test(start_paused = true)]
 async fn a_stalled_body_times_out() {
     let rig = Rig::start();
-    let mut stream = rig.connector.connect().await.unwrap();
+    let mut stream = rig.connect().await;
     let head = b"POST /replay/seek HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{";
     stream.write_all(head).await.unwrap();
     let started = livetape::clock::now();
@@ -161,9 +161,9 @@ async fn a_stalled_body_times_out() {
     assert!((livetape::clock::now() - started).as_secs() <= 20, "{answer}");
 }
 
-/// One byte every nine seconds: never silent for long.
+/// One byte every nine seconds, so the connection never counts as idle.
 async fn trickle(rig: &Rig, request: &str) -> (String, u64) {
-    let mut stream = rig.connector.connect().await.unwrap();
+    let mut stream = rig.connect().await;
     let head = format!("{request} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 60000\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let started = livetape::clock::now();
@@ -195,8 +195,8 @@ async fn a_slow_upload_times_out_after_an_hour() {
     let recordings = Recordings { directory: folder.path().into(), ..Recordings::default() };
     let rig = Rig::with(Limits::default(), Config { recordings, ..Config::default() });
     let drafts = || std::fs::read_dir(folder.path()).unwrap().count();
-    // A thread writes the upload, and the clock does not go on by itself while it does: from the draft on an hour
-    // passes here, and not a second more until the answer.
+    // The paused clock does not advance while a thread writes the upload. Once the draft exists, the test advances it by exactly one hour
+    // before the response.
     let hour = async {
         while drafts() == 0 {
             tokio::task::yield_now().await;
@@ -220,4 +220,62 @@ async fn heads_and_bodies_have_maximum_lengths() {
     let head = format!("GET /health HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "y".repeat(9 * 1024));
     assert_eq!(rig.raw(&head).await.status, 431);
     assert_eq!(rig.http("POST", "/replay/seek", "{\"offset\":\"1m30s\"}").await.code(), "too_large");
+}
+
+/// Sends everything and reads all responses.
+async fn responses(rig: &Rig, requests: &[u8]) -> String {
+    let (mut reading, mut writing) = tokio::io::split(rig.connect().await);
+    let mut answers = Vec::new();
+    // A server that rejects a body does not read all of it.
+    let (_, read) = tokio::join!(writing.write_all(requests), reading.read_to_end(&mut answers));
+    read.unwrap();
+    String::from_utf8(answers).unwrap()
+}
+
+/// The start of an upload that is rejected for its name.
+const REJECTED: &str = "PUT /recordings/demo HTTP/1.1\r\nhost: localhost\r\n";
+const HEALTH: &str = "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_ends_the_connection_announces_it() {
+    let rig = bounded(Bounds { body_bytes_max: 1000, ..Bounds::default() });
+    let seek = "POST /replay/seek HTTP/1.1\r\nhost: localhost\r\n";
+    let long = format!("content-length: {}\r\n", 3 << 20);
+    for (head, status) in [
+        (format!("{REJECTED}{long}"), 403),
+        (format!("{seek}{long}"), 413),
+        (format!("{seek}{long}origin: https://evil.example\r\n"), 403),
+        (format!("POST /nowhere HTTP/1.1\r\nhost: localhost\r\n{long}"), 404),
+        (format!("{REJECTED}transfer-encoding: chunked\r\n"), 403),
+        // The client waits for this response before it sends the body.
+        (format!("{REJECTED}content-length: 10\r\nexpect: 100-continue\r\n"), 403),
+    ] {
+        let body = if head.contains(&long) { vec![b'x'; 3 << 20] } else { Vec::new() };
+        let answer = responses(&rig, &[format!("{head}\r\n").as_bytes(), &body].concat()).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{head}: {answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{head}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_short_rejected_body_the_connection_goes_on() {
+    let rig = Rig::start();
+    let head = format!("{REJECTED}content-length: 40000\r\n\r\n");
+    let body = vec![b'x'; 40_000];
+    let close = HEALTH.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
+    let answers = responses(&rig, &[head.as_bytes(), &body, close.as_bytes()].concat()).await;
+    assert!(answers.starts_with("HTTP/1.1 403 ") && answers.contains("HTTP/1.1 200 "), "{answers}");
+    // The body may also arrive later.
+    let mut stream = rig.connect().await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    wait(Duration::from_secs(1)).await;
+    stream.write_all(&[&body, close.as_bytes()].concat()).await.unwrap();
+    let answers = rest(&mut stream).await;
+    assert!(answers.starts_with("HTTP/1.1 403 ") && answers.contains("HTTP/1.1 200 "), "{answers}");
+    // A body that never arrives does not delay the response forever.
+    let mut stream = rig.connect().await;
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = rest(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("\r\nconnection: close\r\n"), "{answer}");
 }

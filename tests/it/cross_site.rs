@@ -1,4 +1,4 @@
-//! What pages of other sites can cause: every route, asked as a browser asks for them.
+//! Effects that pages of other sites can have: requests to every route, as browsers send them.
 
 use futures_util::FutureExt as _;
 use livetape::{
@@ -7,11 +7,11 @@ use livetape::{
 };
 
 use crate::{
-    harness::{Answer, Rig},
     openapi::document,
+    support::{Answer, Rig},
 };
 
-/// A server whose feed has ended, so that every answer has an end, and all its routes: methods and paths.
+/// Returns a server whose feed has ended, so that every response ends, and the methods and paths of all its routes.
 async fn all_routes(access: Access) -> (Rig, Vec<(String, String)>) {
     let rig = Rig::with(Limits::default(), Config { access, ..Config::default() });
     rig.hub.close(CloseReason { code: 1000, reason: "".into() });
@@ -43,7 +43,7 @@ async fn every_route_rejects_pages_of_other_sites() {
     let (rig, routes) = all_routes(Access::default()).await;
     let foreign = [("origin", "https://evil.example")];
     let opaque = [("origin", "null"), ("sec-fetch-site", "cross-site")];
-    // An allowed site does not make up for a foreign origin.
+    // An allowed `Sec-Fetch-Site` does not override a foreign origin.
     let mixed = [("origin", "https://evil.example"), ("sec-fetch-site", "same-origin")];
     let obs = [("origin", "http://absolute")];
     for (method, path) in routes.iter().chain([&("GET".to_owned(), "/nowhere".to_owned())]) {
@@ -77,7 +77,7 @@ async fn pages_of_this_site_and_programs_are_answered() {
         assert_eq!(ask(&rig, "GET", "/health", &headers).await.status, 200, "{site}");
     }
     assert_eq!(ask(&rig, "GET", "/health", &[]).await.status, 200);
-    // Where there is an origin, it alone decides.
+    // If there is an origin, only the origin counts.
     let listed = [("origin", "http://127.0.0.1:8000"), ("sec-fetch-site", "cross-site")];
     assert_eq!(ask(&rig, "GET", "/health", &listed).await.status, 200);
 }
@@ -89,7 +89,7 @@ async fn every_response_restricts_embedding() {
     for (method, path) in routes.iter().chain([&("GET".to_owned(), "/nowhere".to_owned())]) {
         for (headers, embedders) in [(&[][..], "same-site"), (&local, "cross-origin"), (&IMAGE, "same-site")]
         {
-            // Without a source to obey them, orders would wait.
+            // Without a source, these requests would wait.
             if (method != "GET" || path == "/test/ann") && headers != IMAGE {
                 continue;
             }
@@ -121,5 +121,5 @@ async fn only_look_ups_have_effects_among_get_requests() {
     }
     assert_eq!(state[0], state[1]);
     assert!(!rig.control.shutdown().is_cancelled());
-    assert!(rig.driver.next_order().now_or_never().is_none(), "an order was given");
+    assert!(rig.take_driver().next_order().now_or_never().is_none(), "an order was given");
 }

@@ -1,6 +1,6 @@
-//! The dashboard's files: what they are served as. What the page does is tried in a browser: `tests/browser`.
+//! How the server delivers the dashboard's files. `tests/browser` tests the page itself.
 
-use crate::harness::{Answer, Rig};
+use crate::support::{Answer, Rig};
 
 async fn get(rig: &Rig, target: &str, headers: &str) -> Answer {
     let request = format!("GET {target} HTTP/1.1\r\nconnection: close\r\n{headers}\r\n");
@@ -10,7 +10,7 @@ async fn get(rig: &Rig, target: &str, headers: &str) -> Answer {
 const BROWSER: &str = "host: localhost:3000\r\naccept: text/html,*/*;q=0.8\r\n";
 const LOCAL: &str = "host: localhost\r\n";
 
-/// What the page asks for.
+/// The assets that the page requests.
 fn assets(page: &Answer) -> Vec<String> {
     let quoted = page.body.split('"').filter_map(|part| part.strip_prefix("./"));
     quoted.map(|path| format!("/{path}")).collect()
@@ -60,7 +60,7 @@ async fn assets_are_immutable_and_have_content_types() {
         assert_eq!((asset.status, asset.header("content-type")), (200, Some(wanted)), "{name}");
         assert_eq!(asset.header("cache-control"), Some("public, max-age=31536000, immutable"));
         assert_eq!(asset.header("x-content-type-options"), Some("nosniff"));
-        // A worker lives by the policy of its script.
+        // A worker follows the content security policy of its script.
         let policy = asset.header("content-security-policy").unwrap();
         assert!(policy.contains("connect-src 'self' ws://localhost wss://localhost;"), "{policy}");
     }

@@ -1,31 +1,32 @@
-//! Items in, events out: the rules on order, duplicates, history, rooms and time.
+//! From items to events: rules on order, duplicates, history, rooms and time.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use livetape::{
     hub::{Filter, Gifts},
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         recording::{Flags, Item, Loss, What, records},
         wire::{BATCH_ENTRIES_MAX, Message, compose},
     },
 };
 use serde_json::{Value, json};
 
-use crate::{
-    show::{
+use crate::support::{
+    decode, item,
+    messages::{
         ANCHOR_MS, ROOM, batch, chat, close, frame, history, on, open, person, raw_frame, rose, show, stamp,
     },
-    support::{decode, item, take},
+    take,
 };
 
 const ALL: Filter = Filter { types: livetape::hub::Types::ALL, gifts: Gifts::Delta, raw: true };
 
 fn decoder() -> Decoder {
-    Decoder::new(Options { replay: true, dedup: true })
+    Decoder::new(DecoderOptions { replay: true, dedup: true })
 }
 
-/// `type text` of each event; the text is what tells it from others.
+/// Formats each event as its type and a distinguishing text.
 fn outline(events: &[Value]) -> Vec<String> {
     let line = |event: &Value| {
         let data = &event["data"];
@@ -73,7 +74,7 @@ fn a_final_sent_again_under_a_new_id_is_a_duplicate_only_with_a_group() {
     let mut decoder = decoder();
     decoder.handle(&frame(0, vec![rose(1, 0, "bob", 3, true, 9), rose(2, 0, "bob", 3, true, 9)]));
     decoder.handle(&frame(1, vec![rose(3, 0, "bob", 3, true, 0), rose(4, 0, "bob", 3, true, 0)]));
-    // The same group of another person is another streak.
+    // The same group ID of another user is another streak.
     decoder.handle(&frame(2, vec![rose(5, 0, "carol", 3, true, 9)]));
     assert_eq!(take(&mut decoder, &ALL).len(), 4);
     assert_eq!(decoder.counts().duplicates, BTreeMap::from([("gift_final", 1)]));
@@ -89,7 +90,7 @@ fn history_is_dropped_if_seen_and_otherwise_fills_the_gap() {
         history(chat(1, 5, "bob", "one")),
         history(chat(99, 6, "bob", "two")),
         history(chat(3, 50, "bob", "three")),
-        // Somebody writes the same again, later: not history.
+        // The same text again, later, is not history.
         chat(4, 110, "bob", "one"),
     ];
     decoder.handle(&on(2, frame(110, again)));
@@ -109,7 +110,7 @@ fn several_rooms_of_one_file_are_kept_apart() {
         open(2, 0, "ben", 2),
         frame(10, vec![chat(5, 0, "x", "to ann")]),
         on(2, frame(10, vec![chat(5, 0, "x", "to ben")])),
-        // Without a room the connection tells rooms apart.
+        // Without a room ID, the connection distinguishes rooms.
         open(3, 0, "cid", 0),
         open(4, 0, "dan", 0),
         on(3, frame(10, vec![chat(5, 0, "x", "to cid")])),
@@ -175,7 +176,7 @@ fn times_come_from_the_message_or_else_from_the_offset() {
 #[test]
 fn live_and_replayed_events_differ_only_in_their_origin() {
     let run = |replay| {
-        let mut decoder = Decoder::new(Options { replay, dedup: true });
+        let mut decoder = Decoder::new(DecoderOptions { replay, dedup: true });
         with_header(show()).iter().for_each(|item| decoder.handle(item));
         take(&mut decoder, &ALL)
     };
@@ -223,12 +224,12 @@ fn unreadable_messages_are_counted_and_available_raw() {
     assert!(decoder.counts().is_lossy());
 }
 
-/// An empty entry takes two bytes on the wire and hundreds in memory.
+/// An empty entry takes two bytes on the wire but hundreds in memory.
 #[test]
 fn lists_in_a_batch_are_bounded() {
     let viewers = |msg_id, entries: usize| Message {
         method: "WebcastRoomUserSeqMessage".into(),
-        // Field 2, and nothing in it.
+        // Field 2, empty.
         payload: [0x12, 0].repeat(entries).into(),
         msg_id,
         is_history: false,

@@ -1,4 +1,4 @@
-//! What documents and comments point to is there.
+//! Links and paths in documents and comments must exist.
 
 use std::{
     collections::BTreeSet,
@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-/// Folders of the repository: a path that begins with one of them is meant to be there.
+/// Folders of the repository. A path that starts with one of them must exist.
 const FOLDERS: [&str; 12] = [
     "benches/",
     "crates/",
@@ -22,21 +22,21 @@ const FOLDERS: [&str; 12] = [
     "web/",
     "xtask/",
 ];
-/// Files of these kinds are named in texts.
+/// Extensions of files that texts mention.
 const ENDINGS: [&str; 15] = [
     ".css", ".html", ".jsonl", ".md", ".mjs", ".proto", ".py", ".rs", ".sh", ".snap", ".svg", ".toml", ".ts",
     ".tsx", ".txt",
 ];
-/// Comments of these files are read.
+/// Extensions of files whose comments are checked.
 const CODE: [&str; 7] = ["rs", "ts", "tsx", "mjs", "proto", "css", "py"];
-/// Stands for any name.
+/// Placeholder for any name.
 const ANY: &str = "NAME";
 
 pub(super) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every file that git tracks or could: its path from the root.
+/// Returns the paths, from the root, of all files that git tracks or could track.
 pub(super) fn files() -> BTreeSet<String> {
     let output = Command::new("git")
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
@@ -51,7 +51,7 @@ pub(super) fn ending(name: &str) -> &str {
     Path::new(name).extension().map_or("", |ending| ending.to_str().unwrap())
 }
 
-/// The path from the root, of one that is written from beside `file`.
+/// Resolves a path relative to `file`, to a path from the root.
 fn beside(file: &str, path: &str) -> String {
     let mut parts: Vec<&str> = file.split('/').collect();
     parts.pop();
@@ -65,7 +65,7 @@ fn beside(file: &str, path: &str) -> String {
     parts.join("/")
 }
 
-/// A document without its blocks of code.
+/// Removes code blocks from a document.
 fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut is_code = false;
     (1..).zip(text.lines()).filter(move |(_, line)| {
@@ -75,7 +75,7 @@ fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// What GitHub makes of headings.
+/// Returns the anchors that GitHub generates for headings.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = prose(text).filter_map(|(_, line)| line.strip_prefix('#'));
     let slug = |heading: &str| {
@@ -110,13 +110,13 @@ fn every_relative_link_resolves() {
     assert!(broken.is_empty(), "links that lead nowhere:\n{}", broken.join("\n"));
 }
 
-/// The words of a line that could be names of files.
+/// Returns the words of a line that could be file names.
 fn words(line: &str) -> impl Iterator<Item = &str> {
     let is_around = |c: char| c.is_whitespace() || "`\"'()[]<>,;|=".contains(c);
     line.split(is_around).map(|word| word.trim_end_matches(['.', ':', '!', '?']).trim_start_matches("./"))
 }
 
-/// Lines of prose: all of a document, the comments of code.
+/// Returns lines of prose: all lines of a document, or the comments of code.
 fn lines<'a>(name: &str, text: &'a str) -> Vec<(usize, &'a str)> {
     match ending(name) {
         "md" => prose(text).collect(),
@@ -144,7 +144,7 @@ fn every_file_named_in_documents_and_comments_exists() {
                 if !is_named || !(is_ours || word.ends_with(".md")) || word.contains(ANY) {
                     continue;
                 }
-                // Beside the file, at the root, among the documents, or in the package.
+                // Relative to the file, the root, the documents or the package.
                 let places = [
                     beside(name, word),
                     word.to_owned(),
@@ -172,7 +172,7 @@ fn the_picture_of_the_dashboard_is_fresh() {
     assert_eq!(written, expected, "docs/dashboard.png is stale: run `cargo xtask screenshot`");
 }
 
-/// The cells of a row of a table.
+/// Splits a table row into cells.
 fn cells(row: &str) -> usize {
     row.replace("\\|", "").matches('|').count()
 }

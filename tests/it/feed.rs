@@ -1,4 +1,4 @@
-//! The feed, over WebSocket and as NDJSON: what a subscriber gets.
+//! The feed that a subscriber receives, over WebSocket and as NDJSON.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use livetape::{
     server::{Bounds, Config},
 };
 
-use crate::harness::{Rig, chat, chats, event, is_quiet, json, read, read_all, seqs, wait};
+use crate::support::{Rig, chat, chats, event, is_quiet, json, read, read_all, seqs, wait};
 
 fn done() -> CloseReason {
     CloseReason { code: 1000, reason: "recording_ended".into() }
@@ -20,7 +20,7 @@ fn connected() -> livetape::sans_io::event::Event {
     event(Data::ConnectionCreated(ConnectionCreated::default()))
 }
 
-/// What `query` gets of all that was published.
+/// Returns the published events that a subscriber with `query` receives.
 async fn all(rig: &Rig, query: &str) -> Vec<u64> {
     read_all(&mut rig.ws(query).await).await.seqs()
 }
@@ -147,7 +147,7 @@ async fn a_socket_with_a_bad_query_takes_a_slot_until_it_ends() {
     read_all(&mut silent).await;
     wait(Duration::from_millis(1)).await;
     assert_eq!(rig.http("GET", "/health", "").await.status, 200);
-    // Who answers nothing is not waited for.
+    // The server does not wait for a client that never answers.
     let _deaf = rig.ws("?types=gfit").await;
     wait(Duration::from_secs(11)).await;
     assert_eq!(rig.http("GET", "/health", "").await.status, 200);
@@ -183,7 +183,7 @@ async fn messages_from_clients_are_ignored_up_to_16_kib() {
     rig.hub.publish(&chats(1));
     assert_eq!(seqs(&read(&mut socket, 1).await), [1]);
     socket.feed("x".repeat(16 * 1024 + 1).into()).await.unwrap();
-    // The server does not read it to its end.
+    // The server stops reading before the end.
     let _ = tokio::time::timeout(Duration::from_millis(1), socket.flush()).await;
     assert_eq!(read_all(&mut socket).await.close, Some((1009, "too_large".to_owned())));
 }
@@ -200,7 +200,7 @@ async fn a_client_may_leave() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_beyond_the_limit_is_told_why() {
+async fn a_client_beyond_the_limit_gets_the_reason() {
     let rig = Rig::with(Limits::default(), Config { subscribers_max: 1, ..Config::default() });
     let socket = rig.ws("").await;
     let log = read_all(&mut rig.ws("").await).await;

@@ -1,4 +1,4 @@
-//! The feed: slow subscribers, pacing, and the end.
+//! The feed: slow subscribers, pacing and the end.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use futures_util::StreamExt as _;
 use livetape::{clock, hub::CloseReason};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::harness::{Rig, chats, read, read_all, seqs, wait};
+use crate::support::{Rig, chats, read, read_all, seqs, wait};
 
 const SLOW: Option<(u16, &str)> = Some((4101, "slow_consumer"));
 
-fn close(log: &crate::harness::Log) -> Option<(u16, &str)> {
+fn close(log: &crate::support::Log) -> Option<(u16, &str)> {
     log.close.as_ref().map(|(code, reason)| (*code, reason.as_str()))
 }
 
-/// Publishes in frames of four, a frame a millisecond.
+/// Publishes frames of four events, one frame per millisecond.
 async fn publish(rig: &Rig, count: usize) {
     for frame in chats(count).chunks(4) {
         rig.hub.publish(frame);
@@ -68,12 +68,12 @@ async fn a_slow_ndjson_client_gets_a_final_error_line() {
     let mut body = String::new();
     stream.read_to_string(&mut body).await.unwrap();
     let last = body.lines().rfind(|line| line.starts_with('{')).unwrap();
-    let last = crate::harness::json(last);
+    let last = crate::support::json(last);
     assert_eq!((&last["type"], &last["data"]["code"]), (&"error".into(), &"slow_consumer".into()));
     let schema = crate::openapi::document(&rig, "/schema/events.json").await;
     crate::openapi::assert_fits(&crate::openapi::validator(crate::openapi::of_type(&schema, "error")), &last);
     let lines = body.lines().filter(|line| line.starts_with('{'));
-    let seqs: Vec<u64> = lines.map(|line| crate::harness::json(line)["seq"].as_u64().unwrap()).collect();
+    let seqs: Vec<u64> = lines.map(|line| crate::support::json(line)["seq"].as_u64().unwrap()).collect();
     assert_eq!(seqs[seqs.len() - 2..], [last["seq"].as_u64().unwrap(); 2], "it goes on behind the last one");
 }
 
@@ -85,15 +85,15 @@ async fn a_stalled_ndjson_connection_is_dropped_after_ten_seconds() {
     wait(Duration::from_secs(11)).await;
     let mut body = String::new();
     stream.read_to_string(&mut body).await.unwrap();
-    assert!(!body.contains("slow_consumer") && !body.ends_with("0\r\n\r\n"), "it is cut off");
+    assert!(!body.contains("slow_consumer") && !body.ends_with("0\r\n\r\n"), "truncated");
     let gone = stream.write_all(b"x").await.unwrap_err();
     assert_eq!(gone.kind(), std::io::ErrorKind::BrokenPipe);
 }
 
-/// A request for the feed, whose answer is not read.
+/// Requests the feed without reading the response.
 async fn events(rig: &Rig) -> tokio::io::DuplexStream {
     let before = rig.hub.subscriber_count();
-    let mut stream = rig.connector.connect().await.unwrap();
+    let mut stream = rig.connect().await;
     stream.write_all(b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     rig.hub.wait_for_subscribers(before + 1).await;
     stream
@@ -144,7 +144,7 @@ async fn clients_that_take_longer_than_five_seconds_are_dropped() {
     let rig = Rig::start();
     let mut socket = rig.ws("").await;
     let _stream = events(&rig).await;
-    let _idle = rig.connector.connect().await.unwrap();
+    let _idle = rig.connect().await;
     rig.hub.publish(&chats(300));
     let start = clock::now();
     rig.control.shut_down();

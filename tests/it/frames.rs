@@ -1,4 +1,4 @@
-//! Events are written beside the WebSocket library: what it writes itself has its place between them.
+//! Events bypass the WebSocket library. These tests check the order of its own frames among them.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape::hub::CloseReason;
@@ -7,9 +7,9 @@ use tokio_tungstenite::tungstenite::{
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-use crate::harness::{Rig, chat, chats, read, read_all, seqs};
+use crate::support::{Rig, chat, chats, read, read_all, seqs};
 
-/// More than the pipe and what may be queued before it.
+/// More events than the pipe and the queue before it can hold.
 const EVENTS: u64 = 400;
 
 fn publish(rig: &Rig) {
@@ -35,7 +35,7 @@ async fn a_ping_during_a_backlog_is_answered_between_whole_events() {
         }
     }
     assert_eq!(seqs(&texts), (1..=EVENTS).collect::<Vec<_>>());
-    // The newest ping at least: older ones may go unanswered then.
+    // At least the newest ping must be answered; older ones need not be.
     assert_eq!(pongs.last(), Some(&Bytes::from("b")));
 }
 

@@ -1,4 +1,4 @@
-//! `/inject` into a replay, and what REST says of it.
+//! `/inject` into a replay, and its REST responses.
 
 use std::time::Duration;
 
@@ -9,15 +9,11 @@ use livetape::{
         event::Id,
         recording::{Item, What, records},
     },
-    source::Options,
+    source::ReplayOptions,
 };
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{Rig, wait},
-    replay_rig::Show,
-    support::{decode, item, session_items},
-};
+use crate::support::{Rig, decode, item, session_items, wait};
 
 fn request(json: Value) -> InjectRequest {
     serde_json::from_value(json).unwrap()
@@ -27,8 +23,8 @@ fn combo(count: u32) -> InjectRequest {
     request(json!({ "type": "gift", "user": "made_up", "gift": "Rose", "count": count, "combo": true }))
 }
 
-fn ends() -> Options {
-    Options { exit_when_done: true, ..Options::default() }
+fn ends() -> ReplayOptions {
+    ReplayOptions { exit_when_done: true, ..ReplayOptions::default() }
 }
 
 fn is_made_up(event: &Value) -> bool {
@@ -40,7 +36,7 @@ fn without_seq(mut event: Value) -> Value {
     event
 }
 
-/// What the recording says by itself, without numbers and ids.
+/// Returns the recording's own events, without sequence numbers and IDs.
 fn plain(items: &[Item], filter: &Filter) -> Vec<Value> {
     let wall_anchor_ns = Some(1_704_067_200_000_000_000);
     let header = item(0, What::Header(records::Header { wall_anchor_ns, ..records::Header::default() }));
@@ -53,13 +49,13 @@ async fn an_injected_streak_adds_up_and_changes_nothing_else() {
     let items = session_items(2);
     for gifts in [Gifts::Raw, Gifts::Delta, Gifts::Final] {
         let filter = Filter { gifts, ..Filter::default() };
-        let show = Show::start_with(&items, ends(), filter);
+        let show = Rig::play_filtered(&items, ends(), filter);
         show.ready().await;
         show.at_ms(40_000).await;
         let injected = show.control.inject(combo(50)).await.unwrap();
         assert_eq!((injected.seqs.len(), injected.ids.len()), (51, 51));
         assert!(injected.offset_ms.abs_diff(40_000) < 5, "{injected:?}");
-        let log = show.finish().await;
+        let log = show.played().await;
         let ours: Vec<&Value> =
             log.iter().map(|(_, event)| event).filter(|event| is_made_up(event)).collect();
         let sum = |key: &str| ours.iter().map(|event| event["data"][key].as_i64().unwrap()).sum::<i64>();
@@ -80,11 +76,11 @@ async fn an_injected_streak_adds_up_and_changes_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn injecting_works_while_paused_waiting_and_at_the_end() {
     let items = session_items(3);
-    let show = Show::start(&items, Options { wait_clients: 2, ..Options::default() });
+    let show = Rig::play(&items, ReplayOptions { wait_clients: 2, ..ReplayOptions::default() });
     show.ready().await;
     let chat = || request(json!({ "type": "chat", "user": "made_up", "comment": "hi" }));
     assert_eq!(show.control.inject(chat()).await.unwrap().offset_ms, 0, "while it waits");
-    let held = show.log.lock().unwrap().last().unwrap().1.clone();
+    let held = show.log().last().unwrap().1.clone();
     assert!(!held["ts"].as_str().unwrap().starts_with("1970"), "{held}");
     show.order(ReplayOrder::Play).await;
     show.at_ms(10_000).await;
@@ -100,29 +96,31 @@ async fn injecting_works_while_paused_waiting_and_at_the_end() {
     show.order(ReplayOrder::Seek(Duration::ZERO)).await;
     let again = show.control.inject(chat()).await.unwrap();
     show.at_ms(40_001).await;
-    let log = show.log.lock().unwrap();
+    let log = show.log();
     let ids: Vec<&str> =
         log.iter().filter(|it| is_made_up(&it.1)).map(|it| it.1["id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), 4);
     assert_eq!(ids[3], format!("{}~3", again.ids[0]), "its id tells the generation, as all do");
 }
 
-/// At any speed, and whenever it is asked for, what is due goes on in its order.
+/// At any speed and time, an injection keeps the order of the events that are due.
 #[tokio::test(start_paused = true)]
 async fn many_injections_do_not_affect_streaks_of_the_recording() {
     let items = session_items(2);
     let filter = Filter { gifts: Gifts::Delta, ..Filter::default() };
-    let show = Show::start_with(&items, ends(), filter);
+    let show = Rig::play_filtered(&items, ends(), filter);
     show.ready().await;
-    for at in 1..150 {
+    const INJECTED: u64 = 149;
+    for at in 1..=INJECTED {
         show.at_ms(at * 1_000).await;
         show.control.inject(combo(2)).await.unwrap();
     }
-    let log = show.finish().await;
+    let log = show.played().await;
     let others: Vec<Value> =
         log.iter().map(|(_, event)| event.clone()).filter(|it| !is_made_up(it)).map(without_seq).collect();
     assert_eq!(others[..others.len() - 1], plain(&items, &filter)[..]);
-    assert_eq!(log.len() - others.len(), 149 * 3);
+    // Two gifts and the final of each.
+    assert_eq!(log.len() - others.len(), INJECTED as usize * 3);
 }
 
 async fn answer(mut driver: Driver) {
@@ -139,7 +137,7 @@ async fn answer(mut driver: Driver) {
 #[tokio::test(start_paused = true)]
 async fn rest_rejects_unknown_fields_and_suggests_the_nearest() {
     let mut rig = Rig::start();
-    let driver = std::mem::replace(&mut rig.driver, livetape::control::Control::new().1);
+    let driver = rig.take_driver();
     tokio::spawn(answer(driver));
     let bodies = [
         r#"{"type":"gift","user":"ann","gift":"Rose","count":50}"#,
@@ -168,18 +166,13 @@ async fn rest_rejects_unknown_fields_and_suggests_the_nearest() {
 async fn injecting_reports_the_recipients_and_waits_for_clients() {
     let mut rig = Rig::start();
     let tape = livetape::source::Tape::from_bytes("test", crate::support::recording(&session_items(3)));
-    let mut driver = std::mem::replace(&mut rig.driver, livetape::control::Control::new().1);
-    let (hub, shutdown) = (rig.hub.clone(), rig.control.shutdown().clone());
-    let options = Options { wait_clients: 9, ..Options::default() };
-    tokio::spawn(async move {
-        livetape::source::Replay::new(tape, options, hub, &mut driver, shutdown, |_| ()).unwrap().run().await
-    });
+    rig.replay(tape, ReplayOptions { wait_clients: 9, ..ReplayOptions::default() });
     let chat = r#"{"type":"chat","user":"made_up","comment":"hi"}"#;
     let inject = async |query: &str| rig.http("POST", &format!("/inject{query}"), chat).await;
     let alone = inject("").await.json();
     assert_eq!((&alone["seqs"], &alone["delivered"]), (&json!([1]), &json!(0)), "{alone}");
 
-    // Too few come: nothing is injected.
+    // Too few clients connect, so nothing is injected.
     let _observer = rig.ws("?observer=1").await;
     let start = livetape::clock::now();
     let refused = inject("?wait_clients=1").await;
@@ -194,7 +187,7 @@ async fn injecting_reports_the_recipients_and_waits_for_clients() {
     });
     let answer = answer.json();
     assert_eq!((&answer["seqs"], &answer["delivered"]), (&json!([2]), &json!(1)), "{answer}");
-    let event = crate::harness::json(&crate::harness::read(&mut all, 1).await[0]);
+    let event = crate::support::json(&crate::support::read(&mut all, 1).await[0]);
     assert_eq!(
         (&event["seq"], &event["id"], &event["injected"]),
         (&json!(2), &answer["ids"][0], &json!(true))

@@ -1,28 +1,25 @@
-//! What a reader gets that joins before, during and after a replay.
+//! The events that subscribers receive when they join before, during and after a replay.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{
-    channels::rig::{As, Rig},
-    harness::{is_quiet, json as parse, read, wait},
-};
+use crate::support::{As, ROOMS, Setup, is_quiet, json as parse, read, wait};
 
 /// Longer than `recordings/short.bin`.
 const SHOW: Duration = Duration::from_secs(3_600);
 
-fn told(texts: &[String]) -> Vec<(Value, Value, Value)> {
-    let told = |text: &String| {
+fn summaries(texts: &[String]) -> Vec<(Value, Value, Value)> {
+    let summary = |text: &String| {
         let event = parse(text);
         (event["seq"].clone(), event["type"].clone(), event["data"]["reason"].clone())
     };
-    texts.iter().map(told).collect()
+    texts.iter().map(summary).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_the_end_joiners_get_the_state_and_with_since_the_backlog() {
-    let rig = Rig::start(As::Replay);
+    let rig = Setup::channels(ROOMS).start(As::Replay);
     wait(SHOW).await;
     let head = usize::try_from(rig.hub.head()).unwrap();
     let state = vec![
@@ -30,19 +27,19 @@ async fn after_the_end_joiners_get_the_state_and_with_since_the_backlog() {
         (json!(head), json!("disconnected"), json!("recording_ended")),
     ];
     let mut late = rig.ws("").await;
-    assert_eq!(told(&read(&mut late, 2).await), state);
+    assert_eq!(summaries(&read(&mut late, 2).await), state);
     assert!(is_quiet(&mut late));
     let mut talker = rig.ws("ws").await;
-    assert_eq!(told(&read(&mut talker, 3).await)[1..], state);
+    assert_eq!(summaries(&read(&mut talker, 3).await)[1..], state);
     let mut all = rig.ws("?since=0&gifts=delta&raw=1").await;
     assert_eq!(read(&mut all, head).await.len(), head);
 
-    // A seek starts again, for all of them; who joins then gets the state of that.
+    // A seek starts a new generation for all subscribers; later ones get its state.
     rig.control.order(livetape::control::ReplayOrder::Seek(Duration::ZERO)).await.unwrap();
     wait(Duration::from_millis(1)).await;
-    assert_eq!(told(&read(&mut late, 1).await)[0].1, "connection_created");
+    assert_eq!(summaries(&read(&mut late, 1).await)[0].1, "connection_created");
     let mut new = rig.ws("").await;
-    let again = told(&read(&mut new, 1).await);
+    let again = summaries(&read(&mut new, 1).await);
     assert_eq!((&again[0].0, &again[0].1), (&json!(head + 1), &json!("connection_created")));
     rig.end().await;
 }

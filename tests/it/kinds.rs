@@ -1,4 +1,4 @@
-//! Recorded payloads → events.
+//! From recorded payloads to events.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -10,9 +10,9 @@ use livetape::sans_io::{
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
 use serde_json::{Value, json};
 
-use crate::payloads::{fixture, messages};
+use crate::support::payloads::{fixture, messages};
 
-/// Reads a message that must be readable.
+/// Decodes a message, which must be valid.
 fn known(message: &Message) -> Known {
     let mut faults = vec![];
     let reading = read_message(message, &mut faults);
@@ -23,7 +23,7 @@ fn known(message: &Message) -> Known {
     }
 }
 
-/// The outward JSON of what was read.
+/// Returns the JSON of an event.
 fn outward(known: Known) -> Value {
     let event = Event {
         username: "host".into(),
@@ -41,7 +41,7 @@ fn outward(known: Known) -> Value {
     serde_json::from_slice(&json).unwrap()
 }
 
-/// Field 2 of field 1: the id by which `expected.jsonl` names a payload.
+/// Returns field 2 of field 1: the ID that `expected.jsonl` uses for a payload.
 fn common_msg_id(payload: &Bytes) -> String {
     fn walk(mut rest: &[u8], wanted: u32) -> Option<(u64, &[u8])> {
         while !rest.is_empty() {
@@ -62,7 +62,7 @@ fn common_msg_id(payload: &Bytes) -> String {
     walk(common, 2).map_or(0, |(id, _)| id).to_string()
 }
 
-/// What `expected.jsonl` lists for a method, taken from our own event. The names on the left are that file's.
+/// Converts our event to the fields that `expected.jsonl` lists for a method. The names on the left are that file's.
 fn as_expected(method: &str, event: &Value) -> Value {
     let (data, user) = (&event["data"], &event["data"]["user"]);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -159,7 +159,7 @@ fn every_expected_field_matches() {
     assert!(expected.is_empty(), "expected, but not there: {expected:?}");
 }
 
-/// The methods of the recorded payloads that nobody who may be asked describes.
+/// Methods of recorded payloads that no usable source documents.
 const UNKNOWN: [&str; 2] = ["WebcastEcShortItemRefreshMessage", "WebcastEcTaskRegisterMessage"];
 
 #[test]
@@ -178,7 +178,7 @@ fn every_recorded_payload_is_decoded_without_a_fault() {
     }
 }
 
-/// The longest payload of each method, as an event. Read these files when a schema changes.
+/// Snapshots of the longest payload of each method, as an event. Review them when a schema changes.
 #[test]
 fn the_longest_payload_of_every_method_is_decoded() {
     let mut longest = BTreeMap::<String, Message>::new();
@@ -206,7 +206,7 @@ fn the_longest_payload_of_every_method_is_decoded() {
     }
 }
 
-/// Cuts long lists and texts, so that a snapshot can be read.
+/// Shortens long lists and texts, which keeps snapshots readable.
 fn shorten(value: Value) -> Value {
     match value {
         Value::Array(items) => {
@@ -224,7 +224,7 @@ fn shorten(value: Value) -> Value {
     }
 }
 
-/// The methods that the protocol notes single out.
+/// Methods that the protocol notes emphasize.
 const IMPORTANT: [&str; 32] = [
     "RoomMessage",
     "WebcastBarrageMessage",

@@ -1,13 +1,12 @@
-//! Real sockets.
+//! Listening on real sockets.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use axum::serve::Listener as _;
 use livetape::{
     control::Control,
     hub::{Hub, Limits},
     sans_io::error::Code,
-    server::{Config, Server, listen::Listening, serve},
+    server::{Config, Listener as _, Server, listen::Listening, serve},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -56,7 +55,7 @@ async fn a_port_taken_on_one_loopback_address_counts_as_in_use() {
     assert_eq!(problem.message, format!("port {port} is in use on ::1"));
 }
 
-/// The most that the system may hold for a client that never reads, in bytes: what is unsent, and the client's own buffer.
+/// Maximum number of bytes that the system holds for a client that never reads: unsent data and the client's own buffer.
 #[cfg(target_os = "linux")]
 const HELD_BYTES_MAX: usize = 1 << 20;
 

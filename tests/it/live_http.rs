@@ -1,5 +1,4 @@
-//! The HTTP half over real sockets, against wiremock and the real clock: every literal answer that TikTok and sign
-//! servers are known to give.
+//! The HTTP part over real sockets, against wiremock and the real clock: every known literal response of TikTok and sign servers.
 
 use std::net::SocketAddr;
 
@@ -10,7 +9,7 @@ use livetape::{
         recording::{Item, What},
         wire::{self, Batch, BatchInfo, client},
     },
-    source::live::{Check, Live, NetTransport, Options, Outcome, Url, check},
+    source::live::{Check, Live, LiveOptions, NetTransport, Outcome, Url, check},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -26,12 +25,12 @@ const CAPTCHA: &str = r#"{"code":"10000","type":"verify","subtype":"slide"}"#;
 const ROOM: i64 = 7_684_008_970_436_823_815;
 
 fn network() -> NetTransport {
-    NetTransport::new(&Options::default()).unwrap()
+    NetTransport::new(&LiveOptions::default()).unwrap()
 }
 
-fn options(server: &MockServer) -> Options {
+fn options(server: &MockServer) -> LiveOptions {
     let upstream = Some(Url::parse(&server.uri()).unwrap());
-    Options { upstream, attempts_max: 1, ..Options::new("isaackogz") }
+    LiveOptions { upstream, attempts_max: 1, ..LiveOptions::new("isaackogz") }
 }
 
 async fn answers(at: &str, answer: ResponseTemplate) -> MockServer {
@@ -66,7 +65,7 @@ async fn every_known_api_response_maps_to_a_code() {
     );
     let live = api_live(body(&OFFLINE.replace(r#""status":4"#, r#""status":2"#))).await;
     assert_eq!((live.live, live.can_connect, live.why), (Some(true), true, None));
-    // A room's id without a room, however live it is said to be.
+    // A room ID without a room, although the status says live.
     let never = OFFLINE.replace("7684008970436823815", "").replace(r#""status":4"#, r#""status":2"#);
     assert_eq!(why(api_live(body(&never)).await), Some(Code::UserOffline));
     let unknown = api_live(body(UNKNOWN)).await;
@@ -125,7 +124,7 @@ async fn a_compressed_body_is_decompressed_and_an_endless_one_truncated() {
     assert_eq!(why(api_live(long).await), Some(Code::Blocked));
 }
 
-async fn run(options: Options) -> (Vec<Item>, Outcome) {
+async fn run(options: LiveOptions) -> (Vec<Item>, Outcome) {
     let mut live = Live::start(options, network());
     let mut items = Vec::new();
     while let Some(item) = live.next().await {
@@ -134,7 +133,7 @@ async fn run(options: Options) -> (Vec<Item>, Outcome) {
     (items, live.outcome().await)
 }
 
-/// A user who is live, and a sign server that answers so.
+/// A user who is live, and a sign server with the given response.
 async fn signed(answer: ResponseTemplate) -> (Vec<Item>, Outcome) {
     let server = answers("/webcast/fetch", answer).await;
     let live = OFFLINE.replace(r#""status":4"#, r#""status":2"#);
@@ -144,9 +143,9 @@ async fn signed(answer: ResponseTemplate) -> (Vec<Item>, Outcome) {
         .respond_with(live)
         .mount(&server)
         .await;
-    // The direct way is closed: whoever falls back to it is blocked.
+    // The direct way is blocked, so falling back to it fails.
     Mock::given(path("/")).respond_with(ResponseTemplate::new(429)).mount(&server).await;
-    run(Options { sign_url: Some(Url::parse(&server.uri()).unwrap()), ..options(&server) }).await
+    run(LiveOptions { sign_url: Some(Url::parse(&server.uri()).unwrap()), ..options(&server) }).await
 }
 
 fn code(outcome: &Outcome) -> Code {
@@ -199,7 +198,7 @@ async fn every_known_sign_server_response_maps_to_a_code() {
     for answer in empty {
         assert_eq!(code(&signed(answer).await.1), Code::SignEmpty);
     }
-    // These are gone around, to where it is closed.
+    // These errors cause a fallback to the direct way, which is blocked.
     let stub =
         BatchInfo { push_server: "wss://ws-fallback.eulerstream.com/?token=e".into(), ..Default::default() };
     for answer in
@@ -234,7 +233,7 @@ async fn a_socket_is_opened_over_the_network() {
 async fn network_failures_map_to_codes() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    // What answers is no TLS.
+    // The server does not speak TLS.
     let server = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
@@ -243,39 +242,42 @@ async fn network_failures_map_to_codes() {
     let (_, outcome) = signed(first(BatchInfo { push_server, ..at(address) })).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
     server.await.unwrap();
-    // Nobody listens any more.
+    // The port is closed again.
     let (_, outcome) = signed(first(at(address))).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
     let upstream = |host: &str| {
         let upstream = Some(Url::parse(&format!("http://{host}")).unwrap());
-        Options { upstream, attempts_max: 1, ..Options::new("ann") }
+        LiveOptions { upstream, attempts_max: 1, ..LiveOptions::new("ann") }
     };
     let (_, outcome) = run(upstream(&address.to_string())).await;
     assert_eq!(code(&outcome), Code::ConnectionLost);
     let Outcome::Failed(problem) = outcome else { unreachable!() };
-    assert_eq!(problem.message, format!("{address}: connection refused: nothing listens there"));
-    assert!(["upstream", "proxy", "network"].iter().all(|it| problem.hint.contains(it)), "{}", problem.hint);
-    // No name is this long: nobody is asked.
+    assert_eq!(problem.message, format!("{address}: connection refused: no server listens there"));
+    let hint = problem.code.terminal_hint(&problem.hint);
+    assert!(["upstream", "proxy", "network"].iter().all(|it| hint.contains(it)), "{hint}");
+    // The name is too long for any lookup.
     let name = "a".repeat(64);
     let (_, outcome) = run(upstream(&name)).await;
     let Outcome::Failed(problem) = outcome else { panic!("{outcome:?}") };
     assert_eq!((problem.code, &*problem.code.title()), (Code::DnsFailed, "Name not resolved"));
-    assert_eq!(problem.message, format!("{name}: the name `{name}` cannot be resolved"));
-    let through =
-        Options { proxy: Some(Url::parse(&format!("http://{name}:1")).unwrap()), ..upstream("x.invalid") };
+    assert_eq!(problem.message, format!("{name}: cannot resolve the name `{name}`"));
+    let through = LiveOptions {
+        proxy: Some(Url::parse(&format!("http://{name}:1")).unwrap()),
+        ..upstream("x.invalid")
+    };
     let asked = NetTransport::new(&through).unwrap();
     let found = check(&through, &asked).await.why.unwrap();
     assert_eq!(found.code, Code::DnsFailed, "{found:?}");
     let proxy = Some(Url::parse(&format!("http://{address}")).unwrap());
-    let through = Options { proxy, ..upstream("x.invalid") };
+    let through = LiveOptions { proxy, ..upstream("x.invalid") };
     let found = check(&through, &NetTransport::new(&through).unwrap()).await.why.unwrap();
     assert_eq!(
         found.message,
-        "x.invalid: the proxy cannot be reached: connection refused: nothing listens there"
+        "x.invalid: cannot reach the proxy: connection refused: no server listens there"
     );
 }
 
-/// A proxy that tunnels one connection a CONNECT, and says how many there were.
+/// Runs a proxy that tunnels one connection per CONNECT and counts them.
 async fn proxy(login: &'static str) -> (Url, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://me:p%40ss@{}", listener.local_addr().unwrap())).unwrap();
@@ -306,7 +308,7 @@ async fn a_socket_goes_through_the_proxy() {
         socket.next().await
     });
     let (url, task) = proxy("Proxy-Authorization: Basic bWU6cEBzcw==").await;
-    let through = |proxy: Url| Options { proxy: Some(proxy), ..Options::default() };
+    let through = |proxy: Url| LiveOptions { proxy: Some(proxy), ..LiveOptions::default() };
     let network = NetTransport::new(&through(url)).unwrap();
     let request = Request { url: format!("ws://{address}/"), headers: vec![] };
     let mut opened = network.open(&request).await.unwrap();

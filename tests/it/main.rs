@@ -1,4 +1,4 @@
-//! The integration tests: one binary, a module an area.
+//! Integration tests, in one binary with a module per area.
 
 mod access;
 mod auth;
@@ -11,7 +11,6 @@ mod documents;
 mod feed;
 mod feed_ends;
 mod frames;
-mod harness;
 mod inject;
 mod joining;
 mod kinds;
@@ -25,21 +24,18 @@ mod observers;
 mod offline;
 mod openapi;
 mod openapi_answers;
-mod payloads;
 mod process;
 mod recorder;
 mod recording;
 mod recordings;
 mod replay;
 mod replay_files;
-mod replay_rig;
 mod rest;
 mod rest_rooms;
 mod rooms;
 mod scrub;
 mod sessions;
 mod settings;
-mod show;
 mod support;
 mod talk;
 mod tidy;

@@ -1,10 +1,10 @@
-//! `/metrics`: what was counted.
+//! `/metrics`.
 
 use livetape::{hub::Limits, sans_io::error::Code};
 
-use crate::harness::{Rig, chats, read, read_all};
+use crate::support::{Rig, chats, read, read_all};
 
-/// The value of a line.
+/// Returns the value of a metric.
 fn value(text: &str, line: &str) -> Option<f64> {
     text.lines().find_map(|it| it.strip_prefix(line)?.strip_prefix(' ')?.parse().ok())
 }
@@ -19,12 +19,12 @@ async fn scrape(rig: &Rig) -> String {
 #[tokio::test(start_paused = true)]
 async fn activity_is_counted() {
     let rig = Rig::start();
-    crate::rest::connect(&rig.driver);
-    rig.driver.update_status(|status| {
+    crate::rest::connect(rig.driver());
+    rig.driver().update_status(|status| {
         status.counts.duplicates.insert("gift_final", 3);
         status.counts.count_unknown("WebcastMadeUp\"\n{}");
     });
-    rig.driver.update_upstream(|upstream| {
+    rig.driver().update_upstream(|upstream| {
         upstream.reconnects = 4;
         upstream.failures.insert(Code::RateLimited, 2);
         upstream.recorder_lost = 6;
@@ -65,10 +65,7 @@ async fn activity_is_counted() {
     ] {
         assert_eq!(value(&text, line), Some(expected), "{line}\n{text}");
     }
-    assert!(
-        !text.contains("nowhere") && !text.contains("MadeUp"),
-        "names that anybody can make up are no labels"
-    );
+    assert!(!text.contains("nowhere") && !text.contains("MadeUp"), "user-controlled names are never labels");
     for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
         assert!(line.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{line}");
     }

@@ -1,29 +1,19 @@
-//! `observer=1`: who looks on neither holds a show nor starts it, and is not waited for.
+//! `observer=1`: observers neither hold up nor start a replay, and the server never waits for them.
 
 use std::time::Duration;
 
 use livetape::{
     clock,
-    control::{Control, ReplayPhase},
-    sans_io::{pace::Speed, recording::Item},
-    source::{Options, Replay, Summary, Tape},
+    control::ReplayPhase,
+    sans_io::pace::Speed,
+    source::{ReplayOptions, Tape},
 };
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 
-use crate::{
-    harness::{Rig, is_quiet, json as parse, read, read_all, wait},
-    support::{recording, session_items},
-};
+use crate::support::{Rig, is_quiet, json as parse, read, read_all, recording, session_items, wait};
 
-/// A replay on the server's main channel.
-fn play(rig: &mut Rig, items: &[Item], options: Options) -> JoinHandle<Summary> {
-    let tape = Tape::from_bytes("test", recording(items));
-    let mut driver = std::mem::replace(&mut rig.driver, Control::new().1);
-    let (hub, shutdown) = (rig.hub.clone(), rig.control.shutdown().clone());
-    tokio::spawn(async move {
-        Replay::new(tape, options, hub, &mut driver, shutdown, |_| ()).unwrap().run().await
-    })
+fn tape(session: u32) -> Tape {
+    Tape::from_bytes("test", recording(&session_items(session)))
 }
 
 fn phase(rig: &Rig) -> Option<ReplayPhase> {
@@ -34,8 +24,7 @@ fn phase(rig: &Rig) -> Option<ReplayPhase> {
 async fn a_waiting_replay_starts_with_a_client_or_play() {
     for starts_with_play in [true, false] {
         let mut rig = Rig::start();
-        let items = session_items(3);
-        play(&mut rig, &items, Options { wait_clients: 1, speed: Speed::Max, ..Options::default() });
+        rig.replay(tape(3), ReplayOptions { wait_clients: 1, speed: Speed::Max, ..ReplayOptions::default() });
         let mut tab = rig.ws("?observer=1").await;
         let mut talker = rig.ws("ws?observer=1").await;
         assert_eq!(parse(&read(&mut talker, 1).await[0])["type"], "welcome");
@@ -55,14 +44,14 @@ async fn a_waiting_replay_starts_with_a_client_or_play() {
 #[tokio::test(start_paused = true)]
 async fn at_speed_max_stalled_observers_are_not_waited_for() {
     let mut rig = Rig::ring(64);
-    let options = Options { speed: Speed::Max, exit_when_done: true, ..Options::default() };
+    let options = ReplayOptions { speed: Speed::Max, exit_when_done: true, ..ReplayOptions::default() };
     let _deaf = rig.ws("?observer=1").await;
     let start = clock::now();
-    let shown = play(&mut rig, &session_items(2), options);
+    rig.replay(tape(2), options);
     let mut reader = rig.ws("?since=0").await;
     let log = read_all(&mut reader).await;
     assert_eq!(log.close, Some((1000, "recording_ended".to_owned())));
-    shown.await.unwrap();
+    rig.summary().await;
     assert!(clock::now() - start < Duration::from_secs(5), "{:?}", clock::now() - start);
 }
 
@@ -104,7 +93,7 @@ async fn observers_take_slots_like_clients() {
 #[tokio::test(start_paused = true)]
 async fn observers_skip_gaps() {
     let rig = Rig::ring(8);
-    rig.hub.publish(&crate::harness::chats(12));
+    rig.hub.publish(&crate::support::chats(12));
     let mut tab = rig.ws("?since=s:2&observer=1").await;
     assert_eq!(read(&mut tab, 1).await, [r#"{"type":"gap","from":3,"to":4}"#]);
     let answer = rig.http("GET", "/events?observer=1&since=s:13", "").await;

@@ -1,8 +1,11 @@
-//! The setting `offline`: nothing but loopback is contacted. The addresses below are reserved and answer nobody.
+//! The setting `offline`: only loopback addresses are contacted. The other addresses below are reserved and never
+//! respond.
 
 use livetape::{
     sans_io::error::Code,
-    source::live::{Live, NetTransport, OpenError, Options, Outcome, Request, Transport as _, Url, check},
+    source::live::{
+        Live, LiveOptions, NetTransport, OpenError, Outcome, Request, Transport as _, Url, check,
+    },
 };
 use tokio::net::TcpListener;
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::any, matchers::path};
@@ -14,11 +17,11 @@ fn url(text: &str) -> Option<Url> {
     Some(Url::parse(text).unwrap())
 }
 
-fn offline() -> Options {
-    Options { offline: true, attempts_max: 3, ..Options::new("ann") }
+fn offline() -> LiveOptions {
+    LiveOptions { offline: true, attempts_max: 3, ..LiveOptions::new("ann") }
 }
 
-async fn code(options: Options) -> Code {
+async fn code(options: LiveOptions) -> Code {
     let network = NetTransport::new(&options).unwrap();
     check(&options, &network).await.why.unwrap().code
 }
@@ -27,7 +30,7 @@ async fn code(options: Options) -> Code {
 async fn tiktok_and_other_addresses_are_rejected_at_once() {
     assert_eq!(code(offline()).await, Code::OfflineMode, "TikTok itself");
     for host in [ELSEWHERE, "[2001:db8::1]", "0.0.0.0", "upstream.invalid", "a.localhost"] {
-        let options = Options { upstream: url(&format!("http://{host}:1")), ..offline() };
+        let options = LiveOptions { upstream: url(&format!("http://{host}:1")), ..offline() };
         assert_eq!(code(options).await, Code::OfflineMode, "{host}");
     }
     let why = check(&offline(), &NetTransport::new(&offline()).unwrap()).await.why.unwrap();
@@ -35,7 +38,8 @@ async fn tiktok_and_other_addresses_are_rejected_at_once() {
         why.message,
         "www.tiktok.com: `www.tiktok.com` is not a loopback address, and livetape runs offline"
     );
-    assert!(why.hint.contains("--upstream") && why.hint.contains("LIVETAPE_OFFLINE"), "{}", why.hint);
+    let hint = why.code.terminal_hint(&why.hint);
+    assert!(hint.contains("--upstream") && hint.contains("LIVETAPE_OFFLINE"), "{hint}");
 }
 
 #[tokio::test]
@@ -69,7 +73,7 @@ async fn a_sign_server_elsewhere_is_an_error_and_not_bypassed() {
     let live = ResponseTemplate::new(200).set_body_string(live);
     Mock::given(path("/api-live/user/room/")).respond_with(live).mount(&server).await;
     let sign_url = url(&format!("http://{ELSEWHERE}/"));
-    let options = Options { upstream: url(&server.uri()), sign_url, ..offline() };
+    let options = LiveOptions { upstream: url(&server.uri()), sign_url, ..offline() };
     let network = NetTransport::new(&options).unwrap();
     let mut live = Live::start(options, network);
     while live.next().await.is_some() {}
@@ -78,13 +82,13 @@ async fn a_sign_server_elsewhere_is_an_error_and_not_bypassed() {
 }
 
 #[tokio::test]
-async fn proxies_are_no_way_out() {
-    let elsewhere = Options { proxy: url(&format!("http://{ELSEWHERE}:1")), ..offline() };
+async fn proxies_elsewhere_are_rejected_and_others_are_not_asked() {
+    let elsewhere = LiveOptions { proxy: url(&format!("http://{ELSEWHERE}:1")), ..offline() };
     assert_eq!(NetTransport::new(&elsewhere).unwrap_err().code, Code::OfflineMode);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     for scheme in ["http", "socks5"] {
-        let through = Options { proxy: url(&format!("{scheme}://{address}")), ..offline() };
+        let through = LiveOptions { proxy: url(&format!("{scheme}://{address}")), ..offline() };
         let network = NetTransport::new(&through).unwrap();
         assert_eq!(check(&through, &network).await.why.unwrap().code, Code::OfflineMode);
         let request = Request { url: format!("ws://{ELSEWHERE}/"), headers: vec![] };

@@ -1,4 +1,4 @@
-//! `/openapi.json` and `/schema/events.json`: what they say is what there is.
+//! `/openapi.json` and `/schema/events.json` match the server.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -10,10 +10,7 @@ use livetape::{
 };
 use serde_json::{Value, json};
 
-use crate::{
-    harness::{Answer, Rig},
-    support::decode,
-};
+use crate::support::{Answer, Rig, decode};
 
 pub(crate) async fn document(rig: &Rig, path: &str) -> Value {
     let answer = rig.http("GET", path, "").await;
@@ -21,7 +18,7 @@ pub(crate) async fn document(rig: &Rig, path: &str) -> Value {
     answer.json()
 }
 
-/// Whatever a schema does not list is an error: nothing may be left out of it.
+/// Makes every property that a schema does not list an error.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
@@ -47,7 +44,7 @@ pub(crate) fn assert_fits(validator: &Validator, json: &Value) {
     assert!(errors.is_empty(), "{}\n{json:#}", errors.join("\n"));
 }
 
-/// The schema of the events of one type, by itself.
+/// Returns the schema of a single event type.
 pub(crate) fn of_type(schema: &Value, kind: &str) -> Value {
     let is_of = |(_, it): &(&String, &Value)| it["properties"]["type"]["const"] == kind;
     let (name, _) = schema["$defs"].as_object().unwrap().iter().find(is_of).unwrap();
@@ -95,7 +92,7 @@ async fn every_recorded_event_fits_its_schema() {
     assert!(seen.len() > 60, "{seen:?}");
 }
 
-/// The longest payload of each method: their snapshots are the `data`, cut short.
+/// Returns the longest payload of each method, from its shortened snapshot.
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_message_fits_its_schema() {
     let schema = document(&Rig::start(), "/schema/events.json").await;
@@ -118,7 +115,7 @@ async fn every_kind_of_message_fits_its_schema() {
     assert_eq!(count, 74);
 }
 
-/// Without the marks of what the snapshots leave out.
+/// Removes the marks that replace shortened parts in snapshots.
 fn uncut(value: Value) -> Value {
     match value {
         Value::Array(items) => {
@@ -131,7 +128,7 @@ fn uncut(value: Value) -> Value {
     }
 }
 
-/// Each path of the router's source, asked with a method that nobody has: `Allow` says which there are.
+/// Returns the methods of each path in the router's source, from the `Allow` header of a request with an unknown method.
 #[tokio::test(start_paused = true)]
 async fn exactly_the_existing_routes_are_described() {
     let rig = Rig::start();
@@ -154,7 +151,7 @@ async fn exactly_the_existing_routes_are_described() {
     assert_eq!(described, routed);
 }
 
-/// The methods and addresses that a text names, but for `/` itself: `GET /rooms`.
+/// Returns the routes that a text mentions, such as `GET /rooms`, except `/` itself.
 fn addresses(text: &str) -> BTreeSet<String> {
     let methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
     let words: Vec<&str> = text
@@ -179,7 +176,7 @@ async fn the_list_of_addresses_and_the_reference_name_every_route() {
     for (name, text) in [("the page", &page), ("docs/reference.md", &reference)] {
         for address in addresses(text).iter().filter(|address| !address.ends_with('…')) {
             let (method, path) = address.split_once(' ').unwrap();
-            // `/connect/ann` is an example of `/connect/{user}`, and `/connect` is short for it.
+            // `/connect/ann` is an example of `/connect/{user}`, and `/connect` its short form.
             let fits = |known: &String| {
                 let (known, path): (Vec<_>, Vec<_>) = (known.split('/').collect(), path.split('/').collect());
                 let is_long_enough = known.len() == path.len()
@@ -217,7 +214,7 @@ async fn every_feed_lists_the_feed_parameters() {
     for path in ["/events", "/ws"] {
         assert!(names(path).is_superset(&feed), "{path}: {:?}", names(path));
     }
-    // A token's channel has no observers.
+    // The channel of a token has no observers.
     assert!(feed.remove("observer"));
     for path in ["/ws/{token}", "/ws/test/{token}"] {
         assert!(
@@ -246,7 +243,7 @@ async fn parameters_describe_their_values_and_the_page_is_listed() {
     assert!(root["101"].is_object() && root["200"]["content"]["text/html"].is_object(), "{root}");
 }
 
-/// An empty body is read as `{}`: where that is refused, and where a body replaces what there is, one has to be sent.
+/// An empty body is read as `{}`. A body is required where that is invalid, or where it would replace existing data.
 #[tokio::test(start_paused = true)]
 async fn a_body_is_required_if_an_empty_one_is_rejected() {
     let rig = Rig::start();
@@ -279,7 +276,7 @@ async fn a_body_is_required_if_an_empty_one_is_rejected() {
     assert_eq!(required, expected.map(str::to_owned).into());
 }
 
-/// Fails where a list of required properties has one twice: JSON Schema forbids that.
+/// Fails if a list of required properties has duplicates, which JSON Schema forbids.
 fn assert_required_are_unique(schema: &Value, at: &str) {
     if let Some(required) = schema.get("required").and_then(Value::as_array) {
         let names: BTreeSet<_> = required.iter().map(|name| name.as_str().unwrap()).collect();
@@ -302,7 +299,7 @@ async fn no_property_is_listed_as_required_twice() {
     }
 }
 
-/// A key that is there twice is lost when a client reads it.
+/// Clients lose duplicate keys.
 #[tokio::test(start_paused = true)]
 async fn the_timeline_of_a_recording_has_the_requested_number_of_buckets() {
     let answer = Rig::start().http("GET", "/recordings/demo?buckets=3", "").await;
@@ -310,7 +307,7 @@ async fn the_timeline_of_a_recording_has_the_requested_number_of_buckets() {
     assert!(answer.json()["timeline"]["total"].as_array().unwrap().len() <= 3);
 }
 
-/// Answers that can be had without a source, and what is refused: each as its schema says.
+/// Responses that need no source, and errors, match their schemas.
 #[tokio::test(start_paused = true)]
 async fn responses_match_their_schemas() {
     let rig = Rig::start();
@@ -359,7 +356,7 @@ pub(crate) fn fits(api: &Value, response: &Value, answer: &Answer) {
 async fn replay_states_match_their_schema() {
     let rig = Rig::start();
     let api = document(&rig, "/openapi.json").await;
-    crate::rest::connect(&rig.driver);
+    crate::rest::connect(rig.driver());
     for path in ["/replay", "/status", "/health", "/status/ann"] {
         let route = path.replace("ann", "{user}");
         let answer = rig.http("GET", path, "").await;

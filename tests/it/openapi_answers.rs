@@ -1,4 +1,4 @@
-//! Answers and messages of servers that do something, against `/openapi.json`.
+//! Responses and messages of busy servers match `/openapi.json`.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -8,12 +8,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
-    channels::rig::{As, Rig as Rooms},
-    harness::{Answer, Rig, read_all, wait},
     openapi::{assert_fits, document, fits},
+    support::{Answer, As, Rig, read_all, wait},
 };
 
-async fn ask(rooms: &Rooms, method: &str, path: &str, body: &str) -> Answer {
+use crate::support::{ROOMS, Setup};
+
+async fn ask(rooms: &Rig, method: &str, path: &str, body: &str) -> Answer {
     let mut io = rooms.connector.connect().await.unwrap();
     let length = body.len();
     let head = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n");
@@ -23,10 +24,10 @@ async fn ask(rooms: &Rooms, method: &str, path: &str, body: &str) -> Answer {
     Answer::parse(&answer)
 }
 
-/// A user who is live, one who is not, and what is made up.
+/// A user who is live, one who is offline, and injected messages.
 #[tokio::test(start_paused = true)]
 async fn room_responses_match_their_schemas() {
-    let rooms = Rooms::start(As::Serve);
+    let rooms = Setup::channels(ROOMS).start(As::Serve);
     let api = ask(&rooms, "GET", "/openapi.json", "").await.json();
     let chat = r#"{"type":"chat","user":"zoe","comment":"hi"}"#;
     let requests = [
@@ -52,7 +53,7 @@ async fn room_responses_match_their_schemas() {
     rooms.end().await;
 }
 
-/// What clients say and hear on `/ws`, each as the document says.
+/// Messages in both directions on `/ws` match the document.
 #[tokio::test(start_paused = true)]
 async fn messages_between_clients_match_their_schemas() {
     let rig = Rig::start();

@@ -1,4 +1,4 @@
-//! `/recordings`: what there is to replay, there and back.
+//! `/recordings`: list, upload, rename, download and delete.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -15,13 +15,16 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
-    harness::{Answer, Rig},
     openapi::fits,
+    support::{Answer, Rig},
 };
+
+/// Default maximum number of buckets in a timeline.
+const BUCKETS: usize = 120;
 
 const UPLOAD_BYTES_MAX: u64 = 1_000_000;
 
-/// A server over a directory of its own.
+/// A server with its own directory.
 struct Place {
     rig: Rig,
     folder: tempfile::TempDir,
@@ -55,9 +58,9 @@ impl Place {
         Answer::parse(&answer)
     }
 
-    /// What comes back for a head and a body.
+    /// Sends a request head and body and returns the response.
     async fn bytes(&self, head: &str, body: &[u8]) -> Vec<u8> {
-        let (mut reading, mut writing) = tokio::io::split(self.rig.connector.connect().await.unwrap());
+        let (mut reading, mut writing) = tokio::io::split(self.rig.connect().await);
         let said = [head.as_bytes(), body].concat();
         let mut answer = Vec::new();
         let (_, read) = tokio::join!(writing.write_all(&said), reading.read_to_end(&mut answer));
@@ -81,7 +84,7 @@ impl Place {
     }
 
     fn replay(&self, recording: &str) {
-        self.rig.driver.set_replay(Some(ReplayState {
+        self.rig.driver().set_replay(Some(ReplayState {
             recording: recording.to_owned(),
             state: ReplayPhase::Ended,
             offset_ms: 0,
@@ -126,17 +129,19 @@ async fn the_list_shows_data_from_both_ends_of_a_file() {
 
 #[tokio::test(start_paused = true)]
 async fn details_have_a_timeline() {
-    let place = Place::new();
+    let (place, demo) = (Place::new(), info(DEMO_BYTES).unwrap());
     let details = place.get("/recordings/demo?buckets=6").await.json();
     assert_eq!((&details["name"], &details["builtIn"]), (&json!("demo"), &json!(true)));
-    assert_eq!((&details["durationMs"], &details["replaying"]), (&json!(402_438), &json!(false)));
+    assert_eq!((&details["durationMs"], &details["replaying"]), (&json!(demo.duration_ms), &json!(false)));
     let total = details["timeline"]["total"].as_array().unwrap();
-    let decoded: u64 = info(DEMO_BYTES).unwrap().events.values().sum();
+    let decoded: u64 = demo.events.values().sum();
     assert_eq!((total.len(), total.iter().map(|it| it.as_u64().unwrap()).sum::<u64>()), (6, decoded));
     place.replay("demo");
     let details = place.get("/recordings/demo").await.json();
-    // Buckets are whole columns: 120 is the most.
-    assert_eq!(details["timeline"]["total"].as_array().unwrap().len(), 113);
+    let buckets = details["timeline"]["total"].as_array().unwrap().len();
+    let bucket_ms = details["timeline"]["bucketMs"].as_u64().unwrap();
+    assert_eq!(buckets as u64, details["durationMs"].as_u64().unwrap().div_ceil(bucket_ms));
+    assert!((BUCKETS / 2..=BUCKETS).contains(&buckets), "{buckets}: they are whole columns");
     assert_eq!(details["replaying"], true);
 }
 
@@ -200,7 +205,7 @@ async fn files_that_are_not_recordings_are_not_stored() {
     assert_eq!(place.files(), [""; 0], "no draft is left behind");
 }
 
-/// Chunks say nothing of the length that they come to.
+/// Chunked bodies have no known length.
 #[tokio::test(start_paused = true)]
 async fn a_chunked_upload_is_bounded_too() {
     let place = Place::new();
@@ -218,14 +223,14 @@ async fn an_interrupted_upload_leaves_no_file() {
     let bytes = committed("recordings/short.bin");
     let head =
         format!("PUT /recordings/x HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n", bytes.len());
-    let mut stream = place.rig.connector.connect().await.unwrap();
+    let mut stream = place.rig.connect().await;
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&bytes[..bytes.len() / 2]).await.unwrap();
-    // A second one of the same name meanwhile.
+    // A second upload of the same name at the same time.
     let busy = place.upload("/recordings/x", &bytes).await;
     assert_eq!((busy.status, busy.code().as_str()), (409, "recording_busy"));
-    // It falls silent: after 30 s it is told so. When those begin the disk decides, so time goes on until then; and as a
-    // thread waits for the upload, the clock does not go on by itself.
+    // The client stops sending, and gets an error 30 s later. They start once the disk is ready, so the test advances the paused clock until
+    // then; it does not advance by itself while a thread waits for the upload.
     let mut answer = Vec::new();
     let mut told = std::pin::pin!(stream.read_to_end(&mut answer));
     loop {
@@ -325,7 +330,25 @@ async fn paths_and_unknown_queries_are_rejected() {
     assert!(place.folder.path().join("secret.bin").is_file());
 }
 
-/// Others may write to the folder: nothing in it leads out of it, or keeps anybody waiting.
+#[tokio::test(start_paused = true)]
+async fn names_that_change_the_text_direction_are_rejected_and_not_listed() {
+    let place = Place::new();
+    place.put_file("x.bin", &committed("recordings/short.bin"));
+    place.put_file("bidi\u{202e}.bin", &committed("recordings/short.bin"));
+    let list = place.get("/recordings").await.json();
+    assert_eq!((place.names().await, &list["unlisted"]), (vec!["demo".into(), "x".into()], &json!(1)));
+    for answer in [
+        place.upload("/recordings/bidi%E2%80%AE", &committed("recordings/short.bin")).await,
+        place.get("/recordings/bidi%E2%80%AE").await,
+        place.rig.http("PATCH", "/recordings/x", "{\"name\":\"bidi\u{202e}\"}").await,
+    ] {
+        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_request"), "{answer:?}");
+        assert!(answer.body.contains(r"`bidi\\u{202e}` is not the name of a recording"), "{answer:?}");
+    }
+    assert_eq!(place.get("/recordings/nothing").await.json()["error"]["hint"], "choose one of: demo, x");
+}
+
+/// Other programs may write to the folder, but no file in it can lead outside or block the server.
 #[cfg(unix)]
 #[tokio::test(start_paused = true)]
 async fn only_regular_files_are_recordings() {

@@ -1,25 +1,23 @@
-//! Recordings as files that are replayed: what is loaded, what is missing in them, and where they end.
+//! Replays of files: loading them, missing records, and their ends.
 
 use std::time::Duration;
 
 use livetape::{
     control::{Control, ReplayOrder},
-    hub::{Filter, Hub, Limits},
+    hub::Filter,
+    hub::{Hub, Limits},
     sans_io::{error::Code, recording::Loss},
-    source::{Options, Replay, Tape},
+    source::{Replay, ReplayOptions, Tape},
 };
 use tokio::sync::mpsc;
 
-use crate::{
-    replay_rig::Show,
-    support::{recording, session_items},
-};
+use crate::support::{Rig, recording, session_items};
 
-fn once() -> Options {
-    Options { exit_when_done: true, wait_clients: 1, ..Options::default() }
+fn once() -> ReplayOptions {
+    ReplayOptions { exit_when_done: true, wait_clients: 1, ..ReplayOptions::default() }
 }
 
-/// A web page may load what is in the folder, and others may put there what they like.
+/// A web page may load any file in the folder, and other programs may put any file there.
 #[cfg(unix)]
 #[tokio::test(start_paused = true)]
 async fn only_regular_files_are_loaded() {
@@ -39,8 +37,7 @@ async fn only_regular_files_are_loaded() {
     assert_eq!(show.order(ReplayOrder::Load("short".into())).await.recording, "short");
 }
 
-/// All three orders are queued before the file can be open, and the answers are compared in their order: how fast the
-/// disk is makes no difference.
+/// Queues all three commands before the file can be open, and compares the answers in order, so the speed of the disk does not matter.
 #[tokio::test(start_paused = true)]
 async fn other_orders_do_not_wait_for_a_recording_to_open() {
     let (_folder, show) = loading();
@@ -60,20 +57,23 @@ async fn other_orders_do_not_wait_for_a_recording_to_open() {
     assert_eq!(next().await, (2, Ok("short".to_owned())));
 }
 
-/// A show that waits, with a recording `short` to load instead.
-fn loading() -> (tempfile::TempDir, Show) {
+/// A waiting replay, with a recording `short` to load instead.
+fn loading() -> (tempfile::TempDir, Rig) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy("recordings/short.bin", folder.path().join("short.bin")).unwrap();
     let recordings = folder.path().to_owned();
-    let show = Show::start(&session_items(1), Options { recordings, wait_clients: 9, ..Options::default() });
+    let show = Rig::play(
+        &session_items(1),
+        ReplayOptions { recordings, wait_clients: 9, ..ReplayOptions::default() },
+    );
     (folder, show)
 }
 
-/// Plays `bytes` for two laps; what was counted, and what the end reports.
-async fn losses_of(bytes: &[u8], options: Options) -> (Loss, bool, Loss) {
+/// Plays `bytes` for two laps; returns the counters and the report of the end.
+async fn losses_of(bytes: &[u8], options: ReplayOptions) -> (Loss, bool, Loss) {
     let tape = Tape::from_bytes("test", bytes.to_vec().into());
-    let show = Show::start_tape(tape, Options { laps: Some(2), ..options }, Filter::default());
-    let summary = show.replay.await.unwrap();
+    let mut show = Rig::play_tape(tape, ReplayOptions { laps: Some(2), ..options }, Filter::default());
+    let summary = show.summary().await;
     let counts = show.control.status().counts;
     (counts.loss(), counts.unsealed, summary.loss)
 }
@@ -81,7 +81,7 @@ async fn losses_of(bytes: &[u8], options: Options) -> (Loss, bool, Loss) {
 #[tokio::test(start_paused = true)]
 async fn missing_records_are_counted_once_for_any_number_of_laps() {
     let whole = recording(&session_items(3)[..40]);
-    // The last record is the End.
+    // The last record is `End`.
     let end = whole.windows(4).rposition(|word| word == [0xD1, 0xA5, 0x3C, 0x9E]).unwrap();
     assert_eq!(losses_of(&whole, once()).await, (Loss::default(), false, Loss::default()));
     let lost = Loss { bytes: 4, unsealed: true, ..Loss::default() };
@@ -101,7 +101,7 @@ async fn a_replay_cannot_start_beyond_the_end() {
     let (control, mut driver) = Control::new();
     for (start, is_within) in [(end, true), (end + Duration::from_nanos(1), false)] {
         let hub = Hub::new("test".into(), Limits::default());
-        let options = Options { start, ..once() };
+        let options = ReplayOptions { start, ..once() };
         let shutdown = control.shutdown().clone();
         let made = Replay::new(tape.clone(), options, hub, &mut driver, shutdown, |_| ());
         assert_eq!(made.err().map(|problem| problem.code), (!is_within).then_some(Code::BadRequest));

@@ -1,13 +1,13 @@
-//! REST: every answer there is.
+//! REST: all kinds of responses.
 
 use std::sync::{Arc, Mutex};
 
-use livetape::control::{Control, Driver, Order, ReplayPhase, ReplayState, SourceState, Speed};
+use livetape::control::{Driver, Order, ReplayPhase, ReplayState, SourceState, Speed};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Rig};
+use crate::support::{Answer, Rig};
 
-/// What matters of an answer, for a snapshot.
+/// Formats the relevant parts of a response for a snapshot.
 fn shown(answer: &Answer) -> Value {
     let mut body = answer.json();
     for (redacted, with) in [("uptime", json!("[seconds]")), ("memory", json!("[memory]"))] {
@@ -77,7 +77,7 @@ async fn rest_responds_while_idle() {
 #[tokio::test(start_paused = true)]
 async fn rest_responds_while_connected() {
     let rig = Rig::start();
-    connect(&rig.driver);
+    connect(rig.driver());
     let _socket = rig.ws("").await;
     let requests = [
         ("GET", "/health", ""),
@@ -90,7 +90,7 @@ async fn rest_responds_while_connected() {
     insta::assert_json_snapshot!(show(&rig, &requests).await);
 }
 
-/// Answers each order with the state, and notes it.
+/// Answers each command with the state and logs it.
 async fn drive(mut driver: Driver, orders: Arc<Mutex<Vec<String>>>) {
     while let Some(Order::Replay(order, answer)) = driver.next_order().await {
         orders.lock().unwrap().push(format!("{order:?}"));
@@ -101,8 +101,8 @@ async fn drive(mut driver: Driver, orders: Arc<Mutex<Vec<String>>>) {
 #[tokio::test(start_paused = true)]
 async fn orders_reach_the_replay() {
     let mut rig = Rig::start();
-    connect(&rig.driver);
-    let driver = std::mem::replace(&mut rig.driver, Control::new().1);
+    connect(rig.driver());
+    let driver = rig.take_driver();
     let noted = Arc::<Mutex<Vec<String>>>::default();
     tokio::spawn(drive(driver, Arc::clone(&noted)));
     let orders = [
@@ -130,7 +130,7 @@ async fn orders_reach_the_replay() {
 #[tokio::test(start_paused = true)]
 async fn bad_orders_are_rejected() {
     let rig = Rig::start();
-    connect(&rig.driver);
+    connect(rig.driver());
     let requests = [
         ("POST", "/replay/play", "{"),
         ("POST", "/replay/play", r#"{"speed":2}"#),
@@ -186,7 +186,7 @@ async fn the_root_page_depends_on_the_accept_header() {
 async fn a_malformed_upgrade_is_rejected_with_400() {
     let rig = Rig::start();
     let request = "GET / HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n";
-    let mut stream = rig.connector.connect().await.unwrap();
+    let mut stream = rig.connect().await;
     tokio::io::AsyncWriteExt::write_all(&mut stream, request.as_bytes()).await.unwrap();
     let mut answer = vec![0; 4096];
     let read = tokio::io::AsyncReadExt::read(&mut stream, &mut answer).await.unwrap();

@@ -1,16 +1,16 @@
-//! REST about rooms: `/connect` and `/test`, with whatever the supervisor answers.
+//! REST routes of rooms: `/connect` and `/test`, with scripted answers of the supervisor.
 
 use std::time::Duration;
 
 use livetape::{
-    control::{Check, Control, Driver, Order, Refusal},
+    control::{Check, Driver, Order, Refusal},
     sans_io::error::{Code, Problem},
 };
 use serde_json::{Value, json};
 
-use crate::harness::Rig;
+use crate::support::Rig;
 
-/// Answers as a supervisor would: `ann` is connected, all others are limited.
+/// Answers like a supervisor: `ann` gets connected, all others are rate limited.
 async fn drive(mut driver: Driver) {
     driver.update_status(|status| status.username = Some("ann".to_owned()));
     let limited = || Refusal {
@@ -46,7 +46,7 @@ async fn drive(mut driver: Driver) {
 #[tokio::test(start_paused = true)]
 async fn rooms_are_managed_over_rest() {
     let mut rig = Rig::start();
-    let driver = std::mem::replace(&mut rig.driver, Control::new().1);
+    let driver = rig.take_driver();
     tokio::spawn(drive(driver));
     let mut all = serde_json::Map::new();
     for (method, path) in [

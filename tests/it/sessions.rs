@@ -1,16 +1,16 @@
-//! The three recorded sessions against what an independent client made of them (`session-<n>.expected.json`).
+//! Compares the three recorded sessions with the output of an independent client (`session-<n>.expected.json`).
 
 use std::collections::BTreeMap;
 
 use livetape::{
     hub::Filter,
-    sans_io::decoder::{Decoder, Options},
+    sans_io::decoder::{Decoder, DecoderOptions},
 };
 use serde_json::{Value, json};
 
 use crate::support::{decode, expected_session, session_items};
 
-/// An event as the expected files tell it; `None` for kinds that they leave out.
+/// Converts an event to the format of the expected files; returns `None` for kinds that they omit.
 pub(crate) fn project(event: &Value) -> Option<Value> {
     let data = &event["data"];
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -43,15 +43,15 @@ pub(crate) fn project(event: &Value) -> Option<Value> {
         "subscribe" => ("subscribe", data["subMonth"].clone()),
         _ => return None,
     };
-    // The expected files name the sender only where the old client does.
+    // The expected files only name the sender if the old client does.
     let sender = data["sender"].as_str().unwrap_or_default();
     Some(json!({"kind": kind, "uniqueId": sender, "value": value}))
 }
 
-/// Kinds of which the independent client does not tell the sender, though the message does.
-const SENDER_UNTOLD: [&str; 2] = ["liveIntro", "envelope"];
+/// Kinds for which the independent client omits the sender in the message.
+const WITHOUT_SENDER: [&str; 2] = ["liveIntro", "envelope"];
 
-/// Fails where `events`, projected, are not those that are expected of session `n`.
+/// Asserts that the converted `events` are those expected of session `n`.
 pub(crate) fn assert_expected(n: u32, events: &[Value]) {
     let expected = expected_session(n);
     let expected = expected["events"].as_array().unwrap();
@@ -63,7 +63,7 @@ pub(crate) fn assert_expected(n: u32, events: &[Value]) {
             (&expected["kind"], &expected["value"]),
             "event {number} of session {n}"
         );
-        if expected["uniqueId"] != "" || !SENDER_UNTOLD.contains(&kind) {
+        if expected["uniqueId"] != "" || !WITHOUT_SENDER.contains(&kind) {
             assert_eq!(ours["uniqueId"], expected["uniqueId"], "event {number} of session {n}: {kind}");
         }
     }
@@ -81,7 +81,7 @@ fn each_session_gives_the_expected_events_in_order() {
 fn each_session_counts_every_message_and_duplicate_by_name() {
     for n in 1..=3 {
         let expected = expected_session(n);
-        let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+        let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
         session_items(n).iter().for_each(|item| decoder.handle(item));
         let counts = decoder.counts().clone();
         let (before, after) = (&expected["messages_before_dedup"], &expected["messages_after_dedup"]);
@@ -103,6 +103,6 @@ fn without_dedup_no_message_is_dropped() {
     let all = Filter { raw: true, ..Filter::default() };
     let events = decode(&session_items(1), &all, false);
     let messages = expected_session(1)["messages_before_dedup"].as_u64().unwrap();
-    // Beside the messages there is `connection_created`.
+    // `connection_created` is an additional event.
     assert_eq!(events.len() as u64, messages + 1);
 }

@@ -1,4 +1,4 @@
-//! Settings: flags over the environment over a file over defaults.
+//! Settings: flags override the environment, which overrides the file, which overrides defaults.
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
@@ -179,14 +179,14 @@ fn shown_settings_can_be_parsed_again() {
 fn names_are_unique() {
     let paths: BTreeSet<_> = KEYS.iter().map(Key::path).collect();
     assert_eq!(paths.len(), KEYS.len());
-    // `live` and `replay` wait for subscribers under one name.
+    // `live` and `replay` share the name of this setting.
     let shared = ["live.wait_clients"];
     let envs: BTreeSet<_> = KEYS.iter().map(|key| key.env).collect();
     assert_eq!(envs.len(), KEYS.len() - shared.len());
     assert!(envs.iter().all(|env| env.starts_with("LIVETAPE_")));
 }
 
-/// Compares a file with what it is made from; writes it where snapshots are written.
+/// Compares a generated file with its source; writes it when snapshots are updated.
 fn assert_is_made(path: &str, expected: &str) {
     let full = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
@@ -222,7 +222,7 @@ fn the_documentation_has_every_key() {
     assert_is_made(path, &format!("{before}{start}{}{end}{after}", settings::documentation()));
 }
 
-/// Names of files are bytes on Unix.
+/// File names are bytes on Unix.
 #[cfg(unix)]
 #[test]
 fn only_paths_need_not_be_unicode() {

@@ -1,11 +1,11 @@
-//! What the compiler does not check: layers, generated code, the documents.
+//! Checks that the compiler does not make: layers, generated code and documents.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// Longest file of ours, in lines: one noun each.
+/// Maximum length of a file, in lines. A file is about a single noun.
 const LINES_MAX: usize = 400;
 
 fn root() -> PathBuf {
@@ -16,7 +16,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Every file below `folder` with this ending: its path from the root, and its text.
+/// Returns the path and text of every file below `folder` with this extension.
 fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
@@ -35,14 +35,14 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The Rust files that people wrote.
+/// Returns the Rust files that are not generated.
 fn sources() -> Vec<(String, String)> {
     let all =
         ["crates", "src", "tests", "benches", "xtask/src"].iter().flat_map(|folder| files(folder, "rs"));
     all.filter(|(_, text)| !text.starts_with("// @generated")).collect()
 }
 
-/// The lines of code: no comments, and nothing behind `#[cfg(test)]`.
+/// Returns the lines of code, without comments and everything after `#[cfg(test)]`.
 fn code(text: &str) -> impl Iterator<Item = &str> {
     let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     text.lines().filter(|line| !line.trim_start().starts_with("//"))
@@ -64,7 +64,7 @@ fn the_core_does_no_io() {
     assert_names_none("crates/core/src", &["std::fs", "std::net", "std::thread"]);
 }
 
-/// What a crate may stand on, the compiler holds, as long as its manifest does not grow.
+/// The compiler enforces the layers of crates as long as their manifests add no dependencies.
 #[test]
 fn manifests_keep_the_crates_apart() {
     for (name, banned) in [
@@ -81,12 +81,12 @@ fn manifests_keep_the_crates_apart() {
     }
 }
 
-/// Libraries that a module has nothing to do with; `layers` has who imports whom.
+/// Libraries that a module must not use; `layers` checks imports between modules.
 #[test]
 fn layers_do_not_use_libraries_of_other_layers() {
     assert_names_none("src/lobby", &["tokio", "axum", "std::fs", "std::net"]);
     assert_names_none("src/settings", &["tokio", "axum", "clap", "std::fs", "std::env"]);
-    // It would test the session against itself.
+    // Otherwise the session would be tested against itself.
     assert_names_none("crates/mock/src", &["session::"]);
 }
 
@@ -130,11 +130,13 @@ fn every_choice_between_futures_is_biased() {
     }
 }
 
-/// The macros panic where nobody reads; `output::say`, `output::warn` and `display::print` do not.
+/// The print macros panic if the output is closed; `output::say`, `output::warn` and `display::print` do not.
 #[test]
 fn the_command_line_never_panics_on_a_closed_pipe() {
     assert_names_none("src", &["println!(", "print!("]);
-    assert_names_none("crates", &["println!(", "print!("]);
+    for name in ["core", "io", "mock", "testing", "tools"] {
+        assert_names_none(&format!("crates/{name}/src"), &["println!(", "print!("]);
+    }
 }
 
 #[test]
@@ -181,6 +183,28 @@ fn the_reference_names_every_event_type_and_every_code() {
             reference.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
         for number in [code.http_status(), code.close_code(), u16::from(code.exit_code())] {
             assert!(line.contains(&format!("| {number} |")), "{code}: {number} is not in {line}");
+        }
+    }
+}
+
+/// Strangers read them first; doc tests run them.
+#[test]
+fn every_public_item_for_tests_has_an_example() {
+    for (name, text) in
+        ["crates/testing/src", "crates/mock/src"].iter().flat_map(|folder| files(folder, "rs"))
+    {
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        let mut has_example = false;
+        for line in text.lines().map(str::trim_start) {
+            let is_item = ["fn", "async fn", "struct", "enum", "const"].iter().any(|item| {
+                line.strip_prefix("pub ").is_some_and(|rest| rest.starts_with(&format!("{item} ")))
+            });
+            assert!(!is_item || has_example, "{name} has no example for {line}");
+            match line.get(..3) {
+                Some("///") => has_example |= line.contains("```"),
+                Some("#[d" | "#[e" | "#[m" | "#[n" | "#[s" | "#[t" | "// ") => {}
+                _ => has_example = false,
+            }
         }
     }
 }

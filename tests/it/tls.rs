@@ -1,12 +1,11 @@
-//! https and wss, in memory and over sockets.
+//! HTTPS and WSS, in memory and over sockets.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt as _;
 use livetape::{
-    control::Control,
-    hub::{Hub, Limits},
-    server::{Bounds, Config, Server, Tls, listen::Listening, serve},
+    hub::Limits,
+    server::{Bounds, Config, Tls},
 };
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -17,7 +16,7 @@ use tokio_rustls::{
 };
 use tokio_tungstenite::client_async;
 
-use crate::harness::{Rig, chat, wait};
+use crate::support::{Rig, chat, tcp::Served, wait};
 
 struct Pem {
     certificate: String,
@@ -62,9 +61,9 @@ async fn health<I: AsyncRead + AsyncWrite + Unpin>(mut io: I) -> String {
 async fn requests_and_sockets_are_served_over_tls() {
     let pem = pem();
     let rig = Rig::with(Limits::default(), config(&pem));
-    let io = shake(&pem, rig.connector.connect().await.unwrap()).await;
+    let io = shake(&pem, rig.connect().await).await;
     assert!(health(io).await.starts_with("HTTP/1.1 200 OK"));
-    let io = shake(&pem, rig.connector.connect().await.unwrap()).await;
+    let io = shake(&pem, rig.connect().await).await;
     let (mut socket, _) = client_async("wss://localhost/", io).await.unwrap();
     rig.hub.publish(&[chat("sealed")]);
     assert!(socket.next().await.unwrap().unwrap().to_text().unwrap().contains("sealed"));
@@ -79,11 +78,11 @@ async fn requests_and_sockets_are_served_over_tls() {
 async fn clients_without_tls_are_closed() {
     let pem = pem();
     let rig = Rig::with(Limits::default(), config(&pem));
-    let answer = health(rig.connector.connect().await.unwrap()).await;
+    let answer = health(rig.connect().await).await;
     assert!(!answer.contains("HTTP"), "{answer}");
 }
 
-/// They are off the accept loop, have an end, and hold no shutdown.
+/// Handshakes do not block the accept loop, time out, and do not delay a shutdown.
 #[tokio::test(start_paused = true)]
 async fn half_open_handshakes_do_not_block_others() {
     let pem = pem();
@@ -91,12 +90,12 @@ async fn half_open_handshakes_do_not_block_others() {
     let rig = Rig::with(Limits::default(), Config { bounds, ..config(&pem) });
     let mut half_open = Vec::new();
     for _ in 0..19 {
-        let mut io = rig.connector.connect().await.unwrap();
-        // The beginning of a ClientHello.
+        let mut io = rig.connect().await;
+        // The start of a ClientHello.
         io.write_all(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01]).await.unwrap();
         half_open.push(io);
     }
-    let io = shake(&pem, rig.connector.connect().await.unwrap()).await;
+    let io = shake(&pem, rig.connect().await).await;
     assert!(health(io).await.starts_with("HTTP/1.1 200 OK"), "the last place is served at once");
     wait(Duration::from_secs(9)).await;
     let mut byte = [0];
@@ -105,10 +104,10 @@ async fn half_open_handshakes_do_not_block_others() {
     for io in &mut half_open {
         assert_eq!(io.read(&mut byte).await.unwrap_or(0), 0, "closed after ten seconds");
     }
-    // All places are back.
+    // All slots are free again.
     let mut again = Vec::new();
     for _ in 0..20 {
-        again.push(shake(&pem, rig.connector.connect().await.unwrap()).await);
+        again.push(shake(&pem, rig.connect().await).await);
     }
     let mut half_open = rig.connector.connect().await;
     drop(again);
@@ -126,12 +125,7 @@ async fn half_open_handshakes_do_not_block_others() {
 #[tokio::test]
 async fn tls_works_over_sockets() {
     let pem = pem();
-    let (control, _driver) = Control::new();
-    let hub = Hub::new("s".into(), Limits::default());
-    let listener = Listening::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-    let address = listener.addresses()[0];
-    let server = Server { hub: hub.clone(), control: control.clone(), config: config(&pem) };
-    let serving = tokio::spawn(serve(listener, server));
+    let Served { hub, control, address, serving, driver: _driver } = Served::start(config(&pem)).await;
     let io = shake(&pem, tokio::net::TcpStream::connect(address).await.unwrap()).await;
     let (mut socket, _) = client_async("wss://localhost/", io).await.unwrap();
     hub.publish(&[chat("over a socket")]);
@@ -150,10 +144,10 @@ fn invalid_certificates_are_reported() {
         assert!(!problem.message.contains("MIGHAgEA"), "no key in {}", problem.message);
         problem.message
     };
-    assert!(refused("", &pem.key).starts_with("--tls-cert holds no certificate"));
-    assert!(refused(&pem.key, &pem.key).starts_with("--tls-cert holds no certificate"));
-    assert!(refused(&pem.certificate, "").starts_with("--tls-key holds no private key"));
-    assert!(refused(&pem.certificate, &pem.certificate).starts_with("--tls-key holds no private key"));
+    assert!(refused("", &pem.key).starts_with("--tls-cert has no certificate"));
+    assert!(refused(&pem.key, &pem.key).starts_with("--tls-cert has no certificate"));
+    assert!(refused(&pem.certificate, "").starts_with("--tls-key has no private key"));
+    assert!(refused(&pem.certificate, &pem.certificate).starts_with("--tls-key has no private key"));
     assert!(refused(&pem.certificate, &other.key).starts_with("--tls-key is not the key of"));
     let cut = &pem.certificate[..pem.certificate.len() / 2];
     assert!(refused(cut, &pem.key).starts_with("--tls-cert"), "{}", refused(cut, &pem.key));

@@ -1,18 +1,17 @@
-//! Requests that are not HTTP, upgrades that are not WebSockets: the answer has the shape and the headers of all others.
+//! Requests that are not HTTP and upgrades that are not WebSockets get responses in the usual format, with the usual headers.
 
 use livetape::{
-    control::Control,
-    hub::{Hub, Limits},
-    server::{Bounds, Config, Server, listen::Listening, serve},
+    hub::Limits,
+    server::{Bounds, Config},
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
-use crate::harness::{Answer, Rig, json, read_all};
+use crate::support::{Answer, Rig, json, read_all, tcp::Served};
 
-/// Fails unless this is an answer of ours that ends the connection.
+/// Asserts that this is our error response and that it closes the connection.
 #[track_caller]
 fn check(answer: &Answer, status: u16, code: &str, request: &str) {
     assert_eq!((answer.status, answer.code().as_str()), (status, code), "{request:?}: {answer:?}");
@@ -54,8 +53,8 @@ async fn earlier_responses_on_the_same_connection_are_unchanged() {
     let upload = "POST /replay/seek HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{}";
     for before in [good.to_owned(), good.repeat(3), format!("{good}{upload}"), format!("{upload}{good}")] {
         for bad in BAD {
-            let (mut reading, mut writing) = tokio::io::split(rig.connector.connect().await.unwrap());
-            // All at once: the library reads on while it answers.
+            let (mut reading, mut writing) = tokio::io::split(rig.connect().await);
+            // Sent at once, because the library keeps reading while it answers.
             let request = format!("{before}{bad}");
             let mut bytes = Vec::new();
             let (_, read) =
@@ -72,13 +71,8 @@ async fn earlier_responses_on_the_same_connection_are_unchanged() {
 }
 
 #[tokio::test]
-async fn over_tcp_the_response_arrives_although_the_request_is_not_read_completely() {
-    let listening = Listening::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let address = listening.addresses()[0];
-    let (control, _driver) = Control::new();
-    let hub = Hub::new("s".to_owned(), Limits::default());
-    let server = Server { hub, control: control.clone(), config: Config::default() };
-    let serving = tokio::spawn(serve(listening, server));
+async fn over_tcp_the_answer_arrives_although_the_request_is_not_read_to_its_end() {
+    let Served { address, control, serving, .. } = Served::start(Config::default()).await;
     let long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(40 * 1024));
     for (request, status) in [(BAD[0], 400), (BAD[2], 400), (&long, 431)] {
         let mut stream = TcpStream::connect(address).await.unwrap();

@@ -1,4 +1,4 @@
-//! Frames ⇄ batches ⇄ messages: whole recorded sessions, messages made here, and any bytes at all.
+//! Frames, batches and messages: recorded sessions, composed messages and arbitrary bytes.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use livetape::sans_io::{
 use proptest::{collection::vec, prelude::*, sample::Index};
 use serde_json::Value;
 
-use crate::payloads::{fixture, messages};
+use crate::support::payloads::{fixture, messages};
 
 #[test]
 fn whole_sessions_are_read() {
@@ -62,7 +62,7 @@ fn ann() -> Person {
     }
 }
 
-/// Reads a composed message back; who sent it is ann, if anybody.
+/// Decodes a composed message; its sender, if any, must be ann.
 fn read_back(message: &Message) -> Data {
     let mut faults = vec![];
     let Reading::Known(known) = read_message(message, &mut faults) else { panic!("{faults:?}") };
@@ -170,9 +170,9 @@ fn a_broken_message_costs_none_of_the_others() {
     assert_eq!(faults.len(), 1);
 }
 
-/// A truncated gzip of a batch still gives the messages that were whole.
+/// A batch in truncated gzip still yields its complete messages.
 #[test]
-fn a_truncated_gzip_gives_its_whole_messages() {
+fn a_truncated_gzip_yields_its_complete_messages() {
     let recorded: Vec<Message> = messages().into_iter().take(50).collect();
     let zipped = zip(&write_batch(&Batch { messages: recorded.clone(), ..Default::default() }));
     let mut faults = vec![];
@@ -250,7 +250,7 @@ proptest! {
         prop_assert_eq!(faults, vec![]);
     }
 
-    /// Real messages with some bytes changed reach deeper than bytes made up from nothing.
+    /// Mutated real messages reach deeper into the decoder than random bytes.
     #[test]
     fn damaged_messages_are_read(changes in vec((any::<Index>(), any::<u8>()), 1..8), cut: Index) {
         thread_local!(static RECORDED: Vec<Message> = one_of_each_method());

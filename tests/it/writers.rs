@@ -1,4 +1,4 @@
-//! Two write to each socket, its task and the writer of its channel: nothing is lost, doubled or mixed up by that.
+//! The task of a socket and the writer of its channel both write to it, without losing, repeating or mixing up events.
 
 use std::{env, sync::Arc};
 
@@ -7,30 +7,30 @@ use livetape::{clock, hub::CloseReason, sans_io::retry::SplitMix};
 use tokio::{io::DuplexStream, task::yield_now};
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
-use crate::harness::{Rig, chats, json};
+use crate::support::{Rig, chats, json};
 
 const EVENTS: usize = 3_000;
 const CLIENTS: u64 = 12;
-/// The most that one publishing gives.
+/// Maximum number of events published at once.
 const BURST_MAX: u64 = 30;
 
-/// Set to run the same again.
+/// Environment variable with the seed of a run to repeat.
 const SEED: &str = "LIVETAPE_TEST_SEED";
 
 struct Client {
     random: SplitMix,
-    /// The last event that it got.
+    /// The last event received.
     seen: u64,
 }
 
 impl Client {
-    /// Reads to the end of the channel, over as many connections as it likes.
+    /// Reads to the end of the channel, over any number of connections.
     async fn read(mut self, rig: &Rig) -> u64 {
         let mut connections = 0;
         loop {
             connections += 1;
             let path = if self.random.up_to(1) == 0 { "" } else { "ws" };
-            let stream = rig.connector.connect().await.unwrap();
+            let stream = rig.connect().await;
             let uri = format!("ws://localhost/{path}?since=s:{}", self.seen);
             let (socket, _) = client_async(uri, stream).await.unwrap();
             if self.converse(socket, !path.is_empty()).await {
@@ -39,13 +39,13 @@ impl Client {
         }
     }
 
-    /// Reads until one side ends it. Says whether it was the end of the channel.
+    /// Reads until either side closes the connection. Returns whether the channel ended.
     async fn converse(&mut self, mut socket: WebSocketStream<DuplexStream>, talks: bool) -> bool {
         loop {
             match self.random.up_to(99) {
                 0..20 => socket.send(Message::Ping("still there?".into())).await.unwrap(),
                 20..30 if talks => socket.send(r#"{"type":"ping"}"#.into()).await.unwrap(),
-                // Behind what it reads, until the pipe is full.
+                // Stops reading until the pipe is full.
                 30..40 => {
                     for _ in 0..self.random.up_to(200) {
                         yield_now().await;
@@ -67,7 +67,7 @@ impl Client {
         }
     }
 
-    /// What comes before the answer to its close; behind that nothing does.
+    /// Reads up to the answer to its close frame, after which nothing may follow.
     async fn rest(&mut self, mut socket: WebSocketStream<DuplexStream>) -> bool {
         let mut is_over = false;
         while let Some(message) = socket.next().await {
@@ -119,7 +119,7 @@ async fn every_client_gets_every_event_once_in_order() {
     assert!(connections > CLIENTS, "some came again");
 }
 
-/// Lets each task that is ready have one turn. Unlike `yield_now`, that takes no more.
+/// Lets each ready task run once, but not more, unlike `yield_now`.
 async fn one_turn() {
     let mut had_it = false;
     std::future::poll_fn(|cx| {
@@ -132,18 +132,18 @@ async fn one_turn() {
     .await;
 }
 
-/// At whatever moment between the handshake and the writer's first look around.
+/// An event published at any moment between the handshake and the writer's first poll.
 #[tokio::test(start_paused = true)]
 async fn the_last_event_before_the_close_reaches_a_socket_whose_writer_has_not_started() {
     for turns in 0..100 {
-        // A task of its own: the test itself does not wait in line with the others.
+        // In its own task, because the test itself is not queued with other tasks.
         tokio::spawn(open_publish_and_close(turns)).await.unwrap();
     }
 }
 
 async fn open_publish_and_close(turns: usize) {
     let rig = Rig::start();
-    let stream = rig.connector.connect().await.unwrap();
+    let stream = rig.connect().await;
     let opening = tokio::spawn(client_async("ws://localhost/", stream));
     while rig.hub.subscriber_count() == 0 {
         one_turn().await;
@@ -155,7 +155,7 @@ async fn open_publish_and_close(turns: usize) {
     rig.hub.close(CloseReason { code: 1011, reason: "user_offline".into() });
     let mut socket = opening.await.unwrap().unwrap().0;
     let start = clock::now();
-    let log = crate::harness::read_all(&mut socket).await;
+    let log = crate::support::read_all(&mut socket).await;
     assert_eq!((log.texts.len(), log.close), (1, Some((1011, "user_offline".to_owned()))), "{turns}");
     assert_eq!(clock::now(), start, "{turns}");
 }

@@ -1,20 +1,20 @@
-// The lines that `livetape mock` shows for a client, as a program: pasted, with handlers that count what comes.
+// Turns the snippets that `livetape mock` prints for clients into programs, with listeners that print events.
 
-/** The lines below a title that begins so, without their indent. */
+/** Returns the lines below the title that starts with `title`, without their indent. */
 export function linesFor(title, said) {
   const lines = said.split('\n')
   const start = lines.findIndex((line) => line.startsWith(title))
-  if (start < 0) throw new Error(`the mock shows nothing for ${title}:\n${said}`)
+  if (start < 0) throw new Error(`the mock prints no snippet for ${title}:\n${said}`)
   const rest = lines.slice(start + 1)
   const length = rest.findIndex((line) => !line.startsWith('    '))
   return rest.slice(0, length).map((line) => line.slice(4))
 }
 
-/** As in peer.mjs: on a busy machine the end, which is not zipped, overtakes frames in the pool, and the client disconnects. */
+/** As in peer.mjs: on a busy machine the end, which is not compressed, overtakes frames in the thread pool. */
 const UNZIP_AT_ONCE = `((zlib) => { zlib.unzip = (bytes, done) => done(null, zlib.unzipSync(bytes)) })(require('node:zlib'))
     require('node:module').syncBuiltinESMExports()`
 
-/** For Node, with the package under the name that it is installed by. */
+/** A program for Node, importing the package by its installed name. */
 export function nodeProgram(lines, installed) {
   return `${UNZIP_AT_ONCE}
     ${lines.join('\n').replaceAll('tiktok-live-connector', installed)}
@@ -25,7 +25,7 @@ export function nodeProgram(lines, installed) {
     connection.on('disconnected', () => process.exit(0))`
 }
 
-/** For Python: the last line runs the client, and does not return. */
+/** A program for Python. The last line runs the client and does not return. */
 export function pythonProgram(lines) {
   return `import json
 from TikTokLive.events import CommentEvent, GiftEvent, JoinEvent, LikeEvent, LiveEndEvent

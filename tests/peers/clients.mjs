@@ -1,4 +1,4 @@
-// The clients, how they differ, and exactly what each throws: seen by running them.
+// The clients, their differences, and their exact errors, as observed by running them.
 
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,7 +7,7 @@ import { nodeProgram, pythonProgram } from './banner.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 
-/** A text that begins so, and has these parts too. */
+/** Matches a text that starts with `start` and contains `parts`. */
 const begins = (start, ...parts) => (text) => text.startsWith(start) && parts.every((part) => text.includes(part))
 const has = (part) => (text) => text.includes(part)
 
@@ -18,7 +18,7 @@ const ROOM = { type: 'room', id: '7240536397118808469', status: 2, gifts: 6 }
 const NOT_LIVE = { type: 'live', live: false }
 const CAUSES = [has('SIGI_STATE'), 'API Error 19881007 (user_not_found)']
 
-/** What all versions for Node do: scenario, order, what it comes to. */
+/** Outcomes of all versions for Node: scenario, command, expected result. */
 const NODE = [
   ['stays-open', 'room', ROOM],
   [
@@ -64,10 +64,10 @@ const node203 = {
   title: 'tiktok-live-connector 2.0',
   program: (lines) => [process.execPath, '-e', nodeProgram(lines, 'connector-203')],
   command: [process.execPath, path.join(here, 'node-2.0.3.mjs')],
-  // It acks every frame, with the id alone, and never enters the room.
+  // It acks every frame with only its ID, and never enters the room.
   entersRoom: false,
   acksExt: false,
-  // It returns from a batch after the first message that its map knows (client.js, processWebcastResponse).
+  // It leaves a batch after the first message in its map (client.js, processWebcastResponse).
   returnsEarly: true,
   cannotDecode: [],
   outcomes: [
@@ -84,7 +84,7 @@ const node203 = {
         ),
       },
     ],
-    // In `offline` it connects: `connect()` does not ask, and where TikTok puts the status it does not look.
+    // In `offline` it connects, because it looks for the status in the wrong place.
     [
       'not-found',
       'connect',
@@ -101,7 +101,7 @@ const node207 = {
   entersRoom: true,
   acksExt: true,
   returnsEarly: false,
-  // What it takes for a message is JSON, and a batch with one such message is thrown away whole.
+  // It parses the JSON of this message as protobuf and drops the whole batch.
   cannotDecode: ['WebcastInRoomBannerMessage'],
   outcomes: [
     ...NODE,
@@ -124,7 +124,7 @@ const node210 = {
   name: '2.1.0',
   program: (lines) => [process.execPath, '-e', nodeProgram(lines, 'connector-210')],
   command: [process.execPath, path.join(here, 'node-2.0.7.mjs'), 'connector-210'],
-  // It looks for more in the page, and names that where there is nothing.
+  // It expects more data in the page and reports the first missing field.
   outcomes: node207.outcomes.map(([scenario, order, expected]) => {
     if (!expected.causes) return [scenario, order, expected]
     const page = "Cannot read properties of undefined (reading 'liveRoomUserInfo')"
@@ -142,7 +142,7 @@ const python665 = (python) => ({
   entersRoom: true,
   acksExt: true,
   returnsEarly: false,
-  // A message that it cannot decode it logs, and goes on.
+  // It logs messages that it cannot decode, and continues.
   cannotDecode: [],
   outcomes: [
     ['stays-open', 'room', ROOM],
@@ -151,7 +151,7 @@ const python665 = (python) => ({
       'connect',
       {
         class: 'SignatureRateLimitError',
-        // It reads the time to wait from `RateLimit-Remaining`, which is the number of requests left.
+        // It takes the wait from `RateLimit-Remaining`, the number of remaining requests.
         message: begins(`${TTL} [RATE_LIMIT] ${TOO_MANY} in 0 seconds. \n\t|`, BOX, LIMIT_MESSAGE),
       },
     ],
@@ -180,7 +180,7 @@ const python665 = (python) => ({
       { class: 'UserOfflineError', message: `${TTL} The requested TikTok LIVE user '@demo' is offline.` },
     ],
     ['offline', 'is-live', NOT_LIVE],
-    // The text is given where the user's name belongs, and lost.
+    // It passes the text in place of the user name, and loses it.
     ['not-found', 'connect', { class: 'UserNotFoundError', message: `${TTL} UserNotFoundError` }],
     [
       'not-found',
@@ -190,7 +190,7 @@ const python665 = (python) => ({
   ],
 })
 
-/** A client of a later version, at a path: an npm package, or a Python that has it. What it throws is not compared. */
+/** A client at a path: an npm package, or a Python interpreter with the package. Its errors are not compared. */
 const other = (name, at) => ({
   ...node210,
   name,
@@ -210,7 +210,7 @@ const other = (name, at) => ({
       }),
 })
 
-/** Those that are installed here and in the target folder, or else `others`: each `VERSION=PATH`. */
+/** Returns the installed clients or, if given, `others`, each as `VERSION=PATH`. */
 export const clients = (target, others) =>
   others.length === 0
     ? [

@@ -1,7 +1,7 @@
-// `node decode.mjs <frames>`: npm tiktok-live-connector 2.0.3, unmodified, from frames to JSON, for `cargo xtask bench decode`.
+// `node decode.mjs <frames>`: decodes frames to JSON with the unmodified npm tiktok-live-connector 2.0.3, for `cargo xtask bench decode`.
 //
-// The file holds frames, each behind its length (32 bits, little-endian). Each line on stdin asks for so many passes over
-// all of them; the answer is a line with the milliseconds of processor time that they took, of all threads.
+// In the file, each frame follows its length (32 bits, little-endian). Each line on stdin is a number of passes over all frames. The
+// answer is a line with the CPU time of all threads, in ms.
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

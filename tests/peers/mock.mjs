@@ -1,4 +1,4 @@
-// A mock of ours, the clients against it, and what livetape itself makes of a recording.
+// Runs mocks and clients, and decodes recordings with livetape.
 
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,12 +11,12 @@ import { withServer } from '../support/livetape.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = path.join(here, '../..')
-/** Longest that one client may take, in milliseconds: on a busy machine one in Python decodes `demo` for a minute. */
+/** Timeout of a client, in ms: on a busy machine a Python client takes a minute to decode `demo`. */
 const CLIENT_MS_MAX = 150_000
-/** How often the log is read while waiting, in milliseconds. */
+/** Polling interval of the log, in ms. */
 const POLL_MS = 50
 
-/** Runs `act` with the address of a new mock, and what it has printed, and ends the mock. Scenarios are of `fixtures/scenarios`. */
+/** Runs `act` with the URL and the output of a new mock, then stops the mock. `scenario` names a file in `fixtures/scenarios`. */
 export function withMock(livetape, { scenario, play, speed }, act) {
   const args = ['mock', '--port', '0']
   if (scenario) args.push('--scenario', `fixtures/scenarios/${scenario}.toml`)
@@ -24,18 +24,18 @@ export function withMock(livetape, { scenario, play, speed }, act) {
   if (speed) args.push('--speed', speed)
   return withServer(livetape, args, async ({ url, isRunning, ended, said }) => {
     const result = await act(url, said)
-    if (!isRunning()) throw new Error(`the mock ended meanwhile, with ${await ended}:\n${said()}`)
+    if (!isRunning()) throw new Error(`the mock exited early with ${await ended}:\n${said()}`)
     return result
   }, { cwd: root })
 }
 
-/** The lines that a command printed, in the folder of the clients. */
+/** Runs a program in the folder of the clients and returns its lines of JSON. */
 export async function runProgram([program, ...args]) {
   const { stdout } = await promisify(execFile)(program, args, { cwd: here, timeout: CLIENT_MS_MAX })
   return stdout.trim().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line))
 }
 
-/** The lines that a client printed. The end of its stdin disconnects it: when `until` is fulfilled, or never. */
+/** Runs a client and returns its lines. Closing its stdin disconnects it, once `until` resolves. */
 export async function runClient(command, base, user, { order, until } = {}) {
   const args = [...command.slice(1), base, user, ...(order ? [order] : [])]
   const child = spawn(command[0], args, { cwd: here, stdio: ['pipe', 'pipe', 'pipe'], timeout: CLIENT_MS_MAX })
@@ -44,21 +44,21 @@ export async function runClient(command, base, user, { order, until } = {}) {
   createInterface(child.stderr).on('line', (line) => complaints.push(line))
   const closed = once(child, 'close')
   if (until) {
-    // A client that ends early is what the comparison is there to tell.
+    // If a client exits early, the comparison will report it.
     await Promise.race([until(), closed]).finally(() => child.stdin.end())
   }
   const [code, signal] = await closed
-  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${signal ?? code}:\n${complaints.join('\n')}`)
+  if (code !== 0) throw new Error(`${command.join(' ')} exited with ${signal ?? code}:\n${complaints.join('\n')}`)
   return lines
 }
 
-/** Waits until the mock's log is as wanted. */
+/** Waits until the mock's log satisfies a condition. */
 export async function untilLog(base, isWanted) {
   const deadline = Date.now() + CLIENT_MS_MAX
   for (;;) {
     const log = await readLog(base)
     if (isWanted(log)) return
-    if (Date.now() > deadline) throw new Error(`the mock did not see it; its last lines:\n${tail(log)}`)
+    if (Date.now() > deadline) throw new Error(`timed out waiting for the mock's log, which ends with:\n${tail(log)}`)
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
 }
@@ -72,25 +72,25 @@ export async function readLog(base) {
   return entries
 }
 
-/** What a command of livetape prints. */
+/** Returns the output of a livetape command. */
 export async function printedBy(livetape, args) {
   const { stdout } = await promisify(execFile)(livetape, args, { cwd: root, maxBuffer: 64 << 20 })
   return stdout
 }
 
-/** The same as values of JSON, one in each line. */
+/** Returns the output of a livetape command, parsed as one JSON value per line. */
 export async function linesOf(livetape, args) {
   const stdout = await printedBy(livetape, args)
   return stdout.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line))
 }
 
-/** livetape's decode of a recording before dedup, each event as one line of text. */
+/** Decodes a recording with livetape, without deduplication; each event is one line of text. */
 export async function decoded(livetape, recording) {
   const events = await linesOf(livetape, ['events', recording, '--no-dedup', '--types', 'chat,gift,like,member'])
   return events.map(({ type, id, data }) => text({ ...data, type, id }))
 }
 
-/** A chat, gift, like or entry of anybody, as text to compare. */
+/** A chat, gift, like or join as text, for comparison. */
 export function text({ type, id, comment, giftId, repeatCount, likeCount }) {
   return JSON.stringify({ type, id, comment, giftId, repeatCount, likeCount })
 }

@@ -1,4 +1,4 @@
-// npm tiktok-live-connector 2.0.3, unmodified: `node node-2.0.3.mjs <base URL> <user> [is-live|room]`.
+// Runs the unmodified npm tiktok-live-connector 2.0.3: `node node-2.0.3.mjs <base URL> <user> [is-live|room]`.
 
 import { load, run } from './peer.mjs'
 

@@ -1,4 +1,4 @@
-// npm tiktok-live-connector 2.5.0, unmodified: `node node-2.5.0.mjs <package> <base URL> <user>`.
+// Runs the unmodified npm tiktok-live-connector 2.5.0: `node node-2.5.0.mjs <package> <base URL> <user>`.
 
 import { createRequire, syncBuiltinESMExports } from 'node:module'
 import zlib from 'node:zlib'
@@ -7,12 +7,12 @@ import { run } from './peer.mjs'
 
 const [name, base, user] = process.argv.slice(2)
 process.env.SIGN_API_URL = base
-// As in peer.mjs: at once, and so in order.
+// As in peer.mjs: decompressing synchronously keeps frames in order.
 zlib.unzip = (bytes, done) => done(null, zlib.unzipSync(bytes))
 syncBuiltinESMExports()
 const { TikTokLiveConnection } = createRequire(import.meta.url)(name)
 
-// It asks 127.0.0.1 by HTTPS, and 0.0.0.0 by HTTP.
+// It uses HTTPS for 127.0.0.1, but HTTP for 0.0.0.0.
 const host = `0.0.0.0:${new URL(base).port}`
 const options = {
   enableExtendedGiftInfo: true,

@@ -1,4 +1,4 @@
-// What the programs around the two Node clients share: hosts, order, and lines of JSON.
+// Shared by the programs that run Node clients: hosts, order of frames, and output.
 
 import { createRequire } from 'node:module'
 import zlib from 'node:zlib'
@@ -7,11 +7,11 @@ const require = createRequire(import.meta.url)
 
 export const print = (line) => process.stdout.write(`${JSON.stringify(line)}\n`)
 
-/** Loads an unmodified client with its hosts set to a mock's address. */
+/** Loads an unmodified client and points its hosts at a mock. */
 export function load(name, base) {
   process.env.SIGN_API_URL = base
-  // The clients unzip in Node's thread pool, so that frames which arrive together come out in any order.
-  // Unzipping at once takes the pool's order out of the comparison; the clients themselves are as published.
+  // The clients decompress in Node's thread pool, which reorders frames that arrive together. Decompressing synchronously keeps their
+  // order without changing the clients.
   zlib.unzip = (bytes, done) => done(null, zlib.unzipSync(bytes))
   const config = require(`${name}/dist/lib/config`).default
   const { host } = new URL(base)
@@ -20,7 +20,7 @@ export function load(name, base) {
   return require(name)
 }
 
-/** What was thrown: class and text, or the string itself, as 2.0.3 rejects strings. */
+/** Describes an error by class and text. 2.0.3 also rejects with plain strings. */
 export function describe(thrown) {
   if (typeof thrown === 'string') return { type: 'error', class: 'string', message: thrown }
   const { constructor, message, errors = [], retryAfter, resetTime } = thrown
@@ -28,7 +28,7 @@ export function describe(thrown) {
   return { type: 'error', class: constructor.name, message, causes, retryAfter, resetTime }
 }
 
-/** What the client is told of a room and its gifts. */
+/** Requests the room and its gifts. */
 async function room(connection) {
   const id = await connection.fetchRoomId()
   connection.webClient.roomId = id
@@ -37,7 +37,7 @@ async function room(connection) {
   return { type: 'room', id, status: data.status, gifts: gifts.length }
 }
 
-/** Connects, or only asks (`is-live`, `room`). Prints until the socket is closed; the end of stdin closes it. */
+/** Connects and prints events until the socket closes; the end of stdin closes it. `is-live` and `room` only send requests. */
 export async function run(connection, order, events) {
   try {
     if (order === 'is-live') return print({ type: 'live', live: await connection.fetchIsLive() })
@@ -58,7 +58,7 @@ export async function run(connection, order, events) {
   } catch (thrown) {
     print(describe(thrown))
   } finally {
-    // Timers of the clients (e.g. the 20 s that 2.0.3 waits for a socket) would keep the process alive.
+    // The clients' timers would keep the process alive, such as the 20 s that 2.0.3 waits for a socket.
     process.stdout.write('', () => process.exit(0))
   }
 }

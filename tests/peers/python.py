@@ -1,4 +1,4 @@
-"""PyPI TikTokLive, unmodified: `python python.py <base URL> <user> [is-live|room]`. The end of stdin disconnects."""
+"""Runs the unmodified PyPI TikTokLive: `python python.py <base URL> <user> [is-live|room]`. The end of stdin disconnects."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from TikTokLive import TikTokLiveClient
 from TikTokLive.client.web.web_settings import WebDefaults
 from TikTokLive.events import CommentEvent, ConnectEvent, DisconnectEvent, GiftEvent, JoinEvent, LikeEvent, LiveEndEvent
 
-# Where messages have their id, a chat its text and a gift its id: 6.6.6 and 7 come with another schema.
+# Paths of a message's ID, a chat's text and a gift's ID. 6.6.6 and 7 use another schema.
 MSG_ID, COMMENT, GIFT_ID = (
     ("base_message.message_id", "comment", "gift.id")
     if version("TikTokLive") == "6.6.5"
@@ -35,7 +35,7 @@ def connected(client, event):
 
 
 def message(kind, **fields):
-    """Shows the id of a message, and what it has in these places."""
+    """Returns a listener that prints the ID of a message and the fields at these paths."""
     return lambda event: show(
         kind,
         id=str(attrgetter(MSG_ID)(event)),
@@ -44,7 +44,7 @@ def message(kind, **fields):
 
 
 def listen(client):
-    """Plain functions, as pyee calls those at once and in order."""
+    """Adds plain functions as listeners, because pyee calls those synchronously and in order."""
     client.add_listener(ConnectEvent, lambda event: connected(client, event))
     client.add_listener(CommentEvent, message("chat", comment=COMMENT))
     client.add_listener(GiftEvent, message("gift", giftId=GIFT_ID, repeatCount="repeat_count"))

@@ -1,5 +1,4 @@
-// `node run.mjs <livetape> <target folder> [<version>=<path>…]`: the clients, all at the same time, each against mocks of its
-// own.
+// `node run.mjs <livetape> <target folder> [<version>=<path>…]`: runs all clients at the same time, each against its own mocks.
 
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -13,11 +12,11 @@ import { decoded, linesOf, printedBy, readLog, runClient, runProgram, text, unti
 import { emittedBy, isLost, readBatches } from './session.mjs'
 
 const [livetape, target] = process.argv.slice(2, 4).map((place) => path.resolve(place))
-/** Other clients to run instead of those that are installed: `VERSION=PATH`. */
+/** Clients to run instead of the installed ones, as `VERSION=PATH`. */
 const others = process.argv.slice(4)
 const COMPARED = ['chat', 'gift', 'like', 'member']
 
-/** The action of a control message that says so. */
+/** The action of a control message at the end of a stream. */
 const STREAM_ENDED = 3
 
 const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-peers-'))
@@ -25,8 +24,8 @@ const END = path.join(folder, 'end.bin')
 await printedBy(livetape, ['cut', 'recordings/gifts.bin', '--start', '2m24s', '--output', END])
 
 /**
- * What is played: recordings that end with the stream, at each speed; at speed 1 only the last seconds, as `livetape mock`
- * plays them by default. `demo` does not end, and shows heartbeats.
+ * What the mocks play. Recordings with an end run at each speed; at speed 1, the default of `livetape mock`, only their last seconds.
+ * `demo` does not end, which leaves time for heartbeats.
  */
 const SHOWS = await Promise.all(
   [
@@ -43,7 +42,7 @@ const SHOWS = await Promise.all(
 )
 let failures = 0
 
-/** Runs one check, and prints one line for it. */
+/** Runs a check and prints one line for it. */
 async function check(name, act) {
   try {
     console.log(`ok   ${name}: ${await act()}`)
@@ -53,7 +52,7 @@ async function check(name, act) {
   }
 }
 
-/** What is emitted, in order, and what the mock saw. */
+/** Checks the client's events and their order, and the mock's log. */
 async function checkShow(client, base, { name, batches, all, ends }) {
   const of = (what) => (entry) => entry.what === what
   const key = ({ log_id, internal_ext }) => `${log_id} ${internal_ext}`
@@ -64,8 +63,8 @@ async function checkShow(client, base, { name, batches, all, ends }) {
     const seen = new Set(log.filter(of('ack')).map(key))
     return acks.filter((ack) => !seen.has(ack))
   }
-  // What a client acks it emits before it looks at anything else. 2.0.3 sends its first heartbeat after 10 s, so that a
-  // show that ends may not see one.
+  // A client emits the events of a frame before it handles the next one, so acks are enough to wait for. 2.0.3 sends its first heartbeat
+  // after 10 s, so a recording that ends may not see one.
   const until = () => untilLog(base, (log) => missing(log).length === 0 && log.some(of('heartbeat')))
 
   const lines = await runClient(client.command, base, 'demo', { until: ends ? undefined : until })
@@ -79,17 +78,17 @@ async function checkShow(client, base, { name, batches, all, ends }) {
     const counts = COMPARED.map((type) => `${lines.filter((line) => line.type === type).length} ${type}s`)
     return `${counts.join(', ')} in order${ends ? ', and the end' : ''}`
   })
-  await check(`${client.name} is seen (${name})`, async () => {
+  await check(`${client.name} acks ${name}`, async () => {
     const log = await readLog(base)
-    assert.equal(missing(log).length, 0, `${missing(log).length} acks are missing, ${missing(log).at(0)}`)
+    assert.equal(missing(log).length, 0, `${missing(log).length} missing acks, first ${missing(log).at(0)}`)
     assert.ok(ends || log.some(of('heartbeat')), 'no heartbeat')
     assert.equal(log.some(of('enter')), client.entersRoom, 'enters the room')
     const count = (what) => log.filter(of(what)).length
-    return `${count('ack')} acks, ${count('heartbeat')} heartbeats, ${count('enter')} times im_enter_room`
+    return `${count('ack')} acks, ${count('heartbeat')} heartbeats, ${count('enter')} im_enter_room`
   })
 }
 
-/** The last line that a client prints in a scenario, for an order: what it threw, or answered. */
+/** Checks the error or answer of a client in a scenario, which is its last line. */
 async function checkOutcome(client, [scenario, order, expected]) {
   await check(`${client.name} ${order} ${scenario}`, async () => {
     const run = (base) => runClient(client.command, base, 'demo', { order })
@@ -105,11 +104,11 @@ async function checkOutcome(client, [scenario, order, expected]) {
 
 const is = (actual, wanted) => (typeof wanted === 'function' ? wanted(String(actual)) : actual === wanted)
 
-/** What the mock shows for a client, pasted. */
+/** Runs the snippet that the mock prints for a client. */
 async function checkBanner({ name, title, program, returnsEarly }) {
   const { play, all } = SHOWS[0]
-  await check(`${name} runs what the mock shows`, () => withMock(livetape, { play, speed: '60' }, async (base, said) => {
-    await until('the whole of what the mock shows', () => said().includes('Press Ctrl+C'))
+  await check(`${name} runs the mock's snippet`, () => withMock(livetape, { play, speed: '60' }, async (base, said) => {
+    await until('the end of the banner', () => said().includes('Press Ctrl+C'))
     const lines = await runProgram(program(linesFor(title, said())))
     const count = (types) => lines.filter(({ type }) => types.includes(type)).length
     assert.equal(count(['streamEnd']), 1, 'streamEnd')
@@ -128,6 +127,6 @@ const runs = await Promise.allSettled(clients(target, others).map(checkClient))
 const broken = runs.filter(({ status }) => status === 'rejected')
 broken.forEach(({ reason }) => console.log(`FAIL ${reason.stack}`))
 failures += broken.length
-console.log(failures === 0 ? 'all clients are served' : `${failures} checks failed`)
+console.log(failures === 0 ? 'all checks passed' : `${failures} checks failed`)
 await rm(folder, { recursive: true })
 process.exit(failures === 0 ? 0 : 1)

@@ -1,4 +1,4 @@
-// The batches of a recording, and what follows from them for a client.
+// The batches of a recording, and the events that a client should emit for them.
 
 import { createRequire } from 'node:module'
 import { gunzipSync } from 'node:zlib'
@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib'
 const require = createRequire(import.meta.url)
 const { ProtoMessageFetchResult, WebcastPushFrame } = require('connector-207/dist/types/tiktok-schema')
 
-/** The methods in the map of 2.0.3 (types/events.js); gifts and control messages are not in it. */
+/** Methods in the map of 2.0.3 (types/events.js), which lacks gifts and control messages. */
 const MAPPED = new Set([
   'WebcastChatMessage', 'WebcastEmoteChatMessage', 'WebcastEnvelopeMessage', 'WebcastLikeMessage', 'WebcastLinkMicArmies',
   'WebcastLinkMicBattle', 'WebcastLiveIntroMessage', 'WebcastMemberMessage', 'WebcastQuestionNewMessage',
@@ -14,7 +14,7 @@ const MAPPED = new Set([
 ])
 const COMPARED = new Set(['WebcastChatMessage', 'WebcastGiftMessage', 'WebcastLikeMessage', 'WebcastMemberMessage'])
 
-/** The batches among the records of `livetape cat --json`, each with what an ack of it says, and the methods of its messages. */
+/** Extracts batches from the output of `livetape cat --json`, with the contents of their acks and the methods of their messages. */
 export function readBatches(records) {
   const received = records.filter(({ type, payloadType, sent }) => type === 'frame' && payloadType === 'msg' && !sent)
   return received
@@ -23,15 +23,15 @@ export function readBatches(records) {
       const isZipped = payload[0] === 0x1f && payload[1] === 0x8b
       const batch = ProtoMessageFetchResult.decode(isZipped ? gunzipSync(payload) : payload)
       const { needsAck, internalExt, messages, isFirst } = batch
-      // The first batch comes with the sign answer, which nobody acks.
+      // The first batch comes with the sign answer, which needs no ack.
       return { logId, needsAck: needsAck && !isFirst, internalExt, methods: messages.map(({ type }) => type) }
     })
 }
 
-/** Whether a client throws a batch away as it cannot decode a message in it; it does not ack it either. */
+/** Whether a client drops a batch, without an ack, because it cannot decode one of its messages. */
 export const isLost = (client, { methods }) => methods.some((method) => client.cannotDecode.includes(method))
 
-/** Those of `all`, the compared events of the recording, that a client emits. */
+/** Returns the events of the recording that a client should emit; `all` are the compared ones. */
 export function emittedBy(client, batches, all) {
   const rest = all.values()
   const emitted = []
@@ -43,6 +43,6 @@ export function emittedBy(client, batches, all) {
       isOver ||= client.returnsEarly && MAPPED.has(method)
     }
   }
-  if (!rest.next().done) throw new Error('the batches are not what livetape decoded')
+  if (!rest.next().done) throw new Error('the batches do not match the events that livetape decoded')
   return emitted
 }

@@ -6,7 +6,7 @@ import path from 'node:path'
 
 import { assertSame, info, livetape as run, start, until, withSite } from './shared.mjs'
 
-/** Starts a browser on a page, and gives its address for debuggers. */
+/** Opens a page in a browser and calls `act` with the browser's debugging address. */
 async function withBrowser({ chromium, folder }, url, act) {
   const profile = path.join(folder, 'profile')
   await rm(profile, { recursive: true, force: true })
@@ -25,7 +25,7 @@ async function withBrowser({ chromium, folder }, url, act) {
   }
 }
 
-/** Records what a page says to the mock; `leave` ends it. Returns the exit code, and checks what is in the recording. */
+/** Records the traffic between a page and the mock until `leave` ends it, then checks the exit code and the recording. */
 export async function recordTab(tools, { socketUrl, played, frames, inWorker, leave }) {
   const { livetape, folder } = tools
   const recording = path.join(folder, `cdp-${inWorker ? 'worker' : 'page'}-${leave}.bin`)
@@ -40,7 +40,7 @@ export async function recordTab(tools, { socketUrl, played, frames, inWorker, le
       await recorder.line('Press Ctrl+C')
       site.go()
       await site.isDone
-      // What the browser tells is never far behind.
+      // The browser reports frames with a short delay.
       await until(`${frames} frames`, async () => ((await info(livetape, recording))?.framesReceived ?? 0) > frames)
       if (leave === 'ctrl-c') recorder.child.kill('SIGINT')
       else browser.child.kill('SIGKILL')
@@ -48,10 +48,10 @@ export async function recordTab(tools, { socketUrl, played, frames, inWorker, le
       const said = recorder.lines.join('\n')
       assert.equal(code, leave === 'ctrl-c' ? 0 : 1, said)
       await until(`events to be shown:\n${said}`, () => recorder.lines.some((line) => line.includes('💬')))
-      assert.ok((await info(livetape, recording)).sealed, 'it is sealed')
+      assert.ok((await info(livetape, recording)).sealed, 'the recording is sealed')
       const bytes = await readFile(recording)
       assert.ok(!bytes.includes('planted'), 'no secret is recorded')
-      assert.ok(bytes.includes('/webcast/room/info/'), 'the room was asked for')
+      assert.ok(bytes.includes('/webcast/room/info/'), 'the request for the room is recorded')
       const { stdout } = await run(livetape, ['events', recording, '--types', 'connection_created'])
       assert.equal(JSON.parse(stdout.split('\n')[0]).username, 'site_host')
       return assertSame(livetape, recording, played)

@@ -1,11 +1,11 @@
-// mitmproxy between a client of ours and the mock: its flows, and its HAR.
+// Flows and HAR of mitmproxy, running between `livetape record` and the mock.
 
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 
 import { info, start, until } from './shared.mjs'
 
-/** Records a client through the proxy, and gives the two files. */
+/** Records a client through the proxy and returns the two files. */
 export async function recordFlows({ livetape, mitmdump, folder }, { base, frames }) {
   const [flows, har, ours] = ['flows.mitm', 'mitmproxy.har', 'beside-mitmproxy.bin'].map((name) => path.join(folder, name))
   await Promise.all([flows, har, ours].map((file) => rm(file, { force: true })))
@@ -24,7 +24,7 @@ export async function recordFlows({ livetape, mitmdump, folder }, { base, frames
       await client.end('SIGINT')
     }
   } finally {
-    // It writes both files at its end.
+    // The proxy writes both files when it exits.
     await proxy.end('SIGINT')
   }
   return [flows, har]

@@ -1,4 +1,4 @@
-// HAR of Playwright: with the frames in it, beside it, and in an archive.
+// HAR files of Playwright, with frames embedded, attached, or in an archive.
 
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
@@ -7,14 +7,14 @@ import { chromium as engine } from 'playwright-core'
 
 import { withSite } from './shared.mjs'
 
-/** Until Playwright itself has seen so many frames. */
+/** Resolves when Playwright itself has seen this many frames. */
 function framesReceived(page, count) {
   return new Promise((resolve) => {
     page.on('websocket', (socket) => socket.on('framereceived', () => --count || resolve()))
   })
 }
 
-/** Records a page that talks to the mock, and gives the file. */
+/** Records a page that is connected to the mock, and returns the file. */
 export async function recordHar({ chromium, folder }, { socketUrl, frames, content, ending }) {
   const har = path.join(folder, `playwright-${content}${ending === '.zip' ? '-zip' : ''}`, `show${ending}`)
   await rm(path.dirname(har), { recursive: true, force: true })
@@ -23,13 +23,13 @@ export async function recordHar({ chromium, folder }, { socketUrl, frames, conte
     try {
       const context = await browser.newContext({ recordHar: { path: har, content } })
       const page = await context.newPage()
-      // The answer to the heartbeat comes beside.
+      // The extra frame is the answer to the heartbeat.
       const areTraced = framesReceived(page, frames + 1)
       await page.goto(site.url)
       site.go()
-      // The page may have them before Playwright does, and what that has not seen when it is closed is in no file.
+      // The page may receive frames before Playwright does, and the file only contains frames that Playwright saw before closing.
       await Promise.all([site.isDone, areTraced])
-      // It writes the file when the context is closed.
+      // Closing the context writes the file.
       await context.close()
       return har
     } finally {

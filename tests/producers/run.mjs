@@ -1,4 +1,4 @@
-// `node run.mjs <livetape> <mitmdump> <chromium> <folder>`: real producers, one after the other, each against a mock of its own.
+// `node run.mjs <livetape> <mitmdump> <chromium> <folder>`: runs real producers one after the other, each against its own mock.
 
 import assert from 'node:assert/strict'
 import { mkdir } from 'node:fs/promises'
@@ -12,7 +12,7 @@ import { SOCKET_PATH, assertSame, info, livetape as run, roomOf } from './shared
 
 const [livetape, mitmdump, chromium, folder] = process.argv.slice(2).map((file) => path.resolve(file))
 const tools = { livetape, mitmdump, chromium, folder }
-/** What the mock plays, as `recordings/<name>.bin`. */
+/** The recording that the mock plays: `recordings/<name>.bin`. */
 const SHOW = 'gifts'
 const played = path.join(import.meta.dirname, `../../recordings/${SHOW}.bin`)
 let failures = 0
@@ -26,7 +26,7 @@ async function check(name, act) {
   }
 }
 
-/** Runs `act` with what a page needs to be in the room. */
+/** Runs `act` with the URLs that a page needs to join the room. */
 function inRoom(act) {
   return withMock(livetape, { scenario: 'stays-open', play: `recordings/${SHOW}.bin` }, async (base) => {
     const socketUrl = `${base.replace('http', 'ws')}${SOCKET_PATH}?room_id=${await roomOf(base, 'demo')}&compress=gzip&msToken=planted`
@@ -34,7 +34,7 @@ function inRoom(act) {
   })
 }
 
-/** Playwright now and then packs its zip before it has written the last frames: those nobody can import. */
+/** Playwright sometimes packs its zip before it has written the last frames, so archives get several tries. */
 const ZIP_TRIES = 8
 
 async function isWhole(capture) {
@@ -54,7 +54,7 @@ async function checkImport(name, capture, args = []) {
 }
 
 await mkdir(folder, { recursive: true })
-// Recorded heartbeats are not played.
+// The mock does not play recorded heartbeats.
 const [, batches] = (await run(livetape, ['verify', played])).stdout.match(/batches ([\d,]+)/)
 const frames = Number(batches.replaceAll(',', ''))
 
@@ -80,5 +80,5 @@ for (const [inWorker, leave] of [[false, 'ctrl-c'], [true, 'ctrl-c'], [false, 'b
     return inRoom((room) => recordTab(tools, { ...room, inWorker, leave }))
   })
 }
-console.log(failures === 0 ? 'all captures decode to what was played' : `${failures} checks failed`)
+console.log(failures === 0 ? 'all checks passed' : `${failures} checks failed`)
 process.exit(failures === 0 ? 0 : 1)

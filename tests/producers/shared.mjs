@@ -1,4 +1,4 @@
-// What the checks share: a page that talks to the mock, and what livetape makes of a file.
+// Shared by all checks: a page that connects to the mock, and calls of livetape.
 
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
@@ -12,14 +12,14 @@ import { until as wait } from '../support/livetape.mjs'
 
 const root = path.join(import.meta.dirname, '../..')
 const run = promisify(execFile)
-/** Longest that anything may take, in milliseconds. */
+/** Timeout of each step, in ms. */
 const STEP_MS_MAX = 30_000
 const POLL_MS = 50
-/** What depends on when and where something was captured. */
+/** Event types that depend on the time and place of the capture. */
 const STATES = new Set(['connection_created', 'connection_closed', 'disconnected', 'error'])
 export const SOCKET_PATH = '/webcast/im/ws_proxy/ws_reuse_supplement/'
 
-/** What livetape prints, and how it ended. */
+/** Runs livetape and returns its output and exit code. */
 export async function livetape(program, args) {
   try {
     const { stdout, stderr } = await run(program, args, { cwd: root, maxBuffer: 256 << 20 })
@@ -30,12 +30,12 @@ export async function livetape(program, args) {
   }
 }
 
-/** The events of a recording, but for what depends on when and where it was captured. */
+/** Returns the events of a recording without anything that depends on the time and place of the capture. */
 export async function events(program, recording) {
   const { stdout } = await livetape(program, ['events', recording])
   const all = stdout.trim().split('\n').map((line) => JSON.parse(line))
   return all.filter(({ type }) => !STATES.has(type)).map(({ ts, seq, stream, username, ...event }) => {
-    // What has no time of its own has that of the capture.
+    // Events without a timestamp have the time of the capture.
     const own = (value) => (value === ts ? null : value)
     const data = { ...event.data, timestamp: own(event.data.timestamp) }
     return JSON.stringify({ ...event, timestamp: own(event.timestamp), data })
@@ -51,23 +51,23 @@ export async function assertSame(program, recording, played) {
   return `${ours.length} events`
 }
 
-/** What is in a recording. */
+/** Returns a summary of a recording. */
 export async function info(program, recording) {
   const { code, stdout } = await livetape(program, ['info', recording, '--json'])
-  // 3: it is still being written, and so not sealed.
+  // 3: the recording is still being written, so it is not sealed.
   return code === 0 || code === 3 ? JSON.parse(stdout) : undefined
 }
 
-/** The room of a user. */
+/** Returns the room ID of a user. */
 export async function roomOf(base, user) {
   const response = await fetch(`${base}/api-live/user/room/?aid=1988&uniqueId=${user}`)
   return (await response.json()).data.user.roomId
 }
 
-/** Waits for something, or fails. */
+/** Waits for a condition, or fails. */
 export const until = (what, probe) => wait(what, probe, STEP_MS_MAX, POLL_MS)
 
-/** A program that runs, its lines, and how it ends. */
+/** Starts a program and collects its output. */
 export function start(program, args, options = {}) {
   const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], ...options })
   const lines = []
@@ -90,7 +90,7 @@ export function start(program, args, options = {}) {
   return { child, lines, line, end, ended }
 }
 
-/** Opens a socket, says two things, and is done after so many frames; runs in a page or a worker. */
+/** Runs in a page or a worker: opens a socket, sends a heartbeat and resolves after `frames` frames. */
 function talk(url, frames) {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url)
@@ -100,15 +100,15 @@ function talk(url, frames) {
     socket.onerror = () => reject(new Error('the socket failed'))
     socket.onmessage = () => {
       seen += 1
-      // The answer to the heartbeat comes beside.
+      // The extra frame is the answer to the heartbeat.
       if (seen > frames) resolve(socket)
     }
   })
 }
 
 /**
- * A site with the page of a LIVE. It waits for `go`, talks to the mock, in a worker if so wanted, asks for the room, and
- * tells when it is done.
+ * Serves the page of a LIVE. After `go` it requests the room and connects to the mock, in a worker if wanted; `isDone` resolves when it has
+ * received all frames.
  */
 export async function withSite({ socketUrl, frames, inWorker = false }, act) {
   let go

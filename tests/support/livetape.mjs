@@ -1,4 +1,4 @@
-// Starts livetape as a process, on a port that is free, in a folder of its own: for all tests that are written in JavaScript.
+// Starts livetape processes for the JavaScript tests, each on a free port in its own folder.
 
 import { spawn } from 'node:child_process'
 import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
@@ -6,14 +6,14 @@ import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** How long a start may take, in ms: the machine may be busy. */
+/** Timeout for a start, in ms; long, because the machine may be busy. */
 const START_MS = 30_000
-/** What every new folder holds, as `recordings/NAME.bin`. */
+/** Recordings in every new folder, as `recordings/NAME.bin`. */
 const RECORDINGS = ['short', 'gifts']
-/** What stands in the environment and could change what a server does is left out. */
+/** The environment without our own variables, which would change the server's settings. */
 const ENV = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('LIVETAPE_')))
 
-/** Servers that are started from now on let pages from disk read the feed. */
+/** Lets pages from disk read the feed of every server that starts after this call. */
 export const letPagesFromDisk = () => (ENV.LIVETAPE_ORIGINS = 'null')
 
 const here = (address) => fileURLToPath(new URL(`../../${address}`, import.meta.url))
@@ -21,7 +21,7 @@ export const LIVETAPE = path.resolve(process.env.LIVETAPE ?? here('target/debug/
 export const recording = (name) => here(`recordings/${name}.bin`)
 export const scenario = (name) => here(`fixtures/scenarios/${name}.toml`)
 
-/** A folder for a server; it also holds each `recordings/NAME.bin` that is among `args`. */
+/** Creates a folder for a server, with each `recordings/NAME.bin` that `args` mention. */
 async function makeFolder(args) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-test-'))
   await mkdir(path.join(folder, 'recordings'))
@@ -30,7 +30,7 @@ async function makeFolder(args) {
   return folder
 }
 
-/** A server that runs: its addresses, and how it is ended. Without `cwd` it gets a folder, which goes with it. */
+/** Starts a server. Without `cwd` it gets a temporary folder, which `stop` deletes. */
 export async function start(livetape, args, { env = {}, cwd } = {}) {
   const folder = cwd ?? (await makeFolder(args))
   const child = spawn(livetape, args, { cwd: folder, env: { ...ENV, NO_COLOR: '1', ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -65,7 +65,7 @@ export async function start(livetape, args, { env = {}, cwd } = {}) {
   }
 }
 
-/** Runs `use` beside `livetape …args`. */
+/** Runs `use` while `livetape …args` is running. */
 export async function withServer(livetape, args, use, options) {
   const server = await start(livetape, args, options)
   try {
@@ -75,13 +75,13 @@ export async function withServer(livetape, args, use, options) {
   }
 }
 
-/** Asks a server for JSON, beside whatever else talks to it. */
+/** Requests JSON from a server. */
 export async function ask(url, address, init) {
   const response = await fetch(new URL(address, url), init)
   return response.json()
 }
 
-/** Waits until `probe` gives something, and gives that. */
+/** Waits until `probe` returns a truthy value, and returns it. */
 export async function until(what, probe, ms = 15_000, every = 20) {
   const deadline = Date.now() + ms
   for (;;) {

@@ -13,7 +13,7 @@ const gift = (streakId: string, repeatCount: number, repeatDelta: number, isFina
   json('gift', { sender: 'ann', giftName: 'Rose', streakId, repeatCount, repeatDelta, isFinal, diamonds: repeatDelta })
 
 describe('streaks', () => {
-  test('are one row, which counts up to the highest', () => {
+  test('share one row, which shows the highest count', () => {
     const store = new Store()
     for (const [count, delta, final] of [[1, 1], [3, 2], [3, 0, true], [3, 0, true]] as const) store.take(gift('s', count, delta, final))
     store.take(gift('t', 1, 1))
@@ -24,13 +24,13 @@ describe('streaks', () => {
     expect(store.totals).toMatchObject({ diamonds: 4, gifts: 4 })
     expect(JSON.parse(store.json(0).text).data.isFinal).toBe(true)
   })
-  test('without an id each is its own', () => {
+  test('without an ID stay separate', () => {
     const store = new Store()
     store.take(gift('', 1, 1))
     store.take(gift('', 1, 1))
     expect(store.shown).toBe(2)
   })
-  test('whose row is forgotten begin anew', () => {
+  test('start a new row when theirs was removed', () => {
     const streaks = new Streaks()
     const part = { streakId: 's', repeatCount: 1, diamonds: 1, isFinal: false }
     expect(streaks.add(part, 0, 0).isNew).toBe(true)
@@ -47,7 +47,7 @@ describe('streaks', () => {
 })
 
 describe('the store', () => {
-  test('forgets the oldest, and counts them', () => {
+  test('removes the oldest rows and counts them', () => {
     const store = new Store()
     for (let count = 0; count < ROWS_MAX + 50; count += 1) store.take(json('chat', { sender: 'ann', comment: String(count) }))
     expect([store.rows.length, store.shown, store.forgotten, store.dropped]).toEqual([ROWS_MAX, ROWS_MAX, 50, 50])
@@ -56,7 +56,7 @@ describe('the store', () => {
     store.filter({ hidden: [], query: ' 100049 ' })
     expect(store.shown).toBe(1)
   })
-  test('filters by group and by text, whatever the case', () => {
+  test('filters by group and by text, ignoring case', () => {
     const store = new Store()
     store.take(json('chat', { sender: 'Ann', comment: 'Hello' }))
     store.take(json('like', { sender: 'bob', likeCount: 5 }))
@@ -68,19 +68,19 @@ describe('the store', () => {
     expect(store.shown).toBe(1)
     expect(store.json().count).toBe(1)
   })
-  test('tells what came before it was paused', () => {
+  test('counts the rows from before a pause', () => {
     const store = new Store()
     store.take(json('chat'))
     const end = store.rows.end
     store.take(json('chat'))
     expect([store.shownBefore(end), store.shown]).toEqual([1, 2])
   })
-  test('counts what is no event', () => {
+  test('counts malformed messages', () => {
     const store = new Store()
     for (const malformed of ['', '{', 'null', '[]', '{"type":1,"data":{}}', '{"type":"chat"}']) expect(store.take(malformed)).toBeUndefined()
     expect([store.totals.malformed, store.shown]).toEqual([6, 0])
   })
-  test('starts its sums anew with each connection', () => {
+  test('resets its totals with each connection', () => {
     const store = new Store()
     store.take(json('like', { totalLikeCount: 9 }))
     store.take(json('like', { totalLikeCount: 7 }))
@@ -90,11 +90,11 @@ describe('the store', () => {
     store.take(json('connection_created', { roomId: '1' }))
     expect(store.totals).toMatchObject({ likes: undefined, diamonds: 0, failure: undefined })
   })
-  test('adds up what is lost', () => {
+  test('adds up lost events', () => {
     const store = new Store()
     store.take('{"type":"gap","from":5,"to":9}')
     expect(store.totals.lost).toBe(5)
-    expect(store.window(0, 1)[0]?.text).toContain('events 5 to 9 are gone')
+    expect(store.window(0, 1)[0]?.text).toContain('5 events missing')
   })
 })
 
@@ -111,7 +111,7 @@ describe('lines', () => {
     ['__proto__', {}, ''],
     ['gift', {}, 'sent #0'],
   ])('%s', (type, data, text) => expect(line(type, data)).toBe(text))
-  test('are bounded, and hold no half characters', () => {
+  test('are bounded, and never split a character', () => {
     const long = line('chat', { comment: '😀'.repeat(10_000) })
     expect(long.length).toBeLessThanOrEqual(LINE_CHARS_MAX + 1)
     expect(long.isWellFormed()).toBe(true)
@@ -119,7 +119,7 @@ describe('lines', () => {
   })
 })
 
-/** A WebSocket that does what a test wants. */
+/** A WebSocket that the test controls. */
 class FakeSocket {
   static made: FakeSocket[] = []
   onopen?: () => void
@@ -156,7 +156,7 @@ describe('the connection', () => {
   const last = (): FakeSocket => FakeSocket.made.at(-1) as FakeSocket
   const since = (): string | null => new URL(last().url).searchParams.get('since')
 
-  test('ends and comes back by the close codes of the client', () => {
+  test('ends or reconnects by the same close codes as the client', () => {
     for (let code = 1000; code < 5000; code += code === 1015 ? 1985 : 1) {
       const { connection, lost } = connect()
       last().onopen?.()
@@ -172,11 +172,11 @@ describe('the connection', () => {
       connection.close()
     }
   })
-  test('the documented codes', () => {
+  test('treats the documented codes as final', () => {
     const codes = [1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 3000, 4000, 4001, 4099, 4100, 4101, 4102]
     expect(codes.filter(isFinal)).toEqual([1000, 1002, 1003, 1007, 1008, 1009, 3000, 4000, 4099])
   })
-  test('waits longer each time, and not at all once it is asked to retry', () => {
+  test('waits longer each time, and retries at once when asked', () => {
     const random = vi.spyOn(Math, 'random').mockReturnValue(0.999)
     const { connection, states } = connect()
     for (const seconds of [1, 2, 4, 8, 16, 16]) {
@@ -192,7 +192,7 @@ describe('the connection', () => {
     connection.close()
     random.mockRestore()
   })
-  test('asks after the last event seen, as an observer', () => {
+  test('resumes after the last event seen, as an observer', () => {
     expect(address('ws://localhost:3000/', undefined)).toBe('ws://localhost:3000/?since=0&observer=1&raw=1')
     expect(address('ws://localhost:3000/x/', 'a:5')).toBe('ws://localhost:3000/x/?since=a%3A5&observer=1&raw=1')
   })

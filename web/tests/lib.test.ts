@@ -11,7 +11,7 @@ describe('formats', () => {
   test.each([[0, '0:00'], [402_438, '6:42'], [3_723_000, '1:02:03'], [-5, '0:00']])('offset %d', (ms, text) => {
     expect(offsetTime(ms)).toBe(text)
   })
-  test('offsets with tenths never show a time that has not come', () => expect(offsetTime(59_999, true)).toBe('0:59.9'))
+  test('offsets with tenths are rounded down', () => expect(offsetTime(59_999, true)).toBe('0:59.9'))
   test.each([[0, '0 ms'], [999, '999 ms'], [12_900, '12 s'], [185_000, '3 min 5 s'], [180_000, '3 min'], [7_440_000, '2 h 4 min'], [273_600_000, '3 d 4 h']])('duration %d', (ms, text) => {
     expect(duration(ms)).toBe(text)
   })
@@ -26,13 +26,13 @@ describe('formats', () => {
     expect(bytes(count)).toBe(text)
   })
   test.each([[0, '0'], [0.44, '0.4'], [9.96, '10'], [1234, '1,234']])('rate %d', (number, text) => expect(rate(number)).toBe(text))
-  test('a quantile is found in what Prometheus reads', () => {
+  test('a quantile is read from Prometheus text format', () => {
     const metrics = '# HELP late x\nlate{quantile="0.5"} 0.0001\nlate{quantile="0.99"} 0.0012\nlater{quantile="0.99"} 7\nlate_sum 9\n'
     expect(quantile(metrics, 'late', '0.99')).toBe(0.0012)
     expect(quantile(metrics, 'late', '1')).toBeUndefined()
     expect(quantile('late{quantile="0.99"} NaN', 'late', '0.99')).toBeUndefined()
   })
-  test('a time that is none is empty', () => {
+  test('an invalid time is empty', () => {
     expect(clockTime('soon')).toBe('')
     expect(clockTime('2023-12-05T15:56:34.436Z')).toMatch(/^\d\d:\d\d:34\.436$/)
   })
@@ -42,14 +42,14 @@ describe('people', () => {
   test.each([['ann', 'A'], ['Bluebell Oasis', 'BO'], ['bluebell__oasis40', 'BO'], ['', '?'], ['   ', '?'], ['👩‍👩‍👧‍👦👦', '👩‍👩‍👧‍👦'], ['王 小明', '王小'], ['_.-', '_']])('initials of %s', (name, text) => {
     expect(initials(name)).toBe(text)
   })
-  test('the same key has the same colour', () => {
+  test('a key always has the same colour', () => {
     expect(hue('7684135655022194693')).toBe(hue('7684135655022194693'))
     expect(new Set(Array.from({ length: 100 }, (_, key) => hue(String(key)))).size).toBeGreaterThan(60)
   })
 })
 
 describe('the ring', () => {
-  test('positions stay what they are', () => {
+  test('positions are stable', () => {
     const ring = new Ring<number>()
     for (let number = 0; number < 10_000; number += 1) {
       expect(ring.push(number)).toBe(number)
@@ -66,27 +66,27 @@ describe('the ring', () => {
 })
 
 describe('the virtual list', () => {
-  test('draws what is seen, and some around it', () => {
+  test('draws the visible rows and some around them', () => {
     expect(windowOf(0, 340, 34, 100_000)).toEqual({ first: 0, count: 11 + 2 * OVERSCAN_ROWS })
     expect(windowOf(3400, 340, 34, 100_000)).toEqual({ first: 100 - OVERSCAN_ROWS, count: 11 + 2 * OVERSCAN_ROWS })
     expect(windowOf(0, 340, 34, 3)).toEqual({ first: 0, count: 3 })
     expect(windowOf(0, 340, 34, 0)).toEqual({ first: 0, count: 0 })
   })
-  test('a scroll beyond the end draws the end', () => {
+  test('draws the end when scrolled beyond it', () => {
     const { first, count } = windowOf(1e9, 340, 34, 1000)
     expect(first + count).toBe(1000)
     expect(first).toBeLessThan(1000 - 10)
   })
-  test('knows the end', () => {
+  test('detects the end', () => {
     expect(isAtEnd(660, 340, 100, 10)).toBe(true)
     expect(isAtEnd(656, 340, 100, 10)).toBe(true)
     expect(isAtEnd(600, 340, 100, 10)).toBe(false)
   })
-  test('stands still while rows go', () => {
+  test('stays in place while rows above are removed', () => {
     expect(scrollTopAfterDrop(1000, 10, 34)).toBe(660)
     expect(scrollTopAfterDrop(100, 10, 34)).toBe(0)
   })
-  test('moves as little as can be', () => {
+  test('scrolls as little as possible', () => {
     expect(scrollTopToShow(5, 0, 340, 34)).toBe(0)
     expect(scrollTopToShow(10, 0, 340, 34)).toBe(34)
     expect(scrollTopToShow(2, 340, 340, 34)).toBe(68)
@@ -110,23 +110,23 @@ describe('pictures', () => {
     markers: [],
     gaps: [],
   })
-  test('stacks reach as high as there is room, and no higher', () => {
+  test('the highest stack fills the height', () => {
     const drawn = bars(timeline([[4, 0], [12, 1]]), 200, 64)
     expect(drawn).toHaveLength(3)
     expect(Math.min(...drawn.map(({ y }) => y))).toBeCloseTo(0)
     expect(drawn.every(({ y, height }) => y >= -1e-9 && y + height <= 64 + 1e-9)).toBe(true)
     expect(drawn[2]?.height).toBeCloseTo(16)
   })
-  test('narrow buckets are put together, and none is lost', () => {
+  test('narrow buckets are combined', () => {
     const drawn = bars(timeline([Array.from({ length: 1000 }, () => 1)]), 300, 64)
     expect(drawn.length).toBeLessThanOrEqual(100)
     expect(drawn.every(({ width }) => width >= 2)).toBe(true)
   })
-  test('nothing is drawn of nothing', () => {
+  test('an empty timeline has no bars', () => {
     expect(bars(timeline([]), 300, 64)).toEqual([])
     expect(bars(timeline([[1]]), 0, 64)).toEqual([])
   })
-  test('a line ends on the right, and breaks where nothing is known', () => {
+  test('a line ends on the right and breaks at unknown values', () => {
     const { stroke } = line([undefined, 1, 2, undefined, 4], 5, 100, 32)
     expect(stroke.match(/M/g)).toHaveLength(2)
     expect(stroke).toContain('M100.0,2.0')

@@ -1,4 +1,4 @@
-//! The official test suite of the WebSocket protocol against `/ws/echo`: `tests/autobahn/` installs and runs it.
+//! Runs the official test suite of the WebSocket protocol against `/ws/echo`, with the scripts in `tests/autobahn/`.
 
 use std::{
     env, fs,
@@ -11,18 +11,18 @@ use anyhow::{Context as _, Result};
 
 use crate::programs::{Built, apt_get_install, build_livetape, command, status};
 
-/// A server that ends with this program, whatever comes of the suite.
+/// A server that is killed when this value is dropped.
 struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Builds, installs, serves, runs every case.
+/// Builds livetape, installs the suite, starts a server and runs all cases.
 pub(crate) fn run() -> Result<()> {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/autobahn").canonicalize()?;
     let Built { livetape, target } = build_livetape()?;
@@ -30,7 +30,7 @@ pub(crate) fn run() -> Result<()> {
     install(&scripts, &suite)?;
     let (_server, address) = serve(&livetape)?;
     let results = suite.join("run");
-    // Of an earlier run.
+    // Results of an earlier run.
     fs::remove_dir_all(&results).ok();
     let mut run = Command::new("bash");
     run.arg(scripts.join("run.sh")).arg(suite.join("wstest")).arg(format!("{address}ws/echo"));
@@ -46,10 +46,10 @@ fn install(scripts: &Path, suite: &Path) -> Result<()> {
         apt_get_install(&["python3", "python3-pip"])?;
     }
     status(Command::new("bash").arg(scripts.join("setup.sh")).arg(suite))?;
-    works().context("the suite was installed, but does not run")
+    works().context("the suite is installed but does not run")
 }
 
-/// A server on a free port, and its address with a slash at the end.
+/// Starts a server on a free port and returns its URL, with a trailing slash.
 fn serve(livetape: &Path) -> Result<(Server, String)> {
     let mut server = Command::new(livetape);
     server.args(["serve", "--port", "0"]).stdout(Stdio::piped());
@@ -61,5 +61,5 @@ fn serve(livetape: &Path) -> Result<(Server, String)> {
             return Ok((server, address.to_owned()));
         }
     }
-    anyhow::bail!("the server does not say where it is")
+    anyhow::bail!("the server printed no URL")
 }

@@ -1,4 +1,4 @@
-//! Benchmarks: each is a program in `benches/` that measures us and a floor in turns.
+//! Runs benchmarks. Each is a program in `benches/` that alternates between livetape and a baseline, the floor.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 
 use crate::{node::Node, programs::cargo};
 
-/// What to measure, and how.
+/// Arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask bench decode
@@ -15,46 +15,46 @@ use crate::{node::Node, programs::cargo};
   cargo xtask bench replay --memory --svg docs/bench/replay-memory.svg
   cargo xtask bench replay --rounds 9 --json")]
 pub(crate) struct Args {
-    /// What to measure
+    /// Benchmark to run
     bench: Bench,
-    /// Rounds of us and the floor in turns
+    /// Alternating rounds of livetape and the floor
     #[arg(long, value_name = "N", default_value_t = 5)]
     rounds: u32,
-    /// The figures as JSON
+    /// Print the figures as JSON
     #[arg(long)]
     json: bool,
-    /// decode, fanout: beside the floor alone
+    /// decode, fanout: compare with the floor only
     #[arg(long)]
     no_peer: bool,
-    /// replay: memory, of two days and of 1 GB as fast as possible; fanout: of 1,000 connections, idle and busy
+    /// replay: measure memory, for two days and for 1 GB at full speed; fanout: for 1,000 connections, idle and busy
     #[arg(long)]
     memory: bool,
-    /// replay --memory: the days alone
+    /// replay --memory: measure only the two days
     #[arg(long, requires = "memory")]
     days: bool,
-    /// replay --memory: a recording that is there, instead of 1 GB that is made
+    /// replay --memory: use this recording instead of generating 1 GB
     #[arg(long, value_name = "FILE", requires = "memory")]
     large: Option<PathBuf>,
-    /// replay --memory, scale: where to draw it
+    /// replay --memory, scale: write a chart to this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Bench {
-    /// Decode, dedup and JSON of all real frames, beside bare gunzip and prost
+    /// Decode, dedup and JSON of all real frames, compared with bare gunzip and prost
     Decode,
-    /// CPU time of a delivery, beside an epoll writer and npm `ws`; latency, memory
+    /// CPU time per delivery, compared with an epoll writer and npm `ws`; latency, memory
     Fanout,
-    /// The same with 100 to 10,000 subscribers, 10 to 1,000 events a second, 1 to 100 rooms
+    /// Fanout with 100 to 10,000 subscribers, 10 to 1,000 events per second, 1 to 100 rooms
     Scale,
-    /// Lateness of a replay at speed 1, beside a bare timer; an hour at speed max, beside its decoding and over a socket
+    /// Lateness of a replay at speed 1, compared with a bare timer; an hour at speed max, compared with decoding and over a socket
     Replay,
-    /// Writing, reading and seeking, beside bare loops
+    /// Writing, reading and seeking, compared with bare loops
     Recording,
-    /// From exec to the listening socket and to the first event, beside a bare axum server; the size of the program
+    /// Time from exec to the listening socket and to the first event, compared with a bare axum server; size of the program
     Start,
-    /// Two thousand subscribers for a minute, twenty of them stalled: who misses what, and memory
+    /// 2,000 subscribers for a minute, 20 of them stalled: lost events and memory
     Soak,
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     for (flag, file) in [("--large", &args.large), ("--svg", &args.svg)] {
         if let Some(file) = file {
-            // The benchmark runs in the folder of its package.
+            // Cargo runs the benchmark in the folder of its package.
             command.arg(flag).arg(std::path::absolute(file)?);
         }
     }

@@ -1,4 +1,4 @@
-//! The dashboard in a real browser: `tests/browser/` holds the checks, this installs what they need.
+//! Tests the dashboard in a real browser. Installs the dependencies of the checks in `tests/browser/`.
 
 use std::{env, path::Path};
 
@@ -9,7 +9,7 @@ use crate::{
     programs::{Built, build_livetape, install_chromium, status},
 };
 
-/// Builds, installs, runs the checks; those alone whose names are given.
+/// Builds livetape, installs the dependencies and runs all checks, or only the named ones.
 pub(crate) fn run(only: &[String]) -> Result<()> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/browser").canonicalize()?;
     let Built { livetape, target } = build_livetape()?;

@@ -1,4 +1,4 @@
-//! Everything that CI runs, in its order: from fast to slow, each stage with a time limit.
+//! All CI stages in order, from fast to slow, each with a time limit.
 
 use std::time::{Duration, Instant};
 
@@ -7,18 +7,19 @@ use wait_timeout::ChildExt as _;
 
 use crate::programs::cargo;
 
-/// All stages together, in seconds.
+/// Maximum total of all limits, in seconds.
 #[cfg(test)]
 const LIMITS_SECONDS_MAX: u64 = 45 * 60;
 
-/// Name, limit in seconds, arguments of cargo. A limit is about twice what the stage takes on two cores, from an empty target
-/// folder. `programs` links every benchmark that a later stage runs, as many at a time as there are cores.
+/// Name, limit in seconds and cargo arguments of each stage. A limit is about twice the time that the stage takes on two cores, starting
+/// with an empty target folder. `programs` links all benchmarks that later stages run, so that cargo can link them in parallel.
 #[rustfmt::skip]
 const STAGES: &[(&str, u64, &[&str])] = &[
-    ("format", 30, &["fmt", "--all", "--check"]),
-    ("lints", 250, &["clippy", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"]),
+    ("format", 10, &["fmt", "--all", "--check"]),
+    ("lints", 250, &["xtask", "lints"]),
     ("tests", 450, &["test", "--workspace", "--locked"]),
-    ("docs", 100, &["doc", "--workspace", "--no-deps", "--locked"]),
+    ("outside", 70, &["xtask", "outside"]),
+    ("docs", 60, &["doc", "--workspace", "--no-deps", "--locked"]),
     ("programs", 540, &["bench", "--locked", "--no-run", "--bench", "decode", "--bench", "guard", "--bench", "fanout", "--bench", "replay"]),
     ("benches", 50, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
     ("guard", 45, &["xtask", "guard"]),
@@ -33,15 +34,15 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("producers", 60, &["xtask", "producers"]),
 ];
 
-/// The names of the stages.
+/// Returns the names of all stages.
 pub(crate) fn names() -> String {
     STAGES.iter().map(|(name, ..)| *name).collect::<Vec<_>>().join(", ")
 }
 
-/// Runs every stage, or those whose names are given, and stops at the first that fails.
+/// Runs all stages, or only the named ones, and stops at the first failure.
 pub(crate) fn run(only: &[String]) -> Result<()> {
     if let Some(unknown) = only.iter().find(|name| STAGES.iter().all(|(stage, ..)| stage != name)) {
-        bail!("there is no stage {unknown}; there are {}", names());
+        bail!("unknown stage {unknown}; choose from {}", names());
     }
     let mut durations = Vec::new();
     for (name, limit_seconds, args) in STAGES {
@@ -72,7 +73,7 @@ fn run_stage(name: &str, limit: Duration, args: &[&str]) -> Result<Duration> {
     Ok(duration)
 }
 
-#[expect(clippy::disallowed_methods, reason = "chores are timed, nothing depends on it")]
+#[expect(clippy::disallowed_methods, reason = "only measures how long a stage takes")]
 fn now() -> Instant {
     Instant::now()
 }
@@ -87,9 +88,9 @@ mod tests {
         assert!(seconds <= LIMITS_SECONDS_MAX, "{seconds}");
     }
 
-    /// A benchmark that is not linked beside the others is linked alone, by the stage that runs it.
+    /// A benchmark missing from `programs` would be linked alone, by the stage that runs it.
     #[test]
-    fn every_benchmark_that_a_stage_runs_is_linked_with_the_others() {
+    fn programs_links_every_benchmark_that_a_stage_runs() {
         let programs = STAGES.iter().find(|(name, ..)| *name == "programs").unwrap().2;
         for (name, _, args) in STAGES {
             if let ["xtask", "bench", bench, ..] | ["xtask", bench @ "guard"] = args {

@@ -1,5 +1,5 @@
-//! `packages/client` and `examples/`: types made of the server's schema, built, held to their size, and tried against
-//! the server, in Node and in Chromium.
+//! Generates the types of `packages/client` from the server's schema, then builds and tests the client and `examples/`, in Node and in
+//! Chromium.
 
 use std::{env, fs, path::Path};
 
@@ -10,10 +10,10 @@ use crate::{
     programs::{Built, build_livetape, install_chromium, status},
 };
 
-/// What is made of the package and committed: the examples load it.
+/// The committed build of the package, which the examples load.
 const BUNDLE: &str = "examples/livetape-client.js";
 
-/// Makes the types and the bundle, and tests all of it; with `check` what is committed is compared.
+/// Generates types, builds the bundle and runs all tests; with `check`, compares instead of writing.
 pub(crate) fn run(check: bool) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let package = root.join("packages/client");
@@ -24,7 +24,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
     status(types.current_dir(&package))?;
     node.run(&package, "typescript/bin/tsc", &["--noEmit"])?;
     node.run(&package, "vite/bin/vite.js", &["build", "--logLevel", "warn"])?;
-    // Once for `import`, once for `require`: TypeScript tells the two apart by the folder's package.json.
+    // Types for `import` and for `require`, which TypeScript distinguishes by the package.json in the folder.
     for out in ["dist/types", "dist/cjs"] {
         node.run(&package, "typescript/bin/tsc", &["--project", "tsconfig.build.json", "--outDir", out])?;
     }

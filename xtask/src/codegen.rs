@@ -1,7 +1,7 @@
-//! Makes the committed Rust code of `proto/*.proto`, without `protoc`.
+//! Generates the committed Rust code of `proto/*.proto`, without `protoc`.
 //!
-//! The first lines of each generated file hold the checksums of its source and of its own text, so that a test without
-//! the generators (`tests/it/tidy.rs`) notices a stale or an edited file.
+//! Each generated file starts with checksums of its source and of its own text, so that a test without the generators
+//! (`tests/it/tidy.rs`) detects stale and edited files.
 
 use anyhow::Result;
 
@@ -12,7 +12,7 @@ const GENERATED: [(&str, &str, &str); 2] = [
     ("proto/recording.proto", "crates/core/src/generated/records.rs", "livetape.recording"),
 ];
 
-/// Runs this program again with the generators built in: other chores do not wait for them.
+/// Runs this program again with the generators, which other chores need not build.
 #[cfg(not(feature = "codegen"))]
 pub(crate) fn run() -> Result<()> {
     let status = crate::programs::cargo()
@@ -22,8 +22,8 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Large parts of repeated messages. On the wire an empty one takes two bytes; in line it would take as many hundred in
-/// memory, so that a small payload could ask for a lot.
+/// Large fields of repeated messages. An empty one takes two bytes on the wire but, unless boxed, hundreds of bytes in memory, so a small
+/// payload could allocate a lot.
 #[cfg(feature = "codegen")]
 const BOXED: [&str; 5] = [
     ".livetape.webcast.HourlyRankReward.Winner.notify",
@@ -68,7 +68,7 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// The schema as prost has it.
+/// Generates the structs of a schema with prost.
 #[cfg(feature = "codegen")]
 fn structs(
     set: prost_types::FileDescriptorSet,
@@ -84,7 +84,7 @@ fn structs(
     Ok(out.join(format!("{package}.rs")))
 }
 
-/// Formats the text that was made, and gives it a head with its checksums.
+/// Formats generated code and adds a header with checksums.
 #[cfg(feature = "codegen")]
 fn stamped(
     root: &std::path::Path,

@@ -1,7 +1,7 @@
-//! The demo's show: the messages of a session, dealt anew over its frames so that something can be seen at any time.
+//! Builds the demo: spreads the messages of a session over its frames, so that something happens all the time.
 //!
-//! The session was combined from many rooms, and what people do in it came in three bursts. Here every kind of message is
-//! spread over the whole length, in its own order; a gift streak stays together.
+//! The session combines many rooms, and most activity is in three bursts. This spreads each kind of message over the whole length, keeping
+//! its order; gift streaks stay together.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -12,7 +12,7 @@ use std::{
 use livetape::{
     hub::Filter,
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         recording::{Item, What},
         scrub::phrases,
         wire::{
@@ -24,36 +24,36 @@ use livetape::{
 };
 use serde_json::Value;
 
-/// What can be seen, and where the first of each kind stands between its neighbours, in hundredths: so they take turns.
+/// Visible kinds of messages, each with an offset in hundredths of its interval, which interleaves the kinds.
 const VISIBLE: [(&str, usize); 6] =
     [("gift", 0), ("chat", 20), ("follow", 40), ("like", 50), ("member", 80), ("share", 90)];
 const VIEWERS: &str = "room_user";
-/// Messages of a streak in one frame.
+/// Maximum number of messages of a streak in one frame.
 const STREAK_PER_FRAME: usize = 2;
-/// A streak of so many messages opens the show.
+/// Minimum number of messages in the streak that opens the demo.
 const OPENING_STREAK: usize = 5;
-/// Frames are so far off an even beat at most, in milliseconds.
+/// Maximum deviation of a frame from an even interval, in ms.
 const JITTER_MS: u64 = 1_200;
-/// The host is back so many messages after a pause.
+/// Number of messages between the host's pause and return.
 const RESUMED_AFTER: usize = 6;
-/// Of the whole length, to compare where messages stand.
+/// Resolution of positions, as parts of the whole length.
 const PLACES: usize = 1_000_000;
 const RESUMED: i32 = 2;
-/// Between two chats, one after the other of [`phrases`]: no divisor of their number, and their languages take turns.
+/// Step between the [`phrases`] of consecutive chats. It is coprime to their number, and alternates between languages.
 const PHRASE_STEP: usize = 7;
-/// The fields of a chat: what it says, who it speaks to, its language.
+/// Field numbers of a chat: text, mentioned user, language.
 const CONTENT: u64 = 3;
 const MENTIONED: u64 = 12;
 const LANGUAGE: u64 = 14;
 
-/// A frame that holds a batch.
+/// A frame with a batch.
 struct Dealt {
     item: usize,
     push: Push,
     batch: Batch,
 }
 
-/// Gives every chat a phrase that can be read.
+/// Replaces the text of every chat with a readable phrase.
 pub(crate) fn speak(items: &mut [Item]) -> Result<(), Box<dyn Error>> {
     let phrases: Vec<_> = phrases().collect();
     let mut said = HashMap::new();
@@ -68,7 +68,7 @@ pub(crate) fn speak(items: &mut [Item]) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Deals the messages anew. Frames keep their number, ids and packing; those with batches come in an even beat.
+/// Spreads the messages over the frames. Frames keep their number, IDs and compression; frames with batches get even intervals.
 pub(crate) fn deal(items: &mut [Item], room_id: i64) {
     let mut frames = batches(items);
     let kinds = decoded(items);
@@ -111,7 +111,7 @@ pub(crate) fn deal(items: &mut [Item], room_id: i64) {
     items.sort_by_key(|item| item.offset);
 }
 
-/// The frames that hold batches.
+/// Returns the frames with batches.
 fn batches(items: &[Item]) -> Vec<Dealt> {
     let frames = items.iter().enumerate().filter_map(|(item, it)| {
         let What::Frame(frame) = &it.what else { return None };
@@ -132,19 +132,19 @@ impl Dealt {
     }
 }
 
-/// What the decoder makes of a message.
+/// Facts that the decoder finds out about a message.
 struct Seen {
     kind: String,
-    /// Empty if it is no part of a streak.
+    /// Key of its streak; empty if it is not part of one.
     streak: String,
     is_final: bool,
-    /// Its place in the session.
+    /// Position in the session.
     place: usize,
 }
 
-/// What the decoder makes of each message, by its id.
+/// Decodes all messages, by ID.
 fn decoded(items: &[Item]) -> HashMap<i64, Seen> {
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     items.iter().for_each(|item| decoder.handle(item));
     let (filter, mut all) = (Filter::default(), HashMap::new());
     for (place, event) in decoder.take_events().enumerate() {
@@ -164,7 +164,7 @@ fn decoded(items: &[Item]) -> HashMap<i64, Seen> {
     all
 }
 
-/// Messages that stay together. A long streak with its final comes first.
+/// Groups messages that stay together. A long, complete streak comes first.
 fn units(messages: Vec<Message>, kinds: &HashMap<i64, Seen>) -> Vec<Vec<Message>> {
     let mut units: Vec<(String, Vec<Message>)> = Vec::new();
     for message in messages {
@@ -183,7 +183,7 @@ fn units(messages: Vec<Message>, kinds: &HashMap<i64, Seen>) -> Vec<Vec<Message>
     units
 }
 
-/// Puts units into frames, evenly.
+/// Spreads units evenly over the frames.
 fn spread(frames: &mut [Dealt], units: impl ExactSizeIterator<Item = Vec<Message>>) {
     let (last, count) = (frames.len() - 1, units.len());
     for (number, unit) in units.enumerate() {
@@ -194,7 +194,7 @@ fn spread(frames: &mut [Dealt], units: impl ExactSizeIterator<Item = Vec<Message
     }
 }
 
-/// The host's pause comes in the middle, and ends.
+/// Moves the host's pause to the middle and adds its end.
 fn pause(messages: &mut Vec<Message>, room_id: i64) {
     let Some(paused) = messages.iter().position(|m| m.method == "WebcastControlMessage") else { return };
     let paused = messages.remove(paused);
@@ -204,7 +204,7 @@ fn pause(messages: &mut Vec<Message>, room_id: i64) {
     messages.insert(middle + RESUMED_AFTER, control(stamp, RESUMED));
 }
 
-/// Sets the times of the frames: the first and the last stay.
+/// Spaces the frames evenly between the first and the last.
 fn beat(frames: &mut [Dealt], items: &mut [Item]) {
     let millis = |items: &[Item], frame: &Dealt| items[frame.item].offset.as_millis() as u64;
     let (first, end) = (millis(items, &frames[0]), millis(items, &frames[frames.len() - 1]));
@@ -219,7 +219,7 @@ fn beat(frames: &mut [Dealt], items: &mut [Item]) {
     }
 }
 
-/// A chat with another text, in its language, that speaks to nobody.
+/// Replaces the text and language of a chat and removes its mention.
 fn with_phrase(chat: &[u8], (language, text): (&str, &str)) -> Option<Vec<u8>> {
     let (mut rest, mut out) = (chat, Vec::with_capacity(chat.len()));
     while !rest.is_empty() {

@@ -1,20 +1,19 @@
-//! Makes the committed recordings, from the frame lines of `fixtures/webcast` or made up: byte for byte the same on every
-//! run.
+//! Generates the committed recordings, from the frame lines of `fixtures/webcast` or synthetically. The output is the same on every run.
 
 use anyhow::Result;
 
-/// Runs this program again with livetape built in: other chores do not wait for it.
+/// Runs this program again with livetape, which other chores need not build.
 #[cfg(not(feature = "fixture"))]
 pub(crate) fn run(check: bool) -> Result<()> {
     let status = crate::programs::cargo()
         .args(["run", "--quiet", "--package", "xtask", "--features", "fixture", "--", "fixture"])
         .args(check.then_some("--check"))
         .status()?;
-    anyhow::ensure!(status.success(), "the recordings were not made or are not what the fixtures give");
+    anyhow::ensure!(status.success(), "the recordings could not be generated or are stale");
     Ok(())
 }
 
-/// Makes every recording; with `check`, only compares.
+/// Generates all recordings; with `check`, only compares them.
 #[cfg(feature = "fixture")]
 pub(crate) fn run(check: bool) -> Result<()> {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -24,7 +23,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
         if !check {
             std::fs::write(&path, &bytes)?;
         } else if std::fs::read(&path).ok().as_ref() != Some(&bytes) {
-            anyhow::bail!("{name} is not what {source} gives: run cargo xtask fixture");
+            anyhow::bail!("{name} differs from {source}: run `cargo xtask fixture`");
         }
         println!("{name}: {} bytes", bytes.len());
     }

@@ -1,5 +1,5 @@
-//! Whether decode, dedup and encode still take as many instructions as they did: counted, so that a busy machine changes
-//! nothing. `benches/guard.rs` is the work, `benches/guard.txt` what it took.
+//! Checks that decode, dedup and encode still take the same number of instructions, which does not depend on the load of the machine.
+//! `benches/guard.rs` is the measured program, `benches/guard.txt` has the committed counts.
 
 use std::{
     fmt::Write as _,
@@ -12,14 +12,14 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::programs::{apt_get_install, cargo};
 
-/// By how much a count may differ from the one that is committed, in percent, up or down.
+/// Maximum difference from a committed count, in percent, in either direction.
 const TOLERANCE_PERCENT: f64 = 3.0;
 const WORKS: [&str; 3] = ["decode", "dedup", "encode"];
 
-/// Counts, and compares or, with `accept`, writes down.
+/// Counts instructions and compares them with the committed counts or, with `accept`, saves them.
 pub(crate) fn run(accept: bool) -> Result<()> {
     if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
-        println!("the counts that are committed are of x86_64 under Linux: nothing to compare here");
+        println!("skipped: the committed counts are for Linux on x86_64");
         return Ok(());
     }
     if Command::new("valgrind").arg("--version").output().is_err() {
@@ -35,19 +35,19 @@ pub(crate) fn run(accept: bool) -> Result<()> {
     compare(&counts, &fs::read_to_string(path)?, &program)
 }
 
-/// Builds the work, and gives its path: cargo tells it.
+/// Builds the program and returns its path, which cargo prints.
 fn build() -> Result<PathBuf> {
     let mut cargo = cargo();
     cargo.args(["bench", "--locked", "--bench", "guard", "--no-run"]).env("CARGO_INCREMENTAL", "0");
     let output = cargo.output()?;
     let told = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "the work could not be built:\n{told}");
+    ensure!(output.status.success(), "the build failed:\n{told}");
     let path = told.lines().rev().find_map(|line| line.rsplit_once('(')?.1.strip_suffix(')'));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    Ok(root.join(path.with_context(|| format!("cargo does not tell what it built:\n{told}"))?))
+    Ok(root.join(path.with_context(|| format!("cargo printed no path:\n{told}"))?))
 }
 
-/// The instructions below the function that does this work. Nothing of the environment gets in: its size moves the stack.
+/// Counts the instructions of a function and its callees, with an empty environment, because the size of the environment moves the stack.
 fn count(program: &Path, work: &str) -> Result<u64> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
@@ -57,7 +57,9 @@ fn count(program: &Path, work: &str) -> Result<u64> {
     let told = String::from_utf8_lossy(&output.stderr);
     let count = told.lines().find_map(|line| line.split_once("Collected : ")?.1.trim().parse().ok());
     let count = count.filter(|_| output.status.success());
-    count.filter(|count| *count > 0).with_context(|| format!("callgrind counted nothing of {work}:\n{told}"))
+    count
+        .filter(|count| *count > 0)
+        .with_context(|| format!("callgrind counted no instructions of {work}:\n{told}"))
 }
 
 fn compiler() -> Result<String> {
@@ -67,7 +69,7 @@ fn compiler() -> Result<String> {
 
 fn write_down(counts: &[(&str, u64)]) -> Result<String> {
     let mut text =
-        format!("# Instructions, by {}: `cargo xtask guard --accept` writes this file.\n", compiler()?);
+        format!("# Instruction counts with {}, written by `cargo xtask guard --accept`.\n", compiler()?);
     for (work, count) in counts {
         writeln!(text, "{work} {count}")?;
     }
@@ -80,7 +82,7 @@ fn compare(counts: &[(&str, u64)], committed: &str, program: &Path) -> Result<()
         let before = committed.lines().find_map(|line| line.strip_prefix(work)?.trim().parse::<u64>().ok());
         let before = before.with_context(|| format!("benches/guard.txt has no count of {work}"))?;
         let percent = (*count as f64 / before as f64 - 1.0) * 100.0;
-        println!("{work:<8} {count:>12} instructions, {before:>12} committed, {percent:+.2} %");
+        println!("{work:<8} {count:>12} instructions, {before:>12} committed, {percent:+.2}%");
         if percent.abs() > TOLERANCE_PERCENT {
             differing.push((work, percent));
         }
@@ -88,16 +90,18 @@ fn compare(counts: &[(&str, u64)], committed: &str, program: &Path) -> Result<()
     let Some((first, _)) = differing.first() else { return Ok(()) };
     let compiler = compiler()?;
     if !committed.contains(&compiler) {
-        println!("the committed counts are not by {compiler}, which may be all there is to it");
+        println!(
+            "the committed counts are from another compiler than {compiler}, which may be the only reason"
+        );
     }
     let told = differing.iter().map(|(work, percent)| {
         let more = if *percent > 0.0 { "more" } else { "fewer" };
-        format!("{work} takes {:.1} % {more} instructions", percent.abs())
+        format!("{work} takes {:.1}% {more} instructions", percent.abs())
     });
     bail!(
-        "{}; {TOLERANCE_PERCENT} % are allowed\n\
-         Where they go:  valgrind --tool=callgrind --toggle-collect=guard::measured_{first} {} {first}\n\
-         If it is meant: cargo xtask guard --accept, with the reason in the commit",
+        "{}; the limit is {TOLERANCE_PERCENT}%\n\
+         To profile it: valgrind --tool=callgrind --toggle-collect=guard::measured_{first} {} {first}\n\
+         To accept it:  cargo xtask guard --accept, and give the reason in the commit message",
         told.collect::<Vec<_>>().join(", "),
         program.display(),
     )
@@ -108,20 +112,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_percent_either_way_is_the_limit() {
-        let committed = "# Instructions, by rustc 1.0.0\ndecode 100000\ndedup 5000\n";
+    fn the_limit_is_three_percent_in_either_direction() {
+        let committed = "# Instruction counts with rustc 1.0.0\ndecode 100000\ndedup 5000\n";
         let verdict =
             |decode: u64| compare(&[("decode", decode), ("dedup", 5000)], committed, Path::new("guard"));
         assert!(verdict(100_000).is_ok() && verdict(102_900).is_ok() && verdict(97_100).is_ok());
         let slower = verdict(103_100).unwrap_err().to_string();
-        assert!(slower.starts_with("decode takes 3.1 % more instructions; 3 % are allowed"), "{slower}");
+        assert!(slower.starts_with("decode takes 3.1% more instructions; the limit is 3%"), "{slower}");
         assert!(
             slower.contains("guard::measured_decode guard decode") && slower.contains("--accept"),
             "{slower}"
         );
         let faster = verdict(96_900).unwrap_err().to_string();
-        assert!(faster.starts_with("decode takes 3.1 % fewer"), "a gain is written down too: {faster}");
+        assert!(faster.starts_with("decode takes 3.1% fewer"), "improvements must be accepted too: {faster}");
         let nothing = compare(&[("encode", 1)], committed, Path::new("guard"));
-        assert!(nothing.is_err(), "what has no count is not passed over");
+        assert!(nothing.is_err(), "a missing count is an error");
     }
 }

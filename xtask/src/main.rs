@@ -1,4 +1,4 @@
-//! The chores of the project: `cargo xtask <chore>`.
+//! Development chores: `cargo xtask <chore>`.
 
 mod autobahn;
 mod bench;
@@ -8,7 +8,9 @@ mod client;
 mod codegen;
 mod fixture;
 mod guard;
+mod lints;
 mod node;
+mod outside;
 mod peers;
 mod producers;
 mod programs;
@@ -28,7 +30,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "The chores of the project")]
+#[command(name = "cargo xtask", about = "Development chores")]
 struct Args {
     #[command(subcommand)]
     chore: Chore,
@@ -36,62 +38,66 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Everything that CI runs, from fast to slow
+    /// Run all CI stages, from fast to slow
     Ci {
-        #[arg(help = format!("Only these stages: {}", ci::names()))]
+        #[arg(help = format!("Run only these stages: {}", ci::names()))]
         stages: Vec<String>,
     },
-    /// Measure us beside a floor, in turns
+    /// Benchmark livetape against a baseline, in alternating rounds
     Bench(bench::Args),
-    /// Count the instructions of decode, dedup and encode, and compare them with what is committed
+    /// Count the instructions of decode, dedup and encode, and compare them with the committed counts
     Guard {
-        /// Write the counts down instead (after a change that is meant to move them)
+        /// Save the counts instead (after a change that moves them on purpose)
         #[arg(long)]
         accept: bool,
     },
-    /// Build the program for release, and fail if it is too large
+    /// Build livetape for release and fail if it is too large
     Size,
-    /// Record a live room: `livetape record`, from the sources
+    /// Record a live room with `livetape record`, built from source
     Record {
-        /// The user, and the flags of `livetape record`
+        /// User and flags, as for `livetape record`
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
         args: Vec<String>,
     },
-    /// Make the Rust code of proto/*.proto anew (after a change to them)
+    /// Regenerate the Rust code of proto/*.proto (after a change to them)
     Codegen,
-    /// Make recordings/*.bin from fixtures/webcast (after a change to the importer)
+    /// Regenerate recordings/*.bin from fixtures/webcast (after a change to the importer)
     Fixture {
-        /// Only compare, and fail if they differ
+        /// Compare without writing, and fail on any difference
         #[arg(long)]
         check: bool,
     },
-    /// Run other people's clients, unmodified, against `livetape mock`
+    /// Run unmodified third-party clients against `livetape mock`
     Peers {
-        /// Clients to run instead of those that it installs: VERSION=PATH of an npm package, or of a Python that has it
+        /// Clients to run instead of the installed ones: VERSION=PATH of an npm package or of a Python interpreter
         others: Vec<String>,
     },
-    /// Capture `livetape mock` with Chromium, Playwright and mitmproxy, and import that
+    /// Capture `livetape mock` with Chromium, Playwright and mitmproxy, and import the captures
     Producers,
     /// Run the official test suite of the WebSocket protocol against `/ws/echo`
     Autobahn,
-    /// Build web/dist from web/ (after a change to it)
+    /// Check web/ and build web/dist (after a change to web/)
     Web {
-        /// Only compare, and fail if they differ
+        /// Compare without writing, and fail on any difference
         #[arg(long)]
         check: bool,
     },
-    /// Build and test packages/client and examples/ (after a change to them, or to what events look like)
+    /// Build and test packages/client and examples/ (after a change to them or to the events)
     Client {
-        /// Only compare what is made and committed, and fail if it differs
+        /// Compare without writing, and fail on any difference
         #[arg(long)]
         check: bool,
     },
-    /// Try the dashboard in Chromium
+    /// Run clippy on the workspace, and on livetape with each feature alone
+    Lints,
+    /// Test the packages with a crate outside the workspace
+    Outside,
+    /// Test the dashboard in Chromium
     Browser {
-        /// Only these checks: feed, transport, …
+        /// Run only these checks: feed, transport, …
         checks: Vec<String>,
     },
-    /// Take the dashboard's picture for README.md (after a change to `web/dist`)
+    /// Take the screenshot of the dashboard for README.md (after a change to `web/dist`)
     Screenshot,
 }
 
@@ -109,6 +115,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Autobahn => autobahn::run(),
         Chore::Web { check } => web::run(check),
         Chore::Client { check } => client::run(check),
+        Chore::Lints => lints::run(),
+        Chore::Outside => outside::run(),
         Chore::Browser { checks } => browser::run(&checks),
         Chore::Screenshot => screenshot::run(),
     }?;

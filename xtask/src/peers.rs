@@ -1,4 +1,4 @@
-//! Other people's clients, unmodified, against `livetape mock`: `tests/peers/` holds the checks, this installs what they need.
+//! Runs unmodified third-party clients against `livetape mock`. Installs the dependencies of the checks in `tests/peers/`.
 
 use std::{
     env,
@@ -15,19 +15,19 @@ use crate::{
     programs::{Built, apt_get_install, build_livetape, command, status},
 };
 
-/// A virtual environment for each version of TikTokLive, and what it is installed by.
+/// A virtual environment for each version of TikTokLive, and its requirements file.
 const ENVIRONMENTS: [(&str, &str); 3] = [
     ("peers", "requirements.txt"),
     ("peers-6.6.6", "requirements-6.6.6.txt"),
     ("peers-7.0.1", "requirements-7.0.1.txt"),
 ];
 
-/// Builds, installs by the lock files, runs the checks; those of `others`, `VERSION=PATH`, if there are any.
+/// Builds livetape, installs the clients from lock files and runs the checks, on `others` (`VERSION=PATH`) if there are any.
 pub(crate) fn run(others: &[String]) -> Result<()> {
     let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/peers").canonicalize()?;
     let Built { livetape, target } = build_livetape()?;
     let node = Node::with_packages(&peers)?;
-    // Apart from the others, as it is under the AGPL.
+    // In a separate folder, because of its AGPL licence.
     node.install(&peers.join("2.5.0"), &target.join("peers-2.5.0"))?;
     for (folder, requirements) in ENVIRONMENTS {
         install_python(&peers.join(requirements), &target.join(folder))?;
@@ -35,12 +35,12 @@ pub(crate) fn run(others: &[String]) -> Result<()> {
     status(node.command()?.args([peers.join("run.mjs"), livetape, target]).args(others))
 }
 
-/// A virtual environment in `folder`, with what `requirements` lists; returns its Python.
+/// Creates a virtual environment in `folder`, installs `requirements` and returns its Python.
 pub(crate) fn install_python(requirements: &Path, folder: &Path) -> Result<PathBuf> {
     let python = folder.join("bin/python");
     let venv = || command("python3", [OsStr::new("-m"), OsStr::new("venv"), folder.as_os_str()]);
     if !folder.join("bin/pip").exists() && venv().is_err() {
-        // What a failed attempt leaves looks like an environment, but has no pip.
+        // A failed attempt leaves an environment without pip.
         fs::remove_dir_all(folder).ok();
         apt_get_install(&["python3", "python3-venv"])?;
         venv()?;

@@ -1,5 +1,4 @@
-//! Programs that capture WebSockets, unmodified, on `livetape mock`: `tests/producers/` holds the checks, this installs what
-//! they need.
+//! Captures `livetape mock` with unmodified programs. Installs the dependencies of the checks in `tests/producers/`.
 
 use std::{env, path::Path};
 
@@ -11,10 +10,10 @@ use crate::{
     programs::{Built, build_livetape, install_chromium, status},
 };
 
-/// Where Debian's Chromium is.
+/// Path of Debian's Chromium.
 const CHROMIUM: &str = "/usr/bin/chromium";
 
-/// Builds, installs by the lock files, runs the checks.
+/// Builds livetape, installs the programs from lock files and runs the checks.
 pub(crate) fn run() -> Result<()> {
     let producers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/producers").canonicalize()?;
     let Built { livetape, target } = build_livetape()?;

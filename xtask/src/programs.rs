@@ -1,13 +1,13 @@
-//! Programs of others: run, and installed where they are missing.
+//! Runs other programs, and installs missing ones.
 
 use std::{env, ffi::OsStr, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// A font with emoji, without which pictures show boxes in their place, and what tells whether there is one.
+/// An emoji font, without which screenshots show boxes, and the program that detects it.
 const EMOJI: [&str; 2] = ["fonts-noto-color-emoji", "fontconfig"];
 
-/// Debian's Chromium, and what it draws emoji with.
+/// Installs Debian's Chromium and an emoji font if they are missing.
 pub(crate) fn install_chromium() -> Result<()> {
     let mut missing = Vec::new();
     if command("chromium", ["--version"]).is_err() {
@@ -20,16 +20,16 @@ pub(crate) fn install_chromium() -> Result<()> {
     if missing.is_empty() { Ok(()) } else { apt_get_install(&missing) }
 }
 
-/// A missing tool is installed, and if that fails the check fails: a test that is skipped tells nothing.
+/// Installs Debian packages. A failure fails the chore, because a skipped test proves nothing.
 pub(crate) fn apt_get_install(packages: &[&str]) -> Result<()> {
     let wanted = packages.join(" ");
     let attempt = command("apt-get", ["update", "--quiet"])
         .and_then(|()| command("apt-get", ["install", "--quiet", "--yes"].iter().chain(packages)));
-    attempt.with_context(|| format!("install {wanted} (Debian's names): this chore needs it"))
+    attempt.with_context(|| format!("this chore needs {wanted} (names of Debian packages): install them"))
 }
 
-/// The cargo that runs this chore, without what it says of this package: build scripts (ring's) ask for that, and would run
-/// again, with all that stands on them, whenever somebody goes from `cargo xtask` to `cargo` or back.
+/// Returns the cargo that runs this chore, without this package's environment variables: some build scripts (ring's) depend on them and
+/// would run again on every switch between `cargo xtask` and `cargo`, along with all their dependents.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env!("CARGO"));
     for (name, _) in env::vars_os() {
@@ -41,7 +41,7 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-/// livetape as users run it, and the folder for whatever else is made.
+/// A built livetape, and the folder for other output.
 pub(crate) struct Built {
     pub(crate) livetape: PathBuf,
     pub(crate) target: PathBuf,
@@ -49,14 +49,14 @@ pub(crate) struct Built {
 
 pub(crate) fn build_livetape() -> Result<Built> {
     status(cargo().args(["build", "--locked", "--bin", "livetape"]))?;
-    // This program and livetape are built into the same folder.
+    // Cargo puts this program and livetape into the same folder.
     Ok(Built { livetape: env::current_exe()?.with_file_name("livetape"), target: target()? })
 }
 
-/// The folder for whatever is made: the one that this program was built into.
+/// Returns the target folder, which contains this program.
 pub(crate) fn target() -> Result<PathBuf> {
     let xtask = env::current_exe()?;
-    Ok(xtask.ancestors().nth(2).context("the target folder is not known")?.to_owned())
+    Ok(xtask.ancestors().nth(2).context("cannot find the target folder")?.to_owned())
 }
 
 pub(crate) fn command(program: &str, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Result<()> {

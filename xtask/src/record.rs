@@ -1,4 +1,4 @@
-//! `cargo xtask record <user>`: the same as `livetape record <user>`.
+//! `cargo xtask record <user>`: runs `livetape record <user>` from source.
 
 use std::process::{ExitCode, ExitStatus};
 
@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use crate::programs::cargo;
 
-/// What a process that a signal ended has instead of an exit code.
+/// Exit code for a process ended by a signal.
 const ENDED_BY_SIGNAL: u8 = 130;
 
-/// Runs the program from the sources; flags are passed on as they are. It reports its own errors, and its exit code is ours.
+/// Runs livetape from source with the same arguments, and returns its exit code. livetape reports its own errors.
 pub(crate) fn run(args: &[String]) -> Result<ExitCode> {
     let status = cargo().args(["run", "--quiet", "--", "record"]).args(args).status()?;
     Ok(exit_code(status).into())

@@ -1,4 +1,4 @@
-//! How the committed recordings are made. `cargo xtask fixture` writes them, a test in tests/it/tools compares them.
+//! Generates the committed recordings. `cargo xtask fixture` writes them, and a test in tests/it/tools compares them.
 
 use std::{error::Error, fs, io::BufReader, path::Path, time::Duration};
 
@@ -22,19 +22,20 @@ use livetape::{
 #[path = "deal.rs"]
 mod deal;
 
-/// The recording that is built in.
+/// The built-in recording.
 const DEMO: &str = "recordings/demo.bin";
-/// The key need not be secret: who is replaced was made up already. With this one no two people of the demo get one name.
+/// The scrubbing key. It need not be secret, because the people are fictional already. With this key, all people of the demo get different
+/// names.
 const PUBLIC_KEY: &[u8; KEY_BYTES] = b"livetape: the people of the demo";
 
-/// The name of the recording, and the frame lines that it is made of.
+/// Name of each recording and of its frame lines.
 pub(crate) const RECORDINGS: [(&str, &str); 3] = [
     (DEMO, "fixtures/webcast/session-1"),
     ("recordings/gifts.bin", "fixtures/webcast/session-2"),
     ("recordings/short.bin", "fixtures/webcast/session-3"),
 ];
 
-/// The name of a recording that is made up, what kind of show it is, and how many minutes of it.
+/// Name, profile and length in minutes of each synthetic recording.
 pub(crate) const SHOWS: [(&str, Profile, u64); 4] = [
     ("recordings/quiet.bin", Profile::Quiet, 3),
     ("recordings/busy.bin", Profile::Busy, 1),
@@ -42,10 +43,10 @@ pub(crate) const SHOWS: [(&str, Profile, u64); 4] = [
     ("recordings/battle.bin", Profile::Battle, 2),
 ];
 
-/// The name of a recording, what it is made of, and its bytes.
+/// Name, source and bytes of a recording.
 pub(crate) type Made = (&'static str, String, Vec<u8>);
 
-/// Every committed recording.
+/// Generates all committed recordings.
 pub(crate) fn all(root: &Path) -> Result<Vec<Made>, Box<dyn Error>> {
     let mut all = Vec::new();
     for (name, session) in RECORDINGS {
@@ -62,8 +63,8 @@ pub(crate) fn all(root: &Path) -> Result<Vec<Made>, Box<dyn Error>> {
     Ok(all)
 }
 
-/// The bytes of the recording made of `<session>.jsonl`: its people and what they wrote are made up once more, from lists, so
-/// that it can be read and an audit finds nothing. The messages of the demo are dealt anew.
+/// Generates the recording of `<session>.jsonl`. Replaces its people and their texts with readable fictional ones, so that an audit finds
+/// nothing. Spreads the messages of the demo evenly.
 pub(crate) fn make(root: &Path, name: &str, session: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     let imported = imported(root, session)?;
     let (mut header, mut items, mut room_id) = (None, Vec::new(), 0);
@@ -96,7 +97,7 @@ pub(crate) fn make(root: &Path, name: &str, session: &str) -> Result<Vec<u8>, Bo
     let header = Header { tags, ..scrubber.header(header) };
     let mut writer = Writer::new(Vec::new(), &header)?;
     for item in items {
-        // Every record of these is edited.
+        // Every record of these recordings is edited.
         let scrubbed = scrubber.scrub(item).ok_or("a record was dropped")?;
         writer.write(&Item { flags: Flags::default(), ..scrubbed })?;
     }
@@ -112,9 +113,9 @@ fn imported(root: &Path, session: &str) -> Result<Vec<u8>, Box<dyn Error>> {
         user: Some(text(&expected["hosts"][0])?),
         room_id: Some(text(&expected["room_id"])?.parse()?),
         privacy: Privacy::Scrubbed,
-        // Gaps were shortened, and rooms laid over each other.
+        // The session has shortened gaps and overlapping rooms.
         timing: Timing::Estimated,
-        // The bytes must not change with the version of livetape.
+        // The bytes must not depend on the version of livetape.
         tool_version: String::new(),
         tags: [("provenance".to_owned(), format!("{session}.jsonl"))].into(),
         ..ImportOptions::default()

@@ -1,10 +1,10 @@
-//! Writes a protobuf schema as a table: what walks messages on the wire knows their fields by number and by name.
+//! Writes a protobuf schema as a table, which maps field numbers to names for code that walks encoded messages.
 
 use std::fmt::Write as _;
 
 use prost_types::{DescriptorProto, FileDescriptorSet, field_descriptor_proto::Type};
 
-/// The messages of a set, outer ones before those within them.
+/// Writes all messages of a set; each comes before the messages nested in it.
 pub(crate) fn write(set: &FileDescriptorSet) -> String {
     let mut messages = Vec::new();
     for file in &set.file {

@@ -1,4 +1,5 @@
-//! The dashboard's picture in README.md, and a checksum of its sources, so that a test notices when it is stale.
+//! Takes the screenshot of the dashboard in README.md, and stores a checksum of the dashboard, so that a test detects a stale
+//! screenshot.
 
 use std::{fs, path::Path};
 
@@ -10,10 +11,10 @@ use crate::{
     web::contents,
 };
 
-/// Size limit of the picture, in bytes: it stays in the history of the repository.
+/// Maximum size of the screenshot, in bytes. Every version stays in the history of the repository.
 const PNG_BYTES_MAX: u64 = 150 * 1024;
 
-/// Takes the picture, and writes the checksum that `tests/it/documents.rs` compares.
+/// Takes the screenshot, and writes the checksum that `tests/it/documents.rs` compares.
 pub(crate) fn run() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let tests = root.join("tests/browser");

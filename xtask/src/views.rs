@@ -1,4 +1,4 @@
-//! Writes what is decoded: of a protobuf schema the fields that events use, as structs that borrow their texts.
+//! Generates the structs that livetape decodes to: the fields of a protobuf schema that events use, with borrowed strings.
 
 use std::fmt::Write as _;
 
@@ -9,17 +9,17 @@ use prost_types::{
 
 const PACKAGE: &str = ".livetape.webcast.";
 
-/// What is only written.
+/// Messages that livetape only sends.
 const WRITTEN: [&str; 2] = ["EnterRoom", "HeartBeat"];
 
-/// The common part of the payloads whose text no event shows: it is the same without the text.
+/// `Common` without its text, for payloads whose text no event uses.
 const STAMP: &str = "Stamp";
 
-/// Payloads of which an event shows the text in the common part, or a user whom it names.
+/// Payloads whose events use the text in `Common` or a user that it names.
 const WITH_TEXT: [&str; 7] =
     ["Envelope", "EnvelopePortal", "Room", "RoomNotify", "Social", "Speaker", "Toast"];
 
-/// Fields that no event uses. The compiler tells of further ones: they are never read.
+/// Fields that no event uses. The compiler warns about further ones, which are never read.
 const UNUSED: &[&str] = &[
     "AccessRecall.duration",
     "Badge.BadgeText.key",
@@ -71,14 +71,14 @@ const UNUSED: &[&str] = &[
     "UserIdentity.is_mutual_follow",
 ];
 
-/// Of a list of addresses only the last is used, which is what a reader of a single field keeps.
+/// Lists of which only the last element is used. Decoding them as a single field keeps exactly that one.
 const LAST: [&str; 1] = ["Image.urls"];
 
-/// The part of a schema that events use.
+/// Returns the part of a schema that events use.
 pub(crate) fn used(set: &FileDescriptorSet) -> FileDescriptorSet {
     let mut set = set.clone();
     for file in &mut set.file {
-        // Comments are found by places that no longer hold.
+        // Comments refer to positions that are no longer valid.
         file.source_code_info = None;
         file.message_type.retain(|message| !WRITTEN.contains(&message.name()));
         let common = file.message_type.iter().find(|message| message.name() == "Common").cloned();
@@ -109,7 +109,7 @@ fn keep_used(parent: &str, message: &mut DescriptorProto) {
     message.nested_type.iter_mut().for_each(|nested| keep_used(&format!("{path}."), nested));
 }
 
-/// The structs of a schema and how each takes its fields. Those in `boxed` are paths of fields.
+/// Writes the structs of a schema, with the code that decodes their fields. `boxed` has paths of fields.
 pub(crate) fn write(set: &FileDescriptorSet, boxed: &[&str]) -> String {
     let messages: Vec<_> = set.file.iter().flat_map(|file| &file.message_type).collect();
     let writer = Writer { messages: &messages, boxed };
@@ -167,7 +167,7 @@ impl Writer<'_> {
         .expect("a string takes all");
     }
 
-    /// The type of a field, and what takes a value into `{}`.
+    /// Returns the type of a field and the code that decodes a value into `{}`.
     fn field(&self, field: &FieldDescriptorProto, depth: usize, boxed: bool) -> (String, &'static str) {
         let repeated = field.label() == Label::Repeated;
         let list = |kind: &str| format!("::std::vec::Vec<{kind}>");
@@ -195,7 +195,7 @@ impl Writer<'_> {
             (Type::Int64, true) => (list("i64"), "value.int64s(&mut {})?"),
             (Type::Int32, false) => ("i32".to_owned(), "{} = value.int32()?"),
             (Type::Bool, false) => ("bool".to_owned(), "{} = value.bool()?"),
-            (other, _) => panic!("{}: nothing takes a {other:?}", field.name()),
+            (other, _) => panic!("{}: unsupported type {other:?}", field.name()),
         }
     }
 
@@ -217,7 +217,7 @@ impl Writer<'_> {
         })
     }
 
-    /// Whether it holds texts, or holds what does. No message of the schema holds itself.
+    /// Whether a message contains strings or bytes, directly or nested. No message of the schema contains itself.
     fn borrows(&self, message: &DescriptorProto) -> bool {
         message.field.iter().any(|field| match field.r#type() {
             Type::String | Type::Bytes => true,
@@ -226,7 +226,7 @@ impl Writer<'_> {
         })
     }
 
-    /// Whether it holds nothing but single numbers.
+    /// Whether a message only contains single numbers.
     fn is_number(&self, message: &DescriptorProto) -> bool {
         let is_text = |field: &FieldDescriptorProto| matches!(field.r#type(), Type::String | Type::Bytes);
         message.field.iter().all(|field| {
@@ -236,7 +236,7 @@ impl Writer<'_> {
     }
 }
 
-/// `RoomUserSeq` is in the module `room_user_seq`.
+/// Converts `RoomUserSeq` to `room_user_seq`.
 fn snake(name: &str) -> String {
     let mut snake = String::new();
     for letter in name.chars() {

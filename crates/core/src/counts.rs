@@ -1,4 +1,4 @@
-//! What was counted: nothing is lost silently.
+//! Counters of events, duplicates, faults and losses, so that nothing is lost silently.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,18 @@ use serde::Serialize;
 
 use super::{recording::Loss, wire::FaultKind};
 
-/// Methods that are counted by name; messages of further ones are counted as [`OTHER_METHODS`].
+/// Maximum number of methods counted by name. Messages of further methods count as [`OTHER_METHODS`].
 pub const METHODS_MAX: usize = 512;
-/// Where methods beyond [`METHODS_MAX`] are counted: a sender could make up names for ever.
+/// Name for methods beyond [`METHODS_MAX`], because a sender can invent any number of them.
 pub const OTHER_METHODS: &str = "(others)";
 
-/// What was counted since the source started.
+/// Counters since the start of the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// Frames received.
     pub frames: u64,
-    /// Messages in them.
+    /// Messages in these frames.
     pub messages: u64,
     /// Events broadcast, by type.
     pub events: BTreeMap<&'static str, u64>,
@@ -26,18 +26,18 @@ pub struct Counts {
     pub duplicates: BTreeMap<&'static str, u64>,
     /// Messages without a schema, by method.
     pub unknown_methods: BTreeMap<String, u64>,
-    /// What could not be read, by kind.
+    /// Unreadable data, by kind of fault.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Records that are missing from the recording, or that its recorder could not write.
+    /// Records missing from the recording, or that its recorder could not write.
     pub records_missing: u64,
-    /// Bytes of the recording that cannot be read.
+    /// Unreadable bytes of the recording.
     pub unreadable_bytes: u64,
-    /// Whether a recording that was read, or a range of it, was never sealed: its end may be missing.
+    /// Whether a recording, or a range of it, was never sealed, so that its end may be missing.
     pub unsealed: bool,
 }
 
 impl Counts {
-    /// Counts one message of a method without a schema.
+    /// Counts a message of a method without a schema.
     pub fn count_unknown(&mut self, method: &str) {
         if let Some(count) = self.unknown_methods.get_mut(method) {
             *count += 1;
@@ -47,20 +47,21 @@ impl Counts {
         *self.unknown_methods.entry(name.to_owned()).or_default() += 1;
     }
 
-    /// Frames and messages that could not be read, or not whole. Mended texts lose nothing but their broken bytes.
+    /// Returns the number of faults that lost data. Repaired texts do not count, because they only lose their
+    /// invalid bytes.
     #[must_use]
     pub fn unreadable(&self) -> u64 {
         let mended = FaultKind::BadUtf8.name();
         self.faults.iter().filter(|(name, _)| **name != mended).map(|(_, count)| count).sum()
     }
 
-    /// Whether anything could not be read or is missing: what the exit code 3 tells.
+    /// Whether anything is missing or unreadable, which exit code 3 reports.
     #[must_use]
     pub fn is_lossy(&self) -> bool {
         self.loss().is_some()
     }
 
-    /// What is missing or could not be read.
+    /// Returns the missing and unreadable data.
     #[must_use]
     pub fn loss(&self) -> Loss {
         Loss {

@@ -1,7 +1,7 @@
-//! A message once a room, a gift final once a streak, in bounded memory.
+//! Deduplication in bounded memory: messages by id within a room, gift finals within a streak.
 //!
-//! Windows are counted, not timed: the same recording drops the same messages at every speed. Nor is there chance in the
-//! hashes: ids that are made to collide cost a look at each of a window, which is bounded.
+//! Windows are bounded by count, not by time, so a recording drops the same messages at every speed. Hashes
+//! are not random. Colliding ids cost at most one comparison with each entry of a bounded window.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -11,28 +11,28 @@ use std::{
 use foldhash::fast::FixedState;
 use smol_str::SmolStr;
 
-/// Message ids that are remembered a room. A busy room sends about 100 messages a second.
+/// Number of message ids to remember per room. A busy room sends about 100 messages per second.
 pub const IDS_MAX: usize = 20_000;
-/// Finals of gift streaks that are remembered a room.
+/// Number of gift streak finals to remember per room.
 pub const FINALS_MAX: usize = 4_096;
-/// Comments that are remembered a room, to recognise history that comes under new ids.
+/// Number of comments to remember per room, to recognise history under new ids.
 pub const COMMENTS_MAX: usize = 1_024;
-/// Rooms that are remembered; the one that is longest without a message is forgotten first.
+/// Number of rooms to remember. The least recently active room is evicted first.
 pub const ROOMS_MAX: usize = 1_024;
 
-/// Why a message was dropped.
+/// Reason for dropping a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Duplicate {
-    /// Its id was broadcast in this room.
+    /// An event with this message id was already broadcast in this room.
     MessageId,
-    /// The final of this streak was broadcast, under another id.
+    /// The final of this streak was already broadcast, under another id.
     GiftFinal,
-    /// It is history, and was broadcast before the reconnect.
+    /// The message is history and was broadcast before the reconnect.
     History,
 }
 
 impl Duplicate {
-    /// The name that `/status` counts it under.
+    /// Returns the name under which `/status` counts it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -43,33 +43,33 @@ impl Duplicate {
     }
 }
 
-/// What marks a streak of gifts within a room.
+/// Identifies a gift streak within a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreakKey {
-    /// Who sends it.
+    /// Sender of the gifts.
     pub user_id: i64,
-    /// What is sent.
+    /// Kind of gift.
     pub gift_id: i64,
-    /// Which streak of theirs; 0 where TikTok does not tell.
+    /// Streak among those of the sender; 0 if TikTok does not say.
     pub group_id: i64,
 }
 
-/// A comment, where its id is not enough.
+/// Identifies a comment independently of its message id.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Comment {
-    /// Who wrote it.
+    /// Author.
     pub user_id: i64,
-    /// When, as sent.
+    /// Creation time, as sent.
     pub create_time: i64,
-    /// What.
+    /// Text.
     pub text: SmolStr,
 }
 
-/// What was broadcast in each room of one generation.
+/// The content broadcast in each room during one generation.
 #[derive(Debug, Default)]
 pub struct Dedup {
     rooms: HashMap<i64, Room, FixedState>,
-    /// Rooms by their last message, the oldest first.
+    /// Rooms by their last message, oldest first.
     by_age: VecDeque<i64>,
 }
 
@@ -81,7 +81,7 @@ struct Room {
 }
 
 impl Dedup {
-    /// Whether the envelope's id is new in this room; remembers it. Id 0 is always new.
+    /// Records the message id and returns the kind of duplicate, if any. Id 0 is never a duplicate.
     pub fn check_id(&mut self, room_id: i64, msg_id: i64, is_history: bool) -> Option<Duplicate> {
         if msg_id == 0 || self.room(room_id).ids.insert(msg_id) {
             return None;
@@ -89,13 +89,14 @@ impl Dedup {
         Some(if is_history { Duplicate::History } else { Duplicate::MessageId })
     }
 
-    /// Whether the comment is new, or no history; remembers it.
+    /// Records the comment and returns the kind of duplicate, if any. Only history can be one.
     pub fn check_comment(&mut self, room_id: i64, comment: Comment, is_history: bool) -> Option<Duplicate> {
         let is_new = self.room(room_id).comments.insert(comment);
         (is_history && !is_new).then_some(Duplicate::History)
     }
 
-    /// Whether a streak's final is new; remembers it. Without a group nothing tells two streaks apart.
+    /// Records a streak's final and returns the kind of duplicate, if any. Without a group id, streaks are
+    /// indistinguishable.
     pub fn check_final(&mut self, room_id: i64, streak: StreakKey) -> Option<Duplicate> {
         let is_new = streak.group_id == 0 || self.room(room_id).finals.insert(streak);
         (!is_new).then_some(Duplicate::GiftFinal)
@@ -115,7 +116,7 @@ impl Dedup {
     }
 }
 
-/// The last `MAX` different values.
+/// The last `MAX` distinct values.
 #[derive(Debug)]
 struct Window<T, const MAX: usize> {
     order: VecDeque<T>,
@@ -129,7 +130,7 @@ impl<T, const MAX: usize> Default for Window<T, MAX> {
 }
 
 impl<T: Clone + Eq + Hash, const MAX: usize> Window<T, MAX> {
-    /// Whether `value` was not there; it is afterwards.
+    /// Inserts a value. Returns whether it is new.
     fn insert(&mut self, value: T) -> bool {
         if !self.known.insert(value.clone()) {
             return false;
@@ -153,7 +154,7 @@ mod tests {
     const ROOM: i64 = 7;
 
     #[test]
-    fn an_id_is_new_once_a_room() {
+    fn an_id_is_new_once_per_room() {
         let mut dedup = Dedup::default();
         assert_eq!(dedup.check_id(ROOM, 1, false), None);
         assert_eq!(dedup.check_id(ROOM, 1, false), Some(Duplicate::MessageId));
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn only_history_is_dropped_for_its_text() {
+    fn only_history_is_deduplicated_by_text() {
         let mut dedup = Dedup::default();
         let comment = || Comment { user_id: 1, create_time: 2, text: "hi".into() };
         assert_eq!(dedup.check_comment(ROOM, comment(), false), None);
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_room_that_is_longest_silent_is_forgotten() {
+    fn the_least_recently_active_room_is_evicted() {
         let mut dedup = Dedup::default();
         for room_id in 0..=ROOMS_MAX as i64 {
             dedup.check_id(room_id, 1, false);
@@ -201,9 +202,9 @@ mod tests {
     }
 
     proptest! {
-        /// The model: a plain list of the last values.
+        /// The model is a plain list of the last values.
         #[test]
-        fn a_window_is_the_list_of_its_last_values(values in prop::collection::vec(0_u8..12, 0..200)) {
+        fn a_window_holds_the_last_distinct_values(values in prop::collection::vec(0_u8..12, 0..200)) {
             let (mut window, mut model) = (Window::<u8, 5>::default(), Vec::new());
             for value in values {
                 let is_new = !model.contains(&value);

@@ -1,72 +1,81 @@
-//! Every failure that a user can cause or meet: one table from code to HTTP status, close code and exit code.
+//! One table of all failures that users can see: from code to HTTP status, close code, exit code and hint.
 
 use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-/// A failure, as users see it: in a terminal, in REST answers and in `error` events.
+/// A failure as users see it: in a terminal, in REST answers and in `error` events.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Problem {
-    /// Stable; programs may rely on it.
+    /// Stable code that programs can rely on.
     pub code: Code,
-    /// What happened, in one line.
+    /// Description of the failure, in one line.
     pub message: String,
-    /// What to do, in one line; may be empty.
+    /// Advice on what to do, in one line; may be empty.
     pub hint: String,
 }
 
 impl Problem {
-    /// A failure with the hint of its code.
+    /// Creates a failure with the default hint of its code.
     pub fn new(code: Code, message: impl fmt::Display) -> Self {
         Self { code, message: message.to_string(), hint: code.hint().to_owned() }
     }
 
-    /// The same failure with a better hint.
+    /// Replaces the hint.
     #[must_use]
     pub fn hint(self, hint: impl fmt::Display) -> Self {
         Self { hint: hint.to_string(), ..self }
     }
 }
 
-/// Rows: variant, stable name, HTTP status, WebSocket close code, exit code, hint, and for what is an `error` event a
-/// title, where the name with spaces would not do.
+/// Rows: variant, stable name, HTTP status, WebSocket close code, exit code and hint. Optional: a title for `error` events,
+/// if the name with spaces is not suitable, and a hint for terminals, which may name flags; browsers get the plain hint.
 macro_rules! codes {
     ($(
         $(#[$doc:meta])*
-        $code:ident = $name:literal, $http:literal, $close:literal, $exit:literal, $hint:literal $(, $title:literal)?;
+        $code:ident = $name:literal, $http:literal, $close:literal, $exit:literal, $hint:literal $(, title $title:literal)? $(, terminal $terminal:literal)?;
     )*) => {
         /// The stable code of a failure.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code { $($(#[$doc])* $code,)* }
 
         impl Code {
-            /// Every code there is.
+            /// All codes.
             pub const ALL: &[Self] = &[$(Self::$code),*];
 
-            /// The name that goes over the wire.
+            /// Returns the name in JSON.
             #[must_use]
             pub fn name(self) -> &'static str { match self { $(Self::$code => $name,)* } }
-            /// The status of a REST answer.
+            /// Returns the HTTP status.
             #[must_use]
             pub fn http_status(self) -> u16 { match self { $(Self::$code => $http,)* } }
-            /// The code that a socket is closed with.
+            /// Returns the close code of a WebSocket.
             #[must_use]
             pub fn close_code(self) -> u16 { match self { $(Self::$code => $close,)* } }
-            /// What the process exits with, if the failure ends it.
+            /// Returns the exit code if the failure ends the process.
             #[must_use]
             pub fn exit_code(self) -> u8 { match self { $(Self::$code => $exit,)* } }
-            /// What to do about it, unless a place knows better.
+            /// Returns the default hint.
             #[must_use]
             pub fn hint(self) -> &'static str { match self { $(Self::$code => $hint,)* } }
-            /// A few words for a headline.
+            /// Returns the hint to show in a terminal: if `hint` is the default, the variant that names flags.
+            #[must_use]
+            pub fn terminal_hint(self, hint: &str) -> &str {
+                if hint != self.hint() {
+                    return hint;
+                }
+                let given: &[&str] = match self { $(Self::$code => &[$($terminal)?],)* };
+                given.first().copied().unwrap_or(hint)
+            }
+            /// Returns a short headline.
             #[must_use]
             pub fn title(self) -> String {
                 let given: &[&str] = match self { $(Self::$code => &[$($title)?],)* };
                 given.first().map_or_else(|| self.name().replace('_', " "), |title| (*title).to_owned())
             }
-            /// The code of this name.
+            /// Returns the code with this name.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$code),)* _ => None }
@@ -76,112 +85,112 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A user name that is empty or malformed.
-    InvalidUsername = "invalid_username", 400, 1008, 2, "give the name in the profile's address, without @";
-    /// A command line, query or body that means nothing.
+    /// A user name is empty or malformed.
+    InvalidUsername = "invalid_username", 400, 1008, 2, "use the name in the profile's address, with or without @";
+    /// A command line, query or body is invalid.
     BadRequest = "bad_request", 400, 1008, 2, "";
-    /// A setting, in the file or the environment, that means nothing.
-    BadConfig = "bad_config", 500, 1011, 2, "`livetape config check` lists all that is wrong";
-    /// No such address.
-    NotFound = "not_found", 404, 1008, 1, "GET / lists what there is";
-    /// The address does not take this method.
-    MethodNotAllowed = "method_not_allowed", 405, 1008, 1, "GET / lists what there is";
-    /// A body that is too long.
-    TooLarge = "too_large", 413, 1009, 1, "send less";
-    /// A WebSocket address was asked for without an upgrade.
-    UpgradeRequired = "upgrade_required", 400, 1008, 1, "open it with a WebSocket client";
-    /// A WebSocket of another version than 13 was asked for.
+    /// A setting in the file or the environment is invalid.
+    BadConfig = "bad_config", 500, 1011, 2, "run `livetape config check` to list every error";
+    /// The path does not exist.
+    NotFound = "not_found", 404, 1008, 1, "send GET / for the list of addresses";
+    /// The path does not support this method.
+    MethodNotAllowed = "method_not_allowed", 405, 1008, 1, "send GET / for the list of addresses";
+    /// The body is too long.
+    TooLarge = "too_large", 413, 1009, 1, "send less data";
+    /// A WebSocket path was requested without an upgrade.
+    UpgradeRequired = "upgrade_required", 400, 1008, 1, "connect with a WebSocket client";
+    /// The requested WebSocket version is not 13.
     WebsocketVersion = "websocket_version", 426, 1002, 1, "send `Sec-WebSocket-Version: 13`";
-    /// The `Host` header is not on the list.
+    /// The `Host` header is not on the list of allowed hosts.
     ForbiddenHost = "forbidden_host", 403, 1008, 1, "use localhost or a loopback address, or add the host to `server.hosts` (LIVETAPE_HOSTS)";
-    /// The `Origin` header is not on the list.
+    /// The `Origin` header is not on the list of allowed origins.
     ForbiddenOrigin = "forbidden_origin", 403, 1008, 1, "serve the page from a loopback address, or add its origin to `server.origins` (LIVETAPE_ORIGINS)";
-    /// A position of another stream, or one that is gone from the backlog.
+    /// The position belongs to another stream, or is no longer in the backlog.
     UnknownPosition = "unknown_position", 410, 4001, 1, "connect again without `since`";
-    /// A subscriber that fell behind.
+    /// The subscriber fell behind.
     SlowConsumer = "slow_consumer", 503, 4101, 1, "read faster, or resume with `since`";
-    /// No place for another socket now.
+    /// The server accepts no more sockets at the moment.
     Capacity = "capacity", 503, 4102, 1, "try again later";
-    /// The command needs a replay and there is none.
-    NoReplay = "no_replay", 409, 1008, 1, "load one: POST /replay/load {\"recording\":\"demo\"}, or `livetape replay demo`";
-    /// A room cannot be connected to while a recording is replayed.
-    ReplayRunning = "replay_running", 409, 1008, 1, "end it with DELETE /connect/NAME: its user's name, or the recording's";
-    /// A recording cannot be loaded while a room is connected.
-    RoomRunning = "room_running", 409, 1008, 1, "disconnect it with DELETE /connect/{user}";
-    /// The port is taken.
-    PortInUse = "port_in_use", 500, 1011, 1, "choose another with --port N, or --port 0 for any that is free";
-    /// The address cannot be listened on.
-    CannotListen = "cannot_listen", 500, 1011, 1, "choose another with --listen ADDR";
-    /// There is no such recording.
-    RecordingNotFound = "recording_not_found", 404, 1011, 1, "`livetape replay demo` plays the one that is built in";
-    /// The file is no recording, or nothing in it can be read.
-    BadRecording = "bad_recording", 422, 1011, 1, "`livetape import FILE` makes a recording of a capture";
-    /// The recording was written by a newer livetape.
+    /// The command needs a replay, and none is loaded.
+    NoReplay = "no_replay", 409, 1008, 1, "load a recording first: POST /replay/load {\"recording\":\"demo\"}";
+    /// A room cannot be connected while a recording is replayed.
+    ReplayRunning = "replay_running", 409, 1008, 1, "end the replay first: DELETE /connect/NAME, with the name of its user or recording";
+    /// A recording cannot be loaded while a room is connected, or a later request connected another room.
+    RoomRunning = "room_running", 409, 1008, 1, "disconnect the room first: DELETE /connect/USER";
+    /// The port is in use.
+    PortInUse = "port_in_use", 500, 1011, 1, "choose another port with --port N, or any free port with --port 0";
+    /// The server cannot listen on the address.
+    CannotListen = "cannot_listen", 500, 1011, 1, "choose another address with --listen ADDR";
+    /// The recording does not exist.
+    RecordingNotFound = "recording_not_found", 404, 1011, 1, "check the name, or use `demo` for the built-in recording";
+    /// The file is not a recording, or nothing in it is readable.
+    BadRecording = "bad_recording", 422, 1011, 1, "use a livetape recording; to convert a capture, run `livetape import FILE`";
+    /// A newer version of livetape wrote the recording.
     NewerRecording = "newer_recording", 422, 1011, 1, "update livetape";
-    /// A capture that cannot be imported.
+    /// The capture cannot be imported.
     BadCapture = "bad_capture", 422, 1011, 1, "";
-    /// The file is there already.
-    OutputExists = "output_exists", 409, 1011, 1, "choose another with -o FILE, or give --force";
-    /// The recording is being replayed, written or changed.
-    RecordingBusy = "recording_busy", 409, 1011, 1, "end the replay or the recording first, or load another";
+    /// The output file already exists.
+    OutputExists = "output_exists", 409, 1011, 1, "choose another name with -o FILE, or overwrite it with --force";
+    /// The recording is being replayed, written or edited.
+    RecordingBusy = "recording_busy", 409, 1011, 1, "end the replay or recording first, or load another";
     /// The recording is built in.
     ReadOnlyRecording = "read_only_recording", 403, 1008, 1, "choose another name: the built-in recording cannot be changed";
-    /// The recording has reached the size that was asked for; it is sealed.
-    RecordingFull = "recording_full", 507, 1011, 3, "raise it with --max-size";
-    /// The output could not be written to its end, e.g. because the disk is full.
-    OutputIncomplete = "output_incomplete", 507, 1011, 3, "what was written until then is there; is the disk full?";
+    /// The recording reached its maximum size and was sealed.
+    RecordingFull = "recording_full", 507, 1011, 3, "raise the limit with --max-size";
+    /// The output is incomplete, for example because the disk is full.
+    OutputIncomplete = "output_incomplete", 507, 1011, 3, "check that the disk is not full; the part written so far is kept";
     /// A file could not be read or written.
     Io = "io", 500, 1011, 1, "";
-    /// The sign server, or TikTok, says that there were too many requests.
-    RateLimited = "rate_limited", 429, 1008, 1, "wait 5-10 minutes, up to an hour; try another user; or use a sign API key such as EulerStream's (--sign-url, --sign-key)", "Rate limited";
-    /// TikTok knows no user of this name.
-    UserNotFound = "user_not_found", 404, 1011, 1, "check the spelling: the name is the one in the profile's address", "User not found";
-    /// The user exists, but is not live.
-    UserOffline = "user_offline", 409, 1011, 1, "try again when they are live, or wait for it with --wait-live", "User offline";
-    /// The room is for adults, and needs a login.
-    AgeRestricted = "age_restricted", 403, 1011, 1, "give the session of a grown-up's account with --session-cookie", "Age restricted";
-    /// TikTok answered with a captcha or an anti-bot page, or refused the device.
-    Blocked = "blocked", 502, 1011, 1, "wait a while, or use another address: --proxy, or a sign server with --sign-url", "Blocked by TikTok";
-    /// The sign server does not accept the key, or wants to be paid.
-    SignUnauthorized = "sign_unauthorized", 502, 1011, 1, "check the sign server's key (--sign-key) and its plan", "Sign server refused the key";
-    /// The sign server is broken or away.
-    SignFailed = "sign_failed", 502, 1011, 1, "try again later, or without --sign-url", "Sign server failed";
-    /// The sign server's answer is a stub, or lacks something.
-    SignEmpty = "sign_empty", 502, 1011, 1, "try again later, or without --sign-url", "Empty answer from the sign server";
-    /// TikTok refused the WebSocket, for another reason than a blocked device.
-    HandshakeRefused = "handshake_refused", 502, 1011, 1, "try again later, or the other way to connect: with or without --sign-url", "Handshake refused";
-    /// A bearer token is missing or wrong.
+    /// The sign server or TikTok reported too many requests.
+    RateLimited = "rate_limited", 429, 1008, 1, "wait 5-10 minutes, up to an hour; try another user; or use a sign API key such as EulerStream's", title "Rate limited", terminal "wait 5-10 minutes, up to an hour; try another user; or use a sign API key such as EulerStream's (--sign-url, --sign-key)";
+    /// TikTok has no user with this name.
+    UserNotFound = "user_not_found", 404, 1011, 1, "check the spelling: use the name in the profile's address", title "User not found";
+    /// The user exists but is not live.
+    UserOffline = "user_offline", 409, 1011, 1, "try again when the user is live", title "User offline", terminal "try again when the user is live, or wait with --wait-live";
+    /// The room is for adults and requires a login.
+    AgeRestricted = "age_restricted", 403, 1011, 1, "use the session cookie of an adult account", title "Age restricted", terminal "use the session cookie of an adult account (--session-cookie)";
+    /// TikTok answered with a captcha or an anti-bot page, or rejected the device.
+    Blocked = "blocked", 502, 1011, 1, "wait a while, or connect through a proxy or a sign server", title "Blocked by TikTok", terminal "wait a while, or connect through a proxy (--proxy) or a sign server (--sign-url)";
+    /// The sign server rejected the key, or requires payment.
+    SignUnauthorized = "sign_unauthorized", 502, 1011, 1, "check the API key of the sign server and its plan", title "Sign server rejected the key", terminal "check the API key of the sign server (--sign-key) and its plan";
+    /// The sign server failed or is unreachable.
+    SignFailed = "sign_failed", 502, 1011, 1, "try again later, or connect without a sign server", title "Sign server failed", terminal "try again later, or without --sign-url";
+    /// The sign server's answer is a stub or incomplete.
+    SignEmpty = "sign_empty", 502, 1011, 1, "try again later, or connect without a sign server", title "Empty response from the sign server", terminal "try again later, or without --sign-url";
+    /// TikTok rejected the WebSocket for a reason other than a blocked device.
+    HandshakeRefused = "handshake_refused", 502, 1011, 1, "try again later, or connect the other way: directly or through a sign server", title "Handshake rejected", terminal "try again later, or connect the other way: with or without --sign-url";
+    /// The bearer token is missing or wrong.
     Unauthorized = "unauthorized", 401, 1008, 1, "send `Authorization: Bearer TOKEN`, or `?token=TOKEN`";
-    /// Nothing is injected into a live room.
-    InjectRefused = "inject_refused", 409, 1008, 1, "inject into a replay, or start `live` with --allow-inject";
-    /// The clients that were waited for did not come.
-    TooFewClients = "too_few_clients", 409, 1008, 1, "connect them first, or leave `wait_clients` out";
+    /// Events cannot be injected into a live room.
+    InjectRefused = "inject_refused", 409, 1008, 1, "inject into a replay, or set `live.allow_inject` and restart the server";
+    /// The expected clients did not connect in time.
+    TooFewClients = "too_few_clients", 409, 1008, 1, "connect the clients first, or omit `wait_clients`";
     /// The connection to the room was closed, reset or silent.
-    ConnectionLost = "connection_lost", 502, 1011, 1, "check that the upstream runs and can be reached: --upstream, --proxy, the network";
-    /// The name of the upstream, the sign server or the proxy could not be resolved.
-    DnsFailed = "dns_failed", 502, 1011, 1, "check the network's DNS, and the spelling of --upstream, --sign-url and --proxy", "Name not resolved";
-    /// Another address than loopback, which the setting `offline` rejects.
-    OfflineMode = "offline_mode", 403, 1008, 1, "use a mock with --upstream, or turn the setting `offline` off; in `livetape run`: LIVETAPE_OFFLINE=false", "Offline";
-    /// The room sends more than any room does.
-    UpstreamFlood = "upstream_flood", 502, 1011, 1, "check what --upstream leads to: no room sends this much", "Too much data from the upstream";
-    /// `livetape watch` cannot reach the server, or was closed by it.
-    ServerUnreachable = "server_unreachable", 502, 1011, 1, "is it running? start one with `livetape replay demo`";
-    /// A message on `/ws` that means nothing.
-    BadMessage = "bad_message", 400, 1008, 1, "send JSON as the documentation shows it";
-    /// There is no such room.
-    UnknownRoom = "unknown_room", 404, 1008, 1, "GET /rooms lists them; joining makes those whose name does not begin with `user:`";
-    /// The room has as many connections as it may.
+    ConnectionLost = "connection_lost", 502, 1011, 1, "check that the upstream server is running and reachable", terminal "check that the upstream server is running and reachable: --upstream, --proxy, the network";
+    /// The host name of the upstream, the sign server or the proxy could not be resolved.
+    DnsFailed = "dns_failed", 502, 1011, 1, "check the network's DNS, and the addresses of the upstream, sign server and proxy", title "Name not resolved", terminal "check the network's DNS, and the spelling of --upstream, --sign-url and --proxy";
+    /// The setting `offline` rejects addresses other than loopback.
+    OfflineMode = "offline_mode", 403, 1008, 1, "use a mock as the upstream, or turn the setting `offline` off", title "Offline", terminal "use a mock with --upstream, or turn the setting `offline` off; in `livetape run`: LIVETAPE_OFFLINE=false";
+    /// The upstream sends more data than any real room.
+    UpstreamFlood = "upstream_flood", 502, 1011, 1, "check the address of the upstream server: rooms do not send this much", title "Too much data from the upstream", terminal "check --upstream: rooms do not send this much";
+    /// `livetape watch` cannot reach the server, or the server closed the connection.
+    ServerUnreachable = "server_unreachable", 502, 1011, 1, "check the address, or start a server with `livetape replay demo`";
+    /// A message on `/ws` is invalid.
+    BadMessage = "bad_message", 400, 1008, 1, "send JSON as described by TalkReceived in GET /openapi.json";
+    /// The room does not exist.
+    UnknownRoom = "unknown_room", 404, 1008, 1, "see GET /rooms for the list; `join_room` creates a room if its id does not start with `user:`";
+    /// The room has the maximum number of connections.
     RoomFull = "room_full", 409, 1008, 1, "try again later";
-    /// The room's id is taken.
-    RoomExists = "room_exists", 409, 1008, 1, "choose another id, or leave it out";
-    /// Who is not in a room cannot talk there.
+    /// The room id is taken.
+    RoomExists = "room_exists", 409, 1008, 1, "choose another id, or omit it";
+    /// The connection is not in the room, so it cannot send messages there.
     NotInRoom = "not_in_room", 409, 1008, 1, "send `join_room` first";
-    /// The room of a user, which only its feed speaks in.
-    ReadOnlyRoom = "read_only_room", 403, 1008, 1, "join another room to talk: `join_room` makes it";
-    /// Too many messages a second.
-    RateExceeded = "rate_exceeded", 429, 1008, 1, "send less often";
-    /// Another connection has this client id.
-    ClientIdTaken = "client_id_taken", 409, 1008, 1, "choose another `client_id`, or leave it out";
+    /// Only the feed can send messages in a user's room.
+    ReadOnlyRoom = "read_only_room", 403, 1008, 1, "send messages to another room; `join_room` creates it";
+    /// The connection sends too many messages per second.
+    RateExceeded = "rate_exceeded", 429, 1008, 1, "send messages less often";
+    /// Another connection uses this client id.
+    ClientIdTaken = "client_id_taken", 409, 1008, 1, "choose another `client_id`, or omit it";
     /// The server is shutting down.
     ShuttingDown = "shutting_down", 503, 1001, 1, "";
 }
@@ -205,33 +214,33 @@ impl JsonSchema for Code {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let names: Vec<_> = Self::ALL.iter().map(|code| code.name()).collect();
-        json_schema!({ "description": "What went wrong.", "type": "string", "enum": names })
+        json_schema!({ "description": "Stable code of the failure.", "type": "string", "enum": names })
     }
 }
 
-/// The reasons a socket is closed for that are in no row above.
+/// Close codes that are not in the table.
 pub mod close {
     /// The source ended, or the user was disconnected.
     pub const NORMAL: u16 = 1000;
     /// The server is shutting down.
     pub const GOING_AWAY: u16 = 1001;
-    /// The other side broke the protocol.
+    /// The peer violated the protocol.
     pub const PROTOCOL: u16 = 1002;
-    /// A text message was no text.
+    /// A text message was not valid UTF-8.
     pub const NOT_TEXT: u16 = 1007;
-    /// The other side did too often what it may not.
+    /// The peer repeatedly did something that is not allowed.
     pub const POLICY: u16 = 1008;
     /// A message was too long.
     pub const TOO_LARGE: u16 = 1009;
 }
 
-/// What the process exits with.
+/// Exit codes of the process.
 pub mod exit {
     /// Done.
     pub const DONE: u8 = 0;
     /// Failed.
     pub const FAILED: u8 = 1;
-    /// The command line means nothing.
+    /// The command line is invalid.
     pub const USAGE: u8 = 2;
     /// Finished, but something was lost.
     pub const LOST: u8 = 3;
@@ -254,5 +263,21 @@ mod tests {
             assert_eq!(Code::from_name(code.name()), Some(*code));
             assert!(!code.title().contains('_'), "{code}");
         }
+    }
+
+    #[test]
+    fn only_hints_for_terminals_name_flags() {
+        // Failures that no server reports to its clients.
+        let terminal = [Code::PortInUse, Code::CannotListen, Code::OutputExists, Code::RecordingFull];
+        for code in Code::ALL.iter().filter(|code| !terminal.contains(code)) {
+            assert!(!code.hint().contains("--"), "{code}: {}", code.hint());
+        }
+        let code = Code::UserOffline;
+        assert_eq!(
+            code.terminal_hint(code.hint()),
+            "try again when the user is live, or wait with --wait-live"
+        );
+        assert_eq!(code.terminal_hint("a better hint"), "a better hint");
+        assert_eq!(Code::Capacity.terminal_hint(Code::Capacity.hint()), Code::Capacity.hint());
     }
 }

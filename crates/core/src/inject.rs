@@ -1,8 +1,8 @@
-//! Messages made to order: from a request in JSON to the frame that TikTok would have sent.
+//! Synthetic messages: turns a JSON request into the frame that TikTok would have sent.
 //!
-//! The frame goes through the same decoder as any other. Its ids are reserved: of a range that TikTok's own are far
-//! from, and of a part of it that the name of the stream decides, so that a recording of injected messages and new
-//! ones do not meet.
+//! The same decoder handles the frame like any other. Ids come from a reserved range far above TikTok's own.
+//! The name of the stream selects a block of the range, so that injected messages in a recording and newly
+//! injected ones do not collide.
 
 mod gifts;
 mod kinds;
@@ -30,126 +30,127 @@ use super::{
     },
 };
 
-/// The first of the reserved ids; TikTok's are at 7.5 · 10^18 now, and come here in some 25 years.
+/// First reserved message id. TikTok's ids are at 7.5 · 10^18 and will take about 25 years to reach it.
 pub const RESERVED_IDS: i64 = 9_200_000_000_000_000_000;
-/// Ids of one stream, as a power of two.
+/// Size of one stream's block of ids, as a power of two.
 const IDS_BITS: u32 = 20;
-/// The most messages of one request; a longer streak rises in greater steps.
+/// Maximum number of messages per request. Longer streaks increase in larger steps.
 const MESSAGES_MAX: i32 = 100;
-/// The most likes of one message, as TikTok's own clients send them.
+/// Maximum number of likes per message, as in TikTok's own clients.
 const LIKES_A_MESSAGE: i32 = 15;
-/// The most likes of one request.
+/// Maximum number of likes per request.
 pub const LIKES_MAX: i32 = LIKES_A_MESSAGE * MESSAGES_MAX;
-/// The most gifts of one request.
+/// Maximum number of gifts per request.
 pub const GIFTS_MAX: i32 = 1_000_000;
-/// What shall happen.
+
+/// An event to inject.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Wish")]
 pub enum InjectRequest {
-    /// Somebody writes something.
+    /// A viewer writes a comment.
     Chat {
-        /// Who.
+        /// The viewer.
         user: Who,
-        /// What.
+        /// Text of the comment.
         comment: String,
     },
-    /// Somebody sends a gift.
+    /// A viewer sends a gift.
     Gift {
-        /// Who.
+        /// The viewer.
         user: Who,
-        /// The name of the gift.
+        /// Name of the gift.
         gift: String,
-        /// How many.
+        /// Number of gifts.
         #[serde(default = "one")]
         #[schemars(range(min = 1, max = GIFTS_MAX))]
         count: i32,
-        /// As a streak that rises to `count` and ends with a final; else the final alone.
+        /// Whether to send a streak that rises to `count` and ends with a final, rather than only the final.
         #[serde(default)]
         combo: bool,
-        /// The price of one; known for some gifts, else 1.
+        /// Price of a single gift in diamonds; defaults to the known price, or to 1.
         #[schemars(range(min = 0))]
         diamonds: Option<i32>,
-        /// The address of its picture.
+        /// URL of the gift's picture.
         #[serde(default)]
         picture_url: String,
     },
-    /// Somebody taps the screen.
+    /// A viewer taps the screen.
     Like {
-        /// Who.
+        /// The viewer.
         user: Who,
-        /// How often; many come as a burst.
+        /// Number of likes; a large number becomes several messages.
         #[serde(default = "one")]
         #[schemars(range(min = 1, max = LIKES_MAX))]
         count: i32,
-        /// The sum of the room afterwards; else what was injected so far.
+        /// Total likes of the room afterwards; defaults to the number injected so far.
         #[schemars(range(min = 0))]
         total: Option<i64>,
     },
-    /// Somebody enters.
+    /// A viewer joins.
     #[serde(alias = "join")]
     Member {
-        /// Who.
+        /// The viewer.
         user: Who,
-        /// How many are there then.
+        /// Number of viewers afterwards.
         #[serde(default)]
         member_count: i32,
     },
-    /// Somebody follows the host.
+    /// A viewer follows the host.
     Follow {
-        /// Who.
+        /// The viewer.
         user: Who,
-        /// How many do then.
+        /// Number of followers afterwards.
         #[serde(default)]
         follow_count: i64,
     },
-    /// Somebody shares the room.
+    /// A viewer shares the room.
     Share {
-        /// Who.
+        /// The viewer.
         user: Who,
-        /// How often that was done then.
+        /// Number of shares afterwards.
         #[serde(default)]
         share_count: i32,
     },
-    /// Somebody subscribes.
+    /// A viewer subscribes.
     Subscribe {
-        /// Who.
+        /// The viewer.
         user: Who,
-        /// For the how manieth month.
+        /// Number of months subscribed.
         #[serde(default = "one_month")]
         #[schemars(range(min = 1))]
         months: i64,
     },
-    /// Somebody asks the host.
+    /// A viewer asks the host a question.
     Question {
-        /// Who.
+        /// The viewer.
         user: Who,
-        /// What.
+        /// Text of the question.
         question: String,
     },
     /// A viewer sends an emote.
     Emote {
         /// The viewer.
         user: Who,
-        /// Id of the emote.
+        /// Emote id.
         emote_id: String,
-        /// Address of its picture.
+        /// URL of its picture.
         #[serde(default)]
         picture_url: String,
     },
-    /// A viewer sends an envelope of diamonds, which others may open.
+    /// A viewer sends an envelope of diamonds for others to open.
     Envelope {
         /// The viewer.
         user: Who,
-        /// Number of diamonds in it.
+        /// Number of diamonds.
         #[schemars(range(min = 1))]
         diamonds: i32,
-        /// Number of viewers who may open it.
+        /// Number of viewers who can open it.
         #[serde(default = "one")]
         #[schemars(range(min = 1))]
         people: i32,
     },
-    /// A battle with another host begins, or ends.
+    /// A battle with another host starts or ends.
     Battle {
         /// The host.
         user: Who,
@@ -163,7 +164,7 @@ pub enum InjectRequest {
         #[serde(default)]
         #[schemars(range(min = 0))]
         opponent_points: i64,
-        /// Whether it ends.
+        /// Whether the battle ends.
         #[serde(default)]
         over: bool,
     },
@@ -171,73 +172,73 @@ pub enum InjectRequest {
     Poll {
         /// The host.
         user: Who,
-        /// Its question.
+        /// Text of the question.
         question: String,
-        /// Its answers.
+        /// Answers to choose from.
         options: Vec<String>,
     },
     /// The LIVE ends.
     End {},
-    /// A message with a payload of its own.
+    /// A message with a custom payload.
     Raw {
         /// Method of the message, e.g. `WebcastChatMessage`.
         method: String,
         /// Protobuf of the message, in base64.
         payload: String,
     },
-    /// So many watch.
+    /// The number of viewers changes.
     #[serde(alias = "viewers")]
     RoomUser {
-        /// How many.
+        /// Number of viewers.
         #[schemars(range(min = 0))]
         viewer_count: i64,
     },
 }
 
-/// What was done: the answer of `POST /inject`.
+/// Result of an injection: the answer of `POST /inject`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Injected {
-    /// The offset at which it happened, in milliseconds.
+    /// Offset of the messages, in milliseconds.
     pub offset_ms: u64,
-    /// The ids of its messages.
+    /// Ids of the messages.
     pub ids: Vec<Id>,
-    /// The numbers of the events that came of them.
+    /// Sequence numbers of the resulting events.
     pub seqs: Vec<u64>,
-    /// The clients that were subscribed when these events were broadcast, and had asked for one of them at least;
-    /// observers aside.
+    /// Number of clients subscribed at the time of the broadcast whose filter matches at least one of the
+    /// events, not counting observers.
     pub delivered: usize,
 }
 
-/// Makes frames of wishes. Its ids never repeat.
+/// Creates frames from requests. Its ids never repeat.
 #[derive(Clone, Debug, Default)]
 pub struct Injector {
     made: i64,
     likes: i64,
 }
 
-/// Where a frame goes.
+/// Target of an injected frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// The connection that it comes over; 0 if there is none.
+    /// Number of the connection; 0 if there is none.
     pub conn: u32,
-    /// The room; 0 if nobody knows.
+    /// Id of the room; 0 if unknown.
     pub room_id: i64,
-    /// When, as an offset.
+    /// Time of injection, as an offset.
     pub offset: Duration,
-    /// When, in Unix milliseconds.
+    /// Time of injection, in Unix milliseconds.
     pub now_ms: i64,
 }
 
 impl InjectRequest {
-    /// Says what cannot be: a number out of its range, a person without a name.
+    /// Validates the request, such as number ranges and names.
     ///
     /// # Errors
-    /// In words.
+    /// A message for the user.
     pub fn check(&self) -> Result<(), String> {
         let within = |name: &str, value: i64, min: i64, max: i64| {
             let fits = (min..=max).contains(&value);
-            if fits { Ok(()) } else { Err(format!("`{name}` is a number from {min} to {max}")) }
+            if fits { Ok(()) } else { Err(format!("`{name}` is not a number from {min} to {max}")) }
         };
         match self {
             Self::Gift { count, diamonds, .. } => {
@@ -278,7 +279,7 @@ impl InjectRequest {
 }
 
 impl Injector {
-    /// The frame that says it, flagged as injected, and the ids of its messages.
+    /// Creates the frame for a request, flagged as injected. Also returns the ids of its messages.
     pub fn make(&mut self, request: &InjectRequest, stream: &str, place: Place) -> (Item, Vec<Id>) {
         let block = RESERVED_IDS + (i64::from(crc32fast::hash(stream.as_bytes())) << IDS_BITS);
         let mut stamps = Stamps { injector: self, block, place };
@@ -300,7 +301,7 @@ fn frame(messages: Vec<Message>, now_ms: i64) -> Bytes {
     })
 }
 
-/// Gives each message its id.
+/// Assigns the ids of messages.
 struct Stamps<'a> {
     injector: &'a mut Injector,
     block: i64,
@@ -310,7 +311,7 @@ struct Stamps<'a> {
 impl Stamps<'_> {
     fn next(&mut self) -> Stamp {
         self.injector.made += 1;
-        // Whoever injects a million messages begins anew.
+        // The ids start over after a million messages.
         let msg_id = self.block + (self.injector.made & ((1 << IDS_BITS) - 1));
         Stamp { msg_id, room_id: self.place.room_id, create_time: self.place.now_ms }
     }
@@ -346,7 +347,7 @@ impl Stamps<'_> {
         }
     }
 
-    /// A streak of its own: a running total that rises, then the final that repeats it.
+    /// Creates a separate streak: an increasing running total, then the final that repeats it.
     fn streak(&mut self, person: &Person, gift: &compose::Gift, count: i32, combo: bool) -> Vec<Message> {
         let steps = if combo { count.min(MESSAGES_MAX - 1) } else { 0 };
         let mut group_id = 0;
@@ -368,7 +369,7 @@ impl Stamps<'_> {
         messages
     }
 
-    /// As many messages as a thumb would have made; the last one has the rest.
+    /// Splits likes into messages as TikTok's clients do. The last message has the remainder.
     fn burst(&mut self, person: &Person, count: i32, total: Option<i64>) -> Vec<Message> {
         self.injector.likes += i64::from(count);
         let total = total.unwrap_or(self.injector.likes);

@@ -1,4 +1,5 @@
-//! All that can be computed without tokio, sockets, files or a clock: bytes and offsets in, bytes and events out.
+//! The core of livetape: everything that works without tokio, sockets, files or a clock. It turns bytes and
+//! offsets into bytes and events.
 
 pub mod counts;
 pub mod decoder;

@@ -1,19 +1,19 @@
-//! Names that were meant: what users mistype is answered with the name that is nearest to it.
+//! Suggestions for mistyped names.
 
-/// Below this likeness nothing is called the nearest; 1 is equal.
+/// Minimum similarity of a suggestion; 1 means equal.
 const LIKENESS_MIN: f64 = 0.7;
 
-/// The one of `known` that `given` is most like, if it is like any.
+/// Returns the name in `known` that is most similar to `given`, if any is similar enough.
 pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     let likeness = |name: &&&str| strsim::jaro_winkler(name, given);
     let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
     (likeness(&nearest) >= LIKENESS_MIN).then_some(*nearest)
 }
 
-/// Most names that are listed.
+/// Maximum number of listed names.
 const LISTED_MAX: usize = 100;
 
-/// The name that was meant by `given`, if there is one like it, and the names there are.
+/// Returns a suggestion for `given`, if there is one, and the list of valid names.
 pub fn choices(given: &str, known: &[&str]) -> String {
     let meant = nearest(given, known).map(|name| format!("did you mean `{name}`? ")).unwrap_or_default();
     let listed = known[..known.len().min(LISTED_MAX)].join(", ");
@@ -21,13 +21,13 @@ pub fn choices(given: &str, known: &[&str]) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("{meant}there are: {listed}{more}")
+    format!("{meant}choose one of: {listed}{more}")
 }
 
-/// What to do about `given`, which is none of `known`.
+/// Returns a hint for `given`, which is not in `known`: a suggestion, or the list of valid names.
 pub fn hint(given: &str, known: &[&str]) -> String {
     match nearest(given, known) {
         Some(name) => format!("did you mean `{name}`?"),
-        None => format!("it is one of: {}", known.join(", ")),
+        None => format!("choose one of: {}", known.join(", ")),
     }
 }

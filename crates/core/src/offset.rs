@@ -1,16 +1,17 @@
-//! Offsets as people write them: on the command line, in REST bodies, in scenarios.
+//! Parses offsets from the command line, REST bodies and scenarios.
 
 use std::time::Duration;
 
 use super::error::{Code, Problem};
 
-/// No stream is this long.
+/// Maximum offset. No stream is this long.
 pub const OFFSET_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// Reads an offset or a length of time: `1m30s`, `90s`, `1500ms`, `1h`, `01:30`, `00:01:30.5`, or a number of seconds.
+/// Parses an offset or a duration: `1m30s`, `90s`, `1500ms`, `1h`, `01:30`, `00:01:30.5`, or a number of
+/// seconds.
 ///
 /// # Errors
-/// A sentence, if it is anything else, negative, or above [`OFFSET_MAX`].
+/// A message if the text is malformed, negative, or above [`OFFSET_MAX`].
 pub fn parse(text: &str) -> Result<Duration, String> {
     let read = match text.trim() {
         text if text.contains(':') => clock_time(text),
@@ -18,34 +19,34 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         text => units(text),
     };
     let no_offset =
-        || format!("`{text}` is no offset: write it like 1m30s, 1500ms, 00:01:30.5, or in seconds");
+        || format!("`{text}` is not a time: write it like 1m30s, 1500ms, 00:01:30.5, or in seconds");
     let offset = read.ok_or_else(no_offset)?;
     if offset > OFFSET_MAX {
-        return Err(format!("`{text}` is more than a year"));
+        return Err(format!("`{text}` is longer than a year"));
     }
     Ok(offset)
 }
 
-/// Reads a number of seconds, as JSON has it.
+/// Converts a number of seconds from JSON.
 ///
 /// # Errors
-/// A sentence, if it is negative, or above [`OFFSET_MAX`].
+/// A message if the number is negative, or above [`OFFSET_MAX`].
 pub fn from_seconds(seconds: f64) -> Result<Duration, String> {
     let offset = Duration::try_from_secs_f64(seconds).ok().filter(|offset| *offset <= OFFSET_MAX);
-    offset.ok_or_else(|| "an offset is from 0 to a year, in seconds".to_owned())
+    offset.ok_or_else(|| format!("{seconds:?} is not an offset: write seconds from 0 to one year"))
 }
 
-/// An offset beyond the end of a recording: no command accepts one.
+/// An offset beyond the end of a recording, which every command rejects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{offset:?} is beyond the end of the recording, {end:?}")]
 pub struct BeyondEnd {
-    /// What was asked for.
+    /// The requested offset.
     pub offset: Duration,
     /// The offset of the last record.
     pub end: Duration,
 }
 
-/// Accepts offsets up to that of the last record.
+/// Checks that an offset is not after the last record.
 ///
 /// # Errors
 /// [`BeyondEnd`]
@@ -55,11 +56,12 @@ pub fn check_within(offset: Duration, end: Duration) -> Result<(), BeyondEnd> {
 
 impl From<BeyondEnd> for Problem {
     fn from(error: BeyondEnd) -> Self {
-        Self::new(Code::BadRequest, error).hint("choose an earlier offset: `livetape info` shows the length")
+        Self::new(Code::BadRequest, error)
+            .hint("choose an earlier offset; run `livetape info` to see the length")
     }
 }
 
-/// `MM:SS` or `HH:MM:SS`, the seconds with or without a fraction.
+/// Parses `MM:SS` or `HH:MM:SS`, optionally with a fraction.
 fn clock_time(text: &str) -> Option<Duration> {
     let (minutes, seconds) = text.rsplit_once(':')?;
     let (hours, minutes) = minutes.rsplit_once(':').unwrap_or(("0", minutes));
@@ -70,7 +72,7 @@ fn clock_time(text: &str) -> Option<Duration> {
     Duration::from_secs(hours.checked_mul(3600)? + minutes * 60).checked_add(seconds)
 }
 
-/// Numbers with units, from the largest down: `1h2m3.5s`.
+/// Parses numbers with units, in descending order of unit: `1h2m3.5s`.
 fn units(text: &str) -> Option<Duration> {
     const UNITS: [(&str, u32); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
     let (mut rest, mut total, mut largest) = (text, Duration::ZERO, 0);
@@ -88,7 +90,7 @@ fn units(text: &str) -> Option<Duration> {
     (largest > 0).then_some(total)
 }
 
-/// A number in seconds, exact to the nanosecond.
+/// Parses a number of seconds, exact to the nanosecond.
 fn decimal(text: &str) -> Option<Duration> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
     if !all_digits(fraction) {
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn nonsense_is_rejected() {
         let nonsense = [
             "",
             " ",

@@ -1,23 +1,30 @@
-//! Recorded offset → due time: speed, pause, seek, idle limit.
+//! Pacing of a replay: converts recorded offsets to due times, with speed, pause, seek and idle limit.
 //!
-//! Times are absolute, so that nothing drifts: a deadline follows from a reference, never from the deadline before it.
-//! `now` is the time since any fixed point; every change takes a new reference at its `now`.
+//! Times are absolute, so nothing drifts: each deadline is computed from a fixed reference, never from the
+//! previous deadline. `now` is the time since any fixed point. Each change sets a new reference at its `now`.
 
 use std::time::Duration;
 
-/// How fast a replay runs.
+/// Speed of a replay.
+///
+/// ```
+/// use livetape_core::pace::Speed;
+///
+/// assert_eq!("2.5".parse(), Ok(Speed::Times(2.5)));
+/// assert_eq!("max".parse(), Ok(Speed::Max));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Speed {
-    /// So many times the original; [`Speed::MIN`] to [`Speed::MAX`].
+    /// A multiple of the original speed, from [`Speed::MIN`] to [`Speed::MAX`].
     Times(f64),
-    /// As fast as the slowest subscriber takes it.
+    /// As fast as the slowest subscriber can read.
     Max,
 }
 
 impl Speed {
-    /// The slowest that can be asked for.
+    /// Minimum speed.
     pub const MIN: f64 = 0.1;
-    /// The fastest short of `max`.
+    /// Maximum speed other than `max`.
     pub const MAX: f64 = 1000.0;
 }
 
@@ -30,9 +37,11 @@ impl std::str::FromStr for Speed {
         }
         match text.parse::<f64>() {
             Ok(times) if (Self::MIN..=Self::MAX).contains(&times) => Ok(Self::Times(times)),
-            _ => {
-                Err(format!("speed is a number from {} to {}, or `max`, not `{text}`", Self::MIN, Self::MAX))
-            }
+            _ => Err(format!(
+                "`{text}` is not a speed: use a number from {} to {}, or `max`",
+                Self::MIN,
+                Self::MAX
+            )),
         }
     }
 }
@@ -53,31 +62,31 @@ impl schemars::JsonSchema for Speed {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "description": "So many times the original, or as fast as the slowest subscriber takes it.",
+            "description": "Multiple of the original speed, or `max`: as fast as the slowest subscriber reads.",
             "anyOf": [{ "type": "number", "minimum": Self::MIN, "maximum": Self::MAX }, { "const": "max" }],
         })
     }
 }
 
-/// The one clock of a replay: shown time ⇄ real time.
+/// The clock of a replay. Converts between replay time and real time.
 #[derive(Clone, Debug)]
 pub struct ReplayClock {
     speed: Speed,
     is_paused: bool,
-    /// What was shown …
+    /// Replay time at the reference point.
     shown: Duration,
-    /// … at this time.
+    /// Real time at the reference point.
     at: Duration,
 }
 
 impl ReplayClock {
-    /// A clock that stands at zero, paused.
+    /// Creates a clock at zero, paused.
     #[must_use]
     pub fn new(speed: Speed) -> Self {
         Self { speed, is_paused: true, shown: Duration::ZERO, at: Duration::ZERO }
     }
 
-    /// What is shown at `now`. At speed `max` time stands where the last jump put it: everything is due.
+    /// Returns the replay time at `now`. At speed `max`, it stays at the last jump, and everything is due.
     #[must_use]
     pub fn shown(&self, now: Duration) -> Duration {
         match self.speed {
@@ -86,7 +95,7 @@ impl ReplayClock {
         }
     }
 
-    /// When `shown` is due; `None` while paused. What was due in the past is due at once.
+    /// Returns when the replay time `shown` is due; `None` while paused. Past times are due immediately.
     #[must_use]
     pub fn due(&self, shown: Duration) -> Option<Duration> {
         match self.speed {
@@ -102,37 +111,37 @@ impl ReplayClock {
         self.speed = speed;
     }
 
-    /// Stands still from `now` on.
+    /// Pauses from `now` on.
     pub fn pause(&mut self, now: Duration) {
         self.jump(now, self.shown(now));
         self.is_paused = true;
     }
 
-    /// Runs from `now` on.
+    /// Resumes from `now` on.
     pub fn resume(&mut self, now: Duration) {
         self.jump(now, self.shown(now));
         self.is_paused = false;
     }
 
-    /// Shows `shown` at `now`.
+    /// Sets the replay time at `now` to `shown`.
     pub fn jump(&mut self, now: Duration, shown: Duration) {
         (self.shown, self.at) = (shown, now);
     }
 
-    /// How fast it runs.
+    /// Returns the speed.
     #[must_use]
     pub fn speed(&self) -> Speed {
         self.speed
     }
 
-    /// Whether it stands still.
+    /// Whether the clock is paused.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.is_paused
     }
 }
 
-/// Recorded offset → shown time: gaps longer than the limit are shortened to it. Nothing is lost, only waiting.
+/// Converts recorded offsets to replay time, limiting long gaps. Only waiting is skipped, never events.
 #[derive(Clone, Debug)]
 pub struct IdleLimit {
     limit: Option<Duration>,
@@ -141,32 +150,32 @@ pub struct IdleLimit {
 }
 
 impl IdleLimit {
-    /// Starts at `offset`, shown at `shown`.
+    /// Starts at `offset`, which corresponds to the replay time `shown`.
     #[must_use]
     pub fn new(limit: Option<Duration>, offset: Duration, shown: Duration) -> Self {
         Self { limit, offset, shown }
     }
 
-    /// When `offset` is shown, if it is the next; nothing changes.
+    /// Returns the replay time of `offset` as the next offset, without advancing.
     #[must_use]
     pub fn preview(&self, offset: Duration) -> Duration {
         let gap = offset.saturating_sub(self.offset);
         self.shown + self.limit.map_or(gap, |limit| gap.min(limit))
     }
 
-    /// Goes on to `offset`.
+    /// Advances to `offset`.
     pub fn advance(&mut self, offset: Duration) {
         self.shown = self.preview(offset);
         self.offset = self.offset.max(offset);
     }
 
-    /// The offset at which `shown` stands, at most `next`.
+    /// Returns the offset at the replay time `shown`, at most `next`.
     #[must_use]
     pub fn offset_at(&self, shown: Duration, next: Duration) -> Duration {
         (self.offset + shown.saturating_sub(self.shown)).min(next.max(self.offset))
     }
 
-    /// The last offset that was shown, and when.
+    /// Returns the current offset and its replay time.
     #[must_use]
     pub fn position(&self) -> (Duration, Duration) {
         (self.offset, self.shown)
@@ -239,7 +248,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is changed: shown time never goes back and never jumps, and a deadline is when it is shown.
+        /// Whatever changes, replay time never goes back or jumps, and a deadline matches the time shown
+        /// then.
         #[test]
         fn shown_time_is_continuous(changes in prop::collection::vec(
             (0_u64..5_000, prop_oneof![
@@ -263,7 +273,8 @@ mod tests {
             }
         }
 
-        /// A limit only takes waiting away: order stays, and no gap is longer than before or than the limit.
+        /// A limit only removes waiting: order is kept, and no gap becomes longer than before or than the
+        /// limit.
         #[test]
         fn the_idle_limit_only_shortens(gaps in prop::collection::vec(0_u64..10_000, 1..60), limit in 0_u64..5_000) {
             let mut idle = IdleLimit::new(Some(ms(limit)), ms(0), ms(0));

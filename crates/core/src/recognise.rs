@@ -1,15 +1,15 @@
-//! What belongs to TikTok LIVE among all that a browser does: addresses and frames tell.
+//! Recognises TikTok LIVE traffic in a browser, by URLs and frames.
 
 use bytes::Bytes;
 
 use super::{recording::records::http::Role, wire::read_push};
 
-/// What push frames are for.
+/// Payload types of push frames.
 const PAYLOAD_TYPES: [&str; 6] = ["msg", "hb", "ack", "im_enter_room", "im_enter_room_resp", "close"];
-/// Longest name of a user, in bytes.
+/// Maximum length of a user name, in bytes.
 const USER_BYTES_MAX: usize = 64;
 
-/// What an HTTP exchange is of, if it is worth a record.
+/// Returns the role of an HTTP exchange, if it is worth recording.
 #[must_use]
 pub fn role_of(url: &str) -> Option<Role> {
     let roles = [
@@ -23,7 +23,7 @@ pub fn role_of(url: &str) -> Option<Role> {
     roles.into_iter().find(|(known, _)| path == *known).map(|(_, role)| role)
 }
 
-/// Whether a WebSocket with this address is one to TikTok LIVE.
+/// Whether a WebSocket with this URL belongs to TikTok LIVE.
 #[must_use]
 pub fn is_webcast_address(url: &str) -> bool {
     let host = url.split('/').nth(2).unwrap_or_default();
@@ -31,7 +31,7 @@ pub fn is_webcast_address(url: &str) -> bool {
     is_host || path_of(url).starts_with("/webcast/im/")
 }
 
-/// Whether this is one of TikTok LIVE's frames, whole.
+/// Whether these bytes are a complete push frame of TikTok LIVE.
 #[must_use]
 pub fn is_push_frame(bytes: &Bytes) -> bool {
     let mut faults = Vec::new();
@@ -39,14 +39,14 @@ pub fn is_push_frame(bytes: &Bytes) -> bool {
     faults.is_empty() && PAYLOAD_TYPES.contains(&push.payload_type.as_str())
 }
 
-/// The room that an address names.
+/// Returns the room id in a URL.
 #[must_use]
 pub fn room_in(url: &str) -> Option<i64> {
     let (_, query) = url.split_once('?')?;
     query.split('&').find_map(|pair| pair.strip_prefix("room_id=")?.parse().ok()).filter(|id| *id != 0)
 }
 
-/// The user whose page has this address: `https://www.tiktok.com/@ann/live`.
+/// Returns the user name in the URL of a LIVE page: `https://www.tiktok.com/@ann/live`.
 #[must_use]
 pub fn user_in(url: &str) -> Option<&str> {
     let name = url.split_once("/@")?.1.split_once("/live")?.0;
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_tell() {
+    fn urls_are_recognised() {
         assert!(is_webcast_address("wss://webcast-ws.us.tiktok.com/any?x"));
         assert!(is_webcast_address("ws://127.0.0.1:3100/webcast/im/ws_proxy/ws_reuse_supplement/?room_id=7"));
         assert!(!is_webcast_address("wss://chat.example/?to=/webcast/im/") && !is_webcast_address(""));

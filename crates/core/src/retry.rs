@@ -1,32 +1,32 @@
-//! Which failure is tried again, how often, and when.
+//! Retry policy: which failures are retried, how often, and after which delay.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::error::Code;
 
-/// Attempts in all, unless told otherwise.
+/// Default number of attempts, including the first.
 pub const ATTEMPTS: u32 = 5;
-/// The longest first wait; each further one is at most twice as long.
+/// Upper limit of the first delay. It doubles with each attempt.
 pub const BACKOFF_FIRST: Duration = Duration::from_secs(1);
-/// The longest wait that is not the server's wish.
+/// Maximum delay, unless the server requests a longer one.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
-/// A connection that was well for so long makes the budget full again.
+/// A connection that stays healthy for this long resets the retry budget.
 pub const HEALTHY_AFTER: Duration = Duration::from_secs(60);
-/// Nobody waits longer than this for a server that asks for it.
+/// Maximum delay that a server can request.
 pub const SERVER_WAIT_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// How often a failure is tried again.
+/// Number of retries for a kind of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retries {
-    /// As long as there are attempts left.
+    /// Until the attempts are used up.
     Budget,
-    /// So many times, and then no more: whoever refused will do so again.
+    /// This many times only, because the same rejection would follow.
     Times(u32),
-    /// It would only fail again.
+    /// Never, because a retry would fail again.
     Never,
 }
 
-/// The table. What is not in it is the user's to change, or final.
+/// Returns the retries for a code. Failures that are not listed are final, or for the user to fix.
 #[must_use]
 pub fn retries(code: Code) -> Retries {
     match code {
@@ -39,16 +39,16 @@ pub fn retries(code: Code) -> Retries {
     }
 }
 
-/// What follows a failure.
+/// Decision after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Another attempt, after this time.
+    /// Try again after this delay.
     Again(Duration),
-    /// None; with the time that the server said to wait, if it did.
+    /// Give up. Contains the delay that the server requested, if any.
     Final(Option<Duration>),
 }
 
-/// Counts attempts and says when the next one is due.
+/// Counts attempts and decides when to retry.
 #[derive(Clone, Debug)]
 pub struct Retry {
     attempts_max: u32,
@@ -58,7 +58,7 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// A full budget of `attempts_max` attempts, 1 at least. The same seed waits the same times.
+    /// Creates a budget of `attempts_max` attempts, at least 1. The same seed produces the same delays.
     #[must_use]
     pub fn new(attempts_max: u32, seed: u64) -> Self {
         Self {
@@ -69,14 +69,14 @@ impl Retry {
         }
     }
 
-    /// The number of the attempt under way, from 1.
+    /// Returns the number of the current attempt, from 1.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// The attempt failed. `server_wait` is what the server said to wait, `healthy` how long the
-    /// connection was well, zero if there was none.
+    /// Records a failed attempt. `server_wait` is the delay that the server requested. `healthy` is how long
+    /// the connection was healthy, or zero if there was none.
     pub fn failed(&mut self, code: Code, server_wait: Option<Duration>, healthy: Duration) -> Verdict {
         if healthy >= HEALTHY_AFTER {
             self.attempt = 1;
@@ -96,12 +96,13 @@ impl Retry {
         Verdict::Again(server_wait.unwrap_or_else(|| self.backoff()))
     }
 
-    /// The next attempt starts.
+    /// Starts the next attempt.
     pub fn start_next(&mut self) {
         self.attempt = self.attempt.saturating_add(1);
     }
 
-    /// Full jitter: anything up to the exponential wait, so that those who failed together do not come back together.
+    /// Returns a random delay up to the exponential limit (full jitter), so that clients that failed together
+    /// do not retry together.
     fn backoff(&mut self) -> Duration {
         let doublings = (self.attempt - 1).min(31);
         let longest = BACKOFF_FIRST.saturating_mul(1 << doublings).min(BACKOFF_MAX);
@@ -110,12 +111,12 @@ impl Retry {
     }
 }
 
-/// Sebastiano Vigna's SplitMix64: small, and good enough for waits and ids that nobody must guess.
+/// Sebastiano Vigna's SplitMix64: small, and good enough for delays and ids that need not be secret.
 #[derive(Clone, Debug)]
 pub struct SplitMix(pub u64);
 
 impl SplitMix {
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     pub fn next_bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let bits = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -123,7 +124,7 @@ impl SplitMix {
         bits ^ (bits >> 31)
     }
 
-    /// A number from 0 to `most`.
+    /// Returns a number from 0 to `most`.
     pub fn up_to(&mut self, most: u64) -> u64 {
         let scaled = (u128::from(self.next_bits()) * (u128::from(most) + 1)) >> 64;
         u64::try_from(scaled).unwrap_or(most)
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn health_makes_the_budget_full_again() {
+    fn a_healthy_connection_resets_the_budget() {
         let mut retry = Retry::new(2, 1);
         for stood in [HEALTHY_AFTER, HEALTHY_AFTER, HEALTHY_AFTER] {
             assert!(matches!(retry.failed(Code::ConnectionLost, None, stood), Verdict::Again(_)));
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_counted_even_between_other_failures() {
+    fn rejections_count_even_between_other_failures() {
         let mut retry = Retry::new(100, 1);
         let verdicts = [Code::Blocked, Code::ConnectionLost, Code::Blocked, Code::Blocked];
         let verdicts = verdicts.map(|code| retry.failed(code, None, Duration::ZERO) == Verdict::Final(None));
@@ -188,7 +189,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn waits_are_bounded_and_come_again(seed: u64, attempts in 1_u32..200) {
+        fn delays_are_bounded_and_reproducible(seed: u64, attempts in 1_u32..200) {
             let (mut one, mut other) = (Retry::new(attempts, seed), Retry::new(attempts, seed));
             for attempt in 1..=attempts {
                 let verdict = one.failed(Code::ConnectionLost, None, Duration::ZERO);

@@ -1,28 +1,28 @@
-//! How long a server says to wait: the headers that rate limiters send, in each of their dialects.
+//! Parses the delay that a server requests, from the headers of rate limiters in all their dialects.
 //!
-//! Which clients read what, and how: the sign server's clients disagree on all of it, so every reading is accepted that
-//! cannot be mistaken for another.
+//! The sign server's clients disagree about headers and units, so every unambiguous reading is accepted.
 
 use std::time::Duration;
 
-/// The headers, the first that can be read wins. `ratelimit-remaining` is none of them: it counts requests.
+/// Headers in order of precedence; the first readable one wins. `ratelimit-remaining` is not included,
+/// because it counts requests.
 pub const HEADERS: [&str; 3] = ["retry-after", "ratelimit-reset", "x-ratelimit-reset"];
 
-/// Numbers from here on are no lengths of time but dates, in seconds since the Unix epoch: 2001 and later.
+/// Numbers from here on are dates rather than delays, in seconds since the Unix epoch: 2001 and later.
 const EPOCH_SECONDS_MIN: f64 = 1e9;
 /// Numbers from here on are dates in milliseconds.
 const EPOCH_MILLIS_MIN: f64 = 1e12;
-/// No server means more.
+/// Maximum delay. Servers never mean more.
 const WAIT_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// How long to wait. `header` gives the value of a header by its lower-case name, `now` is the wall time since the Unix
-/// epoch. `None` if no header says so, or what it says lies in the past.
+/// Returns how long to wait. `header` returns the value of a header by its lowercase name. `now` is the wall
+/// time since the Unix epoch. Returns `None` if no header is readable, or the time has passed.
 pub fn read<'a>(header: impl Fn(&str) -> Option<&'a str>, now: Duration) -> Option<Duration> {
     HEADERS.iter().filter_map(|name| parse(header(name)?, now)).next()
 }
 
-/// Reads the value of one header: a number of seconds, a date as Unix seconds or milliseconds, or a date in words, as
-/// HTTP or as ISO 8601 has it.
+/// Parses the value of one header: a number of seconds, a date in Unix seconds or milliseconds, or an HTTP or
+/// ISO 8601 date.
 #[must_use]
 pub fn parse(value: &str, now: Duration) -> Option<Duration> {
     let value = value.trim();
@@ -39,7 +39,7 @@ pub fn parse(value: &str, now: Duration) -> Option<Duration> {
     (wait > Duration::ZERO).then_some(wait.min(WAIT_MAX))
 }
 
-/// A plain decimal number; nothing that only a programmer takes for one.
+/// Parses a plain decimal number, without signs, exponents and the like.
 fn number(value: &str) -> Option<f64> {
     let is_plain = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     is_plain.then(|| value.parse().ok()).flatten()
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn every_dialect_is_read() {
+    fn every_dialect_is_parsed() {
         check(&[("retry-after", "7")], Some(7.0));
         check(&[("retry-after", " 1.5 ")], Some(1.5));
         check(&[("retry-after", "Fri, 20 Nov 2026 10:00:30 GMT")], Some(30.0));
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_that_can_be_read_wins() {
+    fn the_first_readable_header_wins() {
         check(
             &[("retry-after", "5"), ("ratelimit-reset", "9"), ("x-ratelimit-reset", "1795168860")],
             Some(5.0),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_and_the_past_are_nothing() {
+    fn nonsense_and_past_times_are_ignored() {
         let past = ["0", "1795168800", "1795168799", "Thu, 19 Nov 2026 10:00:00 GMT", "1795168799000"];
         let nonsense = ["", " ", "-5", "+5", "1e3", "inf", "NaN", ".", "1.2.3", "5s", "tomorrow", "0x10"];
         for value in past.iter().chain(&nonsense) {

@@ -1,19 +1,19 @@
-//! What must not be shown: keys, cookies, tokens.
+//! Secrets that must not be displayed: keys, cookies and tokens.
 
 use std::{convert::Infallible, fmt, str::FromStr};
 
-/// A key or a cookie: printed as `***`, whatever prints it.
+/// A key or cookie that is always formatted as `***`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself, for whom it is meant.
+    /// Returns the text itself, for sending.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// Whether it can stand in a header: one line of printable ASCII.
+    /// Whether the text can be the value of a header: one line of printable ASCII.
     #[must_use]
     pub fn is_header_value(&self) -> bool {
         !self.0.is_empty() && self.0.bytes().all(|byte| matches!(byte, b' '..=b'~'))

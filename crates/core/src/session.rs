@@ -1,5 +1,5 @@
-//! The conversation with a room, from the opened socket to its end. It is told what happened and the time, and asked
-//! what to send, when to wake it, and whether it is over.
+//! The conversation with a room, from opening the socket to the end, as a state machine. Callers report
+//! events and the time; they ask for messages to send, the next timeout and the outcome.
 
 mod rate;
 
@@ -14,37 +14,39 @@ use super::{
     wire::{self, Batch, FaultKind, Message, Reading, UNZIPPED_BYTES_MAX, Unzipper, client},
 };
 
-/// Heartbeats are not sent more often than TikTok's web client does.
+/// Minimum heartbeat interval, as in TikTok's web client.
 pub const HEARTBEAT_MIN: Duration = Duration::from_secs(10);
-/// Nor less often, whatever the server says: it would take us for gone.
+/// Maximum heartbeat interval, regardless of the server's setting: longer silence would count as a
+/// disconnect.
 pub const HEARTBEAT_MAX: Duration = Duration::from_secs(60);
-/// A connection without any frame for so long is dead: heartbeats alone are answered every ten seconds.
+/// Time without any frame after which a connection counts as dead. Even a quiet room answers a heartbeat every
+/// ten seconds.
 pub const STALE_AFTER: Duration = Duration::from_secs(60);
 
-/// The method of the messages that say that a room ended.
+/// Method of the messages that announce the end of a room.
 const CONTROL: &str = "WebcastControlMessage";
 
 /// How a conversation ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The room ended, and why.
+    /// The room ended, for this reason.
     Ended(Ending),
-    /// The socket was closed, or broke: the code (1006 where there is none) and the reason.
+    /// The socket was closed or lost: close code (1006 if there was none) and reason.
     Closed(u16, String),
-    /// No frame came for [`STALE_AFTER`].
+    /// No frame arrived for [`STALE_AFTER`].
     Stale,
-    /// More came than [`RATE_BYTES_MAX`] allows.
+    /// The room sent more data than [`RATE_BYTES_MAX`] allows.
     Flood,
 }
 
 /// Why a room ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// A control message: the host ended it (action 3).
+    /// A control message: the host ended the LIVE (action 3).
     Ended,
-    /// A control message: TikTok ended it (action 4).
+    /// A control message: TikTok ended the LIVE (action 4).
     Suspended,
-    /// A push frame of the type `close`, which says no more than that.
+    /// A push frame of type `close`, which contains no reason.
     ClosePush,
 }
 
@@ -70,7 +72,7 @@ struct Opened {
 }
 
 impl Session {
-    /// A conversation with a room whose socket is not open yet.
+    /// Creates a conversation whose socket is not open yet.
     #[must_use]
     pub fn new(room_id: i64) -> Self {
         Self {
@@ -86,7 +88,8 @@ impl Session {
         }
     }
 
-    /// The socket is open. The room is entered before the first heartbeat: the other way round, some servers close.
+    /// Reports the open socket. The room is entered before the first heartbeat, because some servers close
+    /// otherwise.
     pub fn handle_opened(&mut self, now: Duration) {
         if self.opened.is_none() && self.outcome.is_none() {
             self.enter_due = true;
@@ -96,7 +99,7 @@ impl Session {
         }
     }
 
-    /// The sign server's batch. It wants no ack.
+    /// Handles the sign server's batch, which requires no ack.
     pub fn handle_initial_batch(&mut self, body: &Bytes) {
         if self.outcome.is_none() {
             let (batch, _) = self.read_batch(body.clone());
@@ -104,7 +107,7 @@ impl Session {
         }
     }
 
-    /// A binary message came. It is acknowledged even if all that it holds was seen before.
+    /// Handles a binary message. It is acknowledged even if its content is a duplicate.
     pub fn handle_frame(&mut self, now: Duration, frame: &Bytes) {
         self.handle_sign_of_life(now);
         if self.outcome.is_some() {
@@ -125,39 +128,39 @@ impl Session {
         self.handle_bytes(now, bytes);
     }
 
-    /// A message of so many bytes came. Too many end the conversation.
+    /// Reports the size of a message, in bytes. Exceeding the rate ends the conversation.
     pub fn handle_bytes(&mut self, now: Duration, bytes: usize) {
         if !self.rate.allows(now, bytes) {
             self.end(Outcome::Flood);
         }
     }
 
-    /// So many bytes were read for a message of so many: the others are heads of frames, or of the next messages. Too many
-    /// end the conversation.
+    /// Reports the bytes read for a message of `message` bytes. The rest are frame headers, or the start of
+    /// the next messages. Exceeding the rate ends the conversation.
     pub fn handle_read(&mut self, now: Duration, read: usize, message: usize) {
         if !self.rate.allows_heads(now, read, message) {
             self.end(Outcome::Flood);
         }
     }
 
-    /// More than [`UNFINISHED_BYTES_MAX`] came without a whole message.
+    /// Reports more than [`UNFINISHED_BYTES_MAX`] without a complete message.
     pub fn handle_flood(&mut self) {
         self.end(Outcome::Flood);
     }
 
-    /// Something came that is no push frame, or we ourselves did not read for a while: the time-out starts afresh.
+    /// Restarts the timeout, after data other than a push frame or a pause in reading.
     pub fn handle_sign_of_life(&mut self, now: Duration) {
         if let Some(opened) = &mut self.opened {
             opened.last_frame = opened.last_frame.max(now);
         }
     }
 
-    /// The socket was closed or broke.
+    /// Reports that the socket was closed or lost.
     pub fn handle_closed(&mut self, code: u16, reason: &str) {
         self.end(Outcome::Closed(code, reason.to_owned()));
     }
 
-    /// Time passed.
+    /// Reports the time, for heartbeats and timeouts.
     pub fn handle_timeout(&mut self, now: Duration) {
         let every = self.heartbeat_every;
         let Some(opened) = self.opened.as_mut().filter(|_| self.outcome.is_none()) else { return };
@@ -165,14 +168,14 @@ impl Session {
             return self.end(Outcome::Stale);
         }
         if now >= opened.next_heartbeat {
-            // What was slept through is left out.
+            // Heartbeats missed during a sleep are skipped.
             let next = opened.next_heartbeat.saturating_add(every);
             opened.next_heartbeat = if next > now { next } else { now.saturating_add(every) };
             self.heartbeat_due = true;
         }
     }
 
-    /// The next message to send; what a room's end left unsent is sent too.
+    /// Returns the next message to send, including acks still pending at the end of the room.
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
         if std::mem::take(&mut self.enter_due) {
             return Some(client::enter_room(self.room_id));
@@ -183,27 +186,27 @@ impl Session {
         self.acks.pop_front()
     }
 
-    /// When [`Session::handle_timeout`] wants to be called; `None` if it need not be.
+    /// Returns when to call [`Session::handle_timeout`]; `None` if there is no need to.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         let opened = self.opened.as_ref().filter(|_| self.outcome.is_none())?;
         Some(opened.next_heartbeat.min(opened.stale_at()))
     }
 
-    /// How it ended, if it has. The first end stands.
+    /// Returns the outcome, once there is one. The first outcome is final.
     #[must_use]
     pub fn outcome(&self) -> Option<&Outcome> {
         self.outcome.as_ref()
     }
 
-    /// How long it was well: from the opening to the last sign of life. Silence is no health.
+    /// Returns how long the connection was healthy: from its opening to the last data received.
     #[must_use]
     pub fn healthy_for(&self) -> Duration {
         self.opened.as_ref().map_or(Duration::ZERO, |opened| opened.last_frame.saturating_sub(opened.at))
     }
 
-    /// The decoder reads the same bytes, and counts what is wrong with them: a hundredth of a millisecond each.
-    /// With the bytes that it unpacked to; more than the limit count as the limit.
+    /// Decodes a batch. Its faults are ignored, because the decoder counts them; decoding twice costs about
+    /// 10 µs each. Also returns the decompressed length, at most the limit.
     fn read_batch(&mut self, payload: Bytes) -> (Batch, usize) {
         let mut faults = Vec::new();
         let payload = self.unzipper.unzip(payload, &mut faults);
@@ -213,10 +216,10 @@ impl Session {
     }
 
     fn handle_batch(&mut self, batch: &Batch) {
-        if let Ok(told @ 1..) = u64::try_from(batch.info.heartbeat_ms) {
-            self.heartbeat_every = Duration::from_millis(told).clamp(HEARTBEAT_MIN, HEARTBEAT_MAX);
+        if let Ok(interval_ms @ 1..) = u64::try_from(batch.info.heartbeat_ms) {
+            self.heartbeat_every = Duration::from_millis(interval_ms).clamp(HEARTBEAT_MIN, HEARTBEAT_MAX);
         }
-        // What was said before this connection is no end of it.
+        // History cannot end this connection.
         let news = batch.messages.iter().filter(|message| !message.is_history && message.method == CONTROL);
         if let Some(ending) = news.filter_map(ending).next() {
             self.end(Outcome::Ended(ending));
@@ -225,7 +228,7 @@ impl Session {
 
     fn end(&mut self, outcome: Outcome) {
         if matches!(outcome, Outcome::Closed(..) | Outcome::Stale | Outcome::Flood) {
-            // Nobody is there to read it.
+            // The peer is gone and will not read it.
             (self.enter_due, self.heartbeat_due) = (false, false);
             self.acks.clear();
         }

@@ -1,7 +1,7 @@
-//! Gift streaks: what each message adds, when a streak ends, and the final that never arrives.
+//! Gift streaks: computes increments and the end of each streak, and infers missing finals.
 //!
-//! TikTok sends the running total of a streak again and again, then a final that repeats it (`proto/webcast.proto`).
-//! Deadlines are offsets: speed, pauses and idle limits change nothing.
+//! TikTok repeatedly sends the running total of a streak, then a final that repeats it
+//! (`proto/webcast.proto`). Deadlines are offsets, so speed, pauses and idle limits do not affect them.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,9 +16,10 @@ use super::{
     event::{Data, Event, Gift},
 };
 
-/// After so long without a message of a streak its final is inferred. Real finals follow within 17 s.
+/// Time without a message after which a streak's final is inferred. Real finals follow within 17 s.
 pub const FINAL_TIMEOUT: Duration = Duration::from_secs(60);
-/// Streaks that are remembered, open or ended; beyond, the one that is longest silent is ended and forgotten.
+/// Maximum number of streaks to remember, open or ended. Beyond it, the least recent one is ended and
+/// forgotten.
 pub const STREAKS_MAX: usize = 4_096;
 
 /// `gift.type` of gifts that can be sent in streaks.
@@ -26,12 +27,12 @@ const STREAKABLE: i32 = 1;
 
 type Key = (i64, StreakKey);
 
-/// A final that TikTok did not send. Its event still has the times of the streak's last message.
+/// An inferred final. Its event keeps the times of the streak's last message.
 #[derive(Debug)]
 pub struct Inferred {
-    /// When it was due.
+    /// Time at which it was due.
     pub offset: Duration,
-    /// What it says.
+    /// The inferred event.
     pub event: Event,
 }
 
@@ -39,23 +40,23 @@ pub struct Inferred {
 #[derive(Debug, Default)]
 pub struct Streaks {
     streaks: HashMap<Key, Streak, FixedState>,
-    /// The open ones by deadline; the number keeps those of one offset in their order.
+    /// Open streaks by deadline. The number keeps the order of equal deadlines.
     due: BTreeMap<(Duration, u64), Key>,
-    /// All of them by their last message.
+    /// All streaks by their last message.
     by_age: BTreeMap<u64, Key>,
     last_no: u64,
-    /// What keeps the ids of generations apart.
+    /// Suffix that makes ids unique per generation.
     suffix: String,
 }
 
 #[derive(Debug)]
 struct Streak {
-    /// What its events call it.
+    /// Id of the streak in its events.
     id: SmolStr,
-    /// While the streak is open: the last message, of which an inferred final is made.
+    /// The last message of an open streak, from which an inferred final is made.
     last: Option<Box<Event>>,
     highest: i32,
-    /// The count that the last final told.
+    /// Count in the last final.
     finished: i32,
     /// Set while the streak is open.
     deadline: Option<Duration>,
@@ -63,19 +64,19 @@ struct Streak {
 }
 
 impl Streaks {
-    /// No streaks yet; their ids will end in `suffix`.
+    /// Creates an empty set of streaks, whose ids will end in `suffix`.
     #[must_use]
     pub fn new(suffix: String) -> Self {
         Self { suffix, ..Self::default() }
     }
 
-    /// Tells a gift event what it adds to its streak. Of an event that is no gift nothing is changed.
+    /// Fills in the streak fields of a gift event. Other events stay unchanged.
     pub fn handle(&mut self, offset: Duration, room_id: i64, event: &mut Event, out: &mut Vec<Inferred>) {
         let user_id = event.user.as_ref().map_or(0, |user| user.user_id.0);
         let Data::Gift(gift) = &mut event.data else { return };
         if gift.gift_type != STREAKABLE && !gift.repeat_end {
             let count = gift.repeat_count.max(0);
-            tell(gift, count, true);
+            set_increment(gift, count, true);
             gift.delta_since_final = count;
             return;
         }
@@ -86,11 +87,11 @@ impl Streaks {
         });
         gift.streak_id = id.clone();
         let delta = gift.repeat_count.saturating_sub(highest).max(0);
-        tell(gift, delta, gift.repeat_end);
+        set_increment(gift, delta, gift.repeat_end);
         let highest = highest + delta;
         gift.delta_since_final = if gift.repeat_end { highest - finished } else { 0 };
         if gift.repeat_end && gift.group_id.0 == 0 {
-            return; // Nothing tells the sender's next streak from this one.
+            return; // The sender's next streak would be indistinguishable from this one.
         }
         let finished = if gift.repeat_end { highest } else { finished };
         let is_open = !gift.repeat_end;
@@ -102,7 +103,7 @@ impl Streaks {
         }
     }
 
-    /// When the next final is inferred.
+    /// Returns when the next final is inferred.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
         self.due.first_key_value().map(|(&(deadline, _), _)| deadline)
@@ -115,7 +116,7 @@ impl Streaks {
         }
     }
 
-    /// Infers all finals that are still missing, at the end of the stream.
+    /// Infers all missing finals, at the end of the stream.
     pub fn flush(&mut self, offset: Duration, out: &mut Vec<Inferred>) {
         while !self.due.is_empty() {
             self.infer_next(offset, out);
@@ -162,7 +163,7 @@ impl Streak {
         if let Data::Gift(gift) = &mut event.data {
             gift.repeat_count = self.highest;
             gift.inferred = true;
-            tell(gift, 0, true);
+            set_increment(gift, 0, true);
             gift.delta_since_final = self.highest - self.finished;
         }
         self.finished = self.highest;
@@ -170,7 +171,7 @@ impl Streak {
     }
 }
 
-/// In the memory of the message before, if there was one.
+/// Reuses the allocation of the previous message, if there is one.
 fn keep(before: Option<Box<Event>>, event: &Event) -> Box<Event> {
     match before {
         None => Box::new(event.clone()),
@@ -181,7 +182,7 @@ fn keep(before: Option<Box<Event>>, event: &Event) -> Box<Event> {
     }
 }
 
-fn tell(gift: &mut Gift, delta: i32, is_final: bool) {
+fn set_increment(gift: &mut Gift, delta: i32, is_final: bool) {
     gift.repeat_delta = delta;
     gift.is_final = is_final;
     gift.diamonds = i64::from(gift.diamond_count) * i64::from(delta);
@@ -219,8 +220,8 @@ mod tests {
         }
     }
 
-    /// Delta, final, diamonds, delta since the last final, inferred.
-    fn told(event: &Event) -> (i32, bool, i64, i32, bool) {
+    /// Returns delta, final, diamonds, delta since the last final, and inferred.
+    fn increments(event: &Event) -> (i32, bool, i64, i32, bool) {
         let Data::Gift(gift) = &event.data else { panic!("{event:?}") };
         (gift.repeat_delta, gift.is_final, gift.diamonds, gift.delta_since_final, gift.inferred)
     }
@@ -229,52 +230,52 @@ mod tests {
         Duration::from_secs(secs)
     }
 
-    /// Sends `(second, group, count, end)` and gives what each event and each inferred final tells.
+    /// Sends `(second, group, count, end)` and returns the values of each event and each inferred final.
     fn check(sent: &[(u64, i64, i32, bool)]) -> Vec<(i32, bool, i64, i32, bool)> {
         let (mut streaks, mut inferred, mut result) = (Streaks::default(), vec![], vec![]);
         for &(at, group, count, end) in sent {
             streaks.advance(secs(at), &mut inferred);
-            result.extend(inferred.drain(..).map(|inferred| told(&inferred.event)));
+            result.extend(inferred.drain(..).map(|inferred| increments(&inferred.event)));
             let mut event = gift(group, count, end);
             streaks.handle(secs(at), ROOM, &mut event, &mut inferred);
-            result.push(told(&event));
+            result.push(increments(&event));
         }
         streaks.flush(secs(10_000), &mut inferred);
-        result.extend(inferred.drain(..).map(|inferred| told(&inferred.event)));
+        result.extend(inferred.drain(..).map(|inferred| increments(&inferred.event)));
         result
     }
 
     #[test]
     fn a_streak_counts_up_and_its_final_adds_nothing() {
-        let told = check(&[(0, 9, 1, false), (1, 9, 3, false), (2, 9, 3, false), (5, 9, 3, true)]);
+        let increments = check(&[(0, 9, 1, false), (1, 9, 3, false), (2, 9, 3, false), (5, 9, 3, true)]);
         let expected = [
             (1, false, 2, 0, false),
             (2, false, 4, 0, false),
             (0, false, 0, 0, false),
             (0, true, 0, 3, false),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(increments, expected);
     }
 
     #[test]
-    fn a_streak_first_seen_in_the_middle_adds_all_of_it() {
+    fn a_streak_first_seen_in_the_middle_counts_from_zero() {
         assert_eq!(check(&[(0, 9, 34, true)]), [(34, true, 68, 34, false)]);
     }
 
     #[test]
-    fn a_missing_final_is_inferred_and_a_rise_after_it_is_the_difference() {
-        let told = check(&[(0, 9, 5, false), (61, 9, 8, false), (62, 9, 8, true)]);
+    fn a_missing_final_is_inferred_and_later_messages_add_only_the_difference() {
+        let increments = check(&[(0, 9, 5, false), (61, 9, 8, false), (62, 9, 8, true)]);
         let expected = [
             (5, false, 10, 0, false),
             (0, true, 0, 5, true),
             (3, false, 6, 0, false),
             (0, true, 0, 3, false),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(increments, expected);
     }
 
     #[test]
-    fn the_deadline_counts_from_the_last_message_and_is_exact() {
+    fn the_deadline_is_exact_and_counts_from_the_last_message() {
         let (mut streaks, mut inferred) = (Streaks::default(), vec![]);
         streaks.handle(secs(0), ROOM, &mut gift(9, 1, false), &mut inferred);
         streaks.handle(secs(30), ROOM, &mut gift(9, 2, false), &mut inferred);
@@ -288,19 +289,19 @@ mod tests {
 
     #[test]
     fn without_a_group_a_final_ends_the_streak_for_good() {
-        let told = check(&[(0, 0, 2, true), (1, 0, 2, true)]);
-        assert_eq!(told, [(2, true, 4, 2, false), (2, true, 4, 2, false)]);
+        let increments = check(&[(0, 0, 2, true), (1, 0, 2, true)]);
+        assert_eq!(increments, [(2, true, 4, 2, false), (2, true, 4, 2, false)]);
     }
 
     #[test]
-    fn absurd_counts_do_no_harm() {
-        let told = check(&[(0, 9, i32::MIN, false), (1, 9, i32::MAX, false), (2, 9, -1, true)]);
-        assert_eq!(told[1], (i32::MAX, false, 2 * i64::from(i32::MAX), 0, false));
-        assert_eq!(told[2], (0, true, 0, i32::MAX, false));
+    fn absurd_counts_are_harmless() {
+        let increments = check(&[(0, 9, i32::MIN, false), (1, 9, i32::MAX, false), (2, 9, -1, true)]);
+        assert_eq!(increments[1], (i32::MAX, false, 2 * i64::from(i32::MAX), 0, false));
+        assert_eq!(increments[2], (0, true, 0, i32::MAX, false));
     }
 
     #[test]
-    fn too_many_streaks_end_the_oldest() {
+    fn too_many_streaks_evict_the_oldest() {
         let (mut streaks, mut inferred) = (Streaks::default(), vec![]);
         for group in 1..=STREAKS_MAX as i64 + 1 {
             streaks.handle(secs(0), ROOM, &mut gift(group, 1, false), &mut inferred);
@@ -313,8 +314,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever arrives in whatever order: deltas sum up to the highest count, in the raw view and in the view of
-        /// finals alone, and no streak stays open.
+        /// For any order of messages, deltas add up to the highest count, both in the raw view and in the
+        /// view of finals only, and no streak stays open.
         #[test]
         fn deltas_sum_up_to_the_highest_count(
             sent in prop::collection::vec((0_u64..100, 1_i64..4, 0_i32..50, prop::bool::weighted(0.2)), 1..60)

@@ -1,24 +1,24 @@
-//! An event as a line for people: what a terminal shows of the outward JSON.
+//! Formats events as lines of text for a terminal.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::retry::SERVER_WAIT_MAX;
+use crate::{error::Code, retry::SERVER_WAIT_MAX};
 
-/// Longest text that is shown of a name or a comment, in characters.
+/// Maximum length of a displayed name or comment, in characters.
 const TEXT_CHARS_MAX: usize = 300;
 
-/// The lines of one event after the other: a hint comes with the first of several failures alike.
+/// Formats successive events. Of several equal failures in a row, only the first shows its hint.
 #[derive(Debug, Default)]
 pub struct Lines {
-    /// The code of the failure whose hint was shown last.
+    /// Code of the last failure whose hint was displayed.
     hinted: Option<String>,
 }
 
 impl Lines {
-    /// As [`line()`], without a hint that was shown already.
+    /// Formats the next event like [`line()`], without repeating the hint of the previous failure.
     #[must_use]
     pub fn next(&mut self, event: &Value) -> Option<String> {
         match event["type"].as_str()? {
@@ -36,7 +36,7 @@ impl Lines {
     }
 }
 
-/// The line of an event, without its time; `None` for events that are not shown.
+/// Formats an event without its time; returns `None` for events that are not displayed.
 #[must_use]
 pub fn line(event: &Value) -> Option<String> {
     let data = &event["data"];
@@ -50,6 +50,7 @@ pub fn line(event: &Value) -> Option<String> {
     Some(match event["type"].as_str()? {
         "gift" => gift(data)?,
         "chat" => format!("💬 {}: {}", sender(), text(&data["comment"])),
+        "like" if data["likeCount"] == 1 => format!("❤️ {} sent 1 like", sender()),
         "like" => format!("❤️ {} sent {} likes", sender(), data["likeCount"]),
         "member" if data["actionId"] == 1 => format!("👥 {} joined", sender()),
         "social" => match data["action"].as_str()? {
@@ -63,7 +64,10 @@ pub fn line(event: &Value) -> Option<String> {
         "envelope" if data["display"] == 1 => {
             format!("🧧 {} dropped {} diamonds", text(&data["senderName"]), data["diamondCount"])
         }
-        "control" => format!("⏯️ The LIVE is {}", text(&data["state"])),
+        "control" => match text(&data["state"]) {
+            state if matches!(state.as_str(), "ended" | "resumed") => format!("⏯️ The LIVE has {state}"),
+            state => format!("⏯️ The LIVE is {state}"),
+        },
         "connection_created" => {
             format!("✅ Connected to {} (Room ID: {})", username(), text(&data["roomId"]))
         }
@@ -77,7 +81,7 @@ pub fn line(event: &Value) -> Option<String> {
     })
 }
 
-/// Only what adds something: the final of a streak says again what its last message said.
+/// Returns `None` for a final that only repeats the streak's last message.
 fn gift(data: &Value) -> Option<String> {
     if data["repeatDelta"] == 0 {
         return None;
@@ -86,16 +90,18 @@ fn gift(data: &Value) -> Option<String> {
     Some(format!("🎁 {sender} sent gift {gift} x{}", data["repeatCount"]))
 }
 
-/// What failed, when it is tried again, and what to do.
+/// Formats the failure, the time of the next attempt, and the hint.
 fn error(event: &Value) -> String {
     let mut shown = failed(event);
-    if let Some(hint) = event["data"]["hint"].as_str().filter(|hint| !hint.is_empty()) {
+    let (code, hint) = (event["data"]["code"].as_str(), event["data"]["hint"].as_str().unwrap_or_default());
+    let hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
+    if !hint.is_empty() {
         shown += &format!("\n💡 {}", printable(hint));
     }
     shown
 }
 
-/// What failed, and when it is tried again, or may be.
+/// Formats the failure, and when livetape retries or the user can.
 fn failed(event: &Value) -> String {
     let data = &event["data"];
     let message = text(&data["message"]);
@@ -106,12 +112,12 @@ fn failed(event: &Value) -> String {
         let seconds = wait.as_secs_f64();
         shown += &format!("\n⏳ Attempt {} failed, trying again in {seconds:.1} s", data["attempt"]);
     } else if wait > SERVER_WAIT_MAX {
-        shown += &format!("\n⏳ The server asks to wait {}{}", length(wait), until(event, wait));
+        shown += &format!("\n⏳ The server requires a wait of {}{}", length(wait), until(event, wait));
     }
     shown
 }
 
-/// `42 min` or `1 h 5 min`, rounded up.
+/// Formats a duration as `42 min` or `1 h 5 min`, rounded up.
 fn length(wait: Duration) -> String {
     let minutes = wait.as_millis().div_ceil(60_000);
     match (minutes / 60, minutes % 60) {
@@ -121,20 +127,20 @@ fn length(wait: Duration) -> String {
     }
 }
 
-/// The time at which the wait ends, if the event has one.
+/// Formats the end of the wait, if the event has a time.
 fn until(event: &Value, wait: Duration) -> String {
-    let told = event["ts"].as_str().and_then(|ts| ts.parse::<Timestamp>().ok());
-    let end = told.and_then(|told| told.checked_add(wait).ok());
+    let received = event["ts"].as_str().and_then(|ts| ts.parse::<Timestamp>().ok());
+    let end = received.and_then(|received| received.checked_add(wait).ok());
     end.map(|end| format!(", until {end:.0}")).unwrap_or_default()
 }
 
-/// A JSON text as it may be shown.
+/// Returns a JSON string in a form safe to display.
 fn text(value: &Value) -> String {
     printable(value.as_str().unwrap_or_default())
 }
 
-/// What may be written to a terminal: no control characters, which could move the cursor or worse, and none that turn
-/// the direction of writing; not longer than 300 characters.
+/// Makes a text safe for a terminal. Removes control characters, which could move the cursor or worse, and
+/// characters that change the text direction; cuts the text at 300 characters.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let mut shown: String = text.chars().filter(|&c| is_harmless(c)).take(TEXT_CHARS_MAX + 1).collect();
@@ -143,6 +149,13 @@ pub fn printable(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// Whether a character controls the terminal or changes the text direction. No name may contain one, because it
+/// can make one name look like another.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    !is_harmless(c) || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')
 }
 
 fn is_harmless(c: char) -> bool {
@@ -160,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_of_the_seeds() {
+    fn lines_match_the_specification() {
         let event = |kind, data| json!({"type": kind, "username": "ann", "data": data});
         check(
             &event("gift", json!({"sender":"user123","giftName":"Rose","repeatCount":1,"repeatDelta":1})),
@@ -176,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_say_what_to_do_or_when_it_goes_on() {
+    fn failures_show_a_hint_or_the_next_attempt() {
         let error = |data| json!({"type": "error", "data": data});
         check(
             &error(
@@ -193,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_without_a_name_leaves_no_hole() {
+    fn a_missing_username_leaves_no_gap() {
         let ended = |username| json!({"type":"disconnected","username":username,"data":{"reason":"deleted"}});
         check(&ended("ann"), "🔌 Disconnected from ann: deleted");
         check(&ended(""), "🔌 Disconnected: deleted");
@@ -201,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_wait_shows_its_length_and_end() {
+    fn a_long_wait_shows_its_duration_and_end() {
         let error = |ms: u64| {
             let data =
                 json!({"code":"rate_limited","message":"x","attempt":1,"retrying":false,"retryAfterMs":ms});
@@ -209,15 +222,15 @@ mod tests {
         };
         check(&error(900_000), "❌ Failed to connect: x");
         let expected =
-            "❌ Failed to connect: x\n⏳ The server asks to wait 16 min, until 2026-01-01T23:45:00Z";
+            "❌ Failed to connect: x\n⏳ The server requires a wait of 16 min, until 2026-01-01T23:45:00Z";
         check(&error(900_001), expected);
         let shown = line(&error(3_900_000)).unwrap();
-        assert!(shown.ends_with("wait 1 h 5 min, until 2026-01-02T00:35:00Z"), "{shown}");
+        assert!(shown.ends_with("wait of 1 h 5 min, until 2026-01-02T00:35:00Z"), "{shown}");
         assert!(line(&error(u64::MAX)).is_some());
     }
 
     #[test]
-    fn a_hint_comes_with_the_first_of_failures_alike() {
+    fn only_the_first_of_equal_failures_shows_its_hint() {
         let mut lines = Lines::default();
         let mut has_hint = |kind, code| {
             let data = json!({"code":code,"message":"x","hint":"wait","retrying":true,"retryAfterMs":1});
@@ -227,11 +240,11 @@ mod tests {
         assert_eq!(limited, [true, false, false]);
         assert!(has_hint("error", "user_offline"), "another failure has another hint");
         has_hint("connection_created", "");
-        assert!(has_hint("error", "user_offline"), "it failed anew");
+        assert!(has_hint("error", "user_offline"), "it failed again");
     }
 
     #[test]
-    fn nothing_that_steers_a_terminal_gets_through() {
+    fn terminal_control_characters_are_removed() {
         let event =
             json!({"type":"chat","data":{"sender":"a\u{1b}[2Jb\r\n","comment":"\u{202e}evil\u{7}\u{9b}1m"}});
         check(&event, "💬 a[2Jb: evil1m");
@@ -244,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_json_it_is_nothing_panics() {
+    fn no_json_panics() {
         for kind in crate::event::KINDS {
             for data in [json!(null), json!({}), json!([1]), json!({"sender": 7, "action": 3})] {
                 let event = json!({"type": kind, "data": data});

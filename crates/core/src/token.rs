@@ -1,28 +1,30 @@
-//! What a token may look like: it stands in addresses, headers and queries.
+//! Rules for tokens, which are used in URLs, headers and queries.
 
-/// The longest token, in bytes.
+/// Maximum length of a token, in bytes.
 pub const TOKEN_BYTES_MAX: usize = 256;
-/// What stands in addresses where a token would stand.
+/// Words with another meaning in the place of a token.
 pub const RESERVED: [&str; 2] = ["test", "echo"];
 
-/// Whether it can stand in a header, in a query, in a path and in a WebSocket's subprotocol.
+/// Whether a text can be used in a header, a query, a path and a WebSocket subprotocol.
 #[must_use]
 pub fn is_plain(text: &str) -> bool {
     let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     (1..=TOKEN_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_unreserved)
 }
 
-/// Checks what is to stand in `/ws/{token}`.
+/// Checks a token for `/ws/{token}`.
 ///
 /// # Errors
-/// Why it cannot; the token is not repeated.
+/// The reason, without repeating the token.
 pub fn check(token: &str) -> Result<(), &'static str> {
     if !is_plain(token) {
-        return Err("a token is 1 to 256 letters, digits, `-`, `_`, `.` or `~`: it stands in an address");
+        return Err(
+            "a token must have 1 to 256 letters, digits, `-`, `_`, `.` or `~`, because it is part of a URL",
+        );
     }
-    // Clients leave dots out of addresses.
+    // Clients remove dot segments from URLs.
     if RESERVED.contains(&token) || token.bytes().all(|byte| byte == b'.') {
-        return Err("this token cannot be: `test`, `echo` and dots alone mean something else in an address");
+        return Err("`test`, `echo` and dots alone are reserved and cannot be tokens");
     }
     Ok(())
 }
@@ -32,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_means_something_in_an_address_is_no_token() {
+    fn words_with_another_meaning_are_not_tokens() {
         let long = "x".repeat(TOKEN_BYTES_MAX);
         for good in ["a", "Aa0-._~", "tests", ".a", &long] {
             assert_eq!(check(good), Ok(()), "{good}");

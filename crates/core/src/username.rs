@@ -1,14 +1,14 @@
-//! User names as people give them: a name, `@name`, or the address of a profile or a room.
+//! Parses usernames, which users enter as a name, `@name`, or the URL of a profile or LIVE.
 
 use super::error::{Code, Problem};
 
-/// Longest name. TikTok allows 24; the rest is for what it may allow one day.
+/// Maximum length in characters. TikTok allows 24; the rest is a reserve.
 pub const USERNAME_CHARS_MAX: usize = 64;
 
-/// Reduces what was given to the name alone: `https://www.tiktok.com/@name/live?x=1`, `@name` and `name` are the same.
+/// Reduces any form to the plain name: `https://www.tiktok.com/@name/live?x=1`, `@name` and `name` are equal.
 ///
 /// # Errors
-/// [`Code::InvalidUsername`] if what is left is empty, too long, or has characters that no name has.
+/// [`Code::InvalidUsername`] if the name is empty, too long, or contains invalid characters.
 pub fn normalise(given: &str) -> Result<String, Problem> {
     let text = given.trim();
     let text = ["https://", "http://"].iter().find_map(|scheme| text.strip_prefix(scheme)).unwrap_or(text);
@@ -21,9 +21,9 @@ pub fn normalise(given: &str) -> Result<String, Problem> {
     if !is_name(name) {
         let shown: String = given.chars().take(USERNAME_CHARS_MAX).flat_map(char::escape_debug).collect();
         let message = if given.trim().is_empty() {
-            "no user name".into()
+            "the user name is empty".into()
         } else {
-            format!("`{shown}` is no user name")
+            format!("`{shown}` is not a user name")
         };
         return Err(Problem::new(Code::InvalidUsername, message));
     }
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_addresses_are_reduced() {
+    fn names_and_urls_are_reduced() {
         let given = [
             "clumsyboy_45",
             " @clumsyboy_45\n",
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_names_are_refused() {
+    fn malformed_names_are_rejected() {
         let long = "a".repeat(200);
         for given in [
             "",
@@ -84,7 +84,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_normal_stays(given in ".{0,40}|[@a-z./]{0,20}") {
+        fn normalised_names_stay_unchanged(given in ".{0,40}|[@a-z./]{0,20}") {
             if let Ok(name) = normalise(&given) {
                 proptest::prop_assert_eq!(normalise(&name), Ok(name));
             }

@@ -1,16 +1,16 @@
-//! Heads of WebSocket frames (RFC 6455 §5.2), as a server writes them: final, and not masked.
+//! Headers of WebSocket frames (RFC 6455 §5.2) from a server: final and unmasked.
 
-/// The opcode of a whole text.
+/// Opcode of a complete text message.
 pub const TEXT: u8 = 1;
-/// The longest head, in bytes.
+/// Maximum length of a header, in bytes.
 pub const HEAD_BYTES_MAX: usize = 10;
 
 const FINAL: u8 = 0x80;
-/// The length is in the two bytes behind this, or in the eight.
+/// The length is in the next two bytes, or eight for [`LENGTH_64`].
 const LENGTH_16: u8 = 126;
 const LENGTH_64: u8 = 127;
 
-/// The head of a frame with `length` bytes of payload, at the start of an array, and its length.
+/// Returns the header of a frame with a payload of `length` bytes: an array, and how much of it is used.
 #[must_use]
 pub fn head(opcode: u8, length: usize) -> ([u8; HEAD_BYTES_MAX], usize) {
     let mut head = [0; HEAD_BYTES_MAX];

@@ -1,5 +1,5 @@
-//! The only file that reads a clock. Monotonic time comes from tokio, so that tests can pause it; wall time is read
-//! once, when a stream starts, and derived after that.
+//! The only module that reads a clock. Monotonic time comes from tokio, so that tests can pause it. Wall time
+//! is read once at the start of a stream and derived afterwards.
 
 mod timer;
 
@@ -8,14 +8,14 @@ use std::time::{Duration, SystemTime};
 pub use timer::{Timer, Waiting};
 use tokio::time::Instant;
 
-/// Now, on the clock that tests can pause.
+/// Returns the monotonic time, which tests can pause.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn now() -> Instant {
     Instant::now()
 }
 
-/// The wall clock, since the Unix epoch.
+/// Returns the wall time since the Unix epoch.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 pub fn wall() -> Duration {

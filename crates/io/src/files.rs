@@ -1,4 +1,4 @@
-//! Files to read and to write, and what to tell a user when there are none.
+//! Opens and creates files, with error messages for the user.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -6,19 +6,21 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Longest name of a file that is made, in bytes: file systems take 255, and the draft's name has 17 more.
+/// Maximum length of a file name, in bytes. File systems allow 255, and the name of a draft needs 17 more.
 pub const NAME_BYTES_MAX: usize = 238;
-/// Files that the disk left unfinished under one name.
+/// Maximum size of a small file, such as settings or a scenario, in bytes.
+pub const READ_BYTES_MAX: u64 = 1 << 20;
+/// Maximum number of partial files with the same name.
 const PARTIALS_MAX: u32 = 1000;
-/// The mode of new files.
+/// Mode of new files.
 #[cfg(unix)]
 const OWNER_ONLY: u32 = 0o600;
 
-/// Why a file cannot be opened or made. Each message says what to do.
+/// Error in opening or creating a file. Each message includes advice.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum Error {
-    #[error("{} exists already: choose another name, or overwrite it with --force", path.display())]
+    #[error("{} already exists: choose another name, or overwrite it with --force", path.display())]
     Exists { path: PathBuf },
     #[error("{} does not exist: check the name", path.display())]
     Missing { path: PathBuf },
@@ -26,45 +28,84 @@ pub enum Error {
     NoParent { path: PathBuf },
     #[error("{} is a directory: name a file", path.display())]
     Directory { path: PathBuf },
-    #[error("{} is not a regular file: copy what it holds into one", path.display())]
+    #[error("{} is not a regular file: copy its content to one", path.display())]
     Irregular { path: PathBuf },
     #[error("the name of {} is too long: give it at most {NAME_BYTES_MAX} bytes", path.display())]
     TooLong { path: PathBuf },
-    #[error("no permission for {}: check who owns it, and its mode", path.display())]
+    #[error("no permission for {}: check its owner and mode", path.display())]
     NoPermission { path: PathBuf },
     #[error("{}: {source}", path.display())]
     Other { path: PathBuf, source: io::Error },
 }
 
-/// Opens a regular file to read it.
+/// Opens a regular file for reading.
 ///
 /// # Errors
-/// [`Error`] names the path and what is wrong with it.
+/// [`Error`] with the path and the cause.
 pub fn open(path: &Path) -> Result<File, Error> {
     open_regular(path).map_err(|error| explain(path, error))
 }
 
-/// As [`open`], with the system's error. Devices, FIFOs and sockets are rejected: reading one may never end.
+/// Opens a file like [`open`], but returns the system's error. Devices, FIFOs and sockets are rejected,
+/// because reading one may never end.
 ///
 /// # Errors
-/// Those of the system; `IsADirectory`, or `Unsupported` for what is neither a file nor a directory.
+/// Any error of the operating system; `IsADirectory` for a directory, and `Unsupported` for other special
+/// files.
 pub fn open_regular(path: &Path) -> io::Result<File> {
-    // Before it is opened: a FIFO without a writer would block.
+    // Checked before opening, because opening a FIFO without a writer blocks.
     require_regular(&fs::metadata(path)?)?;
     let file = File::open(path)?;
-    // Again, as another file may have taken its place.
+    // Checked again, because another file may have replaced it in between.
     require_regular(&file.metadata()?)?;
     Ok(file)
 }
 
-/// As [`open_regular`], for a folder that others may write to: symbolic links are rejected as well, as they may lead
-/// out of it.
+/// Reads a small file, of at most [`READ_BYTES_MAX`].
 ///
 /// # Errors
-/// As [`open_regular`].
+/// Any error of [`open_regular`], and `FileTooLarge` for a larger file.
+pub fn read_small(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)?.take(READ_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > READ_BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the file is larger than 1 MiB"));
+    }
+    Ok(bytes)
+}
+
+/// Reads a small text file, like [`read_small`].
+///
+/// # Errors
+/// See [`read_small`]; also `InvalidData` if the file is not UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "the file is not UTF-8 text");
+    String::from_utf8(read_small(path)?).map_err(not_text)
+}
+
+/// Opens a file like [`open_regular`] in a folder that others can write to. Also rejects symbolic links,
+/// which may lead out of the folder.
+///
+/// # Errors
+/// See [`open_regular`].
 pub fn open_inside(path: &Path) -> io::Result<File> {
     require_regular(&path.symlink_metadata()?)?;
     open_regular(path)
+}
+
+/// Opens a regular file for appending, and creates it if it is missing.
+///
+/// # Errors
+/// See [`open_regular`].
+pub fn append(path: &Path) -> io::Result<File> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        // Checked before opening, because opening a FIFO without a reader blocks.
+        found => require_regular(&found?)?,
+    }
+    let file = OpenOptions::new().create(true).append(true).open(path)?;
+    require_regular(&file.metadata()?)?;
+    Ok(file)
 }
 
 fn require_regular(metadata: &fs::Metadata) -> io::Result<()> {
@@ -75,16 +116,16 @@ fn require_regular(metadata: &fs::Metadata) -> io::Result<()> {
     }
 }
 
-/// Creates a file that only its owner may read and write; one that exists is overwritten only with `force`.
+/// Creates a file that only its owner can read and write. An existing file is only overwritten with `force`.
 ///
 /// # Errors
-/// As [`open`].
+/// See [`open`].
 pub fn create_new(path: &Path, force: bool) -> Result<File, Error> {
     check_name(path)?;
     create(path, force)
 }
 
-/// Rejects a name that leaves no room for that of its draft.
+/// Rejects a name that is too long for its draft.
 fn check_name(path: &Path) -> Result<(), Error> {
     match path.file_name() {
         Some(name) if name.len() > NAME_BYTES_MAX => Err(Error::TooLong { path: path.into() }),
@@ -100,7 +141,7 @@ fn create(path: &Path, force: bool) -> Result<File, Error> {
     } else {
         options.create_new(true)
     };
-    // It may hold people, or a secret.
+    // The file may contain personal data or a secret.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, OWNER_ONLY);
     options.open(path).map_err(|error| match error.kind() {
@@ -123,8 +164,8 @@ fn explain(path: &Path, source: io::Error) -> Error {
     }
 }
 
-/// A file that takes its name only when it is complete: a tool that fails leaves nothing behind, and may write over
-/// the file that it reads.
+/// A file that gets its name only once it is complete. A failing tool leaves nothing behind, and a tool can
+/// overwrite the file it reads from.
 #[derive(Debug)]
 pub struct Draft {
     file: File,
@@ -134,15 +175,15 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Begins a file beside `target`.
+    /// Creates a draft in the folder of `target`.
     ///
     /// # Errors
-    /// As [`create_new`], already now, so that no work is done in vain.
+    /// The errors of [`create_new`], reported early so that no work is wasted.
     pub fn new(target: &Path, force: bool) -> Result<Self, Error> {
         if target.is_dir() {
             return Err(Error::Directory { path: target.into() });
         }
-        // A device or a pipe would be replaced by the file: with `--force` as root, even `/dev/null`.
+        // A draft would replace a device or a pipe with a file: with `--force` as root, even `/dev/null`.
         if target.metadata().is_ok_and(|there| !there.is_file()) {
             return Err(Error::Irregular { path: target.into() });
         }
@@ -154,22 +195,23 @@ impl Draft {
             Error::NoParent { .. } => Error::NoParent { path: target.into() },
             other => other,
         })?;
-        // Held for as long as it is written: see `remove_left_parts`. Where locks would keep readers out, there is none.
+        // Locked while it is written; see `remove_left_parts`. Not where locks would block readers.
         #[cfg(unix)]
         drop(file.try_lock());
         Ok(Self { file, part, target: target.into(), force })
     }
 
-    /// Where it is until then, to read back what was written.
+    /// Returns the path of the draft, to read back its contents.
     #[must_use]
     pub fn part(&self) -> &Path {
         &self.part
     }
 
-    /// Gives the file its name, once the disk has it: a power cut leaves all of it or nothing.
+    /// Gives the file its name after syncing it to disk, so that a power failure leaves the complete file or
+    /// nothing.
     ///
     /// # Errors
-    /// As [`create_new`]; the draft is removed then.
+    /// The errors of [`create_new`]. The draft is removed.
     pub fn keep(self) -> Result<(), Error> {
         refuse_existing(&self.target, self.force)?;
         sync_file(&self.file).map_err(|error| explain(&self.target, error))?;
@@ -178,17 +220,17 @@ impl Draft {
         Ok(())
     }
 
-    /// Gives the file its name without waiting for the disk, for files that need not outlast a power cut.
+    /// Gives the file its name without syncing it to disk, for files that need not survive a power failure.
     ///
     /// # Errors
-    /// As [`Draft::keep`].
+    /// The errors of [`Draft::keep`].
     pub fn keep_unsynced(self) -> Result<(), Error> {
         refuse_existing(&self.target, self.force)?;
         fs::rename(&self.part, &self.target).map_err(|error| explain(&self.target, error))
     }
 
-    /// Keeps what was written until the disk failed: not under the file's name, as it is not all of it, but as
-    /// `<name>.partial.<ending>`. `None` if nothing was written, or if even that fails.
+    /// Keeps the data written before the disk failed as `<name>.partial.<extension>`, because it is
+    /// incomplete. Returns `None` if nothing was written, or if this fails too.
     pub fn keep_partial(self) -> Option<PathBuf> {
         if self.file.metadata().ok()?.len() == 0 {
             return None;
@@ -212,30 +254,30 @@ fn sync_file(file: &File) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Makes the name of a file in its folder outlast a power cut, where the file system can be told to.
+/// Syncs the folder of a file, so that its name survives a power failure, if the file system supports this.
 pub fn sync_folder(path: &Path) {
     #[cfg(test)]
     tests::SYNCED.with_borrow_mut(|synced| synced.push("folder"));
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Not every file system can. Where the disk fails, what is written next fails as well.
+    // Not every file system supports this. If the disk fails, the next write will fail too.
     #[cfg(unix)]
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
     #[cfg(not(unix))]
     let _ = folder;
 }
 
-/// Removes drafts from `folder` that nobody writes any more: their process was killed.
+/// Removes drafts of killed processes from `folder`.
 pub fn remove_left_parts(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for path in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_part(path)) {
-        // A process that still writes one holds a lock.
+        // A process that is still writing a draft holds a lock.
         if open_inside(&path).is_ok_and(|file| file.try_lock().is_ok()) {
             let _ = fs::remove_file(&path);
         }
     }
 }
 
-/// Whether it is called like a draft: `.show.bin.123.part`.
+/// Whether a file is named like a draft: `.show.bin.123.part`.
 fn is_part(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix('.'));
     let process = name.and_then(|name| name.strip_suffix(".part")?.rsplit_once('.'));
@@ -259,7 +301,7 @@ impl Write for Draft {
     }
 }
 
-/// What was written, for as long as it is a draft.
+/// Reads back the draft.
 impl Read for Draft {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         self.file.read(bytes)
@@ -274,88 +316,10 @@ impl Seek for Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // Nothing can be done if that fails, and nothing is there once it was kept.
+        // A failure cannot be handled here, and after `keep` there is nothing to remove.
         let _ = fs::remove_file(&self.part);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    thread_local! {
-        /// What this thread synced, in order.
-        pub(super) static SYNCED: std::cell::RefCell<Vec<&'static str>> = const { std::cell::RefCell::new(Vec::new()) };
-    }
-
-    #[test]
-    fn a_draft_is_on_the_disk_before_it_takes_its_name_and_the_name_afterwards() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut draft = Draft::new(&folder.path().join("show.bin"), false).unwrap();
-        draft.write_all(b"whole").unwrap();
-        assert_eq!(SYNCED.take(), [""; 0]);
-        draft.keep().unwrap();
-        assert_eq!(SYNCED.take(), ["file", "folder"]);
-    }
-
-    #[test]
-    fn a_name_that_is_too_long_for_a_draft_is_rejected_before_anything_is_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |bytes: usize| folder.path().join("x".repeat(bytes));
-        for bytes in [NAME_BYTES_MAX + 1, 255, 300] {
-            for error in [Draft::new(&path(bytes), false).err(), create_new(&path(bytes), false).err()] {
-                assert!(matches!(error, Some(Error::TooLong { .. })), "{bytes}: {error:?}");
-            }
-            assert!(matches!(open(&path(300)), Err(Error::TooLong { .. })));
-        }
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-        Draft::new(&path(NAME_BYTES_MAX), false).unwrap().keep().unwrap();
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn new_files_are_for_their_owner_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let (made, kept) = (folder.path().join("made.bin"), folder.path().join("kept.bin"));
-        create_new(&made, false).unwrap();
-        Draft::new(&kept, false).unwrap().keep().unwrap();
-        for path in [made, kept] {
-            let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
-            assert_eq!(mode & 0o777, 0o600, "{}", path.display());
-        }
-    }
-
-    #[test]
-    fn drafts_of_killed_processes_are_removed_and_those_that_are_written_stay() {
-        let folder = tempfile::tempdir().unwrap();
-        let names = || {
-            let entries = fs::read_dir(folder.path()).unwrap();
-            let mut names: Vec<_> =
-                entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
-            names.sort();
-            names
-        };
-        let draft = Draft::new(&folder.path().join("show.bin"), false).unwrap();
-        for name in [".left.bin.1.part", ".notes.part", "x.1.part", ".show.bin.x.part"] {
-            fs::write(folder.path().join(name), "").unwrap();
-        }
-        remove_left_parts(folder.path());
-        let ours = format!(".show.bin.{}.part", std::process::id());
-        let mut left = [".notes.part", ".show.bin.x.part", "x.1.part", &ours].map(str::to_owned);
-        left.sort();
-        assert_eq!(names(), left);
-        drop(draft);
-        assert!(!names().contains(&ours));
-    }
-
-    #[test]
-    fn a_message_names_the_path_and_what_to_do() {
-        let message = |kind: io::ErrorKind| explain(Path::new("a.bin"), kind.into()).to_string();
-        assert_eq!(
-            message(io::ErrorKind::PermissionDenied),
-            "no permission for a.bin: check who owns it, and its mode"
-        );
-        assert_eq!(message(io::ErrorKind::NotFound), "a.bin does not exist: check the name");
-        assert_eq!(message(io::ErrorKind::StorageFull), "a.bin: no storage space");
-    }
-}
+mod tests;

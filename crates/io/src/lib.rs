@@ -1,4 +1,4 @@
-//! What both servers stand on, livetape and its mock: the clock, files, and listeners.
+//! The foundation of livetape and its mock: clock, files and listeners.
 
 use livetape_core as sans_io;
 

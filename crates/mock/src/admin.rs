@@ -1,4 +1,4 @@
-//! `/__admin/`: read the log, change the scenario. For whoever sits at this machine.
+//! `/__admin/`: read the log or change the scenario, for programs on this machine only.
 
 use std::net::IpAddr;
 
@@ -12,11 +12,11 @@ use super::{
 
 const PREFIX: &str = "/__admin/";
 
-/// The answer, if that is what is asked for.
+/// Answers a request to `/__admin/`; returns `None` for any other path.
 pub(super) fn answer(connection: &Connection, request: &Request) -> Option<Response> {
     let what = request.path.strip_prefix(PREFIX)?;
     if !is_local(connection, request) {
-        return Some(error(403, "only for programs on this machine"));
+        return Some(error(403, "only programs on this machine may use the admin API"));
     }
     let mock = &connection.mock;
     Some(match (request.method.as_str(), what) {
@@ -26,7 +26,7 @@ pub(super) fn answer(connection: &Connection, request: &Request) -> Option<Respo
             Response::new(200, "application/toml", text)
         }
         ("PUT", "scenario") => match std::str::from_utf8(&request.body) {
-            Err(_) => error(422, "the scenario is no text"),
+            Err(_) => error(422, "the scenario is not UTF-8 text"),
             Ok(text) => match mock.replace(text) {
                 Ok(()) => Response::json(200, &json!({ "ok": true })),
                 Err(wrong) => error(422, &wrong.to_string()),
@@ -36,17 +36,17 @@ pub(super) fn answer(connection: &Connection, request: &Request) -> Option<Respo
             mock.reset();
             Response::json(200, &json!({ "ok": true }))
         }
-        (_, "log" | "scenario" | "reset") => error(405, "GET log, GET or PUT scenario, POST reset"),
-        _ => error(404, "there are log, scenario and reset"),
+        (_, "log" | "scenario" | "reset") => error(405, "use GET log, GET or PUT scenario, or POST reset"),
+        _ => error(404, "unknown path: use log, scenario or reset"),
     })
 }
 
-/// The log, or the entries of `what`: names of [`Happened`], with commas.
+/// Returns the log. The parameter `what` limits it to a comma-separated list of [`Happened`] kinds.
 fn log(connection: &Connection, request: &Request) -> Response {
     let wanted: Vec<&str> = request.param("what").map(|what| what.split(',').collect()).unwrap_or_default();
     if let Some(unknown) = wanted.iter().find(|name| !Happened::NAMES.contains(name)) {
         let names = Happened::NAMES.join(", ");
-        return error(400, &format!("`what` must be of {names}, not `{unknown}`"));
+        return error(400, &format!("`what` has the unknown value `{unknown}`: use {names}"));
     }
     let state = connection.mock.lock();
     let is_wanted = |entry: &&LogEntry| wanted.is_empty() || wanted.contains(&entry.what.name());
@@ -54,8 +54,8 @@ fn log(connection: &Connection, request: &Request) -> Response {
     Response::json(200, &json!({ "entries": entries, "dropped": state.journal.dropped }))
 }
 
-/// Pages in browsers are not local, wherever the browser runs: they name their origin, or call this server by a name
-/// that was made to lead here.
+/// Whether a program on this machine sent the request. Web pages are rejected even in a local browser: they
+/// send an `Origin`, or use a foreign host name that resolves to this server.
 fn is_local(connection: &Connection, request: &Request) -> bool {
     let address =
         connection.address.parse().map_or(connection.address.is_empty(), |it: IpAddr| it.is_loopback());

@@ -1,4 +1,4 @@
-//! A connection to the mock, and the ways to write to it.
+//! A client's connection to the mock, and throttled writing.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -10,18 +10,18 @@ use tokio::{
 use super::{mock_state::MockState, random::Random};
 use crate::clock;
 
-/// How much is written at once to a slow client, at least, in bytes.
+/// Minimum write size for throttled output, in bytes.
 const DRIBBLE_BYTES_MIN: u32 = 1;
 
-/// What a client is connected by.
+/// Transport of a connection.
 pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// Ends the connection as a crash does: with a reset, where there is such a thing.
+    /// Ends the connection abruptly, with a TCP reset where the transport has one.
     fn reset(self);
 }
 
 impl Wire for tokio::net::TcpStream {
     fn reset(self) {
-        // The next drop sends a reset instead of the end.
+        // With zero linger, dropping the stream sends a reset.
         let _ = self.set_zero_linger();
     }
 }
@@ -30,18 +30,18 @@ impl Wire for tokio::io::DuplexStream {
     fn reset(self) {}
 }
 
-/// A client and its connection.
+/// A connection, as the handlers see it.
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) mock: Arc<MockState>,
-    /// Counts the connections to the mock from 1.
+    /// Sequence number among all connections to the mock, from 1.
     pub(super) number: u64,
-    /// The address without the port; empty in memory.
+    /// Client address without the port; empty in memory.
     pub(super) address: String,
     pub(super) random: Random,
 }
 
-/// Writes so many bytes in a millisecond.
+/// Writes at `bytes_per_ms` bytes per millisecond.
 pub(super) async fn dribble<O: AsyncWrite + Unpin>(
     out: &mut O,
     bytes: &[u8],

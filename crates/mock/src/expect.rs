@@ -1,4 +1,4 @@
-//! What a test expects of clients, and the report of what came instead.
+//! Expectations of tests about their clients, and the report when one fails.
 
 use std::{
     fmt,
@@ -9,10 +9,10 @@ use std::{
 
 use super::journal::{Happened, Journal, LogEntry};
 
-/// Most entries that a report lists.
+/// Maximum number of log entries in a report.
 const LISTED_MAX: usize = 20;
 
-/// What a client may do.
+/// A kind of client activity to expect.
 ///
 /// ```
 /// use livetape_mock::Seen;
@@ -22,22 +22,22 @@ const LISTED_MAX: usize = 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Seen {
-    /// A request of this path; with or without a slash at the end is the same.
+    /// A request for this path. A trailing slash makes no difference.
     Request(String),
-    /// A WebSocket is opened.
+    /// An opened WebSocket.
     Connection,
-    /// A client enters a room.
+    /// A client that enters a room.
     Enter,
     /// A heartbeat.
     Heartbeat,
     /// An ack.
     Ack,
-    /// A WebSocket ends with this code.
+    /// A WebSocket that ends with this close code.
     Close(u16),
 }
 
 impl Seen {
-    /// A request of this path.
+    /// Returns [`Seen::Request`] for this path.
     ///
     /// ```
     /// # use livetape_mock::Seen;
@@ -59,7 +59,7 @@ impl Seen {
         }
     }
 
-    /// How far away something is from what was meant, where it is of the same sort.
+    /// Returns how far a log entry is from the expected one, if both are of the same kind.
     fn distance(&self, happened: &Happened) -> Option<usize> {
         match (self, happened) {
             (Self::Request(wanted), Happened::Request { path, .. }) => {
@@ -92,7 +92,7 @@ fn bare(path: &str) -> &str {
     path.trim_end_matches('/')
 }
 
-/// How often: `5`, `1..`, `..3`, `2..=4`.
+/// Number of times: `5`, `1..`, `..3` or `2..=4`.
 ///
 /// ```
 /// use livetape_mock::Times;
@@ -159,36 +159,36 @@ impl fmt::Display for Times {
     }
 }
 
-/// Something that is expected, and where the test says so.
+/// An expectation, and its location in the test.
 #[derive(Debug)]
 pub(super) struct Expectation {
     pub(super) wanted: Wanted,
     pub(super) at: &'static Location<'static>,
 }
 
-/// What is expected.
+/// The expected behaviour.
 #[derive(Debug)]
 pub(super) enum Wanted {
-    /// So many.
+    /// An event occurs this often.
     Count(Seen, Times),
-    /// No request for so long behind each failure.
+    /// The client sends no request for this long after each failure.
     Pause(Duration),
 }
 
-/// What came instead of what was expected.
+/// An expectation that is not met.
 pub(super) struct Unmet {
     report: String,
-    /// Whether waiting is of no use.
+    /// Whether waiting longer cannot help.
     pub(super) is_final: bool,
 }
 
 impl Expectation {
-    /// What meets it.
+    /// Returns the log entries that meet the expectation.
     pub(super) fn check(&self, journal: &Journal) -> Result<Vec<LogEntry>, Unmet> {
         let unmet = |report, is_final| Err(Unmet { report: format!("{report}\n  at {}", self.at), is_final });
         if journal.dropped > 0 {
             let dropped = journal.dropped;
-            let report = format!("the log is full: {dropped} entries are missing; reset it in between");
+            let report = format!("the log is full and dropped {dropped} entries: reset it between tests");
             return unmet(report, true);
         }
         match &self.wanted {
@@ -218,14 +218,15 @@ impl Expectation {
     }
 }
 
-/// What all of them report that are not met, and what was received.
+/// Lists the unmet expectations, followed by the end of the log.
 pub(super) fn report(expectations: &[Expectation], journal: &Journal) -> Option<String> {
     let unmet = expectations.iter().filter_map(|expectation| expectation.check(journal).err());
     let unmet: Vec<String> = unmet.map(|unmet| unmet.report).collect();
     (!unmet.is_empty()).then(|| format!("{}\n{}", unmet.join("\n"), listed(&journal.entries)))
 }
 
-/// The first failure behind which a request came before so long, and after how many milliseconds it came.
+/// Finds the first request within `wait` of a failure. Returns the time of the failure and the pause, in
+/// milliseconds.
 fn early(entries: &[LogEntry], wait: Duration) -> Option<(u64, u64)> {
     let mut ended = None;
     for entry in entries {

@@ -1,19 +1,19 @@
-//! What clients did, as data.
+//! A log of client activity.
 
 use serde::Serialize;
 use tracing::{debug, info};
 
-/// Most entries that are kept; what comes later is counted.
+/// Maximum number of log entries. Later ones are only counted.
 ///
 /// ```
 /// assert!(livetape_mock::ENTRIES_MAX > 10_000);
 /// ```
 pub const ENTRIES_MAX: usize = 50_000;
-/// Most bytes of texts that are kept in all entries together.
+/// Maximum size of the text in all entries together, in bytes.
 const LOG_BYTES_MAX: usize = 64 << 20;
-/// The longest text of an entry, in bytes.
+/// Maximum length of one text in an entry, in bytes.
 const TEXT_BYTES_MAX: usize = 4 * 1024;
-/// Headers and parameters of which only the name is logged.
+/// Headers and parameters whose values are masked.
 const SECRETS: [&str; 13] = [
     "apikey",
     "authorization",
@@ -31,7 +31,7 @@ const SECRETS: [&str; 13] = [
 ];
 const MASK: &str = "***";
 
-/// Something that a client did, or that was done to it.
+/// An entry in the log of client activity.
 ///
 /// ```
 /// # use livetape_mock::{Happened, LogEntry};
@@ -40,16 +40,16 @@ const MASK: &str = "***";
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogEntry {
-    /// Milliseconds since the start of the mock, or its last reset.
+    /// Milliseconds since the mock was started or reset.
     pub at_ms: u64,
-    /// Counts the connections to the mock from 1.
+    /// Sequence number among all connections to the mock, from 1.
     pub connection: u64,
-    /// What happened.
+    /// The activity itself.
     #[serde(flatten)]
     pub what: Happened,
 }
 
-/// What happened.
+/// Kind of activity, with its details.
 ///
 /// ```
 /// # use livetape_mock::Happened;
@@ -60,66 +60,66 @@ pub struct LogEntry {
 #[serde(tag = "what", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Happened {
-    /// A request, and how it was answered. Values of cookies, keys and tokens are masked.
+    /// A request and its response. The values of cookies, keys and tokens are masked.
     Request {
-        /// The method.
+        /// HTTP method.
         method: String,
-        /// The path, decoded.
+        /// Percent-decoded path.
         path: String,
-        /// Names and values, as they came.
+        /// Query parameters, in order.
         query: Vec<(String, String)>,
-        /// Names in lower case and values, as they came.
+        /// Headers in order, with lowercase names.
         headers: Vec<(String, String)>,
-        /// The status of the answer; 0 if there was none.
+        /// Status of the response; 0 if the mock sent none.
         status: u16,
-        /// The fault that answered it.
+        /// Name of the fault that shaped the response.
         #[serde(skip_serializing_if = "Option::is_none")]
         fault: Option<String>,
     },
     /// A WebSocket was opened.
     Upgrade {
-        /// The room.
+        /// Id of the room.
         #[serde(serialize_with = "as_text")]
         room_id: i64,
-        /// Counts the connections of the room from 1.
+        /// Sequence number among the connections of the room, from 1.
         attempt: u32,
     },
     /// A client entered the room.
     Enter,
-    /// A heartbeat.
+    /// A client sent a heartbeat.
     Heartbeat,
-    /// An ack.
+    /// A client acknowledged a frame.
     Ack {
-        /// The frame that it is for.
+        /// Log id of the frame.
         #[serde(serialize_with = "as_text")]
         log_id: u64,
-        /// What it carries.
+        /// Content of the ack.
         internal_ext: String,
     },
-    /// A message of a type that the mock does not know.
+    /// A message of a type unknown to the mock.
     Other {
-        /// The type.
+        /// The payload type.
         payload_type: String,
     },
-    /// A fault on a socket.
+    /// A fault occurred on a socket.
     Fault {
-        /// Its kind.
+        /// Name of the fault's kind.
         kind: String,
     },
-    /// The end of a WebSocket.
+    /// A WebSocket ended.
     Closed {
-        /// Who ended it.
+        /// The side that ended it.
         by: By,
-        /// The code; 1005 if there was none in the close frame, 1006 if there was no close frame.
+        /// Close code; 1005 if the close frame had none, 1006 if there was no close frame.
         code: u16,
-        /// The reason.
+        /// Close reason.
         reason: String,
-        /// How many frames of the recording were sent on it.
+        /// Number of recorded frames that were sent on it.
         frames: u64,
     },
 }
 
-/// Who ended a WebSocket.
+/// The side that ended a WebSocket.
 ///
 /// ```
 /// # use livetape_mock::{By, Happened};
@@ -136,7 +136,7 @@ pub enum By {
 }
 
 impl LogEntry {
-    /// Queries and headers stay out of the log: what is secret in them is not always known by its name.
+    /// Writes the entry to the program's log, without query and headers: not every secret has a known name.
     fn log(&self) {
         let connection = self.connection;
         match &self.what {
@@ -159,11 +159,11 @@ impl LogEntry {
 }
 
 impl Happened {
-    /// The names of all kinds, as in JSON.
+    /// Names of all kinds, as in JSON.
     pub(super) const NAMES: [&str; 8] =
         ["request", "upgrade", "enter", "heartbeat", "ack", "other", "fault", "closed"];
 
-    /// The name of its kind, as in JSON.
+    /// Returns the name of the kind, as in JSON.
     pub(super) fn name(&self) -> &'static str {
         let [request, upgrade, enter, heartbeat, ack, other, fault, closed] = Self::NAMES;
         match self {
@@ -178,7 +178,7 @@ impl Happened {
         }
     }
 
-    /// The length of its texts.
+    /// Returns the total length of the texts, in bytes.
     fn bytes(&self) -> usize {
         let pairs = |pairs: &[(String, String)]| -> usize {
             pairs.iter().map(|(name, value)| name.len() + value.len()).sum()
@@ -195,7 +195,7 @@ impl Happened {
         }
     }
 
-    /// Whether an attempt to connect, or a connection, failed or ended there.
+    /// Whether a connection, or an attempt to connect, failed or ended here.
     pub(super) fn is_end(&self) -> bool {
         match self {
             Self::Request { status, fault, .. } => fault.is_some() || !matches!(status, 100..=399),
@@ -210,13 +210,13 @@ impl Happened {
     }
 }
 
-/// All entries since the start, or the last reset.
+/// All entries since the mock was started or reset.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     pub(super) entries: Vec<LogEntry>,
-    /// Entries that were not kept.
+    /// Number of entries that did not fit.
     pub(super) dropped: u64,
-    /// Of the texts in the entries.
+    /// Total size of the texts in the entries.
     bytes: usize,
 }
 
@@ -233,7 +233,7 @@ impl Journal {
     }
 }
 
-/// Names and values without what is secret, and bounded.
+/// Copies pairs of names and values, with secrets masked and long texts cut.
 pub(super) fn masked(pairs: &[(String, String)]) -> Vec<(String, String)> {
     let mask = |(name, value): &(String, String)| {
         let is_secret = SECRETS.contains(&name.to_ascii_lowercase().as_str());
@@ -243,12 +243,12 @@ pub(super) fn masked(pairs: &[(String, String)]) -> Vec<(String, String)> {
     pairs.iter().map(mask).collect()
 }
 
-/// A text of a client, cut off where it is too long.
+/// Cuts a text from a client to the maximum length.
 pub(super) fn bounded(text: &str) -> String {
     text[..text.floor_char_boundary(TEXT_BYTES_MAX)].to_owned()
 }
 
-/// 64-bit numbers are texts in JSON: they exceed what JavaScript's numbers hold.
+/// Serialises a 64-bit number as a string, because JavaScript numbers cannot hold it exactly.
 fn as_text<S: serde::Serializer>(number: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(number)
 }
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_texts_fill_the_log_before_so_many_entries_do() {
+    fn long_texts_fill_the_log_before_the_entry_limit() {
         let mut journal = Journal::default();
         let payload_type = "x".repeat(TEXT_BYTES_MAX);
         for connection in 0..20_000 {

@@ -1,8 +1,10 @@
-//! A TikTok that any client can connect to: it answers what real clients ask for, and its rooms play recordings.
+//! A mock TikTok server for tests. It answers the requests of real TikTok LIVE clients and plays recordings
+//! in its rooms.
 //!
-//! [`MockTikTok::start`] serves on a port of loopback, [`MockTikTok::in_memory`] without sockets, exact under a paused
-//! clock. A [`Scenario`] says who exists and what goes wrong; a [`ScenarioFile`] has the recordings for it. The same seed
-//! and scenario give the same bytes in the same order; [`MockTikTok::received`] tells what clients did.
+//! [`MockTikTok::start`] listens on a loopback port. [`MockTikTok::in_memory`] needs no sockets and is exact
+//! under a paused clock. A [`Scenario`] defines the users and the faults; a [`ScenarioFile`] adds the
+//! recordings that they play. The same seed and scenario always produce the same bytes in the same order.
+//! [`MockTikTok::received`] returns a log of client activity.
 
 #![deny(clippy::wildcard_enum_match_arm)]
 
@@ -54,16 +56,16 @@ use livetape_io::{
     },
 };
 
-/// What the wall clock of a mock in memory shows when it starts: 2026-01-01T00:00:00Z, Unix milliseconds.
+/// Wall clock of an in-memory mock at its start, in Unix milliseconds: 2026-01-01T00:00:00Z.
 ///
 /// ```
 /// assert_eq!(livetape_mock::MEMORY_WALL_MS % 86_400_000, 0);
 /// ```
 pub const MEMORY_WALL_MS: u64 = 1_767_225_600_000;
-/// What a connection in memory holds of what was not read yet, each way, in bytes.
+/// Capacity of an in-memory connection in each direction, in bytes.
 const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
 
-/// A mock that serves until it is dropped.
+/// A running mock server. It stops when it is dropped.
 ///
 /// ```
 /// # use livetape_mock::*;
@@ -72,7 +74,7 @@ const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
 /// # async fn main() {
 /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
 /// let mock = MockTikTok::start(scenario).await.unwrap();
-/// // A client would be pointed at it here.
+/// // Point the client under test at this URL.
 /// assert!(mock.url().starts_with("http://127.0.0.1:"));
 /// # }
 /// ```
@@ -91,7 +93,7 @@ impl fmt::Debug for MockTikTok {
 }
 
 impl MockTikTok {
-    /// Serves on a port of loopback that is free, in the caller's runtime.
+    /// Starts a server on a free loopback port, in the caller's runtime.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -105,12 +107,12 @@ impl MockTikTok {
     /// ```
     ///
     /// # Errors
-    /// `recording_not_found` or `cannot_listen`.
+    /// Fails with `recording_not_found` or `cannot_listen`.
     pub async fn start(scenario: impl Into<ScenarioFile>) -> Result<Self, Problem> {
         Self::start_on(scenario, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
     }
 
-    /// Serves on `address`, which is of loopback: on 127.0.0.1 and ::1.
+    /// Starts a server on `address`. A loopback address listens on both 127.0.0.1 and ::1.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -124,7 +126,7 @@ impl MockTikTok {
     /// ```
     ///
     /// # Errors
-    /// `recording_not_found`, `port_in_use` or `cannot_listen`.
+    /// Fails with `recording_not_found`, `port_in_use` or `cannot_listen`.
     pub async fn start_on(scenario: impl Into<ScenarioFile>, address: SocketAddr) -> Result<Self, Problem> {
         let mock = mock_state(scenario.into(), millis(clock::wall()))?;
         let listening = Listening::bind(address).await?;
@@ -136,7 +138,8 @@ impl MockTikTok {
         Ok(Self { mock, addresses, connector: None, expectations: Mutex::default(), _stop: guard })
     }
 
-    /// Serves in memory, in the caller's runtime: [`MockTikTok::connector`] connects to it.
+    /// Starts a server without sockets, in the caller's runtime. Connect to it with
+    /// [`MockTikTok::connector`].
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -150,7 +153,7 @@ impl MockTikTok {
     /// ```
     ///
     /// # Errors
-    /// `recording_not_found`.
+    /// Fails with `recording_not_found`.
     pub fn in_memory(scenario: impl Into<ScenarioFile>) -> Result<Self, Problem> {
         let mock = mock_state(scenario.into(), MEMORY_WALL_MS)?;
         let (listener, connector) = listener(MEMORY_BUFFER_BYTES);
@@ -165,7 +168,7 @@ impl MockTikTok {
         })
     }
 
-    /// The address; `None` in memory.
+    /// Returns the address of the server, or `None` in memory.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -181,7 +184,7 @@ impl MockTikTok {
         self.addresses.first().copied()
     }
 
-    /// What clients are pointed at, without a slash at the end; in memory a name that means nothing elsewhere.
+    /// Returns the base URL for clients, without a trailing slash. In memory, it is a placeholder.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -197,7 +200,7 @@ impl MockTikTok {
         self.address().map_or_else(|| "http://localhost".into(), |address| format!("http://{address}"))
     }
 
-    /// What connects to a mock in memory; `None` to one on a port.
+    /// Returns the connector of an in-memory mock, or `None` for one on a port.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -213,7 +216,7 @@ impl MockTikTok {
         self.connector.clone()
     }
 
-    /// What is missing in the recordings of its scenario.
+    /// Reports the data missing from the recordings of the scenario.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -229,7 +232,8 @@ impl MockTikTok {
         self.mock.lock().script.loss
     }
 
-    /// A user to try, and the id of the room: the first of the scenario, or `demo` where all are live.
+    /// Returns a user name to try and its room id: the first user of the scenario, or `demo` if every user is
+    /// live.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -246,7 +250,7 @@ impl MockTikTok {
         (known.name, known.room_id)
     }
 
-    /// What clients did so far, in order.
+    /// Returns the log of client activity, in order.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -263,7 +267,7 @@ impl MockTikTok {
         self.mock.lock().journal.entries.clone()
     }
 
-    /// Forgets what was: the log, the rooms, what faults were used up.
+    /// Clears the log, the rooms and the counters of faults and rate limits.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -280,8 +284,8 @@ impl MockTikTok {
         self.mock.reset();
     }
 
-    /// Takes another scenario from TOML, and forgets what was. Connections that are open go on as they were, but for those
-    /// to users who are offline or unknown from now on: their stream ends.
+    /// Replaces the scenario with one parsed from TOML, and resets the mock. Open connections continue,
+    /// except to users who are offline or unknown in the new scenario: for them, the stream ends.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -296,7 +300,7 @@ impl MockTikTok {
     /// ```
     ///
     /// # Errors
-    /// What is wrong with it; the old one stays.
+    /// The first mistake in the TOML. The old scenario stays in place.
     pub fn set_scenario(&self, toml: &str) -> Result<(), ScenarioError> {
         self.mock.replace(toml)
     }

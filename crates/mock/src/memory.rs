@@ -1,4 +1,4 @@
-//! What a mock remembers: rooms, windows, which faults were used up, the log.
+//! The mutable state of a mock: rooms, rate-limit windows, fault counters and the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::clock;
 
-/// Most rooms that are remembered; of more the first is forgotten, and starts anew if it is asked for again.
+/// Maximum number of rooms to remember. Beyond it, the first is evicted, and starts over on its next request.
 const ROOMS_MAX: usize = 10_000;
 
 #[derive(Debug)]
@@ -22,17 +22,17 @@ pub(super) struct Memory {
     pub(super) script: Script,
     pub(super) journal: Journal,
     pub(super) started: Instant,
-    /// Counts resets and changes of the scenario: what is of an earlier one has no say any more.
+    /// Number of resets and scenario changes. Connections from an earlier epoch no longer affect the state.
     pub(super) epoch: u64,
     pub(super) connections: u64,
-    /// Requests, for ids.
+    /// Number of random sequences drawn for answers.
     requests: u64,
     rooms: BTreeMap<i64, RoomState>,
-    /// By the number of a limit.
+    /// One per limit of the scenario.
     pub(super) windows: Vec<Windows>,
-    /// By the number of a fault: how often it could have come, and how often it came.
+    /// One per fault of the scenario: how often it could have occurred, and how often it did.
     faults: Vec<(u32, u32)>,
-    /// Users who were not found once.
+    /// Users with state `not_found_once` who have been looked up.
     pub(super) looked_up: BTreeSet<String>,
 }
 
@@ -52,7 +52,7 @@ impl Memory {
         }
     }
 
-    /// The room of somebody, as it is now.
+    /// Returns the room of a user, creating it if needed.
     pub(super) fn room(&mut self, known: &Known) -> &mut RoomState {
         if self.rooms.len() >= ROOMS_MAX && !self.rooms.contains_key(&known.room_id) {
             self.rooms.pop_first();
@@ -60,18 +60,18 @@ impl Memory {
         self.rooms.entry(known.room_id).or_insert_with(|| RoomState::new(known.settings.clone()))
     }
 
-    /// Random numbers for an answer.
+    /// Returns random numbers for an answer.
     pub(super) fn random(&mut self) -> Random {
         self.requests += 1;
-        // Connections count from 1 as well, and must not share their numbers with requests.
+        // Connection numbers also start at 1, and must not share random sequences with requests.
         Random::new(self.script.scenario.seed, self.requests | 1 << 63)
     }
 
-    /// The fault that answers a request there, if one does.
+    /// Returns the fault for a request to this endpoint, if one is due.
     pub(super) fn http_fault(&mut self, at: Endpoint, known: Option<&Known>) -> Option<Fault> {
         let mut found = None;
         for (fault, (seen, fired)) in self.script.scenario.faults.iter().zip(&mut self.faults) {
-            // Of what goes wrong with sockets, only a refusal is an answer.
+            // Of the faults at the socket, only a refusal replaces the HTTP answer.
             let is_answer = (at == Endpoint::Socket) == matches!(fault.kind, FaultKind::Refuse(_));
             if !fault.at.contains(&at) || !is_answer || !concerns(fault, known) {
                 continue;
@@ -85,7 +85,7 @@ impl Memory {
         found
     }
 
-    /// Lets a socket into a room. Its faults, by number, are those that are not used up.
+    /// Adds a socket to a room. Returns the epoch, the playback and the remaining faults with their indexes.
     pub(super) fn join(&mut self, known: &Known, is_signed: bool) -> (u64, Joined, Vec<(usize, Fault)>) {
         let joined = self.room(known).join(clock::now(), is_signed);
         let faults = self.script.scenario.faults.iter().zip(&self.faults).enumerate();
@@ -99,12 +99,12 @@ impl Memory {
         (self.epoch, joined, faults)
     }
 
-    /// The room that was joined, unless it was forgotten since.
+    /// Returns the room of a socket, unless a reset has cleared it.
     pub(super) fn joined(&mut self, epoch: u64, known: &Known) -> Option<&mut RoomState> {
         self.rooms.get_mut(&known.room_id).filter(|_| epoch == self.epoch)
     }
 
-    /// Counts a fault on a socket; whether it is still to come.
+    /// Counts a fault on a socket. Returns whether it is still due.
     pub(super) fn fire(&mut self, epoch: u64, index: usize) -> bool {
         let faults = self.script.scenario.faults.iter().zip(&mut self.faults);
         let Some((fault, (_, fired))) = faults.into_iter().nth(index).filter(|_| epoch == self.epoch) else {
@@ -116,7 +116,7 @@ impl Memory {
     }
 }
 
-/// Whether a fault concerns a user or room.
+/// Whether a fault applies to a user or room.
 fn concerns(fault: &Fault, known: Option<&Known>) -> bool {
     let Some(user) = &fault.user else { return true };
     known.is_some_and(|known| known.name.eq_ignore_ascii_case(user) || known.room_id.to_string() == *user)

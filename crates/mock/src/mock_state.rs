@@ -1,4 +1,4 @@
-//! What the connections of a mock share.
+//! The state shared by all connections of a mock.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -18,17 +18,17 @@ use super::{
 };
 use crate::clock;
 
-/// All that is shared. Locks are held for a moment, and never while something is awaited.
+/// Shared state. The lock is only held briefly, and never across an await.
 #[derive(Debug)]
 pub(super) struct MockState {
-    /// What later scenarios may play.
+    /// Recordings that a later scenario can play.
     recordings: Recordings,
-    /// The wall clock at the start, unless the scenario says; Unix milliseconds.
+    /// Wall clock at the start unless the scenario sets it, in Unix milliseconds.
     wall_ms: u64,
     memory: Mutex<Memory>,
-    /// Tells open sockets that another scenario has been taken.
+    /// Notifies open sockets of a new scenario.
     replaced: watch::Sender<()>,
-    /// Tells those who wait that something happened.
+    /// Notifies waiting tests of a new log entry.
     happened: watch::Sender<()>,
 }
 
@@ -47,14 +47,14 @@ impl MockState {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A number for a connection, and random numbers of its own.
+    /// Returns the number of a new connection, and its random numbers.
     pub(super) fn connection(&self) -> (u64, Random) {
         let mut memory = self.lock();
         memory.connections += 1;
         (memory.connections, Random::new(memory.script.scenario.seed, memory.connections))
     }
 
-    /// The mock's wall clock, Unix milliseconds.
+    /// Returns the mock's wall clock, in Unix milliseconds.
     pub(super) fn wall_ms(&self) -> u64 {
         let memory = self.lock();
         let start = memory.script.scenario.wall_ms.unwrap_or(self.wall_ms);
@@ -69,12 +69,12 @@ impl MockState {
         self.happened.send_replace(());
     }
 
-    /// Reports what happens from now on.
+    /// Returns a receiver that is notified of each log entry from now on.
     pub(super) fn happened(&self) -> watch::Receiver<()> {
         self.happened.subscribe()
     }
 
-    /// Counts a request; the answer, if there are too many.
+    /// Counts a request against the limits. Returns the 429 answer if one is exceeded.
     pub(super) fn limit(&self, at: Endpoint, request: &Request, address: &str) -> Option<Response> {
         let key = request.header("x-api-key").or_else(|| request.param("apiKey")).unwrap_or_default();
         let (now, wall_ms) = (clock::now(), self.wall_ms());
@@ -94,13 +94,14 @@ impl MockState {
         Some(TooMany { message, label, headers, wait, max, wall_ms }.response())
     }
 
-    /// Forgets what was: log, rooms, counts. The connections that are open go on.
+    /// Clears log, rooms and counters. Open connections continue.
     pub(super) fn reset(&self) {
         let mut memory = self.lock();
         *memory = Memory::new(memory.script.clone(), memory.epoch + 1, memory.connections);
     }
 
-    /// Takes another scenario, and forgets what was. Open rooms whose user is no longer there end; the others go on.
+    /// Replaces the scenario and resets the state. Rooms whose user is gone end; other open connections
+    /// continue.
     pub(super) fn replace(&self, text: &str) -> Result<(), ScenarioError> {
         let scenario = Scenario::parse(text)?;
         let script = Script::load(scenario, &self.recordings)
@@ -112,7 +113,7 @@ impl MockState {
         Ok(())
     }
 
-    /// Reports each change of the scenario, and one to begin with.
+    /// Returns a receiver that is notified once at the start, and then of each scenario change.
     pub(super) fn replaced(&self) -> watch::Receiver<()> {
         let mut replaced = self.replaced.subscribe();
         replaced.mark_changed();

@@ -1,13 +1,13 @@
-//! Numbers that look random and are the same on every run.
+//! Reproducible pseudorandom numbers.
 
-/// `SplitMix64`, one for each connection: what one client does changes nothing for the others.
+/// `SplitMix64`, one per connection, so that one client's activity does not affect the numbers of another.
 #[derive(Clone, Debug)]
 pub(super) struct Random(u64);
 
 impl Random {
-    /// The numbers of one connection, or of whatever else has a number.
+    /// Creates the sequence with this number, such as that of a connection.
     pub(super) fn new(seed: u64, number: u64) -> Self {
-        // Neighbouring numbers must not give neighbouring sequences.
+        // Multiplying keeps neighbouring numbers from producing similar sequences.
         Self(seed ^ number.wrapping_mul(0xD134_2543_DE82_EF95))
     }
 
@@ -18,13 +18,13 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// An id as TikTok's are: 19 digits, and positive in 64 bits.
+    /// Returns an id like TikTok's: 19 digits, positive as an `i64`.
     pub(super) fn id(&mut self) -> i64 {
         let below = i64::try_from(self.next() % 900_000_000_000_000_000).unwrap_or_default();
         7_000_000_000_000_000_000 + below
     }
 
-    /// So many hexadecimal digits, 16 at most.
+    /// Returns this many hexadecimal digits, at most 16.
     pub(super) fn hex(&mut self, digits: usize) -> String {
         format!("{:016x}", self.next())[..digits.min(16)].to_owned()
     }

@@ -1,4 +1,4 @@
-//! Items of a recording → what its rooms play.
+//! Builds a [`Show`] from the items of a recording.
 
 use std::{collections::BTreeMap, io::Read, sync::Arc, time::Duration};
 
@@ -13,24 +13,25 @@ use crate::sans_io::{
     wire,
 };
 
-/// The method of what is kept as history.
+/// Method of the messages that are kept as history.
 const CHAT: &str = "WebcastChatMessage";
 
-/// What was read so far.
+/// State while reading.
 #[derive(Default)]
 struct Reading {
     wall_ms: i64,
-    /// By connection, with room and user.
+    /// Connections by number: room id, user and segment.
     connections: BTreeMap<u32, (i64, String, Segment)>,
-    /// A batch that names no connection: that of the next one.
+    /// An initial batch without a connection; it belongs to the next one.
     initial_batch: Option<Bytes>,
 }
 
 impl Show {
-    /// Reads a recording whole.
+    /// Reads a whole recording.
     ///
     /// # Errors
-    /// What [`Reader::open`] and [`Reader::next`] say, or [`Error::NotARecording`] if no connection is in it.
+    /// Any error of [`Reader::open`] or [`Reader::next`], or [`Error::NotARecording`] if the recording has no
+    /// connection.
     pub(super) fn read(source: impl Read) -> Result<Self, Error> {
         let mut reader = Reader::open(source)?;
         let mut reading = Reading::default();
@@ -123,7 +124,7 @@ impl Segment {
         let mut faults = Vec::new();
         let push = wire::read_push(&bytes, &mut faults);
         if push.payload_type == "hb" {
-            // Those answered the client that recorded; this one gets its own.
+            // These answered the recorded client. The playing client gets answers to its own heartbeats.
             return;
         }
         if push.payload_type == "im_enter_room_resp" {
@@ -136,7 +137,7 @@ impl Segment {
             if push.payload_type == "msg" && batch.info.is_first {
                 self.first.get_or_insert(self.frames.len());
             }
-            // Clients ack neither without an id nor without a text.
+            // Clients only ack frames with an id and a text.
             wants_ack = batch.info.need_ack && log_id != 0 && !batch.info.internal_ext.is_empty();
             messages = batch.messages;
         }

@@ -1,4 +1,4 @@
-//! A room and its time.
+//! A room and its clock.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::sans_io::{pace::Speed, wire::Message};
 
-/// What a room is made of.
+/// Settings of a room.
 #[derive(Clone, Debug)]
 pub(super) struct RoomConfig {
     pub(super) show: Arc<RoomShow>,
@@ -24,44 +24,44 @@ pub(super) struct RoomConfig {
     pub(super) history: usize,
 }
 
-/// A room, from the first connect on.
+/// A room, from its first connection on.
 #[derive(Clone, Debug)]
 pub(super) struct RoomState {
     pub(super) settings: RoomConfig,
-    /// How many sockets it has had.
+    /// Number of sockets so far.
     pub(super) attempts: u32,
-    /// The recorded connection that is on.
+    /// Index of the current recorded connection.
     segment: usize,
-    /// At speed `max`: the next frame of it. Time says nothing there.
+    /// At speed `max`, the next frame of the segment, because the clock has no meaning there.
     next: usize,
     time: Option<RoomTime>,
-    /// A recorded connection was played and closed: the room waits for the next connect.
+    /// The segment has been played and closed; the next one starts with the next connection.
     held: bool,
     ended: bool,
-    /// Whether a sign answer has carried the first batch of the recorded connection that is on, or comes next.
+    /// The segment whose first batch was sent in a signing response: the current or the next one.
     batch_taken: Option<usize>,
 }
 
-/// What one connection plays.
+/// Playback for one socket.
 #[derive(Clone, Debug)]
 pub(super) struct Joined {
     pub(super) settings: RoomConfig,
-    /// Counts the connections of the room from 1.
+    /// Sequence number among the connections of the room, from 1.
     pub(super) attempt: u32,
     pub(super) time: RoomTime,
-    /// The recorded connection.
+    /// Index of the recorded connection.
     pub(super) segment: usize,
-    /// Its first frame that is played.
+    /// First frame to play.
     pub(super) frame: usize,
-    /// What was said before.
+    /// Chats from before the join, sent as history.
     pub(super) history: Vec<Message>,
-    /// The offset that `after_ms` counts from.
+    /// Offset that `after_ms` counts from.
     pub(super) zero: Duration,
-    /// The batch that the recorded connection began with, unless a sign answer has carried it.
+    /// First batch of the recorded connection, unless a signing response already carried it.
     pub(super) initial_batch: Option<bytes::Bytes>,
-    /// The frame that is left out, because a sign answer has carried its batch.
+    /// Frame to skip, because a signing response already carried its batch.
     pub(super) left_out: Option<usize>,
-    /// Whether the client has come through a sign answer.
+    /// Whether the client used a signing response to connect.
     pub(super) is_signed: bool,
 }
 
@@ -70,7 +70,7 @@ impl Joined {
         &self.settings.show.segments[self.segment]
     }
 
-    /// Whether the recording has an answer to `im_enter_room` for this connection.
+    /// Whether the rest of the recording answers `im_enter_room`.
     pub(super) fn answers_enter(&self) -> bool {
         self.played().enter_answer.is_some_and(|answer| answer >= self.frame)
     }
@@ -95,7 +95,7 @@ impl RoomState {
         }
     }
 
-    /// Whether its stream is over: nobody is live there.
+    /// Whether the stream is over and the user offline.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         let RoomConfig { show, clock, end, after, .. } = &self.settings;
         if *clock == Clock::Connection || *end == End::Stay || *after == After::Again {
@@ -105,7 +105,7 @@ impl RoomState {
         self.ended || last && !self.held && self.time.is_some_and(|time| time.shown(now) > show.end())
     }
 
-    /// Lets a connection in; `is_signed` if its client has come through a sign answer.
+    /// Adds a connection. `is_signed` tells whether the client used a signing response.
     pub(super) fn join(&mut self, now: Instant, is_signed: bool) -> Joined {
         self.attempts = self.attempts.saturating_add(1);
         let frame = match self.settings.clock {
@@ -137,7 +137,7 @@ impl RoomState {
         }
     }
 
-    /// The frame at which a connect joins now.
+    /// Returns the frame at which a connection joins now.
     fn go_on(&mut self, now: Instant) -> usize {
         let segments = self.settings.show.segments.len();
         if self.is_past(now) && self.settings.after == After::Again {
@@ -156,14 +156,14 @@ impl RoomState {
             Speed::Max => self.next.min(played.frames.len()),
             Speed::Times(_) => {
                 let shown = time.shown(now);
-                // Whoever comes at the very start misses nothing.
+                // A client at the very start misses nothing.
                 let at_start = self.next == 0 && shown == time.offset;
                 if at_start { 0 } else { played.frames.partition_point(|frame| frame.offset <= shown) }
             }
         }
     }
 
-    /// Whether all was played, or would have been.
+    /// Whether the whole recording has been played, or would have been by now.
     fn is_past(&self, now: Instant) -> bool {
         let is_last = self.segment + 1 == self.settings.show.segments.len() && !self.held;
         let end = self.settings.show.end();
@@ -177,7 +177,7 @@ impl RoomState {
         0
     }
 
-    /// The batch that belongs into the next sign answer, if the next connect starts a recorded connection.
+    /// Returns the batch for the next signing response, if the next connection starts a recorded one.
     pub(super) fn initial_batch(&mut self, now: Instant) -> Option<bytes::Bytes> {
         let mut ahead = self.clone();
         let joined = ahead.join(now, true);
@@ -186,14 +186,14 @@ impl RoomState {
         batch.map(|(_, batch)| batch)
     }
 
-    /// A frame of the recorded connection was sent.
+    /// Records that a frame of a segment was sent.
     pub(super) fn sent(&mut self, segment: usize, frame: usize) {
         if segment == self.segment {
             self.next = self.next.max(frame + 1);
         }
     }
 
-    /// A recorded connection was played to its end.
+    /// Records that a segment was played to its end.
     pub(super) fn played(&mut self, segment: usize) {
         if segment != self.segment || self.settings.clock == Clock::Connection {
             return;

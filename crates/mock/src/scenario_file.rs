@@ -1,4 +1,4 @@
-//! A scenario with the recordings that it may play.
+//! A scenario with access to its recordings.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use livetape_io::files;
 
 use crate::sans_io::error::{Code, Problem};
 
-/// A scenario with the recordings that it may play: those that are passed in, and files.
+/// A scenario together with its recordings, which are read from files or passed in.
 ///
 /// ```
 /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
@@ -27,10 +27,10 @@ use crate::sans_io::error::{Code, Problem};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ScenarioFile {
-    /// What the mock does.
+    /// The behaviour of the mock.
     pub scenario: Scenario,
     recordings: Recordings,
-    /// The path and the text that it was read from.
+    /// Path and text of the scenario's file.
     read_from: Option<(PathBuf, String)>,
 }
 
@@ -41,7 +41,7 @@ impl From<Scenario> for ScenarioFile {
 }
 
 impl ScenarioFile {
-    /// Reads a scenario's file. The paths of its recordings start in its folder.
+    /// Reads a scenario from a file. Paths of recordings are relative to its folder.
     ///
     /// ```
     /// # use livetape_mock::ScenarioFile;
@@ -49,11 +49,10 @@ impl ScenarioFile {
     /// ```
     ///
     /// # Errors
-    /// `io` or `bad_request`, with file, line and column.
+    /// Fails with `io` or `bad_request`; the message contains file, line and column.
     pub fn read(path: &Path) -> Result<Self, Problem> {
         let shown = path.display();
-        let text = files::open_regular(path)
-            .and_then(std::io::read_to_string)
+        let text = files::read_text(path)
             .map_err(|error| Problem::new(Code::Io, format!("cannot read {shown}: {error}")))?;
         let scenario = Scenario::parse(&text)
             .map_err(|error| Problem::new(Code::BadRequest, format!("{shown}: {error}")).hint(""))?;
@@ -61,7 +60,7 @@ impl ScenarioFile {
         Ok(file.in_folder(path.parent().unwrap_or(Path::new(""))))
     }
 
-    /// The paths of recordings start in this folder, not in the current one.
+    /// Resolves paths of recordings relative to this folder instead of the current one.
     ///
     /// ```
     /// # use livetape_mock::{Scenario, ScenarioFile};
@@ -73,7 +72,7 @@ impl ScenarioFile {
         self
     }
 
-    /// A recording that scenarios may name without a file.
+    /// Adds a recording that scenarios can use by this name, without a file.
     ///
     /// ```
     /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
@@ -87,13 +86,13 @@ impl ScenarioFile {
         self
     }
 
-    /// Reads the recordings, which it returns as well: scenarios that come later may name them.
+    /// Loads the recordings. Also returns them, because a later scenario can use them.
     pub(super) fn load(self) -> Result<(Script, Recordings), Problem> {
         let Self { scenario, recordings, read_from } = self;
         scenario.check().map_err(|message| Problem::new(Code::BadRequest, message).hint(""))?;
         let recording = scenario.recording.clone();
         let script = Script::load(scenario, &recordings).map_err(|error| {
-            // What was changed since it was read has no place in the text.
+            // If the scenario was changed after parsing, its text cannot locate the error.
             let is_there = |text: &str| Scenario::parse(text).is_ok_and(|read| read.recording == recording);
             let message = match read_from.filter(|(_, text)| is_there(text)) {
                 Some((path, text)) => {

@@ -1,4 +1,4 @@
-//! A scenario with its recordings: what the mock works from.
+//! A scenario with its recordings loaded, ready to play.
 
 use std::{
     collections::BTreeMap,
@@ -20,29 +20,40 @@ use livetape_io::files;
 
 use crate::sans_io::recording::Loss;
 
-/// The longest recording that is played, in bytes.
+/// Maximum length of a recording, in bytes.
 const RECORDING_BYTES_MAX: u64 = 1 << 30;
 
-/// What scenarios may play.
-#[derive(Clone, Debug, Default)]
+/// Recordings available to scenarios.
+#[derive(Clone, Debug)]
 pub(super) struct Recordings {
-    /// Where paths start; the current folder if empty.
+    /// Base folder of relative paths; the current folder if empty.
     pub(super) folder: PathBuf,
-    /// What needs no file, by name.
+    /// Recordings without a file, by name.
     pub(super) built_in: BTreeMap<String, Bytes>,
 }
 
-/// A scenario, ready to be played.
+impl Default for Recordings {
+    fn default() -> Self {
+        #[cfg(feature = "demo")]
+        let built_in = [(DEMO.to_owned(), Bytes::from_static(include_bytes!("../recordings/demo.bin")))];
+        // livetape's own program passes the demo in, as it has it already.
+        #[cfg(not(feature = "demo"))]
+        let built_in = [];
+        Self { folder: PathBuf::new(), built_in: built_in.into() }
+    }
+}
+
+/// A scenario, ready to play.
 #[derive(Clone, Debug)]
 pub(super) struct Script {
     pub(super) scenario: Scenario,
     users: Vec<Known>,
     default: Arc<Show>,
-    /// What is missing in its recordings.
+    /// Data missing from its recordings.
     pub(super) loss: Loss,
 }
 
-/// A user, or a room, that was asked for.
+/// A resolved user and their room.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) name: String,
@@ -52,13 +63,14 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Whether nothing plays in the room: a socket that is opened there is told so, and closed.
+    /// Whether the room has no stream. The mock reports this to a new socket and closes it.
     pub(super) fn is_away(&self) -> bool {
         matches!(self.state, State::Offline | State::NotFound)
     }
 }
 
-/// A recording that cannot be played: whose, by number (`None` is the scenario's own), and why.
+/// A recording that cannot be played: the index of its user (`None` for the scenario's default) and the
+/// reason.
 #[derive(Debug)]
 pub(super) struct Unplayable {
     pub(super) user: Option<usize>,
@@ -66,7 +78,7 @@ pub(super) struct Unplayable {
 }
 
 impl Script {
-    /// Reads the recordings.
+    /// Loads the recordings.
     pub(super) fn load(scenario: Scenario, recordings: &Recordings) -> Result<Self, Unplayable> {
         let mut shows = BTreeMap::new();
         let mut show = |name: &str, user| match shows.get(name) {
@@ -98,7 +110,7 @@ impl Script {
         RoomConfig { show, speed, clock, end, close_after, after, history }
     }
 
-    /// The user of this name, who may be nobody.
+    /// Returns the user with this name. Unlisted users get the state in `others`.
     pub(super) fn by_name(&self, name: &str) -> Known {
         let listed = self.users.iter().find(|user| user.name.eq_ignore_ascii_case(name));
         listed.cloned().unwrap_or_else(|| {
@@ -108,7 +120,8 @@ impl Script {
         })
     }
 
-    /// The room of this id. An id that nobody has is a room too: whoever knows one need not ask for a name.
+    /// Returns the room with this id. Unlisted ids are rooms too, because a client can connect without a
+    /// lookup by name.
     pub(super) fn by_id(&self, room_id: i64) -> Known {
         let listed = self.users.iter().find(|user| user.room_id == room_id);
         listed.cloned().unwrap_or_else(|| {
@@ -118,7 +131,7 @@ impl Script {
         })
     }
 
-    /// The first user of the scenario, or one of those whom it need not list.
+    /// Returns the first user of the scenario, or the unlisted user `demo`.
     pub(super) fn example(&self) -> Known {
         self.users.first().cloned().unwrap_or_else(|| self.by_name(DEMO))
     }
@@ -137,18 +150,18 @@ fn read(name: &str, recordings: &Recordings) -> Result<Show, String> {
     let path = recordings.folder.join(name);
     let file = files::open_regular(&path).map_err(|error| {
         if error.kind() == std::io::ErrorKind::NotFound {
-            format!("there is no recording {name}")
+            format!("recording {name} not found")
         } else {
             format!("cannot read {name}: {error}")
         }
     })?;
     if file.metadata().is_ok_and(|metadata| metadata.len() > RECORDING_BYTES_MAX) {
-        return Err(format!("{name} is too long: rooms are kept in memory"));
+        return Err(format!("{name} is too large: the mock keeps recordings in memory"));
     }
     Show::read(BufReader::new(file)).map_err(|error| format!("cannot play {name}: {error}"))
 }
 
-/// An id that a name always has.
+/// Returns an id derived from a name, always the same.
 fn derived_id(name: &str) -> i64 {
     Random::new(0, u64::from(crc32fast::hash(name.to_ascii_lowercase().as_bytes()))).id()
 }

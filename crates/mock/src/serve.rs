@@ -1,8 +1,7 @@
-//! Connections of a mock: each is a task, which answers requests until it becomes a WebSocket or ends.
+//! Accepts connections. Each one is a task that answers requests until it becomes a WebSocket or ends.
 
 use std::{io, sync::Arc, time::Duration};
 
-use axum::serve::Listener;
 use bytes::BytesMut;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -23,22 +22,24 @@ use super::{
     socket,
     windows::http_date,
 };
+use livetape_io::net::accept::Listener;
+
 use crate::clock;
 
-/// How long a client may take for a request, and between requests.
+/// How long a client may take for a request, including the pause before it.
 const IDLE_MAX: Duration = Duration::from_secs(60);
-/// An endless body ends after all: nobody shall fill a disk with it, in bytes.
+/// Limit of an endless body, in bytes, so that it cannot fill the client's disk.
 const ENDLESS_BYTES_MAX: usize = 1 << 30;
-/// Most connections at a time; more wait.
+/// Maximum number of concurrent connections. Further ones wait.
 const CONNECTIONS_MAX: usize = 10_000;
 
-/// What ends them when it is dropped.
+/// Returns a token that is cancelled when the guard is dropped.
 pub(super) fn stop() -> (CancellationToken, DropGuard) {
     let stop = CancellationToken::new();
     (stop.clone(), stop.drop_guard())
 }
 
-/// Accepts connections until the mock is dropped; they end with it.
+/// Accepts connections until the mock is dropped, which also ends them.
 pub(super) async fn accept<L>(
     mut listener: L,
     mock: Arc<MockState>,
@@ -121,7 +122,7 @@ fn log(connection: &Connection, request: &Request, answer: &Answer, fault: Optio
     connection.mock.log(connection.number, happened);
 }
 
-/// Reads until the client is gone.
+/// Reads and discards until the client is gone.
 async fn wait_for_the_end<I: AsyncRead + Unpin>(io: &mut I) {
     let mut nowhere = [0; 1024];
     while matches!(io.read(&mut nowhere).await, Ok(1..)) {}

@@ -1,4 +1,4 @@
-//! Recording → what its rooms play.
+//! The playable content of a recording: its rooms, connections and frames.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,67 +12,67 @@ use crate::sans_io::{
 /// The rooms of a recording.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Show {
-    /// In the order in which they begin; never empty.
+    /// Rooms in order of their start; never empty.
     pub(super) rooms: Vec<Arc<RoomShow>>,
-    /// What is missing in the recording.
+    /// Data missing from the recording.
     pub(super) loss: Loss,
 }
 
-/// What one room plays.
+/// The content of one room.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RoomShow {
-    /// 0 if the recording does not tell it.
+    /// 0 if the recording does not contain it.
     pub(super) room_id: i64,
-    /// Empty if the recording does not tell it.
+    /// Empty if the recording does not contain it.
     pub(super) unique_id: String,
-    /// The wall time of offset 0, Unix milliseconds.
+    /// Wall time at offset 0, in Unix milliseconds.
     pub(super) wall_ms: i64,
-    /// Its connections, one after the other; never empty.
+    /// Its connections in order; never empty.
     pub(super) segments: Vec<Segment>,
 }
 
-/// What one recorded connection received.
+/// The received half of one recorded connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Segment {
-    /// When it was opened.
+    /// Offset at which it was opened.
     pub(super) opened: Duration,
     pub(super) frames: Vec<Played>,
-    /// How it was closed, and when.
+    /// How and when it was closed.
     pub(super) close: Option<Closed>,
-    /// The batch in the sign server's answer.
+    /// The batch from the sign server's answer.
     pub(super) initial_batch: Option<Bytes>,
-    /// The frame whose batch says that it is the first, where no sign server's answer was recorded.
+    /// The frame with the first batch, for recordings without a sign server's answer.
     pub(super) first: Option<usize>,
     /// The frame that answers `im_enter_room`.
     pub(super) enter_answer: Option<usize>,
 }
 
-/// How a recorded connection was closed.
+/// Close of a recorded connection.
 #[derive(Clone, Debug)]
 pub(super) struct Closed {
     pub(super) offset: Duration,
-    /// Code and reason; `None` if the connection just broke.
+    /// Code and reason; `None` if the connection was lost.
     pub(super) frame: Option<(u16, String)>,
-    /// Whether the client did it that was recorded.
+    /// Whether the recorded client closed it.
     pub(super) by_client: bool,
 }
 
-/// A frame as it was received.
+/// A received frame.
 #[derive(Clone, Debug)]
 pub(super) struct Played {
     pub(super) offset: Duration,
     pub(super) opcode: u8,
     pub(super) bytes: Bytes,
-    /// The log id by which a client acks it, if it wants that.
+    /// Log id for the ack, if the frame requests one.
     pub(super) ack: Option<u64>,
-    /// How many messages it holds.
+    /// Number of messages in the frame.
     pub(super) events: u64,
-    /// The chats in it.
+    /// The chats among them.
     pub(super) chats: Vec<Message>,
 }
 
 impl Show {
-    /// The room of this user or id, or else the first.
+    /// Returns the room of this user or with this id, or the first room.
     pub(super) fn room(&self, user: &str) -> Arc<RoomShow> {
         let named = self.rooms.iter().find(|room| room.unique_id.eq_ignore_ascii_case(user));
         let room = named.or_else(|| self.rooms.iter().find(|room| room.room_id.to_string() == user));
@@ -81,13 +81,13 @@ impl Show {
 }
 
 impl RoomShow {
-    /// The last of its frames, or of its closes.
+    /// Returns the offset of the last frame or close.
     pub(super) fn end(&self) -> Duration {
         let ends = self.segments.iter().map(Segment::end);
         ends.max().unwrap_or_default()
     }
 
-    /// The last `count` chats in front of a frame.
+    /// Returns the last `count` chats before a frame.
     pub(super) fn history(&self, segment: usize, frame: usize, count: usize) -> Vec<Message> {
         let before = self.segments[..segment].iter().flat_map(|segment| &segment.frames);
         let here = self.segments[segment].frames[..frame].iter();
@@ -98,7 +98,7 @@ impl RoomShow {
 }
 
 impl Segment {
-    /// The batch for a sign answer, and the frame up to which a client may join and still get it there.
+    /// Returns the batch for a signing response, and the last frame at which a client can join and still need it.
     pub(super) fn sign_batch(&self) -> Option<(usize, Bytes)> {
         if let Some(batch) = &self.initial_batch {
             return Some((0, batch.clone()));
@@ -109,7 +109,7 @@ impl Segment {
         Some((first, wire::unzip(payload, &mut faults)))
     }
 
-    /// Its last frame, or its close.
+    /// Returns the offset of the last frame or of the close.
     pub(super) fn end(&self) -> Duration {
         let last = self.frames.last().map_or(self.opened, |frame| frame.offset);
         self.close.as_ref().map_or(last, |close| close.offset.max(last))

@@ -1,4 +1,4 @@
-//! The time of a room.
+//! The clock of a room.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use crate::sans_io::pace::Speed;
 
-/// Later offsets are due as if they were there: a recording may say what it likes.
+/// Maximum wait for an offset. It guards against absurd offsets in a recording.
 const OFFSET_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// The one thing that turns offsets into instants.
+/// Converts between offsets and instants.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RoomTime {
     pub(super) at: Instant,
@@ -18,7 +18,7 @@ pub(super) struct RoomTime {
 }
 
 impl RoomTime {
-    /// When an offset is due; what is past is due at once.
+    /// Returns when an offset is due. Past offsets are due immediately.
     pub(super) fn due(&self, offset: Duration) -> Instant {
         match self.speed {
             Speed::Max => self.at,
@@ -29,7 +29,7 @@ impl RoomTime {
         }
     }
 
-    /// The offset that is shown at `now`.
+    /// Returns the offset at `now`.
     pub(super) fn shown(&self, now: Instant) -> Duration {
         match self.speed {
             Speed::Max => self.offset,

@@ -1,4 +1,4 @@
-//! What tests expect of clients: verified when they say so, and at the latest when the mock is dropped.
+//! Verification of expectations: on demand, and at the latest when the mock is dropped.
 
 use std::{mem, panic::Location, sync::PoisonError, thread, time::Duration};
 
@@ -11,12 +11,14 @@ use super::{
 };
 use crate::clock;
 
-/// How long [`MockTikTok::wait_for`] waits.
+/// Timeout of [`MockTikTok::wait_for`].
 const WAIT_MAX: Duration = Duration::from_secs(60);
 
 impl MockTikTok {
-    /// Expects this so often, e.g. `5`, `1..`, `..3` or `2..=4`, until [`MockTikTok::verify`], or else until the mock is
-    /// dropped: it panics then if it came less or more often.
+    /// Expects `seen` to happen this often, e.g. `5`, `1..`, `..3` or `2..=4`.
+    ///
+    /// [`MockTikTok::verify`] checks the number, and so does dropping the mock. Either panics if it does not
+    /// match.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -38,7 +40,8 @@ impl MockTikTok {
         self.expect_that(Wanted::Count(seen, times.into()));
     }
 
-    /// Expects that behind each failure (an error, a fault, the end of a socket) no request comes for so long.
+    /// Expects the client to send no request for `wait` after each failure: an error, a fault, or the end of
+    /// a socket.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -62,7 +65,7 @@ impl MockTikTok {
         self.expectations.lock().unwrap_or_else(PoisonError::into_inner).push(Expectation { wanted, at });
     }
 
-    /// Panics unless all that is expected came; nothing is expected any more then.
+    /// Verifies all expectations and removes them.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -77,7 +80,7 @@ impl MockTikTok {
     /// ```
     ///
     /// # Panics
-    /// With what was expected, and what came.
+    /// If an expectation is not met. The message lists the expectations and the client activity.
     #[track_caller]
     pub fn verify(&self) {
         let expectations = mem::take(&mut *self.expectations.lock().unwrap_or_else(PoisonError::into_inner));
@@ -87,7 +90,8 @@ impl MockTikTok {
         }
     }
 
-    /// Waits until this came so often, and returns it; for a minute at most, which passes at once under a paused clock.
+    /// Waits until `seen` has happened this often, and returns the log entries. Times out after a minute,
+    /// which passes instantly under a paused clock.
     ///
     /// ```
     /// # use livetape_mock::*;
@@ -105,7 +109,7 @@ impl MockTikTok {
     /// ```
     ///
     /// # Panics
-    /// If it comes too often, or not in time: with what came instead.
+    /// If it happens too often, or not in time. The message lists the client activity.
     #[track_caller]
     pub fn wait_for(&self, seen: Seen, times: impl Into<Times>) -> impl Future<Output = Vec<LogEntry>> {
         let expectation = Expectation { wanted: Wanted::Count(seen, times.into()), at: Location::caller() };
@@ -129,7 +133,7 @@ impl MockTikTok {
     }
 }
 
-/// What is expected is verified, unless the test fails already.
+/// Verifies the expectations, unless the test is already failing.
 impl Drop for MockTikTok {
     fn drop(&mut self) {
         if !thread::panicking() {

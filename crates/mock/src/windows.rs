@@ -1,4 +1,4 @@
-//! Windows of requests, and what whoever is over them is told.
+//! Rate-limit windows and 429 answers.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -9,7 +9,7 @@ use super::{
     scenario::{Form, Header, Limit, Per},
 };
 
-/// Most keys and addresses that are counted apart. Windows that are over are forgotten first.
+/// Maximum number of keys and addresses counted separately. Expired windows are removed beyond it.
 const CLIENTS_MAX: usize = 10_000;
 
 /// The windows of one limit, by key or address.
@@ -17,7 +17,7 @@ const CLIENTS_MAX: usize = 10_000;
 pub(super) struct Windows(BTreeMap<String, (Instant, u32)>);
 
 impl Windows {
-    /// Counts a request; how long to wait, if there are too many.
+    /// Counts a request. Returns how long to wait if it exceeds the limit.
     pub(super) fn hit(&mut self, limit: &Limit, key: &str, address: &str, now: Instant) -> Option<Duration> {
         let length = Duration::from_secs(limit.seconds);
         let who = match limit.per {
@@ -37,16 +37,16 @@ impl Windows {
     }
 }
 
-/// What a 429 says.
+/// The content of a 429 answer.
 #[derive(Clone, Debug)]
 pub(super) struct TooMany<'a> {
     pub(super) message: &'a str,
     pub(super) label: &'a str,
     pub(super) headers: &'a BTreeMap<Header, Form>,
     pub(super) wait: Duration,
-    /// How many requests are let through in a window.
+    /// Number of requests allowed per window.
     pub(super) max: u32,
-    /// The mock's wall clock, Unix milliseconds.
+    /// The mock's wall clock, in Unix milliseconds.
     pub(super) wall_ms: u64,
 }
 
@@ -63,7 +63,8 @@ impl TooMany<'_> {
         response
     }
 
-    /// Whole seconds: a wait is rounded up, for whoever comes too early is refused again.
+    /// Formats a header value. Waits are rounded up to whole seconds, because an early retry would be
+    /// rejected again.
     fn value(&self, header: Header, form: Form) -> String {
         let until = u64::try_from(self.wait.as_millis()).unwrap_or(u64::MAX).saturating_add(self.wall_ms);
         let epoch = until.div_ceil(1000);
@@ -77,14 +78,14 @@ impl TooMany<'_> {
     }
 }
 
-/// `Fri, 20 Nov 2026 10:33:40 GMT`
+/// Formats an HTTP date: `Fri, 20 Nov 2026 10:33:40 GMT`
 pub(super) fn http_date(unix_seconds: u64) -> String {
     let seconds = i64::try_from(unix_seconds).unwrap_or_default();
     let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
     time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-/// `20261120103340`
+/// Formats a timestamp: `20261120103340`
 pub(super) fn compact_date(unix_seconds: u64) -> String {
     let seconds = i64::try_from(unix_seconds).unwrap_or_default();
     jiff::Timestamp::from_second(seconds).unwrap_or_default().strftime("%Y%m%d%H%M%S").to_string()

@@ -1,4 +1,4 @@
-//! Whether a recording can be shared: what must not be in it, and where it is.
+//! Checks whether a recording can be shared: finds private data and its location.
 
 use std::{collections::BTreeMap, fmt, io::Read};
 
@@ -11,44 +11,44 @@ use crate::sans_io::{
     scrub::{Auditor, Finding, FindingKind},
 };
 
-/// Most findings that are listed; all are counted.
+/// Maximum number of listed findings. All are counted.
 pub const FINDINGS_LISTED_MAX: usize = 1000;
-/// Most of them in the text.
+/// Maximum number of findings in the text.
 const FINDINGS_PRINTED_MAX: usize = 40;
 
-/// A finding, and the record that it is in.
+/// A finding and its record.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Found {
-    /// Where the record starts in the file.
+    /// Position of the record in the file.
     pub position: u64,
-    /// Its number.
+    /// Number of the record.
     pub record: u32,
-    /// Its time since the start of the stream.
+    /// Time since the start of the stream, in milliseconds.
     pub offset_ms: u64,
-    /// What it is.
+    /// The finding.
     #[serde(flatten)]
     pub finding: Finding,
 }
 
-/// What was found.
+/// Result of an audit.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// How often which kind.
+    /// Number of findings of each kind.
     pub counts: BTreeMap<FindingKind, u64>,
-    /// The first [`FINDINGS_LISTED_MAX`].
+    /// The first [`FINDINGS_LISTED_MAX`] findings.
     pub findings: Vec<Found>,
-    /// Records that were looked at.
+    /// Number of inspected records.
     pub records: u64,
-    /// What the file is like: what is damaged cannot be looked at.
+    /// Damage of the file, which cannot be inspected.
     pub damage: Damage,
 }
 
-/// Looks through a recording, in bounded memory.
+/// Audits a recording, in bounded memory.
 ///
 /// # Errors
-/// That of [`Reader::open`] and [`Reader::next`].
+/// Any error of [`Reader::open`] or [`Reader::next`].
 pub fn audit(input: impl Read, mut auditor: Auditor) -> Result<Report, Error> {
     let mut reader = Reader::open(input)?;
     let mut report = Report::default();
@@ -73,7 +73,7 @@ pub fn audit(input: impl Read, mut auditor: Auditor) -> Result<Report, Error> {
 }
 
 impl Report {
-    /// 1 if something was found, 3 if nothing was but a part could not be looked at, else 0.
+    /// Returns 1 if there are findings, 3 if part of the recording could not be inspected, and otherwise 0.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match (self.counts.is_empty(), !self.damage.loss().is_some() && self.records > 0) {
@@ -112,12 +112,12 @@ impl fmt::Display for Report {
             writeln!(f, "  {kind}: {}", thousands(*number))?;
         }
         if self.damage.loss().is_some() {
-            writeln!(f, "⚠️ A part cannot be read, and may hold anything: {}", self.damage.loss())?;
+            writeln!(f, "⚠️ A part is unreadable and was not searched: {}", self.damage.loss())?;
         }
         match self.exit_code() {
-            exit::FAILED => writeln!(f, "not fit to be shared"),
+            exit::FAILED => writeln!(f, "do not share this recording"),
             exit::DONE => writeln!(f, "nothing found in {}", count(self.records, "record")),
-            _ => writeln!(f, "nothing found in what can be read"),
+            _ => writeln!(f, "nothing found in the readable part"),
         }
     }
 }

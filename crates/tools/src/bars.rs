@@ -1,6 +1,6 @@
-//! Counts as bars, for a terminal.
+//! Bar charts for a terminal.
 
-/// A bar for each count; whatever is not 0 can be seen.
+/// Returns a bar for each count. Counts above 0 are always visible.
 pub(super) fn bars(counts: &[u64]) -> String {
     const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let highest = u128::from(counts.iter().copied().max().unwrap_or(0).max(1));
@@ -13,7 +13,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn little_is_seen_and_nothing_is_not() {
+    fn small_counts_are_visible_and_zero_is_not() {
         assert_eq!(bars(&[0, 1, 50, 100, u64::MAX >> 1]), " ▁▁▁█");
         assert_eq!(bars(&[0, 0]), "  ");
     }

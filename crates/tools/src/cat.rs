@@ -1,4 +1,4 @@
-//! A record as a line: JSON for programs, or words for people.
+//! Formats records as lines: JSON for programs, or text for people.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -17,7 +17,7 @@ use crate::sans_io::{
     wire::read_push,
 };
 
-/// A record as JSON: nothing of it is left out.
+/// Returns a record as complete JSON.
 #[must_use]
 pub fn json(record: &Record) -> Value {
     let item = &record.item;
@@ -41,13 +41,13 @@ pub fn json(record: &Record) -> Value {
     Value::Object(line)
 }
 
-/// So many records are missing in front of the next line.
+/// Returns the line for a number of missing records.
 #[must_use]
 pub fn missing_json(records: u64) -> Value {
     json!({"type": "missing", "records": records})
 }
 
-/// Name and fields.
+/// Returns the name and fields of an item.
 fn fields(what: &What) -> (&'static str, Value) {
     match what {
         What::Header(header) => (
@@ -132,12 +132,12 @@ fn counts(counts: Option<Counts>) -> Value {
     })
 }
 
-/// `PRIVACY_SCRUBBED` → `scrubbed`
+/// Shortens the name of an enum value: `PRIVACY_SCRUBBED` to `scrubbed`
 fn enum_name(name: &str) -> String {
     name.split_once('_').map_or(name, |(_, name)| name).to_ascii_lowercase()
 }
 
-/// A record in at most 80 columns.
+/// Returns a record as text of at most 80 columns.
 #[must_use]
 pub fn text(record: &Record) -> String {
     let item = &record.item;
@@ -186,7 +186,7 @@ fn words(what: &What, is_sent: bool) -> String {
     }
 }
 
-/// `← msg, 1,234 bytes: Chat ×3, Gift`
+/// Describes a frame: `← msg, 1,234 bytes: Chat ×3, Gift`
 fn frame_words(frame: &Frame, is_sent: bool) -> String {
     let push = read_push(&frame.bytes, &mut Vec::new());
     let arrow = if is_sent { '→' } else { '←' };
@@ -201,7 +201,7 @@ fn frame_words(frame: &Frame, is_sent: bool) -> String {
     for (at, (method, number)) in methods.into_iter().enumerate() {
         let (lead, times) =
             (if at == 0 { ":" } else { "," }, if number > 1 { format!(" ×{number}") } else { String::new() });
-        // A string takes every character.
+        // Writing to a string cannot fail.
         let _ = write!(words, "{lead} {method}{times}");
     }
     words

@@ -1,7 +1,7 @@
-//! What differs between two streams of events, in bounded memory.
+//! Compares two streams of events, in bounded memory.
 //!
-//! Events are the same if they have the same type and id; those without an id, if all that they say is the same. What is
-//! out of step is looked for within [`WINDOW`] events.
+//! Events with ids match by type and id. Events without ids match if their contents are equal. The next match
+//! is searched for within [`WINDOW`] events.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,78 +13,78 @@ use serde_json::Value;
 
 use super::text::{COLUMNS_MAX, printable};
 
-/// Events of each side that are looked at to find where they are in step again.
+/// Number of events per side in which to search for the next match.
 pub const WINDOW: usize = 2048;
 
-/// One difference.
+/// A difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "change", rename_all = "camelCase")]
 pub enum Change {
-    /// Only the second has it.
+    /// The event is only in the second stream.
     Added {
         /// The event.
         event: Value,
     },
-    /// Only the first has it.
+    /// The event is only in the first stream.
     Removed {
         /// The event.
         event: Value,
     },
-    /// Both have it, and it says something else.
+    /// The event is in both streams with different contents.
     Changed {
-        /// The event as it is in the first.
+        /// The event in the first stream.
         event: Value,
-        /// What is different.
+        /// The differing fields.
         fields: Vec<Field>,
     },
 }
 
-/// A value that is different.
+/// A differing field.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Field {
-    /// Where it stands, e.g. `data.user.nickname`.
+    /// Path of the field, e.g. `data.user.nickname`.
     pub path: String,
-    /// In the first; `null` if it is not there.
+    /// Value in the first stream; `null` if missing.
     pub before: Value,
-    /// In the second.
+    /// Value in the second stream; `null` if missing.
     pub after: Value,
 }
 
-/// How much differs.
+/// Number of differences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Events that both have.
+    /// Events in both streams.
     pub same: u64,
-    /// Events that only the second has.
+    /// Events only in the second stream.
     pub added: u64,
-    /// Events that only the first has.
+    /// Events only in the first stream.
     pub removed: u64,
-    /// Events that say something else.
+    /// Events with different contents.
     pub changed: u64,
 }
 
 impl Counts {
-    /// Whether nothing differs.
+    /// Whether there are no differences.
     #[must_use]
     pub fn is_same(&self) -> bool {
         self.added + self.removed + self.changed == 0
     }
 }
 
-/// An event, ready to be compared.
+/// An event with its key for comparison.
 struct QueuedEvent {
     key: String,
     event: Value,
 }
 
-/// Compares two streams of events, and tells each difference in order.
+/// Compares two streams of events, and passes the differences to `emit`, in order.
 ///
 /// # Errors
-/// Those of the streams, and of `tell`.
+/// Any error of the streams or of `emit`.
 pub fn diff<E>(
     before: impl Iterator<Item = Result<Value, E>>,
     after: impl Iterator<Item = Result<Value, E>>,
-    mut tell: impl FnMut(Change) -> Result<(), E>,
+    mut emit: impl FnMut(Change) -> Result<(), E>,
 ) -> Result<Counts, E> {
     let (mut left, mut right) = (Side::new(before), Side::new(after));
     let mut counts = Counts::default();
@@ -99,11 +99,11 @@ pub fn diff<E>(
         let (removed, added) = if in_step { (0, 0) } else { out_of_step(&mut left, &mut right)? };
         for entry in left.queue.drain(..removed) {
             counts.removed += 1;
-            tell(Change::Removed { event: entry.event })?;
+            emit(Change::Removed { event: entry.event })?;
         }
         for entry in right.queue.drain(..added) {
             counts.added += 1;
-            tell(Change::Added { event: entry.event })?;
+            emit(Change::Added { event: entry.event })?;
         }
         if let (Some(a), Some(b)) = (left.queue.front(), right.queue.front())
             && a.key == b.key
@@ -115,13 +115,13 @@ pub fn diff<E>(
                 counts.same += 1;
             } else {
                 counts.changed += 1;
-                tell(Change::Changed { event: a.event, fields })?;
+                emit(Change::Changed { event: a.event, fields })?;
             }
         }
     }
 }
 
-/// How many of the first and of the second stand in front of the next event that both have: as few as possible.
+/// Returns how many events of each side precede the next match, with the smallest possible total.
 fn out_of_step<E>(
     left: &mut Side<impl Iterator<Item = Result<Value, E>>>,
     right: &mut Side<impl Iterator<Item = Result<Value, E>>>,
@@ -143,7 +143,7 @@ fn out_of_step<E>(
             best = Some((at, place));
         }
     }
-    // Nothing in sight: all that is in sight differs.
+    // Without a match in the window, all events in it differ.
     Ok(best.unwrap_or((left.queue.len(), right.queue.len())))
 }
 
@@ -167,7 +167,7 @@ impl<E, I: Iterator<Item = Result<Value, E>>> Side<I> {
 }
 
 impl QueuedEvent {
-    /// Leaves out what is of the server and not of the event: its number, its stream, when it was received.
+    /// Removes the fields set by the server: sequence number, stream, and time of receipt.
     fn new(mut event: Value) -> Self {
         if let Value::Object(fields) = &mut event {
             let received = fields.remove("ts");
@@ -181,7 +181,7 @@ impl QueuedEvent {
         }
         let kind = event["type"].as_str().unwrap_or_default();
         let key = match event["id"].as_str() {
-            // The same message may stand for an event and for the final that was inferred of it.
+            // An event and the final inferred from it have the same message id.
             Some(id) => format!("{kind} {id} {}", event["data"]["inferred"] == true),
             None => format!("{kind} {}", event["data"]),
         };
@@ -226,7 +226,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// An event as a terminal shows it, or its type and id.
+/// Formats an event as in a terminal, or as type and id.
 fn outline(event: &Value) -> String {
     let kind = event["type"].as_str().unwrap_or("?");
     let id = event["id"].as_str().unwrap_or_default();
@@ -240,8 +240,8 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { same, added, removed, changed } = self;
         if self.is_same() {
-            return writeln!(f, "✅ no difference in {same} events");
+            return writeln!(f, "✅ no differences in {same} events");
         }
-        writeln!(f, "{added} added, {removed} removed, {changed} changed, {same} the same")
+        writeln!(f, "{added} added, {removed} removed, {changed} changed, {same} equal")
     }
 }

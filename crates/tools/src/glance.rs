@@ -1,4 +1,4 @@
-//! What the first and the last bytes of a recording tell, without reading the rest.
+//! Summarises a recording from its first and last bytes, without reading the rest.
 
 use std::{
     io::{Read, Seek, SeekFrom},
@@ -8,26 +8,26 @@ use std::{
 use super::info::{HeaderInfo, read_header};
 use crate::sans_io::recording::{Error, Reader, What};
 
-/// How much of the end is read to learn how long it is, in bytes.
+/// Length of the end to read for the duration, in bytes.
 const TAIL_BYTES: u64 = 256 << 10;
-/// The header is the first record; in a damaged file it may be another.
+/// Number of records in which to look for the header. It is the first record, unless the file is damaged.
 const HEAD_RECORDS_MAX: usize = 16;
 
-/// What can be learnt at a glance.
+/// Summary of a recording.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Glance {
-    /// What the header says, if it can be read.
+    /// The header, if it is readable.
     pub header: Option<HeaderInfo>,
-    /// The offset of the last record; `None` if the end tells nothing.
+    /// Offset of the last record; `None` if it is unknown.
     pub duration: Option<Duration>,
-    /// Whether it was closed in order.
+    /// Whether the recording was sealed.
     pub sealed: bool,
 }
 
-/// Looks at both ends of a file of so many bytes.
+/// Summarises a file of this length.
 ///
 /// # Errors
-/// As [`Reader::open`]; [`Error::NotARecording`] too if no record can be read.
+/// Any error of [`Reader::open`], or [`Error::NotARecording`] if no record is readable.
 pub fn glance(mut input: impl Read + Seek, bytes: u64) -> Result<Glance, Error> {
     let mut glance = Glance { header: first_header(&mut input)?, ..Glance::default() };
     input.seek(SeekFrom::Start(bytes.saturating_sub(TAIL_BYTES))).map_err(Error::Read)?;

@@ -1,4 +1,4 @@
-//! What is done with recordings offline, over any `Read` and `Write`. Only [`missing`] knows paths.
+//! Offline tools for recordings, over any `Read` and `Write`. Only [`missing`] uses paths.
 
 use livetape_core as sans_io;
 
@@ -8,6 +8,7 @@ pub mod diff;
 pub mod edit;
 pub mod export;
 pub mod glance;
+#[cfg(feature = "import")]
 pub mod import;
 pub mod info;
 pub mod missing;
@@ -17,5 +18,6 @@ pub mod timeline;
 pub mod verify;
 
 mod bars;
+#[cfg_attr(not(feature = "import"), expect(dead_code, reason = "importers use all of it"))]
 mod payload;
 mod text;

@@ -1,4 +1,4 @@
-//! A recording that does not exist: the name that was meant, and those there are.
+//! The error for a recording that does not exist, with a suggestion and the existing names.
 
 use std::{fs, path::Path};
 
@@ -8,19 +8,19 @@ use crate::sans_io::{
     recording::{DEMO, is_plain_name},
 };
 
-/// Files of a folder that are looked at.
+/// Maximum number of files to list in a folder.
 const FILES_MAX: usize = 10_000;
 
-/// `recording_not_found` for `name`, with the nearest name and the names in `folder`.
+/// Returns `recording_not_found` for `name`, with the closest name and all names in `folder`.
 pub fn missing(folder: &Path, name: &str) -> Problem {
     let names = names(folder);
     let wanted = name.strip_suffix(".bin").unwrap_or(name);
     let known = Vec::from_iter(names.iter().map(String::as_str));
-    Problem::new(Code::RecordingNotFound, format!("there is no recording {name}"))
+    Problem::new(Code::RecordingNotFound, format!("recording {name} not found"))
         .hint(nearest::choices(wanted, &known))
 }
 
-/// The built-in recording, and those in `folder`.
+/// Returns the names of the built-in recording and those in `folder`.
 fn names(folder: &Path) -> Vec<String> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten().take(FILES_MAX);
     let files = files.filter(|file| file.file_type().is_ok_and(|kind| kind.is_file()));
@@ -39,16 +39,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_that_was_meant_and_all_others_are_listed() {
+    fn the_closest_name_and_all_others_are_listed() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["battle.bin", "gifts.bin", "notes.txt", ".hidden.bin"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
         let problem = missing(folder.path(), "batle");
-        assert_eq!(problem.message, "there is no recording batle");
-        assert_eq!(problem.hint, "did you mean `battle`? there are: demo, battle, gifts");
-        assert_eq!(missing(folder.path(), "x").hint, "there are: demo, battle, gifts");
+        assert_eq!(problem.message, "recording batle not found");
+        assert_eq!(problem.hint, "did you mean `battle`? choose one of: demo, battle, gifts");
+        assert_eq!(missing(folder.path(), "x").hint, "choose one of: demo, battle, gifts");
         let problem = missing(&folder.path().join("none"), "demmo.bin");
-        assert_eq!(problem.hint, "did you mean `demo`? there are: demo");
+        assert_eq!(problem.hint, "did you mean `demo`? choose one of: demo");
     }
 }

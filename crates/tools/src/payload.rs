@@ -1,4 +1,4 @@
-//! The little that tools read of messages and frames.
+//! Minimal decoding of messages and frames for the tools.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use prost::Message as _;
 
 use crate::sans_io::wire::{Batch, Fault, Push, read_batch, read_push, unzip};
 
-/// The common data of a message's payload.
+/// The fields that all messages share.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Common {
     #[prost(int64, tag = "2")]
@@ -22,15 +22,15 @@ struct Payload {
     common: Option<Common>,
 }
 
-/// The common data of a payload, as far as it can be read.
+/// Decodes these fields, as far as possible.
 pub(super) fn common(payload: &Bytes) -> Common {
     let mut read = Payload::default();
-    // What came before a break is kept.
+    // Fields before an error are kept.
     let _ = read.merge(payload.clone());
     read.common.unwrap_or_default()
 }
 
-/// The batch in a frame, if it holds one.
+/// Decodes the batch in a frame, if it holds one.
 pub(super) fn batch(frame: &Bytes, faults: &mut Vec<Fault>) -> Option<Batch> {
     let push: Push = read_push(frame, faults);
     push.holds_batch().then(|| {
@@ -39,15 +39,15 @@ pub(super) fn batch(frame: &Bytes, faults: &mut Vec<Fault>) -> Option<Batch> {
     })
 }
 
-/// The first room that a message of the batch names.
+/// Returns the first room id in the messages of a batch.
 pub(super) fn room_of(batch: &Batch) -> Option<i64> {
     batch.messages.iter().map(|message| common(&message.payload).room_id).find(|&room_id| room_id != 0)
 }
 
-/// Faults by their stable names.
+/// Numbers of faults, by stable name.
 pub(super) type Faults = BTreeMap<&'static str, u64>;
 
-/// Counts `faults`, and empties it.
+/// Counts `faults` and clears the list.
 pub(super) fn count_faults(faults: &mut Vec<Fault>, counts: &mut Faults) {
     for fault in faults.drain(..) {
         *counts.entry(fault.kind.name()).or_default() += 1;

@@ -1,4 +1,4 @@
-//! A recording without its people: two passes over the file.
+//! Scrubs a recording, in two passes over the file.
 
 use std::{
     fmt,
@@ -17,7 +17,7 @@ use crate::sans_io::{
     scrub::{Scrubber, Tally, TooMany},
 };
 
-/// Why there is no scrubbed recording.
+/// Error in scrubbing.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum Error {
@@ -27,43 +27,44 @@ pub enum Error {
     Write(Recording),
     #[error("{0}")]
     TooMany(#[from] TooMany),
-    #[error("nothing in it can be read")]
+    #[error("the recording is unreadable")]
     Empty,
 }
 
-/// What was done.
+/// Result of scrubbing.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Whether it had been scrubbed with the same key, so that it was copied as it is.
+    /// Whether the recording was already scrubbed with the same key, so that it was copied unchanged.
     pub copied: bool,
-    /// Whether it had been scrubbed with another key, or by something else: people were replaced once more.
+    /// Whether it was already scrubbed in another way, so that identities were replaced once more.
     pub again: bool,
-    /// Ids and names that were found.
+    /// Number of ids and names found.
     pub identities: usize,
-    /// Records that were written, but for headers and the end.
+    /// Number of records written, not counting headers and the end.
     pub records: u64,
-    /// Records that would have become too large.
+    /// Number of records dropped because they would have become too large.
     pub too_large: u64,
-    /// What was done to them.
+    /// Counts of the changes.
     pub tally: Tally,
-    /// What the file was like.
+    /// State of the original file.
     pub damage: Damage,
 }
 
 impl Report {
-    /// Whether something of the input is missing in the output.
+    /// Whether part of the input is missing from the output.
     #[must_use]
     pub fn lost(&self) -> bool {
         self.damage.loss().is_some() || self.too_large > 0 || self.tally.dropped() > 0
     }
 }
 
-/// Writes what is in a recording to `output`, without its people; `first` and `second` read it from its beginning. Memory stays at the largest record and what
-/// [`IDENTITIES_MAX`](crate::sans_io::scrub::IDENTITIES_MAX) takes.
+/// Writes the scrubbed recording to `output`. `first` and `second` both read the recording from its
+/// beginning. Memory is bounded by the largest record and
+/// [`IDENTITIES_MAX`](crate::sans_io::scrub::IDENTITIES_MAX).
 ///
 /// # Errors
-/// [`Error`]. What is in `output` then is no recording to keep.
+/// [`Error`]. The output is then incomplete and must be deleted.
 pub fn scrub(
     first: impl Read,
     mut second: impl Read,
@@ -89,12 +90,12 @@ pub fn scrub(
     Ok(report)
 }
 
-/// What the first pass found.
+/// Result of the first pass.
 struct Found {
     header: Option<Header>,
-    /// Whether every header says that this was done already, with this key.
+    /// Whether all headers show that the recording was already scrubbed with this key.
     done: bool,
-    /// Whether one says that it was scrubbed by anybody.
+    /// Whether any header shows that the recording was already scrubbed in any way.
     scrubbed: bool,
     records: u64,
     damage: Damage,
@@ -141,7 +142,7 @@ fn write(
         }
         (expected, last) = (u64::from(record.rec_no) + 1, record.item.offset);
         match &record.item.what {
-            // The writer repeats it by the same rule.
+            // The writer repeats the header according to the same rule.
             What::Header(found) if found == header => continue,
             What::End(_) => {
                 sealed = true;
@@ -161,11 +162,11 @@ fn write(
         }
     }
     report.damage = reader.report().clone();
-    // What was not sealed stays so: it was cut off, and nobody knows what was behind.
+    // An unsealed recording stays unsealed, because an unknown amount is missing at its end.
     if sealed { writer.finish().map(drop) } else { writer.flush() }.map_err(Error::Write)
 }
 
-/// What was damaged in the input is a gap in the output.
+/// Returns a Gap in place of damaged records.
 fn gap(records: u64, from: Duration, to: Duration) -> Item {
     let nanoseconds = |offset: Duration| u64::try_from(offset.as_nanos()).unwrap_or(u64::MAX);
     let gap = Gap {
@@ -181,15 +182,15 @@ fn gap(records: u64, from: Duration, to: Duration) -> Item {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.copied {
-            return writeln!(f, "scrubbed already with this key: copied as it is");
+            return writeln!(f, "already scrubbed with this key: copied unchanged");
         }
         if self.again {
-            writeln!(f, "it was scrubbed with another key: people were replaced once more")?;
+            writeln!(f, "already scrubbed with another key: people were replaced again")?;
         }
         let tally = &self.tally;
         let [people, changed, records] =
             [self.identities as u64, tally.changed_records, self.records].map(thousands);
-        writeln!(f, "{people} ids and names, replaced in {changed} of {records} records")?;
+        writeln!(f, "replaced {people} ids and names in {changed} of {records} records")?;
         let rows = [
             (tally.unknown_texts, "texts in unknown fields: replaced"),
             (tally.opaque, "unknown bytes: replaced"),
@@ -197,15 +198,15 @@ impl fmt::Display for Report {
             (tally.headers, "headers of HTTP answers: dropped"),
             (tally.dropped_bodies, "HTTP bodies that are neither a batch nor JSON: dropped"),
             (tally.dropped_records, "records of unknown types: dropped"),
-            (tally.broken, "messages that break off: dropped from there on"),
-            (tally.bad_gzip, "broken gzip: only what could be unpacked is there"),
-            (self.too_large, "records that became too large: dropped"),
+            (tally.broken, "truncated messages: the rest was dropped"),
+            (tally.bad_gzip, "broken gzip: only the readable part was kept"),
+            (self.too_large, "records that grew too large: dropped"),
         ];
         for (number, what) in rows.iter().filter(|(number, _)| *number > 0) {
             writeln!(f, "  {} {what}", thousands(*number))?;
         }
         if self.damage.loss().is_some() {
-            writeln!(f, "⚠️ Something is missing: {}", self.damage.loss())?;
+            writeln!(f, "⚠️ Incomplete: {}", self.damage.loss())?;
         }
         Ok(())
     }

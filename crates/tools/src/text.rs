@@ -1,19 +1,19 @@
-//! Numbers, times and foreign texts for a terminal.
+//! Formats numbers, times and untrusted texts for a terminal.
 
 use std::time::Duration;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Widest line that a tool prints.
+/// Maximum width of a line, in columns.
 pub(super) const COLUMNS_MAX: usize = 80;
 
-/// `00:41:07.250`
+/// Formats an offset: `00:41:07.250`
 pub(super) fn clock(offset: Duration) -> String {
     let (seconds, millis) = (offset.as_secs(), offset.subsec_millis());
     format!("{:02}:{:02}:{:02}.{millis:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
-/// `18,233`
+/// Formats a number: `18,233`
 pub(super) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -26,18 +26,18 @@ pub(super) fn thousands(number: u64) -> String {
     text
 }
 
-/// `1 record`, `18,233 records`
+/// Formats a count: `1 record`, `18,233 records`
 pub(super) fn count(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
-/// `628.8 KB`
+/// Formats a size: `628.8 KB`
 pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KB", "MB", "GB", "TB", "PB", "EB"];
     if bytes < 1000 {
         return count(bytes, "byte");
     }
-    // Tenths of the unit, in integers.
+    // Tenths of the unit, as integers.
     let (mut tenths, mut unit) = (bytes / 100, 0);
     while tenths >= 10_000 {
         (tenths, unit) = (tenths / 1000, unit + 1);
@@ -45,7 +45,7 @@ pub(super) fn size(bytes: u64) -> String {
     format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
 }
 
-/// `text` in at most `columns`, without anything that would control the terminal.
+/// Shortens `text` to `columns`, without characters that control the terminal.
 pub(super) fn printable(text: &str, columns: usize) -> String {
     let clean = String::from_iter(text.chars().map(|c| if is_harmless(c) { c } else { '\u{fffd}' }));
     if clean.width() <= columns {
@@ -61,7 +61,7 @@ pub(super) fn printable(text: &str, columns: usize) -> String {
     short + "…"
 }
 
-/// Neither a control character nor one that changes the direction of writing.
+/// Whether a character neither controls the terminal nor changes the text direction.
 fn is_harmless(c: char) -> bool {
     !c.is_control()
         && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_well() {
+    fn numbers_are_readable() {
         assert_eq!(clock(Duration::from_millis(2_467_250)), "00:41:07.250");
         assert_eq!(clock(Duration::from_secs(360_000)), "100:00:00.000");
         assert_eq!(
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_text_neither_controls_nor_overflows() {
+    fn untrusted_text_neither_controls_the_terminal_nor_overflows() {
         assert_eq!(printable("a\x1b[2Jb\u{202e}c", 80), "a\u{fffd}[2Jb\u{fffd}c");
         assert_eq!(printable("日本語です", 7), "日本語…");
         assert_eq!(printable("host_078", 8), "host_078");

@@ -1,4 +1,4 @@
-//! What happens when in a recording: events of each type by time, markers, gaps and connections.
+//! The timeline of a recording: events by type and time, markers, gaps and connections.
 
 use std::{collections::BTreeMap, io::Read, time::Duration};
 
@@ -6,63 +6,63 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::sans_io::{
-    decoder::{Decoder, Options},
+    decoder::{Decoder, DecoderOptions},
     event::{Data, Event},
     recording::{Error, Item, Reader, What},
 };
 
-/// The columns that are counted in: twice the buckets that may be asked for, since columns double their width.
+/// Number of columns for counting: twice the maximum number of buckets, because columns double their width.
 const COLUMNS: usize = 2048;
-/// The width of a column at first.
+/// Initial width of a column, in milliseconds.
 const COLUMN_MS_MIN: u64 = 1;
-/// The most buckets that may be asked for.
+/// Maximum number of buckets.
 pub const BUCKETS_MAX: usize = COLUMNS / 2;
-/// Markers, gaps and connections that are listed, each; all are counted.
+/// Maximum numbers of listed markers, gaps and connections.
 const LISTED_MAX: usize = 1000;
 
-/// What happens when, in so many buckets.
+/// Events over time, in buckets of equal width.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Timeline {
-    /// The offset of the last record.
+    /// Offset of the last record, in milliseconds.
     pub duration_ms: u64,
-    /// The time that a bucket stands for.
+    /// Width of a bucket, in milliseconds.
     pub bucket_ms: u64,
-    /// All events of a bucket, from offset 0 on.
+    /// Number of events in each bucket, from offset 0 on.
     pub total: Vec<u64>,
-    /// The events of a bucket by type, for each type that there is.
+    /// Number of events in each bucket, by type.
     pub types: BTreeMap<&'static str, Vec<u64>>,
-    /// Names for points in time: the first thousand.
+    /// The first thousand markers.
     pub markers: Vec<Marker>,
-    /// Stretches that the recorder lost, or that cannot be read: the first thousand.
+    /// The first thousand gaps: stretches that the recorder lost, or that are unreadable.
     pub gaps: Vec<Gap>,
-    /// Connections to rooms: the first thousand.
+    /// The first thousand connections.
     pub connections: Vec<Connection>,
-    /// Records that are missing, in gaps and damaged places.
+    /// Number of records missing in gaps and damaged stretches.
     pub missing_records: u64,
 }
 
-/// A name for a point in time.
+/// A named point in time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Marker {
-    /// Where it is.
+    /// Offset of the marker, in milliseconds.
     pub offset_ms: u64,
-    /// The name.
+    /// Label of the marker.
     pub label: String,
 }
 
-/// A stretch in which something is missing.
+/// A stretch with missing records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Gap {
-    /// The offset of the first lost record.
+    /// Offset of the first lost record, in milliseconds.
     pub from_ms: u64,
-    /// The offset of the last lost record.
+    /// Offset of the last lost record, in milliseconds.
     pub to_ms: u64,
-    /// How many are lost.
+    /// Number of lost records.
     pub records: u64,
-    /// Why: what the recorder says, or `damage`.
+    /// Reason given by the recorder, or `damage`.
     pub reason: String,
 }
 
@@ -70,37 +70,37 @@ pub struct Gap {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Connection {
-    /// Its number in the file.
+    /// Number of the connection in the file.
     pub conn: u32,
-    /// Whose room it is.
+    /// User name of the host.
     pub user: String,
-    /// A decimal string, as all 64-bit ids.
+    /// Id of the room, as a decimal string like all 64-bit ids.
     pub room_id: String,
-    /// When it was opened.
+    /// Offset of its opening, in milliseconds.
     pub opened_ms: u64,
-    /// When it was closed; `null` if it is open at the end.
+    /// Offset of its closing, in milliseconds; `null` if it is open at the end.
     pub closed_ms: Option<u64>,
-    /// The close code.
+    /// Close code.
     pub code: Option<u32>,
 }
 
-/// What was counted of a recording, in columns of which buckets are made.
+/// Counts of a recording in narrow columns, from which timelines are made.
 #[derive(Clone, Debug)]
 pub struct Chart {
     column_ms: u64,
-    /// By type, from offset 0 on; as long as the last event needs it.
+    /// Columns by type from offset 0 on, up to the last event.
     types: BTreeMap<&'static str, Vec<u64>>,
-    /// Everything else.
+    /// The other fields of the timeline.
     rest: Timeline,
 }
 
-/// Streams a recording through the decoder, in bounded memory.
+/// Counts the events of a recording, in bounded memory.
 ///
 /// # Errors
-/// That of [`Reader::open`] and [`Reader::next`]; damage is none, and is listed among the gaps.
+/// Any error of [`Reader::open`] or [`Reader::next`]. Damage is not an error, and is listed among the gaps.
 pub fn chart(input: impl Read) -> Result<Chart, Error> {
     let mut reader = Reader::open(input)?;
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let (mut chart, mut missing, mut last) = (Chart::default(), 0, Duration::ZERO);
     while let Some(record) = reader.next()? {
         let item = record.item;
@@ -115,7 +115,7 @@ pub fn chart(input: impl Read) -> Result<Chart, Error> {
     Ok(chart)
 }
 
-/// An inferred final is no message of its own.
+/// Whether an event corresponds to a message. Inferred finals do not.
 fn is_shown(event: &Event) -> bool {
     !matches!(&event.data, Data::Gift(gift) if gift.inferred)
 }
@@ -127,7 +127,7 @@ impl Default for Chart {
 }
 
 impl Chart {
-    /// The timeline, in at most so many buckets.
+    /// Returns the timeline in at most this many buckets.
     #[must_use]
     pub fn timeline(&self, buckets: usize) -> Timeline {
         let buckets = buckets.clamp(1, BUCKETS_MAX) as u64;
@@ -153,7 +153,7 @@ impl Chart {
         }
     }
 
-    /// The last record was at this offset.
+    /// Sets the offset of the last record.
     pub(super) fn end(&mut self, last: Duration) {
         self.rest.duration_ms = millis(last);
     }
@@ -167,7 +167,7 @@ impl Chart {
         columns[column] += 1;
     }
 
-    /// The column of an offset; columns are widened until there is one.
+    /// Returns the column of an offset, widening the columns if needed.
     fn column(&mut self, offset_ms: u64) -> usize {
         while offset_ms / self.column_ms >= COLUMNS as u64 {
             self.column_ms *= 2;
@@ -178,10 +178,10 @@ impl Chart {
         usize::try_from(offset_ms / self.column_ms).expect("less than the columns")
     }
 
-    /// Takes note of what happened.
+    /// Adds an item other than an event.
     pub(super) fn add(&mut self, Item { offset, conn, what, .. }: Item) {
         let at = millis(offset);
-        // The width follows the last record, whatever it holds.
+        // The width depends on the last record, whatever its type.
         self.column(at);
         match what {
             What::ConnOpen(open) if self.rest.connections.len() < LISTED_MAX => {
@@ -211,7 +211,7 @@ impl Chart {
         }
     }
 
-    /// Records that are missing between two offsets.
+    /// Adds records missing between two offsets.
     pub(super) fn add_damage(&mut self, from: Duration, to: Duration, records: u64) {
         if records > 0 {
             self.add_gap(from, to, records, "damage");
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn buckets_are_even_and_cover_all() {
+    fn buckets_are_equal_and_cover_everything() {
         let timeline = counted(&[0, 1, 999, 1000]).timeline(4);
         assert_eq!((timeline.bucket_ms, timeline.total), (251, vec![2, 0, 0, 2]));
         assert_eq!(counted(&[]).timeline(10).total, [0]);
@@ -263,7 +263,7 @@ mod tests {
     }
 
     proptest! {
-        /// The model: each event by itself, in the bucket that its offset says.
+        /// The model puts each event into the bucket of its offset.
         #[test]
         fn every_event_is_in_the_bucket_of_its_offset(
             offsets in prop::collection::vec(prop_oneof![0_u64..3_000, 0_u64..100_000_000], 1..80),

@@ -1,4 +1,4 @@
-//! Whether all of a recording can be read, frames and batches included.
+//! Verifies that a recording is completely readable, including frames and batches.
 
 use std::{fmt, io::Read};
 
@@ -13,31 +13,31 @@ use crate::sans_io::{
     wire::{Batch, Fault, FaultKind, limit_entries, read_batch, read_message, unzip},
 };
 
-/// Most damaged places in the text.
+/// Maximum number of damaged stretches in the text.
 const DAMAGE_PRINTED_MAX: usize = 20;
 
-/// What was found.
+/// Result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
-    /// Frames that were decoded.
+    /// Number of decoded frames.
     pub frames: u64,
-    /// Batches in them, and in HTTP answers.
+    /// Number of batches in frames and HTTP responses.
     pub batches: u64,
-    /// Messages in those.
+    /// Number of messages in the batches.
     pub messages: u64,
-    /// What was wrong in frames, by its stable name.
+    /// Numbers of faults in frames, by stable name.
     pub faults: Faults,
-    /// Frames and batches that could not be read whole.
+    /// Number of frames and batches that could not be decoded completely.
     pub unreadable: u64,
-    /// What the file is like.
+    /// State of the file.
     pub report: Report,
 }
 
-/// Reads everything, in bounded memory.
+/// Verifies a recording in bounded memory.
 ///
 /// # Errors
-/// That of [`Reader::open`] and [`Reader::next`]; the process then exits with 1.
+/// Any error of [`Reader::open`] or [`Reader::next`]. The process then exits with code 1.
 pub fn verify(input: impl Read) -> Result<Verdict, Error> {
     let mut reader = Reader::open(input)?;
     let mut verdict = Verdict::default();
@@ -49,7 +49,8 @@ pub fn verify(input: impl Read) -> Result<Verdict, Error> {
 }
 
 impl Verdict {
-    /// 0 if all is there, 3 if something is missing or unreadable, 1 if nothing can be read.
+    /// Returns 0 if everything is readable, 3 if something is missing or unreadable, and 1 if no record is
+    /// readable.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match (self.report.records, self.loss().is_some()) {
@@ -79,7 +80,7 @@ impl Verdict {
             }
             _ => {}
         }
-        // Mended texts lose nothing but their broken bytes.
+        // Repaired texts only lose their invalid bytes.
         self.unreadable += u64::from(faults.iter().any(|fault| fault.kind != FaultKind::BadUtf8));
         count_faults(&mut faults, &mut self.faults);
     }
@@ -104,12 +105,30 @@ impl fmt::Display for Verdict {
         }
         self.write_damage(f)?;
         let verdict = match self.exit_code() {
-            0 => "all is there".to_owned(),
-            1 => "nothing can be read".to_owned(),
-            _ => format!("something is missing: {}", self.loss()),
+            0 => "complete".to_owned(),
+            1 => "unreadable".to_owned(),
+            _ => format!("incomplete: {}", self.loss()),
         };
         writeln!(f, "{verdict}")
     }
+}
+
+/// Writes a line for each damaged stretch: the number of bytes, followed by `of_bytes`, and that of records, followed by
+/// `of_records`.
+pub(super) fn write_stretches(
+    f: &mut fmt::Formatter<'_>,
+    report: &Report,
+    of_bytes: &str,
+    of_records: &str,
+) -> fmt::Result {
+    for damage in report.damage.iter().take(DAMAGE_PRINTED_MAX) {
+        let (bytes, records) = (count(damage.bytes, "byte"), count(damage.missing, "record"));
+        writeln!(f, "at byte {}: {bytes} {of_bytes}, {records} {of_records}", thousands(damage.position))?;
+    }
+    if report.damaged_stretches > DAMAGE_PRINTED_MAX as u64 {
+        writeln!(f, "and {} more", thousands(report.damaged_stretches - DAMAGE_PRINTED_MAX as u64))?;
+    }
+    Ok(())
 }
 
 impl Verdict {
@@ -120,18 +139,12 @@ impl Verdict {
             Preamble::NewerMinor(minor) => writeln!(f, "minor version {minor} is newer than this livetape")?,
             Preamble::Damaged => writeln!(f, "the preamble is damaged")?,
         }
-        for damage in report.damage.iter().take(DAMAGE_PRINTED_MAX) {
-            let (bytes, records) = (count(damage.bytes, "byte"), count(damage.missing, "record"));
-            writeln!(f, "at byte {}: {bytes} unreadable, {records} missing", thousands(damage.position))?;
-        }
-        if report.damaged_stretches > DAMAGE_PRINTED_MAX as u64 {
-            writeln!(f, "and {} more", thousands(report.damaged_stretches - DAMAGE_PRINTED_MAX as u64))?;
-        }
+        write_stretches(f, report, "unreadable", "missing")?;
         if report.tail_bytes > 0 {
-            writeln!(f, "cut off at the end: {}", count(report.tail_bytes, "byte"))?;
+            writeln!(f, "truncated at the end: {}", count(report.tail_bytes, "byte"))?;
         }
         if report.clamped > 0 {
-            writeln!(f, "times that go back: {}", thousands(report.clamped))?;
+            writeln!(f, "timestamps that go back: {}", thousands(report.clamped))?;
         }
         if report.lost_in_gaps > 0 {
             writeln!(f, "lost while recording: {}", count(report.lost_in_gaps, "record"))?;

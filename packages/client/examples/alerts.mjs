@@ -1,4 +1,4 @@
-// Gifts, counted right, as they come: `node examples/alerts.mjs ws://127.0.0.1:3000/`
+// Prints each gift streak once, when it ends: `node examples/alerts.mjs ws://127.0.0.1:3000/`
 
 import { createWebSocketClient } from '@livetape/client'
 

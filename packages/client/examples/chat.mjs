@@ -1,4 +1,4 @@
-// Two who talk in a room: `node examples/chat.mjs ws://127.0.0.1:3000/ws`
+// Two clients chat in a room: `node examples/chat.mjs ws://127.0.0.1:3000/ws`
 
 import { createWebSocketClient } from '@livetape/client'
 

@@ -1,4 +1,4 @@
-// The feed as a loop, from the start of the backlog: `node examples/loop.mjs ws://127.0.0.1:3000/`
+// Loops over the feed from the start of the backlog: `node examples/loop.mjs ws://127.0.0.1:3000/`
 
 import { createWebSocketClient } from '@livetape/client'
 

@@ -1,4 +1,4 @@
-// What `<script src="livetape-client.iife.js">` adds to a page.
+// The global that `<script src="livetape-client.iife.js">` defines.
 
 import type * as client from './types/index.js'
 

@@ -1,4 +1,4 @@
-// The client: what is said over its connection, where the feed goes on, and the rooms.
+// The client: handles messages, keeps the position in the feed, and manages rooms.
 
 import { CLOSE, meaningOf } from './closing.js'
 import { Connection } from './connection.js'
@@ -24,10 +24,10 @@ const DEFAULTS = {
   connectTimeout: 10_000,
 }
 const ALIASES = { connect: 'connected', disconnect: 'disconnected', joinRoom: 'roomJoined', leaveRoom: 'roomLeft', joinRoomError: 'roomJoinError' }
-/** A subprotocol has no other characters (RFC 9110, 5.6.2); other tokens go into the query. */
+/** Characters allowed in a subprotocol (RFC 9110, 5.6.2). A token with other characters goes into the query. */
 const PROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/
 
-/** A client of livetape: `connect()` it, and listen. */
+/** A client of livetape. Call `connect()` after adding listeners. */
 export class WebSocketClient extends Emitter<ClientEvents> {
   readonly #url: URL
   readonly #clientId: string
@@ -71,7 +71,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     options.signal?.addEventListener('abort', () => this.#aborted(), { once: true })
   }
 
-  /** Connects; done with the first connection, however many attempts it takes. Rejects where nothing more is tried. */
+  /** Connects. Resolves when the first connection is open, after any number of attempts; rejects when the client gives up. */
   connect(): Promise<void> {
     if (this.#options.signal?.aborted) return handled(Promise.reject(this.#options.signal.reason))
     if (this.#status === 'connected') return Promise.resolve()
@@ -86,7 +86,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     return handled(promise)
   }
 
-  /** Closes the connection. It can be connected anew, and goes on where it was. */
+  /** Closes the connection. A later `connect()` resumes where the feed stopped. */
   disconnect(): void {
     if (this.#status === 'disconnected') return
     if (this.#connecting) void handled(this.#connecting.promise)
@@ -106,12 +106,12 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     return { ...this.#stats }
   }
 
-  /** The last event as `STREAM:SEQ`: what `since` takes. */
+  /** Position of the last event, as `STREAM:SEQ`. Pass it as `since` to resume. */
   get position(): string | undefined {
     return this.#position.last
   }
 
-  /** In the room: done when the server says so, rejects when it refuses. It is joined again after a reconnect. */
+  /** Joins a room. Resolves when the server confirms and rejects when it refuses. The client rejoins after a reconnect. */
   joinRoom(roomId: string): Promise<Room> {
     if (roomId.startsWith(FEED_ROOM)) this.#feed = true
     return handled(this.#rooms.join(roomId, this.#status !== 'disconnected', this.#connection.isOpen))
@@ -130,7 +130,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     return this.#rooms.all()
   }
 
-  /** To the others in this client's rooms, or to all where it is in none; with `roomId`, to that room. Bytes go as they are. */
+  /** Sends a message to a room, or to everyone in this client's rooms, or, outside any room, to all clients. Bytes are sent unchanged. */
   send(message: unknown, roomId?: string): Promise<void> {
     if (message instanceof ArrayBuffer || ArrayBuffer.isView(message)) return this.#try(() => this.#connection.send(message))
     if (roomId !== undefined) return this.sendToRoom(roomId, message)
@@ -140,18 +140,18 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   sendToRoom(roomId: string, message: unknown): Promise<void> {
     return this.#try(() => {
       if (!this.#rooms.get(roomId)?.isJoinedToRoom()) {
-        throw new ClientError('not_in_room', `not in room ${roomId}`, { roomId, hint: 'joinRoom first' })
+        throw new ClientError('not_in_room', `not in room ${roomId}`, { roomId, hint: 'call joinRoom first' })
       }
       this.#say({ type: 'room_message', room_id: roomId, message })
     })
   }
 
-  /** What others can select by; `null` takes the key away. */
+  /** Sets metadata that others can filter clients by; `null` deletes the key. */
   setMetadata(key: string, value: unknown): Promise<void> {
     return this.#try(() => this.#say({ type: 'set_metadata', key, value }))
   }
 
-  /** The events from now on, for a loop. It ends with the connection: with an error, where that ended with one. */
+  /** Returns an async iterator over the events from now on. It ends with the connection, and throws if that ended with an error. */
   events<Type extends LivetapeEvent['type'] = LivetapeEvent['type']>(options: EventsOptions<Type> = {}): EventStream<Extract<LivetapeEvent, { type: Type }>> {
     const dropped = (count: number) => {
       this.#stats.lost += count
@@ -163,7 +163,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     return stream
   }
 
-  /** Rooms, pings and a name are on `/ws` alone; a token's address and the feed are for reading. */
+  /** Only `/ws` has rooms, pings and client IDs; the feed and token URLs are read-only. */
   get #isInteractive(): boolean {
     return /\/ws\/?$/.test(this.#url.pathname)
   }
@@ -173,7 +173,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     const url = new URL(this.#url)
     const set = (key: string, value: string | undefined) => value !== undefined && url.searchParams.set(key, value)
     set('types', types?.join(','))
-    // TikTok repeats the total of a streak with each message: taken as they come, gifts are counted twice.
+    // TikTok repeats the total of a streak with each message, so raw messages would count gifts twice.
     set('gifts', gifts ?? (url.searchParams.has('gifts') ? undefined : 'delta'))
     set('raw', raw ? '1' : undefined)
     if (this.#isInteractive) {
@@ -225,7 +225,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     if (before && before !== stream) this.emit('streamChanged', { from: before, to: stream })
     for (const loop of this.#streams) loop.push(event)
     this.emit('event', event)
-    // A type of events has a name of its own.
+    // Each event type also has its own event name.
     ;(this.emit as (name: string, event: unknown) => void).call(this, `event:${event.type}`, event)
     this.emit('message', event as unknown as WebSocketEvent)
     if (event.type === 'error') this.emit('error', failure(event.data))
@@ -285,7 +285,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     this.#end(code === CLOSE.NORMAL ? undefined : error)
   }
 
-  /** Nothing more comes: whoever waits is told. */
+  /** Ends the client and settles everything that is pending. */
   #end(error: ClientError | undefined, why = error ?? new ClientError('closed', meaningOf(CLOSE.NORMAL))): void {
     this.#status = 'disconnected'
     this.#stopPings()
@@ -296,17 +296,17 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     for (const loop of [...this.#streams]) loop.end(error)
   }
 
-  /** Node 20 has no WebSocket, the package `ws` has one. Without it the setup is wrong: that must be seen, so the promise stays unhandled. */
+  /** Node 20 has no WebSocket, but the package `ws` has one. If it is missing, the promise stays unhandled, so that the broken setup is noticed. */
   #importWebSocket(promise: Promise<void>): Promise<void> {
     const connecting = this.#connecting
-    // As a string: the package is built without `ws` and its types.
+    // The cast keeps `ws` and its types out of the build.
     import('ws' as string).then(
       ({ WebSocket }) => {
         void handled(promise)
         this.#connection.webSocket = WebSocket
         if (connecting === this.#connecting) this.#connection.open()
       },
-      () => this.#over(CLOSE.LOST, new ClientError('no_websocket', 'Node 20 has no WebSocket', { hint: 'npm install ws, or use Node 22' })),
+      () => this.#over(CLOSE.LOST, new ClientError('no_websocket', 'Node 20 has no WebSocket', { hint: 'run `npm install ws`, or use Node 22 or later' })),
     )
     return promise
   }
@@ -315,7 +315,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     this.disconnect()
   }
 
-  /** A promise that nobody has to look at: its failure is an `error` event as well. */
+  /** Runs an action. A failure is also an `error` event, so callers may ignore the promise. */
   #try(act: () => void): Promise<void> {
     const promise = new Promise<void>((resolve) => resolve(act()))
     promise.catch((error) => this.emit('error', error))
@@ -330,7 +330,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
     const { pingInterval, pongTimeout } = this.#options
     if (!(pingInterval > 0) || !Number.isFinite(pingInterval)) return
     this.#ping = setInterval(() => {
-      // The last one is still waited for.
+      // The last ping is still unanswered.
       if (this.#pong !== undefined || !this.#connection.isOpen) return
       this.#pingedAt = Date.now()
       this.#say({ type: 'ping', timestamp: this.#pingedAt })
@@ -351,7 +351,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   }
 }
 
-/** A client with its listeners; `connect()` it. */
+/** Creates a client and adds the listeners among the options. */
 export function createWebSocketClient({ url, ...options }: CreateOptions): WebSocketClient {
   const client = new WebSocketClient(url, options.clientId, options)
   for (const [key, callback] of Object.entries(options as Callbacks)) {
@@ -361,7 +361,7 @@ export function createWebSocketClient({ url, ...options }: CreateOptions): WebSo
   return client
 }
 
-/** A page writes `http://…`, `/ws` or nothing as well. */
+/** Parses a URL. Also accepts `http://…` and, in pages, relative URLs. */
 function socketUrl(url: string): URL {
   const page = (globalThis as { location?: { href: string } }).location?.href
   try {
@@ -370,7 +370,7 @@ function socketUrl(url: string): URL {
     if (!/^wss?:$/.test(parsed.protocol)) throw new TypeError()
     return parsed
   } catch {
-    throw new ClientError('bad_address', `${JSON.stringify(url)} is no address of a WebSocket`, { hint: 'write it like ws://127.0.0.1:3000/' })
+    throw new ClientError('bad_address', `${JSON.stringify(url)} is not a WebSocket URL`, { hint: 'use a URL such as ws://127.0.0.1:3000/' })
   }
 }
 

@@ -1,12 +1,12 @@
-// One socket after another: opens, waits, comes back, gives up. What is said over it is somebody else's.
+// Opens sockets, reconnects and gives up. Hooks handle the messages.
 
 import { CLOSE, isFinal } from './closing.js'
 import { ClientError } from './error.js'
 import type { WebSocketConstructor, WebSocketLike } from './types.js'
 
-/** A connection that lasts as long as this, or brings something, makes the attempts count from 1 again. In ms. */
+/** A connection that lasts this long, or delivers a message, resets the number of attempts. In ms. */
 const HEALTHY_MS = 5000
-/** A socket of one's own that broke may hold the client id for two of the server's intervals: as often is tried at least. */
+/** Minimum number of attempts while the server has not noticed that our previous socket is broken, which holds the client ID for up to two ping intervals. */
 const GHOST_ATTEMPTS_MIN = 8
 const OPEN = 1
 
@@ -17,20 +17,20 @@ export interface Policy {
   maxReconnectDelay: number
   jitter: boolean
   connectTimeout: number
-  /** The class to connect with; it may be set later. */
+  /** WebSocket class; may be set later. */
   webSocket?: WebSocketConstructor | undefined
 }
 
-/** Who is told, and asked. */
+/** Callbacks of a connection. */
 export interface Hooks {
   address(): { url: string; protocols: string[] }
   opened(): void
   text(text: string): void
   binary(bytes: ArrayBuffer): void
-  /** The socket is gone. Whether it is the end was decided; nothing was done about it yet. */
+  /** The socket closed. Called before the connection retries or, if `final`, gives up. */
   closed(code: number, reason: string, final: boolean): void
   waits(attempt: number, delayMs: number): void
-  /** Nothing more is tried. */
+  /** The connection gave up. */
   over(code: number, error: ClientError): void
 }
 
@@ -55,7 +55,7 @@ export class Connection {
     return this.#socket?.readyState === OPEN
   }
 
-  /** Something came that shows that it works. */
+  /** Resets the number of attempts, because the connection works. */
   healthy(hasClientId = false): void {
     this.#attempt = 0
     this.#isAfresh = false
@@ -82,32 +82,32 @@ export class Connection {
       this.#hooks.opened()
     }
     socket.onmessage = ({ data }) => (typeof data === 'string' ? this.#hooks.text(data) : this.#hooks.binary(data))
-    // Browsers tell nothing here; `ws` tells the status of a refused upgrade.
+    // Browsers report no details here; `ws` reports the status of a refused upgrade.
     socket.onerror = (event) => (refused = Number(/server response: (\d+)/.exec(String(event?.message))?.[1]) || undefined)
     socket.onclose = ({ code, reason }) => this.#closed(code, String(reason ?? ''), refused)
     this.#after(this.#policy.connectTimeout, () => this.lose(`not open within ${this.#policy.connectTimeout} ms`))
   }
 
   send(data: string | ArrayBuffer | ArrayBufferView): void {
-    if (!this.isOpen) throw new ClientError('not_connected', 'there is no connection now', { hint: 'wait for `connected`' })
+    if (!this.isOpen) throw new ClientError('not_connected', 'not connected', { hint: 'wait for the `connected` event' })
     this.#socket?.send(data)
   }
 
-  /** Takes the socket for broken: a goodbye would not be answered. */
+  /** Treats the socket as broken, without a closing handshake, which would get no answer. */
   lose(reason: string): void {
     if (this.#socket) this.#closed(CLOSE.LOST, reason)
   }
 
-  /** For good. */
+  /** Closes the connection without retrying. */
   close(): void {
     this.#drop(CLOSE.NORMAL)
   }
 
   #closed(code: number, reason: string, status = 0): void {
     this.#drop()
-    // Once: a server that is well does not know the position.
+    // Retries at once, but only the first time: a healthy server may not know the position.
     if (code === CLOSE.UNKNOWN_POSITION && !this.#isAfresh) [this.#attempt, this.#isAfresh] = [0, true]
-    // Our own socket from before may not be gone yet, as far as the server knows.
+    // The server may not have noticed yet that our previous socket is gone.
     const isGhost = code === CLOSE.POLICY && reason === 'client_id_taken' && this.#hadClientId
     const isRefused = status >= 400 && status < 500 && status !== 429
     const final = (isFinal(code) && !isGhost) || isRefused
@@ -126,7 +126,7 @@ export class Connection {
 
   #wait(code: number): void {
     const doubled = Math.min(this.#policy.reconnectDelay * 2 ** this.#attempt, this.#policy.maxReconnectDelay)
-    // The server is well, and waits for nothing but another question.
+    // The server is healthy, so there is no reason to wait.
     const atOnce = this.#attempt === 0 && (code === CLOSE.UNKNOWN_POSITION || code === CLOSE.SLOW_CONSUMER)
     const delayMs = atOnce ? 0 : this.#policy.jitter ? Math.random() * doubled : doubled
     this.#attempt += 1
@@ -139,14 +139,14 @@ export class Connection {
     if (Number.isFinite(ms)) this.#timer = setTimeout(then, ms)
   }
 
-  /** Whatever the socket says from now on is not heard. */
+  /** Closes the socket and ignores everything that it still sends. */
   #drop(code?: number): void {
     clearTimeout(this.#timer)
     const socket = this.#socket
     if (!socket) return
     this.#socket = undefined
     socket.onopen = socket.onmessage = socket.onclose = null
-    // `ws` throws where nobody hears of an error.
+    // `ws` throws if an error has no listener.
     socket.onerror = () => undefined
     socket.close(code)
   }

@@ -1,8 +1,8 @@
-// Listeners by name. One that throws does not keep the others from being told.
+// An event emitter. A listener that throws does not stop the others.
 
 type Listener = ((...args: any[]) => void) & { once?: Listener }
 
-/** Throws where nobody catches it: in the console, or as an uncaught exception. */
+/** Reports an error as uncaught. */
 export function report(error: unknown): void {
   queueMicrotask(() => {
     throw error
@@ -17,7 +17,7 @@ export class Emitter<Events extends { [name in keyof Events]: unknown[] }> {
     this.#aliases = aliases
   }
 
-  /** Calls `listener` each time. */
+  /** Calls `listener` for each event of this name. */
   on<Name extends keyof Events>(name: Name, listener: (...args: Events[Name]) => void): this {
     const key = this.#key(name)
     const listeners = this.#listeners.get(key) ?? new Set()
@@ -25,7 +25,7 @@ export class Emitter<Events extends { [name in keyof Events]: unknown[] }> {
     return this
   }
 
-  /** Calls `listener` the next time. */
+  /** Calls `listener` for the next event of this name. */
   once<Name extends keyof Events>(name: Name, listener: (...args: Events[Name]) => void): this {
     const wrapped: Listener = (...args: Events[Name]) => {
       this.off(name, wrapped)
@@ -35,7 +35,7 @@ export class Emitter<Events extends { [name in keyof Events]: unknown[] }> {
     return this.on(name, wrapped)
   }
 
-  /** Calls `listener` no more; without one, none of that name. */
+  /** Removes a listener, or all listeners of a name. */
   off<Name extends keyof Events>(name: Name, listener?: (...args: Events[Name]) => void): this {
     const listeners = this.#listeners.get(this.#key(name))
     for (const known of listeners ?? []) {
@@ -44,7 +44,7 @@ export class Emitter<Events extends { [name in keyof Events]: unknown[] }> {
     return this
   }
 
-  /** Tells all listeners; whether there were any. */
+  /** Calls all listeners; returns whether there were any. */
   emit<Name extends keyof Events>(name: Name, ...args: Events[Name]): boolean {
     const listeners = this.#listeners.get(this.#key(name))
     if (!listeners?.size) return false
@@ -58,7 +58,7 @@ export class Emitter<Events extends { [name in keyof Events]: unknown[] }> {
     return true
   }
 
-  /** How many listen. */
+  /** Number of listeners. */
   listenerCount(name: keyof Events): number {
     return this.#listeners.get(this.#key(name))?.size ?? 0
   }

@@ -1,22 +1,22 @@
-// What went wrong, with a stable code and what to do.
+// Errors with a stable code and a hint.
 
-/** What a server says of a failure, beside its message. */
+/** Details of a failure. */
 export interface Details {
-  /** What to do. */
+  /** Advice on what to do. */
   hint?: string
-  /** A heading for people. */
+  /** Headline for people. */
   title?: string
-  /** The close code, where a socket was closed for it. */
+  /** Close code, if the failure closed a socket. */
   closeCode?: number
-  /** Whether the server goes on trying. */
+  /** Whether the server is retrying. */
   retrying?: boolean
-  /** When it tries next, in ms. */
+  /** Time until the server retries, in ms. */
   retryAfterMs?: number | null
-  /** The room that it is about. */
+  /** The room concerned. */
   roomId?: string
 }
 
-/** A failure: one of the server's codes, or `not_connected`, `connection_failed`, `no_websocket`, `timeout`, `gave_up`, `closed`, `buffer_full`, `bad_address`. */
+/** A failure. `code` is one of the server's, or `not_connected`, `connection_failed`, `no_websocket`, `timeout`, `gave_up`, `closed`, `buffer_full`, `bad_address`. */
 export class ClientError extends Error {
   override readonly name = 'ClientError'
   declare readonly hint?: string

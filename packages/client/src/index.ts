@@ -1,4 +1,4 @@
-// A client of livetape: the feed of a TikTok LIVE, recorded or live, and rooms.
+// The livetape client: receives the feed of a live or recorded TikTok LIVE, and sends messages in rooms.
 
 export { createWebSocketClient, WebSocketClient, WebSocketClient as RNodeWebSocketClient } from './client.js'
 export { isFinal, meaningOf } from './closing.js'

@@ -1,10 +1,10 @@
-// What a text message is: an event of the feed, or something else with a type.
+// Parses text messages: events of the feed, and other messages with a type.
 
 import type { LivetapeEvent } from './events.js'
 
 export type Message = Record<string, any> & { type: string }
 
-/** A message with a type; nothing for what is none. */
+/** Parses a message; returns `undefined` if it is malformed. */
 export function parse(text: unknown): Message | undefined {
   if (typeof text !== 'string') return undefined
   try {
@@ -19,11 +19,11 @@ const isObject = (it: unknown): it is Record<string, any> => typeof it === 'obje
 
 function isMessage(it: unknown): it is Message {
   if (!isObject(it) || typeof it.type !== 'string') return false
-  // With a position it is an event, and has to be a whole one.
+  // A message with a position must be a complete event.
   return !('stream' in it || 'seq' in it) || isEvent(it as Message)
 }
 
-/** Whether it is of the feed: types that this version does not know pass as well. */
+/** Whether a message is an event of the feed, including types that this version does not know. */
 export function isEvent(message: Message): message is LivetapeEvent & Message {
   const { stream, seq, data } = message
   return typeof stream === 'string' && stream !== '' && Number.isSafeInteger(seq) && seq > 0 && isObject(data)

@@ -1,4 +1,4 @@
-// Promises that are settled from outside, and promises that nobody has to look at.
+// Promises that are settled from outside, and promises that callers may ignore.
 
 export interface Pending<T> {
   promise: Promise<T>
@@ -12,7 +12,7 @@ export function pending<T>(): Pending<T> {
   return made
 }
 
-/** Without `await`, the failure of this promise does not end the process. */
+/** Prevents a rejection from ending the process if nobody awaits the promise. */
 export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined)
   return promise

@@ -1,4 +1,4 @@
-// Where the feed goes on: behind the last event that was seen.
+// The position in the feed, from which a new connection resumes.
 
 export class Position {
   #stream = ''
@@ -20,15 +20,15 @@ export class Position {
     return this.#seq > 0 ? `${this.#stream}:${this.#seq}` : undefined
   }
 
-  /** What to ask for next. */
+  /** The `since` parameter of the next connection. */
   get since(): string | undefined {
     if (this.last) return this.last
     if (this.#begin !== undefined) return this.#begin
-    // Whoever asked for everything and got nothing has missed nothing so far; with a filter nobody knows.
+    // Without a filter, no event can have been missed before the first one; with a filter, that is unknown.
     return this.#hasJoined && !this.#isFiltered ? '0' : undefined
   }
 
-  /** Whether it was joined and nothing came that tells where it was. */
+  /** Whether the feed was joined, but the position is unknown because no event has arrived yet. */
   get isUnknown(): boolean {
     return this.#hasJoined && this.since === undefined
   }
@@ -37,7 +37,7 @@ export class Position {
     this.#hasJoined = true
   }
 
-  /** Takes note of an event; false for one that was seen. */
+  /** Advances to an event; returns false for a repeated one. */
   advance(stream: string, seq: number): boolean {
     if (stream === this.#stream && seq <= this.#seq) return false
     this.#stream = stream
@@ -45,7 +45,7 @@ export class Position {
     return true
   }
 
-  /** Starts afresh, as it began: from the backlog, or at its head. False where there was no position to lose. */
+  /** Starts over as if never connected: from `0` if that was requested, else without `since`. Returns false if there was no position to lose. */
   forget(): boolean {
     const had = this.since?.includes(':') ?? false
     this.#seq = 0

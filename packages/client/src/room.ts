@@ -1,4 +1,4 @@
-// A room: who is in it can talk, and remembers what was said.
+// A room, with the history of its messages.
 
 import { Emitter } from './emitter.js'
 import { handled } from './pending.js'
@@ -12,7 +12,7 @@ export type RoomEvents = {
   message: [message: any, fromClientId: string, timestamp: string]
 }
 
-/** What a room asks its client for. */
+/** The part of a client that its rooms use. */
 export interface RoomLink {
   joinRoom(roomId: string): Promise<Room>
   leaveRoom(roomId: string): Promise<void>
@@ -51,12 +51,12 @@ export class Room extends Emitter<RoomEvents> {
     return this.#link.leaveRoom(this.id)
   }
 
-  /** Goes to all in the room, to this client too: that is when it gets into the history. */
+  /** Sends a message to everyone in the room, including this client, which adds it to its history on receipt. */
   send(message: unknown): Promise<void> {
     return this.#link.sendToRoom(this.id, message)
   }
 
-  /** What was said, the oldest first. */
+  /** Returns past messages, oldest first. */
   getMessageHistory(): RoomMessage[] {
     return [...this.#history]
   }

@@ -1,4 +1,4 @@
-// The rooms of a client: what it asked for, what the server answered, and what it asks for again.
+// The rooms of a client: joins, leaves, and rejoins after a reconnect.
 
 import type { Emitter } from './emitter.js'
 import { ClientError } from './error.js'
@@ -7,7 +7,7 @@ import { pending, type Pending } from './pending.js'
 import { HISTORY_MESSAGES, Room, type RoomLink } from './room.js'
 import type { ClientEvents, RoomMessage } from './types.js'
 
-/** The room of a feed begins like this: joining it turns the feed on, leaving it off. */
+/** Prefix of the rooms of feeds. Joining such a room turns the feed on, leaving it turns the feed off. */
 export const FEED_ROOM = 'user:'
 
 interface Means {
@@ -39,16 +39,16 @@ export class Rooms {
 
   join(roomId: string, isConnecting: boolean, isOpen: boolean): Promise<Room> {
     if (!this.#means.isInteractive()) {
-      return Promise.reject(new ClientError('not_found', 'this address is for reading alone', { roomId, hint: 'rooms are on /ws' }))
+      return Promise.reject(new ClientError('not_found', 'this URL is read-only', { roomId, hint: 'connect to /ws to use rooms' }))
     }
-    if (!isConnecting) return Promise.reject(new ClientError('not_connected', 'not connected', { roomId, hint: 'connect first' }))
+    if (!isConnecting) return Promise.reject(new ClientError('not_connected', 'not connected', { roomId, hint: 'call connect first' }))
     const room = this.#rooms.get(roomId) ?? new Room(roomId, this.#client, this.#means.historyMax ?? HISTORY_MESSAGES)
     if (room.isJoinedToRoom()) return Promise.resolve(room)
     const asked = this.#joins.get(roomId)
     if (asked) return asked.promise
     this.#rooms.set(roomId, room)
     const join = this.#pend(this.#joins, roomId, () => this.#rooms.delete(roomId))
-    // Else it is asked for when the connection is there.
+    // Otherwise `rejoin` sends the request once the connection is open.
     if (isOpen) this.#means.send({ type: 'join_room', room_id: roomId })
     return join
   }
@@ -56,7 +56,7 @@ export class Rooms {
   leave(roomId: string, isOpen: boolean): Promise<void> {
     const room = this.#rooms.get(roomId)
     if (!isOpen) return Promise.resolve(room && this.#gone(room))
-    // Whoever reads a feed is in its room without having asked.
+    // Reading a feed implies being in its room.
     if (!room && !roomId.startsWith(FEED_ROOM)) return Promise.resolve()
     const asked = this.#leaves.get(roomId)
     if (asked) return asked.promise
@@ -69,7 +69,7 @@ export class Rooms {
     const room = this.#rooms.get(roomId)
     switch (message.type) {
       case 'room_joined':
-        // One that was left before the answer came is no longer ours.
+        // The room may have been left before the answer arrived.
         return room && this.#came(room)
       case 'room_join_error':
         return this.#refused(roomId, message)
@@ -82,12 +82,12 @@ export class Rooms {
     }
   }
 
-  /** All rooms, on a connection that is new. */
+  /** Joins all rooms on a new connection. */
   rejoin(): void {
     for (const roomId of this.#rooms.keys()) this.#means.send({ type: 'join_room', room_id: roomId })
   }
 
-  /** The connection is gone; they are wanted still. */
+  /** Marks all rooms as left until the next connection. */
   lost(): void {
     for (const room of this.#rooms.values()) room.exited('connection_lost')
     for (const [roomId, leave] of this.#leaves) {
@@ -96,7 +96,7 @@ export class Rooms {
     }
   }
 
-  /** It was the last connection. */
+  /** Leaves all rooms for good. */
   closed(error: ClientError): void {
     for (const room of this.#rooms.values()) room.exited('closed')
     for (const [roomId, join] of this.#joins) {
@@ -116,7 +116,7 @@ export class Rooms {
   #gone(room: Room, reason?: string): void {
     this.#rooms.delete(room.id)
     room.exited(reason)
-    this.#joins.get(room.id)?.reject(new ClientError('not_in_room', `room ${room.id} was left`, { roomId: room.id }))
+    this.#joins.get(room.id)?.reject(new ClientError('not_in_room', `left room ${room.id}`, { roomId: room.id }))
     this.#leaves.get(room.id)?.resolve()
     this.#client.emit('roomLeft', room.id, reason)
   }
@@ -128,7 +128,7 @@ export class Rooms {
     this.#client.emit('roomJoinError', error)
   }
 
-  /** An answer that is waited for, for so long. */
+  /** Waits for an answer, up to the timeout. */
   #pend<T>(waiting: Map<string, Pending<T>>, roomId: string, late: () => void): Promise<T> {
     const ms = this.#means.timeoutMs()
     const { promise, resolve, reject } = pending<T>()

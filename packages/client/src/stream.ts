@@ -1,20 +1,20 @@
-// `for await (const event of client.events())`: a bounded buffer between the socket and a loop.
+// `for await (const event of client.events())`: a bounded buffer between the socket and the loop.
 
 import { ClientError } from './error.js'
 import type { LivetapeEvent } from './events.js'
 import { handled } from './pending.js'
 
-/** What a loop may fall behind by, in events. */
+/** Default size of the buffer, in events. */
 export const BUFFER_EVENTS = 10_000
 
 export interface EventsOptions<Type extends LivetapeEvent['type'] = LivetapeEvent['type']> {
-  /** Only these; all unless told otherwise. */
+  /** Event types to return; all by default. */
   types?: readonly Type[]
-  /** How many events wait for the loop: 10,000 unless told otherwise. */
+  /** Maximum number of buffered events; 10,000 by default. */
   bufferSize?: number
-  /** What becomes of more: the oldest are dropped and reported as a loss, or the loop throws `buffer_full`. */
+  /** When the buffer is full: drop the oldest events and report a loss (the default), or throw `buffer_full`. */
   overflow?: 'drop-oldest' | 'throw'
-  /** Ends the loop: it throws the signal's reason. */
+  /** Ends the loop with the signal's reason. */
   signal?: AbortSignal
 }
 
@@ -48,12 +48,12 @@ export class EventStream<Event extends LivetapeEvent = LivetapeEvent> implements
     if (waiting) return waiting.resolve({ value: event, done: false })
     this.#buffer.push(event)
     if (this.#buffer.length - this.#head <= this.#max) return
-    if (this.#throws) return this.end(new ClientError('buffer_full', `more than ${this.#max} events wait for the loop`, { hint: 'do less in it, or make bufferSize larger' }))
+    if (this.#throws) return this.end(new ClientError('buffer_full', `the loop fell more than ${this.#max} events behind`, { hint: 'do less work in the loop, or increase bufferSize' }))
     this.#take()
     this.#dropped(1)
   }
 
-  /** What waits is still handed out, then the error. @internal */
+  /** Ends the stream after the buffered events. @internal */
   end(error?: unknown): void {
     if (this.#end) return
     this.#end = error === undefined ? {} : { error }
@@ -87,14 +87,14 @@ export class EventStream<Event extends LivetapeEvent = LivetapeEvent> implements
     return this
   }
 
-  /** Once: whoever asks again finds the end. */
+  /** Returns the error once; afterwards the stream has simply ended. */
   #takeError(): unknown {
     const error = this.#end?.error
     this.#end = {}
     return error
   }
 
-  /** The oldest. Room is made now and then, not with each. */
+  /** Removes the oldest event. Compacts the buffer only now and then. */
   #take(): Event {
     const event = this.#buffer[this.#head] as Event
     this.#buffer[this.#head] = undefined as never

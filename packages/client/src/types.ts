@@ -1,10 +1,10 @@
-// What a client takes and tells.
+// Options, events and statistics of a client.
 
 import type { ClientError } from './error.js'
 import type { LivetapeEvent } from './events.js'
 import type { Room } from './room.js'
 
-/** What of a WebSocket is used: the browser's, Node's (22 and later) and that of `ws` all have it. */
+/** The parts of a WebSocket that the client uses. Browsers, Node 22 and the package `ws` have them. */
 export interface WebSocketLike {
   binaryType: string
   readonly readyState: number
@@ -19,20 +19,20 @@ export interface WebSocketLike {
 
 export type WebSocketConstructor = new (url: any, protocols?: any) => WebSocketLike
 
-/** A message as `onMessage` gets it: an event of the feed, or what another client said. */
+/** A message as passed to `onMessage`: an event of the feed, or a message of another client. */
 export interface WebSocketEvent {
-  /** The type of the event; `room_message`, `broadcast`, `echo`, … */
+  /** Type of the event, or `room_message`, `broadcast`, `echo`, … */
   type: string
-  /** The event's `data`, or what was said. */
+  /** The event's `data`, or the message. */
   data: any
-  /** The room that it was said in. */
+  /** The room of the message. */
   roomId?: string
-  /** Who said it. */
+  /** The sender. */
   fromClientId?: string
   [key: string]: unknown
 }
 
-/** A message in a room, as its history keeps it. */
+/** A message in the history of a room. */
 export interface RoomMessage {
   type: 'room_message'
   room_id: string
@@ -45,32 +45,32 @@ export interface RoomMessage {
 export interface Connected {
   /** Whether there was a connection before. */
   reconnected: boolean
-  /** Where it went on: `STREAM:SEQ`, or nothing. */
+  /** The position where the feed resumed, as `STREAM:SEQ`. */
   since?: string
 }
 
 export interface Disconnected {
   code: number
   reason: string
-  /** What the code means, for people. */
+  /** Meaning of the code, for people. */
   meaning: string
-  /** Whether it is over. */
+  /** Whether the client gave up. */
   final: boolean
 }
 
 export interface Reconnecting {
-  /** 1 for the first after a connection that worked. */
+  /** Number of this attempt; 1 for the first after a working connection. */
   attempt: number
   delayMs: number
 }
 
-/** Events that were not, or may not have been, delivered. */
+/** Events that are, or may be, lost. */
 export interface Loss {
   /**
-   * `stream_changed`: the server was restarted, or is another: what came after `after` is unknown here.
-   * `gap`: the backlog no longer holds `from` to `to`.
-   * `no_position`: the connection broke before the first event; the feed was joined anew.
-   * `buffer_full`: a loop over `events()` was too slow; `count` events were dropped, the oldest first.
+   * `stream_changed`: the server restarted or was replaced; an unknown number of events after `after` is lost.
+   * `gap`: the backlog no longer contains events `from` to `to`.
+   * `no_position`: the connection broke before the first event, so the client could not resume.
+   * `buffer_full`: a loop over `events()` was too slow; the `count` oldest events were dropped.
    */
   reason: 'stream_changed' | 'gap' | 'no_position' | 'buffer_full'
   after?: string
@@ -84,32 +84,32 @@ export interface StreamChanged {
   to: string
 }
 
-/** What was counted since the client was made. */
+/** Counters since the client was created. */
 export interface Stats {
-  /** Events of the feed that were passed on. */
+  /** Delivered events. */
   events: number
-  /** Messages that are no JSON, or no message. */
+  /** Malformed messages. */
   malformed: number
-  /** Events that came again, and were dropped. */
+  /** Repeated events, which were dropped. */
   repeated: number
-  /** Events that were reported lost: by a gap, or a full buffer. */
+  /** Events reported as lost, because of a gap or a full buffer. */
   lost: number
-  /** Connections that were made. */
+  /** Opened connections. */
   connections: number
 }
 
 export type ConnectionStatus = 'disconnected' | 'connecting' | 'connected' | 'reconnecting'
 
-/** What `on` can be called with, and what listeners get. */
+/** Names of events, and the arguments of their listeners. */
 export type ClientEvents = {
   connected: [info: Connected]
   disconnected: [info: Disconnected]
   reconnecting: [info: Reconnecting]
   maxReconnectAttemptsReached: []
   error: [error: ClientError]
-  /** Every event of the feed, types that this version does not know too. */
+  /** Every event of the feed, including types that this version does not know. */
   event: [event: LivetapeEvent]
-  /** Events of the feed, and what other clients say. */
+  /** Events of the feed, and messages of other clients. */
   message: [message: WebSocketEvent]
   roomJoined: [roomId: string, room: Room]
   roomJoinError: [error: ClientError]
@@ -124,7 +124,7 @@ export type ClientEvents = {
   loss: [loss: Loss]
   streamChanged: [change: StreamChanged]
   malformed: [text: string]
-  /** Other names of the first two, and of the rooms'. */
+  /** Aliases of `connected`, `disconnected`, `roomJoined` and `roomLeft`. */
   connect: [info: Connected]
   disconnect: [info: Disconnected]
   joinRoom: [roomId: string, room: Room]
@@ -132,45 +132,45 @@ export type ClientEvents = {
 } & { [Type in LivetapeEvent['type'] as `event:${Type}`]: [event: Extract<LivetapeEvent, { type: Type }>] }
 
 export interface WebSocketClientOptions {
-  /** Who you are on `/ws`: 1 to 64 letters, digits and `_ . : @ -`. Made up if left out. */
+  /** Client ID on `/ws`: 1 to 64 letters, digits and `_ . : @ -`. Random by default. */
   clientId?: string
-  /** Comes back where the connection broke. True unless told otherwise. */
+  /** Reconnects after a break and resumes the feed; true by default. */
   autoReconnect?: boolean
-  /** Attempts in a row; 5 unless told otherwise. `Infinity` for pages that nobody watches. */
+  /** Maximum number of attempts in a row; 5 by default. Use `Infinity` for pages that run unattended. */
   maxReconnectAttempts?: number
-  /** The first wait in ms, 1000 unless told otherwise; doubled with each attempt. */
+  /** Delay before the first attempt, in ms; 1000 by default. Doubles with each attempt. */
   reconnectDelay?: number
-  /** The longest wait in ms, 16000 unless told otherwise. */
+  /** Maximum delay, in ms; 16000 by default. */
   maxReconnectDelay?: number
-  /** Waits anything between 0 and what it would (full jitter): for many clients of one server. */
+  /** Picks a random delay between 0 and the computed one (full jitter), for servers with many clients. */
   jitter?: boolean
-  /** How often `/ws` is pinged, in ms; 30000 unless told otherwise, 0 for never. */
+  /** Interval between pings on `/ws`, in ms; 30000 by default, 0 for none. */
   pingInterval?: number
-  /** How long an answer may take, in ms: to pings, joins and leaves. 10000 unless told otherwise. */
+  /** Timeout for answers to pings, joins and leaves, in ms; 10000 by default. */
   pongTimeout?: number
-  /** How long a connection may take to open, in ms; 10000 unless told otherwise. */
+  /** Timeout for opening a connection, in ms; 10000 by default. */
   connectTimeout?: number
   /** The server's bearer token. */
   token?: string
-  /** Only events of these types. */
+  /** Event types to receive; all by default. */
   types?: readonly LivetapeEvent['type'][]
-  /** Which gift events: those that add something and finals (`delta`, the default), finals alone, or every message as TikTok sent it (`raw`). */
+  /** Gift events to receive: increments and finals (`delta`, the default), only finals (`final`), or every message of TikTok (`raw`). */
   gifts?: 'raw' | 'delta' | 'final'
-  /** Events of type `unknown` too. */
+  /** Also receives events of type `unknown`. */
   raw?: boolean
-  /** On `/ws`: `false` for rooms without the feed. */
+  /** On `/ws`: `false` for rooms only, without the feed. */
   feed?: boolean
-  /** Where to begin: `0` for all of the backlog, or a `position` that was kept. */
+  /** Where to start: `0` for the whole backlog, or a saved `position`. */
   since?: string | 0
-  /** How many messages a room remembers; 100 unless told otherwise. */
+  /** Maximum number of messages in a room's history; 100 by default. */
   maxHistorySize?: number
-  /** The class to connect with; defaults to the global `WebSocket` and, on Node 20, to that of the package `ws`. */
+  /** WebSocket class; defaults to the global `WebSocket` or, on Node 20, to that of the package `ws`. */
   webSocket?: WebSocketConstructor
   /** Disconnects when aborted. */
   signal?: AbortSignal
 }
 
-/** The same as calling `on`. */
+/** Listeners, as for `on`. */
 export interface Callbacks {
   onConnect?: (info: Connected) => void
   onDisconnect?: (info: Disconnected) => void
@@ -190,6 +190,6 @@ export interface Callbacks {
 }
 
 export interface CreateOptions extends WebSocketClientOptions, Callbacks {
-  /** `ws://127.0.0.1:3000/` for the feed, `…/ws` for rooms as well, `…/ws/TOKEN` for a token's room. */
+  /** URL of the server: `ws://127.0.0.1:3000/` for the feed, `…/ws` for the feed and rooms, `…/ws/TOKEN` for the room of a token. */
   url: string
 }

@@ -1,4 +1,4 @@
-// The script for browsers, in Chromium: the same promises as in Node.
+// The browser script in Chromium, with the same guarantees as in Node.
 
 import { execFile } from 'node:child_process'
 import http from 'node:http'
@@ -18,7 +18,7 @@ let browser
 let site
 beforeAll(async () => {
   browser = await launch()
-  // A page of this machine may do everything; one from disk reads the feed.
+  // A local web page has full access; a page from disk may read the feed.
   site = http.createServer((_request, response) => response.setHeader('content-type', 'text/html').end('<!doctype html><title>x</title><link rel="icon" href="data:,">'))
   await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve))
 })
@@ -31,12 +31,12 @@ async function visit(use) {
   const opened = await open(browser, `http://127.0.0.1:${site.address().port}/`)
   await opened.page.addScriptTag({ path: BUNDLE })
   await use(opened.page)
-  // Chromium itself complains of connections that break.
+  // Chromium itself logs broken connections.
   expect(opened.complaints.filter((line) => !line.startsWith('WebSocket connection to'))).toEqual([])
   await opened.close()
 }
 
-test('the example from disk: the chats of a recording', async () => {
+test('the example shows the chats of a recording from disk', async () => {
   await withServer(LIVETAPE, ['replay', recording('demo'), '--port', '0', '--speed', '200', '--wait-clients', '1'], async ({ ws }) => {
     const opened = await open(browser, `${ofDisk(EXAMPLE)}?url=${encodeURIComponent(`${ws}/`)}`)
     await until('some chats', async () => (await opened.page.locator('#chat li').count()) > 20)
@@ -45,7 +45,7 @@ test('the example from disk: the chats of a recording', async () => {
   })
 })
 
-test('a connection that is cut many times gives each event once, in order', async () => {
+test('delivers each event once and in order over a connection that breaks many times', async () => {
   await withServer(LIVETAPE, ['replay', recording('demo'), '--port', '0', '--speed', '60', '--wait-clients', '1'], async (server) => {
     const wire = await proxy(() => server.port)
     await visit(async (page) => {
@@ -73,7 +73,7 @@ test('a connection that is cut many times gives each event once, in order', asyn
   })
 })
 
-test('a server that is restarted is announced as a new stream', async () => {
+test('reports a restarted server as a new stream', async () => {
   const args = ['replay', recording('short'), '--port', '0', '--speed', '5']
   let server = await start(LIVETAPE, args)
   const wire = await proxy(() => server.port)
@@ -98,7 +98,7 @@ test('a server that is restarted is announced as a new stream', async () => {
   await server.stop()
 })
 
-test('rooms, history, binary, a token as a subprotocol, final codes', async () => {
+test('supports rooms, history, binary messages, tokens and final close codes', async () => {
   const token = 'a-token-of-this-test-0123456789'
   await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
     await visit(async (page) => {

@@ -1,4 +1,4 @@
-// Twenty overlays and the dashboard beside a busy replay at speed 20: no frame is late because of us, the server feels nothing.
+// Twenty overlays and the dashboard during a busy replay at speed 20: none of them delays a frame, and the server hardly notices.
 
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
@@ -14,26 +14,26 @@ import { launchQuiet } from './quiet.mjs'
 const OVERLAYS = ['chat', 'gifts', 'goal', 'viewers']
 const CONNECTIONS = 20
 const SPEED = 20
-/** The first half is for frames, the second for tasks. */
+/** The first half measures frames, the second half tasks. */
 const LAPS = 4
-/** No frame may be later, in ms. */
+/** Maximum time between frames, in ms. */
 const FRAME_MS_MAX = 100
-/** No task of a page may keep a frame for so long, in ms of the processor's time: that is ours, however busy the machine is. */
+/** Maximum CPU time of a task of a page, in ms. Unlike wall time, it does not depend on the load of the machine. */
 const TASK_MS_MAX = 100
-/** The part of one processor that the page of all overlays may take, and the server (not optimised). */
+/** Maximum share of one CPU for the page with all overlays, and for the (unoptimized) server. */
 const BUSY_MAX = 0.5
-/** What all of this may take of the processors: server, browser, and what drives them. */
+/** Maximum share of all CPUs for the server, the browser and this test. */
 const OURS_MAX = 1.8
-/** What others may take before frames are not held against us. */
+/** Share of all CPUs for other programs, above which late frames are not our fault. */
 const OTHERS_MAX = 0.3
-/** How long the pages are watched before anything comes, in ms. */
+/** Duration of the measurement before the replay starts, in ms. */
 const IDLE_MS = 3000
-/** How often the server is asked how far it is, in ms: a question costs it something, too. */
+/** Polling interval, in ms: requests cost the server something too. */
 const ASK_MS = 250
-/** Linux counts a process's time in hundredths of a second. */
+/** Linux reports CPU times in hundredths of a second. */
 const TICKS_PER_SECOND = 100
 
-/** Run in a page: the time between frames until it is told to stop. */
+/** Runs in a page: measures the time between frames until told to stop. */
 const watch = () => {
   globalThis.gaps = []
   let last
@@ -55,19 +55,19 @@ function summary(gaps) {
   return `${gaps.length} frames, p50 ${p50} ms, p99 ${p99} ms, longest ${longest} ms, ${gaps.filter((gap) => gap > FRAME_MS_MAX).length} above ${FRAME_MS_MAX} ms`
 }
 
-/** What a process took of a processor so far, in seconds, and its parent. */
+/** Returns the CPU time of a process in seconds, and its parent. */
 async function usageOf(pid) {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined)
   const fields = stat?.slice(stat.lastIndexOf(') ') + 2).split(' ')
   return fields && { pid, parent: Number(fields[1]), seconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND }
 }
 
-/** What was used so far, in seconds: by the server, by this process and all that it started, by the whole machine. */
+/** Returns the CPU time used so far, in seconds: by the server, by this process and its descendants, and by the whole machine. */
 async function usage(server) {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
   const all = (await Promise.all(pids.map(usageOf))).filter(Boolean)
   const family = new Set([process.pid])
-  // Whoever is started later may have a lower number: as many rounds as there are generations.
+  // A child may have a lower ID than its parent, so repeat until no descendant is added.
   for (let size = 0; size !== family.size; ) {
     size = family.size
     for (const { pid, parent } of all) if (family.has(parent)) family.add(pid)
@@ -77,19 +77,19 @@ async function usage(server) {
   return { server: all.find(({ pid }) => pid === server).seconds, ours, machine: (user + nice + system + irq + softirq) / TICKS_PER_SECOND }
 }
 
-/** The tasks of main threads of pages, in ms of the processor's time, the longest first. */
+/** Tasks of the pages' main threads, in ms of CPU time, longest first. */
 function tasksOf(traceEvents) {
   const mains = new Set(traceEvents.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain').map(({ pid, tid }) => `${pid} ${tid}`))
   const tasks = traceEvents.filter(({ name, ph, pid, tid }) => name === 'ThreadControllerImpl::RunTask' && ph === 'X' && mains.has(`${pid} ${tid}`))
   return tasks.map(({ tdur, dur }) => ({ cpu: (tdur ?? dur) / 1000, wall: dur / 1000 })).sort((a, b) => b.cpu - a.cpu)
 }
 
-// What else happens on a machine only adds: the best of three is ours.
+// Other load can only slow this down, so the best of three runs counts.
 test('twenty overlays and the dashboard during a busy replay at speed 20', { timeout: 90_000, retry: 2 }, async () => {
   const browser = await launchQuiet()
   const folder = await mkdtemp(path.join(os.tmpdir(), 'livetape-busy-'))
   onTestFinished(() => Promise.all([browser.close(), rm(folder, { recursive: true, force: true })]))
-  // Held until everybody is there; four laps, so that there is something to measure.
+  // The replay waits for all clients and runs for four laps, so that there is enough to measure.
   const args = ['replay', 'recordings/busy.bin', '--port', '0', '--speed', String(SPEED), '--loop', String(LAPS), '--wait-clients', String(CONNECTIONS + 1)]
   await withServer(LIVETAPE, args, async ({ url, ws, pid }) => {
     const frames = Array.from({ length: CONNECTIONS }, (_, index) => `<iframe src="${example(`overlays/${OVERLAYS[index % OVERLAYS.length]}.html`, { url: `${ws}/`, avatars: 0 }).replaceAll('&', '&amp;')}"></iframe>`)
@@ -101,12 +101,12 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', { tim
     await overlays.call('Performance.enable', { timeDomain: 'threadTicks' })
     const busy = async () => (await overlays.call('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration').value
     await Promise.all([overlays, dashboard].map((page) => page.evaluate(watch)))
-    // The same pages with nothing to do: what the machine leaves them.
+    // Baseline: the same pages without events.
     await setTimeout(IDLE_MS)
     const [idle] = await Promise.all([overlays, dashboard].map((page) => page.evaluate(() => globalThis.gaps.splice(0))))
 
     const [before, used, began] = [await busy(), await usage(pid), performance.now()]
-    // The last one to come sets it going.
+    // The last client starts the replay.
     const stop = new AbortController()
     const { body } = await fetch(`${url}/events?types=poll`, { signal: stop.signal })
     const replay = async () => (await fetch(`${url}/replay`)).json()
@@ -116,13 +116,13 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', { tim
     const seconds = (performance.now() - began) / 1000
     const part = ((await busy()) - before) / seconds
     const [serverPart, ours, machine] = ['server', 'ours', 'machine'].map((whose) => (spent[whose] - used[whose]) / seconds)
-    // Frames are counted before: writing down every task costs frames of its own.
+    // Frames are measured before, because tracing tasks costs frames.
     const stopTrace = await browser.trace('toplevel', '__metadata')
     await until('the end', async () => (await replay()).state === 'ended', 50_000, ASK_MS)
     stop.abort()
     await body?.cancel().catch(() => undefined)
     const tasks = tasksOf(await stopTrace())
-    // The last events may still be on their way to some.
+    // The last events may still be in flight.
     const statsNow = () => overlays.evaluateInFrames(() => ({ ...overlayClient.getStats(), position: overlayClient.position }))
     const stats = await until('the same for all of a kind', async () => {
       const all = await statsNow()
@@ -144,7 +144,7 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', { tim
       `server:    ${(serverPart * 100).toFixed(0)} % of a processor, lateness ${lateness.join(', ')}`,
     ].join('\n'))
 
-    // Of us: no task takes a frame's time, and page and server leave time for what draws.
+    // Our share: no task takes the time of a frame, and page and server leave time for drawing.
     expect(tasks.length).toBeGreaterThan(500)
     expect(tasks[0].cpu).toBeLessThan(TASK_MS_MAX)
     expect(part).toBeLessThan(BUSY_MAX)
@@ -152,10 +152,10 @@ test('twenty overlays and the dashboard during a busy replay at speed 20', { tim
     expect(ours).toBeLessThan(OURS_MAX)
     expect(ofOverlays.length).toBeGreaterThan(50)
     expect(ofDashboard.length).toBeGreaterThan(50)
-    // Where others need the processors too, frames wait for them, and that says nothing of us.
+    // If other programs need the CPUs too, late frames prove nothing.
     if (machine - ours < OTHERS_MAX) for (const gaps of [ofOverlays, ofDashboard]) expect(at(gaps, 1)).toBeLessThanOrEqual(FRAME_MS_MAX)
     else console.log('frames are measured, but not held to anything: others are busy on this machine')
-    // Everybody got everything, over the connection that they began with.
+    // Every client received everything over its first connection.
     expect(stats).toHaveLength(CONNECTIONS)
     for (const [index, { connections, lost, repeated, malformed, events, position }] of stats.entries()) {
       expect({ index, connections, lost, repeated, malformed }).toEqual({ index, connections: 1, lost: 0, repeated: 0, malformed: 0 })

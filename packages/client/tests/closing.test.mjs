@@ -1,4 +1,4 @@
-// How connections end: codes that are final, codes that are not, servers that are away, wrong, old or new.
+// How connections end: final and other close codes, and servers that are away, wrong, older or newer.
 
 import { once as happens } from 'node:events'
 import { readFile } from 'node:fs/promises'
@@ -16,7 +16,7 @@ const FAST = { webSocket: WebSocket, reconnectDelay: 5, maxReconnectDelay: 20 }
 const open = []
 afterEach(() => open.splice(0).forEach((close) => close()))
 
-/** A server that says what a test wants: what livetape never would. */
+/** A scripted server, which sends what livetape never would. */
 async function scripted(talk) {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: (offered) => [...offered][0] })
   await happens(server, 'listening')
@@ -31,12 +31,12 @@ async function scripted(talk) {
 
 const event = (seq, more = {}) => JSON.stringify({ type: 'chat', username: 'x', data: { comment: `${seq}` }, ts: '2026-01-01T00:00:00.000Z', replay: true, stream: 'ab', seq, ...more })
 
-test('which codes are final is what the reference says', () => {
+test('the final codes are those of the reference', () => {
   for (const code of [1000, 1002, 1003, 1007, 1008, 1009, 3000, 4000, 4002, 4099]) expect([code, isFinal(code)]).toEqual([code, true])
   for (const code of [1001, 1006, 1011, 4001, 4100, 4101, 4102, 4999]) expect([code, isFinal(code)]).toEqual([code, false])
 })
 
-test('the example without a library has the same rule', async () => {
+test('the example without a library uses the same rule', async () => {
   const page = await readFile(new URL('../../../examples/client-example.html', import.meta.url), 'utf8')
   const retry = JSON.parse(/const RETRY = (.+)/.exec(page)[1])
   expect(page).toContain('code < 4100 && !RETRY.includes(code)')
@@ -44,7 +44,7 @@ test('the example without a library has the same rule', async () => {
   expect(codes.filter((code) => !isFinal(code))).toEqual(retry)
 })
 
-test('the real server closes: final codes are not tried again, the others are', async () => {
+test('reconnects to the real server after all codes but final ones', async () => {
   await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
     for (const code of [1000, 1008, 4000, 1011, 4100, 4102]) {
       const client = createWebSocketClient({ ...FAST, url: `${ws}/ws`, clientId: `closed_${code}` })
@@ -63,7 +63,7 @@ test('the real server closes: final codes are not tried again, the others are', 
         if (code === 1000) expect(await loop).toMatchObject({ done: true })
         else await expect(loop).rejects.toMatchObject({ code: 'because', closeCode: code })
         expect(client.getStatus()).toBe('disconnected')
-        // The server takes leave of it a moment later.
+        // The server removes the connection a moment later.
         await until('no connection', async () => (await ask(url, 'connections')).connections.length === 0)
         expect(client.getStats().connections).toBe(1)
       }
@@ -71,7 +71,7 @@ test('the real server closes: final codes are not tried again, the others are', 
   })
 })
 
-test('a server that shuts down says so; the client comes back to the next one', async () => {
+test('reports that the server shuts down, and reconnects to the next one', async () => {
   let server = await start(LIVETAPE, ['serve', '--port', '0'])
   const wire = await proxy(() => server.port)
   const client = createWebSocketClient({ ...FAST, url: `${wire.ws}/ws`, clientId: 'stays', maxReconnectAttempts: Infinity })
@@ -88,7 +88,7 @@ test('a server that shuts down says so; the client comes back to the next one', 
   await server.stop()
 })
 
-test('waits double, up to a limit, and end', async () => {
+test('delays double up to a limit, and the client gives up', async () => {
   const { ws } = await scripted(() => undefined)
   open.pop()()
   for (const [options, want] of [
@@ -116,7 +116,7 @@ test('waits double, up to a limit, and end', async () => {
   expect(new Set(waits).size).toBeGreaterThan(10)
 })
 
-test('the default waits are those of the documentation', async () => {
+test('the default delays are the documented ones', async () => {
   const { ws } = await scripted((socket) => socket.close(1011))
   const client = createWebSocketClient({ url: ws, webSocket: WebSocket })
   const first = once(client, 'reconnecting')
@@ -125,7 +125,7 @@ test('the default waits are those of the documentation', async () => {
   client.disconnect()
 })
 
-test('messages that are none are counted and skipped; types of newer servers pass', async () => {
+test('counts and skips malformed messages, and passes on types of newer servers', async () => {
   const nonsense = ['', '{', 'null', '[]', '7', '"x"', '{}', '{"type":7}', '{"type":"chat","stream":"ab","seq":0,"data":{}}', '{"type":"chat","stream":"ab","seq":1e99,"data":{}}',
     '{"type":"chat","stream":"","seq":1,"data":{}}', '{"type":"chat","stream":"ab","seq":1}', '{"type":"chat","stream":"ab","seq":1,"data":[]}', '{"type":"x","seq":"1"}', '['.repeat(100_000)]
   const { ws } = await scripted((socket) => {
@@ -152,7 +152,7 @@ test('messages that are none are counted and skipped; types of newer servers pas
   expect(client.position).toBe('ab:3')
 })
 
-test('an error of the feed is an error, with its title and hint', async () => {
+test('passes on errors of the feed with title and hint', async () => {
   const data = { code: 'user_offline', title: 'User is not live', message: 'ann is not live', hint: 'wait', attempt: 1, retrying: false, retryAfterMs: null }
   const { ws } = await scripted((socket) => (socket.send(event(1, { type: 'error', data })), socket.close(1011, 'user_offline')))
   const client = createWebSocketClient({ ...FAST, url: ws, maxReconnectAttempts: 0 })
@@ -183,7 +183,7 @@ test('a listener that throws stops neither the others nor the feed', async () =>
   expect(thrown).toEqual(['no 1', 'no 2'])
 })
 
-test('a socket that falls silent is left: no answer to a ping, no end of the handshake', async () => {
+test('abandons a socket that does not answer pings or finish its handshake', async () => {
   const { ws, seen } = await scripted((socket, _request, number) => {
     socket.send(JSON.stringify({ type: 'welcome' }))
     socket.on('message', (text) => number > 1 && socket.send(JSON.stringify({ type: 'pong', timestamp: JSON.parse(text).timestamp })))
@@ -203,7 +203,7 @@ test('a socket that falls silent is left: no answer to a ping, no end of the han
   deaf.close()
 })
 
-test('a token opens the door; a wrong one is final, and not in any message', async () => {
+test('connects with a token; a wrong one is final and appears in no message', async () => {
   const token = 'a-token-of-this-test-0123456789'
   await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ ws }) => {
     const good = createWebSocketClient({ ...FAST, url: `${ws}/ws`, token })
@@ -219,7 +219,7 @@ test('a token opens the door; a wrong one is final, and not in any message', asy
   }, { env: { LIVETAPE_TOKEN: token } })
 })
 
-test('a token with characters that a subprotocol cannot have goes into the query', async () => {
+test('sends a token in the query if it is not a valid subprotocol', async () => {
   const { ws, seen } = await scripted((socket) => socket.close(1000))
   for (const token of ['plain-token.0123', 'with space/and=more']) {
     const client = createWebSocketClient({ ...FAST, url: ws, token })
@@ -232,7 +232,7 @@ test('a token with characters that a subprotocol cannot have goes into the query
   ])
 })
 
-test('before the first event a filtered feed has no position: that is said', async () => {
+test('reports a possible loss if a filtered feed breaks before its first event', async () => {
   const { ws, seen } = await scripted((socket, _request, number) => number < 2 && socket.terminate())
   const filtered = createWebSocketClient({ ...FAST, url: ws, types: ['gift'] })
   const loss = once(filtered, 'loss')
@@ -242,7 +242,7 @@ test('before the first event a filtered feed has no position: that is said', asy
   expect(seen.map(({ url }) => url)).toEqual(['/?types=gift&gifts=delta', '/?types=gift&gifts=delta'])
 })
 
-test('and an unfiltered one misses nothing', async () => {
+test('loses nothing if an unfiltered feed breaks before its first event', async () => {
   const { ws, seen } = await scripted((socket, _request, number) => number < 2 && socket.terminate())
   const client = createWebSocketClient({ ...FAST, url: ws })
   await client.connect()
@@ -251,7 +251,7 @@ test('and an unfiltered one misses nothing', async () => {
   expect(seen.map(({ url }) => url)).toEqual(['/?gifts=delta', '/?gifts=delta&since=0'])
 })
 
-test('gifts are asked for as what they add, unless an option or the address says otherwise', async () => {
+test('requests gift increments unless an option or the URL says otherwise', async () => {
   const { ws, seen } = await scripted((socket) => socket.close(1000))
   for (const [url, gifts] of [[ws, undefined], [ws, 'raw'], [`${ws}?gifts=final`, undefined], [`${ws}?gifts=final`, 'raw']]) {
     const client = createWebSocketClient({ ...FAST, url, gifts })
@@ -262,7 +262,7 @@ test('gifts are asked for as what they add, unless an option or the address says
   expect(seen.map(({ url }) => url)).toEqual(['/?gifts=delta', '/?gifts=raw', '/?gifts=final', '/?gifts=raw'])
 })
 
-test('what cannot be is refused at once, with what to do', () => {
-  expect(() => createWebSocketClient({ url: 'ftp://x', webSocket: WebSocket })).toThrow('no address of a WebSocket')
+test('rejects invalid URLs at once, with a hint', () => {
+  expect(() => createWebSocketClient({ url: 'ftp://x', webSocket: WebSocket })).toThrow('not a WebSocket URL')
   expect(() => createWebSocketClient({ url: '', webSocket: WebSocket })).toThrow(ClientError)
 })

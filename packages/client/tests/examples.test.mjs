@@ -1,4 +1,4 @@
-// The examples of the README, as they stand: run by Node, through the package's own name.
+// Runs the README's examples unchanged in Node, importing the package by its name.
 
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
@@ -11,13 +11,13 @@ import { expect, test } from 'vitest'
 
 import { LIVETAPE, recording, withServer } from '../../../tests/support/livetape.mjs'
 
-/** What the script for browsers may weigh, in bytes, compressed. */
+/** Maximum compressed size of the browser script, in bytes. */
 const BUNDLE_BYTES_MAX = 6 * 1024
 
 const cwd = fileURLToPath(new URL('..', import.meta.url))
 const run = async (name, url) => (await promisify(execFile)('node', [`examples/${name}.mjs`, url], { cwd, timeout: 50_000 })).stdout.trim().split('\n')
 
-test('alerts and loop: the gifts of a recording, to its end', async () => {
+test('alerts and loop print the gifts of a whole recording', async () => {
   const args = ['replay', recording('gifts'), '--port', '0', '--speed', '1000', '--wait-clients', '2']
   await withServer(LIVETAPE, args, async ({ ws }) => {
     const [alerts, loop] = await Promise.all([run('alerts', ws), run('loop', ws)])
@@ -28,13 +28,13 @@ test('alerts and loop: the gifts of a recording, to its end', async () => {
   })
 })
 
-test('chat: a message in a room', async () => {
+test('chat sends a message in a room', async () => {
   await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ ws }) => {
     expect(await run('chat', `${ws}/ws`)).toEqual(['[general-chat] bob: Hello, everyone!'])
   })
 })
 
-test('Node has a WebSocket of its own from 22 on: it is taken, not that of ws', async () => {
+test('Node 22 and later use their own WebSocket instead of that of ws', async () => {
   await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ ws }) => {
     const script = `import { createWebSocketClient } from '@livetape/client'
       const client = createWebSocketClient({ url: '${ws}/ws', clientId: 'of_node' })
@@ -46,12 +46,12 @@ test('Node has a WebSocket of its own from 22 on: it is taken, not that of ws', 
   })
 })
 
-test('the README names every example, and its code is that of the package', async () => {
+test('the README names every example', async () => {
   const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
   for (const name of ['alerts.mjs', 'loop.mjs', 'chat.mjs', 'page.html']) expect(readme).toContain(`examples/${name}`)
 })
 
-test('require works, and the script for browsers is small', async () => {
+test('require works, and the browser script is small', async () => {
   const required = createRequire(import.meta.url)('@livetape/client')
   expect(Object.keys(required).sort()).toEqual(['ClientError', 'EventStream', 'RNodeWebSocketClient', 'Room', 'WebSocketClient', 'createWebSocketClient', 'isFinal', 'meaningOf'])
   const script = await readFile(new URL('../dist/livetape-client.iife.js', import.meta.url))

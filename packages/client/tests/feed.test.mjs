@@ -1,4 +1,4 @@
-// The feed against the real server: where it goes on, and what is said of what is lost.
+// The feed of a real server: where it resumes, and which losses it reports.
 
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
@@ -10,10 +10,10 @@ import { LIVETAPE, recording, start, until, withServer } from '../../../tests/su
 import { createWebSocketClient } from '../dist/livetape-client.js'
 import { once, proxy } from './wire.mjs'
 
-/** As `livetape events` prints them: every gift message. */
+/** Requests every gift message, as `livetape events` prints them. */
 const FAST = { webSocket: WebSocket, gifts: 'raw', reconnectDelay: 10, maxReconnectDelay: 200 }
 
-/** What the recording says, without a server. */
+/** Returns the events of a recording, decoded without a server. */
 async function offline(name) {
   const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording(name)], { maxBuffer: 64 << 20 })
   return stdout.trim().split('\n').map((line) => JSON.parse(line))
@@ -22,13 +22,13 @@ async function offline(name) {
 const unplaced = ({ stream: _, ...event }) => event
 const isLast = ({ type, data }) => type === 'disconnected' && data.reason === 'recording_ended'
 
-/** Numbers from a seed: a test that fails can be run again. */
+/** Random numbers from a seed, so that a failure can be reproduced. */
 function random(seed) {
   let state = seed
   return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32
 }
 
-test('a connection that is cut many times gives each event once, in order', async () => {
+test('delivers each event once and in order over a connection that breaks many times', async () => {
   const seed = Number(process.env.LIVETAPE_TEST_SEED ?? Date.now() % 1e6)
   console.log(`LIVETAPE_TEST_SEED=${seed}`)
   const next = random(seed)
@@ -57,7 +57,7 @@ test('a connection that is cut many times gives each event once, in order', asyn
   })
 })
 
-test('a filter survives it too', async () => {
+test('keeps its filter across breaks', async () => {
   await withServer(LIVETAPE, ['replay', recording('gifts'), '--port', '0', '--speed', '200', '--wait-clients', '1'], async (server) => {
     const wire = await proxy(() => server.port)
     const [events, losses] = [[], []]
@@ -75,7 +75,7 @@ test('a filter survives it too', async () => {
   })
 })
 
-test('a server that is restarted is announced as a new stream, and the loss told', async () => {
+test('reports a restarted server as a new stream with a loss', async () => {
   const args = ['replay', recording('short'), '--port', '0', '--speed', '5']
   let server = await start(LIVETAPE, args)
   const wire = await proxy(() => server.port)
@@ -86,7 +86,7 @@ test('a server that is restarted is announced as a new stream, and the loss told
   client.on('event', (event) => events.push(event))
   await client.connect()
   await until('events', () => events.length > 3)
-  // What is on its way still comes.
+  // Events in flight still arrive.
   const gone = once(client, 'disconnected')
   await server.stop('SIGKILL')
   await gone
@@ -98,7 +98,7 @@ test('a server that is restarted is announced as a new stream, and the loss told
   expect(told.map(([name]) => name)).toEqual(['disconnected', 'disconnected', 'loss', 'streamChanged'])
   expect(told[1][1]).toMatchObject({ code: 4001, final: false })
   expect(told[2][1]).toEqual({ reason: 'stream_changed', after: before })
-  // Afresh, as it began: all of the new backlog.
+  // It starts over with the whole new backlog, as it began.
   await until('an event of the new stream', () => events.some(({ stream }) => stream === change.to))
   const fresh = events.filter(({ stream }) => stream === change.to)
   expect(fresh[0].seq).toBe(1)
@@ -107,7 +107,7 @@ test('a server that is restarted is announced as a new stream, and the loss told
   await server.stop()
 })
 
-test('a position that was kept goes on in another client', async () => {
+test('another client resumes at a saved position', async () => {
   await withServer(LIVETAPE, ['replay', recording('short'), '--port', '0', '--speed', '1000', '--wait-clients', '1'], async ({ ws }) => {
     const one = createWebSocketClient({ ...FAST, url: ws })
     const first = []
@@ -126,7 +126,7 @@ test('a position that was kept goes on in another client', async () => {
     expect([...first, ...rest].map(unplaced)).toEqual(all)
     two.disconnect()
 
-    // The first one goes on where it was, too.
+    // The first client also resumes where it stopped.
     await one.connect()
     await until('the end', () => first.some(isLast))
     expect(first.map(unplaced)).toEqual(all)
@@ -134,7 +134,7 @@ test('a position that was kept goes on in another client', async () => {
   })
 })
 
-test('a position that the backlog no longer holds is a gap, with its size', async () => {
+test('reports a gap and its size if the backlog no longer has the position', async () => {
   await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
     const inject = (body) => fetch(`${url}/inject`, { method: 'POST', body: JSON.stringify(body) })
     const client = createWebSocketClient({ ...FAST, url: ws, types: ['chat'] })
@@ -143,7 +143,7 @@ test('a position that the backlog no longer holds is a gap, with its size', asyn
     await inject({ type: 'chat', user: 'ann', comment: 'first' })
     const [{ seq }] = await chat
     client.disconnect()
-    // 16,384 events are kept: 170 streaks of 100.
+    // 170 streaks of 100 exceed the backlog of 16,384 events.
     for (let streak = 0; streak < 170; streak += 1) await inject({ type: 'gift', user: `u${streak}`, gift: 'Rose', count: 99, combo: true })
     const loss = once(client, 'loss')
     await client.connect()
@@ -159,7 +159,7 @@ test('a position that the backlog no longer holds is a gap, with its size', asyn
   })
 })
 
-test('for await: all events, a filter, and the end of a recording', async () => {
+test('for await returns all events, filters them, and ends with the recording', async () => {
   await withServer(LIVETAPE, ['replay', recording('short'), '--port', '0', '--speed', 'max', '--exit-when-done'], async ({ ws, ended }) => {
     const client = createWebSocketClient({ ...FAST, url: ws })
     const loops = [client.events(), client.events({ types: ['chat'] })]
@@ -177,7 +177,7 @@ test('for await: all events, a filter, and the end of a recording', async () => 
   })
 })
 
-test('a loop that is too slow is told what it lost, or fails', async () => {
+test('a slow loop either reports its losses or throws', async () => {
   await withServer(LIVETAPE, ['replay', recording('short'), '--port', '0', '--speed', 'max', '--exit-when-done'], async ({ ws }) => {
     const client = createWebSocketClient({ ...FAST, url: ws })
     const losses = []

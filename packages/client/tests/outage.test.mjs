@@ -1,4 +1,4 @@
-// Calls that nobody waits for, while the server is away: a bot goes on.
+// Failing calls without `await` while the server is away must not end a bot.
 
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +13,7 @@ import { once, proxy } from './wire.mjs'
 
 const cwd = fileURLToPath(new URL('..', import.meta.url))
 
-/** Every call that returns a promise, none of them awaited: in a Node of its own, which an unhandled rejection would end. */
+/** A bot that calls every method without awaiting its promise. It runs in its own Node process, which an unhandled rejection would end. */
 const BOT = (ws) => `
   import { createWebSocketClient } from '@livetape/client'
   const client = createWebSocketClient({ url: '${ws}/ws', clientId: 'bot', pongTimeout: 50, maxReconnectAttempts: 2, reconnectDelay: 50 })
@@ -34,7 +34,7 @@ const BOT = (ws) => `
   fetch('${ws.replace('ws', 'http')}/shutdown', { method: 'POST' })
 `
 
-test('a bot that awaits nothing survives an outage, and hears of what was not sent', async () => {
+test('a bot that awaits nothing survives an outage, and receives errors for unsent messages', async () => {
   await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ ws }) => {
     const { stdout, stderr } = await promisify(execFile)('node', ['--input-type=module', '--eval', BOT(ws)], { cwd, timeout: 30_000 })
     expect(stderr).toBe('')
@@ -43,7 +43,7 @@ test('a bot that awaits nothing survives an outage, and hears of what was not se
   })
 })
 
-test('whoever awaits a send gets the reason', async () => {
+test('a failed send rejects with the reason', async () => {
   await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ port }) => {
     const wire = await proxy(() => port)
     const client = createWebSocketClient({ url: `${wire.ws}/ws`, webSocket: WebSocket })

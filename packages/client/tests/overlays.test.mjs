@@ -1,4 +1,4 @@
-// The pages in examples/, opened from disk in Chromium, against the real server.
+// Opens the pages in examples/ from disk in Chromium, with a real server.
 
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
@@ -29,7 +29,7 @@ const OVERLAYS = {
 }
 
 for (const [name, { options, recording: tape, selector, size }] of Object.entries(OVERLAYS)) {
-  test(`${name}: shows a replay, transparent, without a complaint or a request to others`, async () => {
+  test(`${name}: shows a replay on a transparent page, without console errors or requests to other hosts`, async () => {
     await withServer(LIVETAPE, ['replay', recording(tape), '--port', '0', '--speed', '40', '--wait-clients', '1'], async ({ url, ws }) => {
       const visit = await open(browser, example(`overlays/${name}.html`, { url: `${ws}/`, ...options }), { ...size, backdrop: BACKDROP })
       await visit.page.locator(selector).first().waitFor()
@@ -46,7 +46,7 @@ for (const [name, { options, recording: tape, selector, size }] of Object.entrie
   })
 }
 
-test('the goal counts every diamond once, over a broken connection and a page loaded anew', async () => {
+test('the goal counts every diamond once across broken connections and reloads', async () => {
   const server = await start(LIVETAPE, ['replay', recording('raid'), '--port', '0', '--speed', '200', '--wait-clients', '1'])
   const wire = await proxy(() => server.port)
   const visit = await open(browser, example('overlays/goal.html', { url: `${wire.ws}/`, goal: 1e9 }))
@@ -83,7 +83,7 @@ test('the goal counts every diamond once, over a broken connection and a page lo
   await server.stop()
 })
 
-test('the goal counts one lap of a replay, not the laps before', async () => {
+test('the goal only counts the current lap of a replay', async () => {
   const { stdout } = await promisify(execFile)(LIVETAPE, ['events', recording('gifts'), '--types', 'gift'], { maxBuffer: 64 << 20 })
   const want = stdout.trim().split('\n').reduce((sum, line) => sum + JSON.parse(line).data.diamonds, 0)
   expect(want).toBeGreaterThan(10)
@@ -96,7 +96,7 @@ test('the goal counts one lap of a replay, not the laps before', async () => {
     })
     await isOver(3)
     await until('the diamonds of one lap', async () => (await sum()) === want + 5)
-    // Another pass over the same recording counts from the start as well; so does a page that is loaded now.
+    // Another pass over the same recording also starts over, as does a page that loads now.
     await fetch(`${url}/replay/load`, { method: 'POST', body: JSON.stringify({ recording: 'gifts' }) })
     await fetch(`${url}/replay/play`, { method: 'POST' })
     await until('a second end', async () => (await (await fetch(`${url}/replay`)).json()).state === 'ended')
@@ -109,7 +109,7 @@ test('the goal counts one lap of a replay, not the laps before', async () => {
 
 const HOSTILE = ['<img src=x onerror="document.title=\'hacked\'">', '</script><script>document.title="hacked"</script>', '\u202Egnp.exe\u202C', '😀'.repeat(10_000), 'a'.repeat(50_000), 'e\u0301\u0302'.repeat(5000), '\u0000\u0007\n\n\n', '‮‭⁦', '👩‍👩‍👧‍👦'.repeat(1000), 'עברית مرحبا', '${7*7} {{7*7}} %s', '   ']
 
-/** What only a server that is not livetape could send: the real one cuts names before. */
+/** Texts that livetape would never send, because it truncates names. */
 async function hostileServer() {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
   await once(server, 'listening')
@@ -134,16 +134,16 @@ async function hostileServer() {
 
 const PAGES = { chat: ['overlays/chat.html', '.line'], gifts: ['overlays/gifts.html', '.alert'], goal: ['overlays/goal.html', '.bar'], viewers: ['overlays/viewers.html', '#viewers'], 'client-example': ['client-example.html', '#feed li'] }
 for (const [name, [address, rows]] of Object.entries(PAGES)) {
-  test(`${name}: hostile names, texts and options are text, and cut`, async () => {
+  test(`${name}: hostile names, texts and options stay plain text and are truncated`, async () => {
     const server = await hostileServer()
     const options = { url: `${server.ws}/`, max: 40, seconds: 60, avatars: 1, status: 1, title: HOSTILE[0], colour: 'red;background:url(//x)', font: '</style><b>', align: 'x', size: '1e' }
     const visit = await open(browser, example(address, options), { width: 600, height: 900, backdrop: BACKDROP })
     const { page } = visit
     await page.locator(rows).first().waitFor({ state: 'attached' })
-    // Three of the texts are empty, for a reader.
+    // Three of the texts look empty.
     const shows = { chat: HOSTILE.length - 3, gifts: HOSTILE.length, 'client-example': 2 * HOSTILE.length }[name] ?? 1
     await until('all of them', async () => (await page.locator(rows).count()) >= shows)
-    // All came, and what is drawn of them is drawn: whatever is not there will not come.
+    // All events have arrived and been drawn: nothing will be added.
     if (name === 'client-example') await until('all counted', async () => (await page.locator('#counters').innerText()).startsWith(`${server.events} received`))
     else await page.waitForFunction((events) => overlayClient.getStats().events === events, server.events)
     if (name === 'goal') await until('all diamonds', async () => (await page.locator('#numbers').innerText()).startsWith(`${server.diamonds} /`))
@@ -162,7 +162,7 @@ for (const [name, [address, rows]] of Object.entries(PAGES)) {
     expect(Math.max(found.tallest, found.errors)).toBeLessThan(200)
     if (shows > 1 || name === 'goal') expect(found.text.includes('<img src=x onerror')).toBe(true)
     expect(/[\u202a-\u202e]/.test(found.text)).toBe(false)
-    // The test client shows what came, as it came.
+    // The test client shows all data verbatim.
     if (name !== 'client-example') expect(found.text.match(/NaN|undefined|\[object/)).toBeNull()
     expect(visit.complaints).toEqual([])
     expect(visit.foreign(host(server.ws))).toEqual([])
@@ -171,7 +171,7 @@ for (const [name, [address, rows]] of Object.entries(PAGES)) {
   })
 }
 
-/** An overlay's draws begin no sooner after each other, in ms, less what clocks of browsers leave out. */
+/** Minimum time between redraws of an overlay, in ms, less the rounding of browser clocks. */
 const DRAW_MS_MIN = 100 - 2
 
 for (const [name, { selector, type, last }] of Object.entries({
@@ -179,7 +179,7 @@ for (const [name, { selector, type, last }] of Object.entries({
   gifts: { selector: '#alerts', type: 'gift', last: '×400' },
   goal: { selector: '#numbers', type: 'gift', last: '400 / 1,000' },
 })) {
-  test(`${name}: a rush is drawn a few times, to its end`, async () => {
+  test(`${name}: batches the redraws of a rush and draws its end`, async () => {
     const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
     await once(server, 'listening')
     const visit = await open(browser, example(`overlays/${name}.html`, { url: `ws://127.0.0.1:${server.address().port}/`, max: 5 }))
@@ -189,7 +189,7 @@ for (const [name, { selector, type, last }] of Object.entries({
       globalThis.drawn = []
       const changes = new MutationObserver(() => {})
       changes.observe(document.querySelector(selector), { childList: true, characterData: true, subtree: true })
-      // When a draw begins, however long it takes: its end says nothing about the next one.
+      // Measures when a redraw begins: its duration does not delay the next one.
       const inFrame = globalThis.requestAnimationFrame.bind(globalThis)
       globalThis.requestAnimationFrame = (draw) => inFrame((time) => {
         const began = performance.now()
@@ -216,7 +216,7 @@ for (const [name, { selector, type, last }] of Object.entries({
   })
 }
 
-test('gifts: a streak is one alert whose number rises; cheap ones can be left out', async () => {
+test('gifts: a streak is one alert with a rising count; `min` hides cheap gifts', async () => {
   await withServer(LIVETAPE, ['serve', '--port', '0'], async ({ url, ws }) => {
     const visit = await open(browser, example('overlays/gifts.html', { url: `${ws}/`, seconds: 60, min: 10 }))
     await until('a reader', async () => (await (await fetch(`${url}/health`)).json()).clients > 0)
@@ -228,7 +228,7 @@ test('gifts: a streak is one alert whose number rises; cheap ones can be left ou
   })
 })
 
-test('viewers and chat come back to a server that is restarted', async () => {
+test('viewers and chat reconnect to a restarted server', async () => {
   let server = await start(LIVETAPE, ['serve', '--port', '0'])
   const wire = await proxy(() => server.port)
   const visit = await open(browser, example('overlays/viewers.html', { url: `${wire.ws}/`, status: 1 }))
@@ -236,7 +236,7 @@ test('viewers and chat come back to a server that is restarted', async () => {
   await inject(server.url, { type: 'room_user', viewerCount: 1234 })
   await visit.page.getByText('1,234').waitFor()
   await server.stop()
-  await visit.page.getByText('no connection, next try in').waitFor()
+  await visit.page.getByText('disconnected, retrying in').waitFor()
   server = await start(LIVETAPE, ['serve', '--port', '0'])
   await until('a reader', async () => (await (await fetch(`${server.url}/health`)).json()).clients > 0)
   await inject(server.url, { type: 'room_user', viewerCount: 77 })
@@ -246,14 +246,14 @@ test('viewers and chat come back to a server that is restarted', async () => {
   await server.stop()
 })
 
-test('client-example: connects by its button, counts, filters, shows errors with title and details', async () => {
+test('client-example: connects, counts, filters, and shows errors with title and details', async () => {
   await withServer(LIVETAPE, ['mock', '--port', '0', '--scenario', scenario('not-found')], (mock) =>
     withServer(LIVETAPE, ['serve', '--port', '0', '--upstream', mock.url], async ({ url, ws }) => {
       const visit = await open(browser, example('client-example.html'), { width: 900, height: 700 })
       const { page } = visit
       await page.locator('#url').fill('nonsense')
       await page.getByRole('button', { name: 'Connect' }).click()
-      await page.getByText('This is no address').waitFor()
+      await page.getByText('Invalid URL', { exact: true }).waitFor()
       await page.getByRole('button', { name: 'Dismiss' }).click()
       expect(await page.locator('#error').isHidden()).toBe(true)
       await page.locator('#url').fill(`${ws}/`)
@@ -269,7 +269,7 @@ test('client-example: connects by its button, counts, filters, shows errors with
       await counters('1 shown')
       expect(await page.getByText('ann: hello 3').isVisible()).toBe(false)
       await page.getByLabel('chat').check()
-      // Somebody whom the mock does not know.
+      // A user whom the mock does not know.
       expect((await fetch(`${url}/connect/nobody_of_this_name`, { method: 'POST' })).status).toBe(404)
       await page.locator('#error').waitFor()
       expect((await page.locator('#title').innerText()).length).toBeGreaterThan(3)
@@ -284,7 +284,7 @@ test('client-example: connects by its button, counts, filters, shows errors with
   )
 })
 
-test('client-example: goes on where a connection broke, says that a server was restarted; narrow and dark', async () => {
+test('client-example: resumes after a break, reports a restarted server, and fits narrow dark windows', async () => {
   let server = await start(LIVETAPE, ['serve', '--port', '0'])
   const wire = await proxy(() => server.port)
   const visit = await open(browser, example('client-example.html', { url: `${wire.ws}/` }), { width: 360, height: 640 })
@@ -300,9 +300,9 @@ test('client-example: goes on where a connection broke, says that a server was r
   await page.getByText('ann: two').waitFor()
   expect(await lines()).toHaveLength(2)
   await server.stop('SIGKILL')
-  await page.getByText('next try in').waitFor()
+  await page.getByText('retrying in').waitFor()
   server = await start(LIVETAPE, ['serve', '--port', '0'])
-  await page.getByText('The server was restarted').waitFor()
+  await page.getByText('The server restarted').waitFor()
   await chat('three')
   await page.getByText('ann: three').waitFor()
   expect(await lines()).toHaveLength(3)
@@ -314,7 +314,7 @@ test('client-example: goes on where a connection broke, says that a server was r
   await server.stop()
 })
 
-test('the README of the examples names every page and every option', async () => {
+test('the README of the examples names every page and option', async () => {
   const readme = await readFile(new URL('../../../examples/README.md', import.meta.url), 'utf8')
   const shared = await readFile(new URL('../../../examples/overlays/overlay.js', import.meta.url), 'utf8')
   for (const name of Object.keys(OVERLAYS)) {

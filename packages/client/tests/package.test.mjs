@@ -1,4 +1,4 @@
-// The package as users get it: packed, unpacked into another project, and used as the READMEs say.
+// The package as users get it: packed, installed in another project, and used as the READMEs show.
 
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
@@ -14,7 +14,7 @@ import { LIVETAPE, recording, withServer } from '../../../tests/support/livetape
 const run = promisify(execFile)
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 const installed = (name) => path.join(PACKAGE, 'node_modules', name)
-/** Node 20 has no WebSocket; a later one can do as if. */
+/** Hides the global WebSocket of newer versions, as Node 20 has none. */
 const LIKE_NODE_20 = typeof WebSocket === 'function' ? ['--no-experimental-websocket'] : []
 const REPLAY = ['replay', recording('gifts'), '--port', '0', '--speed', 'max', '--exit-when-done']
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(project, { recursive: true, force: true }))
 
-/** The first JavaScript of a README, for another server: nothing else is changed. */
+/** Returns the first JavaScript snippet of a README, with only its URL replaced. */
 async function snippet(readme, from, to) {
   const text = await readFile(new URL(readme, import.meta.url), 'utf8')
   const code = /```js\n(.+?)```/s.exec(text)[1]
@@ -36,7 +36,7 @@ async function snippet(readme, from, to) {
   return code.replace(from, to)
 }
 
-/** Gifts without the streaks' totals: who sent how many of what. */
+/** The gift events that report an increment. */
 async function gifts() {
   const { stdout } = await run(LIVETAPE, ['events', recording('gifts'), '--types', 'gift'], { maxBuffer: 64 << 20 })
   return stdout.trim().split('\n').map((line) => JSON.parse(line).data).filter(({ repeatDelta }) => repeatDelta > 0)
@@ -44,10 +44,10 @@ async function gifts() {
 
 const node = (file, env = {}) => run('node', [...LIKE_NODE_20, file], { cwd: project, env: { ...process.env, ...env }, timeout: 30_000 })
 
-test('without ws, Node 20 says what to install', async () => {
+test('without ws, Node 20 reports what to install', async () => {
   await writeFile(path.join(project, 'bare.mjs'), await snippet('../README.md', 'ws://127.0.0.1:3000/', 'ws://127.0.0.1:1/'))
   await expect(node('bare.mjs')).rejects.toMatchObject({ code: 1, stderr: expect.stringMatching(/Node 20 has no WebSocket[^]*npm install ws/) })
-  // Disconnecting at once is no failure.
+  // Disconnecting at once is not a failure.
   await writeFile(path.join(project, 'brief.mjs'), `import { createWebSocketClient } from '@livetape/client'
     const client = createWebSocketClient({ url: 'ws://127.0.0.1:1/' })
     client.connect()
@@ -56,7 +56,7 @@ test('without ws, Node 20 says what to install', async () => {
   await symlink(installed('ws'), path.join(project, 'node_modules/ws'))
 })
 
-test('the first snippet of the README runs on Node 20, and counts each gift once', async () => {
+test('the first snippet of the README runs on Node 20 and counts each gift once', async () => {
   await withServer(LIVETAPE, REPLAY, async ({ ws }) => {
     await writeFile(path.join(project, 'first.mjs'), await snippet('../README.md', 'ws://127.0.0.1:3000', ws))
     const lines = (await node('first.mjs')).stdout.trim().split('\n')
@@ -64,7 +64,7 @@ test('the first snippet of the README runs on Node 20, and counts each gift once
   })
 })
 
-test('and so does a CommonJS file', async () => {
+test('the same snippet runs as CommonJS', async () => {
   await withServer(LIVETAPE, REPLAY, async ({ ws }) => {
     const code = (await snippet('../README.md', 'ws://127.0.0.1:3000', ws)).replace(/import (.+) from (.+)/, 'const $1 = require($2)').replace('await ', '')
     await writeFile(path.join(project, 'first.cjs'), code)
@@ -72,10 +72,10 @@ test('and so does a CommonJS file', async () => {
   })
 })
 
-test('the snippet without a library counts each gift once, too', async () => {
+test('the snippet without a library also counts each gift once', async () => {
   await withServer(LIVETAPE, REPLAY, async ({ ws }) => {
     const code = await snippet('../../../README.md', 'ws://localhost:3000', ws)
-    // A browser has the class; here it is that of ws.
+    // Browsers have a WebSocket; this uses that of ws.
     await writeFile(path.join(project, 'raw.mjs'), `import { WebSocket } from 'ws'\n${code}`)
     const lines = (await node('raw.mjs')).stdout.trim().split('\n')
     expect(lines).toEqual((await gifts()).map(({ sender, repeatDelta, giftName }) => `${sender} sent ${repeatDelta} × ${giftName}`))
@@ -99,7 +99,7 @@ const USES = {
 
 for (const resolution of ['node16', 'nodenext', 'bundler']) {
   test(`types of import, require and the script, with ${resolution}`, async () => {
-    // A bundler knows no CommonJS.
+    // Bundler resolution does not support CommonJS.
     const uses = Object.entries(USES).filter(([name]) => resolution !== 'bundler' || name !== 'cjs.cts')
     const folder = path.join(project, resolution)
     await mkdir(folder)

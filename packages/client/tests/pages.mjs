@@ -1,4 +1,4 @@
-// Pages in Debian's Chromium that remember what they complained of and whom they asked.
+// Pages in Debian's Chromium, with records of their console errors and requests.
 
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
@@ -17,12 +17,12 @@ export async function launch() {
   await mkdir(PICTURES, { recursive: true })
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    // CI is root in a container, where Chromium's sandbox does not start.
+    // CI runs as root in a container, where Chromium's sandbox does not start.
     args: ['--no-sandbox', '--disable-dev-shm-usage'],
   })
 }
 
-/** The address of an example, as if opened from disk, with its options. */
+/** The `file:` URL of an example, with its options. */
 export function example(name, options = {}) {
   const url = new URL(name, EXAMPLES)
   url.search = new URLSearchParams(options).toString()
@@ -41,13 +41,13 @@ export async function open(browser, url, { width = 480, height = 360, backdrop }
   context.on('request', (request) => asked.push(request.url()))
   page.on('websocket', (socket) => asked.push(socket.url()))
   await page.goto(url)
-  // What a scene has behind a page that is transparent.
+  // A background as in an OBS scene, behind the transparent page.
   const picture = async (name) => {
     const style = backdrop && (await page.addStyleTag({ content: `html { background: ${backdrop} !important }` }))
     await page.screenshot({ path: path.join(PICTURES, `${name}.png`) })
     await style?.evaluate((element) => element.remove())
   }
-  /** Requests to anybody but this disk and these servers. */
+  /** Requests to other hosts than these servers. */
   const foreign = (...servers) => asked.filter((address) => !['file:', 'blob:'].includes(new URL(address).protocol) && !servers.includes(new URL(address).host))
   return { page, complaints, foreign, picture, close: () => context.close() }
 }

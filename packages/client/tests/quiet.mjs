@@ -1,5 +1,5 @@
-// Chromium with nobody listening: who drives a browser through Playwright is told of each message of each socket, and that
-// costs more than the pages. Here the page is asked, and else left alone, as with those who use it.
+// Chromium without Playwright, which receives each message of each socket and so costs more CPU than the pages themselves. This only
+// sends requests to pages, and otherwise leaves them alone.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,14 +12,14 @@ import { WebSocket } from 'ws'
 import { until } from '../../../tests/support/livetape.mjs'
 import { PICTURES } from './pages.mjs'
 
-/** How long a start may take, in ms: the machine may be busy. */
+/** Timeout for a start, in ms; long, because the machine may be busy. */
 const START_MS = 30_000
-// CI is root in a container, where Chromium's sandbox does not start. Both pages are seen, though one window covers the other.
+// CI runs as root in a container, where Chromium's sandbox does not start. Both pages stay active though one window covers the other.
 const FLAGS = ['--headless', '--no-sandbox', '--disable-dev-shm-usage', '--no-first-run', '--hide-scrollbars', '--mute-audio', '--disable-extensions',
   '--disable-background-networking', '--disable-component-update', '--disable-default-apps', '--disable-sync', '--disable-features=Translate,MediaRouter',
   '--disable-backgrounding-occluded-windows', '--disable-renderer-backgrounding', '--disable-background-timer-throttling', '--remote-debugging-port=0']
 
-/** What is said over DevTools' socket, as calls. */
+/** Calls over the DevTools socket. */
 class Wire {
   #calls = new Map()
   #heard = []
@@ -50,7 +50,7 @@ class Wire {
   }
 }
 
-/** A browser: its pages, a trace of it, its end. */
+/** Starts a browser, which can open pages, record a trace and close. */
 export async function launchQuiet() {
   const profile = await mkdtemp(path.join(os.tmpdir(), 'livetape-quiet-'))
   const child = spawn(process.env.CHROMIUM ?? '/usr/bin/chromium', [...FLAGS, `--user-data-dir=${profile}`], { stdio: 'ignore' })
@@ -62,7 +62,7 @@ export async function launchQuiet() {
   const wire = new Wire(socket)
   return {
     open: (url, size) => open(wire, url, size),
-    /** Writes down every task until it is told to stop; gives them. */
+    /** Traces every task until told to stop, and returns them. */
     async trace(...includedCategories) {
       const found = []
       wire.on(undefined, 'Tracing.dataCollected', ({ value }) => found.push(...value))
@@ -83,7 +83,7 @@ export async function launchQuiet() {
   }
 }
 
-/** A page in a window of its own, and what it complains of. */
+/** Opens a page in its own window and records its errors. */
 async function open(wire, url, { width, height }) {
   const { targetId } = await wire.call('Target.createTarget', { url: 'about:blank', newWindow: true, width, height })
   const { sessionId } = await wire.call('Target.attachToTarget', { targetId, flatten: true })
@@ -111,9 +111,9 @@ async function open(wire, url, { width, height }) {
   return {
     complaints,
     call,
-    /** What a function gives that is run in the page. */
+    /** Runs a function in the page and returns its result. */
     evaluate: (run) => evaluate(run),
-    /** And in each frame of it, in the order of the page. */
+    /** Runs a function in each frame, in the order of the page. */
     evaluateInFrames: (run) => Promise.all(frames.map((frame) => evaluate(run, contexts.find(({ auxData }) => auxData.frameId === frame).id))),
     async picture(name) {
       const { data } = await call('Page.captureScreenshot')

@@ -1,4 +1,4 @@
-// `/ws` of the real server: rooms, what is said there, and what becomes of them when a connection breaks.
+// Rooms on `/ws` of a real server: messages, and what happens when a connection breaks.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -19,7 +19,7 @@ async function join(clientId, more = {}) {
   return client
 }
 
-test('what the documentation of the first package shows', async () => {
+test('the examples from the original package run', async () => {
   const other = await join('user_456')
   const seen = []
   await other.joinRoom('general-chat')
@@ -56,7 +56,7 @@ test('a room remembers its last hundred messages', async () => {
   for (let number = 0; number < 45; number += 1) await room.send({ number })
   await until('all of them', () => messages.length === 45)
   expect(messages[44]).toEqual([{ number: 44 }, 'historian'])
-  // More than 50 a second are too many for a client: the rest comes from the server.
+  // Clients may send at most 50 messages per second, so the server sends the rest.
   for (let number = 45; number < 130; number += 1) await post('rooms/history/messages', { message: { number } })
   await until('all of them', () => messages.length === 130)
   const history = room.getMessageHistory()
@@ -69,7 +69,7 @@ test('a room remembers its last hundred messages', async () => {
   client.disconnect()
 })
 
-test('a join that is refused says why; one without a connection too', async () => {
+test('a rejected join reports the reason, also without a connection', async () => {
   await post('rooms', { id: 'full', maxConnections: 1 })
   const [one, two] = [await join('first_in'), await join('second_in')]
   await one.joinRoom('full')
@@ -82,11 +82,11 @@ test('a join that is refused says why; one without a connection too', async () =
   one.disconnect()
   const reader = createWebSocketClient({ url: server.ws, webSocket: WebSocket })
   await reader.connect()
-  await expect(reader.joinRoom('x')).rejects.toMatchObject({ hint: 'rooms are on /ws' })
+  await expect(reader.joinRoom('x')).rejects.toMatchObject({ hint: 'connect to /ws to use rooms' })
   reader.disconnect()
 })
 
-test('a room that is deleted is left', async () => {
+test('leaves a deleted room', async () => {
   const client = await join('left_behind')
   const room = await client.joinRoom('short-lived')
   const left = once(room, 'left')
@@ -98,7 +98,7 @@ test('a room that is deleted is left', async () => {
   client.disconnect()
 })
 
-test('binary goes to the others as it is', async () => {
+test('sends binary messages unchanged', async () => {
   const [one, two] = [await join('sends_bytes'), await join('gets_bytes')]
   await Promise.all([one.joinRoom('bytes'), two.joinRoom('bytes')])
   const bytes = Uint8Array.from({ length: 4096 }, (_, index) => index % 256)
@@ -109,7 +109,7 @@ test('binary goes to the others as it is', async () => {
   two.disconnect()
 })
 
-test('plain messages: echoed, and broadcast to the others', async () => {
+test('plain messages are echoed and broadcast to the others', async () => {
   const [one, two] = [await join('speaks'), await join('listens')]
   const echo = new Promise((resolve) => one.on('message', (message) => message.type === 'echo' && resolve(message)))
   const heard = new Promise((resolve) => two.on('message', (message) => message.type === 'broadcast' && resolve(message)))
@@ -125,7 +125,7 @@ test('plain messages: echoed, and broadcast to the others', async () => {
   two.disconnect()
 })
 
-test('a name that is taken is refused for good', async () => {
+test('a taken client ID is a final error', async () => {
   const one = await join('the_one')
   const two = createWebSocketClient({ url: `${server.ws}/ws`, clientId: 'the_one', webSocket: WebSocket, reconnectDelay: 5 })
   const [error, gone] = [once(two, 'error'), once(two, 'disconnected')]
@@ -135,7 +135,7 @@ test('a name that is taken is refused for good', async () => {
   one.disconnect()
 })
 
-test('rooms are joined again where a connection broke, though the server still holds the name', async () => {
+test('rejoins rooms after a break, although the server still holds the client ID', async () => {
   const wire = await proxy(() => server.port)
   const client = createWebSocketClient({ url: `${wire.ws}/ws`, clientId: 'comes_back', webSocket: WebSocket, reconnectDelay: 10, maxReconnectDelay: 50 })
   await client.connect()
@@ -145,7 +145,7 @@ test('rooms are joined again where a connection broke, though the server still h
   expect(await left).toEqual(['connection_lost'])
   expect((await taken)[0]).toMatchObject({ code: 'client_id_taken' })
   expect(client.getStatus()).not.toBe('disconnected')
-  // The server notices, at last.
+  // The server notices the break.
   wire.cut()
   await expect(client.sendToRoom('again', 'x')).rejects.toMatchObject({ code: 'not_in_room' })
   await once(client, 'roomJoined')
@@ -157,7 +157,7 @@ test('rooms are joined again where a connection broke, though the server still h
   await wire.close()
 })
 
-test('the feed of /ws beside the rooms: injected events, with their types', async () => {
+test('/ws delivers the feed along with rooms', async () => {
   const client = await join('reads_and_talks', { types: ['gift'] })
   const gift = once(client, 'event:gift')
   await post('inject', { type: 'chat', user: 'ann', comment: 'not asked for' })
@@ -168,18 +168,18 @@ test('the feed of /ws beside the rooms: injected events, with their types', asyn
   client.disconnect()
 })
 
-test('the room of a feed: leaving it turns the feed off, over a broken connection too; joining it turns it on', async () => {
+test('leaving the room of a feed turns the feed off, even across a break; joining turns it on', async () => {
   await withServer(LIVETAPE, ['replay', 'recordings/short.bin', '--port', '0', '--speed', '0.1'], async ({ url, port }) => {
     const wire = await proxy(() => port)
     const client = createWebSocketClient({ url: `${wire.ws}/ws`, clientId: 'listener', webSocket: WebSocket, reconnectDelay: 5, types: ['question'] })
-    // The room is there from the first frame on, which may come after the first answer.
+    // The room exists from the first frame on, which may arrive after the first answer.
     let feed
     while (!feed) feed = (await (await fetch(`${url}/rooms`)).json()).rooms.map(({ id }) => id).find((id) => id.startsWith('user:'))
     await client.connect()
     const seen = []
     client.on('event', ({ data }) => seen.push(data.questionText))
     const ask = (question) => fetch(`${url}/inject`, { method: 'POST', body: JSON.stringify({ type: 'question', user: 'ann', question }) })
-    // What the client sent comes back behind what was sent to it before.
+    // The client's own message comes back after everything sent to it before.
     const passed = async (text) => {
       const echo = new Promise((resolve) => client.on('message', ({ type, data }) => type === 'echo' && data === text && resolve()))
       await client.send(text)

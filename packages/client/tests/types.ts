@@ -1,4 +1,4 @@
-// Types alone, checked by tsc: what an editor tells an author.
+// Type tests, checked by tsc: what an editor shows to users of the package.
 
 import { createWebSocketClient, RNodeWebSocketClient, type GiftEvent, type LivetapeEvent } from '../src/index.js'
 
@@ -6,18 +6,18 @@ const client = createWebSocketClient({ url: 'ws://127.0.0.1:3000/', types: ['gif
 
 // @ts-expect-error: a type that does not exist
 createWebSocketClient({ url: 'ws://127.0.0.1:3000/', types: ['gfit'] })
-// @ts-expect-error: nor in a loop
+// @ts-expect-error: a type that does not exist, in a loop
 client.events({ types: ['gfit'] })
 
 client.on('event:gift', ({ data }) => void (data.giftName satisfies string))
 client.on('event:chat', ({ data }) => void (data.comment satisfies string))
-// @ts-expect-error: there is no such type
+// @ts-expect-error: an event that does not exist
 client.on('event:gifft', () => undefined)
-// @ts-expect-error: nor such a field
+// @ts-expect-error: a field that does not exist
 client.on('event:gift', ({ data }) => void data.comment)
 client.on('loss', ({ reason }) => void (reason satisfies 'stream_changed' | 'gap' | 'no_position' | 'buffer_full'))
 
-/** A union that `type` tells apart. */
+/** Narrows the union by `type`. */
 export function describe(event: LivetapeEvent): string {
   if (event.type === 'gift') return `${event.data.giftName} ${event.data.repeatDelta * event.data.diamondCount}`
   return event.type === 'social' ? (event.data.action satisfies 'follow' | 'share' | 'other') : event.type

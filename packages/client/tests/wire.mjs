@@ -1,8 +1,8 @@
-// A proxy that cuts connections, and what a client says next.
+// A proxy that breaks connections, and a helper that waits for a client's next event.
 
 import net from 'node:net'
 
-/** A proxy that passes bytes on, to whatever `target` says, and can cut all connections without a goodbye. */
+/** Forwards bytes to the server that `target` returns, and can break all connections without a closing handshake. */
 export async function proxy(target) {
   const pairs = new Set()
   const server = net.createServer((near) => {
@@ -22,7 +22,7 @@ export async function proxy(target) {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address()
   const cut = () => pairs.forEach(({ near, far }) => [near, far].forEach((socket) => socket.resetAndDestroy()))
-  /** As when a cable is pulled: the server knows nothing of it. */
+  /** Breaks connections as if a cable were pulled: the server does not notice. */
   const halve = () => pairs.forEach((pair) => ((pair.isHalf = true), pair.near.resetAndDestroy()))
   return {
     ws: `ws://127.0.0.1:${port}`,
@@ -32,5 +32,5 @@ export async function proxy(target) {
   }
 }
 
-/** The next time that the client says so, and what. */
+/** Waits for the client's next event of a name and returns its arguments. */
 export const once = (client, name) => new Promise((resolve) => client.once(name, (...args) => resolve(args)))

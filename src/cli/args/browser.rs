@@ -1,12 +1,14 @@
-//! The flags of `record` for a browser.
+//! The flags of `record` that attach to a browser.
 
-/// A tab instead of a room.
+/// Browser tab to record instead of a room.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Browser {
-    /// Record what a tab of Chrome shows, which was started with --remote-debugging-port=9222
-    #[arg(long, value_name = "ADDR", env = "LIVETAPE_CDP")]
+    /// Record a tab of Chrome through its debugging port
+    ///
+    /// Start Chrome with --remote-debugging-port=9222 first. [env: LIVETAPE_CDP]
+    #[arg(long, value_name = "ADDR", env = "LIVETAPE_CDP", hide_env = true, help_heading = "Browser")]
     pub(in crate::cli) cdp: Option<String>,
-    /// The tab, as it is listed [default: the one that shows TikTok]
-    #[arg(long, value_name = "N", requires = "cdp")]
+    /// Choose a tab by its number [default: the one with TikTok]
+    #[arg(long, value_name = "N", requires = "cdp", help_heading = "Browser")]
     pub(in crate::cli) tab: Option<usize>,
 }

@@ -18,16 +18,16 @@ pub(in crate::cli) struct Config {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum ConfigCommand {
-    /// Read the settings, and say all that is wrong with them
+    /// Check the settings and report every error
     Check {
-        /// The file [default: livetape.toml, if there is one]
+        /// Settings file to check [default: livetape.toml]
         file: Option<PathBuf>,
-        /// The file, as other commands have it [env: LIVETAPE_CONFIG]
+        /// Same as FILE, as in other commands [env: LIVETAPE_CONFIG]
         #[arg(long, value_name = "FILE", conflicts_with = "file")]
         config: Option<PathBuf>,
     },
-    /// Say which settings are in effect, and where each comes from; secrets are masked
+    /// Print the settings in effect and their origins, with secrets masked
     Show(Flags<OfNone>),
-    /// Print a file with every key and its default
+    /// Print a settings file with every key and its default
     Example,
 }

@@ -1,36 +1,37 @@
-//! The flags of the tools that make recordings of recordings.
+//! The arguments of `repair`, `cut`, `merge` and `mark`.
 
 use std::{path::PathBuf, time::Duration};
 
 use super::flags::{Flags, OfTools};
 use crate::sans_io::offset;
 
-/// What a command writes that needs a name for it.
+/// Output file of a command that has no default name for it.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct NewRecording {
-    /// The recording to write
+    /// Write the recording to this file
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: PathBuf,
-    /// Write over a file that is there
+    /// Overwrite an existing file
     #[arg(long)]
     pub(in crate::cli) force: bool,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Records keep their numbers and times; what is missing stays known as missing.
-What needs no repair is left alone.
+#[command(after_help = "Records keep their numbers and times, and gaps stay marked as missing. Without
+-o, a recording that needs no repair is not copied.
 
 Examples:
   livetape repair show.bin                 writes show.repaired.bin
   livetape repair show.bin -o good.bin
-Exit code 3: repaired, but something is lost for good, or may be")]
+
+Exit code 3: repaired, but records are lost or may be lost")]
 pub(in crate::cli) struct Repair {
-    /// The recording: a file, or the name of one under recordings/
+    /// Recording to repair: a file or a name under recordings/
     pub(in crate::cli) recording: PathBuf,
-    /// The recording to write [default: the recording's name, ending in .repaired.bin]
+    /// Write the result to this file [default: RECORDING.repaired.bin]
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
-    /// Write over a file that is there
+    /// Overwrite an existing file
     #[arg(long)]
     pub(in crate::cli) force: bool,
     #[command(flatten)]
@@ -38,30 +39,28 @@ pub(in crate::cli) struct Repair {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "The new recording begins at 0. What stood open at the start of the range is opened at its
-beginning.
+#[command(after_help = "The new recording starts at offset 0. Connections that were open at the start of
+the range are open at offset 0.
 
 Examples:
   livetape cut show.bin --start 12m --end 15m30s -o raid.bin
-  livetape cut show.bin --around raid --before 20s --after 2m -o raid.bin"
-)]
+  livetape cut show.bin --around raid --before 20s --after 2m -o raid.bin")]
 pub(in crate::cli) struct Cut {
-    /// The recording: a file, the name of one under recordings/, or `demo`
+    /// Recording to copy from: a file, a name under recordings/ or `demo`
     pub(in crate::cli) recording: PathBuf,
-    /// Where the range begins, e.g. 90s, 1m30s or 00:01:30 [default: the start]
+    /// Start of the range, e.g. 90s, 1m30s or 00:01:30 [default: 0]
     #[arg(long, value_name = "OFFSET", value_parser = offset::parse)]
     pub(in crate::cli) start: Option<Duration>,
-    /// Where it ends: what lies there is not in it [default: the end]
+    /// End of the range, exclusive [default: the end]
     #[arg(long, value_name = "OFFSET", value_parser = offset::parse)]
     pub(in crate::cli) end: Option<Duration>,
-    /// The range around the first marker with this label
+    /// Copy the range around the first marker with this label
     #[arg(long, value_name = "MARKER", conflicts_with_all = ["start", "end"])]
     pub(in crate::cli) around: Option<String>,
-    /// How long before the marker
+    /// Start this long before the marker
     #[arg(long, value_name = "D", default_value = "10s", value_parser = offset::parse, requires = "around")]
     pub(in crate::cli) before: Duration,
-    /// How long after the marker
+    /// End this long after the marker
     #[arg(long, value_name = "D", default_value = "10s", value_parser = offset::parse, requires = "around")]
     pub(in crate::cli) after: Duration,
     #[command(flatten)]
@@ -71,26 +70,27 @@ pub(in crate::cli) struct Cut {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Recordings are laid on one clock by their wall times. The parts of a rotated recording become
-the whole again. Several rooms stay apart: each has connections of its own.
+#[command(after_help = "Recordings are aligned by the wall time at which they start. The files of a
+rotated recording become one again. Rooms stay separate: each keeps its own
+connections.
 
 Examples:
   livetape merge ann.bin bob.bin -o both.bin
   livetape merge show.000.bin show.001.bin show.002.bin -o show.bin
-  livetape merge a.bin b.bin --offset 1m30s -o both.bin    b begins 1m30s after a"
-)]
+  livetape merge a.bin b.bin --offset 1m30s -o both.bin    b starts 1m30s later")]
 pub(in crate::cli) struct Merge {
-    /// The recordings: files, or names of those under recordings/
+    /// Recordings to merge: files or names under recordings/
     #[arg(required = true, num_args = 2.., value_name = "RECORDING")]
     pub(in crate::cli) inputs: Vec<PathBuf>,
-    /// How far a recording begins after the first, whatever wall times say; once for each after the first
+    /// Start a recording this long after the first, ignoring wall times
+    ///
+    /// Repeat the flag for each recording after the first.
     #[arg(long, value_name = "D", value_parser = offset::parse)]
     pub(in crate::cli) offset: Vec<Duration>,
-    /// The recording to write
+    /// Write the recording to this file
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: PathBuf,
-    /// Write over a file that is there, and merge recordings that begin more than 7 days apart
+    /// Overwrite an existing file, and merge over gaps of more than 7 days
     #[arg(long)]
     pub(in crate::cli) force: bool,
     #[command(flatten)]
@@ -103,17 +103,19 @@ pub(in crate::cli) struct Merge {
   livetape mark show.bin --at 12m30s raid -o marked.bin
   livetape cut show.bin --around raid -o raid.bin")]
 pub(in crate::cli) struct Mark {
-    /// The recording: a file, or the name of one under recordings/
+    /// Recording to mark: a file or a name under recordings/
     pub(in crate::cli) recording: PathBuf,
-    /// The label
+    /// Label of the marker
     pub(in crate::cli) label: String,
-    /// Where, e.g. 90s, 1m30s or 00:01:30
+    /// Offset of the marker, e.g. 90s, 1m30s or 00:01:30
     #[arg(long, value_name = "OFFSET", value_parser = offset::parse)]
     pub(in crate::cli) at: Duration,
-    /// The recording to write [default: the same; it must be whole and sealed]
+    /// Write the result to this file [default: RECORDING itself]
+    ///
+    /// Only a complete, sealed recording is changed in place.
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
-    /// Write over another file that is there
+    /// Overwrite an existing file
     #[arg(long)]
     pub(in crate::cli) force: bool,
     #[command(flatten)]

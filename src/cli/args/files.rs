@@ -1,4 +1,4 @@
-//! The flags of `info` and `verify`.
+//! The arguments of `info` and `verify`.
 
 use std::path::PathBuf;
 
@@ -9,9 +9,9 @@ use super::flags::{Flags, OfTools};
   livetape info demo
   livetape info show.bin --json | jq .gifts")]
 pub(in crate::cli) struct Info {
-    /// The recording: a file, the name of one under recordings/, or `demo`
+    /// Recording to read: a file, a name under recordings/ or `demo`
     pub(in crate::cli) recording: PathBuf,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
     #[command(flatten)]
@@ -21,10 +21,11 @@ pub(in crate::cli) struct Info {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   livetape verify show.bin || livetape repair show.bin
-Exit codes: 0 all is there, 1 nothing can be read, 3 something is missing or
-the recording is not sealed")]
+
+Exit codes: 0 complete, 1 unreadable, 3 records are missing or the recording is
+not sealed")]
 pub(in crate::cli) struct Verify {
-    /// The recording: a file, the name of one under recordings/, or `demo`
+    /// Recording to read: a file, a name under recordings/ or `demo`
     pub(in crate::cli) recording: PathBuf,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfTools>,

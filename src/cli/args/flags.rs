@@ -1,40 +1,46 @@
-//! The flags that are settings, made of the table of settings.
+//! Flags that set settings, generated from the table of settings.
 
 use std::{ffi::OsString, marker::PhantomData, path::PathBuf};
 
 use clap::{
-    Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches,
+    Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches, ValueHint,
     builder::{OsStringValueParser, TypedValueParser as _},
     value_parser,
 };
 
-use crate::settings::{KEYS, Key};
+use crate::settings::{Form, KEYS, Key};
 
-/// Which settings a command has flags for.
+/// Settings that a command has flags for.
 pub(in crate::cli) trait Scope: Send + Sync + 'static {
-    /// Whether `key` is one of them.
+    /// Keys of the flags that `-h` shows. `--help` shows all flags, starting with the section of the first key.
+    const COMMON: &[&str];
+
+    /// Returns whether the command has the flag of `key`.
     fn holds(key: &Key) -> bool;
 
-    /// Whether the command reads the environment variable of `key`. Variables of other commands are not even checked.
+    /// Returns whether the command reads the environment variable of `key`. Invalid variables of other commands are
+    /// ignored.
     fn reads(key: &Key) -> bool;
 }
 
-/// What was typed of the flags of a scope.
+/// Flags of a scope, as given on the command line.
 #[derive(Debug)]
 pub(in crate::cli) struct Flags<S> {
     pub(in crate::cli) given: Vec<(&'static Key, OsString)>,
-    /// The file with the other settings.
+    /// Settings file.
     pub(in crate::cli) config: Option<PathBuf>,
     scope: PhantomData<S>,
 }
 
 macro_rules! scopes {
-    ($($(#[$doc:meta])* $name:ident: $key:ident => $holds:expr, reads $reads:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident, common $common:expr; $key:ident => $holds:expr, reads $reads:expr;)*) => {$(
         $(#[$doc])*
         #[derive(Debug)]
         pub(in crate::cli) struct $name;
 
         impl Scope for $name {
+            const COMMON: &[&str] = &$common;
+
             fn holds($key: &Key) -> bool {
                 $holds
             }
@@ -47,46 +53,74 @@ macro_rules! scopes {
 }
 
 scopes! {
-    /// Of `replay` and `serve`: whatever is connected or loaded later.
-    OfServe: key => is_served(key) && !matches!(key.path().as_str(), "live.wait_clients" | "live.stay"), reads is_of_servers(key);
-    /// Of `live`: the same, but subscribers are waited for before the room.
-    OfLive: key => is_served(key) && key.path() != "replay.wait_clients", reads is_of_servers(key);
-    /// Settings of `run`: those of `replay`, except the ones that its own flags replace.
-    OfRun: key => is_served(key) && !matches!(
+    /// `replay` and `serve`: settings of anything that may be connected or loaded later.
+    OfServe, common [
+        "replay.speed", "replay.loop", "replay.start", "replay.end", "replay.wait_clients", "replay.exit_when_done",
+        "server.listen", "server.port", "server.quiet", "live.record", "live.upstream",
+    ]; key => is_served(key) && !matches!(key.path().as_str(), "live.wait_clients" | "live.stay"), reads is_of_servers(key);
+    /// `live`: the same, but it waits for subscribers before it connects.
+    OfLive, common [
+        "live.upstream", "live.sign_url", "live.max_attempts", "live.wait_live", "live.wait_clients", "live.stay",
+        "live.record", "server.listen", "server.port", "server.quiet",
+    ]; key => is_served(key) && key.path() != "replay.wait_clients", reads is_of_servers(key);
+    /// `run`: settings of `replay`, except those that its own flags replace.
+    OfRun, common [
+        "replay.speed", "replay.loop", "replay.start", "replay.end", "replay.exit_when_done", "server.port",
+    ]; key => is_served(key) && !matches!(
         key.path().as_str(),
         "server.quiet" | "live.wait_clients" | "live.stay" | "live.offline" | "replay.wait_clients"
     ), reads is_of_servers(key);
-    /// Of `record`: there is no server.
-    OfRecord: key => match key.section {
+    /// `record`, which has no server.
+    OfRecord, common [
+        "record.output", "record.rotate", "record.max_size", "live.upstream", "live.sign_url",
+        "live.wait_live", "server.quiet",
+    ]; key => match key.section {
         "server" => matches!(key.name(), "quiet" | "recordings"),
         "live" => !matches!(key.name(), "record" | "wait_clients" | "stay"),
         section => matches!(section, "log" | "record"),
     }, reads is_of_servers(key);
-    /// Of `mock`.
-    OfMock: key => {
+    /// `mock`.
+    OfMock, common ["mock.play", "mock.scenario", "mock.port", "mock.speed", "mock.seed", "server.recordings"]; key => {
         matches!(key.section, "mock" | "log") || (key.section, key.name()) == ("server", "recordings")
     }, reads Self::holds(key) || key.path() == "limits.shutdown_time";
-    /// Of `watch`.
-    OfWatch: key => key.section == "watch" || (key.section, key.name()) == ("server", "token_file"), reads Self::holds(key) || key.path() == "server.token";
-    /// Of the tools: where recordings are that are called by name.
-    OfTools: key => (key.section, key.name()) == ("server", "recordings"), reads Self::holds(key);
-    /// Of commands that have no flags but `--config`.
-    OfNone: key => key.section.is_empty(), reads !key.env.is_empty();
+    /// `watch`.
+    OfWatch, common ["watch.ca", "server.token_file"]; key => key.section == "watch" || (key.section, key.name()) == ("server", "token_file"), reads Self::holds(key) || key.path() == "server.token";
+    /// Tools that only need the directory of recordings.
+    OfTools, common ["server.recordings"]; key => (key.section, key.name()) == ("server", "recordings"), reads Self::holds(key);
+    /// Commands that only have `--config`.
+    OfNone, common []; key => key.section.is_empty(), reads !key.env.is_empty();
 }
 
-/// Whether it is a setting of servers and of `record`: neither of the mock nor of `watch`.
+/// Heading of a flag in `--help`; `None` for the general ones.
+fn heading(key: &Key) -> Option<&'static str> {
+    match (key.section, key.name()) {
+        ("server", "token_file" | "insecure" | "tls_cert" | "tls_key") | ("watch", "ca") => Some("Access"),
+        ("server", "recordings") => None,
+        ("server", "quiet") | ("log", _) => Some("Output"),
+        ("server", _) => Some("Server"),
+        ("live", "record") | ("record", _) => Some("Recording"),
+        ("live", _) => Some("Live room"),
+        ("replay", _) => Some("Playback"),
+        ("mock", _) => Some("Mock"),
+        _ => None,
+    }
+}
+
+/// Returns whether servers and `record` use the setting, rather than the mock or `watch`.
 fn is_of_servers(key: &Key) -> bool {
     !matches!(key.section, "mock" | "watch")
 }
 
-/// What a server is told, whatever it begins with.
+/// Returns whether serving commands have the flag, whatever they start with.
 fn is_served(key: &Key) -> bool {
     matches!(key.section, "server" | "limits" | "log" | "live" | "replay") || key.path() == "record.sync"
 }
 
 impl<S: Scope> Flags<S> {
     fn keys() -> impl Iterator<Item = &'static Key> {
-        KEYS.iter().filter(|key| S::holds(key) && key.flag().is_some())
+        let is_first = |key: &&Key| S::COMMON.first().is_some_and(|first| first.starts_with(key.section));
+        let (first, others): (Vec<_>, Vec<_>) = KEYS.iter().filter(|key| S::holds(key)).partition(is_first);
+        first.into_iter().chain(others)
     }
 }
 
@@ -96,7 +130,9 @@ impl<S: Scope> clap::Args for Flags<S> {
             .long("config")
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
-            .help("The settings [default: livetape.toml, if there is one] [env: LIVETAPE_CONFIG]");
+            .help("Read settings from this file [default: livetape.toml]")
+            .long_help("Read settings from this file\n\n[default: livetape.toml, if it exists] [env: LIVETAPE_CONFIG]");
+        let arg = |key| arg(key, S::COMMON.contains(&key.path().as_str()));
         Self::keys().filter_map(arg).fold(command, Command::arg).arg(config)
     }
 
@@ -124,26 +160,67 @@ fn typed(matches: &ArgMatches, key: &Key) -> Option<OsString> {
     matches.get_flag(key.name()).then(|| "true".into())
 }
 
-fn arg(key: &'static Key) -> Option<Arg> {
+fn arg(key: &'static Key, is_common: bool) -> Option<Arg> {
     let flag = key.flag()?;
-    let arg = Arg::new(key.name()).long(flag.long).help(help(key));
+    let arg = Arg::new(key.name())
+        .long(flag.long)
+        .help(short_help(key))
+        .long_help(long_help(key))
+        .help_heading(heading(key))
+        .hide_short_help(!is_common);
     let arg = match flag.short {
         Some(short) => arg.short(short),
         None => arg,
     };
     let Some(value) = flag.value else { return Some(arg.action(ArgAction::SetTrue)) };
     let arg = arg.value_name(value).allow_hyphen_values(!flag.is_optional);
-    let arg = if flag.is_optional { arg.num_args(0..=1).default_missing_value("0") } else { arg };
+    let arg = if flag.is_optional { arg.num_args(0..=1).default_missing_value("endless") } else { arg };
+    let arg = if key.form == Form::Path { arg.value_hint(ValueHint::AnyPath) } else { arg };
     Some(if key.is_secret {
-        // What is wrong with it is told without repeating it.
+        // Errors must not repeat a secret.
         arg.value_parser(OsStringValueParser::new())
     } else {
         arg.value_parser(OsStringValueParser::new().try_map(|text| key.check(&text).map(|()| text)))
     })
 }
 
-fn help(key: &Key) -> String {
-    let default = key.default_text().filter(|text| text != "false" && !key.doc.contains("[default"));
-    let default = default.map(|text| format!(" [default: {}]", text.trim_matches('"'))).unwrap_or_default();
-    format!("{}{default} [env: {}]", key.doc.trim(), key.env)
+/// Returns ` [default: …]`, unless the documentation has it already.
+fn default_of(key: &Key) -> String {
+    let is_said = key.summary().contains("[default") || key.details().contains("[default");
+    let default = key.default_text().filter(|text| text != "false" && !is_said);
+    default.map(|text| format!(" [default: {}]", text.trim_matches('"'))).unwrap_or_default()
+}
+
+fn short_help(key: &Key) -> String {
+    format!("{}{}", key.summary(), default_of(key))
+}
+
+fn long_help(key: &Key) -> String {
+    let origin = format!("{} [env: {}]", default_of(key), key.env);
+    let parts = [key.summary().to_owned(), key.details(), origin.trim().to_owned()];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check<S: Scope>() {
+        for path in S::COMMON {
+            let has = Flags::<S>::keys().any(|key| key.path() == *path && key.flag().is_some());
+            assert!(has, "`-h` cannot show {path}");
+        }
+    }
+
+    #[test]
+    fn every_common_flag_exists() {
+        check::<OfServe>();
+        check::<OfLive>();
+        check::<OfRun>();
+        check::<OfRecord>();
+        check::<OfMock>();
+        check::<OfWatch>();
+        check::<OfTools>();
+    }
 }

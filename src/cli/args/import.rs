@@ -1,4 +1,4 @@
-//! The flags of `import`.
+//! The arguments of `import`.
 
 use std::path::PathBuf;
 
@@ -7,58 +7,68 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use crate::tools::import::{self, Format};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A recording without a key or a sign server, of whatever room you can see:
-  1. In Chrome or Edge open the developer tools, tab Network, BEFORE the page of
-     the LIVE: frames from before are not in it.
-  2. Open the LIVE and leave it open for as long as you like.
-  3. Export HAR (the arrow pointing down).
+#[command(
+    after_help = "Examples:
+  livetape import show.har -o show.bin
+  livetape import flows.mitm --entry 2 --user ann
+  livetape import capture.jsonl && livetape replay capture.bin
+
+Run `livetape import --help` for how to export a HAR from a browser",
+    after_long_help = "To record any room that you can watch, without an API key or sign server:
+  1. In Chrome or Edge, open the Network tab of the developer tools BEFORE you
+     open the LIVE page: earlier frames are not captured.
+  2. Open the LIVE page and leave it open for as long as you like.
+  3. Click Export HAR (the arrow pointing down).
   4. livetape import show.har -o show.bin
-Firefox does not save frames. A HAR holds your cookies; the recording does not.
+Firefox does not save frames. A HAR contains your cookies; the recording does
+not.
 
 JSON lines (docs/import.md):
   {\"offset_ms\":350,\"frame\":\"<base64>\"}
       frame: one binary WebSocket message
   {\"offset_ms\":350,\"method\":\"WebcastChatMessage\",\"payload\":\"<base64>\"}
-      payload: one message; with \"host\" several rooms
+      payload: one message; add \"host\" to separate several rooms
 
 Examples:
   livetape import show.har -o show.bin
   livetape import flows.mitm --entry 2 --user ann
-  livetape import capture.jsonl && livetape replay capture.bin")]
+  livetape import capture.jsonl && livetape replay capture.bin"
+)]
 pub(in crate::cli) struct Import {
-    /// The capture
+    /// Capture to convert
     pub(in crate::cli) file: PathBuf,
-    /// The recording to write [default: the capture's name, ending in .bin]
+    /// Write the recording to this file [default: FILE with .bin]
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
-    /// Whose room it is [default: what the capture says, or the file's name]
+    /// Set the user [default: from the capture or the file name]
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) user: Option<String>,
-    /// The room's id [default: what the capture says]
+    /// Set the room id [default: from the capture]
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) room: Option<i64>,
-    /// The format, where it is not recognised
+    /// Set the format if it is not recognised
     #[arg(long, value_name = "FORMAT", value_parser = formats())]
     pub(in crate::cli) format: Option<Format>,
-    /// This connection of the capture alone; more than once for several
+    /// Import only this connection of the capture [repeatable]
     #[arg(long = "entry", value_name = "N")]
     pub(in crate::cli) entries: Vec<u64>,
-    /// Frames a second, where a capture has no times
+    /// Set the frame rate of a capture without times [per second]
     #[arg(long, value_name = "N", default_value_t = import::RATE, value_parser = parse_rate)]
     pub(in crate::cli) rate: f64,
-    /// Write over a file that is there
+    /// Overwrite an existing file
     #[arg(long)]
     pub(in crate::cli) force: bool,
 }
 
 fn formats() -> impl TypedValueParser<Value = Format> {
     let value = |format: Format| PossibleValue::new(format.row().name).help(format.row().help);
-    PossibleValuesParser::new(Format::ALL.map(value)).try_map(|name| Format::named(&name).ok_or("no format"))
+    PossibleValuesParser::new(Format::ALL.map(value))
+        .try_map(|name| Format::named(&name).ok_or("unknown format"))
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {
     let rate = text.parse().ok().filter(|rate| (0.001..=10_000.0).contains(rate));
-    rate.ok_or_else(|| "a rate is a number from 0.001 to 10000".to_owned())
+    rate.ok_or_else(|| "not a number from 0.001 to 10000".to_owned())
 }
 
 #[cfg(test)]

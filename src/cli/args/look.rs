@@ -1,4 +1,4 @@
-//! The flags of `cat`, `diff`, `export` and `as-scenario`.
+//! The arguments of `cat`, `diff`, `export` and `as-scenario`.
 
 use std::path::PathBuf;
 
@@ -10,14 +10,14 @@ use super::flags::{Flags, OfTools};
 #[command(after_help = "Examples:
   livetape cat show.bin | less
   livetape cat show.bin --json | jq 'select(.type == \"connClose\")'
-  livetape cat show.bin --follow                 while it is recorded, until its end")]
+  livetape cat show.bin --follow                 while it is being recorded")]
 pub(in crate::cli) struct Cat {
-    /// The recording: a file, the name of one under recordings/, or `demo`
+    /// Recording to print: a file, a name under recordings/ or `demo`
     pub(in crate::cli) recording: PathBuf,
-    /// All of every record, as JSON
+    /// Print every field of each record, as JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
-    /// Wait for what is written next, until the recording is sealed
+    /// Wait for new records until the recording is sealed
     #[arg(long, short)]
     pub(in crate::cli) follow: bool,
     #[command(flatten)]
@@ -25,24 +25,26 @@ pub(in crate::cli) struct Cat {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Events are the same if type and id are; when they were received does not count.
+#[command(after_help = "Events match if their type and id match; the time of receipt is ignored.
 
 Examples:
   livetape diff before.bin after.bin
   livetape diff before.bin after.bin --json | jq .change
-One recording under two builds:
+
+Compare two builds on one recording:
   livetape-old events show.bin > old.jsonl; livetape events show.bin > new.jsonl
   livetape diff --events old.jsonl new.jsonl
-Exit codes: 0 no difference, 1 differences, 3 something was lost or unreadable")]
+
+Exit codes: 0 equal, 1 different, 3 records are missing or unreadable")]
 pub(in crate::cli) struct Diff {
-    /// The first recording: a file, the name of one under recordings/, or `demo`
+    /// First recording: a file, a name under recordings/ or `demo`
     pub(in crate::cli) before: PathBuf,
-    /// The second
+    /// Second recording
     pub(in crate::cli) after: PathBuf,
-    /// Both are files of `livetape events`, one event a line
+    /// Compare two files that `livetape events` wrote
     #[arg(long)]
     pub(in crate::cli) events: bool,
-    /// Each difference as a JSON line
+    /// Print each difference as a line of JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
     #[command(flatten)]
@@ -50,26 +52,22 @@ pub(in crate::cli) struct Diff {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Forms:
-  har        as Chrome saves it: for browsers\' tools, and back through import
-  jsonl      {\"offset_ms\":350,\"conn\":1,\"frame\":\"<base64>\"} a line
-  piratetok  each frame behind its length in 4 bytes; no times
-
-Examples:
+#[command(after_help = "Examples:
   livetape export har show.bin                   writes show.har
   livetape export jsonl show.bin -o - | head")]
 pub(in crate::cli) struct Export {
-    /// The form
+    /// Format to write
+    #[arg(value_name = "FORMAT")]
     pub(in crate::cli) form: Form,
-    /// The recording: a file, the name of one under recordings/, or `demo`
+    /// Recording to convert: a file, a name under recordings/ or `demo`
     pub(in crate::cli) recording: PathBuf,
-    /// The file to write; - is stdout [default: the recording's name with the form's ending]
+    /// Write to this file, or - for stdout [default: RECORDING.<format>]
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
-    /// Only this connection; jsonl and piratetok know one
+    /// Export only this connection [jsonl and piratetok only]
     #[arg(long, value_name = "N")]
     pub(in crate::cli) conn: Option<u32>,
-    /// Write over a file that is there
+    /// Overwrite an existing file
     #[arg(long)]
     pub(in crate::cli) force: bool,
     #[command(flatten)]
@@ -78,24 +76,28 @@ pub(in crate::cli) struct Export {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum Form {
+    /// As Chrome saves it, for browser tools and `livetape import`
     Har,
+    /// One frame per line: {"offset_ms":350,"conn":1,"frame":"<base64>"}
     Jsonl,
+    /// Each frame after its length in 4 bytes, without times
     Piratetok,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "The mock then plays the recording to any client, and fails and closes where it did.
+#[command(after_help = "With this scenario, the mock plays the recording to any client, and repeats its
+failures and closes.
 
 Examples:
   livetape as-scenario show.bin                  writes show.toml
   livetape mock --scenario show.toml")]
 pub(in crate::cli) struct AsScenario {
-    /// The recording: a file, or the name of one under recordings/
+    /// Recording to convert: a file or a name under recordings/
     pub(in crate::cli) recording: PathBuf,
-    /// The scenario to write; - is stdout [default: the recording's name, ending in .toml]
+    /// Write to this file, or - for stdout [default: RECORDING.toml]
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: Option<PathBuf>,
-    /// Write over a file that is there
+    /// Overwrite an existing file
     #[arg(long)]
     pub(in crate::cli) force: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The flags, as typed.
+//! Commands and flags, as given on the command line.
 
 mod browser;
 mod config;
@@ -7,12 +7,14 @@ mod documented;
 mod edit;
 mod files;
 mod flags;
+mod groups;
 mod import;
 mod lifecycle;
 mod look;
 mod rooms;
 mod run;
 mod share;
+mod shell;
 mod synth;
 mod trigger;
 
@@ -32,12 +34,14 @@ pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Info, Verify};
 pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfRun, OfServe, OfTools, OfWatch, Scope};
+pub(super) use groups::grouped;
 pub(super) use import::Import;
 pub(super) use lifecycle::Lifecycle;
 pub(super) use look::{AsScenario, Cat, Diff, Export, Form};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
 pub(super) use run::Run;
 pub(super) use share::{Audit, Scrub};
+pub(super) use shell::{Completions, Man};
 pub(super) use synth::Synth;
 pub(super) use trigger::Trigger;
 
@@ -45,14 +49,15 @@ pub(super) use trigger::Trigger;
 #[command(
     name = "livetape",
     version,
-    about = "Records a TikTok LIVE room once and replays it for ever",
-    after_help = "Examples:
-  livetape replay demo                   the built-in recording on port 3000
-  livetape replay show.bin --speed 4     one of yours, four times as fast
-  livetape live USER --record show.bin   connect to a room, serve and record it
-  livetape mock                          a TikTok to connect to, without a live room
-  livetape watch                         the events of a running server
-  livetape events demo | head            the events as JSON, without a server
+    about = "Record a TikTok LIVE once, then test your overlay, bot or game against it, offline",
+    after_help = "Run `livetape COMMAND -h` for the common options of a command, `--help` for all",
+    after_long_help = "Examples:
+  livetape replay demo                  replay the built-in recording
+  livetape replay show.bin --speed 4    replay your own, four times as fast
+  livetape live USER --record show.bin  connect to a room, serve and record it
+  livetape mock                         run a mock TikTok, without a live room
+  livetape watch                        print the events of a running server
+  livetape events demo | head           print events as JSON, without a server
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 finished but something was lost"
 )]
@@ -65,58 +70,68 @@ pub(super) struct Args {
 pub(super) enum Command {
     /// Replay a recording at its original timing and serve it
     Replay(Replay),
-    /// Connect to a live room and serve it
+    /// Connect to a live room and serve its events
     Live(Live),
-    /// Serve with nothing connected; REST decides
+    /// Start idle and control it over REST
     Serve(ServeIdle),
-    /// Record a live room
+    /// Record a live room to a file
     Record(RecordRoom),
-    /// Be a TikTok that any client can connect to: its rooms play a recording
+    /// Run a mock TikTok server
     Mock(Mock),
     /// Test a command against a recording
     Run(Run),
-    /// Show the events of a running server in this terminal
+    /// Print the events of a running server
     Watch(Watch),
     /// Inject events into a running server
     Trigger(Box<Trigger>),
-    /// Decode a recording without a server: one JSON event a line
+    /// Decode a recording offline: one JSON event per line
     Events(Events),
-    /// Make a recording of a browser's or proxy's capture
+    /// Convert a browser's or proxy's capture to a recording
     Import(Import),
-    /// Say what a recording holds
+    /// Show what a recording contains
     Info(Info),
-    /// Read a whole recording and say what is damaged or missing
+    /// Check a recording for damage and missing records
     Verify(Verify),
-    /// Seal a recording and drop what is damaged in it
+    /// Seal a recording and remove damaged parts
     Repair(Repair),
-    /// Cut a range out of a recording
+    /// Copy a range of a recording to a new file
     Cut(Cut),
-    /// Lay recordings on one clock
+    /// Merge recordings by timestamp
     Merge(Merge),
-    /// Put a marker into a recording
+    /// Add a marker to a recording
     Mark(Mark),
-    /// Take the people out of a recording
+    /// Replace the people in a recording with invented ones
     Scrub(Scrub),
-    /// Look for people and secrets in a recording that is to be shared
+    /// Search a recording for people and secrets before sharing
     Audit(Audit),
-    /// Show every record of a recording
+    /// Print every record of a recording
     Cat(Cat),
     /// Compare the events of two recordings
     Diff(Diff),
-    /// Write a recording in another form: har, jsonl or piratetok
+    /// Convert a recording to har, jsonl or piratetok
     Export(Export),
-    /// Write a scenario for the mock that does what happened
+    /// Turn a recording into a scenario for the mock
     AsScenario(AsScenario),
-    /// Make up a recording, for tests and benchmarks
+    /// Generate a synthetic recording for tests
     Synth(Synth),
     /// Check or show the settings
     Config(Config),
-    /// Make up a bearer token of 32 random bytes
+    /// Generate a bearer token
     Token(Token),
+    /// Print a shell completion script
+    Completions(Completions),
+    /// Print a manual page
+    Man(Man),
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(
+    after_help = "Examples:
+  livetape replay demo
+  livetape replay recordings/demo.bin --speed 10 --loop
+  livetape replay show.bin --start 12m --end 15m30s --idle-limit 2s
+  livetape replay show.bin --speed max --exit-when-done",
+    after_long_help = "Examples:
   livetape replay demo
   livetape replay recordings/demo.bin --speed 10 --loop
   livetape replay show.bin --start 12m --end 15m30s --idle-limit 2s
@@ -124,9 +139,12 @@ pub(super) enum Command {
 
 While it runs:
   curl -X POST localhost:3000/replay/pause
-  curl -X POST localhost:3000/replay/seek -d '{\"offset\":\"1m30s\"}'")]
+  curl -X POST localhost:3000/replay/seek -d '{\"offset\":\"1m30s\"}'"
+)]
 pub(super) struct Replay {
-    /// The recording: a file, the name of one under recordings/, or `demo` [default: demo] [env: LIVETAPE_RECORDING]
+    /// Recording to play: a file, a name under recordings/ or `demo`
+    ///
+    /// [default: demo] [env: LIVETAPE_RECORDING]
     pub(super) recording: Option<PathBuf>,
     #[command(flatten)]
     pub(super) lifecycle: Lifecycle,
@@ -134,9 +152,9 @@ pub(super) struct Replay {
     pub(super) flags: Flags<OfServe>,
 }
 
-/// A number that no other process has.
+/// Returns a random number, different in each process.
 pub(super) fn random() -> u64 {
-    // The keys of the standard library's hash maps are random.
+    // The standard library's hash maps have random keys.
     RandomState::new().build_hasher().finish()
 }
 
@@ -144,7 +162,7 @@ pub(super) fn random() -> u64 {
 #[command(after_help = "Example:
   livetape token -o token && livetape serve --listen 0.0.0.0:3000 --token-file token")]
 pub(super) struct Token {
-    /// Write it to this new file, which only its owner may read [default: stdout]
+    /// Write the token to a new file that only its owner can read [default: stdout]
     #[arg(short, long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
@@ -173,32 +191,36 @@ pub(super) struct Mock {
   livetape watch wss://overlay.example --token-file token --ca server.pem
   livetape watch --json --since 0 | jq .data.comment")]
 pub(super) struct Watch {
-    /// The server [default: ws://127.0.0.1:3000/] [env: LIVETAPE_URL]
+    /// Server to connect to: an address, or a port of this machine
+    ///
+    /// [default: ws://127.0.0.1:3000/] [env: LIVETAPE_URL]
     pub(super) url: Option<String>,
     #[command(flatten)]
     pub(super) flags: Flags<OfWatch>,
     #[command(flatten)]
     pub(super) filter: Filter,
-    /// Where to begin: 0 for all of the backlog, or STREAM:SEQ to resume
+    /// Start here: 0 for the whole backlog, or STREAM:SEQ to resume
     #[arg(long, value_name = "POSITION")]
     pub(super) since: Option<String>,
-    /// Look on only: it is no client for --wait-clients, and --speed max does not wait for it
+    /// Observe without counting as a client
+    ///
+    /// The server does not count an observer for --wait-clients, and --speed max does not wait for it.
     #[arg(long)]
     pub(super) observe: bool,
-    /// Print the JSON of every event
+    /// Print each event as JSON
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Filter {
-    /// Only these types, e.g. gift,chat
+    /// Print only these types of event, e.g. gift,chat
     #[arg(long, value_name = "TYPES", value_parser = parse_types)]
     pub(super) types: Option<Types>,
-    /// Which events of a gift streak: all that TikTok sent, those that add something, or finals alone
+    /// Choose which events of a gift streak to print
     #[arg(long, value_name = "MODE", default_value = "raw")]
     pub(super) gifts: GiftsArg,
-    /// Also what has no type: method and bytes
+    /// Also print messages without a type, as method and bytes
     #[arg(long)]
     pub(super) raw: bool,
 }
@@ -216,8 +238,11 @@ impl Filter {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum GiftsArg {
+    /// Every event that TikTok sent
     Raw,
+    /// Events that add gifts, and the last of each streak
     Delta,
+    /// Only the last event of each streak
     Final,
 }
 
@@ -227,11 +252,11 @@ pub(super) enum GiftsArg {
   livetape events show.bin --types gift --gifts final
   livetape events show.bin --no-dedup | wc -l")]
 pub(super) struct Events {
-    /// The recording: a file, the name of one under recordings/, or `demo`
+    /// Recording to decode: a file, a name under recordings/ or `demo`
     pub(super) recording: PathBuf,
     #[command(flatten)]
     pub(super) filter: Filter,
-    /// Keep duplicates
+    /// Keep duplicate messages
     #[arg(long)]
     pub(super) no_dedup: bool,
     #[command(flatten)]
@@ -239,5 +264,5 @@ pub(super) struct Events {
 }
 
 fn parse_types(text: &str) -> Result<Types, String> {
-    text.parse().map_err(|name: String| format!("there is no type `{name}`; {}", choices(&name, KINDS)))
+    text.parse().map_err(|name: String| format!("unknown type `{name}`; {}", choices(&name, KINDS)))
 }

@@ -6,10 +6,12 @@ use super::{Flags, Lifecycle, OfLive, OfRecord, OfServe};
 #[command(after_help = "Examples:
   livetape live clumsyboy_45
   livetape live clumsyboy_45 --record show.bin
-  livetape live clumsyboy_45 --wait-clients 1 --stay    a client sees whatever goes wrong
-  livetape live ann --upstream http://127.0.0.1:3100    against `livetape mock`")]
+  livetape live clumsyboy_45 --wait-clients 1 --stay  clients see every failure
+  livetape live ann --upstream http://127.0.0.1:3100  use `livetape mock`")]
 pub(in crate::cli) struct Live {
-    /// Whose room: the name in the profile's address, with or without @ [env: LIVETAPE_USER]
+    /// User to connect to: the name in the profile's address
+    ///
+    /// With or without @. [env: LIVETAPE_USER]
     pub(in crate::cli) user: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) lifecycle: Lifecycle,
@@ -23,7 +25,7 @@ pub(in crate::cli) struct Live {
   livetape serve 8080
   curl -X POST localhost:3000/connect/clumsyboy_45")]
 pub(in crate::cli) struct ServeIdle {
-    /// The port
+    /// Port to listen on [default: 3000]
     #[arg(value_name = "PORT")]
     pub(in crate::cli) port_first: Option<u16>,
     #[command(flatten)]
@@ -36,14 +38,16 @@ pub(in crate::cli) struct ServeIdle {
 #[command(after_help = "Examples:
   livetape record clumsyboy_45
   livetape record clumsyboy_45 -o show.bin && livetape replay show.bin
-  livetape record clumsyboy_45 -o show.bin --rotate 30m       show.000.bin, show.001.bin, …
-  livetape record clumsyboy_45 --max-size 2GiB                stops there
-  livetape record --cdp 9222                                  what a tab of Chrome shows
+  livetape record clumsyboy_45 -o show.bin --rotate 30m
+  livetape record clumsyboy_45 --max-size 2GiB
+  livetape record --cdp 9222                            record a tab of Chrome
 
-No file is left where no room was reached; `live USER --record FILE` keeps what
-went wrong.")]
+No file is kept if the room was never reached. To record failures as well, use
+`livetape live USER --record FILE`.")]
 pub(in crate::cli) struct RecordRoom {
-    /// Whose room: the name in the profile's address, with or without @ [env: LIVETAPE_USER]
+    /// User to connect to: the name in the profile's address
+    ///
+    /// With or without @. [env: LIVETAPE_USER]
     pub(in crate::cli) user: Option<String>,
     #[command(flatten)]
     pub(in crate::cli) browser: super::browser::Browser,

@@ -6,34 +6,43 @@ use super::{Flags, Lifecycle, OfRun};
 use crate::sans_io::offset;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "COMMAND finds the addresses in its environment:
+#[command(
+    after_help = "Examples:
+  livetape run demo --speed max -- npm test
+  livetape run show.bin --speed max --clients 2 --until-idle 2s -- node bot.js",
+    after_long_help = "The environment of COMMAND contains the addresses:
   LIVETAPE_URL        the feed, ws://127.0.0.1:PORT/
   LIVETAPE_HTTP       the REST API, http://127.0.0.1:PORT
   LIVETAPE_MOCK_URL   the mock TikTok, with --mock; also as SIGN_API_URL
 
-The port is free unless --port is given. Only loopback addresses are contacted,
-unless LIVETAPE_OFFLINE is false. The exit code is that of COMMAND.
+The port is free unless --port is given. livetape contacts only loopback
+addresses, unless LIVETAPE_OFFLINE is false. The exit code is that of COMMAND.
 
 Examples:
   livetape run demo --speed max -- npm test
   livetape run show.bin --speed max --clients 2 --until-idle 2s -- node bot.js
-  livetape run demo --mock fixtures/scenarios/rate-limited-twice.toml -- pytest")]
+  livetape run demo --mock fixtures/scenarios/offline.toml -- pytest"
+)]
 pub(in crate::cli) struct Run {
-    /// Recording: a file, a name under recordings/, or `demo` [default: demo] [env: LIVETAPE_RECORDING]
+    /// Recording to play: a file, a name under recordings/ or `demo`
+    ///
+    /// [default: demo] [env: LIVETAPE_RECORDING]
     pub(in crate::cli) recording: Option<PathBuf>,
     /// Command to test, with its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(in crate::cli) command: Vec<OsString>,
-    /// Also start a mock TikTok with this scenario; `demo` for one in which every user is live
+    /// Also start a mock TikTok with this scenario
+    ///
+    /// With `demo`, every user is live.
     #[arg(long, value_name = "SCENARIO")]
     pub(in crate::cli) mock: Option<PathBuf>,
-    /// Hold the first frame until N clients are connected [default: 1; 0 with --mock]
+    /// Start playing once N clients are connected [default: 1; 0 with --mock]
     #[arg(long, value_name = "N")]
     pub(in crate::cli) clients: Option<usize>,
-    /// Fail if the clients are not connected after this time
+    /// Fail if the clients are not connected within this time
     #[arg(long, value_name = "D", default_value = "2m", value_parser = offset::parse)]
     pub(in crate::cli) connect_time: Duration,
-    /// Stop COMMAND with SIGTERM once nothing was sent for this time
+    /// Stop COMMAND with SIGTERM after nothing was sent for this time
     #[arg(long, value_name = "D", value_parser = silence)]
     pub(in crate::cli) until_idle: Option<Duration>,
     #[command(flatten)]
@@ -51,7 +60,7 @@ impl Run {
 
 fn silence(text: &str) -> Result<Duration, String> {
     match offset::parse(text)? {
-        Duration::ZERO => Err("a silence is longer than 0".to_owned()),
+        Duration::ZERO => Err("not longer than 0".to_owned()),
         silence => Ok(silence),
     }
 }

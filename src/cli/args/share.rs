@@ -1,4 +1,4 @@
-//! The flags of `scrub` and `audit`.
+//! The arguments of `scrub` and `audit`.
 
 use std::path::PathBuf;
 
@@ -8,19 +8,19 @@ use super::{
 };
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "People become made-up ones, the same wherever they occur. Counts, times, gifts
-and the order of everything stay; docs/sharing.md says what does not.
+#[command(after_help = "Each person becomes the same invented person everywhere. Counts, times, gifts
+and order are kept; docs/sharing.md lists the exceptions.
 
 Examples:
   livetape scrub show.bin -o share.bin && livetape audit share.bin
   livetape scrub show.bin -o share.bin --key-file people.key
-      with one key, somebody is the same in several recordings")]
+      with the same key, people stay the same across recordings")]
 pub(in crate::cli) struct Scrub {
-    /// The recording: a file, the name of one under recordings/, or `demo`
+    /// Recording to scrub: a file, a name under recordings/ or `demo`
     pub(in crate::cli) recording: PathBuf,
     #[command(flatten)]
     pub(in crate::cli) new: NewRecording,
-    /// The key: made and kept there if there is none [default: one that is thrown away]
+    /// Use the key in this file, created if missing [default: a one-time key]
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) key_file: Option<PathBuf>,
     #[command(flatten)]
@@ -28,21 +28,21 @@ pub(in crate::cli) struct Scrub {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 nothing found, 1 something found, 3 nothing found but a part
-cannot be read
-
-Examples:
+#[command(after_help = "Examples:
   livetape audit share.bin
   livetape audit share.bin --words names.txt
-      names.txt: a name, an id or a phrase a line, which must not occur
-  livetape audit share.bin --json | jq .counts")]
+      names.txt: names, ids or phrases that must not occur, one per line
+  livetape audit share.bin --json | jq .counts
+
+Exit codes: 0 nothing found, 1 something found, 3 nothing found but a part is
+unreadable")]
 pub(in crate::cli) struct Audit {
-    /// The recording: a file, the name of one under recordings/, or `demo`
+    /// Recording to search: a file, a name under recordings/ or `demo`
     pub(in crate::cli) recording: PathBuf,
-    /// What must not occur: a word a line
+    /// Also search for the words in this file, one per line
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) words: Option<PathBuf>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The flags of `synth`, and sizes.
+//! The arguments of `synth`, and the parser of sizes.
 
 use clap::ValueEnum;
 
@@ -6,39 +6,39 @@ use super::edit::NewRecording;
 use crate::tools::synth;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Nobody in it exists. The same flags make the same bytes.
+#[command(after_help = "All people are invented. The same flags produce the same bytes.
 
 Examples:
   livetape synth -o busy.bin && livetape replay busy.bin
   livetape synth --seed 7 --profile raid --minutes 3 -o raid.bin
-  livetape synth --size 10GB -o big.bin                for load tests")]
+  livetape synth --size 10GB -o big.bin")]
 pub(in crate::cli) struct Synth {
     #[command(flatten)]
     pub(in crate::cli) new: NewRecording,
-    /// Another seed, another show
+    /// Seed for reproducible output
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(in crate::cli) seed: u64,
-    /// What kind of show
+    /// Choose the kind of show
     #[arg(long, value_name = "KIND", default_value = "busy")]
     pub(in crate::cli) profile: Profile,
-    /// How long
+    /// Set the length [minutes]
     #[arg(long, value_name = "N", default_value_t = 10, conflicts_with = "size",
           value_parser = clap::value_parser!(u64).range(1..=synth::MINUTES_MAX))]
     pub(in crate::cli) minutes: u64,
-    /// How large instead, e.g. 500KB, 20MB or 10GB
+    /// Set the size instead, e.g. 500KB, 20MB or 10GB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(in crate::cli) size: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(in crate::cli) enum Profile {
-    /// A handful of people
+    /// A few viewers
     Quiet,
-    /// Chats, gifts and likes all the time
+    /// Constant chats, gifts and likes
     Busy,
-    /// Quiet, until everybody comes at once
+    /// Quiet, then many viewers at once
     Raid,
-    /// Busy, and a battle with another host
+    /// Busy, with a battle against another host
     Battle,
 }
 
@@ -57,7 +57,7 @@ impl Synth {
     }
 }
 
-/// The largest size that is taken.
+/// Largest size, in bytes.
 const SIZE_MAX: u64 = 100 << 30;
 
 pub(super) fn parse_size(text: &str) -> Result<u64, String> {
@@ -68,9 +68,8 @@ pub(super) fn parse_size(text: &str) -> Result<u64, String> {
         "KB" | "K" => 1 << 10,
         "MB" | "M" => 1 << 20,
         "GB" | "G" => 1 << 30,
-        _ => return Err(format!("`{unit}` is no unit; there are KB, MB and GB")),
+        _ => return Err(format!("unknown unit `{unit}`: use KB, MB or GB")),
     };
     let size = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
-    size.filter(|size| (1..=SIZE_MAX).contains(size))
-        .ok_or_else(|| "a size is a number up to 100GB".to_owned())
+    size.filter(|size| (1..=SIZE_MAX).contains(size)).ok_or_else(|| "not a size from 1 to 100GB".to_owned())
 }

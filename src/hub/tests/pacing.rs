@@ -25,7 +25,7 @@ async fn nothing_is_lost_to_a_slow_reader() {
     publisher.await.unwrap();
 }
 
-/// Reads to the end, taking the time `each` to write each batch.
+/// Reads to the end; writing each batch takes the time `each`.
 async fn read_all(subscriber: &mut Subscriber, each: Duration) -> Vec<u64> {
     let (mut all, mut batch) = (Vec::new(), Vec::new());
     while subscriber.next(&mut batch).await == Next::Events {
@@ -64,6 +64,19 @@ async fn a_subscriber_that_leaves_is_not_waited_for() {
     hub.wait_for_capacity().await;
     assert_eq!(clock::now() - start, Duration::from_secs(3));
     leaving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_until_read_includes_all_earlier_events() {
+    let hub = hub(1000);
+    let mut subscriber = join(&hub, &Join::default());
+    hub.publish(&chats(300));
+    let start = clock::now();
+    let reading = tokio::spawn(async move { read_all(&mut subscriber, Duration::from_secs(2)).await });
+    hub.wait_until_read().await;
+    assert_eq!(clock::now() - start, Duration::from_secs(4), "two batches");
+    hub.close(CloseReason { code: 1000, reason: "".into() });
+    assert_eq!(reading.await.unwrap().len(), 300);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

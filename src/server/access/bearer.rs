@@ -1,7 +1,7 @@
 //! Bearer tokens: in `Authorization`, in a WebSocket's subprotocol, or in the query.
 //!
-//! Browser scripts can set no header of a WebSocket except the subprotocol, and a page opened from a link
-//! carries no custom header at all.
+//! Browser scripts cannot set any WebSocket header except the subprotocol, and a page opened from a link
+//! is requested without custom headers.
 
 use std::sync::Arc;
 
@@ -112,7 +112,7 @@ fn refuse(request: &Request, no_token: bool) -> Response {
     if is_read_only(request) && request.uri().path() == "/health" {
         return Json(json!({ "status": "ok" })).into_response();
     }
-    let message = if no_token { "this server wants a bearer token" } else { "the bearer token is wrong" };
+    let message = if no_token { "this server requires a bearer token" } else { "the bearer token is wrong" };
     let mut response = Refusal::from(Problem::new(Code::Unauthorized, message)).into_response();
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"livetape\""));
     response

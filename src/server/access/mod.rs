@@ -107,14 +107,14 @@ impl Access {
             let has_port = !host.ends_with(']') && host.contains(':');
             if has_port || Host::parse(host).is_none() {
                 return bad(format!(
-                    "`{host}` under server.hosts is no host: write a name or an address, without a port"
+                    "`{host}` in server.hosts is not a host: write a name or an address, without a port"
                 ));
             }
         }
         for origin in &self.origins {
             if origin != OPAQUE && Host::of_origin(origin).is_none() {
                 return bad(format!(
-                    "`{origin}` under server.origins is not an origin: write it like https://overlay.example"
+                    "`{origin}` in server.origins is not an origin: write it like https://overlay.example"
                 ));
             }
         }
@@ -128,7 +128,7 @@ impl Access {
         let forbidden = |message: &str| Err(Problem::new(Code::ForbiddenOrigin, message));
         let Some(origin) = only(request.headers(), &header::ORIGIN) else {
             if is_cross_site(request) {
-                return forbidden("a page of another site asked without naming its origin");
+                return forbidden("a page of another site sent a request without an origin");
             }
             return Ok(None);
         };
@@ -138,7 +138,7 @@ impl Access {
         if self.allows_origin(text, &host) || (is_file && read_only) {
             return Ok(origin.cloned());
         }
-        forbidden(&format!("pages of origin `{text}` may not ask this server"))
+        forbidden(&format!("origin `{text}` is not allowed"))
     }
 
     fn host(&self, request: &Request) -> Result<Host, Problem> {
@@ -150,7 +150,7 @@ impl Access {
             Some(host) if self.allows_host(&host) && target.is_none_or(|it| it.as_ref() == Some(&host)) => {
                 Ok(host)
             }
-            _ => Err(Problem::new(Code::ForbiddenHost, format!("this server is not called `{text}`"))),
+            _ => Err(Problem::new(Code::ForbiddenHost, format!("host `{text}` is not allowed"))),
         }
     }
 

@@ -74,7 +74,7 @@ pub(crate) async fn trace(State(ids): State<Ids>, request: Request, next: Next) 
     } else if status.is_server_error() && code.is_empty() {
         warn!(%method, path, status = status_code, from, took_ms, "❌ Request failed");
     } else if !code.is_empty() {
-        info!(%method, path, status = status_code, code, from, took_ms, "❌ Request refused");
+        info!(%method, path, status = status_code, code, from, took_ms, "❌ Request rejected");
     } else if matches!(method, Method::GET | Method::HEAD | Method::OPTIONS) {
         debug!(%method, path, status = status_code, from, took_ms, "📨 Request");
     } else {

@@ -42,8 +42,8 @@ pub(crate) fn index(headers: &HeaderMap) -> Response {
 pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Result<Response, Refusal> {
     let path = format!("assets/{name}");
     let missing = || {
-        Problem::new(Code::NotFound, format!("there is no `/{path}`"))
-            .hint("load the page again: it is of another version")
+        Problem::new(Code::NotFound, format!("`/{path}` does not exist"))
+            .hint("reload the page: it belongs to another version")
     };
     let file = Dist::get(&path).ok_or_else(missing)?;
     Ok(answer(&path, file, &headers, IMMUTABLE))

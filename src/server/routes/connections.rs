@@ -1,4 +1,4 @@
-//! `/connections` and `/stats`: the WebSockets that are open.
+//! `/connections` and `/stats`: the open WebSockets.
 
 use axum::{
     Json,
@@ -73,11 +73,11 @@ pub(crate) async fn dismiss(
     let id = name(id)?;
     let Close { code, reason } = parse_body(body)?;
     if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-        let message = format!("{code} is no close code that a server may send");
-        return Err(Problem::new(Code::BadRequest, message).hint("1000, or one of 3000 to 4999").into());
+        let message = format!("{code} is not a close code that a server may send");
+        return Err(Problem::new(Code::BadRequest, message).hint("use 1000, or 3000 to 4999").into());
     }
     if reason.len() > REASON_BYTES_MAX {
-        let message = format!("a reason has {REASON_BYTES_MAX} bytes at most");
+        let message = format!("the reason is longer than {REASON_BYTES_MAX} bytes");
         return Err(Problem::new(Code::BadRequest, message).into());
     }
     Ok(Json(app.sockets.with(|lobby| lobby.dismiss(&id, code, reason))?))

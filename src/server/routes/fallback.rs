@@ -14,12 +14,12 @@ const TOKENS: &str = "/ws/";
 
 /// Rejects unknown paths.
 pub(crate) async fn not_found(uri: Uri) -> Refusal {
-    Problem::new(Code::NotFound, format!("there is no `{}`", masked(uri.path()))).into()
+    Problem::new(Code::NotFound, format!("`{}` does not exist", masked(uri.path()))).into()
 }
 
 /// Rejects methods that a path does not support; the `Allow` header lists the others.
 pub(crate) async fn method_not_allowed(uri: Uri) -> Refusal {
-    let message = format!("`{}` does not take this method", masked(uri.path()));
+    let message = format!("`{}` does not accept this method", masked(uri.path()));
     Problem::new(Code::MethodNotAllowed, message).into()
 }
 

@@ -43,7 +43,7 @@ fn wait_clients(uri: &Uri, clients_max: usize) -> Result<usize, Problem> {
             return Err(query::unknown_key(&key, &["wait_clients"]));
         }
         wait_clients = value.parse().ok().filter(|&count| count <= clients_max).ok_or_else(|| {
-            let message = format!("`wait_clients` cannot be `{value}`");
+            let message = format!("`wait_clients` is not a valid number: `{value}`");
             Problem::new(Code::BadRequest, message).hint(format!("write a number from 0 to {clients_max}"))
         })?;
     }

@@ -74,10 +74,12 @@ pub(crate) async fn echo(
 ) -> Result<Response, Refusal> {
     let upgrade = required(&headers, upgrade)?;
     let (path, role, join) = ("/ws/echo", Role::Echoes, Join::default());
-    if let Err(problem) = query::none(&uri) {
-        return Ok(turn_away(&app, upgrade, role, problem));
-    }
-    Ok(open(&app, upgrade, Visit { path, role, client_id: None, feed: None, join, lease: None }))
+    let slot = match query::none(&uri).and_then(|()| app.sockets.echo_slot()) {
+        Ok(slot) => slot,
+        Err(problem) => return Ok(turn_away(&app, upgrade, role, problem)),
+    };
+    let session = admit(&app, Visit { path, role, client_id: None, feed: None, join, lease: None });
+    Ok(begin(&app, upgrade, role, session, slot))
 }
 
 /// Whether the request asks for a WebSocket upgrade.
@@ -114,7 +116,7 @@ pub(crate) fn turn_away(
         Role::Talks => lobby::error(&problem).into(),
         Role::Reads | Role::Echoes => failure::event(&problem, retry_after, "refused", 1),
     };
-    begin(app, upgrade, role, Err(Box::new(TurnedAway { problem, told: text(told) })), None)
+    begin(app, upgrade, role, Err(Box::new(TurnedAway { problem, told: text(told) })), ())
 }
 
 /// Wraps JSON in a text message.
@@ -122,22 +124,23 @@ fn text(json: Vec<u8>) -> Option<Message> {
     String::from_utf8(json).ok().map(|json| Message::Text(json.into()))
 }
 
+/// Responds with 101 and runs the session. `held` is dropped when the socket has closed.
 fn begin(
     app: &App,
     upgrade: Upgrade,
     role: Role,
     session: Result<Box<Session>, Box<TurnedAway>>,
-    lease: Option<Lease>,
+    held: impl Send + 'static,
 ) -> Response {
     if let Err(turned_away) = &session {
         let problem = &turned_away.problem;
         app.metrics.count_turned_away(problem.code);
-        info!(code = problem.code.name(), "❌ Client turned away");
+        info!(code = problem.code.name(), "❌ Client rejected");
     }
     let limits = app.sockets.limits();
     let (most, buffer) = match role {
-        Role::Echoes => (limits.echo_bytes_max, ECHO_BUFFER_BYTES),
-        Role::Reads | Role::Talks => (limits.message_bytes_max, READ_BUFFER_BYTES),
+        Role::Echoes if session.is_ok() => (limits.echo_bytes_max, ECHO_BUFFER_BYTES),
+        _ => (limits.message_bytes_max, READ_BUFFER_BYTES),
     };
     let config = WebSocketConfig::default()
         .read_buffer_size(buffer)
@@ -146,7 +149,7 @@ fn begin(
     let token = app.connections.token();
     let aborted = app.connections.aborted().clone();
     upgrade.answer(config, async move |stream| {
-        let _until_the_end = (token, lease);
+        let _until_the_end = (token, held);
         let aborted = pin!(aborted.cancelled());
         let mut aborted = WakeFilter::new(aborted);
         select! {

@@ -1,8 +1,10 @@
 //! `/metrics`: counters and gauges in the Prometheus text format.
 //!
 //! Values that other modules track are looked up on each scrape; only requests are counted here. Each server
-//! has its own counters, so several in one process do not mix. The exporter is created on each scrape: its
-//! constructor compares two clocks, which would take longer than the rest of the server's startup.
+//! has its own counters, so several in one process do not mix.
+
+#[cfg(feature = "metrics")]
+pub(crate) mod export;
 
 use std::{
     collections::BTreeMap,
@@ -11,21 +13,12 @@ use std::{
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::header,
     middleware::Next,
-    response::{IntoResponse as _, Response},
+    response::Response,
 };
-use metrics::{Key, Label, Level, Metadata, Recorder as _, Unit};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
 use super::App;
-use crate::{clock, control::SourceState, log, recorder::Gauge, sans_io::error::Code};
-
-static METADATA: Metadata<'static> = Metadata::new("livetape", Level::INFO, None);
-const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-const REQUESTS: &str = "livetape_http_requests_total";
-const REFUSED: &str = "livetape_http_refused_total";
-const TURNED_AWAY: &str = "livetape_sockets_turned_away_total";
+use crate::sans_io::error::Code;
 
 /// Request counters.
 #[derive(Clone, Debug, Default)]
@@ -63,166 +56,4 @@ pub(crate) async fn count(State(app): State<App>, request: Request, next: Next) 
     let status = response.status().as_str().to_owned();
     app.metrics.with(|counts| *counts.requests.entry([route, method, status]).or_default() += 1);
     response
-}
-
-/// `GET /metrics`.
-pub(crate) async fn metrics(State(app): State<App>) -> Response {
-    let sheet = Sheet(PrometheusBuilder::new().build_recorder());
-    source(&sheet, &app);
-    upstream(&sheet, &app);
-    readers(&sheet, &app);
-    process(&sheet, &app);
-    requests(&sheet, &app.metrics.with(|counts| counts.clone()));
-    let text = sheet.0.handle().render();
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
-}
-
-fn source(sheet: &Sheet, app: &App) {
-    let status = app.shared.control.status();
-    let counts = &status.counts;
-    sheet.counter("livetape_frames_total", "Frames of the source.", None, counts.frames);
-    sheet.counter("livetape_messages_total", "Messages in them.", None, counts.messages);
-    sheet.each("livetape_events_total", "Events of the source.", "type", &counts.events);
-    sheet.each("livetape_duplicates_total", "Messages dropped as duplicates.", "reason", &counts.duplicates);
-    sheet.each("livetape_decode_faults_total", "What could not be read.", "kind", &counts.faults);
-    // Senders control the method names, so the metric has no label for them; `/status` lists them.
-    let unknown = counts.unknown_methods.values().sum();
-    sheet.counter("livetape_unknown_methods_total", "Messages without a schema.", None, unknown);
-    sheet.counter(
-        "livetape_records_missing_total",
-        "Records that are missing.",
-        None,
-        counts.records_missing,
-    );
-    for state in SourceState::ALL {
-        let is_now = f64::from(u8::from(state == status.state));
-        sheet.gauge(
-            "livetape_source_state",
-            "1 for the state of the source.",
-            Some(("state", state.name())),
-            is_now,
-        );
-    }
-    sheet.gauge(
-        "livetape_source_attempt",
-        "The attempt to connect, from 1.",
-        None,
-        f64::from(status.attempt),
-    );
-    let lateness = app.shared.control.lateness();
-    for (quantile, late) in [("0.5", lateness.median), ("0.99", lateness.p99), ("1", lateness.max)] {
-        let (name, help) = ("livetape_replay_lateness_seconds", "How late the frames of the replay were.");
-        sheet.gauge(name, help, Some(("quantile", quantile)), late.as_secs_f64());
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
-fn upstream(sheet: &Sheet, app: &App) {
-    let told = app.shared.control.upstream();
-    sheet.counter("livetape_reconnects_total", "Rooms that were connected again.", None, told.reconnects);
-    for (code, count) in &told.failures {
-        let help = "Attempts and connections that failed, by code.";
-        sheet.counter("livetape_upstream_failures_total", help, Some(("code", code.name())), *count);
-    }
-    let (items, bytes) = told.recorder.as_ref().map(Gauge::waiting).unwrap_or_default();
-    sheet.gauge("livetape_recorder_waiting_items", "Items that wait for the disk.", None, items as f64);
-    sheet.gauge("livetape_recorder_waiting_bytes", "Bytes that wait for the disk.", None, bytes as f64);
-    let lost = told.recorder_lost + told.recorder.as_ref().map_or(0, Gauge::lost);
-    sheet.counter("livetape_recorder_lost_total", "Items that the disk was too slow for.", None, lost);
-    let (name, help) = ("livetape_recorder_failures_total", "Recordings that broke off.");
-    sheet.counter(name, help, None, told.recorder_failures);
-}
-
-#[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
-fn readers(sheet: &Sheet, app: &App) {
-    let hub = &app.shared.hub;
-    sheet.gauge("livetape_subscribers", "Readers of the feed.", None, hub.subscriber_count() as f64);
-    let observers = hub.observer_count() as f64;
-    sheet.gauge("livetape_observers", "Readers of the feed that only look on.", None, observers);
-    sheet.counter("livetape_feed_events_total", "Events of the feed.", None, hub.head());
-    sheet.counter(
-        "livetape_feed_bytes_total",
-        "Bytes handed to readers of the feed.",
-        None,
-        hub.bytes_read(),
-    );
-    sheet.counter("livetape_slow_consumers_total", "Readers that fell behind.", None, hub.slow_count());
-    let (stats, counts) = app.sockets.with(|lobby| (lobby.stats(), lobby.counts().clone()));
-    sheet.gauge("livetape_connections", "WebSockets.", None, stats.total_connections as f64);
-    sheet.gauge("livetape_rooms", "Rooms.", None, stats.total_rooms as f64);
-    sheet.counter("livetape_connections_total", "WebSockets that were let in.", None, counts.opened);
-    sheet.counter("livetape_client_messages_total", "Messages of clients.", None, counts.received);
-    sheet.counter("livetape_room_messages_total", "Messages to clients, events aside.", None, counts.sent);
-    for (code, count) in counts.refused {
-        sheet.counter(
-            "livetape_refused_total",
-            "What clients were refused.",
-            Some(("code", code.name())),
-            count,
-        );
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
-fn process(sheet: &Sheet, app: &App) {
-    let version = Some(("version", env!("CARGO_PKG_VERSION")));
-    sheet.gauge("livetape_build_info", "1.", version, 1.0);
-    let (name, help) = ("livetape_log_lines_lost_total", "Lines of the log that could not be written.");
-    sheet.counter(name, help, None, log::lost());
-    for (why, count) in app.connections.refused() {
-        let help = "Connections for which there was no place.";
-        sheet.counter("livetape_connections_refused_total", help, Some(("reason", why)), count);
-    }
-    let uptime = (clock::now() - app.shared.started).as_secs_f64();
-    sheet.gauge("livetape_uptime_seconds", "Since the start.", None, uptime);
-    if let Some(memory) = memory_stats::memory_stats() {
-        sheet.gauge("process_resident_memory_bytes", "Resident memory.", None, memory.physical_mem as f64);
-    }
-}
-
-fn requests(sheet: &Sheet, counts: &Counts) {
-    sheet.0.describe_counter(REQUESTS.into(), None, "Requests, by route, method and status.".into());
-    for ([route, method, status], count) in &counts.requests {
-        let labels = [("route", route), ("method", method), ("status", status)];
-        let labels = labels.map(|(name, value)| Label::new(name, value.clone()));
-        sheet.0.register_counter(&Key::from_parts(REQUESTS, labels.to_vec()), &METADATA).absolute(*count);
-    }
-    sheet.each(REFUSED, "Requests that were refused, by code.", "code", &counts.refused);
-    sheet.each(TURNED_AWAY, "WebSockets that were closed at once, by code.", "code", &counts.turned_away);
-}
-
-/// The metrics of one response.
-struct Sheet(PrometheusRecorder);
-
-/// Name and value of a label.
-type Labelled<'a> = Option<(&'static str, &'a str)>;
-
-impl Sheet {
-    fn counter(&self, name: &'static str, help: &'static str, label: Labelled<'_>, count: u64) {
-        self.0.describe_counter(name.into(), None, help.into());
-        self.0.register_counter(&key(name, label), &METADATA).absolute(count);
-    }
-
-    fn gauge(&self, name: &'static str, help: &'static str, label: Labelled<'_>, value: f64) {
-        self.0.describe_gauge(name.into(), None::<Unit>, help.into());
-        self.0.register_gauge(&key(name, label), &METADATA).set(value);
-    }
-
-    fn each<'a>(
-        &self,
-        name: &'static str,
-        help: &'static str,
-        label: &'static str,
-        counts: impl IntoIterator<Item = (&'a &'static str, &'a u64)>,
-    ) {
-        for (value, count) in counts {
-            self.counter(name, help, Some((label, value)), *count);
-        }
-    }
-}
-
-fn key(name: &'static str, label: Labelled<'_>) -> Key {
-    let labels: Vec<Label> =
-        label.map(|(key, value)| Label::new(key, value.to_owned())).into_iter().collect();
-    Key::from_parts(name, labels)
 }

@@ -1,5 +1,6 @@
 //! HTTP handlers, a module for each group of paths.
 
+#[cfg(feature = "page")]
 pub(super) mod assets;
 mod body;
 pub(super) mod connect;

@@ -55,34 +55,28 @@ pub(crate) const FLAG: Values = Values::OneOf(&[YES[0], NO[0], YES[1], NO[1]]);
 pub(crate) const FEED: [Param; 6] = [
     Param::new(
         "since",
-        "0 for all of the backlog, or STREAM:SEQ to go on behind that event",
+        "0 for the whole backlog, or STREAM:SEQ to resume after that event",
         Values::Pattern("^(0|.+:[0-9]+)$"),
     ),
-    Param::new("types", "only these, with commas between them", Values::Types),
-    Param::new("gifts", "raw, delta or final", Values::OneOf(&GIFTS)),
-    Param::new("raw", "1 for `unknown` events too", FLAG),
-    Param::new("on_gap", "close or skip, where the position is gone", Values::OneOf(&ON_GAP)),
-    Param::new("format", "native", Values::OneOf(&FORMATS)),
+    Param::new("types", "event types to receive, separated by commas", Values::Types),
+    Param::new("gifts", "gift events to receive: raw, delta or final", Values::OneOf(&GIFTS)),
+    Param::new("raw", "1 to include `unknown` events", FLAG),
+    Param::new("on_gap", "close or skip if the backlog no longer has the position", Values::OneOf(&ON_GAP)),
+    Param::new("format", "format of the events: native", Values::OneOf(&FORMATS)),
 ];
-const OBSERVER: Param = Param::new(
-    "observer",
-    "1 to watch only: not counted as a client, not waited for, and gaps are skipped",
-    FLAG,
-);
+const OBSERVER: Param =
+    Param::new("observer", "1 to observe: not counted as a client, never waited for, and skips gaps", FLAG);
 /// Additional parameters on the main channel.
 pub(crate) const MAIN: [Param; 1] = [OBSERVER];
 /// Additional parameters on `/ws`.
 pub(crate) const TALK: [Param; 3] = [
-    Param::new(
-        "client_id",
-        "what the client calls itself",
-        Values::Pattern(r"^[\p{Alphabetic}\p{N}_.:@-]{1,64}$"),
-    ),
-    Param::new("feed", "0 to read no feed", FLAG),
+    Param::new("client_id", "ID of the client", Values::Pattern(r"^[\p{Alphabetic}\p{N}_.:@-]{1,64}$")),
+    Param::new("feed", "0 for messages only, without the feed", FLAG),
     OBSERVER,
 ];
 /// Additional parameters of a private replay.
-pub(crate) const REPLAY: [Param; 1] = [Param::new("speed", "0.1 to 1000, or max", Values::Speed)];
+pub(crate) const REPLAY: [Param; 1] =
+    [Param::new("speed", "playback speed: 0.1 to 1000, or max", Values::Speed)];
 /// Additional parameters of a private replay whose recording is in the path.
 pub(crate) const PLAY: [Param; 2] =
     [REPLAY[0], Param::new("start", "offset to start at, such as 1m30s", Values::Pattern(r"^[0-9.:hms]+$"))];
@@ -148,9 +142,7 @@ fn private(uri: &Uri, extra: &[Param]) -> Result<(Join, Speed, Duration), Proble
 /// Same as [`join_room`].
 pub(crate) fn none(uri: &Uri) -> Result<(), Problem> {
     match pairs(uri)?.first() {
-        Some((key, _)) => {
-            Err(bad_request(format!("there is no parameter `{key}`")).hint("leave the query out"))
-        }
+        Some((key, _)) => Err(bad_request(format!("unknown parameter `{key}`")).hint("omit the query")),
         None => Ok(()),
     }
 }
@@ -187,7 +179,7 @@ pub(crate) fn talk(uri: &Uri, client_id_chars_max: usize) -> Result<Talk, Proble
 /// Parses a query into key-value pairs. Rejects repeated keys.
 pub(crate) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-        .map_err(|_| bad_request("the query is not well encoded".to_owned()))?;
+        .map_err(|_| bad_request("the query is not valid percent-encoding".to_owned()))?;
     let mut seen = Vec::new();
     for (key, _) in &pairs {
         if seen.contains(&key) {
@@ -218,7 +210,7 @@ fn set(join: &mut Join, key: &str, value: &str, extra: &[Param]) -> Result<(), P
             join.reader = if flag(key, value)? { Reader::Observer } else { Reader::Client };
         }
         "format" if FORMATS.contains(&value) => {}
-        "format" => return Err(unknown(format!("there is no format `{value}`"), value, &FORMATS)),
+        "format" => return Err(unknown(format!("unknown format `{value}`"), value, &FORMATS)),
         _ => {
             let known: Vec<_> = FEED.iter().chain(extra).map(|param| param.name).collect();
             return Err(unknown_key(key, &known));
@@ -228,23 +220,23 @@ fn set(join: &mut Join, key: &str, value: &str, extra: &[Param]) -> Result<(), P
 }
 
 fn unknown_type(name: &str) -> Problem {
-    bad_request(format!("there is no type `{name}`")).hint(nearest::choices(name, KINDS))
+    bad_request(format!("unknown type `{name}`")).hint(nearest::choices(name, KINDS))
 }
 
 fn choice<T: FromStr>(key: &str, value: &str, choices: &[&str]) -> Result<T, Problem> {
-    value.parse().map_err(|_| unknown(format!("`{key}` cannot be `{value}`"), value, choices))
+    value.parse().map_err(|_| unknown(format!("`{key}` has the invalid value `{value}`"), value, choices))
 }
 
 /// Builds the error for an unknown key.
 pub(crate) fn unknown_key(key: &str, known: &[&str]) -> Problem {
-    unknown(format!("there is no parameter `{key}`"), key, known)
+    unknown(format!("unknown parameter `{key}`"), key, known)
 }
 
 fn flag(key: &str, value: &str) -> Result<bool, Problem> {
     match value {
         _ if YES.contains(&value) => Ok(true),
         _ if NO.contains(&value) => Ok(false),
-        _ => Err(unknown(format!("`{key}` cannot be `{value}`"), value, &["1", "0"])),
+        _ => Err(unknown(format!("`{key}` has the invalid value `{value}`"), value, &["1", "0"])),
     }
 }
 
@@ -285,7 +277,7 @@ mod tests {
     fn every_parameter_in_the_tables_is_accepted() {
         let asked = |name: &str| format!("/?{name}=%00").parse::<Uri>().unwrap();
         let is_known = |read: Result<(), Problem>| {
-            read.err().is_none_or(|problem| !problem.to_string().contains("there is no parameter"))
+            read.err().is_none_or(|problem| !problem.to_string().contains("unknown parameter"))
         };
         for Param { name, .. } in FEED.iter().chain(&MAIN) {
             assert!(is_known(join(&asked(name)).map(drop)), "{name}");

@@ -25,7 +25,7 @@ type Answer = Result<Json<ReplayState>, Refusal>;
 type RawBody = Result<Bytes, BytesRejection>;
 
 pub(crate) async fn state(State(app): State<App>) -> Answer {
-    let nothing = || Problem::new(Code::NoReplay, "nothing is being replayed");
+    let nothing = || Problem::new(Code::NoReplay, "no replay is running");
     Ok(Json(app.shared.control.replay().ok_or_else(nothing)?))
 }
 
@@ -47,7 +47,7 @@ pub(crate) async fn speed(State(app): State<App>, body: RawBody) -> Answer {
 
 pub(crate) async fn step(State(app): State<App>, body: RawBody) -> Answer {
     send_order(app, body, |Step { count }| match count {
-        0 => Err("`count` is 1 or more".to_owned()),
+        0 => Err("`count` must be at least 1".to_owned()),
         count => Ok(ReplayOrder::Step(count)),
     })
     .await
@@ -132,7 +132,9 @@ fn read_offset(value: &Value) -> Result<Duration, String> {
     match value {
         Value::String(text) => offset::parse(text),
         Value::Number(seconds) => offset::from_seconds(seconds.as_f64().unwrap_or(f64::NAN)),
-        other => Err(format!("`{other}` is no offset: write it like \"1m30s\", or as a number of seconds")),
+        other => {
+            Err(format!("`{other}` is not an offset: write it like \"1m30s\", or as a number of seconds"))
+        }
     }
 }
 
@@ -147,10 +149,10 @@ fn read_loop(Loop { laps, from, to }: Loop) -> Result<ReplayOrder, String> {
     let from = from.as_ref().map_or(Ok(Duration::ZERO), read_offset)?;
     let to = to.as_ref().map(read_offset).transpose()?;
     if laps == Some(0) {
-        return Err("`laps` is 1 or more; leave it out for ever".to_owned());
+        return Err("`laps` must be at least 1; omit it to repeat until stopped".to_owned());
     }
     if to.is_some_and(|to| to <= from) {
-        return Err("`to` is not behind `from`".to_owned());
+        return Err("`to` must be after `from`".to_owned());
     }
     Ok(ReplayOrder::Loop { laps, from, to })
 }

@@ -62,7 +62,7 @@ pub(crate) async fn replay(
     Ok(answer(&app, upgrade, "/ws/test/{token}", opened))
 }
 
-/// `GET /ws/play/{recording}`: a recording, replayed for this socket alone.
+/// `GET /ws/play/{recording}`: a private replay of a recording.
 pub(crate) async fn play(
     State(app): State<App>,
     name: Token,
@@ -88,7 +88,7 @@ pub(crate) async fn play(
 /// Rejects a private replay beyond loopback on a server without bearer tokens.
 fn no_token() -> Problem {
     Problem::new(Code::Unauthorized, "beyond loopback, private replays require a bearer token")
-        .hint("start the server with --token-file")
+        .hint("set a token on the server (`server.token_file`), and send it")
 }
 
 fn answer(

@@ -27,7 +27,7 @@ impl Shared {
     /// Adds a subscriber to `hub`, up to the server's maximum.
     pub(crate) fn join(&self, hub: &Hub, join: &Join) -> Result<Subscriber, Problem> {
         if self.subscriber_count() + self.hub.observer_count() >= self.subscribers_max {
-            return Err(Problem::new(Code::Capacity, "too many are reading already"));
+            return Err(Problem::new(Code::Capacity, "too many subscribers are connected"));
         }
         hub.join(join)
     }

@@ -5,7 +5,7 @@ use std::{net::IpAddr, pin::pin};
 use axum::{
     Router,
     body::Body,
-    http::{Method, StatusCode},
+    http::{HeaderValue, Method, StatusCode, header},
 };
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -22,7 +22,7 @@ use tower_service::Service as _;
 
 use super::{
     admission::{Admission, ConnectionSlot, Full},
-    body::Timed,
+    body::{SharedBody, Timed},
     deadlines::{Pace, Paced},
     limits::Bounds,
     rejected,
@@ -107,7 +107,7 @@ impl Connections {
         let refused: u64 = self.admission.refused().iter().map(|(_, count)| count).sum();
         // Log the rejections 1, 2, 4, 8, …, so that a flood does not flood the log, too.
         if refused.is_power_of_two() {
-            tracing::warn!(refused, why = full.name(), "❌ No place for a connection");
+            tracing::warn!(refused, why = full.name(), "❌ Connection rejected: too many");
         }
         let Some(slot) = self.admission.enter_to_be_rejected().filter(|_| self.tls.is_none()) else { return };
         let aborted = self.abort.clone();
@@ -188,13 +188,20 @@ where
         request.extensions_mut().insert(traffic.clone());
         // A router is always ready, so `poll_ready` is not needed.
         let is_upload = request.method() == Method::PUT && request.uri().path().starts_with("/recordings/");
-        let timed = |body| Body::new(Timed::new(body, is_upload, bounds.head_max));
-        let answer = router.clone().call(request.map(timed));
+        // With `Expect: 100-continue`, reading the body would ask the client to send it.
+        let is_sent = !request.headers().contains_key(header::EXPECT);
+        let (head, body) = request.into_parts();
+        let body = SharedBody::new(Timed::new(body, is_upload, bounds.head_max));
+        let answer = router.clone().call(Request::from_parts(head, Body::new(body.clone())));
         async move {
-            let answer = answer.await?;
+            let mut answer = answer.await?;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                 answering.forever();
                 return Ok(answer);
+            }
+            if !body.skip(is_sent).await {
+                answering.ends_connection();
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, std::convert::Infallible>(answer.map(|body| answering.until_sent(body)))
         }

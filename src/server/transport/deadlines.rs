@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -48,6 +48,8 @@ struct Shared {
     /// Waker of the task that reads during the answer phase, so that it starts the deadline of the next
     /// phase.
     reader: AtomicWaker,
+    /// Whether the response says that the connection ends, although the request was not read to its end.
+    is_last: AtomicBool,
 }
 
 impl Pace {
@@ -61,6 +63,11 @@ impl Pace {
     pub(super) fn answered(&self) -> Option<u32> {
         let (count, phase) = self.now();
         (phase != Phase::Answer).then_some(count / 3)
+    }
+
+    /// Whether the connection ends with an unread request.
+    pub(super) fn is_last(&self) -> bool {
+        self.0.is_last.load(Ordering::Relaxed)
     }
 
     fn go_on_to(&self, phase: Phase) {
@@ -86,6 +93,11 @@ impl Answering {
     /// Ends the answer phase with the last frame of `body`.
     pub(crate) fn until_sent(self, body: Body) -> Body {
         Body::new(Answer { body, _answering: self })
+    }
+
+    /// Notes that the connection ends after this response, with an unread request.
+    pub(crate) fn ends_connection(&self) {
+        self.pace.0.is_last.store(true, Ordering::Relaxed);
     }
 
     /// Never ends the answer phase, because no request follows an upgrade.

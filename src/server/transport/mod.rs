@@ -6,6 +6,10 @@ pub(super) mod connections;
 pub(super) mod deadlines;
 pub(super) mod limits;
 pub(super) mod rejected;
+#[cfg(feature = "tls")]
+pub(super) mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "no_tls.rs"]
 pub(super) mod tls;
 pub(super) mod traffic;
 pub(super) mod unparsed;

@@ -33,15 +33,15 @@ impl Tls {
     pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Self, Problem> {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(certificates)
             .collect::<Result<_, _>>()
-            .map_err(|error| bad("--tls-cert is no PEM file", &error))?;
+            .map_err(|error| bad("--tls-cert is not a PEM file", &error))?;
         if chain.is_empty() {
-            return Err(bad("--tls-cert holds no certificate", &"no `BEGIN CERTIFICATE` in it"));
+            return Err(bad("--tls-cert has no certificate", &"`BEGIN CERTIFICATE` is missing"));
         }
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| match error {
             pem::Error::NoItemsFound => {
-                bad("--tls-key holds no private key", &"no `BEGIN PRIVATE KEY` in it")
+                bad("--tls-key has no private key", &"`BEGIN PRIVATE KEY` is missing")
             }
-            error => bad("--tls-key is no PEM file", &error),
+            error => bad("--tls-key is not a PEM file", &error),
         })?;
         // Set explicitly: if a program links two providers, the process default is unpredictable.
         let provider = Arc::new(crypto::ring::default_provider());
@@ -69,6 +69,5 @@ impl Tls {
 }
 
 fn bad(message: &str, error: &dyn fmt::Display) -> Problem {
-    Problem::new(Code::BadConfig, format!("{message}: {error}"))
-        .hint("both are files in PEM, as openssl writes them")
+    Problem::new(Code::BadConfig, format!("{message}: {error}")).hint("use PEM files, as openssl writes them")
 }

@@ -16,9 +16,9 @@ use crate::sans_io::error::{Code, Problem};
 
 /// Maximum number of bytes read after the response. Closing a socket with unread data would discard the
 /// response.
-const READ_BYTES_MAX: usize = 64 * 1024;
+const READ_BYTES_MAX: usize = 4 << 20;
 /// Number of bytes read at once.
-const READ_BYTES: usize = 1024;
+const READ_BYTES: usize = 8 * 1024;
 /// Position of the status in the library's response: `HTTP/1.1 400 Bad Request`.
 const STATUS: std::ops::Range<usize> = 9..12;
 
@@ -56,10 +56,9 @@ fn answer(bare: &[u8]) -> String {
     let status = bare.get(STATUS).and_then(|status| StatusCode::from_bytes(status).ok());
     let status = status.unwrap_or(StatusCode::BAD_REQUEST);
     let problem = match status {
-        StatusCode::URI_TOO_LONG => Problem::new(Code::TooLarge, "the address is too long"),
+        StatusCode::URI_TOO_LONG => Problem::new(Code::TooLarge, "the URL is too long"),
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
-            Problem::new(Code::TooLarge, "the head of the request is too long")
-                .hint("send fewer or shorter headers")
+            Problem::new(Code::TooLarge, "the request head is too long").hint("send fewer or shorter headers")
         }
         _ => Problem::new(Code::BadRequest, "the request is not valid HTTP/1.1")
             .hint("send a well-formed request"),
@@ -124,7 +123,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Unparsed<I> {
         let this = self.get_mut();
         ready!(this.poll_answer(cx))?;
         let shut = ready!(Pin::new(&mut this.io).poll_shutdown(cx));
-        if this.answer.is_none() {
+        if this.answer.is_none() && !this.pace.is_last() {
             return Poll::Ready(shut);
         }
         // Read until the client closes the connection or [`Paced`](super::deadlines::Paced) times out.

@@ -19,7 +19,7 @@ pub(super) struct Heads {
 }
 
 impl Heads {
-    /// Reads the next chunk. Returns `None` if it is well-formed. `Some(n)` means that after `n` bytes comes
+    /// Reads the next chunk. Returns `None` if all its headers are valid. `Some(n)` means that after `n` bytes comes
     /// a length that is encoded longer than necessary; the library must see only those `n` bytes.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;

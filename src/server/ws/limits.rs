@@ -9,6 +9,8 @@ pub struct Limits {
     pub message_bytes_max: usize,
     /// Maximum length of a client's message on `/ws/echo`, in bytes.
     pub echo_bytes_max: usize,
+    /// Maximum number of sockets on `/ws/echo` at the same time. Others get `capacity`: close code 4102.
+    pub echo_sockets_max: usize,
     /// Maximum size of queued messages for one socket, events excluded, in bytes. More closes it with 4101.
     pub waiting_bytes_max: usize,
     /// Interval between pings. A client that is silent for two intervals counts as dead.
@@ -25,6 +27,7 @@ impl Default for Limits {
         Self {
             message_bytes_max: 16 * 1024,
             echo_bytes_max: 16 * 1024 * 1024,
+            echo_sockets_max: 8,
             waiting_bytes_max: 1024 * 1024,
             ping_interval: Duration::from_secs(30),
             heartbeat_interval: Duration::from_secs(30),

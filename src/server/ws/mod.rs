@@ -28,7 +28,7 @@
 //! | `Writer` | the channel writer queues them and writes at once, never waiting | the task ends the loan first |
 //! | `Ended` | none: no event follows a close frame | the task queues and flushes |
 //!
-//! The library itself queues pongs and replies to close frames as whole frames, whoever owns the events. The
+//! The library itself queues pongs and replies to close frames as whole frames, regardless of the owner. The
 //! channel writer only starts with an empty queue; the task finishes frames that are partly written.
 
 mod channel_writer;

@@ -7,7 +7,10 @@ use std::{
 };
 
 use axum::body::Bytes;
-use tokio::time::Instant;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError},
+    time::Instant,
+};
 use tracing::{Span, debug, info};
 use tungstenite::{Message, Utf8Bytes, protocol::CloseFrame};
 use uuid::Uuid;
@@ -18,7 +21,10 @@ use crate::{
     hub::{Join, Reader},
     lobby::{self, Effect, Key, Lobby, Moment, Opening, Payload, Role, Stats},
     log::CLIENTS,
-    sans_io::{error::Problem, event::Millis},
+    sans_io::{
+        error::{Code, Problem},
+        event::Millis,
+    },
 };
 
 /// All open sockets. Clones share them.
@@ -33,6 +39,8 @@ struct Shared {
     feeds: Feeds,
     writers: Writers,
     limits: Limits,
+    /// Slots of `/ws/echo`, whose messages are long.
+    echoes: Arc<Semaphore>,
     started: Instant,
     started_wall: Duration,
 }
@@ -74,11 +82,27 @@ impl Sockets {
         let state = State { lobby: Lobby::new(lobby), outboxes: BTreeMap::new(), is_ending: false };
         let started_wall = clock::wall();
         let (state, writers) = (Mutex::new(state), Writers::default());
-        Self { shared: Arc::new(Shared { state, feeds, writers, limits, started, started_wall }) }
+        let echoes = Arc::new(Semaphore::new(limits.echo_sockets_max));
+        Self { shared: Arc::new(Shared { state, feeds, writers, limits, echoes, started, started_wall }) }
     }
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.shared.limits
+    }
+
+    /// Takes a slot of `/ws/echo`, which is free again when the result is dropped.
+    ///
+    /// # Errors
+    /// `capacity` if all are taken.
+    pub(crate) fn echo_slot(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let full = |_: TryAcquireError| {
+            let max = self.shared.limits.echo_sockets_max;
+            Problem::new(
+                Code::Capacity,
+                format!("the maximum number of sockets on /ws/echo, {max}, is already open"),
+            )
+        };
+        Arc::clone(&self.shared.echoes).try_acquire_owned().map_err(full)
     }
 
     /// Registers a socket.
@@ -212,7 +236,7 @@ impl SocketHandle {
     pub(crate) fn log(&self, end: &End) {
         let (End::Close(frame) | End::Refuse(frame)) = end else { return };
         let _inside = self.request.enter();
-        info!(code = u16::from(frame.code), reason = frame.reason.as_str(), "❌ Client is closed");
+        info!(code = u16::from(frame.code), reason = frame.reason.as_str(), "❌ Closing client");
     }
 
     /// Records a sign of life: a ping, a pong or an empty frame.

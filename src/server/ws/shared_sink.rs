@@ -40,7 +40,7 @@ enum Owner {
     Task(Subscriber),
     /// The channel's writer, and the waker of the task for when the writer gives the subscriber back.
     Writer(Subscriber, Option<Waker>),
-    /// Nobody any more: no event may follow a close frame.
+    /// Nobody, permanently: no event may follow a close frame.
     Ended,
 }
 

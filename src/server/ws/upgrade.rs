@@ -35,7 +35,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
         check_version(&parts.headers)?;
         let key = parts.headers.get(header::SEC_WEBSOCKET_KEY).cloned();
         let bad = |message: String| {
-            Problem::new(Code::BadRequest, message).hint("open it with a WebSocket client, version 13")
+            Problem::new(Code::BadRequest, message).hint("connect with a WebSocket client, version 13")
         };
         let checked = WebSocketUpgrade::from_request_parts(parts, state).await;
         let _checked = checked.map_err(|rejection| bad(rejection.body_text()))?;

@@ -1,7 +1,7 @@
 //! A future that is polled only if it was woken itself.
 //!
-//! A socket's task is woken for each event. Without this filter it would then poll everything else that it
-//! waits for in vain.
+//! A socket's task is woken for each event. Without this filter, each event would make the task poll
+//! everything else that it waits for, in vain.
 
 use std::{
     pin::Pin,

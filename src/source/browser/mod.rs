@@ -88,7 +88,7 @@ async fn open(address: &Address, page: &Page) -> Result<Socket, Problem> {
 
 fn lost(why: &str) -> Problem {
     Problem::new(Code::ConnectionLost, format!("cannot attach to the tab: {why}"))
-        .hint("is it still open? only one program at a time may be attached to some browsers")
+        .hint("check that the tab is open and that no other program is attached to the browser")
 }
 
 /// A tab and the connection to it.

@@ -8,12 +8,13 @@ use std::{
 
 use serde::Deserialize;
 
-use super::super::live::{NetTransport, Options, Request, Transport};
+use super::super::live::{LiveOptions, NetTransport, Request, Transport};
 use crate::{
     clock,
     sans_io::{
         error::{Code, Problem},
         recognise::user_in,
+        redact::redact_text,
     },
 };
 
@@ -34,13 +35,15 @@ impl FromStr for Address {
         let named = bare.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
         let port = bare.parse().ok().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         let Some(address) = port.or_else(|| named.as_deref().unwrap_or(bare).parse().ok()) else {
-            return Err(Problem::new(Code::BadRequest, format!("`{text}` is no address of a browser"))
-                .hint("start Chrome with --remote-debugging-port=9222, and give 127.0.0.1:9222"));
+            let shown = redact_text(&format!("http://{bare}")).replacen("http://", "", 1);
+            let shown = shown.split(['?', '#']).next().unwrap_or_default();
+            return Err(Problem::new(Code::BadRequest, format!("`{shown}` is not the address of a browser"))
+                .hint("start Chrome with --remote-debugging-port=9222 and use --cdp 127.0.0.1:9222"));
         };
         if !address.ip().is_loopback() {
             let message = format!("{} is not a loopback address", address.ip());
             return Err(Problem::new(Code::BadRequest, message)
-                .hint("whoever reaches that port can do anything with the browser: use a tunnel"));
+                .hint("use a tunnel to a loopback port: anyone who can reach the debugging port controls the browser"));
         }
         Ok(Self(address))
     }
@@ -94,9 +97,9 @@ struct Target {
 pub async fn pages(address: &Address) -> Result<Vec<Page>, Problem> {
     let none = |why: &str| {
         Problem::new(Code::ConnectionLost, format!("no browser answers at {address}: {why}"))
-            .hint("start Chrome with --remote-debugging-port=9222 --user-data-dir=FOLDER of its own")
+            .hint("start Chrome with --remote-debugging-port=9222 --user-data-dir=NEW_FOLDER")
     };
-    let transport = NetTransport::new(&Options::new(""))?;
+    let transport = NetTransport::new(&LiveOptions::new(""))?;
     let request = Request { url: format!("http://{address}/json/list"), headers: Vec::new() };
     let asking = tokio::time::timeout_at(clock::now() + super::ATTACH_TIMEOUT, transport.get(&request));
     let answer = asking
@@ -104,7 +107,7 @@ pub async fn pages(address: &Address) -> Result<Vec<Page>, Problem> {
         .map_err(|_| none("it took longer than 10 s"))?
         .map_err(|unreached| none(&unreached.why))?;
     let targets: Vec<Target> =
-        serde_json::from_slice(&answer.body).map_err(|_| none("that is something else"))?;
+        serde_json::from_slice(&answer.body).map_err(|_| none("it is not a browser"))?;
     Ok(targets.into_iter().filter_map(page).take(PAGES_MAX).collect())
 }
 
@@ -123,19 +126,16 @@ pub fn choose(pages: &[Page], number: Option<usize>) -> Result<&Page, Problem> {
     if let Some(number) = number {
         let found = number.checked_sub(1).and_then(|at| pages.get(at));
         return found.ok_or_else(|| {
-            Problem::new(
-                Code::BadRequest,
-                format!("there is no tab {number}: the browser has {}", pages.len()),
-            )
+            Problem::new(Code::BadRequest, format!("unknown tab {number}: the browser has {}", pages.len()))
         });
     }
     let tiktok: Vec<&Page> = pages.iter().filter(|page| page.is_tiktok()).collect();
     match (&tiktok[..], pages) {
         ([page], _) => Ok(page),
         ([], [page]) => Ok(page),
-        (_, []) => Err(Problem::new(Code::BadRequest, "the browser has no tab").hint("open one")),
+        (_, []) => Err(Problem::new(Code::BadRequest, "the browser has no tab").hint("open a tab")),
         (found, _) => {
-            let which = if found.is_empty() { "none of them shows TikTok" } else { "several show TikTok" };
+            let which = if found.is_empty() { "none shows TikTok" } else { "several show TikTok" };
             Err(Problem::new(Code::BadRequest, format!("the browser has {} tabs, and {which}", pages.len()))
                 .hint("choose one with --tab N"))
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Options, Transport, failure::Failure, lookup, upstream::Upstream};
+use super::{LiveOptions, Transport, failure::Failure, lookup, upstream::Upstream};
 use crate::{
     clock,
     sans_io::{
@@ -29,7 +29,7 @@ pub struct Check {
 }
 
 /// Looks up a user, and retries like a connection attempt if the user is not found. Takes at most a minute.
-pub async fn check<T: Transport>(options: &Options, transport: &T) -> Check {
+pub async fn check<T: Transport>(options: &LiveOptions, transport: &T) -> Check {
     match look_up(options, transport).await {
         Ok(room) => Check {
             exists: Some(true),
@@ -54,7 +54,7 @@ pub async fn check<T: Transport>(options: &Options, transport: &T) -> Check {
     }
 }
 
-async fn look_up<T: Transport>(options: &Options, transport: &T) -> Result<lookup::Room, Failure> {
+async fn look_up<T: Transport>(options: &LiveOptions, transport: &T) -> Result<lookup::Room, Failure> {
     let user = options.username()?;
     let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
     let mut upstream = Upstream::new(options, transport.clone(), wall_anchor);

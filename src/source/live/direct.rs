@@ -32,7 +32,7 @@ pub(super) async fn get_cookie<T: Transport>(upstream: &mut Upstream<T>) -> Resu
             return Ok(cookie);
         }
     }
-    Err(Failure::new(Code::Blocked, format!("TikTok gave no cookie in {COOKIE_TRIES} answers")))
+    Err(Failure::new(Code::Blocked, format!("TikTok sent no cookie in {COOKIE_TRIES} responses")))
 }
 
 fn ttwid(answer: &Answer) -> Option<String> {

@@ -1,16 +1,16 @@
 //! Connection attempts in a loop, until the room ends, retrying is pointless or the source is stopped.
 
+mod connect;
+mod talk;
+
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::talk::{End, Lost};
 use super::{
-    Options, Outcome, Transport, WAIT_LIVE_MIN,
-    failure::Failure,
-    lookup::look_up,
-    talk::{End, Lost},
-    upstream::Upstream,
+    LiveOptions, Outcome, Transport, WAIT_LIVE_MIN, failure::Failure, lookup::look_up, upstream::Upstream,
 };
 use crate::sans_io::{
     error::{Code, close},
@@ -26,7 +26,7 @@ pub(super) const STREAM_ENDED: &str = "stream_ended";
 
 /// Drives the connection to one user's room.
 pub(super) struct Driver<T> {
-    pub(super) options: Options,
+    pub(super) options: LiveOptions,
     pub(super) upstream: Upstream<T>,
     pub(super) retry: Retry,
     pub(super) random: SplitMix,
@@ -46,7 +46,7 @@ struct Failed {
 
 impl<T: Transport> Driver<T> {
     pub(super) fn new(
-        options: Options,
+        options: LiveOptions,
         transport: T,
         wall_anchor: Duration,
         out: mpsc::Sender<Item>,

@@ -8,7 +8,7 @@ use crate::sans_io::{
     retry_after,
 };
 
-/// Messages that users know from other clients.
+/// Error messages in the wording of other clients, which users know.
 pub(super) const RATE_LIMITED: &str = "[Rate Limited] Too many connections started, try again later";
 pub(super) const NOT_FOUND: &str = "User not found or invalid";
 pub(super) const OFFLINE: &str = "User is not currently live";
@@ -63,7 +63,7 @@ impl From<Unreached> for Failure {
 
 impl From<Failure> for Problem {
     fn from(failure: Failure) -> Self {
-        let told = failure.wait.map(|wait| format!("; the server says to wait {}", length(wait)));
+        let told = failure.wait.map(|wait| format!("; the server requires a wait of {}", length(wait)));
         Self::new(failure.code, failure.detail + &told.unwrap_or_default())
     }
 }

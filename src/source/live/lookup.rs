@@ -1,4 +1,4 @@
-//! Looks up a user's room and whether it is live. The room id alone does not tell, because it stays the same
+//! Looks up a user's room and whether it is live. The room id alone is not enough, because it stays the same
 //! after a stream ends.
 //!
 //! Two sources: TikTok's `api-live` (JSON, unsigned, without cookies), and if that is blocked or broken, the
@@ -123,8 +123,8 @@ fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
     match answer.status {
         200 => Ok(()),
         429 => Err(Failure::rate_limited(answer, wall)),
-        status @ 500.. => Err(Failure::new(Code::ConnectionLost, format!("TikTok answered {status}"))),
-        status => Err(Failure::new(Code::Blocked, format!("TikTok answered {status}"))),
+        status @ 500.. => Err(Failure::new(Code::ConnectionLost, format!("TikTok returned {status}"))),
+        status => Err(Failure::new(Code::Blocked, format!("TikTok returned {status}"))),
     }
 }
 
@@ -133,7 +133,7 @@ fn read_api_live(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
     check_status(answer, wall)?;
     let blocked = |why: &str| Failure::new(Code::Blocked, why);
     let json: Value = serde_json::from_slice(&answer.body)
-        .map_err(|_| blocked(if answer.body.is_empty() { "TikTok's answer is empty" } else { WEB_PAGE }))?;
+        .map_err(|_| blocked(if answer.body.is_empty() { "TikTok's response is empty" } else { WEB_PAGE }))?;
     let status = ["statusCode", "status_code"].iter().find_map(|name| json[name].as_i64());
     let message = json["message"].as_str().unwrap_or_default();
     match status {
@@ -141,12 +141,12 @@ fn read_api_live(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
         Some(USER_NOT_FOUND) => return Err(Failure::new(Code::UserNotFound, NOT_FOUND)),
         Some(AGE_RESTRICTED) => return Err(age_restricted()),
         Some(_) if message == "user_not_found" => return Err(Failure::new(Code::UserNotFound, NOT_FOUND)),
-        Some(status) => return Err(blocked(&format!("TikTok's API refused with {status} ({message})"))),
-        None => return Err(blocked("TikTok's answer has no status, probably a captcha")),
+        Some(status) => return Err(blocked(&format!("TikTok's API returned {status} ({message})"))),
+        None => return Err(blocked("TikTok's response has no status, probably a captcha")),
     }
     let data = &json["data"];
     room(&data["user"]["roomId"], &[&data["liveRoom"]["status"], &data["user"]["status"]])
-        .ok_or_else(|| blocked("TikTok's answer tells no status"))
+        .ok_or_else(|| blocked("TikTok's response has no status"))
 }
 
 /// Parses the room's page.
@@ -158,7 +158,7 @@ fn read_page(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
         let is_captcha = CAPTCHA_MARKERS.iter().any(|mark| page.contains(mark));
         return Err(blocked(if is_captcha { WEB_PAGE } else { "TikTok's page lacks SIGI_STATE" }));
     };
-    let json: Value = serde_json::from_str(state).map_err(|_| blocked("SIGI_STATE is no JSON"))?;
+    let json: Value = serde_json::from_str(state).map_err(|_| blocked("SIGI_STATE is not JSON"))?;
     if json["statusCode"].as_i64() == Some(AGE_RESTRICTED) {
         return Err(age_restricted());
     }
@@ -168,7 +168,7 @@ fn read_page(answer: &Answer, wall: Duration) -> Result<Room, Failure> {
     let info = &live_room["liveRoomUserInfo"];
     let (user, live) = (&info["user"], &info["liveRoom"]);
     let id = if user["roomId"].is_null() { &live["roomId"] } else { &user["roomId"] };
-    room(id, &[&live["status"], &user["status"]]).ok_or_else(|| blocked("SIGI_STATE tells no status"))
+    room(id, &[&live["status"], &user["status"]]).ok_or_else(|| blocked("SIGI_STATE has no status"))
 }
 
 fn sigi_state(page: &str) -> Option<&str> {

@@ -9,7 +9,6 @@
 
 mod bounds;
 mod check;
-mod connect;
 mod direct;
 mod driver;
 mod failure;
@@ -19,7 +18,6 @@ mod redact;
 
 mod sign;
 mod socket;
-mod talk;
 mod transport;
 mod upstream;
 mod url;
@@ -27,12 +25,13 @@ mod url;
 pub use crate::secret::Secret;
 pub use bounds::{BODY_BYTES_MAX, FRAME_BYTES_MAX, RECORDER_BYTES_MAX};
 pub use check::{Check, check};
-pub use options::{Options, SignForm, Url, WAIT_LIVE_MIN};
+pub use options::{LiveOptions, SignForm, Url, WAIT_LIVE_MIN};
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
+#[cfg(feature = "live")]
+pub use transport::NetTransport;
 pub use transport::{
-    Answer, Counted, MemoryTransport, NetTransport, OpenError, Opened, Received, Request, Transport,
-    Unreached,
+    Answer, Counted, MemoryTransport, OpenError, Opened, Received, Request, Transport, Unreached,
 };
 pub use upstream::{HTTP_TIMEOUT, OPEN_TIMEOUT};
 
@@ -91,9 +90,9 @@ pub struct Live {
 impl Live {
     /// Starts connecting, on the caller's runtime.
     #[must_use]
-    pub fn start<T: Transport>(options: Options, transport: T) -> Self {
+    pub fn start<T: Transport>(options: LiveOptions, transport: T) -> Self {
         let wall_anchor = options.wall_anchor.unwrap_or_else(clock::wall);
-        let header = header(&Options { wall_anchor: Some(wall_anchor), ..options.clone() });
+        let header = header(&LiveOptions { wall_anchor: Some(wall_anchor), ..options.clone() });
         let (sender, items) = mpsc::channel(bounds::WAITING_MAX);
         let stop = CancellationToken::new();
         let driver = driver::Driver::new(options, transport, wall_anchor, sender, stop.clone());
@@ -154,7 +153,7 @@ impl Live {
 
 /// Returns the [`Live::header`] before anything is started; `wall_anchor_ns` comes from the options.
 #[must_use]
-pub fn header(options: &Options) -> Header {
+pub fn header(options: &LiveOptions) -> Header {
     let wall_anchor_ns = options.wall_anchor.and_then(|wall| i64::try_from(wall.as_nanos()).ok());
     let user = username::normalise(&options.user).unwrap_or_default();
     Header {

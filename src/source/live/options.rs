@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+#[cfg(feature = "live")]
 pub use reqwest::Url;
 
 use super::Secret;
@@ -10,9 +11,9 @@ use crate::sans_io::{
     retry, username,
 };
 
-/// Whom to connect to, and how.
+/// Options of a live source.
 #[derive(Clone)]
-pub struct Options {
+pub struct LiveOptions {
     /// User as entered: `name`, `@name` or a URL.
     pub user: String,
     /// Server to use instead of TikTok for all requests, such as a mock: `http://127.0.0.1:PORT`.
@@ -41,6 +42,30 @@ pub struct Options {
     pub wall_anchor: Option<Duration>,
 }
 
+/// A URL. Cannot exist without the feature `live`, because nothing is connected to.
+#[cfg(not(feature = "live"))]
+#[derive(Clone)]
+pub enum Url {}
+
+#[cfg(not(feature = "live"))]
+impl Url {
+    pub(super) fn as_str(&self) -> &str {
+        match *self {}
+    }
+
+    pub(super) fn scheme(&self) -> &str {
+        match *self {}
+    }
+
+    pub(super) fn host_str(&self) -> Option<&str> {
+        match *self {}
+    }
+
+    pub(super) fn query_pairs(&self) -> std::iter::Empty<(String, String)> {
+        match *self {}
+    }
+}
+
 /// Request format of a sign server. The response format is the same for all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SignForm {
@@ -54,7 +79,7 @@ pub enum SignForm {
 /// Minimum interval of look-ups while a user is not live.
 pub const WAIT_LIVE_MIN: Duration = Duration::from_secs(30);
 
-impl Options {
+impl LiveOptions {
     /// Returns the defaults: TikTok itself, no sign server, [`retry::ATTEMPTS`] attempts.
     pub fn new(user: impl Into<String>) -> Self {
         Self {
@@ -77,14 +102,13 @@ impl Options {
     pub(super) fn username(&self) -> Result<String, Problem> {
         for url in self.upstream.iter().chain(&self.sign_url) {
             if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-                let problem =
-                    Problem::new(Code::BadRequest, "an upstream or sign server has another address");
-                return Err(problem.hint("it begins with http:// or https://"));
+                let problem = Problem::new(Code::BadRequest, "not the address of an upstream or sign server");
+                return Err(problem.hint("use an address that starts with http:// or https://"));
             }
         }
         for (secret, name) in [(&self.sign_key, "key"), (&self.session_cookie, "session cookie")] {
             if secret.as_ref().is_some_and(|secret| !secret.is_header_value()) {
-                let message = format!("the {name} is empty, or has characters that no {name} has");
+                let message = format!("the {name} is empty or has invalid characters");
                 return Err(Problem::new(Code::BadRequest, message));
             }
         }
@@ -101,17 +125,17 @@ impl Options {
     }
 }
 
-impl Default for Options {
+impl Default for LiveOptions {
     /// Returns the defaults without a user, which the caller must set.
     fn default() -> Self {
         Self::new("")
     }
 }
 
-impl fmt::Debug for Options {
+impl fmt::Debug for LiveOptions {
     /// Omits URLs, which may contain passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options")
+        f.debug_struct("LiveOptions")
             .field("user", &self.user)
             .field("sign_form", &self.sign_form)
             .field("offline", &self.offline)
@@ -132,7 +156,7 @@ pub(super) struct Origins {
 }
 
 impl Origins {
-    pub(super) fn new(options: &Options) -> Self {
+    pub(super) fn new(options: &LiveOptions) -> Self {
         let text = |url: &Url| url.as_str().split('#').next().unwrap_or_default().to_owned();
         let upstream = options.upstream.as_ref().map(text);
         let or = |known: &str| upstream.clone().unwrap_or_else(|| known.to_owned());

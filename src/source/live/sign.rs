@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::{
-    Options, SignForm, direct,
+    LiveOptions, SignForm, direct,
     failure::{Failure, RATE_LIMITED},
     transport::{Answer, Request, Transport},
     upstream::{USER_AGENT, Upstream},
@@ -41,7 +41,7 @@ pub(super) struct Signed {
 /// Requests a signature from the sign server.
 pub(super) async fn sign<T: Transport>(
     upstream: &mut Upstream<T>,
-    options: &Options,
+    options: &LiveOptions,
     room_id: i64,
     random: &mut SplitMix,
 ) -> Result<Signed, Failure> {
@@ -57,7 +57,7 @@ pub(super) async fn sign<T: Transport>(
     Ok(Signed { socket_url: socket_url(&info, room_id, random), cookie, room_id, request, answer })
 }
 
-fn request(origin: &str, options: &Options, room_id: i64) -> Request {
+fn request(origin: &str, options: &LiveOptions, room_id: i64) -> Request {
     let room = room_id.to_string();
     let url = match options.sign_form {
         SignForm::Fetch => url::with_query(
@@ -97,19 +97,19 @@ fn read(answer: &Answer, wall: Duration) -> Result<(BatchInfo, String), Failure>
     check_status(answer, wall)?;
     let empty = |why: &str| Failure::new(Code::SignEmpty, why);
     if answer.body.is_empty() {
-        return Err(empty("the sign server's answer is empty"));
+        return Err(empty("the sign server's response is empty"));
     }
     let info = wire::read_batch(&wire::unzip(answer.body.clone(), &mut Vec::new()), &mut Vec::new()).info;
     let is_stub =
         memchr::memmem::find(&answer.body, STUB_TEXT).is_some() || info.push_server.contains(STUB_HOST);
     if is_stub {
-        return Err(empty("the sign server's answer is a stub").may_fall_back());
+        return Err(empty("the sign server's response is a stub").may_fall_back());
     }
     if info.cursor.is_empty() {
-        return Err(empty("the sign server's answer has no cursor"));
+        return Err(empty("the sign server's response has no cursor"));
     }
     if !["ws://", "wss://"].iter().any(|scheme| info.push_server.starts_with(scheme)) {
-        return Err(empty("the sign server's answer has no socket"));
+        return Err(empty("the sign server's response has no socket address"));
     }
     match answer.header("x-set-tt-cookie").filter(|cookie| !cookie.is_empty()) {
         Some(cookie) => Ok((info, cookie.to_owned())),
@@ -119,7 +119,7 @@ fn read(answer: &Answer, wall: Duration) -> Result<(BatchInfo, String), Failure>
 
 fn check_status(answer: &Answer, wall: Duration) -> Result<(), Failure> {
     let explanation = explanation(&answer.body);
-    let failed = format!("the sign server answered {}{explanation}", answer.status);
+    let failed = format!("the sign server returned {}{explanation}", answer.status);
     match answer.status {
         200 => Ok(()),
         429 => {

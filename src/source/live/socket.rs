@@ -37,7 +37,7 @@ fn refusal(answer: &Answer, wall: std::time::Duration) -> Failure {
     let (status, message) = (answer.header("handshake-status"), answer.header("handshake-msg"));
     let said = [status, message].into_iter().flatten().collect::<Vec<_>>().join(" ");
     let separator = if said.is_empty() { "" } else { ": " };
-    let detail = format!("TikTok refused the WebSocket with {}{separator}{said}", answer.status);
+    let detail = format!("TikTok rejected the WebSocket with {}{separator}{said}", answer.status);
     if status == Some(DEVICE_BLOCKED) || message.is_some_and(|message| message.contains("DEVICE_BLOCKED")) {
         return Failure::new(Code::Blocked, detail);
     }

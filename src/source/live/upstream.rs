@@ -5,7 +5,7 @@ use std::{collections::VecDeque, future::Future, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Options,
+    LiveOptions,
     bounds::BODY_BYTES_MAX,
     failure::Failure,
     options::{Origins, Url},
@@ -48,7 +48,7 @@ pub(super) struct Upstream<T> {
 }
 
 impl<T: Transport> Upstream<T> {
-    pub(super) fn new(options: &Options, transport: T, wall_anchor: Duration) -> Self {
+    pub(super) fn new(options: &LiveOptions, transport: T, wall_anchor: Duration) -> Self {
         let mut redact = Redact::new(options.sign_key.iter().chain(&options.session_cookie));
         for (_, value) in options.upstream.iter().chain(&options.sign_url).flat_map(Url::query_pairs) {
             redact.hide(&value);
@@ -98,7 +98,7 @@ impl<T: Transport> Upstream<T> {
     ) -> Result<Answer, Failure> {
         let lost = |why: &str| Failure::new(Code::ConnectionLost, why);
         let mut answer = match within(HTTP_TIMEOUT, self.transport.get(request)).await {
-            None => return Err(lost(&format!("no answer from {} within 10 s", host(request)))),
+            None => return Err(lost(&format!("no response from {} within 10 s", host(request)))),
             Some(Err(unreached)) => {
                 let detail = format!("{}: {}", host(request), unreached.why);
                 return Err(Failure::new(unreached.code, detail));

@@ -21,7 +21,7 @@ impl Due {
 }
 
 impl Replay<'_> {
-    /// Returns what comes next. Due finals of gift streaks precede the item at the same offset.
+    /// Returns the next due thing. Finals of gift streaks precede the item at the same offset.
     pub(super) async fn next_due(&mut self) -> Option<Due> {
         if self.phase == ReplayPhase::Ended {
             return None;

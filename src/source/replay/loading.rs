@@ -1,4 +1,4 @@
-//! Loads another recording while the current one keeps playing, because a file may keep its reader waiting.
+//! Loads another recording while the current one keeps playing, because reading a file can block.
 
 use std::{pin::Pin, time::Duration};
 
@@ -34,8 +34,10 @@ impl Replay<'_> {
     /// Rejects the pending load, because a later order replaced it.
     pub(super) fn forget_loading(&mut self) {
         if let Some(Loading { answer, .. }) = self.loading.take() {
-            let problem =
-                Problem::new(Code::RecordingBusy, "another order came before the recording was open");
+            let problem = Problem::new(
+                Code::RecordingBusy,
+                "another command replaced this one before the recording was open",
+            );
             answer.refuse(problem);
         }
     }

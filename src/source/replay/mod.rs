@@ -1,8 +1,8 @@
 //! A recording as a source: plays a tape at its original pace.
 //!
-//! One loop waits for whatever comes first: the shutdown of the server, an order, or the next due thing. Due
-//! things are items of the recording and deadlines of gift streaks. Both are offsets, so speed, pauses and
-//! idle limits only change when they are broadcast.
+//! One loop waits for whatever comes first: the shutdown of the server, an order, or the next deadline.
+//! Deadlines belong to items of the recording and to gift streaks. They are offsets, so speed, pauses and
+//! idle limits only change when the events are broadcast.
 
 mod due;
 mod loading;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use due::Due;
 use loading::{Loading, finished};
-pub use options::{Left, Options, Summary};
+pub use options::{Left, ReplayOptions, Summary};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -38,9 +38,9 @@ use crate::{
 
 /// Minimum length of a lap, so that an empty recording does not loop without a pause.
 const LAP_MIN: Duration = Duration::from_millis(10);
-/// Maximum number of frames published together at speed `max`,
+/// Maximum number of frames published together at speed `max`.
 const FRAMES_AT_ONCE: usize = 32;
-/// and the number of events after which no further frame is added.
+/// Number of events after which no further frame is published together with the previous ones.
 const EVENTS_AT_ONCE: usize = 64;
 /// Number of played items after which counts are reported to `/status`, even if the replay never waits.
 const REPORT_EVERY: u32 = 256;
@@ -49,7 +49,7 @@ const REPORT_EVERY: u32 = 256;
 pub struct Replay<'a> {
     tape: Tape,
     duration: Option<Duration>,
-    options: Options,
+    options: ReplayOptions,
     pipeline: Pipeline,
     hub: Hub,
     driver: &'a mut Driver,
@@ -87,13 +87,13 @@ impl<'a> Replay<'a> {
     /// If the tape cannot be read or ends before the start.
     pub fn new(
         tape: Tape,
-        options: Options,
+        options: ReplayOptions,
         hub: Hub,
         driver: &'a mut Driver,
         shutdown: CancellationToken,
         on_end: impl FnMut(&Summary) + Send + 'static,
     ) -> Result<Self, Problem> {
-        let decoder = Decoder::new(decoder::Options { replay: true, dedup: true });
+        let decoder = Decoder::new(decoder::DecoderOptions { replay: true, dedup: true });
         tape.check_within(options.start)?;
         let feed = tape.feed(options.start)?;
         let mut replay = Self {
@@ -361,8 +361,8 @@ impl<'a> Replay<'a> {
 
 fn timer(waiting: Waiting) -> Result<Timer, Problem> {
     Timer::new(waiting).map_err(|error| {
-        Problem::new(Code::BadConfig, format!("--precise is not possible here: {error}"))
-            .hint("leave it out: without it frames are a millisecond or two late")
+        Problem::new(Code::BadConfig, format!("--precise does not work here: {error}"))
+            .hint("omit --precise; frames are then a millisecond or two late")
     })
 }
 

@@ -11,7 +11,7 @@ use crate::{
 
 /// Options of a replay.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ReplayOptions {
     /// Playback speed.
     pub speed: Speed,
     /// Total number of laps; `None` loops without end.
@@ -32,7 +32,7 @@ pub struct Options {
     pub recordings: PathBuf,
 }
 
-impl Default for Options {
+impl Default for ReplayOptions {
     fn default() -> Self {
         Self {
             speed: Speed::Times(1.0),
@@ -48,7 +48,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl ReplayOptions {
     /// Returns the options for a recording that is loaded later: played whole and once.
     #[must_use]
     pub fn for_another(&self) -> Self {

@@ -44,8 +44,11 @@ impl Replay<'_> {
                 order.refuse(problem);
             }
             Order::Connect(..) | Order::Test(..) => {
-                let problem = Problem::new(Code::ReplayRunning, format!("`{}` is replayed", self.tape.name));
-                order.refuse(problem.hint(format!("end it first: DELETE /connect/{}", self.tape.name)));
+                let problem =
+                    Problem::new(Code::ReplayRunning, format!("`{}` is being replayed", self.tape.name));
+                order.refuse(
+                    problem.hint(format!("end the replay first: DELETE /connect/{}", self.tape.name)),
+                );
             }
         }
         ControlFlow::Continue(())
@@ -127,7 +130,10 @@ impl Replay<'_> {
 
     async fn obey_step(&mut self, count: u32) -> Result<(), Problem> {
         if count == 0 || count > STEPS_MAX {
-            return Err(Problem::new(Code::BadRequest, format!("count is a number from 1 to {STEPS_MAX}")));
+            return Err(Problem::new(
+                Code::BadRequest,
+                format!("count must be a number from 1 to {STEPS_MAX}"),
+            ));
         }
         self.obey_pause();
         for _ in 0..count {
@@ -159,7 +165,10 @@ impl Replay<'_> {
         to: Option<Duration>,
     ) -> Result<(), Problem> {
         if laps == Some(0) || to.is_some_and(|to| to <= from) {
-            return Err(Problem::new(Code::BadRequest, "a loop has at least one lap, and `to` after `from`"));
+            return Err(Problem::new(
+                Code::BadRequest,
+                "`laps` must be at least 1, and `to` must be after `from`",
+            ));
         }
         self.tape.check_within(from)?;
         (self.options.laps, self.options.start, self.options.end, self.lap) = (laps, from, to, 1);

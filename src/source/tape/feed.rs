@@ -43,7 +43,7 @@ impl Fed {
 pub(super) struct Reading {
     reader: Reader<Box<dyn Read + Send>>,
     from: Duration,
-    /// What was already reported as missing.
+    /// Loss that is already reported.
     missing: Loss,
     /// Whether the start has been reached.
     has_started: bool,
@@ -62,7 +62,7 @@ impl Reading {
         self.reader.next()
     }
 
-    /// Returns what was newly found to be missing. Gap items are counted when they are played.
+    /// Returns the loss found since the last call. Gap items are counted when they are played.
     fn newly_missing(&mut self, is_end: bool) -> Option<Loss> {
         let report = self.reader.report();
         let unsealed = is_end && !report.sealed;

@@ -42,8 +42,8 @@ pub(crate) async fn in_time<T: Send + 'static>(
     let io = |why: &str| Problem::new(Code::Io, format!("cannot open {called}: {why}"));
     match timeout_at(clock::now() + OPEN_WAIT, tokio::task::spawn_blocking(work)).await {
         Ok(Ok(done)) => done,
-        Ok(Err(_)) => Err(io("reading it broke off")),
-        Err(_) => Err(io(&format!("the disk did not answer within {} s", OPEN_WAIT.as_secs()))),
+        Ok(Err(_)) => Err(io("reading failed")),
+        Err(_) => Err(io(&format!("the disk did not respond within {} s", OPEN_WAIT.as_secs()))),
     }
 }
 
@@ -60,7 +60,7 @@ mod tests {
         });
         let (opened, ()) = tokio::join!(opened, tokio::time::advance(OPEN_WAIT));
         let problem = opened.unwrap_err();
-        assert_eq!(problem.message, "cannot open show: the disk did not answer within 5 s");
+        assert_eq!(problem.message, "cannot open show: the disk did not respond within 5 s");
         drop(release);
     }
 }

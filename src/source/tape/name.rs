@@ -29,7 +29,7 @@ impl Finding {
         if path.is_dir() {
             let problem =
                 Problem::new(Code::BadRecording, format!("{called} is a directory, not a recording"));
-            return Err(problem.hint("name one of the files in it"));
+            return Err(problem.hint("name a file in it"));
         }
         if path.exists() {
             return Ok(Self::Path(path.into()));
@@ -46,7 +46,7 @@ impl Finding {
         if !is_plain_name(name) {
             return Err(Problem::new(
                 Code::RecordingNotFound,
-                format!("`{name}` is not the name of a recording"),
+                format!("`{}` is not the name of a recording", name.escape_debug()),
             ));
         }
         let file = named(folder, name);
@@ -80,11 +80,11 @@ fn named(folder: &Path, name: &str) -> PathBuf {
 pub(super) fn cannot_read(called: &str, error: &io::Error) -> Problem {
     match error.kind() {
         io::ErrorKind::NotFound => {
-            Problem::new(Code::RecordingNotFound, format!("there is no recording {called}"))
+            Problem::new(Code::RecordingNotFound, format!("recording {called} not found"))
         }
         io::ErrorKind::IsADirectory | io::ErrorKind::Unsupported => {
             Problem::new(Code::BadRecording, format!("{called} is not a regular file"))
-                .hint("copy what it holds into a file")
+                .hint("copy its content to a file")
         }
         _ => Problem::new(Code::Io, format!("cannot read {called}: {error}")),
     }

@@ -1,26 +1,17 @@
-//! A client that connects to an unavailable room gets the `error` before the close, whenever it joins.
+//! A client of an unavailable room receives the `error` before the close, whenever it joins.
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use futures_util::{Stream, StreamExt as _};
-use livetape::{
-    control::{Control, Sources},
-    hub::{Hub, Limits},
-    mock::{MockTikTok, Scenario},
-    server::{self, Config, Server, listen::Listening},
-    source::live,
-    supervisor::{Options, Supervisor},
-};
+use livetape::control::Sources;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::rig::{As, ROOMS, Rig, tokens, told};
-use crate::harness::with_demo;
-use crate::harness::{json, wait};
+use crate::support::{As, ROOMS, Setup, json, mock::over_tcp, tcp::Supervised, tokens, told, wait};
 
 const TASKS: usize = 10;
 
-/// The last `error` before the close, and the close.
+/// Returns the last `error` before the close, and the close.
 async fn last_words<E: Debug>(
     mut socket: impl Stream<Item = Result<Message, E>> + Unpin,
 ) -> (Option<String>, u16) {
@@ -41,10 +32,10 @@ fn expect_error((error, close): &(Option<String>, u16), code: &str) {
     assert_eq!((error.as_deref(), *close), (Some(code), 1011));
 }
 
-/// Threads and the clock as they are: the room fails while sockets come.
+/// With threads and the real clock: the room fails while sockets connect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn all_of_ten_thousand_get_the_error_before_the_close() {
-    let rig = Arc::new(Rig::start(As::Serve));
+    let rig = Arc::new(Setup::channels(ROOMS).start(As::Serve));
     let mut tasks = JoinSet::new();
     for _ in 0..TASKS {
         let rig = Arc::clone(&rig);
@@ -61,7 +52,7 @@ async fn all_of_ten_thousand_get_the_error_before_the_close() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_error_precedes_the_close_while_the_user_is_being_connected() {
-    let rig = Arc::new(Rig::places(As::Serve, 2));
+    let rig = Arc::new(Setup::channels(ROOMS).places(2).start(As::Serve));
     let mut tasks = JoinSet::new();
     for _ in 0..TASKS {
         let rig = Arc::clone(&rig);
@@ -70,10 +61,10 @@ async fn the_error_precedes_the_close_while_the_user_is_being_connected() {
                 let control = rig.control.clone();
                 let connecting = tokio::spawn(async move { control.connect("offline".to_owned()).await });
                 let (error, close) = last_words(rig.ws("ws/t-offline").await).await;
-                let is_told = matches!((error.as_deref(), close), (Some("user_offline"), 1011));
-                // Places may be taken by rooms that are about to end.
+                let got_error = matches!((error.as_deref(), close), (Some("user_offline"), 1011));
+                // Rooms that are about to end may still occupy slots.
                 assert!(
-                    is_told || (error.as_deref(), close) == (Some("capacity"), 4102),
+                    got_error || (error.as_deref(), close) == (Some("capacity"), 4102),
                     "{error:?} {close}"
                 );
                 connecting.await.unwrap().unwrap_err();
@@ -85,21 +76,12 @@ async fn the_error_precedes_the_close_while_the_user_is_being_connected() {
     }
 }
 
-/// Over TCP, on many connections at a time.
+/// Over TCP, on many connections at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_error_precedes_the_close_over_sockets() {
-    let mock = MockTikTok::start(with_demo(Scenario::parse(ROOMS).unwrap())).await.unwrap();
-    let listener = Listening::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let address = listener.addresses()[0];
-    let (control, driver) = Control::with(Sources { tokens: tokens(), ..Sources::default() }).unwrap();
-    let hub = Hub::new("main".into(), Limits::default());
-    let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
-    let serving = tokio::spawn(server::serve(listener, server));
-    let live =
-        live::Options { upstream: Some(live::Url::parse(&mock.url()).unwrap()), ..live::Options::new("") };
-    let transport = live::NetTransport::new(&live).unwrap();
-    let supervisor = Supervisor::new(hub, &control, driver, transport, Options::new(live));
-    let supervisor = tokio::spawn(supervisor.serve());
+async fn all_get_the_error_before_the_close_over_sockets() {
+    let mock = over_tcp(ROOMS).await;
+    let server = Supervised::start(&mock, Sources { tokens: tokens(), ..Sources::default() }).await;
+    let address = server.address;
     let mut tasks = JoinSet::new();
     for _ in 0..TASKS {
         tasks.spawn(async move {
@@ -115,16 +97,14 @@ async fn the_error_precedes_the_close_over_sockets() {
     while let Some(task) = tasks.join_next().await {
         task.unwrap();
     }
-    control.shut_down();
-    serving.await.unwrap();
-    supervisor.await.unwrap();
+    server.end().await;
 }
 
-/// `livetape live` for a room that fails: before the first attempt, between attempts, and after the last one.
+/// `livetape live` with a room that fails: before the first attempt, between attempts, and after the last one.
 #[tokio::test(start_paused = true)]
 async fn the_error_precedes_the_close_on_the_main_channel_at_any_time() {
     let scenario = include_str!("../../../fixtures/scenarios/handshake-blocked.toml");
-    let rig = Rig::with(scenario, As::Live, |sources| sources);
+    let rig = Setup::channels(scenario).start(As::Live);
     let mut tasks = JoinSet::new();
     for _ in 0..100 {
         for path in ["", "ws"] {

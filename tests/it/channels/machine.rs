@@ -1,4 +1,4 @@
-//! What the main channel can be told in each of its states: idle, a room, a recording. The picture is in ARCHITECTURE.md.
+//! All transitions of the main channel between idle, a room and a recording. ARCHITECTURE.md has the diagram.
 
 use std::time::Duration;
 
@@ -7,14 +7,13 @@ use livetape::{
     sans_io::error::{Code, Problem},
 };
 
-use super::rig::{As, Rig};
-use crate::harness::{json, read, wait};
+use crate::support::{As, ROOMS, Rig, Setup, json, read, wait};
 
 async fn load(rig: &Rig, name: &str) -> Result<ReplayState, Problem> {
     rig.control.order(ReplayOrder::Load(name.to_owned())).await
 }
 
-/// The code and the HTTP status of a refusal.
+/// Returns the code and the HTTP status of an error.
 async fn refused_connect(rig: &Rig, user: &str) -> (Code, u16) {
     let code = rig.control.connect(user.to_owned()).await.unwrap_err().problem.code;
     (code, code.http_status())
@@ -24,17 +23,17 @@ fn mode(rig: &Rig) -> Mode {
     rig.control.status().mode
 }
 
-/// The reasons of all `disconnected` events.
+/// Returns the reasons of all `disconnected` events.
 async fn reasons(rig: &Rig) -> Vec<String> {
     rig.hub.close(livetape::hub::CloseReason { code: 1000, reason: "over".into() });
-    let log = crate::harness::read_all(&mut rig.ws("?since=0&types=disconnected").await).await;
+    let log = crate::support::read_all(&mut rig.ws("?since=0&types=disconnected").await).await;
     let reason = |text: &String| json(text)["data"]["reason"].as_str().unwrap().to_owned();
     log.texts.iter().map(reason).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_process_loads_disconnects_connects_and_loads_again() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     assert_eq!(mode(&rig), Mode::Idle);
     assert_eq!(rig.control.disconnect("ann".into()).await.unwrap_err().problem.code, Code::NotFound);
     assert_eq!(load(&rig, "nowhere").await.unwrap_err().code, Code::RecordingNotFound);
@@ -69,7 +68,7 @@ async fn one_process_loads_disconnects_connects_and_loads_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_room_is_left_only_after_the_next_user_was_found() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     for (user, code) in [
         ("offline", Code::UserOffline),
@@ -88,15 +87,15 @@ async fn a_room_is_left_only_after_the_next_user_was_found() {
 
 #[tokio::test(start_paused = true)]
 async fn one_look_up_runs_at_a_time_and_outlives_the_room() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
-    // A user that is not found is looked up once more.
+    // A user who is not found is looked up once more.
     let control = rig.control.clone();
     let first = tokio::spawn(async move { control.connect("nobody".into()).await });
     wait(Duration::from_millis(1)).await;
     assert_eq!(refused_connect(&rig, "ben").await, (Code::Capacity, 503));
     assert_eq!(rig.control.disconnect("ann".into()).await.unwrap().username, None);
-    // Now there is nothing to replace: it is connected as from idle.
+    // There is nothing to replace, so this connects as from idle.
     assert_eq!(first.await.unwrap().unwrap_err().problem.code, Code::UserNotFound);
     assert_eq!(rig.control.status().username.as_deref(), Some("nobody"));
     rig.end().await;
@@ -104,7 +103,7 @@ async fn one_look_up_runs_at_a_time_and_outlives_the_room() {
 
 #[tokio::test(start_paused = true)]
 async fn an_ended_source_can_be_replaced() {
-    let rig = Rig::with("speed = \"max\"\nend = \"control\"\n", As::Serve, |sources| sources);
+    let rig = Setup::channels("speed = \"max\"\nend = \"control\"\n").start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     wait(Duration::from_secs(1)).await;
     let status = rig.control.status();
@@ -114,9 +113,9 @@ async fn an_ended_source_can_be_replaced() {
     );
     assert_eq!(rig.control.disconnect("ann".into()).await.unwrap().username, None);
     load(&rig, "short").await.unwrap();
-    // A recording that has ended is still there to be played.
+    // A recording that has ended can be played again.
     rig.control.order(ReplayOrder::Speed(livetape::control::Speed::Max)).await.unwrap();
-    // A thread reads the file to its end, and the clock does not wait for it.
+    // A thread reads the whole file, and the paused clock does not wait for it.
     while rig.control.replay().unwrap().state != ReplayPhase::Ended {
         tokio::task::yield_now().await;
     }
@@ -124,14 +123,14 @@ async fn an_ended_source_can_be_replaced() {
     assert_eq!(refused_connect(&rig, "ann").await.0, Code::ReplayRunning);
     assert_eq!(load(&rig, "demo").await.unwrap().state, ReplayPhase::Playing);
     rig.control.disconnect("demo".into()).await.unwrap();
-    // Asked for, and no longer live.
+    // The requested user is no longer live.
     assert_eq!(refused_connect(&rig, "ann").await.0, Code::UserOffline);
     rig.end().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_start_mode_allows_the_same_orders() {
-    let rig = Rig::start(As::Replay);
+    let rig = Setup::channels(ROOMS).start(As::Replay);
     wait(Duration::from_secs(1)).await;
     assert_eq!(mode(&rig), Mode::Replay);
     rig.control.disconnect("short".into()).await.unwrap();
@@ -140,7 +139,7 @@ async fn every_start_mode_allows_the_same_orders() {
     rig.control.connect("ann".into()).await.unwrap();
     rig.end().await;
 
-    let rig = Rig::start(As::Live);
+    let rig = Setup::channels(ROOMS).start(As::Live);
     read(&mut rig.ws("?since=0").await, 1).await;
     assert_eq!(mode(&rig), Mode::Live);
     rig.control.disconnect("ann".into()).await.unwrap();

@@ -6,6 +6,5 @@ mod over_sockets;
 mod play;
 mod refused;
 mod replays;
-pub(crate) mod rig;
 mod rooms;
 mod shared;

@@ -4,16 +4,13 @@ use std::{net::IpAddr, time::Duration};
 
 use livetape::{
     control::Sources,
-    server::{Access, Config, Server, Tokens, memory, serve},
+    server::{Access, Config, Tokens},
 };
 use serde_json::Value;
 use tokio_tungstenite::client_async;
 
-use super::{
-    replays::{events, expected},
-    rig::{As, Rig, told},
-};
-use crate::harness::{Log, SOCKET_BYTES, read, read_all, wait};
+use super::replays::{events, expected};
+use crate::support::{As, Log, ROOMS, Rig, Setup, read, read_all, told, wait};
 
 /// A client elsewhere.
 const REMOTE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
@@ -25,7 +22,7 @@ async fn play(rig: &Rig, path: &str) -> Log {
 #[tokio::test(start_paused = true)]
 async fn a_recording_is_played_from_its_start_whatever_the_main_channel_does() {
     for start in [As::Serve, As::Replay] {
-        let rig = Rig::start(start);
+        let rig = Setup::channels(ROOMS).start(start);
         let expected = expected();
         for query in ["?speed=max", "?speed=100&start=0", ""] {
             assert!(events(&play(&rig, &format!("demo{query}")).await) == expected, "{query}");
@@ -37,7 +34,7 @@ async fn a_recording_is_played_from_its_start_whatever_the_main_channel_does() {
 
 #[tokio::test(start_paused = true)]
 async fn a_replay_may_start_in_the_middle() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let played = events(&play(&rig, "demo?speed=max&start=1m30s").await);
     assert_eq!(played[0]["type"], "connection_created");
     let ids = |events: &[Value]| events.iter().map(|event| event["id"].clone()).collect::<Vec<_>>();
@@ -49,7 +46,8 @@ async fn a_replay_may_start_in_the_middle() {
 
 #[tokio::test(start_paused = true)]
 async fn all_private_replays_share_a_limit() {
-    let rig = Rig::with("", As::Serve, |sources| Sources { max_replays: 2, ..sources });
+    let setup = Setup::channels(ROOMS).sources(|sources| Sources { max_replays: 2, ..sources });
+    let rig = setup.start(As::Serve);
     assert!(!rig.control.channels().were_used());
     let mut first = rig.ws("ws/play/demo").await;
     let mut second = rig.ws("ws/test/t-ann").await;
@@ -67,7 +65,7 @@ async fn all_private_replays_share_a_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn bad_requests_are_reported_over_the_socket() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     for (path, code, close) in [
         ("no-such", "recording_not_found", 1011),
         ("..%2FCargo.toml", "recording_not_found", 1011),
@@ -91,20 +89,15 @@ async fn bad_requests_are_reported_over_the_socket() {
 #[tokio::test(start_paused = true)]
 async fn clients_beyond_loopback_need_a_bearer_token() {
     const TOKEN: &str = "0123456789abcdef";
-    let rig = Rig::start(As::Serve);
     for (tokens, query, expected) in [
         (vec![], "", Some("\"unauthorized\"")),
         (vec![TOKEN.to_owned().into()], "&token=0123456789abcdef", None),
     ] {
-        let (listener, connector) = memory::listener(SOCKET_BYTES);
-        let config = Config {
-            access: Access { tokens: Tokens::new(tokens), ..Access::default() },
-            ..Config::default()
-        };
-        let server = Server { hub: rig.hub.clone(), control: rig.control.clone(), config };
-        tokio::spawn(serve(listener, server));
+        let access = Access { tokens: Tokens::new(tokens), ..Access::default() };
+        let config = Config { access, ..Config::default() };
+        let rig = Setup { config, ..Setup::channels(ROOMS) }.start(As::Serve);
         for address in [REMOTE, IpAddr::from([127, 0, 0, 1])] {
-            let stream = connector.connect_from(Some(address)).await.unwrap();
+            let stream = rig.connector.connect_from(Some(address)).await.unwrap();
             let url = format!("ws://localhost/ws/play/demo?speed=max{query}");
             let log = read_all(&mut client_async(url, stream).await.unwrap().0).await;
             let is_refused = log.texts.len() == 1 && expected.is_some_and(|code| log.texts[0].contains(code));
@@ -115,6 +108,6 @@ async fn clients_beyond_loopback_need_a_bearer_token() {
                 log.close
             );
         }
+        rig.end().await;
     }
-    rig.end().await;
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a token, and with how it is asked for. No answer shows one.
+//! Invalid tokens and invalid requests with tokens. No response contains a token.
 
 use std::sync::Mutex;
 
@@ -7,16 +7,15 @@ use livetape::{
     sans_io::error::Code,
 };
 
-use super::rig::{As, Rig, told};
-use crate::harness::{self, read_all};
+use crate::support::{As, ROOMS, Rig, Setup, json, read_all, told};
 
-/// What was told to whoever runs the server.
+/// Messages shown to the user who runs the server.
 static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 #[tokio::test(start_paused = true)]
 async fn unknown_tokens_and_those_without_a_user_get_an_error_and_1008() {
     let tell: fn(&str) = |line| TOLD.lock().unwrap().push(line.to_owned());
-    let rig = Rig::with("", As::Serve, |sources| Sources { tell, ..sources });
+    let rig = Setup::channels("").sources(|sources| Sources { tell, ..sources }).start(As::Serve);
     let unknown = "\"unauthorized\" retrying=false 1008 unauthorized";
     for path in
         ["ws/nobody-has-it", "ws/T-ANN", "ws/t-an", "ws/t-ann%20", "ws/%ff", "ws/t-nobody-has-it?types=gift"]
@@ -34,17 +33,17 @@ async fn unknown_tokens_and_those_without_a_user_get_an_error_and_1008() {
 
 #[tokio::test(start_paused = true)]
 async fn a_position_of_another_channel_is_unknown_here() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     for path in ["ws/t-ann?since=main:0", "ws/test/t-ann?since=main:0"] {
         let log = read_all(&mut rig.ws(path).await).await;
-        assert_eq!(super::rig::close(&log), (4001, "unknown_position"), "{path}");
+        assert_eq!(crate::support::close(&log), (4001, "unknown_position"), "{path}");
     }
     rig.end().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn rejections_do_not_reveal_tokens() {
-    let rig = harness::Rig::start();
+    let rig = Rig::start();
     for (method, target, status, code) in [
         ("GET", "/ws/s3cret", 400, "upgrade_required"),
         ("GET", "/ws/test/s3cret", 400, "upgrade_required"),
@@ -62,8 +61,8 @@ async fn rejections_do_not_reveal_tokens() {
         ["ws/s3cret?typs=gift", "ws/s3cret?speed=2", "ws/test/s3cret?speed=fast", "ws/test/s3cret?speed=0"]
     {
         let log = read_all(&mut rig.ws(target).await).await;
-        assert_eq!(super::rig::close(&log), (1008, "bad_request"), "{target}");
-        assert_eq!(harness::json(&log.texts[0])["data"]["code"], "bad_request");
+        assert_eq!(crate::support::close(&log), (1008, "bad_request"), "{target}");
+        assert_eq!(json(&log.texts[0])["data"]["code"], "bad_request");
         assert!(!log.texts[0].contains("s3cret"), "{log:?}");
     }
 }

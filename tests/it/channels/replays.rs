@@ -11,13 +11,9 @@ use livetape::{
 };
 use serde_json::Value;
 
-use super::rig::{As, Rig, close, told};
-use crate::{
-    harness::{Log, chats, json, read, read_all, wait},
-    support::decode,
-};
+use crate::support::{As, Log, ROOMS, Setup, chats, close, decode, json, read, read_all, told, wait};
 
-/// What `livetape events` says of the recording: without the name of the stream, which it has none of.
+/// Returns the output of `livetape events`, which has no stream name.
 pub(super) fn expected() -> Vec<Value> {
     let items: Vec<_> = Tape::find("demo")
         .unwrap()
@@ -38,7 +34,7 @@ fn without_stream(mut events: Vec<Value>) -> Vec<Value> {
     events
 }
 
-/// The events of a whole replay, but for the last, which says that it ended.
+/// Returns the events of a whole replay, except the last one, which reports its end.
 pub(super) fn events(log: &Log) -> Vec<Value> {
     assert_eq!(close(log), (1000, "recording_ended"));
     let mut events = without_stream(log.texts.iter().map(|text| json(text)).collect());
@@ -48,7 +44,7 @@ pub(super) fn events(log: &Log) -> Vec<Value> {
 
 #[tokio::test(start_paused = true)]
 async fn sixteen_private_replays_do_not_affect_each_other() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let started = clock::now();
     let length = Tape::find("demo").unwrap().duration().unwrap();
     let mut sockets = Vec::new();
@@ -79,7 +75,7 @@ async fn sixteen_private_replays_do_not_affect_each_other() {
 
 #[tokio::test(start_paused = true)]
 async fn every_speed_gives_the_same_events() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let expected = expected();
     for speed in ["max", "10", "1000"] {
         let log = read_all(&mut rig.ws(&format!("ws/test/t-ben?speed={speed}")).await).await;
@@ -92,7 +88,7 @@ async fn every_speed_gives_the_same_events() {
 
 #[tokio::test(start_paused = true)]
 async fn a_private_replay_ends_with_its_socket() {
-    let rig = Rig::with("", As::Serve, |sources| Sources { max_replays: 1, ..sources });
+    let rig = Setup::channels("").sources(|sources| Sources { max_replays: 1, ..sources }).start(As::Serve);
     let mut socket = rig.ws("ws/test/t-ann").await;
     read(&mut socket, 1).await;
     let status = rig.control.channels().statuses()[0].status();
@@ -103,7 +99,7 @@ async fn a_private_replay_ends_with_its_socket() {
     assert!(rig.control.channels().statuses().is_empty());
     assert!(events(&read_all(&mut rig.ws("ws/test/t-ben?speed=max").await).await) == expected());
 
-    // One that nobody comes to read: the lease was given back.
+    // A replay without a reader, which has released its slot.
     drop(rig.control.channels().replay("t-ann", livetape::control::Speed::Max).await.unwrap());
     wait(Duration::from_millis(1)).await;
     assert!(rig.control.channels().statuses().is_empty());
@@ -112,7 +108,7 @@ async fn a_private_replay_ends_with_its_socket() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stalled_client_is_closed_and_its_slot_is_freed() {
-    let rig = Rig::with("", As::Serve, |sources| Sources { max_replays: 1, ..sources });
+    let rig = Setup::channels("").sources(|sources| Sources { max_replays: 1, ..sources }).start(As::Serve);
     let mut stalled = rig.ws("ws/test/t-ann?speed=max").await;
     wait(Duration::from_secs(25)).await;
     assert!(rig.control.channels().statuses().is_empty(), "nobody is waited for longer");
@@ -123,7 +119,7 @@ async fn a_stalled_client_is_closed_and_its_slot_is_freed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_private_replay_does_not_depend_on_the_main_channel() {
-    let rig = Rig::start(As::Replay);
+    let rig = Setup::channels(ROOMS).start(As::Replay);
     let mut socket = rig.ws("ws/test/t-ann").await;
     let first = read(&mut socket, 3).await;
     rig.control.order(livetape::control::ReplayOrder::Pause).await.unwrap();
@@ -136,7 +132,7 @@ async fn a_private_replay_does_not_depend_on_the_main_channel() {
 
 #[tokio::test(start_paused = true)]
 async fn recordings_that_cannot_be_played_are_reported() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     for (token, expected) in [
         ("t-none", "\"recording_not_found\" retrying=false 1011 recording_not_found"),
         ("t-missing", "\"recording_not_found\" retrying=false 1011 recording_not_found"),

@@ -1,4 +1,4 @@
-//! `/ws/{token}`: when a room is connected, for whom, and until when.
+//! `/ws/{token}`: when rooms are connected and disconnected, and who shares them.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use livetape::{
     hub::{Join, Limits, Since},
     sans_io::error::Code,
     supervisor::LINGER,
+    supervisor::SupervisorOptions,
 };
 use serde_json::Value;
 
-use super::rig::{As, ROOMS, Rig, close, told};
-use crate::harness::{chats, json, read, read_all, seqs, wait};
+use crate::support::{As, ROOMS, Setup, chats, close, json, read, read_all, seqs, told, wait};
 
-/// Events of the room of `ROOMS`, its `connection_created` among them.
+/// Number of events in the room of `ROOMS`, including `connection_created`.
 const EVENTS: usize = 100;
 
 #[tokio::test(start_paused = true)]
 async fn tokens_with_the_same_user_share_one_connection() {
     for start in [As::Serve, As::Replay] {
-        let rig = Rig::start(start);
+        let rig = Setup::channels(ROOMS).start(start);
         wait(Duration::from_secs(1)).await;
         assert_eq!((rig.requests(), rig.control.channels().users()), (0, vec![]), "nobody has come yet");
         let mut first = rig.ws("ws/t-ann").await;
@@ -31,7 +31,7 @@ async fn tokens_with_the_same_user_share_one_connection() {
         assert_eq!(created["seq"], 1);
         assert!(seqs(&one).is_sorted_by(|a, b| a < b));
 
-        // `@Ann` is ann, and gets the same from the first event on.
+        // `@Ann` is the same user and receives the same events from the first one on.
         let mut second = rig.ws("ws/t2-ann?since=0").await;
         assert_eq!(read(&mut second, EVENTS).await, one);
         assert_eq!((rig.requests(), rig.upgrades()), (requests, 1));
@@ -45,7 +45,7 @@ async fn tokens_with_the_same_user_share_one_connection() {
         assert_eq!((one_channel.hub.subscriber_count(), one_channel.user.as_deref()), (2, Some("ann")));
         assert_eq!(channels.find("ann").unwrap().stream(), created["stream"]);
         assert_ne!(created["stream"], "main", "it is a channel of its own");
-        // The main channel has nothing to do with it.
+        // The main channel is not affected.
         assert_ne!(rig.control.status().username.as_deref(), Some("ann"));
         rig.end().await;
     }
@@ -54,7 +54,8 @@ async fn tokens_with_the_same_user_share_one_connection() {
 #[tokio::test(start_paused = true)]
 async fn the_backlog_of_a_tokens_channel_is_configurable() {
     let backlog = Limits { events_max: 8, ..Limits::default() };
-    let rig = Rig::with_backlog(ROOMS, As::Serve, |sources| sources, backlog);
+    let rig =
+        Setup::channels(ROOMS).options(|options| SupervisorOptions { backlog, ..options }).start(As::Serve);
     let _socket = rig.ws("ws/t-ann").await;
     wait(Duration::from_secs(1)).await;
     let hub = rig.control.channels().find("ann").unwrap();
@@ -69,7 +70,7 @@ async fn the_backlog_of_a_tokens_channel_is_configurable() {
 #[tokio::test(start_paused = true)]
 async fn rooms_of_tokens_are_included_in_the_counters() {
     let fault = "[[fault]]\nat = \"socket\"\nkind = \"drop\"\nafter_frames = 2\ntimes = 1\n";
-    let rig = Rig::with(&format!("{ROOMS}\n{fault}"), As::Serve, |sources| sources);
+    let rig = Setup::channels(&format!("{ROOMS}\n{fault}")).start(As::Serve);
     let _socket = rig.ws("ws/t-ann").await;
     wait(Duration::from_secs(60)).await;
     let upstream = rig.control.upstream();
@@ -79,7 +80,7 @@ async fn rooms_of_tokens_are_included_in_the_counters() {
 
 #[tokio::test(start_paused = true)]
 async fn reloading_a_page_causes_no_request_and_loses_no_event() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let mut socket = rig.ws("ws/t-ann").await;
     let seen = read(&mut socket, EVENTS).await;
     let last = json(&seen[EVENTS - 1]);
@@ -92,7 +93,7 @@ async fn reloading_a_page_causes_no_request_and_loses_no_event() {
     let behind = read(&mut again, 10).await;
     let all = read(&mut rig.ws("ws/t-ann?since=0").await, EVENTS + 10).await;
     assert!([seen.clone(), behind].concat() == all, "no gap, no repeat");
-    // The thirty seconds count from its last socket, not its first.
+    // The thirty seconds start with the end of the last socket.
     wait(2 * LINGER).await;
     drop(again);
     wait(LINGER - Duration::from_secs(1)).await;
@@ -101,7 +102,7 @@ async fn reloading_a_page_causes_no_request_and_loses_no_event() {
     wait(Duration::from_secs(2)).await;
     assert!(rig.control.channels().users().is_empty(), "it was left");
 
-    // A later one is a new channel: the old position is unknown there.
+    // A later socket opens a new channel, which does not know the old position.
     let log = read_all(&mut rig.ws(&format!("ws/t-ann?since={position}")).await).await;
     assert_eq!((log.texts.len(), close(&log)), (0, (4001, "unknown_position")));
     let mut fresh = rig.ws("ws/t-ann?since=0").await;
@@ -114,7 +115,7 @@ async fn reloading_a_page_causes_no_request_and_loses_no_event() {
 
 #[tokio::test(start_paused = true)]
 async fn no_room_is_evicted_and_a_freed_slot_can_be_reused() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let mut ann = rig.ws("ws/t-ann").await;
     read(&mut ann, EVENTS).await;
     let requests = rig.requests();
@@ -124,7 +125,7 @@ async fn no_room_is_evicted_and_a_freed_slot_can_be_reused() {
     assert_eq!((refused.problem.code, refused.problem.code.http_status()), (Code::Capacity, 503));
     assert_eq!(rig.requests(), requests, "the upstream was not even asked");
     assert_eq!(rig.control.channels().users(), ["ann"]);
-    // Kept, it has its place still.
+    // While it is kept, it still occupies its slot.
     drop(ann);
     wait(LINGER / 2).await;
     assert_eq!(rig.refusal("ws/t-ben").await.1.0, 4102);
@@ -136,7 +137,7 @@ async fn no_room_is_evicted_and_a_freed_slot_can_be_reused() {
 
 #[tokio::test(start_paused = true)]
 async fn rooms_run_in_parallel_and_the_main_channel_replaces_only_its_own() {
-    let rig = Rig::places(As::Serve, 3);
+    let rig = Setup::channels(ROOMS).places(3).start(As::Serve);
     rig.control.connect("ben".into()).await.unwrap();
     let mut ann = rig.ws("ws/t-ann").await;
     let mut cid = rig.ws("ws/t-cid").await;
@@ -150,14 +151,14 @@ async fn rooms_run_in_parallel_and_the_main_channel_replaces_only_its_own() {
         assert_eq!(rig.control.channels().users(), ["ann", "cid"]);
     }
     rig.control.disconnect("eve".into()).await.unwrap();
-    // Its place is free again.
+    // Its slot is free again.
     assert_eq!(rig.refusal("ws/t-offline").await.1, (1011, "user_offline".into()));
     rig.end().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn upstream_failures_are_reported_and_close_only_the_token() {
-    let rig = Rig::places(As::Serve, 2);
+    let rig = Setup::channels(ROOMS).places(2).start(As::Serve);
     let mut ann = rig.ws("ws/t-ann").await;
     read(&mut ann, 1).await;
     for (token, expected) in [
@@ -174,7 +175,7 @@ async fn upstream_failures_are_reported_and_close_only_the_token() {
 
 #[tokio::test(start_paused = true)]
 async fn a_room_that_ends_closes_with_1000() {
-    let rig = Rig::with("speed = \"max\"\nend = \"control\"\n", As::Serve, |sources| sources);
+    let rig = Setup::channels("speed = \"max\"\nend = \"control\"\n").start(As::Serve);
     let log = read_all(&mut rig.ws("ws/t-ann").await).await;
     let last: Vec<Value> = log.texts.iter().rev().take(1).map(|text| json(text)).collect();
     assert_eq!(
@@ -192,8 +193,7 @@ async fn a_rate_limit_applies_to_all_rooms() {
     let scenario = format!(
         "{ROOMS}\n[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 60\ntimes = 1\n"
     );
-    let rig =
-        Rig::with(&scenario, As::Serve, |sources| livetape::control::Sources { max_live: 3, ..sources });
+    let rig = Setup::channels(&scenario).places(3).start(As::Serve);
     let mut ann = rig.ws("ws/t-ann").await;
     let error = json(&read(&mut ann, 1).await[0]);
     assert_eq!((&error["data"]["code"], &error["data"]["retrying"]), (&"rate_limited".into(), &true.into()));
@@ -206,7 +206,7 @@ async fn a_rate_limit_applies_to_all_rooms() {
     assert!((35_000..=41_000).contains(&wait_ms), "{wait_ms}");
     assert_eq!(rig.control.connect("cid".into()).await.unwrap_err().problem.code, Code::RateLimited);
     assert_eq!(rig.control.test("cid".into()).await.unwrap().code, Some(Code::RateLimited));
-    // Whoever has the same user waits with it, and is told why from the start.
+    // Sockets for the same user wait with it and receive the earlier errors too.
     let mut along = rig.ws("ws/t2-ann").await;
     assert_eq!(json(&read(&mut along, 1).await[0]), error);
     assert_eq!(rig.requests(), requests);
@@ -221,7 +221,7 @@ async fn a_rate_limit_applies_to_all_rooms() {
 async fn a_permanent_rate_limit_closes_with_1008() {
     let scenario =
         "[[fault]]\nat = [\"lookup\", \"sign\"]\nkind = \"status\"\nstatus = 429\nretry_after = 1\n";
-    let rig = Rig::with(scenario, As::Serve, |sources| sources);
+    let rig = Setup::channels(scenario).start(As::Serve);
     let log = read_all(&mut rig.ws("ws/t-ann").await).await;
     let errors: Vec<Value> = log.texts.iter().map(|text| json(text)["data"].clone()).collect();
     assert!(errors.iter().all(|error| error["code"] == "rate_limited"), "{errors:?}");
@@ -232,8 +232,8 @@ async fn a_permanent_rate_limit_closes_with_1008() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_socket_is_closed_and_its_room_goes_on() {
-    let rig = Rig::start(As::Serve);
+async fn a_slow_socket_is_closed_and_its_room_stays_open() {
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let mut slow = rig.ws("ws/t-ann").await;
     let mut fast = rig.ws("ws/t2-ann").await;
     read(&mut fast, EVENTS).await;
@@ -252,7 +252,7 @@ async fn a_slow_socket_is_closed_and_its_room_goes_on() {
 
 #[tokio::test(start_paused = true)]
 async fn shutting_down_closes_with_1001_and_leaves_the_upstream() {
-    let rig = Rig::places(As::Serve, 2);
+    let rig = Setup::channels(ROOMS).places(2).start(As::Serve);
     let mut ann = rig.ws("ws/t-ann").await;
     let mut test = rig.ws("ws/test/t-ann").await;
     read(&mut ann, EVENTS).await;
@@ -263,11 +263,11 @@ async fn shutting_down_closes_with_1001_and_leaves_the_upstream() {
     for log in [&ann, &test] {
         assert_eq!(close(log), (1001, "shutting_down"));
     }
-    // What is asked for from now on is refused.
+    // Requests from now on are rejected.
     let refusal = control.channels().open("t-ann").await.unwrap_err();
     assert_eq!(refusal.problem.code, Code::ShuttingDown);
     control.channels().ended().await;
-    let last = rig.mock.received().pop().unwrap();
+    let last = rig.mock().received().pop().unwrap();
     assert!(format!("{:?}", last.what).contains("Close"), "{last:?}");
     assert!(control.channels().statuses().is_empty());
     rig.end().await;

@@ -1,4 +1,4 @@
-//! A token whose user is the one of the main channel: one source for both.
+//! A token for the user of the main channel shares its source.
 
 use std::time::Duration;
 
@@ -10,10 +10,9 @@ use livetape::{
 };
 use serde_json::Value;
 
-use super::rig::{As, ROOMS, Rig, close, told};
-use crate::harness::{Log, chat, json, read, read_all, wait};
+use crate::support::{As, Log, ROOMS, Setup, chat, close, json, read, read_all, told, wait};
 
-/// What both channels have alike.
+/// Parts that are the same on both channels.
 fn alike(texts: &[String]) -> Vec<Value> {
     let mut events: Vec<Value> = texts.iter().map(|text| json(text)).collect();
     for event in &mut events {
@@ -29,14 +28,14 @@ fn reason(log: &Log) -> Value {
 #[tokio::test(start_paused = true)]
 async fn tokens_share_the_room_of_the_main_channel() {
     for start in [As::Serve, As::Live] {
-        let rig = Rig::start(start);
+        let rig = Setup::channels(ROOMS).start(start);
         let mut main = rig.ws("?since=0").await;
         if start == As::Serve {
             rig.control.connect("ANN".into()).await.unwrap();
         }
         let ours = read(&mut main, 100).await;
         let requests = rig.requests();
-        // The only place is the main channel's, and it is enough.
+        // The main channel occupies the only slot, which is enough.
         let mut token = rig.ws("ws/t-ann?since=0").await;
         let theirs = read(&mut token, 100).await;
         assert_eq!(alike(&ours), alike(&theirs));
@@ -49,7 +48,7 @@ async fn tokens_share_the_room_of_the_main_channel() {
                 _ => name.to_lowercase(),
             })
         );
-        // It is not the token's to leave.
+        // The token cannot disconnect it.
         drop(token);
         wait(2 * LINGER).await;
         assert_eq!(rig.control.channels().users().len(), 1);
@@ -62,7 +61,7 @@ async fn tokens_share_the_room_of_the_main_channel() {
 #[tokio::test(start_paused = true)]
 async fn a_shared_room_ends_for_both_when_replaced_or_deleted() {
     for replaced in [true, false] {
-        let rig = Rig::start(As::Serve);
+        let rig = Setup::channels(ROOMS).start(As::Serve);
         rig.control.connect("ann".into()).await.unwrap();
         let mut token = rig.ws("ws/t-ann").await;
         read(&mut token, 1).await;
@@ -87,28 +86,28 @@ async fn a_shared_room_ends_for_both_when_replaced_or_deleted() {
 
 #[tokio::test(start_paused = true)]
 async fn the_main_channel_follows_the_room_of_a_token() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let mut token = rig.ws("ws/t-ann").await;
     read(&mut token, 100).await;
     let mut main = rig.ws("?since=0").await;
     let requests = rig.requests();
-    // The only place is the token's, and it is enough.
+    // The token occupies the only slot, which is enough.
     let status = rig.control.connect("@Ann".into()).await.unwrap();
     assert_eq!((status.state, status.source), (SourceState::Connected, Some("live")));
     let created = json(&read(&mut main, 1).await[0]);
     assert_eq!((&created["type"], &created["username"]), (&"connection_created".into(), &"ann".into()));
     assert_eq!((rig.requests(), rig.upgrades()), (requests, 1));
-    // It holds the room, even if the token's last socket is gone.
+    // The main channel keeps the room after the token's last socket has closed.
     drop(token);
     wait(2 * LINGER).await;
     assert_eq!(rig.control.status().state, SourceState::Connected);
     let mut token = rig.ws("ws/t-ann").await;
     assert_eq!(json(&read(&mut token, 1).await[0])["type"], "connection_created");
-    // Another user needs the place, and the room stays for both.
+    // Another user would need the slot, so the room stays connected for both.
     let refusal = rig.control.connect("ben".into()).await.unwrap_err();
     assert_eq!(refusal.problem.code, Code::Capacity);
     assert_eq!(rig.control.status().username.as_deref(), Some("Ann"));
-    // Left by the main channel, it is still the token's.
+    // The token keeps the room after the main channel has left it.
     rig.control.disconnect("ann".into()).await.unwrap();
     let mut main = rig.ws("?since=0&types=disconnected").await;
     assert_eq!(json(&read(&mut main, 1).await[0])["data"]["reason"], "deleted");
@@ -123,7 +122,7 @@ async fn the_main_channel_follows_the_room_of_a_token() {
 async fn a_followed_room_fails_and_ends_for_both() {
     let fault = "[[fault]]\nat = \"socket\"\nkind = \"drop\"\nafter_frames = 2\ntimes = 1\n";
     let scenario = format!("speed = 10\nend = \"control\"\n{fault}");
-    let rig = Rig::with(&scenario, As::Serve, |sources| sources);
+    let rig = Setup::channels(&scenario).start(As::Serve);
     let mut token = rig.ws("ws/t-ann?since=0").await;
     let first = read(&mut token, 1).await;
     rig.control.connect("ann".into()).await.unwrap();
@@ -151,7 +150,7 @@ async fn a_followed_room_fails_and_ends_for_both() {
 #[tokio::test(start_paused = true)]
 async fn a_waiting_room_is_followed_with_its_remaining_wait() {
     let fault = "[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 60\ntimes = 1\n";
-    let rig = Rig::with(&format!("{ROOMS}\n{fault}"), As::Serve, |sources| sources);
+    let rig = Setup::channels(&format!("{ROOMS}\n{fault}")).start(As::Serve);
     let mut token = rig.ws("ws/t-ann").await;
     read(&mut token, 1).await;
     let requests = rig.requests();
@@ -167,7 +166,7 @@ async fn a_waiting_room_is_followed_with_its_remaining_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn under_serve_a_failure_closes_only_the_token() {
-    let rig = Rig::start(As::Serve);
+    let rig = Setup::channels(ROOMS).start(As::Serve);
     let mut main = rig.ws("?since=0").await;
     assert!(rig.control.connect("nobody".into()).await.unwrap_err().retrying, "it is asked for once more");
     let refusal = rig.refusal("ws/t-nobody").await;
@@ -182,7 +181,7 @@ async fn under_serve_a_failure_closes_only_the_token() {
 
 #[tokio::test(start_paused = true)]
 async fn under_live_the_end_of_the_room_ends_everything() {
-    let rig = Rig::with("speed = \"max\"\nend = \"control\"\n", As::Live, |sources| sources);
+    let rig = Setup::channels("speed = \"max\"\nend = \"control\"\n").start(As::Live);
     let log = read_all(&mut rig.ws("ws/t-ann?since=0").await).await;
     assert_eq!(close(&log), (1000, "stream_ended"));
     assert_eq!(rig.end().await.exit_code(), Ok(0));
@@ -190,7 +189,7 @@ async fn under_live_the_end_of_the_room_ends_everything() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_switches_rooms_reads_only_the_new_one() {
-    let rig = Rig::places(As::Serve, 2);
+    let rig = Setup::channels(ROOMS).places(2).start(As::Serve);
     for token in ["ws/t-ann", "ws/t-ben"] {
         let mut reader = rig.ws(token).await;
         tokio::spawn(async move { read_all(&mut reader).await });
@@ -204,7 +203,7 @@ async fn a_client_that_switches_rooms_reads_only_the_new_one() {
         socket.send(join.to_string().into()).await.unwrap();
         wait(Duration::from_secs(1)).await;
     }
-    // Both writers are woken, that of the room which it left first.
+    // Both writers are woken, first that of the room which the socket left.
     ann.publish(&[chat("of ann")]);
     ben.publish(&[chat("of ben")]);
     wait(Duration::from_secs(1)).await;
@@ -215,4 +214,49 @@ async fn a_client_that_switches_rooms_reads_only_the_new_one() {
     assert_eq!(comments.len(), 1, "{comments:?}");
     assert!(comments[0].contains("of ben"), "{comments:?}");
     rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_to_connect_that_a_later_one_replaces_is_a_conflict() {
+    let rig = Setup::channels(ROOMS).places(3).start(As::Serve);
+    let mut token = rig.ws("ws/t-ann").await;
+    read(&mut token, 1).await;
+    let connect = |user: &str| rig.control.connect(user.into());
+    // `offline` waits for its first attempt and `nobody` for its look-up. `ann` needs neither.
+    let (first, second, last) = tokio::join!(connect("offline"), connect("nobody"), connect("ann"));
+    for (user, refused) in [("offline", first), ("nobody", second)] {
+        let problem = refused.unwrap_err().problem;
+        assert_eq!((problem.code, problem.code.http_status()), (Code::RoomRunning, 409), "{problem}");
+        assert_eq!(problem.message, format!("`{user}` was replaced by `ann` before it was connected"));
+        assert_eq!(problem.hint, format!("connect it again: POST /connect/{user}"));
+    }
+    assert_eq!(last.unwrap().username.as_deref(), Some("ann"));
+    rig.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_order_of_simultaneous_requests_looks_like_a_shutdown() {
+    for order in 0..24 {
+        let rig = Setup::channels(ROOMS).places(2).start(As::Serve);
+        let mut token = rig.ws("ws/t-ann").await;
+        read(&mut token, 1).await;
+        let mut waiting = vec!["offline", "nobody", "ann", "DELETE ann"];
+        let mut left = order;
+        let mut requests = Vec::new();
+        for count in (1..=waiting.len()).rev() {
+            let request = waiting.remove(left % count);
+            left /= count;
+            let control = &rig.control;
+            requests.push(async move {
+                let answer = match request.strip_prefix("DELETE ") {
+                    Some(user) => control.disconnect(user.into()).await,
+                    None => control.connect(request.into()).await,
+                };
+                (request, answer.err().map(|refusal| refusal.problem.code))
+            });
+        }
+        let answers = futures_util::future::join_all(requests).await;
+        assert!(answers.iter().all(|(_, code)| *code != Some(Code::ShuttingDown)), "{answers:?}");
+        rig.end().await;
+    }
 }

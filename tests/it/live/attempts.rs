@@ -1,17 +1,17 @@
-//! Attempts that fail: what is tried again, when, and what is not.
+//! Failed attempts: which failures are retried, and when.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn every_request_times_out() {
     let dumb = Server::new([(API, vec![Reply::Silence]), (PAGE, vec![Reply::Silence])]);
-    let (items, outcome) = run(&dumb, Options { attempts_max: 1, ..options() }).await;
+    let (items, outcome) = run(&dumb, LiveOptions { attempts_max: 1, ..options() }).await;
     assert_failed(&outcome, Code::ConnectionLost);
     assert_eq!(codes(&items), [(20_000, "connection_lost", false)]);
     let slow = Server::new([(API, vec![Reply::Dribble]), (PAGE, vec![Reply::Dribble])]);
-    let (items, _) = run(&slow, Options { attempts_max: 1, ..options() }).await;
+    let (items, _) = run(&slow, LiveOptions { attempts_max: 1, ..options() }).await;
     assert_eq!(codes(&items), [(20_000, "connection_lost", false)]);
-    let (items, _) = run(&live(vec![Reply::Silence]), Options { attempts_max: 1, ..options() }).await;
+    let (items, _) = run(&live(vec![Reply::Silence]), LiveOptions { attempts_max: 1, ..options() }).await;
     assert_eq!(codes(&items), [(20_000, "connection_lost", false)]);
 }
 
@@ -50,13 +50,13 @@ async fn each_failure_is_retried_as_often_as_the_table_says() {
 #[tokio::test(start_paused = true)]
 async fn a_malformed_name_causes_no_request() {
     for user in ["", "a b", "../x"] {
-        let (items, outcome) = run(&Server::new([]), Options { user: user.into(), ..options() }).await;
+        let (items, outcome) = run(&Server::new([]), LiveOptions { user: user.into(), ..options() }).await;
         assert_failed(&outcome, Code::InvalidUsername);
         assert_eq!(codes(&items), [(0, "invalid_username", false)]);
     }
-    let elsewhere = Options { upstream: Some(Url::parse("ftp://mock").unwrap()), ..options() };
+    let elsewhere = LiveOptions { upstream: Some(Url::parse("ftp://mock").unwrap()), ..options() };
     assert_failed(&run(&Server::new([]), elsewhere).await.1, Code::BadRequest);
-    let broken = Options { session_cookie: Some("a\nb".parse().unwrap()), ..options() };
+    let broken = LiveOptions { session_cookie: Some("a\nb".parse().unwrap()), ..options() };
     assert_failed(&run(&Server::new([]), broken).await.1, Code::BadRequest);
 }
 
@@ -67,7 +67,7 @@ async fn a_broken_sign_server_is_bypassed_but_not_one_that_rejects() {
         Server::new([(API, vec![room(2)]), ("/", vec![cookie()]), (SOCKET, socket), (FETCH, vec![reply])])
     };
     let signing =
-        || Options { sign_url: Some(Url::parse("http://sign").unwrap()), attempts_max: 1, ..options() };
+        || LiveOptions { sign_url: Some(Url::parse("http://sign").unwrap()), attempts_max: 1, ..options() };
     let (items, outcome) = run(&with(status(503, &[], "")), signing()).await;
     assert_eq!(outcome, Outcome::Ended("stream_ended"));
     assert_eq!(codes(&items), [(0, "sign_failed", true)]);
@@ -111,7 +111,7 @@ async fn a_room_that_ended_before_the_connection_was_lost_ends() {
     let (items, outcome) = run(&server, options()).await;
     assert_eq!(outcome, Outcome::Ended("stream_ended"));
     assert_eq!(codes(&items).len(), 1);
-    // It said goodbye: no error at all.
+    // A proper close is not an error.
     let goodbye = vec![Reply::Socket(vec![Act::Close(1000, "bye")])];
     let server = Server::new([(API, vec![room(2), room(4)]), ("/", vec![cookie()]), (SOCKET, goodbye)]);
     let (items, outcome) = run(&server, options()).await;
@@ -125,7 +125,7 @@ async fn wait_live_waits_until_the_user_is_live() {
     let socket = vec![Reply::Socket(vec![ended(1), Act::Hang])];
     let server =
         Server::new([(API, vec![room(4), room(4), room(2)]), ("/", vec![cookie()]), (SOCKET, socket)]);
-    let waiting = Options { wait_live: Some(Duration::from_secs(60)), attempts_max: 1, ..options() };
+    let waiting = LiveOptions { wait_live: Some(Duration::from_secs(60)), attempts_max: 1, ..options() };
     let (items, outcome) = run(&server, waiting).await;
     assert_eq!(outcome, Outcome::Ended("stream_ended"));
     assert_eq!(codes(&items), [(0, "user_offline", true), (60_000, "user_offline", true)]);
@@ -161,7 +161,7 @@ async fn a_check_retries_once_if_the_user_is_not_found() {
     let server = Server::new([(API, vec![ok(NOT_FOUND)])]);
     let found = check(&options(), &server.transport()).await;
     assert_eq!((found.exists, requests(&server)), (Some(false), 2));
-    // Others are told at once.
+    // Other failures are reported at once.
     let server = Server::new([(API, vec![status(429, &[], "")])]);
     check(&options(), &server.transport()).await;
     assert_eq!(requests(&server), 1);

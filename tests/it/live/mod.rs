@@ -1,10 +1,10 @@
-//! The live source against a scripted server in memory, under a paused clock: every item to the millisecond.
+//! The live source against a scripted server in memory, under a paused clock: every item, to the millisecond.
 
 mod attempts;
-mod server;
 
 use std::{fmt::Write as _, time::Duration};
 
+use crate::support::scripted::{Act, Reply, Seen, Server, ok, status};
 use bytes::Bytes;
 use livetape::{
     clock,
@@ -14,9 +14,8 @@ use livetape::{
         recording::{Item, What, records::http::Role},
         wire::{self, Batch, BatchInfo, Push, client, compose},
     },
-    source::live::{FRAME_BYTES_MAX, Live, Options, Outcome, SignForm, Url, check},
+    source::live::{FRAME_BYTES_MAX, Live, LiveOptions, Outcome, SignForm, Url, check},
 };
-use server::{Act, Reply, Seen, Server, ok, status};
 
 const ROOM: i64 = 7_300_000_000_000_000_001;
 const API: &str = "/api-live/user/room/";
@@ -38,16 +37,16 @@ fn cookie() -> Reply {
     status(200, &[("set-cookie", "ttwid=planted-ttwid; Path=/; HttpOnly")], "<html>a long page</html>")
 }
 
-/// A room that is live, entered directly.
+/// A room that is live, joined without a sign server.
 fn live(sockets: Vec<Reply>) -> Server {
     Server::new([(API, vec![room(2)]), ("/", vec![cookie()]), (SOCKET, sockets)])
 }
 
-fn options() -> Options {
-    Options {
+fn options() -> LiveOptions {
+    LiveOptions {
         upstream: Some(Url::parse("http://mock").unwrap()),
         wall_anchor: Some(Duration::from_secs(1_795_168_800)),
-        ..Options::new("@ann")
+        ..LiveOptions::new("@ann")
     }
 }
 
@@ -61,7 +60,7 @@ fn ended(log_id: u64) -> Act {
     Act::Send(msg(log_id, vec![compose::control(compose::Stamp::default(), 3)]))
 }
 
-async fn run(server: &Server, options: Options) -> (Vec<Item>, Outcome) {
+async fn run(server: &Server, options: LiveOptions) -> (Vec<Item>, Outcome) {
     let mut live = Live::start(options, server.transport());
     let mut items = Vec::new();
     while let Some(item) = live.next().await {
@@ -70,7 +69,7 @@ async fn run(server: &Server, options: Options) -> (Vec<Item>, Outcome) {
     (items, live.outcome().await)
 }
 
-/// A line an item: virtual milliseconds, connection, what.
+/// Formats items, one per line: virtual time in ms, connection, content.
 fn text(items: &[Item]) -> String {
     let mut text = String::new();
     for item in items {
@@ -168,7 +167,7 @@ async fn the_sign_servers_batch_follows_the_opening() {
         let signed = Reply::Http(200, cookies.clone(), batch.clone());
         let socket = Reply::Socket(vec![Act::Wait(30_000), ended(1), Act::Hang]);
         let server = Server::new([(API, vec![room(2)]), (path, vec![signed]), ("/signed", vec![socket])]);
-        let options = Options { sign_key: Some("planted-key".parse().unwrap()), sign_form, ..options() };
+        let options = LiveOptions { sign_key: Some("planted-key".parse().unwrap()), sign_form, ..options() };
         let (items, outcome) = run(&server, options).await;
         assert_eq!(outcome, Outcome::Ended("stream_ended"));
         let kinds: Vec<_> = items
@@ -205,14 +204,14 @@ async fn no_secret_is_in_any_item() {
     let answers = [(API, vec![room(2)]), ("/", vec![cookie()]), (FETCH, vec![refusal])];
     let secret = |text: &str| Some(text.parse().unwrap());
     let (key, session) = (secret("planted-key"), secret("planted-session"));
-    let signing = Options { sign_key: key, session_cookie: session.clone(), ..options() };
+    let signing = LiveOptions { sign_key: key, session_cookie: session.clone(), ..options() };
     let (mut items, outcome) = run(&Server::new(answers), signing.clone()).await;
     assert_failed(&outcome, Code::SignUnauthorized);
     let headers =
         [("handshake-status", "417"), ("handshake-msg", "bad planted-ttwid"), ("set-cookie", "planted-new")];
     let refused = status(200, &headers, "");
     let server = live(vec![Reply::Socket(vec![Act::Close(1000, "planted-session")]), refused]);
-    let direct = Options { session_cookie: session, ..options() };
+    let direct = LiveOptions { session_cookie: session, ..options() };
     let (more, refused) = run(&server, direct).await;
     items.extend(more);
     assert_failed(&refused, Code::HandshakeRefused);
@@ -226,14 +225,14 @@ async fn no_secret_is_in_any_item() {
 #[tokio::test(start_paused = true)]
 async fn silence_on_the_socket_counts_as_a_lost_connection() {
     let server = live(vec![Reply::Socket(vec![Act::Wait(5_000), Act::Send(msg(1, vec![])), Act::Hang])]);
-    let (items, outcome) = run(&server, Options { attempts_max: 1, ..options() }).await;
+    let (items, outcome) = run(&server, LiveOptions { attempts_max: 1, ..options() }).await;
     assert_failed(&outcome, Code::ConnectionLost);
     assert_eq!(codes(&items), [(65_000, "connection_lost", false)]);
     let frozen = live(vec![Reply::Socket(vec![Act::Freeze])]);
-    // A minute of silence is no health: the budget is not full again.
-    let (items, _) = run(&frozen, Options { attempts_max: 3, ..options() }).await;
+    // A minute of silence does not count as healthy, so it does not refill the budget.
+    let (items, _) = run(&frozen, LiveOptions { attempts_max: 3, ..options() }).await;
     assert_eq!(codes(&items).len(), 3);
-    let (items, _) = run(&frozen, Options { attempts_max: 1, ..options() }).await;
+    let (items, _) = run(&frozen, LiveOptions { attempts_max: 1, ..options() }).await;
     assert_eq!(codes(&items), [(60_000, "connection_lost", false)]);
 }
 
@@ -291,7 +290,7 @@ async fn the_decoder_turns_items_into_events() {
     let socket = vec![Reply::Socket(vec![Act::Send(msg(1, vec![chat])), ended(2), Act::Hang])];
     let server = Server::new([(API, vec![ok(NOT_FOUND), room(2)]), ("/", vec![cookie()]), (SOCKET, socket)]);
     let mut live = Live::start(options(), server.transport());
-    let mut decoder = Decoder::new(decoder::Options { replay: false, dedup: true });
+    let mut decoder = Decoder::new(decoder::DecoderOptions { replay: false, dedup: true });
     let header = What::Header(live.header().clone());
     decoder.handle(&Item { offset: Duration::ZERO, conn: 0, flags: Default::default(), what: header });
     while let Some(item) = live.next().await {
@@ -308,7 +307,7 @@ async fn the_decoder_turns_items_into_events() {
 async fn an_overlong_frame_closes_the_connection() {
     let long = Bytes::from(vec![0; FRAME_BYTES_MAX + 1]);
     let server = live(vec![Reply::Socket(vec![Act::Send(long), Act::Hang])]);
-    let (items, outcome) = run(&server, Options { attempts_max: 1, ..options() }).await;
+    let (items, outcome) = run(&server, LiveOptions { attempts_max: 1, ..options() }).await;
     assert_failed(&outcome, Code::ConnectionLost);
     assert!(items.iter().all(|item| !matches!(&item.what, What::Frame(_)) || item.flags.is_sent()));
     let longest = Bytes::from(vec![0; FRAME_BYTES_MAX]);
@@ -316,11 +315,11 @@ async fn an_overlong_frame_closes_the_connection() {
     assert_eq!(run(&server, options()).await.1, Outcome::Ended("stream_ended"));
 }
 
-/// Servers quote what they were sent, also in their close frames.
+/// Servers quote what they receive, even in close frames.
 #[tokio::test(start_paused = true)]
 async fn secrets_quoted_by_the_upstream_are_in_no_item() {
     let quoting = || Act::Close(1000, "see wss://host/?msToken=planted&room_id=7 sessionid=planted");
-    // Once the room goes on, once it is over.
+    // Once for a room that continues, once for one that is over.
     for after in [room(2), room(4)] {
         let socket = vec![Reply::Socket(vec![quoting()]), Reply::Socket(vec![ended(1), Act::Hang])];
         let server = Server::new([(API, vec![room(2), after]), ("/", vec![cookie()]), (SOCKET, socket)]);
@@ -340,8 +339,8 @@ async fn a_room_that_sends_too_much_is_abandoned() {
     assert_eq!(codes(&items), [(0, "upstream_flood", false)]);
     let Outcome::Failed(problem) = outcome else { unreachable!() };
     assert_eq!(problem.message, "the upstream sends more than 8 MiB per second");
-    assert!(problem.hint.contains("--upstream"), "{}", problem.hint);
-    // The same within the rate is a room.
+    assert!(problem.hint.contains("upstream"), "{}", problem.hint);
+    // The same amount within the rate limit is a normal room.
     let sends = (0..80).flat_map(|_| [Act::Send(Bytes::from(vec![0; FRAME_BYTES_MAX])), Act::Wait(150)]);
     let server = live(vec![Reply::Socket(sends.chain([ended(1), Act::Hang]).collect())]);
     assert_eq!(run(&server, options()).await.1, Outcome::Ended("stream_ended"));

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use livetape::mock::{Happened, MockTikTok, Scenario};
 
-use super::client::{Rig, split, wait_ms};
-use crate::harness::with_demo;
+use crate::support::mock::{Mock, split, wait_ms, with_demo};
 
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 
-impl Rig {
+impl Mock {
     async fn admin(&self, request: &str, headers: &str, body: &str) -> (u16, String) {
         let bytes =
             self.bytes(&format!("{request} HTTP/1.1\r\na: b{headers}"), body, Duration::from_secs(1)).await;
@@ -21,7 +20,7 @@ impl Rig {
 
 #[tokio::test(start_paused = true)]
 async fn secrets_are_masked() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     rig.get_with(
         "/webcast/fetch?unique_id=demo&apiKey=SECRET1&session_id=SECRET2",
         "X-Api-Key: SECRET3\r\nCookie: ttwid=SECRET4\r\nx-other: plain",
@@ -36,7 +35,7 @@ async fn secrets_are_masked() {
 
 #[tokio::test(start_paused = true)]
 async fn scenarios_change_while_it_runs() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     assert_eq!(rig.status(LOOKUP).await, 200);
     let (status, text) = rig.admin("GET /__admin/scenario", "", "").await;
     assert_eq!((status, Scenario::parse(&text).unwrap()), (200, Scenario::default()));
@@ -55,13 +54,13 @@ async fn scenarios_change_while_it_runs() {
     assert_eq!(rig.mock.received(), []);
     assert_eq!(rig.admin("POST /__admin/log", "", "").await.0, 405);
     assert_eq!(rig.admin("GET /__admin/other", "", "").await.0, 404);
-    // Pages in browsers name their origin.
+    // Browsers send the origin of a page.
     assert_eq!(rig.admin("POST /__admin/reset", "\r\norigin: http://a.example", "").await.0, 403);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_log_is_filtered_by_kind() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     let mut socket = rig.dial().await;
     socket.send("ack", b"ext").await;
     socket.send("hb", b"").await;

@@ -1,4 +1,4 @@
-//! What each endpoint answers when all is well.
+//! Responses of each endpoint without faults.
 
 use insta::assert_snapshot;
 use livetape::{
@@ -6,10 +6,10 @@ use livetape::{
     sans_io::wire::{self, BatchInfo},
 };
 
-use super::client::{ROOM, Rig, SOCKET};
+use crate::support::mock::{Mock, ROOM, SOCKET};
 
-/// Request and answer; bodies of protobuf as what is in them.
-async fn shown(rig: &Rig, target: &str) -> String {
+/// Formats a request and its response; protobuf bodies are decoded.
+async fn shown(rig: &Mock, target: &str) -> String {
     let (head, body) = rig.get(target).await;
     let head = head.trim_end().replace("\r\n", "\n");
     let body = match std::str::from_utf8(&body) {
@@ -25,7 +25,7 @@ async fn shown(rig: &Rig, target: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn every_endpoint_responds() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     let room = ROOM.to_string();
     let targets = [
         "/",
@@ -66,14 +66,14 @@ async fn every_endpoint_responds() {
 
 #[tokio::test(start_paused = true)]
 async fn upgrades_echo_the_protocol_if_it_is_offered() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     let upgrade = async |query: &str, header: &str| {
         let head = format!(
             "GET {SOCKET}?{query} HTTP/1.1\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
              sec-websocket-extensions: permessage-deflate\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=={header}"
         );
         let bytes = rig.bytes(&head, "", std::time::Duration::from_millis(1)).await;
-        super::client::split(&bytes).0
+        crate::support::mock::split(&bytes).0
     };
     let head = upgrade("version_code=180800&room_id=5&internal_ext=a|b%7Cc&version_code=270000", "").await;
     assert_eq!(
@@ -89,20 +89,20 @@ async fn upgrades_echo_the_protocol_if_it_is_offered() {
 #[tokio::test(start_paused = true)]
 async fn a_connection_is_kept_for_the_next_request() {
     use tokio::io::AsyncWriteExt as _;
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     let mut stream = rig.connector.connect().await.unwrap();
     let one = "GET /webcast/rate_limits HTTP/1.1\r\nHost: a\r\n\r\n";
     stream.write_all(format!("{one}{one}").as_bytes()).await.unwrap();
-    let bytes = super::client::read_for(&mut stream, std::time::Duration::from_secs(1), 1 << 20).await;
+    let bytes = crate::support::mock::read_for(&mut stream, std::time::Duration::from_secs(1), 1 << 20).await;
     assert_eq!(String::from_utf8(bytes).unwrap().matches("200 OK").count(), 2);
     stream.write_all(b"\x16\x03\x01 no http").await.unwrap();
-    let bytes = super::client::read_for(&mut stream, std::time::Duration::from_secs(1), 1 << 20).await;
+    let bytes = crate::support::mock::read_for(&mut stream, std::time::Duration::from_secs(1), 1 << 20).await;
     assert!(bytes.starts_with(b"HTTP/1.1 400 "));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_sign_response_has_the_fields_that_clients_require() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     let (head, body) = rig.get("/webcast/fetch?unique_id=demo").await;
     let mut faults = vec![];
     let BatchInfo { cursor, push_server, route_params, is_first, internal_ext, .. } =
@@ -113,15 +113,15 @@ async fn the_sign_response_has_the_fields_that_clients_require() {
     assert!(head.contains(&format!("x-room-id: {ROOM}\r\n")) && head.contains("x-set-tt-cookie: ttwid="));
 }
 
-async fn post(rig: &Rig, target: &str, body: &str) -> serde_json::Value {
+async fn post(rig: &Mock, target: &str, body: &str) -> serde_json::Value {
     let head = format!("POST {target} HTTP/1.1\r\ncontent-type: application/json");
     let bytes = rig.bytes(&head, body, std::time::Duration::from_secs(1)).await;
-    serde_json::from_slice(&super::client::split(&bytes).1).unwrap()
+    serde_json::from_slice(&crate::support::mock::split(&bytes).1).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
 async fn signed_urls_match_the_request_and_lead_back_to_the_mock() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     let url = "http://localhost:1/webcast/gift/list/?aid=1988&room_id=7";
     let body = format!("{{\"url\":\"{url}\",\"method\":\"GET\",\"userAgent\":\"Test/1\"}}");
     for target in ["/tiktok/sign_url?client=ttlive-node", "/webcast/sign_url?client=ttlive-node"] {
@@ -137,7 +137,7 @@ async fn signed_urls_match_the_request_and_lead_back_to_the_mock() {
     for body in ["", "{}", "[1]", "{\"url\":7}"] {
         assert_eq!(post(&rig, "/tiktok/sign_url", body).await["code"], 400, "{body}");
     }
-    // Versions 1.x read the answer's top level.
+    // Clients 1.x read the top level of the response.
     let old = rig.json("/webcast/sign_url?url=http%3A%2F%2Flocalhost%3A1%2Fx%3Fa%3Db").await;
     assert!(old["signedUrl"].as_str().unwrap().starts_with("http://localhost:1/x?a=b&"), "{old}");
     assert!(old["User-Agent"].is_string() && old["msToken"].is_string(), "{old}");
@@ -145,7 +145,7 @@ async fn signed_urls_match_the_request_and_lead_back_to_the_mock() {
 
 #[tokio::test(start_paused = true)]
 async fn profiles_contain_the_cookie_and_the_state_of_the_page() {
-    let rig = Rig::toml("[[user]]\nname = \"demo\"\n");
+    let rig = Mock::toml("[[user]]\nname = \"demo\"\n");
     let (head, body) = rig.get("/@Demo").await;
     assert!(head.contains("Set-Cookie: ttwid="), "{head}");
     let state = |body: &[u8]| -> serde_json::Value {
@@ -158,7 +158,7 @@ async fn profiles_contain_the_cookie_and_the_state_of_the_page() {
     assert_eq!((&detail["statusCode"], &detail["userInfo"]["user"]["uniqueId"]), (&0.into(), &"demo".into()));
     let detail = &state(&rig.get("/@nobody").await.1)["__DEFAULT_SCOPE__"]["webapp.user-detail"];
     assert_eq!((&detail["statusCode"], detail["userInfo"].is_null()), (&10_221.into(), true));
-    let rig = Rig::toml("[[fault]]\nat = \"profile\"\nkind = \"missing_cookie\"\ntimes = 1\n");
+    let rig = Mock::toml("[[fault]]\nat = \"profile\"\nkind = \"missing_cookie\"\ntimes = 1\n");
     assert!(!rig.get("/@demo").await.0.contains("Set-Cookie"));
     assert!(rig.get("/@demo").await.0.contains("Set-Cookie"));
 }
@@ -166,7 +166,7 @@ async fn profiles_contain_the_cookie_and_the_state_of_the_page() {
 #[tokio::test(start_paused = true)]
 async fn the_push_server_and_the_cookie_follow_the_scenario() {
     let sign = async |toml: &str| {
-        let (head, body) = Rig::toml(toml).get("/webcast/fetch?unique_id=demo").await;
+        let (head, body) = Mock::toml(toml).get("/webcast/fetch?unique_id=demo").await;
         (head, wire::read_batch(&body, &mut vec![]).info.push_server)
     };
     let (head, push_server) = sign("").await;

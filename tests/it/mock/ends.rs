@@ -1,4 +1,4 @@
-//! How a room ends: with time to read, once, and when its user goes offline.
+//! The end of a room: clients have time to read, the end happens once, and the user goes offline.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use livetape::{
 };
 use tokio_tungstenite::tungstenite::Message;
 
-use super::client::{Came, ROOM, Rig, SOCKET, Socket, batch, demo, push, wait_ms};
+use crate::support::mock::{Came, Mock, ROOM, SOCKET, Socket, batch, demo, push, wait_ms};
 
 const OFFLINE: &str = "[[user]]\nname = \"demo\"\nstate = \"offline\"\n";
 
-/// All frames, how it ended, and the milliseconds between the last frame and the end.
+/// Returns all frames, the end, and the ms between the last frame and the end.
 async fn to_the_end(socket: &mut Socket) -> (usize, Came, u128) {
     let (mut frames, mut last) = (0, clock::now());
     loop {
@@ -31,12 +31,12 @@ fn closed() -> Came {
 #[tokio::test(start_paused = true)]
 async fn a_room_closes_a_second_after_its_last_frame_at_every_speed() {
     for (speed, end, control) in [("1", "close", 0), ("60", "close", 0), ("\"max\"", "control", 1)] {
-        let rig = Rig::toml(&format!("speed = {speed}\nend = \"{end}\"\n"));
+        let rig = Mock::toml(&format!("speed = {speed}\nend = \"{end}\"\n"));
         let ended = to_the_end(&mut rig.dial().await).await;
         assert_eq!(ended, (demo().len() + control, closed(), 1000), "{speed}");
     }
     for ms in [0, 250] {
-        let rig = Rig::toml(&format!("speed = \"max\"\nclose_after_ms = {ms}\n"));
+        let rig = Mock::toml(&format!("speed = \"max\"\nclose_after_ms = {ms}\n"));
         assert_eq!(to_the_end(&mut rig.dial().await).await, (demo().len(), closed(), ms), "{ms}");
     }
     let error = Scenario::parse("close_after_ms = 99999999999").unwrap_err();
@@ -44,17 +44,17 @@ async fn a_room_closes_a_second_after_its_last_frame_at_every_speed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn faults_close_at_once() {
-    let rig = Rig::fixture("close-4404.toml");
+async fn faults_close_the_socket_without_delay() {
+    let rig = Mock::fixture("close-4404.toml");
     let (_, end, ms) = to_the_end(&mut rig.dial().await).await;
     assert_eq!((end, ms), (Came::Close(4404, "Streamer is not live".into()), 0));
-    let rig = Rig::fixture("drop.toml");
+    let rig = Mock::fixture("drop.toml");
     assert_eq!(to_the_end(&mut rig.dial().await).await, (20, Came::Broken, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_room_answers_heartbeats_until_it_closes() {
-    let rig = Rig::toml("speed = \"max\"\n");
+    let rig = Mock::toml("speed = \"max\"\n");
     let mut socket = rig.dial().await;
     for _ in demo() {
         socket.frame().await;
@@ -65,7 +65,7 @@ async fn a_room_answers_heartbeats_until_it_closes() {
     assert_eq!(to_the_end(&mut socket).await, (0, closed(), 500));
 }
 
-/// Enters the room, reads all that comes within a second, and returns the frames that want an ack.
+/// Joins the room, reads for a second, and returns the frames that need an ack.
 async fn enter_and_read(socket: &mut Socket) -> Vec<bytes::Bytes> {
     socket.send("im_enter_room", b"").await;
     let mut frames = vec![];
@@ -78,7 +78,7 @@ async fn enter_and_read(socket: &mut Socket) -> Vec<bytes::Bytes> {
 
 #[tokio::test(start_paused = true)]
 async fn a_room_closes_a_second_after_a_slow_client_has_acked_the_last_frame() {
-    let rig = Rig::toml("speed = \"max\"\nend = \"control\"\n");
+    let rig = Mock::toml("speed = \"max\"\nend = \"control\"\n");
     let mut socket = rig.dial().await;
     for frame in enter_and_read(&mut socket).await {
         assert_eq!(socket.next_within(9_000).await, Came::Silence);
@@ -89,7 +89,7 @@ async fn a_room_closes_a_second_after_a_slow_client_has_acked_the_last_frame() {
 
 #[tokio::test(start_paused = true)]
 async fn a_room_waits_ten_seconds_for_an_ack_and_no_longer() {
-    let rig = Rig::toml("speed = \"max\"\nafter = \"again\"\n");
+    let rig = Mock::toml("speed = \"max\"\nafter = \"again\"\n");
     for acks in [0, 2] {
         let mut socket = rig.dial().await;
         let frames = enter_and_read(&mut socket).await;
@@ -98,7 +98,7 @@ async fn a_room_waits_ten_seconds_for_an_ack_and_no_longer() {
         }
         let start = clock::now();
         assert_eq!(to_the_end(&mut socket).await.1, closed());
-        // The frames were read within a tenth of a second that had nothing.
+        // The frames arrived before a tenth of a second of silence.
         let waited = (clock::now() - start).as_millis();
         assert_eq!(waited, if acks == 0 { 9_900 } else { 10_000 }, "{acks}");
     }
@@ -106,7 +106,7 @@ async fn a_room_waits_ten_seconds_for_an_ack_and_no_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_closes_first_need_not_wait() {
-    let rig = Rig::toml("speed = \"max\"\n");
+    let rig = Mock::toml("speed = \"max\"\n");
     let mut socket = rig.dial().await;
     for _ in demo() {
         socket.frame().await;
@@ -122,7 +122,7 @@ async fn a_client_that_closes_first_need_not_wait() {
 #[tokio::test(start_paused = true)]
 async fn an_open_room_ends_when_its_user_goes_offline() {
     for scenario in ["", "speed = \"max\"\nend = \"stay\"\n"] {
-        let rig = Rig::toml(scenario);
+        let rig = Mock::toml(scenario);
         let mut socket = rig.dial().await;
         for _ in 0..3 {
             socket.frame().await;
@@ -144,7 +144,7 @@ async fn an_open_room_ends_when_its_user_goes_offline() {
 
 #[tokio::test(start_paused = true)]
 async fn an_open_room_continues_while_its_user_is_live() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     let mut socket = rig.dial().await;
     socket.frame().await;
     rig.mock
@@ -154,8 +154,8 @@ async fn an_open_room_continues_while_its_user_is_live() {
     assert_eq!(to_the_end(&mut socket).await, (demo().len() - 1, closed(), 1000));
 }
 
-/// The frames of a socket opened as after a sign answer, or without one.
-async fn frames(rig: &Rig, query: &str) -> Vec<bytes::Bytes> {
+/// Returns the frames of a socket opened after a signing response, or without one.
+async fn frames(rig: &Mock, query: &str) -> Vec<bytes::Bytes> {
     let target = format!("{SOCKET}?room_id={ROOM}&compress=gzip{query}");
     rig.try_dial(&target).await.unwrap().all().await.0
 }
@@ -167,12 +167,12 @@ fn firsts(frames: &[bytes::Bytes]) -> usize {
 #[tokio::test(start_paused = true)]
 async fn clients_of_the_sign_server_get_the_first_batch_there_and_only_there() {
     let at_max = "speed = \"max\"\nafter = \"again\"\n";
-    let direct = frames(&Rig::toml(at_max), "").await;
+    let direct = frames(&Mock::toml(at_max), "").await;
     assert_eq!((direct.len(), firsts(&direct)), (demo().len(), 1));
     let first = direct.iter().position(|frame| batch(frame).0.info.is_first).unwrap();
 
-    let rig = Rig::toml(at_max);
-    // Each time that the room starts anew, too.
+    let rig = Mock::toml(at_max);
+    // The same holds for each restart of the room.
     for query in ["&cursor=t-1&internal_ext=x", "&wrss=1&imprp=2"] {
         let (_, body) = rig.get("/webcast/fetch?unique_id=demo").await;
         let signed = livetape::sans_io::wire::read_batch(&body, &mut vec![]);
@@ -181,14 +181,14 @@ async fn clients_of_the_sign_server_get_the_first_batch_there_and_only_there() {
         let rest = frames(&rig, query).await;
         assert!(rest[..] == [&direct[..first], &direct[first + 1..]].concat(), "{query}: {}", rest.len());
     }
-    // Without a sign answer, or with one that came in the middle, nothing is left out.
+    // Without a signing response, or with one from the middle of the room, no frame is skipped.
     assert!(frames(&rig, "").await == direct);
     assert!(frames(&rig, "&cursor=t-1").await == direct);
 }
 
 #[tokio::test(start_paused = true)]
-async fn clients_of_the_sign_server_are_told_once_that_a_batch_is_the_first() {
-    let rig = Rig::new(Scenario::default());
+async fn clients_of_the_sign_server_get_the_first_batch_once() {
+    let rig = Mock::new(Scenario::default());
     rig.get("/webcast/fetch?unique_id=demo").await;
     rig.dial().await.frame().await;
     wait_ms(100_000).await;

@@ -1,4 +1,4 @@
-//! What a test expects of clients.
+//! Expectations about clients.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -10,11 +10,11 @@ use livetape::{
     mock::{Scenario, Seen},
 };
 
-use super::client::{Rig, wait_ms};
+use crate::support::mock::{Mock, wait_ms};
 
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 
-/// What it panics with, without the lines and columns of this file.
+/// Returns the panic message, without lines and columns of this file.
 fn report(fails: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(fails)).unwrap_err();
     let Some(text) = panic.downcast_ref::<String>() else { resume_unwind(panic) };
@@ -26,8 +26,8 @@ fn report(fails: impl FnOnce()) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_expectations_report_what_came_instead() {
-    let rig = Rig::fixture("rate-limited-twice.toml");
+async fn failed_expectations_report_the_actual_requests() {
+    let rig = Mock::fixture("rate-limited-twice.toml");
     rig.get(LOOKUP).await;
     wait_ms(2000).await;
     rig.get(LOOKUP).await;
@@ -42,7 +42,7 @@ async fn failed_expectations_report_what_came_instead() {
     mock.expect(Seen::Ack, 2..=4);
     mock.expect(Seen::Heartbeat, ..3);
     insta::assert_snapshot!(report(|| mock.verify()));
-    // What has failed once is expected no more.
+    // An expectation that has failed is removed.
     mock.verify();
     mock.reset();
     assert_eq!(mock.received(), []);
@@ -51,11 +51,11 @@ async fn failed_expectations_report_what_came_instead() {
 
 #[tokio::test(start_paused = true)]
 async fn expectations_are_verified_when_the_mock_is_dropped() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     rig.mock.expect(Seen::request("/live"), 1);
     let text = report(|| drop(rig));
     assert_eq!(text, format!("expected 1 requests of /live, got 0\n  at {}\nreceived nothing", file!()));
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     rig.mock.expect(Seen::request("/live"), 1);
     rig.get("/live").await;
     drop(rig);
@@ -63,7 +63,7 @@ async fn expectations_are_verified_when_the_mock_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failing_test_does_not_panic_twice() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     rig.mock.expect(Seen::Connection, 3);
     let text = report(|| {
         let _rig = rig;
@@ -75,7 +75,7 @@ async fn a_failing_test_does_not_panic_twice() {
 
 #[tokio::test(start_paused = true)]
 async fn waiting_ends_as_soon_as_the_expectation_is_met() {
-    let (rig, start) = (Rig::new(Scenario::default()), clock::now());
+    let (rig, start) = (Mock::new(Scenario::default()), clock::now());
     let asks = async {
         for _ in 0..3 {
             wait_ms(1500).await;
@@ -91,8 +91,8 @@ async fn waiting_ends_as_soon_as_the_expectation_is_met() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_times_out_reports_what_came() {
-    let (rig, start) = (Rig::new(Scenario::default()), clock::now());
+async fn a_wait_that_times_out_reports_the_actual_requests() {
+    let (rig, start) = (Mock::new(Scenario::default()), clock::now());
     rig.get("/live").await;
     let mut waits = Box::pin(rig.mock.wait_for(Seen::request("/lives"), 1));
     let failed = std::future::poll_fn(|context| {

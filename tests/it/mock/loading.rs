@@ -1,7 +1,8 @@
-//! Scenarios as text: what is wrong is told with its place.
+//! Loading scenarios: errors report their position.
 
-use crate::harness::with_demo;
 use livetape::mock::{Endpoint, Fault, FaultKind, MockTikTok, Scenario, ScenarioFile};
+
+use crate::support::mock::with_demo;
 
 #[track_caller]
 fn assert_wrong(text: &str, expected: &str) {
@@ -32,8 +33,11 @@ fn unknown_words_are_reported_with_the_nearest_known_one() {
 #[test]
 fn invalid_toml_is_reported_with_its_position() {
     assert_wrong("seed = 1\nspeed = = 2", "line 2, column 9: ");
-    assert_wrong("speed = 5000", "line 1, column 9: speed is a number from 0.1 to 1000, or `max`");
-    assert_wrong("speed = [1]", "line 1, column 9: a speed is a number, or \"max\"");
+    assert_wrong(
+        "speed = 5000",
+        "line 1, column 9: `5000` is not a speed: use a number from 0.1 to 1000, or `max`",
+    );
+    assert_wrong("speed = [1]", "line 1, column 9: a number or \"max\"");
 }
 
 #[test]
@@ -41,21 +45,24 @@ fn contradictory_faults_are_rejected() {
     let fault = |rest: &str| format!("# ä\n[[fault]]\nat = \"socket\"\n{rest}");
     let wrong =
         |rest: &str, message: &str| assert_wrong(&fault(rest), &format!("line 2, column 1: {message}"));
-    wrong("kind = \"empty\"", "Empty cannot come at Socket");
-    wrong("kind = \"drop\"\nattempt = 1\ntimes = 1", "`attempt` and `times` contradict each other");
-    wrong("kind = \"drop\"\nafter_ms = 1\nafter_frames = 1", "`after_ms`, `after_frames`");
-    wrong("kind = \"drop\"\ncode = 1000", "`code` means nothing to Drop");
-    wrong("kind = \"close\"\ncode = 99", "`code` is a number from 1000 to 4999");
-    wrong("kind = \"refuse\"\nafter_ms = 5", "Refuse at Socket happens before a room has time");
+    wrong("kind = \"empty\"", "Empty cannot happen at Socket");
+    wrong("kind = \"drop\"\nattempt = 1\ntimes = 1", "set either `attempt` or `times`");
+    wrong("kind = \"drop\"\nafter_ms = 1\nafter_frames = 1", "set only one of `after_ms`, `after_frames`");
+    wrong("kind = \"drop\"\ncode = 1000", "`code` does not apply to Drop");
+    wrong("kind = \"close\"\ncode = 99", "`code` must be a number from 1000 to 4999");
+    wrong("kind = \"refuse\"\nafter_ms = 5", "Refuse at Socket happens before the room's clock starts");
     wrong("kind = \"drop\"\ntimes = 0", "attempts and times count from 1");
     let two = "[[fault]]\nat = \"sign\"\nkind = \"empty\"\n[[fault]]\nat = \"sign\"\nkind = \"stub\"\n";
-    assert_wrong(two, "line 4, column 1: this never comes: fault 1 is there before it, for ever");
+    assert_wrong(two, "line 4, column 1: this fault never happens: fault 1 comes first and never ends");
     let status = |rest: &str| format!("[[fault]]\nat = [\"sign\"]\nkind = \"status\"\n{rest}");
-    assert_wrong(&status(""), "line 1, column 1: `status` is a number from 400 to 599");
-    assert_wrong(&status("status = 429\nmessage = \"too short\""), "line 1, column 1: a `message` of a 429");
+    assert_wrong(&status(""), "line 1, column 1: `status` must be a number from 400 to 599");
+    assert_wrong(
+        &status("status = 429\nmessage = \"too short\""),
+        "line 1, column 1: the `message` of a 429",
+    );
     assert_wrong(
         "[[user]]\nname = \"a\"\n[[user]]\nname = \"A\"",
-        "line 3, column 1: the user `A` is there twice",
+        "line 3, column 1: the user `A` is listed twice",
     );
     assert_wrong("[[limit]]\nmax = 1\nseconds = 0", "line 1, column 1: a window of 0 seconds");
 }
@@ -67,7 +74,7 @@ async fn missing_recordings_are_reported_with_their_position() {
     std::fs::write(&path, "speed = 2\n\n[[user]]\nname = \"a\"\nrecording = \"none.bin\"\n").unwrap();
     let problem = MockTikTok::in_memory(with_demo(ScenarioFile::read(&path).unwrap())).unwrap_err();
     assert_eq!(problem.code.name(), "recording_not_found");
-    assert!(problem.message.contains("s.toml: line 3, column 1: there is no recording "), "{problem}");
+    assert!(problem.message.contains("s.toml: line 3, column 1: recording "), "{problem}");
     std::fs::write(&path, "speed = 2\nrecording = \"s.toml\"\n").unwrap();
     let problem = MockTikTok::in_memory(with_demo(ScenarioFile::read(&path).unwrap())).unwrap_err();
     assert!(problem.message.contains("line 2, column 13: cannot play "), "{problem}");
@@ -121,7 +128,7 @@ fn each_kind_accepts_only_its_own_keys() {
                 Err(error) => {
                     assert!(!takes, "{kind} does not take {key}: {error}");
                     let key = key.split(' ').next().unwrap();
-                    let name = format!("`{key}` means nothing to ");
+                    let name = format!("`{key}` does not apply to ");
                     assert!(error.message.starts_with(&name), "{error}");
                 }
             }
@@ -145,7 +152,7 @@ async fn invalid_scenarios_built_in_rust_are_rejected_too() {
     let problem = MockTikTok::in_memory(with_demo(scenario)).unwrap_err();
     assert_eq!(
         (problem.code.name(), problem.message.as_str()),
-        ("bad_request", "Empty cannot come at Socket")
+        ("bad_request", "Empty cannot happen at Socket")
     );
 }
 
@@ -155,7 +162,7 @@ async fn scenarios_round_trip() {
     let scenario = Scenario::default().fault(fault).wall_ms(5);
     assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario);
     for name in super::scenarios::names() {
-        let scenario = ScenarioFile::read(&super::client::scenario_path(&name)).unwrap().scenario;
+        let scenario = ScenarioFile::read(&crate::support::mock::scenario_path(&name)).unwrap().scenario;
         assert_eq!(Scenario::parse(&scenario.to_toml()).unwrap(), scenario, "{name}");
     }
     let missing = Scenario::default().recording("none.bin");

@@ -1,7 +1,6 @@
-//! The mock TikTok, asked by a client that hides nothing.
+//! The mock TikTok, tested at the level of bytes.
 
 mod admin;
-mod client;
 mod endpoints;
 mod ends;
 mod expectations;

@@ -1,4 +1,4 @@
-//! Rooms play what was recorded, byte for byte.
+//! Rooms play recordings byte for byte.
 
 use bytes::Bytes;
 use livetape::{
@@ -10,8 +10,7 @@ use livetape::{
     },
 };
 
-use super::client::{Came, ROOM, Rig, SOCKET, batch, demo, push, wait_ms};
-use crate::support;
+use crate::support::mock::{Came, Mock, ROOM, SOCKET, batch, demo, push, wait_ms};
 
 fn at_max() -> Scenario {
     Scenario::default().speed(Speed::Max)
@@ -19,7 +18,7 @@ fn at_max() -> Scenario {
 
 #[tokio::test(start_paused = true)]
 async fn the_demo_plays_as_recorded_and_closes() {
-    let rig = Rig::new(at_max());
+    let rig = Mock::new(at_max());
     let (frames, end) = rig.dial().await.all().await;
     assert_eq!(frames.len(), 185);
     assert!(frames == demo(), "frames differ");
@@ -32,10 +31,10 @@ async fn the_demo_plays_as_recorded_and_closes() {
 
 #[tokio::test(start_paused = true)]
 async fn at_speed_one_frames_come_at_their_offsets() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     let mut socket = rig.dial().await;
     let (start, mut last) = (livetape::clock::now(), 0);
-    let recorded = super::client::offsets_ms();
+    let recorded = crate::support::mock::offsets_ms();
     for _ in &recorded {
         socket.frame().await;
         last = (livetape::clock::now() - start).as_millis();
@@ -45,7 +44,7 @@ async fn at_speed_one_frames_come_at_their_offsets() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reconnect_joins_now_with_the_last_chats() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     let mut socket = rig.dial().await;
     let mut before = Vec::new();
     for _ in 0..40 {
@@ -57,7 +56,7 @@ async fn a_reconnect_joins_now_with_the_last_chats() {
     let (history, faults) = batch(&socket.frame().await);
     assert_eq!((history.messages.len(), faults), (6, 0));
     assert!(history.messages.iter().all(|chat| chat.is_history && chat.method == "WebcastChatMessage"));
-    // The recorded answer has been played: the mock makes one.
+    // The recorded response has been used, so the mock generates one.
     socket.send("im_enter_room", b"").await;
     let entered = socket.frame().await;
     assert_eq!(push(&entered).payload_type, "im_enter_room_resp");
@@ -77,17 +76,17 @@ async fn a_reconnect_joins_now_with_the_last_chats() {
 
 #[tokio::test(start_paused = true)]
 async fn with_a_separate_clock_each_connection_starts_over() {
-    let rig = Rig::new(at_max().clock(Clock::Connection));
+    let rig = Mock::new(at_max().clock(Clock::Connection));
     for _ in 0..2 {
         assert!(rig.dial().await.all().await.0 == demo());
     }
-    let rig = Rig::new(at_max().after(After::Again));
+    let rig = Mock::new(at_max().after(After::Again));
     for _ in 0..2 {
         assert!(rig.dial().await.all().await.0 == demo());
     }
 }
 
-/// A frame of a recording of our own.
+/// Builds a frame of a test recording.
 fn frame(payload_type: &str, log_id: u64) -> Bytes {
     let info = BatchInfo { cursor: log_id.to_string(), need_ack: true, ..BatchInfo::default() };
     let payload = write_batch(&Batch { messages: vec![], info });
@@ -95,14 +94,14 @@ fn frame(payload_type: &str, log_id: u64) -> Bytes {
 }
 
 fn item(ms: u64, conn: u32, what: What) -> Item {
-    Item { conn, ..support::item(ms, what) }
+    Item { conn, ..crate::support::item(ms, what) }
 }
 
 fn received(ms: u64, conn: u32, bytes: Bytes) -> Item {
     item(ms, conn, What::Frame(Frame { opcode: Opcode::BINARY, bytes }))
 }
 
-/// Two connections, the first closed by the server; the second enters and has heartbeats.
+/// Two connections: the server closes the first; the second joins and sends heartbeats.
 fn two_connections() -> Bytes {
     let open = || {
         let unique_id = "ann".to_owned();
@@ -126,7 +125,7 @@ fn two_connections() -> Bytes {
     });
     let mut sent = received(1200, 2, frame("hb", 0));
     sent.flags = Flags(Flags::SENT);
-    support::recording(&[
+    crate::support::recording(&[
         item(900, 1, initial),
         item(1000, 1, open()),
         received(1100, 1, frame("msg", 1)),
@@ -146,7 +145,7 @@ async fn connections_play_one_after_the_other() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("two.bin"), two_connections()).unwrap();
     let scenario = Scenario::default().user(User::new("ann").recording("two.bin"));
-    let rig = Rig::new(ScenarioFile::from(scenario).in_folder(folder.path()));
+    let rig = Mock::new(ScenarioFile::from(scenario).in_folder(folder.path()));
 
     let (head, body) = rig.get("/webcast/fetch?client=x&unique_id=ann").await;
     let first = livetape::sans_io::wire::read_batch(&body, &mut vec![]).info;
@@ -164,7 +163,7 @@ async fn connections_play_one_after_the_other() {
     assert_eq!((livetape::clock::now() - start).as_millis(), 100);
     assert_eq!(socket.frame().await, frame("msg", 2));
     assert_eq!(socket.next().await, Came::Close(4404, "gone".into()));
-    // However long it takes, the next connection misses nothing of the next one, and gets no history.
+    // However long a client waits, it receives all of the next recorded connection, and no history.
     wait_ms(60_000).await;
     let mut socket = rig.try_dial(&target).await.unwrap();
     socket.send("im_enter_room", b"").await;
@@ -177,7 +176,7 @@ async fn connections_play_one_after_the_other() {
 
 #[tokio::test(start_paused = true)]
 async fn clients_are_answered_and_logged() {
-    let rig = Rig::new(Scenario::default());
+    let rig = Mock::new(Scenario::default());
     let mut socket = rig.dial().await;
     socket.send("im_enter_room", b"").await;
     socket.send("hb", b"\x08\x01").await;

@@ -1,4 +1,4 @@
-//! Each file under `fixtures/scenarios/` does what its name says.
+//! Each file in `fixtures/scenarios/` does what its name says.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use livetape::{
 };
 use tokio_tungstenite::tungstenite::Error;
 
-use super::client::{Came, ROOM, Rig, SOCKET, Socket, batch, demo, push, scenario_path};
+use crate::support::mock::{Came, Mock, ROOM, SOCKET, Socket, batch, demo, push, scenario_path};
 
 const LOOKUP: &str = "/api-live/user/room/?aid=1988&uniqueId=demo";
 const SIGN: &str = "/webcast/fetch?client=test&unique_id=demo";
 
-/// The names of all scenarios.
+/// Returns the names of all scenarios.
 pub(crate) fn names() -> Vec<String> {
     let files = std::fs::read_dir(scenario_path("")).unwrap();
     let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
@@ -47,7 +47,7 @@ fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
 
 #[tokio::test(start_paused = true)]
 async fn rate_limits() {
-    let rig = Rig::fixture("rate-limited-twice.toml");
+    let rig = Mock::fixture("rate-limited-twice.toml");
     for target in [LOOKUP, SIGN] {
         let (head, body) = rig.get(target).await;
         assert_eq!((status(&head), header(&head, "retry-after")), (429, Some("2")));
@@ -58,13 +58,13 @@ async fn rate_limits() {
     }
     assert_eq!(rig.status(LOOKUP).await, 200);
 
-    let rig = Rig::fixture("rate-limited-forever.toml");
+    let rig = Mock::fixture("rate-limited-forever.toml");
     for _ in 0..7 {
         assert_eq!(rig.status(LOOKUP).await, 429);
     }
 
     let told = async |name: &str, key: &str| {
-        let rig = Rig::fixture(name);
+        let rig = Mock::fixture(name);
         let (head, _) = rig.get(LOOKUP).await;
         let limits = head.to_lowercase().matches("ratelimit").count();
         let header = header(&head, key).map(str::to_owned);
@@ -78,38 +78,38 @@ async fn rate_limits() {
     let remaining = told("rate-limited-remaining.toml", "ratelimit-remaining").await;
     assert_eq!(remaining, (Some("3".to_owned()), 2));
 
-    let rig = Rig::fixture("rate-limited-untold.toml");
+    let rig = Mock::fixture("rate-limited-untold.toml");
     assert_eq!(header(&rig.get(LOOKUP).await.0, "retry-after"), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn windows_are_counted_by_key() {
-    let rig = Rig::fixture("rate-limit-window.toml");
+    let rig = Mock::fixture("rate-limit-window.toml");
     let ask = async |key: &str| {
         let (head, _) = rig.get_with(LOOKUP, &format!("x-api-key: {key}")).await;
         (status(&head), header(&head, "retry-after").map(str::to_owned))
     };
     assert_eq!((ask("a").await.0, ask("a").await.0), (200, 200));
-    super::client::wait_ms(4_500).await;
+    crate::support::mock::wait_ms(4_500).await;
     assert_eq!(ask("a").await, (429, Some("6".to_owned())));
     assert_eq!(ask("b").await.0, 200);
-    super::client::wait_ms(5_500).await;
+    crate::support::mock::wait_ms(5_500).await;
     assert_eq!(ask("a").await.0, 200);
 }
 
 #[tokio::test(start_paused = true)]
 async fn users_and_states() {
-    let of = async |name: &str| Rig::fixture(name).json(LOOKUP).await;
+    let of = async |name: &str| Mock::fixture(name).json(LOOKUP).await;
     let offline = of("offline.toml").await;
     assert_eq!(offline["data"]["liveRoom"]["status"], 4);
     assert_eq!(offline["data"]["user"]["roomId"], ROOM.to_string());
     assert_eq!(of("paused.toml").await["data"]["user"]["status"], 3);
     let unknown = of("not-found.toml").await;
     assert_eq!((&unknown["statusCode"], &unknown["message"]), (&19_881_007.into(), &"user_not_found".into()));
-    let rig = Rig::fixture("not-found-once.toml");
+    let rig = Mock::fixture("not-found-once.toml");
     assert_eq!(rig.json(LOOKUP).await["statusCode"], 19_881_007);
     assert_eq!(rig.json(LOOKUP).await["data"]["user"]["status"], 2);
-    let rig = Rig::fixture("age-restricted.toml");
+    let rig = Mock::fixture("age-restricted.toml");
     assert_eq!(rig.json(LOOKUP).await["data"]["user"]["status"], 2);
     let info = rig.json(&format!("/webcast/room/info/?room_id={ROOM}")).await;
     assert_eq!((&info["status_code"], &info["data"]["prompts"]), (&4_003_110.into(), &"".into()));
@@ -117,31 +117,31 @@ async fn users_and_states() {
 
 #[tokio::test(start_paused = true)]
 async fn look_ups_and_cookies_fail() {
-    let rig = Rig::fixture("captcha.toml");
+    let rig = Mock::fixture("captcha.toml");
     for target in [LOOKUP, "/@demo/live"] {
         assert!(String::from_utf8_lossy(&rig.get(target).await.1).contains("tiktok-verify-page"));
     }
-    let rig = Rig::fixture("lookup-html.toml");
+    let rig = Mock::fixture("lookup-html.toml");
     assert!(rig.get(LOOKUP).await.1.starts_with(b"<!DOCTYPE html>"));
     assert_eq!(rig.json(LOOKUP).await["statusCode"], 0);
-    let rig = Rig::fixture("lookup-stall.toml");
+    let rig = Mock::fixture("lookup-stall.toml");
     let head = format!("GET {LOOKUP} HTTP/1.1\r\na: b");
     assert_eq!(rig.bytes(&head, "", Duration::from_secs(600)).await, b"");
     assert_eq!(rig.json(LOOKUP).await["statusCode"], 0);
-    let rig = Rig::fixture("lookup-cut.toml");
+    let rig = Mock::fixture("lookup-cut.toml");
     let (head, cut) = rig.get(LOOKUP).await;
     let whole = rig.get(LOOKUP).await.1;
     assert_eq!(header(&head, "content-length"), Some(whole.len().to_string().as_str()));
     assert_eq!(cut, whole[..whole.len() / 2]);
-    let rig = Rig::fixture("lookup-dribble.toml");
+    let rig = Mock::fixture("lookup-dribble.toml");
     let start = clock::now();
     let (head, body) = rig.get(LOOKUP).await;
     let took = (clock::now() - start).as_millis() as usize;
     assert_eq!(took, head.len() + body.len() - 1);
-    let rig = Rig::fixture("lookup-endless.toml");
+    let rig = Mock::fixture("lookup-endless.toml");
     let head = format!("GET {LOOKUP} HTTP/1.1\r\na: b");
     assert!(rig.bytes(&head, "", Duration::from_secs(1)).await.len() >= 1 << 20);
-    let rig = Rig::fixture("cookie-missing-twice.toml");
+    let rig = Mock::fixture("cookie-missing-twice.toml");
     for expected in [false, false, true] {
         let (head, _) = rig.get("/").await;
         assert_eq!(header(&head, "set-cookie").is_some_and(|it| it.starts_with("ttwid=")), expected);
@@ -151,7 +151,7 @@ async fn look_ups_and_cookies_fail() {
 #[tokio::test(start_paused = true)]
 async fn sign_requests_fail() {
     let statuses = async |name: &str| {
-        let rig = Rig::fixture(name);
+        let rig = Mock::fixture(name);
         let mut statuses = Vec::new();
         for _ in 0..3 {
             statuses.push(rig.status(SIGN).await);
@@ -166,7 +166,7 @@ async fn sign_requests_fail() {
     assert_eq!(statuses("sign-500-then-429.toml").await, [500, 429, 200]);
     assert_eq!(statuses("sign-reset.toml").await, [0, 200, 200]);
     let read = async |name: &str| {
-        let (head, body) = Rig::fixture(name).get(SIGN).await;
+        let (head, body) = Mock::fixture(name).get(SIGN).await;
         assert_eq!(status(&head), 200);
         let mut faults = vec![];
         let Batch { info, messages } = wire::read_batch(&body, &mut faults);
@@ -180,7 +180,7 @@ async fn sign_requests_fail() {
         assert!(bytes < 300 && !info.cursor.is_empty() && !info.route_params.is_empty(), "{bytes} {info:?}");
         assert_eq!(messages[0].method, "Connected through Euler Stream fallback proxy");
         let target = info.push_server.strip_prefix("ws://localhost:1").unwrap();
-        let refused = Rig::fixture(name).try_dial(target).await;
+        let refused = Mock::fixture(name).try_dial(target).await;
         let Err(Error::Http(response)) = refused else { panic!("{refused:?}") };
         let header = |name: &str| response.headers()[name].to_str().unwrap();
         let said = format!("{} {}", header("handshake-status"), header("handshake-msg"));
@@ -193,15 +193,15 @@ async fn sign_requests_fail() {
     assert!(info.cursor.is_empty() && !info.push_server.is_empty());
     assert!(header(&head, "x-set-tt-cookie").is_some());
     let head = format!("GET {SIGN} HTTP/1.1\r\na: b");
-    assert_eq!(Rig::fixture("sign-stall.toml").bytes(&head, "", Duration::from_secs(600)).await, b"");
+    assert_eq!(Mock::fixture("sign-stall.toml").bytes(&head, "", Duration::from_secs(600)).await, b"");
     assert!(
-        Rig::fixture("sign-endless.toml").bytes(&head, "", Duration::from_secs(1)).await.len() >= 1 << 20
+        Mock::fixture("sign-endless.toml").bytes(&head, "", Duration::from_secs(1)).await.len() >= 1 << 20
     );
 }
 
 #[tokio::test(start_paused = true)]
 async fn handshakes_are_rejected() {
-    let refused = async |rig: &Rig| {
+    let refused = async |rig: &Mock| {
         let result = rig.try_dial(&format!("{SOCKET}?room_id={ROOM}")).await;
         let Err(Error::Http(response)) = result else { return None };
         let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
@@ -209,29 +209,32 @@ async fn handshakes_are_rejected() {
     };
     let expected =
         |status: u16, code: &str, message: &str| Some((status, code.to_owned(), message.to_owned()));
-    let rig = Rig::fixture("handshake-blocked.toml");
+    let rig = Mock::fixture("handshake-blocked.toml");
     for _ in 0..2 {
         assert_eq!(refused(&rig).await, expected(200, "415", "DEVICE_BLOCKED"));
     }
-    let rig = Rig::fixture("handshake-blocked-once.toml");
+    let rig = Mock::fixture("handshake-blocked-once.toml");
     assert_eq!((refused(&rig).await.is_some(), refused(&rig).await), (true, None));
-    let rig = Rig::fixture("handshake-illegal-key.toml");
+    let rig = Mock::fixture("handshake-illegal-key.toml");
     assert_eq!(refused(&rig).await, expected(200, "417", "illegal secret key"));
-    let rig = Rig::fixture("handshake-400.toml");
+    let rig = Mock::fixture("handshake-400.toml");
     assert_eq!(refused(&rig).await, expected(400, "400", "bad request"));
-    let rig = Rig::fixture("handshake-403.toml");
+    let rig = Mock::fixture("handshake-403.toml");
     assert_eq!(refused(&rig).await, expected(403, "403", "forbidden"));
 }
 
-/// The frames up to the first thing that is none, and that.
-async fn first(rig: &Rig) -> (usize, Came) {
+/// `after_frames` of the scenarios that drop.
+const DROPPED_AFTER: usize = 20;
+
+/// Returns the frames before the end, and the end.
+async fn first(rig: &Mock) -> (usize, Came) {
     let (frames, end) = rig.dial().await.all().await;
     assert!(frames == demo()[..frames.len()], "frames differ");
     (frames.len(), end)
 }
 
-/// After a reconnect: history, then frames as recorded.
-async fn joins_now(rig: &Rig) -> usize {
+/// After a reconnect: history, then the recorded frames.
+async fn joins_now(rig: &Mock) -> usize {
     let mut socket = rig.dial().await;
     let (frames, end) = socket.all().await;
     assert_eq!(end, Came::Close(1000, String::new()));
@@ -243,16 +246,17 @@ async fn joins_now(rig: &Rig) -> usize {
 #[tokio::test(start_paused = true)]
 async fn sockets_end() {
     for name in ["drop.toml", "drop-mid-frame.toml"] {
-        let rig = Rig::fixture(name);
-        assert_eq!(first(&rig).await, (20, Came::Broken));
-        assert_eq!(joins_now(&rig).await, 165);
+        let rig = Mock::fixture(name);
+        let (frames, came) = first(&rig).await;
+        assert_eq!((frames, came), (DROPPED_AFTER, Came::Broken));
+        assert_eq!(joins_now(&rig).await, demo().len() - frames);
     }
     for (name, end) in [
         ("reset.toml", Came::Broken),
         ("stall.toml", Came::Silence),
         ("close-hb.toml", Came::Close(1000, "payload_handler_hb".into())),
     ] {
-        let (rig, start) = (Rig::fixture(name), clock::now());
+        let (rig, start) = (Mock::fixture(name), clock::now());
         let mut socket = rig.dial().await;
         let mut frames = 0;
         while let Came::Frame(_) = socket.next_within(30_000).await {
@@ -260,24 +264,24 @@ async fn sockets_end() {
         }
         assert!((5..15).contains(&frames), "{name}: {frames}");
         drop(socket);
-        let rig = Rig::fixture(name);
+        let rig = Mock::fixture(name);
         let (count, came) = match end {
             Came::Silence => continue,
             _ => first(&rig).await,
         };
         assert_eq!((count, came), (frames, end));
-        assert!(joins_now(&rig).await >= 160, "{name}");
+        assert!(joins_now(&rig).await >= demo().len() - frames - 1, "{name}");
         assert!(clock::now() > start);
     }
-    let rig = Rig::fixture("close-4404.toml");
+    let rig = Mock::fixture("close-4404.toml");
     let (frames, end) = first(&rig).await;
     assert!(frames > 1 && end == Came::Close(4404, "Streamer is not live".into()), "{frames} {end:?}");
-    let rig = Rig::fixture("close-third.toml");
+    let rig = Mock::fixture("close-third.toml");
     assert_eq!(first(&rig).await.1, Came::Broken);
     assert_eq!(rig.dial().await.all().await.1, Came::Broken);
     let (frames, end) = rig.dial().await.all().await;
     assert_eq!((frames.len(), end), (1, Came::Close(1011, String::new())));
-    let rig = Rig::fixture("close-frame.toml");
+    let rig = Mock::fixture("close-frame.toml");
     let mut socket = rig.dial().await;
     let (frames, _) = socket.all().await;
     assert_eq!((frames.len(), push(&frames[20]).payload_type.as_str()), (21, "close"));
@@ -294,7 +298,7 @@ async fn some(socket: &mut Socket, count: usize) -> Vec<bytes::Bytes> {
 #[tokio::test(start_paused = true)]
 async fn frames_are_faulty() {
     let recorded = demo();
-    let play = async |name: &str, count| some(&mut Rig::fixture(name).dial().await, count).await;
+    let play = async |name: &str, count| some(&mut Mock::fixture(name).dial().await, count).await;
 
     let frames = play("bad-gzip.toml", 22).await;
     assert!(batch(&frames[20]).1 > 0 && push(&frames[20]).compress_type == "gzip");
@@ -319,7 +323,7 @@ async fn frames_are_faulty() {
     let frames = play("reordered.toml", 24).await;
     assert_eq!(frames[20..], [22, 21, 20, 23].map(|at: usize| recorded[at].clone()));
 
-    let rig = Rig::fixture("repeated-history.toml");
+    let rig = Mock::fixture("repeated-history.toml");
     let (frames, _) = rig.dial().await.all().await;
     let at = frames.iter().position(|frame| !recorded.contains(frame)).unwrap();
     let history = batch(&frames[at]).0.messages;
@@ -329,7 +333,7 @@ async fn frames_are_faulty() {
 
 #[tokio::test(start_paused = true)]
 async fn all_other_faults() {
-    let (rig, start) = (Rig::fixture("dribble.toml"), clock::now());
+    let (rig, start) = (Mock::fixture("dribble.toml"), clock::now());
     let mut socket = rig.dial().await;
     let first = some(&mut socket, 3).await;
     let bytes: usize = first.iter().map(bytes::Bytes::len).sum();
@@ -337,7 +341,7 @@ async fn all_other_faults() {
     assert!(first == demo()[..3]);
 
     for (name, answers) in [("no-heartbeat-reply.toml", 0), ("stays-open.toml", 1)] {
-        let rig = Rig::fixture(name);
+        let rig = Mock::fixture(name);
         let mut socket = rig.dial().await;
         for _ in 0..3 {
             socket.frame().await;
@@ -357,7 +361,7 @@ async fn all_other_faults() {
         assert_eq!(heartbeats, answers, "{name}");
     }
 
-    let rig = Rig::fixture("stream-ended.toml");
+    let rig = Mock::fixture("stream-ended.toml");
     let (frames, end) = rig.dial().await.all().await;
     let last = &batch(frames.last().unwrap()).0.messages[0];
     assert_eq!((last.method.as_str(), end), ("WebcastControlMessage", Came::Close(1000, String::new())));

@@ -1,4 +1,4 @@
-//! Over real sockets, where there are resets.
+//! Over real sockets, which can be reset.
 
 use std::io::ErrorKind;
 
@@ -16,8 +16,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, Message},
 };
 
-use super::client::{ROOM, SOCKET, demo};
-use crate::harness::with_demo;
+use crate::support::mock::{ROOM, SOCKET, demo, with_demo};
 
 fn socket_url(mock: &MockTikTok) -> String {
     format!("{}{SOCKET}?room_id={ROOM}", mock.url().replace("http", "ws"))
@@ -39,7 +38,7 @@ async fn the_mock_behaves_the_same_over_tcp() {
 }
 
 #[tokio::test]
-async fn a_reset_is_a_reset_and_a_drop_is_an_end() {
+async fn a_reset_fault_resets_the_connection_and_a_drop_ends_it() {
     let fault = |at, kind| Scenario::default().fault(Fault::new(at, kind));
     let mock = MockTikTok::start(with_demo(fault(Endpoint::Lookup, FaultKind::Reset))).await.unwrap();
     let mut stream = TcpStream::connect(mock.address().unwrap()).await.unwrap();

@@ -1,10 +1,10 @@
-//! What users get wrong: one clear line, the right exit code, no panic.
+//! User errors: one clear line, the right exit code, no panic.
 
 use std::{fs, path::PathBuf};
 
-use super::{livetape, run, stderr, stdout, text};
+use crate::support::process::{livetape, run, stderr, stdout, text};
 
-/// Fails unless the program says `message` in its first line and exits with `code`.
+/// Asserts that the first line of output contains `message` and that the exit code is `code`.
 #[track_caller]
 fn check(args: &[&str], code: i32, message: &str) {
     let output = run(args);
@@ -31,6 +31,11 @@ fn invalid_flags_are_usage_errors() {
     check(&["replay", "demo", "--speed", "fast"], 2, "invalid value 'fast'");
     check(&["replay", "demo", "--start", "-5s"], 2, "invalid value '-5s'");
     check(&["replay", "demo", "--loop", "-1"], 2, "");
+    check(&["replay", "demo", "--loop", "0"], 2, "`0` is not a number from 1");
+    check(&["watch", "99999"], 2, "99999 is not a port");
+    check(&["watch", "0"], 2, "0 is not a port");
+    check(&["watch", "ws://99999/"], 2, "99999 is not a port");
+    check(&["watch", "127.0.0.1:99999"], 2, "ws://127.0.0.1:99999 is not a valid address: invalid port");
     check(&["replay", "demo", "--port", "65536"], 2, "invalid value '65536'");
     check(&["replay", "demo", "--start", "5s", "--end", "5s"], 2, "--end is not after --start");
     check(&["replay", "demo", "--idle-limit", "0s"], 2, "--idle-limit is 0");
@@ -40,7 +45,7 @@ fn invalid_flags_are_usage_errors() {
         2,
         "32400s is beyond the end of the recording",
     );
-    check(&["live"], 2, "no user name is given");
+    check(&["live"], 2, "no user name given");
     check(&["replay", "demo", "--listen", "0.0.0.0:0"], 2, "0.0.0.0 is not a loopback address");
     check(&["replay", "demo", "--tls-cert", "c.pem"], 2, "--tls-key");
     check(&["replay", "demo", "--config", "no-such.toml"], 2, "no-such.toml");
@@ -49,7 +54,7 @@ fn invalid_flags_are_usage_errors() {
     check(
         &["events", "demo", "--types", "gfit"],
         2,
-        "there is no type `gfit`; did you mean `gift`? there are: chat,",
+        "unknown type `gfit`; did you mean `gift`? choose one of: chat,",
     );
     check(&["watch", "ftp://127.0.0.1/"], 2, "ftp://");
     check(&["no-such-command"], 2, "no-such-command");
@@ -58,10 +63,10 @@ fn invalid_flags_are_usage_errors() {
 #[test]
 fn a_missing_recording_is_reported_with_a_hint() {
     for command in ["replay", "events", "info", "verify"] {
-        check(&[command, "no-such.bin"], 1, "there is no recording no-such.bin");
+        check(&[command, "no-such.bin"], 1, "recording no-such.bin not found");
     }
     let said = stderr(&run(&["replay", "batle"]));
-    assert!(said.contains("💡 did you mean `battle`? there are: demo, battle"), "{said}");
+    assert!(said.contains("💡 did you mean `battle`? choose one of: demo, battle"), "{said}");
     check(&["replay", "src"], 1, "src is a directory");
     check(&["import", "no-such.jsonl"], 1, "no-such.jsonl");
     check(&["import", "src"], 1, "src");
@@ -74,7 +79,7 @@ fn the_built_in_recording_is_found_by_its_file_name_anywhere() {
     assert_eq!(stdout(&inside(&["info", "demo.bin"])), stdout(&run(&["info", "demo"])));
     let said = stderr(&inside(&["info", "demmo.bin"]));
     assert!(
-        said.contains("there is no recording demmo.bin") && said.contains("`demo`? there are: demo"),
+        said.contains("recording demmo.bin not found") && said.contains("`demo`? choose one of: demo"),
         "{said}"
     );
 }
@@ -82,7 +87,7 @@ fn the_built_in_recording_is_found_by_its_file_name_anywhere() {
 #[test]
 fn watching_fails_if_no_server_listens() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let message = format!("cannot connect to ws://127.0.0.1:{free}/: nothing listens there");
+    let message = format!("cannot connect to ws://127.0.0.1:{free}/: no server listens there");
     check(&["watch", &free.to_string()], 1, &message);
 }
 
@@ -116,7 +121,7 @@ fn a_damaged_recording_is_read_as_far_as_possible() {
     let (ours, all) = (stdout(&output).lines().count(), whole.lines().count());
     assert!(all - 40 < ours && ours <= all, "{ours} of {all} events");
 
-    // Nobody knows what a cut recording held beyond the cut.
+    // The number of records lost from a truncated recording is unknown.
     let output = run(&["events", text(&cut)]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     assert!(stderr(&output).contains("not sealed: the end may be missing"), "{}", stderr(&output));
@@ -162,16 +167,16 @@ fn captures_that_cannot_be_imported_are_reported_with_a_hint() {
     check(&["import", text(&firefox)], 1, "Firefox does not save them, Chrome does");
     let chat = r#"{"_resourceType":"websocket","_webSocketMessages":[{"type":"send","time":1,"opcode":1,"data":"hi"}],"request":{"url":"wss://chat.example/?token=planted"}}"#;
     let unsure = capture("unsure.har", &har("WebInspector", chat));
-    check(&["import", text(&unsure)], 1, "  1: wss://chat.example/, 1 messages");
+    check(&["import", text(&unsure)], 1, "  1: wss://chat.example/, 1 message");
     let said = stderr(&run(&["import", text(&unsure)]));
-    assert!(said.contains("choose one with --entry N") && !said.contains("planted"), "{said}");
+    assert!(said.contains("choose a connection with --entry N") && !said.contains("planted"), "{said}");
     let output = run(&["import", text(&unsure), "--entry", "1"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    check(&["import", text(&unsure), "--entry", "9", "--force"], 1, "there is no connection 9");
+    check(&["import", text(&unsure), "--entry", "9", "--force"], 1, "unknown connection 9");
     check(
         &["import", "recordings/short.bin", "-o", text(&folder.path().join("x.bin"))],
         1,
-        "a recording already",
+        "already a recording",
     );
     check(&["import", text(&unsure), "--rate", "0"], 2, "invalid value '0'");
     check(&["import", text(&unsure), "--format", "pcap"], 2, "invalid value 'pcap'");
@@ -180,77 +185,66 @@ fn captures_that_cannot_be_imported_are_reported_with_a_hint() {
 #[test]
 fn only_a_browser_on_this_machine_is_recorded() {
     check(&["record", "--cdp", "192.0.2.1:9222"], 2, "192.0.2.1 is not a loopback address");
-    check(&["record", "--cdp", "browser"], 2, "no address of a browser");
+    check(&["record", "--cdp", "browser"], 2, "`browser` is not the address of a browser");
     check(&["record", "--cdp", "127.0.0.1:9"], 1, "no browser answers at 127.0.0.1:9");
-    check(&["record"], 2, "no user name is given");
+    check(&["record"], 2, "no user name given");
     check(&["record", "ann", "--tab", "1"], 2, "required");
 }
 
-/// A file that may not grow stands for a disk that is full: what was written stays, and says that it is not all.
-#[cfg(target_os = "linux")]
 #[test]
-fn an_import_onto_a_full_disk_keeps_what_was_written() {
+fn an_unknown_connection_is_reported_with_those_that_exist() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("out.bin");
-    let line = format!(
-        "ulimit -f 128; exec {} import fixtures/webcast/session-2.jsonl -o {}",
-        super::program(),
-        text(&file)
-    );
-    let mut command = std::process::Command::new("sh");
-    let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    assert!(
-        stderr(&output).starts_with("⚠️ The recording broke off: cannot write on"),
-        "{}",
-        stderr(&output)
-    );
-    let kept = folder.path().join("out.partial.bin");
-    let events = run(&["events", text(&kept)]);
-    assert!(stdout(&events).lines().count() > 50, "{}", stderr(&events));
-    assert!(!file.exists() && stdout(&output).contains("out.partial.bin"), "{}", stdout(&output));
-    let verified = run(&["verify", text(&kept)]);
-    assert!(stdout(&verified).contains("not sealed"), "{}", stdout(&verified));
+    for form in ["jsonl", "piratetok"] {
+        let file = folder.path().join(form);
+        for output in ["-", text(&file)] {
+            let args = ["export", form, "demo", "--conn", "99", "-o", output];
+            check(&args, 2, "demo has no connection 99");
+            assert!(stderr(&run(&args)).contains("💡 choose one of: 1\n"), "{}", stderr(&run(&args)));
+        }
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// Standard output to a file is an output file like any other.
-#[cfg(target_os = "linux")]
 #[test]
-fn missing_standard_output_counts_as_a_loss() {
+fn text_files_have_a_maximum_size() {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("out.jsonl");
-    let line =
-        format!("ulimit -f 128; exec {} events demo > {}", env!("CARGO_BIN_EXE_livetape"), text(&file));
-    let mut command = std::process::Command::new("sh");
-    let output = command.args(["-c", &line]).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
-    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
-    assert!(stderr(&output).starts_with("❌ cannot write: "), "{}", stderr(&output));
-    assert!(fs::read_to_string(&file).unwrap().lines().count() > 10, "what was written stays");
-    for args in [
-        &["events", "demo"][..],
-        &["cat", "demo"],
-        &["info", "demo"],
-        &["verify", "demo"],
-        &["diff", "demo", "recordings/short.bin"],
-        &["export", "jsonl", "demo", "-o", "-"],
-        &["as-scenario", "demo", "-o", "-"],
-        &["config", "example"],
-        &["token"],
+    let path = folder.path().join("large");
+    fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    let file = text(&path);
+    for (args, code) in [
+        (&["mock", "--scenario", file][..], 1),
+        (&["config", "check", file], 2),
+        (&["serve", "--token-file", file], 2),
+        (&["serve", "--tls-cert", file, "--tls-key", file], 2),
     ] {
-        let full = fs::File::options().write(true).open("/dev/full").unwrap();
-        let output = livetape(args).stdout(full).output().unwrap();
-        assert_eq!(output.status.code(), Some(3), "{args:?}: {}", stderr(&output));
+        let output = run(args);
+        let said = stderr(&output);
+        assert!(said.contains(&format!("{file}: the file is larger than 1 MiB\n")), "{args:?}: {said}");
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
     }
 }
 
 #[test]
-fn help_fits_a_terminal_and_shows_examples() {
+fn help_fits_80_columns_on_a_wider_terminal_and_shows_examples() {
     for command in
         ["replay", "live", "serve", "record", "mock", "watch", "events", "import", "synth", "config"]
     {
-        let help = stdout(&livetape(&[command, "--help"]).env("COLUMNS", "80").output().unwrap());
+        let help = stdout(&livetape(&[command, "--help"]).env("COLUMNS", "200").output().unwrap());
         assert!(help.contains("Example"), "{command}");
         let long = help.lines().find(|line| line.chars().count() > 80);
         assert_eq!(long, None, "{command}");
     }
+}
+
+#[test]
+fn shells_get_completions_and_man_gets_pages() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = stdout(&run(&["completions", shell]));
+        assert!(script.contains("as-scenario") && script.contains("exit-when-done"), "{shell}: {script}");
+    }
+    let page = stdout(&run(&["man", "replay"]));
+    assert!(page.contains(".TH livetape-replay 1") && page.contains("exit\\-when\\-done"), "{page}");
+    let unknown = run(&["man", "reply"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert_eq!(stderr(&unknown), "❌ unknown command `reply`\n💡 did you mean `replay`?\n");
 }

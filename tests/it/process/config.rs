@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{livetape, run, stderr, stdout, text};
+use crate::support::process::{livetape, run, stderr, stdout, text};
 
 #[test]
 fn a_file_is_checked_shown_and_used() {
@@ -19,7 +19,7 @@ fn a_file_is_checked_shown_and_used() {
     let output = inside(&["config", "check"]);
     assert_eq!(output.status.code(), Some(2));
     let said = stderr(&output);
-    assert!(said.contains("livetape.toml:2: there is no key `prot`") && said.contains("`port`?"), "{said}");
+    assert!(said.contains("livetape.toml:2: unknown key `prot`") && said.contains("`port`?"), "{said}");
     assert!(said.contains("livetape.toml:3: `server.quiet`"), "all of it at once: {said}");
     let output = inside(&["replay", "demo"]);
     assert_eq!(output.status.code(), Some(2));
@@ -39,7 +39,7 @@ fn a_file_is_checked_shown_and_used() {
     assert!(shown.contains("quiet = true") && shown.contains("# file"), "{shown}");
     assert!(!shown.contains("hunter2"), "{shown}");
 
-    // Everything that this needs stands in the file.
+    // The file contains all required settings.
     let output = inside(&["replay"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stdout(&output).contains("🏁 Replayed demo"), "{}", stdout(&output));

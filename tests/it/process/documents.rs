@@ -1,24 +1,24 @@
-//! What documents show of the program is what it prints. `LIVETAPE_DOCS=update cargo test --test it documents` writes it anew.
+//! Documents show the program's real output. `LIVETAPE_DOCS=update cargo test --test it documents` updates them.
 
 use std::fs;
 
-use super::{run, stdout};
+use crate::support::process::{run, stdout};
 
-/// Documents with output of commands that run as they stand.
+/// Documents with output of commands that run as shown.
 const DOCUMENTS: [&str; 2] = ["README.md", "docs/recordings.md"];
-/// What a replay takes beside what is shown, so that it ends at once and takes any port.
+/// Additional flags of a replay, which make it end at once and use a free port.
 const AT_ONCE: [&str; 6] = ["--speed", "1000", "--exit-when-done", "--wait-clients", "0", "--port"];
-/// A line that stands for any number of others.
+/// A line that stands for any number of lines.
 const MORE: &str = "…";
 
-/// A command, and the lines that are shown of what it prints.
+/// A command and the shown lines of its output.
 struct Sample {
     args: Vec<String>,
-    /// Their places among the lines of the document.
+    /// Line numbers in the document.
     shown: Vec<(usize, String)>,
 }
 
-/// The commands in blocks of a document that have output, and need nothing but what ships.
+/// Returns the commands in code blocks of a document that show output and only need shipped files.
 fn samples(text: &str) -> Vec<Sample> {
     let (mut samples, mut is_console) = (Vec::<Sample>::new(), false);
     for (number, line) in text.lines().enumerate() {
@@ -36,12 +36,12 @@ fn samples(text: &str) -> Vec<Sample> {
     samples
 }
 
-/// Whether an argument is no file of somebody's own.
+/// Whether an argument is not a user's file.
 fn ships(arg: &str) -> bool {
     !arg.is_empty() && (!arg.ends_with(".bin") || arg.starts_with("recordings/"))
 }
 
-/// What a command prints, as documents show it.
+/// Runs a command and returns its output as documents show it.
 fn printed(args: &[String]) -> Vec<String> {
     let mut all: Vec<&str> = args.iter().map(String::as_str).collect();
     if args[0] == "replay" {
@@ -53,7 +53,7 @@ fn printed(args: &[String]) -> Vec<String> {
     output.lines().map(as_shown).collect()
 }
 
-/// The port, the speed and the time of day of the documents.
+/// Replaces the port, the speed and the time of day with those of the documents.
 fn as_shown(line: &str) -> String {
     let mut parts = line.split("127.0.0.1:");
     let mut shown = parts.next().unwrap_or_default().replace("speed 1000×", "speed 1×");
@@ -61,7 +61,7 @@ fn as_shown(line: &str) -> String {
         shown += "127.0.0.1:3000";
         shown += part.trim_start_matches(|c: char| c.is_ascii_digit());
     }
-    // What is said of the server has the time of day.
+    // Lines about the server contain the time of day.
     match shown.split_once("] ") {
         Some((_, rest)) if ["📼", "🌐", "🎉", "📺"].iter().any(|mark| rest.starts_with(mark)) => {
             format!("[2026-11-20T10:00:00.000Z] {rest}")
@@ -70,12 +70,12 @@ fn as_shown(line: &str) -> String {
     }
 }
 
-/// Whether a line is shown, maybe cut short.
+/// Whether a line is shown, possibly shortened.
 fn is_shown(shown: &str, line: &str) -> bool {
     shown.strip_suffix(MORE).map_or(shown == line, |start| line.starts_with(start))
 }
 
-/// The line of the same kind, as long as the one that is shown.
+/// Returns the actual line of the same kind, shortened like the shown one.
 fn renewed(shown: &str, lines: &[String]) -> String {
     let kind = |line: &str| {
         let line = line.split_once("] ").map_or(line, |(_, rest)| rest).to_owned();
@@ -109,7 +109,7 @@ fn documents_show_the_actual_output() {
                     let hint = "LIVETAPE_DOCS=update cargo test --test it documents";
                     assert!(
                         is_there,
-                        "{name} shows what is not printed: {shown}\nrun {hint}, and read the difference"
+                        "{name} shows a line that the program does not print: {shown}\nrun {hint}, and review the difference"
                     );
                 }
             }

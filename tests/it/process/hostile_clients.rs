@@ -1,21 +1,21 @@
-//! Clients that never read: what is sent to them is held once.
+//! Clients that never read: the server keeps at most one copy of a message for each.
 
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
 };
 
-use super::Running;
+use crate::support::process::Running;
 
-/// The longest message on `/ws/echo`, in bytes.
+/// Maximum length of a message on `/ws/echo`, in bytes.
 const MESSAGE_BYTES: usize = 16 << 20;
 const SOCKETS: usize = 6;
-/// What a socket may cost: its message once, and what the system does not take back at once.
+/// Maximum memory per socket: one copy of its message, and memory that the system does not reclaim at once.
 const SOCKET_KIB_MAX: u64 = 24 << 10;
-/// What the program may take without them.
+/// Maximum memory of the program without them.
 const IDLE_KIB_MAX: u64 = 48 << 10;
 
-/// Opens an echo, sends it the longest message, and reads no more than the beginning of what comes back.
+/// Sends the longest message to the echo and reads only the start of the answer.
 fn stuck(address: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     let head = "GET /ws/echo HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
@@ -30,7 +30,7 @@ fn stuck(address: &str) -> TcpStream {
     // A binary message, masked with zeros.
     let frame = [&[0x82, 0xff][..], &(MESSAGE_BYTES as u64).to_be_bytes(), &[0; 4], &vec![7; MESSAGE_BYTES]];
     stream.write_all(&frame.concat()).unwrap();
-    // From then on all that is ever made of it has been made.
+    // By now, all copies of the message exist.
     let mut head = [0; 10];
     stream.read_exact(&mut head).unwrap();
     assert_eq!(head[..2], [0x82, 127]);

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{livetape, run, stderr, text};
+use crate::support::process::{livetape, run, stderr, text};
 
 /// Every serving command; `run` has its own tests.
 const SERVING: [&[&str]; 4] = [

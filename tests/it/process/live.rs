@@ -1,19 +1,20 @@
 //! `livetape live` and `record` as users run them, against a mock in this process.
 
 use futures_util::StreamExt as _;
-use livetape::{
-    mock::{MockTikTok, Scenario},
-    sans_io::recording::{Reader, What},
-};
+use livetape::sans_io::recording::{Reader, What};
 use serde_json::Value;
-use tokio_tungstenite::tungstenite::Message;
 
-use super::{Running, livetape, run, stderr, text};
-use crate::harness::with_demo;
-
-pub(super) async fn mock(toml: &str) -> MockTikTok {
-    MockTikTok::start(with_demo(Scenario::parse(toml).unwrap())).await.unwrap()
-}
+use crate::support::{
+    close, json,
+    mock::over_tcp,
+    process::finish,
+    process::program,
+    process::start,
+    process::stdout,
+    process::words,
+    process::{livetape, run, stderr, text},
+    read_all,
+};
 
 fn limited(times: &str) -> String {
     format!(
@@ -21,39 +22,16 @@ fn limited(times: &str) -> String {
     )
 }
 
-/// Runs to the end, off the runtime that the mock is on.
-pub(super) async fn finish(server: Running) -> (std::process::ExitStatus, Vec<String>) {
-    tokio::task::spawn_blocking(|| server.wait()).await.unwrap()
-}
-
-pub(super) async fn start(args: Vec<String>) -> Running {
-    let start = move || {
-        let args: Vec<_> = args.iter().map(String::as_str).collect();
-        Running::start_until(&args, "Connecting to TikTok Live")
-    };
-    tokio::task::spawn_blocking(start).await.unwrap()
-}
-
-pub(super) fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
-}
-
-/// The events that come, and the close code.
+/// Returns the received events and the close code.
 async fn read(address: &str) -> (Vec<Value>, u16) {
     let (mut socket, _) = tokio_tungstenite::connect_async(format!("ws://{address}/?since=0")).await.unwrap();
-    let mut events = Vec::new();
-    loop {
-        match socket.next().await.unwrap().unwrap() {
-            Message::Text(json) => events.push(serde_json::from_str(&json).unwrap()),
-            Message::Close(frame) => return (events, frame.unwrap().code.into()),
-            _ => {}
-        }
-    }
+    let log = read_all(&mut socket).await;
+    (log.texts.iter().map(|text| json(text)).collect(), close(&log).0)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_two_rate_limits_the_room_is_connected() {
-    let mock = mock(&limited("times = 2")).await;
+    let mock = over_tcp(&limited("times = 2")).await;
     let server = start(words(&["live", "demo", "--upstream", &mock.url()])).await;
     let (events, code) = read(&server.address).await;
     let kinds: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
@@ -79,7 +57,7 @@ async fn after_two_rate_limits_the_room_is_connected() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_permanent_rate_limit_closes_with_1008_and_a_hint() {
-    let mock = mock(&limited("")).await;
+    let mock = over_tcp(&limited("")).await;
     let args = ["live", "demo", "--max-attempts", "2", "--sign-form", "connect", "--upstream", &mock.url()];
     let server = start(words(&args)).await;
     let (events, code) = read(&server.address).await;
@@ -100,44 +78,44 @@ async fn a_permanent_rate_limit_closes_with_1008_and_a_hint() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_overlong_wait_is_reported_with_its_end() {
     let fault = "[[fault]]\nat = \"lookup\"\nkind = \"status\"\nstatus = 429\nretry_after = 3900\n";
-    let mock = mock(fault).await;
+    let mock = over_tcp(fault).await;
     let server = start(words(&["live", "demo", "--upstream", &mock.url()])).await;
     let (status, lines) = finish(server).await;
     assert_eq!(status.code(), Some(1));
     let wait = lines.iter().find(|line| line.contains("⏳")).unwrap();
-    assert!(wait.contains("The server asks to wait 1 h 5 min, until 20"), "{lines:?}");
+    assert!(wait.contains("The server requires a wait of 1 h 5 min, until 20"), "{lines:?}");
     assert!(lines.iter().any(|line| line.contains("💡")), "{lines:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_offline_user_closes_with_1011() {
-    let mock = mock("[[user]]\nname = \"demo\"\nstate = \"offline\"\n").await;
+    let mock = over_tcp("[[user]]\nname = \"demo\"\nstate = \"offline\"\n").await;
     let (url, folder) = (mock.url(), tempfile::tempdir().unwrap());
     let file = folder.path().join("never.bin");
     let output =
         tokio::task::spawn_blocking(move || run(&["record", "demo", "--upstream", &url, "-o", text(&file)]));
     let output = output.await.unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(super::stdout(&output).contains("❌ User is not currently live"));
+    assert!(stdout(&output).contains("❌ User is not currently live"));
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 0, "a file without a room in it is left behind");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn record_explains_once_how_to_stop_it() {
-    let mock = mock("speed = \"max\"\nend = \"control\"\n").await;
+    let mock = over_tcp("speed = \"max\"\nend = \"control\"\n").await;
     let (url, folder) = (mock.url(), tempfile::tempdir().unwrap());
     let file = folder.path().join("show.bin");
     let output =
         tokio::task::spawn_blocking(move || run(&["record", "demo", "--upstream", &url, "-o", text(&file)]));
-    let said = super::stdout(&output.await.unwrap());
+    let said = stdout(&output.await.unwrap());
     let lines = ["📺 Press Ctrl+C to stop", "🎉 Ready to receive"].map(|line| said.matches(line).count());
     assert_eq!(lines, [1, 1], "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn record_stops_at_the_requested_size() {
-    let mock = mock("end = \"stay\"\nspeed = \"max\"\n").await;
+    let mock = over_tcp("end = \"stay\"\nspeed = \"max\"\n").await;
     let (url, folder) = (mock.url(), tempfile::tempdir().unwrap());
     let file = folder.path().join("show.bin");
     let path = text(&file).to_owned();
@@ -146,7 +124,7 @@ async fn record_stops_at_the_requested_size() {
     });
     let output = recorded.await.unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    // It ends before the first record that does not fit: the longest frame, and 4 KiB for the end.
+    // The recording stops before the first record that does not fit: the longest frame, and 4 KiB for the end.
     let mut reader = Reader::open(std::fs::File::open("recordings/demo.bin").unwrap()).unwrap();
     let frames = std::iter::from_fn(|| reader.next().unwrap()).map(|record| match record.item.what {
         What::Frame(frame) => frame.bytes.len() as u64,
@@ -155,15 +133,15 @@ async fn record_stops_at_the_requested_size() {
     let (most, longest) = (100_000, frames.max().unwrap());
     let bytes = std::fs::metadata(&file).unwrap().len();
     assert!(bytes <= most && bytes + longest + (4 << 10) > most, "{bytes} bytes, frames of up to {longest}");
-    let line = format!("🏁 Stopped at the size of --max-size: {bytes} bytes recorded");
-    assert_eq!(super::stdout(&output).matches(&line).count(), 1, "{}", super::stdout(&output));
+    let line = format!("🏁 Stopped at --max-size: {bytes} bytes recorded");
+    assert_eq!(stdout(&output).matches(&line).count(), 1, "{}", stdout(&output));
     assert_eq!(run(&["verify", text(&file)]).status.code(), Some(0));
 }
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn an_interrupt_seals_the_recording() {
-    let mock = mock("end = \"stay\"\nspeed = \"max\"\n").await;
+    let mock = over_tcp("end = \"stay\"\nspeed = \"max\"\n").await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("show.bin");
     let server = start(words(&["live", "demo", "--upstream", &mock.url(), "--record", text(&file)])).await;
@@ -192,22 +170,22 @@ fn user_errors_are_reported() {
     assert!(stderr(&output).contains("README.md"), "{}", stderr(&output));
     let output = run(&["live", "demo", "--upstream", "nowhere"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("--upstream: this is no address"), "{}", stderr(&output));
-    // Nobody listens there: typed, and over soon.
+    assert!(stderr(&output).contains("--upstream: not a valid address"), "{}", stderr(&output));
+    // Nothing listens there: fails soon, with a typed error.
     let output =
         run(&["live", "demo", "--upstream", "http://127.0.0.1:9", "--max-attempts", "1", "--port", "0"]);
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// A file that may not grow stands for a disk that is full: what was written stays, what was lost is told.
+/// A limit on the file size simulates a full disk: the written part stays, and losses are reported.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_keeps_what_was_written_and_exits_with_3() {
+async fn a_full_disk_keeps_the_written_part_and_exits_with_3() {
     let folder = tempfile::tempdir().unwrap();
     for (command, flag) in [("record", "-o"), ("live", "--record")] {
-        let mock = mock("speed = \"max\"\n").await;
+        let mock = over_tcp("speed = \"max\"\n").await;
         let (url, file) = (mock.url(), folder.path().join(format!("{command}.bin")));
-        let program = super::program();
+        let program = program();
         let port = if command == "live" { "--port 0" } else { "" };
         let line = format!(
             "ulimit -f 128; exec {program} {command} demo {port} --upstream {url} {flag} {}",
@@ -215,25 +193,25 @@ async fn a_full_disk_keeps_what_was_written_and_exits_with_3() {
         );
         let run_it = move || std::process::Command::new("sh").args(["-c", &line]).output().unwrap();
         let output = tokio::task::spawn_blocking(run_it).await.unwrap();
-        let said = super::stdout(&output);
+        let said = stdout(&output);
         assert_eq!(output.status.code(), Some(3), "{command}: {said} {}", stderr(&output));
-        assert!(said.contains("⚠️ The recording broke off"), "{command}: {said}");
+        assert!(said.contains("⚠️ The recording is incomplete"), "{command}: {said}");
         if command == "live" {
             assert!(said.contains("🔌 Disconnected from demo: stream ended"), "serving goes on: {said}");
         }
         let verified = run(&["verify", text(&file)]);
-        assert_eq!(verified.status.code(), Some(3), "{}", super::stdout(&verified));
-        assert!(super::stdout(&verified).contains("decoded: frames"), "{}", super::stdout(&verified));
+        assert_eq!(verified.status.code(), Some(3), "{}", stdout(&verified));
+        assert!(stdout(&verified).contains("decoded: frames"), "{}", stdout(&verified));
     }
 }
 
-/// Not even the beginning of the file fits.
+/// Not even the start of the file fits.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_that_cannot_start_is_a_failure() {
-    let mock = mock("speed = \"max\"\n").await;
+    let mock = over_tcp("speed = \"max\"\n").await;
     let (url, folder) = (mock.url(), tempfile::tempdir().unwrap());
-    let program = super::program();
+    let program = program();
     let file = folder.path().join("show.bin");
     let line = format!(
         "ulimit -f 0; {program} record demo --upstream {url} -o {} | cat; exit ${{PIPESTATUS[0]}}",
@@ -241,18 +219,18 @@ async fn a_recording_that_cannot_start_is_a_failure() {
     );
     let run_it = move || std::process::Command::new("bash").args(["-c", &line]).output().unwrap();
     let output = tokio::task::spawn_blocking(run_it).await.unwrap();
-    let said = super::stdout(&output);
+    let said = stdout(&output);
     assert_eq!(output.status.code(), Some(3), "{said} {}", stderr(&output));
-    assert!(said.contains("⚠️ The recording broke off"), "{said}");
+    assert!(said.contains("⚠️ The recording is incomplete"), "{said}");
 }
 
-/// Names of files are bytes on Unix, in flags as well.
+/// File names are bytes on Unix, in flags too.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_may_have_any_file_name() {
     use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
 
-    let mock = mock("speed = \"max\"\n").await;
+    let mock = over_tcp("speed = \"max\"\n").await;
     let (url, folder) = (mock.url(), tempfile::tempdir().unwrap());
     let file = folder.path().join(OsStr::from_bytes(b"caf\xe9.bin"));
     let mut command = livetape(&["record", "demo", "--upstream", &url, "-q", "-o"]);

@@ -1,6 +1,6 @@
-//! The log of whole sessions, as files.
+//! Log files of whole sessions.
 
-use std::{fs, path::Path};
+use std::{fs, process::Command};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
@@ -13,16 +13,15 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest as _},
 };
 
-use super::{
-    Running,
-    live::{finish, mock},
-    livetape, stderr, stdout, text,
+use crate::support::{
+    mock::over_tcp,
+    process::{Running, finish, livetape, stderr, stdout, text},
 };
 
-/// All that must not be in a log: each has this in it.
+/// Part of every secret, which must not appear in a log.
 const SECRET: &str = "s3cret";
 
-/// Starts it off the runtime, with these in the environment.
+/// Starts the program outside the runtime, with these environment variables.
 fn start(args: &[&str], env: &[(&str, &str)]) -> Running {
     tokio::task::block_in_place(|| Running::start_with(args, env, "🌐"))
 }
@@ -36,7 +35,7 @@ async fn ask(server: &Running, request: &str) -> String {
     answer
 }
 
-/// Opens a socket, and reads on until `wanted` comes, or its end.
+/// Opens a socket and reads until `wanted` arrives or it closes.
 async fn visit(server: &Running, path: &str, protocol: Option<&str>, wanted: &str) {
     let mut request = format!("ws://{}/{path}", server.address).into_client_request().unwrap();
     if let Some(protocol) = protocol {
@@ -66,11 +65,11 @@ token = "s3cret-of-nobody"
 name = "nobody"
 "#;
 
-/// Everything that holds a secret is used, rightly and wrongly; the log has all levels, and none of them.
+/// Uses every setting with a secret, correctly and incorrectly; the log has all levels, but no secret.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_the_log_of_a_whole_session() {
-    let mock = mock("end = \"stay\"\nspeed = \"max\"\n").await;
+    let mock = over_tcp("end = \"stay\"\nspeed = \"max\"\n").await;
     let folder = tempfile::tempdir().unwrap();
     let (config, log) = (folder.path().join("livetape.toml"), folder.path().join("log"));
     fs::write(&config, CONFIG).unwrap();
@@ -130,7 +129,7 @@ async fn no_secret_is_in_the_log_of_a_whole_session() {
     assert_says(&log);
 }
 
-/// What a session has in its log, each as an object.
+/// The log of a session contains these objects.
 #[track_caller]
 fn assert_says(log: &str) {
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -149,9 +148,9 @@ fn assert_says(log: &str) {
         "📨 Message received",
         "📤 Message sent",
         "📨 Request",
-        "❌ Request refused",
-        "❌ Client turned away",
-        "❌ Client is closed",
+        "❌ Request rejected",
+        "❌ Client rejected",
+        "❌ Closing client",
         "📡 Broadcast statistics",
         "🔔 Signal",
         "🔔 Shutting down",
@@ -195,16 +194,17 @@ async fn log_files_rotate_between_lines() {
     assert!(read("").unwrap().contains("🔔 Stopped"));
 }
 
-/// What cannot be written is counted, and nobody waits for it.
+/// Log lines that cannot be written are counted and never block.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_does_not_stop_the_server() {
-    if !Path::new("/dev/full").exists() {
-        return;
-    }
-    let server = start(&["serve", "--log-file", "/dev/full", "--log-level", "debug"], &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let server = start(&["serve", "--log-file", text(&log), "--log-level", "debug"], &[]);
+    let limit = ["--fsize=1", "--pid", &server.id().to_string()];
+    assert!(Command::new("prlimit").args(limit).status().unwrap().success());
     let mut lost = 0.0;
-    // The thread that writes may be behind.
+    // The writing thread may be behind.
     while lost < 10.0 {
         let answer = ask(&server, "GET /metrics HTTP/1.1").await;
         let line = answer.lines().find_map(|line| line.strip_prefix("livetape_log_lines_lost_total "));
@@ -221,7 +221,21 @@ fn an_unwritable_log_is_reported_first() {
     assert!(stderr(&output).contains("cannot write the log no/such/folder/log"), "{}", stderr(&output));
 }
 
-/// What cannot be reached is told without what stands in its address.
+/// Nobody reads the FIFO, so opening it would block.
+#[cfg(unix)]
+#[test]
+fn a_log_that_is_not_a_regular_file_is_rejected() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    let mut command = Command::new("timeout");
+    let program = livetape(&["serve", "--port", "0", "--log-file", text(&fifo)]);
+    let output = command.arg("60").arg(program.get_program()).args(program.get_args()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("fifo: not a regular file"), "{}", stderr(&output));
+}
+
+/// Reports of unreachable servers omit secrets in their URLs.
 #[test]
 fn urls_are_logged_without_their_secrets() {
     let folder = tempfile::tempdir().unwrap();
@@ -248,7 +262,7 @@ fn urls_are_logged_without_their_secrets() {
     }
 }
 
-/// Queries and headers of whatever client it is stay out of the log of a mock.
+/// The log of a mock omits queries and headers of clients.
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_mock_logs_its_requests() {
@@ -265,4 +279,19 @@ async fn the_mock_logs_its_requests() {
     let line: Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
     assert_eq!((&line["message"], &line["method"]), (&"📨 Request".into(), &"GET".into()));
     assert!(line["path"].as_str().unwrap().starts_with("/webcast/fetch"), "{line}");
+}
+
+#[test]
+fn a_recording_is_not_overwritten_by_a_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let show = folder.path().join("show.bin");
+    let recording = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/short.bin")).unwrap();
+    fs::write(&show, &recording).unwrap();
+    let common = ["replay", text(&show), "--port", "0", "--speed", "max", "--exit-when-done", "--quiet"];
+    let output = livetape(&[&common[..], &["--log-file", text(&show)]].concat()).output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let expected = format!("❌ cannot write the log {}: the file is a recording\n", show.display());
+    assert_eq!(said, expected + "💡 choose another --log-file\n");
+    assert!(fs::read(&show).unwrap() == recording);
 }

@@ -1,12 +1,12 @@
-//! No command exits with 0 where something of a recording is missing.
+//! No command exits with 0 if part of a recording is missing.
 
 use std::{fs, path::Path};
 
 use livetape::cli::command;
 
-use super::{run, stderr, stdout, text};
+use crate::support::process::{run, stderr, stdout, text};
 
-/// Commands that read recordings: `IN` is the recording, `OUT` a new file.
+/// Commands that read recordings; `IN` is the recording, `OUT` a new file.
 const READING: [&[&str]; 19] = [
     &["replay", "IN", "--port", "0", "--speed", "1000", "--exit-when-done", "--quiet"],
     &["replay", "IN", "--port", "0", "--speed", "max", "--wait-clients", "0", "--exit-when-done"],
@@ -28,11 +28,23 @@ const READING: [&[&str]; 19] = [
     &["export", "piratetok", "IN", "-o", "OUT"],
     &["as-scenario", "IN", "-o", "OUT"],
 ];
-/// Commands that read no recordings, or end only when they are told to.
-const OTHERS: [&str; 10] =
-    ["trigger", "live", "serve", "record", "mock", "watch", "import", "synth", "config", "token"];
+/// Commands that read no recordings or run until stopped.
+const OTHERS: [&str; 12] = [
+    "live",
+    "serve",
+    "record",
+    "mock",
+    "trigger",
+    "watch",
+    "import",
+    "synth",
+    "config",
+    "token",
+    "completions",
+    "man",
+];
 
-/// Runs a command over `input`, and returns its exit code and what it said.
+/// Runs a command on `input` and returns its exit code and output.
 fn exit_code(args: &[&str], input: &Path, folder: &Path) -> (Option<i32>, String) {
     let output = folder.join("out");
     let word = |arg: &&str| match *arg {
@@ -72,7 +84,7 @@ fn no_command_exits_with_0_if_data_is_missing() {
         ("without the end.bin", whole[..ends[ends.len() - 2]].to_vec()),
         ("cut between records.bin", whole[..middle].to_vec()),
         ("cut in a record.bin", whole[..middle + 20].to_vec()),
-        ("random from there on.bin", random),
+        ("random in the second half.bin", random),
         ("a flipped bit.bin", flipped),
         ("more behind the end.bin", [&whole[..], b"more"].concat()),
     ];
@@ -89,8 +101,7 @@ fn no_command_exits_with_0_if_data_is_missing() {
     }
     let unsealed = text(&file("without the end.bin")).to_owned();
     let lines = stderr(&run(&["events", &unsealed]));
-    let expected =
-        format!("⚠️ Something is missing in {}: not sealed: the end may be missing\n", "without the end");
+    let expected = format!("⚠️ {} is incomplete: not sealed: the end may be missing\n", "without the end");
     assert_eq!(lines, expected);
 }
 
@@ -103,7 +114,7 @@ fn damage_outside_a_range_exits_with_3() {
     let mut bytes = fs::read(file("whole.bin")).unwrap();
     let ends = ends_of_records(&bytes);
     let damaged = [&bytes[..], b"more"].concat();
-    // The header and the record behind it come first, and what ends the show last.
+    // Damage one record soon after the header, and one shortly before the records that end the show.
     for (name, record) in [("early.bin", 2), ("late.bin", ends.len() - 6)] {
         let mut flipped = bytes.clone();
         flipped[ends[record] + 20] ^= 1;
@@ -166,7 +177,7 @@ fn damage_outside_a_range_exits_with_3() {
     assert_eq!(verified.status.code(), Some(0), "the range is whole: {}", stdout(&verified));
 }
 
-/// Where each record ends.
+/// Returns the end of each record.
 fn ends_of_records(bytes: &[u8]) -> Vec<usize> {
     let mut ends = vec![16];
     while let Some(length) = bytes.get(ends[ends.len() - 1] + 4..).and_then(|rest| rest.first_chunk()) {

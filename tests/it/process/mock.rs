@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 
 use livetape::settings::{KEYS, Key};
 
-use super::{Running, livetape, run, stderr, text};
+use crate::support::process::{Running, livetape, run, stderr, text};
 
 fn get(address: &str, target: &str) -> String {
     let mut stream = std::net::TcpStream::connect(address).unwrap();
@@ -32,6 +32,18 @@ fn the_mock_explains_how_to_connect_and_stops_gracefully() {
 }
 
 #[test]
+fn watching_a_server_other_than_livetape_reports_its_status() {
+    let mock = Running::start(&["mock"]);
+    let output = run(&["watch", &format!("ws://{}/nope", mock.address)]);
+    let expected = format!(
+        "❌ no livetape server at ws://{}/nope: it responded with HTTP 404 Not Found\n💡 check",
+        mock.address
+    );
+    assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn invalid_scenarios_are_reported_with_their_position() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("s.toml");
@@ -46,14 +58,14 @@ fn invalid_scenarios_are_reported_with_their_position() {
     std::fs::write(&file, "recording = \"none.bin\"\n").unwrap();
     let output = run(&["mock", "--scenario", text(&file), "--port", "0"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("line 1, column 13: there is no recording"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("line 1, column 13: recording "), "{}", stderr(&output));
     let output = run(&["mock", "--play", "none.bin"]);
-    assert!(stderr(&output).contains("there is no recording none.bin"));
+    assert!(stderr(&output).contains("recording none.bin not found"));
     assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
-fn any_recording_is_played_as_every_room() {
+fn one_recording_is_played_in_every_room() {
     let mock = Running::start(&["mock", "--play", "recordings/gifts.bin", "--speed", "max"]);
     assert!(mock.greeting[0].contains("gifts.bin"));
     for name in ["ann", "bob"] {
@@ -62,7 +74,7 @@ fn any_recording_is_played_as_every_room() {
     }
 }
 
-/// They may be set for a server that is started from the same shell.
+/// These variables may be set for a server started from the same shell.
 #[test]
 fn the_mock_ignores_variables_of_the_server() {
     let is_read = |key: &Key| {

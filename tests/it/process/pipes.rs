@@ -1,7 +1,7 @@
-//! `livetape … | head`: every command ends in order where nobody reads what it writes.
+//! `livetape … | head`: every command exits cleanly if its output is closed.
 
 use std::{
-    io::pipe,
+    io::{Write as _, pipe},
     process::{Child, Command, Stdio},
     sync::mpsc::channel,
     time::Duration,
@@ -9,12 +9,12 @@ use std::{
 
 use livetape::cli::command;
 
-use super::{livetape, stderr, text};
+use crate::support::process::{Running, livetape, stderr, text};
 
-/// Longest time a command has to end, on a busy machine.
+/// Timeout for a command to exit, on a busy machine.
 const END_MAX: Duration = Duration::from_secs(60);
-/// An example of each command that writes something; `OUT` is a new file.
-const EXAMPLES: [&[&str]; 29] = [
+/// An example of each command that prints output; `OUT` is a new file.
+const EXAMPLES: [&[&str]; 32] = [
     &["replay", "demo", "--port", "0"],
     &["live", "ann", "--port", "0", "--upstream", "http://127.0.0.1:9"],
     &["serve", "0"],
@@ -42,18 +42,21 @@ const EXAMPLES: [&[&str]; 29] = [
     &["config", "example"],
     &["config", "check"],
     &["token"],
+    &["completions", "bash"],
+    &["man"],
+    &["man", "config", "show"],
     &["events", "no-such-recording"],
     &["no-such-command"],
 ];
 
-/// A pipe that nobody reads.
+/// Creates a pipe whose read end is closed.
 fn closed() -> Stdio {
     let (reader, writer) = pipe().unwrap();
     drop(reader);
     writer.into()
 }
 
-/// The exit code; fails if it takes too long.
+/// Waits for the exit code; fails after the timeout.
 fn wait(mut child: Child, what: &str) -> Option<i32> {
     let (id, (ended, end)) = (child.id(), channel());
     std::thread::spawn(move || ended.send(child.wait().unwrap()));
@@ -119,4 +122,29 @@ fn a_replay_stops_when_its_output_is_closed() {
     assert_eq!(wait(child, "replay | head -1"), Some(0));
     let output = livetape(&["replay", "demo", "--port", "0"]).stdout(closed()).output().unwrap();
     assert!(!stderr(&output).contains("panicked"), "{}", stderr(&output));
+}
+
+/// A pipe whose reader has stopped blocks a write for any length of time.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_ends_watch_although_its_output_is_not_read() {
+    /// Capacity of a pipe, in bytes.
+    const PIPE_BYTES: usize = 65_536;
+    /// SIGTERM in the sets of signals that Linux reports.
+    const TERM: u64 = 1 << 14;
+    let server = Running::start(&["replay", "demo"]);
+    let (_reader, mut writer) = pipe().unwrap();
+    writer.write_all(&[0; PIPE_BYTES]).unwrap();
+    let url = format!("ws://{}/", server.address);
+    let child = livetape(&["watch", &url, "--since", "0"]).stdout(writer).spawn().unwrap();
+    let status = || std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let caught = || {
+        let set = status().lines().find_map(|line| line.strip_prefix("SigCgt:").map(str::to_owned)).unwrap();
+        u64::from_str_radix(set.trim(), 16).unwrap()
+    };
+    while caught() & TERM == 0 {
+        std::thread::yield_now();
+    }
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert_eq!(wait(child, "watch with a full pipe"), Some(0));
 }

@@ -1,15 +1,19 @@
-//! `livetape replay` as users run it: a port, a client that nobody here wrote the framing of, signals.
+//! `livetape replay` as users run it: ports, an independent WebSocket client, signals.
 
 use futures_util::StreamExt as _;
 use serde_json::Value;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Running, run, stdout, text};
-use crate::sessions::assert_expected;
+use crate::{
+    sessions::assert_expected,
+    support::process::{Running, run, stdout, text},
+};
+
+use crate::support::process::stderr;
 
 const MAX: [&str; 6] = ["--speed", "max", "--wait-clients", "1", "--exit-when-done", "--quiet"];
 
-/// Reads to the end: all events, and the close code.
+/// Reads to the end; returns all events and the close code.
 async fn read(url: String) -> (Vec<Value>, u16) {
     let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
     let mut events = Vec::new();
@@ -58,7 +62,7 @@ fn an_imported_session_prints_exactly_the_expected_events() {
     let out = folder.path().join("x.bin");
     let session = "fixtures/webcast/session-2.jsonl";
     let imported = run(&["import", session, "-o", text(&out)]);
-    assert_eq!(imported.status.code(), Some(0), "{}", super::stderr(&imported));
+    assert_eq!(imported.status.code(), Some(0), "{}", stderr(&imported));
     let printed = run(&["events", text(&out)]);
     assert_eq!(printed.status.code(), Some(0));
     let events: Vec<Value> =
@@ -91,13 +95,13 @@ async fn signals_stop_a_replay_gracefully() {
 #[tokio::test]
 async fn a_second_interrupt_stops_a_replay_at_once() {
     let server = Running::start(&["replay", "demo", "--speed", "1000", "--loop", "--quiet"]);
-    // A client that reads nothing keeps the shutdown waiting.
+    // A client that never reads delays the shutdown.
     let url = format!("ws://{}/", server.address);
     let (_socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
     server.signal("INT");
     let id = server.id().to_string();
     let mut tries = 0..1_000;
-    // The signals may arrive as one until the first was taken: the second is sent until the process is gone.
+    // Pending signals merge, so the second one is sent until the process exits.
     while tries.next().is_some() {
         let sent = std::process::Command::new("kill").args(["-INT", &id]).output().unwrap();
         if !sent.status.success()
@@ -130,7 +134,7 @@ fn the_terminal_shows_the_lines_of_the_seeds() {
     }
 }
 
-/// Memory that a gigabyte needs is what a part of it needs: everything is bounded.
+/// A gigabyte needs as much memory as a part of it, because everything is bounded.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_large_recording_replays_in_little_memory() {
@@ -146,7 +150,7 @@ async fn a_large_recording_replays_in_little_memory() {
     assert!(kib <= 18 * 1024, "{kib} KiB");
 }
 
-/// One folder for all that is called by name: on the command line, over REST, and of tokens.
+/// Recordings are found by name in the same folder on the command line, over REST and for tokens.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_directory_of_recordings_is_configurable() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,7 +6,7 @@ use std::{
     process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
-use super::{livetape, program, run, stderr, stdout, text};
+use crate::support::process::{livetape, program, run, stderr, stdout, text};
 
 /// Prints the addresses that the command is given.
 const ADDRESSES: &str = "echo $LIVETAPE_URL $LIVETAPE_HTTP $LIVETAPE_MOCK_URL $SIGN_API_URL";
@@ -120,7 +120,7 @@ fn a_missing_command_is_a_usage_error() {
         assert_eq!(code(&output), Some(2), "{command:?}");
     }
     let said = stderr(&run_with(&["demo"], &["no-such-command"]));
-    assert!(said.starts_with("❌ there is no command `no-such-command`\n💡 check its spelling"), "{said}");
+    assert!(said.starts_with("❌ command `no-such-command` not found\n💡 check the spelling"), "{said}");
     assert_eq!(code(&run_with(&["demo", "--until-idle", "0"], &["true"])), Some(2));
     assert_eq!(code(&run_with(&["demo", "--clients", "-1"], &["true"])), Some(2));
 }
@@ -134,7 +134,7 @@ fn the_command_does_not_start_if_the_server_cannot() {
     let bad = folder.path().join("bad.bin");
     for (flags, message) in [
         (&["demo", "--port", &port][..], "in use"),
-        (&["no-such-recording"], "there is no recording"),
+        (&["no-such-recording"], "not found"),
         (&[text(&bad)], "bad"),
         (&["demo", "--mock", "no-such.toml"], "no-such.toml"),
         (&["demo", "--ready-file", "no-such-folder/ready"], "no-such-folder"),

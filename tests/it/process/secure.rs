@@ -1,4 +1,4 @@
-//! Tokens and certificates, from files, as users give them.
+//! Tokens and certificates from files, as users pass them.
 
 use std::{
     fs,
@@ -22,9 +22,9 @@ use tokio_tungstenite::{
     tungstenite::{Error, client::IntoClientRequest as _, handshake::client::Request},
 };
 
-use super::{Running, livetape, run, stderr, stdout, text};
+use crate::support::process::{Running, livetape, run, stderr, stdout, text};
 
-/// The files of a server: its certificate, its key, its tokens.
+/// Files of a server: certificate, key and tokens.
 fn files(folder: &Path) -> [String; 3] {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
@@ -113,7 +113,7 @@ fn beyond_loopback_only_with_a_token_or_on_purpose() {
     fs::write(&tokens, "short\n").unwrap();
     let output = run(&["serve", "--port", "0", "--token-file", &tokens]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(!stderr(&output).contains("short\n") && stderr(&output).contains(":1: this is no token"));
+    assert!(!stderr(&output).contains("short\n") && stderr(&output).contains(":1: not a token"));
 }
 
 #[cfg(unix)]
@@ -142,7 +142,7 @@ fn files_with_secrets_that_others_can_read_cause_a_warning() {
     assert!(open.contains("--insecure without TLS"), "{open}");
 }
 
-/// `openssl req -x509` makes an authority, for whatever names it was told.
+/// `openssl req -x509` creates a certificate of an authority, for any names.
 #[tokio::test(flavor = "multi_thread")]
 async fn watch_trusts_the_certificate_that_openssl_makes() {
     let folder = tempfile::tempdir().unwrap();
@@ -169,4 +169,40 @@ async fn watch_trusts_the_certificate_that_openssl_makes() {
     let distrusted = tokio::task::block_in_place(|| watch(&other).output().unwrap());
     assert_eq!(distrusted.status.code(), Some(1));
     assert!(stderr(&distrusted).contains("--ca FILE"), "{}", stderr(&distrusted));
+}
+
+/// An address may hold a password or a token; errors never repeat them.
+#[test]
+fn errors_about_addresses_omit_their_secrets() {
+    let urls = [
+        "ws://u:SECRETPW@127.0.0.1:1/?token=SECRETTOK",
+        "wxs://u:SECRETPW@h/?token=SECRETTOK",
+        "u:SECRETPW@127.0.0.1:1/?key=SECRETKEY#SECRETTOK",
+        "ws://u:SECRETPW@127.0.0.1:99999/?token=SECRETTOK",
+        "ws://u:SECRETPW@99999/?token=SECRETTOK",
+        "u:SECRETPW@[/?token=SECRETTOK",
+    ];
+    for url in urls {
+        let mut all = vec![vec!["watch", url], vec!["record", "--cdp", url]];
+        all.push(vec!["watch", "127.0.0.1:1/ws/SECRETTOK"]);
+        let unused = ["--upstream", "http://127.0.0.1:1"];
+        let room = ["live", "ann", "--port", "0", "--max-attempts", "1"];
+        for flags in [&["--upstream", url][..], &["--proxy", url], &["--sign-url", url]] {
+            let upstream = if flags[0] == unused[0] { &[][..] } else { &unused };
+            all.push([&room, upstream, flags].concat());
+        }
+        for args in all {
+            let output = run(&args);
+            assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}: {}", output.status);
+            let said = stdout(&output) + &stderr(&output);
+            assert!(said.contains('❌') || said.contains("error: "), "{args:?}: {said}");
+            assert!(!said.contains("SECRET"), "{args:?}: {said}");
+        }
+        let shown = livetape(&["config", "show"]).env("LIVETAPE_URL", url).output().unwrap();
+        assert!(
+            !stdout(&shown).contains("SECRETPW") && !stdout(&shown).contains("=SECRET"),
+            "{}",
+            stdout(&shown)
+        );
+    }
 }

@@ -1,16 +1,20 @@
-//! What all serving commands have in common: settings, what follows what, lines about clients.
+//! Behaviour of all serving commands: settings, order of events, and output about clients.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
-use super::{Running, live::mock, run, stdout, text};
+use crate::support::{
+    mock::over_tcp,
+    process::stderr,
+    process::{Running, run, stdout, text},
+};
 
 fn start(args: &[&str], env: &[(&str, &str)], last: &str) -> Running {
     tokio::task::block_in_place(|| Running::start_with(args, env, last))
 }
 
-/// A request, its status and its answer.
+/// Sends a request and returns status and body of the response.
 async fn ask(server: &Running, method: &str, path: &str, body: &str) -> (u16, Value) {
     let url = format!("http://{}{path}", server.address);
     let request = reqwest::Client::new().request(method.parse().unwrap(), url).body(body.to_owned());
@@ -27,10 +31,10 @@ async fn mode(server: &Running) -> [Value; 2] {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_and_an_idle_server_connect_to_the_upstream_of_the_settings() {
     for args in [&["replay", "demo", "--quiet"][..], &["serve", "--quiet"]] {
-        let mock = mock("end = \"stay\"\nspeed = \"max\"\n").await;
+        let mock = over_tcp("end = \"stay\"\nspeed = \"max\"\n").await;
         let server = start(args, &[("LIVETAPE_UPSTREAM", &mock.url())], "Press Ctrl+C");
         if args[0] == "replay" {
-            // Answered once the replay has begun.
+            // The server answers once the replay has started.
             assert_eq!(ask(&server, "POST", "/connect/ann", "").await.0, 409);
             assert_eq!(mode(&server).await, ["replay", "replay"]);
             assert_eq!(ask(&server, "DELETE", "/connect/demo", "").await.0, 200);
@@ -53,7 +57,7 @@ async fn a_replay_and_an_idle_server_connect_to_the_upstream_of_the_settings() {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_sees_why_a_room_failed_and_with_stay_the_server_continues() {
-    let mock = mock("[[user]]\nname = \"demo\"\nstate = \"offline\"\n").await;
+    let mock = over_tcp("[[user]]\nname = \"demo\"\nstate = \"offline\"\n").await;
     let url = mock.url();
     let args = ["live", "demo", "--wait-clients", "1", "--upstream", &url];
     for stays in [false, true] {
@@ -70,17 +74,17 @@ async fn a_client_sees_why_a_room_failed_and_with_stay_the_server_continues() {
             server.signal("TERM");
         }
         while let Some(Ok(_)) = socket.next().await {}
-        let (status, _) = super::live::finish(server).await;
+        let (status, _) = crate::support::process::finish(server).await;
         assert_eq!(status.code(), Some(i32::from(!stays)));
     }
 }
 
 #[test]
-fn a_replay_without_a_recording_plays_the_demo_and_says_so() {
+fn a_replay_without_a_recording_announces_and_plays_the_demo() {
     let server = Running::start(&["replay", "--speed", "max", "--wait-clients", "0", "--exit-when-done"]);
     let greeting = server.greeting.join("\n");
     assert!(
-        greeting.contains("this is the built-in demo") && greeting.contains("Replaying demo"),
+        greeting.contains("playing the built-in demo") && greeting.contains("Replaying demo"),
         "{greeting}"
     );
     assert_eq!(server.wait().0.code(), Some(0));
@@ -93,7 +97,7 @@ fn a_recorded_replay_has_the_same_events() {
     let once = ["--speed", "max", "--wait-clients", "0", "--exit-when-done"];
     let events = |args: &[&str]| {
         let output = run(&[&["events"], args].concat());
-        assert_eq!(output.status.code(), Some(0), "{}", super::stderr(&output));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         stdout(&output)
     };
     let args = [&["replay", "short", "--record", text(&file)], &once[..]].concat();
@@ -102,7 +106,7 @@ fn a_recorded_replay_has_the_same_events() {
     assert!(lines.iter().any(|line| line.contains("📼") && line.contains("again.bin")), "{lines:?}");
     assert!(events(&[text(&file)]) == events(&["short"]));
 
-    // A part of it begins with the connection that stands open there.
+    // A range starts with the connection that is open there.
     let part = folder.path().join("part.bin");
     let args =
         [&["replay", "short", "--start", "20s", "--record", text(&part), "--loop", "2"], &once[..]].concat();

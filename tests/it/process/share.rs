@@ -1,8 +1,8 @@
-//! `scrub` and `audit` as they are typed.
+//! `scrub` and `audit` on the command line.
 
 use std::fs;
 
-use super::{run, stderr, stdout, text};
+use crate::support::process::{run, stderr, stdout, text};
 
 #[test]
 fn a_recording_is_scrubbed_audited_and_scrubbed_again() {
@@ -13,7 +13,7 @@ fn a_recording_is_scrubbed_audited_and_scrubbed_again() {
     assert!(run(&["import", "fixtures/webcast/session-3.jsonl", "-o", show]).status.success());
     let before = run(&["audit", show]);
     assert_eq!(before.status.code(), Some(1), "{}", stderr(&before));
-    assert!(stdout(&before).contains("not fit to be shared"), "{}", stdout(&before));
+    assert!(stdout(&before).contains("do not share this recording"), "{}", stdout(&before));
 
     let scrub = |from: &str, to: &str| run(&["scrub", from, "-o", to, "--key-file", text(&key)]);
     let output = scrub(show, text(&one));
@@ -25,7 +25,7 @@ fn a_recording_is_scrubbed_audited_and_scrubbed_again() {
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
     }
     let output = scrub(text(&one), text(&two));
-    assert!(stdout(&output).contains("copied as it is"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("copied unchanged"), "{}", stdout(&output));
     assert!(fs::read(&one).unwrap() == fs::read(&two).unwrap());
     assert_eq!(scrub(show, text(&one)).status.code(), Some(1), "it is there already");
 
@@ -44,5 +44,5 @@ fn a_recording_is_scrubbed_audited_and_scrubbed_again() {
     fs::write(&key, "no key").unwrap();
     let output = run(&["scrub", show, "-o", text(&two), "--key-file", text(&key), "--force"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("holds no key"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("has no key"), "{}", stderr(&output));
 }

@@ -1,9 +1,9 @@
-//! SIGTERM: everybody is told, the recording is sealed, the room is left; in time, and at once if asked again.
+//! SIGTERM notifies clients, seals the recording and leaves the room within a time limit; a second one exits at once.
 
 use std::{
     fs,
-    io::{Seek as _, SeekFrom, Write as _},
-    process::Command,
+    io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _},
+    process::{Command, Stdio},
     sync::Arc,
 };
 
@@ -19,41 +19,36 @@ use tokio::{
     sync::Barrier,
     task::JoinSet,
 };
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async, tungstenite::Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::{
-    Running,
-    live::{finish, mock, start, words},
-    run, text,
+use crate::support::{
+    close, json,
+    mock::over_tcp,
+    process::{Running, finish, program, run, start, text, words},
+    read_all,
 };
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// A room that says all it has to say at once, and then stays.
+/// A room that sends all its events at once and stays open.
 const ROOM: &str = "end = \"stay\"\nspeed = \"max\"\n";
 
 async fn open(server: &Running, path: &str) -> Socket {
     connect_async(format!("ws://{}/{path}", server.address)).await.unwrap().0
 }
 
-/// What comes up to the close, and its code.
+/// Reads up to the close; returns the messages and the code.
 async fn rest(mut socket: Socket) -> (Vec<Value>, u16) {
-    let mut messages = Vec::new();
-    loop {
-        match socket.next().await.unwrap().unwrap() {
-            Message::Text(json) => messages.push(serde_json::from_str(&json).unwrap()),
-            Message::Close(frame) => return (messages, frame.unwrap().code.into()),
-            _ => {}
-        }
-    }
+    let log = read_all(&mut socket).await;
+    (log.texts.iter().map(|text| json(text)).collect(), close(&log).0)
 }
 
-/// Until the room has spoken.
+/// Waits for events of the room.
 async fn wait_for_chat(socket: &mut Socket) {
     while !socket.next().await.unwrap().unwrap().to_text().unwrap_or_default().contains("\"chat\"") {}
 }
 
-/// A WebSocket that is opened, and then neither reads nor answers.
+/// Opens a WebSocket that neither reads nor answers.
 async fn stalled(server: &Running, path: &str) -> TcpStream {
     let mut io = TcpStream::connect(&server.address).await.unwrap();
     let request = format!(
@@ -69,7 +64,7 @@ async fn stalled(server: &Running, path: &str) -> TcpStream {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_stops_everything_gracefully() {
-    let mock = mock(ROOM).await;
+    let mock = over_tcp(ROOM).await;
     let folder = tempfile::tempdir().unwrap();
     let (file, config) = (folder.path().join("show.bin"), folder.path().join("livetape.toml"));
     fs::write(&config, "[[tokens]]\ntoken = \"stage-left\"\nname = \"stage\"\nuser = \"demo\"\n").unwrap();
@@ -123,7 +118,7 @@ async fn stalled_clients_delay_the_shutdown_only_briefly() {
     let (status, _) = finish(server).await;
     assert_eq!(status.code(), Some(0));
     let log = fs::read_to_string(log).unwrap();
-    assert!(log.contains("Connections that did not end in time are dropped"), "{log}");
+    assert!(log.contains("Dropping connections that did not close in time"), "{log}");
     assert!(log.trim_end().ends_with("🔔 Stopped"), "{log}");
 }
 
@@ -168,10 +163,10 @@ async fn a_second_signal_stops_the_server_at_once() {
     assert_eq!(status.code(), Some(130));
 }
 
-/// A terminal and a wrapper such as npm may both send what one Ctrl+C is; and who waits presses it again.
+/// For one Ctrl+C, the terminal and a wrapper such as npm may both send a signal. Impatient users also press it again.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_interrupts_leave_a_sealed_recording() {
-    let mock = mock(ROOM).await;
+    let mock = over_tcp(ROOM).await;
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("livetape.toml");
     fs::write(&config, "[limits]\nshutdown_time = \"1s\"\n").unwrap();
@@ -180,7 +175,7 @@ async fn two_interrupts_leave_a_sealed_recording() {
         let args =
             ["live", "demo", "--upstream", &mock.url(), "--record", text(&file), "--config", text(&config)];
         let server = start(words(&args)).await;
-        // It keeps the server for a while.
+        // It delays the shutdown for a while.
         let _stalled = stalled(&server, "ws?feed=0").await;
         wait_for_chat(&mut open(&server, "?since=0").await).await;
         let script = format!("kill -INT {0}; sleep {gap}; kill -INT {0}", server.id());
@@ -192,7 +187,41 @@ async fn two_interrupts_leave_a_sealed_recording() {
     }
 }
 
-/// A start that is found only behind a hole of 64 GiB.
+/// The system and the shell may both send SIGHUP.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_terminal_leaves_a_sealed_recording() {
+    let mock = over_tcp(ROOM).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("show.bin");
+    let server = start(words(&["live", "demo", "--upstream", &mock.url(), "--record", text(&file)])).await;
+    wait_for_chat(&mut open(&server, "?since=0").await).await;
+    server.signal("HUP");
+    server.signal("HUP");
+    let (status, _) = finish(server).await;
+    assert_eq!(status.code(), Some(0));
+    let info: Value = serde_json::from_slice(&run(&["info", text(&file), "--json"]).stdout).unwrap();
+    assert_eq!(info["sealed"], true);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nohup_keeps_a_server_running_when_the_terminal_is_closed() {
+    let line = format!("trap '' HUP; exec {} serve --port 0", program());
+    let mut server = Command::new("sh").args(["-c", &line]).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(server.stdout.take().unwrap()).lines();
+    assert!(lines.map(Result::unwrap).any(|line| line.contains("Press Ctrl+C")));
+    let status = fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+    let set = |name: &str| {
+        let set = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        u64::from_str_radix(set.trim(), 16).unwrap()
+    };
+    // Bit 0 is SIGHUP, bit 14 SIGTERM.
+    assert_eq!((set("SigIgn:") & 1, set("SigCgt:") & 1, set("SigCgt:") >> 14 & 1), (1, 0, 1), "{status}");
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+/// A recording that starts after a hole of 64 GiB.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocked_file_read_does_not_delay_the_exit() {
     let folder = tempfile::tempdir().unwrap();

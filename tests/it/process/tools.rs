@@ -1,4 +1,4 @@
-//! The tools as users run them: where recordings are looked up, parts, and a file that still grows.
+//! The tools as users run them: finding recordings, parts, and growing files.
 
 use std::{
     fs,
@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{live::mock, livetape, run, stderr, stdout, text};
+use crate::support::{
+    mock::over_tcp,
+    process::{livetape, run, stderr, stdout, text},
+};
 
 #[test]
 fn names_are_looked_up_in_the_configured_directory() {
@@ -37,9 +40,9 @@ fn names_are_looked_up_in_the_configured_directory() {
     for tool in tools {
         let output = inside(tool);
         assert_eq!(output.status.code(), Some(1), "{tool:?}: {}", stderr(&output));
-        assert!(stderr(&output).contains("there is no recording mine"), "{tool:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("recording mine not found"), "{tool:?}: {}", stderr(&output));
     }
-    let found = |output: &std::process::Output| !stderr(output).contains("there is no recording");
+    let found = |output: &std::process::Output| !stderr(output).contains("not found");
     for tool in tools {
         let output = inside(&[tool, &["--recordings", "shelf"][..]].concat());
         assert!(found(&output), "{tool:?}: {}", stderr(&output));
@@ -47,19 +50,19 @@ fn names_are_looked_up_in_the_configured_directory() {
     fs::write(folder.path().join("livetape.toml"), "[server]\nrecordings = \"shelf\"\n").unwrap();
     assert_eq!(stdout(&inside(&["events", "mine"])), stdout(&run(&["events", here])));
 
-    // A file is found whatever is wrong with the settings; a name is not looked up in the wrong folder.
+    // Paths work even with invalid settings; names are not looked up in the wrong folder.
     fs::write(folder.path().join("livetape.toml"), "[server]\nrecordngs = \"shelf\"\n").unwrap();
     assert_eq!(inside(&["info", here]).status.code(), Some(0));
     assert_eq!(inside(&["info", "demo"]).status.code(), Some(0));
     let output = inside(&["info", "mine"]);
-    assert!(stderr(&output).contains("there is no key `recordngs`"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("unknown key `recordngs`"), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_parts_of_a_recording_add_up() {
     let folder = tempfile::tempdir().unwrap();
-    let mock = mock("speed = \"max\"\nend = \"control\"\nafter = \"again\"\n").await;
+    let mock = over_tcp("speed = \"max\"\nend = \"control\"\nafter = \"again\"\n").await;
     let record = async |name: &str, more: &[&str]| {
         let (file, url) = (folder.path().join(name), mock.url());
         let mut command = livetape(&["record", "demo", "--upstream", &url, "-q", "-o", text(&file)]);
@@ -80,7 +83,7 @@ async fn the_parts_of_a_recording_add_up() {
     let mut merge = vec!["merge", "-o", text(&merged)];
     merge.extend(parts.iter().map(String::as_str));
     assert_eq!(run(&merge).status.code(), Some(0));
-    // What the mock makes up, the end of the LIVE, has another id each time.
+    // The mock generates the end of the LIVE with a different ID each time.
     let told = |file: &str| -> Vec<Value> {
         let event = |line: &str| -> Value { serde_json::from_str(line).unwrap() };
         let events = stdout(&run(&["events", file])).lines().map(event).collect::<Vec<_>>();
@@ -98,7 +101,7 @@ async fn the_parts_of_a_recording_add_up() {
 fn a_recording_is_followed_until_it_is_sealed() {
     let folder = tempfile::tempdir().unwrap();
     let (file, whole) = (folder.path().join("show.bin"), fs::read("recordings/short.bin").unwrap());
-    // The second half begins in the middle of a record.
+    // The second half starts in the middle of a record.
     let (first, second) = whole.split_at(whole.len() / 2);
     fs::write(&file, first).unwrap();
     let cat = |args: &[&str]| stdout(&run(&[&["cat", text(&file)], args].concat()));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use livetape::sans_io::inject::KINDS;
 use serde_json::Value;
 
-use super::{Running, livetape, program, run, stderr, stdout, text};
+use crate::support::process::{Running, livetape, program, run, stderr, stdout, text};
 
 fn lines(output: &str) -> Vec<Value> {
     output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -57,11 +57,11 @@ fn within_run_the_server_is_found_by_its_variable() {
 fn mistakes_are_reported_without_a_server() {
     for (flags, message) in [
         (&["gfit"][..], "did you mean `gift`?"),
-        (&["gift", "--gift", "Rsoe"], "there is no gift `Rsoe`"),
-        (&["gift", "--gift", "Rsoe"], "did you mean `Rose`? there are: TikTok, Coffee"),
-        (&["gift", "--count", "0"], "`count` is a number from 1 to 1000000"),
-        (&["gift", "--count", "1000000000"], "`count` is a number from 1 to 1000000"),
-        (&["gift", "--count", "-1"], "`count` is a number from 1 to 1000000"),
+        (&["gift", "--gift", "Rsoe"], "unknown gift `Rsoe`"),
+        (&["gift", "--gift", "Rsoe"], "did you mean `Rose`? choose one of: TikTok, Coffee"),
+        (&["gift", "--count", "0"], "`count` is not a number from 1 to 1000000"),
+        (&["gift", "--count", "1000000000"], "`count` is not a number from 1 to 1000000"),
+        (&["gift", "--count", "-1"], "`count` is not a number from 1 to 1000000"),
         (&["gift", "--count", "99999999999999999999"], "invalid value"),
         (&["chat", "--gift", "Rose"], "`chat` has no `gift`"),
         (&["chat", "--user", " "], "`user` has no name"),
@@ -69,7 +69,7 @@ fn mistakes_are_reported_without_a_server() {
         (&["raw", "--method", "M", "--payload", "no-such-file"], "no-such-file"),
         (&["chat", "--repeat", "0"], "invalid value '0'"),
         (&["chat", "--every", "soon"], "invalid value 'soon'"),
-        (&["chat", "--url", "ftp://127.0.0.1"], "`ftp://127.0.0.1` is not the address of a server"),
+        (&["chat", "--url", "ftp://127.0.0.1"], "ftp://127.0.0.1 is not a ws:// or wss:// address"),
     ] {
         let output = run(&[&["trigger"], flags].concat());
         assert_eq!(output.status.code(), Some(2), "{flags:?}: {}", stderr(&output));
@@ -82,16 +82,16 @@ fn mistakes_are_reported_without_a_server() {
 fn rejections_by_the_server_are_reported() {
     let output = run(&["trigger", "chat", "--url", "9"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("cannot reach http://127.0.0.1:9"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("cannot connect to http://127.0.0.1:9"), "{}", stderr(&output));
     let token = [("LIVETAPE_TOKEN", "0123456789abcdef")];
     let server = Running::start_with(&["serve", "--quiet"], &token, "Press Ctrl+C");
     let args = ["trigger", "chat", "--url", &server.address];
     let output = run(&args);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("💡 name the file with the server's token"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("💡 use the server's token"), "{}", stderr(&output));
     let output = livetape(&args).envs(token).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let mock = Running::start(&["mock"]);
     let output = run(&["trigger", "chat", "--url", &mock.address]);
-    assert!(stderr(&output).contains("is not from livetape"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("no livetape server"), "{}", stderr(&output));
 }

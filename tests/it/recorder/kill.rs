@@ -1,4 +1,4 @@
-//! kill -9 at any time: what was received more than the flush window before is there, and nothing is wrong.
+//! `kill -9` at any time: items received more than one flush window before the kill are intact.
 
 use std::{
     io::{BufRead as _, BufReader, Lines, Write as _},
@@ -17,26 +17,26 @@ use livetape::{
 use super::read;
 use crate::support::item;
 
-/// Tells a child process where to record to.
+/// Environment variable with the output path of a child process.
 const PATH: &str = "RECORDER_KILL_TEST";
-/// Tells it how many items come in a second: with few of them, nothing but time makes the recorder flush.
+/// Environment variable with the number of items per second. With few items, the recorder only flushes by time.
 const RATE: &str = "RECORDER_KILL_TEST_RATE";
-/// Kills, and the number that their times follow from; 200 kills: `LIVETAPE_KILLS=200`.
+/// Environment variables with the number of kills (and its default) and the seed of their times.
 const KILLS: (&str, u64) = ("LIVETAPE_KILLS", 20);
 const SEED: &str = "LIVETAPE_KILL_SEED";
-/// At the same time.
+/// Number of child processes at a time.
 const CHILDREN: u64 = 4;
-/// A machine that is busy with other tests does not run the recorder's thread at once.
+/// Tolerance for a busy machine, which may delay the recorder's thread.
 const SCHEDULING: Duration = Duration::from_millis(250);
 
-/// Every item is unlike all others.
+/// All items are different.
 fn nth(n: u64, offset: Duration) -> Item {
     let mut bytes = n.to_le_bytes().to_vec();
     bytes.extend((0..n * 37 % 100).map(|at| (at ^ n) as u8));
     Item { offset, ..item(0, What::Frame(Frame { opcode: Opcode::BINARY, bytes: bytes.into() })) }
 }
 
-/// Runs in the child: records in bursts until it is killed, and tells before each item when it came.
+/// Runs in the child: records bursts until killed, and prints the time of each item before recording it.
 #[test]
 fn child() {
     let Some(path) = std::env::var_os(PATH) else { return };
@@ -75,7 +75,7 @@ fn a_killed_recorder_loses_no_more_than_the_flush_window() {
     eprintln!("{kills} kills: the oldest item that was lost had come {window:?} before");
 }
 
-/// Kills one child; how long before that the oldest item came that is missing.
+/// Kills a child; returns the age of the oldest missing item.
 fn kill_one(folder: &Path, seed: u64, nth_kill: u64) -> Duration {
     let path = folder.join(format!("{nth_kill}.bin"));
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -112,7 +112,7 @@ fn kill_one(folder: &Path, seed: u64, nth_kill: u64) -> Duration {
     lost
 }
 
-/// What was killed can be sealed, and nothing of it is lost.
+/// A recording of a killed process can be sealed without losing data.
 fn check_repair(bytes: &[u8]) {
     let mut repaired = Vec::new();
     assert!(repair(bytes, &mut repaired).unwrap().is_change());
@@ -121,11 +121,11 @@ fn check_repair(bytes: &[u8]) {
     assert_eq!(items, read(bytes).0);
 }
 
-/// When the next item came; `None` when the child is dead.
+/// Reads the time of the next item; `None` when the child is dead.
 fn next_time(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<Duration> {
     loop {
         let line = lines.next()?.ok()?;
-        // A line that the kill cut off would tell a time that is long past.
+        // A line truncated by the kill would contain a wrong, much earlier time.
         if let Some(time) = line.split_once('#').filter(|(_, time)| time.len() == 19) {
             return Some(Duration::from_nanos(time.1.parse().ok()?));
         }

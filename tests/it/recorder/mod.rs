@@ -1,4 +1,4 @@
-//! The recorder: nothing is lost that it does not tell, and nobody waits for it.
+//! The recorder reports every loss and never blocks its callers.
 
 mod kill;
 mod on_disk;
@@ -28,18 +28,18 @@ use livetape::{
 
 use crate::support::{item, session_items};
 
-/// What a recording of this user's room begins with.
+/// The header of a recording of this user's room.
 fn live_header(user: &str) -> records::Header {
-    source::live::header(&source::live::Options::new(user))
+    source::live::header(&source::live::LiveOptions::new(user))
 }
 
-/// A file in memory, which may be slow or full.
+/// A file in memory that can be slow or full.
 #[derive(Clone, Default)]
 struct Disk {
     bytes: Arc<Mutex<Vec<u8>>>,
-    /// Whether writing waits.
+    /// Whether writes block.
     stuck: Arc<(Mutex<bool>, Condvar)>,
-    /// How much there is room for; `None`: for everything.
+    /// Free space in bytes; `None` is unlimited.
     room: Option<usize>,
     syncs: Arc<AtomicU64>,
 }
@@ -91,19 +91,19 @@ fn start(disk: &Disk, options: &RecorderOptions) -> Recorder {
     Recorder::over(disk.clone(), "a disk", live_header("ann"), options).unwrap()
 }
 
-/// Without a wall clock: nothing depends on the time of day.
+/// Records without a wall clock, so the time of day does not matter.
 fn options() -> RecorderOptions {
     RecorderOptions { wall: None, ..RecorderOptions::default() }
 }
 
-/// A received frame of 100 bytes that tells its number, `n` milliseconds after the start.
+/// A received frame of 100 bytes with its number `n`, at `n` ms after the start.
 fn numbered(n: u64) -> Item {
     let mut bytes = vec![0xff; 100];
     bytes[..8].copy_from_slice(&n.to_le_bytes());
     item(n, What::Frame(Frame { opcode: Opcode::BINARY, bytes: bytes.into() }))
 }
 
-/// The items of a recording but for those that the recorder adds, and what the reader found.
+/// Returns the items of a recording, except those that the recorder adds, and the reader's findings.
 fn read(bytes: &[u8]) -> (Vec<Item>, Report) {
     let (records, report) = read_all(bytes);
     let is_ours = |item: &Item| {
@@ -224,7 +224,7 @@ async fn a_full_disk_keeps_the_beginning() {
 
     let problem = recorder.finish().unwrap_err();
     assert_eq!((problem.code, Some(&problem)), (Code::Io, failed.as_ref()));
-    assert_eq!(problem.message, "recording to a disk has stopped: cannot write on: no storage space");
+    assert_eq!(problem.message, "recording to a disk has stopped: writing failed: no storage space");
     let (items, report) = read(&disk.bytes());
     assert!(items.len() > 100 && !report.sealed && report.missing == 0, "{report:?}");
     assert_eq!(items, Vec::from_iter((0..items.len() as u64).map(numbered)));
@@ -236,8 +236,8 @@ fn an_unresponsive_disk_does_not_block_the_stream() {
     let recorder = start(&disk, &options());
     recorder.record(&numbered(0));
     let problem = recorder.finish_within(Duration::from_millis(20)).unwrap_err();
-    assert_eq!(problem.message, "the disk does not answer: the recording is not sealed");
-    // It is sealed nevertheless, if it answers before the process ends.
+    assert_eq!(problem.message, "the disk does not respond: the recording is not sealed");
+    // The recording is sealed anyway if the disk recovers before the process ends.
     disk.go_on();
     eventually(|| !disk.bytes().is_empty() && read(&disk.bytes()).1.sealed);
 }
@@ -270,7 +270,7 @@ fn wall_time_and_counts_are_written_each_minute_and_when_the_clock_jumps() {
 }
 
 #[test]
-fn a_dropped_recorder_writes_what_it_has_and_does_not_seal() {
+fn a_dropped_recorder_writes_queued_items_and_does_not_seal() {
     let disk = Disk::default();
     let recorder = start(&disk, &options());
     (0..5).for_each(|n| recorder.record(&numbered(n)));
@@ -328,7 +328,7 @@ fn a_recording_stops_before_it_is_too_long_and_is_sealed() {
     }
     let summary = recorder.finish().unwrap();
     assert_eq!((summary.is_full, summary.lost, summary.bytes), (true, 0, disk.bytes().len() as u64));
-    // The next frame did not fit, with what the end needs at most.
+    // The next frame would not leave enough space for the end.
     assert!((MOST - (4 << 10) - FRAME + 1..=MOST).contains(&summary.bytes), "{}", summary.bytes);
     let (_, report) = read(&disk.bytes());
     assert!(report.is_whole() && report.sealed);

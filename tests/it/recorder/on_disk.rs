@@ -1,10 +1,11 @@
-//! What is on the disk, when, and for whom.
+//! When data reaches the disk, and who can read it.
+
+use std::time::Duration;
 
 use super::{
     Disk, Flush, Ordering, Recorder, RecorderOptions, Sync, Target, eventually, live_header, numbered,
     options, read, start,
 };
-use std::time::Duration;
 
 #[test]
 fn records_are_flushed_when_due() {
@@ -29,7 +30,7 @@ fn records_are_flushed_when_due() {
 #[test]
 fn a_recording_is_synced_if_configured() {
     let disk = Disk::default();
-    // Syncing flushes, too.
+    // Syncing also flushes.
     let (sync, flush) = (Sync::Every(Duration::from_millis(20)), Flush::Bytes(1 << 20));
     let recorder = start(&disk, &RecorderOptions { sync, flush, ..options() });
     let syncs = || disk.syncs.load(Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Recordings in parts: each can be read by itself, and together they are the whole.
+//! Recordings in parts: each part is readable by itself, and together they contain everything.
 
 use std::{fs, path::Path};
 
@@ -8,7 +8,7 @@ use livetape::{
 };
 
 use super::*;
-use crate::show::show;
+use crate::support::messages::show;
 
 fn record(path: &Path, items: &[Item], rotate: Option<Rotate>) -> Vec<std::path::PathBuf> {
     let options = RecorderOptions { rotate, wall: None, ..RecorderOptions::default() };
@@ -21,7 +21,7 @@ fn record(path: &Path, items: &[Item], rotate: Option<Rotate>) -> Vec<std::path:
     files.paths()
 }
 
-/// What happened, without what each file says of itself.
+/// Returns the items, without the metadata of each file.
 fn happened(bytes: &[u8]) -> Vec<Item> {
     let (items, report) = read(bytes);
     assert!(report.is_whole() && report.sealed);
@@ -64,7 +64,7 @@ fn parts_by_size_add_up_to_the_whole() {
 #[test]
 fn parts_by_time_add_up_to_the_whole() {
     check(&session_items(2), Rotate::Every(Duration::from_secs(20)), 5);
-    // With a connection that is closed, and one that is opened.
+    // With a closed and an open connection.
     check(&show()[..12], Rotate::Every(Duration::from_secs(1)), 4);
 }
 
@@ -79,8 +79,8 @@ fn an_existing_part_is_not_overwritten() {
     let recorder = Recorder::start(&target, live_header("ann"), &options).unwrap();
     session_items(2).iter().for_each(|item| recorder.record(item));
     let problem = recorder.finish().unwrap_err();
-    assert!(problem.message.contains("show.001.bin exists already"), "{problem}");
+    assert!(problem.message.contains("show.001.bin already exists"), "{problem}");
     assert_eq!(fs::read(&taken).unwrap(), b"mine");
     let first = fs::read(folder.path().join("show.000.bin")).unwrap();
-    assert!(read(&first).1.records > 2, "what was recorded before stays");
+    assert!(read(&first).1.records > 2, "earlier records stay");
 }

@@ -1,4 +1,4 @@
-//! Secrets do not get into a recording, wherever they stand; everything else does, byte for byte.
+//! No secret gets into a recording, wherever it appears; everything else does, byte for byte.
 
 use livetape::sans_io::{
     recording::records::{ConnOpen, Http, HttpHeader, Status, http::Role},
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::recording::any_items;
 
-/// Names under which secrets are known to travel.
+/// Names of known secrets.
 const NAMES: &[&str] = &[
     "msToken",
     "ttwid",
@@ -39,7 +39,7 @@ const NAMES: &[&str] = &[
     "x-oauth-token",
 ];
 
-/// Where a secret stands in a text: `NAME` and `SECRET` are replaced.
+/// Texts with a secret; `NAME` and `SECRET` are placeholders.
 const TEXTS: &[&str] = &[
     "wss://h.example/p/?a=1&NAME=SECRET&cursor=c",
     "GET /webcast/fetch?NAME=SECRET&room_id=1",
@@ -73,7 +73,7 @@ fn batch(secret: &str, messages: Vec<Message>) -> Batch {
     Batch { messages, info }
 }
 
-/// A secret in every place for a text, and in both places of a batch, packed and not.
+/// Items with a secret in every text field and in both fields of a batch, compressed and uncompressed.
 fn planted(text: &str, name: &str, secret: &str, messages: &[Message]) -> Vec<Item> {
     let text = text.replace("NAME", name).replace("SECRET", secret);
     let http = |role: Role, body: Bytes| {
@@ -115,7 +115,7 @@ fn planted(text: &str, name: &str, secret: &str, messages: &[Message]) -> Vec<It
     texts.chain(others).collect()
 }
 
-/// Looks for `secret` in the bytes, and in whatever gzip unpacks to from anywhere in them.
+/// Searches for `secret` in the bytes, and in all gzip streams that start anywhere in them.
 #[track_caller]
 fn assert_none(bytes: &[u8], secret: &str) {
     assert!(memmem::find(bytes, secret.as_bytes()).is_none(), "{secret} is in the file");
@@ -168,7 +168,7 @@ proptest! {
         text in proptest::sample::select(TEXTS),
         messages in any_messages(),
     ) {
-        // In an address that is a parameter itself, what is escaped once would end the value.
+        // In a URL that is itself a parameter, a character escaped once would end the value.
         prop_assume!(!secret.contains('%') || !text.contains("%3D"));
         let items = planted(text, name, &secret, &messages);
         let bytes = record(&items);
@@ -209,7 +209,7 @@ proptest! {
     }
 }
 
-/// The recordings that are built in hold no secrets, and are recorded as they are.
+/// The committed recordings contain no secrets, so recording them does not change them.
 #[test]
 fn real_frames_are_not_touched() {
     for n in 1..=3 {
@@ -219,7 +219,7 @@ fn real_frames_are_not_touched() {
     }
 }
 
-/// What a look-up is read from stays: only what nobody needs is masked.
+/// Fields that a lookup needs are kept; only others are masked.
 #[test]
 fn data_needed_by_look_ups_is_kept() {
     let state = "{\"LiveRoom\":{\"liveRoomUserInfo\":{\"user\":{\"uniqueId\":\"ann\",\"roomId\":\"7684008970436823815\",\

@@ -1,10 +1,10 @@
-//! Cut, flipped and torn files: at most one record lost, none wrong.
+//! Truncated and corrupted files: at most one record is lost, and none is wrong.
 
 use livetape::sans_io::recording::{Damage, Preamble};
 
 use super::*;
 
-/// Reads `damaged`, a file of `whole` in which one bit was flipped.
+/// Reads `damaged`, the file of `whole` with one bit flipped.
 fn check_flip(whole: &[Record], damaged: &[u8], bit: usize) {
     let Ok(mut reader) = Reader::open(damaged) else {
         assert!(whole.is_empty() && bit < 128, "a file with a record is a recording");
@@ -62,7 +62,7 @@ proptest! {
 }
 
 proptest! {
-    /// Wherever something is damaged, what is given was written, and what is missing in between is counted.
+    /// Wherever the damage is, all returned records were written, and missing ones in between are counted.
     #[test]
     fn several_damaged_places_never_yield_a_wrong_record(
         payloads in proptest::collection::vec(any_bytes(), 1..30),
@@ -83,14 +83,14 @@ proptest! {
             prop_assert!(rest.any(|original| *original == record), "a wrong record {record:?}");
             given += 1;
         }
-        // Behind the last record that was given, nothing tells how many there were.
+        // The number of records after the last readable one is unknown.
         let (missing, lost) = (reader.report().missing, (whole.len() - given) as u64);
         let end_was_given = rest.next().is_none();
         prop_assert!(if end_was_given { missing == lost } else { missing <= lost }, "{missing} of {lost}");
     }
 }
 
-/// Whatever becomes of a sealed file, a reader does not take it for a whole one.
+/// A reader never takes a damaged sealed file for a complete one.
 fn assert_not_whole(damaged: &[u8], how: &str) {
     let Ok(mut reader) = Reader::open(damaged) else { return };
     while reader.next_head().unwrap().is_some() {}
@@ -129,7 +129,7 @@ proptest! {
     }
 }
 
-/// A recording whose second frame holds a recording whose records have the numbers that come next.
+/// A recording whose second frame contains a recording that continues its record numbers.
 fn with_embedded() -> Vec<u8> {
     let inner = Vec::from_iter((0..6).map(|n| frame(0, format!("inner {n}"))));
     let outer =
@@ -184,7 +184,7 @@ fn a_hole_is_counted_exactly() {
     let hole = [&bytes[..starts[3]], &bytes[starts[150]..]].concat();
     let report = read(&hole).1;
     assert_eq!(report.damage, [Damage { position: starts[3] as u64, bytes: 0, missing: 147 }]);
-    // Without its beginning, and out of step by one byte.
+    // Without its start, and shifted by one byte.
     let no_beginning = &bytes[starts[20] - 1..];
     let (records, report) = read(no_beginning);
     assert_eq!((records.len(), report.missing), (202 - 20, 20));
@@ -206,7 +206,7 @@ fn appended_text_counts_as_tail_bytes() {
     assert_eq!((records.len(), report.tail_bytes, report.sealed), (3, 100, true));
 }
 
-/// Found by the properties: with one bit flipped, the length of the last but one record leads to the end of the file.
+/// Found by the property tests: after a bit flip, the length of the second-to-last record points to the end of the file.
 #[test]
 fn a_flipped_length_that_leads_to_the_end_costs_one_record() {
     let bytes = unsealed(&[frame(0, ""), frame(0, vec![0; 32])]);

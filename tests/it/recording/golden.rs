@@ -1,5 +1,5 @@
-//! The files of `fixtures/golden`: format major 1, frozen. Every later version must read them as their listings say, and
-//! none of them may ever change; `UPDATE_GOLDEN=1 cargo test golden` only writes those that are not there yet.
+//! The files in `fixtures/golden` are frozen at major version 1 of the format. Every later version must read them as listed.
+//! `UPDATE_GOLDEN=1 cargo test golden` only writes missing files, and never changes existing ones.
 
 use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
@@ -9,7 +9,7 @@ use super::*;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden");
 
-/// The checksums of the files as they were frozen. A new file gets a row; no row ever changes.
+/// Checksums of the frozen files. New files get a new row; rows never change.
 const FROZEN: &[(&str, u32)] = &[
     ("cut-tail", 0x02802f19),
     ("damaged-preamble", 0xcd9dc2bd),
@@ -49,10 +49,10 @@ fn check(name: &str, bytes: &[u8]) {
     if name.ends_with(".txt") {
         assert_eq!(String::from_utf8_lossy(bytes), String::from_utf8_lossy(&committed), "{name}");
     }
-    assert!(bytes == committed, "{name} is not what is made for it");
+    assert!(bytes == committed, "{name} differs from the generated file");
 }
 
-/// The hex dump in docs/format.md is `minimal.bin`, byte for byte.
+/// The hex dump in docs/format.md matches `minimal.bin`.
 #[test]
 fn the_example_in_the_specification_is_a_valid_recording() {
     let document = include_str!("../../../docs/format.md");
@@ -84,7 +84,7 @@ fn cases() -> BTreeMap<&'static str, Vec<u8>> {
     ])
 }
 
-/// Header, one frame, End.
+/// A header, one frame and `End`.
 fn minimal() -> Vec<u8> {
     let header = Header {
         tool: "livetape".into(),
@@ -105,7 +105,7 @@ fn with_version(bytes: &[u8], major: u8, minor: u8) -> Vec<u8> {
     bytes
 }
 
-/// One item of each type but Header and End, which the writer adds; flags of every kind.
+/// One item of each type, with all flags. The writer adds `Header` and `End`.
 fn every_type() -> Vec<Item> {
     let header = |name: &str, value: &str| records::HttpHeader { name: name.into(), value: value.into() };
     let on = |conn, flags, item: Item| Item { conn, flags: Flags(flags), ..item };
@@ -180,7 +180,7 @@ fn every_type() -> Vec<Item> {
     ]
 }
 
-/// What a reader sees, as text.
+/// Lists the records that a reader returns.
 fn listing(bytes: &[u8]) -> String {
     let mut reader = match Reader::open(bytes) {
         Ok(reader) => reader,

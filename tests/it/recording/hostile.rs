@@ -1,10 +1,10 @@
-//! Bytes that somebody made to do harm, and bytes that are something else.
+//! Malicious bytes, and bytes in other formats.
 
 use livetape::sans_io::recording::{Error, MAGIC, Preamble};
 
 use super::*;
 
-/// Reads whatever there is; the point is that it ends, and without a panic.
+/// Reads everything, which must terminate without a panic.
 fn read_through(bytes: &[u8]) -> Option<Report> {
     let mut reader = Reader::open(bytes).ok()?;
     while reader.next().unwrap().is_some() {}
@@ -56,8 +56,8 @@ fn another_major_version_is_rejected_and_a_newer_minor_one_read() {
         bytes
     };
     let refused = |major, minor| Reader::open(&with_version(major, minor)[..]).unwrap_err().to_string();
-    let newer = "format 3.1 is too new: this livetape reads major 1; install a newer one";
-    let older = "format 0.0 was never released: make the recording anew, or import its capture again";
+    let newer = "format 3.1 is too new: this livetape reads major version 1";
+    let older = "format 0.0 was never released: record again, or import the capture again";
     assert_eq!((refused(3, 1).as_str(), refused(0, 0).as_str()), (newer, older));
     let (records, report) = read(&with_version(1, 9));
     assert_eq!((records.len(), report.preamble), (3, Preamble::NewerMinor(9)));
@@ -71,7 +71,7 @@ fn a_lying_length_allocates_nothing() {
     assert_eq!((report.records, report.tail_bytes), (1, 16));
 }
 
-/// Each of 700,000 sync words is followed by a length that spans much of the file.
+/// 700,000 sync words, each followed by a length that spans much of the file.
 #[test]
 fn overlapping_candidates_are_searched_in_bounded_time() {
     let mut bytes = unsealed(&[]);
@@ -83,7 +83,7 @@ fn overlapping_candidates_are_searched_in_bounded_time() {
     assert_eq!((report.records, report.tail_bytes), (1, 8_400_001));
 }
 
-/// Gives one byte a call, as a slow pipe may.
+/// Returns one byte per call, like a slow pipe.
 struct Trickle<'a>(&'a [u8]);
 
 impl std::io::Read for Trickle<'_> {
@@ -104,7 +104,7 @@ fn a_slow_source_gives_the_same_records() {
     assert_eq!(records, read(&bytes).0);
 }
 
-/// Gives what it has, then fails.
+/// Returns its bytes, then fails.
 struct BadDisk<'a>(&'a [u8]);
 
 impl std::io::Read for BadDisk<'_> {
@@ -124,5 +124,5 @@ fn a_failing_source_is_an_error_rather_than_the_end() {
     for _ in 0..2 {
         assert!(reader.next().unwrap().is_some());
     }
-    assert_eq!(reader.next().unwrap_err().to_string(), "cannot read on: bad sector");
+    assert_eq!(reader.next().unwrap_err().to_string(), "reading failed: bad sector");
 }

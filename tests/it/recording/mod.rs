@@ -1,4 +1,4 @@
-//! The recording format: what goes in comes out, and what is damaged costs no more than itself.
+//! The recording format: records are read back unchanged, and damage does not spread.
 
 mod damage;
 mod golden;
@@ -15,7 +15,7 @@ use livetape::sans_io::recording::{
 };
 use proptest::prelude::*;
 
-/// A frame from upstream.
+/// A received frame.
 fn frame(offset_ms: u64, bytes: impl Into<Bytes>) -> Item {
     let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes: bytes.into() });
     Item { offset: Duration::from_millis(offset_ms), conn: 1, flags: Flags::default(), what }
@@ -26,7 +26,7 @@ fn item(offset_ms: u64, what: What) -> Item {
     Item { offset: Duration::from_millis(offset_ms), conn: 0, flags: Flags::default(), what }
 }
 
-/// The file of `items`, without an End.
+/// Writes `items` to a file without `End`.
 fn unsealed(items: &[Item]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes, &Header::default()).unwrap();
@@ -36,7 +36,7 @@ fn unsealed(items: &[Item]) -> Vec<u8> {
     bytes
 }
 
-/// The file of `items`, closed in order.
+/// Writes `items` to a sealed file.
 fn sealed(items: &[Item]) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new(), &Header::default()).unwrap();
     for item in items {
@@ -45,7 +45,7 @@ fn sealed(items: &[Item]) -> Vec<u8> {
     writer.finish().unwrap()
 }
 
-/// Everything that can be read of `bytes`, which are a recording.
+/// Reads everything readable in `bytes`, a recording.
 fn read(bytes: &[u8]) -> (Vec<Record>, Report) {
     let mut reader = Reader::open(bytes).unwrap();
     let mut records = Vec::new();
@@ -55,7 +55,7 @@ fn read(bytes: &[u8]) -> (Vec<Record>, Report) {
     (records, reader.report().clone())
 }
 
-/// Where each record of an undamaged file starts, and where the last one ends.
+/// Returns the start of each record of an undamaged file, and the end of the last one.
 fn boundaries(bytes: &[u8]) -> Vec<usize> {
     let mut starts = vec![16];
     while let Some(length) = bytes.get(starts[starts.len() - 1] + 4..).and_then(|rest| rest.first_chunk()) {
@@ -79,7 +79,7 @@ fn any_bytes() -> impl Strategy<Value = Bytes> {
     proptest::collection::vec(any::<u8>(), 0..80).prop_map(Bytes::from)
 }
 
-/// Among the payloads are recordings, whose records have the numbers of those around them.
+/// Some payloads are recordings themselves, with the same record numbers as the records around them.
 fn any_payload() -> BoxedStrategy<Bytes> {
     let embedded = proptest::collection::vec(any_bytes(), 0..8).prop_map(|payloads| {
         Bytes::from(sealed(&Vec::from_iter(payloads.into_iter().map(|payload| frame(0, payload)))))

@@ -1,4 +1,4 @@
-//! What is written is read back.
+//! Writing and reading back.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use livetape::sans_io::recording::{BODY_BYTES_MAX, Error, HTTP_BODY_BYTES_MAX};
 
 use super::*;
 
-/// The items as the format gives them back: in order of time, without repeated headers.
+/// Converts items to the form in which they are read back: in order of time, without repeated headers.
 fn expected(items: &[Item]) -> Vec<Item> {
     let mut last = Duration::ZERO;
     let clamp = |item: &Item| {
@@ -113,7 +113,7 @@ fn a_checkpoint_contains_the_counts_and_the_time() {
 }
 
 #[test]
-fn an_offset_that_goes_back_is_clamped_and_counted() {
+fn decreasing_offsets_are_clamped_and_counted() {
     let mut writer = Writer::new(Vec::new(), &Header::default()).unwrap();
     for offset_ms in [500, 200, 600] {
         writer.write(&frame(offset_ms, "x")).unwrap();
@@ -141,7 +141,7 @@ fn the_largest_frame_is_written_and_a_larger_one_rejected() {
     let mut writer = Writer::new(Vec::new(), &Header::default()).unwrap();
     writer.write(&frame(0, largest.clone())).unwrap();
     let too_large = writer.write(&frame(1, vec![7; BODY_BYTES_MAX - 15])).unwrap_err();
-    assert_eq!(too_large.to_string(), "a record of 16777217 bytes is too large: the most is 16777216");
+    assert_eq!(too_large.to_string(), "a record of 16777217 bytes is too large: the limit is 16777216 bytes");
     writer.write(&frame(2, "after")).unwrap();
     let (records, report) = read(&writer.finish().unwrap());
     assert!(report.is_whole());
@@ -158,7 +158,7 @@ fn a_long_http_body_is_cut_off_and_flagged() {
     assert_eq!(records[2].item, Item { flags: Flags(Flags::TRUNCATED), ..items[0].clone() });
 }
 
-/// Takes `left` bytes, then fails.
+/// Accepts `left` bytes, then fails.
 struct FullDisk {
     left: usize,
 }

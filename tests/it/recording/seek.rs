@@ -1,4 +1,4 @@
-//! Records found again by their heads.
+//! Seeking by record headers.
 
 use std::io::Cursor;
 

@@ -1,4 +1,4 @@
-//! Record → mock → live → record: what the mock plays is what was recorded.
+//! Record → mock → live → record: the mock plays exactly the recorded frames.
 
 use std::{collections::BTreeMap, fs::File, path::Path};
 
@@ -11,11 +11,12 @@ use livetape::{
         wire,
     },
     supervisor::Record,
+    supervisor::SupervisorOptions,
 };
 
-use super::rig::{As, Rig, scenario};
+use crate::support::{As, Setup, mock::Mock};
 
-/// The received `msg` frames by connection, in order.
+/// Returns the received `msg` frames of each connection, in order.
 fn frames(path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
     let mut reader = Reader::open(File::open(path).unwrap()).unwrap();
     let mut frames = BTreeMap::<u32, Vec<Bytes>>::new();
@@ -30,10 +31,11 @@ fn frames(path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
     frames
 }
 
-/// Plays `setting`, and records it.
+/// Plays `setting` and records it.
 async fn record(setting: ScenarioFile, path: &Path) -> BTreeMap<u32, Vec<Bytes>> {
     let record = Some(Record::File(path.to_owned()));
-    Rig::start_recording(setting, As::Live, |options| options, record).finish(1_200).await;
+    let record = |options| SupervisorOptions { record, ..options };
+    Setup::scenario(setting).options(record).start(As::Live).outlined(1_200).await;
     frames(path)
 }
 
@@ -47,7 +49,7 @@ async fn recording_a_replay_gives_the_same_recording() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["stream-ended", "close-4404", "drop-mid-frame"] {
         let first_path = folder.path().join(format!("{name}-1.bin"));
-        let first = record(scenario(name), &first_path).await;
+        let first = record(Mock::scenario(&format!("{name}.toml")), &first_path).await;
         let second = record(play(&first_path), &folder.path().join(format!("{name}-2.bin"))).await;
         let sizes = |frames: &BTreeMap<u32, Vec<Bytes>>| frames.values().map(Vec::len).collect::<Vec<_>>();
         assert_eq!(sizes(&first), sizes(&second), "{name}");
@@ -60,21 +62,21 @@ async fn recording_a_replay_gives_the_same_recording() {
 async fn under_serve_the_first_room_is_recorded_and_the_next_only_served() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("first.bin");
-    let record = || Some(Record::File(path.clone()));
-    let rig = Rig::start_recording(scenario("stays-open"), As::Serve, |options| options, record());
+    let record = |options| SupervisorOptions { record: Some(Record::File(path.clone())), ..options };
+    let rig = Setup::fixture("stays-open").options(record).start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     rig.control.connect("ben".into()).await.unwrap();
-    rig.finish(5).await;
+    rig.outlined(5).await;
     let info = livetape::tools::info::info(File::open(&path).unwrap()).unwrap();
     let users: Vec<_> = info.connections.iter().map(|connection| connection.user.as_str()).collect();
     assert_eq!((users, info.sealed), (vec!["ann"], true));
 
-    // A file that is there is never written over, and nobody is asked for anything before that is known.
-    let rig = Rig::start_recording(scenario("stays-open"), As::Serve, |options| options, record());
+    // An existing file is never overwritten, and this is checked before any request.
+    let rig = Setup::fixture("stays-open").options(record).start(As::Serve);
     let refusal = rig.control.connect("ann".into()).await.unwrap_err();
     assert_eq!(refusal.problem.code, Code::OutputExists);
     assert!(!refusal.problem.message.contains('/'), "a client is not told where it is: {refusal:?}");
     rig.at_ms(1_000).await;
-    assert!(rig.mock.received().is_empty(), "{:?}", rig.mock.received());
-    rig.finish(5).await;
+    assert!(rig.mock().received().is_empty(), "{:?}", rig.mock().received());
+    rig.outlined(5).await;
 }

@@ -1,4 +1,4 @@
-//! `/inject` where no recording plays: with nothing connected, and in a live room.
+//! `/inject` without a replay: while idle, and in a live room.
 
 use livetape::{
     control::InjectRequest,
@@ -6,24 +6,24 @@ use livetape::{
         error::Code,
         recording::{Reader, What},
     },
-    supervisor::{Options, Record},
+    supervisor::{Record, SupervisorOptions},
 };
 use serde_json::json;
 
-use super::rig::{As, Rig, scenario};
+use crate::support::{As, Rig, Setup};
 
 fn request() -> InjectRequest {
     serde_json::from_value(json!({ "type": "chat", "user": "ann", "comment": "made up" })).unwrap()
 }
 
 fn made_up(rig: &Rig) -> Vec<serde_json::Value> {
-    let log = rig.log.lock().unwrap();
+    let log = rig.log();
     log.iter().map(|(_, event)| event.clone()).filter(|event| event["data"]["comment"] == "made up").collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn injecting_works_while_idle() {
-    let rig = Rig::start(scenario("stays-open"), As::Serve);
+    let rig = Setup::fixture("stays-open").start(As::Serve);
     rig.at_ms(1).await;
     let first = rig.control.inject(request()).await.unwrap();
     let second = rig.control.inject(request()).await.unwrap();
@@ -34,18 +34,18 @@ async fn injecting_works_while_idle() {
     assert_eq!((events.len(), &events[0]["username"], &events[0]["replay"]), (2, &json!(""), &json!(false)));
     assert!(events.iter().all(|event| event["injected"] == true), "{events:?}");
     assert_eq!(rig.control.status().counts.events["chat"], 2);
-    rig.finish(1).await;
+    rig.outlined(1).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_live_room_rejects_injection() {
-    let rig = Rig::start(scenario("stays-open"), As::Serve);
+    let rig = Setup::fixture("stays-open").start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     let refusal = rig.control.inject(request()).await.unwrap_err();
     assert_eq!(refusal.problem.code, Code::InjectRefused);
     rig.at_ms(100).await;
     assert!(made_up(&rig).is_empty());
-    rig.finish(1).await;
+    rig.outlined(1).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -53,8 +53,8 @@ async fn allowed_injections_are_not_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("live.bin");
     let record = Some(Record::File(path.clone()));
-    let allow = |options| Options { record, allow_inject: true, ..options };
-    let rig = Rig::start_as(scenario("stays-open"), As::Serve, |options| options, allow);
+    let allow = |options| SupervisorOptions { record, allow_inject: true, ..options };
+    let rig = Setup::fixture("stays-open").options(allow).start(As::Serve);
     rig.control.connect("ann".into()).await.unwrap();
     rig.at_ms(5_000).await;
     let injected = rig.control.inject(request()).await.unwrap();
@@ -70,5 +70,5 @@ async fn allowed_injections_are_not_recorded() {
         frames += u32::from(matches!(record.item.what, What::Frame(_)));
     }
     assert!(frames > 0);
-    rig.finish(10).await;
+    rig.outlined(10).await;
 }

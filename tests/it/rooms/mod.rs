@@ -1,9 +1,8 @@
-//! Live rooms against the mock.
+//! Live rooms of the mock.
 
 mod again;
 mod inject;
 mod orders;
 mod over_sockets;
 mod recorded;
-pub(crate) mod rig;
 mod scenarios;

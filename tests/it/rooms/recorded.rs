@@ -1,16 +1,16 @@
-//! A recording as a scenario: what happened while it was recorded happens again.
+//! A recording as a scenario: connections behave as they did when it was recorded.
 
 use livetape::{
     mock::{Scenario, ScenarioFile},
     source::live,
-    supervisor::Record,
+    supervisor::{Record, SupervisorOptions},
 };
 
-use super::rig::{As, Rig, UPSTREAM, scenario};
+use crate::support::{As, Setup, UPSTREAM};
 
 const SECS_MAX: u64 = 1_200;
 
-/// What happened, without the times that chance has a part in.
+/// Outlines the events, without random times.
 fn outline(lines: &[String]) -> Vec<String> {
     let words = |line: &String| {
         let told = line.split_once("ms  ").unwrap().1;
@@ -24,9 +24,13 @@ async fn check(name: &str) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("show.bin");
     let sign_url = name.starts_with("sign-").then(|| live::Url::parse(UPSTREAM).unwrap());
-    let change = |options| live::Options { sign_url: sign_url.clone(), ..options };
     let record = Some(Record::File(file.clone()));
-    let first = Rig::start_recording(scenario(name), As::Live, change, record).finish(SECS_MAX).await;
+    let setup = Setup::fixture(name).sign_url(sign_url.clone());
+    let first = setup
+        .options(|options| SupervisorOptions { record, ..options })
+        .start(As::Live)
+        .outlined(SECS_MAX)
+        .await;
 
     let input = std::fs::File::open(&file).unwrap();
     let made = Scenario::of_recording(input, "show.bin").unwrap();
@@ -34,7 +38,7 @@ async fn check(name: &str) {
     std::fs::write(&path, made.to_string()).unwrap();
     let setting = ScenarioFile::read(&path).unwrap_or_else(|problem| panic!("{name}: {problem}\n{made}"));
     assert_eq!(setting.scenario, made.scenario, "{name}: the file says the same");
-    let again = Rig::start_with(setting, As::Live, change).finish(SECS_MAX).await;
+    let again = Setup::scenario(setting).sign_url(sign_url).start(As::Live).outlined(SECS_MAX).await;
     assert_eq!(outline(&again), outline(&first), "{name}:\n{made}");
 }
 

@@ -1,11 +1,10 @@
-//! Every scenario of `fixtures/scenarios` as `livetape live demo` meets it: what is broadcast and when, the close code
-//! and the exit code.
+//! `livetape live demo` in every scenario of `fixtures/scenarios`: the events and their times, the close code and the exit code.
 
 use livetape::source::live;
 
-use super::rig::{As, Rig, UPSTREAM, scenario};
+use crate::support::{As, Setup, UPSTREAM};
 
-/// Virtual seconds after which a scenario that goes on is ended by Ctrl-C.
+/// Virtual seconds after which Ctrl-C ends a scenario that continues.
 const SECS_MAX: u64 = 1_200;
 
 fn names() -> Vec<String> {
@@ -18,11 +17,10 @@ fn names() -> Vec<String> {
     names
 }
 
-/// Those about the sign server are met through it.
+/// Scenarios about the sign server run with a sign server.
 async fn play(name: &str) -> Vec<String> {
     let sign_url = name.starts_with("sign-").then(|| live::Url::parse(UPSTREAM).unwrap());
-    let change = |options| live::Options { sign_url, ..options };
-    Rig::start_with(scenario(name), As::Live, change).finish(SECS_MAX).await
+    Setup::fixture(name).sign_url(sign_url).start(As::Live).outlined(SECS_MAX).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -37,8 +35,7 @@ async fn each_scenario_gives_the_expected_result() {
 async fn a_key_in_the_address_of_the_sign_server_changes_nothing() {
     let play = async |query: &str| {
         let sign_url = live::Url::parse(&format!("{UPSTREAM}{query}")).ok();
-        let change = |options| live::Options { sign_url, ..options };
-        Rig::start_with(scenario("sign-500-once"), As::Live, change).finish(SECS_MAX).await
+        Setup::fixture("sign-500-once").sign_url(sign_url).start(As::Live).outlined(SECS_MAX).await
     };
     let expected = play("").await;
     assert!(expected.iter().any(|line| line.contains("connection_created")), "{expected:?}");

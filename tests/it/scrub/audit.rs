@@ -1,4 +1,4 @@
-//! The audit finds what a scrubber takes out, and nothing in what it leaves.
+//! The audit finds everything that a scrubber removes, and nothing afterwards.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use livetape::{
@@ -13,7 +13,7 @@ use livetape::{
 use super::{all_payloads, files, key, scrubbed};
 use crate::support::{item, recording};
 
-/// How often each recording is scrubbed; with 1,000 keys what is made up is tried beside the code.
+/// Number of keys that each recording is scrubbed with. A unit test tries 1,000 keys.
 const SCRUBS: u8 = 3;
 
 fn audited(file: &[u8], words: &str) -> Report {
@@ -63,7 +63,7 @@ fn each_kind_is_found_before_scrubbing() {
     assert!(found.position > 16 && found.record > 0);
 }
 
-/// One text deep within a message nobody knows.
+/// A text deep inside an unknown message.
 fn hidden(text: &str) -> Vec<u8> {
     let base64 = BASE64_STANDARD.encode(zip(text.as_bytes()));
     let length = [base64.len() as u8 & 0x7f | 0x80, (base64.len() >> 7) as u8];
@@ -124,7 +124,7 @@ fn damaged_recordings_do_not_pass_the_audit() {
     out[middle] ^= 1;
     let report = audited(&out, "");
     assert_eq!(report.exit_code(), 3, "{report}");
-    assert!(report.to_string().contains("cannot be read"), "{report}");
+    assert!(report.to_string().contains("unreadable"), "{report}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Recordings without people: the same in everything but them.
+//! Scrubbed recordings: only people are replaced.
 
 mod audit;
 mod people;
@@ -20,16 +20,13 @@ use livetape::{
 };
 use serde_json::Value;
 
-use crate::{
-    payloads::fixture,
-    support::{item, recording, session_items},
-};
+use crate::support::{item, payloads::fixture, recording, session_items};
 
 fn key(byte: u8) -> Key {
     Key::new(&[byte; 32])
 }
 
-/// A scrubbed recording.
+/// Scrubs a recording.
 fn scrubbed(file: &[u8], key: Key) -> (Vec<u8>, Report) {
     let mut out = Vec::new();
     let report = scrub(file, file, &mut out, Scrubber::new(key)).unwrap();
@@ -46,7 +43,7 @@ fn items(file: &[u8]) -> Vec<Item> {
     items
 }
 
-/// Every payload of `fixtures/webcast/messages.jsonl`, many to a frame, some of them packed.
+/// A recording of every payload of `fixtures/webcast/messages.jsonl`, many per frame, some compressed.
 fn all_payloads() -> Vec<Item> {
     let open = ConnOpen {
         room_id: 7_309_142_864_777_853_434,
@@ -97,7 +94,7 @@ fn lookup() -> Http {
     }
 }
 
-/// What recordings are tried with: their names and files.
+/// Names and files of the tested recordings.
 fn files() -> Vec<(&'static str, Bytes)> {
     vec![
         ("all payloads", recording(&all_payloads())),

@@ -1,4 +1,4 @@
-//! Who was in a recording is nowhere in what is left of it; everything else is.
+//! Scrubbing removes all people from a recording, and keeps everything else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,12 +9,12 @@ use serde_json::Value;
 use std::io::Read as _;
 
 use super::{files, items, key, scrubbed};
-use crate::{payloads::fixture, support::decode};
+use crate::support::{decode, payloads::fixture};
 
-/// Shorter texts occur by chance.
+/// Minimum length of a text; shorter ones occur by chance.
 const CHARS_MIN: usize = 6;
 
-/// Ids, names and texts of people, from what another library decodes.
+/// IDs, names and texts of people, as decoded by another library.
 fn people() -> (BTreeSet<u64>, BTreeSet<String>) {
     const IDS: [&str; 3] = ["userId", "receiverUserId", "hostUserId"];
     const NAMES: [&str; 7] =
@@ -31,7 +31,7 @@ fn people() -> (BTreeSet<u64>, BTreeSet<String>) {
                         Value::String(text) if IDS.contains(&name.as_str()) => {
                             ids.extend(text.parse::<u64>().ok().filter(|id| *id > 0));
                         }
-                        // The names of rankings are the app's.
+                        // Names of rankings belong to the app.
                         Value::String(text) if NAMES.contains(&name.as_str()) && !text.contains("anking") => {
                             names.insert(text);
                         }
@@ -48,7 +48,7 @@ fn people() -> (BTreeSet<u64>, BTreeSet<String>) {
     (ids, names)
 }
 
-/// Everything that can be unpacked out of `bytes`, and they themselves.
+/// Returns `bytes` and everything that can be decompressed from them.
 fn unpacked(bytes: &[u8], depth: usize, all: &mut Vec<Vec<u8>>) {
     all.push(bytes.to_vec());
     if depth == 0 {
@@ -107,7 +107,7 @@ fn no_person_is_left_after_scrubbing() {
             search(&id.to_le_bytes(), id);
         }
         names.iter().for_each(|name| search(name.as_bytes(), name));
-        // The search itself finds people where they are.
+        // The search finds people in the original.
         assert!(seen > 50, "{name}: {seen}");
         for planted in ["planted", "Ann Smith", "smith.example", "9f8e7d6c5b4a", "MS4wLjAB", "host_0"] {
             assert!(memchr::memmem::find(&bytes, planted.as_bytes()).is_none(), "{name}: {planted} is left");
@@ -115,7 +115,7 @@ fn no_person_is_left_after_scrubbing() {
     }
 }
 
-/// Fields of events that are people, what they write, and where their pictures are.
+/// Fields of events with people, their texts and the URLs of their pictures.
 const PEOPLE: &[&str] = &[
     "avatar",
     "iconUrl",
@@ -158,7 +158,7 @@ fn is_person(path: &str) -> bool {
     is_user || PEOPLE.iter().any(|person| *person == name || path.ends_with(person) && person.contains('.'))
 }
 
-/// Compares, and collects who became who.
+/// Compares, and collects the replacement of each person.
 fn compare(
     path: &str,
     before: &Value,
@@ -207,7 +207,7 @@ fn events_are_equal_except_for_people() {
             }
         }
         assert!(wrong.is_empty(), "{name}: {wrong:#?}");
-        // Everybody is one other, and no two are the same.
+        // Replacements are consistent and unique.
         assert!(who.len() > 20, "{name}: {}", who.len());
         assert!(who.values().all(|others| others.len() == 1), "{name}: {who:#?}");
         let others: BTreeSet<_> = who.values().flatten().collect();

@@ -1,4 +1,4 @@
-//! The tool: once, twice, with another key, and what is damaged.
+//! The tool: once, twice, with another key, and on damaged files.
 
 use livetape::{
     sans_io::{
@@ -61,7 +61,7 @@ fn damaged_records_become_a_gap() {
     assert!(report.lost());
     let mut reader = Reader::open(&out[..]).unwrap();
     while reader.next().unwrap().is_some() {}
-    assert!(!reader.report().sealed, "what was cut off is not sealed");
+    assert!(!reader.report().sealed, "a truncated file is not sealed");
 }
 
 #[test]

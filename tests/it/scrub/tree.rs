@@ -1,4 +1,4 @@
-//! The wire trees before and after: the same fields, types and nesting.
+//! Encoded messages before and after have the same fields, types and nesting.
 
 use livetape::sans_io::{
     recording::{Item, What},
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::{files, items, key, scrubbed};
 use crate::support::{item, recording};
 
-/// A field: number, wire type, and what stands in it.
+/// A field: number, wire type and value.
 #[derive(Debug)]
 enum Node<'a> {
     Leaf(u64, &'a [u8]),
@@ -29,7 +29,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-/// The fields of a message; `None` if it is none.
+/// Parses the fields of a message; `None` if it is malformed.
 fn fields(mut bytes: &[u8]) -> Option<Vec<Node<'_>>> {
     let mut nodes = Vec::new();
     while !bytes.is_empty() {
@@ -60,7 +60,7 @@ fn is_plain_text(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(char::is_control))
 }
 
-/// Compares two values that have a length; counts the leaves.
+/// Compares two length-delimited values; counts the leaves.
 fn same(path: &str, before: &[u8], after: &[u8], leaves: &mut usize) {
     if before.starts_with(&[0x1f, 0x8b]) {
         assert!(after.starts_with(&[0x1f, 0x8b]), "{path}");
@@ -79,7 +79,7 @@ fn same(path: &str, before: &[u8], after: &[u8], leaves: &mut usize) {
         assert!(!is_plain_text(before) || std::str::from_utf8(after).is_ok(), "{path}");
         return;
     };
-    let others = fields(after).unwrap_or_else(|| panic!("{path} is no message any more"));
+    let others = fields(after).unwrap_or_else(|| panic!("{path} is no longer a message"));
     assert_eq!(nodes.len(), others.len(), "{path}");
     for pair in nodes.iter().zip(&others) {
         match pair {
@@ -121,7 +121,7 @@ fn trees_are_equal_except_for_leaves() {
     }
 }
 
-/// Messages of any fields, nested.
+/// Generates nested messages with arbitrary fields.
 fn wire() -> impl Strategy<Value = Vec<u8>> {
     let number = || proptest::sample::select(vec![1_u64, 2, 3, 4, 5, 7, 8, 9, 38, 46, 64, 900]);
     let scalar = (number(), any::<u64>()).prop_map(|(number, value)| [put(number << 3), put(value)].concat());

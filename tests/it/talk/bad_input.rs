@@ -1,4 +1,4 @@
-//! Each wrong message: a typed error, the right close code, and nobody else feels it.
+//! Invalid messages: a typed error, the right close code, and no effect on other clients.
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{client, next, next_said, with_lobby};
-use crate::harness::{Rig, Socket, is_quiet, read_all, wait};
+use crate::support::{Rig, Socket, is_quiet, read_all, wait};
 
-/// What a message is answered with: its type and code.
+/// Sends a message and returns type and code of the answer.
 async fn answer(socket: &mut Socket, message: impl Into<Message>) -> String {
     socket.send(message.into()).await.unwrap();
     let said = next_said(socket).await;
@@ -35,7 +35,7 @@ fn asking(kind: &str, room: &str) -> String {
 #[tokio::test(start_paused = true)]
 async fn every_invalid_message_is_reported() {
     let rig = with_lobby(Limits { strikes_max: 100, ..Limits::default() });
-    rig.driver.update_status(|status| status.username = Some("ann".to_owned()));
+    rig.driver().update_status(|status| status.username = Some("ann".to_owned()));
     let made = rig.http("POST", "/rooms", r#"{"id":"small","maxConnections":0}"#).await;
     assert_eq!(made.status, 201);
     let mut other = client(&rig, "other").await;
@@ -103,7 +103,7 @@ async fn overlong_and_invalid_text_closes_at_once() {
     ] {
         let mut socket = rig.ws(path).await;
         socket.feed(message).await.unwrap();
-        // The server does not read it to its end.
+        // The server stops reading before the end.
         let _ = tokio::time::timeout(Duration::from_millis(1), socket.flush()).await;
         assert_eq!(read_all(&mut socket).await.close, Some((close.0, close.1.to_owned())), "{path}");
     }
@@ -116,7 +116,7 @@ async fn a_client_id_is_unique_and_freed_on_close() {
     let rig = Rig::start();
     let ann = client(&rig, "ann").await;
     let log = read_all(&mut rig.ws("ws?client_id=ann&feed=0").await).await;
-    let told: Value = crate::harness::json(&log.texts[0]);
+    let told: Value = crate::support::json(&log.texts[0]);
     assert_eq!((&told["type"], &told["code"]), (&json!("error"), &json!("client_id_taken")));
     assert_eq!((log.texts.len(), log.close), (1, Some((1008, "client_id_taken".to_owned()))));
     assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 1);
@@ -135,7 +135,7 @@ async fn plain_requests_get_400_and_bad_queries_an_error_and_1008() {
     }
     for query in ["client_id=a%20b", "client_id=", "clientid=a", "feed=maybe", "since=x"] {
         let log = read_all(&mut rig.ws(&format!("ws?{query}")).await).await;
-        let told: Value = crate::harness::json(&log.texts[0]);
+        let told: Value = crate::support::json(&log.texts[0]);
         assert_eq!(
             (&told["type"], &told["code"], &told["from"]),
             (&json!("error"), &json!("bad_request"), &json!("server"))
@@ -151,12 +151,12 @@ async fn an_unfinished_handshake_times_out_after_half_a_minute() {
     let mut ann = client(&rig, "ann").await;
     let mut half_open = Vec::new();
     for head in ["", "GET /ws HT", "GET /ws HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\n"] {
-        let mut stream = rig.connector.connect().await.unwrap();
+        let mut stream = rig.connect().await;
         stream.write_all(head.as_bytes()).await.unwrap();
         half_open.push(stream);
     }
-    // One that sends a byte a second.
-    let mut drip = rig.connector.connect().await.unwrap();
+    // A client that sends one byte per second.
+    let mut drip = rig.connect().await;
     let dripping = tokio::spawn(async move {
         for byte in
             "GET /ws HTTP/1.1\r\nhost: localhost\r\nx-name: ".bytes().chain(std::iter::repeat_n(b'x', 100))
@@ -174,7 +174,7 @@ async fn an_unfinished_handshake_times_out_after_half_a_minute() {
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(!answer.contains("101"), "{answer}");
     }
-    assert!(dripping.await.unwrap(), "it is cut off");
+    assert!(dripping.await.unwrap(), "truncated");
     ann.send("1".into()).await.unwrap();
     while next(&mut ann).await["type"] != "echo" {}
     assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 1);

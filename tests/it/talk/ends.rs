@@ -1,4 +1,4 @@
-//! How sockets end: by themselves, by order, with the server.
+//! The end of sockets: by the client, by request, and with the server.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use livetape::{
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{client, next};
-use crate::harness::{Rig, chats, is_quiet, json, read, read_all, wait};
+use crate::support::{Rig, chats, is_quiet, json, read, read_all, wait};
 
-fn texts(log: &crate::harness::Log) -> Vec<String> {
+fn texts(log: &crate::support::Log) -> Vec<String> {
     let kind = |text: &String| json(text)["type"].as_str().unwrap().to_owned();
     log.texts.iter().map(kind).collect()
 }
@@ -128,7 +128,7 @@ async fn a_client_that_does_not_read_its_echo_is_closed_after_ten_seconds() {
     let rig = Rig::start();
     let mut socket = rig.ws("ws/echo").await;
     for _ in 0..3 {
-        // More than the connection holds.
+        // More than the connection can buffer.
         let _ = tokio::time::timeout(Duration::from_millis(1), socket.send(Message::text("x".repeat(9000))))
             .await;
     }

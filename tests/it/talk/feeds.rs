@@ -1,4 +1,4 @@
-//! The feed on `/ws`: beside what others say, on and off with the room of its user.
+//! The feed on `/ws`: along with messages of clients, turned on and off with the room of its user.
 
 use futures_util::SinkExt as _;
 use livetape::hub::CloseReason;
@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{client, next, next_said};
-use crate::harness::{Rig, chat, chats, is_quiet, read, read_all, seqs};
+use crate::support::{Rig, chat, chats, is_quiet, read, read_all, seqs};
 
 fn join(room: &str) -> Message {
     json!({"type": "join_room", "room_id": room}).to_string().into()
@@ -17,7 +17,7 @@ fn leave(room: &str) -> Message {
 }
 
 fn show(rig: &Rig) {
-    rig.driver.update_status(|status| status.username = Some("ann".to_owned()));
+    rig.driver().update_status(|status| status.username = Some("ann".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,9 +69,9 @@ async fn current_users_are_rooms() {
     assert_eq!((&room["readOnly"], &room["connectionsCount"]), (&json!(true), &json!(3)));
     after.send(b"\0".to_vec().into()).await.unwrap();
     assert_eq!(next_said(&mut after).await["code"], "read_only_room");
-    rig.driver.forget_user();
+    rig.driver().forget_user();
     assert_eq!(rig.http("GET", "/rooms/user:ann", "").await.code(), "unknown_room");
-    rig.hub.publish(&[chat("of whoever is next")]);
+    rig.hub.publish(&[chat("of the next user")]);
     assert_eq!(next_said(&mut after).await["seq"], 1, "the channel outlives its users");
 }
 
@@ -81,7 +81,7 @@ async fn a_slow_reader_of_the_feed_is_closed_here_too() {
     let mut slow = rig.ws("ws").await;
     for frame in chats(400).chunks(4) {
         rig.hub.publish(frame);
-        crate::harness::wait(std::time::Duration::from_millis(1)).await;
+        crate::support::wait(std::time::Duration::from_millis(1)).await;
     }
     assert_eq!(read_all(&mut slow).await.close, Some((4101, "slow_consumer".to_owned())));
 }

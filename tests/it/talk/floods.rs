@@ -1,4 +1,4 @@
-//! Too much of everything, and the others that do not feel it.
+//! Floods of all kinds, which do not affect other clients.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{client, next, next_said, with_lobby};
-use crate::harness::{Rig, json, read_all, wait};
+use crate::support::{Rig, json, read, read_all, wait};
 
 #[tokio::test(start_paused = true)]
 async fn a_message_flood_is_rejected_and_closed() {
@@ -95,7 +95,9 @@ async fn a_flood_is_not_read_while_its_close_frame_waits_behind_unread_messages(
 async fn a_flood_on_the_feed_is_closed_too() {
     let rig = Rig::start();
     let mut socket = rig.ws("").await;
-    for _ in 0..111 {
+    let limits = lobby::Limits::default();
+    // The accepted messages, the rejected ones, and the one that closes the socket.
+    for _ in 0..=limits.message_burst + limits.strikes_max {
         socket.send("1".into()).await.unwrap();
     }
     let log = read_all(&mut socket).await;
@@ -103,22 +105,24 @@ async fn a_flood_on_the_feed_is_closed_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flood_of_connections_only_fills_the_lobby() {
-    let rig = with_lobby(lobby::Limits { connections_max: 50, ..lobby::Limits::default() });
+async fn a_flood_of_connects_fills_the_lobby_and_no_more() {
+    const CONNECTIONS_MAX: usize = 50;
+    const CONNECTS: usize = 200;
+    let rig = with_lobby(lobby::Limits { connections_max: CONNECTIONS_MAX, ..lobby::Limits::default() });
     let mut first = client(&rig, "first").await;
     let (mut inside, mut refused) = (Vec::new(), 0);
-    for i in 0..200 {
-        let path = if i % 2 == 0 { "ws?feed=0" } else { "ws/echo" };
+    for i in 0..CONNECTS {
+        let path = if i % 2 == 0 { "ws?feed=0" } else { "" };
         let mut socket = rig.ws(path).await;
-        if inside.len() < 49 {
+        if inside.len() < CONNECTIONS_MAX - 1 {
             inside.push(socket);
         } else {
             assert_eq!(read_all(&mut socket).await.close, Some((4102, "capacity".to_owned())));
             refused += 1;
         }
     }
-    assert_eq!(refused, 151);
-    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 50);
+    assert_eq!(refused, CONNECTS - inside.len());
+    assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], CONNECTIONS_MAX);
     drop(inside);
     wait(Duration::from_millis(1)).await;
     assert_eq!(rig.http("GET", "/stats", "").await.json()["totalConnections"], 1);
@@ -161,7 +165,7 @@ async fn a_stalled_client_is_closed_with_4101_without_delaying_others() {
     assert!(log.texts.len() < 80, "{}", log.texts.len());
 }
 
-/// A client's frame with nothing in it.
+/// An empty client frame.
 fn empty(opcode: OpCode, is_final: bool) -> Message {
     let header = FrameHeader { is_final, opcode, mask: Some([0; 4]), ..FrameHeader::default() };
     Message::Frame(Frame::from_payload(header, Vec::new().into()))
@@ -225,7 +229,7 @@ async fn an_overlong_length_closes_with_1002() {
         (text(&[0x80 | 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff]), 1002),
         (text(&[0x80 | 127, 0x80, 0, 0, 0, 0, 0, 0, 3]), 1009),
     ] {
-        // In one piece, or byte by byte.
+        // In one write, or byte by byte.
         for piece in [1, bytes.len() + 9] {
             let mut socket = client(&rig, "ann").await;
             let sent = [&text(&[0x80 | 3])[..], &bytes].concat();
@@ -237,8 +241,46 @@ async fn an_overlong_length_closes_with_1002() {
             let log = read_all(&mut socket).await;
             assert_eq!(log.close.map(|it| it.0), Some(close), "{bytes:?}");
             let is_answered = log.texts.iter().any(|text| json(text)["type"] == "echo");
-            assert!(is_answered || piece > 1, "what came before it is answered: {bytes:?}");
+            assert!(is_answered || piece > 1, "the message before it is answered: {bytes:?}");
             wait(Duration::from_millis(1)).await;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_few_echoes_are_open_at_the_same_time() {
+    let rig = Rig::start();
+    let mut echoes = Vec::new();
+    for _ in 0..Limits::default().echo_sockets_max {
+        let mut echo = rig.ws("ws/echo").await;
+        echo.send("hi".into()).await.unwrap();
+        assert_eq!(read(&mut echo, 1).await, ["hi"]);
+        echoes.push(echo);
+    }
+    assert_eq!(echoes.len(), 8);
+    for _ in 0..3 {
+        let (error, close) = rig.refusal("ws/echo").await;
+        assert_eq!((&error["code"], close), (&"capacity".into(), (4102, "capacity".to_owned())));
+    }
+    // Other sockets have their own limits.
+    client(&rig, "ann").await;
+    drop(echoes.pop());
+    wait(Duration::from_secs(1)).await;
+    let mut echo = rig.ws("ws/echo").await;
+    echo.send("hi".into()).await.unwrap();
+    assert_eq!(read(&mut echo, 1).await, ["hi"]);
+}
+
+/// While it is closed, a rejected socket may only send what any other socket may.
+#[tokio::test(start_paused = true)]
+async fn a_rejected_echo_does_not_store_a_long_message() {
+    let rig = Rig::start();
+    let mut echoes = Vec::new();
+    for _ in 0..Limits::default().echo_sockets_max {
+        echoes.push(rig.ws("ws/echo").await);
+    }
+    let mut rejected = rig.ws("ws/echo").await;
+    // The server closes the connection as soon as it reads the length.
+    let sent = rejected.send(Message::binary(vec![0; 8 << 20])).await;
+    assert!(sent.is_err(), "{sent:?}");
 }

@@ -1,4 +1,4 @@
-//! `/ws` and `/ws/echo`: what clients say to each other, and who bears it.
+//! `/ws` and `/ws/echo`: messages between clients.
 
 mod bad_input;
 mod ends;
@@ -9,21 +9,21 @@ mod transcript;
 use livetape::{lobby, server::Config};
 use serde_json::Value;
 
-use crate::harness::{Rig, Socket, json, read};
+use crate::support::{Rig, Socket, json, read};
 
-/// A client called `name` that reads no feed, after its welcome.
+/// Connects a client called `name`, without the feed, and reads its welcome.
 async fn client(rig: &Rig, name: &str) -> Socket {
     let mut socket = rig.ws(&format!("ws?feed=0&client_id={name}")).await;
     assert_eq!(next(&mut socket).await["type"], "welcome");
     socket
 }
 
-/// The next message.
+/// Returns the next message.
 async fn next(socket: &mut Socket) -> Value {
     json(&read(socket, 1).await[0])
 }
 
-/// The next message that is not about others who come and go.
+/// Returns the next message, skipping those about clients that connect and disconnect.
 async fn next_said(socket: &mut Socket) -> Value {
     loop {
         let message = next(socket).await;

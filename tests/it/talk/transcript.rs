@@ -1,12 +1,12 @@
-//! Everything that can be said, over real sockets, as a transcript. Ids and times are named by their first appearance.
+//! A transcript of all messages, over real sockets. IDs and times are numbered by their first appearance.
 
 use std::{collections::BTreeMap, fmt::Write as _, net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape::{
     control::{Control, Driver},
-    hub::{self, Hub},
-    server::{Config, Limits, Server, listen::Listening, serve},
+    hub::Hub,
+    server::{Config, Limits},
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -15,9 +15,9 @@ use tokio::{
 };
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
-use crate::harness::{Answer, chat};
+use crate::support::{Answer, chat, tcp::Served};
 
-/// A server on real sockets, and what was said to it and by it.
+/// A server on real sockets, and the transcript.
 struct Stage {
     hub: Hub,
     control: Control,
@@ -28,10 +28,10 @@ struct Stage {
     transcript: String,
 }
 
-/// What holds times.
+/// Keys of times.
 const TIMES: [&str; 4] = ["timestamp", "server_time", "createdAt", "lastPing"];
 
-/// What stands for ids that are random.
+/// Placeholders for random IDs.
 #[derive(Default)]
 struct Names(BTreeMap<String, String>);
 
@@ -80,12 +80,8 @@ fn is_time(value: &Value) -> bool {
 
 impl Stage {
     async fn open(sockets: Limits) -> Self {
-        let listener = Listening::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let address = listener.addresses()[0];
-        let hub = Hub::new("s".to_owned(), hub::Limits::default());
-        let (control, driver) = Control::new();
-        let config = Config { sockets, ..Config::default() };
-        tokio::spawn(serve(listener, Server { hub: hub.clone(), control: control.clone(), config }));
+        let served = Served::start(Config { sockets, ..Config::default() }).await;
+        let Served { hub, control, driver, address, .. } = served;
         let (clients, names) = Default::default();
         Self { hub, control, driver, address, clients, names, transcript: String::new() }
     }
@@ -103,7 +99,7 @@ impl Stage {
         self.clients.get_mut(name).unwrap().send(message).await.unwrap();
     }
 
-    /// What each of these hears next.
+    /// Logs the next message of each of these clients.
     async fn hear(&mut self, names: &[&'static str]) {
         for name in names {
             let socket = self.clients.get_mut(name).unwrap();
@@ -115,7 +111,7 @@ impl Stage {
             };
             let heard = match &message {
                 Message::Text(text) => {
-                    // What `/ws/echo` sends may be no JSON.
+                    // Messages of `/ws/echo` need not be JSON.
                     let mut json = serde_json::from_str(text).unwrap_or(Value::Null);
                     self.names.settle(&mut json);
                     if json.is_null() { text.to_string() } else { json.to_string() }

@@ -1,4 +1,4 @@
-//! The demo shows everything early, and something all the time: it is the first thing that anybody sees.
+//! The demo is the first thing that users see, so it shows everything early and is never quiet for long.
 
 use std::{collections::BTreeMap, fs};
 
@@ -13,11 +13,11 @@ use serde_json::Value;
 
 use crate::support::decode;
 
-/// By then everything was there once.
+/// Time by which every kind of event has appeared.
 const OPENING_MS: u64 = 15_000;
-/// Never longer without anything.
+/// Maximum time without an event.
 const SILENCE_MS_MAX: u64 = 5_000;
-/// Messages of a streak, its final not counted.
+/// Number of messages in a streak, without its final.
 const STREAK_MIN: usize = 3;
 
 fn items(name: &str) -> Vec<Item> {
@@ -30,7 +30,7 @@ fn items(name: &str) -> Vec<Item> {
     items
 }
 
-/// The events of the demo and their offsets, in milliseconds.
+/// Returns the events of the demo and their offsets, in ms.
 fn demo() -> Vec<(u64, Value)> {
     let items = items("demo");
     let unix_ms = |event: &Value| {
@@ -43,7 +43,7 @@ fn demo() -> Vec<(u64, Value)> {
     events.into_iter().map(|event| (offset_ms(&event), event)).collect()
 }
 
-/// What an overlay shows.
+/// Kinds of events that overlays show.
 fn is_visible(event: &Value) -> bool {
     ["chat", "gift", "like", "social", "member"].iter().any(|kind| event["type"] == *kind)
 }
@@ -113,7 +113,7 @@ fn chats_in_shipped_recordings_are_our_phrases() {
 }
 
 #[test]
-fn the_host_pauses_once_and_comes_back() {
+fn the_host_pauses_once_and_returns() {
     let events = demo();
     let states: Vec<_> = events.iter().filter(|(_, event)| event["type"] == "control").collect();
     let said: Vec<_> = states.iter().map(|(_, event)| event["data"]["state"].as_str().unwrap()).collect();

@@ -1,4 +1,4 @@
-//! `diff`: what was added, removed and changed.
+//! `diff`: added, removed and changed events.
 
 use livetape::tools::diff::{Change, Counts, WINDOW, diff};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ fn additions_removals_and_changes_are_reported_in_order() {
     ~ chat 💬 ann: hi
         data.comment: "hi" → "ho"
     + chat 💬 ann: new
-    1 added, 1 removed, 1 changed, 18 the same
+    1 added, 1 removed, 1 changed, 18 equal
     "#);
     let json = serde_json::to_value(&changes[1]).unwrap();
     let fields = json!([{"path": "data.comment", "before": "hi", "after": "ho"}]);
@@ -64,7 +64,7 @@ fn streams_with_nothing_in_common_differ_in_everything() {
 }
 
 #[test]
-fn a_hole_within_the_window_is_only_a_hole() {
+fn a_gap_within_the_window_only_removes_events() {
     let hole = WINDOW / 2;
     let (_, counts) =
         compared(&chats(0..4000), &chats((0..4000).filter(|id| !(500..500 + hole).contains(id))));

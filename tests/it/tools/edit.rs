@@ -1,4 +1,4 @@
-//! `repair`, `cut`, `merge` and `mark`: what goes in comes out, and nothing is lost silently.
+//! `repair`, `cut`, `merge` and `mark` keep all items, and report every loss.
 
 use std::time::Duration;
 
@@ -12,12 +12,13 @@ use livetape::{
 };
 use serde_json::Value;
 
-use crate::{
-    show::{self, show},
-    support::{decode, item, recording, session_items},
+use crate::support::{
+    decode, item,
+    messages::{self, show},
+    recording, session_items,
 };
 
-/// The items of a file that say what happened, and its header.
+/// Returns the header of a file and its items, without metadata.
 fn read(bytes: &[u8]) -> (records::Header, Vec<Item>) {
     let mut reader = Reader::open(bytes).unwrap();
     let (mut header, mut items) = (None, Vec::new());
@@ -42,7 +43,7 @@ fn cut_out(bytes: &[u8], start_ms: u64, end_ms: u64) -> Vec<u8> {
     out
 }
 
-/// The events of a file, with the time at which each was received.
+/// Returns the events of a file with their times of receipt.
 fn events(bytes: &[u8]) -> Vec<Value> {
     let (header, mut items) = read(bytes);
     items.insert(0, Item { conn: 0, ..item(0, What::Header(header)) });
@@ -58,7 +59,7 @@ fn a_range_of_a_recording_with_a_lost_header_reports_the_loss() {
         let verdict = verify(&part[..]).unwrap();
         assert_eq!(verdict.report.lost_in_gaps, 1, "{start}");
     }
-    // What is damaged before the range, the header aside, does not count.
+    // Damage before the range does not count, except in the header.
     let mut bytes = recording(&show()).to_vec();
     let second = 16 + 16 + u32::from_le_bytes(bytes[20..24].try_into().unwrap()) as usize;
     bytes[second + 20] ^= 1;
@@ -73,10 +74,11 @@ fn a_range_plays_like_a_replay_that_starts_there() {
         let (header, items) = read(&part);
         assert_eq!(header.wall_anchor_ns, Some(1_704_067_200_000_000_000 + start as i64 * 1_000_000));
 
-        let mut decoder = livetape::sans_io::decoder::Decoder::new(livetape::sans_io::decoder::Options {
-            replay: true,
-            dedup: true,
-        });
+        let mut decoder =
+            livetape::sans_io::decoder::Decoder::new(livetape::sans_io::decoder::DecoderOptions {
+                replay: true,
+                dedup: true,
+            });
         let (header, all) = read(&whole);
         decoder.restore(&Item { conn: 0, ..item(0, What::Header(header)) });
         let before = all.iter().filter(|item| item.offset < ms(start));
@@ -110,7 +112,7 @@ fn parts_are_merged_into_the_whole() {
         inputs.map(|(part, name)| Input { name: name.into(), file: &part[..], offset: None }).collect();
     let merged = merge(inputs, &mut out, false).unwrap();
     assert_eq!(frames(&out), frames(&whole));
-    // Nothing says that it is the same connection.
+    // It may be another connection.
     assert_eq!((merged.files, merged.connections, merged.loss), (2, 2, Loss::default()));
 }
 
@@ -118,9 +120,9 @@ fn parts_are_merged_into_the_whole() {
 fn merged_rooms_keep_their_connections_apart() {
     let of = |user: &str, room, anchor: i64| {
         let items = [
-            show::open(7, 0, user, room),
-            show::on(7, show::frame(500, vec![])),
-            show::close(7, 900, 1000, false),
+            messages::open(7, 0, user, room),
+            messages::on(7, messages::frame(500, vec![])),
+            messages::close(7, 900, 1000, false),
         ];
         let header = records::Header {
             wall_anchor_ns: Some(anchor),
@@ -164,7 +166,7 @@ fn recordings_that_begin_more_than_a_week_apart_are_merged_only_by_force() {
     };
     assert_eq!(merged([&sunday, &monday], None, false).unwrap(), 2);
     let error = merged([&later, &monday], None, false).unwrap_err();
-    assert_eq!(error.to_string(), "a begins 2199 days after b");
+    assert_eq!(error.to_string(), "a starts 2199 days after b");
     assert_eq!(merged([&later, &monday], None, true).unwrap(), 2);
     assert_eq!(merged([&later, &monday], Some(Duration::ZERO), false).unwrap(), 2);
 }
@@ -174,7 +176,7 @@ fn recordings_without_a_clock_are_not_merged() {
     let file = Writer::new(Vec::new(), &records::Header::default()).unwrap().finish().unwrap();
     let inputs = ["a", "b"].map(|name| Input { name: name.into(), file: &file[..], offset: None });
     let error = merge(inputs.into(), Vec::new(), false).unwrap_err();
-    assert_eq!(error.to_string(), "a does not say when it was recorded");
+    assert_eq!(error.to_string(), "a has no wall time");
 }
 
 #[test]
@@ -190,7 +192,7 @@ fn a_marker_is_inserted_and_found_again() {
     assert!(marked[at - 1].offset == ms(900) && marked[at + 1].offset > ms(900));
     assert_eq!(find_marker(&out[..], "raid").unwrap(), ms(900));
     let error = find_marker(&out[..], "battle").unwrap_err();
-    assert_eq!(error.to_string(), "there is no marker `battle`: there are `raid` at 00:00:00.900");
+    assert_eq!(error.to_string(), "unknown marker `battle`: choose one of `raid` at 00:00:00.900");
     assert!(matches!(mark(&whole[..], Vec::new(), ms(90_000), "x"), Err(Error::BeyondEnd(_))));
     for label in ["", "\x1b[2J", &"x".repeat(201)] {
         assert!(matches!(mark(&whole[..], Vec::new(), ms(0), label), Err(Error::BadLabel)));
@@ -224,7 +226,7 @@ fn losses_of_a_source_carry_over_to_edited_recordings() {
     }
 }
 
-/// A thousand bits, one after the other: at most one record is lost each, none is wrong, and what was repaired is whole.
+/// Flips a thousand bits, one at a time: each loses at most one record, corrupts none, and the repaired file is complete.
 #[test]
 fn a_thousand_flipped_bits_are_repaired() {
     let whole = recording(&session_items(3)[..60]);

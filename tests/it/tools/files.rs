@@ -1,4 +1,4 @@
-//! Files that are there, missing, forbidden.
+//! Existing, missing and inaccessible files.
 
 use std::{fs, io::Write as _};
 
@@ -18,7 +18,7 @@ fn each_file_problem_has_its_own_error() {
     let refused = create_new(&file, false).unwrap_err().to_string();
     assert_eq!(
         refused,
-        format!("{} exists already: choose another name, or overwrite it with --force", file.display())
+        format!("{} already exists: choose another name, or overwrite it with --force", file.display())
     );
     assert_eq!(fs::read(&file).unwrap(), b"first");
     create_new(&file, true).unwrap().write_all(b"2").unwrap();
@@ -42,7 +42,7 @@ fn only_regular_files_are_read() {
     open_inside(&real).unwrap();
 }
 
-/// As root, `--force -o /dev/null` would replace the device.
+/// For root, `--force -o /dev/null` would replace the device.
 #[cfg(unix)]
 #[test]
 fn only_regular_files_are_overwritten() {

@@ -1,4 +1,4 @@
-//! The committed recordings are what the chore makes of the fixtures, byte for byte.
+//! The committed recordings equal the output of `cargo xtask fixture`, byte for byte.
 
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
@@ -25,10 +25,10 @@ fn the_recordings_match_the_fixtures() {
     }
 }
 
-/// The largest recording that is committed.
+/// Maximum size of a committed recording.
 const COMMITTED_BYTES_MAX: u64 = 1 << 20;
 
-/// Nothing of a real person enters the repository.
+/// The repository contains no data of real people.
 #[test]
 fn every_committed_recording_is_synthetic_or_scrubbed() {
     let known = recordings::all(root()).unwrap();
@@ -52,14 +52,14 @@ fn every_committed_recording_is_synthetic_or_scrubbed() {
     }
 }
 
-/// Recordings of one's own land in the same folder, and git does not take them.
+/// Users' own recordings go to the same folder, so git ignores them.
 fn is_ignored(name: &str) -> bool {
     let mut git = std::process::Command::new("git");
     let status = git.args(["check-ignore", "--quiet", name]).current_dir(root()).status();
     status.is_ok_and(|status| status.success())
 }
 
-/// The messages of the demo are dealt anew, and its host comes back from a pause.
+/// The demo spreads its messages evenly, and its host returns from a pause.
 #[test]
 fn the_recordings_contain_the_messages_of_the_sessions() {
     for (name, session) in recordings::RECORDINGS {
@@ -87,7 +87,7 @@ fn the_recordings_contain_the_messages_of_the_sessions() {
     }
 }
 
-/// The rows of the table in recordings/README.md are made of what is in the files.
+/// The table in recordings/README.md matches the files.
 #[test]
 fn the_recordings_match_their_documentation() {
     let readme = fs::read_to_string(root().join("recordings/README.md")).unwrap();

@@ -1,6 +1,6 @@
-//! `import`: lines of both kinds, good and bad.
+//! `import` of both kinds of lines, valid and invalid.
 
-use std::{fs, io::BufReader};
+use std::{collections::BTreeSet, fs, io::BufReader};
 
 use livetape::{
     sans_io::{
@@ -12,6 +12,8 @@ use livetape::{
         verify::verify,
     },
 };
+
+use crate::support::{expected_session, json, payloads::fixture};
 
 fn options() -> ImportOptions {
     ImportOptions { name: "show".into(), ..ImportOptions::default() }
@@ -38,7 +40,7 @@ fn header(items: &[Item]) -> &Header {
     header
 }
 
-/// Connection, user and room of each opening.
+/// Returns connection, user and room of each opened connection.
 fn openings(items: &[Item]) -> Vec<(u32, &str, i64)> {
     let opening = |item: &'_ Item| matches!(item.what, What::ConnOpen(_)).then_some(item.conn);
     let opened = items.iter().filter_map(|item| Some((opening(item)?, item)));
@@ -55,7 +57,7 @@ fn offsets_ms(items: &[Item]) -> Vec<u128> {
     frames.map(|item| item.offset.as_millis()).collect()
 }
 
-/// Base64 of a chat's common data: message 5 of room 9.
+/// A chat's common data in Base64: message 5 of room 9.
 const PAYLOAD: &str = "CgQQBRgJ";
 
 fn message(time: &str, host: &str) -> String {
@@ -65,10 +67,13 @@ fn message(time: &str, host: &str) -> String {
 #[test]
 fn frame_lines_contain_their_room_and_their_start() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/webcast/session-2.jsonl");
-    let (items, report) = imported(&fs::read_to_string(path).unwrap());
-    assert_eq!(openings(&items), [(1, "show", 7_289_906_237_748_364_091)]);
-    assert_eq!((report.lines, report.frames, report.connections), (82, 82, 1));
-    assert_eq!((report.messages, report.bad_lines, report.clamped), (356, 0, 0));
+    let text = fs::read_to_string(path).unwrap();
+    let (items, report) = imported(&text);
+    let (lines, expected) = (text.lines().count() as u64, expected_session(2));
+    assert_eq!(openings(&items), [(1, "show", expected["room_id"].as_str().unwrap().parse().unwrap())]);
+    assert_eq!((report.lines, report.frames, report.connections), (lines, lines, 1));
+    assert_eq!(report.messages, expected["messages_before_dedup"]);
+    assert_eq!((report.bad_lines, report.clamped), (0, 0));
     let header = header(&items);
     assert!(header.wall_anchor_ns.is_some_and(|ns| ns / 1_000_000_000 > 1_690_000_000));
     assert_eq!((header.source.as_str(), header.privacy().as_str_name()), ("lines", "PRIVACY_PRIVATE"));
@@ -80,20 +85,23 @@ fn message_lines_become_a_connection_a_host_and_batches() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/webcast/messages.jsonl");
     let mut bytes = Vec::new();
     let report = import(BufReader::new(fs::File::open(path).unwrap()), &mut bytes, &options()).unwrap();
-    assert_eq!((report.lines, report.messages, report.bad_lines, report.clamped), (2223, 2223, 0, 0));
+    let lines = Vec::from_iter(fixture("messages.jsonl").lines().map(json));
+    let count = lines.len() as u64;
+    assert_eq!((report.lines, report.messages, report.bad_lines, report.clamped), (count, count, 0, 0));
     let items = items(&bytes);
     let openings = openings(&items);
-    assert_eq!((report.connections, openings.len()), (149, 149));
+    let hosts = lines.iter().map(|line| line["host"].as_str().unwrap()).collect::<BTreeSet<_>>().len();
+    assert_eq!((report.connections, openings.len()), (hosts as u64, hosts));
     assert!(openings.iter().all(|(_, user, _)| user.starts_with("host_")));
     assert_eq!(openings.iter().filter(|(_, _, room_id)| *room_id == 0).count(), ROOMLESS);
     let verdict = verify(&bytes[..]).unwrap();
-    assert_eq!((verdict.messages, verdict.exit_code()), (2223, 0));
+    assert_eq!((verdict.messages, verdict.exit_code()), (count, 0));
     let mut again = Vec::new();
     import(BufReader::new(fs::File::open(path).unwrap()), &mut again, &options()).unwrap();
     assert!(bytes == again, "the same lines give the same bytes");
 }
 
-/// Hosts of `messages.jsonl` none of whose messages names a room.
+/// Hosts in `messages.jsonl` whose messages contain no room ID.
 const ROOMLESS: usize = 9;
 
 #[test]
@@ -145,7 +153,7 @@ fn user_and_room_apply_to_lines_without_a_host() {
 }
 
 #[test]
-fn times_that_go_back_are_clamped_and_counted() {
+fn decreasing_times_are_clamped_and_counted() {
     let times = ["-5", "100", "40", "100.5", "1e30"];
     let lines = times.map(|time| format!(r#"{{"offset_ms":{time},"frame":"OgJoYg"}}"#));
     let (items, report) = imported(&lines.join("\n"));
@@ -192,7 +200,7 @@ fn a_frame_above_the_limit_is_skipped() {
 
 #[test]
 fn frames_are_recorded_whatever_they_contain() {
-    // A gzip header and nothing else, in a frame of type msg.
+    // Only a gzip header, in a frame of type `msg`.
     let (items, report) = imported(r#"{"offset_ms":1,"frame":"OgNtc2dCAx+LCA=="}"#);
     assert_eq!(offsets_ms(&items), [1]);
     assert_eq!(Vec::from_iter(report.faults), [("bad_gzip", 1)]);
@@ -201,8 +209,8 @@ fn frames_are_recorded_whatever_they_contain() {
 #[test]
 fn an_input_without_frames_is_rejected_before_anything_is_written() {
     for (input, message) in [
-        ("", "the input is empty: expected one JSON object a line"),
-        ("\n \n", "the input is empty: expected one JSON object a line"),
+        ("", "the input is empty: expected one JSON object per line"),
+        ("\n \n", "the input is empty: expected one JSON object per line"),
         ("{\"a\":1}\n", "none of 1 lines holds a frame or a message: line 1: neither offset_ms nor ts_ms"),
     ] {
         let mut bytes = Vec::new();

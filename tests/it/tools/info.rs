@@ -1,4 +1,4 @@
-//! `info`: what a recording holds, in words and as JSON.
+//! `info`: a summary of a recording, as text and JSON.
 
 use std::fs;
 
@@ -45,6 +45,6 @@ fn damage_is_reported() {
     assert_eq!(missing("minimal"), "nothing");
     assert_eq!(missing("flipped-bit"), format!("1 record at 1 place, 43 bytes; {gap}"));
     assert_eq!(missing("hole"), format!("4 records at 1 place, 0 bytes; {gap}"));
-    assert_eq!(missing("cut-tail"), "cut off at the end: 25 bytes; not sealed: the end may be missing");
+    assert_eq!(missing("cut-tail"), "truncated at the end: 25 bytes; not sealed: the end may be missing");
     assert_eq!(missing("damaged-preamble"), format!("the preamble is damaged; {gap}"));
 }

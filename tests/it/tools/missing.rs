@@ -1,9 +1,9 @@
-//! Whatever is missing in a recording, every tool that reads it reports that.
+//! Every tool that reads a recording reports missing records.
 
 use livetape::{
     mock::{MockTikTok, Scenario},
     sans_io::{
-        decoder::{Decoder, Options},
+        decoder::{Decoder, DecoderOptions},
         recording::Loss,
         scrub::{Auditor, Key, Scrubber},
     },
@@ -19,12 +19,9 @@ use livetape::{
 };
 use proptest::prelude::*;
 
-use crate::{
-    show::show,
-    support::{recording, session_items},
-};
+use crate::support::{messages::show, recording, session_items};
 
-/// What each tool reports of `bytes`: whether something is missing.
+/// Returns whether each tool reports missing records in `bytes`.
 fn reports(bytes: &[u8]) -> Vec<(&'static str, bool)> {
     let lost = |loss: Loss| loss.is_some();
     let input = || Input { name: "a".into(), file: bytes, offset: None };
@@ -45,9 +42,9 @@ fn reports(bytes: &[u8]) -> Vec<(&'static str, bool)> {
     ]
 }
 
-/// What is missing in the events of a recording.
+/// Returns the losses reported in the events of a recording.
 fn decoded(bytes: &[u8]) -> Loss {
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let tape = Tape::from_bytes("a", bytes.to_vec().into());
     for step in tape.steps().unwrap() {
         match step {
@@ -60,7 +57,7 @@ fn decoded(bytes: &[u8]) -> Loss {
     decoder.counts().loss()
 }
 
-/// Fails unless all of them report it.
+/// Asserts that all tools report the loss.
 #[track_caller]
 fn assert_reported(bytes: &[u8], how: &str) {
     for (tool, is_reported) in reports(bytes) {
@@ -69,7 +66,7 @@ fn assert_reported(bytes: &[u8], how: &str) {
     assert!(repair(bytes, Vec::new()).unwrap().is_change(), "repair of a recording that is {how}");
 }
 
-/// Where records begin, after the first: without a record there is nothing to read.
+/// Returns the start of all records after the first, without which nothing is readable.
 fn boundaries(bytes: &[u8]) -> Vec<usize> {
     let mut starts = vec![16];
     while let Some(length) = bytes.get(starts[starts.len() - 1] + 4..).and_then(|rest| rest.first_chunk()) {
@@ -82,7 +79,7 @@ fn boundaries(bytes: &[u8]) -> Vec<usize> {
 #[test]
 fn a_complete_recording_has_no_losses() {
     let reported = Vec::from_iter(reports(&recording(&show())).into_iter().filter(|(_, lost)| *lost));
-    // What people said in this show is not fit to be shared.
+    // The texts in this recording fail the audit.
     assert_eq!(reported, [("audit", true)]);
 }
 

@@ -1,4 +1,4 @@
-//! `synth`: the same options, the same bytes, and a show that has everything in it.
+//! `synth`: the same options produce the same bytes, and recordings contain all kinds of events.
 
 use std::{collections::BTreeMap, io, time::Duration};
 
@@ -32,7 +32,7 @@ fn events(bytes: &[u8], filter: &Filter) -> Vec<Value> {
     decode(&items, filter, true)
 }
 
-/// All that TikTok would have sent, and what nobody knows.
+/// All events that TikTok would send, including unknown ones.
 fn raw() -> Filter {
     Filter { raw: true, ..Filter::default() }
 }
@@ -52,7 +52,7 @@ fn the_same_seed_gives_the_same_bytes() {
         assert!(one == minutes(1, profile, 2) && one != two);
         crc32fast::hash(&one)
     });
-    // Figures measured with it can be compared only as long as this holds; a new gzip library may change it.
+    // Benchmark figures are only comparable as long as this holds. A new gzip library may change it.
     assert_eq!(hashes, [1_228_336_284, 2_196_309_590, 1_616_811_911, 266_576_402]);
 }
 
@@ -89,7 +89,7 @@ fn every_profile_is_a_complete_show() {
 }
 
 #[test]
-fn people_speak_many_languages_and_give_in_streaks() {
+fn people_speak_many_languages_and_send_streaks() {
     let events = events(&minutes(5, Profile::Busy, 5), &raw());
     let languages = events.iter().filter_map(|event| event["data"]["language"].as_str());
     assert!(std::collections::BTreeSet::from_iter(languages).len() > 12);

@@ -1,4 +1,4 @@
-//! `verify`: what is missing, and the exit code.
+//! `verify`: losses and the exit code.
 
 use std::{fs, time::Duration};
 
@@ -22,14 +22,14 @@ fn of_frame(bytes: &'static [u8]) -> Verdict {
 #[test]
 fn the_exit_code_reports_missing_data() {
     assert_eq!(golden("minimal").exit_code(), 0);
-    // What the recorder lost is missing too.
+    // Items that the recorder lost also count as missing.
     for name in ["every-type", "unsealed", "flipped-bit", "hole", "cut-tail", "damaged-preamble"] {
         assert_eq!(golden(name).exit_code(), 3, "{name}");
     }
     assert_eq!(of_frame(b"\x3a\x02hb").exit_code(), 0);
     let bad_gzip = of_frame(b"\x3a\x03msg\x42\x03\x1f\x8b\x08");
     assert_eq!((bad_gzip.unreadable, bad_gzip.faults["bad_gzip"], bad_gzip.exit_code()), (1, 1, 3));
-    // A chat whose payload breaks off: the batch is whole, the message is not.
+    // A chat with a truncated payload: the batch is intact, but the message is not.
     let bad_message = of_frame(b"\x3a\x03msg\x42\x19\x0a\x17\x0a\x12WebcastChatMessage\x12\x01\x0a");
     assert_eq!((bad_message.faults.len(), bad_message.exit_code()), (1, 3), "{bad_message}");
     let nothing = verify(&Writer::new(Vec::new(), &Header::default()).unwrap().get_ref()[..16]).unwrap();
@@ -43,6 +43,6 @@ fn the_text_lists_the_damage() {
     decoded: frames 2, batches 1, messages 0
     at byte 259: 43 bytes unreadable, 1 record missing
     lost while recording: 12 records
-    something is missing: 13 records missing; 43 bytes unreadable
+    incomplete: 13 records missing; 43 bytes unreadable
     ");
 }

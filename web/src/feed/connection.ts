@@ -1,4 +1,4 @@
-/** The feed, over the connection of `packages/client`: the same rules for which closes are final and when to reconnect. */
+/** The feed’s connection, built on that of `packages/client`: both reconnect by the same rules. */
 
 import { CLOSE } from '../../../packages/client/src/closing.ts'
 import { Connection as Sockets } from '../../../packages/client/src/connection.ts'
@@ -6,22 +6,22 @@ import { Position } from '../../../packages/client/src/position.ts'
 
 export interface LinkState {
   state: 'connecting' | 'open' | 'waiting' | 'over'
-  /** The close code and reason of the last socket. */
+  /** Close code and reason of the last socket. */
   code: number
   reason: string
-  /** When the next attempt follows, in ms since 1970. */
+  /** Time of the next attempt, in ms since 1970. */
   retryAt: number
 }
 
 export interface Listener {
   message(json: string): void
   state(state: LinkState): void
-  /** The position is gone: another stream, or too old. What came in between is not known here. */
+  /** The server no longer has the position: the stream is new, or the position is too old. The events in between are lost. */
   lost(code: number): void
   opened(fresh: boolean): void
 }
 
-/** A page waits for its server as long as it is open; with jitter, so that dashboards do not all come back at once. Times in ms. */
+/** An open page retries without limit, with jitter, so that dashboards do not reconnect all at once. Times in ms. */
 const POLICY = {
   autoReconnect: true,
   maxReconnectAttempts: Infinity,
@@ -31,7 +31,7 @@ const POLICY = {
   connectTimeout: 10_000,
 }
 
-/** The address to ask: from the start of the backlog, or after the last event seen. An observer holds up no show and skips gaps. */
+/** URL of the feed, from the start of the backlog or after the last event seen. The server never waits for an observer. */
 export function address(base: string, position: string | undefined): string {
   const url = new URL(base)
   url.searchParams.set('since', position ?? '0')
@@ -75,7 +75,7 @@ export class Connection {
     )
   }
 
-  /** What was seen last. An error alone is no sign of health: attempts that only end in one wait longer each time. */
+  /** Records the last event seen. Error events do not reset the retry delay: a server that only sends errors is not healthy. */
   seen(stream: string, seq: number, isError = false): void {
     if (!isError) this.#sockets.healthy()
     if (stream !== '' && seq > 0) this.#position.advance(stream, seq)
@@ -85,7 +85,7 @@ export class Connection {
     this.#sockets.open()
   }
 
-  /** Tries at once, whatever was agreed. */
+  /** Reconnects at once instead of waiting. */
   retry(): void {
     if (this.state.state !== 'waiting' && this.state.state !== 'over') return
     this.#sockets.healthy()

@@ -1,4 +1,4 @@
-/** An event as it comes, read with suspicion: a server may be older or newer than this page. */
+/** Parses events without trusting their shape: a server may be older or newer than this page. */
 
 export type Fields = Record<string, unknown>
 
@@ -19,7 +19,7 @@ export const number = (value: unknown): number | undefined => {
   return typeof read === 'number' && Number.isFinite(read) ? read : undefined
 }
 
-/** `undefined` for what is no event. */
+/** Parses an event; returns `undefined` if the JSON is not one. */
 export function readEvent(json: string): Event | undefined {
   let value: unknown
   try {

@@ -1,11 +1,11 @@
-/** What the page and its worker say to each other. */
+/** Messages between the page and its worker. */
 
 import type { LinkState } from './connection.ts'
 import type { Row } from './row.ts'
 import type { Totals } from './totals.ts'
 
 export interface Filter {
-  /** Groups of types that are not shown. */
+  /** Hidden groups of event types. */
   hidden: readonly string[]
   query: string
 }
@@ -21,22 +21,22 @@ export type Order =
   | { do: 'drawn' }
   | { do: 'json'; ask: number; row?: number }
 
-/** What is seen. */
+/** The visible part of the feed. */
 export interface View {
   is: 'view'
-  /** Rows that pass the filter. */
+  /** Number of rows that match the filter. */
   total: number
-  /** How many such rows were dropped in front, ever: what is seen moves up by the difference. */
+  /** Total number of such rows removed so far: the visible rows move up by the difference. */
   dropped: number
-  /** Where `rows` begin. */
+  /** Index of the first of `rows`. */
   first: number
   rows: Row[]
-  /** Rows that came while the view stands still. */
+  /** Number of rows received since the view was paused. */
   waiting: number
-  /** Rows of all types, and how many of those were forgotten for want of room. */
+  /** Number of rows of all types, and of those removed to stay within the limit. */
   held: number
   forgotten: number
-  /** Events that came, by group. */
+  /** Number of events by group. */
   groups: Record<string, number>
   totals: Totals
   link: LinkState

@@ -1,35 +1,35 @@
-/** An event as a line of the list. */
+/** A row of the event list. */
 
 export interface Row {
-  /** Its number on this page; never changes, never comes again. */
+  /** Unique and stable on this page. */
   id: number
   type: string
   group: string
-  /** When it was received, as the server says. */
+  /** Time of receipt, from the server. */
   time: string
-  /** Whose picture is drawn: a key for the colour. */
+  /** Key that the avatar’s colour depends on. */
   key: string
   name: string
   nickname: string
   text: string
-  /** Of a streak: how many so far, worth how much, and whether it is over. */
+  /** For a streak: its count and diamonds so far, and whether it is over. */
   count?: number
   diamonds?: number
   final?: boolean
-  /** What was said before this connection. */
+  /** The event happened before this connection. */
   note?: 'history'
-  /** Counts changes, so that only what changed is drawn again. */
+  /** Counts changes, so that only changed rows are drawn again. */
   version: number
 }
 
-/** A row as the worker keeps it. */
+/** A row as the worker stores it. */
 export interface Kept extends Row {
   json: string
-  /** What is searched. */
+  /** Lowercase text to search. */
   hay: string
 }
 
-/** Types that are filtered as one. The others are `other`; lines of ours are `link`. */
+/** Filter group of each event type; types not listed are in `other`. */
 const GROUPS: Record<string, string> = {
   chat: 'chat',
   emote: 'chat',

@@ -1,4 +1,4 @@
-/** The rows of the page: a bounded number of them, folded, filtered and searched. */
+/** Stores, filters and searches a bounded number of rows. */
 
 import { Ring } from '../lib/ring.ts'
 import { type Event, number, readEvent, text } from './event.ts'
@@ -8,16 +8,16 @@ import { Streaks } from './streaks.ts'
 import { person, summary } from './summary.ts'
 import { type Totals, add, nothing } from './totals.ts'
 
-/** Rows that are held; the oldest go. */
+/** Maximum number of rows; the oldest are removed first. */
 export const ROWS_MAX = 100_000
-/** What their JSON may take, in characters. */
+/** Maximum size of their JSON, in characters. */
 export const CHARS_MAX = 96 * 1024 * 1024
-/** What is copied at a time, in characters. */
+/** Maximum size of a copy, in characters. */
 const COPY_CHARS_MAX = 32 * 1024 * 1024
 
 export class Store {
   readonly rows = new Ring<Kept>()
-  /** Positions of the rows that pass the filter. */
+  /** Positions of the rows that match the filter. */
   #shown = new Ring<number>()
   #streaks = new Streaks()
   #filter: Filter = { hidden: [], query: '' }
@@ -30,12 +30,12 @@ export class Store {
     return this.#shown.length
   }
 
-  /** How many rows that passed the filter went, ever. */
+  /** Total number of matching rows removed so far. */
   get dropped(): number {
     return this.#shown.first
   }
 
-  /** Takes a message as it came. `undefined` if it is no event. */
+  /** Parses and stores a message. Returns `undefined` if it is not an event. */
   take(json: string): Event | undefined {
     const event = readEvent(json)
     if (!event) {
@@ -117,7 +117,7 @@ export class Store {
     }
   }
 
-  /** Rows that pass the filter and came before `end`, a position in `rows`. */
+  /** Number of matching rows before `end`, a position in `rows`. */
   shownBefore(end: number): number {
     return this.#shown.lowerBound((position) => position < end) - this.#shown.first
   }
@@ -130,7 +130,7 @@ export class Store {
     })
   }
 
-  /** The JSON of one row, or of all that pass the filter, one a line. */
+  /** Returns the JSON of one row, or of all matching rows, one per line. */
   json(id?: number): { text: string; count: number } {
     if (id !== undefined) {
       const json = this.rows.at(id)?.json
@@ -138,7 +138,7 @@ export class Store {
     }
     const lines: string[] = []
     let chars = 0
-    // The newest first, as long as there is room; then in order.
+    // Collects the newest rows up to the limit, then restores their order.
     for (let at = this.#shown.end - 1; at >= this.#shown.first; at -= 1) {
       const { json } = this.rows.at(this.#shown.at(at) as number) as Kept
       chars += json.length + 1

@@ -1,6 +1,6 @@
-/** Gifts that are sent again and again share one row, which counts up. */
+/** Combines the gifts of a streak into one row, which counts up. */
 
-/** Streaks that are remembered; the oldest go. A streak takes a minute at most, these are thousands. */
+/** Maximum number of streaks to remember. A streak lasts a minute at most, so older ones are over. */
 export const STREAKS_MAX = 10_000
 
 export interface Streak {
@@ -20,7 +20,7 @@ export interface GiftPart {
 export class Streaks {
   #open = new Map<string, Streak>()
 
-  /** Adds a gift to its streak. `row` is where a new one would stand; `oldest` is the first row that still exists. */
+  /** Adds a gift to its streak. `row` is the position for a new streak, `oldest` the first row that still exists. */
   add(part: GiftPart, row: number, oldest: number): { streak: Streak; isNew: boolean } {
     const known = part.streakId === '' ? undefined : this.#open.get(part.streakId)
     if (known && known.row >= oldest) {

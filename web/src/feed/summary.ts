@@ -1,19 +1,19 @@
-/** What a line says about an event. All of it is text; nothing of it is ever markup. */
+/** One-line summaries of events, as plain text: the page never interprets them as markup. */
 
 import { grouped } from '../lib/format.ts'
 import { texts } from '../texts.ts'
 import { type Event, type Fields, isFields, number, text } from './event.ts'
 
-/** Characters of a line; more is seen in the details. Bounded, whoever writes. */
+/** Maximum length of a line, in characters; the details show the whole event. */
 export const LINE_CHARS_MAX = 400
 const NAME_CHARS_MAX = 80
-/** Keys that a line of an unfamiliar type shows. */
+/** Maximum number of keys shown for an unfamiliar event type. */
 const KEYS_MAX = 6
 
 const say = texts.events
 const count = (data: Fields, key: string): string => grouped(number(data[key]) ?? 0)
 
-/** Cuts without leaving half a character behind. */
+/** Truncates a line without splitting a surrogate pair. */
 export function cut(line: string, max: number): string {
   if (line.length <= max) return line
   const last = line.charCodeAt(max - 1)
@@ -45,13 +45,13 @@ const SENTENCES: Record<string, (data: Fields) => string> = {
 const captions = (value: unknown): string =>
   Array.isArray(value) ? value.map((item) => (isFields(item) ? text(item.text) : '')).join(' ') : ''
 
-/** Keys whose text is what an unfamiliar type is about. */
+/** Keys that hold the main text of an unfamiliar event type. */
 const SPOKEN = ['text', 'content', 'message', 'title', 'description', 'comment', 'noticeText']
 
-/** A text, or a text within `{key, text}`. */
+/** Returns a string, or the one inside `{key, text}`. */
 const spoken = (value: unknown): string => (isFields(value) ? text(value.text) : text(value)).trim()
 
-/** What an event says that has no sentence of its own: a text of it, else its scalars. */
+/** Summarizes an unfamiliar event by its main text, else by its scalars. */
 function scalars(data: Fields): string {
   const said = SPOKEN.map((key) => spoken(data[key])).find((line) => line !== '')
   if (said) return said
@@ -68,11 +68,11 @@ function scalars(data: Fields): string {
 
 export function summary({ type, data }: Event): string {
   const sentence = Object.hasOwn(SENTENCES, type) ? SENTENCES[type]?.(data) : undefined
-  // One line: what breaks lines becomes spaces.
+  // Line breaks become spaces.
   return cut((sentence || scalars(data)).replace(/\s+/gu, ' '), LINE_CHARS_MAX)
 }
 
-/** Who did it. */
+/** The user who caused the event. */
 export function person({ data }: Event): { key: string; name: string; nickname: string } {
   const user = isFields(data.user) ? data.user : {}
   const name = cut(text(data.sender) || text(user.uniqueId), NAME_CHARS_MAX)

@@ -1,4 +1,4 @@
-/** What is counted of the feed. */
+/** Totals of the feed. */
 
 import { type Event, number, text } from './event.ts'
 
@@ -10,23 +10,23 @@ export interface Failure {
   attempt: number
   retrying: boolean
   retryAfterMs: number | undefined
-  /** Counts failures, so that the same one is shown again. */
+  /** Number of failures so far, which tells a repeated failure from the last one. */
   count: number
 }
 
 export interface Totals {
-  /** `undefined` where nobody said. */
+  /** `undefined` until an event reports it. */
   viewers: number | undefined
   likes: number | undefined
   diamonds: number
   gifts: number
-  /** The last failure of the source, until it is connected. */
+  /** Last failure of the source since it was connected. */
   failure: Failure | undefined
-  /** Messages that were no events. */
+  /** Number of messages that were not events. */
   malformed: number
-  /** Events that are lost to this page, as far as it can know. */
+  /** Number of events known to be lost. */
   lost: number
-  /** Times that an unknown number was lost. */
+  /** Number of interruptions that lost an unknown number of events. */
   losses: number
   stream: string
   seq: number
@@ -47,7 +47,7 @@ export const nothing = (): Totals => ({
 
 let failures = 0
 
-/** Adds an event. A new connection, lap or seek starts anew: sums of two laps mean nothing. */
+/** Adds an event. A new connection, lap or seek resets the totals: sums over two laps mean nothing. */
 export function add(totals: Totals, { type, data, stream, seq }: Event): void {
   if (stream !== '') totals.stream = stream
   if (seq > 0) totals.seq = seq
@@ -59,7 +59,7 @@ export function add(totals: Totals, { type, data, stream, seq }: Event): void {
       totals.viewers = number(data.viewerCount) ?? totals.viewers
       break
     case 'like':
-      // The total may go back: servers of TikTok's disagree.
+      // The total can decrease, because TikTok's servers disagree.
       totals.likes = Math.max(totals.likes ?? 0, number(data.totalLikeCount) ?? 0)
       break
     case 'gift':

@@ -1,44 +1,44 @@
-/** The feed beside the page: however many events come, the page draws only what is seen, ten views a second. */
+/** Receives and stores the feed in a worker. The page only draws the visible rows, at most ten times per second. */
 
 import { texts } from '../texts.ts'
 import { Connection } from './connection.ts'
 import type { Order, Report, View } from './protocol.ts'
 import { Store } from './store.ts'
 
-/** How long after an opening failures are those of the backlog, in ms: they are listed, not announced. */
+/** Failures this soon after opening are from the backlog, in ms: the list shows them, but no message pops up. */
 const BACKLOG_MS = 1000
 
-/** However many events come, a view follows another no sooner, in ms: nobody reads faster, and drawing one costs. */
+/** Minimum interval between views, in ms: nobody reads faster, and each one costs a redraw. */
 const VIEW_MS_MIN = 100
 
 const store = new Store()
 let connection: Connection | undefined
 let looked = { first: 0, count: 60, follow: 1 }
-/** While the view stands still: the first position that is not in it. */
+/** While paused: the end of the view (exclusive). */
 let heldAt: number | undefined
 let openedAt = 0
-/** Whether the next event is the first of a backlog. */
+/** Whether the next event is the first of the backlog. */
 let isFirst = false
 let dirty = true
-/** Somebody waits for the next view. */
+/** The user asked for the next view. */
 let hasty = false
-/** The page is drawing; it says when it has. */
+/** The page is still drawing the last view. */
 let busy = false
 let timer: ReturnType<typeof setTimeout> | undefined
 let shownAt = 0
 
 const post = (report: Report): void => self.postMessage(report)
 
-/** Something came: it is shown at once, or with what else comes until it is time. */
+/** Schedules a view: at once if the last one is old enough, else batched with later changes. */
 function changed(): void {
   dirty = true
   const wait = shownAt + VIEW_MS_MIN - performance.now()
-  // A flood must not put the view off for ever: each message looks at the time.
+  // A flood must not delay the view indefinitely, so each message checks the time.
   if (wait <= 0) show()
   else if (!busy) timer ??= setTimeout(show, wait)
 }
 
-/** Somebody wants to see something else: now. */
+/** Shows a view at once, because the user asked for it. */
 function asked(): void {
   dirty = true
   hasty = true
@@ -71,7 +71,7 @@ function show(): void {
   post(view)
 }
 
-/** A line of ours, in the order of what happened. */
+/** Adds a row that the page itself writes. */
 function note(message: string): void {
   store.take(JSON.stringify({ type: 'gap', message, ts: new Date().toISOString() }))
 }
@@ -115,7 +115,7 @@ self.onmessage = ({ data: order }: MessageEvent<Order>) => {
     case 'look': {
       const { first, count, follow } = looked
       looked = order
-      // The end moves by itself, and the page with it.
+      // While following the end, the view moves without being asked.
       if (count === order.count && follow === order.follow && (follow || first === order.first)) return
       break
     }

@@ -1,8 +1,8 @@
-/** Times and numbers as people read them. Pure, and the same in every time zone that the caller names. */
+/** Formats times and numbers for people. */
 
 const pad = (number: number, digits = 2): string => String(number).padStart(digits, '0')
 
-/** The time of day, with milliseconds: `15:56:34.436`. */
+/** Local time of day, with milliseconds: `15:56:34.436`. */
 export function clockTime(iso: string): string {
   const date = new Date(iso)
   if (Number.isNaN(date.getTime())) return ''
@@ -17,7 +17,7 @@ export function offsetTime(ms: number, tenths = false): string {
   return `${front}:${pad(seconds)}${tenths ? `.${all % 10}` : ''}`
 }
 
-/** How long something lasts: `850 ms`, `12 s`, `3 min 5 s`, `2 h 4 min`, `3 d 4 h`. */
+/** A duration: `850 ms`, `12 s`, `3 min 5 s`, `2 h 4 min`, `3 d 4 h`. */
 export function duration(ms: number): string {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`
   const seconds = Math.floor(ms / 1000)
@@ -31,7 +31,7 @@ export function duration(ms: number): string {
   return two(Math.floor(hours / 24), 'd', hours % 24, 'h')
 }
 
-/** Whole seconds that are left, never too few: `7 s`, `1:05`. */
+/** Remaining seconds, rounded up: `7 s`, `1:05`. */
 export function countdown(ms: number): string {
   const seconds = Math.ceil(Math.max(0, ms) / 1000)
   return seconds < 60 ? `${seconds} s` : offsetTime(seconds * 1000)
@@ -56,7 +56,7 @@ export const grouped = (number: number): string => GROUPED.format(number)
 
 const SHORT = ['M', 'B', 'T']
 
-/** `361,971`, `3.62M`: never longer than seven signs. */
+/** `361,971`, `3.62M`: at most seven characters. */
 export function compact(number: number): string {
   if (number < 1_000_000) return grouped(number)
   if (number >= 999.5e12) return number.toExponential(1).replace('+', '')
@@ -66,7 +66,7 @@ export function compact(number: number): string {
   return `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)}${SHORT[unit]}`
 }
 
-/** The value of a quantile in Prometheus' text: `name{quantile="0.99"} 0.0012`. */
+/** Reads a quantile from Prometheus text format: `name{quantile="0.99"} 0.0012`. */
 export function quantile(metrics: string, name: string, of: string): number | undefined {
   for (const line of metrics.split('\n')) {
     if (!line.startsWith(`${name}{`) || !line.includes(`quantile="${of}"`)) continue
@@ -79,5 +79,5 @@ export function quantile(metrics: string, name: string, of: string): number | un
 /** A rate: `0`, `0.4`, `12`, `1,234`. */
 export const rate = (number: number): string => (number > 0 && number < 9.95 ? number.toFixed(1) : grouped(number))
 
-/** A speed as the server takes and tells it: `0.1×` … `1000×`, `max`. */
+/** A playback speed: `0.1×`, `1000×`, `max`. */
 export const speedText = (speed: number | string): string => (typeof speed === 'number' ? `${speed}×` : speed)

@@ -1,4 +1,4 @@
-/** A person without a picture: pictures would be requests to somebody else's servers. */
+/** Avatars made of initials and a colour: real pictures would be requests to other servers. */
 
 /** FNV-1a, 32 bits. */
 export function hash(text: string): number {
@@ -9,12 +9,12 @@ export function hash(text: string): number {
   return sum
 }
 
-/** A colour's angle, the same for the same person. */
+/** Hue of a person’s avatar, in degrees; stable for each key. */
 export const hue = (key: string): number => hash(key) % 360
 
 const SEGMENTS = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
-/** What stands in the circle: the first letters of the first two words, or what else begins the name. */
+/** The first letters of the first two words, or the first character of a name without letters. */
 export function initials(name: string): string {
   const words = name.slice(0, 80).split(/[\s._-]+/u).filter((word) => /[\p{L}\p{N}]/u.test(word))
   const letters = words.map((word) => /[\p{L}\p{N}]/u.exec(word)?.[0] ?? '')

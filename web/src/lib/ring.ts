@@ -1,16 +1,16 @@
-/** A queue with positions that never change: what is dropped in front does not move what is behind it. */
+/** A queue with stable positions: removing items from the front does not renumber the others. */
 export class Ring<T> {
   #items: T[] = []
-  /** How many items at the front of `#items` are dropped already. */
+  /** Number of removed items at the front of `#items`. */
   #dead = 0
-  /** The position of the first item that is left. */
+  /** Position of the first remaining item. */
   #first = 0
 
   get first(): number {
     return this.#first
   }
 
-  /** The position that the next item gets. */
+  /** Position of the next item to be pushed. */
   get end(): number {
     return this.#first + this.length
   }
@@ -30,7 +30,7 @@ export class Ring<T> {
     this.#items[this.#dead] = undefined as T
     this.#dead += 1
     this.#first += 1
-    // Moved once for as many as were dropped: constant on average.
+    // Amortized O(1): each compaction follows at least as many shifts.
     if (this.#dead > 1024 && this.#dead * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#dead)
       this.#dead = 0
@@ -47,7 +47,7 @@ export class Ring<T> {
     return this.#items.slice(start, Math.max(start, to - this.#first + this.#dead))
   }
 
-  /** The lowest position whose item is not below, in a ring that is sorted. */
+  /** The lowest position for which `isBelow` is false; the ring must be sorted. */
   lowerBound(isBelow: (item: T) => boolean): number {
     let low = this.#first
     let high = this.end

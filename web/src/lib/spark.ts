@@ -1,9 +1,9 @@
-/** The path of a small chart. */
+/** SVG paths of a sparkline. */
 
-/** Space above and below, so that a line at the edge is seen. */
+/** Space above and below, which keeps a line at the edge visible. */
 const EDGE = 2
 
-/** The newest on the right; what is not known is a gap. Flat lines lie at the bottom, where zero is. */
+/** Draws the newest value on the right and leaves gaps for unknown ones. A constant zero lies at the bottom. */
 export function line(
   values: readonly (number | undefined)[],
   slots: number,
@@ -13,7 +13,7 @@ export function line(
   const known = values.filter((value) => value !== undefined)
   const low = Math.min(...known)
   const high = Math.max(...known)
-  // A quantity that hardly changes is shown by its changes; one that is near zero by its size.
+  // Values that vary little use the full height; others start at zero.
   const base = low > high / 2 ? low : 0
   const span = Math.max(high - base, 1e-9)
   const start = slots - values.length

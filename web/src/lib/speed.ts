@@ -1,4 +1,4 @@
-/** The steps of the speed. */
+/** Steps of the playback speed. */
 
 export type Speed = number | 'max'
 
@@ -6,13 +6,13 @@ export const SPEEDS: readonly Speed[] = [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 
 
 const value = (speed: Speed): number => (speed === 'max' ? Infinity : speed)
 
-/** The next step, up or down; the same where there is none. */
+/** The next step up or down; the same speed at the end of the range. */
 export function nextSpeed(speed: Speed, up: boolean): Speed {
   const beyond = (step: Speed): boolean => (up ? value(step) > value(speed) : value(step) < value(speed))
   return (up ? SPEEDS.find(beyond) : SPEEDS.findLast(beyond)) ?? speed
 }
 
-/** What somebody typed: `2`, `2x`, `0,5×`, `max`. `undefined` where it is no speed from 0.1 to 100. */
+/** Parses `2`, `2x`, `0,5×` or `max`. Returns `undefined` for anything else and outside 0.1 to 100. */
 export function readSpeed(text: string): Speed | undefined {
   const trimmed = text.trim().toLowerCase()
   if (trimmed === 'max') return 'max'

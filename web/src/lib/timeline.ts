@@ -1,9 +1,9 @@
-/** The timeline of a recording, and the bars that it is drawn as. */
+/** The timeline of a recording and its layout as bars. */
 
 export interface Timeline {
   durationMs: number
   bucketMs: number
-  /** Events of each kind, a number a bucket. */
+  /** Number of events per kind and bucket. */
   kinds: { name: string; counts: readonly number[] }[]
   markers: { offsetMs: number; label: string }[]
   gaps: { fromMs: number; toMs: number }[]
@@ -19,10 +19,10 @@ export interface Bar {
 
 /** The narrowest bar, in CSS pixels. */
 const BAR_MIN_PX = 2
-/** Space between bars that are wide enough for it. */
+/** Space between bars, in CSS pixels. */
 const SPACE_PX = 1
 
-/** Bars that stand on each other, one stack for as many buckets as fill a bar's width. */
+/** Lays out stacked bars. Each stack combines as many buckets as its minimum width needs. */
 export function bars(timeline: Timeline, width: number, height: number): Bar[] {
   const buckets = Math.max(0, ...timeline.kinds.map(({ counts }) => counts.length))
   if (buckets === 0 || width <= 0 || timeline.durationMs <= 0) return []
@@ -35,7 +35,7 @@ export function bars(timeline: Timeline, width: number, height: number): Bar[] {
   return stacks.flatMap((stack, index) => {
     const x = index * together * share
     const wide = Math.max(BAR_MIN_PX, Math.min(together * share, width - x) - SPACE_PX)
-    // A root: one burst must not flatten all the rest.
+    // Square root scale: a single burst must not flatten all other bars.
     const total = sum(stack)
     const full = Math.sqrt(total / highest) * height
     let y = height

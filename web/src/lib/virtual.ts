@@ -1,12 +1,12 @@
-/** Which rows of a long list are drawn: those that are seen, and some around them. */
+/** Virtual scrolling: draws the visible rows of a long list and some around them. */
 
 export interface Window {
-  /** The first row that is drawn, counted from the top of the list. */
+  /** Index of the first row to draw. */
   first: number
   count: number
 }
 
-/** Rows beyond the edges, so that a scroll shows something at once. */
+/** Extra rows above and below the visible ones, so that scrolling never shows blanks. */
 export const OVERSCAN_ROWS = 12
 
 export function windowOf(scrollTop: number, height: number, rowHeight: number, total: number): Window {
@@ -17,17 +17,17 @@ export function windowOf(scrollTop: number, height: number, rowHeight: number, t
   return { first, count: Math.min(total - first, seen + 2 * OVERSCAN_ROWS) }
 }
 
-/** Whether the end of the list is in sight. Zoomed browsers scroll by fractions: a few pixels are forgiven. */
+/** Whether the list is scrolled to its end, within half a row: zoomed browsers scroll by fractions of pixels. */
 export function isAtEnd(scrollTop: number, height: number, total: number, rowHeight: number): boolean {
   return scrollTop + height >= total * rowHeight - rowHeight / 2
 }
 
-/** Where to scroll so that what is seen stands still while rows in front are dropped. */
+/** The scroll position that keeps visible rows in place when rows above them are removed. */
 export function scrollTopAfterDrop(scrollTop: number, dropped: number, rowHeight: number): number {
   return Math.max(0, scrollTop - dropped * rowHeight)
 }
 
-/** Where to scroll so that a row is seen, moving as little as can be. */
+/** The nearest scroll position that makes a row visible. */
 export function scrollTopToShow(row: number, scrollTop: number, height: number, rowHeight: number): number {
   const top = row * rowHeight
   if (top < scrollTop) return top

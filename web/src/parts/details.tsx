@@ -1,4 +1,4 @@
-/** One event in full. */
+/** The full JSON of one event. */
 
 import { signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
@@ -8,9 +8,9 @@ import { json } from '../state/feed.ts'
 import { texts } from '../texts.ts'
 import { Icon } from './icons.tsx'
 
-/** The row that is open. */
+/** ID of the open row. */
 export const opened = signal<number | undefined>(undefined)
-/** What is shown, in characters; copied is all of it. */
+/** Maximum number of characters shown; copying always copies everything. */
 const SHOWN_CHARS_MAX = 200_000
 const say = texts.feed
 

@@ -1,4 +1,4 @@
-/** Dialogues: the browser's own, which keep the focus and close with escape. */
+/** Dialogs, built on the browser’s `<dialog>`, which traps the focus and closes with escape. */
 
 import { signal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
@@ -9,7 +9,7 @@ import { texts } from '../texts.ts'
 interface Props {
   title: ComponentChildren
   onClose: () => void
-  /** Escape does not close it. */
+  /** Whether escape does not close the dialog. */
   stays?: boolean
   children: ComponentChildren
 }

@@ -1,4 +1,4 @@
-/** The list of events. Only what is seen is in the page; the worker has the rest. */
+/** The event list. The page only holds the visible rows; the worker has the rest. */
 
 import { useSignal } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks'
@@ -85,7 +85,7 @@ function List() {
   const follow = useSignal(true)
   const rowHeight = useSignal(36)
   const dropped = useRef(0)
-  /** The position of the last scroll that we made: its event is no wish of anybody's. */
+  /** Position of our last own scroll, whose event must not be taken for the user’s. */
   const made = useRef(-1)
   const seen = view.value
   const total = seen?.total ?? 0
@@ -139,12 +139,12 @@ function List() {
     report()
   }
 
-  /** Moves the focus among the rows, as a feed does. */
+  /** Moves the focus among rows, following the ARIA feed pattern. */
   const onKeyDown = (event: KeyboardEvent): void => {
     const element = scroller.current
     if (!element) return
     const focused = (event.target as Element).closest<HTMLElement>('article')
-    // Whoever types faster than rows are drawn goes on from where the focus is about to be.
+    // Keys pressed before the next row is drawn start from the row that is about to get the focus.
     const at = wanted.current ?? (focused ? Number(focused.dataset.at) : -1)
     if (event.key === 'Enter' && wanted.current !== undefined) {
       event.preventDefault()
@@ -171,7 +171,7 @@ function List() {
     wanted.current = row
     focusWanted()
   }
-  /** The row that is to have the focus as soon as it is drawn. */
+  /** Index of the row to focus as soon as it is drawn. */
   const wanted = useRef<number | undefined>(undefined)
   const opensWanted = useRef(false)
   const focusWanted = (): void => {
@@ -191,7 +191,7 @@ function List() {
       <div
         ref={scroller}
         class="list"
-        // A feed without an article is none.
+        // ARIA requires a feed to contain articles.
         role={total > 0 ? 'feed' : 'group'}
         aria-label={say.list}
         tabIndex={0}
@@ -222,7 +222,7 @@ function List() {
   )
 }
 
-/** What is held, and all that is missing. */
+/** Number of rows, and of everything that is missing. */
 function Footer() {
   const seen = view.value
   if (!seen) return <p class="footer" />

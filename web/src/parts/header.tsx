@@ -38,7 +38,7 @@ export function Header() {
 
 function Facts() {
   const facts = health.value
-  // Without an answer they would be old.
+  // Without an answer they would be out of date.
   if (!facts || away.value) return null
   return (
     <p class="facts">
@@ -49,11 +49,11 @@ function Facts() {
   )
 }
 
-/** How the feed is connected, and a way back. */
+/** State of the feed’s connection, with a button to reconnect. */
 function Link() {
   const link = view.value?.link
   if (!link) return <span class="pill link-connecting">{texts.link.connecting}</span>
-  // A server that hangs keeps its sockets open.
+  // A server that hangs keeps its sockets open, so an open socket proves nothing.
   const state = link.state === 'open' && away.value ? 'silent' : link.state
   const say = {
     connecting: texts.link.connecting,

@@ -1,4 +1,4 @@
-/** Drawn here: an icon font would be another file, and most of it unused. */
+/** Inline SVG icons: an icon font would be another file, mostly unused. */
 
 const PATHS = {
   play: 'M6 3.5v13l11-6.5z',

@@ -1,4 +1,4 @@
-/** Buttons that make things happen: real messages, made by the server. */
+/** Injects messages, which the server builds and decodes. */
 
 import { useSignal } from '@preact/signals'
 import { ask } from '../state/api.ts'
@@ -7,7 +7,7 @@ import { features } from '../state/features.ts'
 import { health } from '../state/server.ts'
 import { texts } from '../texts.ts'
 
-/** Likes of a burst. */
+/** Number of likes in a burst. */
 const BURST = 15
 const say = texts.inject
 

@@ -1,4 +1,4 @@
-/** Keys as in players. They are for the page: fields, buttons and dialogues keep theirs. */
+/** Keyboard shortcuts, as in video players. Fields, buttons and dialogs keep their own keys. */
 
 import { paused } from '../state/feed.ts'
 import { replay } from '../state/server.ts'

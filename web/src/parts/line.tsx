@@ -1,4 +1,4 @@
-/** One row. Names and texts are text nodes, isolated: whatever direction they claim stays inside. */
+/** One row of the list. Names and texts are isolated text nodes: their writing direction does not affect the rest. */
 
 import { memo } from './memo.ts'
 import type { Row } from '../feed/row.ts'

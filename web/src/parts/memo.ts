@@ -1,4 +1,4 @@
-/** Draws a component again only where its props say something else. */
+/** Redraws a component only when `same` is false for its old and new props. */
 
 import { Component, type ComponentChild, type FunctionComponent, h } from 'preact'
 

@@ -1,4 +1,4 @@
-/** Recordings: what there is, and what can be done with it. */
+/** The list of recordings, with their actions. */
 
 import { useSignal } from '@preact/signals'
 import { useRef } from 'preact/hooks'

@@ -1,4 +1,4 @@
-/** Messages in passing: title and details, for eight seconds or until dismissed. */
+/** Temporary messages, shown for eight seconds or until dismissed. */
 
 import { useEffect, useRef } from 'preact/hooks'
 import { type Message, SHOWN_MS, dismiss, messages } from '../state/messages.ts'
@@ -25,7 +25,7 @@ function Card({ message: { id, kind, title, details, hint, code } }: { message: 
     return hold
   }, [])
   return (
-    // Whoever reads or copies it keeps it.
+    // The message stays while the user points at it or selects text.
     <div class={`card ${kind}`} onMouseEnter={hold} onMouseLeave={run} onFocusCapture={hold} onBlurCapture={run}>
       <div class="card-text">
         <p class="card-title">

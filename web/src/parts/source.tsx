@@ -1,10 +1,10 @@
-/** Which room is connected, and how that goes. */
+/** The connected room and the state of its connection. */
 
 import { useSignal } from '@preact/signals'
 import { countdown } from '../lib/format.ts'
 import { Problem, ask } from '../state/api.ts'
 import { view } from '../state/feed.ts'
-import { attempt, failure, titleOf } from '../state/messages.ts'
+import { attempt, failureOf, hintOf, titleOf } from '../state/messages.ts'
 import { type Status, away, health, now, refresh, replay, retryAt, setStatus, status } from '../state/server.ts'
 import { texts } from '../texts.ts'
 
@@ -18,11 +18,11 @@ interface Check {
   hint: string | null
 }
 
-/** Connecting waits for TikTok, or for its sign server. */
+/** Timeout for requests that wait for TikTok or a sign server, in ms. */
 const PATIENCE_MS = 60_000
 const say = texts.source
 
-/** Accepts what people paste: a name, `@name`, the address of a profile. */
+/** Extracts the user name from `name`, `@name` or the URL of a profile. */
 export const userOf = (typed: string): string =>
   /tiktok\.com\/@([^/?#\s]+)/i.exec(typed)?.[1] ?? typed.trim().replace(/^@/, '')
 
@@ -53,7 +53,7 @@ export function Source() {
       typed.value = ''
     } catch (error) {
       if (!(error instanceof Problem)) throw error
-      failure(titleOf(error.code), error.message, error.hint, error.code)
+      failureOf(error)
     }
     busy.value = ''
     await refresh()
@@ -95,13 +95,18 @@ export function Source() {
   )
 }
 
+function Hint({ code, told }: { code: string; told: string }) {
+  const hint = hintOf(code, told)
+  return hint === '' ? null : <span class="quiet">; <bdi>{hint}</bdi></span>
+}
+
 function Refusal({ check, onAnyway }: { check: Check; onAnyway: () => void }) {
   return (
     <div class="refusal" role="status">
       <p>
         <strong>{check.code ? titleOf(check.code) : say.whyNot}</strong>
-        {check.message && <bdi> {check.message}</bdi>}
-        {check.hint && <bdi class="quiet"> {check.hint}</bdi>}
+        {check.message && <>: <bdi>{check.message}</bdi></>}
+        <Hint code={check.code ?? ''} told={check.hint ?? ''} />
       </p>
       <button type="button" class="button small" onClick={onAnyway}>{say.anyway}</button>
     </div>
@@ -118,10 +123,10 @@ function State() {
     await refresh()
   }
   const state = away.value ? 'away' : source.state
-  // A replay goes on after its end: it can be played again, until it is disconnected.
+  // A replay that has ended can be played again until it is disconnected.
   const isOn = health.value?.mode === 'replay' || (state !== 'idle' && state !== 'ended')
   const { username } = source
-  // A replay that waits for its clients has not said yet whose room it is: it goes by its recording.
+  // While a replay waits for clients its user is unknown: show the name of the recording.
   const name = username ?? replay.value?.recording
   const isHeld = !away.value && replay.value?.state === 'waiting'
   return (
@@ -137,7 +142,7 @@ function State() {
         )}
       </p>
       {failed && state !== 'connected' && state !== 'idle' && (
-        <p class="state-why"><bdi>{failed.message || failed.title}</bdi> <bdi class="quiet">{failed.hint}</bdi></p>
+        <p class="state-why"><bdi>{failed.message || failed.title}</bdi><Hint code={failed.code} told={failed.hint} /></p>
       )}
       {isOn && !away.value && name && (
         <button type="button" class="button small" onClick={() => void disconnect(name)}>{say.disconnect}</button>

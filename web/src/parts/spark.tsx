@@ -1,4 +1,4 @@
-/** A line of the last two minutes. */
+/** Sparkline of the last two minutes. */
 
 import { line } from '../lib/spark.ts'
 import { SAMPLES_MAX } from '../state/samples.ts'

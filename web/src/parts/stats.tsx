@@ -1,4 +1,4 @@
-/** Numbers: what the room does, and what the server counted. */
+/** Statistics of the room, and the server’s counters. */
 
 import { bytes, compact, duration, grouped, rate } from '../lib/format.ts'
 import { view } from '../state/feed.ts'
@@ -46,7 +46,7 @@ function Tile({ name, kind, value, of, format }: TileProps) {
   )
 }
 
-/** Mostly a fraction of a millisecond. */
+/** Formats a lateness, which is usually a fraction of a millisecond. */
 const late = (ms: number): string => (ms < 100 ? `${ms.toFixed(1)} ms` : duration(ms))
 
 function Counted() {

@@ -1,4 +1,4 @@
-/** The recording as a picture: how much of what came when. Click to seek, drag to loop a range. */
+/** Draws events over time by kind. Click to seek, drag to loop a range. */
 
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
@@ -9,7 +9,7 @@ import { theme } from '../state/theme.ts'
 import { type Range, loop, loopRange, offsetNow, seek } from '../state/transport.ts'
 import { texts } from '../texts.ts'
 
-/** A drag shorter than this is a click, in CSS pixels. */
+/** Minimum length of a drag, in CSS pixels; a shorter one is a click. */
 const DRAG_MIN_PX = 4
 const say = texts.transport
 
@@ -93,7 +93,7 @@ export function TimelineBar({ timeline, durationMs }: { timeline: Timeline | und
   )
 }
 
-/** Moves by itself, at most so often, in ms: the rest of the page is not drawn again for it. */
+/** Interval between moves of the playhead, in ms. It moves on its own, without redrawing the page. */
 const PLAYHEAD_MS = 50
 
 function Playhead({ durationMs }: { durationMs: number }) {
@@ -102,7 +102,7 @@ function Playhead({ durationMs }: { durationMs: number }) {
   useEffect(() => {
     const draw = (): void => {
       const part = durationMs > 0 ? Math.max(0, Math.min(1, offsetNow() / durationMs)) : 0
-      // A transform: nothing is laid out for it.
+      // A transform does not trigger layout.
       if (element.current) element.current.style.transform = `translateX(${(part * 100).toFixed(3)}cqw)`
     }
     draw()

@@ -26,7 +26,7 @@ const say = texts.transport
 export function Transport() {
   const state = replay.value
   if (!state) {
-    // While a room is connected there is nothing to say about replays.
+    // There is no replay to control while a room is connected.
     if (isLive()) return null
     return <Next />
   }
@@ -58,7 +58,7 @@ export function Transport() {
   )
 }
 
-/** What can be done from idle: the fields are elsewhere on the page, and may be out of sight. */
+/** Buttons that lead from idle to the next step, whose fields may be out of sight. */
 function Next() {
   const focus = (selector: string): void => document.querySelector<HTMLElement>(selector)?.focus()
   return (

@@ -1,10 +1,10 @@
-/** Requests to the server that this page came from, and to nobody else. */
+/** Requests to the server that served this page. The page contacts no other host. */
 
 import { signal } from '@preact/signals'
 import { isFields, text } from '../feed/event.ts'
 import { texts } from '../texts.ts'
 
-/** Why something was refused, as the server says it. */
+/** An error response of the server. */
 export class Problem extends Error {
   constructor(
     readonly code: string,
@@ -17,10 +17,10 @@ export class Problem extends Error {
 }
 
 const TOKEN = 'livetape.token'
-/** A request that takes longer than this failed, in ms. Connecting waits for TikTok, uploads for a disk. */
+/** Default timeout of a request, in ms. */
 const PATIENCE_MS = 5000
 
-/** Whether the server wants a token that this page does not have. */
+/** Whether the server requires a token that this page does not have. */
 export const needsToken = signal(false)
 export const token = signal(sessionStorage.getItem(TOKEN) ?? '')
 
@@ -30,13 +30,13 @@ export function setToken(value: string): void {
   needsToken.value = false
 }
 
-/** The page may stand below a path of a proxy's. */
+/** Resolves a path against the page, which a proxy may serve below a prefix. */
 export const url = (path: string): string => new URL(path.replace(/^\//, ''), document.baseURI).href
 
-/** What a subprotocol may consist of. */
+/** Characters allowed in a subprotocol (RFC 9110 `token`). */
 const PROTOCOL = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
-/** The feed's address. A token that no subprotocol can carry is a parameter: sockets have no other place for it. */
+/** The URL of the feed. A token that is not a valid subprotocol goes into the query: a browser's socket cannot set headers. */
 export function socketUrl(): string {
   const feed = url(import.meta.env.DEV ? 'feed' : '').replace(/^http/, 'ws').replace(/[?#].*$/, '')
   return token.value === '' || PROTOCOL.test(token.value) ? feed : `${feed}?token=${encodeURIComponent(token.value)}`
@@ -47,7 +47,7 @@ export const protocols = (): string[] => (PROTOCOL.test(token.value) ? ['livetap
 export const authorization = (): Record<string, string> =>
   token.value === '' ? {} : { Authorization: `Bearer ${token.value}` }
 
-/** Turns what is no success into a `Problem`. */
+/** Converts an error response to a `Problem`. */
 export function problemOf(status: number, body: unknown): Problem {
   if (status === 401) needsToken.value = true
   const error = isFields(body) && isFields(body.error) ? body.error : undefined
@@ -61,7 +61,7 @@ export const away = (): Problem =>
 interface Wish {
   method?: string
   body?: unknown
-  /** In ms; 0 for as long as it takes. */
+  /** Timeout in ms; 0 waits without a limit. */
   patience?: number
 }
 
@@ -78,7 +78,7 @@ async function request(path: string, { method = 'GET', body, patience = PATIENCE
   return response
 }
 
-/** Asks, and reads JSON; an empty answer is `undefined`. */
+/** Sends a request and parses the JSON response; an empty response is `undefined`. */
 export async function ask<T>(path: string, wish: Wish = {}): Promise<T> {
   const response = await request(path, wish)
   const body = await response.text().catch(() => {
@@ -95,7 +95,7 @@ export async function ask<T>(path: string, wish: Wish = {}): Promise<T> {
 export const askText = async (path: string): Promise<string> => (await request(path, {})).text()
 export const askBlob = async (path: string): Promise<Blob> => (await request(path, { patience: 0 })).blob()
 
-/** Puts a file, and tells how far it is: `fetch` cannot. */
+/** Uploads a file and reports its progress, which `fetch` cannot do. */
 export function putFile(path: string, file: Blob, progress: (part: number) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const upload = new XMLHttpRequest()

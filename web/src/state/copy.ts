@@ -1,7 +1,7 @@
 import { texts } from '../texts.ts'
 import { failure, notice } from './messages.ts'
 
-/** Copies; the newer way exists on secure pages alone, and loopback is one. */
+/** Copies to the clipboard. `navigator.clipboard` exists only in secure contexts, such as HTTPS and loopback addresses. */
 export async function copy(text: string, count: number): Promise<void> {
   try {
     if (navigator.clipboard) await navigator.clipboard.writeText(text)

@@ -1,4 +1,4 @@
-/** What this server can do, by its own list of addresses: it may be older or newer than the page. */
+/** Features of this server, read from its list of endpoints: it may be older or newer than the page. */
 
 import { effect, signal } from '@preact/signals'
 import { askText } from './api.ts'
@@ -6,13 +6,13 @@ import { health } from './server.ts'
 
 export const features = signal({ inject: false, recordings: false, metrics: false })
 
-/** `GET /` without HTML is a list: `POST /inject  …`. */
+/** Parses the plain-text answer of `GET /`, one endpoint per line: `POST /inject  …`. */
 export function read(addresses: string): typeof features.value {
   const has = (path: string): boolean => addresses.split('\n').some((line) => line.split(/\s+/).includes(path))
   return { inject: has('/inject'), recordings: has('/recordings'), metrics: has('/metrics') }
 }
 
-/** Asked when a server is met: the first, or another version after a restart. */
+/** Reads the features at the start and whenever the server's version changes. */
 export function start(): void {
   let met = ''
   effect(() => {

@@ -1,10 +1,9 @@
-/** The page's end of the worker: what is seen, as a signal. */
+/** The page’s side of the feed worker. */
 
 import { effect, signal } from '@preact/signals'
 import type { Order, Report, View } from '../feed/protocol.ts'
 import { protocols, socketUrl, token } from './api.ts'
-import { failure } from './messages.ts'
-import { titleOf } from './messages.ts'
+import { failure, hintOf, titleOf } from './messages.ts'
 
 export const view = signal<View | undefined>(undefined)
 export const paused = signal(false)
@@ -24,7 +23,7 @@ worker.onmessage = ({ data: report }: MessageEvent<Report>) => {
     answers.delete(report.ask)
     return
   }
-  // One view a frame, and none while nobody looks.
+  // At most one view per frame, and none while the tab is hidden.
   requestAnimationFrame(() => {
     view.value = report
     announce(report)
@@ -35,12 +34,12 @@ worker.onmessage = ({ data: report }: MessageEvent<Report>) => {
 function announce({ totals: { failure: failed } }: View): void {
   if (failed && failed.count > failures) {
     failures = failed.count
-    failure(titleOf(failed.code, failed.title), failed.message, failed.hint, failed.code)
+    failure(titleOf(failed.code, failed.title), failed.message, hintOf(failed.code, failed.hint), failed.code)
   }
 }
 
 export function start(): void {
-  // A new token is a new connection, which goes on where the old one was.
+  // A new token opens a new connection, which resumes where the old one stopped.
   effect(() => {
     void token.value
     tell({ do: 'connect', url: socketUrl(), protocols: protocols() })
@@ -54,7 +53,7 @@ export const look = (first: number, count: number, follow: boolean): void =>
 export const reconnect = (): void => tell({ do: 'reconnect' })
 export const clear = (): void => tell({ do: 'clear' })
 
-/** The JSON of one row, or of all that pass the filter. */
+/** Returns the JSON of one row, or of all rows that match the filter. */
 export function json(row?: number): Promise<{ text: string; count: number }> {
   asked += 1
   const order: Order = row === undefined ? { do: 'json', ask: asked } : { do: 'json', ask: asked, row }

@@ -1,4 +1,4 @@
-/** What the page tells in passing: failures with title, details and hint, and short notices. */
+/** Temporary messages: failures with title, details and hint, and short notices. */
 
 import { signal } from '@preact/signals'
 import { texts } from '../texts.ts'
@@ -13,9 +13,9 @@ export interface Message {
   code: string
 }
 
-/** How long a message stays unless it is dismissed, in ms. Not while somebody points at it. */
+/** How long a message stays unless the user dismisses it or points at it, in ms. */
 export const SHOWN_MS = 8000
-/** Messages at a time; the oldest go. */
+/** Maximum number of messages shown at once; the oldest are removed first. */
 const MESSAGES_MAX = 4
 
 export const messages = signal<readonly Message[]>([])
@@ -23,7 +23,7 @@ let last = 0
 
 function add(message: Omit<Message, 'id'>): void {
   last += 1
-  // The same again replaces what is there: ten failures of one cause are one message.
+  // A repeated message replaces its predecessor: ten failures with one cause are one message.
   const others = messages.value.filter(({ title, details }) => title !== message.title || details !== message.details)
   messages.value = [...others, { ...message, id: last }].slice(-MESSAGES_MAX)
 }
@@ -38,7 +38,9 @@ export function failure(title: string, details: string, hint = '', code = ''): v
   add({ kind: 'error', title, details, hint, code })
 }
 
-/** What a code is called, wherever it comes from: by the texts, by the server, or as the code itself. */
+export const failureOf = ({ code, message, hint }: Problem): void => failure(titleOf(code), message, hintOf(code, hint), code)
+
+/** The title of an error code: ours, else the server’s, else the code in words. */
 export function titleOf(code: string, told = ''): string {
   if (code === 'server_away') return texts.errors.away
   if (code === '') return told || texts.errors.strange
@@ -46,13 +48,16 @@ export function titleOf(code: string, told = ''): string {
   return texts.errors.titles[code] ?? words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-/** Does something, and says so if it fails. A missing token has a dialogue of its own. */
+/** The hint for an error code: ours for this page, else the server’s. */
+export const hintOf = (code: string, told: string): string => texts.errors.hints[code] ?? told
+
+/** Runs an action and reports its failure. A missing token opens a dialog instead. */
 export async function attempt<T>(act: () => Promise<T>): Promise<T | undefined> {
   try {
     return await act()
   } catch (error) {
     if (!(error instanceof Problem)) throw error
-    if (error.status !== 401) failure(titleOf(error.code), error.message, error.hint, error.code)
+    if (error.status !== 401) failureOf(error)
     return undefined
   }
 }

@@ -1,4 +1,4 @@
-/** How late events are, from `/metrics`: text of Prometheus. */
+/** Lateness of events, read from `/metrics` (Prometheus text format). */
 
 import { effect, signal } from '@preact/signals'
 import { quantile } from '../lib/format.ts'
@@ -6,10 +6,10 @@ import { askText } from './api.ts'
 import { features } from './features.ts'
 import { health } from './server.ts'
 
-/** The 99th percentile, in ms; `undefined` where the server does not tell. */
+/** 99th percentile in ms; `undefined` if the server does not report it. */
 export const lateness = signal<number | undefined>(undefined)
 
-/** With each answer of `/health`, while there is one. */
+/** Reads the metrics after each answer of `/health`. */
 export function start(): void {
   effect(() => {
     if (!health.value || !features.peek().metrics) return
@@ -18,7 +18,7 @@ export function start(): void {
         const seconds = quantile(metrics, 'livetape_replay_lateness_seconds', '0.99')
         lateness.value = seconds === undefined ? undefined : seconds * 1000
       },
-      // The next answer of `/health` tells whether the server is away.
+      // The next request to `/health` finds out whether the server is away.
       () => undefined,
     )
   })

@@ -1,4 +1,4 @@
-/** Recordings on the server's disk. */
+/** Recordings on the server’s disk. */
 
 import { effect, signal } from '@preact/signals'
 import { groupOf } from '../feed/row.ts'
@@ -44,15 +44,15 @@ interface ServerTimeline {
   missingRecords: number
 }
 
-/** Buckets that are asked for: one each few pixels of a wide screen. */
+/** Requested number of timeline buckets: one for every few pixels of a wide screen. */
 const BUCKETS = 480
-/** The order in which kinds are stacked. */
+/** Stacking order of the timeline, bottom first. */
 const KINDS = ['gift', 'chat', 'like', 'member', 'social', 'viewers', 'other']
-/** A long recording is read as a whole for its picture. */
+/** Timeout in ms: the server reads the whole recording to draw its timeline. */
 const PATIENCE_MS = 60_000
 
 export const recordings = signal<readonly Recording[]>([])
-/** The picture of what is replayed. */
+/** Timeline of the current replay. */
 export const timeline = signal<Timeline | undefined>(undefined)
 export const upload = signal<{ name: string; percent: number } | undefined>(undefined)
 
@@ -77,7 +77,7 @@ export async function remove(name: string): Promise<void> {
   await refresh()
 }
 
-/** A link is enough, but for the token: that belongs into no address. */
+/** Downloads by link, or with `fetch` if there is a token: a token must not appear in a URL. */
 export async function download(name: string): Promise<void> {
   const link = document.createElement('a')
   link.download = `${name}.bin`
@@ -91,7 +91,7 @@ export async function download(name: string): Promise<void> {
   link.click()
 }
 
-/** One after the other. */
+/** Uploads files one after the other. */
 export async function uploadAll(files: Iterable<File>): Promise<void> {
   for (const file of files) {
     const name = file.name.replace(/\.bin$/i, '')
@@ -106,7 +106,7 @@ export async function uploadAll(files: Iterable<File>): Promise<void> {
   }
 }
 
-/** Types as the kinds that have colours. */
+/** Groups event types into the kinds that have colours. */
 export function fold({ durationMs, bucketMs, types, markers, gaps }: ServerTimeline): Timeline {
   const sums = new Map(KINDS.map((kind) => [kind, [] as number[]]))
   for (const [type, counts] of Object.entries(types)) {
@@ -132,7 +132,7 @@ export function start(): void {
     timeline.value = undefined
     if (name !== '') void draw(name)
   })
-  // What another page uploaded or a recorder wrote is seen when the mode changes.
+  // Picks up files that another page uploaded or a recorder wrote.
   let mode = ''
   effect(() => {
     const next = health.value?.mode ?? ''

@@ -1,4 +1,4 @@
-/** The last two minutes, once a second, for the charts. */
+/** Samples of the last two minutes, one per second, for the charts. */
 
 import { signal } from '@preact/signals'
 import type { Counts } from './server.ts'
@@ -12,7 +12,7 @@ export interface Sample {
   rate: number
 }
 
-/** Two minutes. */
+/** Two minutes of samples. */
 export const SAMPLES_MAX = 120
 
 export const samples = signal<readonly Sample[]>([])
@@ -21,12 +21,12 @@ export const eventsOf = ({ events }: Counts): number => Object.values(events).re
 
 let before: { at: number; events: number } | undefined
 
-/** Events a second come from the server's counters: the backlog that this page reads first is not what happens now. */
+/** Takes the event rate from the server’s counters: the backlog that this page reads first would distort it. */
 export function takeSample(): void {
   if (!status.value) return
   const events = eventsOf(status.value.counts)
   const at = performance.now()
-  // Counters that went back are those of another source.
+  // Counters that decrease belong to a new source.
   const rate = before && events >= before.events ? ((events - before.events) * 1000) / Math.max(1, at - before.at) : 0
   before = { at, events }
   const totals = view.value?.totals

@@ -1,4 +1,4 @@
-/** What the server says of itself, asked again and again while somebody looks. */
+/** The server’s health, status and replay state, polled while the page is visible. */
 
 import { signal } from '@preact/signals'
 import type { Speed } from '../lib/speed.ts'
@@ -51,25 +51,25 @@ export interface Replay {
 export const health = signal<Health | undefined>(undefined)
 export const status = signal<Status | undefined>(undefined)
 export const replay = signal<Replay | undefined>(undefined)
-/** When `replay` was told, by this page's clock. */
+/** When `replay` was received, by this page’s clock. */
 export const replayAt = signal(0)
-/** When the next attempt to connect follows, in ms since 1970. */
+/** Time of the next connection attempt, in ms since 1970. */
 export const retryAt = signal(0)
-/** Whether the server did not answer the last time. */
+/** Whether the last request got no response. */
 export const away = signal(false)
-/** A clock for what counts down, in ms since 1970. */
+/** The clock of countdowns, in ms since 1970. */
 export const now = signal(Date.now())
 
-/** Whether a room is connected, or about to be. A room that ended or failed leaves the server idle. */
+/** Whether a room is connected or connecting. After a room ended or failed the server is idle. */
 export function isLive(): boolean {
   const state = status.value?.state
   return health.value?.mode === 'live' && state !== 'idle' && state !== 'ended'
 }
 
 const TICK_MS = 500
-/** Every so many ticks. */
+/** Polling intervals, in ticks. */
 const [REPLAY_TICKS, STATUS_TICKS, HEALTH_TICKS] = [1, 2, 4]
-/** While nobody looks. */
+/** Polling interval of a hidden page, in ticks. */
 const HIDDEN_TICKS = 20
 
 export function setReplay(state: Replay | undefined): void {
@@ -77,7 +77,7 @@ export function setReplay(state: Replay | undefined): void {
   replayAt.value = performance.now()
 }
 
-/** Counts orders to the replay: an answer to a question from before one is old. */
+/** Counts replay commands: a state requested before the last command is out of date. */
 export const orders = { given: 0 }
 
 export function setStatus(state: Status): void {
@@ -89,10 +89,10 @@ async function askHealth(): Promise<void> {
   const wasAway = away.value
   const told = await ask<Partial<Health>>('health')
   away.value = false
-  // Whoever shows no token is told that the server is there, and no more.
+  // Without a token the server only reports that it is up.
   if (told.version === undefined) return
   health.value = told as Health
-  // Whatever the feed waits for, the server is there again.
+  // The server is back: the feed need not wait for its next attempt.
   if (wasAway) reconnect()
   if (health.value.mode !== 'replay') setReplay(undefined)
 }
@@ -112,7 +112,7 @@ async function round(tick: number): Promise<void> {
   }
 }
 
-/** Asks now: something was changed. */
+/** Polls at once, after a change. */
 export async function refresh(): Promise<void> {
   await round(0).catch(note)
 }

@@ -1,4 +1,4 @@
-/** Light or dark: as the system, unless somebody chose. */
+/** Light or dark theme: the system’s, unless the user chose one. */
 
 import { effect, signal } from '@preact/signals'
 

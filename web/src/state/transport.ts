@@ -1,4 +1,4 @@
-/** Orders to the replay. Each is answered with the state that it led to, which is shown at once. */
+/** Replay commands. The server answers each with the resulting state, which the page shows at once. */
 
 import { effect, signal } from '@preact/signals'
 import { type Speed, nextSpeed } from '../lib/speed.ts'
@@ -11,19 +11,19 @@ export interface Range {
   toMs: number
 }
 
-/** How long an order may take, in ms: others go first. */
+/** Timeout of a command, in ms, including its wait behind earlier ones. */
 const PATIENCE_MS = 15_000
 
-/** The range that this page asked for, unless it is all; what another asked for the server does not tell. */
+/** The range that this page loops, if any. The server does not report the ranges of other pages. */
 export const loop = signal<Range | undefined>(undefined)
 
-/** Orders go one after the other, as they were given. */
+/** Commands are sent one at a time, in order. */
 let queue: Promise<unknown> = Promise.resolve()
 let waiting = 0
-/** The last step, until it is answered. */
+/** The last step, until the server answers. */
 let steps: Promise<unknown> = Promise.resolve()
 
-/** `guess` is what it will lead to: shown at once, so that orders that follow quickly build on it. */
+/** Sends a command. `guess` is the expected state: the page shows it at once, and the next command builds on it. */
 async function give(order: string, body: unknown, guess: Partial<Replay> = {}): Promise<boolean> {
   orders.given += 1
   waiting += 1
@@ -32,7 +32,7 @@ async function give(order: string, body: unknown, guess: Partial<Replay> = {}): 
   queue = answer.catch(() => undefined)
   try {
     const state = await answer
-    // Only the last answer tells how things are now.
+    // Earlier answers are already out of date.
     if (state && waiting === 1) setReplay(state)
     return state !== undefined
   } finally {
@@ -41,7 +41,7 @@ async function give(order: string, body: unknown, guess: Partial<Replay> = {}): 
   }
 }
 
-/** Where the replay is now: between two answers it goes on by itself, as long as the server answers. */
+/** The current offset, extrapolated from the last answer while the server responds. */
 export function offsetNow(): number {
   const state = replay.value
   if (!state) return 0
@@ -77,7 +77,7 @@ export function seek(ms: number): Promise<boolean> {
   return give('seek', { offset: seconds(offsetMs) }, { offsetMs })
 }
 
-/** Where a step ends only the server knows: whoever goes on from there waits for its answer. */
+/** Seeks relative to the current offset. Waits for pending steps, as only the server knows where a step ends. */
 export async function seekBy(ms: number): Promise<boolean> {
   await steps
   return seek(offsetNow() + ms)
@@ -87,17 +87,17 @@ export function changeSpeed(up: boolean): void {
   if (replay.value) void setSpeed(nextSpeed(replay.value.speed, up))
 }
 
-/** Whether something is played again and again: this page, another or the command line asked for it. */
+/** Whether the replay loops, whether this page, another page or the command line started the loop. */
 export const isLooping = (): boolean => replay.value?.laps === null
 
-/** Plays a range again and again; without a range all of it. */
+/** Loops a range, or the whole recording. */
 export async function loopRange(range?: Range): Promise<void> {
   const body = range ? { from: seconds(range.fromMs), to: seconds(range.toMs) } : {}
   loop.value = range
   await give('loop', body, { laps: null })
 }
 
-/** Plays on to the end, once. */
+/** Stops looping and plays to the end. */
 export async function stopLoop(): Promise<void> {
   loop.value = undefined
   await give('loop', { laps: 1 }, { laps: 1 })
@@ -105,7 +105,7 @@ export async function stopLoop(): Promise<void> {
 
 export const toggleLoop = (): void => void (isLooping() ? stopLoop() : loopRange())
 
-// A loop that another page stopped is no longer shown.
+// Another page may have stopped the loop.
 effect(() => {
   if (replay.value && replay.value.laps !== null) loop.value = undefined
 })

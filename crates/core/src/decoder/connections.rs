@@ -1,4 +1,4 @@
-//! Which connections are open, and what their state events say.
+//! Tracks open connections and creates their state events.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use crate::{
     recording::{Item, records},
 };
 
-/// Connections that are remembered; beyond, the first are forgotten.
+/// Maximum number of connections to remember. Beyond it, the first are forgotten.
 const CONNECTIONS_MAX: usize = 65_536;
 
-/// A connection that was opened.
+/// A connection, open or closed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connection {
     room_id: i64,
@@ -25,7 +25,7 @@ impl Connection {
         self.room_id
     }
 
-    /// What tells rooms apart: the room's id, or where it is not known the connection's number.
+    /// Returns a key of the room: its id, or one made from the connection's number if the id is unknown.
     pub(super) fn room_key(&self, conn: u32) -> i64 {
         if self.room_id == 0 { -1 - i64::from(conn) } else { self.room_id }
     }
@@ -70,7 +70,7 @@ impl Decoder {
             retrying: status.retrying,
             retry_after_ms: status.retry_after_ms,
         });
-        // What fails before there is a connection names the user all the same.
+        // A failure before the first connection still names the user.
         let connection = self.connections.get(&item.conn);
         let username = connection.map_or(&self.username, |connection| &connection.username);
         let event = self.state_event(Arc::clone(username), item.offset, data);

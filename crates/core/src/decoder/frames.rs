@@ -1,4 +1,4 @@
-//! Frames: batches, messages, and what becomes of each.
+//! Decodes frames into batches, messages and events.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::{
     wire::{self, Known, Message, Reading},
 };
 
-/// How much of a payload an `unknown` event carries, in bytes. The largest real message is about 120 KB, and the
-/// backlog holds 8 MiB.
+/// Maximum payload in an `unknown` event, in bytes. The largest real message is about 120 KB, and the backlog
+/// holds 8 MiB.
 const RAW_BYTES_MAX: usize = 256 << 10;
 
 impl Decoder {
@@ -95,7 +95,7 @@ impl Decoder {
         self.push_inferred();
     }
 
-    /// What its id does not tell: history under a new id, a streak's final sent again.
+    /// Finds duplicates under a new id: repeated history, or the repeated final of a streak.
     fn check_content(
         &mut self,
         room: i64,
@@ -131,7 +131,7 @@ impl Decoder {
         self.push(Event { id, injected: item.flags.is_injected(), ..event });
     }
 
-    /// Counts the faults of a whole frame, and offers its bytes raw.
+    /// Counts the faults of a whole frame, and emits its raw bytes.
     fn push_broken(&mut self, item: &Item, bytes: &Bytes) {
         let first = self.faults.first().map(|fault| fault.kind.name());
         self.count_faults_from(0);

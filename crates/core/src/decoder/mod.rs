@@ -1,6 +1,7 @@
-//! Items in, events out: wire, dedup, streaks. Live rooms, replays and `livetape events` all go through here.
+//! Turns items into events: wire decoding, deduplication and gift streaks. Live rooms, replays and `livetape
+//! events` all use this decoder.
 //!
-//! There is one entry for time: every item first lets the finals be inferred that are due at its offset.
+//! Time advances in one place: each item first triggers the inferred finals that are due at its offset.
 
 mod connections;
 mod frames;
@@ -20,17 +21,18 @@ use super::{
     wire::{Fault, Unzipper},
 };
 
-/// Turns what happened upstream into events.
+/// Decodes upstream items into events.
 #[derive(Debug)]
 pub struct Decoder {
-    options: Options,
+    options: DecoderOptions,
     counts: Counts,
-    /// The wall time of offset 0, Unix milliseconds.
+    /// Wall time of offset 0, in Unix milliseconds.
     anchor_ms: i64,
-    /// Whose room it is, before the first connection.
+    /// Name of the host, before the first connection.
     username: Arc<str>,
     generation: u32,
-    /// What keeps the ids of laps apart: clients drop ids that they have seen. Empty in the first generation.
+    /// Suffix that makes ids unique per lap, because clients drop ids they have already seen. Empty in the
+    /// first generation.
     suffix: String,
     connections: BTreeMap<u32, Connection>,
     dedup: Dedup,
@@ -41,19 +43,19 @@ pub struct Decoder {
     events: Vec<Event>,
 }
 
-/// How to decode.
+/// Decoder settings.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct DecoderOptions {
     /// Whether the items come from a recording.
     pub replay: bool,
-    /// Whether duplicates are dropped.
+    /// Whether to drop duplicates.
     pub dedup: bool,
 }
 
 impl Decoder {
-    /// A decoder at the start of its first generation.
+    /// Creates a decoder at the start of its first generation.
     #[must_use]
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: DecoderOptions) -> Self {
         Self {
             options,
             counts: Counts::default(),
@@ -71,13 +73,13 @@ impl Decoder {
         }
     }
 
-    /// The same, which goes on counting where another stopped.
+    /// Continues the counters of another decoder.
     #[must_use]
     pub fn with_counts(self, counts: Counts) -> Self {
         Self { counts, ..self }
     }
 
-    /// Where an injected frame goes that happens at `offset`: over the last connection that was opened.
+    /// Returns where to inject a frame at `offset`: into the connection opened last.
     #[must_use]
     pub fn place(&self, offset: Duration) -> Place {
         let last = self.connections.last_key_value();
@@ -85,7 +87,7 @@ impl Decoder {
         Place { conn, room_id, offset, now_ms: self.ts(offset).0 }
     }
 
-    /// Takes what happened next. [`Decoder::take_events`] follows.
+    /// Decodes the next item. [`Decoder::take_events`] returns the resulting events.
     pub fn handle(&mut self, item: &Item) {
         self.advance(item.offset);
         match &item.what {
@@ -113,34 +115,34 @@ impl Decoder {
         }
     }
 
-    /// When [`Decoder::advance`] has something to do next, as an offset.
+    /// Returns the offset at which [`Decoder::advance`] has work to do.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
         self.streaks.next_deadline()
     }
 
-    /// Ends the stream at `offset`: finals that are still missing are inferred.
+    /// Ends the stream at `offset`, inferring all missing finals.
     pub fn flush(&mut self, offset: Duration) {
         self.advance(offset);
         self.streaks.flush(offset, &mut self.inferred);
         self.push_inferred();
     }
 
-    /// Forgets all that was seen: the next item belongs to a new lap, seek or recording. Connections are forgotten too;
-    /// those that stand open at the new position are told with [`Decoder::restore`].
+    /// Starts a new lap, seek or recording: forgets connections, duplicates and streaks. [`Decoder::restore`]
+    /// adds the connections that are open at the new position.
     pub fn start_generation(&mut self) {
         self.connections.clear();
         self.set_generation(self.generation + 1);
     }
 
-    /// Continues the numbers of another decoder of the same channel.
+    /// Continues the generation numbers of another decoder of the same channel.
     pub fn set_generation(&mut self, generation: u32) {
         self.generation = generation;
         self.suffix = if generation > 1 { format!("~{generation}") } else { String::new() };
         (self.dedup, self.streaks) = (Dedup::default(), Streaks::new(self.suffix.clone()));
     }
 
-    /// Takes note of an item before the position at which a replay starts: which connections are open, and the clock.
+    /// Applies an item before the start position of a replay, to restore open connections and the clock.
     pub fn restore(&mut self, item: &Item) {
         match &item.what {
             What::Header(header) => self.set_anchor(header),
@@ -152,7 +154,7 @@ impl Decoder {
         }
     }
 
-    /// Tells the connections that are open at `offset`, after [`Decoder::restore`].
+    /// Emits the connections that are open at `offset`, after [`Decoder::restore`].
     pub fn announce_restored(&mut self, offset: Duration) {
         let open = |(&conn, connection): (&u32, &Connection)| connection.is_open.then_some(conn);
         for conn in self.connections.iter().filter_map(open).collect::<Vec<_>>() {
@@ -160,9 +162,9 @@ impl Decoder {
         }
     }
 
-    /// Tells that the source ended.
+    /// Emits the end of the source.
     pub fn disconnect(&mut self, offset: Duration, reason: &str) {
-        // What ends before there is a connection names the user all the same.
+        // A source that ends before its first connection still names the user.
         let last = self.connections.last_key_value();
         let username = Arc::clone(last.map_or(&self.username, |(_, last)| &last.username));
         let data = Data::Disconnected(Disconnected { reason: reason.into() });
@@ -170,36 +172,36 @@ impl Decoder {
         self.push(event);
     }
 
-    /// The events since the last call, in broadcast order.
+    /// Returns the events since the last call, in broadcast order.
     pub fn take_events(&mut self) -> std::vec::Drain<'_, Event> {
         self.events.drain(..)
     }
 
-    /// How many events wait to be taken.
+    /// Returns the number of events waiting to be taken.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.events.len()
     }
 
-    /// What it unpacks with, for whoever looks at an item first.
+    /// Returns the decompressor, so that callers can inspect an item first.
     pub fn unzipper(&mut self) -> &mut Unzipper {
         &mut self.unzipper
     }
 
-    /// What was counted since the decoder was made.
+    /// Returns the counters since the decoder was created.
     #[must_use]
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// Counts what is missing from the recording.
+    /// Counts data missing from the recording.
     pub fn count_missing(&mut self, loss: &Loss) {
         self.counts.records_missing = self.counts.records_missing.saturating_add(loss.records);
         self.counts.unreadable_bytes = self.counts.unreadable_bytes.saturating_add(loss.bytes);
         self.counts.unsealed |= loss.unsealed;
     }
 
-    /// Counts laps, seeks and loads, from 1.
+    /// Returns the generation: the number of laps, seeks and loads, from 1.
     #[must_use]
     pub fn generation(&self) -> u32 {
         self.generation

@@ -1,7 +1,8 @@
-//! The conversation with a browser's tab (Chrome DevTools Protocol): its messages in, commands and items out.
+//! A client for a browser tab (Chrome DevTools Protocol). It takes the browser's messages and returns
+//! commands and items.
 //!
-//! Only the domains Network and Target are used. What the tab opens, workers and frames of other sites, is attached to as
-//! well, before it runs.
+//! Only the domains Network and Target are used. Workers and cross-site frames opened by the tab are attached
+//! to as well, before they run.
 
 mod protocol;
 mod sockets;
@@ -21,14 +22,14 @@ use super::{
     },
 };
 
-/// Exchanges whose answer is not there yet, and bodies that were asked for; beyond, the first are forgotten.
+/// Maximum number of pending exchanges, and of requested bodies. Beyond it, the first are forgotten.
 const EXCHANGES_MAX: usize = 256;
-/// First batches that wait for the connection that they belong to.
+/// Maximum number of first batches held until their connection opens.
 const HELD_MAX: usize = 16;
-/// The number of the command that makes the tab tell what goes over the network.
+/// Id of the command that enables network events.
 const ENABLE: u64 = 1;
 
-/// A tab that is watched.
+/// A watched tab.
 #[derive(Debug, Default)]
 pub struct Tab {
     user: String,
@@ -36,11 +37,11 @@ pub struct Tab {
     items: Vec<Item>,
     last_command: u64,
     sockets: BTreeMap<Key, Socket>,
-    /// The connection that was opened last.
+    /// Number of the last opened connection.
     conn: u32,
-    /// Answers that are coming in.
+    /// Responses that are still being received.
     exchanges: BTreeMap<Key, Http>,
-    /// Answers whose bodies were asked for, by the number of the command.
+    /// Responses whose bodies were requested, by command id.
     asked: BTreeMap<u64, Http>,
     held: Vec<Http>,
     clock: Clock,
@@ -49,21 +50,21 @@ pub struct Tab {
     unreadable: u64,
 }
 
-/// When things happened, by the browser's clock, on ours.
+/// Converts the browser's timestamps to offsets.
 #[derive(Debug, Default)]
 struct Clock {
-    /// A time of the browser in seconds, and the offset at which it was told.
+    /// The first timestamp, in seconds, and the offset at which it arrived.
     first: Option<(f64, Duration)>,
     last: Duration,
 }
 
 impl Clock {
-    /// Never in the future, and never back.
+    /// Converts a timestamp. The result never lies in the future and never goes back.
     fn offset(&mut self, timestamp: Option<f64>, now: Duration) -> Duration {
-        let told = timestamp.filter(|timestamp| timestamp.is_finite());
-        let offset = told.map_or(now, |told| {
-            let (first, at) = *self.first.get_or_insert((told, now));
-            Duration::try_from_secs_f64(told - first).map_or(at, |since| at.saturating_add(since))
+        let given = timestamp.filter(|timestamp| timestamp.is_finite());
+        let offset = given.map_or(now, |given| {
+            let (first, at) = *self.first.get_or_insert((given, now));
+            Duration::try_from_secs_f64(given - first).map_or(at, |since| at.saturating_add(since))
         });
         self.last = offset.min(now).max(self.last);
         self.last
@@ -71,7 +72,7 @@ impl Clock {
 }
 
 impl Tab {
-    /// A tab in which `user` is watched. [`Tab::take_commands`] has what to send first.
+    /// Creates a tab that watches `user`. [`Tab::take_commands`] returns the first commands to send.
     #[must_use]
     pub fn new(user: &str) -> Self {
         let mut tab = Self { user: user.to_owned(), ..Self::default() };
@@ -79,35 +80,35 @@ impl Tab {
         tab
     }
 
-    /// What is to be sent, in order.
+    /// Returns the commands to send, in order.
     pub fn take_commands(&mut self) -> Vec<String> {
         std::mem::take(&mut self.commands)
     }
 
-    /// What happened.
+    /// Returns the items since the last call.
     pub fn take_items(&mut self) -> Vec<Item> {
         std::mem::take(&mut self.items)
     }
 
-    /// Whether the tab has begun to tell.
+    /// Whether the tab has started to send events.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
         self.is_enabled
     }
 
-    /// Whether the tab was closed, and not the browser lost.
+    /// Whether the tab was closed, as opposed to losing the browser.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.is_closed
     }
 
-    /// Messages of the browser that are not what the protocol says.
+    /// Returns the number of browser messages that violate the protocol.
     #[must_use]
     pub fn unreadable(&self) -> u64 {
         self.unreadable
     }
 
-    /// Takes a message of the browser.
+    /// Handles a message from the browser.
     pub fn handle(&mut self, text: &str, now: Duration) {
         let Ok(message) = serde_json::from_str::<Incoming>(text) else {
             self.unreadable += 1;
@@ -129,7 +130,7 @@ impl Tab {
         }
     }
 
-    /// The browser is gone: what stood open is closed.
+    /// Handles the loss of the browser by closing all open sockets.
     pub fn lose(&mut self, now: Duration) {
         let open: Vec<Key> = self.sockets.keys().cloned().collect();
         for key in open {
@@ -138,7 +139,7 @@ impl Tab {
     }
 
     fn enable(&mut self, session: Option<&str>) {
-        // No buffer of the browser's own: bodies are asked for at once.
+        // The browser needs no buffer of its own, because bodies are requested immediately.
         self.send(session, "Network.enable", r#"{"maxPostDataSize":1}"#);
         let auto = r#"{"autoAttach":true,"waitForDebuggerOnStart":true,"flatten":true}"#;
         self.send(session, "Target.setAutoAttach", auto);

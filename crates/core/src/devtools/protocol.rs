@@ -1,10 +1,10 @@
-//! The little of the protocol's JSON that is read and written.
+//! The subset of the protocol's JSON that livetape reads and writes.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// Any message of the browser: all that is in any that is of interest.
+/// A message from the browser, with the fields of all kinds of messages in use.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Incoming {
@@ -28,7 +28,7 @@ pub(super) struct Params {
     pub(super) response: Response,
 }
 
-/// An HTTP answer, or a frame.
+/// An HTTP response or a frame.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Response {
@@ -39,7 +39,7 @@ pub(super) struct Response {
     pub(super) payload_data: String,
 }
 
-/// The answer to a command.
+/// The result of a command.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Answer {
@@ -48,7 +48,7 @@ pub(super) struct Answer {
     pub(super) is_base64: bool,
 }
 
-/// A command; `params` is JSON.
+/// Formats a command. `params` is JSON.
 pub(super) fn command(id: u64, session: Option<&str>, method: &str, params: &str) -> String {
     let session = session.map(|session| format!(r#","sessionId":{}"#, serde_json::json!(session)));
     let session = session.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The WebSockets of a tab: those to TikTok LIVE become connections.
+//! Tracks the WebSockets of a tab. Those to TikTok LIVE become connections.
 
 use std::time::Duration;
 
@@ -14,25 +14,25 @@ use crate::{
     },
 };
 
-/// Sockets that are known at a time; beyond, the first are forgotten.
+/// Maximum number of sockets to track. Beyond it, the first are forgotten.
 const SOCKETS_MAX: usize = 1000;
-/// Frames after which a socket is believed to be something else.
+/// Number of unrecognised frames after which a socket is ignored.
 const FRAMES_LOOKED_AT_MAX: u32 = 20;
 
-/// A request of one of the things that are attached to.
+/// Identifies a request within an attached session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) session: String,
     pub(super) request: String,
 }
 
-/// A WebSocket that the tab has.
+/// A WebSocket of the tab.
 #[derive(Debug, Default)]
 pub(super) struct Socket {
     url: String,
-    /// The connection, if it is one to TikTok LIVE.
+    /// Connection number, if the socket belongs to TikTok LIVE.
     conn: Option<u32>,
-    /// Frames that were looked at in vain.
+    /// Number of frames that were not recognised.
     looked_at: u32,
 }
 
@@ -105,7 +105,7 @@ impl Tab {
                 }
             },
         };
-        // One that was open before anybody watched has no address: its frames tell.
+        // A socket opened before watching started has no known URL, so its frames identify it.
         let socket = self.sockets.entry(key.clone()).or_default();
         let conn = match socket.conn {
             Some(conn) => conn,
@@ -138,7 +138,7 @@ impl Tab {
         }
     }
 
-    /// The socket is gone, without a word or after its close frame.
+    /// Handles the loss of a socket, or its end after a close frame.
     pub(super) fn close(&mut self, key: &Key, timestamp: Option<Option<f64>>, now: Duration) {
         let offset = self.clock.offset(timestamp.flatten(), now);
         let (code, who) = if timestamp.is_some() { (1005, Who::Unknown) } else { (1006, Who::Network) };

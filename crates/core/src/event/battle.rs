@@ -5,19 +5,19 @@ use serde::Serialize;
 
 use super::{Id, Millis, Person};
 
-/// `battle`
+/// Data of a `battle` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Battle {
-    /// The battle's id.
+    /// Id of the battle.
     pub battle_id: Id,
     /// 1 invited, 2 rejected, 3 cancelled, 4 opened, 5 finished, 6 cut short, 7 accepted.
     pub action: i32,
-    /// TikTok's number for how far it is.
+    /// TikTok's code for the stage.
     pub status: i32,
-    /// When it began; `null` if the message does not tell.
+    /// Start time; `null` if unknown.
     pub started_at: Option<Millis>,
-    /// How long it takes, in seconds.
+    /// Duration, in seconds.
     pub duration_seconds: i64,
     /// The hosts.
     pub users: Vec<BattleUser>,
@@ -27,45 +27,45 @@ pub struct Battle {
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattleUser {
-    /// Who it is.
+    /// The host.
     #[serde(flatten)]
     pub person: Person,
-    /// The score; `null` if the message does not tell.
+    /// Score; `null` if unknown.
     pub points: Option<i64>,
-    /// TikTok's number for the outcome; `null` if the message does not tell.
+    /// TikTok's code for the outcome; `null` if unknown.
     pub result: Option<i32>,
-    /// The viewers who made the score.
+    /// The viewers who contributed to the score.
     pub givers: Vec<BattleGiver>,
 }
 
-/// A viewer who gave to one side of a battle.
+/// A viewer who gave gifts to one side of a battle.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattleGiver {
-    /// Who it is.
+    /// The viewer.
     #[serde(flatten)]
     pub person: Person,
-    /// What the viewer added to the score.
+    /// Points contributed by the viewer.
     pub points: i64,
 }
 
-/// `battle_score`
+/// Data of a `battle_score` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattleScore {
-    /// The battle's id.
+    /// Id of the battle.
     pub battle_id: Id,
-    /// Why it was sent: 1 the score changed, 2 the battle ended, …
+    /// Reason for the event: 1 the score changed, 2 the battle ended, …
     pub trigger_reason: i32,
-    /// The sides, in the order in which they were sent.
+    /// The sides, in the order sent.
     pub teams: Vec<BattleTeam>,
-    /// Who made the score change; 0 if the message does not tell.
+    /// Id of the user who changed the score; 0 if unknown.
     pub from_user_id: Id,
-    /// By which gift; 0 if by none.
+    /// Id of the gift that changed the score; 0 if none did.
     pub gift_id: i64,
-    /// When the battle began; `null` if the message does not tell.
+    /// Start time of the battle; `null` if unknown.
     pub started_at: Option<Millis>,
-    /// How long it takes, in seconds.
+    /// Duration, in seconds.
     pub duration_seconds: i64,
 }
 
@@ -73,10 +73,10 @@ pub struct BattleScore {
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattleTeam {
-    /// The side's host.
+    /// User id of the side's host.
     pub host_user_id: Id,
-    /// The side's score.
+    /// Score of the side.
     pub points: i64,
-    /// The viewers who made it.
+    /// The viewers who contributed to the score.
     pub users: Vec<BattleGiver>,
 }

@@ -1,4 +1,4 @@
-//! What happens beside a battle's score.
+//! Events of a battle other than its score.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,72 +6,72 @@ use smol_str::SmolStr;
 
 use super::{Id, Millis, Person, Text};
 
-/// `link_mic_battle_item_card`: somebody uses a card, or got one; `user` is who used it.
+/// Data of a `link_mic_battle_item_card` event: a card was used or received, by `user`.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattleItemCard {
-    /// The battle's id.
+    /// Id of the battle.
     pub battle_id: Id,
     /// 2 boosting glove, 3 mist, 4 got a card, 5 extra time, 6 special effect, 7 potion, 8 wave, …
     pub msg_type: i32,
-    /// What is shown.
+    /// Displayed text.
     pub text: Option<Text>,
-    /// The text key of the card's name; may be empty.
+    /// Text key of the card's name; may be empty.
     pub card_name: SmolStr,
-    /// Address of the card's picture; may be empty.
+    /// URL of the card's picture; may be empty.
     pub card_image_url: SmolStr,
-    /// For which host; 0 if the message does not tell.
+    /// User id of the host who benefits; 0 if unknown.
     pub host_user_id: Id,
-    /// Who used it; `null` if the message does not tell.
+    /// The user of the card; `null` if unknown.
     pub sender: Option<Person>,
-    /// When it was used; `null` if the message does not tell.
+    /// Time of use; `null` if unknown.
     pub sent_at: Option<Millis>,
-    /// How long it works.
+    /// Duration of the effect, in seconds.
     pub effect_seconds: i64,
 }
 
-/// `link_mic_battle_punish_finish`: the time in which the loser has to do something is over.
+/// Data of a `link_mic_battle_punish_finish` event: the loser's forfeit is over.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattlePunishFinish {
-    /// The battle's id.
+    /// Id of the battle.
     pub battle_id: Id,
-    /// The channel that joins the hosts.
+    /// Id of the channel that links the hosts.
     pub channel_id: Id,
-    /// Who ended it.
+    /// Id of the user who ended it.
     pub operator_user_id: Id,
-    /// TikTok's number for why.
+    /// TikTok's code for the reason.
     pub reason: i32,
-    /// TikTok's number for how far the battle is.
+    /// TikTok's code for the stage of the battle.
     pub status: i32,
-    /// When the battle began; `null` if the message does not tell.
+    /// Start time of the battle; `null` if unknown.
     pub started_at: Option<Millis>,
-    /// How long it takes.
+    /// Duration, in seconds.
     pub duration_seconds: i64,
 }
 
-/// `link_mic_battle_task`: a task within a battle.
+/// Data of a `link_mic_battle_task` event: a task within a battle.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattleTask {
-    /// The battle's id; 0 if the message does not tell.
+    /// Id of the battle; 0 if unknown.
     pub battle_id: Id,
     /// 0 start, 1 progress, 2 result, 3 reward.
     pub message_type: i32,
-    /// How far it is; `null` if the message does not tell.
+    /// Progress; `null` if unknown.
     pub progress: Option<i64>,
-    /// Who brought it forward; 0 if the message does not tell.
+    /// Id of the user who made progress; 0 if unknown.
     pub from_user_id: Id,
-    /// 0 succeeded, 1 failed, 2 both succeeded; `null` while it goes on.
+    /// 0 succeeded, 1 failed, 2 both succeeded; `null` while the task is active.
     pub result: Option<i32>,
 }
 
-/// `link_mic_battle_notice`
+/// Data of a `link_mic_battle_notice` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BattleNotice {
-    /// TikTok's number for what it is about.
+    /// TikTok's code for the kind of notice.
     pub notice_type: i32,
-    /// What is shown.
+    /// Displayed text.
     pub text: Option<Text>,
 }

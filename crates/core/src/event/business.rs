@@ -1,4 +1,4 @@
-//! Guessing games and shops.
+//! Drawing games and shops.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,98 +6,98 @@ use smol_str::SmolStr;
 
 use super::{Id, Millis};
 
-/// `pictionary_start`: viewers guess what the host draws.
+/// Data of a `pictionary_start` event: viewers guess what the host draws.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PictionaryStart {
-    /// The round.
+    /// Id of the round.
     pub round_id: Id,
-    /// The game.
+    /// Id of the game.
     pub session_id: Id,
-    /// The word; empty but for the host.
+    /// The word; empty except for the host.
     pub word: SmolStr,
-    /// When the round began; `null` if the message does not tell.
+    /// Start time of the round; `null` if unknown.
     pub started_at: Option<Millis>,
-    /// When it ends; `null` if the message does not tell.
+    /// End time of the round; `null` if unknown.
     pub ends_at: Option<Millis>,
 }
 
-/// `pictionary_update`
+/// Data of a `pictionary_update` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PictionaryUpdate {
-    /// The round.
+    /// Id of the round.
     pub round_id: Id,
-    /// How many guessed it.
+    /// Number of viewers who guessed the word.
     pub correct_count: i64,
 }
 
-/// `pictionary_end`
+/// Data of a `pictionary_end` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PictionaryEnd {
-    /// The round.
+    /// Id of the round.
     pub round_id: Id,
     /// The word.
     pub word: SmolStr,
-    /// TikTok's number for how it ended.
+    /// TikTok's code for how the round ended.
     pub end_type: i32,
 }
 
-/// `pictionary_exit`
+/// Data of a `pictionary_exit` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PictionaryExit {
-    /// The game that is over.
+    /// Id of the ended game.
     pub session_id: Id,
-    /// Whether the result is shown.
+    /// Whether the result is displayed.
     pub show_stats: bool,
 }
 
-/// `oec_live_shopping`: a product is shown.
+/// Data of an `oec_live_shopping` event: a product is displayed.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveShopping {
-    /// Its name; may be empty.
+    /// Name of the product; may be empty.
     pub title: SmolStr,
-    /// Its price, as shown.
+    /// Displayed price.
     pub price: SmolStr,
-    /// Who sells it.
+    /// Name of the shop.
     pub shop_name: SmolStr,
-    /// Address of its picture.
+    /// URL of the product's picture.
     pub image_url: SmolStr,
-    /// Where to buy it.
+    /// URL of the product page.
     pub link: SmolStr,
 }
 
-/// `paid_content_live_shopping`: a paid series of videos is shown.
+/// Data of a `paid_content_live_shopping` event: a paid video series is displayed.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PaidContentLiveShopping {
-    /// TikTok's number for what happens.
+    /// TikTok's code for the action.
     pub action_type: i32,
-    /// How many series there are.
+    /// Number of series.
     pub series_number: i32,
-    /// The series; 0 if the message does not tell.
+    /// Id of the series; 0 if unknown.
     pub collection_id: Id,
-    /// When it was shown; `null` if the message does not tell.
+    /// Time of the action; `null` if unknown.
     pub operated_at: Option<Millis>,
 }
 
-/// `ba_lead_gen`: a business shows a link.
+/// Data of a `ba_lead_gen` event: a business displays a link.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BaLeadGen {
-    /// TikTok's number for what happens.
+    /// TikTok's code for the action.
     pub operation: i32,
-    /// The page's id.
+    /// Id of the page.
     pub page_id: Id,
-    /// Its title; may be empty.
+    /// Title of the page; may be empty.
     pub title: SmolStr,
-    /// The text key of the button.
+    /// Text key of the button.
     pub button_text: SmolStr,
-    /// Where it leads, in TikTok's app.
+    /// Target of the link, in TikTok's app.
     pub link: SmolStr,
-    /// When it was shown; `null` if the message does not tell.
+    /// Time of the action; `null` if unknown.
     pub operated_at: Option<Millis>,
 }

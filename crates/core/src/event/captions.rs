@@ -1,4 +1,4 @@
-//! What is spoken.
+//! Captions of the speech in a LIVE.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,21 +6,21 @@ use smol_str::SmolStr;
 
 use super::{Id, Millis};
 
-/// `caption`
+/// Data of a `caption` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Caption {
-    /// The sentence; captions of one sentence replace each other.
+    /// Id of the sentence. A newer caption of the same sentence replaces the older one.
     pub sentence_id: Id,
-    /// Which version of the sentence.
+    /// Version of the sentence.
     pub sequence_id: Id,
-    /// Whether the sentence stays as it is.
+    /// Whether the sentence is final.
     pub definite: bool,
-    /// When it was spoken; `null` if the message does not tell.
+    /// Start time of the speech; `null` if unknown.
     pub started_at: Option<Millis>,
-    /// How long it took.
+    /// Duration of the speech, in milliseconds.
     pub duration_ms: i64,
-    /// The sentence, by language.
+    /// The sentence in each language.
     pub texts: Vec<CaptionText>,
 }
 
@@ -28,8 +28,8 @@ pub struct Caption {
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CaptionText {
-    /// The language.
+    /// Language code.
     pub language: SmolStr,
-    /// What was spoken.
+    /// Spoken text.
     pub text: SmolStr,
 }

@@ -1,4 +1,4 @@
-//! What people write.
+//! Comments and emotes.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,63 +6,63 @@ use smol_str::SmolStr;
 
 use super::{Id, Millis, Person};
 
-/// `chat`
+/// Data of a `chat` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Chat {
-    /// What was written.
+    /// Text of the comment.
     pub comment: SmolStr,
-    /// The pictures in the comment.
+    /// Emotes within the comment.
     pub emotes: Vec<EmoteAt>,
-    /// The language that TikTok guessed.
+    /// Language as detected by TikTok.
     pub language: SmolStr,
-    /// Whether it was sent before this connection was made.
+    /// Whether the comment was sent before this connection opened.
     pub is_history: bool,
-    /// Who is spoken to; `null` if nobody in particular.
+    /// The mentioned user; `null` if there is none.
     pub mentioned: Option<Person>,
 }
 
-/// An emote and its place in a comment.
+/// An emote and its position in a comment.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EmoteAt {
-    /// Before which character it stands.
+    /// Position in the comment: the index of the following character.
     pub index: i32,
     /// The emote.
     #[serde(flatten)]
     pub emote: Emote,
 }
 
-/// A picture that stands in a text.
+/// A picture within a text.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Emote {
-    /// Its id; TikTok has it as a text.
+    /// Id of the emote, which TikTok sends as a string.
     pub emote_id: SmolStr,
-    /// Its address.
+    /// URL of the picture.
     pub image_url: SmolStr,
 }
 
-/// `emote`
+/// Data of an `emote` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EmoteChat {
-    /// The pictures that were sent.
+    /// The sent emotes.
     pub emotes: Vec<Emote>,
 }
 
-/// `comment_tray`
+/// Data of a `comment_tray` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CommentTray {
-    /// The tray's id.
+    /// Id of the tray.
     pub tray_id: Id,
-    /// What it says.
+    /// Displayed text.
     pub content: SmolStr,
-    /// TikTok's number for what that is.
+    /// TikTok's code for the type of content.
     pub content_type: i64,
-    /// How many comments stand behind it.
+    /// Number of comments that the tray represents.
     pub count: i64,
-    /// When it was written; `null` if the message does not tell.
+    /// Time of writing; `null` if unknown.
     pub written_at: Option<Millis>,
 }

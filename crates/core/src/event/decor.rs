@@ -1,4 +1,4 @@
-//! What the host puts on the screen.
+//! Decoration that the host puts on the screen.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,23 +6,23 @@ use smol_str::SmolStr;
 
 use super::{Id, Millis};
 
-/// `hashtag`: the topic of the room.
+/// Data of a `hashtag` event: the topic of the room.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Hashtag {
-    /// Its number.
+    /// Id of the hashtag.
     pub hashtag_id: Id,
-    /// What it says; may be empty.
+    /// Text of the hashtag; may be empty.
     pub title: SmolStr,
-    /// Address of its picture.
+    /// URL of its picture.
     pub image_url: SmolStr,
 }
 
-/// `room_sticker`
+/// Data of a `room_sticker` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomSticker {
-    /// The pictures on the video; none if they were removed.
+    /// Pictures on the video; empty if they were removed.
     pub stickers: Vec<Sticker>,
 }
 
@@ -30,74 +30,74 @@ pub struct RoomSticker {
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sticker {
-    /// Its name.
+    /// Name of the picture.
     pub name: SmolStr,
-    /// Address of the picture.
+    /// URL of the picture.
     pub image_url: SmolStr,
-    /// TikTok's number for whether moderation let it through.
+    /// TikTok's code for the result of moderation.
     pub review_status: i32,
 }
 
-/// `donation_sticker_modify_method`
+/// Data of a `donation_sticker_modify_method` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DonationSticker {
-    /// The organizations that the host collects for; none if they were removed.
+    /// Organizations that the host raises money for; empty if they were removed.
     pub stickers: Vec<Donation>,
 }
 
-/// An organization that the host collects for.
+/// An organization that the host raises money for.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Donation {
-    /// The sticker's id.
+    /// Id of the sticker.
     pub sticker_id: Id,
-    /// The organization's id; TikTok has it as a text.
+    /// Id of the organization, which TikTok sends as a string.
     pub organization_id: SmolStr,
-    /// Its name.
+    /// Name of the organization.
     pub name: SmolStr,
-    /// What it does.
+    /// Description of the organization.
     pub description: SmolStr,
-    /// Where to read more.
+    /// URL of further information.
     pub detail_url: SmolStr,
-    /// Where to donate.
+    /// URL for donations.
     pub donate_url: SmolStr,
-    /// Address of its picture.
+    /// URL of its picture.
     pub icon_url: SmolStr,
 }
 
-/// `in_room_banner_refresh`
+/// Data of an `in_room_banner_refresh` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InRoomBannerRefresh {
-    /// After which time the banner shall be fetched again.
+    /// Delay before the client fetches the banner again, in seconds.
     pub delay_seconds: i32,
-    /// Whether only the host shall do so.
+    /// Whether only the host's client fetches it.
     pub only_host: bool,
 }
 
-/// `anchor_tool_modification`: the host changes the effects of the camera.
+/// Data of an `anchor_tool_modification` event: the host changed the camera effects.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnchorToolModification {
-    /// Who: the host, or a guest.
+    /// Id of the user whose effect changed: the host or a guest.
     pub user_id: Id,
-    /// The effect's number.
+    /// Id of the effect.
     pub effect_id: Id,
-    /// The number of its files.
+    /// Id of the effect's files.
     pub resource_id: Id,
-    /// Its name.
+    /// Name of the effect.
     pub name: SmolStr,
-    /// TikTok's number for what was changed.
+    /// TikTok's code for the change.
     pub modification_type: i32,
-    /// TikTok's number for whether it begins or ends.
+    /// TikTok's code for the start or end of the effect.
     pub msg_type: i32,
-    /// Where it was chosen, e.g. `trending`.
+    /// Tab in which it was selected, e.g. `trending`.
     pub tab: SmolStr,
-    /// When it was switched on; `null` if the message does not tell.
+    /// Time at which it was switched on; `null` if unknown.
     pub started_at: Option<Millis>,
-    /// When it was switched off; `null` if the message does not tell.
+    /// Time at which it was switched off; `null` if unknown.
     pub ended_at: Option<Millis>,
-    /// How long it was on.
+    /// Time that it was on, in seconds.
     pub duration_seconds: i64,
 }

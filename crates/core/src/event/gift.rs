@@ -1,4 +1,4 @@
-//! Gifts and boxes of diamonds.
+//! Gifts and treasure boxes.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,62 +6,63 @@ use smol_str::SmolStr;
 
 use super::{Id, Millis, Person};
 
-/// `gift`
+/// Data of a `gift` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Gift {
-    /// The number of the gift.
+    /// Id of the gift.
     pub gift_id: i64,
-    /// Its English name.
+    /// English name of the gift.
     pub gift_name: SmolStr,
-    /// 1: can be sent in streaks.
+    /// 1 if the gift can be sent in streaks.
     pub gift_type: i32,
-    /// The price of one, in diamonds.
+    /// Price of a single gift, in diamonds.
     pub diamond_count: i32,
-    /// The running total of the streak.
+    /// Running total of the streak.
     pub repeat_count: i32,
-    /// Whether TikTok calls this the last message of the streak.
+    /// Whether TikTok marks this message as the last of the streak.
     pub repeat_end: bool,
-    /// The streak's id among the sender's; 0 for gifts outside streaks.
+    /// Id of the streak among those of the sender; 0 for gifts outside a streak.
     pub group_id: Id,
-    /// The gift's picture.
+    /// URL of the gift's picture.
     pub gift_picture_url: SmolStr,
-    /// Who gets it: the host, or a guest in the host's room; `null` if the message does not tell.
+    /// The recipient: the host, or a guest in the host's room; `null` if unknown.
     pub receiver: Option<Person>,
-    /// Names the streak; opaque. Empty outside streaks.
+    /// Opaque id of the streak; empty outside a streak.
     pub streak_id: SmolStr,
-    /// What this event adds to the streak.
+    /// Number of gifts since the streak's previous event.
     pub repeat_delta: i32,
-    /// Whether the streak ends with this event.
+    /// Whether this event ends the streak.
     pub is_final: bool,
-    /// What this event adds in diamonds: `diamondCount` × `repeatDelta`.
+    /// Value of this event in diamonds: `diamondCount` × `repeatDelta`.
     pub diamonds: i64,
-    /// What this event adds since the streak's last final: `repeatDelta` where only finals are shown.
+    /// Number of gifts since the streak's previous final. It replaces `repeatDelta` for subscribers to finals
+    /// only.
     #[serde(skip)]
     pub delta_since_final: i32,
-    /// Whether TikTok did not send this, but livetape infers it: no final arrived within the time-out.
+    /// Whether livetape inferred this final because TikTok did not send one in time.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub inferred: bool,
 }
 
-/// `envelope`
+/// Data of an `envelope` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Envelope {
-    /// The box's id.
+    /// Id of the box.
     pub envelope_id: Id,
-    /// What kind of box: 1 a user's diamonds, 19 a super-fan box, …
+    /// Kind of box: 1 a user's diamonds, 19 a super-fan box, …
     pub business_type: i32,
-    /// How many diamonds are in it; 0 where the box is only hidden.
+    /// Number of diamonds in the box; 0 if the event only hides it.
     pub diamond_count: i32,
-    /// How many people may have a share.
+    /// Maximum number of people who get a share.
     pub people_count: i32,
-    /// The sender's nickname or unique id, as sent.
+    /// Nickname or unique id of the sender, as sent.
     pub sender_name: SmolStr,
-    /// The sender's numeric id; 0 if the message does not tell.
+    /// Numeric id of the sender; 0 if unknown.
     pub sender_id: Id,
-    /// 1 the box appears, 2 it goes.
+    /// 1 the box appears, 2 it disappears.
     pub display: i32,
-    /// When it may be opened; `null` if the message does not tell.
+    /// Time at which it can be opened; `null` if unknown.
     pub opens_at: Option<Millis>,
 }

@@ -1,4 +1,4 @@
-//! What is said about gifts.
+//! Notices about gifts.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,143 +6,143 @@ use smol_str::SmolStr;
 
 use super::{Id, Millis, Person, RoomNotify};
 
-/// `gift_broadcast`: a costly gift in some room is told to others.
+/// Data of a `gift_broadcast` event: an expensive gift is announced in other rooms.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GiftBroadcast {
-    /// Who sent the gift.
+    /// User id of the sender.
     pub from_user_id: Id,
-    /// What is shown; `null` if nothing is.
+    /// Displayed notice; `null` if there is none.
     pub notice: Option<RoomNotify>,
 }
 
-/// `gift_collection_update`: viewers complete a collection together.
+/// Data of a `gift_collection_update` event: viewers complete a collection together.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GiftCollectionUpdate {
-    /// How many times it was begun.
+    /// Number of the round.
     pub round: i64,
-    /// The gift's number.
+    /// Id of the gift.
     pub gift_id: i64,
-    /// The gift's name.
+    /// Name of the gift.
     pub gift_name: SmolStr,
-    /// The price of one.
+    /// Price of a single gift, in diamonds.
     pub diamond_count: i32,
-    /// The gift's picture.
+    /// URL of the gift's picture.
     pub gift_picture_url: SmolStr,
-    /// How many pieces there are.
+    /// Number of pieces collected so far.
     pub collected_count: i32,
-    /// How many are wanted.
+    /// Number of pieces in the collection.
     pub target_count: i32,
-    /// TikTok's number for what happens.
+    /// TikTok's code for the change.
     pub message_type: i32,
 }
 
-/// `gift_panel_update`: the list of gifts changed.
+/// Data of a `gift_panel_update` event: the list of gifts changed.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GiftPanelUpdate {
-    /// In which room.
+    /// Id of the room.
     pub room_id: Id,
-    /// When; `null` if the message does not tell.
+    /// Time of the change; `null` if unknown.
     pub updated_at: Option<Millis>,
 }
 
-/// `gift_prompt`: TikTok asks somebody about spending.
+/// Data of a `gift_prompt` event: TikTok asks a viewer about their spending.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GiftPrompt {
-    /// The title.
+    /// Title of the prompt.
     pub title: SmolStr,
-    /// The text.
+    /// Text of the prompt.
     pub body: SmolStr,
-    /// For how many days gifts are blocked.
+    /// Number of days for which gifts are blocked.
     pub block_days: i32,
 }
 
-/// `envelope_portal`: a box that takes viewers to another room; `user` is whom it names.
+/// Data of an `envelope_portal` event: a treasure box that takes viewers to the room of `user`.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EnvelopePortal {
-    /// The portal's id.
+    /// Id of the portal.
     pub portal_id: Id,
-    /// Who opened it.
+    /// User id of the sender.
     pub sender_id: Id,
-    /// The sender's unique id; may be empty.
+    /// Unique id of the sender; may be empty.
     pub sender_name: SmolStr,
-    /// What is in the box.
+    /// Number of diamonds in the box.
     pub envelope_diamonds: i32,
-    /// What the portal cost.
+    /// Price of the portal, in diamonds.
     pub portal_diamonds: i32,
-    /// How many it took along.
+    /// Number of viewers who followed it.
     pub taken_count: i32,
-    /// When it opens; `null` if the message does not tell.
+    /// Time at which it opens; `null` if unknown.
     pub sends_at: Option<Millis>,
-    /// TikTok's number for who sees it.
+    /// TikTok's code for its audience.
     pub view: i32,
-    /// TikTok's number for how it is shown.
+    /// TikTok's code for its display.
     pub display: i32,
 }
 
-/// `goody_bag`: a lottery for viewers.
+/// Data of a `goody_bag` event: a lottery for viewers.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GoodyBag {
-    /// The lottery's id.
+    /// Id of the lottery.
     pub goody_bag_id: Id,
-    /// 1 ended, 2 somebody joined, 3 the winners.
+    /// 1 ended, 2 a viewer joined, 3 the winners.
     pub message_type: i32,
-    /// What is in it.
+    /// Total prize, in coins.
     pub total_coins: i32,
-    /// How many win.
+    /// Number of winners.
     pub winner_count: i32,
-    /// How many take part.
+    /// Number of participants.
     pub joined_count: i32,
-    /// TikTok's number for how to take part.
+    /// TikTok's code for the way to participate.
     pub participate_method: i32,
-    /// What to write in order to take part.
+    /// Comment that a viewer has to write to participate.
     pub participate_text: SmolStr,
-    /// When it is drawn; `null` if the message does not tell.
+    /// Time of the draw; `null` if unknown.
     pub opens_at: Option<Millis>,
-    /// How long there is time.
+    /// Time to participate, in minutes.
     pub countdown_minutes: i32,
-    /// Who won.
+    /// The winners.
     pub winners: Vec<GoodyBagWinner>,
 }
 
-/// A winner.
+/// A winner of a lottery.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GoodyBagWinner {
-    /// Who it is.
+    /// The winner.
     #[serde(flatten)]
     pub person: Person,
-    /// How much.
+    /// The prize, in coins.
     pub coins: i32,
 }
 
-/// `gift_dynamic_restriction`
+/// Data of a `gift_dynamic_restriction` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GiftDynamicRestriction {
-    /// The gifts that nobody gets in the room as it is.
+    /// Ids of the gifts that cannot be sent at present.
     pub gift_ids: Vec<i64>,
-    /// The gifts that nobody gets in battles.
+    /// Ids of the gifts that cannot be sent in battles.
     pub battle_gift_ids: Vec<i64>,
-    /// The gifts that nobody gets while there are co-hosts.
+    /// Ids of the gifts that cannot be sent while there are co-hosts.
     pub cohost_gift_ids: Vec<i64>,
-    /// The gifts that nobody gets while there are guests.
+    /// Ids of the gifts that cannot be sent while there are guests.
     pub guest_gift_ids: Vec<i64>,
-    /// The gifts that some people do not get.
+    /// Further restrictions for single recipients.
     pub receivers: Vec<RestrictedReceiver>,
 }
 
-/// Somebody who does not get some gifts.
+/// A user who cannot receive some of the gifts.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RestrictedReceiver {
-    /// Who it is.
+    /// Id of the user.
     pub user_id: Id,
-    /// Which gifts.
+    /// Ids of the restricted gifts.
     pub gift_ids: Vec<i64>,
 }

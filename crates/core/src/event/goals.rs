@@ -6,37 +6,37 @@ use smol_str::SmolStr;
 
 use super::{Id, Millis, Person};
 
-/// `goal`
+/// Data of a `goal` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Goal {
-    /// The goal's id.
+    /// Id of the goal.
     pub goal_id: Id,
     /// 1 gifts, 2 subscriptions.
     pub goal_type: i32,
-    /// TikTok's number for how far it is.
+    /// TikTok's code for the stage.
     pub status: i32,
-    /// What the client shows, e.g. `live_goal_indicator_sub_goal`.
+    /// Text key of the display, e.g. `live_goal_indicator_sub_goal`.
     pub indicator: SmolStr,
-    /// What the host wrote.
+    /// Description written by the host.
     pub description: SmolStr,
-    /// When it was set; `null` if the message does not tell.
+    /// Start time; `null` if unknown.
     pub started_at: Option<Millis>,
-    /// When it ends; `null` if the message does not tell.
+    /// End time; `null` if unknown.
     pub expires_at: Option<Millis>,
-    /// What it consists of.
+    /// Parts of the goal.
     pub sub_goals: Vec<SubGoal>,
-    /// Who brought it forward; `null` if nobody did.
+    /// The contributor of this event; `null` if there is none.
     pub contributor: Option<Person>,
-    /// By how many gifts or subscriptions.
+    /// Number of gifts or subscriptions contributed.
     pub contribute_count: i64,
-    /// By how much.
+    /// Value contributed.
     pub contribute_score: i64,
-    /// The running total of the gift's streak.
+    /// Running total of the gift's streak.
     pub repeat_count: i64,
-    /// How many have contributed.
+    /// Number of contributors.
     pub contributor_count: i32,
-    /// Who contributed most.
+    /// The top contributors.
     pub contributors: Vec<GoalContributor>,
 }
 
@@ -46,71 +46,71 @@ pub struct Goal {
 pub struct SubGoal {
     /// 1 gifts, 2 subscriptions.
     pub goal_type: i32,
-    /// The gift to be sent; 0 if it is none.
+    /// Id of the gift; 0 if the goal is not about gifts.
     pub gift_id: i64,
-    /// The gift's name; may be empty.
+    /// Name of the gift; may be empty.
     pub gift_name: SmolStr,
-    /// The price of one.
+    /// Price of a single gift, in diamonds.
     pub diamond_count: i64,
-    /// How many there are.
+    /// Current amount.
     pub progress: i64,
-    /// How many are wanted.
+    /// Target amount.
     pub target: i64,
 }
 
-/// Somebody who contributed to a goal.
+/// A contributor to a goal.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GoalContributor {
-    /// Who it is.
+    /// The contributor.
     #[serde(flatten)]
     pub person: Person,
-    /// How much; for subscriptions TikTok sends what looks like a time in milliseconds.
+    /// Value contributed. For subscriptions, TikTok sends an apparent time in milliseconds instead.
     pub score: i64,
 }
 
-/// `poll`; `user` is who started it.
+/// Data of a `poll` event. `user` started the poll.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Poll {
-    /// The poll's id.
+    /// Id of the poll.
     pub poll_id: Id,
     /// 0 plain, 1 by gifts, 2 the host's own, 3 the host's own by gifts, 4 quick by gifts, 5 by emotes.
     pub poll_kind: i32,
-    /// What happens; `null` if the message does not tell.
+    /// Kind of change; `null` if unknown.
     pub state: Option<PollState>,
-    /// What is asked; only when it starts, and not always.
+    /// The question. Only sent at the start, and not always.
     pub title: SmolStr,
-    /// When it began; `null` if the message does not tell.
+    /// Start time; `null` if unknown.
     pub started_at: Option<Millis>,
-    /// When it ends; `null` if the message does not tell.
+    /// End time; `null` if unknown.
     pub ends_at: Option<Millis>,
-    /// How it ended: 0 in time, 1 by the host, 2 by others, 3 by TikTok; `null` if it did not.
+    /// Cause of the end: 0 time, 1 the host, 2 others, 3 TikTok; `null` if it has not ended.
     pub end_type: Option<i32>,
     /// The answers.
     pub options: Vec<PollOption>,
 }
 
-/// An answer.
+/// An answer in a poll.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PollOption {
-    /// Its place, from 0.
+    /// Position, from 0.
     pub index: i32,
-    /// What it says.
+    /// Text of the answer.
     pub text: SmolStr,
-    /// How many chose it.
+    /// Number of votes.
     pub votes: i64,
 }
 
-/// What happens to a poll.
+/// Kind of change to a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PollState {
-    /// It begins.
+    /// The poll started.
     Started,
-    /// Somebody voted.
+    /// A viewer voted.
     Updated,
-    /// It is over.
+    /// The poll ended.
     Ended,
 }

@@ -6,76 +6,76 @@ use smol_str::SmolStr;
 
 use super::Text;
 
-/// `capsule`: a hint with a button; `user` is whom it names.
+/// Data of a `capsule` event: a hint with a button. The text mentions `user`.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Capsule {
-    /// What it says.
+    /// Displayed text.
     pub text: Option<Text>,
-    /// What the button says.
+    /// Text of the button.
     pub button_text: Option<Text>,
-    /// Where the button leads, in TikTok's app.
+    /// Target of the button, in TikTok's app.
     pub link: SmolStr,
-    /// TikTok's number for what it is.
+    /// TikTok's code for the kind of hint.
     pub capsule_type: i32,
-    /// What it is about, e.g. `notice_viewer_new_goal`.
+    /// Topic, e.g. `notice_viewer_new_goal`.
     pub scene: SmolStr,
 }
 
-/// `subscription_guide`: a hint with a button; `user` is whom it names.
+/// Data of a `subscription_guide` event: a hint with a button. The text mentions `user`.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SubscriptionGuide {
-    /// What it says.
+    /// Displayed text.
     pub text: Option<Text>,
-    /// What the button says.
+    /// Text of the button.
     pub button_text: Option<Text>,
-    /// Where the button leads, in TikTok's app.
+    /// Target of the button, in TikTok's app.
     pub link: SmolStr,
-    /// What it is about, e.g. `notice_viewer_new_goal`.
+    /// Topic, e.g. `notice_viewer_new_goal`.
     pub scene: SmolStr,
 }
 
-/// `guide`: a hint.
+/// Data of a `guide` event: a hint.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Guide {
-    /// TikTok's number for what it is.
+    /// TikTok's code for the kind of hint.
     pub guide_type: i64,
-    /// What it says.
+    /// Displayed text.
     pub description: SmolStr,
-    /// The gift that it is about; 0 if it is about none.
+    /// Id of the gift that the hint is about; 0 if there is none.
     pub gift_id: i64,
-    /// For how long it is shown; the unit is not known.
+    /// Display time, in an unknown unit.
     pub duration: i64,
 }
 
-/// `toast`
+/// Data of a `toast` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Toast {
-    /// What it says; `null` if the message does not tell.
+    /// Displayed text; `null` if there is none.
     pub text: Option<Text>,
-    /// For how long it is shown; the unit is not known.
+    /// Display time, in an unknown unit.
     pub display_duration: i64,
-    /// After which time it is shown; the unit is not known.
+    /// Delay before it appears, in an unknown unit.
     pub delay_duration: i64,
 }
 
-/// `live_game_intro`
+/// Data of a `live_game_intro` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveGameIntro {
-    /// What it says.
+    /// Displayed text.
     pub text: Option<Text>,
-    /// Whether there is a ranking.
+    /// Whether the game has a ranking.
     pub has_rank_info: bool,
 }
 
-/// `speaker`
+/// Data of a `speaker` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Speaker {
-    /// What it says; `null` if the message does not tell.
+    /// Displayed text; `null` if there is none.
     pub text: Option<Text>,
 }

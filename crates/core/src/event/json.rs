@@ -1,5 +1,5 @@
-//! From serde's data model to JSON: the bytes that `serde_json` writes, made faster. Nearly all of an event are texts with
-//! nothing to escape: each is looked through as a whole, in a loop that the compiler makes vectors of, and copied at once.
+//! A fast JSON serialiser for serde, with the same output as `serde_json`. Most of an event is text that
+//! needs no escaping: each string is scanned in a vectorisable loop and copied in one go.
 
 #[cfg(test)]
 mod tests;
@@ -18,19 +18,20 @@ struct Writer<'a> {
     out: &'a mut Vec<u8>,
 }
 
-/// A list or an object that is being written. Each part begins with a comma; the first one's becomes the bracket.
+/// A list or object being written. A comma precedes each part; the first comma later becomes the opening
+/// bracket.
 struct Parts<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
     brackets: Brackets,
 }
 
-/// What stands around the parts: what is opened, and what closes it.
+/// The opening bracket, and the closing one.
 type Brackets = (u8, &'static [u8]);
 
 const LIST: Brackets = (b'[', b"]");
 const OBJECT: Brackets = (b'{', b"}");
-/// Names of fields up to this length, in bytes, are written at once with what stands around them.
+/// Field names up to this length, in bytes, are written in a single copy with the punctuation around them.
 const NAME_BYTES_MAX: usize = 60;
 
 impl<'a> Writer<'a> {
@@ -47,7 +48,7 @@ impl<'a> Writer<'a> {
         Ok(Parts { start: self.out.len(), out: self.out, brackets })
     }
 
-    /// An object of one field, whose name is `variant`, up to its value.
+    /// Starts an object with the single field `variant`, up to its value.
     fn variant(&mut self, variant: &str) {
         self.out.push(b'{');
         text(variant, self.out);
@@ -61,7 +62,8 @@ impl Parts<'_> {
         value.serialize(Writer { out: self.out })
     }
 
-    /// Names of fields are identifiers: there is nothing to escape in them. In line, so that the length of each is known.
+    /// Appends a field. Names are identifiers and need no escaping. Inlined, so that the length of each name
+    /// is a constant.
     #[inline(always)]
     fn field(&mut self, name: &'static str, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
         let mut head = [b','; NAME_BYTES_MAX + 4];
@@ -89,7 +91,7 @@ impl Parts<'_> {
     }
 }
 
-/// Appends a text in quotes.
+/// Appends a quoted string.
 fn text(text: &str, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
     out.reserve(bytes.len() + 2);
@@ -102,7 +104,7 @@ fn text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Sixteen bytes at a time, or eight; the last of them may have been looked at before.
+/// Scans 16 or 8 bytes at a time. The last chunk may overlap the one before it.
 fn has_special(bytes: &[u8]) -> bool {
     if let Some(last) = bytes.last_chunk::<16>() {
         let mut found = last.map(is_special);
@@ -119,7 +121,7 @@ fn has_special(bytes: &[u8]) -> bool {
     }
 }
 
-/// No early end, and no choice but of bits: that is what makes it vectors.
+/// Without early exits or branches, so that the compiler vectorises the loop.
 fn is_any_special<const N: usize>(bytes: &[u8; N]) -> bool {
     bytes.iter().fold(false, |found, &byte| found | is_special(byte))
 }
@@ -325,7 +327,7 @@ impl ser::SerializeMap for Parts<'_> {
     type Ok = ();
     type Error = Error;
 
-    /// What is no text gets quotes: the keys of JSON are texts.
+    /// Keys that are not strings are quoted, because JSON keys must be strings.
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
         self.out.push(b',');
         let start = self.out.len();

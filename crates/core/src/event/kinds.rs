@@ -1,30 +1,30 @@
-//! The types of events and their `data`: one table.
+//! The event types and the types of their `data`, in one table.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
-// The table names nearly everything that stands in the modules beside this one.
+// The table names nearly every type of the neighbouring modules.
 use super::{schema::of_kind, *};
 
 macro_rules! kinds {
     ($(#[doc = $doc:literal] $name:literal => $kind:ident($data:ident),)*) => {
-        /// The `data` of an event beside `sender`, `user` and `timestamp`.
+        /// The `data` of an event, apart from `sender`, `user` and `timestamp`.
         #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
         #[serde(untagged)]
         pub enum Data {
             $(#[doc = $doc] $kind($data),)*
         }
 
-        /// Every value of `type`.
+        /// All values of `type`.
         pub const KINDS: &[&str] = &[$($name),*];
 
-        /// The schema of the JSON of each type, in the order of [`KINDS`].
-        pub(super) fn each_schema(generator: &mut SchemaGenerator) -> Vec<Schema> {
-            vec![$(of_kind::<$data>(generator, $name, $doc)),*]
+        /// The schema of the JSON of each type, by its `type`.
+        pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+            vec![$(($name, of_kind::<$data>(generator, $name, $doc))),*]
         }
 
         impl Data {
-            /// The value of `type`.
+            /// Returns the value of `type`.
             #[must_use]
             pub fn kind(&self) -> &'static str {
                 match self {
@@ -36,192 +36,192 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// Somebody wrote something.
+    /// A viewer wrote a comment.
     "chat" => Chat(Chat),
-    /// Somebody sent a gift.
+    /// A viewer sent a gift.
     "gift" => Gift(Gift),
-    /// Somebody tapped the screen.
+    /// A viewer tapped the screen.
     "like" => Like(Like),
-    /// Somebody entered, or was acted on by a moderator.
+    /// A viewer joined, or a moderator acted on them.
     "member" => Member(Member),
-    /// Somebody followed or shared.
+    /// A viewer followed the host or shared the LIVE.
     "social" => Social(Social),
-    /// How many watch, and who gave most.
+    /// The number of viewers and the top gifters changed.
     "room_user" => RoomUser(RoomUser),
     /// The room was paused, resumed or ended.
     "control" => Control(Control),
-    /// Somebody sent pictures of the host's own.
+    /// A viewer sent the host's own emotes.
     "emote" => EmoteChat(EmoteChat),
-    /// A box of diamonds appeared or went.
+    /// A treasure box appeared or disappeared.
     "envelope" => Envelope(Envelope),
-    /// Somebody asked the host.
+    /// A viewer asked the host a question.
     "question" => Question(Question),
-    /// A battle between hosts goes on to its next stage.
+    /// A battle between hosts reached its next stage.
     "battle" => Battle(Battle),
-    /// The score of a battle.
+    /// The score of a battle changed.
     "battle_score" => BattleScore(BattleScore),
-    /// What the host says the room is about.
+    /// The host's description of the LIVE.
     "live_intro" => LiveIntro(LiveIntro),
-    /// Somebody subscribed.
+    /// A viewer subscribed.
     "subscribe" => Subscribe(Subscribe),
-    /// What is spoken.
+    /// A caption of the host's speech.
     "caption" => Caption(Caption),
-    /// A poll begins, goes on or ends.
+    /// A poll started, changed or ended.
     "poll" => Poll(Poll),
-    /// A message is kept on the screen, or no longer.
+    /// A message was pinned or unpinned.
     "pin" => Pin(Pin),
-    /// A goal of the host's came nearer.
+    /// A goal of the host made progress.
     "goal" => Goal(Goal),
-    /// The host's places in rankings.
+    /// The host's positions in rankings.
     "rank" => Rank(Rank),
-    /// A line runs over the video.
+    /// A text scrolls across the video.
     "barrage" => Barrage(Barrage),
-    /// A campaign's banner.
+    /// The banner of a campaign.
     "banner" => Banner(Banner),
-    /// Messages shall no longer be shown.
+    /// Messages were deleted.
     "delete" => Delete(Delete),
-    /// A comment is put beside the others.
+    /// A comment is displayed in a tray.
     "comment_tray" => CommentTray(CommentTray),
-    /// The host shows a question.
+    /// The host displays a question.
     "question_selected" => QuestionSelected(Question),
-    /// The host puts a question away.
+    /// The host hides a question.
     "question_slide_down" => QuestionSlideDown(QuestionSlideDown),
-    /// A question is gone.
+    /// A question was deleted.
     "question_delete" => QuestionDelete(QuestionDelete),
-    /// Questions are allowed, or no longer.
+    /// Questions were enabled or disabled.
     "question_switch" => QuestionSwitch(QuestionSwitch),
-    /// A viewer without an account enters.
+    /// A viewer without an account joined.
     "unauthorized_member" => UnauthorizedMember(UnauthorizedMember),
-    /// A costly gift in some room.
+    /// An expensive gift was sent, in this or another room.
     "gift_broadcast" => GiftBroadcast(GiftBroadcast),
     /// Viewers complete a collection together.
     "gift_collection_update" => GiftCollectionUpdate(GiftCollectionUpdate),
-    /// Gifts that cannot be sent for now.
+    /// Some gifts cannot be sent at present.
     "gift_dynamic_restriction" => GiftDynamicRestriction(GiftDynamicRestriction),
     /// The list of gifts changed.
     "gift_panel_update" => GiftPanelUpdate(GiftPanelUpdate),
-    /// TikTok asks somebody about spending.
+    /// TikTok asks a viewer about their spending.
     "gift_prompt" => GiftPrompt(GiftPrompt),
-    /// A box that takes viewers to another room.
+    /// A treasure box takes viewers to another room.
     "envelope_portal" => EnvelopePortal(EnvelopePortal),
     /// A lottery for viewers.
     "goody_bag" => GoodyBag(GoodyBag),
-    /// Subscriptions that follow each other quickly.
+    /// Several subscriptions follow each other quickly.
     "sub_wave" => SubWave(SubWave),
-    /// The goal for subscriptions is kept on the screen.
+    /// The subscription goal is pinned to the screen.
     "sub_pin_event" => SubPinEvent(SubPinEvent),
-    /// A clock to which subscriptions add time.
+    /// Subscriptions add time to a timer.
     "sub_timer_sticker" => SubTimerSticker(SubTimerSticker),
     /// A hint to subscribe.
     "subscription_guide" => SubscriptionGuide(SubscriptionGuide),
-    /// The client shows a line in the chat.
+    /// The client displays a text in the chat.
     "room" => Room(RoomText),
-    /// TikTok's welcome.
+    /// TikTok's welcome message.
     "system" => System(System),
-    /// A line over the video.
+    /// A text is displayed over the video.
     "room_notify" => RoomNotify(RoomNotify),
-    /// Lines over the video, for all rooms.
+    /// Texts are displayed over the video in all rooms.
     "marquee_announcement" => MarqueeAnnouncement(MarqueeAnnouncement),
-    /// The host has to prove something.
+    /// The host has to verify their identity.
     "room_verify" => RoomVerify(RoomVerify),
     /// The topic of the room.
     "hashtag" => Hashtag(Hashtag),
-    /// Pictures on the video.
+    /// Pictures are displayed on the video.
     "room_sticker" => RoomSticker(RoomSticker),
-    /// An organization that the host collects for.
+    /// The host raises money for an organization.
     "donation_sticker_modify_method" => DonationSticker(DonationSticker),
-    /// A campaign's banner changed.
+    /// The banner of a campaign changed.
     "in_room_banner_refresh" => InRoomBannerRefresh(InRoomBannerRefresh),
     /// A hint with a button.
     "capsule" => Capsule(Capsule),
     /// A hint.
     "guide" => Guide(Guide),
-    /// A line; what it is for is not known.
+    /// A text of unknown purpose.
     "speaker" => Speaker(Speaker),
     /// A short notice.
     "toast" => Toast(Toast),
-    /// The game that is played.
+    /// An introduction of the game being played.
     "live_game_intro" => LiveGameIntro(LiveGameIntro),
-    /// TikTok measures delays.
+    /// TikTok measures latency.
     "msg_detect" => MsgDetect(MsgDetect),
-    /// The host changes the effects of the camera.
+    /// The host changed the camera effects.
     "anchor_tool_modification" => AnchorToolModification(AnchorToolModification),
-    /// A warning below the video.
+    /// A warning is displayed below the video.
     "bottom" => Bottom(Bottom),
-    /// TikTok's moderation tells somebody something.
+    /// TikTok's moderation notifies a user.
     "perception" => Perception(Perception),
-    /// A right is withdrawn, or given back.
+    /// A permission was withdrawn or restored.
     "access_recall" => AccessRecall(AccessRecall),
-    /// TikTok wants a captcha solved.
+    /// TikTok demands a captcha.
     "access_control" => AccessControl(AccessControl),
-    /// TikTok tells the host something.
+    /// TikTok notifies the host.
     "notice" => Notice(Notice),
-    /// A ranking is shown.
+    /// A ranking is displayed.
     "hourly_rank" => HourlyRank(HourlyRank),
-    /// Who won a ranking of an hour.
+    /// The winners of an hourly ranking.
     "hourly_rank_reward" => HourlyRankReward(HourlyRankReward),
-    /// Who won a ranking of a week or day.
+    /// The winner of a weekly or daily ranking.
     "weekly_rank_reward" => WeeklyRankReward(WeeklyRankReward),
-    /// Somebody rose among those who gave most.
+    /// A viewer rose in the ranking of top gifters.
     "rank_text" => RankText(RankText),
     /// A ranking of games changed.
     "game_rank_notify" => GameRankNotify(GameRankNotify),
-    /// A card is used in a battle.
+    /// A card was used in a battle.
     "link_mic_battle_item_card" => BattleItemCard(BattleItemCard),
-    /// The loser of a battle is done.
+    /// The loser's forfeit after a battle is over.
     "link_mic_battle_punish_finish" => BattlePunishFinish(BattlePunishFinish),
-    /// A task within a battle.
+    /// A task within a battle changed.
     "link_mic_battle_task" => BattleTask(BattleTask),
     /// A notice about a battle.
     "link_mic_battle_notice" => BattleNotice(BattleNotice),
-    /// Who is on the screen with the host.
+    /// The guests or co-hosts changed.
     "link" => Link(Link),
-    /// The same, from a newer system.
+    /// The guests or co-hosts changed (newer system).
     "link_layer" => LinkLayer(LinkLayer),
-    /// The same, from a system newer still.
+    /// The guests or co-hosts changed (newest system).
     "link_state" => LinkState(LinkState),
-    /// The same, from an older system.
+    /// The guests or co-hosts changed (oldest system).
     "link_mic_method" => LinkMicMethod(LinkMicMethod),
-    /// What guests were given.
+    /// The gifts that guests received.
     "link_mic_fan_ticket_method" => LinkMicFanTicket(LinkMicFanTicket),
-    /// A guest is shown large.
+    /// A guest is enlarged on the screen, or no longer.
     "link_screen_change" => LinkScreenChange(LinkScreenChange),
     /// A hint for the host about guests.
     "link_mic_anchor_guide" => LinkMicAnchorGuide(LinkMicAnchorGuide),
-    /// A round of guessing begins.
+    /// A round of a drawing game started.
     "pictionary_start" => PictionaryStart(PictionaryStart),
-    /// Somebody guessed the word.
+    /// A viewer guessed the word.
     "pictionary_update" => PictionaryUpdate(PictionaryUpdate),
-    /// A round of guessing ends.
+    /// A round of a drawing game ended.
     "pictionary_end" => PictionaryEnd(PictionaryEnd),
-    /// The game of guessing is over.
+    /// A drawing game ended.
     "pictionary_exit" => PictionaryExit(PictionaryExit),
-    /// Somebody downloaded the advertised game.
+    /// A viewer downloaded the advertised game.
     "partnership_download_count" => PartnershipDownloadCount(PartnershipDownloadCount),
-    /// Rewards in a game for those who watch.
+    /// In-game rewards for viewers changed.
     "partnership_drops_update" => PartnershipDropsUpdate(PartnershipDropsUpdate),
     /// The card of an advertised game changed.
     "partnership_card_change" => PartnershipCardChange(PartnershipCardChange),
     /// A game is no longer advertised.
     "partnership_game_offline" => PartnershipGameOffline(PartnershipGameOffline),
-    /// TikTok acts against an advertisement.
+    /// TikTok took action against an advertisement.
     "partnership_punish" => PartnershipPunish(PartnershipPunish),
-    /// The host's cards for more reach.
+    /// The host's promotion cards.
     "boost_card" => BoostCard(BoostCard),
-    /// A product is shown.
+    /// A product is displayed.
     "oec_live_shopping" => LiveShopping(LiveShopping),
-    /// A paid series of videos is shown.
+    /// A paid video series is displayed.
     "paid_content_live_shopping" => PaidContentLiveShopping(PaidContentLiveShopping),
-    /// A business shows a link.
+    /// A business displays a link.
     "ba_lead_gen" => BaLeadGen(BaLeadGen),
-    /// A method without a schema, or a message that could not be read.
+    /// A message has no schema, or could not be decoded.
     "unknown" => Unknown(Unknown),
-    /// The upstream is connected, or the replay has started.
+    /// The upstream is connected, or a replay started.
     "connection_created" => ConnectionCreated(ConnectionCreated),
-    /// The upstream closed.
+    /// The upstream connection closed.
     "connection_closed" => ConnectionClosed(ConnectionClosed),
-    /// The source ended, or was replaced.
+    /// The source ended or was replaced.
     "disconnected" => Disconnected(Disconnected),
-    /// Something failed upstream.
+    /// An upstream failure.
     "error" => Failure(Failure),
 }

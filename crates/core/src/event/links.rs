@@ -6,130 +6,131 @@ use smol_str::SmolStr;
 
 use super::{Id, Person};
 
-/// `link`: who is on the screen with the host.
+/// Data of a `link` event: the guests or co-hosts.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Link {
-    /// The channel that joins them.
+    /// Id of the channel that links them.
     pub channel_id: Id,
-    /// TikTok's number for what happens.
+    /// TikTok's code for the change.
     pub message_type: i32,
     /// 2 co-hosts, 4 guests.
     pub scene: i32,
-    /// Who is on the screen; empty if the message does not tell.
+    /// Users on the screen; empty if unknown.
     pub users: Vec<Person>,
-    /// Who waits for it.
+    /// Users waiting to join.
     pub waiting: Vec<Person>,
-    /// Who left; 0 if nobody did.
+    /// Id of the user who left; 0 if none did.
     pub left_user_id: Id,
 }
 
-/// `link_layer`: the same from the newer of two systems, with user ids only.
+/// Data of a `link_layer` event: the guests or co-hosts as sent by TikTok's newer system, with user ids only.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkLayer {
-    /// The channel that joins them.
+    /// Id of the channel that links them.
     pub channel_id: Id,
     /// 1 created, 2 invited, 3 applied, 6 kicked out, 9 left, 10 finished, 11 the list changed, …
     pub message_type: i32,
     /// 2 co-hosts, 4 guests.
     pub scene: i32,
-    /// Whose channel it is; 0 if the message does not tell.
+    /// User id of the channel's owner; 0 if unknown.
     pub owner_user_id: Id,
-    /// Who is on the screen; empty if the message does not tell.
+    /// Ids of the users on the screen; empty if unknown.
     pub linked_user_ids: Vec<Id>,
-    /// Who applied for it.
+    /// Ids of the users who asked to join.
     pub applied_user_ids: Vec<Id>,
-    /// Who was invited.
+    /// Ids of the invited users.
     pub invited_user_ids: Vec<Id>,
-    /// Who left or was thrown out; 0 if nobody was.
+    /// Id of the user who left or was removed; 0 if none did.
     pub left_user_id: Id,
-    /// TikTok's number for why; 0 if the message does not tell.
+    /// TikTok's code for the reason; 0 if unknown.
     pub reason: i64,
 }
 
-/// `link_mic_method`: the same from the oldest system; also what guests were given.
+/// Data of a `link_mic_method` event: the guests or co-hosts as sent by TikTok's oldest system, or the gifts that
+/// guests received.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkMicMethod {
-    /// TikTok's number for what happens; 8 a guest was given something.
+    /// TikTok's code for the change; 8 means that a guest received a gift.
     pub link_type: i32,
-    /// The channel that joins them; 0 if the message does not tell.
+    /// Id of the channel that links them; 0 if unknown.
     pub channel_id: Id,
-    /// Who was given something; 0 if nobody was.
+    /// Id of the guest who received a gift; 0 if none did.
     pub user_id: Id,
-    /// What the user was given so far.
+    /// Total received by this guest, in coins.
     pub coins: i64,
-    /// What all were given so far.
+    /// Total received by all guests, in coins.
     pub total_coins: i64,
-    /// Who was invited; 0 if nobody was.
+    /// Id of the invited user; 0 if none was.
     pub invited_user_id: Id,
-    /// To whom it is addressed; 0 if to nobody in particular.
+    /// Id of the addressed user; 0 if there is none.
     pub to_user_id: Id,
-    /// The other host; 0 if the message does not tell.
+    /// User id of the other host; 0 if unknown.
     pub rival_user_id: Id,
 }
 
-/// `link_mic_fan_ticket_method`: what guests were given.
+/// Data of a `link_mic_fan_ticket_method` event: the gifts that guests received.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkMicFanTicket {
-    /// Who was given what.
+    /// Totals for each guest.
     pub users: Vec<FanTickets>,
-    /// What all were given so far.
+    /// Total received by all guests, in coins.
     pub total_coins: i64,
-    /// The match that it belongs to; 0 if to none.
+    /// Id of the match; 0 outside a match.
     pub match_id: Id,
 }
 
-/// What a guest was given.
+/// Gifts that a guest received.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FanTickets {
-    /// The guest.
+    /// User id of the guest.
     pub user_id: Id,
-    /// What the guest was given so far.
+    /// Total received by the guest, in coins.
     pub coins: i64,
-    /// The guest's score in a match.
+    /// Score of the guest in a match.
     pub match_score: i64,
-    /// The guest's place in a match; 0 outside one.
+    /// Rank of the guest in a match; 0 outside a match.
     pub match_rank: i32,
 }
 
-/// `link_screen_change`: a guest is shown large.
+/// Data of a `link_screen_change` event: a guest is enlarged on the screen, or no longer.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkScreenChange {
     /// 1 cancelled, 2 a new state, 3 a new position.
     pub message_type: i32,
-    /// Whether the guest is shown large.
+    /// Whether the guest is enlarged.
     pub is_enlarged: bool,
-    /// The guest, named as in the list of guests; TikTok has it as a text.
+    /// Id of the guest as in the list of guests, which TikTok sends as a string.
     pub link_mic_id: SmolStr,
 }
 
-/// `link_mic_anchor_guide`: a hint for the host; `user` is whom it is about.
+/// Data of a `link_mic_anchor_guide` event: a hint for the host about `user`.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkMicAnchorGuide {
-    /// TikTok's number for what it is.
+    /// TikTok's code for the kind of hint.
     pub guide_type: i32,
-    /// What it says; may be empty.
+    /// Displayed text; may be empty.
     pub content: SmolStr,
-    /// What the button says; may be empty.
+    /// Text of the button; may be empty.
     pub button_text: SmolStr,
 }
 
-/// `link_state`: who is on the screen, from a system newer still.
+/// Data of a `link_state` event: the guests or co-hosts as sent by TikTok's newest system.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkState {
-    /// The channel that joins them.
+    /// Id of the channel that links them.
     pub channel_id: Id,
     /// 2 co-hosts, 4 guests.
     pub scene: i32,
-    /// Counts the states.
+    /// Version number of the state.
     pub version: i64,
-    /// Who is on the screen.
+    /// Ids of the users on the screen.
     pub user_ids: Vec<Id>,
 }

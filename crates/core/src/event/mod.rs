@@ -1,4 +1,4 @@
-//! The outward JSON: what a subscriber gets.
+//! The JSON of events, as subscribers receive it.
 
 mod battle;
 mod battle_notices;
@@ -50,7 +50,6 @@ pub use questions::*;
 pub use ranks::*;
 pub use room::*;
 pub use scalar::{Id, Millis};
-pub use schema::schemas;
 use schemars::JsonSchema;
 use serde::Serialize;
 use smol_str::SmolStr;
@@ -60,71 +59,71 @@ pub use text::*;
 pub use user::*;
 pub use viewers::*;
 
-/// One event: what livetape broadcasts. Its sequence number is given by the hub.
+/// A broadcast event. The hub assigns its sequence number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
-    /// Whose room it is; empty if nobody knows.
+    /// Username of the host; empty if unknown.
     pub username: Arc<str>,
-    /// Who did it, where a person did.
+    /// The acting user, if a user caused the event.
     pub user: Option<User>,
-    /// When it was made: the message's create time, else `ts`.
+    /// Creation time of the message, or `ts`.
     pub timestamp: Millis,
-    /// When it was received: the wall anchor of the stream plus the offset.
+    /// Time of receipt: the stream's wall anchor plus the offset.
     pub ts: Millis,
-    /// The message's id, with the generation from the second on; `None` for events that come from no message.
+    /// Id of the message, with a suffix from the second generation on; `None` for events without a message.
     pub id: Option<SmolStr>,
-    /// Whether it comes from a recording.
+    /// Whether the event comes from a recording.
     pub replay: bool,
-    /// Whether `/inject` made it.
+    /// Whether the event was created by `/inject`.
     pub injected: bool,
-    /// The rest, by type.
+    /// The type-specific data.
     pub data: Data,
 }
 
 #[derive(JsonSchema, Serialize)]
 struct EventJson<'a, D> {
     r#type: &'static str,
-    /// Whose room it is; empty if nobody knows.
+    /// Username of the host; empty if unknown.
     username: &'a str,
     data: DataJson<'a, D>,
-    /// The message's id, opaque; absent for events that come from no message.
+    /// Opaque id of the message; absent for events without a message.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
-    /// When it was received.
+    /// Time of receipt.
     ts: Millis,
-    /// Whether it comes from a recording.
+    /// Whether the event comes from a recording.
     replay: bool,
-    /// `true` where `/inject` made it, then or when it was recorded; else absent.
+    /// `true` if the event was created by `/inject`, now or while recording; otherwise absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     injected: bool,
-    /// The channel that `seq` counts in; new with every start of the server.
+    /// Id of the channel that `seq` counts in; new with each start of the server.
     stream: &'a str,
 }
 
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "{D}Data")]
 struct DataJson<'a, D> {
-    /// The `uniqueId` of whoever did it.
+    /// `uniqueId` of the acting user.
     #[serde(skip_serializing_if = "Option::is_none")]
     sender: Option<&'a str>,
     #[serde(flatten)]
     data: &'a D,
-    /// Who did it.
+    /// The acting user.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a User>,
-    /// When TikTok made it, else `ts`.
+    /// Creation time on TikTok, or `ts`.
     timestamp: Millis,
 }
 
 impl Event {
-    /// The value of `type`.
+    /// Returns the value of `type`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         self.data.kind()
     }
 
-    /// Appends the JSON of the event on channel `stream`, but for its end: `seq` and the closing brace follow once the
-    /// hub has given the number ([`finish_json`]).
+    /// Appends the JSON of the event on channel `stream`, without `seq` and the closing brace.
+    /// [`finish_json`] appends these once the hub has assigned the number.
     pub fn begin_json(&self, stream: &str, out: &mut Vec<u8>) {
         let json = EventJson {
             r#type: self.kind(),
@@ -146,7 +145,7 @@ impl Event {
     }
 }
 
-/// Appends what [`Event::begin_json`] left out.
+/// Completes the JSON that [`Event::begin_json`] started.
 pub fn finish_json(seq: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"seq\":");
     out.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());

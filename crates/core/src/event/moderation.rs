@@ -1,4 +1,4 @@
-//! What TikTok does against hosts and viewers.
+//! TikTok's moderation of hosts and viewers.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,109 +6,109 @@ use smol_str::SmolStr;
 
 use super::{Id, Millis, Text};
 
-/// A measure of TikTok's against somebody.
+/// A sanction by TikTok's moderation.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Punishment {
-    /// Its id.
+    /// Id of the sanction.
     pub punish_id: Id,
-    /// TikTok's name for it, e.g. `muting_cancel`.
+    /// TikTok's name for the sanction, e.g. `muting_cancel`.
     pub punish_type: SmolStr,
-    /// TikTok's name for the reason; mostly empty.
+    /// TikTok's name for the reason; usually empty.
     pub punish_reason: SmolStr,
-    /// Against whom; 0 if the message does not tell.
+    /// Id of the sanctioned user; 0 if unknown.
     pub user_id: Id,
 }
 
-/// `bottom`: a warning below the video.
+/// Data of a `bottom` event: a warning below the video.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bottom {
-    /// What is shown; may be empty.
+    /// Displayed text; may be empty.
     pub content: SmolStr,
-    /// What it is about: 3 this room, 4 a co-host's room, 6 moderation, …
+    /// Topic: 3 this room, 4 a co-host's room, 6 moderation, …
     pub biz_type: i32,
-    /// For how long it is shown.
+    /// Display time, in seconds.
     pub duration_seconds: i64,
-    /// Against whom.
+    /// Id of the warned user.
     pub user_id: Id,
-    /// Where to read more; may be empty.
+    /// URL of further information; may be empty.
     pub detail_url: SmolStr,
-    /// What was done; `null` if nothing was.
+    /// The sanction; `null` if there is none.
     pub punishment: Option<Punishment>,
 }
 
-/// `perception`: moderation tells somebody something.
+/// Data of a `perception` event: moderation notifies a user.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Perception {
-    /// What is shown; `null` if nothing is.
+    /// Displayed text; `null` if there is none.
     pub text: Option<Text>,
-    /// Until when it holds; `null` if the message does not tell.
+    /// End of the sanction; `null` if unknown.
     pub ends_at: Option<Millis>,
-    /// What was done; `null` if nothing was.
+    /// The sanction; `null` if there is none.
     pub punishment: Option<Punishment>,
 }
 
-/// `access_recall`: a right is withdrawn, or given back.
+/// Data of an `access_recall` event: a permission was withdrawn or restored.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessRecall {
-    /// Which right, e.g. `GIFT`.
+    /// The permission, e.g. `GIFT`.
     pub scene: SmolStr,
-    /// TikTok's number for what happens to it.
+    /// TikTok's code for the change.
     pub status: i32,
-    /// Until when it holds; `null` if the message does not tell.
+    /// End of the sanction; `null` if unknown.
     pub ends_at: Option<Millis>,
-    /// What is shown; `null` if nothing is.
+    /// Displayed title; `null` if there is none.
     pub notice: Option<Text>,
-    /// What is shown below; `null` if nothing is.
+    /// Text displayed below the title; `null` if there is none.
     pub content: Option<Text>,
-    /// What was done; `null` if nothing was.
+    /// The sanction; `null` if there is none.
     pub punishment: Option<Punishment>,
 }
 
-/// `access_control`: TikTok wants a captcha solved.
+/// Data of an `access_control` event: TikTok demands a captcha.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessControl {
-    /// The captcha's id.
+    /// Id of the captcha.
     pub record_id: Id,
-    /// How long there is time.
+    /// Time limit, in seconds.
     pub verify_seconds: i64,
 }
 
-/// `notice`: TikTok tells the host something.
+/// Data of a `notice` event: TikTok notifies the host.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notice {
-    /// TikTok's number for what it is about.
+    /// TikTok's code for the kind of notice.
     pub notice_type: i32,
-    /// What is shown.
+    /// Displayed text.
     pub content: SmolStr,
-    /// The title; `null` without one.
+    /// Title; `null` if there is none.
     pub title: Option<Text>,
-    /// The reason; `null` without one.
+    /// Reason; `null` if there is none.
     pub violation_reason: Option<Text>,
 }
 
-/// `partnership_punish`
+/// Data of a `partnership_punish` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartnershipPunish {
-    /// What was done; `null` if the message does not tell.
+    /// The sanction; `null` if unknown.
     pub punishment: Option<Punishment>,
 }
 
-/// `room_verify`: the host has to prove something.
+/// Data of a `room_verify` event: the host has to verify their identity.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomVerify {
-    /// TikTok's number for what is asked.
+    /// TikTok's code for the demanded action.
     pub action: i32,
-    /// What is shown; may be empty.
+    /// Displayed text; may be empty.
     pub content: SmolStr,
-    /// TikTok's number for how it is shown.
+    /// TikTok's code for the display.
     pub notice_type: i64,
     /// Whether the room is closed.
     pub close_room: bool,

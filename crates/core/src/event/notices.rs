@@ -1,4 +1,4 @@
-//! What clients show by themselves: lines, hints, banners.
+//! Texts, hints and banners that clients display automatically.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,102 +6,103 @@ use smol_str::SmolStr;
 
 use super::{Id, Millis, Text};
 
-/// `room`: the client shows a line in the chat; `user` is whom it names.
+/// Data of a `room` event: the client displays a text in the chat. The text mentions `user`.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomText {
-    /// What is shown; `null` if it is `content`.
+    /// Displayed text; `null` if `content` holds it.
     pub text: Option<Text>,
-    /// A text beside that; mostly empty.
+    /// Additional text; usually empty.
     pub content: SmolStr,
-    /// What it is about, e.g. `user_join_fans`; may be empty.
+    /// Topic, e.g. `user_join_fans`; may be empty.
     pub scene: SmolStr,
-    /// TikTok's number for where it comes from.
+    /// TikTok's code for the source.
     pub source: i32,
-    /// Whether it is a welcome.
+    /// Whether the text is a welcome message.
     pub is_welcome: bool,
 }
 
-/// `system`: the welcome text of TikTok.
+/// Data of a `system` event: TikTok's welcome message.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct System {
-    /// What is shown.
+    /// Displayed text.
     pub message: SmolStr,
 }
 
-/// `room_notify`: a line over the video.
+/// Data of a `room_notify` event: a text over the video.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomNotify {
-    /// What is shown; `null` if it is `content`.
+    /// Displayed text; `null` if `content` holds it.
     pub text: Option<Text>,
-    /// A text beside that; mostly empty.
+    /// Additional text; usually empty.
     pub content: SmolStr,
-    /// TikTok's number for what it is.
+    /// TikTok's code for the kind of text.
     pub notify_type: i64,
-    /// What it is about, e.g. `weekly_rank`; may be empty.
+    /// Topic, e.g. `weekly_rank`; may be empty.
     pub source: SmolStr,
-    /// Who made it happen; 0 if the message does not tell.
+    /// Id of the user who caused it; 0 if unknown.
     pub from_user_id: Id,
-    /// For how long it is shown.
+    /// Display time, in seconds.
     pub duration_seconds: i64,
-    /// Where it leads, in TikTok's app; may be empty.
+    /// Target of the link, in TikTok's app; may be empty.
     pub link: SmolStr,
 }
 
-/// `marquee_announcement`
+/// Data of a `marquee_announcement` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MarqueeAnnouncement {
-    /// What it is about, e.g. `start_room_event`.
+    /// Topic, e.g. `start_room_event`.
     pub scene: SmolStr,
-    /// The lines.
+    /// Displayed texts.
     pub notices: Vec<RoomNotify>,
 }
 
-/// `barrage`: a line runs over the video.
+/// Data of a `barrage` event: a text scrolls across the video.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Barrage {
-    /// 4 subscribed, 8 level up, 9 a high-level gifter enters, 10 and 11 the same for team members, 100 other.
+    /// 4 subscribed, 8 level up, 9 a high-level gifter joined, 10 and 11 the same for team members, 100
+    /// other.
     pub msg_type: i32,
-    /// What it says beside the name; `null` if nothing.
+    /// Text next to the name; `null` if there is none.
     pub text: Option<Text>,
-    /// The level that it is about; `null` if it is about none.
+    /// Level that the text is about; `null` if there is none.
     pub level: Option<i32>,
-    /// Address of its picture; may be empty.
+    /// URL of its picture; may be empty.
     pub icon_url: SmolStr,
-    /// For how long it is shown.
+    /// Display time, in milliseconds.
     pub duration_ms: i64,
 }
 
-/// `unauthorized_member`: a viewer without an account enters.
+/// Data of an `unauthorized_member` event: a viewer without an account joined.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnauthorizedMember {
-    /// 1 entered.
+    /// 1 joined.
     pub action: i32,
-    /// The name that is shown, e.g. `Viewer158848`.
+    /// Displayed name, e.g. `Viewer158848`.
     pub nickname: SmolStr,
-    /// What is shown.
+    /// Displayed text.
     pub text: Option<Text>,
 }
 
-/// `msg_detect`: TikTok measures delays.
+/// Data of a `msg_detect` event: TikTok measures latency.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MsgDetect {
-    /// TikTok's number for what is measured.
+    /// TikTok's code for the measurement.
     pub detect_type: i32,
-    /// TikTok's number for what set it off.
+    /// TikTok's code for the trigger.
     pub trigger_by: i32,
-    /// The country of the viewer who took part.
+    /// Country of the measured viewer.
     pub from_region: SmolStr,
-    /// When the client began; `null` if the message does not tell.
+    /// Start time on the client; `null` if unknown.
     pub client_started_at: Option<Millis>,
-    /// When TikTok received it; `null` if the message does not tell.
+    /// Time of receipt at TikTok; `null` if unknown.
     pub api_received_at: Option<Millis>,
-    /// When TikTok sent it on; `null` if the message does not tell.
+    /// Time at which TikTok forwarded it; `null` if unknown.
     pub api_sent_at: Option<Millis>,
 }

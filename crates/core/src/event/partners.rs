@@ -6,49 +6,49 @@ use smol_str::SmolStr;
 
 use super::Id;
 
-/// `partnership_download_count`
+/// Data of a `partnership_download_count` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartnershipDownloadCount {
-    /// The game that the host advertises.
+    /// Id of the advertised game.
     pub game_id: Id,
-    /// How many downloaded it.
+    /// Number of downloads.
     pub downloaded_count: i64,
 }
 
-/// `partnership_drops_update`: rewards in a game for those who watch.
+/// Data of a `partnership_drops_update` event: in-game rewards for viewers.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartnershipDropsUpdate {
     /// 0 shown, 1 updated, 2 closed.
     pub change_mode: i32,
-    /// The rewards' id.
+    /// Id of the rewards.
     pub drops_id: Id,
-    /// The task's id; 0 if there is none.
+    /// Id of the task; 0 if there is none.
     pub task_id: Id,
-    /// The event's id; 0 if there is none.
+    /// Id of the event; 0 if there is none.
     pub event_id: Id,
-    /// The host; 0 if the message does not tell.
+    /// User id of the host; 0 if unknown.
     pub host_user_id: Id,
 }
 
-/// `partnership_card_change`
+/// Data of a `partnership_card_change` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartnershipCardChange {
-    /// TikTok's number for what was changed.
+    /// TikTok's code for the change.
     pub change_mode: i32,
-    /// Counts the changes.
+    /// Number of the change.
     pub sequence_id: i32,
-    /// The task's id.
+    /// Id of the task.
     pub task_id: Id,
 }
 
-/// `partnership_game_offline`
+/// Data of a `partnership_game_offline` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartnershipGameOffline {
-    /// The games that are no longer advertised.
+    /// Games that are no longer advertised.
     pub games: Vec<OfflineGame>,
 }
 
@@ -56,30 +56,30 @@ pub struct PartnershipGameOffline {
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OfflineGame {
-    /// The task's id.
+    /// Id of the task.
     pub task_id: Id,
-    /// What is shown.
+    /// Displayed text.
     pub text: SmolStr,
-    /// TikTok's number for why.
+    /// TikTok's code for the reason.
     pub offline_type: i32,
 }
 
-/// `boost_card`
+/// Data of a `boost_card` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BoostCard {
-    /// The cards.
+    /// The promotion cards.
     pub cards: Vec<BoostCardEntry>,
 }
 
-/// A card.
+/// A promotion card.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BoostCardEntry {
-    /// The card's id.
+    /// Id of the card.
     pub card_id: Id,
-    /// The task that it was given for.
+    /// Id of the task that earned the card.
     pub task_id: Id,
-    /// TikTok's number for where that task comes from.
+    /// TikTok's code for the source of the task.
     pub task_source: i32,
 }

@@ -1,4 +1,4 @@
-//! Pins and deletions.
+//! Pinned and deleted messages.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,42 +6,42 @@ use smol_str::SmolStr;
 
 use super::{Data, Id, Millis, User};
 
-/// `pin`; `user` is who pinned it.
+/// Data of a `pin` event. `user` pinned the message.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pin {
-    /// The pin's id.
+    /// Id of the pin.
     pub pin_id: Id,
     /// 1 pinned, 2 removed.
     pub action: i32,
-    /// The method of the pinned message.
+    /// Method of the pinned message.
     pub method: SmolStr,
-    /// When it was pinned; `null` if the message does not tell.
+    /// Time of pinning; `null` if unknown.
     pub pinned_at: Option<Millis>,
-    /// For how long it is shown; 0 without an end.
+    /// Display time in seconds; 0 for unlimited.
     pub display_seconds: i64,
-    /// The pinned message; `null` if the message does not have it.
+    /// The pinned message; `null` if it is not included.
     pub pinned: Option<Pinned>,
 }
 
-/// The message that is pinned.
+/// A pinned message.
 #[derive(Clone, Debug, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Pinned {
-    /// The `type` that it would have as an event.
+    /// The `type` of the message's own event.
     pub r#type: &'static str,
-    /// Who sent it.
+    /// Author of the message.
     pub user: Option<User>,
-    /// The `data` that it would have as an event.
+    /// The `data` of the message's own event.
     pub data: Box<Data>,
 }
 
-/// `delete`
+/// Data of a `delete` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Delete {
-    /// The messages that shall no longer be shown.
+    /// Ids of the deleted messages.
     pub message_ids: Vec<Id>,
-    /// The users whose messages shall no longer be shown.
+    /// Ids of the users whose messages are all deleted.
     pub user_ids: Vec<Id>,
 }

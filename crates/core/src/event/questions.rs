@@ -6,40 +6,40 @@ use smol_str::SmolStr;
 
 use super::{Id, Millis};
 
-/// `question` and `question_selected`
+/// Data of a `question` or `question_selected` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Question {
-    /// The question's id.
+    /// Id of the question.
     pub question_id: Id,
-    /// What was asked.
+    /// Text of the question.
     pub question_text: SmolStr,
-    /// When it was asked; `null` if the message does not tell.
+    /// Time of asking; `null` if unknown.
     pub asked_at: Option<Millis>,
 }
 
-/// `question_slide_down`
+/// Data of a `question_slide_down` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QuestionSlideDown {
-    /// The question that is no longer shown.
+    /// Id of the hidden question.
     pub question_id: Id,
 }
 
-/// `question_delete`
+/// Data of a `question_delete` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QuestionDelete {
-    /// The question that was deleted.
+    /// Id of the deleted question.
     pub question_id: Id,
-    /// Who had asked it, or who deleted it: nobody knows which.
+    /// Id of the user who asked the question or of the one who deleted it; it is not known which.
     pub user_id: Id,
 }
 
-/// `question_switch`
+/// Data of a `question_switch` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QuestionSwitch {
-    /// Whether questions may be asked.
+    /// Whether viewers can ask questions.
     pub on: bool,
 }

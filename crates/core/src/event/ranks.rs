@@ -6,59 +6,59 @@ use smol_str::SmolStr;
 
 use super::{Id, RoomNotify, Text};
 
-/// `rank`: the host's places.
+/// Data of a `rank` event: the host's positions in rankings.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rank {
-    /// TikTok's number for the group of rankings.
+    /// TikTok's code for the group of rankings.
     pub group_type: i64,
-    /// The places.
+    /// The positions.
     pub ranks: Vec<RankEntry>,
 }
 
-/// A place in a ranking.
+/// A position in a ranking.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RankEntry {
-    /// TikTok's number for the ranking: 1 weekly, 8 daily.
+    /// TikTok's code for the ranking: 1 weekly, 8 daily.
     pub rank_type: i64,
-    /// The host's place; 0 outside the ranking.
+    /// Position of the host; 0 outside the ranking.
     pub own_rank: i64,
-    /// What the client shows.
+    /// Displayed text.
     pub text: Option<Text>,
-    /// How long the ranking still runs.
+    /// Remaining time of the ranking, in seconds.
     pub countdown_seconds: i64,
 }
 
-/// `rank_text`: somebody rose among those who gave most; `user` is who.
+/// Data of a `rank_text` event: `user` rose in the ranking of top gifters.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RankText {
-    /// TikTok's number for where it is shown.
+    /// TikTok's code for the place of the display.
     pub scene: i32,
-    /// The place before; 0 if there was none.
+    /// Previous position; 0 if there was none.
     pub before: i64,
-    /// The place now.
+    /// New position.
     pub after: i64,
-    /// What the others read.
+    /// Text displayed to the other viewers.
     pub text: Option<Text>,
-    /// What the one who rose reads.
+    /// Text displayed to the viewer who rose.
     pub self_text: Option<Text>,
-    /// Who it is.
+    /// Id of the viewer who rose.
     pub user_id: Id,
 }
 
-/// `hourly_rank`
+/// Data of an `hourly_rank` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HourlyRank {
-    /// The text key of the ranking, e.g. `pm_mt_Live_WR`.
+    /// Text key of the ranking, e.g. `pm_mt_Live_WR`.
     pub rank_type: SmolStr,
-    /// What the client shows, in English.
+    /// Displayed English text.
     pub label: SmolStr,
 }
 
-/// `hourly_rank_reward`
+/// Data of an `hourly_rank_reward` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HourlyRankReward {
@@ -70,34 +70,34 @@ pub struct HourlyRankReward {
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RankWinner {
-    /// Who it is.
+    /// User id of the winner.
     pub user_id: Id,
-    /// The number of the reward.
+    /// Id of the reward.
     pub asset_id: i64,
-    /// What is shown; `null` if nothing is.
+    /// Displayed notice; `null` if there is none.
     pub notice: Option<RoomNotify>,
 }
 
-/// `weekly_rank_reward`
+/// Data of a `weekly_rank_reward` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WeeklyRankReward {
-    /// Who won.
+    /// User id of the winner.
     pub user_id: Id,
-    /// Which ranking, e.g. `daily_rank`.
+    /// The ranking, e.g. `daily_rank`.
     pub source: SmolStr,
-    /// Address of the reward's picture.
+    /// URL of the reward's picture.
     pub icon_url: SmolStr,
-    /// What is shown; `null` if nothing is.
+    /// Displayed notice; `null` if there is none.
     pub notice: Option<RoomNotify>,
 }
 
-/// `game_rank_notify`
+/// Data of a `game_rank_notify` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GameRankNotify {
-    /// 0 in or out of the ranking, 1 another place, 2 encouragement.
+    /// 0 entered or left the ranking, 1 changed position, 2 encouragement.
     pub msg_type: i32,
-    /// What is shown.
+    /// Displayed text.
     pub text: Option<Text>,
 }

@@ -1,4 +1,4 @@
-//! The room itself.
+//! The state of the room.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,34 +6,34 @@ use smol_str::SmolStr;
 
 use super::Id;
 
-/// `control`
+/// Data of a `control` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Control {
-    /// TikTok's number; 3 and 4 end the live connection.
+    /// TikTok's code for the action; 3 and 4 end the live connection.
     pub action: i32,
-    /// What the number means; `null` if nobody knows.
+    /// Meaning of the code; `null` if unknown.
     pub state: Option<RoomState>,
-    /// What the client tells the viewers; may be empty.
+    /// Text displayed to viewers; may be empty.
     pub tips: SmolStr,
 }
 
-/// What became of the room.
+/// Change to the state of the room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RoomState {
-    /// The host paused.
+    /// The host paused the LIVE.
     Paused,
-    /// The host is back.
+    /// The host resumed the LIVE.
     Resumed,
-    /// The host ended it.
+    /// The host ended the LIVE.
     Ended,
-    /// TikTok ended it.
+    /// TikTok ended the LIVE.
     Suspended,
 }
 
 impl RoomState {
-    /// What the number of a control message means.
+    /// Returns the meaning of a control message's code.
     #[must_use]
     pub fn of_action(action: i32) -> Option<Self> {
         match action {
@@ -46,24 +46,24 @@ impl RoomState {
     }
 }
 
-/// `live_intro`
+/// Data of a `live_intro` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveIntro {
-    /// The intro's id.
+    /// Id of the intro.
     pub intro_id: Id,
-    /// What the host says the room is about.
+    /// The host's description of the LIVE.
     pub description: SmolStr,
-    /// The language that TikTok guessed.
+    /// Language as detected by TikTok.
     pub language: SmolStr,
-    /// Whether TikTok's moderation let it through, TikTok's number.
+    /// TikTok's code for the result of moderation.
     pub audit_status: i32,
 }
 
-/// `banner`
+/// Data of a `banner` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Banner {
-    /// JSON, as a text and as sent: its shape is the campaign's.
+    /// JSON in a string, as sent. Its structure depends on the campaign.
     pub data: SmolStr,
 }

@@ -1,11 +1,11 @@
-//! Numbers as the outward JSON writes them.
+//! Numbers with a special form in the JSON of events.
 
 use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
-/// A 64-bit id. JSON has it as a string: it exceeds 2^53, where JavaScript's numbers end.
+/// A 64-bit id. It is a string in JSON, because JavaScript numbers are only exact up to 2^53.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(pub i64);
 
@@ -21,13 +21,13 @@ impl Serialize for Id {
     }
 }
 
-/// A point in wall time, Unix milliseconds. JSON has it as ISO 8601: `2025-09-09T18:44:13.511Z`.
+/// A point in time, in Unix milliseconds. It is an ISO 8601 string in JSON: `2025-09-09T18:44:13.511Z`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Millis(pub i64);
 
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A time that no calendar holds becomes the epoch: a message may say anything.
+        // Messages can contain any number. A time beyond the calendar becomes the epoch.
         let time = jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         write!(f, "{time:.3}")
     }
@@ -43,7 +43,8 @@ impl Serialize for Millis {
 }
 
 impl Millis {
-    /// What `Display` writes, of the years that have four digits and follow 1970: every event has two such times.
+    /// Returns the text that `Display` writes, for times from 1970 to year 9999. This fast path matters
+    /// because every event has two times.
     fn digits(self) -> Option<[u8; 24]> {
         let ms = u64::try_from(self.0).ok().filter(|ms| *ms <= DIGITS_MS_MAX)?;
         let (days, of_day) = (ms / DAY_MS, ms % DAY_MS);
@@ -69,10 +70,11 @@ impl Millis {
 }
 
 const DAY_MS: u64 = 86_400_000;
-/// 9999-12-30: where the calendar that `Display` uses ends.
+/// 9999-12-30, the end of the calendar that `Display` uses.
 const DIGITS_MS_MAX: u64 = 253_402_207_200_000;
 
-/// Year, month and day of a day since 1970: Howard Hinnant's `civil_from_days`, whose years begin in March.
+/// Returns year, month and day of a day since 1970, by Howard Hinnant's `civil_from_days`. Its years start in
+/// March.
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);
@@ -90,7 +92,7 @@ impl JsonSchema for Id {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let description = "A 64-bit number, in decimal; 0 where there is none.";
+        let description = "A 64-bit number in decimal; 0 if absent.";
         json_schema!({ "description": description, "type": "string", "pattern": "^-?[0-9]{1,19}$" })
     }
 }
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn times_at_the_ends_are_written_alike() {
+    fn the_fast_path_matches_display_at_the_boundaries() {
         let ends = [0, -1, i64::MIN, i64::MAX, 951_782_400_000, 4_107_542_399_999, 253_402_207_200_000];
         for ms in ends {
             assert!((-1..=1).all(|step| same(ms.saturating_add(step))), "{ms}");
@@ -129,7 +131,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn times_are_written_alike(ms in 0..260_000_000_000_000_i64, any in any::<i64>()) {
+        fn the_fast_path_matches_display(ms in 0..260_000_000_000_000_i64, any in any::<i64>()) {
             prop_assert!(same(ms) && same(any));
         }
     }

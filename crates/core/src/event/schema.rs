@@ -1,16 +1,11 @@
-//! The JSON Schema of events, made from the types that their JSON is made from.
+//! The JSON Schema of events, derived from the types that are serialised.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-use super::{EventJson, KINDS, kinds::each_schema};
+use super::EventJson;
 
-/// The schema of each type of event, by its `type`.
-pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
-    KINDS.iter().copied().zip(each_schema(generator)).collect()
-}
-
-/// The schema of an event whose `data` is a `D`: that of what is serialised, with what is written by hand.
+/// Returns the schema of an event whose `data` is a `D`, including the fields that are written by hand.
 pub(super) fn of_kind<D: JsonSchema + 'static>(
     generator: &mut SchemaGenerator,
     kind: &'static str,
@@ -20,9 +15,9 @@ pub(super) fn of_kind<D: JsonSchema + 'static>(
     schema.insert("description".into(), doc.trim().into());
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         properties.insert("type".into(), json!({ "const": kind }));
-        // `finish_json` appends it.
+        // `finish_json` appends this field.
         let seq = json!({
-            "description": "Its number, from 1. Numbers that are not seen belong to events that were not asked for.",
+            "description": "Sequence number, from 1. Gaps belong to events that were filtered out.",
             "type": "integer",
             "minimum": 1,
         });

@@ -1,49 +1,49 @@
-//! What livetape itself has to say.
+//! Events from livetape itself rather than from TikTok.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Id;
 
-/// `unknown`
+/// Data of an `unknown` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unknown {
-    /// The method; empty where not even that could be read.
+    /// The method; empty if it could not be decoded.
     pub method: String,
-    /// The bytes, base64.
+    /// The raw bytes, in base64.
     pub payload: String,
-    /// What was wrong, where a method with a schema could not be read.
+    /// Kind of fault, if the method has a schema but the message could not be decoded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<&'static str>,
-    /// Whether `payload` is only the beginning.
+    /// Whether `payload` holds only the beginning.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
 }
 
-/// `connection_created`
+/// Data of a `connection_created` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionCreated {
-    /// The room.
+    /// Id of the room.
     pub room_id: Id,
     /// `live` or `replay`.
     pub source: &'static str,
 }
 
-/// `connection_closed`
+/// Data of a `connection_closed` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionClosed {
-    /// The WebSocket close code; 1006 if there was none.
+    /// WebSocket close code; 1006 if there was no close frame.
     pub code: u32,
-    /// What the closing side said.
+    /// Close reason, from the side that closed the connection.
     pub reason: String,
     /// Whether another attempt follows.
     pub will_retry: bool,
 }
 
-/// `disconnected`
+/// Data of a `disconnected` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Disconnected {
@@ -51,22 +51,22 @@ pub struct Disconnected {
     pub reason: String,
 }
 
-/// `error`
+/// Data of an `error` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
-    /// The stable code.
+    /// Stable code.
     pub code: String,
-    /// A few words.
+    /// Short title.
     pub title: String,
-    /// What happened, in a sentence.
+    /// Description of the failure.
     pub message: String,
-    /// What to do.
+    /// Advice on what to do.
     pub hint: String,
-    /// Which attempt failed, from 1.
+    /// Number of the failed attempt, from 1.
     pub attempt: u32,
     /// Whether another attempt follows.
     pub retrying: bool,
-    /// When it follows.
+    /// Delay before the next attempt, in milliseconds.
     pub retry_after_ms: Option<u64>,
 }

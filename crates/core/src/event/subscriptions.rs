@@ -1,4 +1,4 @@
-//! Subscriptions beyond `subscribe`.
+//! Subscription events other than `subscribe`.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,66 +6,66 @@ use smol_str::SmolStr;
 
 use super::{Id, Millis, Person};
 
-/// `sub_pin_event`: the goal for subscriptions is kept on the screen.
+/// Data of a `sub_pin_event` event: the subscription goal is pinned to the screen.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SubPinEvent {
     /// 1 pinned, 2 removed.
     pub action: i32,
-    /// The card's id.
+    /// Id of the card.
     pub card_id: Id,
-    /// The goal's id.
+    /// Id of the goal.
     pub goal_id: Id,
-    /// What the host wrote.
+    /// Description written by the host.
     pub description: SmolStr,
-    /// How many subscriptions there are.
+    /// Current number of subscriptions.
     pub progress: i64,
-    /// How many are wanted.
+    /// Target number of subscriptions.
     pub target: i64,
-    /// Who pinned it.
+    /// Id of the user who pinned it.
     pub operator_user_id: Id,
 }
 
-/// `sub_wave`: subscriptions that follow each other quickly.
+/// Data of a `sub_wave` event: several subscriptions follow each other quickly.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SubWave {
-    /// TikTok's number for what happens.
+    /// TikTok's code for the change.
     pub message_type: i32,
-    /// Who subscribed; `null` if nobody did.
+    /// The new subscriber; `null` if there is none.
     pub newcomer: Option<Person>,
-    /// The subscriptions of the wave.
+    /// Number of subscriptions in the wave.
     pub wave_count: i64,
-    /// How many it takes.
+    /// Target number of subscriptions in the wave.
     pub target_count: i64,
-    /// All of the host's subscribers.
+    /// Total number of the host's subscribers.
     pub total_count: i64,
-    /// TikTok's number for how far it is.
+    /// TikTok's code for the stage.
     pub status: i32,
-    /// When it began; `null` if the message does not tell.
+    /// Start time; `null` if unknown.
     pub started_at: Option<Millis>,
-    /// When it ends; `null` if the message does not tell.
+    /// End time; `null` if unknown.
     pub ends_at: Option<Millis>,
-    /// Who took part.
+    /// The participants.
     pub thanked: Vec<Person>,
 }
 
-/// `sub_timer_sticker`: a clock to which subscriptions add time.
+/// Data of a `sub_timer_sticker` event: subscriptions add time to a timer.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SubTimerSticker {
-    /// The clock's id.
+    /// Id of the timer.
     pub timer_id: Id,
-    /// TikTok's number for what was changed.
+    /// TikTok's code for the kind of change.
     pub change_type: i32,
-    /// TikTok's number for what was done to the clock.
+    /// TikTok's code for the operation on the timer.
     pub operation: i32,
-    /// TikTok's number for what the clock does.
+    /// TikTok's code for the state of the timer.
     pub status: i32,
-    /// What viewers read.
+    /// Displayed title.
     pub title: SmolStr,
-    /// All of its time; the unit is not known.
+    /// Total time, in an unknown unit.
     pub total_time: i64,
-    /// What is left; the unit is not known.
+    /// Remaining time, in an unknown unit.
     pub remaining_time: i64,
 }

@@ -1,4 +1,4 @@
-//! The person behind an event.
+//! The users in events.
 
 use std::sync::Arc;
 
@@ -8,72 +8,72 @@ use smol_str::SmolStr;
 
 use super::Id;
 
-/// A user, as TikTok describes it in a message. Messages differ in how much they tell: what is missing is empty, 0,
-/// `false` or `null`.
+/// A user, as described in a message. Messages differ in detail: unknown fields are empty, 0, `false` or
+/// `null`.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// The numeric id.
+    /// Numeric id.
     pub user_id: Id,
-    /// The name in the profile's address, without `@`.
+    /// Name in the profile's URL, without `@`.
     pub unique_id: SmolStr,
-    /// The name that is shown.
+    /// Displayed name.
     pub nickname: SmolStr,
-    /// Address of the picture; empty if there is none.
+    /// URL of the profile picture; empty if unknown.
     pub avatar: SmolStr,
-    /// The id of the profile in TikTok's own addresses.
+    /// Id of the profile in TikTok's own URLs.
     pub sec_uid: SmolStr,
-    /// What the user wrote about himself or herself.
+    /// Biography, written by the user.
     pub bio: SmolStr,
-    /// Whether TikTok vouches for the name.
+    /// Whether TikTok has verified the user.
     pub verified: bool,
-    /// Whether a moderator of this room.
+    /// Whether the user is a moderator of this room.
     pub is_moderator: bool,
-    /// Whether subscribed to this room's host.
+    /// Whether the user subscribes to the host.
     pub is_subscriber: bool,
-    /// Whether the host of the room: told by few messages, so `false` is no proof.
+    /// Whether the user is the host. Few messages contain this, so `false` proves nothing.
     pub is_host: bool,
-    /// How many follow the user; `null` if the message does not tell.
+    /// Number of followers; `null` if unknown.
     pub follower_count: Option<i64>,
-    /// How many the user follows; `null` if the message does not tell.
+    /// Number of followed users; `null` if unknown.
     pub following_count: Option<i64>,
-    /// 0 none, 1 follows the host, 2 both follow each other, 3 is seen and not known; `null` if the message does not
-    /// tell.
+    /// 0 none, 1 follows the host, 2 both follow each other, 3 occurs but its meaning is unknown; `null` if
+    /// unknown.
     pub follow_status: Option<i64>,
-    /// The level of the gifter badge; `null` without one.
+    /// Level of the gifter badge; `null` if there is none.
     pub gifter_level: Option<i64>,
-    /// The level in the host's fan club; `null` if the user is in none.
+    /// Level in the host's fan club; `null` for nonmembers.
     pub team_level: Option<i64>,
-    /// The name of the fan club; empty without one.
+    /// Name of the fan club; empty for nonmembers.
     pub team_name: SmolStr,
-    /// What stands beside the name.
+    /// Badges next to the name.
     pub badges: Arc<[Badge]>,
 }
 
-/// A badge beside a user's name.
+/// A badge next to a user's name.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Badge {
-    /// What it is for: 1 moderator, 4 and 7 subscriber, 8 gifter level, 10 fan club level, …
+    /// Kind of badge: 1 moderator, 4 and 7 subscriber, 8 gifter level, 10 fan club level, …
     pub scene_type: i32,
-    /// The level, where the badge stands for one; 0 also where it does not.
+    /// Level, for badges that have one; may also be 0 for others.
     pub level: Option<i64>,
-    /// What is written on it: a text, a number or a Roman numeral; may be empty.
+    /// Text on the badge: a word, a number or a Roman numeral; may be empty.
     pub text: SmolStr,
-    /// Address of its picture; empty if there is none.
+    /// URL of its picture; empty if there is none.
     pub image_url: SmolStr,
 }
 
-/// A user of whom a message tells little more than the name.
+/// A user of whom the message contains little more than the name.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Person {
-    /// The numeric id.
+    /// Numeric id.
     pub user_id: Id,
-    /// The name in the profile's address; empty if the message does not tell.
+    /// Name in the profile's URL; empty if unknown.
     pub unique_id: SmolStr,
-    /// The name that is shown; empty if the message does not tell.
+    /// Displayed name; empty if unknown.
     pub nickname: SmolStr,
-    /// Address of the picture; empty if the message does not tell.
+    /// URL of the profile picture; empty if unknown.
     pub avatar: SmolStr,
 }

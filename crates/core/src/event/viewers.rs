@@ -1,4 +1,4 @@
-//! What viewers do, and how many they are.
+//! Viewers: their actions and their number.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,101 +6,101 @@ use smol_str::SmolStr;
 
 use super::Id;
 
-/// `like`
+/// Data of a `like` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Like {
-    /// The likes of this message; TikTok sends up to 15 in one.
+    /// Number of likes in this message; TikTok combines up to 15.
     pub like_count: i32,
-    /// The likes of the room as sent: it may go back.
+    /// Total likes of the room, as sent. It can decrease.
     pub total_like_count: i64,
 }
 
-/// `member`
+/// Data of a `member` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Member {
-    /// 1 entered; the other numbers are what moderators do.
+    /// 1 joined; other codes are actions of moderators.
     pub action_id: i32,
-    /// How many are in the room; 0 if the message does not tell.
+    /// Number of viewers in the room; 0 if unknown.
     pub member_count: i32,
-    /// Where the viewer came from, in TikTok's words, e.g. `homepage_hot-live_cell`.
+    /// How the viewer found the room, in TikTok's terms, e.g. `homepage_hot-live_cell`.
     pub enter_source: SmolStr,
 }
 
-/// `social`
+/// Data of a `social` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Social {
-    /// What was done.
+    /// The action.
     pub action: SocialAction,
-    /// The text key that TikTok shows it by.
+    /// Text key of the display.
     pub display_type: SmolStr,
-    /// The host's followers after a follow; else 0.
+    /// Number of the host's followers after a follow; otherwise 0.
     pub follow_count: i64,
-    /// How many shared the room, after a share; else 0.
+    /// Number of shares of the room after a share; otherwise 0.
     pub share_count: i32,
 }
 
-/// What a `social` event is about.
+/// Action in a `social` event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SocialAction {
-    /// Somebody follows the host from now on.
+    /// The user followed the host.
     Follow,
-    /// Somebody shared the room.
+    /// The user shared the room.
     Share,
-    /// Something else.
+    /// Another action.
     #[default]
     Other,
 }
 
-/// `room_user`
+/// Data of a `room_user` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomUser {
-    /// How many watch now.
+    /// Current number of viewers.
     pub viewer_count: i64,
-    /// How many have watched since the room was opened.
+    /// Total number of viewers since the start of the LIVE.
     pub total_user_count: i64,
-    /// How many of those who watch are anonymous.
+    /// Number of anonymous viewers.
     pub anonymous_count: i64,
-    /// Who gave most, the first first.
+    /// Top gifters, in order of rank.
     pub top_viewers: Vec<TopViewer>,
 }
 
-/// A place in the list of those who gave most.
+/// A position in the list of top gifters.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TopViewer {
-    /// The name in the profile's address; empty for most viewers who gave nothing.
+    /// Name in the profile's URL; empty for most viewers without gifts.
     pub unique_id: SmolStr,
-    /// How much was given.
+    /// Value of the gifts, in coins.
     pub coin_count: Id,
-    /// The numeric id.
+    /// Numeric id.
     pub user_id: Id,
-    /// The name that is shown.
+    /// Displayed name.
     pub nickname: SmolStr,
-    /// Address of the picture.
+    /// URL of the profile picture.
     pub avatar: SmolStr,
-    /// The place in the list, from 1.
+    /// Position in the list, from 1.
     pub rank: i64,
 }
 
-/// `subscribe`
+/// Data of a `subscribe` event.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subscribe {
-    /// Since how many months.
+    /// Number of months subscribed.
     pub sub_month: i64,
-    /// 0 once, 1 renewed automatically.
+    /// 0 one-time, 1 renewed automatically.
     pub subscribe_type: i32,
-    /// What the user was before: 0 no subscriber, 1 subscribed again, …
+    /// Previous status: 0 not subscribed, 1 resubscribed, …
     pub old_subscribe_status: i32,
-    /// What the user is now, TikTok's number.
+    /// TikTok's code for the current status.
     pub subscribing_status: i32,
-    /// How the client shows it, TikTok's number.
+    /// TikTok's code for the display.
     pub exhibition_type: i32,
-    /// What it is about: 0 a subscription, further numbers are notices.
+    /// Kind of message: 0 a subscription; others are notices.
     pub message_type: i32,
 }

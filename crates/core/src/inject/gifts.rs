@@ -1,4 +1,4 @@
-//! Gifts that are known by name.
+//! Gifts known by name.
 
 use crate::{
     error::{Code, Problem},
@@ -6,7 +6,7 @@ use crate::{
     wire::compose,
 };
 
-/// Gifts that are known by name: number, name, diamonds. Of others the price can be told.
+/// Gifts known by name: id, name and diamonds. Requests can give the price of others.
 const GIFTS: [(i64, &str, i32); 7] = [
     (5269, "TikTok", 1),
     (5479, "Coffee", 1),
@@ -19,7 +19,7 @@ const GIFTS: [(i64, &str, i32); 7] = [
 
 pub(super) fn known_gift(name: &str, diamonds: Option<i32>, picture_url: &str) -> compose::Gift {
     let known = GIFTS.iter().find(|(_, known, _)| known.eq_ignore_ascii_case(name));
-    // An unknown one has the same number each time, above all that TikTok uses.
+    // The id of an unknown gift is derived from its name, in a range above TikTok's.
     let made_up = || 1_000_000_000 + i64::from(crc32fast::hash(name.as_bytes()));
     compose::Gift {
         gift_id: known.map_or_else(made_up, |known| known.0),
@@ -30,7 +30,7 @@ pub(super) fn known_gift(name: &str, diamonds: Option<i32>, picture_url: &str) -
     }
 }
 
-/// Rejects a gift that is not known by name, unless its price is given.
+/// Rejects a gift that is not known by name, unless the request gives its price.
 ///
 /// # Errors
 /// `bad_request` with the nearest name.
@@ -39,6 +39,6 @@ pub(super) fn check_gift(name: &str, diamonds: Option<i32>) -> Result<(), Proble
         return Ok(());
     }
     let hint =
-        format!("{}; or set `diamonds` to make up another", choices(name, &GIFTS.map(|(_, name, _)| name)));
-    Err(Problem::new(Code::BadRequest, format!("there is no gift `{name}`")).hint(hint))
+        format!("{}; or set `diamonds` for any other gift", choices(name, &GIFTS.map(|(_, name, _)| name)));
+    Err(Problem::new(Code::BadRequest, format!("unknown gift `{name}`")).hint(hint))
 }

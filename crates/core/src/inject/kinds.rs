@@ -40,19 +40,19 @@ pub fn parse(body: Map<String, Value>) -> Result<InjectRequest, Problem> {
     let kind = match body.get("type") {
         Some(Value::String(kind)) => kind.as_str(),
         _ => {
-            let hint = format!("it is one of: {}", names().join(", "));
-            return Err(Problem::new(Code::BadRequest, "`type` says what to inject").hint(hint));
+            let hint = format!("choose one of: {}", names().join(", "));
+            return Err(Problem::new(Code::BadRequest, "`type` is missing").hint(hint));
         }
     };
     let Some((_, fields)) = KINDS.iter().find(|(name, _)| *name == kind) else {
-        return Err(unknown(format!("nothing of type `{kind}` can be injected"), kind, &names()));
+        return Err(unknown(format!("events of type `{kind}` cannot be injected"), kind, &names()));
     };
     if let Some(field) = body.keys().find(|key| *key != "type" && !fields.contains(&key.as_str())) {
         return Err(unknown(format!("`{kind}` has no `{field}`"), field, fields));
     }
     let missing_or_wrong = |error: &dyn fmt::Display| {
-        Problem::new(Code::BadRequest, format!("this cannot be injected: {error}"))
-            .hint("send JSON as the documentation shows it")
+        Problem::new(Code::BadRequest, format!("cannot inject this: {error}"))
+            .hint("send JSON as described in GET /openapi.json")
     };
     let request: InjectRequest =
         serde_json::from_value(Value::Object(body)).map_err(|error| missing_or_wrong(&error))?;
@@ -105,12 +105,12 @@ mod tests {
         };
         assert!(gift("rose", Value::Null).is_ok() && gift("Rsoe", 5.into()).is_ok());
         let problem = gift("Rsoe", Value::Null).unwrap_err();
-        assert_eq!(problem.message, "there is no gift `Rsoe`");
+        assert_eq!(problem.message, "unknown gift `Rsoe`");
         assert!(
-            problem.hint.starts_with("did you mean `Rose`? there are: TikTok, Coffee"),
+            problem.hint.starts_with("did you mean `Rose`? choose one of: TikTok, Coffee"),
             "{}",
             problem.hint
         );
-        assert!(problem.hint.ends_with("or set `diamonds` to make up another"), "{}", problem.hint);
+        assert!(problem.hint.ends_with("or set `diamonds` for any other gift"), "{}", problem.hint);
     }
 }

@@ -1,4 +1,4 @@
-//! Kinds that are injected rarely: their limits and messages.
+//! Rarely injected kinds: their limits and messages.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Number of answers of a poll.
+/// Number of answers in a poll.
 const OPTIONS: std::ops::RangeInclusive<usize> = 2..=10;
 /// Length of a battle, in seconds.
 const BATTLE_SECS: i64 = 300;
@@ -22,20 +22,20 @@ const BATTLE_SECS: i64 = 300;
 /// Checks the fields of a request.
 ///
 /// # Errors
-/// A sentence about the first invalid field.
+/// Describes the first invalid field.
 pub(super) fn check(request: &InjectRequest) -> Result<(), String> {
     match request {
         InjectRequest::Envelope { diamonds, people, .. } if *diamonds < 1 || *people < 1 => {
-            Err("`diamonds` and `people` are numbers from 1".to_owned())
+            Err("`diamonds` and `people` must be at least 1".to_owned())
         }
         InjectRequest::Battle { points, opponent_points, .. } if *points < 0 || *opponent_points < 0 => {
-            Err("`points` and `opponentPoints` are numbers from 0".to_owned())
+            Err("`points` and `opponentPoints` must not be negative".to_owned())
         }
         InjectRequest::Battle { user, opponent, .. } if is_same(user, opponent) => {
-            Err("`opponent` is another host than `user`".to_owned())
+            Err("`opponent` must be a host other than `user`".to_owned())
         }
         InjectRequest::Poll { options, .. } if !OPTIONS.contains(&options.len()) => {
-            Err(format!("`options` has {} to {} answers", OPTIONS.start(), OPTIONS.end()))
+            Err(format!("`options` must have {} to {} answers", OPTIONS.start(), OPTIONS.end()))
         }
         InjectRequest::Raw { method, .. } if method.is_empty() => Err("`method` is empty".to_owned()),
         InjectRequest::Raw { payload, .. } if STANDARD.decode(payload).is_err() => {
@@ -49,7 +49,7 @@ fn is_same(user: &Who, opponent: &Who) -> bool {
     user.unique_id() == opponent.unique_id() || opponent.unique_id().trim().is_empty()
 }
 
-/// Returns the messages of a request; none for those that [`Stamps::messages`] knows.
+/// Returns the messages of a request; none for the kinds that [`Stamps::messages`] handles.
 pub(super) fn messages(stamps: &mut Stamps<'_>, person: &Person, request: &InjectRequest) -> Vec<Message> {
     match request {
         InjectRequest::Emote { emote_id, picture_url, .. } => {
@@ -76,10 +76,10 @@ pub(super) fn messages(stamps: &mut Stamps<'_>, person: &Person, request: &Injec
     }
 }
 
-/// Returns the beginning or the end of a battle, and its points if there are any.
+/// Returns the start or end of a battle, and its points if there are any.
 fn fight(stamps: &mut Stamps<'_>, person: &Person, sides: Vec<Side>, over: bool) -> Vec<Message> {
     let stamp = stamps.next();
-    // The same hosts have the same battle, so that its end matches its beginning.
+    // The id is derived from the hosts, so that the end of a battle matches its start.
     let hosts: String = sides.iter().flat_map(|side| [side.host.unique_id.as_str(), "/"]).collect();
     let Id(battle_id) = Id(RESERVED_USERS + i64::from(crc32fast::hash(hosts.as_bytes())));
     let has_points = sides.iter().any(|side| side.points > 0);

@@ -1,15 +1,15 @@
-//! What is made is what is read.
+//! Checks that created messages decode to the requested events.
 
 use super::*;
 use crate::{
-    decoder::{Decoder, Options},
+    decoder::{Decoder, DecoderOptions},
     event::{Data, Event},
 };
 
 fn events(injector: &mut Injector, json: serde_json::Value) -> Vec<Event> {
     let request: InjectRequest = serde_json::from_value(json).unwrap();
     request.check().unwrap();
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let (item, _) = injector.make(&request, "s", Place { now_ms: 1_700_000_000_000, ..Place::default() });
     assert!(item.flags.is_injected());
     decoder.handle(&item);
@@ -26,7 +26,7 @@ fn gifts(json: serde_json::Value) -> Vec<(i32, i32, bool)> {
 }
 
 #[test]
-fn a_gift_is_one_final_and_a_combo_rises_to_it() {
+fn a_gift_is_a_single_final_and_a_combo_rises_to_it() {
     let gift = |count: i32, combo: bool| {
         gifts(
             serde_json::json!({ "type": "gift", "user": "ann", "gift": "rose", "count": count, "combo": combo }),
@@ -81,7 +81,7 @@ fn ids_never_repeat_and_the_same_name_is_the_same_user() {
 }
 
 #[test]
-fn every_type_comes_out_as_itself() {
+fn every_type_decodes_to_its_event() {
     let user = serde_json::json!({ "uniqueId": "ann", "nickname": "Ann ♥", "avatar": "https://a/b.webp" });
     let wishes = [
         serde_json::json!({ "type": "chat", "user": user, "comment": "hi" }),
@@ -121,7 +121,7 @@ fn every_type_comes_out_as_itself() {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn impossible_requests_are_rejected() {
     let check = |json| serde_json::from_value::<InjectRequest>(json).unwrap().check().unwrap_err();
     let refused = [
         serde_json::json!({ "type": "gift", "user": "ann", "gift": "Rose", "count": 0 }),
@@ -143,7 +143,7 @@ fn what_cannot_be_is_refused() {
 }
 
 #[test]
-fn what_is_injected_says_so_still_when_it_was_recorded_and_its_inferred_final_as_well() {
+fn injected_events_and_their_inferred_finals_keep_the_flag_after_recording() {
     use crate::recording::{Reader, Writer, records::Header};
 
     let request: InjectRequest =
@@ -161,11 +161,12 @@ fn what_is_injected_says_so_still_when_it_was_recorded_and_its_inferred_final_as
         writer.write(item).unwrap();
     }
     let mut reader = Reader::open(std::io::Cursor::new(writer.finish().unwrap())).unwrap();
-    let mut decoder = Decoder::new(Options { replay: true, dedup: false });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: false });
     while let Some(record) = reader.next().unwrap() {
         decoder.handle(&record.item);
     }
     decoder.flush(Duration::from_secs(1));
-    let told: Vec<(&str, bool)> = decoder.take_events().map(|event| (event.kind(), event.injected)).collect();
-    assert_eq!(told, [("chat", false), ("chat", true), ("gift", true), ("gift", true)]);
+    let flags: Vec<(&str, bool)> =
+        decoder.take_events().map(|event| (event.kind(), event.injected)).collect();
+    assert_eq!(flags, [("chat", false), ("chat", true), ("gift", true), ("gift", true)]);
 }

@@ -1,4 +1,4 @@
-//! People who do what is injected.
+//! Users of injected events.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,28 +6,28 @@ use smol_str::SmolStr;
 
 use crate::event::{Id, Person};
 
-/// The first of the reserved ids of users.
+/// First reserved user id.
 pub(super) const RESERVED_USERS: i64 = 9_100_000_000_000_000_000;
 
-/// Who does it: a name, or all that is to be known.
+/// A user: a name, or several fields.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Who {
-    /// The unique id, and the name that is shown.
+    /// Unique id, also used as the displayed name.
     Name(String),
-    /// In detail.
+    /// Several fields.
     Person(Detail),
 }
 
-/// Somebody in detail.
+/// A user with several fields.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Detail {
-    /// The name in the profile's address.
+    /// Name in the profile's URL.
     unique_id: String,
-    /// The name that is shown; the unique id if it is left out.
+    /// Displayed name; defaults to the unique id.
     nickname: Option<String>,
-    /// The address of the picture.
+    /// URL of the profile picture.
     #[serde(default)]
     avatar: String,
 }
@@ -40,7 +40,7 @@ impl Who {
         }
     }
 
-    /// The same name is the same user.
+    /// Builds the user. The same name always has the same id.
     pub(super) fn person(&self) -> Person {
         let unique_id = SmolStr::new(self.unique_id());
         let user_id = Id(RESERVED_USERS + i64::from(crc32fast::hash(unique_id.as_bytes())));

@@ -1,4 +1,4 @@
-//! Item ⇄ body: type, flags, opcode, connection and offset, then the payload.
+//! Encodes and decodes the body of a record: type, flags, opcode, connection and offset, then the payload.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::{Flags, Frame, Item, Opcode, What, layout::BODY_BYTES_MIN};
 
-/// The types of records. From 128 on they are private; 10 is reserved for an index.
+/// Record types. Types from 128 on are private; 10 is reserved for an index.
 #[expect(missing_docs, reason = "proto/recording.proto describes each of them")]
 pub mod record_type {
     pub const HEADER: u8 = 1;
@@ -23,59 +23,59 @@ pub mod record_type {
     pub const STATUS: u8 = 12;
 }
 
-/// The body of a record as it stands in the file: tools copy it without knowing what is in it.
+/// The encoded body of a record. Tools can copy it without decoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Body<'a>(&'a [u8]);
 
 impl<'a> Body<'a> {
-    /// `None` if `bytes` are too few.
+    /// Returns `None` if there are too few bytes.
     pub(super) fn new(bytes: &'a [u8]) -> Option<Self> {
         (bytes.len() >= BODY_BYTES_MIN).then_some(Self(bytes))
     }
 
-    /// One of [`record_type`], or a type that this version does not know.
+    /// Returns the type: one of [`record_type`], or an unknown one.
     #[must_use]
     pub fn record_type(self) -> u8 {
         self.0[0]
     }
 
-    /// Who sent it, and what was done to it.
+    /// Returns the flags.
     #[must_use]
     pub fn flags(self) -> Flags {
         Flags(self.0[1])
     }
 
-    /// The opcode of a frame; 0 in other records.
+    /// Returns the opcode of a frame; 0 for other records.
     #[must_use]
     pub fn opcode(self) -> u8 {
         self.0[2]
     }
 
-    /// The connection that it belongs to; 0 if none.
+    /// Returns the connection number; 0 if the record belongs to none.
     #[must_use]
     pub fn conn(self) -> u32 {
         u32::from_le_bytes(*self.0[4..].first_chunk().expect("a body is long enough"))
     }
 
-    /// Time since the start of the stream.
+    /// Returns the time since the start of the stream.
     #[must_use]
     pub fn offset(self) -> Duration {
         Duration::from_nanos(u64::from_le_bytes(*self.0[8..].first_chunk().expect("a body is long enough")))
     }
 
-    /// What follows: a frame's bytes, or a message of `proto/recording.proto`.
+    /// Returns the payload: the bytes of a frame, or a message of `proto/recording.proto`.
     #[must_use]
     pub fn payload(self) -> &'a [u8] {
         &self.0[BODY_BYTES_MIN..]
     }
 
-    /// The whole body.
+    /// Returns the whole body.
     #[must_use]
     pub fn bytes(self) -> &'a [u8] {
         self.0
     }
 
-    /// Decodes it. Total: what does not decode is carried as [`What::Other`].
+    /// Decodes the body. Never fails: undecodable content becomes [`What::Other`].
     #[must_use]
     pub fn item(self) -> Item {
         let payload = Bytes::copy_from_slice(self.payload());
@@ -88,7 +88,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// `None` for an unknown type, and for a payload or an opcode that this version does not write.
+/// Returns `None` for unknown types, and for a payload or opcode that this version does not write.
 fn decode(record_type: u8, opcode: u8, payload: &Bytes) -> Option<What> {
     fn read<M: Message + Default>(payload: &Bytes, what: impl Fn(M) -> What) -> Option<What> {
         M::decode(payload.clone()).ok().map(what)
@@ -110,7 +110,7 @@ fn decode(record_type: u8, opcode: u8, payload: &Bytes) -> Option<What> {
     }
 }
 
-/// Appends the body of a record. Offsets beyond 584 years become the largest that fits.
+/// Appends the body of a record. Offsets beyond 584 years are clamped.
 pub(super) fn write_body(offset: Duration, conn: u32, flags: Flags, what: &What, out: &mut Vec<u8>) {
     let (record_type, opcode) = kind(what);
     let offset_ns = u64::try_from(offset.as_nanos()).unwrap_or(u64::MAX);
@@ -120,7 +120,7 @@ pub(super) fn write_body(offset: Duration, conn: u32, flags: Flags, what: &What,
     write_payload(what, out);
 }
 
-/// The type of the record, and its opcode.
+/// Returns the type and opcode of the record.
 fn kind(what: &What) -> (u8, u8) {
     match what {
         What::Header(_) => (record_type::HEADER, 0),

@@ -1,59 +1,57 @@
-//! Why a recording cannot be read or written.
+//! Errors in reading and writing recordings.
 
 use std::io;
 
 use super::layout::{BODY_BYTES_MAX, MAJOR};
 use crate::error::Code;
 
-/// Why a recording cannot be read or written. Damage is no error: [`super::Report`] tells of it.
+/// An error in reading or writing a recording. Damage is not an error; [`super::Report`] describes it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is not one byte.
+    /// The file is empty.
     #[error("the file is empty: nothing was recorded")]
     Empty,
     /// Neither the preamble nor any record is valid.
-    #[error("not a livetape recording: no valid record in it")]
+    #[error("not a livetape recording: it has no valid record")]
     NotARecording,
-    /// The preamble is intact, and of a format that this version cannot know.
-    #[error("format {major}.{minor} is too new: this livetape reads major {MAJOR}; install a newer one")]
+    /// The preamble is intact, but of a newer major version.
+    #[error("format {major}.{minor} is too new: this livetape reads major version {MAJOR}")]
     NewerMajor {
-        /// The file's major version.
+        /// Major version of the file.
         major: u8,
-        /// The file's minor version.
+        /// Minor version of the file.
         minor: u8,
     },
-    /// The preamble is intact, and of the format before it was frozen, which was never released.
-    #[error(
-        "format {major}.{minor} was never released: make the recording anew, or import its capture again"
-    )]
+    /// The preamble is intact, but of the unreleased format before version 1.
+    #[error("format {major}.{minor} was never released: record again, or import the capture again")]
     OlderMajor {
-        /// The file's major version.
+        /// Major version of the file.
         major: u8,
-        /// The file's minor version.
+        /// Minor version of the file.
         minor: u8,
     },
-    /// The source failed.
-    #[error("cannot read on: {0}")]
+    /// Reading the source failed.
+    #[error("reading failed: {0}")]
     Read(io::Error),
-    /// The target failed; the record that was being written may be cut off.
-    #[error("cannot write on: {0}")]
+    /// Writing to the target failed. The current record may be cut off.
+    #[error("writing failed: {0}")]
     Write(io::Error),
-    /// An earlier write failed. Whatever is written after a cut record would only look whole.
+    /// An earlier write failed. Further records would hide that the recording is incomplete.
     #[error("an earlier write failed: the recording ends there")]
     Failed,
-    /// Nothing was written of a record, because readers would take its length for damage.
-    #[error("a record of {bytes} bytes is too large: the most is {BODY_BYTES_MAX}")]
+    /// The record was not written, because readers would treat its length as damage.
+    #[error("a record of {bytes} bytes is too large: the limit is {BODY_BYTES_MAX} bytes")]
     TooLarge {
-        /// The length of its body.
+        /// Length of its body, in bytes.
         bytes: usize,
     },
-    /// The numbers for records are used up.
+    /// All record numbers are used up.
     #[error("the recording is full: it holds {} records", u64::from(u32::MAX) + 1)]
     Full,
 }
 
 impl Error {
-    /// The code that users see.
+    /// Returns the code shown to users.
     #[must_use]
     pub fn code(&self) -> Code {
         match self {

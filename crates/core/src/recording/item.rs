@@ -1,4 +1,4 @@
-//! What a recording is made of; sources hand out the same.
+//! Items: the content of recordings, and the output of sources.
 
 use std::time::Duration;
 
@@ -6,36 +6,36 @@ use bytes::Bytes;
 
 use super::records;
 
-/// The tag of a header that names the user whose room it is.
+/// Header tag with the user name of the host.
 pub const USER_TAG: &str = "user";
-/// The tag of a header that names the recording of which the file is a part.
+/// Header tag with the name of the recording that the file is a part of.
 pub const PART_OF_TAG: &str = "part_of";
-/// The tag of a header that numbers the parts of a recording from 0.
+/// Header tag with the number of the part, from 0.
 pub const PART_TAG: &str = "part";
 
-/// An item and its number in the file.
+/// An item with its number in the file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// Counts the records of a file from 0.
+    /// Number of the record in the file, from 0.
     pub rec_no: u32,
-    /// What was recorded.
+    /// The recorded item.
     pub item: Item,
 }
 
-/// One thing that happened upstream. A source hands out items, a recording holds them.
+/// An upstream event. Sources produce items, and recordings store them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Item {
     /// Time since the start of the stream.
     pub offset: Duration,
-    /// The connection that it belongs to; 0 if none. Never reused within a file.
+    /// Connection number; 0 if the item belongs to none. Never reused within a file.
     pub conn: u32,
-    /// Who sent it, and what was done to it.
+    /// Direction, origin and changes.
     pub flags: Flags,
-    /// What happened.
+    /// The content.
     pub what: What,
 }
 
-/// What happened upstream, by record type.
+/// The content of an item, by record type.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(missing_docs, reason = "proto/recording.proto describes each of them")]
 pub enum What {
@@ -50,7 +50,7 @@ pub enum What {
     Checkpoint(records::Checkpoint),
     End(records::End),
     Status(records::Status),
-    /// A type that this version does not know, or a known one whose payload does not decode: carried unchanged.
+    /// A record of an unknown type, or with an undecodable payload. It is kept unchanged.
     Other {
         record_type: u8,
         opcode: u8,
@@ -59,19 +59,19 @@ pub enum What {
 }
 
 impl records::Gap {
-    /// How many records were lost: at least one, where the recorder did not count them.
+    /// Returns the number of lost records: at least one, even if the recorder did not count them.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.records.max(1)
     }
 }
 
-/// One WebSocket message from or to TikTok, after reassembly, still compressed.
+/// A WebSocket message from or to TikTok, after reassembly, still compressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// What kind of message.
+    /// Opcode of the message.
     pub opcode: Opcode,
-    /// The message itself.
+    /// Payload of the message.
     pub bytes: Bytes,
 }
 
@@ -82,7 +82,7 @@ pub struct Opcode(pub u8);
 impl Opcode {
     /// A text message.
     pub const TEXT: Self = Self(1);
-    /// A binary message: what the webcast protocol uses.
+    /// A binary message, as used by the webcast protocol.
     pub const BINARY: Self = Self(2);
 }
 
@@ -91,22 +91,22 @@ impl Opcode {
 pub struct Flags(pub u8);
 
 impl Flags {
-    /// Sent by us; else received.
+    /// Sent by the client rather than received.
     pub const SENT: u8 = 1;
-    /// Made by `/inject`, not by TikTok.
+    /// Created by `/inject` rather than by TikTok.
     pub const INJECTED: u8 = 2;
-    /// Not as it was on the wire: secrets were taken out of it, or it was changed later.
+    /// Different from the wire: secrets were removed, or it was edited later.
     pub const EDITED: u8 = 4;
-    /// Only the beginning was kept.
+    /// Cut off: only the beginning was kept.
     pub const TRUNCATED: u8 = 8;
 
-    /// Whether we sent it.
+    /// Whether the client sent it.
     #[must_use]
     pub fn is_sent(self) -> bool {
         self.0 & Self::SENT != 0
     }
 
-    /// Whether `/inject` made it.
+    /// Whether `/inject` created it.
     #[must_use]
     pub fn is_injected(self) -> bool {
         self.0 & Self::INJECTED != 0

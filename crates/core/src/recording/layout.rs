@@ -1,28 +1,29 @@
-//! Where the bytes of a file stand: the preamble, and the head in front of each body. All numbers are little-endian.
+//! The byte layout of a file: the preamble, and the head of each record. All numbers are little-endian.
 
 use crc32fast::Hasher;
 
-/// The first bytes of a file: not text, `LTAP`, and line ends that a careless transfer would change.
+/// The first bytes of a file: a non-text byte, `LTAP`, and line endings that a faulty transfer would change.
 pub const MAGIC: [u8; 8] = [0x89, b'L', b'T', b'A', b'P', 0x0d, 0x0a, 0x1a];
-/// Readers refuse every other major version. Frozen: every later livetape reads it. 0 was never released.
+/// Readers reject any other major version. Version 1 is frozen: every later livetape can read it. Version 0
+/// was never released.
 pub const MAJOR: u8 = 1;
-/// A newer minor version only adds what older readers may ignore.
+/// A newer minor version only adds content that older readers can ignore.
 pub const MINOR: u8 = 0;
-/// Largest body of a record. Checked before anything is allocated.
+/// Maximum length of a record's body, in bytes. Checked before allocating.
 pub const BODY_BYTES_MAX: usize = 16 << 20;
 
-/// Magic, version, two zeros, checksum.
+/// Magic, version, two zeros and checksum.
 pub(super) const PREAMBLE_BYTES: usize = 16;
-/// Sync word, body length, number, checksum.
+/// Sync word, body length, number and checksum.
 pub(super) const HEAD_BYTES: usize = 16;
-/// A body without payload: type, flags, opcode, zero, connection, offset.
+/// A body without payload: type, flags, opcode, zero, connection and offset.
 pub(super) const BODY_BYTES_MIN: usize = 16;
-/// The smallest record.
+/// Minimum length of a record.
 pub(super) const RECORD_BYTES_MIN: usize = HEAD_BYTES + BODY_BYTES_MIN;
-/// What each record starts with. No two of its bytes are the same, so it cannot overlap with itself.
+/// First bytes of each record. All four differ, so the word cannot overlap itself.
 pub(super) const SYNC: [u8; 4] = 0x9E3C_A5D1_u32.to_le_bytes();
 
-/// The bytes of a preamble.
+/// Encodes a preamble.
 pub(super) fn write_preamble(major: u8, minor: u8) -> [u8; PREAMBLE_BYTES] {
     let mut bytes = [0; PREAMBLE_BYTES];
     bytes[..8].copy_from_slice(&MAGIC);
@@ -33,13 +34,13 @@ pub(super) fn write_preamble(major: u8, minor: u8) -> [u8; PREAMBLE_BYTES] {
     bytes
 }
 
-/// Major and minor version; `None` if the preamble is cut off or damaged.
+/// Decodes major and minor version; returns `None` if the preamble is cut off or damaged.
 pub(super) fn read_preamble(bytes: &[u8]) -> Option<(u8, u8)> {
     let intact = bytes.starts_with(&MAGIC) && crc32fast::hash(bytes.get(..12)?) == u32_at(bytes, 12)?;
     intact.then(|| (bytes[8], bytes[9]))
 }
 
-/// The head of a record, as it stands there: nothing is known of the body yet.
+/// The head of a record, not yet checked against its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RecordHead {
     pub(super) sync: bool,
@@ -49,7 +50,7 @@ pub(super) struct RecordHead {
 }
 
 impl RecordHead {
-    /// Reads the first bytes of `bytes`; `None` if there are too few.
+    /// Decodes the head at the start of `bytes`; returns `None` if there are too few.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         Some(Self {
             sync: bytes.starts_with(&SYNC),
@@ -59,19 +60,19 @@ impl RecordHead {
         })
     }
 
-    /// The length of the whole record; `None` if the body has a length that no writer gives it.
+    /// Returns the length of the whole record, or `None` if the body length is invalid.
     pub(super) fn record_bytes(self) -> Option<usize> {
         let body = usize::try_from(self.body_len).ok()?;
         (BODY_BYTES_MIN..=BODY_BYTES_MAX).contains(&body).then_some(HEAD_BYTES + body)
     }
 
-    /// Whether the checksum is that of `body`.
+    /// Whether the checksum matches `body`.
     pub(super) fn fits(self, body: &[u8]) -> bool {
         self.crc == checksum(self.body_len, self.rec_no, body)
     }
 }
 
-/// Appends a head for the `body` that follows. A body is never longer than [`BODY_BYTES_MAX`].
+/// Encodes a head for `body`, which is never longer than [`BODY_BYTES_MAX`].
 pub(super) fn write_head(rec_no: u32, body: &[u8]) -> [u8; HEAD_BYTES] {
     let body_len = u32::try_from(body.len()).expect("the caller keeps the cap");
     let mut head = [0; HEAD_BYTES];
@@ -90,7 +91,7 @@ fn checksum(body_len: u32, rec_no: u32, body: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// The number at `at`; `None` if `bytes` end before it does.
+/// Returns the number at `at`, or `None` if `bytes` are too short.
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }

@@ -1,28 +1,28 @@
-//! What is missing of a recording.
+//! Missing data in a recording.
 
 use std::{fmt, ops::AddAssign};
 
 use serde::Serialize;
 
-/// What is said of a recording whose last record is not an End.
+/// Message for a recording whose last record is not an End.
 const UNSEALED: &str = "not sealed: the end may be missing";
 
-/// What is missing of a recording, or may be. A command that finds any exits with 3.
+/// Data that is missing from a recording, or may be. Commands that find any exit with code 3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Loss {
     /// Records that are damaged, or were lost before they could be written.
     pub records: u64,
-    /// Bytes of the file that cannot be read.
+    /// Unreadable bytes of the file.
     pub bytes: u64,
     /// Frames and messages that cannot be decoded.
     pub undecoded: u64,
-    /// Whether the recording was never sealed: how much is missing at its end cannot be counted.
+    /// Whether the recording was never sealed. An unknown amount may be missing at its end.
     pub unsealed: bool,
 }
 
 impl Loss {
-    /// At least one record: what is lost where a file cannot be read further.
+    /// The loss of at least one record, where a file cannot be read further.
     pub const ONE: Self = Self { records: 1, bytes: 0, undecoded: 0, unsealed: false };
 
     /// Whether anything is missing, or may be.
@@ -31,7 +31,7 @@ impl Loss {
         *self != Self::default()
     }
 
-    /// What was found since `before`.
+    /// Returns the loss found since `before`.
     #[must_use]
     pub fn since(&self, before: &Self) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl AddAssign for Loss {
     }
 }
 
-/// One line: counts where there are any, then that the end may be missing.
+/// Formats one line: the counts that are not zero, then a note if the end may be missing.
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counted = [

@@ -1,7 +1,7 @@
-//! Recordings: the file format over any `Read` and `Write`. `docs/format.md` is its specification.
+//! Recordings: the file format over any `Read` and `Write`, as specified in `docs/format.md`.
 //!
-//! [`Writer`] appends one record a call; what it wrote before a crash stays readable. [`Reader`] reads what is whole,
-//! goes on behind what is damaged, and tells in its [`Report`] what is missing.
+//! [`Writer`] appends one record per call; everything written before a crash stays readable. [`Reader`]
+//! returns the intact records, continues after damage, and lists the missing data in its [`Report`].
 
 mod body;
 mod error;

@@ -1,15 +1,18 @@
-//! What a recording may be called by those who may not name paths.
+//! Names of recordings, for clients that may not use paths.
 
-/// What the recording that is built in is called: `livetape replay demo`.
+use crate::terminal::is_invisible;
+
+/// Name of the built-in recording: `livetape replay demo`.
 pub const DEMO: &str = "demo";
-/// The longest name, in bytes: file systems take 255, with the ending and the mark of a draft.
+/// Maximum length of a name, in bytes. File systems allow 255, including the extension and the suffix of a
+/// draft.
 pub const NAME_BYTES_MAX: usize = 200;
 
-/// Whether a name cannot lead out of the directory of recordings, and can be shown as it is.
+/// Whether a name stays within the directory of recordings, and can be displayed unchanged.
 #[must_use]
 pub fn is_plain_name(name: &str) -> bool {
     let fits = !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.trim() == name;
-    fits && !name.starts_with('.') && !name.contains(|c: char| c.is_control() || "/\\:\"%".contains(c))
+    fits && !name.starts_with('.') && !name.contains(|c: char| is_invisible(c) || "/\\:\"%".contains(c))
 }
 
 #[cfg(test)]
@@ -17,15 +20,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_no_paths() {
+    fn names_cannot_be_paths() {
         for good in ["demo", "ann-20231205T155634Z", "x.y", "ライブ 1", &"x".repeat(NAME_BYTES_MAX)] {
             assert!(is_plain_name(good), "{good}");
         }
         assert!(!is_plain_name("quiet%20"));
         let long = "x".repeat(NAME_BYTES_MAX + 1);
         for bad in [
-            "", ".", "..", ".x", "a/b", "a\\b", "C:x", "a\0b", "a\nb", "\u{85}", "a\"b", " ", "quiet ",
-            "\u{a0}x", &long,
+            "",
+            ".",
+            "..",
+            ".x",
+            "a/b",
+            "a\\b",
+            "C:x",
+            "a\0b",
+            "a\nb",
+            "\u{85}",
+            "a\"b",
+            " ",
+            "quiet ",
+            "\u{a0}x",
+            "bidi\u{202e}",
+            "a\u{61c}b",
+            "a\u{200e}b",
+            "a\u{2028}b",
+            "a\u{2069}b",
+            &long,
         ] {
             assert!(!is_plain_name(bad), "{bad:?}");
         }

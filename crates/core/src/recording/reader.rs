@@ -1,4 +1,4 @@
-//! File → records, through damage.
+//! Reads the records of a file, despite damage.
 
 use std::{
     io::{Read, Seek},
@@ -13,48 +13,48 @@ use super::{
     window::Window,
 };
 
-/// How much is searched for the first record where the preamble is damaged: the two largest records.
+/// Maximum search for the first record after a damaged preamble, in bytes: the two largest records.
 const FIRST_RECORD_BYTES_MAX: u64 = 2 * BODY_BYTES_MAX as u64;
 
-/// Reads a recording from any stream, in memory bounded by the largest record. What is damaged is passed over;
-/// [`Reader::report`] tells of it.
+/// Reads a recording from any stream, in memory bounded by the largest record. Damage is skipped and listed
+/// in [`Reader::report`].
 #[derive(Debug)]
 pub struct Reader<R> {
     pub(super) window: Window<R>,
-    /// The number that the next record should have.
+    /// Expected number of the next record.
     pub(super) expected: u64,
-    /// The length of the record at the front of the window that was handed out; 0 if there is none.
+    /// Length of the last returned record, at the start of the window; 0 if there is none.
     current: usize,
-    /// Up to where the report has everything.
+    /// Position up to which the report is complete.
     reported: u64,
     pub(super) report: Report,
     /// Bytes that the search for records may still spend on checksums of long candidates.
     pub(super) search_budget: u64,
 }
 
-/// What stands in front of a record's payload.
+/// The fields of a record other than its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Where the record starts in the file.
+    /// Position of the record in the file.
     pub position: u64,
-    /// Its number.
+    /// Number of the record.
     pub rec_no: u32,
-    /// One of [`super::record_type`], or a type that this version does not know.
+    /// One of [`super::record_type`], or an unknown type.
     pub record_type: u8,
-    /// Who sent it, and what was done to it.
+    /// Direction, origin and changes.
     pub flags: Flags,
-    /// The opcode of a frame; 0 in other records.
+    /// Opcode of a frame; 0 for other records.
     pub opcode: u8,
-    /// The connection that it belongs to; 0 if none.
+    /// Connection number; 0 if the record belongs to none.
     pub conn: u32,
-    /// Time since the start of the stream; never less than that of the record before.
+    /// Time since the start of the stream; never less than that of the previous record.
     pub offset: Duration,
-    /// The length of the payload.
+    /// Length of the payload, in bytes.
     pub payload_bytes: usize,
 }
 
 impl<R: Read> Reader<R> {
-    /// Reads the preamble; if that is damaged, everything up to the first valid record.
+    /// Reads the preamble. If it is damaged, skips to the first valid record.
     ///
     /// # Errors
     /// [`Error::Empty`], [`Error::NotARecording`], [`Error::NewerMajor`], [`Error::OlderMajor`] or
@@ -83,7 +83,8 @@ impl<R: Read> Reader<R> {
         Ok(reader)
     }
 
-    /// The first record follows the preamble, however damaged that is; else it is within [`FIRST_RECORD_BYTES_MAX`].
+    /// Finds the first record after a damaged preamble: directly behind it, or within
+    /// [`FIRST_RECORD_BYTES_MAX`].
     fn open_damaged(mut self) -> std::io::Result<Option<Self>> {
         self.report.preamble = Preamble::Damaged;
         if self.verified(PREAMBLE_BYTES)?.is_some_and(|head| head.rec_no == 0) {
@@ -94,10 +95,10 @@ impl<R: Read> Reader<R> {
         Ok(found.then_some(self))
     }
 
-    /// The next whole record, decoded; `None` at the end of the file.
+    /// Returns the next intact record, decoded, or `None` at the end of the file.
     ///
     /// # Errors
-    /// [`Error::Read`] if the source fails. Damage is no error.
+    /// [`Error::Read`] if the source fails. Damage is not an error.
     #[expect(
         clippy::should_implement_trait,
         reason = "an iterator of results would have to be stopped by its user"
@@ -109,17 +110,17 @@ impl<R: Read> Reader<R> {
         Ok(Some(Record { rec_no: head.rec_no, item }))
     }
 
-    /// The next whole record, of which nothing is decoded or copied: for seeking, counting and copying.
-    /// [`Reader::body`] gives the rest of it.
+    /// Returns the head of the next intact record, without decoding or copying: for seeking, counting and
+    /// copying. [`Reader::body`] returns the rest of it.
     ///
     /// # Errors
-    /// As [`Reader::next`].
+    /// See [`Reader::next`].
     pub fn next_head(&mut self) -> Result<Option<Head>, Error> {
         self.window.consume(std::mem::take(&mut self.current));
         while self.window.ensure(1).map_err(Error::Read)? {
             match self.verified(0).map_err(Error::Read)? {
                 Some(head) if u64::from(head.rec_no) >= self.expected => return Ok(Some(self.accept(head))),
-                // It was here before: part of another recording.
+                // An earlier number means that it belongs to another recording.
                 Some(_) => drop(self.search(4, u64::MAX).map_err(Error::Read)?),
                 None => self.resync().map_err(Error::Read)?,
             }
@@ -127,11 +128,11 @@ impl<R: Read> Reader<R> {
         Ok(None)
     }
 
-    /// Passes over records whose offset is before `from` and whose type is not `kept`, as long as one record leads to the
-    /// next: of those only heads are looked at. What is damaged among them is not noticed, and not wanted either.
+    /// Skips records with an offset before `from` and a type that is not `kept`, for as long as each record
+    /// leads directly to the next. Only heads are read, so damage within skipped records goes unnoticed.
     ///
     /// # Errors
-    /// As [`Reader::next`].
+    /// See [`Reader::next`].
     pub fn skip_before(&mut self, from: Duration, kept: impl Fn(u8) -> bool) -> Result<(), Error> {
         self.window.consume(std::mem::take(&mut self.current));
         while let Some(bytes) = self.skippable(from, &kept).map_err(Error::Read)? {
@@ -145,7 +146,7 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// The length of the record at the front, if it may be passed over.
+    /// Returns the length of the record at the start of the window, if it can be skipped.
     fn skippable(&mut self, from: Duration, kept: &impl Fn(u8) -> bool) -> std::io::Result<Option<usize>> {
         let Some(head) = self.head_at(0)? else { return Ok(None) };
         let expected = head.sync && u64::from(head.rec_no) == self.expected;
@@ -157,19 +158,19 @@ impl<R: Read> Reader<R> {
         Ok(body.filter(|body| body.offset() < from && !kept(body.record_type())).map(|_| bytes))
     }
 
-    /// The record that [`Reader::next_head`] or [`Reader::next`] gave last.
+    /// Returns the body of the record that [`Reader::next_head`] or [`Reader::next`] returned last.
     #[must_use]
     pub fn body(&self) -> Option<Body<'_>> {
         Body::new(self.window.bytes().get(HEAD_BYTES..self.current)?)
     }
 
-    /// What was found so far; complete once [`Reader::next`] gave `None`.
+    /// Returns the report so far. It is complete once [`Reader::next`] has returned `None`.
     #[must_use]
     pub fn report(&self) -> &Report {
         &self.report
     }
 
-    /// The head at `at` in the window, if a record that passes every check on itself starts there.
+    /// Returns the head at `at` in the window, if a record with a valid checksum starts there.
     pub(super) fn verified(&mut self, at: usize) -> std::io::Result<Option<RecordHead>> {
         let Some(head) = self.head_at(at)? else { return Ok(None) };
         let Some(bytes) = head.record_bytes().filter(|_| head.sync) else { return Ok(None) };
@@ -180,13 +181,13 @@ impl<R: Read> Reader<R> {
         Ok(head.fits(body).then_some(head))
     }
 
-    /// What stands at `at` in the window, if it is long enough for a head.
+    /// Returns the unchecked head at `at` in the window, or `None` if the file ends before.
     pub(super) fn head_at(&mut self, at: usize) -> std::io::Result<Option<RecordHead>> {
         self.window.ensure(at + HEAD_BYTES)?;
         Ok(self.window.bytes().get(at..).and_then(RecordHead::read))
     }
 
-    /// Takes the verified record at the front of the window.
+    /// Accepts the verified record at the start of the window.
     fn accept(&mut self, head: RecordHead) -> Head {
         let missing = u64::from(head.rec_no) - self.expected;
         if missing > 0 {
@@ -225,7 +226,7 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Reports a damaged stretch, unless it was met before a seek.
+    /// Reports a damaged stretch, unless it was already reported before a seek.
     pub(super) fn damaged(&mut self, damage: Damage) {
         if damage.position >= self.reported {
             self.report.add(damage);
@@ -234,7 +235,7 @@ impl<R: Read> Reader<R> {
     }
 }
 
-/// How many records a Gap tells of.
+/// Returns the number of lost records that a Gap reports.
 fn lost_in(gap: &Body<'_>) -> u64 {
     match gap.item().what {
         What::Gap(gap) => gap.lost(),
@@ -243,7 +244,8 @@ fn lost_in(gap: &Body<'_>) -> u64 {
 }
 
 impl<R: Read + Seek> Reader<R> {
-    /// Goes to a record whose head was seen before: the next one to be read is that. What is read twice is reported once.
+    /// Seeks to a record whose head was returned before, so that it is read next. Data read twice is reported
+    /// once.
     ///
     /// # Errors
     /// [`Error::Read`] if the source cannot seek.
@@ -292,9 +294,9 @@ mod tests {
     }
 
     proptest! {
-        /// What is wanted is never passed over, wherever a byte is broken; and what is not wanted is not read.
+        /// Wanted records are never skipped, whichever byte is damaged, and unwanted ones are not read.
         #[test]
-        fn what_is_skipped_is_what_is_not_wanted(from_ms in 0_u64..60, at in any::<prop::sample::Index>()) {
+        fn only_unwanted_records_are_skipped(from_ms in 0_u64..60, at in any::<prop::sample::Index>()) {
             let (mut bytes, from) = (recording(100), Duration::from_millis(from_ms));
             let wanted = |head: &Head| head.offset >= from || head.record_type == record_type::CONN_OPEN;
             let (all, whole) = heads(&bytes, None);

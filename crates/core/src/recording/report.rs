@@ -1,4 +1,4 @@
-//! What a reader found besides the records.
+//! A reader's report on a recording and its damage.
 
 use std::time::Duration;
 
@@ -6,34 +6,35 @@ use serde::Serialize;
 
 use super::{Loss, layout::PREAMBLE_BYTES};
 
-/// Most stretches that [`Report::damage`] lists; all are counted.
+/// Maximum number of stretches listed in [`Report::damage`]. All are counted.
 pub const DAMAGE_LISTED_MAX: usize = 1000;
 
-/// What was read so far, and what could not be.
+/// Counts of the records read, and of the damage.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The state of the first 16 bytes.
+    /// State of the first 16 bytes.
     pub preamble: Preamble,
-    /// Records read.
+    /// Number of records read.
     pub records: u64,
-    /// Records that are missing between those that were read. What a crash cut off behind the last one is not known.
+    /// Number of records missing between those that were read. Records lost after the last one, such as in a
+    /// crash, are unknown.
     pub missing: u64,
-    /// The damaged stretches, of which the first [`DAMAGE_LISTED_MAX`] are listed.
+    /// The damaged stretches, up to [`DAMAGE_LISTED_MAX`].
     pub damage: Vec<Damage>,
-    /// The number of damaged stretches.
+    /// Number of damaged stretches.
     pub damaged_stretches: u64,
-    /// The bytes in them.
+    /// Number of bytes in damaged stretches.
     pub damaged_bytes: u64,
-    /// Whether the last record is an End: the recording was closed in order.
+    /// Whether the last record is an End, so the recording was completed properly.
     pub sealed: bool,
-    /// Bytes behind the last whole record, known at the end of the file: a record that was cut off.
+    /// Bytes after the last intact record, known at the end of the file: a record that was cut off.
     pub tail_bytes: u64,
-    /// Records that the recorder lost before it could write them, by the Gap records in the file.
+    /// Number of records that the recorder lost before writing them, according to the file's Gap records.
     pub lost_in_gaps: u64,
-    /// Offsets that went back, and were set to the one before.
+    /// Number of decreasing offsets, each raised to the previous offset.
     pub clamped: u64,
-    /// The offset of the last record.
+    /// Offset of the last record.
     #[serde(skip)]
     pub last_offset: Duration,
 }
@@ -46,13 +47,13 @@ impl Report {
         self.sealed && !is_damaged && self.preamble != Preamble::Damaged
     }
 
-    /// What is missing, once the file was read to its end.
+    /// Returns the missing data, once the file has been read to its end.
     #[must_use]
     pub fn loss(&self) -> Loss {
         Loss { unsealed: !self.sealed, ..self.loss_so_far() }
     }
 
-    /// What is missing in the part of the file that was read.
+    /// Returns the missing data in the part read so far.
     #[must_use]
     pub fn loss_so_far(&self) -> Loss {
         let preamble = if self.preamble == Preamble::Damaged { PREAMBLE_BYTES as u64 } else { 0 };
@@ -66,7 +67,7 @@ impl Report {
     pub(super) fn add(&mut self, found: Damage) {
         self.missing += found.missing;
         self.damaged_bytes += found.bytes;
-        // Damage next to damage is one stretch.
+        // Adjacent damage forms one stretch.
         if let Some(last) = self.damage.last_mut()
             && last.position + last.bytes == found.position
         {
@@ -81,26 +82,26 @@ impl Report {
     }
 }
 
-/// The state of a file's first 16 bytes.
+/// State of a file's first 16 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Preamble {
-    /// As this version writes it.
+    /// Valid, and of this version.
     #[default]
     Intact,
-    /// Of a newer minor version: records may hold more than is shown.
+    /// Of a newer minor version: records may contain more than is displayed.
     NewerMinor(u8),
-    /// Damaged or missing; the records were found without it.
+    /// Damaged or missing. The records were found without it.
     Damaged,
 }
 
-/// A stretch of a file in which no record could be read.
+/// A stretch of a file without a readable record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Damage {
-    /// Where it starts in the file.
+    /// Position in the file.
     pub position: u64,
-    /// How many bytes were passed over; 0 where records are missing without a trace.
+    /// Number of bytes skipped; 0 if records are missing without a trace.
     pub bytes: u64,
-    /// How many records are missing there.
+    /// Number of records missing there.
     pub missing: u64,
 }

@@ -1,14 +1,15 @@
-//! Where reading goes on after damage.
+//! Resumes reading after damage.
 //!
-//! A recording may hold another one in a payload, and somebody may put one there on purpose. So bytes are searched for
-//! records only where the end of the damaged record cannot be told:
+//! A payload can contain another recording, possibly placed there on purpose. So bytes are only searched for
+//! records if the end of the damaged record cannot be determined otherwise:
 //!
-//! 1. Its length leads to the head of the next record: the damage was elsewhere in it.
-//! 2. A length one bit away leads there or to the end of the file, and the checksum is right with it: the length was
-//!    damaged.
-//! 3. Its length leads to the end of the file: it was the last record.
-//! 4. The head is intact and the record reaches beyond the file: it was cut off, nothing follows.
-//! 5. Else the next sync word is searched for.
+//! 1. If its length leads to the head of the next record, the damage is elsewhere in the record.
+//! 2. If a length with one bit flipped leads there or to the end of the file, and matches the checksum, the
+//!    length was damaged.
+//! 3. If its length leads to the end of the file, it was the last record.
+//! 4. If the head is intact and the record reaches beyond the end of the file, it was cut off and nothing
+//!    follows.
+//! 5. Otherwise, the next sync word is searched for.
 
 use std::io::{self, Read};
 
@@ -20,14 +21,14 @@ use super::{
     report::Damage,
 };
 
-/// Bytes that the searches in one file may spend on checksums of candidates longer than [`CANDIDATE_BYTES_FREE`]:
-/// overlapping candidates would make the time quadratic.
+/// Budget for checksums of candidates longer than [`CANDIDATE_BYTES_FREE`] in one file, in bytes. Overlapping
+/// candidates would otherwise take quadratic time.
 pub(super) const SEARCH_BYTES_MAX: u64 = 4 << 30;
-/// Candidates up to this length are checked at any time.
+/// Maximum length of candidates that are checked outside the budget, in bytes.
 const CANDIDATE_BYTES_FREE: usize = 16 << 10;
 
 impl<R: Read> Reader<R> {
-    /// Passes over the damaged record at the front of the window, and whatever else cannot be read.
+    /// Skips the damaged record at the start of the window, and everything else that is unreadable.
     pub(super) fn resync(&mut self) -> io::Result<()> {
         if let Some(bytes) = self.damaged_record()? {
             self.damaged(Damage { position: self.window.position(), bytes: bytes as u64, missing: 1 });
@@ -42,7 +43,7 @@ impl<R: Read> Reader<R> {
         Ok(())
     }
 
-    /// The length of the damaged record at the front, if it can be told.
+    /// Returns the length of the damaged record at the start of the window, if it can be determined.
     fn damaged_record(&mut self) -> io::Result<Option<usize>> {
         let Some(head) = self.head_at(0)? else { return Ok(None) };
         let stated = head.record_bytes();
@@ -61,7 +62,8 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// The length of the record at the front, if one flipped bit in its length is all that is wrong with it.
+    /// Returns the length of the record at the start of the window, if one flipped bit in the length is its
+    /// only damage.
     fn with_mended_length(&mut self, head: RecordHead) -> io::Result<Option<usize>> {
         let mut heads = Vec::from_iter(
             (0..u32::BITS).map(|bit| RecordHead { body_len: head.body_len ^ (1 << bit), ..head }),
@@ -82,13 +84,13 @@ impl<R: Read> Reader<R> {
         Ok(!self.window.ensure(at + 1)? && self.window.bytes().len() == at)
     }
 
-    /// Whether the head of record `rec_no` stands at `at`.
+    /// Whether the head of record `rec_no` is at `at`.
     pub(super) fn followed_by(&mut self, at: usize, rec_no: u64) -> io::Result<bool> {
         let next = self.head_at(at)?.filter(|next| next.sync && next.record_bytes().is_some());
         Ok(next.is_some_and(|next| u64::from(next.rec_no) == rec_no))
     }
 
-    /// Whether the file ends within the record at the front, whose head is intact.
+    /// Whether the file ends within the record at the start of the window, whose head is intact.
     fn is_cut_off(&mut self) -> io::Result<bool> {
         let Some(head) = self.head_at(0)? else { return Ok(true) };
         let intact = head.sync && u64::from(head.rec_no) == self.expected;
@@ -98,8 +100,8 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Goes to the next record behind the first `skip` bytes; `false` if there is none up to the end of the file, or in
-    /// `bytes_max` bytes.
+    /// Moves to the next record after the first `skip` bytes. Returns `false` if there is none in the rest of
+    /// the file, or within `bytes_max` bytes.
     pub(super) fn search(&mut self, skip: usize, bytes_max: u64) -> io::Result<bool> {
         let start = self.window.position();
         self.window.ensure(skip)?;
@@ -116,7 +118,7 @@ impl<R: Read> Reader<R> {
                 self.window.consume(SYNC.len());
                 continue;
             }
-            // A sync word may start in the last bytes.
+            // A sync word may begin in the last bytes.
             let searched = self.window.bytes().len().saturating_sub(SYNC.len() - 1);
             self.window.consume(searched);
             if self.window.position() - start > bytes_max || !self.window.more()? {
@@ -127,14 +129,15 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// The number of the record at the front, if it is one of this recording. `start` is where the damage began.
+    /// Returns the number of the record at the start of the window, if it plausibly belongs to this
+    /// recording. `start` is the position of the damage.
     fn candidate(&mut self, start: u64) -> io::Result<Option<u64>> {
         let Some(head) = self.head_at(0)? else { return Ok(None) };
         let (Some(bytes), rec_no) = (head.record_bytes(), u64::from(head.rec_no)) else { return Ok(None) };
         if rec_no < self.expected || !self.may_check(bytes) || self.verified(0)?.is_none() {
             return Ok(None);
         }
-        // So many records may have been where the damage is, and one that began before it.
+        // The most records that fit into the damaged stretch, plus one that began before it.
         let lost_max = (self.window.position() - start) / RECORD_BYTES_MIN as u64 + 1;
         let plausible = rec_no - self.expected <= lost_max
             || self.ends_at(bytes)?

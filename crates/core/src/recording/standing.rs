@@ -1,4 +1,4 @@
-//! What stands open at a point of a recording: what whoever begins to read there has to be told.
+//! The state at a position of a recording, which a reader starting there needs.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -7,10 +7,10 @@ use super::{
     records::{ConnOpen, Header},
 };
 
-/// Connections that are remembered; beyond, the first are forgotten.
+/// Maximum number of connections to remember. Beyond it, the first are forgotten.
 const CONNECTIONS_MAX: usize = 65_536;
 
-/// The header, and the connections that are open.
+/// The header and the open connections.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
     header: Option<Header>,
@@ -18,7 +18,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Takes note of the next item.
+    /// Updates the state with the next item.
     pub fn take(&mut self, item: &Item) {
         match &item.what {
             What::Header(header) => {
@@ -35,13 +35,13 @@ impl Standing {
         }
     }
 
-    /// The first header.
+    /// Returns the first header.
     #[must_use]
     pub fn header(&self) -> Option<&Header> {
         self.header.as_ref()
     }
 
-    /// The header of a file whose offset 0 is `start` of this one.
+    /// Returns the header for a file that starts at offset `start` of this one.
     #[must_use]
     pub fn header_from(&self, start: Duration) -> Header {
         let header = self.header.clone().unwrap_or_default();
@@ -56,7 +56,7 @@ impl Standing {
         self.open.contains_key(&conn)
     }
 
-    /// Opens at `offset` what is open.
+    /// Returns an opening at `offset` for each open connection.
     pub fn openings(&self, offset: Duration) -> impl Iterator<Item = Item> {
         self.open.iter().map(move |(&conn, (flags, open))| Item {
             offset,

@@ -1,16 +1,16 @@
-//! The part of a stream that is being looked at.
+//! A buffered window of a stream.
 
 use std::io::{self, Read};
 
-/// Least number of bytes that are asked for at once.
+/// Minimum number of bytes to read at once.
 const READ_BYTES: usize = 64 << 10;
 
-/// Buffers a stream from `position` on, as far as somebody looked. It grows with what really came, never with what a
-/// length field says.
+/// Buffers a stream from `position` on, as far as needed. It grows with the data received, never with the
+/// value of a length field.
 #[derive(Debug)]
 pub(super) struct Window<R> {
     source: R,
-    /// All of it may be read into: it is cleared once, not for every read.
+    /// Fully initialised, so that it need not be cleared before each read.
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -23,26 +23,26 @@ impl<R> Window<R> {
         Self { source, buffer: Vec::new(), start: 0, end: 0, position: 0, ended: false }
     }
 
-    /// What is there to look at.
+    /// Returns the buffered bytes.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
-    /// Where in the stream [`Window::bytes`] start.
+    /// Returns the position of [`Window::bytes`] in the stream.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
 
-    /// Moves on by `count` bytes, all of which were looked at.
+    /// Advances by `count` buffered bytes.
     pub(super) fn consume(&mut self, count: usize) {
         self.start += count;
         self.position += count as u64;
-        assert!(self.start <= self.end, "only what is there can be consumed");
+        assert!(self.start <= self.end, "only buffered bytes can be consumed");
     }
 }
 
 impl<R: Read> Window<R> {
-    /// Makes `count` bytes available; `false` if the stream ends before.
+    /// Buffers at least `count` bytes; returns `false` if the stream ends before.
     pub(super) fn ensure(&mut self, count: usize) -> io::Result<bool> {
         while self.bytes().len() < count {
             let missing = count - self.bytes().len();
@@ -54,7 +54,7 @@ impl<R: Read> Window<R> {
         Ok(true)
     }
 
-    /// Reads up to `count` bytes more; `false` at the end of the stream.
+    /// Reads up to `count` more bytes; returns `false` at the end of the stream.
     fn read(&mut self, count: usize) -> io::Result<bool> {
         if self.ended {
             return Ok(false);
@@ -72,14 +72,14 @@ impl<R: Read> Window<R> {
         Ok(!self.ended)
     }
 
-    /// Reads at least one byte more; `false` at the end of the stream.
+    /// Reads at least one more byte; returns `false` at the end of the stream.
     pub(super) fn more(&mut self) -> io::Result<bool> {
         self.read(READ_BYTES)
     }
 }
 
 impl<R: io::Seek> Window<R> {
-    /// Goes to another place of the stream.
+    /// Seeks to a position of the stream.
     pub(super) fn seek(&mut self, position: u64) -> io::Result<()> {
         self.source.seek(io::SeekFrom::Start(position))?;
         (self.start, self.end, self.position, self.ended) = (0, 0, position, false);
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_there_takes_memory() {
+    fn memory_grows_only_with_received_data() {
         let mut window = Window::new(&[1; 100_000][..]);
         assert!(!window.ensure(16 << 20).unwrap());
         assert_eq!(window.bytes().len(), 100_000);

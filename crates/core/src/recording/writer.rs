@@ -1,4 +1,4 @@
-//! Items → file, one record a call.
+//! Writes items to a file, one record per call.
 
 use std::{borrow::Cow, io::Write, time::Duration};
 
@@ -9,31 +9,31 @@ use super::{
     records::{Checkpoint, Counts, End, Header, Http},
 };
 
-/// How often the header is repeated, in stream time: a file whose beginning is lost still says what it is.
+/// Interval of repeated headers in stream time, so that a file without its beginning can still be identified.
 pub const HEADER_EVERY: Duration = Duration::from_secs(60);
-/// Longer bodies of HTTP answers are cut off there, and flagged.
+/// Maximum length of an HTTP body, in bytes. Longer ones are cut off and flagged.
 pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
 
-/// Writes a recording: the same items give the same bytes. Each record is one call of `write_all`, so that what was
-/// written before a crash is whole; whoever wants to call the system less often wraps a `BufWriter`.
+/// Writes a recording. The same items produce the same bytes. Each record is one call of `write_all`, so
+/// records written before a crash are complete; wrap the target in a `BufWriter` for fewer system calls.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: W,
     header: Header,
-    /// When the header is repeated; `None`: never, as what is copied has headers of its own.
+    /// When to repeat the header; `None` for copies, which contain their own headers.
     header_due: Option<Duration>,
-    /// The number of the next record.
+    /// Number of the next record.
     next: u64,
     last: Duration,
     counts: Counts,
     bytes: u64,
     failed: bool,
-    /// Head and body of the record that is being written; kept for its capacity.
+    /// Head and body of the current record; kept for its capacity.
     record: Vec<u8>,
 }
 
 impl<W: Write> Writer<W> {
-    /// Starts a recording: writes the preamble and the header.
+    /// Starts a recording with the preamble and the header.
     ///
     /// # Errors
     /// [`Error::Write`], or [`Error::TooLarge`] for a header with huge tags.
@@ -43,7 +43,7 @@ impl<W: Write> Writer<W> {
         Ok(writer)
     }
 
-    /// Starts a copy of a recording of this minor version: nothing is added to what is copied, not even a header.
+    /// Starts a copy of a recording with this minor version. No headers are added to the copied records.
     ///
     /// # Errors
     /// [`Error::Write`]
@@ -67,11 +67,12 @@ impl<W: Write> Writer<W> {
         })
     }
 
-    /// Appends an item. An offset that goes back becomes the one before and is counted in [`Writer::counts`]. The body of
-    /// an HTTP answer above [`HTTP_BODY_BYTES_MAX`] is cut off and flagged. A header replaces the one that is repeated.
+    /// Appends an item. A decreasing offset is raised to the previous one and counted in [`Writer::counts`].
+    /// An HTTP body above [`HTTP_BODY_BYTES_MAX`] is cut off and flagged. A header item replaces the repeated
+    /// header.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] and [`Error::Full`] leave the item out; after [`Error::Write`] every call gives
+    /// [`Error::TooLarge`] and [`Error::Full`] skip the item. After [`Error::Write`], every call returns
     /// [`Error::Failed`].
     pub fn write(&mut self, item: &Item) -> Result<(), Error> {
         if !matches!(item.what, What::Header(_)) {
@@ -85,10 +86,10 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Appends a record of another recording as it is, also one that this version does not know.
+    /// Appends a record of another recording unchanged, even if its type is unknown.
     ///
     /// # Errors
-    /// As [`Writer::write`].
+    /// See [`Writer::write`].
     pub fn copy(&mut self, body: Body<'_>) -> Result<(), Error> {
         if body.record_type() != record_type::HEADER {
             self.repeat_header(body.offset())?;
@@ -104,10 +105,10 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// As [`Writer::copy`], at another offset and on another connection.
+    /// Like [`Writer::copy`], with another offset and connection.
     ///
     /// # Errors
-    /// As [`Writer::write`].
+    /// See [`Writer::write`].
     pub fn copy_to(&mut self, body: Body<'_>, offset: Duration, conn: u32) -> Result<(), Error> {
         self.repeat_header(offset)?;
         self.start_record();
@@ -118,33 +119,33 @@ impl<W: Write> Writer<W> {
         self.finish_record()
     }
 
-    /// As [`Writer::copy`], with the number that the record had: where records are missing, that stays known.
+    /// Like [`Writer::copy`], but keeps the record's number, so that gaps remain visible.
     ///
     /// # Errors
-    /// As [`Writer::write`].
+    /// See [`Writer::write`].
     pub fn copy_numbered(&mut self, body: Body<'_>, rec_no: u32) -> Result<(), Error> {
         self.next = self.next.max(u64::from(rec_no));
         self.copy(body)
     }
 
-    /// Leaves a number out: a record was lost here, and readers report it.
+    /// Skips a number, so that readers report a lost record.
     pub fn leave_out(&mut self) {
         self.next += 1;
     }
 
-    /// Appends the counts so far: a recorder does so now and then, and at the time at which it stops.
+    /// Appends the counts so far. Recorders do so periodically, and when they stop.
     ///
     /// # Errors
-    /// As [`Writer::write`].
+    /// See [`Writer::write`].
     pub fn checkpoint(&mut self, offset: Duration) -> Result<(), Error> {
         let checkpoint = What::Checkpoint(Checkpoint { counts: Some(self.counts) });
         self.append(offset, 0, Flags::default(), &checkpoint)
     }
 
-    /// Seals the recording at the last offset, and flushes.
+    /// Seals the recording at the last offset, and flushes it.
     ///
     /// # Errors
-    /// As [`Writer::write`].
+    /// See [`Writer::write`].
     pub fn finish(mut self) -> Result<W, Error> {
         let duration_ns = u64::try_from(self.last.as_nanos()).unwrap_or(u64::MAX);
         let end = What::End(End { counts: Some(self.counts), duration_ns });
@@ -156,30 +157,30 @@ impl<W: Write> Writer<W> {
     /// Flushes the target.
     ///
     /// # Errors
-    /// As [`Writer::write`].
+    /// See [`Writer::write`].
     pub fn flush(&mut self) -> Result<(), Error> {
         self.checked(|writer| writer.out.flush())
     }
 
-    /// What was written so far.
+    /// Returns the counts so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// The length of the file so far.
+    /// Returns the length of the file so far, in bytes.
     #[must_use]
     pub fn bytes_written(&self) -> u64 {
         self.bytes
     }
 
-    /// The offset of the last record.
+    /// Returns the offset of the last record.
     #[must_use]
     pub fn last_offset(&self) -> Duration {
         self.last
     }
 
-    /// The target, e.g. to sync a file.
+    /// Returns the target, for example to sync a file.
     pub fn get_ref(&self) -> &W {
         &self.out
     }
@@ -204,7 +205,7 @@ impl<W: Write> Writer<W> {
         self.record.resize(HEAD_BYTES, 0);
     }
 
-    /// Checks, clamps, numbers and writes the body that stands in `record`.
+    /// Checks, clamps, numbers and writes the body in `record`.
     fn finish_record(&mut self) -> Result<(), Error> {
         let rec_no = u32::try_from(self.next).map_err(|_| Error::Full)?;
         let bytes = self.record.len() - HEAD_BYTES;
@@ -220,7 +221,7 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Sets an offset that goes back to the last one, in the bytes themselves.
+    /// Raises a decreasing offset to the previous one, in the encoded bytes.
     fn clamp(&mut self) -> bool {
         let back = self.body().offset() < self.last;
         if back {
@@ -263,7 +264,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// Cuts the body of a long HTTP answer, and flags it.
+/// Cuts off a long HTTP body, and flags the item.
 fn truncate(what: &What, flags: Flags) -> (Cow<'_, What>, Flags) {
     match what {
         What::Http(http) if http.body.len() > HTTP_BODY_BYTES_MAX => {

@@ -1,19 +1,19 @@
-//! The fields of a protobuf message on the wire: walked and replaced without knowing the message.
+//! Walks and replaces the fields of an encoded protobuf message without knowing its type.
 
 use prost::encoding::{
     DecodeContext, WireType, decode_key, decode_varint, encode_key, encode_varint, skip_field,
 };
 
-/// A field on the wire.
+/// An encoded field.
 pub(super) struct Field<'a> {
     pub(super) number: u32,
     /// Key and value.
     raw: &'a [u8],
-    /// The value of a text, of bytes or of a message.
+    /// Content of a string, bytes or message field.
     pub(super) value: Option<&'a [u8]>,
 }
 
-/// Takes a field off the front; `None` at the end, and where it is broken.
+/// Takes a field off the front; returns `None` at the end, or at a malformed field.
 pub(super) fn next_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
     let (before, mut at) = (*rest, *rest);
     let (number, wire_type) = decode_key(&mut at).ok()?;
@@ -29,8 +29,8 @@ pub(super) fn next_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
     Some(Field { number, raw: &before[..before.len() - at.len()], value })
 }
 
-/// Replaces the values for which `change` gives another one. What is left behind a broken field stays only if `keeps`
-/// says so. `None` if nothing changes.
+/// Replaces the values for which `change` returns a new one. The rest after a malformed field is only kept if
+/// `keeps` returns `true`. Returns `None` if nothing changes.
 pub(super) fn rewrite(
     bytes: &[u8],
     keeps: impl Fn(&[u8]) -> bool,
@@ -57,7 +57,7 @@ pub(super) fn rewrite(
     Some(out)
 }
 
-/// Whether `bytes` are fields to the very end.
+/// Whether `bytes` consist entirely of valid fields.
 pub(super) fn is_protobuf(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while next_field(&mut rest).is_some() {}

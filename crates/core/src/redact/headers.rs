@@ -1,8 +1,9 @@
-//! Headers of HTTP answers: those on a list are kept, because nobody can list the dangerous ones.
+//! HTTP headers: only those on an allow list are kept, because a list of dangerous ones could never be
+//! complete.
 
 use crate::recording::records::HttpHeader;
 
-/// Headers that tell how a connection went, and nothing of who made it.
+/// Headers about the exchange that do not identify the client.
 const KEPT: &[&str] = &[
     "content-encoding",
     "content-length",
@@ -18,7 +19,7 @@ const KEPT: &[&str] = &[
     "x-tt-logid",
 ];
 
-/// Drops the headers that are not on the list; whether there were any.
+/// Removes the headers that are not on the list. Returns whether there were any.
 pub(super) fn retain(headers: &mut Vec<HttpHeader>) -> bool {
     let before = headers.len();
     headers.retain(|header| is_kept(&header.name));
@@ -30,7 +31,7 @@ fn is_kept(name: &str) -> bool {
     KEPT.contains(&name.as_str()) || name.starts_with("handshake-") || is_rate_limit(&name)
 }
 
-/// `ratelimit-reset`, `x-ratelimit-remaining-minute`, `x-rate-limit-…`.
+/// Matches `ratelimit-reset`, `x-ratelimit-remaining-minute`, `x-rate-limit-…`.
 fn is_rate_limit(name: &str) -> bool {
     let name = name.strip_prefix("x-").unwrap_or(name);
     name.starts_with("ratelimit") || name.starts_with("rate-limit")
@@ -41,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_those_on_the_list_are_kept() {
+    fn only_listed_headers_are_kept() {
         for name in
             ["Content-Type", "handshake-msg", "X-RateLimit-Reset", "RateLimit-Remaining", "retry-after"]
         {

@@ -1,7 +1,8 @@
-//! Secrets are taken out of what is recorded: cookies, keys, signatures, tokens, and what a batch says of the WebSocket.
+//! Removes secrets from recorded data: cookies, keys, signatures, tokens, and the WebSocket parameters in
+//! batches.
 //!
-//! Everything else stays byte for byte. Frames that we sent hold no secrets and stay as they are; of those received
-//! only batches that name an address or its parameters are changed.
+//! All other bytes stay unchanged. Sent frames contain no secrets and are left alone. Received frames are
+//! only changed if they hold a batch with a WebSocket URL or its parameters.
 
 mod fields;
 mod headers;
@@ -23,23 +24,23 @@ use super::{
     wire::Unzipper,
 };
 
-/// What stands in place of a secret.
+/// Replacement for a secret.
 pub const MASK: &[u8] = b"***";
 
-/// The text without its secrets: addresses, cookies, JSON.
+/// Masks the secrets in a text: URLs, cookies, JSON.
 #[must_use]
 pub fn redact_text(text: &str) -> Cow<'_, str> {
     let masked = text::mask(text.as_bytes());
     masked.map_or(Cow::Borrowed(text), |masked| String::from_utf8_lossy(&masked).into_owned().into())
 }
 
-/// The item without its secrets; [`Flags::EDITED`] tells that there were some. Twice is as once, and any item is fine.
+/// Masks the secrets in an item. Sets [`Flags::EDITED`] if there were any. Idempotent, and accepts any item.
 #[must_use]
 pub fn redact(item: Item) -> Item {
     redact_with(item, &mut Unzipper::default())
 }
 
-/// As [`redact`], unpacked by somebody who unpacks the same item afterwards, or the next one.
+/// Like [`redact`], with a shared decompressor that caches its last result.
 #[must_use]
 pub fn redact_with(mut item: Item, unzipper: &mut Unzipper) -> Item {
     let is_sent = item.flags.is_sent();
@@ -71,7 +72,7 @@ pub fn redact_with(mut item: Item, unzipper: &mut Unzipper) -> Item {
     item
 }
 
-/// Remembers whether anything was changed.
+/// Records whether anything was changed.
 #[derive(Default)]
 struct Edits {
     changed: bool,
@@ -85,7 +86,7 @@ impl Edits {
         }
     }
 
-    /// A value that belongs to a name.
+    /// Masks a value if its name is that of a secret.
     fn value(&mut self, name: &str, value: &mut String) {
         if names::is_secret(name.as_bytes()) && !value.is_empty() && value.as_bytes() != MASK {
             *value = String::from_utf8_lossy(MASK).into_owned();
@@ -107,8 +108,8 @@ impl Edits {
     }
 }
 
-/// The body of an HTTP answer: a batch where one belongs, else text. Of other bytes nothing is known, so they are kept
-/// only if no word in them is the name of a secret.
+/// Masks the body of an HTTP response: a batch where one is expected, otherwise text. Other bytes are only
+/// kept if no word in them is the name of a secret.
 fn body(role: Role, bytes: &[u8]) -> Option<Vec<u8>> {
     let is_text = is_text(bytes);
     if matches!(role, Role::InitialBatch | Role::Sign) && (!is_text || fields::is_protobuf(bytes)) {

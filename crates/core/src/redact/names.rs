@@ -1,7 +1,7 @@
-//! Which names stand for secrets.
+//! Names of secrets.
 
-/// Parts of names that give a secret away, in lower case and without `-` and `_`. Rather one too many: what is masked
-/// in vain is a detail of an HTTP answer, what is not masked is an account.
+/// Parts of names that indicate a secret, in lowercase and without `-` and `_`. The list is generous: a false
+/// match masks a detail of an HTTP response, but a miss leaks an account.
 const PARTS: &[&str] = &[
     "token",
     "ttwid",
@@ -32,14 +32,14 @@ const PARTS: &[&str] = &[
     "imprp",
 ];
 
-/// Whole names.
+/// Complete names.
 const NAMES: &[&str] = &["did", "iid", "wid", "sid", "sig", "sign"];
 
-/// Names that look like secrets and are none: a setting of the browser, and what a picture's public address ends in.
+/// Names that only look like secrets: a browser setting, and the suffix of public picture URLs.
 const HARMLESS: &[&str] = &["cookieenabled", "xsignature"];
 
-/// Whether a value of this name must not be recorded. Cursors and acks (`cursor`, `internal_ext`) may: they are opaque,
-/// belong to one connection that is over, and open nothing; without them a replay could not be compared.
+/// Whether values of this name must not be recorded. Cursors and acks (`cursor`, `internal_ext`) may be: they
+/// are opaque, belong to a closed connection and grant no access, and replays need them for comparison.
 pub(super) fn is_secret(name: &[u8]) -> bool {
     let letters = name.iter().filter(|byte| !matches!(byte, b'-' | b'_'));
     let plain: String = letters.map(|byte| char::from(byte.to_ascii_lowercase())).collect();
@@ -56,7 +56,7 @@ pub(super) fn names_secret(bytes: &[u8]) -> bool {
     bytes.split(|byte| !is_name_byte(*byte)).any(|word| !word.is_empty() && is_secret(word))
 }
 
-/// Whether names are made of it.
+/// Whether names can contain this byte.
 pub(super) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_known_by_their_names() {
+    fn secrets_are_recognised_by_name() {
         for name in [
             "msToken",
             "ttwid",
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_kept() {
+    fn other_names_are_kept() {
         for name in [
             "cursor",
             "internal_ext",

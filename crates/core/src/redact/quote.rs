@@ -1,21 +1,21 @@
-//! Quotation marks, and those that are escaped within others.
+//! Quotation marks, including those escaped within others.
 
 use memchr::memmem;
 
-/// Quotes that are written otherwise.
+/// Escaped forms of quotes.
 const QUOTES: [&[u8]; 6] = [b"&quot;", b"&#34;", b"&#39;", b"%22", b"%27", b"%2522"];
 
 /// A quotation mark.
 #[derive(Clone, Copy)]
 pub(super) enum Quote {
-    /// `"` or `'` behind so many backslashes.
+    /// `"` or `'` after this number of backslashes.
     Plain(u8, usize),
     /// One of [`QUOTES`].
     Other(&'static [u8]),
 }
 
 impl Quote {
-    /// The quote at `at`, and where it ends.
+    /// Returns the quote at `at`, and its end.
     pub(super) fn read(text: &[u8], at: usize) -> Option<(Self, usize)> {
         if let Some(other) = QUOTES.into_iter().find(|quote| text[at..].starts_with(quote)) {
             return Some((Self::Other(other), at + other.len()));
@@ -25,8 +25,8 @@ impl Quote {
         matches!(byte, b'"' | b'\'').then_some((Self::Plain(byte, depth), at + depth + 1))
     }
 
-    /// Where the text ends that this quote opens before `from`, and where its closing quote ends. A text that is cut off
-    /// goes up to the end.
+    /// Returns the end of the text that this quote opened before `from`, and the end of the closing quote. A
+    /// text without a closing quote extends to the end.
     pub(super) fn close(self, text: &[u8], from: usize) -> (usize, usize) {
         match self {
             Self::Other(quote) => {
@@ -36,7 +36,7 @@ impl Quote {
             Self::Plain(byte, depth) => {
                 let mut backslashes = 0;
                 for (at, here) in text.iter().enumerate().skip(from) {
-                    // Within quotes that are escaped once, a quote in the text has three backslashes, and so on.
+                    // Within quotes escaped once, a quote in the text has three backslashes, and so on.
                     if *here == byte && backslashes % (2 * (depth + 1)) == depth {
                         return (at - depth, at + 1);
                     }

@@ -1,7 +1,7 @@
-//! Secrets in text: addresses, cookies, JSON, HTML, and each of them quoted or escaped within another.
+//! Masks secrets in text: URLs, cookies, JSON and HTML, each possibly quoted or escaped within another.
 //!
-//! Nothing is parsed as a whole, because the text may be cut off, or be a page with JSON in it. Looked for is a name of a
-//! secret, a separator and a value; the value is masked and every other byte stays as it is.
+//! Nothing is parsed as a whole, because the text can be cut off, or be a page with embedded JSON. The search
+//! is for the name of a secret, a separator and a value. Only the value is masked.
 
 use std::ops::Range;
 
@@ -11,17 +11,17 @@ use super::{
     value::{self, Style},
 };
 
-/// Bytes that may be looked at more than once, so that brackets nested on purpose do not take for ever: behind that,
-/// the rest of the text is masked.
+/// Budget for scanning bytes repeatedly, so that maliciously nested brackets cannot take quadratic time.
+/// Beyond it, the rest of the text is masked.
 const LOOKED_AT_MAX: usize = 4 << 20;
 
-/// Bytes before the end of a name that are looked at for a name with percent escapes in it.
+/// Bytes before the end of a name that are searched for percent escapes in it.
 const ESCAPED_NAME_BYTES_MAX: usize = 256;
 
-/// The shortest bearer token, in bytes: shorter words are words.
+/// Minimum length of a bearer token, in bytes. Shorter words are ordinary words.
 const BEARER_BYTES_MIN: usize = 12;
 
-/// The text without its secrets; `None` if there are none in it.
+/// Masks the secrets in a text; returns `None` if there are none.
 pub(super) fn mask(text: &[u8]) -> Option<Vec<u8>> {
     let mut masked = Masked { text, out: Vec::new(), copied: 0, looked_at: 0 };
     let mut at = 0;
@@ -31,17 +31,17 @@ pub(super) fn mask(text: &[u8]) -> Option<Vec<u8>> {
     masked.finish()
 }
 
-/// A text of which some stretches were replaced.
+/// A text with replaced stretches.
 pub(super) struct Masked<'a> {
     text: &'a [u8],
     out: Vec<u8>,
     copied: usize,
-    /// Bytes that were looked at for values; some of them again and again.
+    /// Number of bytes scanned for values, counting repeated scans.
     looked_at: usize,
 }
 
 impl Masked<'_> {
-    /// Masks what belongs to the word at `name`; gives where to go on.
+    /// Masks the value that belongs to the word at `name`. Returns where to continue.
     fn after(&mut self, name: &Range<usize>) -> usize {
         let word = &self.text[name.clone()];
         if let Some(user) = user_info(self.text, name.end) {
@@ -96,8 +96,8 @@ fn next_name(text: &[u8], from: usize) -> Option<Range<usize>> {
     Some(start..start + length)
 }
 
-/// Whether the word at `word` is the end of a name that stands for a secret once its percent escapes are undone, also
-/// those of the percent sign itself: `sign%61ture`, `sign%2561ture`.
+/// Whether `word` is the end of a name that indicates a secret once its percent escapes are decoded,
+/// including double escapes: `sign%61ture`, `sign%2561ture`.
 fn is_escaped_secret(text: &[u8], word: &Range<usize>) -> bool {
     let before = &text[word.end.saturating_sub(ESCAPED_NAME_BYTES_MAX)..word.start];
     if !before.ends_with(b"%") && !before.ends_with(b"%25") {
@@ -112,7 +112,7 @@ fn is_escaped_secret(text: &[u8], word: &Range<usize>) -> bool {
     name.rsplit(|byte| !is_name_byte(*byte)).next().is_some_and(is_secret)
 }
 
-/// The bytes without their percent escapes; `None` if there are none.
+/// Decodes percent escapes; returns `None` if there are none.
 fn unescape(bytes: &[u8]) -> Option<Vec<u8>> {
     let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (mut out, mut rest, mut is_changed) = (Vec::with_capacity(bytes.len()), bytes, false);
@@ -134,7 +134,7 @@ fn unescape(bytes: &[u8]) -> Option<Vec<u8>> {
     is_changed.then_some(out)
 }
 
-/// Name and password in an address, of which the scheme ends at `at`.
+/// Returns user name and password in a URL whose scheme ends at `at`.
 fn user_info(text: &[u8], at: usize) -> Option<Range<usize>> {
     let rest = text[at..].strip_prefix(b"://")?;
     let ends =
@@ -144,7 +144,7 @@ fn user_info(text: &[u8], at: usize) -> Option<Range<usize>> {
     Some(at + 3..at + 3 + length)
 }
 
-/// The token after the word `Bearer` at `name`, also where no header is named before it.
+/// Returns the token after the word `Bearer` at `name`, even without the name of a header before it.
 fn bearer(text: &[u8], name: &Range<usize>) -> Option<Range<usize>> {
     let rest =
         text[name.end..].strip_prefix(b" ").filter(|_| text[name.clone()].eq_ignore_ascii_case(b"bearer"))?;
@@ -153,7 +153,7 @@ fn bearer(text: &[u8], name: &Range<usize>) -> Option<Range<usize>> {
     (length >= BEARER_BYTES_MIN).then(|| name.end + 1..name.end + 1 + length)
 }
 
-/// Where a JSON Web Token ends that begins with the word at `name`: it is a key, whatever it is called.
+/// Returns the end of a JSON Web Token starting at `name`. It is a secret regardless of its name.
 fn jwt(text: &[u8], name: &Range<usize>) -> Option<usize> {
     let is_begin = text[name.clone()].starts_with(b"eyJ") && text[name.end..].starts_with(b".");
     let rest = &text[name.end..];
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn queries() {
+    fn secrets_in_queries_are_masked() {
         check("wss://h/p?a=1&msToken=ab%3D&cursor=c&wrss=x", "wss://h/p?a=1&msToken=***&cursor=c&wrss=***");
         check("/fetch?msToken=&apiKey=k", "/fetch?msToken=&apiKey=***");
         check("?u=https%3A%2F%2Fh%3FmsToken%3Dab%26c%3Dd", "?u=https%3A%2F%2Fh%3FmsToken%3D***%26c%3Dd");
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn cookies() {
+    fn secrets_in_cookies_and_headers_are_masked() {
         check("ttwid=1%7Cx; tt-target-idc=a; sessionid=2", "ttwid=***; tt-target-idc=a; sessionid=***");
         check("a\r\nCookie: x=1; y=2\r\nb", "a\r\nCookie: ***\r\nb");
         check("Authorization: Bearer abc", "Authorization: ***");
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn json() {
+    fn secrets_in_json_are_masked() {
         check(r#"{"token" : "a\"b","n":1}"#, r#"{"token" : "***","n":1}"#);
         check(r#"{"device_id":730,"ok":true}"#, r#"{"device_id":"***","ok":true}"#);
         check(r#"{"hasCookie":true,"jwt":null}"#, r#"{"hasCookie":true,"jwt":null}"#);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_texts_end() {
+    fn hostile_texts_terminate() {
         for part in [
             "token:[",
             "token%3D%26",
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn pages() {
+    fn secrets_in_pages_are_masked() {
         check("<script>var x={csrfToken:'a',b:1}</script>", "<script>var x={csrfToken:'***',b:1}</script>");
         check(r#"<meta name="csrf-token" content="a">"#, r#"<meta name="csrf-token" content="***">"#);
         check(
@@ -290,7 +290,7 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
         #[test]
-        fn whatever_stands_before_a_secret_does_not_save_it(
+        fn text_before_a_secret_never_hides_it(
             parts in proptest::collection::vec(proptest::sample::select(PARTS), 0..12),
         ) {
             let planted = parts.concat() + "&msToken=PLANTED";

@@ -1,21 +1,21 @@
-//! What stands behind the name of a secret: separator, quotes, value.
+//! Finds the value that follows the name of a secret: separator, quotes, value.
 
 use std::ops::Range;
 
 use super::{MASK, quote::Quote};
 
-/// What takes the place of a value that stands without quotes in JSON.
+/// Replacement for an unquoted value in JSON.
 const QUOTED_MASK: &[u8] = b"\"***\"";
-/// Separators that are written otherwise.
+/// Escaped forms of separators.
 const SEPARATORS: [&[u8]; 7] = [b"%3D", b"%3d", b"%3A", b"%3a", b"%253D", b"\\u003d", b"&#61;"];
-/// What ends a value behind one of those.
+/// Ends of values after escaped separators.
 const ESCAPED_ENDS: [&[u8]; 5] = [b"%26", b"%3B", b"%22", b"%2526", b"%7D"];
 
-/// How a value is separated from its name.
+/// The way in which a name and its value are joined.
 pub(super) struct Style {
-    /// Where the value begins, or its quote.
+    /// Start of the value, or of its quote.
     start: usize,
-    /// Whether the name stands in quotes.
+    /// Whether the name is quoted.
     is_quoted: bool,
     separator: Separator,
 }
@@ -28,7 +28,7 @@ enum Separator {
 }
 
 impl Style {
-    /// What follows a name that ends at `at`; `None` if no value does.
+    /// Detects the style after a name that ends at `at`; returns `None` if no value follows.
     pub(super) fn find(text: &[u8], at: usize) -> Option<Self> {
         let quote = Quote::read(text, at);
         let at = skip_space(text, quote.map_or(at, |(_, end)| end));
@@ -36,14 +36,14 @@ impl Style {
         Some(Self { start: skip_space(text, end), is_quoted: quote.is_some(), separator })
     }
 
-    /// How long a value without quotes is.
+    /// Returns the length of an unquoted value.
     fn length(&self, rest: &[u8]) -> usize {
         let is_escaped = self.separator == Separator::Escaped;
         let ends = |byte: &u8| match (self.separator, self.is_quoted) {
             (Separator::Colon, true) => {
                 matches!(byte, b',' | b'}' | b']' | b'&' | b'\\' | b'"') || byte.is_ascii_whitespace()
             }
-            // A header: its value goes up to the end of the line.
+            // The value of a header extends to the end of the line.
             (Separator::Colon, false) => matches!(byte, b'\r' | b'\n' | b'"' | b'\'' | b'<' | b'\\'),
             _ => {
                 matches!(byte, b'&' | b';' | b'"' | b'\'' | b'<' | b'>' | b'\\' | b'`')
@@ -59,11 +59,11 @@ impl Style {
     }
 }
 
-/// What is to be put in place of a value.
+/// The replacements for a value.
 pub(super) struct Found {
-    /// The stretches, and what to put there: one, or each text and number of an array or object.
+    /// Stretches and their replacements: one, or each string and number of an array or object.
     pub(super) parts: Vec<(Range<usize>, &'static [u8])>,
-    /// Up to where the text was looked at.
+    /// End of the scanned text.
     pub(super) seen: usize,
 }
 
@@ -91,7 +91,7 @@ pub(super) fn find(text: &[u8], style: &Style) -> Found {
     }
 }
 
-/// The texts and numbers from the bracket at `start` to the one that closes it, but not the names.
+/// Finds the strings and numbers, but not the names, from the bracket at `start` to the closing one.
 fn leaves(text: &[u8], start: usize) -> Found {
     let (mut parts, mut at, mut depth) = (Vec::new(), start, 0_usize);
     while let Some(byte) = text.get(at) {
@@ -115,7 +115,7 @@ fn leaves(text: &[u8], start: usize) -> Found {
                 at = end;
                 continue;
             }
-            // No JSON, but what other languages print.
+            // Not JSON, but the debug output of other languages.
             b'=' => {
                 let is_value =
                     |byte: &u8| !matches!(byte, b',' | b'}' | b']' | b'"') && !byte.is_ascii_whitespace();
@@ -147,7 +147,8 @@ fn separator(text: &[u8], at: usize) -> Option<(Separator, usize)> {
     }
 }
 
-/// The name is itself a value: `"name":"sessionid","value":"…"`, `<meta name="csrf-token" content="…">`.
+/// Finds the value of a pair in which the name is itself a value: `"name":"sessionid","value":"…"`,
+/// `<meta name="csrf-token" content="…">`.
 fn pair(text: &[u8], at: usize) -> Option<(Separator, usize)> {
     let at = skip_space(text, at + usize::from(text.get(at) == Some(&b',')));
     let at = Quote::read(text, at).map_or(at, |(_, end)| end);

@@ -1,5 +1,5 @@
-//! Secrets in protobuf: the parameters and the address that a batch names for the WebSocket. They are replaced on the
-//! wire, so that messages and unknown fields stay byte for byte.
+//! Masks secrets in protobuf: the WebSocket parameters and URL in a batch. The encoded bytes are edited
+//! directly, so that messages and unknown fields stay unchanged.
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -13,20 +13,20 @@ use super::{
 };
 use crate::wire::{FaultKind, Unzipper, unzip, zip};
 
-/// The first bytes of gzip.
+/// First bytes of gzip data.
 const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
-/// Of a push frame: its type and its payload.
+/// Push frame: type and payload.
 const TYPE_FIELD: u32 = 7;
 const PAYLOAD_FIELD: u32 = 8;
-/// Of a batch: the parameters of the WebSocket and its address.
+/// Batch: parameters and URL of the WebSocket.
 const ROUTE_PARAMS_FIELD: u32 = 7;
 const PUSH_SERVER_FIELD: u32 = 10;
-/// Of an entry of a map.
+/// Map entry: value.
 const VALUE_FIELD: u32 = 2;
-/// The types of push frames that hold a batch.
+/// Types of push frames that hold a batch.
 const BATCH_TYPES: [&[u8]; 2] = [b"msg", b"im_enter_room_resp"];
 
-/// A push frame without its secrets; `None` if it holds none.
+/// Masks the secrets in a push frame; returns `None` if there are none.
 pub(super) fn frame(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>> {
     let mut rest = bytes;
     let mut fields = std::iter::from_fn(|| next_field(&mut rest));
@@ -43,7 +43,7 @@ pub(super) fn frame(bytes: &[u8], unzipper: &mut Unzipper) -> Option<Vec<u8>> {
     )
 }
 
-/// A batch without its secrets; `None` if it holds none.
+/// Masks the secrets in a batch; returns `None` if there are none.
 pub(super) fn batch(bytes: &[u8]) -> Option<Vec<u8>> {
     let keeps = |tail: &[u8]| {
         let cut = decode_key(&mut &*tail).map_or(0, |(number, _)| number);
@@ -56,8 +56,8 @@ pub(super) fn batch(bytes: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// Applies `change` to what gzip unpacks to, if it is gzip. Nothing is known of what unpacks to more than is read, so
-/// nothing of it is kept: a reader counts it as unreadable.
+/// Applies `change` to decompressed gzip data, or to `bytes` if they are not gzip. Data that decompresses
+/// beyond the limit is masked entirely, because its content is unknown; readers count it as unreadable.
 pub(super) fn unzipped(
     bytes: &[u8],
     unzipper: &mut Unzipper,
@@ -74,13 +74,13 @@ pub(super) fn unzipped(
     change(&plain).map(|changed| zip(&changed).to_vec())
 }
 
-/// An entry of the map without its value.
+/// Masks the value of a map entry.
 fn route_param(entry: &[u8]) -> Option<Vec<u8>> {
     let masked = |value: &[u8]| (!value.is_empty() && value != MASK).then(|| MASK.to_vec());
     rewrite(entry, |_| false, |number, value| if number == VALUE_FIELD { masked(value) } else { None })
 }
 
-/// An address without its query.
+/// Removes the query from a URL.
 fn address(address: &[u8]) -> Option<Vec<u8>> {
     let query = address.iter().position(|byte| matches!(byte, b'?' | b'#')).unwrap_or(address.len());
     let (path, query) = address.split_at(query);
@@ -95,7 +95,7 @@ fn address(address: &[u8]) -> Option<Vec<u8>> {
     Some(masked)
 }
 
-/// Whether nothing in bytes that are broken looks like a secret.
+/// Whether malformed bytes contain nothing that looks like a secret.
 fn is_clean(bytes: &[u8]) -> bool {
     let zipped = memmem::find(bytes, GZIP_MAGIC).map(|at| Bytes::copy_from_slice(&bytes[at..]));
     let unpacked = zipped.map(|zipped| unzip(zipped, &mut Vec::new()));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_loses_its_secrets_alone() {
+    fn a_batch_loses_only_its_secrets() {
         let unknown = [0xf2, 0x3f, 3, 1, 2, 3, 0xf8, 0x3f, 9];
         let bytes = [&unknown, &write_batch(&secret())[..], &unknown].concat();
         let masked = batch(&bytes).unwrap();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_unpacked_for_it_only_if_they_hold_secrets() {
+    fn frames_are_only_rewritten_if_they_hold_secrets() {
         for pack in [zip, Bytes::copy_from_slice] {
             let push = |batch: &Batch| {
                 let payload = pack(&write_batch(batch));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_unpacks_to_more_than_is_read_is_not_kept() {
+    fn data_that_decompresses_beyond_the_limit_is_masked() {
         let packed = |length: usize| {
             let plain = [write_batch(&secret()).to_vec(), vec![0; length]].concat();
             write_push(&Push { payload_type: "msg".into(), payload: zip(&plain), ..Default::default() })
@@ -175,14 +175,14 @@ mod tests {
         let masked = frame(&packed(UNZIPPED_BYTES_MAX), &mut Unzipper::default()).unwrap();
         assert_eq!(&read_push(&masked.clone().into(), &mut Vec::new()).payload[..], MASK);
         assert_eq!(frame(&masked, &mut Unzipper::default()), None, "twice is as once");
-        // A reader knows that something is missing.
+        // The unreadable result tells readers that something is missing.
         let mut faults = Vec::new();
         read_batch(&Bytes::from_static(MASK), &mut faults);
         assert!(!faults.is_empty());
     }
 
     #[test]
-    fn what_is_cut_off_in_a_secret_is_dropped() {
+    fn a_secret_that_is_cut_off_is_dropped() {
         let bytes = write_batch(&secret());
         for end in 0..bytes.len() {
             let masked = batch(&bytes[..end]).unwrap_or_else(|| bytes[..end].to_vec());

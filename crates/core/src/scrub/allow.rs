@@ -1,9 +1,10 @@
-//! Texts that may stay where nobody knows what stands there: they say nothing of anybody. Whatever is not here is replaced.
+//! Texts that may stay in fields of unknown meaning, because they identify nobody. All other texts are
+//! replaced.
 
 use super::made_up::{ID_MIN, is_id_shaped};
 use crate::wire::is_known;
 
-/// Words of the protocol itself: encodings, types of frames, truth values. All were seen in recorded frames.
+/// Words of the protocol itself: encodings, frame types and Booleans. All of them occur in recorded frames.
 const WORDS: &[&str] = &[
     "pb",
     "json",
@@ -30,23 +31,23 @@ const WORDS: &[&str] = &[
     "SystemMessage",
     "***",
 ];
-/// What the keys of the app's own texts begin with. People cannot choose such names for what they write.
+/// Prefixes of the app's text keys. Users cannot choose such names for their own texts.
 const KEYS: &[&str] = &["pm_mt_", "pm_main_", "webcast_", "ttlive_", "live_room_enter_toast"];
-/// Languages (ISO 639-1): two letters, so that they are not initials of just anybody.
+/// Language codes (ISO 639-1). Only known ones, because two letters could also be initials.
 const LANGUAGES: &[&str] = &[
     "af", "ar", "az", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fil", "fr",
     "he", "hi", "hr", "hu", "id", "is", "it", "ja", "ka", "kk", "km", "ko", "lt", "lv", "mk", "ms", "my",
     "nb", "ne", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sq", "sr", "sv", "sw", "ta", "th", "tl",
     "tr", "uk", "un", "ur", "uz", "vi", "zh", "zh-Hans", "zh-Hant",
 ];
-/// Roman numerals of levels: `Ⅰ` to `Ⅻ`.
+/// Roman numerals of levels, `Ⅰ` to `Ⅻ`.
 const LEVELS: std::ops::RangeInclusive<char> = '\u{2160}'..='\u{216b}';
-/// The app's own pictures: in these folders, and with a name that says what they show.
+/// Folders of the app's own pictures, if the name of the picture describes it.
 const ARTWORK: [&str; 3] = ["webcast-va/", "webcast-sg/", "webcast-useast2a/"];
-/// Hosts that they are on.
+/// Hosts of these pictures.
 const HOSTS: [&str; 4] = [".tiktokcdn.com", ".tiktokcdn-us.com", ".tiktokcdn-eu.com", ".ibyteimg.com"];
 
-/// Whether a text is of the protocol: it stays even if somebody is called so.
+/// Whether a text belongs to the protocol. It stays even if a user has the same name.
 pub(super) fn is_protocol(text: &str) -> bool {
     text.trim().is_empty()
         || WORDS.contains(&text)
@@ -64,10 +65,11 @@ pub(super) fn is_allowed(text: &str) -> bool {
         || is_artwork(text, false)
 }
 
-/// The name of a message type: one of those that are known, or one that is built like them.
+/// Whether a text is the name of a message type: a known one, or one of the same form.
 pub(super) fn is_method(text: &str) -> bool {
-    let is_built = text.starts_with("Webcast") && (text.ends_with("Message") || text.ends_with("Method"));
-    is_known(text) || (is_built && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphabetic()))
+    let has_its_form = text.starts_with("Webcast") && (text.ends_with("Message") || text.ends_with("Method"));
+    is_known(text)
+        || (has_its_form && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphabetic()))
 }
 
 fn is_key(text: &str) -> bool {
@@ -84,7 +86,7 @@ fn is_level(text: &str) -> bool {
     chars.next().is_some_and(|c| LEVELS.contains(&c)) && chars.next().is_none()
 }
 
-/// A number that is written as such.
+/// Parses a number in plain decimal form.
 pub(super) fn number(text: &str) -> Option<u64> {
     let is_plain = !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|_| is_plain && (text == "0" || !text.starts_with('0')))
@@ -95,12 +97,13 @@ pub(super) fn is_time(number: u64) -> bool {
     number >= 1_000_000_000 && number <= i64::MAX as u64 && !is_id_shaped(number) && !is_phone_shaped(number)
 }
 
-/// Ten digits that are no time of this century may be a phone number.
+/// Ten digits that are not a time in this century may be a phone number.
 fn is_phone_shaped(number: u64) -> bool {
     (4_000_000_000..10_000_000_000).contains(&number)
 }
 
-/// A word of the protocol, where one is expected: letters, digits and what joins them, without long numbers.
+/// Whether a text is a word of the protocol, where one is expected: letters, digits and joiners, without long
+/// numbers.
 pub(super) fn is_word(text: &str) -> bool {
     let joins = |byte: u8| matches!(byte, b'_' | b'-' | b'.');
     let mut digits = 0;
@@ -111,7 +114,8 @@ pub(super) fn is_word(text: &str) -> bool {
         })
 }
 
-/// A picture of the app. Those with random names may be anybody's, unless they stand in a gift (`in_gift`).
+/// Whether a text is the URL of a picture of the app. Pictures with random names may belong to users, unless
+/// they are part of a gift (`in_gift`).
 pub(super) fn is_artwork(text: &str, in_gift: bool) -> bool {
     let path = match text.split_once("://") {
         Some((scheme, rest)) => {
@@ -130,11 +134,11 @@ pub(super) fn is_artwork(text: &str, in_gift: bool) -> bool {
     let file = path[folder..].strip_prefix("resource/").unwrap_or(&path[folder..]);
     let name = file.split(['~', '.']).next().unwrap_or_default();
     let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-.~:".contains(&byte));
-    is_plain && !name.is_empty() && !name.contains('/') && (in_gift || is_said(name))
+    is_plain && !name.is_empty() && !name.contains('/') && (in_gift || is_descriptive(name))
 }
 
-/// Whether a picture's name says what it shows: no long numbers, and nothing random.
-fn is_said(name: &str) -> bool {
+/// Whether a picture's name describes it: no long numbers, and nothing random.
+fn is_descriptive(name: &str) -> bool {
     let is_random = name.len() >= 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_word(name) && !is_random && name.contains('_')
 }
@@ -144,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_says_nothing_of_anybody_stays() {
+    fn texts_that_identify_nobody_stay() {
         for text in [
             "",
             " ",
@@ -164,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_is_replaced() {
+    fn all_other_texts_are_replaced() {
         for text in [
             "ann",
             "Ann Smith",

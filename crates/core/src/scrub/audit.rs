@@ -1,12 +1,11 @@
-//! What must not be in a recording that is shared: looked for in every record, however it is packed or written.
+//! Searches every record for data that must not be shared, in any packing or encoding.
 
-use std::{collections::BTreeSet, fmt};
-
-use serde::Serialize;
+use std::collections::BTreeSet;
 
 use super::{
     allow,
     check::Checker,
+    finding::{Finding, Kind, shown},
     http, patterns,
     views::views,
     walk::{Context, message},
@@ -16,89 +15,33 @@ use crate::{
     redact::redact,
 };
 
-/// Shorter words occur everywhere.
+/// Minimum length of a word, in characters. Shorter ones occur everywhere.
 pub const WORD_CHARS_MIN: usize = 3;
-/// Most words of a user.
+/// Maximum number of words.
 pub const WORDS_MAX: usize = 10_000;
-/// Letters of a finding that are shown.
-const SHOWN_CHARS_MAX: usize = 60;
 
-/// What was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A field holds an id that no scrubber made.
-    Id,
-    /// A field holds a person's name that no scrubber made.
-    Name,
-    /// A field holds a text that no scrubber made.
-    Text,
-    /// A secure id of TikTok's.
-    SecUid,
-    /// The address of a person's picture, or any that no scrubber made.
-    Picture,
-    /// An address of mail.
-    Mail,
-    /// A telephone number.
-    Phone,
-    /// A cookie, a token, a key or a signature.
-    Secret,
-    /// One of the words that were given.
-    Word,
-    /// Something that nobody can look into.
-    Opaque,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Id => "an id",
-            Self::Name => "a name",
-            Self::Text => "a text",
-            Self::SecUid => "a secure id",
-            Self::Picture => "an address",
-            Self::Mail => "mail",
-            Self::Phone => "a telephone number",
-            Self::Secret => "a secret",
-            Self::Word => "a word of yours",
-            Self::Opaque => "something that cannot be looked into",
-        })
-    }
-}
-
-/// Something that must not be there.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    /// What it is.
-    pub kind: Kind,
-    /// The field, or how the record's bytes had to be unpacked.
-    pub place: String,
-    /// Its beginning; nothing of a secret.
-    pub shown: String,
-}
-
-/// A word that somebody wants to be gone.
+/// A word to search for.
 #[derive(Debug)]
 struct Word {
     shown: String,
-    /// As it is written, and as a number on the wire.
+    /// The word as text, and as an encoded number.
     needles: Vec<Vec<u8>>,
 }
 
-/// Looks for what must not be there.
+/// Audits the records of a recording.
 #[derive(Debug, Default)]
 pub struct Auditor {
     words: Vec<Word>,
-    /// People in it are made up by something else, so that they are not of the scrubber's shapes.
+    /// Whether the users were synthesised by another tool, so that they do not match the scrubber's patterns.
     synthetic: bool,
 }
 
 impl Auditor {
-    /// Also looks for these words, one a line; lines that begin with `#` are notes.
+    /// Creates an auditor that also searches for these words, one per line. Lines starting with `#` are
+    /// comments.
     ///
     /// # Errors
-    /// The number of the line that is too short, or one too many.
+    /// The number of the line with a word that is too short, or one too many.
     pub fn new(words: &str) -> Result<Self, usize> {
         let mut auditor = Self::default();
         for (line, number) in words.lines().map(str::trim).zip(1..) {
@@ -122,7 +65,7 @@ impl Auditor {
         Ok(auditor)
     }
 
-    /// What is in an item; `payload` are its bytes as they stand in the file.
+    /// Audits an item. `payload` holds its bytes as stored in the file.
     #[must_use]
     pub fn audit(&mut self, item: &Item, payload: &[u8]) -> BTreeSet<Finding> {
         if let What::Header(header) = &item.what {
@@ -140,7 +83,7 @@ impl Auditor {
         if !complete {
             found.insert(Finding {
                 kind: Kind::Opaque,
-                place: "too much is packed in it".into(),
+                place: "too much compressed data".into(),
                 shown: String::new(),
             });
         }
@@ -157,7 +100,7 @@ impl Auditor {
                 let lower = view.bytes.to_ascii_lowercase();
                 for word in &self.words {
                     let is_in = |needle: &Vec<u8>, bytes| memchr::memmem::find(bytes, needle).is_some();
-                    // Numbers on the wire have no case.
+                    // Encoded numbers are not in lowercase.
                     if word.needles.iter().any(|needle| is_in(needle, &lower) || is_in(needle, &view.bytes)) {
                         add(Kind::Word, word.shown.as_bytes());
                     }
@@ -168,7 +111,7 @@ impl Auditor {
     }
 }
 
-/// Whether the fields that say who somebody is hold what a scrubber makes.
+/// Checks that identifying fields hold data created by a scrubber.
 fn check(item: &Item, checker: &mut Checker<'_>) {
     match &item.what {
         What::Header(header) => {
@@ -187,9 +130,4 @@ fn check(item: &Item, checker: &mut Checker<'_>) {
         What::Other { .. } => checker.opaque_body(),
         _ => {}
     }
-}
-
-/// One line, short enough for a terminal.
-pub(super) fn shown(text: &str) -> String {
-    text.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -1,4 +1,5 @@
-//! Whatever is made up passes an audit, whatever the key: the fields hold known shapes, and no pattern is found.
+//! Tests that all generated data passes an audit, with any key: fields match the patterns, and nothing else
+//! is found.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +17,7 @@ use super::{
 
 const KEYS: u16 = 1_000;
 
-/// Texts out of which something that an audit looks for could be made.
+/// Texts that could be turned into data that an audit finds.
 const TEXTS: [&str; 22] = [
     "ann.smith@example.org",
     "ann_@host.example.org",
@@ -60,12 +61,12 @@ fn key(number: u16) -> Key {
     Key::new(&bytes)
 }
 
-/// What an audit finds in a text of this class: by its field, and by patterns in any packing.
+/// Returns the findings in a text of this class: by field, and by pattern in any encoding.
 fn findings(class: Class, text: &str) -> Vec<String> {
     let mut found = BTreeSet::new();
     let _ = Leaves::text(&mut Checker::new(&mut found), &Place::unnamed(class), text);
     let mut found: Vec<String> = found.into_iter().map(|finding| format!("{finding:?}")).collect();
-    // Beside a text stand a field's number and its length, which may be letters and signs.
+    // In a message, a text is surrounded by field numbers and lengths, which can be letters and symbols.
     for around in [text.to_owned(), format!("xx{text}x"), format!("xxB@{text}B")] {
         for view in &views(around.as_bytes()).0 {
             patterns::search(&view.bytes, |kind, bytes| {
@@ -77,7 +78,7 @@ fn findings(class: Class, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn whatever_is_made_up_passes_an_audit_with_each_of_1000_keys() {
+fn generated_data_passes_an_audit_with_each_of_1000_keys() {
     let mut identities = Identities::default();
     identities.add_name("ann.smith", Name::Handle);
     identities.add_name("Ann Smith", Name::Nickname);
@@ -86,7 +87,7 @@ fn whatever_is_made_up_passes_an_audit_with_each_of_1000_keys() {
         let key = key(number);
         for readable in [false, true] {
             let mut rewriter = Rewriter { key: &key, identities: &identities, tally: &mut tally, readable };
-            // All texts with some keys, and some with each.
+            // Every text is used with some keys, and every key with some text.
             let text = TEXTS[usize::from(number) % TEXTS.len()];
             for class in CLASSES {
                 let made = rewriter.text(&Place::unnamed(class), text);
@@ -105,7 +106,7 @@ fn whatever_is_made_up_passes_an_audit_with_each_of_1000_keys() {
 
 proptest::proptest! {
     #[test]
-    fn whatever_text_it_is_what_is_made_of_it_passes_an_audit(text in ".{0,40}", number: u16, readable: bool) {
+    fn any_text_passes_an_audit_once_replaced(text in ".{0,40}", number: u16, readable: bool) {
         let (key, identities, mut tally) = (key(number), Identities::default(), Tally::default());
         let mut rewriter = Rewriter { key: &key, identities: &identities, tally: &mut tally, readable };
         for class in [Class::Nickname, Class::Text, Class::Unknown, Class::Handle] {

@@ -1,17 +1,17 @@
-//! Whether fields hold what a scrubber makes: told without the key, by the shapes of what is made up.
+//! Checks whether fields hold data created by a scrubber, by its patterns, without the key.
 
 use std::collections::BTreeSet;
 
 use super::{
     allow,
-    audit::{Finding, Kind, shown},
     class::Class,
+    finding::{Finding, Kind, shown},
     json::{self, NESTED_MAX, Values},
     letters, made_up, stock,
     walk::{Leaves, Place, as_text},
 };
 
-/// Looks at leaves, and changes none.
+/// Inspects leaves without changing them.
 pub(super) struct Checker<'a> {
     found: &'a mut BTreeSet<Finding>,
 }
@@ -108,7 +108,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Whether a name or a text was made up, by letters or from the lists.
+/// Whether a name or text was generated, from letters or from the lists.
 fn is_made_up(text: &str) -> bool {
     letters::is_made_up(text)
         || made_up::is_made_up_handle(text)
@@ -127,15 +127,15 @@ impl Leaves for Checker<'_> {
         None
     }
 
-    /// A scrubber leaves as many bytes; nobody can tell its own from others.
+    /// A scrubber keeps the length of opaque bytes, so its own cannot be distinguished from others.
     fn opaque(&mut self, _: &Place, _: &[u8]) -> Option<Vec<u8>> {
         None
     }
 
     fn broken(&mut self, bytes: usize) {
-        // What a scrubber leaves of broken bytes is one.
+        // A scrubber leaves a single byte in place of malformed ones.
         if bytes > 1 {
-            self.add(Kind::Opaque, "a message that breaks off", "");
+            self.add(Kind::Opaque, "a truncated message", "");
         }
     }
 

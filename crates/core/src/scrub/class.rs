@@ -1,37 +1,38 @@
-//! What a field says of people: by its name, so that a new field of the schema has its class as soon as it is named.
+//! Classifies fields by the personal data in them, based on their names, so that new fields of the schema are
+//! covered.
 
 use crate::wire::{Field, Kind, Schema};
 
-/// What stands in a field.
+/// Class of the data in a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// Nobody knows: texts are replaced unless they are on a list, numbers if they are shaped like an id.
+    /// Unknown. Texts are replaced unless they are on the allow list, and numbers if they look like an id.
     Unknown,
-    /// Nothing of people: counts, times, message ids, methods, text keys, gifts.
+    /// Not personal: counts, times, message ids, methods, text keys, gifts.
     Keep,
-    /// A word of the protocol, such as where somebody came from.
+    /// A word of the protocol, such as how a viewer found the room.
     Word,
-    /// The id of a person, a room or a channel.
+    /// Id of a user, a room or a channel.
     Id,
-    /// The name in a profile's address.
+    /// Name in a profile's URL.
     Handle,
-    /// The name that is shown.
+    /// Displayed name.
     Nickname,
-    /// The id that TikTok's own site uses.
+    /// Id used by TikTok's own site.
     SecUid,
-    /// What somebody wrote.
+    /// Text written by a user.
     Text,
-    /// A text of the app with places for names; only if it comes with a key.
+    /// Text of the app with placeholders for names. Only trusted next to a text key.
     Pattern,
-    /// The address of a picture.
+    /// URL of a picture.
     Picture,
-    /// An address.
+    /// Any other URL.
     Link,
-    /// Cursors and ack tokens: numbers, and the protocol's words.
+    /// Cursor or ack token: numbers, and words of the protocol.
     Token,
 }
 
-/// The class of a field; `keyed` says whether the message names the text that its pattern is of.
+/// Returns the class of a field. `keyed` tells whether the message has the text key of its pattern.
 pub(super) fn of(schema: &Schema, field: &Field, keyed: bool) -> Class {
     match field.kind {
         Kind::Number if is_id(schema.name, field.name) => Class::Id,
@@ -78,7 +79,7 @@ fn text(message: &str, field: &str) -> Class {
     }
 }
 
-/// Messages whose names and pictures are those of gifts, which are the same for everybody.
+/// Whether names and pictures in this message belong to gifts, which are the same for everyone.
 pub(super) fn is_gift(message: &str) -> bool {
     matches!(
         message,
@@ -86,7 +87,7 @@ pub(super) fn is_gift(message: &str) -> bool {
     )
 }
 
-/// The class of what stands under a name in JSON.
+/// Returns the class of a JSON value by its name.
 pub(super) fn of_json(key: &str, is_gift_list: bool) -> Class {
     let letters = key.chars().filter(|c| !matches!(c, '_' | '-'));
     let plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_known_by_the_names_of_their_fields() {
+    fn personal_data_is_recognised_by_field_names() {
         let user = [1, 3, 5, 38, 46].map(|number| class("User", number));
         assert_eq!(user, [Class::Id, Class::Nickname, Class::Text, Class::Handle, Class::SecUid]);
         assert_eq!([2, 3, 4].map(|n| class("Common", n)), [Class::Keep, Class::Id, Class::Keep]);
@@ -123,9 +124,9 @@ mod tests {
         assert_eq!(class("ImDelete", 2), Class::Keep);
     }
 
-    /// A list to look through when the schema grows: whatever is here passes unchanged.
+    /// A list to review when the schema grows: texts in these fields are passed through unchanged.
     #[test]
-    fn the_texts_that_are_kept_are_known() {
+    fn kept_text_fields_match_the_reviewed_list() {
         let mut kept = Vec::new();
         for schema in Schema::all() {
             for field in schema.fields {

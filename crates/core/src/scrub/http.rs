@@ -1,4 +1,4 @@
-//! HTTP exchanges: addresses keep their path and what says which room it is, bodies are rewritten or dropped.
+//! Scrubs HTTP exchanges: URLs keep their path and the room, and bodies are rewritten or dropped.
 
 use bytes::Bytes;
 
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::recording::records::{Http, HttpHeader, http::Role};
 
-/// Parameters that stay: they say which room, and which version of which app.
+/// Parameters to keep: room, app and app version.
 const PARAMETERS: [(&str, Class); 10] = [
     ("aid", Class::Word),
     ("app_name", Class::Word),
@@ -25,11 +25,11 @@ const PARAMETERS: [(&str, Class); 10] = [
     ("version_code", Class::Word),
     ("webcast_language", Class::Word),
 ];
-/// Headers that stay as they are.
+/// Headers to keep unchanged.
 const HEADERS: [&str; 6] =
     ["content-encoding", "content-type", "date", "retry-after", "server", "handshake-status"];
 
-/// Finds people in an exchange.
+/// Collects the identities in an exchange.
 pub(super) fn collect(http: &Http, collector: &mut Collector<'_>) {
     let place = |class| Place::unnamed(class);
     for part in http.request_line.split(['/', '?', '&', ' ']) {
@@ -51,7 +51,7 @@ pub(super) fn collect(http: &Http, collector: &mut Collector<'_>) {
     });
 }
 
-/// Looks at the body of an exchange, or tells that nobody can.
+/// Checks the body of an exchange, and reports one that cannot be inspected.
 pub(super) fn check(http: &Http, checker: &mut Checker<'_>) {
     let look = |text: &str, gifts, checker: &mut Checker<'_>| Some(json::rewrite(text, gifts, 0, checker));
     if body(http.role(), &http.body, checker, look).is_none() {
@@ -59,7 +59,7 @@ pub(super) fn check(http: &Http, checker: &mut Checker<'_>) {
     }
 }
 
-/// Replaces people in an exchange.
+/// Replaces the personal data in an exchange.
 pub(super) fn scrub(http: &mut Http, rewriter: &mut Rewriter<'_>) {
     http.request_line = request_line(&http.request_line, rewriter);
     headers(&mut http.headers, rewriter);
@@ -77,7 +77,8 @@ pub(super) fn scrub(http: &mut Http, rewriter: &mut Rewriter<'_>) {
     }
 }
 
-/// The body with what `json` makes of it; `None` if it is neither a batch nor JSON, so that nobody can say what is in it.
+/// Applies `json` to a JSON body, or rewrites a batch. Returns `None` for any other body, which cannot be
+/// inspected.
 fn body<L: Leaves>(
     role: Role,
     body: &Bytes,
@@ -98,18 +99,18 @@ fn body<L: Leaves>(
     is_clean.then_some(new)
 }
 
-/// `GET https://host/path?query HTTP/1.1`: method, address, the rest.
+/// Scrubs a request line: `GET https://host/path?query HTTP/1.1`.
 fn request_line(line: &str, rewriter: &mut Rewriter<'_>) -> String {
     let parts: Vec<String> = line.split(' ').map(|part| address(part, rewriter)).collect();
     parts.join(" ")
 }
 
-/// An address without the parameters that are not on the list, and with made-up people in the rest.
+/// Removes the parameters that are not on the list from a URL, and replaces personal data in the rest.
 pub(super) fn address(address: &str, rewriter: &mut Rewriter<'_>) -> String {
     let (address, fragment) = address.split_once('#').map_or((address, None), |(at, rest)| (at, Some(rest)));
     rewriter.tally.parameters += u64::from(fragment.is_some());
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
-    // Who logs in stands before the host.
+    // Credentials precede the host.
     let path = match path.split_once("://") {
         Some((scheme, rest)) => {
             let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
@@ -141,7 +142,7 @@ fn segments(path: &str, rewriter: &Rewriter<'_>) -> String {
     path.split('/').map(segment).collect::<Vec<_>>().join("/")
 }
 
-/// Headers: those on the list, the room, and how many requests are left.
+/// Keeps the headers on the list, the room, and rate limits.
 pub(super) fn headers(headers: &mut Vec<HttpHeader>, rewriter: &mut Rewriter<'_>) {
     let before = headers.len();
     headers.retain_mut(|header| {
@@ -164,7 +165,7 @@ fn number(text: &str, rewriter: &Rewriter<'_>) -> String {
 }
 
 impl Tally {
-    /// What was dropped rather than replaced.
+    /// Returns the number of bodies and records that were dropped rather than replaced.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped_bodies + self.dropped_records

@@ -1,14 +1,14 @@
-//! Who is in a recording: ids, and the names that belong to them.
+//! The identities in a recording: ids, and the names that belong to users.
 
 use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
-/// Most ids and names in one recording: about 100 MB.
+/// Maximum number of ids and names in a recording, which take about 100 MB.
 pub const IDENTITIES_MAX: usize = 2_000_000;
 
-/// What a text is.
+/// Kind of name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Name {
     Handle,
@@ -16,7 +16,7 @@ pub(super) enum Name {
     Nickname,
 }
 
-/// Ids and names. Of a name only a hash is kept: two that share one are both replaced, and rightly so.
+/// Ids and names. Names are stored as hashes. In a collision both names are replaced, which is safe.
 #[derive(Debug, Default)]
 pub(super) struct Identities {
     ids: HashSet<u64>,
@@ -24,14 +24,14 @@ pub(super) struct Identities {
 }
 
 impl Identities {
-    /// Adds an id; 0 and negative numbers are nobody's.
+    /// Adds an id, ignoring 0 and negative numbers.
     pub(super) fn add_id(&mut self, id: u64) {
         if id != 0 && i64::try_from(id).is_ok() && self.has_room() {
             self.ids.insert(id);
         }
     }
 
-    /// Adds a name. What is one person's handle and another one's nickname counts as a handle.
+    /// Adds a name. A text that is one user's handle and another's nickname counts as a handle.
     pub(super) fn add_name(&mut self, text: &str, name: Name) {
         if !text.trim().is_empty() && self.has_room() {
             let known = self.names.entry(hash(text)).or_insert(name);
@@ -47,7 +47,7 @@ impl Identities {
         self.names.get(&hash(text)).copied()
     }
 
-    /// How many there are.
+    /// Returns the number of ids and names.
     pub(super) fn len(&self) -> usize {
         self.ids.len() + self.names.len()
     }

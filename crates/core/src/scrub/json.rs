@@ -1,28 +1,28 @@
-//! JSON, rewritten value by value: names, order and spaces stay.
+//! Rewrites JSON value by value. Names, order and whitespace stay.
 
 use serde::de::IgnoredAny;
 
 use super::{allow, class, class::Class, walk::Place};
 
-/// JSON within texts within JSON; deeper ones are texts.
+/// Maximum nesting of JSON within strings. Deeper JSON is treated as text.
 pub(super) const NESTED_MAX: usize = 4;
 
-/// What is told of values, and what they become.
+/// Visits the values of a JSON text, and may replace them.
 pub(super) trait Values {
     fn number(&mut self, place: &Place, number: u64) -> u64;
-    /// `None` if it stays.
+    /// Returns `None` to keep the text.
     fn text(&mut self, place: &Place, text: &str, nested: usize) -> Option<String>;
 }
 
-/// Whether it is a whole object or array.
+/// Whether a text is a complete JSON object or array.
 pub(super) fn is_json(text: &str) -> bool {
     text.trim_start().starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// Rewrites what [`is_json`]; `gifts` says whether names in it are those of gifts.
+/// Rewrites a JSON text; see [`is_json`]. `gifts` tells whether names in it belong to gifts.
 pub(super) fn rewrite(text: &str, gifts: bool, nested: usize, values: &mut impl Values) -> String {
     let mut rewriter = Rewriter { text, at: 0, out: String::with_capacity(text.len()), gifts, nested };
-    // The names under which the open objects and arrays stand.
+    // Classes of the names of the open objects and arrays.
     let mut open: Vec<Class> = Vec::new();
     let mut class = Class::Unknown;
     while let Some(byte) = text.as_bytes().get(rewriter.at) {
@@ -61,7 +61,7 @@ struct Rewriter<'a> {
 }
 
 impl Rewriter<'_> {
-    /// Whatever is neither a text nor a number: it is ASCII.
+    /// Copies a character that is part of neither a string nor a number.
     fn copy(&mut self) {
         if let Some(c) = self.text[self.at..].chars().next() {
             self.out.push(c);
@@ -73,14 +73,14 @@ impl Rewriter<'_> {
         Place { artwork: self.gifts, ..Place::unnamed(class) }
     }
 
-    /// A text; if it is the name of a value, the class of that.
+    /// Rewrites a string. If it is the name of a value, returns the class of the value.
     fn text(&mut self, class: Class, values: &mut impl Values) -> Option<Class> {
         let end = end_of_text(self.text.as_bytes(), self.at);
         let raw = &self.text[self.at..end];
         self.at = end;
         let text: String = serde_json::from_str(raw).unwrap_or_default();
         if self.text[end..].trim_start().starts_with(':') {
-            // Names are the protocol's words; one that is not is somebody's id or name.
+            // Names are usually words of the protocol. Others may be ids or names of users.
             let stays = allow::is_word(&text) && !text.bytes().all(|byte| byte.is_ascii_digit());
             let new = if stays {
                 values.text(&self.place(Class::Word), &text, self.nested)
@@ -115,7 +115,7 @@ impl Rewriter<'_> {
     }
 }
 
-/// Where a text ends that begins at `start`, its quote included.
+/// Returns the end of a string that starts at `start`, including the quote.
 fn end_of_text(text: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = text.get(at) {

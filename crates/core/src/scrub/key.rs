@@ -1,36 +1,36 @@
-//! The key: what is made up for somebody depends on it and on nothing else, so that whoever does not have it cannot tell
-//! who was meant, and the same person is the same everywhere.
+//! The scrubbing key. Replacements depend only on the key and the original, so the same person is replaced
+//! consistently everywhere, and cannot be identified without the key.
 
 use std::fmt;
 
 use ring::hmac;
 
-/// How long a key is.
+/// Length of a key, in bytes.
 pub const KEY_BYTES: usize = 32;
-/// How long a fingerprint is.
+/// Length of a fingerprint, in bytes.
 pub const FINGERPRINT_BYTES: usize = 16;
 /// Rounds of the permutation of small numbers.
 const ROUNDS: u8 = 8;
 
-/// A key of HMAC-SHA-256.
+/// A key for HMAC-SHA-256.
 #[derive(Clone)]
 pub struct Key(hmac::Key);
 
 impl Key {
-    /// A key of these bytes.
+    /// Creates a key from these bytes.
     #[must_use]
     pub fn new(bytes: &[u8; KEY_BYTES]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, bytes))
     }
 
-    /// Tells keys apart and gives none away.
+    /// Returns a fingerprint, which identifies the key without revealing it.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; FINGERPRINT_BYTES] {
         let digest = self.digest("fingerprint", b"");
         *digest.first_chunk().expect("a digest is longer")
     }
 
-    /// What belongs to `value`, which is a `kind`.
+    /// Returns the digest of a `value` of this `kind`.
     fn digest(&self, kind: &str, value: &[u8]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(kind.as_bytes());
@@ -39,17 +39,17 @@ impl Key {
         context.sign().as_ref().try_into().expect("SHA-256 gives 32 bytes")
     }
 
-    /// A number for `value`.
+    /// Returns a number derived from `value`.
     pub(super) fn number(&self, kind: &str, value: &[u8]) -> u64 {
         u64::from_le_bytes(*self.digest(kind, value).first_chunk().expect("a digest is longer"))
     }
 
-    /// A choice after the other for `value`.
+    /// Returns a sequence of choices derived from `value`.
     pub(super) fn choices(&self, kind: &str, value: &[u8]) -> Choices {
         Choices(self.number(kind, value))
     }
 
-    /// A number below `count` for each one below `count`, no two alike: a Feistel network, walked until it is in range.
+    /// Permutes the numbers below `count`: a Feistel network, repeated until the result is in range.
     pub(super) fn permuted(&self, number: u64, count: u64) -> u64 {
         let half = (64 - count.leading_zeros()).div_ceil(2).max(1);
         let mask = (1_u64 << half) - 1;
@@ -74,7 +74,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Numbers that follow from the first (SplitMix64). They show no more of the key than that one number does.
+/// Numbers derived from the first (SplitMix64). They reveal no more of the key than that number does.
 pub(super) struct Choices(u64);
 
 impl Choices {
@@ -86,12 +86,12 @@ impl Choices {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `count`.
+    /// Returns a number below `count`.
     pub(super) fn below(&mut self, count: usize) -> usize {
         (self.next() % count as u64) as usize
     }
 
-    /// One of them.
+    /// Returns one of the elements.
     pub(super) fn one<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())]
     }
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_numbers_become_one() {
+    fn permuted_numbers_are_distinct() {
         let key = Key::new(&[7; 32]);
         for count in [1, 2, 10, 90, 900, 4096] {
             let mut all: Vec<_> = (0..count).map(|number| key.permuted(number, count)).collect();
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_shows_nothing_of_itself() {
+    fn a_key_reveals_nothing_about_itself() {
         let (one, two) = (Key::new(&[1; 32]), Key::new(&[2; 32]));
         assert_eq!(format!("{one:?}"), "***");
         assert_ne!(one.fingerprint(), two.fingerprint());

@@ -1,14 +1,14 @@
-//! Made-up text of the shape of another: as many characters, in the same writing, with its punctuation and numbers of
-//! the same length. Where words end is made up too: lengths of words give sentences away.
+//! Generates text of the same shape as another: the same length, script and punctuation, and numbers of the
+//! same length. Word lengths are changed, because they could reveal the sentence.
 
 use super::key::Choices;
 
-/// Made-up words take turns between these.
+/// Consonants of generated words, which alternate with [`VOWELS`].
 pub(super) const CONSONANTS: &[u8] = b"bdfgklmnprstvz";
-/// And these.
+/// Vowels of generated words.
 pub(super) const VOWELS: &[u8] = b"aeiou";
 
-/// Letters of which made-up text in other writings consists: few, so that it can be recognised.
+/// Letters of generated text in other scripts; only a few, so that it can be recognised.
 const WRITINGS: [(char, char, &str); 9] = [
     ('\u{370}', '\u{3ff}', "αειοκλμνπρστ"),
     ('\u{400}', '\u{52f}', "аеиоклмнпрст"),
@@ -20,21 +20,21 @@ const WRITINGS: [(char, char, &str); 9] = [
     ('\u{3400}', '\u{9fff}', "山川田木林森水火土石"),
     ('\u{ac00}', '\u{d7a3}', "가나다라마바사아자하"),
 ];
-/// Instead of every emoji.
+/// Replacements for emoji.
 const EMOJI: &str = "🌸🌼🌻🌷🌿🍀🍁🍂🍄🌵🌊🌙⭐🌈🔔🎈🎁🎀🎨🎵🍎🍋🍉🍇🥝🍪🧁🍩🐝🦋🐢🐙";
-/// Instead of every sign that is no emoji.
+/// Replacement for every symbol that is not an emoji.
 pub(super) const SIGN: char = '·';
 
-/// What a character is.
+/// Kind of character.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// A letter of the Latin alphabet or of any that is not in [`WRITINGS`].
+    /// A Latin letter, or a letter of a script that is not in [`WRITINGS`].
     Latin,
-    /// A letter of one of [`WRITINGS`].
+    /// A letter of a script in [`WRITINGS`].
     Other(usize),
     Space,
     Digit,
-    /// ASCII: stays.
+    /// ASCII punctuation, which is kept.
     Punctuation,
     Emoji,
     Sign,
@@ -56,7 +56,7 @@ fn kind(c: char) -> Kind {
     }
 }
 
-/// Appends text of the shape of `text`.
+/// Appends text with the shape of `text`.
 pub(super) fn write(text: &str, choices: &mut Choices, out: &mut String) {
     let chars: Vec<char> = text.chars().collect();
     let mut at = 0;
@@ -70,10 +70,10 @@ pub(super) fn write(text: &str, choices: &mut Choices, out: &mut String) {
             Kind::Latin | Kind::Other(_) => words(&chars[at..end], kind, choices, out),
             Kind::Space if chars[at].is_ascii_whitespace() => out.push(chars[at]),
             Kind::Space => out.push(' '),
-            // The length of a text before it may be a plus: numbers of telephones do not begin with 0.
+            // In a message, the preceding length byte may be a plus sign. Phone numbers never start with 0.
             Kind::Digit if out.is_empty() => out.push('0'),
             Kind::Digit => out.push(char::from(choices.one(b"0123456789"))),
-            // Made-up texts must look neither like numbers of telephones nor like hosts.
+            // Generated text must not look like a phone number or a host name.
             Kind::Punctuation if chars[at] == '+' => out.push(SIGN),
             Kind::Punctuation if chars[at] == '.' && chars.get(at + 1).is_some_and(|c| c.is_alphabetic()) => {
                 out.push(SIGN);
@@ -86,7 +86,7 @@ pub(super) fn write(text: &str, choices: &mut Choices, out: &mut String) {
     }
 }
 
-/// Where the last word of this writing ends, with only spaces between all of them.
+/// Returns the end of a run of words in this script that are only separated by spaces.
 fn words_end(chars: &[char], start: usize, of: Kind) -> usize {
     let mut end = start;
     for (at, c) in chars.iter().enumerate().skip(start) {
@@ -99,7 +99,7 @@ fn words_end(chars: &[char], start: usize, of: Kind) -> usize {
     end
 }
 
-/// Words that take as many characters as those.
+/// Appends words that are as long as `chars` in total.
 fn words(chars: &[char], kind: Kind, choices: &mut Choices, out: &mut String) {
     let has_spaces = chars.contains(&' ');
     let all_upper = chars.len() > 1 && chars.iter().all(|c| !c.is_lowercase());
@@ -107,7 +107,7 @@ fn words(chars: &[char], kind: Kind, choices: &mut Choices, out: &mut String) {
     let mut capital = chars[0].is_uppercase();
     while left > 0 {
         let mut length = if has_spaces { 2 + choices.below(6) } else { left };
-        // Neither a space at the end nor one letter alone.
+        // Avoids a trailing space and a single final letter.
         if length + 2 >= left {
             length = left;
         }
@@ -135,7 +135,7 @@ fn letter(kind: Kind, at: usize, choices: &mut Choices) -> char {
     }
 }
 
-/// Whether `text` may have been written by [`write`]: its words are of made-up letters that take turns.
+/// Whether `text` may come from [`write()`]: its words alternate between the letters of generated text.
 pub(super) fn is_made_up(text: &str) -> bool {
     let mut at = 0;
     for c in text.chars() {
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn real_text_is_recognised() {
+    fn real_text_is_not_mistaken_for_generated_text() {
         for text in ["Hello", "привет", "大家好", "ann_marie", "😂", "✨"] {
             assert!(!is_made_up(text), "{text}");
         }
@@ -200,7 +200,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_made_up_is_recognised(text in ".{0,60}") {
+        fn generated_text_is_recognised(text in ".{0,60}") {
             proptest::prop_assert!(is_made_up(&made(&text)), "{}", made(&text));
         }
     }

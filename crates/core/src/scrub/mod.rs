@@ -1,8 +1,9 @@
-//! People are taken out of recordings, at wire level: fields, types and nesting stay, known or not, and only leaves change.
+//! Removes personal data from recordings at wire level. Fields, types and nesting stay, known or not; only
+//! leaves change.
 //!
-//! Two passes. [`Scrubber::collect`] sees every item and learns who there is; [`Scrubber::scrub`] then puts made-up people in
-//! their place, the same ones wherever they occur. What is made up depends on the [`Key`] alone. What cannot be looked
-//! into is replaced or dropped, never passed on, and counted in a [`Tally`].
+//! Scrubbing takes two passes. [`Scrubber::collect`] learns the identities in all items. [`Scrubber::scrub`]
+//! then replaces them, consistently everywhere. Replacements depend only on the [`Key`]. Data that cannot be
+//! inspected is replaced or dropped, never passed through, and counted in a [`Tally`].
 
 mod allow;
 mod audit;
@@ -10,6 +11,7 @@ mod audit;
 mod by_construction;
 mod check;
 mod class;
+mod finding;
 mod http;
 mod identities;
 mod json;
@@ -25,7 +27,8 @@ mod walk;
 use bytes::Bytes;
 use serde::Serialize;
 
-pub use audit::{Auditor, Finding, Kind as FindingKind, WORD_CHARS_MIN, WORDS_MAX};
+pub use audit::{Auditor, WORD_CHARS_MIN, WORDS_MAX};
+pub use finding::{Finding, Kind as FindingKind};
 pub use identities::IDENTITIES_MAX;
 pub use key::{FINGERPRINT_BYTES, KEY_BYTES, Key};
 pub use stock::phrases;
@@ -43,43 +46,44 @@ use super::{
 };
 use class::Class;
 
-/// What is done to people, written into the header. It changes when the same key would make up others.
+/// Name of the method, stored in the header. It changes whenever the same key would produce other
+/// replacements.
 pub const PROFILE: &str = "share/2";
-/// The same for [`Scrubber::readable`].
+/// Name of the method with [`Scrubber::readable`].
 const READABLE_PROFILE: &str = "show/1";
 
-/// How often what was done, apart from people who were replaced.
+/// Counts of the changes, apart from replaced identities.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
-    /// Records in which something was replaced.
+    /// Number of changed records.
     pub changed_records: u64,
-    /// Texts where no field says what they are.
+    /// Number of texts in fields of unknown meaning.
     pub unknown_texts: u64,
-    /// Bytes that are neither text nor message: replaced by others.
+    /// Number of byte strings replaced because they are neither text nor a message.
     pub opaque: u64,
-    /// Messages that break off: what is behind the break was dropped.
+    /// Number of malformed messages, whose remainder was dropped.
     pub broken: u64,
-    /// What was packed and could not be unpacked whole.
+    /// Number of values with malformed gzip data.
     pub bad_gzip: u64,
-    /// Bodies of HTTP answers that are neither a batch nor JSON: dropped.
+    /// Number of HTTP bodies dropped because they are neither a batch nor JSON.
     pub dropped_bodies: u64,
-    /// Records of a type that this version does not know: dropped.
+    /// Number of records dropped because their type is unknown.
     pub dropped_records: u64,
-    /// Parameters of addresses that were dropped.
+    /// Number of URL parameters dropped.
     pub parameters: u64,
-    /// Headers that were dropped.
+    /// Number of headers dropped.
     pub headers: u64,
 }
 
-/// There are more people than fit.
+/// The recording has too many identities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "more than {IDENTITIES_MAX} ids and names: cut the recording into parts, and scrub them with one key"
+    "more than {IDENTITIES_MAX} ids and names: cut the recording into parts and scrub them with one --key-file"
 )]
 pub struct TooMany;
 
-/// Takes people out of a recording.
+/// Removes personal data from a recording.
 #[derive(Debug)]
 pub struct Scrubber {
     key: Key,
@@ -89,22 +93,23 @@ pub struct Scrubber {
 }
 
 impl Scrubber {
-    /// Knows nobody yet.
+    /// Creates a scrubber without any identities.
     #[must_use]
     pub fn new(key: Key) -> Self {
         Self { key, identities: Identities::default(), tally: Tally::default(), readable: false }
     }
 
-    /// Takes names and texts from lists, for a recording that is shown: they are few, so that two people may get one name.
+    /// Draws names and texts from lists, for recordings on display. The lists are short, so two users can get
+    /// the same name.
     #[must_use]
     pub fn readable(self) -> Self {
         Self { readable: true, ..self }
     }
 
-    /// Learns who is in an item: the first pass.
+    /// Learns the identities in an item: the first pass.
     ///
     /// # Errors
-    /// [`TooMany`].
+    /// [`TooMany`]
     pub fn collect(&mut self, item: &Item) -> Result<(), TooMany> {
         let collector = &mut Collector(&mut self.identities);
         let mut text = |class, text: &str| drop(collector.text(&Place::unnamed(class), text));
@@ -123,19 +128,19 @@ impl Scrubber {
         if self.identities.len() > IDENTITIES_MAX { Err(TooMany) } else { Ok(()) }
     }
 
-    /// How many ids and names there are.
+    /// Returns the number of ids and names.
     #[must_use]
     pub fn identities(&self) -> usize {
         self.identities.len()
     }
 
-    /// What was done so far.
+    /// Returns the counts so far.
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.tally
     }
 
-    /// Whether an item's header says that this was done already, with the same key.
+    /// Whether a header shows that the recording was already scrubbed with the same key.
     #[must_use]
     pub fn did(&self, header: &Header) -> bool {
         header.privacy() == Privacy::Scrubbed
@@ -143,7 +148,7 @@ impl Scrubber {
             && header.scrub_key_fingerprint == self.key.fingerprint()[..]
     }
 
-    /// A header for the item's recording without people.
+    /// Returns the header of the scrubbed recording.
     #[must_use]
     pub fn header(&mut self, mut header: Header) -> Header {
         let profile = self.profile();
@@ -164,7 +169,7 @@ impl Scrubber {
         }
     }
 
-    /// The item without people: the second pass. `None` if it had to be dropped.
+    /// Scrubs an item: the second pass. Returns `None` if it has to be dropped.
     pub fn scrub(&mut self, item: Item) -> Option<Item> {
         let mut item = redact(item);
         let before = item.what.clone();
@@ -196,7 +201,7 @@ impl Scrubber {
     }
 }
 
-/// The header of a scrubbed recording.
+/// Turns a header into that of a scrubbed recording.
 fn mark(header: &mut Header, profile: &str, rewriter: &mut Rewriter<'_>) {
     header.set_privacy(Privacy::Scrubbed);
     profile.clone_into(&mut header.scrub_profile);
@@ -219,7 +224,7 @@ fn connection(open: &mut ConnOpen, rewriter: &mut Rewriter<'_>) {
     http::headers(&mut open.headers, rewriter);
 }
 
-/// The bytes of a frame.
+/// Scrubs the bytes of a frame.
 fn bytes(opcode: Opcode, bytes: &[u8], rewriter: &mut Rewriter<'_>) -> Vec<u8> {
     let place = Place::unnamed(Class::Unknown);
     match as_text(bytes) {

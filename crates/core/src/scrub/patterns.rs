@@ -1,14 +1,14 @@
-//! What gives people and accounts away wherever it stands: patterns over bytes.
+//! Finds personal data and secrets anywhere in bytes, by pattern.
 
 use memchr::memmem;
 
-use super::{audit::Kind, made_up::SEC_UID_START};
+use super::{finding::Kind, made_up::SEC_UID_START};
 
-/// Digits of a telephone number in its international form.
+/// Number of digits in an international phone number.
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 9..=15;
-/// Letters of a secure id behind its beginning.
+/// Minimum number of characters after the prefix of a secure id.
 const SEC_UID_REST_MIN: usize = 16;
-/// What the addresses of people's pictures hold: folders of uploads, and signatures.
+/// Parts of the URLs of user pictures: upload folders and signatures.
 const PICTURES: [&str; 6] = [
     "-avt-",
     "/aweme/100x100",
@@ -17,10 +17,10 @@ const PICTURES: [&str; 6] = [
     "x-signature=",
     "/musically-maliva-obj/",
 ];
-/// The hosts that they are on.
+/// Hosts of these pictures.
 const HOSTS: [&str; 3] = ["tiktokcdn", "ibyteimg.com", "muscdn.com"];
 
-/// Tells `found` of each pattern and what matched.
+/// Calls `found` with the kind and the bytes of each match.
 pub(super) fn search(bytes: &[u8], mut found: impl FnMut(Kind, &[u8])) {
     for at in memmem::find_iter(bytes, SEC_UID_START) {
         let end = run(bytes, at, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
@@ -63,7 +63,7 @@ fn is_address(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&*+,;=%".contains(&byte)
 }
 
-/// `someone@host.org` around the sign at `at`.
+/// Returns the email address (`someone@host.org`) around the sign at `at`.
 fn mail(bytes: &[u8], at: usize) -> Option<&[u8]> {
     let is_local = |byte: u8| byte.is_ascii_alphanumeric() || b"._%+-".contains(&byte);
     let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
@@ -75,7 +75,7 @@ fn mail(bytes: &[u8], at: usize) -> Option<&[u8]> {
     (at - start >= 2 && name.len() >= 2 && is_top).then(|| &bytes[start..at + 1 + host.len()])
 }
 
-/// `+49 170 1234567`: digits in groups behind a plus.
+/// Returns the phone number (`+49 170 1234567`): groups of digits after a plus sign.
 fn phone(bytes: &[u8], at: usize) -> Option<&[u8]> {
     let (mut end, mut digits) = (at + 1, 0);
     while let Some(byte) = bytes.get(end) {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_gives_people_away_is_found() {
+    fn personal_data_is_found() {
         assert_eq!(kinds("x MS4wLjABAAAAmsI4POHsFNrWGpEofy y"), [Kind::SecUid]);
         assert_eq!(kinds("mail ann.smith@example.org now"), [Kind::Mail]);
         assert_eq!(kinds("call +49 (170) 123-4567!"), [Kind::Phone]);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_is_not() {
+    fn other_data_is_not_found() {
         for text in [
             "hi @ann and @bob.",
             "a@b.c",

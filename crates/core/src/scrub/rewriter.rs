@@ -1,4 +1,4 @@
-//! What leaves become: by their class, and where nobody knows what they are, by their shape.
+//! Replaces leaves by their class or, if that is unknown, by their shape.
 
 use super::{
     Tally, allow,
@@ -12,17 +12,17 @@ use super::{
     walk::{Leaves, Place, as_text, is_fields},
 };
 
-/// As many digits make a number in a text an id, or a phone number.
+/// Minimum number of digits in a text that count as an id or a phone number.
 const LONG_DIGITS: usize = 7;
-/// How often bytes are made up that must be neither text nor fields.
+/// Maximum number of attempts to generate bytes that are neither text nor fields.
 const OPAQUE_TRIES: usize = 32;
 
-/// Replaces people.
+/// Replaces personal data.
 pub(super) struct Rewriter<'a> {
     pub(super) key: &'a Key,
     pub(super) identities: &'a Identities,
     pub(super) tally: &'a mut Tally,
-    /// Whether names and texts are taken from lists, to be read.
+    /// Whether to draw names and texts from readable lists.
     pub(super) readable: bool,
 }
 
@@ -31,7 +31,7 @@ impl Rewriter<'_> {
         made_up::id(self.key, id)
     }
 
-    /// Whether it is the id of somebody in the recording, and too long for a count.
+    /// Whether a number is the id of someone in the recording, and too long for a count.
     fn is_ours(&self, number: u64) -> bool {
         number >= ID_MIN && self.identities.has_id(number)
     }
@@ -48,17 +48,17 @@ impl Rewriter<'_> {
         if self.readable { stock::nickname(self.key, text) } else { self.words("nickname", text) }
     }
 
-    /// What somebody wrote, in a field for that.
+    /// Replaces a text that a user wrote, in a field for such texts.
     fn written(&self, text: &str) -> String {
         let keeps = !self.readable || text.trim().is_empty();
         if keeps { self.words("text", text) } else { stock::text(self.key, text) }
     }
 
-    /// What somebody wrote, or is called.
+    /// Replaces a text that a user wrote, or a user's name.
     pub(super) fn words(&self, kind: &str, text: &str) -> String {
         let (mut choices, mut out) = (self.key.choices(kind, text.as_bytes()), String::new());
         let mut rest = text;
-        // Who is spoken to stays who it is.
+        // Mentions keep referring to the same user.
         while let Some(at) = rest.find('@') {
             let (before, mention) = (&rest[..at], &rest[at + 1..]);
             letters::write(before, &mut choices, &mut out);
@@ -68,7 +68,7 @@ impl Rewriter<'_> {
             rest = mention;
             if self.identities.name(name) == Some(Name::Handle) {
                 out.push('@');
-                // Not from the lists: among made-up words it would look like a real one.
+                // Not from the lists, because among generated words it would look real.
                 out.push_str(&made_up::handle(self.key, name));
                 rest = &mention[name.len()..];
             } else {
@@ -87,7 +87,7 @@ impl Rewriter<'_> {
         }
     }
 
-    /// A text of which nobody knows what it is; `None` if it may stay.
+    /// Replaces a text of unknown meaning; returns `None` to keep it.
     fn unknown(&mut self, place: &Place, text: &str, nested: usize) -> Option<String> {
         if allow::is_protocol(text) {
             return None;
@@ -95,7 +95,7 @@ impl Rewriter<'_> {
         if let Some(name) = self.identities.name(text) {
             return Some(self.named(text, name));
         }
-        // An id that is shaped like a time is nevertheless an id.
+        // A user's id is replaced even if it looks like a time.
         if allow::is_allowed(text) && !allow::number(text).is_some_and(|id| self.is_ours(id)) {
             return None;
         }
@@ -118,7 +118,7 @@ impl Rewriter<'_> {
         Some(if is_token(text) { self.token(text, false) } else { self.words("text", text) })
     }
 
-    /// The address of a picture or of anything else.
+    /// Replaces the URL of a picture or of anything else.
     fn address(&self, place: &Place, text: &str) -> String {
         if allow::is_artwork(text, place.artwork) {
             return text.to_owned();
@@ -129,7 +129,7 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Numbers, letters and what joins them; `keeps_words` keeps the words of the protocol in it.
+    /// Replaces a token of numbers, letters and joiners. `keeps_words` keeps the words of the protocol in it.
     fn token(&self, text: &str, keeps_words: bool) -> String {
         let mut choices: Choices = self.key.choices("token", text.as_bytes());
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);
@@ -147,7 +147,7 @@ impl Rewriter<'_> {
                     out.push_str(part);
                 }
                 Some(number) => out.push_str(&self.id(number).to_string()),
-                // Tokens are ASCII.
+                // Tokens stay ASCII.
                 None if matches!(part, "@" | "+")
                     || part == "." && after.starts_with(char::is_alphabetic) =>
                 {
@@ -161,7 +161,7 @@ impl Rewriter<'_> {
         out
     }
 
-    /// A line that the app or livetape wrote: only names and long numbers in it are replaced.
+    /// Replaces only names and long numbers, in a line written by the app or livetape.
     pub(super) fn line(&self, text: &str) -> String {
         let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
         let (mut out, mut rest) = (String::with_capacity(text.len()), text);
@@ -193,7 +193,7 @@ impl Rewriter<'_> {
         }
         let artwork = allow::is_artwork(text, place.artwork);
         match place.class {
-            // Not even there may somebody's id stand.
+            // Even here, a user's id must not remain.
             Class::Keep => {
                 let id = allow::number(text).filter(|id| self.is_ours(*id))?;
                 Some(self.id(id).to_string())
@@ -205,7 +205,7 @@ impl Rewriter<'_> {
                 None => self.unknown(place, text, nested),
             },
             Class::Handle => Some(self.handle(text)),
-            // Some fields hold the one or the other.
+            // Some fields can hold either kind of name.
             Class::Nickname if self.identities.name(text) == Some(Name::Handle) => Some(self.handle(text)),
             Class::Nickname => Some(self.nickname(text)),
             Class::SecUid => Some(made_up::sec_uid(self.key, text)),
@@ -219,13 +219,14 @@ impl Rewriter<'_> {
     }
 }
 
-/// A sign that makes mail or a number of a telephone of what is around it: it stays only where it speaks to somebody.
+/// Replaces a sign that could form an email address or a phone number. An `@` stays where it starts a
+/// mention.
 fn sign(sign: char, before: &str) -> char {
     let is_free = before.is_empty() || before.ends_with(char::is_whitespace);
     if sign == '@' && is_free { sign } else { letters::SIGN }
 }
 
-/// Whether it is the name of an uploaded picture: `tos-maliva-avt-0068/1f2e…`.
+/// Whether a text is the name of an uploaded picture: `tos-maliva-avt-0068/1f2e…`.
 fn is_picture(text: &str) -> bool {
     const FOLDERS: [&str; 5] = ["tos-", "webcast-", "avatar/", "picture/", "subscriber/"];
     const ENDINGS: [&str; 6] = [".webp", ".jpeg", ".jpg", ".png", ".image", ".gif"];
@@ -238,7 +239,8 @@ fn is_picture(text: &str) -> bool {
             || (path.contains("://") && ENDINGS.iter().any(|ending| path.ends_with(ending))))
 }
 
-/// Whether it is for machines: one word with a long number, or with signs that no sentence has.
+/// Whether a text is meant for machines: one word with a long number, or with symbols that sentences do not
+/// contain.
 fn is_token(text: &str) -> bool {
     text.is_ascii()
         && !text.contains(char::is_whitespace)
@@ -268,12 +270,13 @@ impl Leaves for Rewriter<'_> {
         self.by_class(place, text, 0)
     }
 
-    /// As many bytes, neither text nor fields as before. Those of numbers that are packed are in as many as before.
+    /// Returns other bytes of the same length that are neither text nor fields. Packed numbers keep their
+    /// lengths.
     fn opaque(&mut self, _: &Place, bytes: &[u8]) -> Option<Vec<u8>> {
         self.tally.opaque += 1;
         let mut choices = self.key.choices("bytes", bytes);
         let mut other = |byte: &u8| match byte {
-            // Of control characters, one that no text has.
+            // A control character that does not occur in text.
             ..0x20 => 0x10 | choices.next() as u8 & 0x0f,
             _ => byte & 0x80 | choices.next() as u8 & 0x7f,
         };
@@ -302,7 +305,7 @@ impl Values for Rewriter<'_> {
     }
 }
 
-/// Finds people, and changes nothing.
+/// Collects identities without changing anything.
 pub(super) struct Collector<'a>(pub(super) &'a mut Identities);
 
 impl Collector<'_> {

@@ -1,23 +1,23 @@
-//! People and texts that stand on lists: synthetic recordings are made of them, and the recordings that ship are scrubbed to
-//! them. An audit knows them.
+//! Lists of people and texts. Synthetic recordings are built from them, and the recordings shipped with
+//! livetape are scrubbed to them. An audit recognises them.
 
-use super::{key::Key, made_up};
+use super::key::Key;
 
-/// Longer texts become one of [`NOTICES`].
+/// Maximum length of a phrase, in characters. Longer texts become one of [`NOTICES`].
 const PHRASE_CHARS_MAX: usize = 60;
 
-/// First words of names.
+/// First words of user names.
 pub const FIRST: [&str; 24] = [
     "amber", "bluebell", "clover", "daisy", "ember", "fern", "ginger", "hazel", "iris", "juniper", "kiwi",
     "lilac", "maple", "nutmeg", "olive", "pepper", "quince", "rosemary", "sage", "thyme", "umbra", "violet",
     "willow", "zinnia",
 ];
-/// Last words of names.
+/// Second words of user names.
 pub const LAST: [&str; 20] = [
     "badger", "comet", "dolphin", "echo", "falcon", "glacier", "harbor", "island", "jaguar", "kettle",
     "lantern", "meadow", "nebula", "otter", "pebble", "quill", "river", "saddle", "tunnel", "walnut",
 ];
-/// Nicknames in many scripts, none of which names anybody.
+/// Nicknames in many scripts, none of which identifies anyone.
 pub const NICKNAMES: [&str; 20] = [
     "Cloud",
     "しずく",
@@ -43,7 +43,7 @@ pub const NICKNAMES: [&str; 20] = [
 /// Suffixes of nicknames.
 pub const DECORATION: [&str; 8] = ["", "", "", " ✨", "🌊", " 🎧", "🦊", " 🇺🇳"];
 
-/// Language and text; `{}` is somebody's name.
+/// Language and text of phrases; `{}` stands for a name.
 pub const PHRASES: [(&str, &str); 48] = [
     ("en", "hello from the other side of the world"),
     ("en", "what song is this?"),
@@ -94,30 +94,40 @@ pub const PHRASES: [(&str, &str); 48] = [
     ("en", "😂😂😂"),
     ("en", "🎉🎉 congrats 🎉🎉"),
 ];
-/// What the app says to everybody in a room.
+/// Messages of the app to everyone in a room.
 const NOTICES: [&str; 2] = [
     "Welcome! Be kind to each other, have fun, and say hello to the host.",
     "Please follow the rules of the room, and report what does not belong here.",
 ];
 
-/// The phrases that name nobody, and their languages.
+/// Returns the phrases without a name, with their languages.
 pub fn phrases() -> impl Iterator<Item = (&'static str, &'static str)> {
     PHRASES.into_iter().filter(|(_, text)| !text.contains("{}"))
 }
 
-/// A name that TikTok would take: `amber_badger0483`.
+/// Generates a valid user name: `amber_badger0483`.
 pub(super) fn handle(key: &Key, handle: &str) -> String {
     let mut choices = key.choices("stock handle", handle.as_bytes());
     let name = format!("{}_{}", choices.one(&FIRST), choices.one(&LAST));
-    made_up::numbered(&name, choices.below(1000))
+    numbered(&name, choices.below(1000))
 }
 
-/// Whether the part of a name before its number is one of [`handle`].
+/// Appends a number to a name, and a check digit that marks the name as generated.
+pub(super) fn numbered(name: &str, number: usize) -> String {
+    let digit = check_digit(name, number);
+    format!("{name}{:04}", number * 10 + digit)
+}
+
+pub(super) fn check_digit(name: &str, number: usize) -> usize {
+    (name.bytes().map(usize::from).sum::<usize>() + number) % 10
+}
+
+/// Whether the part of a name before its number may come from [`handle`].
 pub(super) fn is_pair(name: &str) -> bool {
     name.split_once('_').is_some_and(|(first, last)| FIRST.contains(&first) && LAST.contains(&last))
 }
 
-/// A name that is shown: `Nube 🎧`, `Amber Badger`.
+/// Generates a displayed name: `Nube 🎧`, `Amber Badger`.
 pub(super) fn nickname(key: &Key, nickname: &str) -> String {
     let mut choices = key.choices("stock nickname", nickname.as_bytes());
     let name = match choices.below(2) {
@@ -127,7 +137,7 @@ pub(super) fn nickname(key: &Key, nickname: &str) -> String {
     name + choices.one(&DECORATION)
 }
 
-/// Whether a name is one of [`nickname`].
+/// Whether a name may come from [`nickname`].
 pub(super) fn is_nickname(text: &str) -> bool {
     DECORATION.iter().filter_map(|decoration| text.strip_suffix(decoration)).any(|name| {
         let is_pair = || name == name.split(' ').map(capital).collect::<Vec<_>>().join(" ");
@@ -135,7 +145,7 @@ pub(super) fn is_nickname(text: &str) -> bool {
     })
 }
 
-/// What somebody wrote; a text of the lists stays.
+/// Replaces a text that a user wrote. A text on a list stays.
 pub(super) fn text(key: &Key, text: &str) -> String {
     if is_text(text) {
         return text.to_owned();
@@ -146,7 +156,7 @@ pub(super) fn text(key: &Key, text: &str) -> String {
     choices.one(&of).to_owned()
 }
 
-/// Whether a text stands on a list.
+/// Whether a text is on a list.
 pub(super) fn is_text(text: &str) -> bool {
     NOTICES.contains(&text) || phrases().any(|(_, phrase)| phrase == text)
 }

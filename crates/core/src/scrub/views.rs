@@ -1,4 +1,4 @@
-//! What bytes may be looked at as: as they are, unpacked, and with each way of writing text undone.
+//! Views of bytes: raw, decompressed, and with each encoding of text undone.
 
 use base64::{
     Engine as _, alphabet,
@@ -9,25 +9,25 @@ use memchr::memmem;
 
 use crate::wire::{gzip_length, unzip};
 
-/// Ways of writing within each other.
+/// Maximum nesting of encodings.
 const DEPTH_MAX: usize = 4;
-/// Views of one record; what is behind is not looked at, and that is told.
+/// Maximum number of views per record. The result tells whether the limit was exceeded.
 pub(super) const VIEWS_MAX: usize = 4096;
-/// Bytes in all views of one record.
+/// Maximum total size of the views of a record, in bytes.
 pub(super) const VIEW_BYTES_MAX: usize = 64 << 20;
-/// Shorter runs of letters are words, not base64.
+/// Minimum length of base64 text, in characters. Shorter runs of letters are ordinary words.
 const BASE64_CHARS_MIN: usize = 20;
-/// The first bytes of gzip with the only method that there is.
+/// First bytes of gzip data with its only compression method.
 const GZIP: [u8; 3] = [0x1f, 0x8b, 8];
 
-/// Bytes, and how they were come by: `gzip > base64`.
+/// Decoded bytes, and the encodings that were undone: `gzip > base64`.
 pub(super) struct View {
     pub(super) bytes: Vec<u8>,
     pub(super) way: String,
     depth: usize,
 }
 
-/// All views of `bytes`; `false` if there are more than the limits allow.
+/// Returns all views of `bytes`, and `false` if there are more than the limits allow.
 pub(super) fn views(bytes: &[u8]) -> (Vec<View>, bool) {
     let mut all = vec![View { bytes: bytes.to_vec(), way: String::new(), depth: 0 }];
     let (mut at, mut total) = (0, bytes.len());
@@ -52,8 +52,8 @@ pub(super) fn views(bytes: &[u8]) -> (Vec<View>, bool) {
     (all, true)
 }
 
-/// What is packed in `bytes`. What can be unpacked whole is taken out of them: in packed bytes, and in what other ways of
-/// writing make of them, anything is found by chance.
+/// Decompresses the gzip data in `bytes`. Complete gzip data is removed from `bytes`, because compressed
+/// bytes contain random matches.
 fn unpack(bytes: &mut Vec<u8>) -> Vec<Vec<u8>> {
     let (mut found, mut rest, mut from) = (Vec::new(), Vec::new(), 0);
     for at in memmem::find_iter(bytes, &GZIP) {
@@ -94,24 +94,24 @@ fn base64_runs(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
         [&alphabet::STANDARD, &alphabet::URL_SAFE].map(|letters| GeneralPurpose::new(letters, config));
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
     let runs = bytes.split(move |byte| !is_part(byte)).filter(|run| run.len() >= BASE64_CHARS_MIN);
-    // A byte before it that is a letter by chance, such as a length, must not hide it.
+    // A preceding byte that happens to be a letter, such as a length, must not hide the match.
     let starts = runs.flat_map(|run| (0..4).map(move |start| &run[start..]));
     starts.filter_map(move |run| {
-        // One letter more than a whole number of bytes is cut off.
+        // One character beyond a whole number of bytes is cut off.
         let run = if run.len() % 4 == 1 { &run[..run.len() - 1] } else { run };
         let plain = engines.iter().find_map(|engine| engine.decode(run).ok())?;
-        // Words and numbers decode as well, to noise.
+        // Words and numbers also decode, but to noise.
         is_worth_it(&plain).then_some(plain)
     })
 }
 
-/// Whether decoded bytes can be anything: packed, a text, or bytes with text in them.
+/// Whether decoded bytes are worth inspecting: compressed, text, or bytes with text in them.
 fn is_worth_it(bytes: &[u8]) -> bool {
     let printable = bytes.iter().filter(|byte| matches!(byte, b' '..=b'~')).count();
     memmem::find(bytes, &GZIP).is_some() || std::str::from_utf8(bytes).is_ok() || printable * 2 > bytes.len()
 }
 
-/// `%41` → `A`; `None` if there is none.
+/// Decodes `%41` to `A`; returns `None` if there are no such escapes.
 fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
     let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
     let code = |at: usize| Some((digit(at + 1)? * 16 + digit(at + 2)?) as u8);
@@ -126,7 +126,7 @@ fn percent(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// `\u0041` and `\/` → `A` and `/`; `None` if there are none.
+/// Decodes `\u0041` and `\/` to `A` and `/`; returns `None` if there are no such escapes.
 fn escapes(bytes: &[u8]) -> Option<Vec<u8>> {
     let is_escape = |at: &usize| matches!(bytes.get(at + 1), Some(b'u' | b'/' | b'"' | b'\\'));
     memchr::memchr_iter(b'\\', bytes).find(is_escape)?;
@@ -152,7 +152,7 @@ fn escapes(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The character of `\uXXXX`, or of two that belong together, and how long it is.
+/// Decodes the character of `\uXXXX`, or of a surrogate pair. Also returns the length of the escape.
 fn unicode(bytes: &[u8]) -> Option<(char, usize)> {
     let unit = |at: usize| {
         let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn each_way_of_writing_is_undone() {
+    fn each_encoding_is_undone() {
         let secret = "hello Ann Smïth, how are you?";
         finds(secret.as_bytes(), "");
         finds(&[b"x", &zip(secret.as_bytes())[..]].concat(), "gzip");
@@ -193,20 +193,21 @@ mod tests {
     }
 
     #[test]
-    fn packed_bytes_are_not_looked_at_as_anything_else() {
+    fn compressed_bytes_are_not_searched_in_other_encodings() {
         let mut packed = zip(b"hello hello hello").to_vec();
         let at = packed.len() - 9;
         packed.splice(at..at, *b"%41@");
-        // Not whole: looked at in every way.
+        // Malformed gzip is searched in every encoding.
         assert!(views(&packed).0.iter().any(|view| view.way.starts_with("percent-encoding")));
-        // 100 stored bytes that look like mail in percent-encoding; unpacked they are looked at, packed they are not.
+        // 100 stored bytes that look like an email address in percent-encoding. Only the decompressed bytes
+        // are searched.
         let stored = zip(b"ann%40host.org\x00\x01\x02");
         let ways: Vec<_> = views(&stored).0.into_iter().map(|view| view.way).collect();
         assert_eq!(ways, ["", "gzip", "gzip > percent-encoding"]);
     }
 
     #[test]
-    fn there_is_an_end() {
+    fn views_are_bounded() {
         let many = "aGVsbG8gQW5uIFNtaXRo!".repeat(5 * VIEWS_MAX);
         let (all, complete) = views(many.as_bytes());
         assert!(all.len() <= VIEWS_MAX && !complete);

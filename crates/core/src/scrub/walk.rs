@@ -1,4 +1,4 @@
-//! Messages on the wire, rewritten leaf by leaf: numbers, types and nesting of all fields stay, known or not.
+//! Rewrites encoded messages leaf by leaf. Numbers, types and nesting of all fields stay, known or not.
 
 use bytes::Bytes;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_varint};
@@ -6,48 +6,48 @@ use prost::encoding::{WireType, decode_key, decode_varint, encode_varint};
 use super::class::{self, Class};
 use crate::wire::{Field, Kind, Schema, unzip, zip};
 
-/// Messages within messages; deeper ones are bytes. Protobuf's own readers stop at 100.
+/// Maximum nesting of messages. Deeper ones are treated as bytes. Protobuf's own parsers stop at 100.
 const DEPTH_MAX: usize = 64;
-/// What stands in place of bytes that are no field: no reader takes it for one either.
+/// Replacement for malformed bytes, which no parser accepts as a field.
 const BROKEN: u8 = 0x07;
-/// The first bytes of gzip.
+/// First bytes of gzip data.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// What is told of leaves, and what they become.
+/// Visits the leaves of a message, and may replace them.
 pub(super) trait Leaves {
-    /// A number; the same one if it stays.
+    /// Visits a number. Returns the same number to keep it.
     fn number(&mut self, place: &Place, number: u64) -> u64;
-    /// A text; `None` if it stays.
+    /// Visits a text. Returns `None` to keep it.
     fn text(&mut self, place: &Place, text: &str) -> Option<String>;
-    /// Bytes of which nothing is known; `None` if they stay.
+    /// Visits bytes of unknown meaning. Returns `None` to keep them.
     fn opaque(&mut self, place: &Place, bytes: &[u8]) -> Option<Vec<u8>>;
-    /// So many bytes are no field, and are dropped.
+    /// Reports malformed bytes, which are dropped.
     fn broken(&mut self, bytes: usize);
-    /// Something was packed and cannot be unpacked whole.
+    /// Reports malformed gzip data.
     fn bad_gzip(&mut self);
 }
 
-/// Where a leaf stands.
+/// Location of a leaf.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) class: Class,
-    /// The message and the field; empty if they have no name.
+    /// Names of the message and the field; empty if unknown.
     pub(super) message: &'static str,
     pub(super) field: &'static str,
-    /// Whether pictures here are the app's own.
+    /// Whether pictures here belong to the app.
     pub(super) artwork: bool,
-    /// Whether the number stands in 64 fixed bits, which is also how fractions are written.
+    /// Whether the number is a fixed 64-bit field, which can also hold a floating-point number.
     pub(super) fixed: bool,
 }
 
 impl Place {
-    /// A place of this class without a name.
+    /// Creates an unnamed location of this class.
     pub(super) fn unnamed(class: Class) -> Self {
         Self { class, message: "", field: "", artwork: false, fixed: false }
     }
 }
 
-/// What is known of a message.
+/// Context of a message.
 #[derive(Clone, Copy)]
 pub(super) struct Context {
     schema: Option<&'static Schema>,
@@ -56,7 +56,8 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// A message of this name; an unknown one if there is none.
+    /// Creates the context of the message with this name, or of an unknown one if the name is not in the
+    /// schema.
     pub(super) fn named(name: &str) -> Self {
         Self { schema: Schema::named(name), artwork: false, depth: 0 }
     }
@@ -80,7 +81,7 @@ fn named(schema: &'static Schema, field: &Field) -> &'static str {
     schema.field(field.number).map_or("", |field| field.name)
 }
 
-/// A message with other leaves.
+/// Rewrites a message.
 pub(super) fn message(bytes: &[u8], context: Context, leaves: &mut impl Leaves) -> Vec<u8> {
     let mut walk =
         Walk { bytes, rest: bytes, context, groups: Vec::new(), out: Vec::with_capacity(bytes.len()) };
@@ -103,13 +104,13 @@ struct Walk<'a> {
     bytes: &'a [u8],
     rest: &'a [u8],
     context: Context,
-    /// The numbers of the groups that are open: nothing is known of what stands in them.
+    /// Field numbers of the open groups, whose contents have no schema.
     groups: Vec<u32>,
     out: Vec<u8>,
 }
 
 impl<'a> Walk<'a> {
-    /// Takes a field off the front; `None` if there is none, and then nothing is written.
+    /// Rewrites the next field. Returns `None` and writes nothing if there is none.
     fn field(&mut self, leaves: &mut impl Leaves) -> Option<()> {
         let mut at = self.rest;
         let (number, wire_type) = decode_key(&mut at).ok()?;
@@ -167,13 +168,13 @@ impl<'a> Walk<'a> {
         Some(())
     }
 
-    /// Whether this message names the text that a pattern is of.
+    /// Whether this message has the text key of a pattern.
     fn is_keyed(&self, field: Option<&Field>) -> bool {
         field.is_some_and(|field| field.name == "default_pattern")
             && self.sibling("key").is_some_and(|key| !key.is_empty())
     }
 
-    /// The text or the bytes of another field of this message.
+    /// Returns the content of another field of this message.
     fn sibling(&self, name: &str) -> Option<&'a [u8]> {
         let number = self.context.schema?.fields.iter().find(|field| field.name == name)?.number;
         last(self.bytes, number)
@@ -203,7 +204,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The payload of a push frame or of a message in a batch.
+    /// Rewrites the payload of a push frame or of a message in a batch.
     fn payload(&self, place: &Place, value: &[u8], leaves: &mut impl Leaves) -> Vec<u8> {
         let name = |bytes: Option<&'a [u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
         let schema = if place.message == "PushFrame" {
@@ -219,7 +220,7 @@ impl<'a> Walk<'a> {
                 _ => None,
             }
         } else {
-            // Of the others at least the beginning is known: all have it.
+            // Of unknown messages, at least the beginning is known: they all share it.
             Schema::of_method(&name(self.sibling("method"))).or_else(|| Schema::named("Speaker"))
         };
         let context = self.context.inner(schema);
@@ -231,7 +232,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Applies `change` to what gzip unpacks to, and packs it again; to other bytes as they are.
+/// Applies `change` to decompressed gzip data and compresses the result, or applies it to other bytes
+/// directly.
 pub(super) fn unpacked<L: Leaves>(
     bytes: &[u8],
     leaves: &mut L,
@@ -249,7 +251,7 @@ pub(super) fn unpacked<L: Leaves>(
     if new == plain[..] && faults.is_empty() { bytes.to_vec() } else { zip(&new).to_vec() }
 }
 
-/// A message that may be too deep.
+/// Rewrites a message unless it is nested too deeply.
 fn bounded(value: &[u8], context: Context, place: &Place, leaves: &mut impl Leaves) -> Vec<u8> {
     if context.depth > DEPTH_MAX {
         return leaves.opaque(place, value).unwrap_or_default();
@@ -257,7 +259,7 @@ fn bounded(value: &[u8], context: Context, place: &Place, leaves: &mut impl Leav
     message(value, context, leaves)
 }
 
-/// What has no schema: packed, a message, a text, or bytes.
+/// Rewrites a value without a schema: compressed data, a message, a text, or bytes.
 pub(super) fn guess(
     value: &[u8],
     context: Context,
@@ -267,7 +269,7 @@ pub(super) fn guess(
     if value.starts_with(&GZIP) && context.depth <= DEPTH_MAX {
         let context = context.inner(None);
         let change = |plain: &[u8], leaves: &mut _| {
-            // What unpacks to itself would never end otherwise.
+            // Data that decompresses to itself would otherwise cause endless recursion.
             let bounded = if plain.starts_with(&GZIP) { &[] } else { plain };
             guess_plain(bounded, context, place, leaves).unwrap_or_else(|| bounded.to_vec())
         };
@@ -277,7 +279,7 @@ pub(super) fn guess(
 }
 
 fn guess_plain(value: &[u8], context: Context, place: &Place, leaves: &mut impl Leaves) -> Option<Vec<u8>> {
-    // Two or three letters may be a message as well, and are nobody's name.
+    // Two or three letters can also be parsed as a message, and are nobody's name.
     if is_fields(value) && (has_control(value) || as_text(value).is_none() || value.len() <= 3) {
         return Some(bounded(value, context, place, leaves));
     }
@@ -287,7 +289,7 @@ fn guess_plain(value: &[u8], context: Context, place: &Place, leaves: &mut impl 
     }
 }
 
-/// Numbers one behind the other.
+/// Rewrites a packed list of numbers.
 fn packed(value: &[u8], place: &Place, leaves: &mut impl Leaves) -> Option<Vec<u8>> {
     let (mut rest, mut numbers) = (value, Vec::new());
     while !rest.is_empty() {
@@ -299,7 +301,7 @@ fn packed(value: &[u8], place: &Place, leaves: &mut impl Leaves) -> Option<Vec<u
     Some(out)
 }
 
-/// Whether `value` is fields to its end; what stands in them is not looked at.
+/// Whether `value` consists entirely of fields. Their contents are not checked.
 pub(super) fn is_fields(value: &[u8]) -> bool {
     let (mut rest, mut groups) = (value, 0_usize);
     while !rest.is_empty() {
@@ -329,7 +331,7 @@ pub(super) fn is_fields(value: &[u8]) -> bool {
     groups == 0
 }
 
-/// The last value of a field that has a length.
+/// Returns the last value of a length-delimited field.
 fn last(bytes: &[u8], wanted: u32) -> Option<&[u8]> {
     let (mut rest, mut found) = (bytes, None);
     while !rest.is_empty() {
@@ -362,7 +364,7 @@ fn has_control(value: &[u8]) -> bool {
     value.iter().any(u8::is_ascii_control)
 }
 
-/// The text, if it is one that a person could read.
+/// Returns the bytes as text if a person could read it.
 pub(super) fn as_text(value: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(value).ok()?;
     let is_plain = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');

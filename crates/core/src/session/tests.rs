@@ -1,4 +1,4 @@
-//! The rules of a conversation, one by one and in any order.
+//! Tests the rules of a session, one by one and in any order.
 
 use proptest::prelude::*;
 
@@ -37,7 +37,7 @@ fn sent(session: &mut Session) -> Vec<Bytes> {
 }
 
 #[test]
-fn the_room_is_entered_and_then_heartbeats_go_on() {
+fn the_session_enters_the_room_and_then_sends_heartbeats() {
     let mut session = Session::new(ROOM);
     assert_eq!((session.poll_transmit(), session.poll_timeout()), (None, None));
     session.handle_opened(at(0));
@@ -51,18 +51,18 @@ fn the_room_is_entered_and_then_heartbeats_go_on() {
 }
 
 #[test]
-fn the_server_says_how_often() {
-    for (told, seconds) in [(30_000, 30), (15, 10), (0, 10), (-1, 10), (i64::MAX, 60)] {
+fn the_server_sets_the_heartbeat_interval() {
+    for (heartbeat_ms, seconds) in [(30_000, 30), (15, 10), (0, 10), (-1, 10), (i64::MAX, 60)] {
         let mut session = Session::new(ROOM);
-        let info = BatchInfo { heartbeat_ms: told, ..Default::default() };
+        let info = BatchInfo { heartbeat_ms, ..Default::default() };
         session.handle_initial_batch(&wire::write_batch(&Batch { info, ..Default::default() }));
         session.handle_opened(at(0));
-        assert_eq!(session.poll_timeout(), Some(at(seconds)), "{told}");
+        assert_eq!(session.poll_timeout(), Some(at(seconds)), "{heartbeat_ms}");
     }
 }
 
 #[test]
-fn frames_that_want_it_are_acknowledged_again_and_again() {
+fn every_frame_that_requests_an_ack_gets_one() {
     let mut session = opened();
     sent(&mut session);
     session.handle_frame(at(1), &wants_ack(7, "ext"));
@@ -101,7 +101,7 @@ fn the_last_frame_is_acknowledged_too() {
 }
 
 #[test]
-fn silence_is_the_end() {
+fn silence_ends_the_session() {
     let mut session = opened();
     session.handle_frame(at(5), &wants_ack(1, ""));
     for second in (10..65).step_by(10) {
@@ -141,7 +141,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn in_any_order_the_rules_hold(steps in prop::collection::vec(step(), 0..60)) {
+    fn the_rules_hold_in_any_order(steps in prop::collection::vec(step(), 0..60)) {
         let (mut session, mut now) = (opened(), Duration::ZERO);
         let (mut expected, mut acks) = (Vec::new(), Vec::new());
         for step in steps {
@@ -180,7 +180,7 @@ proptest! {
             let enter = client::enter_room(ROOM);
             acks.extend(frames.into_iter().filter(|f| *f != enter && *f != client::heartbeat(ROOM)));
             prop_assert_eq!(&acks, &expected);
-            // Whoever wakes it when it asks is not asked again for the same time.
+            // Once handled, a timeout is not requested again for the same time.
             if let Some(due) = session.poll_timeout().filter(|due| *due <= now) {
                 session.handle_timeout(now);
                 prop_assert!(session.poll_timeout().is_none_or(|next| next > due));

@@ -13,29 +13,29 @@ use super::{
     views, webcast,
 };
 
-/// The messages of a batch, and what stands beside them.
+/// The messages of a batch, and its other fields.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
-    /// In the order in which they were sent.
+    /// Messages in the order sent.
     pub messages: Vec<Message>,
-    /// What the session needs.
+    /// Fields for the session.
     pub info: BatchInfo,
 }
 
-/// What a batch says of the connection.
+/// The fields of a batch that concern the connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchInfo {
-    /// Where to go on; opaque.
+    /// Opaque position in the stream.
     pub cursor: String,
-    /// The ack token; opaque.
+    /// Opaque ack token.
     pub internal_ext: String,
-    /// Whether the frame wants an ack.
+    /// Whether the frame requests an ack.
     pub need_ack: bool,
-    /// The server's clock, Unix milliseconds; 0 if it is not told.
+    /// Server time, in Unix milliseconds; 0 if not included.
     pub now_ms: i64,
-    /// The heartbeat interval; 0 if it is not told.
+    /// Heartbeat interval, in milliseconds; 0 if not included.
     pub heartbeat_ms: i64,
-    /// Where to open the WebSocket; empty but in a sign server's answer.
+    /// URL of the WebSocket; empty except in a sign server's answer.
     pub push_server: String,
     /// Query parameters for the WebSocket.
     pub route_params: Vec<(String, String)>,
@@ -43,33 +43,33 @@ pub struct BatchInfo {
     pub is_first: bool,
 }
 
-/// One entry of a batch, its payload not yet decoded.
+/// A message of a batch, with its payload not yet decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
-    /// The name of the payload's type, e.g. `WebcastChatMessage`.
+    /// Name of the payload's type, e.g. `WebcastChatMessage`.
     pub method: SmolStr,
-    /// The protobuf of the message itself.
+    /// Encoded protobuf message.
     pub payload: Bytes,
-    /// The id of the envelope; 0 if it has none.
+    /// Id of the message; 0 if it has none.
     pub msg_id: i64,
-    /// Whether it was sent before this connection was made.
+    /// Whether the message was sent before this connection opened.
     pub is_history: bool,
 }
 
-/// The number of the field that holds the messages.
+/// Number of the field with the messages.
 const MESSAGES_FIELD: u32 = 1;
 
-/// The number of the field of an entry that holds its payload.
+/// Number of the payload field in a message.
 const PAYLOAD_FIELD: u32 = 2;
 
-/// Reads a batch. The messages are taken one by one, so that a broken one costs none of the others.
+/// Decodes a batch. Messages are decoded separately, so that a malformed one does not affect the others.
 pub fn read_batch(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
     let (mut messages, mut dropped) = (Vec::new(), 0_usize);
     let (mut others, mut is_whole) = (views::Batch::default(), true);
     let mut rest = &bytes[..];
     while !rest.is_empty() {
         match view::next(&mut rest) {
-            // What stands behind the messages is wanted nevertheless: the cursor, the ack token.
+            // The remaining fields, such as cursor and ack token, are still needed.
             Ok((MESSAGES_FIELD, Value::Bytes(_))) if messages.len() == BATCH_MESSAGES_MAX => dropped += 1,
             Ok((MESSAGES_FIELD, Value::Bytes(message))) => {
                 messages.extend(read_entry(bytes, message, faults));
@@ -89,7 +89,7 @@ pub fn read_batch(bytes: &Bytes, faults: &mut Vec<Fault>) -> Batch {
     Batch { messages, info }
 }
 
-/// Reads what stands beside the messages, and mends it: something of it cannot be read.
+/// Decodes the fields other than messages again, repairing them, because one of them is malformed.
 #[cold]
 fn mend_info(bytes: &Bytes, faults: &mut Vec<Fault>) -> BatchInfo {
     let (mut rest, mut others) = (&bytes[..], Vec::new());
@@ -109,7 +109,7 @@ fn mend_info(bytes: &Bytes, faults: &mut Vec<Fault>) -> BatchInfo {
     info
 }
 
-/// Reads an entry, but not its payload.
+/// Decodes a message except for its payload.
 fn read_entry(batch: &Bytes, bytes: &[u8], faults: &mut Vec<Fault>) -> Option<Message> {
     let before = faults.len();
     let (entry, complete) =
@@ -131,7 +131,7 @@ fn read_entry(batch: &Bytes, bytes: &[u8], faults: &mut Vec<Fault>) -> Option<Me
 }
 
 fn read_info(batch: &views::Batch<'_>) -> BatchInfo {
-    // Of a key that comes twice the last value counts, and the keys are in their order.
+    // The last value of a repeated key wins. Keys are sorted.
     let route_params: BTreeMap<_, _> =
         batch.route_params.iter().map(|entry| (entry.key.to_owned(), entry.value.to_owned())).collect();
     BatchInfo {
@@ -146,7 +146,7 @@ fn read_info(batch: &views::Batch<'_>) -> BatchInfo {
     }
 }
 
-/// The bytes of a batch.
+/// Encodes a batch.
 #[must_use]
 pub fn write_batch(batch: &Batch) -> Bytes {
     let messages = batch.messages.iter().map(|message| webcast::Message {
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_truncated_batch_gives_its_whole_messages() {
+    fn a_truncated_batch_yields_its_complete_messages() {
         let (bytes, mut faults) = (write_batch(&batch()), vec![]);
         let second_ends = bytes.windows(3).position(|at| at == b"\x0a\x01C").unwrap() - 2;
         let read = read_batch(&bytes.slice(..second_ends + 3), &mut faults);
@@ -196,10 +196,10 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_entry_costs_none_of_the_others() {
+    fn a_malformed_message_does_not_affect_the_others() {
         let mut bytes = write_batch(&batch()).to_vec();
         let at = bytes.windows(3).position(|at| at == b"\x0a\x01B").unwrap();
-        bytes[at + 1] = 100; // The method is longer than its entry.
+        bytes[at + 1] = 100; // The length of the method exceeds its message.
         let (mut faults, all) = (vec![], batch());
         let read = read_batch(&Bytes::from(bytes), &mut faults);
         assert_eq!(read.messages, [all.messages[0].clone(), all.messages[2].clone()]);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_is_no_text_is_mended_and_its_payload_left_alone() {
+    fn a_method_with_invalid_utf8_is_repaired_and_its_payload_left_alone() {
         let mut bytes = write_batch(&batch()).to_vec();
         let at = bytes.windows(3).position(|at| at == b"\x0a\x01C").unwrap();
         bytes[at + 2] = 0xfe;
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_messages_leave_the_cursor() {
+    fn too_many_messages_do_not_affect_the_cursor() {
         let many = Batch { messages: vec![message("A", b""); BATCH_MESSAGES_MAX + 3], ..batch() };
         let mut faults = vec![];
         let read = read_batch(&write_batch(&many), &mut faults);

@@ -5,14 +5,14 @@ use prost::Message as _;
 
 use super::webcast;
 
-/// The product that the room belongs to: TikTok LIVE on the web.
+/// Product id of TikTok LIVE on the web.
 const LIVE_ID: i64 = 12;
 
-/// What an ack holds where the frame gave no token.
+/// Content of an ack for a frame without a token.
 const NO_TOKEN: &str = "-";
 
-/// Enters a room. The numbers are those of TikTok's web client; `unique_id` there is a random number, here 0, as the
-/// clients that are known to work have it.
+/// Creates the frame that enters a room, with the numbers of TikTok's web client. Its `unique_id` is random
+/// there, and 0 here as in other working clients.
 #[must_use]
 pub fn enter_room(room_id: i64) -> Bytes {
     let enter = webcast::EnterRoom {
@@ -25,21 +25,21 @@ pub fn enter_room(room_id: i64) -> Bytes {
     frame("im_enter_room", 0, enter.encode_to_vec())
 }
 
-/// Says that we are still there.
+/// Creates a heartbeat frame.
 #[must_use]
 pub fn heartbeat(room_id: i64) -> Bytes {
     let heartbeat = webcast::HeartBeat { room_id, send_packet_seq_id: 0 };
     frame("hb", 0, heartbeat.encode_to_vec())
 }
 
-/// Says that the frame `log_id` came. `internal_ext` is the token that stands in its batch; may be empty.
+/// Creates an ack for the frame `log_id`. `internal_ext` is the token of its batch; may be empty.
 #[must_use]
 pub fn ack(log_id: u64, internal_ext: &str) -> Bytes {
     let token = if internal_ext.is_empty() { NO_TOKEN } else { internal_ext };
     frame("ack", log_id, token.as_bytes().to_vec())
 }
 
-/// Clients leave out what servers tell of a frame: its number, the service, the compression.
+/// Clients omit the fields that only servers fill in: sequence number, service and compression.
 fn frame(payload_type: &str, log_id: u64, payload: Vec<u8>) -> Bytes {
     let frame = webcast::PushFrame {
         log_id,
@@ -64,9 +64,9 @@ mod tests {
         assert_eq!(hex, golden);
     }
 
-    /// Byte for byte what other clients send.
+    /// Byte for byte as in other clients.
     #[test]
-    fn frames_are_the_golden_ones() {
+    fn frames_match_those_of_other_clients() {
         let entered = "320270623a0d696d5f656e7465725f726f6f6d4219088180e8e2aaeab3a765\
                        200c2a0861756469656e63654a0130";
         check(&enter_room(ROOM), entered);

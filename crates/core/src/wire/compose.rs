@@ -1,5 +1,5 @@
-//! Messages made here: for tests, synthetic recordings and injection. Real protobuf, read back by
-//! [`super::read_message`].
+//! Composes messages for tests, synthetic recordings and injection. They are real protobuf, which
+//! [`super::read_message`] decodes.
 
 mod battle;
 mod rare;
@@ -24,42 +24,42 @@ const QUESTION: &str = "WebcastQuestionNewMessage";
 const ROOM_USER: &str = "WebcastRoomUserSeqMessage";
 const CONTROL: &str = "WebcastControlMessage";
 
-/// What every message has beside its contents.
+/// The fields that all messages share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {
-    /// The id of the message; the envelope has the same.
+    /// Id of the message and its envelope.
     pub msg_id: i64,
-    /// The room.
+    /// Id of the room.
     pub room_id: i64,
-    /// When it was made, Unix milliseconds; 0 leaves it out.
+    /// Creation time, in Unix milliseconds; 0 omits it.
     pub create_time: i64,
 }
 
-/// The gift of a gift message.
+/// The gift in a gift message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gift {
-    /// The number of the gift.
+    /// Id of the gift.
     pub gift_id: i64,
-    /// Its English name.
+    /// English name of the gift.
     pub name: String,
-    /// 1: can be sent in streaks.
+    /// 1 if the gift can be sent in streaks.
     pub gift_type: i32,
-    /// The price of one, in diamonds.
+    /// Price of a single gift, in diamonds.
     pub diamond_count: i32,
-    /// The running total of the streak.
+    /// Running total of the streak.
     pub repeat_count: i32,
     /// Whether this ends the streak.
     pub repeat_end: bool,
-    /// The streak's id; 0 outside streaks.
+    /// Id of the streak; 0 outside a streak.
     pub group_id: i64,
-    /// Address of its picture; may be empty.
+    /// URL of the gift's picture; may be empty.
     pub picture_url: String,
-    /// Who gets it; 0 if it is not told.
+    /// Id of the recipient; 0 omits it.
     pub receiver_id: i64,
 }
 
 impl Default for Gift {
-    /// One rose, outside of a streak.
+    /// A single rose, outside a streak.
     fn default() -> Self {
         Self {
             gift_id: 5655,
@@ -75,13 +75,13 @@ impl Default for Gift {
     }
 }
 
-/// Somebody writes something, in English.
+/// A comment in English.
 #[must_use]
 pub fn chat(stamp: Stamp, person: &Person, comment: &str) -> Message {
     chat_in("en", stamp, person, comment)
 }
 
-/// Somebody writes something in the language of this code.
+/// A comment in the language with this code.
 #[must_use]
 pub fn chat_in(language: &str, stamp: Stamp, person: &Person, comment: &str) -> Message {
     let common = common(stamp, CHAT, None);
@@ -94,7 +94,7 @@ pub fn chat_in(language: &str, stamp: Stamp, person: &Person, comment: &str) -> 
     )
 }
 
-/// Somebody sends a gift.
+/// A gift.
 #[must_use]
 pub fn gift(stamp: Stamp, person: &Person, gift: &Gift) -> Message {
     let name = text_piece::PatternValue { key: gift.name.clone(), default_pattern: gift.name.clone() };
@@ -133,7 +133,7 @@ fn gift_kind(gift: &Gift) -> webcast::GiftKind {
     }
 }
 
-/// Somebody taps the screen `count` times; `total` is the room's sum.
+/// `count` likes, after which the room has `total`.
 #[must_use]
 pub fn like(stamp: Stamp, person: &Person, count: i32, total: i64) -> Message {
     let text = text("pm_mt_msg_viewer", "{0:user} liked the LIVE", vec![user_piece(person)]);
@@ -141,7 +141,7 @@ pub fn like(stamp: Stamp, person: &Person, count: i32, total: i64) -> Message {
     message(stamp, LIKE, &webcast::Like { common, count, total, user: user(person) })
 }
 
-/// Somebody enters; `member_count` are in the room then.
+/// A viewer who joins, after which the room has `member_count`.
 #[must_use]
 pub fn member(stamp: Stamp, person: &Person, member_count: i32) -> Message {
     let text = text("live_room_enter_toast", "{0:user} joined", vec![user_piece(person)]);
@@ -155,7 +155,7 @@ pub fn member(stamp: Stamp, person: &Person, member_count: i32) -> Message {
     message(stamp, MEMBER, &payload)
 }
 
-/// Somebody follows the host, who then has `follow_count` followers.
+/// A follow, after which the host has `follow_count` followers.
 #[must_use]
 pub fn follow(stamp: Stamp, person: &Person, follow_count: i64) -> Message {
     let pattern = "{0:user} followed the LIVE creator";
@@ -170,7 +170,7 @@ pub fn follow(stamp: Stamp, person: &Person, follow_count: i64) -> Message {
     message(stamp, SOCIAL, &payload)
 }
 
-/// Somebody shares the room, which has then been shared `share_count` times.
+/// A share, after which the room has been shared `share_count` times.
 #[must_use]
 pub fn share(stamp: Stamp, person: &Person, share_count: i32) -> Message {
     let text = text("pm_mt_guidance_share", "{0:user} shared the LIVE", vec![user_piece(person)]);
@@ -186,7 +186,7 @@ pub fn share(stamp: Stamp, person: &Person, share_count: i32) -> Message {
     message(stamp, SOCIAL, &payload)
 }
 
-/// Somebody subscribes, for the how manieth month.
+/// A subscription with this number of months.
 #[must_use]
 pub fn subscribe(stamp: Stamp, person: &Person, months: i64) -> Message {
     let payload = webcast::SubNotify {
@@ -200,7 +200,7 @@ pub fn subscribe(stamp: Stamp, person: &Person, months: i64) -> Message {
     message(stamp, SUBSCRIBE, &payload)
 }
 
-/// Somebody asks the host.
+/// A question to the host.
 #[must_use]
 pub fn question(stamp: Stamp, person: &Person, text: &str) -> Message {
     let question = webcast::Question {
@@ -214,7 +214,7 @@ pub fn question(stamp: Stamp, person: &Person, text: &str) -> Message {
     message(stamp, QUESTION, &webcast::QuestionNew { common, question: Some(question) })
 }
 
-/// How many watch, how many have watched, and who gave how many coins, the first first.
+/// The current and total number of viewers, and the top gifters with their coins, in order of rank.
 #[must_use]
 pub fn room_user(
     stamp: Stamp,
@@ -238,7 +238,7 @@ pub fn room_user(
 /// Action of [`control`] that ends the room.
 pub const ENDED: i32 = 3;
 
-/// The room is paused (1), resumed (2), ended (3) or suspended (4).
+/// A change of the room's state: paused (1), resumed (2), ended (3) or suspended (4).
 #[must_use]
 pub fn control(stamp: Stamp, action: i32) -> Message {
     let common = common(stamp, CONTROL, None);

@@ -1,32 +1,32 @@
-//! What was wrong with bytes that were read nevertheless.
+//! Faults in decoded bytes, none of which stops decoding.
 
 use std::fmt;
 
 use smol_str::SmolStr;
 
-/// The stable name of what was wrong; counted under it in `/status`.
+/// Kind of fault. `/status` counts faults by its stable name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FaultKind {
-    /// The outer protobuf is broken.
+    /// The outer protobuf is malformed.
     BadPushFrame,
-    /// A payload says it is gzip and is not, or breaks off.
+    /// A payload is marked as gzip, but is not, or is cut off.
     BadGzip,
-    /// A payload unpacks to more than [`super::UNZIPPED_BYTES_MAX`].
+    /// A payload decompresses to more than [`super::UNZIPPED_BYTES_MAX`].
     GzipBomb,
-    /// The batch is broken; messages before the break were read.
+    /// A batch is malformed. Messages before the error were decoded.
     BadBatch,
-    /// A batch holds more than [`super::BATCH_MESSAGES_MAX`] messages; the rest was dropped.
+    /// A batch has more than [`super::BATCH_MESSAGES_MAX`] messages. The rest were dropped.
     TooManyMessages,
     /// A message is longer than [`super::MESSAGE_BYTES_MAX`].
     TooLarge,
-    /// A message of a known method could not be read.
+    /// A message with a schema could not be decoded.
     BadMessage,
-    /// A text was not UTF-8; the bad bytes were replaced and the rest was read.
+    /// A text was not valid UTF-8. The invalid bytes were replaced, and the rest was decoded.
     BadUtf8,
 }
 
 impl FaultKind {
-    /// The name that `/status` and `livetape info` show.
+    /// Returns the name in `/status` and `livetape info`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -42,12 +42,12 @@ impl FaultKind {
     }
 }
 
-/// Something that could not be read as it should, and what was done instead. Never the end of a stream.
+/// A problem in decoded data, and its consequence. Never ends a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What was wrong.
+    /// Kind of fault.
     pub kind: FaultKind,
-    /// The method of the message, where one is concerned.
+    /// Method of the affected message, if any.
     pub method: Option<SmolStr>,
     /// Details for a log line.
     pub detail: String,

@@ -1,42 +1,43 @@
-//! The schema as a table: what rewrites messages on the wire knows the fields of each by number and by name.
+//! The schema as a table of messages and their fields, by number and name, for code that edits encoded
+//! messages.
 
 use super::{kinds::schema_name, schema::SCHEMAS};
 
 /// A message of `proto/webcast.proto`.
 #[derive(Debug)]
 pub struct Schema {
-    /// Its name, with those of the messages that it is declared in: `User`, `Gift.Monitor`.
+    /// Qualified name: `User`, `Gift.Monitor`.
     pub name: &'static str,
-    /// In the order of their numbers.
+    /// Fields in order of their numbers.
     pub fields: &'static [Field],
 }
 
-/// A field that has a name.
+/// A field of a message.
 #[derive(Debug)]
 pub struct Field {
-    /// Its number on the wire.
+    /// Number of the field.
     pub number: u32,
-    /// Its name in `proto/webcast.proto`.
+    /// Name of the field in `proto/webcast.proto`.
     pub name: &'static str,
-    /// What stands in it.
+    /// Type of the field.
     pub kind: Kind,
 }
 
-/// What stands in a field.
+/// Type of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A number, a truth value or an enumeration; repeated ones may be packed.
+    /// A number, Boolean or enumeration. Repeated ones may be packed.
     Number,
-    /// A text.
+    /// A string.
     Text,
     /// Bytes.
     Bytes,
-    /// A message: its place among all.
+    /// A message, by its index in the table.
     Message(usize),
 }
 
 impl Kind {
-    /// The schema of the message that stands in the field.
+    /// Returns the schema of a message field.
     #[must_use]
     pub fn schema(self) -> Option<&'static Schema> {
         let Self::Message(at) = self else { return None };
@@ -45,25 +46,25 @@ impl Kind {
 }
 
 impl Schema {
-    /// The schema of this name.
+    /// Returns the schema with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         SCHEMAS.iter().find(|schema| schema.name == name)
     }
 
-    /// The schema of a method's payloads.
+    /// Returns the schema of a method's payload.
     #[must_use]
     pub fn of_method(method: &str) -> Option<&'static Self> {
         Self::named(schema_name(method)?)
     }
 
-    /// Every schema.
+    /// Returns all schemas.
     #[must_use]
     pub fn all() -> &'static [Self] {
         SCHEMAS
     }
 
-    /// The field of this number.
+    /// Returns the field with this number.
     #[must_use]
     pub fn field(&self, number: u32) -> Option<&'static Field> {
         let at = self.fields.binary_search_by_key(&number, |field| field.number).ok()?;

@@ -1,17 +1,18 @@
-//! Decoding of one protobuf message that keeps what it can.
+//! Fault-tolerant decoding of one protobuf message.
 
 use bytes::Bytes;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_varint};
 
 use super::{Fault, FaultKind, view::Broken};
 
-/// Deepest nesting that [`repair_utf8`] follows; deeper parts stay as they are.
+/// Maximum nesting that [`repair_utf8`] follows. Deeper parts stay unchanged.
 const REPAIR_DEPTH_MAX: u32 = 32;
 
-/// Reads `bytes`, a part of `whole`, by `read`, which is given both and gives what it could read. Texts that are not UTF-8 are mended (a fault says so). If the
-/// rest is broken, `false` comes with what was read before the break, and a fault of `kind`.
+/// Decodes `bytes`, a part of `whole`, with `read`, which returns the message and the result. If this fails,
+/// repairs texts that are not valid UTF-8 and tries again, adding faults. If the message is still malformed,
+/// returns `false` with the part before the error, and adds a fault of `kind`.
 ///
-/// `opaque` are the fields that are no texts and hold none: they are never mended.
+/// `opaque` lists fields that contain no text, and are never repaired.
 pub(super) fn merge<T>(
     whole: &Bytes,
     bytes: &[u8],
@@ -25,15 +26,15 @@ pub(super) fn merge<T>(
     if let Some(mended) = repair_utf8(bytes, opaque, 0).map(Bytes::from)
         && let (value, Ok(())) = read(&mended, &mended)
     {
-        faults.push(Fault::new(FaultKind::BadUtf8, "a text is not UTF-8; its bad bytes were replaced"));
+        faults.push(Fault::new(FaultKind::BadUtf8, "text is not UTF-8; invalid bytes were replaced"));
         return (value, true);
     }
     faults.push(Fault::new(kind, broken));
     (value, false)
 }
 
-/// Replaces, in every length-delimited field that is neither UTF-8 nor a message, the bytes that are not UTF-8.
-/// `None` if `bytes` are no protobuf or hold nothing to mend.
+/// Replaces invalid UTF-8 in every length-delimited field that is not a message. Returns `None` if `bytes`
+/// are not protobuf or need no repair.
 fn repair_utf8(bytes: &[u8], opaque: &[u32], depth: u32) -> Option<Vec<u8>> {
     if depth > REPAIR_DEPTH_MAX {
         return None;
@@ -67,7 +68,8 @@ fn repair_utf8(bytes: &[u8], opaque: &[u32], depth: u32) -> Option<Vec<u8>> {
     repaired.then_some(out)
 }
 
-/// The mended value; `None` if it stays as it is. What reads as protobuf is taken for a message, not for a text.
+/// Repairs a value; returns `None` if it needs no repair. A value that can be parsed as protobuf is treated
+/// as a message.
 fn mend(value: &[u8], depth: u32) -> Option<Vec<u8>> {
     if std::str::from_utf8(value).is_ok() {
         return None;
@@ -80,7 +82,7 @@ fn mend(value: &[u8], depth: u32) -> Option<Vec<u8>> {
     }
 }
 
-/// Whether `bytes` read as a sequence of protobuf fields to the very end.
+/// Whether `bytes` consist entirely of valid protobuf fields.
 fn is_protobuf(bytes: &[u8]) -> bool {
     fn walk(mut rest: &[u8]) -> Option<()> {
         while !rest.is_empty() {
@@ -112,7 +114,7 @@ mod tests {
     };
 
     fn chat(nickname: &[u8]) -> Bytes {
-        // The generated types hold texts only, so the bad bytes are put in afterwards.
+        // Generated types only accept valid strings, so the invalid bytes are inserted afterwards.
         let filler = "#".repeat(nickname.len());
         let user =
             webcast::User { id: 6_953_242_736_466_010_434, nickname: filler.clone(), ..Default::default() };
@@ -123,7 +125,7 @@ mod tests {
         Bytes::from(bytes)
     }
 
-    /// Nickname, id, content, whether that is all, and what was wrong.
+    /// Returns nickname, id and content; whether the message is complete; and the faults.
     fn read(bytes: &Bytes) -> ((String, i64, String), bool, Vec<FaultKind>) {
         let mut faults = vec![];
         let (chat, complete) = merge(bytes, bytes, &[], FaultKind::BadMessage, &mut faults, |_, bytes| {
@@ -136,20 +138,20 @@ mod tests {
     }
 
     #[test]
-    fn a_nickname_that_is_not_utf8_is_mended() {
+    fn a_nickname_with_invalid_utf8_is_repaired() {
         let ((nickname, id, content), complete, faults) = read(&chat(b"Zo\xeb!"));
         assert_eq!((nickname.as_str(), id), ("Zo\u{fffd}!", 6_953_242_736_466_010_434));
         assert_eq!((content.as_str(), complete, faults), ("hello", true, vec![FaultKind::BadUtf8]));
     }
 
     #[test]
-    fn good_texts_are_left_alone() {
+    fn valid_texts_are_left_alone() {
         let ((nickname, ..), complete, faults) = read(&chat("Zo\u{eb}".as_bytes()));
         assert_eq!((nickname.as_str(), complete, faults), ("Zo\u{eb}", true, vec![]));
     }
 
     #[test]
-    fn of_a_broken_message_the_beginning_is_kept() {
+    fn the_beginning_of_a_malformed_message_is_kept() {
         let bytes = chat(b"Ann");
         let ((nickname, ..), complete, faults) = read(&bytes.slice(..bytes.len() - 2));
         assert_eq!((nickname.as_str(), complete), ("Ann", false));
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_ends() {
+    fn deep_nesting_is_bounded() {
         let mut bytes = vec![0xff];
         for _ in 0..200 {
             let mut outer = vec![0x0a];
@@ -165,7 +167,7 @@ mod tests {
             outer.append(&mut bytes);
             bytes = outer;
         }
-        bytes[0] = 0x1a; // As a text.
+        bytes[0] = 0x1a; // A field that could be text.
         let (_, complete, faults) = read(&Bytes::from(bytes));
         assert_eq!((complete, faults.len()), (false, 1));
     }

@@ -1,4 +1,5 @@
-//! Bytes ⇄ push frame, batch, messages. Reading is total: any bytes give what could be read, plus [`Fault`]s.
+//! Encodes and decodes push frames, batches and messages. Decoding accepts any bytes: it returns as much as
+//! possible, plus [`Fault`]s.
 
 mod batch;
 pub mod client;
@@ -34,17 +35,18 @@ pub use push::{Push, read_push, write_push};
 pub(crate) use unzip::gzip_length;
 pub use unzip::{Unzipper, unzip, zip};
 
-/// Largest batch after decompression. The largest real one seen is 120 KB.
+/// Maximum length of a decompressed batch, in bytes. The largest real one seen has 120 KB.
 pub const UNZIPPED_BYTES_MAX: usize = 2 << 20;
-/// Largest payload of one message: a small one can decode to a hundred times its size.
+/// Maximum length of a message's payload, in bytes. Decoding can increase its size a hundredfold.
 pub const MESSAGE_BYTES_MAX: usize = 256 << 10;
-/// Most messages that are read from one batch. Real batches hold tens.
+/// Maximum number of messages to decode in a batch. Real batches have tens.
 pub const BATCH_MESSAGES_MAX: usize = 10_000;
-/// Most entries in the lists of a batch's messages, all together: badges, pictures, viewers and the like.
+/// Maximum number of list entries in all messages of a batch together: badges, pictures, viewers and the
+/// like.
 pub const BATCH_ENTRIES_MAX: usize = 50_000;
 
-/// Reads the messages of a batch, whose lists have at most [`BATCH_ENTRIES_MAX`] entries together; a message with more
-/// cannot be read.
+/// Decodes the messages of a batch within the limit [`BATCH_ENTRIES_MAX`]. A message that exceeds it counts
+/// as malformed.
 pub fn limit_entries<T>(read: impl FnOnce() -> T) -> T {
     view::with_entries(BATCH_ENTRIES_MAX, read)
 }

@@ -1,4 +1,4 @@
-//! The outer layer: one WebSocket message ⇄ type, encoding, log id and payload.
+//! The outer layer: a WebSocket message with type, encoding, log id and payload.
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -8,15 +8,15 @@ use super::{Fault, FaultKind, merge::merge, view, views, webcast};
 /// A push frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Push {
-    /// Counts the frames of a connection.
+    /// Sequence number of the frame on its connection.
     pub seq_id: u64,
-    /// Names the frame in an ack.
+    /// Id of the frame in acks.
     pub log_id: u64,
-    /// `msg`, `hb`, `ack`, `im_enter_room`, `im_enter_room_resp`, `close` or something newer.
+    /// `msg`, `hb`, `ack`, `im_enter_room`, `im_enter_room_resp`, `close`, or an unknown type.
     pub payload_type: String,
-    /// `pb`, where there is a payload.
+    /// `pb` for frames with a payload.
     pub payload_encoding: String,
-    /// The header `compress_type`: `gzip`, `none`, or empty where there is none.
+    /// Value of the header `compress_type`: `gzip`, `none`, or empty if there is none.
     pub compress_type: String,
     /// The payload, still compressed.
     pub payload: Bytes,
@@ -30,10 +30,10 @@ impl Push {
     }
 }
 
-/// The number of the field that holds the payload.
+/// Number of the payload field.
 const PAYLOAD_FIELD: u32 = 8;
 
-/// Reads a push frame, as far as it goes.
+/// Decodes a push frame as far as possible.
 pub fn read_push(frame: &Bytes, faults: &mut Vec<Fault>) -> Push {
     let read = |frame: &Bytes, bytes: &[u8]| {
         let mut read = views::PushFrame::default();
@@ -52,7 +52,7 @@ pub fn read_push(frame: &Bytes, faults: &mut Vec<Fault>) -> Push {
     merge(frame, frame, &[PAYLOAD_FIELD], FaultKind::BadPushFrame, faults, read).0
 }
 
-/// The bytes of a push frame as TikTok's servers send it.
+/// Encodes a push frame as TikTok's servers do.
 #[must_use]
 pub fn write_push(push: &Push) -> Bytes {
     let header =
@@ -74,9 +74,9 @@ pub fn write_push(push: &Push) -> Bytes {
 mod tests {
     use super::*;
 
-    /// The frames that clients are known to send, byte for byte.
+    /// Byte for byte as in known clients.
     #[test]
-    fn golden_client_frames_are_read() {
+    fn frames_of_known_clients_are_decoded() {
         let read = |hex: &str| {
             let bytes = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap());
             let mut faults = vec![];
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_text_leaves_the_payload_alone() {
+    fn an_invalid_text_leaves_the_payload_alone() {
         let payload = Bytes::from_static(b"\x1f\x8b\xff\xfe");
         let push = Push { payload: payload.clone(), payload_type: "msg".into(), ..Default::default() };
         let mut bytes = write_push(&push).to_vec();

@@ -1,4 +1,4 @@
-//! gzip, within bounds.
+//! Bounded gzip decompression.
 
 use std::io::{self, Read, Write};
 
@@ -8,26 +8,26 @@ use libdeflater::Decompressor;
 
 use super::{Fault, FaultKind, UNZIPPED_BYTES_MAX};
 
-/// The first bytes of a gzip member. No protobuf message starts with them.
+/// First bytes of gzip data. No protobuf message starts with them.
 pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// One byte more than is let through.
+/// One byte more than the limit.
 const LIMIT: usize = UNZIPPED_BYTES_MAX + 1;
-/// What follows the magic bytes in what TikTok sends: deflate, and nothing between header and stream.
+/// Bytes after the magic number in TikTok's data: deflate, and no optional header fields.
 const BARE_HEADER: [u8; 2] = [8, 0];
-/// No deflate stream unpacks to more than this many times its length.
+/// Maximum compression ratio of deflate.
 const RATIO_MAX: usize = 1032;
-/// Memory of an [`Unzipper`] beyond this is given back, in bytes.
+/// Maximum memory that an idle [`Unzipper`] keeps, in bytes.
 const KEPT_BYTES_MAX: usize = 1 << 20;
 
-/// Unpacks one payload after the other into the same memory, while nobody holds on to what came out. A payload that is
-/// asked for twice in a row is unpacked once.
+/// Decompresses successive payloads into the same memory, unless the previous output is still in use. The
+/// same payload twice in a row is decompressed once.
 #[derive(Default)]
 pub struct Unzipper {
-    /// Made when it is needed.
+    /// Created on first use.
     decompressor: Option<Decompressor>,
     memory: Bytes,
-    /// What the memory was made of, and how much of it that is.
+    /// The last payload, and its decompressed length.
     last: (Bytes, usize),
 }
 
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Unzipper {
 }
 
 impl Unzipper {
-    /// As [`unzip`].
+    /// Decompresses like [`unzip`].
     pub fn unzip(&mut self, payload: Bytes, faults: &mut Vec<Fault>) -> Bytes {
         if !payload.starts_with(&GZIP_MAGIC) {
             return payload;
@@ -50,7 +50,7 @@ impl Unzipper {
         self.at_once(&payload).unwrap_or_else(|| piecemeal(&payload, faults))
     }
 
-    /// A sound stream; `None` if anything is unusual about it.
+    /// Decompresses a valid stream in one step; returns `None` if anything is unusual.
     fn at_once(&mut self, payload: &Bytes) -> Option<Bytes> {
         let size = stated_size(payload)?;
         self.last = Default::default();
@@ -74,34 +74,35 @@ impl Unzipper {
     }
 }
 
-/// The length that stands at the end of the stream, where it can be true and is within bounds.
+/// Returns the length in the trailer of the stream, if it is plausible and within the limit.
 fn stated_size(payload: &[u8]) -> Option<usize> {
     let size = usize::try_from(u32::from_le_bytes(*payload.last_chunk()?)).ok()?;
     let is_bare = payload[GZIP_MAGIC.len()..].starts_with(&BARE_HEADER);
     (is_bare && size <= UNZIPPED_BYTES_MAX && size / RATIO_MAX <= payload.len()).then_some(size)
 }
 
-/// Unpacks gzip, and hands out other bytes as they are. Of a bomb nothing is kept, of a stream that breaks off what
-/// came before the break.
+/// Decompresses gzip data, and returns other bytes unchanged. A stream beyond the limit is dropped; of a
+/// malformed one, the data before the error is kept.
 pub fn unzip(payload: Bytes, faults: &mut Vec<Fault>) -> Bytes {
     Unzipper::default().unzip(payload, faults)
 }
 
-/// What comes of a stream that is broken, or larger than it should be, or merely written in another way.
+/// Decompresses a malformed, oversized or merely unusual stream in steps.
 fn piecemeal(payload: &[u8], faults: &mut Vec<Fault>) -> Bytes {
     let (unzipped, result) = inflate(payload);
     if let Err(error) = result {
         faults.push(Fault::new(FaultKind::BadGzip, error));
     }
     if unzipped.len() == LIMIT {
-        let detail = format!("{} bytes unpack to more than {UNZIPPED_BYTES_MAX}", payload.len());
+        let detail = format!("{} bytes decompress to more than {UNZIPPED_BYTES_MAX}", payload.len());
         faults.push(Fault::new(FaultKind::GzipBomb, detail));
         return Bytes::new();
     }
     Bytes::from(unzipped)
 }
 
-/// What comes out, [`LIMIT`] at most. The memory grows in steps that end there: a vector left alone would double it.
+/// Decompresses up to [`LIMIT`] bytes. Memory grows in steps up to the limit, because a growing vector would
+/// overshoot it.
 fn inflate(payload: &[u8]) -> (Vec<u8>, io::Result<()>) {
     let (mut decoder, mut unzipped) = (GzDecoder::new(payload), Vec::new());
     let mut size = payload.len().saturating_mul(4).clamp(1024, LIMIT);
@@ -116,7 +117,8 @@ fn inflate(payload: &[u8]) -> (Vec<u8>, io::Result<()>) {
     }
 }
 
-/// How long the gzip stream is that `bytes` begin with; `None` unless it is whole, and says nothing beside what is packed.
+/// Returns the length of the gzip stream at the start of `bytes`, if it is complete and has no optional
+/// header fields.
 pub(crate) fn gzip_length(bytes: &[u8]) -> Option<usize> {
     bytes.strip_prefix(&GZIP_MAGIC)?.strip_prefix(&BARE_HEADER)?;
     let mut decoder = bufread::GzDecoder::new(bytes);
@@ -124,7 +126,7 @@ pub(crate) fn gzip_length(bytes: &[u8]) -> Option<usize> {
     (size < LIMIT as u64).then(|| bytes.len() - decoder.into_inner().len())
 }
 
-/// Packs `payload`, the same bytes on every run: no time, no name, no operating system in the header.
+/// Compresses `payload` reproducibly: the header contains no time, name or operating system.
 #[must_use]
 pub fn zip(payload: &[u8]) -> Bytes {
     let mut encoder = GzBuilder::new().operating_system(255).write(Vec::new(), Compression::default());
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_packed_is_unpacked() {
+    fn compressed_data_decompresses_to_the_original() {
         for length in [0, 1, 1023, 1024, 1025, 4096, 200_000] {
             let (bytes, mut faults) = (Bytes::from(noise(length)), vec![]);
             assert_eq!(unzip(zip(&bytes), &mut faults), bytes);
@@ -150,14 +152,14 @@ mod tests {
     }
 
     #[test]
-    fn other_bytes_pass() {
+    fn other_bytes_are_returned_unchanged() {
         let mut faults = vec![];
         assert_eq!(unzip(Bytes::from_static(b"\x0a\x00"), &mut faults), b"\x0a\x00"[..]);
         assert_eq!(faults, []);
     }
 
     #[test]
-    fn of_a_truncated_stream_the_beginning_is_kept() {
+    fn the_beginning_of_a_truncated_stream_is_kept() {
         let (bytes, mut faults) = (noise(100_000), vec![]);
         let zipped = zip(&bytes);
         let unzipped = unzip(zipped.slice(..zipped.len() / 2), &mut faults);
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_used_again_once_nobody_holds_it() {
+    fn memory_is_reused_once_it_is_free() {
         let (mut unzipper, mut faults) = (Unzipper::default(), vec![]);
         let packed = [noise(3000), noise(4000)].map(|bytes| zip(&bytes));
         let first = unzipper.unzip(packed[0].clone(), &mut faults);
@@ -194,13 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_twice_in_a_row_is_unpacked_once() {
+    fn the_same_payload_twice_in_a_row_is_decompressed_once() {
         let (mut unzipper, mut faults) = (Unzipper::default(), vec![]);
         let packed = [noise(3000), noise(4000)].map(|bytes| zip(&bytes));
         let place = unzipper.unzip(packed[0].clone(), &mut faults).as_ptr();
         let again = unzipper.unzip(Bytes::copy_from_slice(&packed[0]), &mut faults);
         assert_eq!((&again[..], again.as_ptr()), (&noise(3000)[..], place));
-        // Other memory is taken while somebody holds this, and that is what is remembered then.
+        // While the output is in use, other memory is allocated and cached instead.
         assert_eq!(unzipper.unzip(packed[1].clone(), &mut faults), noise(4000));
         assert_eq!(unzipper.unzip(packed[1].clone(), &mut faults), noise(4000));
         assert_eq!(
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_unusual_comes_out_as_it_always_did() {
+    fn unusual_streams_are_decompressed_in_steps() {
         let bytes = noise(5000);
         let mut named = GzBuilder::new().filename("a").write(Vec::new(), Compression::fast());
         named.write_all(&bytes).unwrap();
@@ -243,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_is_a_fault_and_takes_no_more_memory_than_the_limit() {
+    fn a_bomb_is_a_fault_and_takes_at_most_the_limit_of_memory() {
         let bomb = zip(&vec![0; UNZIPPED_BYTES_MAX * 2]);
         let (unzipped, result) = inflate(&bomb);
         assert_eq!((unzipped.len(), result.is_ok()), (LIMIT, true));

@@ -1,21 +1,22 @@
-//! Protobuf that is read in place: texts are borrowed, and what nobody asks for is stepped over. It accepts what prost
-//! accepts, and refuses what prost refuses.
+//! Zero-copy protobuf decoding: texts are borrowed, and unused fields are skipped. It accepts and rejects the
+//! same messages as prost.
 
 #[cfg(test)]
 mod tests;
 
 use std::{cell::Cell, fmt};
 
-/// Deepest nesting of groups, which nothing of TikTok's has.
+/// Maximum nesting of groups, which TikTok's messages never contain.
 const GROUPS_DEPTH_MAX: u32 = 100;
 
 thread_local! {
-    /// How many entries lists may still have, all messages of a batch together; unlimited outside of one. Every list of
-    /// every message is read here, and a parameter would have to go through all of the generated code.
+    /// Remaining number of list entries for all messages of a batch; unlimited outside a batch. It is a
+    /// thread-local, because a parameter would have to pass through all of the generated code.
     static ENTRIES_LEFT: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-/// Reads with at most `max` entries in lists. An empty entry takes two bytes on the wire and hundreds in memory.
+/// Decodes with at most `max` list entries. An empty entry takes two bytes on the wire and hundreds in
+/// memory.
 pub(super) fn with_entries<T>(max: usize, read: impl FnOnce() -> T) -> T {
     let before = ENTRIES_LEFT.replace(max);
     let read = read();
@@ -23,23 +24,23 @@ pub(super) fn with_entries<T>(max: usize, read: impl FnOnce() -> T) -> T {
     read
 }
 
-/// What takes the fields of a message, one by one.
+/// A message that is decoded field by field.
 pub(super) trait View<'a>: Default {
-    /// Takes a field; those that it does not know are skipped. A field that comes twice replaces the first, a message
-    /// goes on where the first ended.
+    /// Stores a field, and ignores unknown ones. A repeated field replaces the previous value; a repeated
+    /// message is merged.
     fn take(&mut self, number: u32, value: Value<'a>) -> Taken;
 }
 
-/// The value of a field, as the wire tells it.
+/// The encoded value of a field.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Value<'a> {
     Varint(u64),
     Bytes(&'a [u8]),
-    /// Of no use to anybody.
+    /// A value of a type that no schema uses.
     Other,
 }
 
-/// Why a message cannot be read.
+/// Reason for not decoding a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Broken {
     CutOff,
@@ -54,28 +55,28 @@ pub(super) enum Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::CutOff => "it is cut off",
-            Self::Varint => "a number does not end",
-            Self::Key => "a field has no number",
-            Self::WireType => "a field is of another type",
-            Self::Group => "a group is not closed, or never was opened",
-            Self::Utf8 => "a text is not UTF-8",
-            Self::Entries => "the lists of its batch have too many entries",
+            Self::CutOff => "truncated",
+            Self::Varint => "unterminated number",
+            Self::Key => "field without a number",
+            Self::WireType => "field of another type",
+            Self::Group => "unbalanced group",
+            Self::Utf8 => "text is not UTF-8",
+            Self::Entries => "too many list entries in the batch",
         })
     }
 }
 
-/// What becomes of a field.
+/// Result of storing a field.
 pub(super) type Taken = Result<(), Broken>;
 
-/// Reads a message.
+/// Decodes a message.
 pub(super) fn read<'a, V: View<'a>>(bytes: &'a [u8]) -> Result<V, Broken> {
     let mut view = V::default();
     merge(&mut view, bytes)?;
     Ok(view)
 }
 
-/// Reads on. What stands before a break is kept.
+/// Merges a message into `view`. Fields before an error are kept.
 pub(super) fn merge<'a, V: View<'a>>(view: &mut V, mut rest: &'a [u8]) -> Result<(), Broken> {
     while !rest.is_empty() {
         let (number, value) = next_inline(&mut rest)?;
@@ -84,12 +85,12 @@ pub(super) fn merge<'a, V: View<'a>>(view: &mut V, mut rest: &'a [u8]) -> Result
     Ok(())
 }
 
-/// Takes a field off the front: its number and its value.
+/// Takes a field off the front, and returns its number and value.
 pub(super) fn next<'a>(rest: &mut &'a [u8]) -> Result<(u32, Value<'a>), Broken> {
     next_inline(rest)
 }
 
-/// The same, where most of the time goes: what it gives never goes through memory.
+/// Inlined where most of the time is spent, so that the result stays in registers.
 #[inline(always)]
 fn next_inline<'a>(rest: &mut &'a [u8]) -> Result<(u32, Value<'a>), Broken> {
     let (number, wire_type) = key(rest)?;
@@ -135,15 +136,15 @@ fn long_varint(rest: &mut &[u8]) -> Result<u64, Broken> {
     }
 }
 
-/// Eight bytes at once: `word` is the first of `rest`.
+/// Decodes eight bytes at once. `word` holds the first bytes of `rest`.
 fn wide_varint(word: u64, rest: &mut &[u8]) -> Result<u64, Broken> {
     let ends = !word & 0x8080_8080_8080_8080;
-    // All bits up to the end of the first byte that has no successor; all if each has one.
+    // All bits up to the end of the first byte without a continuation bit, or all bits.
     let seven = gather(word & (ends ^ ends.wrapping_sub(1)) & 0x7f7f_7f7f_7f7f_7f7f);
     let (number, length) = match (ends, rest.get(8), rest.get(9)) {
         (1.., _, _) => (seven, ends.trailing_zeros() as usize / 8 + 1),
         (0, Some(&ninth), _) if ninth < 0x80 => (seven | u64::from(ninth) << 56, 9),
-        // The tenth byte has room for one bit.
+        // The tenth byte can only hold one bit.
         (0, Some(&ninth), Some(&tenth)) if tenth < 2 => {
             (seven | u64::from(ninth & 0x7f) << 56 | u64::from(tenth) << 63, 10)
         }
@@ -154,14 +155,14 @@ fn wide_varint(word: u64, rest: &mut &[u8]) -> Result<u64, Broken> {
     Ok(number)
 }
 
-/// Eight times seven bits, put together.
+/// Joins eight groups of seven bits.
 fn gather(word: u64) -> u64 {
     let word = word & 0x007f_007f_007f_007f | (word & 0x7f00_7f00_7f00_7f00) >> 1;
     let word = word & 0x0000_3fff_0000_3fff | (word & 0x3fff_0000_3fff_0000) >> 2;
     word & 0x0000_0000_0fff_ffff | (word & 0x0fff_ffff_0000_0000) >> 4
 }
 
-/// The few last bytes of a message.
+/// Decodes a number in the last few bytes of a message.
 fn last_varint(rest: &mut &[u8]) -> Result<u64, Broken> {
     let mut number = 0;
     for (at, &byte) in rest.iter().enumerate() {
@@ -182,7 +183,7 @@ fn split<'a>(rest: &mut &'a [u8], length: u64) -> Result<&'a [u8], Broken> {
     Ok(value)
 }
 
-/// Steps over a value that no schema has.
+/// Skips a value without a schema.
 #[cold]
 fn skip(rest: &mut &[u8], number: u32, wire_type: u32, depth: u32) -> Result<(), Broken> {
     match wire_type {
@@ -242,7 +243,7 @@ impl<'a> Value<'a> {
         Ok(())
     }
 
-    /// One number, or any number of them packed.
+    /// Appends a single number or a packed list.
     pub(super) fn int64s(self, numbers: &mut Vec<i64>) -> Result<(), Broken> {
         match self {
             Self::Bytes(mut rest) => {

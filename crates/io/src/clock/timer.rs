@@ -1,60 +1,62 @@
-//! Waiting for deadlines: with the runtime's timer, whose steps are milliseconds, or with one of the kernel's.
+//! Waits for deadlines, with the runtime's timer (millisecond steps) or a kernel timer.
 
 use std::{io, time::Duration};
 
 use tokio::time::Instant;
 
-/// How long before a deadline the kernel is asked to wake us, where the end is waited for awake. A sleeping thread takes
-/// some tenth of a millisecond to run again, and another where it wakes a second one.
+/// Time before a deadline at which a busy wait replaces sleeping. A sleeping thread takes about 0.1 ms to
+/// wake up, and as much again if it has to wake another thread.
 const AWAKE: Duration = Duration::from_micros(200);
 
-/// How to wait for a deadline.
+/// Method of waiting for a deadline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Waiting {
-    /// By the runtime: one to two milliseconds late; many cost no more than one, and tests can pause it.
+    /// The runtime's timer: one to two milliseconds late. Any number of timers cost as much as one, and tests
+    /// can pause them.
     #[default]
     Runtime,
-    /// By the kernel (Linux): tenths of a millisecond late; takes a file descriptor, and for each deadline two system
-    /// calls. Where the system gives no timer, by the runtime.
+    /// A kernel timer (Linux): tenths of a millisecond late. It takes a file descriptor, and two system calls
+    /// per deadline. Falls back to the runtime's timer if unavailable.
     Kernel,
-    /// By the kernel (Linux), and awake at the end: hundredths of a millisecond late, for 0.2 ms of a processor each.
+    /// A kernel timer (Linux) with a final busy wait: hundredths of a millisecond late, at 0.2 ms of CPU time
+    /// per deadline.
     Awake,
 }
 
-/// Waits for one deadline after the other.
+/// A timer for successive deadlines.
 #[derive(Debug)]
 pub enum Timer {
-    /// By the runtime.
+    /// The runtime's timer.
     Runtime,
-    /// By the kernel.
+    /// A kernel timer.
     #[cfg(target_os = "linux")]
     Kernel(kernel::Timer),
 }
 
 impl Timer {
-    /// To be called within a runtime.
+    /// Creates a timer. Must be called within a runtime.
     ///
     /// # Errors
-    /// With [`Waiting::Awake`], where the system has no timers of that kind, or gives none.
+    /// With [`Waiting::Awake`], if the system has no kernel timer available.
     pub fn new(waiting: Waiting) -> io::Result<Self> {
         match waiting {
             Waiting::Runtime => Ok(Self::Runtime),
-            Waiting::Kernel => Ok(Self::of_the_kernel(Duration::ZERO).unwrap_or(Self::Runtime)),
-            Waiting::Awake => Self::of_the_kernel(AWAKE),
+            Waiting::Kernel => Ok(Self::from_kernel(Duration::ZERO).unwrap_or(Self::Runtime)),
+            Waiting::Awake => Self::from_kernel(AWAKE),
         }
     }
 
     #[cfg(target_os = "linux")]
-    fn of_the_kernel(awake: Duration) -> io::Result<Self> {
+    fn from_kernel(awake: Duration) -> io::Result<Self> {
         kernel::Timer::new(awake).map(Self::Kernel)
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn of_the_kernel(_: Duration) -> io::Result<Self> {
+    fn from_kernel(_: Duration) -> io::Result<Self> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no timers of that kind"))
     }
 
-    /// Waits until `due`; not at all if that is over.
+    /// Waits until `due`; returns immediately if it has passed.
     pub async fn sleep_until(&self, due: Instant) {
         if due <= super::now() {
             return;
@@ -82,14 +84,14 @@ mod kernel {
     };
     use tokio::{io::unix::AsyncFd, time::Instant};
 
-    /// How often the clock is looked at while awake; each look takes more than ten nanoseconds.
-    const LOOKS_MAX: usize = 20_000;
+    /// Maximum number of clock reads in a busy wait. Each takes more than ten nanoseconds.
+    const CLOCK_READS_MAX: usize = 20_000;
 
-    /// A timer that is a file, which the runtime waits for as for a socket.
+    /// A kernel timer as a file descriptor, which the runtime polls like a socket.
     #[derive(Debug)]
     pub struct Timer {
         file: AsyncFd<OwnedFd>,
-        /// How long the end of each wait is that is not slept through.
+        /// Length of the busy wait at the end.
         awake: Duration,
     }
 
@@ -103,20 +105,20 @@ mod kernel {
 
         pub(super) async fn sleep_until(&self, due: Instant) -> io::Result<()> {
             loop {
-                // What is waited for is a time from now, but `due` stands: nothing adds up.
+                // The kernel waits for a duration, but `due` is fixed, so errors do not accumulate.
                 let left = due.saturating_duration_since(crate::clock::now());
                 let Some(asleep) = left.checked_sub(self.awake).filter(|asleep| !asleep.is_zero()) else {
                     break;
                 };
                 self.set(asleep)?;
                 let mut ready = self.file.readable().await?;
-                // An earlier wait that was given up may have left it ready: then there is nothing to read.
+                // A cancelled wait may have left the descriptor ready, with nothing to read.
                 match rustix::io::read(&self.file, &mut [0; 8]) {
                     Ok(_) | Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
                     Err(error) => return Err(error.into()),
                 }
             }
-            stay_awake(due);
+            busy_wait(due);
             Ok(())
         }
 
@@ -128,9 +130,9 @@ mod kernel {
         }
     }
 
-    /// Waits for what is left. A clock that stands still is not waited for.
-    fn stay_awake(due: Instant) {
-        for _ in 0..LOOKS_MAX {
+    /// Waits actively for the rest. Gives up on a paused clock.
+    fn busy_wait(due: Instant) {
+        for _ in 0..CLOCK_READS_MAX {
             if crate::clock::now() >= due {
                 return;
             }
@@ -149,7 +151,7 @@ mod tests {
     use crate::clock;
 
     #[tokio::test]
-    async fn a_timer_of_the_kernel_is_never_early_and_may_be_given_up() {
+    async fn a_kernel_timer_is_never_early_and_can_be_cancelled() {
         for round in 0..10 {
             let waiting = if round < 5 { Waiting::Kernel } else { Waiting::Awake };
             let timer = Timer::new(waiting).unwrap();

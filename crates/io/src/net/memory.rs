@@ -1,30 +1,42 @@
-//! A listener without sockets: a server in the caller's memory, exact to the byte under a paused clock.
+//! A listener without sockets, for servers and clients in one process. Exact to the byte under a paused
+//! clock.
 
 use std::{io, net::IpAddr};
 
-use axum::serve::Listener;
 use tokio::{
     io::{DuplexStream, duplex},
     sync::mpsc,
 };
 
-/// Connections that wait to be accepted.
+use super::accept::Listener;
+
+/// Maximum number of connections waiting to be accepted.
 const WAITING_MAX: usize = 64;
 
-/// A listener, and what connects to it. Each connection holds so many bytes each way that were not read yet.
+/// Returns a listener and its connector. Each connection buffers up to `buffer_bytes` unread bytes in each
+/// direction.
 #[must_use]
 pub fn listener(buffer_bytes: usize) -> (MemoryListener, MemoryConnector) {
     let (sender, accepted) = mpsc::channel(WAITING_MAX);
     (MemoryListener { accepted }, MemoryConnector { sender, buffer_bytes })
 }
 
-/// The server's end.
+/// Accepts the connections of a [`MemoryConnector`].
 #[derive(Debug)]
 pub struct MemoryListener {
     accepted: mpsc::Receiver<(DuplexStream, Option<IpAddr>)>,
 }
 
-/// The clients' end. Clones connect to the same server.
+/// Opens connections to a server in the same process. Clones connect to the same server.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let (listener, connector) = livetape_io::net::memory::listener(1024);
+/// let stream = connector.connect().await.unwrap();
+/// drop(listener);
+/// assert!(connector.connect().await.is_err());
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct MemoryConnector {
     sender: mpsc::Sender<(DuplexStream, Option<IpAddr>)>,
@@ -32,7 +44,7 @@ pub struct MemoryConnector {
 }
 
 impl MemoryConnector {
-    /// A new connection.
+    /// Opens a connection.
     ///
     /// # Errors
     /// `ConnectionRefused` if the server is gone.
@@ -40,10 +52,10 @@ impl MemoryConnector {
         self.connect_from(None).await
     }
 
-    /// A new connection from this address, or from none.
+    /// Opens a connection that appears to come from this address, or from none.
     ///
     /// # Errors
-    /// As [`MemoryConnector::connect`].
+    /// See [`MemoryConnector::connect`].
     pub async fn connect_from(&self, address: Option<IpAddr>) -> io::Result<DuplexStream> {
         let (client, server) = duplex(self.buffer_bytes);
         self.sender.send((server, address)).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
@@ -58,12 +70,8 @@ impl Listener for MemoryListener {
     async fn accept(&mut self) -> (DuplexStream, Option<IpAddr>) {
         match self.accepted.recv().await {
             Some(accepted) => accepted,
-            // Nobody can connect any more.
+            // All connectors are gone.
             None => std::future::pending().await,
         }
-    }
-
-    fn local_addr(&self) -> io::Result<Option<IpAddr>> {
-        Ok(None)
     }
 }

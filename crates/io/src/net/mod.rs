@@ -1,5 +1,6 @@
-//! Listeners, for whoever serves: sockets on loopback, and connections in memory.
+//! Listeners: TCP sockets and in-memory connections.
 
+pub mod accept;
 pub mod listen;
 pub mod memory;
 pub mod peer;

@@ -1,10 +1,10 @@
-//! Who is at the other end of a connection.
+//! Addresses of peers.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// An address of a client.
+/// The address of a client.
 pub trait Peer {
-    /// Its IP address, if it has one.
+    /// Returns the IP address, if there is one.
     fn ip(&self) -> Option<IpAddr>;
 }
 

@@ -1,5 +1,6 @@
-//! What the sign server says beside its sign answers (docs/protocol.md §1.4, §1.6; shapes of npm `@eulerstream/euler-api-sdk`
-//! 0.1.5 and `tiktok-live-api-sdk` 0.4.0, MIT, and of `tiktok-live-connector` 1.2.3, MIT).
+//! Endpoints of the sign server other than the signing itself (docs/protocol.md §1.4, §1.6). The shapes
+//! follow npm `@eulerstream/euler-api-sdk` 0.1.5, `tiktok-live-api-sdk` 0.4.0 and `tiktok-live-connector`
+//! 1.2.3 (all MIT).
 
 use serde_json::{Value, json};
 
@@ -13,7 +14,7 @@ use super::{
     lookup, rooms,
 };
 
-/// The browser that signs, for clients that do not name theirs.
+/// User agent of the signing browser, for clients that do not send their own.
 const USER_AGENT: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
@@ -42,7 +43,7 @@ pub(super) fn rate_limits() -> Response {
     )
 }
 
-/// A user and the room of it.
+/// A user and their room.
 pub(super) fn anchor_info(mock: &MockState, known: Option<Known>) -> Response {
     let status = known.as_ref().and_then(|known| lookup::status(mock, known, None));
     let Some((known, status)) = known.zip(status) else { return not_found(json!({ "data": null })) };
@@ -65,7 +66,7 @@ pub(super) fn anchor_info(mock: &MockState, known: Option<Known>) -> Response {
     )
 }
 
-/// The gifts of a room, in the order of its panel.
+/// The gifts of a room, in the order of its gift panel.
 pub(super) fn room_gifts(known: Option<Known>) -> Response {
     let Some(known) = known else { return not_found(json!({ "response": null })) };
     let room_id = known.room_id.to_string();
@@ -74,7 +75,7 @@ pub(super) fn room_gifts(known: Option<Known>) -> Response {
     Response::json(200, &json!({ "code": 200, "message": "", "response": gifts }))
 }
 
-/// The gallery of a user without any of its gifts.
+/// The gift gallery of a user, always empty.
 pub(super) fn gift_gallery(mock: &MockState, known: Option<&Known>) -> Response {
     if known.and_then(|known| lookup::status(mock, known, None)).is_none() {
         return not_found(json!({ "data": null }));
@@ -87,7 +88,7 @@ pub(super) fn gift_gallery(mock: &MockState, known: Option<&Known>) -> Response 
     Response::json(200, &json!({ "code": 200, "message": "", "data": data }))
 }
 
-/// Signs an address, for later requests to where it leads. Versions 1.x ask with GET and read the answer's top level.
+/// Signs the URL of a later request. Clients 1.x send GET and read the fields at the top level of the answer.
 pub(super) fn sign_url(mock: &MockState, request: &Request) -> Response {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let Some(url) = body["url"].as_str().or_else(|| request.param("url")) else {
@@ -111,7 +112,7 @@ pub(super) fn sign_url(mock: &MockState, request: &Request) -> Response {
     Response::json(200, &answer)
 }
 
-/// There is no such user: `body` is what the answer to one who exists would tell.
+/// Returns a 404 for an unknown user. `body` holds the empty fields of a successful answer.
 fn not_found(mut body: Value) -> Response {
     body["code"] = 404.into();
     body["ok"] = false.into();

@@ -1,4 +1,4 @@
-//! Answers that go wrong.
+//! Faulty HTTP answers.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use super::{
 };
 
 const HTML: &str = "<!DOCTYPE html><html><head><title>502</title></head><body>Bad gateway</body></html>";
-/// What blocked pages have in common (docs/protocol.md §1.2).
+/// The markers that blocked pages share (docs/protocol.md §1.2).
 const CAPTCHA: &str = "<!DOCTYPE html><html><head><title>tiktok-verify-page</title></head><body>\
     <script id=\"slardar-config\" type=\"application/json\">{}</script>Please wait...\
     <p id=\"wci\" class=\"_wafchallengeid\"></p></body></html>";
 
-/// The answer to a request that a fault answers.
+/// Answers a request as the fault demands.
 pub(super) fn faulty(mock: &MockState, request: &Request, asked: Asked, fault: &FaultKind) -> Answer {
     use FaultKind as K;
     let delivery = match fault {
@@ -43,11 +43,11 @@ pub(super) fn faulty(mock: &MockState, request: &Request, asked: Asked, fault: &
         K::Refuse(refusal) => return whole(refused(refusal)),
         K::CutBody => Delivery::Half,
         K::Dribble { bytes_per_ms } => Delivery::Slow(*bytes_per_ms),
-        // These change what the answer says.
+        // These change the content of the answer.
         K::NotFound | K::Offline | K::Stub(_) | K::MissingCookie | K::MissingCursor | K::BadProtobuf => {
             Delivery::Whole
         }
-        // These wait until a socket is open.
+        // These start once a socket is open.
         K::Drop
         | K::Close { .. }
         | K::CloseFrame
@@ -62,16 +62,17 @@ pub(super) fn faulty(mock: &MockState, request: &Request, asked: Asked, fault: &
     }
 }
 
-/// What the push server of a stub answers: as the scenario's stub says, or what was seen most (docs/protocol.md §1.6).
+/// The answer of a stub's push server: as in the scenario's stub, or the most common real one
+/// (docs/protocol.md §1.6).
 pub(super) fn fallback(mock: &MockState) -> Response {
     let state = mock.lock();
     let mut faults = state.script.scenario.faults.iter();
-    let told =
-        faults.find_map(|fault| if let FaultKind::Stub(told) = &fault.kind { Some(told) } else { None });
-    refused(told.unwrap_or(&Refusal::stub()))
+    let refusal = faults
+        .find_map(|fault| if let FaultKind::Stub(refusal) = &fault.kind { Some(refusal) } else { None });
+    refused(refusal.unwrap_or(&Refusal::stub()))
 }
 
-/// The answer that stands for a refused upgrade (docs/protocol.md §3.8).
+/// An HTTP answer in place of an upgrade (docs/protocol.md §3.8).
 pub(super) fn refused(refusal: &Refusal) -> Response {
     Response { status: refusal.status, headers: vec![], body: bytes::Bytes::new() }
         .with("Handshake-Status", refusal.handshake_status.to_string())
@@ -79,18 +80,18 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
         .with("X-Tt-Logid", "00000000000000000000000000000000")
 }
 
-/// The bodies that were seen (docs/protocol.md §1.6).
+/// Error bodies as seen from real servers (docs/protocol.md §1.6).
 fn error(status: u16, message: Option<&str>, retry_after: Option<u64>) -> Response {
-    let says = |usual| message.unwrap_or(usual);
+    let message_or = |usual| message.unwrap_or(usual);
     let body = match status {
-        401 => json!({ "code": 401, "message": says("The provided API Key is invalid.") }),
-        402 => json!({ "code": 402, "message": says("This feature needs a premium plan.") }),
-        403 => json!({ "code": 403, "message": says("Access was denied to this resource.") }),
+        401 => json!({ "code": 401, "message": message_or("The provided API Key is invalid.") }),
+        402 => json!({ "code": 402, "message": message_or("This feature needs a premium plan.") }),
+        403 => json!({ "code": 403, "message": message_or("Access was denied to this resource.") }),
         500 => {
-            json!({ "message": says("A 403 error occurred whilst fetching the webcast URL."), "code": 500 })
+            json!({ "message": message_or("A 403 error occurred whilst fetching the webcast URL."), "code": 500 })
         }
-        503 => json!({ "code": 503, "error": says("API is not ready for connections yet.") }),
-        _ => json!({ "code": status, "message": says("The request could not be served.") }),
+        503 => json!({ "code": 503, "error": message_or("API is not ready for connections yet.") }),
+        _ => json!({ "code": status, "message": message_or("The request could not be served.") }),
     };
     let response = Response::json(status, &body);
     match retry_after {

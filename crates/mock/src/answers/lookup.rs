@@ -1,4 +1,4 @@
-//! `/api-live/user/room/`: the answers of docs/protocol.md §1.3.
+//! The lookup endpoint, `/api-live/user/room/` (docs/protocol.md §1.3).
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::super::{
 };
 use crate::clock;
 
-/// What look-ups say of a stream's status.
+/// Stream status codes in lookups.
 pub(super) const LIVE: i32 = 2;
 pub(super) const PAUSED: i32 = 3;
 pub(super) const OFFLINE: i32 = 4;
@@ -39,7 +39,7 @@ pub(super) fn lookup(
     Response::json(200, &json!({ "data": data, "message": "", "statusCode": 0 }))
 }
 
-/// The status of a user's stream; `None` if there is no such user.
+/// Returns the status of a user's stream, or `None` if the user does not exist.
 pub(super) fn status(mock: &MockState, known: &Known, fault: Option<&FaultKind>) -> Option<i32> {
     match (fault, known.state) {
         (Some(FaultKind::NotFound), _) | (_, State::NotFound) => return None,

@@ -1,4 +1,4 @@
-//! Requests → answers.
+//! Maps requests to answers.
 
 mod euler;
 mod faulty;
@@ -16,46 +16,46 @@ use super::{
     script::Known,
 };
 
-/// Where sockets are opened (docs/protocol.md §1.7).
+/// Path of the WebSocket (docs/protocol.md §1.7).
 pub(super) const SOCKET_PATH: &str = "/webcast/im/ws_proxy/ws_reuse_supplement/";
 
-/// Where the push server of a stub is, which refuses every socket.
+/// Path of a stub's push server, which rejects every socket.
 pub(super) const FALLBACK_PATH: &str = "/ws-fallback/";
 
-/// What is done about a request.
+/// Action to take on a request.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// This is sent.
+    /// Send a response.
     Send(Response, Delivery),
-    /// A WebSocket is opened.
+    /// Open a WebSocket.
     Upgrade(Box<Known>),
-    /// Nothing is sent.
+    /// Send nothing and keep the connection open.
     Stall,
-    /// The connection is reset.
+    /// Reset the connection.
     Reset,
 }
 
-/// How an answer is sent.
+/// Method of sending a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delivery {
-    /// As it should be.
+    /// Complete.
     Whole,
-    /// Half of its body, then the end.
+    /// Half of the body, then the end of the connection.
     Half,
-    /// Its body again and again.
+    /// The body, repeated endlessly.
     Endless,
-    /// So many bytes in a millisecond.
+    /// Throttled, in bytes per millisecond.
     Slow(u32),
 }
 
-/// What a request asks for.
+/// A parsed request.
 struct Asked {
     route: Route,
-    /// The user or room, if one is named.
+    /// The requested user or room, if the request names one.
     known: Option<Known>,
 }
 
-/// What is answered, several ways of one [`Endpoint`].
+/// Routes of the server. Several can belong to one [`Endpoint`].
 #[derive(Clone, Copy)]
 enum Route {
     Lookup,
@@ -73,7 +73,7 @@ enum Route {
     RoomId,
     RateLimits,
     Socket,
-    /// The push server of a stub.
+    /// Push server of a stub.
     Fallback,
 }
 
@@ -96,7 +96,7 @@ impl Route {
     }
 }
 
-/// The answer to a request, and the fault that had a part in it.
+/// Returns the answer to a request and the fault that shaped it, if any.
 pub(super) fn answer(mock: &MockState, request: &Request, address: &str) -> (Answer, Option<FaultKind>) {
     let Some(asked) = asked(mock, request) else {
         let body = serde_json::json!({ "code": 404, "message": format!("no route {}", request.path) });
@@ -117,7 +117,7 @@ fn whole(response: Response) -> Answer {
     Answer::Send(response, Delivery::Whole)
 }
 
-/// What the endpoint answers when all is well, or nearly so: some faults only change what it says.
+/// Returns the normal answer of the endpoint. Some faults only change its content.
 fn well(mock: &MockState, request: &Request, asked: Asked, fault: Option<&FaultKind>) -> Answer {
     let known = asked.known;
     whole(match asked.route {
@@ -138,7 +138,7 @@ fn well(mock: &MockState, request: &Request, asked: Asked, fault: Option<&FaultK
         Route::Fallback => faulty::fallback(mock),
         Route::Socket => match known {
             Some(known) if request.is_upgrade() => return Answer::Upgrade(Box::new(known)),
-            Some(_) => Response::text(400, "this is a WebSocket"),
+            Some(_) => Response::text(400, "this address needs a WebSocket upgrade"),
             None => faulty::refused(&Refusal {
                 status: 200,
                 handshake_status: 400,
@@ -148,7 +148,7 @@ fn well(mock: &MockState, request: &Request, asked: Asked, fault: Option<&FaultK
     })
 }
 
-/// What is asked for; `None` if there is no such address.
+/// Matches a request to a route; returns `None` for an unknown path.
 fn asked(mock: &MockState, request: &Request) -> Option<Asked> {
     let path = request.path.strip_suffix('/').unwrap_or(&request.path);
     let user = |name: Option<&str>| {

@@ -1,4 +1,5 @@
-//! Pages: `/@{user}/live` with its state, `/@{user}` with state and cookie, `/` and `/live` with the cookie (docs/protocol.md §1.2, §1.7).
+//! HTML pages (docs/protocol.md §1.2, §1.7): `/@{user}/live` with its state, `/@{user}` with state and
+//! cookie, `/` and `/live` with the cookie.
 
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use super::{
     lookup,
 };
 
-/// The `statusCode` of a profile that does not exist.
+/// `statusCode` in the profile of an unknown user.
 const NO_SUCH_USER: u32 = 10_221;
 
 pub(super) fn page(mock: &MockState, known: Option<Known>, fault: Option<&FaultKind>) -> Response {
@@ -15,18 +16,18 @@ pub(super) fn page(mock: &MockState, known: Option<Known>, fault: Option<&FaultK
     let state = match known.zip(status) {
         Some((known, status)) => {
             let mut live_room = lookup::live_room(&known, status);
-            // Node reads the id here, newer versions and Python at the user.
+            // The Node client reads the id here; newer versions and the Python client read it from the user.
             live_room["roomId"] = known.room_id.to_string().into();
             let info = json!({ "user": lookup::user(&known, status), "liveRoom": live_room });
             json!({ "LiveRoom": { "liveRoomUserInfo": info } })
         }
-        // A page of nobody has no room.
+        // The page of an unknown user has no room.
         None => json!({}),
     };
     with_state("TikTok LIVE", "SIGI_STATE", &state)
 }
 
-/// The page of a user; its codes are those that were seen.
+/// The profile page of a user, with the status codes of real pages.
 pub(super) fn profile(mock: &MockState, known: Option<Known>, fault: Option<&FaultKind>) -> Response {
     let status = known.as_ref().and_then(|known| lookup::status(mock, known, fault));
     let detail = match known.zip(status) {
@@ -39,9 +40,9 @@ pub(super) fn profile(mock: &MockState, known: Option<Known>, fault: Option<&Fau
     with_cookie(mock, with_state("TikTok", "__UNIVERSAL_DATA_FOR_REHYDRATION__", &state), fault)
 }
 
-/// A page with its state as JSON, in a script of this name.
+/// Returns a page with its state as JSON, in a script element with this id.
 fn with_state(title: &str, name: &str, state: &Value) -> Response {
-    // The text of a user must not end the script.
+    // User text must not be able to end the script element.
     let state = state.to_string().replace('<', "\\u003c");
     Response::html(format!(
         "<!DOCTYPE html><html><head><title>{title}</title></head><body>\
@@ -61,7 +62,7 @@ fn with_cookie(mock: &MockState, response: Response, fault: Option<&FaultKind>) 
     response.with("Set-Cookie", format!("{}; Path=/; HttpOnly", ttwid(mock)))
 }
 
-/// The cookie without which sockets are refused.
+/// The cookie that TikTok requires for opening a socket.
 pub(super) fn ttwid(mock: &MockState) -> String {
     let mut random = mock.lock().random();
     format!("ttwid=1%7C{}{}%7C{}", random.hex(16), random.hex(16), random.hex(16))

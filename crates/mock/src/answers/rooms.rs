@@ -12,7 +12,7 @@ use super::{
     lookup,
 };
 
-/// Most rooms that are asked for at once.
+/// Maximum number of rooms in one request.
 const ROOMS_MAX: usize = 100;
 
 pub(super) fn check_alive(mock: &MockState, request: &Request) -> Response {
@@ -72,7 +72,7 @@ fn info(known: &Known, status: i32) -> Value {
     })
 }
 
-/// Id, name, diamonds and type of the gifts there are.
+/// Id, name, diamonds and type of each known gift.
 const GIFTS: [(i64, &str, i64, i64); 6] = [
     (5655, "Rose", 1, 1),
     (5269, "TikTok", 1, 1),

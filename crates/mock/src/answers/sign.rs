@@ -1,4 +1,4 @@
-//! The sign server (docs/protocol.md §1.6).
+//! The signing endpoint of the sign server (docs/protocol.md §1.6).
 
 use bytes::Bytes;
 use serde_json::json;
@@ -18,10 +18,10 @@ use crate::{
     sans_io::wire::{self, Batch, BatchInfo},
 };
 
-/// As sign servers spell it: no client may rely on it.
+/// Misspelled, as on real sign servers, so that no client can rely on it.
 const CONTENT_TYPE: &str = "application/protubuf";
 
-/// The first batch, with the address of the socket.
+/// Returns the first batch, with the address of the socket.
 pub(super) fn sign(
     mock: &MockState,
     request: &Request,
@@ -29,7 +29,7 @@ pub(super) fn sign(
     fault: Option<&FaultKind>,
 ) -> Response {
     let Some(known) = known else {
-        let body = json!({ "code": 400, "message": "exactly one of room_id and unique_id is needed" });
+        let body = json!({ "code": 400, "message": "send either room_id or unique_id" });
         return Response::json(400, &body);
     };
     let (push_server, idc) = {
@@ -40,7 +40,7 @@ pub(super) fn sign(
     };
     let body = match fault {
         Some(FaultKind::Stub(_)) => stub(mock, request),
-        Some(FaultKind::BadProtobuf) => Bytes::from_static(b"\xff\xff\xff this is no protobuf \xff\xff\xff"),
+        Some(FaultKind::BadProtobuf) => Bytes::from_static(b"\xff\xff\xff this is not protobuf \xff\xff\xff"),
         _ => batch(mock, &known, push_server, fault == Some(&FaultKind::MissingCursor)),
     };
     let response = Response::new(200, CONTENT_TYPE, body)
@@ -79,14 +79,15 @@ fn batch(mock: &MockState, known: &Known, push_server: String, no_cursor: bool) 
         let info = BatchInfo { cursor: String::new(), internal_ext: recorded.internal_ext, ..info };
         return wire::write_batch(&Batch { messages, info });
     }
-    // What stands last wins, and the recorded bytes stay as they are.
+    // Later fields override earlier ones, so appending leaves the recorded bytes unchanged.
     let added = wire::write_batch(&Batch { messages: vec![], info });
     Bytes::from([&recorded[..], FETCH_TYPE_SOCKET, NEEDS_NO_ACK, &added[..]].concat())
 }
 
-/// Field 6, `fetch_type`: 1, by socket.
+/// Field 6, `fetch_type`: 1 (socket).
 const FETCH_TYPE_SOCKET: &[u8] = &[0x30, 0x01];
-/// Field 9, `need_ack`: false. There is no frame to ack, and TikTokLive 6.6.5 fails if it is asked to.
+/// Field 9, `need_ack`: false. There is no frame to ack, and TikTokLive 6.6.5 fails if an ack is requested
+/// here.
 const NEEDS_NO_ACK: &[u8] = &[0x48, 0x00];
 
 fn internal_ext(known: &Known, now_ms: i64) -> String {
@@ -96,12 +97,12 @@ fn internal_ext(known: &Known, now_ms: i64) -> String {
     )
 }
 
-/// The keys that were seen (docs/protocol.md §2).
+/// Route parameters with the keys of real answers (docs/protocol.md §2).
 fn route_params(random: &mut Random) -> Vec<(String, String)> {
     vec![("imprp".into(), random.hex(16)), ("wrss".into(), random.hex(16))]
 }
 
-/// The answer of 2026-09 that promises a socket, which is then refused.
+/// The answer seen in 2026-09, which announces a socket that then rejects the client.
 fn stub(mock: &MockState, request: &Request) -> Bytes {
     let mut random = mock.lock().random();
     let token = format!("{}.{}.{}", random.hex(16), random.hex(16), random.hex(16));

@@ -1,4 +1,4 @@
-//! HTTP/1.1, just so much that every byte of an answer is the mock's own: faults are made of bytes.
+//! A minimal HTTP/1.1 server. It controls every byte that it sends, as faults require.
 
 mod request;
 mod response;

@@ -1,68 +1,69 @@
-//! Bytes → a request.
+//! Reads and parses HTTP requests.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::percent_decode;
 
-/// The longest head of a request, in bytes: sign requests carry whole cookie jars.
+/// Maximum length of a request head, in bytes. It is large because sign requests carry whole cookie jars.
 pub(crate) const HEAD_BYTES_MAX: usize = 32 * 1024;
-/// The longest body of a request, in bytes: a scenario.
+/// Maximum length of a request body, in bytes. The largest is a scenario.
 const BODY_BYTES_MAX: usize = 256 * 1024;
-/// Most headers of a request.
+/// Maximum number of headers in a request.
 const HEADERS_MAX: usize = 100;
 
-/// A request, read whole.
+/// A complete request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Request {
     pub(crate) method: String,
-    /// The path, decoded, without the query.
+    /// Percent-decoded path, without the query.
     pub(crate) path: String,
-    /// In the order in which they came, decoded; a name may come more than once.
+    /// Decoded parameters, in order. A name can occur more than once.
     pub(crate) query: Vec<(String, String)>,
-    /// In the order in which they came, their names in lower case.
+    /// Headers in order, with lowercase names.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
 }
 
 impl Request {
-    /// The value of a header.
+    /// Returns the value of a header.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The value of a query parameter. Of several the last that says something: libraries append what overrides.
+    /// Returns the last non-empty value of a query parameter: client libraries append a parameter to override
+    /// it.
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
         let mut values = self.query.iter().filter(|(key, value)| key == name && !value.is_empty());
         values.next_back().map(|(_, value)| value.as_str())
     }
 
-    /// Whether the client wants a WebSocket.
+    /// Whether the client requests a WebSocket.
     pub(crate) fn is_upgrade(&self) -> bool {
         self.header("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket"))
     }
 
-    /// Whether the connection is to be closed behind the answer.
+    /// Whether the client asks to close the connection after the answer.
     pub(crate) fn wants_close(&self) -> bool {
         self.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"))
     }
 
-    /// What the client calls this server.
+    /// Returns the host name that the client uses for this server.
     pub(crate) fn host(&self) -> &str {
         self.header("host").unwrap_or("127.0.0.1")
     }
 }
 
-/// Why there is no request.
+/// Reason why a request could not be read.
 #[derive(Debug)]
 pub(crate) enum ReadError {
-    /// The client is done, or gone.
+    /// The client closed the connection, or is gone.
     Ended,
-    /// It is to be told this status.
+    /// The request is invalid; answer with this status.
     Bad(u16, String),
 }
 
-/// Reads the next request; what follows it stays in `buffer`.
+/// Reads the next request. Bytes after it stay in `buffer`.
 pub(crate) async fn read_request<I>(io: &mut I, buffer: &mut BytesMut) -> Result<Request, ReadError>
 where
     I: AsyncRead + AsyncWrite + Unpin,
@@ -97,17 +98,17 @@ async fn more<I: AsyncRead + Unpin>(io: &mut I, buffer: &mut BytesMut) -> Result
 
 fn body_bytes(request: &Request) -> Result<usize, ReadError> {
     if request.header("transfer-encoding").is_some() {
-        return Err(ReadError::Bad(411, "give the length of the body".into()));
+        return Err(ReadError::Bad(411, "the request has no content-length".into()));
     }
     let Some(length) = request.header("content-length") else { return Ok(0) };
     match length.parse() {
         Ok(length) if length <= BODY_BYTES_MAX => Ok(length),
-        Ok(_) => Err(ReadError::Bad(413, format!("a body has {BODY_BYTES_MAX} bytes at most"))),
-        Err(_) => Err(ReadError::Bad(400, "`content-length` is no number".into())),
+        Ok(_) => Err(ReadError::Bad(413, format!("the body is longer than {BODY_BYTES_MAX} bytes"))),
+        Err(_) => Err(ReadError::Bad(400, "`content-length` is not a number".into())),
     }
 }
 
-/// The head at the front of `buffer`, and its length; `None` if it is not whole.
+/// Parses the head at the start of `buffer` and returns it with its length, or `None` if it is incomplete.
 fn parse(buffer: &[u8]) -> Result<Option<(Request, usize)>, ReadError> {
     let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
     let mut head = httparse::Request::new(&mut headers);
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_order_any_encoding_and_twice() {
+    fn a_request_may_use_any_order_and_encoding_and_repeat_parameters() {
         let head = b"GET /@a%62c/live?version_code=1&room_id=&room_id=7&x=a+b%2Bc(d)%zz&version_code=2&flag HTTP/1.1\r\n\
             Host: h:1\r\nX-Api-Key:  k \r\n\r\nrest";
         let (request, length) = parse(head).unwrap().unwrap();
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_refused() {
+    fn invalid_requests_are_rejected() {
         assert!(matches!(parse(b"GET /a"), Ok(None)));
         assert!(matches!(parse(b"\x16\x03\x01\x00\xa5 tls"), Err(ReadError::Bad(400, _))));
     }

@@ -1,8 +1,8 @@
-//! An answer → its bytes.
+//! Serialises HTTP responses.
 
 use bytes::Bytes;
 
-/// An answer. Header names go out as they are written here.
+/// A response. Header names are sent exactly as given.
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -11,7 +11,7 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// An answer of this type.
+    /// Creates a response with this content type.
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
         let headers = vec![("Content-Type".to_owned(), content_type.to_owned())];
         Self { status, headers, body: body.into() }
@@ -35,7 +35,7 @@ impl Response {
         self
     }
 
-    /// The head, announcing a body of so many bytes; `None` announces one that the end of the connection ends.
+    /// Returns the head for a body of `length` bytes. `None` declares a body that ends with the connection.
     pub(crate) fn head(&self, length: Option<usize>) -> String {
         let mut head = self.bare_head();
         head.truncate(head.len() - 2);
@@ -46,11 +46,11 @@ impl Response {
         head
     }
 
-    /// The head, announcing no body.
+    /// Returns the head without any header about the body.
     pub(crate) fn bare_head(&self) -> String {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
         for (name, value) in &self.headers {
-            // A value of a scenario must not end its line.
+            // A value from a scenario must not break out of its line.
             let value: String = value.chars().filter(|c| !c.is_control()).collect();
             head.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -58,7 +58,7 @@ impl Response {
         head
     }
 
-    /// Head and body.
+    /// Returns head and body.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.head(Some(self.body.len())).into_bytes();
         bytes.extend_from_slice(&self.body);
@@ -86,7 +86,7 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// Undoes percent-encoding; what is no escape stays as it is.
+/// Decodes percent-encoding. Invalid escapes stay unchanged.
 pub(crate) fn percent_decode(text: &str, plus_is_space: bool) -> String {
     let bytes = text.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());

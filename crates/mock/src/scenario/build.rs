@@ -1,4 +1,4 @@
-//! Scenarios, built in Rust: a method for each key of TOML.
+//! Builders for scenarios in Rust: one method for each TOML key.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,7 +8,8 @@ use super::{
 };
 use crate::sans_io::pace::Speed;
 
-/// Methods that set a key: what it means, a call, the same in TOML, the value. Each is an example that runs.
+/// Defines a setter for each key: its documentation, an example call, the same in TOML, and the value. Each
+/// example runs as a doctest.
 macro_rules! keys {
     ($owner:ident at $at:literal:
      $($doc:literal, $name:ident($argument:ident: $type:ty), $call:literal, $toml:literal => $value:expr;)*) => {
@@ -35,73 +36,73 @@ macro_rules! keys {
 
 keys! {
     Scenario at "":
-    "All that looks random follows from it.",
+    "Sets the seed of everything that looks random.",
         seed(seed: u64), "Scenario::default().seed(7)", "seed = 7" => seed;
-    "The recording of rooms that name none.",
+    "Sets the default recording of rooms.",
         recording(name: impl Into<String>), "Scenario::default().recording(\"raid.bin\")",
         "recording = \"raid.bin\"" => name.into();
-    "How fast rooms play.",
+    "Sets the playback speed of rooms.",
         speed(speed: Speed), "Scenario::default().speed(Speed::Max)", "speed = \"max\"" => speed;
-    "What the time of a room counts from.",
+    "Sets the start of a room's clock.",
         clock(clock: Clock), "Scenario::default().clock(Clock::Connection)", "clock = \"connection\"" => clock;
-    "What a room does behind its last frame.",
+    "Sets how a room ends after its last frame.",
         end(end: End), "Scenario::default().end(End::Stay)", "end = \"stay\"" => end;
-    "How long a room keeps its socket open after its last frame, in milliseconds.",
+    "Sets how long a room keeps its socket open after its last frame, in milliseconds.",
         close_after_ms(ms: u64), "Scenario::default().close_after_ms(0)", "close_after_ms = 0" => ms;
-    "What a room is after its end.",
+    "Sets the state of a room after its end.",
         after(after: After), "Scenario::default().after(After::Again)", "after = \"again\"" => after;
-    "How many of the last chats a client that joins in the middle gets as history.",
+    "Sets how many recent chats a client receives as history when it joins in the middle.",
         history(chats: usize), "Scenario::default().history(0)", "history = 0" => chats;
-    "The address of the WebSocket in sign answers, without a query.",
+    "Sets the WebSocket URL in responses of the sign server, without a query.",
         push_server(url: impl Into<String>), "Scenario::default().push_server(\"ws://localhost/push\")",
         "push_server = \"ws://localhost/push\"" => Some(url.into());
-    "The cookie `tt-target-idc` of sign answers; none if empty.",
+    "Sets the cookie `tt-target-idc` in responses of the sign server; empty for none.",
         tt_target_idc(value: impl Into<String>), "Scenario::default().tt_target_idc(\"\")",
         "tt_target_idc = \"\"" => value.into();
-    "The state of users that are not listed.",
+    "Sets the state of users that are not listed.",
         others(state: State), "Scenario::default().others(State::Offline)", "others = \"offline\"" => Some(state);
-    "What the mock's wall clock shows when it starts, Unix milliseconds.",
+    "Sets the mock's wall clock at its start, in Unix milliseconds.",
         wall_ms(ms: u64), "Scenario::default().wall_ms(5)", "wall_ms = 5" => Some(ms);
 }
 
 keys! {
     User at ".users[0]":
-    "What look-ups say.",
+    "Sets the state in lookups.",
         state(state: State), "User::new(\"ann\").state(State::Paused)",
         "[[user]]\nname = \"ann\"\nstate = \"paused\"" => state;
-    "The id of the room.",
+    "Sets the id of the room.",
         room_id(id: i64), "User::new(\"ann\").room_id(7)",
         "[[user]]\nname = \"ann\"\nroom_id = 7" => Some(id);
-    "What the room plays.",
+    "Sets the recording of the room.",
         recording(name: impl Into<String>), "User::new(\"ann\").recording(\"raid.bin\")",
         "[[user]]\nname = \"ann\"\nrecording = \"raid.bin\"" => Some(name.into());
-    "How fast.",
+    "Sets the playback speed of the room.",
         speed(speed: Speed), "User::new(\"ann\").speed(Speed::Times(2.0))",
         "[[user]]\nname = \"ann\"\nspeed = 2" => Some(speed);
 }
 
 keys! {
     Limit at ".limits[0]":
-    "Where it counts: all of these together.",
+    "Sets the endpoints whose requests are counted, all together.",
         at(at: impl Into<Vec<Endpoint>>), "Limit::new(5, 60).at([Endpoint::Sign])",
         "[[limit]]\nmax = 5\nseconds = 60\nat = [\"sign\"]" => at.into();
-    "Who is counted apart.",
+    "Sets which clients are counted separately.",
         per(per: Per), "Limit::new(5, 60).per(Per::All)",
         "[[limit]]\nmax = 5\nseconds = 60\nper = \"all\"" => per;
-    "The `limit_label` of the answer.",
+    "Sets the `limit_label` of the 429 response.",
         label(label: impl Into<String>), "Limit::new(5, 60).label(\"day\")",
         "[[limit]]\nmax = 5\nseconds = 60\nlabel = \"day\"" => label.into();
-    "The `message` of the answer, of 19 characters at least.",
+    "Sets the `message` of the 429 response, at least 19 characters.",
         message(message: impl Into<String>), "Limit::new(5, 60).message(\"Try again in an hour.\")",
         "[[limit]]\nmax = 5\nseconds = 60\nmessage = \"Try again in an hour.\"" => message.into();
-    "The headers that tell the time to wait.",
+    "Sets the headers that tell the client how long to wait.",
         headers(headers: impl Into<BTreeMap<Header, Form>>),
         "Limit::new(5, 60).headers([(Header::RetryAfter, Form::Date)])",
         "[[limit]]\nmax = 5\nseconds = 60\nheaders = { retry-after = \"date\" }" => headers.into();
 }
 
 impl Scenario {
-    /// One user, who is live; nobody else exists.
+    /// Creates a scenario with one live user. No other users exist.
     ///
     /// ```
     /// # use livetape_mock::Scenario;
@@ -112,7 +113,7 @@ impl Scenario {
         Self::default().user(User::new(name))
     }
 
-    /// One more user.
+    /// Adds a user.
     ///
     /// ```
     /// # use livetape_mock::{Scenario, State, User};
@@ -125,7 +126,7 @@ impl Scenario {
         self
     }
 
-    /// One more window of requests.
+    /// Adds a rate limit.
     ///
     /// ```
     /// # use livetape_mock::{Limit, Scenario};
@@ -137,7 +138,7 @@ impl Scenario {
         self
     }
 
-    /// One more thing that goes wrong, behind those that do already.
+    /// Adds a fault, after the existing ones.
     ///
     /// ```
     /// # use livetape_mock::{Endpoint, Fault, FaultKind, Scenario};
@@ -150,7 +151,8 @@ impl Scenario {
         self
     }
 
-    /// So many look-ups and sign requests, counted together, are answered with 429 and asked to wait for so long.
+    /// Answers the first `times` lookups and sign requests, counted together, with 429 and asks the client to
+    /// wait for `wait`.
     ///
     /// ```
     /// # use livetape_mock::{Repeat, Scenario};
@@ -166,7 +168,7 @@ impl Scenario {
 }
 
 impl User {
-    /// A user who is live.
+    /// Creates a live user.
     ///
     /// ```
     /// # use livetape_mock::{State, User};
@@ -179,7 +181,7 @@ impl User {
 }
 
 impl Limit {
-    /// So many requests in so many seconds are let through.
+    /// Creates a limit of `max` requests in each window of `seconds` seconds.
     ///
     /// ```
     /// # use livetape_mock::{Endpoint, Limit};

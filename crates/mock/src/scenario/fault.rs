@@ -1,4 +1,4 @@
-//! What goes wrong: where, when and how.
+//! A fault: where, when and how.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use super::{
     table::{FaultTable, Name},
 };
 
-/// Something that goes wrong. Of the faults at an HTTP endpoint the first that is not used up answers a request; on a
-/// socket each waits for its time.
+/// A scripted failure. At an HTTP endpoint, a request gets the first fault that is due. On a socket, each
+/// fault occurs at its own time.
 ///
 /// ```
 /// use livetape_mock::{Endpoint, Fault, FaultKind, Scenario};
@@ -22,19 +22,19 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "FaultTable", into = "FaultTable")]
 pub struct Fault {
-    /// Where: at all of these together.
+    /// Endpoints of the fault, counted together.
     pub at: Vec<Endpoint>,
-    /// How.
+    /// Kind of fault.
     pub kind: FaultKind,
-    /// Only for this user, or the id of a room.
+    /// User name or room id that the fault is limited to.
     pub user: Option<String>,
-    /// How often.
+    /// How often it occurs.
     pub repeat: Repeat,
-    /// Sockets: when.
+    /// When it occurs on a socket.
     pub start: Start,
 }
 
-/// How often something goes wrong.
+/// How often a fault occurs.
 ///
 /// ```
 /// use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};
@@ -45,14 +45,14 @@ pub struct Fault {
 pub enum Repeat {
     /// Every time.
     Always,
-    /// So often, then all is well.
+    /// This many times; later attempts succeed.
     Times(u32),
-    /// Only at this request, or this connection of the room; the first is 1.
+    /// Only at this request to the endpoint or this connection of the room, counted from 1.
     Attempt(u32),
 }
 
 impl Repeat {
-    /// Whether it is the turn of a fault that had this attempt before it, and came so often.
+    /// Whether a fault is due, given the number of this attempt and the number of times it has occurred.
     pub(in super::super) fn is_due(self, attempt: u32, came: u32) -> bool {
         match self {
             Self::Always => true,
@@ -62,7 +62,7 @@ impl Repeat {
     }
 }
 
-/// When something goes wrong on a socket.
+/// When a fault occurs on a socket.
 ///
 /// ```
 /// use livetape_mock::{Endpoint, Fault, FaultKind, Start};
@@ -71,18 +71,18 @@ impl Repeat {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// At once.
+    /// Immediately.
     Now,
-    /// At this time of the room, or (with `clock = "connection"`) of the connection, in milliseconds.
+    /// At this time of the room's clock, or of the connection's with `clock = "connection"`, in milliseconds.
     Ms(u64),
-    /// Behind so many frames of the connection.
+    /// After this many frames of the connection.
     Frames(u64),
-    /// Behind so many messages of the connection.
+    /// After this many messages of the connection.
     Events(u64),
 }
 
 impl Fault {
-    /// A fault that is there every time, and from the start.
+    /// Creates a fault that occurs every time, and from the start.
     ///
     /// ```
     /// # use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};
@@ -93,7 +93,7 @@ impl Fault {
         Self { at: vec![at], kind, user: None, repeat: Repeat::Always, start: Start::Now }
     }
 
-    /// There as well, counted together.
+    /// Adds an endpoint. All endpoints of a fault count together.
     ///
     /// ```
     /// # use livetape_mock::{Endpoint, Fault, FaultKind};
@@ -106,7 +106,7 @@ impl Fault {
         self
     }
 
-    /// Only for this user, or the id of a room.
+    /// Limits the fault to this user name or room id.
     ///
     /// ```
     /// # use livetape_mock::{Endpoint, Fault, FaultKind};
@@ -118,7 +118,7 @@ impl Fault {
         self
     }
 
-    /// So often, then all is well.
+    /// Limits the fault to this many times; later attempts succeed.
     ///
     /// ```
     /// # use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};
@@ -129,7 +129,7 @@ impl Fault {
         Self { repeat: Repeat::Times(times), ..self }
     }
 
-    /// Only at this request, or this connection of the room; the first is 1.
+    /// Limits the fault to a single request, or to a single connection of the room, by its number from 1.
     ///
     /// ```
     /// # use livetape_mock::{Endpoint, Fault, FaultKind, Repeat};
@@ -140,7 +140,8 @@ impl Fault {
         Self { repeat: Repeat::Attempt(attempt), ..self }
     }
 
-    /// Sockets: at this time of the room, or (with [`super::Clock::Connection`]) of the connection.
+    /// On a socket, delays the fault to this time of the room's clock, or of the connection's with
+    /// [`super::Clock::Connection`].
     ///
     /// ```
     /// # use livetape_mock::{Endpoint, Fault, FaultKind, Start};
@@ -153,7 +154,7 @@ impl Fault {
         Self { start: Start::Ms(u64::try_from(time.as_millis()).unwrap_or(u64::MAX)), ..self }
     }
 
-    /// Sockets: behind so many frames of the connection.
+    /// On a socket, delays the fault until this many frames of the connection were sent.
     ///
     /// ```
     /// # use livetape_mock::{Endpoint, Fault, FaultKind, Start};
@@ -164,7 +165,7 @@ impl Fault {
         Self { start: Start::Frames(frames), ..self }
     }
 
-    /// Sockets: behind so many messages of the connection.
+    /// On a socket, delays the fault until this many messages of the connection were sent.
     ///
     /// ```
     /// # use livetape_mock::{Endpoint, Fault, FaultKind, Start};
@@ -177,7 +178,7 @@ impl Fault {
 }
 
 impl FaultKind {
-    /// Its name in scenarios.
+    /// Returns its name in scenarios.
     ///
     /// ```
     /// assert_eq!(livetape_mock::FaultKind::MissingCursor.name(), "missing_cursor");
@@ -189,7 +190,7 @@ impl FaultKind {
     }
 }
 
-/// Where something goes wrong.
+/// Place of a fault: an HTTP endpoint or the WebSocket.
 ///
 /// ```
 /// use livetape_mock::{Endpoint, Scenario};

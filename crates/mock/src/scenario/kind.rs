@@ -1,10 +1,10 @@
-//! How something goes wrong.
+//! Kinds of faults.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{DEFAULT_MESSAGE, Form, Header};
 
-/// How something goes wrong, with what it needs to be told.
+/// Kind of fault, with its parameters.
 ///
 /// ```
 /// use livetape_mock::FaultKind;
@@ -17,80 +17,80 @@ use super::{DEFAULT_MESSAGE, Form, Header};
 pub enum FaultKind {
     /// HTTP: this status, with the body that real servers send (docs/protocol.md §1.6).
     Status {
-        /// 400 to 599, but not 429.
+        /// 400 to 599, except 429.
         status: u16,
-        /// What the answer says; by default what was seen.
+        /// Message in the body; defaults to that of the real server.
         message: Option<String>,
-        /// 503: how long to wait, in seconds.
+        /// `Retry-After` of a 503, in seconds.
         retry_after: Option<u64>,
     },
-    /// HTTP: the status 429.
+    /// HTTP: status 429.
     RateLimited {
-        /// What the answer says.
+        /// Message in the body.
         message: String,
-        /// The `limit_label`; none if empty.
+        /// `limit_label` in the body; empty for none.
         label: String,
-        /// How long to wait, in seconds.
+        /// Number of seconds to wait, for the client.
         retry_after: u64,
-        /// The headers that tell the time to wait.
+        /// Headers that tell the client how long to wait.
         headers: BTreeMap<Header, Form>,
     },
-    /// HTTP: 200 without a body.
+    /// HTTP: status 200 with an empty body.
     Empty,
-    /// HTTP: a page of HTML.
+    /// HTTP: an HTML page.
     Html,
     /// HTTP: a captcha page.
     Captcha,
     /// HTTP: a body that never ends.
     Endless,
-    /// HTTP: half of the body that was announced, then the end of the connection.
+    /// HTTP: half of the announced body, then the end of the connection.
     CutBody,
-    /// Look-ups: no such user, 19881007.
+    /// Lookups: the user does not exist (19881007).
     NotFound,
-    /// Look-ups: the user is offline.
+    /// Lookups: the user is offline.
     Offline,
-    /// Sign: the fallback stub of 2026-09 (docs/protocol.md §1.6), whose socket refuses to open.
+    /// Sign: a stub with the URL of a WebSocket that rejects clients, as seen in 2026-09 (docs/protocol.md §1.6).
     Stub(Refusal),
-    /// Sign, cookie, profile: an answer without the cookie.
+    /// Sign, cookie and profile: the response lacks the cookie.
     MissingCookie,
-    /// Sign: an answer without a cursor.
+    /// Sign: the response lacks the cursor.
     MissingCursor,
-    /// Sign: bytes that are no protobuf.
+    /// Sign: bytes that are not valid protobuf.
     BadProtobuf,
-    /// Socket: no upgrade.
+    /// Socket: the upgrade is rejected.
     Refuse(Refusal),
-    /// HTTP: no answer. Socket: not one more byte. The connection stays open.
+    /// HTTP: no response. Socket: no further bytes. The connection stays open.
     Stall,
     /// The connection is reset.
     Reset,
-    /// All bytes go out slowly.
+    /// All bytes are sent slowly.
     Dribble {
-        /// How many go out in a millisecond.
+        /// Bytes sent per millisecond.
         bytes_per_ms: u32,
     },
     /// Socket: the connection ends without a close frame.
     Drop,
-    /// Socket: a close frame.
+    /// Socket: the mock sends a close frame.
     Close {
-        /// Any from 1000 to 4999; 1005 stands for a close without one.
+        /// 1000 to 4999; 1005 sends a close frame without a code.
         code: u16,
-        /// 123 bytes at most.
+        /// At most 123 bytes.
         reason: String,
     },
-    /// Socket: a push frame of type `close`.
+    /// Socket: the mock sends a push frame of type `close`.
     CloseFrame,
     /// Socket: half of a frame, then the end of the connection.
     Cut,
-    /// Socket: so many frames are wrong.
+    /// Socket: this many frames are damaged.
     Frames(FrameFault, u32),
-    /// Socket: the last chats come again, as history.
+    /// Socket: the last chats are sent again, as history.
     RepeatHistory,
     /// Socket: heartbeats are not answered.
     NoHeartbeat,
 }
 
 impl FaultKind {
-    /// A status; 429 asks to wait for 5 seconds.
+    /// Creates a fault with this status. A 429 asks the client to wait for 5 seconds.
     ///
     /// ```
     /// # use livetape_mock::FaultKind;
@@ -105,7 +105,7 @@ impl FaultKind {
         }
     }
 
-    /// The status 429 that asks to wait for so long, in whole seconds.
+    /// Creates a 429 that asks the client to wait for `wait`, rounded up to whole seconds.
     ///
     /// ```
     /// # use livetape_mock::FaultKind;
@@ -121,7 +121,7 @@ impl FaultKind {
     }
 }
 
-/// What is wrong with frames.
+/// Damage to frames.
 ///
 /// ```
 /// use livetape_mock::{Endpoint, Fault, FaultKind, FrameFault};
@@ -131,19 +131,19 @@ impl FaultKind {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameFault {
-    /// They say that they are gzip, and break off.
+    /// Marked as gzip, but cut off.
     BadGzip,
-    /// Their protobuf breaks off.
+    /// Cut off in the middle of the protobuf.
     Truncated,
-    /// One more behind each, with a message of a method that nobody knows.
+    /// Followed by an extra frame with a message of an unknown method.
     UnknownMethod,
-    /// They come twice.
+    /// Sent twice.
     Duplicate,
-    /// They come in reverse.
+    /// Sent in reverse order.
     Reorder,
 }
 
-/// The answer that stands for a refused upgrade (docs/protocol.md §3.8).
+/// An HTTP response in place of an upgrade (docs/protocol.md §3.8).
 ///
 /// ```
 /// use livetape_mock::{FaultKind, Refusal};
@@ -153,16 +153,16 @@ pub enum FrameFault {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The status: 200, or 400 to 599.
+    /// HTTP status: 200, or 400 to 599.
     pub status: u16,
-    /// The header `handshake-status`.
+    /// Header `handshake-status`.
     pub handshake_status: u16,
-    /// The header `handshake-msg`.
+    /// Header `handshake-msg`.
     pub message: String,
 }
 
 impl Refusal {
-    /// That of TikTok.
+    /// Returns TikTok's rejection of a blocked client.
     ///
     /// ```
     /// assert_eq!(livetape_mock::Refusal::blocked().message, "DEVICE_BLOCKED");
@@ -172,7 +172,7 @@ impl Refusal {
         Self { status: 200, handshake_status: 415, message: "DEVICE_BLOCKED".into() }
     }
 
-    /// That of the push server of a stub.
+    /// Returns the rejection by the WebSocket of a [`FaultKind::Stub`].
     ///
     /// ```
     /// assert_eq!(livetape_mock::Refusal::stub().message, "illegal app_id");

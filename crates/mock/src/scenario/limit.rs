@@ -1,4 +1,4 @@
-//! How many requests are let through, and what the others are told.
+//! Rate limits and their 429 answers.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Endpoint;
 
-/// The message of a 429, unless told otherwise. Peers crash on one that is shorter than 19 characters (docs/protocol.md §5.3).
+/// Default message of a 429. Some clients crash on fewer than 19 characters (docs/protocol.md §5.3).
 ///
 /// ```
 /// assert!(livetape_mock::DEFAULT_MESSAGE.starts_with("You have reached the rate limit."));
@@ -14,7 +14,7 @@ use super::Endpoint;
 pub const DEFAULT_MESSAGE: &str =
     "You have reached the rate limit. Sign up for a free API key at https://www.eulerstream.com/pricing.";
 
-/// A window of requests. It starts with the first request in it.
+/// A rate limit. Each window starts with its first request.
 ///
 /// ```
 /// # use livetape_mock::{Limit, Scenario};
@@ -23,23 +23,23 @@ pub const DEFAULT_MESSAGE: &str =
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
-    /// Where it counts: all of these together.
+    /// Endpoints whose requests are counted, all together.
     #[serde(default = "Limit::places")]
     pub at: Vec<Endpoint>,
-    /// How many requests are let through …
+    /// Number of requests allowed per window.
     pub max: u32,
-    /// … in so many seconds.
+    /// Length of the window, in seconds.
     pub seconds: u64,
-    /// Who is counted apart.
+    /// Clients that are counted separately.
     #[serde(default)]
     pub per: Per,
-    /// The `limit_label` of the answer, e.g. `rate_limit_account_day`.
+    /// `limit_label` of the response, e.g. `rate_limit_account_day`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub label: String,
-    /// The `message` of the answer.
+    /// `message` of the response.
     #[serde(default = "message")]
     pub message: String,
-    /// The headers that tell the time to wait; by default all that clients are known to read.
+    /// Headers that tell the client how long to wait; defaults to all that known clients read.
     #[serde(default = "Header::all")]
     pub headers: BTreeMap<Header, Form>,
 }
@@ -54,7 +54,7 @@ fn message() -> String {
     DEFAULT_MESSAGE.into()
 }
 
-/// Who is counted apart.
+/// Clients that a rate limit counts separately.
 ///
 /// ```
 /// # use livetape_mock::{Limit, Per};
@@ -63,16 +63,16 @@ fn message() -> String {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Per {
-    /// Each API key; without one each address.
+    /// Each API key, or each address for requests without a key.
     #[default]
     Key,
     /// Each address.
     Address,
-    /// Nobody.
+    /// None: all requests count together.
     All,
 }
 
-/// A header that tells the time to wait. Which client reads which: docs/protocol.md §1.6.
+/// A header that tells the client how long to wait. docs/protocol.md §1.6 lists which client reads which.
 ///
 /// ```
 /// # use livetape_mock::{Form, Header};
@@ -91,7 +91,7 @@ pub enum Header {
 }
 
 impl Header {
-    /// All of them, each in the form that is most common.
+    /// Returns all headers, each in its most common form.
     ///
     /// ```
     /// # use livetape_mock::Header;
@@ -108,7 +108,7 @@ impl Header {
         ])
     }
 
-    /// The name as it goes out.
+    /// Returns the name with its usual capitalisation.
     ///
     /// ```
     /// assert_eq!(livetape_mock::Header::XRatelimitReset.name(), "X-RateLimit-Reset");
@@ -125,7 +125,7 @@ impl Header {
     }
 }
 
-/// The form of a header's value.
+/// Form of a header value.
 ///
 /// ```
 /// # use livetape_mock::{Form, Header};
@@ -136,10 +136,10 @@ impl Header {
 pub enum Form {
     /// Seconds to wait.
     Delta,
-    /// Unix seconds.
+    /// Unix time in seconds.
     Epoch,
     /// An HTTP date.
     Date,
-    /// A number of requests: those of the window, or those that are left, 0.
+    /// Number of requests: the limit, or 0 for the remaining ones.
     Count,
 }

@@ -1,4 +1,4 @@
-//! Text → scenario. What is wrong with it is told with its line and column.
+//! Parses scenarios. Errors carry line and column.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use toml::Spanned;
 
 use super::{Scenario, check};
 
-/// Words that are further away than this from any that is known are no slip of the finger.
+/// Maximum edit distance of a suggested correction.
 const NEAR: usize = 3;
 
-/// What is wrong with a scenario.
+/// A mistake in a scenario.
 ///
 /// ```
 /// let error = livetape_mock::Scenario::parse("sed = 1").unwrap_err();
@@ -18,11 +18,11 @@ const NEAR: usize = 3;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScenarioError {
-    /// The line, from 1.
+    /// Line, from 1.
     pub line: usize,
-    /// The column, from 1, in characters.
+    /// Column in characters, from 1.
     pub column: usize,
-    /// What is wrong there.
+    /// Description of the mistake.
     pub message: String,
 }
 
@@ -35,7 +35,7 @@ impl fmt::Display for ScenarioError {
 impl std::error::Error for ScenarioError {}
 
 impl Scenario {
-    /// Reads a scenario from TOML, and checks that it makes sense.
+    /// Parses a scenario from TOML and validates it.
     ///
     /// ```
     /// # use livetape_mock::{End, Scenario};
@@ -43,7 +43,7 @@ impl Scenario {
     /// ```
     ///
     /// # Errors
-    /// The first thing that is wrong, with its place.
+    /// The first mistake, with its position.
     pub fn parse(text: &str) -> Result<Self, ScenarioError> {
         let scenario: Self = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
@@ -56,12 +56,12 @@ impl Scenario {
         Ok(scenario)
     }
 
-    /// Whether it makes sense, if it was not read from TOML.
+    /// Validates a scenario that was not parsed from TOML.
     pub(in super::super) fn check(&self) -> Result<(), String> {
         check::check(self).map_err(|(_, message)| message)
     }
 
-    /// The same scenario as TOML.
+    /// Serialises the scenario as TOML.
     ///
     /// ```
     /// # use livetape_mock::Scenario;
@@ -70,11 +70,12 @@ impl Scenario {
     /// ```
     #[must_use]
     pub fn to_toml(&self) -> String {
-        // Every field has a form in TOML; were there one without, the comment would say so.
+        // Every field can be written as TOML. If one could not, the comment would show the error.
         toml::to_string(self).unwrap_or_else(|error| format!("# {error}\n"))
     }
 
-    /// Where in `text` the user with this number stands: for mistakes that only the files show.
+    /// Reports an error at the table of this user in `text`, for mistakes that only reading the recordings
+    /// reveals.
     pub(in super::super) fn error_at_user(text: &str, index: Option<usize>, message: &str) -> ScenarioError {
         let spans: Spans = toml::from_str(text).unwrap_or_default();
         let table = index.map_or(check::Table::Top, check::Table::User);
@@ -94,8 +95,8 @@ impl ScenarioError {
     }
 }
 
-/// Where the tables of a scenario stand. It repeats their names because positions in the types themselves would be in
-/// the way of everybody who builds a scenario in Rust.
+/// Positions of the tables in a scenario. The table names are repeated here because positions in the public
+/// types would burden everyone who builds a scenario in Rust.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Spans {
@@ -117,7 +118,7 @@ impl Spans {
     }
 }
 
-/// Adds the word that was meant to an error that lists those there are.
+/// Appends a suggestion to an error that lists the known words.
 fn nearest(message: &str) -> String {
     let mut words = message.split('`').skip(1).step_by(2);
     let is_list = message.starts_with("unknown field") || message.starts_with("unknown variant");

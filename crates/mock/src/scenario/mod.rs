@@ -1,4 +1,4 @@
-//! What a mock does, as data: TOML in files, or built in Rust.
+//! The behaviour of a mock as data: TOML files, or values built in Rust.
 
 mod build;
 mod check;
@@ -20,10 +20,11 @@ pub use recorded::Recorded;
 
 use crate::sans_io::pace::Speed;
 
-/// What the recording is called that scenarios play unless they say otherwise; the caller of the mock passes it in.
+/// Name of the default recording. The caller supplies its bytes.
 pub(super) const DEMO: &str = "demo";
 
-/// What a mock does. The default: every user is live, in a room that plays the demo recording at its own speed.
+/// The behaviour of a mock: users, rooms, rate limits and faults. By default, every user is live in a room that
+/// plays the demo recording at its original speed.
 ///
 /// ```
 /// # use livetape_mock::Scenario;
@@ -32,43 +33,44 @@ pub(super) const DEMO: &str = "demo";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Scenario {
-    /// All that looks random follows from it: log ids, cookies, request ids.
+    /// Seed of everything that looks random: log ids, cookies and request ids.
     pub seed: u64,
-    /// The recording of rooms that name none: `demo`, or a path from the folder of the scenario's file.
+    /// Default recording of rooms: `demo`, or a path relative to the folder of the scenario's file.
     pub recording: String,
-    /// How fast rooms play: a number of times the original, or `"max"`.
+    /// Playback speed of rooms: a multiple of the original, or `"max"`.
     #[serde(with = "speed")]
     pub speed: Speed,
-    /// What the time of a room counts from.
+    /// Start of a room's clock.
     pub clock: Clock,
-    /// What a room does behind its last frame.
+    /// End of a room, after its last frame.
     pub end: End,
-    /// How long a room keeps its socket open after its last frame, in milliseconds: clients that lose what they have not
-    /// read when the server closes receive all of it. Faults and closes recorded in the middle do not wait.
+    /// How long a room keeps its socket open after its last frame, in milliseconds. Some clients discard
+    /// unread data when the server closes; the delay lets them receive everything. Faults, and closes in the
+    /// middle of a recording, are not delayed.
     pub close_after_ms: u64,
-    /// What a room is after its end.
+    /// State of a room after its end.
     pub after: After,
-    /// How many of the last chats whoever joins in the middle gets as history.
+    /// Number of recent chats that a client receives as history when it joins in the middle.
     pub history: usize,
-    /// The address of the WebSocket in sign answers, without a query; by default made from the request's `Host`.
+    /// WebSocket URL in responses of the sign server, without a query; defaults to one built from the request's `Host`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub push_server: Option<String>,
-    /// The cookie `tt-target-idc` of sign answers; none if empty.
+    /// Cookie `tt-target-idc` in responses of the sign server; empty for none.
     pub tt_target_idc: String,
-    /// The state of users that are not listed; by default live if none is, else not found.
+    /// State of unlisted users; defaults to live if no users are listed, and to not found otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub others: Option<State>,
-    /// What the mock's wall clock shows when it starts, Unix milliseconds; by default the real one, and
+    /// Wall clock of the mock at its start, in Unix milliseconds; defaults to the real time, or to
     /// [`super::MEMORY_WALL_MS`] in memory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wall_ms: Option<u64>,
-    /// Who exists.
+    /// Users that exist.
     #[serde(rename = "user")]
     pub users: Vec<User>,
-    /// The windows of requests.
+    /// Rate limits.
     #[serde(rename = "limit")]
     pub limits: Vec<Limit>,
-    /// What goes wrong, in this order.
+    /// Faults, in order of precedence.
     #[serde(rename = "fault")]
     pub faults: Vec<Fault>,
 }
@@ -95,7 +97,7 @@ impl Default for Scenario {
     }
 }
 
-/// A user and the room of it.
+/// A user and their room.
 ///
 /// ```
 /// # use livetape_mock::{Scenario, User};
@@ -104,22 +106,22 @@ impl Default for Scenario {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct User {
-    /// The name, without `@`.
+    /// Name, without `@`.
     pub name: String,
-    /// What look-ups say.
+    /// State in lookups.
     pub state: State,
-    /// The id of the room; by default that of the recording.
+    /// Id of the room; defaults to that of the recording.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room_id: Option<i64>,
-    /// What the room plays; by default what the scenario says.
+    /// Recording of the room; defaults to that of the scenario.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recording: Option<String>,
-    /// How fast; by default what the scenario says.
+    /// Playback speed; defaults to that of the scenario.
     #[serde(skip_serializing_if = "Option::is_none", with = "speed::option")]
     pub speed: Option<Speed>,
 }
 
-/// What look-ups say of a user.
+/// State of a user in lookups.
 ///
 /// ```
 /// # use livetape_mock::{Scenario, State};
@@ -128,22 +130,22 @@ pub struct User {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// Status 2.
+    /// Live: status 2.
     #[default]
     Live,
-    /// Status 4. The room id is set all the same, as TikTok does.
+    /// Offline: status 4. As on TikTok, the response still contains a room id.
     Offline,
-    /// Status 3.
+    /// Paused: status 3.
     Paused,
-    /// 19881007.
+    /// Unknown user: error 19881007.
     NotFound,
-    /// Live, but room info is 4003110.
+    /// Live, but room info returns 4003110.
     AgeRestricted,
-    /// 19881007 at the first look-up, then live: TikTok does that to users who are live.
+    /// Error 19881007 in the first lookup, then live. TikTok sometimes does this to live users.
     NotFoundOnce,
 }
 
-/// What the time of a room counts from.
+/// Start of a room's clock.
 ///
 /// ```
 /// # use livetape_mock::{Clock, Scenario};
@@ -152,14 +154,14 @@ pub enum State {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Clock {
-    /// The first connect; it runs on, and a reconnect joins now.
+    /// The first connection. The clock keeps running, and later connections join at the current time.
     #[default]
     Room,
-    /// Each connect: everybody gets the recording from its start.
+    /// Each connection: every client receives the recording from its start.
     Connection,
 }
 
-/// What a room does behind its last frame.
+/// End of a room, after its last frame.
 ///
 /// ```
 /// # use livetape_mock::{End, Scenario};
@@ -168,16 +170,16 @@ pub enum Clock {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
-    /// Closes the socket, as recorded, or else with 1000.
+    /// Closes the socket as recorded, or with 1000.
     #[default]
     Close,
-    /// Says that the stream has ended (control 3), then closes with 1000.
+    /// Sends the end of the stream (control 3), then closes with 1000.
     Control,
-    /// Nothing: heartbeats are answered as before.
+    /// Stays open and keeps answering heartbeats.
     Stay,
 }
 
-/// What a room is after its end.
+/// State of a room after its end.
 ///
 /// ```
 /// # use livetape_mock::{After, Scenario};
@@ -186,9 +188,9 @@ pub enum End {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum After {
-    /// Offline.
+    /// The user is offline.
     #[default]
     Offline,
-    /// Live again: the next connect starts it anew.
+    /// The user stays live, and the next connection starts the recording again.
     Again,
 }

@@ -1,7 +1,7 @@
-//! Recording → scenario: what went wrong while it was recorded goes wrong again.
+//! Builds a scenario from a recording, so that its failures occur again.
 //!
-//! Frames and closes need no word: rooms play them. What was refused before a room was reached becomes faults, each at the
-//! request at which it came.
+//! Frames and closes need no fault, because rooms play them. Failures before a room was reached become
+//! faults, each at the request that failed.
 
 use std::{collections::BTreeMap, fmt, io::Read};
 
@@ -14,11 +14,11 @@ use crate::sans_io::{
     },
 };
 
-/// Users and faults of a scenario that is made of a recording; more are told.
+/// Maximum number of users and of faults in a scenario made from a recording. A note mentions the rest.
 const USERS_MAX: usize = 1000;
 const FAULTS_MAX: usize = 1000;
 
-/// A scenario, and what it cannot say.
+/// A scenario made from a recording, and notes on the parts it cannot reproduce.
 ///
 /// ```
 /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
@@ -28,16 +28,17 @@ const FAULTS_MAX: usize = 1000;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Recorded {
-    /// What the mock does.
+    /// The scenario.
     pub scenario: Scenario,
-    /// What happened in the recording and will not happen in the mock.
+    /// Events of the recording that the mock will not reproduce.
     pub notes: Vec<String>,
-    /// What is missing in the recording.
+    /// Data missing from the recording.
     pub loss: Loss,
 }
 
 impl Scenario {
-    /// The scenario in which what is recorded happens again. `recording` is its path, from the folder of the scenario.
+    /// Builds the scenario that reproduces a recording. `recording` is its path, relative to the scenario's
+    /// folder.
     ///
     /// ```
     /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
@@ -47,7 +48,7 @@ impl Scenario {
     /// ```
     ///
     /// # Errors
-    /// That of [`Reader::open`] and [`Reader::next`].
+    /// Any error of [`Reader::open`] or [`Reader::next`].
     pub fn of_recording(input: impl Read, recording: &str) -> Result<Recorded, Error> {
         let mut reader = Reader::open(input)?;
         let mut reading = Reading::default();
@@ -75,21 +76,21 @@ impl Scenario {
 
 #[derive(Default)]
 struct Reading {
-    /// Whose room it is, before there is a connection.
+    /// The recorded user, before any connection names one.
     user: Option<String>,
     users: Vec<User>,
     faults: Vec<Fault>,
     notes: Vec<String>,
-    /// Requests so far, by endpoint.
+    /// Number of requests so far, by endpoint.
     requests: BTreeMap<Endpoint, u32>,
-    /// Connections that were made or refused.
+    /// Number of connections so far, opened or rejected.
     connects: u32,
-    /// What the last exchange was.
+    /// Endpoint and attempt of the last exchange.
     last: Option<(Endpoint, u32)>,
-    /// Whether its answer was what was asked for, and no page that says something else.
+    /// Whether the last answer had the requested content, rather than an error or an HTML page.
     is_answered: bool,
-    /// Whether the last exchange has become a fault already.
-    is_told: bool,
+    /// Whether the last exchange has already become a fault.
+    is_handled: bool,
     closed: bool,
 }
 
@@ -99,7 +100,7 @@ impl Reading {
         let attempt = self.requests.entry(at).or_default();
         *attempt += 1;
         let attempt = *attempt;
-        (self.last, self.is_told) = (Some((at, attempt)), false);
+        (self.last, self.is_handled) = (Some((at, attempt)), false);
         let is_page = http.body.is_empty() || http.body.trim_ascii_start().starts_with(b"<");
         self.is_answered = http.status == 200 && !is_page;
         let Some(status) = u16::try_from(http.status).ok().filter(|status| (400..=599).contains(status))
@@ -115,7 +116,7 @@ impl Reading {
             *retry_after = wait;
         }
         self.fault(Fault::new(at, kind).attempt(attempt));
-        self.is_told = true;
+        self.is_handled = true;
     }
 
     fn open(&mut self, open: ConnOpen) {
@@ -133,8 +134,8 @@ impl Reading {
         let at_request = |kind| move |(at, attempt)| Fault::new(at, kind).attempt(attempt);
         let last = self.last.take();
         let fault = match code {
-            _ if std::mem::take(&mut self.is_told) => return,
-            // The room closes where it was closed.
+            _ if std::mem::take(&mut self.is_handled) => return,
+            // The room replays this close itself.
             Some(Code::ConnectionLost) if self.closed => return,
             Some(Code::UserOffline) => last.map(at_request(FaultKind::Offline)),
             Some(Code::UserNotFound) => last.map(at_request(FaultKind::NotFound)),
@@ -159,7 +160,7 @@ impl Reading {
         };
         match fault.filter(|fault| fault.at.iter().all(|at| check::fits(&fault.kind, *at))) {
             Some(fault) => self.fault(fault),
-            None => self.note(format!("{} is not said: {}", status.code, status.detail)),
+            None => self.note(format!("failure {}: {}", status.code, status.detail)),
         }
     }
 
@@ -167,7 +168,7 @@ impl Reading {
         if self.faults.len() < FAULTS_MAX {
             self.faults.push(fault);
         } else {
-            self.note("more went wrong than a scenario is given".to_owned());
+            self.note(format!("failures after the first {FAULTS_MAX}"));
         }
     }
 
@@ -188,7 +189,7 @@ impl Reading {
         let mut scenario = Scenario { recording: recording.into(), users, faults, ..Scenario::default() };
         for fault in self.faults {
             scenario.faults.push(fault);
-            // What makes no sense together is told, not written.
+            // A fault that makes the scenario invalid becomes a note.
             if let Err((_, why)) = check::check(&scenario) {
                 scenario.faults.pop();
                 self.notes.push(why);
@@ -208,12 +209,12 @@ fn endpoint(role: Role) -> Option<Endpoint> {
     }
 }
 
-/// The file.
+/// Formats the scenario file, with the notes as comments.
 impl fmt::Display for Recorded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "# Made by `livetape as-scenario`: what was recorded happens again.")?;
+        writeln!(f, "# Written by `livetape as-scenario`: repeats a recording.")?;
         for note in &self.notes {
-            writeln!(f, "# Not in it: {}", note.replace(['\n', '\r'], " "))?;
+            writeln!(f, "# Not included: {}", note.replace(['\n', '\r'], " "))?;
         }
         write!(f, "{}", self.scenario.to_toml())
     }

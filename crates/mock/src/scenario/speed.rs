@@ -1,11 +1,11 @@
-//! A speed as a number or `"max"`.
+//! Serialises a speed as a number or `"max"`.
 
 use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
 
 use crate::sans_io::pace::Speed;
 
 #[derive(serde::Deserialize)]
-#[serde(untagged, expecting = "a speed is a number, or \"max\"")]
+#[serde(untagged, expecting = "a number or \"max\"")]
 enum Written {
     Number(f64),
     Text(String),
@@ -23,7 +23,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     text.parse().map_err(D::Error::custom)
 }
 
-/// The same, where it may be missing.
+/// The same for an optional speed.
 pub(super) mod option {
     use super::{Deserializer, Serializer, Speed};
 

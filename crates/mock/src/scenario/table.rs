@@ -1,4 +1,4 @@
-//! A fault as TOML has it: one table for all kinds, of which each takes some keys.
+//! The TOML form of a fault: one table with the keys of all kinds.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{
     Start,
 };
 
-/// What is told of a fault. What is as usual is left out.
+/// Keys of a fault. Defaults are omitted.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FaultTable {
@@ -34,7 +34,8 @@ pub(super) struct FaultTable {
     count: Option<u32>,
 }
 
-/// Names: the kinds that have each, and the kind that it is without further keys.
+/// Maps names to kinds: the pattern of kinds with that name, and the kind that the name means without further
+/// keys.
 macro_rules! names {
     ($($name:ident: $pattern:pat => $kind:expr;)*) => {
         #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -98,19 +99,19 @@ impl TryFrom<FaultTable> for Fault {
             (None, None) => Repeat::Always,
             (Some(times), None) => Repeat::Times(times),
             (None, Some(attempt)) => Repeat::Attempt(attempt),
-            (Some(_), Some(_)) => return Err("`attempt` and `times` contradict each other".into()),
+            (Some(_), Some(_)) => return Err("set either `attempt` or `times`".into()),
         };
         let start = match (table.after_ms.take(), table.after_frames.take(), table.after_events.take()) {
             (None, None, None) => Start::Now,
             (Some(ms), None, None) => Start::Ms(ms),
             (None, Some(frames), None) => Start::Frames(frames),
             (None, None, Some(events)) => Start::Events(events),
-            _ => return Err("`after_ms`, `after_frames` and `after_events` contradict each other".into()),
+            _ => return Err("set only one of `after_ms`, `after_frames` and `after_events`".into()),
         };
         let (kind, at, user) = (table.take_kind()?, std::mem::take(&mut table.at), table.user.take());
         let left = toml::Table::try_from(&table).unwrap_or_default();
         match left.keys().find(|key| !["at", "kind"].contains(&key.as_str())) {
-            Some(key) => Err(format!("`{key}` means nothing to {:?}", table.kind)),
+            Some(key) => Err(format!("`{key}` does not apply to {:?}", table.kind)),
             None => Ok(Self { at, kind, user, repeat, start }),
         }
     }
@@ -136,11 +137,12 @@ impl From<Fault> for FaultTable {
 }
 
 impl FaultTable {
-    /// Takes the kind, and the keys that belong to it. A key that is forgotten here means nothing to it.
+    /// Takes the kind and its keys out of the table. Keys left over are reported as not applicable to the
+    /// kind.
     fn take_kind(&mut self) -> Result<Kind, String> {
         let mut kind = self.kind.usual();
         if let Kind::Status { .. } = kind {
-            kind = Kind::status(self.status.take().ok_or("`status` is a number from 400 to 599")?);
+            kind = Kind::status(self.status.take().ok_or("`status` must be a number from 400 to 599")?);
         }
         if let Kind::Status { status, message, retry_after } = &mut kind {
             *message = self.message.take();
@@ -165,7 +167,7 @@ impl FaultTable {
         Ok(kind)
     }
 
-    /// Puts down the keys of a kind that are not as usual.
+    /// Sets the keys of a kind that differ from its defaults.
     fn put_keys(&mut self, kind: Kind) {
         match (kind, self.kind.usual()) {
             (Kind::Status { status, message, retry_after }, _) => {
@@ -193,8 +195,8 @@ impl FaultTable {
 }
 
 fn set<T>(value: &mut T, key: &mut Option<T>) {
-    if let Some(told) = key.take() {
-        *value = told;
+    if let Some(given) = key.take() {
+        *value = given;
     }
 }
 

@@ -1,13 +1,13 @@
-//! WebSocket messages by hand (RFC 6455 §5.2): a frame that is cut in the middle cannot be sent with a library.
+//! Hand-written WebSocket framing (RFC 6455 §5.2), because a library cannot send half a frame.
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use livetape_core::ws_frame;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-/// The longest message of a client, in bytes: it sends heartbeats and acks.
+/// Maximum length of a client message, in bytes. Clients only send heartbeats and acks.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
-/// The room that a close frame has for its reason, in bytes.
+/// Maximum length of a close reason, in bytes: the space in a close frame.
 const REASON_BYTES_MAX: usize = 123;
 
 pub(super) const TEXT: u8 = 1;
@@ -16,20 +16,20 @@ pub(super) const CLOSE: u8 = 8;
 pub(super) const PING: u8 = 9;
 pub(super) const PONG: u8 = 10;
 
-/// The head of an unmasked, final frame.
+/// Returns the head of a final, unmasked frame.
 pub(super) fn head(opcode: u8, length: usize) -> Vec<u8> {
     let (head, bytes) = ws_frame::head(opcode, length);
     head[..bytes].to_vec()
 }
 
-/// A whole frame.
+/// Returns a complete frame.
 pub(super) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = head(opcode, payload.len());
     frame.extend_from_slice(payload);
     frame
 }
 
-/// A close frame; code 1005 stands for one without a code.
+/// Returns a close frame; code 1005 creates one without a code.
 pub(super) fn close(code: u16, reason: &str) -> Vec<u8> {
     if code == 1005 {
         return frame(CLOSE, &[]);
@@ -44,12 +44,12 @@ pub(super) fn close(code: u16, reason: &str) -> Vec<u8> {
 pub(super) struct Messages<R> {
     io: R,
     buffer: BytesMut,
-    /// The opcode and the parts of a message in fragments.
+    /// Opcode and data so far of a fragmented message.
     fragments: Option<(u8, BytesMut)>,
 }
 
 impl<R: AsyncRead + Unpin> Messages<R> {
-    /// `buffer` was read already.
+    /// `buffer` holds bytes that were already read.
     pub(super) fn new(io: R, buffer: BytesMut) -> Self {
         Self { io, buffer, fragments: None }
     }
@@ -58,7 +58,7 @@ impl<R: AsyncRead + Unpin> Messages<R> {
         self.io
     }
 
-    /// The next message; `None` when the client is gone or breaks the rules.
+    /// Returns the next message, or `None` if the client is gone or violates the protocol.
     pub(super) async fn next(&mut self) -> Option<(u8, Bytes)> {
         loop {
             while let Some((is_final, opcode, payload)) = self.take().ok()? {
@@ -75,7 +75,7 @@ impl<R: AsyncRead + Unpin> Messages<R> {
         }
     }
 
-    /// Puts fragments together; the outer `None` is an error.
+    /// Joins fragments. The outer `None` is an error.
     #[expect(clippy::option_option, reason = "an error, nothing yet, or a message")]
     fn assemble(&mut self, is_final: bool, opcode: u8, payload: BytesMut) -> Option<Option<(u8, Bytes)>> {
         let (opcode, whole) = match (opcode, self.fragments.take()) {
@@ -96,12 +96,12 @@ impl<R: AsyncRead + Unpin> Messages<R> {
         Some(None)
     }
 
-    /// Takes one frame off the buffer, if a whole one is there.
+    /// Takes one frame off the buffer, if it is complete.
     fn take(&mut self) -> Result<Option<(bool, u8, BytesMut)>, ()> {
         let bytes = &self.buffer;
         let (Some(&first), Some(&second)) = (bytes.first(), bytes.get(1)) else { return Ok(None) };
         if second & 0x80 == 0 {
-            // A client masks.
+            // Frames from a client must be masked.
             return Err(());
         }
         let extra = match second & 0x7f {

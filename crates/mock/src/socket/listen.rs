@@ -1,4 +1,4 @@
-//! What a client says on a socket.
+//! Handles the messages of a client.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -21,28 +21,28 @@ use crate::{
     sans_io::wire::{self, Push},
 };
 
-/// What is to be said in return.
+/// An answer that the player has to send.
 #[derive(Debug)]
 pub(super) enum Reply {
-    /// A heartbeat comes back.
+    /// Echo a heartbeat.
     Heartbeat(Push),
-    /// The client has entered.
+    /// Answer a client that entered.
     Enter,
-    /// The answer to a ping.
+    /// Answer a ping.
     Pong(Bytes),
 }
 
-/// How a client went.
+/// How the client's half of a connection ended.
 #[derive(Debug)]
 pub(super) struct Goodbye {
     pub(super) code: u16,
     pub(super) reason: String,
-    /// The payload of its close frame.
+    /// Payload of its close frame.
     pub(super) close: Option<Bytes>,
 }
 
 impl Goodbye {
-    /// Without a word.
+    /// The connection ended without a close frame.
     pub(super) fn gone() -> Self {
         Self { code: 1006, reason: String::new(), close: None }
     }
@@ -54,7 +54,7 @@ impl Goodbye {
     }
 }
 
-/// Listens and logs until the client goes.
+/// Reads and logs messages until the client leaves.
 pub(super) async fn listen<R: AsyncRead + Unpin>(
     messages: &mut Messages<R>,
     connection: &Connection,
@@ -75,7 +75,7 @@ pub(super) async fn listen<R: AsyncRead + Unpin>(
         };
         let is_mute = matches!(reply, Some(Reply::Heartbeat(_))) && no_heartbeat.load(Ordering::Relaxed);
         if let Some(reply) = reply.filter(|_| !is_mute) {
-            // Whoever does not read gets no answers; that must not keep the mock from listening.
+            // A client that does not read gets no answers. That must not block reading from it.
             let _ = replies.try_send(reply);
         }
     }

@@ -1,4 +1,4 @@
-//! Frames that the mock makes itself.
+//! Frames created by the mock itself.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use bytes::Bytes;
 use super::super::{random::Random, room::Joined};
 use crate::sans_io::wire::{self, Batch, BatchInfo, Message, Push, compose};
 
-/// A method that is in no schema.
+/// A method that is not part of any schema.
 const UNKNOWN_METHOD: &str = "WebcastMockUnknownMessage";
-/// What control messages say at the end of a stream.
+/// Action of the control message at the end of a stream.
 const ENDED: i32 = 3;
 
-/// Makes frames, the same ones on every run.
+/// Creates frames, the same ones on every run.
 #[derive(Debug)]
 pub(super) struct Maker {
     random: Random,
-    /// Whether the client asked for gzip.
+    /// Whether the client requested gzip.
     is_gzip: bool,
-    /// Whether the answer to `im_enter_room` holds the first batch: not behind a sign answer, which is it.
+    /// Whether the answer to `im_enter_room` is the first batch. After a signing response it is not.
     is_first: bool,
     seq_id: u64,
     room_id: i64,
@@ -32,7 +32,7 @@ impl Maker {
         Self { random, is_gzip, is_first, seq_id: 0, room_id: show.room_id, wall_ms: show.wall_ms }
     }
 
-    /// Chats that were before.
+    /// A batch of earlier chats.
     pub(super) fn history(&mut self, messages: Vec<Message>, offset: Duration) -> Bytes {
         self.batch(messages, offset)
     }
@@ -44,7 +44,7 @@ impl Maker {
         self.batch(vec![compose::control(stamp, ENDED)], offset)
     }
 
-    /// A message that nobody knows.
+    /// A message of an unknown method.
     pub(super) fn unknown(&mut self, offset: Duration) -> Bytes {
         let message = Message {
             method: UNKNOWN_METHOD.into(),
@@ -64,7 +64,7 @@ impl Maker {
         self.push("im_enter_room_resp", &batch)
     }
 
-    /// A heartbeat, sent back.
+    /// The echo of a heartbeat.
     pub(super) fn heartbeat(&mut self, push: &Push) -> Bytes {
         wire::write_push(&Push {
             payload_type: "hb".into(),

@@ -1,4 +1,4 @@
-//! Faults in frames.
+//! Damages frames.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use crate::{
     scenario::FrameFault,
 };
 
-/// A message of a WebSocket, with its opcode.
+/// A WebSocket message with its opcode.
 pub(super) type Framed = (u8, Bytes);
 
-/// The faults that the next frames have.
+/// The active frame faults.
 #[derive(Debug, Default)]
 pub(super) struct Mangler {
-    /// What is wrong, and with how many frames more.
+    /// Faults, each with the number of frames left.
     active: Vec<(FrameFault, u32)>,
-    /// Frames that wait to be sent in reverse.
+    /// Frames held back to be sent in reverse.
     held: Vec<Framed>,
 }
 
@@ -27,7 +27,7 @@ impl Mangler {
         self.active.push((fault, count));
     }
 
-    /// What is sent instead of `frame`.
+    /// Returns the frames to send in place of `frame`.
     pub(super) fn mangle(&mut self, frame: Framed, maker: &mut Maker, offset: Duration) -> Vec<Framed> {
         let mut frames = vec![frame];
         let mut active = std::mem::take(&mut self.active);
@@ -54,7 +54,7 @@ impl Mangler {
         frames
     }
 
-    /// What was held back to the end of the recording.
+    /// Returns the frames still held back at the end of the recording.
     pub(super) fn flush(&mut self) -> Vec<Framed> {
         let mut held = std::mem::take(&mut self.held);
         held.reverse();
@@ -62,7 +62,7 @@ impl Mangler {
     }
 }
 
-/// The same frame as gzip that breaks off.
+/// Recompresses the frame as gzip and cuts it off.
 fn bad_gzip((opcode, bytes): Framed) -> Framed {
     let mut faults = Vec::new();
     let push = wire::read_push(&bytes, &mut faults);
@@ -71,7 +71,7 @@ fn bad_gzip((opcode, bytes): Framed) -> Framed {
     (opcode, wire::write_push(&Push { payload, compress_type: "gzip".into(), ..push }))
 }
 
-/// The first half of the frame, in a whole WebSocket message.
+/// Returns the first half of the frame, as a complete WebSocket message.
 fn truncated((opcode, bytes): Framed) -> Framed {
     (opcode, bytes.slice(..bytes.len() / 2))
 }

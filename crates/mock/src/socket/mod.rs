@@ -1,4 +1,4 @@
-//! A WebSocket: the room plays, the client is heard.
+//! One WebSocket: plays the room and handles the client's messages.
 
 mod acks;
 mod frames;
@@ -32,14 +32,14 @@ use super::{
 };
 use crate::clock;
 
-/// How long a client may take to read what was sent and to answer the close frame: a reset would lose it both.
+/// How long a client may take to read the rest and answer the close frame. A reset would discard both.
 const CLOSE_MAX: Duration = Duration::from_secs(30);
-/// Most answers that wait to be written; a client that does not read gets no more of them.
+/// Maximum number of answers waiting to be written. Further ones are dropped.
 const REPLIES_MAX: usize = 64;
-/// The one subprotocol that is known (docs/protocol.md §3.2).
+/// The only known subprotocol (docs/protocol.md §3.2).
 const PROTOCOL: &str = "echo-protocol";
 
-/// Upgrades a connection, lets it into the room, and stays until either side ends it.
+/// Upgrades a connection, joins the room, and runs until either side ends it.
 pub(super) async fn open<I: Wire>(
     mut io: I,
     buffer: BytesMut,
@@ -111,7 +111,7 @@ pub(super) async fn open<I: Wire>(
         Ended::Reset => messages.into_io().unsplit(output).reset(),
         Ended::Break => {
             let _ = output.shutdown().await;
-            // What the client still says must be read, or the end becomes a reset.
+            // Unread data from the client would turn the close into a reset.
             let rest = async { while messages.next().await.is_some() {} };
             let _ = timeout_at(clock::now() + CLOSE_MAX, rest).await;
         }
@@ -119,12 +119,13 @@ pub(super) async fn open<I: Wire>(
     }
 }
 
-/// Whether a client has come through a sign answer: it passes on what that says (docs/protocol.md §3.1).
+/// Whether the client connected through a signing response, whose parameters it then passes on
+/// (docs/protocol.md §3.1).
 fn is_signed(request: &Request) -> bool {
     ["cursor", "internal_ext", "imprp", "wrss"].iter().any(|name| request.param(name).is_some())
 }
 
-/// The head of a 101.
+/// Returns the head of the 101 response.
 fn upgraded(request: &Request) -> Option<Vec<u8>> {
     let key = request.header("sec-websocket-key")?;
     let mut response = Response { status: 101, headers: vec![], body: bytes::Bytes::new() }

@@ -1,4 +1,4 @@
-//! A room plays to one socket.
+//! Plays a room to one socket.
 
 use std::{
     future::pending,
@@ -31,25 +31,25 @@ use crate::{
     script::Known,
 };
 
-/// How a conversation ends.
+/// How a connection ends.
 #[derive(Debug)]
 pub(super) enum Ended {
-    /// The client ended it.
+    /// The client closed it, or is gone.
     Client(Goodbye),
-    /// With a close frame: code and reason.
+    /// The mock sends a close frame with this code and reason.
     Close(u16, String),
-    /// With the end of the stream.
+    /// The mock ends the stream without a close frame.
     Break,
-    /// With a reset.
+    /// The mock resets the connection.
     Reset,
 }
 
-/// Why a room stops before its end.
+/// Reason for stopping before the end of the room.
 #[derive(Debug)]
 pub(super) enum Stopped {
     /// The client is gone.
     Gone,
-    /// The user is offline now.
+    /// The user is now offline.
     Offline,
 }
 
@@ -59,7 +59,7 @@ impl From<io::Error> for Stopped {
     }
 }
 
-/// The mock's half of a conversation.
+/// The sending half of a connection.
 #[derive(Debug)]
 pub(super) struct Player<'a, O> {
     pub(super) output: O,
@@ -67,7 +67,7 @@ pub(super) struct Player<'a, O> {
     pub(super) known: &'a Known,
     pub(super) epoch: u64,
     pub(super) joined: Joined,
-    /// The faults that are still to come, by number.
+    /// Remaining faults, with their indexes.
     pub(super) faults: Vec<(usize, Fault)>,
     pub(super) maker: Maker,
     pub(super) replies: mpsc::Receiver<Reply>,
@@ -78,21 +78,21 @@ pub(super) struct Player<'a, O> {
     pub(super) progress: Progress,
 }
 
-/// How far the mock's half is.
+/// Progress of the sending half.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// The next frame of the recorded connection.
+    /// Index of the next frame of the recorded connection.
     pub(super) at: usize,
-    /// How many frames of the recording were sent …
+    /// Number of recorded frames sent.
     pub(super) frames: u64,
-    /// … and how many messages were in them.
+    /// Number of messages in those frames.
     pub(super) events: u64,
     pub(super) mangler: Mangler,
     pub(super) bytes_per_ms: Option<u32>,
 }
 
 impl<O: AsyncWrite + Unpin> Player<'_, O> {
-    /// Plays to the end, or to what ends it before.
+    /// Plays until the end of the room, or until something ends it earlier.
     pub(super) async fn play(&mut self) -> Ended {
         let ended = match self.play_room().await {
             Err(Stopped::Offline) => self.over().await,
@@ -132,7 +132,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
                 &mut self.maker,
                 frame.offset,
             ) {
-                // What goes wrong in a frame may keep its client from acking it.
+                // A client may be unable to ack a damaged frame.
                 self.owe(frame.ack.filter(|_| bytes == frame.bytes));
                 self.write(opcode, &bytes).await?;
             }
@@ -149,7 +149,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         self.progress.at += 1;
     }
 
-    /// Another scenario may have put the user offline.
+    /// Checks whether a new scenario has made the user unavailable.
     fn check_user(&mut self) -> Result<(), Stopped> {
         if !self.replaced.has_changed().unwrap_or_default() {
             return Ok(());
@@ -159,13 +159,13 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         if known.is_away() { Err(Stopped::Offline) } else { Ok(()) }
     }
 
-    /// The offset at which this is.
+    /// Returns the current offset.
     pub(super) fn offset(&self) -> Duration {
         let played = self.joined.played();
         played.frames.get(self.progress.at).map_or(played.end(), |frame| frame.offset)
     }
 
-    /// What comes behind the last frame.
+    /// Ends the room after the last frame.
     async fn finish(&mut self, end: Duration) -> Result<Ended, Stopped> {
         for (opcode, bytes) in self.progress.mangler.flush() {
             self.write(opcode, &bytes).await?;
@@ -173,7 +173,8 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         let recorded = self.joined.played().close.clone();
         let is_last = !self.joined.has_next();
         let policy = self.joined.settings.end;
-        // Where the client went that was recorded, only a next connection shows that this one has to end.
+        // If the recorded client closed the connection, this one only has to end if another connection
+        // follows.
         let recorded = recorded.filter(|close| !is_last || !close.by_client && policy == End::Close);
         if is_last && policy == End::Stay && recorded.is_none() {
             return self.stay().await;
@@ -196,7 +197,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         Ok(Ended::Close(code, reason))
     }
 
-    /// Says that the stream has ended.
+    /// Announces the end of the stream, then closes.
     async fn over(&mut self) -> Result<Ended, Stopped> {
         let offset = self.offset();
         let frame = self.maker.ended(offset);
@@ -212,7 +213,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         }
     }
 
-    /// Leaves the client time to read the last frames.
+    /// Gives the client time to read the last frames.
     async fn linger(&mut self) -> Result<(), Stopped> {
         let (written, close_after) = (clock::now(), self.joined.settings.close_after);
         loop {
@@ -223,7 +224,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         }
     }
 
-    /// Stays: faults still come, heartbeats are answered.
+    /// Keeps the connection open. Faults still occur, and heartbeats are answered.
     async fn stay(&mut self) -> Result<Ended, Stopped> {
         while let Some(fault) = self.take_fault(Duration::MAX) {
             if let Some(ended) = self.go_wrong(&fault, self.offset()).await? {
@@ -238,13 +239,13 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         self.answer_until(Some(self.joined.time.due(offset))).await
     }
 
-    /// Answers what the client says until then, or as long as the user is there.
+    /// Answers the client until the deadline, or until the user goes offline.
     pub(super) async fn answer_until(&mut self, deadline: Option<Instant>) -> Result<(), Stopped> {
         while !self.answer(deadline).await? {}
         Ok(())
     }
 
-    /// Answers the client, or takes note of what it says; whether nothing came until then.
+    /// Handles one message or notification. Returns whether the deadline has passed.
     async fn answer(&mut self, deadline: Option<Instant>) -> Result<bool, Stopped> {
         while let Ok(reply) = self.replies.try_recv() {
             self.reply(reply).await?;
@@ -268,7 +269,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         let (opcode, bytes) = match reply {
             Reply::Pong(payload) => (frames::PONG, payload),
             Reply::Heartbeat(push) => (frames::BINARY, self.maker.heartbeat(&push)),
-            // The recorded answer comes at its time.
+            // The recording contains the answer; it is sent at its own time.
             Reply::Enter if self.joined.answers_enter() => return Ok(()),
             Reply::Enter => {
                 let batch = self.joined.initial_batch.take();
@@ -293,7 +294,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
     }
 }
 
-/// Sleeps until then; without a deadline for good.
+/// Sleeps until the deadline, or forever without one.
 async fn sleep(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,

@@ -1,4 +1,4 @@
-//! What goes wrong on a socket, and when.
+//! Socket faults.
 
 use std::{future::pending, io, sync::atomic::Ordering, time::Duration};
 
@@ -14,14 +14,14 @@ use crate::{
     scenario::{Fault, FaultKind, Start},
 };
 
-/// How long a client may take to obey a push frame `close`.
+/// How long a client may take to obey a `close` push frame.
 const CLOSE_FRAME_MAX: Duration = Duration::from_secs(5);
 
-/// A fault that is due: its number, and the time that it has to wait for.
+/// A due fault: its index, and the offset to wait for.
 pub(super) type Due = (usize, Fault, Option<Duration>);
 
 impl<O: AsyncWrite + Unpin> Player<'_, O> {
-    /// The next fault that comes before the room's time is `next`.
+    /// Takes the next fault that is due before the offset `next`.
     pub(super) fn take_fault(&mut self, next: Duration) -> Option<Due> {
         let zero = self.joined.zero;
         let time = |fault: &Fault| match fault.start {
@@ -34,7 +34,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
             Start::Frames(frames) => self.progress.frames >= frames,
             Start::Events(events) => self.progress.events >= events,
         };
-        // Of those that are due by time the earliest; what is due by count is due now.
+        // Faults due by time come in order of time; those due by count come immediately.
         let due = self.faults.iter().enumerate().filter(|(_, (_, fault))| is_due(fault));
         let (at, _) = due.min_by_key(|(at, (_, fault))| (time(fault), *at))?;
         let (index, fault) = self.faults.remove(at);
@@ -42,7 +42,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
         Some((index, fault, time))
     }
 
-    /// Lets something go wrong; how the conversation ends, if it does.
+    /// Applies a fault. Returns how the connection ends, if it does.
     pub(super) async fn go_wrong(
         &mut self,
         (index, fault, time): &Due,
@@ -79,7 +79,7 @@ impl<O: AsyncWrite + Unpin> Player<'_, O> {
                 self.write(frames::BINARY, &frame).await?;
             }
             FaultKind::Frames(fault, count) => self.progress.mangler.add(*fault, *count),
-            // These answer requests.
+            // These affect HTTP answers instead.
             FaultKind::Status { .. }
             | FaultKind::RateLimited { .. }
             | FaultKind::Empty

@@ -1,4 +1,4 @@
-//! A range of a recording as a recording of its own.
+//! Cuts a range out of a recording.
 
 use std::{
     fmt,
@@ -17,31 +17,32 @@ use crate::{
     text::{clock, count},
 };
 
-/// Markers that are listed where one is not found.
+/// Maximum number of markers to list if the requested one is not found.
 const MARKERS_LISTED_MAX: usize = 10;
-/// The tag of a header that says what was cut.
+/// Header tag with the range that was cut.
 const CUT_TAG: &str = "cut";
 
-/// What was cut out.
+/// Result of a cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cut {
-    /// Records of the range.
+    /// Number of records in the range.
     pub records: u64,
-    /// Connections that stood open at its start.
+    /// Number of connections open at its start.
     pub open_at_start: u64,
-    /// What is missing of the whole recording, of its end too.
+    /// Data missing from the range, or from the rest of the recording.
     pub loss: Loss,
-    /// The offset of its last record, from its start.
+    /// Duration of the new recording.
     #[serde(skip)]
     pub duration: Duration,
 }
 
-/// Writes what lies from `start` up to and without `end`. Offset 0 of the new file is `start`, and its wall time goes
-/// with it; what stood open there is opened at its beginning, as a replay does that starts there.
+/// Writes the records from `start` to `end` (exclusive). Offset 0 of the new file is `start`, and the wall
+/// time is shifted accordingly. Connections open at `start` are opened at the beginning, as in a replay from
+/// there.
 ///
 /// # Errors
-/// [`Error::BeyondEnd`], and those of reading and writing.
+/// [`Error::BeyondEnd`], and any error in reading or writing.
 pub fn cut(
     input: impl Read,
     output: impl Write,
@@ -57,7 +58,8 @@ pub fn cut(
             standing.take(&source.body().item());
         }
         if standing.header().is_some() {
-            // What is missing before is not missing in the range. The header is: it belongs to every range.
+            // Records missing before the range are not missing from it. The header is, because every range
+            // needs it.
             drop(source.gap(start));
         }
         first = source.next()?;
@@ -92,12 +94,12 @@ pub fn cut(
     }
     cut.loss = source.reader.report().loss();
     cut.duration = writer.last_offset();
-    // A range before the end is whole, even if the end of the recording may be missing.
+    // A range that ends early is complete, even if the end of the recording may be missing.
     finish(writer, Loss { unsealed: reaches_end && cut.loss.unsealed, ..cut.loss })?;
     Ok(cut)
 }
 
-/// Header and openings.
+/// Writes the header and the open connections.
 fn begin<W: Write>(
     source: &Source<impl Read>,
     mut standing: Standing,
@@ -106,7 +108,7 @@ fn begin<W: Write>(
     end: Option<Duration>,
     cut: &mut Cut,
 ) -> Result<Writer<W>, Error> {
-    // A range from 0 on begins with the header.
+    // A range from 0 starts with the header.
     let first = source.reader.body().filter(|body| body.record_type() == record_type::HEADER);
     if let Some(header) = first.filter(|_| standing.header().is_none()) {
         standing.take(&header.item());
@@ -122,10 +124,10 @@ fn begin<W: Write>(
     Ok(writer)
 }
 
-/// The offset of the first marker with this label.
+/// Returns the offset of the first marker with this label.
 ///
 /// # Errors
-/// [`Error::NoMarker`] lists those there are.
+/// [`Error::NoMarker`], which lists the existing markers.
 pub fn find_marker(input: impl Read, label: &str) -> Result<Duration, Error> {
     let mut reader = Reader::open(input)?;
     let mut known = Vec::new();
@@ -147,7 +149,7 @@ pub fn find_marker(input: impl Read, label: &str) -> Result<Duration, Error> {
 impl fmt::Display for Cut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = count(self.open_at_start, "connection");
-        writeln!(f, "{}, {}, {open} open at its start", clock(self.duration), count(self.records, "record"))?;
+        writeln!(f, "{}, {}, {open} open at the start", clock(self.duration), count(self.records, "record"))?;
         write_loss(f, self.loss)
     }
 }

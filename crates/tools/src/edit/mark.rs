@@ -1,4 +1,4 @@
-//! A marker more.
+//! Adds a marker to a recording.
 
 use std::{
     io::{Read, Write},
@@ -11,13 +11,13 @@ use crate::sans_io::{
     recording::{Flags, Item, Loss, MINOR, Preamble, What, Writer, record_type, records::Marker},
 };
 
-/// Longest label, in characters.
+/// Maximum length of a label, in characters.
 pub const LABEL_CHARS_MAX: usize = 200;
 
-/// Copies a recording, and puts a marker behind all records up to `at`. Returns what is missing in it.
+/// Copies a recording with a marker inserted after all records up to `at`. Returns the missing data.
 ///
 /// # Errors
-/// [`Error::BadLabel`], [`Error::BeyondEnd`], and those of reading and writing.
+/// [`Error::BadLabel`], [`Error::BeyondEnd`], and any error in reading or writing.
 pub fn mark(input: impl Read, output: impl Write, at: Duration, label: &str) -> Result<Loss, Error> {
     if label.is_empty() || label.chars().count() > LABEL_CHARS_MAX || label.contains(char::is_control) {
         return Err(Error::BadLabel);
@@ -40,7 +40,7 @@ pub fn mark(input: impl Read, output: impl Write, at: Duration, label: &str) -> 
             writer.write(&gap)?;
         }
         match head.record_type {
-            // Their counts are not right any more.
+            // Its counts are no longer correct.
             record_type::CHECKPOINT => writer.checkpoint(head.offset)?,
             record_type::END => {}
             _ => writer.copy(source.body())?,

@@ -1,4 +1,4 @@
-//! Several recordings on one clock.
+//! Merges recordings by timestamp.
 
 use std::{
     collections::BTreeMap,
@@ -21,68 +21,68 @@ use crate::{
     text::{clock, count},
 };
 
-/// Most recordings that are merged at once; each is an open file.
+/// Maximum number of recordings to merge. Each is an open file.
 pub const INPUTS_MAX: usize = 256;
-/// Longest time from the beginning of one recording to that of the next, without `force`: those further apart are hardly
-/// of one show.
+/// Maximum time between the starts of two successive recordings without `force`. Recordings further apart
+/// rarely belong together.
 pub const APART_MAX: Duration = Duration::from_hours(7 * 24);
-/// Most connections in all of them.
+/// Maximum number of connections in all recordings.
 const CONNECTIONS_MAX: u32 = 1 << 20;
 const DAY_SECS: u64 = 24 * 60 * 60;
 
 /// A recording to merge.
 #[derive(Debug)]
 pub struct Input<R> {
-    /// What to call it in messages.
+    /// Name of the recording in messages.
     pub name: String,
-    /// Its bytes.
+    /// Content of the recording.
     pub file: R,
-    /// How far it begins after the first; `None`: as its wall time says.
+    /// Start relative to the first recording; `None` to use the wall time.
     pub offset: Option<Duration>,
 }
 
-/// What was merged.
+/// Result of a merge.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Merged {
-    /// Recordings.
+    /// Number of recordings.
     pub files: u64,
-    /// Records of all of them.
+    /// Total number of records.
     pub records: u64,
-    /// Their connections.
+    /// Total number of connections.
     pub connections: u64,
-    /// What is missing in them.
+    /// Data missing from the recordings.
     pub loss: Loss,
-    /// The offset of the last record.
+    /// Offset of the last record.
     #[serde(skip)]
     pub duration: Duration,
 }
 
-/// One of the recordings, and the record of it that comes next.
+/// An input recording with its next record.
 struct Lane<R> {
     name: String,
     source: Source<R>,
     header: Header,
     next: Option<Head>,
-    /// How far it begins after the new offset 0.
+    /// Start in the new recording.
     begins: Duration,
-    told: Option<Duration>,
-    /// Connections with the same number are the same in the parts of one recording.
+    fixed_start: Option<Duration>,
+    /// Parts of the same recording share a group, in which equal connection numbers mean the same connection.
     group: usize,
 }
 
-/// Writes the records of all recordings in the order of their times. Each connection gets a number of its own; parts of
-/// one recording are put together as they were.
+/// Writes the records of all recordings in order of time. Connections are renumbered; the parts of one
+/// recording are joined again.
 ///
 /// # Errors
-/// [`Error::NoClock`], [`Error::Apart`] without `force`, and those of reading and writing.
+/// [`Error::NoClock`], [`Error::Apart`] without `force`, and any error in reading or writing.
 pub fn merge<R: Read>(inputs: Vec<Input<R>>, output: impl Write, force: bool) -> Result<Merged, Error> {
     let mut lanes = Vec::new();
     for input in inputs {
         lanes.push(Lane::open(input)?);
     }
     group(&mut lanes);
-    let wall_anchor_ns = lay_out(&mut lanes)?;
+    let wall_anchor_ns = set_starts(&mut lanes)?;
     if !force {
         check_apart(&lanes)?;
     }
@@ -104,13 +104,13 @@ pub fn merge<R: Read>(inputs: Vec<Input<R>>, output: impl Write, force: bool) ->
 
 struct Merge<W> {
     writer: Writer<W>,
-    /// The new number of a connection, by group and old number.
+    /// New connection numbers, by group and old number.
     conns: BTreeMap<(usize, u32), u32>,
     merged: Merged,
 }
 
 impl<W: Write> Merge<W> {
-    /// Writes the next record of `lane`, and reads the one behind it.
+    /// Writes the next record of `lane`, and reads the one after it.
     fn step<R: Read>(&mut self, lane: &mut Lane<R>, standing: &mut Standing) -> Result<(), Error> {
         let Some(head) = lane.next.take() else { return Ok(()) };
         let offset = lane.begins.saturating_add(head.offset);
@@ -121,7 +121,7 @@ impl<W: Write> Merge<W> {
         if matches!(head.record_type, record_type::CONN_OPEN | record_type::CONN_CLOSE) {
             standing.take(&lane.source.body().item());
         }
-        // A part begins with what stood open at its start.
+        // A part repeats the connections that are open at its start.
         if !is_of_the_file(&head) && !again {
             let conn = self.conn(lane.group, head.conn)?;
             lane.source.copy(&head, offset, conn, &mut self.writer)?;
@@ -158,8 +158,8 @@ impl<R: Read> Lane<R> {
         {
             (header, next) = (first, source.next()?);
         }
-        let (name, told) = (input.name, input.offset);
-        Ok(Self { name, source, header, next, begins: Duration::ZERO, told, group: 0 })
+        let (name, fixed_start) = (input.name, input.offset);
+        Ok(Self { name, source, header, next, begins: Duration::ZERO, fixed_start, group: 0 })
     }
 }
 
@@ -171,11 +171,11 @@ fn group<R>(lanes: &mut [Lane<R>]) {
     }
 }
 
-/// Says where each lane begins, and gives the wall time of offset 0.
-fn lay_out<R>(lanes: &mut [Lane<R>]) -> Result<Option<i64>, Error> {
-    if lanes.iter().any(|lane| lane.told.is_some()) {
+/// Sets the start of each lane, and returns the wall time of offset 0.
+fn set_starts<R>(lanes: &mut [Lane<R>]) -> Result<Option<i64>, Error> {
+    if lanes.iter().any(|lane| lane.fixed_start.is_some()) {
         for lane in lanes.iter_mut() {
-            lane.begins = lane.told.unwrap_or_default();
+            lane.begins = lane.fixed_start.unwrap_or_default();
         }
         return Ok(lanes.first().and_then(|lane| lane.header.wall_anchor_ns));
     }
@@ -194,9 +194,9 @@ fn lay_out<R>(lanes: &mut [Lane<R>]) -> Result<Option<i64>, Error> {
     Ok(Some(base_ns))
 }
 
-/// Rejects recordings that begin more than [`APART_MAX`] after the one before.
+/// Rejects recordings that start more than [`APART_MAX`] after the previous one.
 fn check_apart<R>(lanes: &[Lane<R>]) -> Result<(), Error> {
-    let mut in_order = Vec::from_iter(lanes.iter().filter(|lane| lane.told.is_none()));
+    let mut in_order = Vec::from_iter(lanes.iter().filter(|lane| lane.fixed_start.is_none()));
     in_order.sort_by_key(|lane| lane.begins);
     for pair in in_order.windows(2) {
         let apart = pair[1].begins - pair[0].begins;
@@ -208,14 +208,14 @@ fn check_apart<R>(lanes: &[Lane<R>]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The lane whose record comes first; among equal ones the first lane's.
+/// Returns the lane with the earliest record; the first one in a tie.
 fn earliest<R>(lanes: &mut [Lane<R>]) -> Option<&mut Lane<R>> {
     let due = |lane: &Lane<R>| lane.next.map(|head| lane.begins.saturating_add(head.offset));
     let open = lanes.iter_mut().filter(|lane| lane.next.is_some());
     open.min_by_key(|lane| due(lane))
 }
 
-/// What is true of all of them.
+/// Returns the header for the merged recording, with the properties that all inputs share.
 fn common_header<R>(lanes: &[Lane<R>]) -> Header {
     let Some(first) = lanes.first() else { return Header::default() };
     let mut header = first.header.clone();
@@ -245,7 +245,7 @@ fn common_header<R>(lanes: &[Lane<R>]) -> Header {
 }
 
 trait Caution {
-    /// How carefully it has to be kept.
+    /// Returns how sensitive the recording is.
     fn caution(self) -> u8;
 }
 
@@ -261,7 +261,7 @@ impl Caution for Privacy {
 }
 
 trait Doubt {
-    /// How far it is from the truth.
+    /// Returns how inaccurate the times are.
     fn doubt(self) -> u8;
 }
 
@@ -281,7 +281,7 @@ impl fmt::Display for Merged {
         let [files, connections, records] =
             [(self.files, "file"), (self.connections, "connection"), (self.records, "record")]
                 .map(|(number, noun)| count(number, noun));
-        writeln!(f, "{}, {records} on {connections}, of {files}", clock(self.duration))?;
+        writeln!(f, "{}, {records} on {connections}, from {files}", clock(self.duration))?;
         write_loss(f, self.loss)
     }
 }

@@ -1,4 +1,5 @@
-//! Recordings made of recordings: each record is copied as it is, at its place on the new file's clock.
+//! Creates recordings from other recordings. Records are copied unchanged, apart from offset and connection
+//! number.
 
 mod cut;
 mod mark;
@@ -19,40 +20,40 @@ use crate::sans_io::{
     recording::{self, Loss, Writer},
 };
 
-/// Why a recording cannot be made of others.
+/// Error in editing a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// One of them cannot be read, or the new one cannot be written.
+    /// An input cannot be read, or the output cannot be written.
     #[error(transparent)]
     Recording(#[from] recording::Error),
-    /// Nothing lies there.
+    /// The offset is beyond the end of the recording.
     #[error(transparent)]
     BeyondEnd(#[from] BeyondEnd),
-    /// No marker has that label.
-    #[error("there is no marker `{label}`: {}", known_markers(known))]
+    /// No marker has this label.
+    #[error("unknown marker `{label}`: {}", known_markers(known))]
     NoMarker {
-        /// What was asked for.
+        /// The requested label.
         label: String,
-        /// The first markers that are there.
+        /// The first existing markers.
         known: Vec<String>,
     },
-    /// A label that is empty or too long.
-    #[error("a label has 1 to {LABEL_CHARS_MAX} characters, and none of them controls a terminal")]
+    /// The label is empty, too long, or contains control characters.
+    #[error("a label must have 1 to {LABEL_CHARS_MAX} characters and no control characters")]
     BadLabel,
-    /// Two recordings cannot be laid on one clock.
-    #[error("{name} does not say when it was recorded")]
+    /// A recording has no wall time, so it cannot be aligned with others.
+    #[error("{name} has no wall time")]
     NoClock {
-        /// Which of them.
+        /// Name of the recording.
         name: String,
     },
-    /// Two recordings begin too long after each other.
-    #[error("{name} begins {days} days after {before}")]
+    /// Two successive recordings start too far apart.
+    #[error("{name} starts {days} days after {before}")]
     Apart {
-        /// The later one.
+        /// Name of the later recording.
         name: String,
-        /// The earlier one.
+        /// Name of the earlier recording.
         before: String,
-        /// How long after it.
+        /// Days between their starts.
         days: u64,
     },
 }
@@ -61,26 +62,32 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match &error {
             Error::Recording(inner) => Self::new(inner.code(), &error),
-            Error::NoClock { .. } => Self::new(Code::BadRecording, &error)
-                .hint("say how far it begins after the first: --offset 1m30s for each file after the first"),
+            Error::NoClock { .. } => Self::new(Code::BadRecording, &error).hint(
+                "set its distance from the first with --offset 1m30s, once for each file after the first",
+            ),
             Error::Apart { .. } => Self::new(Code::BadRequest, &error)
-                .hint("merge them anyway with --force, or set how far apart they begin with --offset 1m30s"),
+                .hint("merge them anyway with --force, or set their distance with --offset 1m30s"),
             Error::BeyondEnd(beyond) => (*beyond).into(),
-            _ => Self::new(Code::BadRequest, &error)
-                .hint("`livetape info` shows how long it is, and its markers"),
+            _ => {
+                Self::new(Code::BadRequest, &error).hint("run `livetape info` to see its length and markers")
+            }
         }
     }
 }
 
-/// Seals a recording, unless one that it was made of is not sealed: then its end may be missing here too.
+/// Seals a recording, unless an input is unsealed and the end may be missing here too.
 fn finish<W: Write>(mut writer: Writer<W>, loss: Loss) -> Result<(), recording::Error> {
     if loss.unsealed { writer.flush() } else { writer.finish().map(drop) }
 }
 
 fn write_loss(f: &mut fmt::Formatter<'_>, loss: Loss) -> fmt::Result {
-    if loss.is_some() { writeln!(f, "⚠️ Something is missing: {loss}") } else { Ok(()) }
+    if loss.is_some() { writeln!(f, "⚠️ Incomplete: {loss}") } else { Ok(()) }
 }
 
 fn known_markers(known: &[String]) -> String {
-    if known.is_empty() { "the recording has none".into() } else { format!("there are {}", known.join(", ")) }
+    if known.is_empty() {
+        "the recording has no markers".into()
+    } else {
+        format!("choose one of {}", known.join(", "))
+    }
 }

@@ -1,4 +1,4 @@
-//! A recording without its damaged bytes, and sealed.
+//! Repairs a recording: removes damaged bytes and seals it.
 
 use std::{
     fmt,
@@ -11,26 +11,24 @@ use super::Source;
 use crate::{
     sans_io::recording::{Error, Loss, MINOR, Preamble, Report, Writer},
     text::{clock, count, thousands},
+    verify::write_stretches,
 };
 
-/// Most damaged places in the text.
-const DAMAGE_PRINTED_MAX: usize = 20;
-
-/// What was repaired.
+/// Result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Repaired {
-    /// Records that were kept.
+    /// Number of records kept.
     pub kept: u64,
-    /// What the file was like.
+    /// State of the original file.
     pub report: Report,
 }
 
-/// Copies every record that can be read, with its number and its time, and seals the copy. Records that are missing stay
-/// missing: their numbers are left out. A repaired recording comes out as it went in.
+/// Copies all readable records with their numbers and times, and seals the copy. Missing records stay visible
+/// as gaps in the numbering. Repairing a second time changes nothing.
 ///
 /// # Errors
-/// Those of reading and writing; damage is none.
+/// Any error in reading or writing. Damage is not an error.
 pub fn repair(input: impl Read, output: impl Write) -> Result<Repaired, Error> {
     let mut source = Source::open(input)?;
     let minor = match source.reader.report().preamble {
@@ -45,7 +43,7 @@ pub fn repair(input: impl Read, output: impl Write) -> Result<Repaired, Error> {
     if report.sealed {
         writer.flush()?;
     } else {
-        // Of what was cut off, one record at least is known to have been there.
+        // A record that was cut off at the end counts as at least one missing record.
         if report.tail_bytes > 0 {
             writer.leave_out();
         }
@@ -55,7 +53,7 @@ pub fn repair(input: impl Read, output: impl Write) -> Result<Repaired, Error> {
 }
 
 impl Repaired {
-    /// Whether the copy is not what the file was.
+    /// Whether the copy differs from the original.
     #[must_use]
     pub fn is_change(&self) -> bool {
         let report = &self.report;
@@ -63,7 +61,8 @@ impl Repaired {
         is_damaged || report.preamble == Preamble::Damaged || report.clamped > 0 || !report.sealed
     }
 
-    /// What is lost for good. Damaged bytes are no loss of their own: the records in them are.
+    /// Returns the data lost permanently. Damaged bytes do not count separately, because the records in them
+    /// do.
     #[must_use]
     pub fn loss(&self) -> Loss {
         Loss { bytes: self.report.tail_bytes, ..self.report.loss() }
@@ -75,23 +74,17 @@ impl fmt::Display for Repaired {
         let report = &self.report;
         writeln!(f, "{} kept, last at {}", count(self.kept, "record"), clock(report.last_offset))?;
         if report.preamble == Preamble::Damaged {
-            writeln!(f, "the preamble was damaged, and is new")?;
+            writeln!(f, "damaged preamble: rewritten")?;
         }
-        for damage in report.damage.iter().take(DAMAGE_PRINTED_MAX) {
-            let (bytes, records) = (count(damage.bytes, "byte"), count(damage.missing, "record"));
-            writeln!(f, "at byte {}: {bytes} dropped, {records} lost", thousands(damage.position))?;
-        }
-        if report.damaged_stretches > DAMAGE_PRINTED_MAX as u64 {
-            writeln!(f, "and {} more", thousands(report.damaged_stretches - DAMAGE_PRINTED_MAX as u64))?;
-        }
+        write_stretches(f, report, "dropped", "lost")?;
         if report.tail_bytes > 0 {
-            writeln!(f, "cut off at the end: {} dropped", count(report.tail_bytes, "byte"))?;
+            writeln!(f, "truncated at the end: {} dropped", count(report.tail_bytes, "byte"))?;
         }
         if report.clamped > 0 {
-            writeln!(f, "times that went back: {}, set to the one before", thousands(report.clamped))?;
+            writeln!(f, "timestamps that went back: {}, set to the previous one", thousands(report.clamped))?;
         }
         if !report.sealed {
-            writeln!(f, "it was not sealed, and is now: its end may be missing")?;
+            writeln!(f, "was not sealed and is sealed now: the end may be missing")?;
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A recording that is copied from.
+//! Reads a recording to copy from.
 
 use std::{io::Read, time::Duration};
 
@@ -7,10 +7,10 @@ use crate::sans_io::recording::{
     records::{Gap, gap::Direction},
 };
 
-/// The [`Gap::reason`] of records that could not be read.
-const DAMAGED: &str = "damaged in the recording that this was made of";
+/// The [`Gap::reason`] of unreadable records.
+const DAMAGED: &str = "damaged in the source recording";
 
-/// Reads one record after the other, and knows what is missing in front of each.
+/// Reads records one by one, and tracks the missing ones.
 pub(super) struct Source<R> {
     pub(super) reader: Reader<R>,
     missing: u64,
@@ -25,12 +25,12 @@ impl<R: Read> Source<R> {
         self.reader.next_head()
     }
 
-    /// The record that was read last.
+    /// Returns the record read last.
     pub(super) fn body(&self) -> Body<'_> {
         self.reader.body().expect("it is asked for behind a head")
     }
 
-    /// A record for the records that are missing since it was asked before, if there are any.
+    /// Returns a Gap for the records found missing since the last call, if there are any.
     pub(super) fn gap(&mut self, offset: Duration) -> Option<Item> {
         let missing = self.reader.report().missing;
         let records = missing - std::mem::replace(&mut self.missing, missing);
@@ -46,7 +46,7 @@ impl<R: Read> Source<R> {
         (records > 0).then_some(Item { offset, conn: 0, flags: Flags::default(), what: What::Gap(gap) })
     }
 
-    /// Copies the record that was read last to `offset`, which was `head.offset`.
+    /// Copies the record read last to `offset`, instead of `head.offset`.
     pub(super) fn copy<W: std::io::Write>(
         &self,
         head: &Head,
@@ -69,7 +69,7 @@ impl<R: Read> Source<R> {
     }
 }
 
-/// Whether a record is made anew for each file: what is said of a file is not said of another.
+/// Whether a record describes its file, so that it must be rewritten rather than copied.
 pub(super) fn is_of_the_file(head: &Head) -> bool {
     use record_type::{CHECKPOINT, END, HEADER};
     /// Reserved for an index.

@@ -1,4 +1,4 @@
-//! A HAR as Chrome's DevTools save it: frames in `_webSocketMessages`, times in seconds.
+//! Exports HAR as saved by Chrome's DevTools: frames in `_webSocketMessages`, times in seconds.
 
 use std::{
     io::{Read, Write},
@@ -15,27 +15,27 @@ use crate::sans_io::recording::{
     records::{ConnClose, ConnOpen, Http, HttpHeader, conn_close::Who},
 };
 
-/// Connections that are exported: each takes a pass over the recording.
+/// Maximum number of exported connections. Each takes one pass over the recording.
 const CONNECTIONS_MAX: usize = 1000;
-/// HTTP exchanges that are exported.
+/// Maximum number of exported HTTP exchanges.
 const EXCHANGES_MAX: usize = 1000;
-/// The opcode of a close (RFC 6455 §5.5.1): code, then reason.
+/// Opcode of a close frame (RFC 6455 §5.5.1), which contains a code and a reason.
 const CLOSE: u8 = 8;
 const TEXT: u8 = 1;
-/// Where frames came from, if the recording does not tell.
+/// URL of the WebSocket, if the recording does not contain it.
 const SOCKET: &str = "wss://webcast-ws.tiktok.com/webcast/im/ws_proxy/ws_reuse_supplement/";
 
-/// What stands in front of the frames of a connection.
+/// A connection without its frames.
 struct HarEntry {
     conn: u32,
     offset: Duration,
     open: ConnOpen,
 }
 
-/// Writes a HAR; `open` opens the recording, once for each connection in it.
+/// Writes a HAR. `open` opens the recording, once for each connection in it.
 ///
 /// # Errors
-/// [`Error`]
+/// See [`Error`].
 pub fn har<R: Read>(
     mut open: impl FnMut() -> Result<R, recording::Error>,
     mut out: impl Write,
@@ -70,7 +70,7 @@ pub fn har<R: Read>(
 
 type Found = (i64, Vec<HarEntry>, Vec<(Duration, Http)>, Loss);
 
-/// The connections and exchanges.
+/// Collects the connections and exchanges.
 fn look(input: impl Read) -> Result<Found, recording::Error> {
     let mut reader = Reader::open(input)?;
     let (mut wall_ns, mut entries, mut exchanges) = (None, Vec::new(), Vec::new());
@@ -90,7 +90,7 @@ fn look(input: impl Read) -> Result<Found, recording::Error> {
     Ok((wall_ns.unwrap_or_default(), entries, exchanges, reader.report().loss()))
 }
 
-/// The messages of one connection; gives how many of them are frames.
+/// Writes the messages of one connection. Returns the number of frames among them.
 fn messages(input: impl Read, out: &mut impl Write, conn: u32, wall_ns: i64) -> Result<u64, Error> {
     let mut reader = Reader::open(input)?;
     let (mut frames, mut separator) = (0, "\n");
@@ -130,7 +130,7 @@ fn unix_ns(offset: Duration, wall_ns: i64) -> i128 {
     i128::from(wall_ns) + i128::try_from(offset.as_nanos()).unwrap_or(i128::MAX >> 1)
 }
 
-/// Unix seconds, exact: as a number a fraction of a microsecond would be lost.
+/// Formats Unix seconds exactly. A floating-point number would lose fractions of a microsecond.
 fn seconds(offset: Duration, wall_ns: i64) -> String {
     let ns = unix_ns(offset, wall_ns);
     format!("{}.{:09}", ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000))
@@ -141,7 +141,7 @@ fn date(offset: Duration, wall_ns: i64) -> String {
     format!("{time:.6}")
 }
 
-/// The page that the room is watched on.
+/// Returns the page of the LIVE.
 fn page(entry: &HarEntry, wall_ns: i64) -> Value {
     json!({
         "id": format!("page_{}", entry.conn),

@@ -1,4 +1,4 @@
-//! A recording in the forms of others.
+//! Exports a recording to other formats.
 
 mod har;
 
@@ -16,40 +16,48 @@ pub use har::har;
 use super::text::count;
 use crate::sans_io::recording::{self, Body, Loss, Opcode, Reader, record_type};
 
-/// Connections that are counted, where they are only counted.
+/// Maximum number of connections to count.
 const CONNECTIONS_COUNTED_MAX: usize = 65_536;
 
-/// What was exported, and what the form has no place for.
+/// Result of an export.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exported {
-    /// Frames.
+    /// Number of frames.
     pub frames: u64,
-    /// Connections that they are of.
+    /// Number of connections with exported frames.
     pub connections: u64,
-    /// HTTP exchanges.
+    /// Number of HTTP exchanges.
     pub exchanges: u64,
-    /// Frames that were left out: sent ones and texts, where the form knows received binary ones alone.
+    /// Number of frames left out because the format only supports received binary ones.
     pub left_out: u64,
-    /// What is missing in the recording.
+    /// Data missing from the recording.
     pub loss: Loss,
 }
 
-/// Why nothing was exported, or not all.
+/// Error in exporting.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The recording cannot be read.
     #[error(transparent)]
     Recording(#[from] recording::Error),
     /// The file cannot be written.
-    #[error("cannot write on: {0}")]
+    #[error("writing failed: {0}")]
     Write(#[from] io::Error),
+    /// The recording has no connection with this number, only others.
+    #[error("no connection {conn}")]
+    UnknownConnection {
+        /// Requested number.
+        conn: u32,
+        /// Numbers of the connections in the recording.
+        known: BTreeSet<u32>,
+    },
 }
 
-/// Writes the lines that `livetape import` reads: `{"offset_ms":350,"conn":1,"frame":"<base64>"}`.
+/// Writes lines for `livetape import`: `{"offset_ms":350,"conn":1,"frame":"<base64>"}`.
 ///
 /// # Errors
-/// [`Error`]
+/// See [`Error`].
 pub fn jsonl(input: impl Read, mut output: impl Write, conn: Option<u32>) -> Result<Exported, Error> {
     each_frame(input, conn, |offset_ms, conn, bytes| {
         writeln!(
@@ -60,10 +68,11 @@ pub fn jsonl(input: impl Read, mut output: impl Write, conn: Option<u32>) -> Res
     })
 }
 
-/// Writes what piratetok captures are: each frame behind its length, 4 bytes, the lowest first. There are no times in it.
+/// Writes a piratetok capture: each frame follows its length, a 4-byte little-endian number. The format has
+/// no times.
 ///
 /// # Errors
-/// [`Error`]
+/// See [`Error`].
 pub fn piratetok(input: impl Read, mut output: impl Write, conn: Option<u32>) -> Result<Exported, Error> {
     each_frame(input, conn, |_, _, bytes| {
         let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
@@ -72,15 +81,19 @@ pub fn piratetok(input: impl Read, mut output: impl Write, conn: Option<u32>) ->
     })
 }
 
-/// Every binary frame that was received, in file order.
+/// Passes each received binary frame to `write`, in file order.
 fn each_frame(
     input: impl Read,
     only: Option<u32>,
     mut write: impl FnMut(f64, u32, &[u8]) -> io::Result<()>,
 ) -> Result<Exported, Error> {
     let mut reader = Reader::open(input)?;
-    let (mut exported, mut conns) = (Exported::default(), BTreeSet::new());
+    let (mut exported, mut conns, mut known) = (Exported::default(), BTreeSet::new(), BTreeSet::new());
     while let Some(head) = reader.next_head()? {
+        let is_of_connection = matches!(head.record_type, record_type::FRAME | record_type::CONN_OPEN);
+        if is_of_connection && (known.len() < CONNECTIONS_COUNTED_MAX || only == Some(head.conn)) {
+            known.insert(head.conn);
+        }
         if head.record_type != record_type::FRAME || only.is_some_and(|only| only != head.conn) {
             continue;
         }
@@ -94,6 +107,9 @@ fn each_frame(
         if conns.len() < CONNECTIONS_COUNTED_MAX {
             conns.insert(head.conn);
         }
+    }
+    if let Some(conn) = only.filter(|only| !known.contains(only)) {
+        return Err(Error::UnknownConnection { conn, known });
     }
     exported.connections = conns.len() as u64;
     exported.loss = reader.report().loss();
@@ -110,10 +126,10 @@ impl fmt::Display for Exported {
         }
         writeln!(f)?;
         if self.left_out > 0 {
-            writeln!(f, "left out: {} that were sent or are text", count(self.left_out, "frame"))?;
+            writeln!(f, "skipped: {}, sent by the client or text", count(self.left_out, "frame"))?;
         }
         if self.loss.is_some() {
-            writeln!(f, "⚠️ Something is missing: {}", self.loss)?;
+            writeln!(f, "⚠️ Incomplete: {}", self.loss)?;
         }
         Ok(())
     }

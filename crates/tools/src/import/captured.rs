@@ -1,13 +1,16 @@
-//! What all captures have in common: connections, what was said on them, and HTTP answers beside them.
+//! The common parts of all captures: connections, their messages, and HTTP responses.
+
+mod scratch;
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{
-    Error,
-    scratch::{Keeper, Kept, Scratch},
-};
+use scratch::Keeper;
+pub use scratch::Scratch;
+pub(super) use scratch::{Items, Kept};
+
+use super::Error;
 use crate::{
     payload::{batch, room_of},
     sans_io::{
@@ -16,40 +19,41 @@ use crate::{
     },
 };
 
-/// Connections of a capture that are looked at; more are counted.
+/// Maximum number of connections to inspect in a capture. Further ones are counted.
 pub(super) const CONNECTIONS_MAX: usize = 1000;
-/// HTTP exchanges of a capture that are imported; more are counted.
+/// Maximum number of HTTP exchanges to import from a capture. Further ones are counted.
 pub(super) const EXCHANGES_MAX: usize = 10_000;
-/// Longest URL that is kept, in bytes.
+/// Maximum length of a URL, in bytes.
 pub(super) const URL_BYTES_MAX: usize = 16 << 10;
-/// Binary frames of a connection that are decoded to learn what it is.
+/// Number of binary frames to decode per connection to identify it.
 const SAMPLE_FRAMES_MAX: u64 = 50;
 
-/// A capture, which is read once.
+/// A capture that is read once.
 pub(super) trait Capture {
-    /// Shows all of it to `visit`, in its order.
+    /// Passes its whole content to `visit`, in order.
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error>;
 }
 
-/// Whom a capture is shown to. An error of theirs ends the reading.
+/// Receives the content of a capture. An error stops reading.
 pub(super) trait Visit {
-    /// Whether the next message of a connection is of interest, or only that there is one: then no [`CaptureItem::said`] will do.
-    /// Connections and exchanges are numbered as they stand in the capture, from 0, and come one after the other.
+    /// Whether the content of this connection's next message is needed; if not, [`CaptureItem::said`] can be
+    /// `None`. Connections and exchanges are numbered from 0 in order of their occurrence, and are visited
+    /// one after another.
     fn wants_data(&self, id: u64) -> bool;
-    /// Something that was said on a connection; what is known of that one may come before or behind.
+    /// Receives a message of a connection. Its entry can come before or after its messages.
     fn message(&mut self, id: u64, item: CaptureItem) -> Result<(), Error>;
-    /// What a connection or an exchange is. Comes once for each.
+    /// Receives a connection or an exchange, once for each.
     fn entry(&mut self, id: u64, entry: CaptureEntry) -> Result<(), Error>;
-    /// What the capture says of itself.
+    /// Receives a fact about the capture itself.
     fn about(&mut self, about: About);
 }
 
-/// What a capture says of itself.
+/// A fact about a capture.
 #[derive(Debug)]
 pub(super) enum About {
-    /// Who wrote it, and the version.
+    /// Name and version of the program that wrote it.
     Producer(String, String),
-    /// The title or address of a page.
+    /// Title or URL of a page.
     Page(String),
 }
 
@@ -62,26 +66,26 @@ pub(super) struct CaptureEntry {
     pub(super) status: u16,
     pub(super) headers: Vec<HttpHeader>,
     pub(super) body: Bytes,
-    /// Why the body could not be read.
+    /// Reason for a missing body.
     pub(super) no_body: Option<String>,
-    /// When it was asked for, Unix milliseconds.
+    /// Time of the request, in Unix milliseconds.
     pub(super) started_ms: Option<f64>,
 }
 
 impl CaptureEntry {
-    /// What an exchange is of, if it is worth a record.
+    /// Returns the role of the exchange, if it is worth recording.
     pub(super) fn role(&self) -> Option<Role> {
         role_of(&self.url)
     }
 }
 
-/// One thing of a capture: what was said on a connection, or an exchange. It is kept as it is encoded here.
+/// A message of a connection, or an exchange. Stored with this encoding until it is imported.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct CaptureItem {
-    /// As it stands in the capture: what it counts is known later. Of an exchange, Unix milliseconds.
+    /// Time as in the capture, in a unit still to be determined. For an exchange, Unix milliseconds.
     #[prost(double, optional, tag = "1")]
     pub(super) time: Option<f64>,
-    /// `None`: nobody wanted to know.
+    /// The content; `None` if it was not needed.
     #[prost(oneof = "Said", tags = "2, 3, 4, 5, 6, 7, 8")]
     pub(super) said: Option<Said>,
 }
@@ -90,22 +94,22 @@ pub(super) struct CaptureItem {
 pub(super) enum Said {
     #[prost(message, tag = "2")]
     Frame(CapturedFrame),
-    /// The browser complains.
+    /// An error reported by the browser.
     #[prost(string, tag = "3")]
     Trouble(String),
-    /// The end, as the capture has it.
+    /// The end of the connection, as captured.
     #[prost(message, tag = "4")]
     Closed(ConnClose),
-    /// It never reached the other side.
+    /// A frame that never reached the other side.
     #[prost(message, tag = "5")]
     Dropped(()),
-    /// It cannot be used.
+    /// Unusable content, with the reason.
     #[prost(string, tag = "6")]
     Bad(String),
-    /// An exchange.
+    /// An HTTP exchange.
     #[prost(message, tag = "7")]
     Answer(Http),
-    /// Why an exchange could not be read.
+    /// An unreadable exchange, with the reason.
     #[prost(string, tag = "8")]
     NoAnswer(String),
 }
@@ -135,13 +139,13 @@ impl CaptureItem {
     }
 }
 
-/// The end of a connection.
+/// Returns the end of a connection.
 pub(super) fn closed(code: u16, reason: String, by_us: bool) -> ConnClose {
     let who = if by_us { Who::Us } else { Who::Upstream };
     ConnClose { code: code.into(), reason, who: who.into(), will_retry: false }
 }
 
-/// A connection, as far as it is known before it is imported.
+/// A connection, as known before it is imported.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Connection {
     pub(super) id: u64,
@@ -149,23 +153,23 @@ pub(super) struct Connection {
     pub(super) status: u16,
     pub(super) headers: Vec<HttpHeader>,
     pub(super) started_ms: Option<f64>,
-    /// The time of the first message, as it stands there.
+    /// Time of the first message, as in the capture.
     pub(super) first_time: Option<f64>,
     pub(super) messages: u64,
     pub(super) room_id: i64,
-    /// Where its messages are kept.
+    /// Location of its messages in the scratch file.
     pub(super) span: Range<u64>,
     sampled: u64,
     webcast: u64,
 }
 
 impl Connection {
-    /// Whether it is one to TikTok LIVE: its frames tell, or if there are none its address.
+    /// Whether the connection belongs to TikTok LIVE, based on its frames or, without frames, on its URL.
     pub(super) fn is_webcast(&self) -> bool {
         if self.sampled > 0 { self.webcast * 2 >= self.sampled } else { is_webcast_address(&self.url) }
     }
 
-    /// Learns from a message.
+    /// Updates the statistics with a message.
     fn sample(&mut self, item: &CaptureItem) {
         self.messages += 1;
         self.first_time = self.first_time.or(item.time);
@@ -181,30 +185,30 @@ impl Connection {
         }
     }
 
-    /// The room, if its address names one; else that of the messages.
+    /// Returns the room in the URL, or else the room in the messages.
     pub(super) fn room(&self) -> i64 {
         room_in(&self.url).unwrap_or(self.room_id)
     }
 }
 
-/// What is in a capture.
+/// The content of a capture.
 #[derive(Debug)]
 pub(super) struct Survey {
     pub(super) producer: String,
     pub(super) version: String,
     pub(super) user: Option<String>,
     pub(super) connections: Vec<Connection>,
-    /// Where HTTP exchanges worth a record are kept.
+    /// Locations of the recorded HTTP exchanges in the scratch file.
     pub(super) exchanges: Vec<Range<u64>>,
-    /// When the first of those was.
+    /// Time of the first recorded exchange.
     pub(super) exchanges_from_ms: Option<f64>,
-    /// Connections and exchanges that there was no room for.
+    /// Number of connections and exchanges beyond the limits.
     pub(super) too_many: u64,
 }
 
-/// Reads all of a capture, once. What may be imported goes to `scratch`: of connections named by number those in
-/// `entries`, else those that may be TikTok LIVE's. What could be read before it broke off is there; why it did comes
-/// beside.
+/// Reads a whole capture once. Stores importable content in `scratch`: the connections numbered in `entries`,
+/// or those that may belong to TikTok LIVE. If the capture breaks off, returns the content before that,
+/// together with the error.
 pub(super) fn survey(
     capture: &dyn Capture,
     entries: &[u64],
@@ -228,13 +232,13 @@ pub(super) fn survey(
 struct Surveyor<'a> {
     survey: Survey,
     entries: &'a [u64],
-    /// The connection that is being read.
+    /// The current connection.
     current: Option<Connection>,
     keeper: Keeper,
 }
 
 impl Surveyor<'_> {
-    /// The connection with this id; the one before has ended.
+    /// Returns the connection with this id, and completes the previous one.
     fn current(&mut self, id: u64) -> Result<&mut Connection, Error> {
         if self.current.as_ref().is_some_and(|current| current.id != id) {
             self.end_connection()?;
@@ -255,7 +259,7 @@ impl Surveyor<'_> {
         Ok(())
     }
 
-    /// Whether the connection with this id may be imported, as far as is known.
+    /// Whether the connection with this id may be imported, as far as known.
     fn may_import(&self, id: u64) -> bool {
         let current = self.current.as_ref();
         let before = self.survey.connections.len() + usize::from(current.is_some_and(|it| it.id != id));
@@ -277,7 +281,7 @@ impl Surveyor<'_> {
             self.survey.too_many += 1;
             return Ok(());
         }
-        // What belongs to one connection is kept in one place.
+        // The content of each connection is stored contiguously.
         self.end_connection()?;
         let from = &mut self.survey.exchanges_from_ms;
         *from = from.or(entry.started_ms);

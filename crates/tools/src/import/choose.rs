@@ -1,4 +1,4 @@
-//! Which connections of a capture are imported, and how.
+//! Selects the connections of a capture to import.
 
 use std::io::Write;
 
@@ -6,36 +6,34 @@ use serde::Serialize;
 
 use super::{
     Error, ImportOptions, Report, Target,
-    captured::{Capture, Connection, Survey, survey},
+    captured::{Capture, Connection, Scratch, Survey, survey},
     format::{Format, PEEK_BYTES, recognise},
     import,
     merge::{Plan, merge},
-    scratch::Scratch,
     source::{Source, Unpacked, read_full},
     times::Times,
 };
 use crate::sans_io::recording::records::header::Timing;
 
-/// A connection that may be meant.
+/// A connection that the user could select.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Candidate {
-    /// What [`ImportOptions::entries`] takes, from 1.
+    /// Number for [`ImportOptions::entries`], from 1.
     pub number: u64,
-    /// Its address, without what stands behind `?`.
+    /// URL without the query.
     pub url: String,
-    /// Its messages.
+    /// Number of messages.
     pub messages: u64,
-    /// Whether it looks like one to TikTok LIVE.
+    /// Whether the connection seems to belong to TikTok LIVE.
     pub is_webcast: bool,
 }
 
-/// Reads a capture of any format and writes a recording, in bounded memory. What could be read of a capture that is cut
-/// off or broken is imported, and [`Report::broken`] tells why the rest is not. Nothing is written before it is known that
-/// there is something to import.
+/// Imports a capture of any format, in bounded memory. A truncated or malformed capture is imported up to the
+/// error, which [`Report::broken`] describes. Nothing is written until there is something to import.
 ///
 /// # Errors
-/// [`Error`]
+/// See [`Error`].
 pub fn import_capture(
     source: &dyn Source,
     output: impl Write,
@@ -98,7 +96,7 @@ fn import_from(
     Ok(report)
 }
 
-/// Whether the capture just ends there, so that what comes before is as good as ever.
+/// Whether the error only ends the capture, so that everything before it is valid.
 fn is_break(error: &Error) -> bool {
     use Error::{Broken, CutOff, NotJsonAt, Read, TooLong};
     matches!(error, CutOff { .. } | Broken { .. } | NotJsonAt { .. } | TooLong { .. } | Read(_))
@@ -136,24 +134,24 @@ fn candidates(connections: &[Connection]) -> Vec<Candidate> {
     (1..).zip(connections).map(candidate).collect()
 }
 
-/// Who writes no frames, and what to do about it.
+/// Explains why this producer's capture has no frames, with advice.
 fn why_no_frames(survey: &Survey) -> String {
     let producer = survey.producer.as_str();
     let is_old = producer == "Playwright";
     if producer.contains("Firefox") || producer.contains("Waterfox") || producer.contains("LibreWolf") {
-        return format!("there are no WebSocket frames in it: {producer} does not save them, Chrome does");
+        return format!("no WebSocket frames: {producer} does not save them, Chrome does");
     }
     if is_old && !survey.connections.is_empty() {
         return format!(
-            "there are no WebSocket frames in it: Playwright {} does not save them, 1.62 and later do",
+            "no WebSocket frames: Playwright {} does not save them, 1.62 and later do",
             survey.version
         );
     }
     let what = match survey.connections.len() {
-        0 => "no WebSocket at all: open the developer tools before the page",
-        _ => "only WebSockets on which nothing was said",
+        0 => "no WebSocket was opened: open the developer tools before the page",
+        _ => "its WebSockets carried no messages",
     };
-    format!("there are no WebSocket frames in it, {what}")
+    format!("no WebSocket frames: {what}")
 }
 
 fn times_of(survey: &Survey, connection: &Connection) -> Times {
@@ -196,7 +194,10 @@ fn timing(times: &[Times]) -> Timing {
 fn notes(survey: &Survey, times: &[Times], options: &ImportOptions) -> Vec<String> {
     let mut notes: Vec<String> = Vec::new();
     if times.contains(&Times::Untimed) {
-        notes.push(format!("It has no times: {} frames a second were made of it (--rate)", options.rate));
+        notes.push(format!(
+            "The capture has no times: imported at {} frames per second (--rate)",
+            options.rate
+        ));
     }
     for note in times.iter().filter_map(|times| times.note(&survey.producer)) {
         if !notes.contains(&note) {

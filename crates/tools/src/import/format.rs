@@ -1,4 +1,4 @@
-//! The formats of captures, and which a capture has: its first bytes tell.
+//! Capture formats, and their detection from the first bytes.
 
 use std::fmt;
 
@@ -16,63 +16,63 @@ use super::{
 };
 use crate::sans_io::recognise::is_push_frame;
 
-/// Bytes that are looked at.
+/// Number of bytes to inspect.
 pub(super) const PEEK_BYTES: usize = 64 << 10;
-/// Longest frame that piratetok's files are believed to hold.
+/// Maximum plausible length of a frame in a piratetok capture, in bytes.
 const FRAME_BYTES_MAX: u32 = 16 << 20;
-/// The first bytes of a recording.
+/// First bytes of a recording.
 const RECORDING: &[u8] = b"\x89LTAP";
 
-/// The format of a capture.
+/// Format of a capture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// JSON lines: frames or messages.
+    /// JSON lines with frames or messages.
     #[default]
     Lines,
-    /// The log of a browser or proxy, also packed by gzip, or in Playwright's zip.
+    /// HTTP archive of a browser or proxy; also compressed with gzip, or in Playwright's zip.
     Har,
-    /// The frames that Playwright writes beside a HAR, one JSON object a line.
+    /// Frames that Playwright stores in a separate file, one JSON object per line.
     Messages,
-    /// What mitmproxy saves.
+    /// Flow file of mitmproxy.
     Mitmproxy,
-    /// piratetok's captures: length and frame, again and again.
+    /// Capture of piratetok: pairs of length and frame.
     Piratetok,
-    /// gotiktoklive's traces: time, direction and hex.
+    /// Trace of gotiktoklive: time, direction and hexadecimal data.
     Gotiktoklive,
 }
 
-/// How a format is named, recognised and read.
+/// Name, detection and reader of a format.
 #[derive(Debug)]
 pub struct Row {
-    /// Its name in `--format` and in JSON.
+    /// Name for `--format` and in JSON.
     pub name: &'static str,
-    /// Its name in a text.
+    /// Name in texts.
     pub title: &'static str,
     /// One line of help.
     pub help: &'static str,
-    /// Who writes it, how, and what its times are: rows of `docs/import.md`.
+    /// Producers, how they write the format, and the unit of their times: rows of `docs/import.md`.
     pub producers: &'static [[&'static str; 3]],
-    /// The `source` of the header.
+    /// The `source` in the header.
     pub(super) source: &'static str,
-    /// Whether a capture that begins so has it; the first in [`Format::ALL`] counts.
+    /// Whether a capture starts in this format. The first match in [`Format::ALL`] wins.
     is_start: fn(&Start<'_>) -> bool,
-    /// Reads it; `None` for lines, which are written as they are read.
+    /// Creates the reader; `None` for JSON lines, which are imported while they are read.
     pub(super) read: for<'a> fn(&'a Unpacked<'a>) -> Option<Box<dyn Capture + 'a>>,
 }
 
 impl Format {
-    /// Every format, in the order of the help.
+    /// All formats, in the order of the help.
     pub const ALL: [Self; 6] =
         [Self::Har, Self::Messages, Self::Mitmproxy, Self::Piratetok, Self::Gotiktoklive, Self::Lines];
 
-    /// The format with this [`Row::name`].
+    /// Returns the format with this [`Row::name`].
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.row().name == name)
     }
 
-    /// All there is to know of it.
+    /// Returns the description of the format.
     #[must_use]
     pub const fn row(self) -> &'static Row {
         match self {
@@ -84,18 +84,14 @@ impl Format {
                     [
                         "HAR of Chrome and Edge",
                         "*Export HAR*",
-                        "seconds; without the day: differences, from the connection's start",
+                        "seconds; without the date: relative to the connection's start",
                     ],
                     [
                         "HAR of Playwright 1.62 and later",
                         "`recordHar: { path, content: 'embed' }`, or `'attach'` with its files beside it, or a `.zip`",
                         "milliseconds",
                     ],
-                    [
-                        "HAR of Playwright 1.61",
-                        "the same",
-                        "a second stands as a millisecond: stretched again",
-                    ],
+                    ["HAR of Playwright 1.61", "as for 1.62", "seconds written as milliseconds: corrected"],
                     ["HAR of mitmproxy", "`mitmdump --set hardump=show.har`", "seconds"],
                 ],
                 source: "har",
@@ -105,10 +101,10 @@ impl Format {
             Self::Messages => &Row {
                 name: "messages",
                 title: "Playwright's frames",
-                help: "Playwright's frames, without the HAR that names them",
+                help: "Playwright's frames without their HAR",
                 producers: &[[
-                    "frames of Playwright alone",
-                    "the `.jsonl` that `'attach'` leaves, also after a crash",
+                    "frames of Playwright without a HAR",
+                    "the `.jsonl` that `'attach'` writes, even after a crash",
                     "milliseconds",
                 ]],
                 source: "har",
@@ -121,7 +117,7 @@ impl Format {
                 help: "flows of mitmproxy 7 and later",
                 producers: &[[
                     "flows of mitmproxy 7 and later",
-                    "`mitmdump -w show.mitm`. Dropped frames are left out, injected ones marked",
+                    "`mitmdump -w show.mitm`. Dropped frames are skipped, injected ones marked",
                     "seconds",
                 ]],
                 source: "mitm",
@@ -134,8 +130,8 @@ impl Format {
                 help: "piratetok's captures",
                 producers: &[[
                     "piratetok's captures",
-                    "`record_capture`: received frames alone",
-                    "none: `--rate` frames a second",
+                    "`record_capture`: received frames only",
+                    "none: `--rate` frames per second",
                 ]],
                 source: "piratetok",
                 is_start: |start| start.json.is_none() && is_length_and_frame(start.bytes),
@@ -145,7 +141,7 @@ impl Format {
                 name: "gotiktoklive",
                 title: "gotiktoklive's trace",
                 help: "gotiktoklive's traces",
-                producers: &[["gotiktoklive's traces", "`EnableWSTrace`", "milliseconds, taken for UTC"]],
+                producers: &[["gotiktoklive's traces", "`EnableWSTrace`", "milliseconds, read as UTC"]],
                 source: "gotiktoklive",
                 is_start: |start| is_trace(start.text),
                 read: |input| Some(Box::new(Gotiktoklive(input))),
@@ -153,10 +149,10 @@ impl Format {
             Self::Lines => &Row {
                 name: "lines",
                 title: "JSON lines",
-                help: "JSON lines, as below",
+                help: "JSON lines, see below",
                 producers: &[["JSON lines", "see `livetape import --help`", "milliseconds"]],
                 source: "lines",
-                // Of an empty capture, the one who reads lines says that there are none.
+                // The reader of JSON lines reports an empty capture.
                 is_start: |start| start.json == Some(Self::Lines) || start.text.is_empty(),
                 read: |_| None,
             },
@@ -170,16 +166,16 @@ impl fmt::Display for Format {
     }
 }
 
-/// The first bytes of a capture.
+/// The start of a capture.
 struct Start<'a> {
     bytes: &'a [u8],
-    /// Without a byte order mark and spaces.
+    /// The text without byte order mark and leading whitespace.
     text: &'a [u8],
-    /// If it is a JSON object: of what.
+    /// The format, if the text is a JSON object.
     json: Option<Format>,
 }
 
-/// The format that begins like this.
+/// Detects the format from the first bytes.
 pub(super) fn recognise(bytes: &[u8]) -> Result<Format, Error> {
     if bytes.starts_with(RECORDING) {
         return Err(Error::Recording);
@@ -208,14 +204,14 @@ fn json(text: &[u8]) -> Format {
     }
 }
 
-/// `71000000:7:version;2:21#…`
+/// Detects `71000000:7:version;2:21#…`
 fn is_netstring(start: &[u8]) -> bool {
     let digits = start.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let next = start.get(digits + 1).copied().unwrap_or_default();
     (1..=12).contains(&digits) && start.get(digits) == Some(&b':') && next.is_ascii_digit()
 }
 
-/// `2023-09-13 18:49:50.293<= 0a0b…`
+/// Detects `2023-09-13 18:49:50.293<= 0a0b…`
 fn is_trace(text: &[u8]) -> bool {
     let pattern = b"0000-00-00 00:00:00.000";
     let matches = |(byte, pattern): (&u8, &u8)| {
@@ -232,7 +228,7 @@ fn is_length_and_frame(start: &[u8]) -> bool {
     }
     match rest.get(..length as usize) {
         Some(frame) => is_push_frame(&Bytes::copy_from_slice(frame)),
-        // Too long to be looked at as a whole: the first field must be one of a push frame.
+        // Too long to be parsed completely, so the first field must belong to a push frame.
         None => rest.first().is_some_and(|key| (1..=9).contains(&(key >> 3)) && matches!(key & 7, 0 | 2)),
     }
 }
@@ -242,7 +238,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_bytes_tell() {
+    fn formats_are_detected_from_the_first_bytes() {
         for (start, format) in [
             (&b"{\"log\":{"[..], Format::Har),
             (b"\xef\xbb\xbf{\n  \"log\": {", Format::Har),

@@ -1,4 +1,4 @@
-//! Lines that hold whole frames, of one connection.
+//! Imports lines with complete frames of one connection.
 
 use std::{
     io::{BufRead, Write},
@@ -19,7 +19,7 @@ pub(super) fn import(
     let conn = target.open(Duration::ZERO, user, found.room_id)?;
     while let Some(line) = lines.next()? {
         let Content::Frame(frame) = line.content else {
-            lines.reject(line.number, "a message among frames".into());
+            lines.reject(line.number, "a message between frames".into());
             continue;
         };
         let offset = target.offset(line.time);
@@ -30,7 +30,7 @@ pub(super) fn import(
     target.finish()
 }
 
-/// What the first lines tell of all.
+/// Facts gathered from the first lines.
 struct Found {
     room_id: i64,
     start_unix_ms: Option<i64>,

@@ -1,5 +1,5 @@
-//! gotiktoklive's traces: `2023-09-13 18:49:50.293<= <hex>` received, `=>` sent, and a line for the end. The times are
-//! those of some clock on a wall; UTC is as good a guess as any, and only distances count.
+//! Reads traces of gotiktoklive: `2023-09-13 18:49:50.293<= <hex>` received, `=>` sent, and a line for the
+//! end. The time zone is unknown; UTC will do, because only differences matter.
 
 use std::io::{BufRead as _, Read as _};
 
@@ -11,9 +11,9 @@ use super::{
     source::Unpacked,
 };
 
-/// Longest line: the hex of the largest frame, and its time.
+/// Maximum length of a line, in bytes: the largest frame in hexadecimal, and its time.
 const LINE_BYTES_MAX: u64 = (2 * (16 << 20)) + 100;
-/// Characters of a time.
+/// Length of a time, in characters.
 const TIME_CHARS: usize = 23;
 
 pub(super) struct Gotiktoklive<'a>(pub(super) &'a Unpacked<'a>);
@@ -22,7 +22,7 @@ impl Capture for Gotiktoklive<'_> {
     fn read(&self, visit: &mut dyn Visit) -> Result<(), Error> {
         visit.about(About::Producer("gotiktoklive".into(), String::new()));
         let (mut input, mut line) = (self.0.open()?, Vec::new());
-        // It appends to the file at each connect: behind an end, another connection begins.
+        // The library appends to the file on each connect, so another connection can follow an end.
         let (mut id, mut is_open) = (0, false);
         loop {
             line.clear();
@@ -53,7 +53,7 @@ impl Capture for Gotiktoklive<'_> {
 
 fn parse(line: &[u8]) -> CaptureItem {
     let bad = |time, reason: &str| CaptureItem::said(time, Said::Bad(reason.to_owned()));
-    let Ok(text) = std::str::from_utf8(line) else { return bad(None, "a line that is no text") };
+    let Ok(text) = std::str::from_utf8(line) else { return bad(None, "a line that is not text") };
     let Some((time, rest)) = text.trim().split_at_checked(TIME_CHARS) else {
         return bad(None, "a line without a time");
     };
@@ -68,7 +68,7 @@ fn parse(line: &[u8]) -> CaptureItem {
     let (sent, hex) = match rest.trim_start().split_at_checked(2) {
         Some(("<=", hex)) => (false, hex),
         Some(("=>", hex)) => (true, hex),
-        _ => return bad(time, "a line that was neither sent nor received"),
+        _ => return bad(time, "a line that is neither sent nor received"),
     };
     match from_hex(hex.trim()) {
         Some(bytes) => {
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_read() {
+    fn lines_are_parsed() {
         let read = parse(b"2023-09-13 18:49:50.293=> 3A026862\r\n");
         assert_eq!(read.time, Some(1_694_630_990_293.0));
         let frame = |said: &Said| matches!(said, Said::Frame(frame) if frame.sent && frame.bytes[..] == *b"\x3a\x02hb");

@@ -1,4 +1,4 @@
-//! One line of the input.
+//! Reads JSON lines.
 
 use std::io::{self, BufRead, Read};
 
@@ -9,7 +9,7 @@ use base64::{
 use bytes::Bytes;
 use serde::Deserialize;
 
-/// Longest line: the base64 of the largest frame that a recording takes, and some.
+/// Maximum length of a line, in bytes: the base64 of the largest frame in a recording with some margin.
 pub const LINE_BYTES_MAX: usize = 24 << 20;
 
 /// Standard base64, with or without padding.
@@ -47,14 +47,14 @@ impl Content {
     }
 }
 
-/// Why a line cannot be used.
+/// Reason for rejecting a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unusable {
     pub(super) reason: String,
     pub(super) is_json: bool,
 }
 
-/// The lines of an input, one at a time.
+/// Reads the lines of an input one by one.
 #[derive(Debug)]
 pub(super) struct Lines<R> {
     input: R,
@@ -67,12 +67,12 @@ impl<R: BufRead> Lines<R> {
         Self { input, number: 0, buffer: Vec::new() }
     }
 
-    /// The number of the line that was read last.
+    /// Returns the number of the line read last.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
 
-    /// The next line that is not empty; `None` at the end.
+    /// Returns the next nonempty line; `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<Result<Line, Unusable>>> {
         loop {
             self.buffer.clear();

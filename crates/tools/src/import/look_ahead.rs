@@ -1,4 +1,4 @@
-//! The lines that come next: the room of a connection stands in its messages, but is written before them.
+//! Looks ahead in the lines, because the room of a connection is written before the messages that contain it.
 
 use std::{
     collections::VecDeque,
@@ -10,12 +10,12 @@ use super::{
     lines::{Line, Lines},
 };
 
-/// Most lines that are looked ahead.
+/// Maximum number of lines to look ahead.
 const LINES_MAX: usize = 1000;
-/// Most decoded bytes that are looked ahead, but for the last line.
+/// Maximum decoded bytes to look ahead, not counting the last line.
 const BYTES_MAX: usize = 8 << 20;
 
-/// The input, of which some lines were read in advance. Unusable ones are counted.
+/// The input with some lines read in advance. Counts unusable lines.
 #[derive(Debug)]
 pub(super) struct LookAhead<R> {
     lines: Lines<R>,
@@ -42,7 +42,7 @@ impl<R: BufRead> LookAhead<R> {
         }
     }
 
-    /// Reads as far ahead as is allowed.
+    /// Reads ahead as far as allowed.
     pub(super) fn fill(&mut self) -> io::Result<()> {
         while !self.ended && self.queue.len() < LINES_MAX && self.queued_bytes < BYTES_MAX {
             match self.lines.next()? {
@@ -63,12 +63,12 @@ impl<R: BufRead> LookAhead<R> {
         Ok(())
     }
 
-    /// The next line, without taking it.
+    /// Returns the next line without taking it.
     pub(super) fn front(&self) -> Option<&Line> {
         self.queue.front()
     }
 
-    /// The lines that are known to come.
+    /// Returns the lines read in advance.
     pub(super) fn coming(&self) -> impl Iterator<Item = &Line> {
         self.queue.iter()
     }
@@ -83,7 +83,7 @@ impl<R: BufRead> LookAhead<R> {
         Ok(line)
     }
 
-    /// Leaves a line out.
+    /// Rejects a line.
     pub(super) fn reject(&mut self, line: u64, reason: String) {
         self.bad_lines += 1;
         if self.listed.len() < BAD_LINES_LISTED_MAX {
@@ -91,7 +91,7 @@ impl<R: BufRead> LookAhead<R> {
         }
     }
 
-    /// What is wrong with an input that has no usable line.
+    /// Returns the error for an input without any usable line.
     pub(super) fn why_nothing(&self) -> Error {
         match self.listed.first().cloned() {
             None => Error::Empty,
@@ -100,12 +100,12 @@ impl<R: BufRead> LookAhead<R> {
         }
     }
 
-    /// Adds what is known of the lines.
+    /// Adds the line counts to the report.
     pub(super) fn report(self, report: &mut Report) {
         report.lines = self.count;
         report.bad_lines = self.bad_lines;
         report.bad_lines_listed = self.listed;
-        // Those that looked well at first were found later.
+        // Some lines are only rejected after reading ahead.
         report.bad_lines_listed.sort_by_key(|bad| bad.line);
     }
 }

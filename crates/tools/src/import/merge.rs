@@ -1,4 +1,4 @@
-//! What was kept of a capture → one recording, in the order of time.
+//! Writes the stored content of a capture to one recording, in order of time.
 
 use std::{
     cmp::Ordering,
@@ -9,8 +9,7 @@ use std::{
 
 use super::{
     Error, Report, Target,
-    captured::{CapturedFrame, Connection, Said, Survey, closed},
-    scratch::{Items, Kept},
+    captured::{CapturedFrame, Connection, Items, Kept, Said, Survey, closed},
     times::Times,
 };
 use crate::sans_io::recording::{
@@ -18,21 +17,21 @@ use crate::sans_io::recording::{
     records::{ConnOpen, Http, Marker, http::Role},
 };
 
-/// Batches that wait for the first connection to open.
+/// Maximum number of batches waiting for the first connection to open.
 const HELD_MAX: usize = 16;
 
-/// What is imported.
+/// The content to import.
 pub(super) struct Plan<'a> {
     pub(super) connections: Vec<(&'a Connection, Times)>,
     pub(super) user: &'a str,
     pub(super) room_id: Option<i64>,
-    /// The time of offset 0, Unix milliseconds.
+    /// Time of offset 0, in Unix milliseconds.
     pub(super) start_ms: f64,
-    /// The time between two frames, where there are no times.
+    /// Interval between frames of a capture without times, in milliseconds.
     pub(super) untimed_ms: f64,
 }
 
-/// Writes what is planned.
+/// Writes the recording.
 pub(super) fn merge<W: Write>(
     kept: &Kept,
     survey: &Survey,
@@ -43,16 +42,16 @@ pub(super) fn merge<W: Write>(
     Merger { kept, plan, target, tracks, conn: 0, held: VecDeque::new() }.run(survey)
 }
 
-/// A connection, or all exchanges, which are on connection 0.
+/// A connection; or all exchanges, on connection 0.
 struct Track<'a> {
     items: Items<'a>,
     times: Times,
     conn: u32,
-    /// When the next item was, Unix milliseconds.
+    /// Time of the next item, in Unix milliseconds.
     next_ms: f64,
 }
 
-/// The greatest is the one whose turn it is: the earliest, then the one that was opened first.
+/// The next track is the greatest: the earliest, and the first opened in a tie.
 impl Ord for Track<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         other.next_ms.total_cmp(&self.next_ms).then(other.conn.cmp(&self.conn))
@@ -78,7 +77,7 @@ struct Merger<'a, W> {
     plan: &'a Plan<'a>,
     target: &'a mut Target<W>,
     tracks: BinaryHeap<Track<'a>>,
-    /// The connection that was opened last.
+    /// Number of the connection opened last.
     conn: u32,
     held: VecDeque<Http>,
 }
@@ -94,7 +93,7 @@ impl<W: Write> Merger<'_, W> {
                 (None, None) => return Ok(()),
                 (Some(due), opens) if opens.is_none_or(|opens| due < opens) => self.step()?,
                 (_, opens) => {
-                    // Without times one connection comes after the other.
+                    // Without times, connections follow each other.
                     let (connection, times) = pending.pop_front().expect("one is due");
                     let at_ms = opens.unwrap_or_default();
                     self.open(connection, at_ms)?;
@@ -104,7 +103,7 @@ impl<W: Write> Merger<'_, W> {
         }
     }
 
-    /// When a connection is opened: not behind its first message.
+    /// Returns when to open a connection: at the latest with its first message.
     fn opens_at(&self, connection: &Connection, times: Times) -> f64 {
         let first_ms = connection.first_time.map(|time| times.ms(time));
         match (times, connection.started_ms, first_ms) {
@@ -132,7 +131,7 @@ impl<W: Write> Merger<'_, W> {
         Ok(())
     }
 
-    /// Begins to read a connection, or exchanges.
+    /// Starts reading a connection or the exchanges.
     fn start(&mut self, spans: Vec<Range<u64>>, times: Times, conn: u32, at_ms: f64) -> Result<(), Error> {
         let items = self.kept.items(spans, self.plan.connections.len() + 1);
         let last_ms = if at_ms == f64::MAX { self.plan.start_ms + self.target.last_ms() } else { at_ms };
@@ -143,7 +142,7 @@ impl<W: Write> Merger<'_, W> {
         Ok(())
     }
 
-    /// Writes what comes next.
+    /// Writes the next item.
     fn step(&mut self) -> Result<(), Error> {
         let Some(mut track) = self.tracks.peek_mut() else { return Ok(()) };
         let (at_ms, conn) = (track.next_ms - self.plan.start_ms, track.conn);
@@ -179,7 +178,7 @@ impl<W: Write> Merger<'_, W> {
     fn exchange(&mut self, at_ms: f64, http: Http) -> Result<(), Error> {
         self.target.report.exchanges += 1;
         if http.role() == Role::InitialBatch && self.conn == 0 && self.held.len() < HELD_MAX {
-            // A batch belongs to a room, and the room is known when the connection is opened.
+            // A batch belongs to a room, which is only known once the connection opens.
             self.held.push_back(http);
             return Ok(());
         }
@@ -217,13 +216,13 @@ impl<W: Write> Merger<'_, W> {
     }
 }
 
-/// Decides when the next item of a track was; `false` at its end.
+/// Determines the time of the next item of a track; returns `false` at its end.
 fn advance(track: &mut Track<'_>, plan: &Plan<'_>, report: &mut Report) -> Result<bool, Error> {
-    let Some(told) = track.items.next_time()? else { return Ok(false) };
-    match told.map(|time| track.times.ms(time)) {
+    let Some(captured_time) = track.items.next_time()? else { return Ok(false) };
+    match captured_time.map(|time| track.times.ms(time)) {
         None if track.times == Times::Untimed => track.next_ms += plan.untimed_ms,
         None => {}
-        // Exchanges stand in the order of their ends.
+        // Exchanges are in order of their ends.
         Some(ms) if ms < track.next_ms || !ms.is_finite() => report.clamped += u64::from(track.conn > 0),
         Some(ms) => track.next_ms = ms,
     }

@@ -1,4 +1,4 @@
-//! Lines that hold single messages: they are put into batches and frames, as TikTok would send them.
+//! Imports lines with single messages, combining them into batches and frames as TikTok would.
 
 use std::{
     collections::HashMap,
@@ -17,9 +17,9 @@ use crate::{
     sans_io::wire::{Batch, BatchInfo, Message, Push, write_batch, write_push, zip},
 };
 
-/// Most messages in one batch.
+/// Maximum number of messages per batch.
 const BATCH_MESSAGES_MAX: usize = 1000;
-/// Most payload bytes in one batch, but for its last message.
+/// Maximum payload of a batch without its last message, in bytes.
 const BATCH_BYTES_MAX: usize = 4 << 20;
 
 pub(super) fn import<R: BufRead>(
@@ -43,7 +43,7 @@ pub(super) fn import<R: BufRead>(
 struct Import<'a, W> {
     target: Target<W>,
     options: &'a ImportOptions,
-    /// By host.
+    /// Connections by host.
     connections: HashMap<Option<String>, Connection>,
     frames: u64,
 }
@@ -54,10 +54,10 @@ struct Connection {
 }
 
 impl<W: Write> Import<'_, W> {
-    /// Writes the batch of `first` and of the lines behind it that have the same host and time.
+    /// Writes a batch of `first` and the following lines with the same host and time.
     fn run<R: BufRead>(&mut self, lines: &mut LookAhead<R>, first: Line) -> Result<(), Error> {
         let Content::Message { host, method, payload } = first.content else {
-            lines.reject(first.number, "a frame among messages".into());
+            lines.reject(first.number, "a frame between messages".into());
             return Ok(());
         };
         let mut bytes = payload.len();
@@ -118,9 +118,9 @@ impl<W: Write> Import<'_, W> {
             _ => None,
         });
         let named = room_of(batch).or_else(|| rooms_to_come.into_iter().find(|&room_id| room_id != 0));
-        let told = self.options.room_id.filter(|_| host.is_none());
+        let given = self.options.room_id.filter(|_| host.is_none());
         let user = host.as_ref().or(self.options.user.as_ref()).unwrap_or(&self.options.name);
-        self.target.open(offset, user, told.or(named).unwrap_or(0))
+        self.target.open(offset, user, given.or(named).unwrap_or(0))
     }
 }
 

@@ -1,15 +1,15 @@
-//! Captures of others → recording: logs of browsers and proxies, what other libraries save, and JSON lines.
+//! Imports captures into a recording: logs of browsers and proxies, files of other libraries, and JSON lines.
 //!
-//! A capture is read once: `captured::survey` learns what is in it and keeps what may be imported, `merge` writes what was
-//! chosen. JSON lines are written as they are read:
+//! A capture is read once: `captured::survey` collects its importable content, and `merge` writes the
+//! selected part. JSON lines are imported while they are read:
 //!
 //! ```json
 //! {"offset_ms": 350, "frame": "<base64 of a WebSocket message>"}
 //! {"ts_ms": 1694630990293, "host": "host_160", "method": "WebcastChatMessage", "payload": "<base64 of a message>"}
 //! ```
 //!
-//! An input holds lines of one of the two kinds. Both may have `offset_ms` or `ts_ms` (Unix milliseconds); if both, the
-//! offset counts.
+//! An input contains lines of one of these kinds. Both kinds can have `offset_ms` or `ts_ms` (Unix
+//! milliseconds); `offset_ms` takes precedence.
 
 use std::{
     collections::BTreeMap,
@@ -32,51 +32,50 @@ mod merge;
 mod messages;
 mod mitm;
 mod piratetok;
-mod scratch;
 mod source;
 mod summary;
 mod target;
 mod times;
 
+pub use captured::Scratch;
 pub use choose::{Candidate, import_capture};
 pub use format::{Format, Row};
 pub use lines::LINE_BYTES_MAX;
-pub use scratch::Scratch;
 pub use source::{Input, Source};
 
 use lines::{Content, Lines};
 use look_ahead::LookAhead;
 use target::Target;
 
-/// Most bad lines that a report lists; all are counted.
+/// Maximum number of bad lines in a report. All are counted.
 pub const BAD_LINES_LISTED_MAX: usize = 10;
-/// Frames a second of a capture without times.
+/// Default frame rate for captures without times, per second.
 pub const RATE: f64 = 4.0;
 
-/// What the lines do not say of themselves.
+/// Options that complement the content of a capture.
 #[derive(Clone, Debug)]
 pub struct ImportOptions {
-    /// The user, for lines without a host; else [`ImportOptions::name`].
+    /// User name for lines without a host; defaults to [`ImportOptions::name`].
     pub user: Option<String>,
-    /// The room, for lines without a host; else the first that a message names.
+    /// Room id for lines without a host; defaults to the first one in a message.
     pub room_id: Option<i64>,
-    /// What to call the user if nothing else is known: the stem of the file's name.
+    /// Fallback for the user name: the file name without extension.
     pub name: String,
-    /// Where the lines come from; `lines`.
+    /// Source for the header; defaults to `lines`.
     pub source: String,
-    /// Whether the people in it may be recognised. `Private` unless the user says otherwise.
+    /// Privacy of the people in the recording; `Private` unless the user changes it.
     pub privacy: header::Privacy,
-    /// How true the times are.
+    /// Accuracy of the times.
     pub timing: header::Timing,
-    /// The version of livetape to note in the header; empty where bytes must not depend on it.
+    /// Version of livetape for the header; empty for reproducible output.
     pub tool_version: String,
-    /// Further facts for the header.
+    /// Further tags for the header.
     pub tags: BTreeMap<String, String>,
-    /// The format; `None`: it is recognised.
+    /// Format of the capture; `None` to detect it.
     pub format: Option<Format>,
-    /// The connections to import, as [`Candidate::number`] has them; none: those to TikTok LIVE.
+    /// Connections to import, by [`Candidate::number`]; empty for those of TikTok LIVE.
     pub entries: Vec<u64>,
-    /// Frames a second, where a capture has no times.
+    /// Frames per second for a capture without times.
     pub rate: f64,
 }
 
@@ -98,52 +97,52 @@ impl Default for ImportOptions {
     }
 }
 
-/// What was imported, and what was not.
+/// Result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The format of the capture.
+    /// Format of the capture.
     pub format: Format,
-    /// Who wrote it, and the version, if it says so.
+    /// Name and version of the program that wrote the capture, if known.
     pub producer: String,
-    /// Lines or messages read, without empty ones.
+    /// Number of lines or messages read, not counting empty ones.
     pub lines: u64,
-    /// Frames written.
+    /// Number of frames written.
     pub frames: u64,
-    /// Connections written.
+    /// Number of connections written.
     pub connections: u64,
-    /// Messages in those frames.
+    /// Number of messages in the frames.
     pub messages: u64,
-    /// What was wrong inside of frames, by its stable name. They were written nevertheless.
+    /// Number of faults within frames, by kind. These frames are imported too.
     pub faults: BTreeMap<&'static str, u64>,
-    /// Lines that were left out.
+    /// Number of lines left out.
     pub bad_lines: u64,
-    /// The first [`BAD_LINES_LISTED_MAX`] of them.
+    /// The first [`BAD_LINES_LISTED_MAX`] lines left out.
     pub bad_lines_listed: Vec<BadLine>,
-    /// Times that went back, and were set to the one before.
+    /// Number of decreasing times, each raised to the previous time.
     pub clamped: u64,
-    /// The time between the start and the last frame.
+    /// Time from the start to the last frame, in milliseconds.
     pub duration_ms: u64,
-    /// HTTP answers of the connect.
+    /// Number of HTTP responses from connecting.
     pub exchanges: u64,
-    /// Messages of methods that have no schema, by method.
+    /// Number of messages without a schema, by method.
     pub unknown_methods: BTreeMap<String, u64>,
-    /// Messages that could not be decoded, though there is a schema.
+    /// Number of messages that could not be decoded despite a schema.
     pub broken_messages: u64,
-    /// Frames that never reached the other side.
+    /// Number of frames that never reached the other side.
     pub dropped: u64,
-    /// Frames that were put in by hand.
+    /// Number of frames injected manually.
     pub injected: u64,
-    /// Connections that are not to TikTok LIVE, and were left out.
+    /// Number of connections left out because they do not belong to TikTok LIVE.
     pub left_out: u64,
-    /// Why the capture could not be read to its end.
+    /// Reason for not reading the capture to its end.
     pub broken: Option<String>,
-    /// What else is to be known.
+    /// Further remarks for the user.
     pub notes: Vec<String>,
 }
 
 impl Report {
-    /// The share of messages that were decoded, from 0 to 1.
+    /// Returns the fraction of messages that were decoded, from 0 to 1.
     #[must_use]
     pub fn decoded(&self) -> f64 {
         let unknown: u64 = self.unknown_methods.values().sum();
@@ -151,7 +150,7 @@ impl Report {
         if self.messages == 0 { 0.0 } else { decoded as f64 / self.messages as f64 }
     }
 
-    /// Whether something of the capture is not in the recording, or not readable there.
+    /// Whether part of the capture is missing from the recording, or unreadable in it.
     #[must_use]
     pub fn is_lossy(&self) -> bool {
         self.bad_lines > 0 || !self.faults.is_empty() || self.broken.is_some()
@@ -168,101 +167,101 @@ impl Report {
 /// A line that was left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BadLine {
-    /// Its number, from 1.
+    /// Number of the line, from 1.
     pub line: u64,
-    /// What was wrong with it.
+    /// Reason for leaving it out.
     pub reason: String,
 }
 
-/// Why nothing could be imported, or not all.
+/// Error in importing a capture.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is not one line.
-    #[error("the input is empty: expected one JSON object a line")]
+    /// The input is empty.
+    #[error("the input is empty: expected one JSON object per line")]
     Empty,
     /// No line is JSON.
     #[error("the input is not JSON lines: line {}: {}", .0.line, .0.reason)]
     NotJson(BadLine),
-    /// Every line is JSON of something else.
+    /// All lines are JSON, but none is usable.
     #[error("none of {lines} lines holds a frame or a message: line {}: {}", first.line, first.reason)]
     NoUsableLine {
-        /// How many lines there are.
+        /// Number of lines.
         lines: u64,
         /// The first of them.
         first: BadLine,
     },
-    /// It is a recording already.
-    #[error("it is a recording already: there is nothing to import")]
+    /// The input is a recording, not a capture.
+    #[error("it is already a recording")]
     Recording,
-    /// The first bytes are those of no format.
-    #[error("it is in no format that is known")]
+    /// The format was not recognised.
+    #[error("unknown format")]
     Unrecognised,
     /// The archive cannot be used.
-    #[error("the archive cannot be read: {0}")]
+    #[error("cannot read the archive: {0}")]
     Archive(String),
-    /// The capture ends in the middle.
-    #[error("it is cut off at byte {at}")]
+    /// The capture is truncated.
+    #[error("truncated at byte {at}")]
     CutOff {
-        /// Where it ends.
+        /// Position of its end, in bytes.
         at: u64,
     },
-    /// The capture is broken in the middle.
-    #[error("it is broken at byte {at}: {reason}")]
+    /// The capture is malformed.
+    #[error("damaged at byte {at}: {reason}")]
     Broken {
-        /// Where.
+        /// Position of the error, in bytes.
         at: u64,
-        /// What is wrong there.
+        /// Description of the error.
         reason: String,
     },
-    /// The JSON is broken.
-    #[error("it is not JSON at byte {at}: {reason}")]
+    /// The JSON is malformed.
+    #[error("not JSON at byte {at}: {reason}")]
     NotJsonAt {
-        /// Where.
+        /// Position of the error, in bytes.
         at: u64,
-        /// What is wrong there.
+        /// Description of the error.
         reason: String,
     },
-    /// Something is too long to be kept.
-    #[error("a text in it is longer than {bytes} bytes: no frame is")]
+    /// A string is too long.
+    #[error("a string is longer than {bytes} bytes, the limit for a frame")]
     TooLong {
-        /// What is allowed.
+        /// Maximum length, in bytes.
         bytes: u64,
     },
-    /// Brackets within brackets.
-    #[error("it is nested too deep at byte {at}: this is no capture")]
+    /// The JSON is nested too deeply.
+    #[error("nested too deeply at byte {at}: not a capture")]
     TooDeep {
-        /// Where.
+        /// Position of the innermost bracket, in bytes.
         at: u64,
     },
-    /// A dump of an old mitmproxy.
+    /// The flows were saved by an old version of mitmproxy.
     #[error(
-        "its flows are of version {version}, from before mitmproxy 7: open and save them with a newer mitmproxy"
+        "flow format {version} is older than mitmproxy 7: open and save the flows with a newer mitmproxy"
     )]
     OldMitmproxy {
-        /// The version of the format.
+        /// Version of the format.
         version: u32,
     },
-    /// There are no WebSocket frames in it.
+    /// The capture has no WebSocket frames.
     #[error("{0}")]
     NoFrames(String),
-    /// There are connections, but none to TikTok LIVE.
-    #[error("none of its {} is known to be one to TikTok LIVE", connections(.0.len()))]
+    /// The capture has connections, but none clearly belongs to TikTok LIVE.
+    #[error("none of its {} is a known connection to TikTok LIVE", connections(.0.len()))]
     Unsure(Vec<Candidate>),
-    /// `entries` names something that is not there.
-    #[error("there is no connection {entry}: it has {}", connections(*.there as usize))]
+    /// `entries` contains the number of a connection that does not exist.
+    #[error("unknown connection {entry}: the capture has {}", connections(*.there as usize))]
     NoEntry {
-        /// The number that was asked for.
+        /// The requested number.
         entry: u64,
-        /// How many there are.
+        /// Number of connections.
         there: u64,
     },
-    /// The input failed.
-    #[error("cannot read on: {0}")]
+    /// Reading the input failed.
+    #[error("reading failed: {0}")]
     Read(io::Error),
-    /// What was read could not be kept until it is written.
-    #[error("cannot keep what was read: {0}")]
+    /// Writing the scratch file failed.
+    #[error("cannot write a temporary file: {0}")]
     Scratch(io::Error),
-    /// The recording could not be written.
+    /// Writing the recording failed.
     #[error(transparent)]
     Write(#[from] recording::Error),
 }
@@ -271,11 +270,11 @@ fn connections(number: usize) -> String {
     if number == 1 { "1 connection".into() } else { format!("{number} connections") }
 }
 
-/// Reads JSON lines and writes a recording: the same lines give the same bytes, in bounded memory. Lines that cannot be
-/// used are counted and left out. Nothing is written before the first usable line.
+/// Imports JSON lines in bounded memory. The same lines produce the same bytes. Unusable lines are counted
+/// and left out. Nothing is written before the first usable line.
 ///
 /// # Errors
-/// [`Error`]
+/// See [`Error`].
 pub fn import(input: impl BufRead, output: impl Write, options: &ImportOptions) -> Result<Report, Error> {
     let mut lines = LookAhead::new(Lines::new(input));
     lines.fill().map_err(Error::Read)?;

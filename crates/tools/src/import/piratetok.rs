@@ -1,4 +1,4 @@
-//! piratetok's captures: `[u32 LE length][frame]`, received alone, without times.
+//! Reads captures of piratetok: `[u32 LE length][frame]`, with received frames only and no times.
 
 use std::io::Read as _;
 
@@ -8,7 +8,7 @@ use super::{
     source::{Unpacked, read_full},
 };
 
-/// Longest frame: what a recording takes.
+/// Maximum length of a frame, in bytes, as in a recording.
 const FRAME_BYTES_MAX: u32 = 16 << 20;
 
 pub(super) struct Piratetok<'a>(pub(super) &'a Unpacked<'a>);
@@ -27,10 +27,10 @@ impl Capture for Piratetok<'_> {
             }
             let bytes = u32::from_le_bytes(length);
             if bytes > FRAME_BYTES_MAX {
-                let reason = format!("a frame of {bytes} bytes: this is something else from there on");
+                let reason = format!("a frame of {bytes} bytes: not a capture of piratetok from here on");
                 return Err(Error::Broken { at, reason });
             }
-            // The memory grows with the bytes that are there, whatever the length says.
+            // Memory grows with the available bytes, regardless of the stated length.
             let mut frame = Vec::new();
             input.by_ref().take(bytes.into()).read_to_end(&mut frame).map_err(Error::Read)?;
             if frame.len() < bytes as usize {

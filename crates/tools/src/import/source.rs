@@ -1,4 +1,4 @@
-//! Where a capture is read from, and where it is kept meanwhile.
+//! Access to a capture and its scratch file.
 
 use std::{
     borrow::Cow,
@@ -8,42 +8,42 @@ use std::{
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 
-use super::{Error, scratch::Scratch};
+use super::{Error, captured::Scratch};
 
-/// Bytes that are read at once.
+/// Number of bytes to read at once.
 const BUFFER_BYTES: usize = 64 << 10;
-/// Bytes that may come out of a packed capture whatever it was packed to.
+/// Decompressed bytes allowed regardless of the compression ratio.
 const UNPACKED_BYTES_FREE: u64 = 16 << 20;
-/// How many times longer than its packed bytes the rest may be. Captures are packed to a fifth; a bomb to a thousandth.
+/// Maximum compression ratio of the rest. Captures compress to a fifth, bombs to a thousandth.
 const UNPACKED_RATIO_MAX: u64 = 100;
 
-/// Something to read from any place.
+/// A seekable reader.
 pub trait Input: Read + Seek {}
 
 impl<T: Read + Seek> Input for T {}
 
-/// A capture: a file, or bytes in a test.
+/// A capture: a file, or bytes in tests.
 pub trait Source {
-    /// The capture, from its beginning.
+    /// Opens the capture from its beginning.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Any error of the operating system.
     fn open(&self) -> io::Result<Box<dyn Input>>;
 
-    /// A file that stands beside it: Playwright leaves frames there. `name` is a plain name.
+    /// Opens a file in the same folder, such as Playwright's separate files. `name` has no path.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Any error of the operating system.
     fn open_beside(&self, name: &str) -> io::Result<Box<dyn Input>>;
 
-    /// Where to keep what is read until it can be written: an empty file, which takes as much as the recording.
+    /// Creates an empty scratch file, which will need as much space as the recording.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Any error of the operating system.
     fn scratch(&self) -> io::Result<Box<dyn Scratch>>;
 }
 
-/// A capture in memory, alone.
+/// A capture in memory, without other files.
 impl Source for Bytes {
     fn open(&self) -> io::Result<Box<dyn Input>> {
         Ok(Box::new(Cursor::new(self.clone())))
@@ -58,26 +58,26 @@ impl Source for Bytes {
     }
 }
 
-/// A stream of unpacked bytes.
+/// A stream of decompressed bytes.
 pub(super) type Stream = Box<dyn BufRead>;
 
-/// How the capture is packed.
+/// Compression of a capture.
 #[derive(Clone, Debug)]
 pub(super) enum Packing {
     Plain,
     Gzip,
-    /// In the archive: the HAR.
+    /// An archive, with the name of the HAR in it.
     Zip(String),
 }
 
-/// A capture, unpacked while it is read.
+/// A capture that is decompressed while it is read.
 pub(super) struct Unpacked<'a> {
     source: &'a dyn Source,
     packing: Packing,
 }
 
 impl<'a> Unpacked<'a> {
-    /// Looks at the first bytes.
+    /// Detects the compression from the first bytes.
     pub(super) fn new(source: &'a dyn Source) -> Result<Self, Error> {
         let mut magic = [0; 4];
         let read = read_full(&mut source.open().map_err(Error::Read)?, &mut magic).map_err(Error::Read)?;
@@ -109,17 +109,18 @@ impl<'a> Unpacked<'a> {
         }
     }
 
-    /// A file that the capture names.
+    /// Opens a separate file that the capture refers to.
     pub(super) fn open_beside(&self, name: &str) -> Result<Stream, Error> {
         let is_plain = !name.is_empty() && !name.contains(['/', '\\', '\0']) && name != "..";
         if !is_plain {
-            return Err(Error::Read(io::Error::other(format!("{name:?} is no plain name of a file"))));
+            return Err(Error::Read(io::Error::other(format!("{name:?} is not a plain file name"))));
         }
         if self.is_zip() {
             return self.open_zipped(name);
         }
-        let named =
-            |error| Error::Read(io::Error::other(format!("{name}, which the capture names: {error}")));
+        let named = |error| {
+            Error::Read(io::Error::other(format!("cannot read {name}, which the capture refers to: {error}")))
+        };
         Ok(buffered(self.source.open_beside(name).map_err(named)?))
     }
 
@@ -127,9 +128,9 @@ impl<'a> Unpacked<'a> {
         let (start, length, method) = {
             let mut archive = archive(self.source)?;
             let index = archive.index_for_name(name);
-            let index = index.ok_or_else(|| Error::Archive(format!("there is no {name} in it")))?;
+            let index = index.ok_or_else(|| Error::Archive(format!("it has no {name}")))?;
             let file = archive.by_index_raw(index).map_err(broken)?;
-            let start = file.data_start().ok_or_else(|| Error::Archive(format!("{name} is nowhere")))?;
+            let start = file.data_start().ok_or_else(|| Error::Archive(format!("{name} has no data")))?;
             (start, file.compressed_size(), file.compression())
         };
         let mut input = self.source.open().map_err(Error::Read)?;
@@ -146,7 +147,7 @@ impl<'a> Unpacked<'a> {
                     packed: |zip| zip.get_ref().get_ref().count,
                 }))
             }
-            other => Err(Error::Archive(format!("{name} is packed by {other}, which is not known"))),
+            other => Err(Error::Archive(format!("{name} uses the unsupported compression {other}"))),
         }
     }
 }
@@ -159,11 +160,11 @@ fn archive(source: &dyn Source) -> Result<zip::ZipArchive<Box<dyn Input>>, Error
     zip::ZipArchive::new(source.open().map_err(Error::Read)?).map_err(broken)
 }
 
-/// The HAR of an archive: the first that ends so.
+/// Returns the name of the first HAR in the archive.
 fn har_in(source: &dyn Source) -> Result<String, Error> {
     let archive = archive(source)?;
     let found = archive.file_names().flatten().find(|name| name.ends_with(".har")).map(Cow::into_owned);
-    found.ok_or_else(|| Error::Archive("there is no .har in it".into()))
+    found.ok_or_else(|| Error::Archive("it has no .har file".into()))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
@@ -171,7 +172,7 @@ fn broken(error: zip::result::ZipError) -> Error {
     Error::Archive(error.to_string())
 }
 
-/// Reads until `bytes` are full, or the end; gives how many there are.
+/// Reads until `bytes` are full or the input ends. Returns the number of bytes read.
 pub(super) fn read_full(input: &mut (impl Read + ?Sized), bytes: &mut [u8]) -> io::Result<usize> {
     let mut full = 0;
     while full < bytes.len() {
@@ -198,7 +199,7 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// What is unpacked, unless it is a bomb.
+/// Limits decompressed data, as protection against bombs.
 struct Bounded<R> {
     inner: R,
     unpacked: u64,
@@ -212,8 +213,7 @@ impl<R: Read> Read for Bounded<R> {
         let packed = (self.packed)(&self.inner);
         if self.unpacked > UNPACKED_BYTES_FREE + packed.saturating_mul(UNPACKED_RATIO_MAX) {
             let (unpacked, packed) = (self.unpacked >> 20, packed >> 10);
-            let message =
-                format!("{packed} KiB unpack to more than {unpacked} MiB: this is no capture but a bomb");
+            let message = format!("{packed} KiB decompress to more than {unpacked} MiB: not a capture");
             return Err(io::Error::other(message));
         }
         Ok(read)

@@ -1,13 +1,13 @@
-//! A report in words.
+//! Formats the report of an import.
 
 use std::{fmt, time::Duration};
 
 use super::{Format, Report};
 use crate::text::{clock, count, printable, thousands};
 
-/// Most unknown methods that are named.
+/// Maximum number of unknown methods in the text.
 const METHODS_MAX: usize = 5;
-/// Widest name of anybody.
+/// Maximum width of a user name, in columns.
 const NAME_COLUMNS_MAX: usize = 60;
 
 impl fmt::Display for Report {
@@ -31,10 +31,10 @@ impl fmt::Display for Report {
             writeln!(f, "⚠️ {name}: {}", thousands(*number))?;
         }
         if self.clamped > 0 {
-            writeln!(f, "⚠️ {} back in time, and set to the time before", count(self.clamped, "step"))?;
+            writeln!(f, "⚠️ {} back in time, set to the previous time", count(self.clamped, "step"))?;
         }
         if self.bad_lines > 0 {
-            writeln!(f, "⚠️ {} left out:", count(self.bad_lines, self.noun()))?;
+            writeln!(f, "⚠️ {} skipped:", count(self.bad_lines, self.noun()))?;
         }
         for bad in &self.bad_lines_listed {
             writeln!(f, "  {} {}: {}", self.noun(), bad.line, printable(&bad.reason, NAME_COLUMNS_MAX))?;
@@ -47,13 +47,13 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// What a capture is made of.
+    /// Returns the noun for the counted elements of the capture.
     fn noun(&self) -> &'static str {
         if self.format == Format::Lines { "line" } else { "message" }
     }
 
     fn write_decoded(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not rounded up: 100 % is all.
+        // Rounded down, so that 100 % means all.
         let percent = (self.decoded() * 1000.0).floor() / 10.0;
         let methods = self.unknown_methods.len() as u64;
         write!(f, "{percent} % decoded, {}", count(methods, "unknown method"))?;
@@ -66,8 +66,8 @@ impl Report {
         writeln!(f, "{}", if methods > METHODS_MAX as u64 { ", …" } else { "" })?;
         let others = [
             (self.exchanges, "HTTP answer"),
-            (self.left_out, "connection left out"),
-            (self.dropped, "dropped frame left out"),
+            (self.left_out, "connection skipped"),
+            (self.dropped, "dropped frame skipped"),
             (self.injected, "injected frame"),
         ];
         for (number, noun) in others.into_iter().filter(|(number, _)| *number > 0) {

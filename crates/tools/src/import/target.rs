@@ -1,4 +1,4 @@
-//! The recording that is being written.
+//! Writes the imported recording.
 
 use std::{io::Write, time::Duration};
 
@@ -15,10 +15,10 @@ use crate::sans_io::{
     redact::redact_with,
 };
 
-/// Longest offset: what JSON can say exactly in milliseconds, and a recording in nanoseconds.
+/// Maximum offset, in milliseconds: exact in JSON, and within the range of a recording's nanoseconds.
 const OFFSET_MS_MAX: f64 = 9e12;
 
-/// Writes connections and frames without their secrets, keeps the time from going back, decodes, and counts.
+/// Writes connections and frames with secrets redacted and offsets in order; decodes and counts them.
 pub(super) struct Target<W> {
     writer: Writer<W>,
     decoder: Decoder,
@@ -28,7 +28,7 @@ pub(super) struct Target<W> {
 }
 
 impl<W: Write> Target<W> {
-    /// Starts the recording. `start_unix_ms` is the time of offset 0, if that is known.
+    /// Starts the recording. `start_unix_ms` is the time of offset 0, if known.
     pub(super) fn new(output: W, options: &ImportOptions, start_unix_ms: Option<i64>) -> Result<Self, Error> {
         let header = Header {
             tool: "livetape".into(),
@@ -42,14 +42,14 @@ impl<W: Write> Target<W> {
         };
         Ok(Self {
             writer: Writer::new(output, &header)?,
-            decoder: Decoder::new(decoder::Options { replay: true, dedup: false }),
+            decoder: Decoder::new(decoder::DecoderOptions { replay: true, dedup: false }),
             start_unix_ms,
             last: Duration::ZERO,
             report: Report::default(),
         })
     }
 
-    /// The offset of a time; one that goes back becomes the one before and is counted.
+    /// Returns the offset of a time. A decreasing offset is raised to the previous one and counted.
     pub(super) fn offset(&mut self, time: Time) -> Duration {
         let offset = match time {
             Time::OffsetMs(ms) if ms >= 0.0 => Some(Duration::from_secs_f64(ms.min(OFFSET_MS_MAX) / 1000.0)),
@@ -66,7 +66,7 @@ impl<W: Write> Target<W> {
         self.last
     }
 
-    /// Opens the next connection, and returns its number.
+    /// Opens the next connection and returns its number.
     pub(super) fn open(&mut self, offset: Duration, user: &str, room_id: i64) -> Result<u32, Error> {
         let open = ConnOpen { room_id, unique_id: user.to_owned(), ..Default::default() };
         self.open_at(offset, open)
@@ -79,7 +79,7 @@ impl<W: Write> Target<W> {
         Ok(conn)
     }
 
-    /// Writes a frame; `false` if it is larger than a recording allows.
+    /// Writes a frame; returns `false` if it is too large for a recording.
     pub(super) fn frame(&mut self, offset: Duration, conn: u32, bytes: Bytes) -> Result<bool, Error> {
         let what = What::Frame(Frame { opcode: Opcode::BINARY, bytes });
         let written = self.write(offset, conn, Flags::default(), what)?;
@@ -87,18 +87,18 @@ impl<W: Write> Target<W> {
         Ok(written)
     }
 
-    /// The offset of what was written last, in milliseconds.
+    /// Returns the last offset, in milliseconds.
     pub(super) fn last_ms(&self) -> f64 {
         self.last.as_secs_f64() * 1e3
     }
 
-    /// As [`Target::open`], at a time in milliseconds that others keep in order.
+    /// Opens a connection like [`Target::open`], at a time in milliseconds. The caller ensures the order.
     pub(super) fn open_as(&mut self, at_ms: f64, open: ConnOpen) -> Result<u32, Error> {
         let offset = self.in_order(at_ms);
         self.open_at(offset, open)
     }
 
-    /// Writes anything; `false` if it is larger than a recording allows.
+    /// Writes an item; returns `false` if it is too large for a recording.
     pub(super) fn put(&mut self, at_ms: f64, conn: u32, flags: Flags, what: What) -> Result<bool, Error> {
         let offset = self.in_order(at_ms);
         self.write(offset, conn, flags, what)

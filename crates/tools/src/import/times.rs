@@ -1,38 +1,39 @@
-//! What the times of a capture count. Chrome and mitmproxy write seconds, Playwright milliseconds, one version of
-//! Playwright neither, and strangers anything: so a number is believed before a name is.
+//! Determines the unit of the times in a capture. Chrome and mitmproxy write seconds, Playwright
+//! milliseconds, one version of Playwright a mixture, and unknown producers anything. So units are inferred
+//! from values, not from the producer.
 
 use jiff::Timestamp;
 
-/// Milliseconds since 1970 are above this, seconds are not.
+/// Minimum of Unix milliseconds. Unix seconds are below.
 const MILLIS_MIN: f64 = 1e11;
-/// Microseconds are above this.
+/// Minimum of Unix microseconds.
 const MICROS_MIN: f64 = 1e14;
-/// Seconds since 1970 are above this; what is below counts from when the machine was started.
+/// Minimum of Unix seconds. Smaller numbers count from the start of the machine.
 const SECONDS_MIN: f64 = 1e8;
-/// Further before its first message no connection was made: an hour.
+/// Maximum time between opening a connection and its first message, in milliseconds: an hour.
 const HANDSHAKE_MS_MAX: f64 = 3_600_000.0;
 
-/// How the times of one connection are read.
+/// Unit of the times of one connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Times {
     Millis,
     Seconds,
     Micros,
-    /// Seconds since nobody knows when; this was the first, at that time.
+    /// Seconds since an unknown moment. `first` is the first time, which occurred at `at_ms`.
     SecondsSince {
         first: f64,
         at_ms: f64,
     },
-    /// Milliseconds, but a second of distance from here stands as one.
+    /// Milliseconds in which each second from `from_ms` on counts as one millisecond.
     Squeezed {
         from_ms: f64,
     },
-    /// There are none.
+    /// The connection has no times.
     Untimed,
 }
 
 impl Times {
-    /// Those of a connection: who wrote it, when it was made, and its first time.
+    /// Infers the unit from the producer, the start of the connection and its first time.
     pub(super) fn of(producer: &str, version: &str, started_ms: Option<f64>, first: Option<f64>) -> Self {
         let Some(first) = first else { return Self::Untimed };
         if first > MICROS_MIN {
@@ -50,7 +51,7 @@ impl Times {
         Self::SecondsSince { first, at_ms: started_ms.unwrap_or_default() }
     }
 
-    /// Unix milliseconds.
+    /// Converts a time to Unix milliseconds.
     pub(super) fn ms(self, time: f64) -> f64 {
         match self {
             Self::Millis | Self::Untimed => time,
@@ -61,15 +62,16 @@ impl Times {
         }
     }
 
-    /// What is to be told of it, if anything is odd.
+    /// Returns a remark for the user, if anything is unusual.
     pub(super) fn note(self, producer: &str) -> Option<String> {
-        let odd = |unit: &str| Some(format!("times are taken for {unit}, though {producer} writes others"));
+        let odd =
+            |unit: &str| Some(format!("Times are read as {unit}, although {producer} writes other units"));
         match (self, producer) {
             (Self::Squeezed { .. }, _) => {
-                Some("Playwright 1.61 writes a second as a millisecond: times were stretched".into())
+                Some("Playwright 1.61 writes seconds as milliseconds: times were corrected".into())
             }
             (Self::SecondsSince { .. }, _) => {
-                Some("times do not say the day: the connection's own time stands for the first".into())
+                Some("Times have no date: they are relative to the connection's start".into())
             }
             (Self::Millis, "WebInspector" | "mitmproxy") => odd("milliseconds"),
             (Self::Seconds, "Playwright") => odd("seconds"),
@@ -79,10 +81,10 @@ impl Times {
     }
 }
 
-/// Unix milliseconds of `2026-11-20T10:00:00.000Z`.
+/// Parses `2026-11-20T10:00:00.000Z` to Unix milliseconds.
 pub(super) fn parse_date(text: &str) -> Option<f64> {
     let time: Timestamp = text.parse().ok()?;
-    // Microseconds are whole in a float for ages to come, nanoseconds are not.
+    // A float can represent current times in microseconds exactly, but not in nanoseconds.
     Some(time.as_microsecond() as f64 / 1e3)
 }
 
@@ -100,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn each_producer_is_read_as_it_writes() {
+    fn the_times_of_each_producer_are_converted() {
         let seconds = START / 1e3;
         check("WebInspector", "537.36", [seconds + 0.25, seconds + 90.5], [250.0, 90_500.0]);
         check("mitmproxy", "11.0.2", [seconds + 0.25, seconds + 90.5], [250.0, 90_500.0]);
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_believed_before_names() {
+    fn units_are_inferred_from_values_not_from_the_producer() {
         let seconds = START / 1e3;
         check("WebInspector", "537.36", [START, START + 500.0], [0.0, 500.0]);
         check("Playwright", "1.65.1", [seconds, seconds + 2.0], [0.0, 2000.0]);
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn dates_are_read() {
+    fn dates_are_parsed() {
         assert_eq!(parse_date("2025-09-09T18:44:49.250Z"), Some(START + 250.0));
         assert_eq!(parse_date("2025-09-09T20:44:49+02:00"), Some(START));
         assert_eq!(parse_date("yesterday"), None);

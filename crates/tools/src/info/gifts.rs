@@ -1,4 +1,4 @@
-//! Who was there, and what was given.
+//! Users and gifts of a recording.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use crate::sans_io::event::{Data, Event};
 
-/// People that are told apart; beyond, they are not counted.
+/// Maximum number of distinct users. Further ones are not counted.
 const PEOPLE_MAX: usize = 1_000_000;
-/// Kinds of gifts that are told apart.
+/// Maximum number of distinct gifts.
 const KINDS_MAX: usize = 10_000;
 
-/// The people whose ids were seen.
+/// Ids of the users seen.
 #[derive(Clone, Debug, Default)]
 pub(super) struct People(HashSet<i64>);
 
@@ -31,14 +31,14 @@ impl People {
     }
 }
 
-/// The gifts of a recording; each of a streak counts.
+/// The gifts of a recording, counting each gift of a streak.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names of the JSON keys say it")]
 pub struct Gifts {
     pub count: u64,
     pub diamonds: u64,
-    /// By name.
+    /// Numbers of gifts by name.
     pub kinds: BTreeMap<String, u64>,
 }
 
@@ -53,7 +53,7 @@ impl Gifts {
         }
     }
 
-    /// `Rose ×34, TikTok ×3`: the most first.
+    /// Lists the most frequent gifts: `Rose ×34, TikTok ×3`
     pub(super) fn listed(&self, count: usize) -> String {
         let mut kinds = Vec::from_iter(&self.kinds);
         kinds.sort_by_key(|(name, number)| (std::cmp::Reverse(**number), *name));

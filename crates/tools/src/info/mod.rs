@@ -1,4 +1,4 @@
-//! What a recording holds, at a glance.
+//! Summarises a recording.
 
 mod gifts;
 mod text;
@@ -14,19 +14,19 @@ use gifts::People;
 
 use super::timeline::{Chart, Timeline};
 use crate::sans_io::{
-    decoder::{Decoder, Options},
+    decoder::{Decoder, DecoderOptions},
     recording::{
         Error, Head, Item, Loss, Preamble, Reader, Report, What, record_type,
         records::{ConnOpen, Header, header},
     },
 };
 
-/// Most connections that are listed; all are counted.
+/// Maximum number of listed connections. All are counted.
 const CONNECTIONS_LISTED_MAX: usize = 1000;
-/// The buckets of the timeline: one for each column of a terminal that is free.
+/// Number of buckets in the timeline: one per available column of a terminal.
 const BUCKETS: usize = 52;
 
-/// What a recording holds.
+/// Summary of a recording.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names of the JSON keys say it")]
@@ -37,28 +37,28 @@ pub struct Info {
     pub duration_ms: u64,
     pub frames_received: u64,
     pub frames_sent: u64,
-    /// The payloads of the frames.
+    /// Total size of the frames' payloads, in bytes.
     pub frame_bytes: u64,
-    /// Connections that were opened.
+    /// Number of connections opened.
     pub connection_count: u64,
     pub connections: Vec<Connection>,
     pub markers: u64,
-    /// Records that the recorder lost, as it says itself.
+    /// Number of records lost according to the recorder.
     pub lost_in_gaps: u64,
-    /// Events that were decoded, by type.
+    /// Numbers of decoded events, by type.
     pub events: BTreeMap<&'static str, u64>,
-    /// People who did something.
+    /// Number of users who were active.
     pub users: u64,
     pub gifts: Gifts,
-    /// What happened when.
+    /// Events over time.
     pub timeline: Timeline,
     pub damage: DamageInfo,
-    /// What is missing in all.
+    /// All missing data.
     #[serde(skip)]
     pub loss: Loss,
 }
 
-/// What the header says.
+/// Content of the header.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "as in proto/recording.proto")]
@@ -66,12 +66,12 @@ pub struct HeaderInfo {
     pub tool: String,
     pub tool_version: String,
     pub source: String,
-    /// The wall time of offset 0, ISO 8601.
+    /// Wall time of offset 0, as ISO 8601.
     pub started: Option<String>,
     pub timing: &'static str,
     pub privacy: &'static str,
     pub scrub_profile: String,
-    /// Hexadecimal.
+    /// Fingerprint in hexadecimal.
     pub scrub_key_fingerprint: String,
     pub tags: BTreeMap<String, String>,
 }
@@ -83,19 +83,19 @@ pub struct HeaderInfo {
 pub struct Connection {
     pub conn: u32,
     pub user: String,
-    /// A decimal string, as all 64-bit ids.
+    /// Id of the room, as a decimal string like all 64-bit ids.
     pub room_id: String,
     pub opened_ms: u64,
     pub frames: u64,
 }
 
-/// What could not be read.
+/// Unreadable parts of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "as in recording::Report")]
 pub struct DamageInfo {
     pub preamble_damaged: bool,
-    /// The minor version of the format, if it is newer than this livetape.
+    /// Minor version of the format, if it is newer than this livetape.
     pub newer_minor: Option<u8>,
     pub missing_records: u64,
     pub stretches: u64,
@@ -104,14 +104,14 @@ pub struct DamageInfo {
     pub clamped: u64,
 }
 
-/// Reads a recording from start to end, in bounded memory.
+/// Summarises a recording in bounded memory.
 ///
 /// # Errors
-/// That of [`Reader::open`] and [`Reader::next`]; damage is none.
+/// Any error of [`Reader::open`] or [`Reader::next`]. Damage is not an error.
 pub fn info(input: impl Read) -> Result<Info, Error> {
     let mut reader = Reader::open(input)?;
     let (mut info, mut connections) = (Info::default(), BTreeMap::new());
-    let mut decoder = Decoder::new(Options { replay: true, dedup: true });
+    let mut decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
     let (mut chart, mut people) = (Chart::default(), People::default());
     let (mut missing, mut last) = (0, Duration::ZERO);
     while let Some(head) = reader.next_head()? {
@@ -142,10 +142,10 @@ pub fn info(input: impl Read) -> Result<Info, Error> {
     Ok(info)
 }
 
-/// By number.
+/// Connections by number.
 type Connections = BTreeMap<u32, Connection>;
 
-/// `None` once too many are known.
+/// Returns the entry of a connection; `None` beyond the maximum.
 fn connection(connections: &mut Connections, conn: u32) -> Option<&mut Connection> {
     let known = connections.contains_key(&conn);
     (known || connections.len() < CONNECTIONS_LISTED_MAX)

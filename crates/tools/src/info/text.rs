@@ -1,4 +1,4 @@
-//! The text of an [`Info`].
+//! Formats an [`Info`] as text.
 
 use std::{cmp::Reverse, fmt, time::Duration};
 
@@ -6,13 +6,13 @@ use super::{Connection, HeaderInfo, Info};
 use crate::bars::bars;
 use crate::text::{COLUMNS_MAX, clock, count, printable, size, thousands};
 
-/// Most connections in the text.
+/// Maximum number of connections in the text.
 const CONNECTIONS_PRINTED_MAX: usize = 10;
-/// Most kinds of events, and of gifts.
+/// Maximum numbers of event types and of gifts.
 const KINDS_PRINTED_MAX: usize = 10;
 const GIFTS_PRINTED_MAX: usize = 3;
 
-/// The text for a terminal, at most 80 columns wide.
+/// Text for a terminal, at most 80 columns wide.
 impl fmt::Display for Info {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = |name: &str, text: &str| {
@@ -41,7 +41,7 @@ impl fmt::Display for Info {
 }
 
 impl Info {
-    /// Who did what, and what happened when.
+    /// Writes the activity by event type and over time.
     fn rates(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.events.values().sum();
         if total == 0 {
@@ -50,8 +50,8 @@ impl Info {
         writeln!(f, "people       {}", thousands(self.users))?;
         if self.gifts.count > 0 {
             let (gifts, diamonds) = (count(self.gifts.count, "gift"), count(self.gifts.diamonds, "diamond"));
-            let told = format!("gifts        {gifts}, {diamonds}: {}", self.gifts.listed(GIFTS_PRINTED_MAX));
-            writeln!(f, "{}", printable(&told, COLUMNS_MAX))?;
+            let line = format!("gifts        {gifts}, {diamonds}: {}", self.gifts.listed(GIFTS_PRINTED_MAX));
+            writeln!(f, "{}", printable(&line, COLUMNS_MAX))?;
         }
         let mut row = |kind: &str, number: u64, counts: &[u64]| {
             let row = format!("{:<18} {:>7} {}", printable(kind, 18), thousands(number), bars(counts));
@@ -70,7 +70,7 @@ impl Info {
             writeln!(f, "{:<18} {:>7} of {}", "others", thousands(others), count(more, "kind"))?;
         }
         let each = Duration::from_millis(self.timeline.bucket_ms);
-        writeln!(f, "{:26} a column is {each:?}, a row's highest full", "")
+        writeln!(f, "{:26} one column is {each:?}; each row has its own scale", "")
     }
 
     fn state(&self) -> String {
@@ -98,7 +98,7 @@ impl Info {
             parts.push(format!("{records} at {places}, {}", size(damage.bytes)));
         }
         if damage.tail_bytes > 0 {
-            parts.push(format!("cut off at the end: {}", size(damage.tail_bytes)));
+            parts.push(format!("truncated at the end: {}", size(damage.tail_bytes)));
         }
         if self.lost_in_gaps > 0 {
             parts.push(format!("{} lost while recording", count(self.lost_in_gaps, "record")));

@@ -1,23 +1,23 @@
-//! A battle that is going on.
+//! The state of a battle.
 
 use std::collections::BTreeMap;
 
 use super::{people, random::Random};
 use crate::sans_io::wire::compose::{self, Side};
 
-/// Who gave most is listed, so many of them.
+/// Number of listed top contributors.
 const GIVERS_LISTED: usize = 3;
-/// The viewers of the other host, who are not those of the show.
+/// First number of the other host's viewers, who are not viewers of the show.
 const RIVAL_VIEWERS_FROM: u64 = 1_000_000;
 
-/// A battle, and who has given what in it.
+/// A battle, with the contributions so far.
 pub(super) struct Battle {
     battle_id: i64,
     started_ms: i64,
     duration_s: i64,
-    /// Points by viewer: of the host, of the rival.
+    /// Points by viewer, for the host and the rival.
     given: [BTreeMap<u64, i64>; 2],
-    /// Who gave last.
+    /// The viewer who contributed last.
     pub(super) last: u64,
 }
 
@@ -26,13 +26,13 @@ impl Battle {
         Self { battle_id, started_ms, duration_s, given: Default::default(), last: 0 }
     }
 
-    /// A viewer of the show gives.
+    /// Adds a contribution from a viewer of the show.
     pub(super) fn give(&mut self, viewer: u64, points: i64) {
         *self.given[0].entry(viewer).or_default() += points;
         self.last = viewer;
     }
 
-    /// The other host's viewers do not sleep.
+    /// Adds random contributions from the other host's viewers.
     pub(super) fn rival_gives(&mut self, random: &mut Random) {
         for _ in 0..random.below(3) {
             let viewer = RIVAL_VIEWERS_FROM + random.below(200) * random.below(200) / 200;
@@ -41,7 +41,7 @@ impl Battle {
         }
     }
 
-    /// How it stands.
+    /// Returns the current scores.
     pub(super) fn standing(&self) -> compose::Battle {
         let hosts = [people::host(), people::rival()];
         let sides = hosts.into_iter().zip(&self.given).map(|(host, given)| Side {
@@ -60,7 +60,7 @@ impl Battle {
     }
 }
 
-/// Who gave most, the first first.
+/// Returns the top contributors, in descending order.
 pub(super) fn most(given: &BTreeMap<u64, i64>, count: usize) -> impl Iterator<Item = (u64, i64)> {
     let mut all = Vec::from_iter(given.iter().map(|(&viewer, &points)| (viewer, points)));
     all.sort_by_key(|&(viewer, points)| (std::cmp::Reverse(points), viewer));

@@ -1,4 +1,4 @@
-//! What of a show goes over the wire: connections, batches, acks and heartbeats.
+//! Turns a show into network traffic: connections, batches, acks and heartbeats.
 
 use super::{ROOM_ID, USER, millis, show::Show, unix_ms};
 use crate::sans_io::{
@@ -10,24 +10,24 @@ use crate::sans_io::{
     wire::{Batch, BatchInfo, Message, Push, client, write_batch, write_push, zip},
 };
 
-/// How often we say that we are there.
+/// Interval of the client's heartbeats, in milliseconds.
 const HEARTBEAT_EVERY_MS: u64 = 10_000;
-/// How long it takes until frames go out and come in.
+/// Network latency, in milliseconds.
 const DELAY_MS: u64 = 40;
-/// The connection breaks once in an act, at this permille of it …
+/// Position at which the connection is lost once per act, in permille of the act.
 const BREAKS_AT: u64 = 730;
-/// … and comes back after so long.
+/// Time until it is reconnected, in milliseconds.
 const BACK_AFTER_MS: u64 = 2_500;
-/// What a broken connection is closed with (RFC 6455 §7.4.1).
+/// Close code of a lost connection (RFC 6455 §7.4.1).
 const ABNORMAL: u32 = 1006;
 const NORMAL: u32 = 1000;
 
-/// A room that somebody is connected to.
+/// The connection to a room.
 pub(super) struct RoomState {
     act_ms: u64,
     conn: u32,
     is_open: bool,
-    /// When it breaks next.
+    /// Time of the next connection loss.
     breaks_ms: u64,
     heartbeat_ms: u64,
     seq_id: u64,
@@ -50,8 +50,8 @@ impl RoomState {
         }
     }
 
-    /// Sends what happened up to `now_ms`. What happens while the connection is broken is missed, but for the chats that
-    /// are still history when it is back.
+    /// Sends the messages up to `now_ms`. Messages during a connection loss are missed, except for the chats
+    /// that are still in the history after reconnecting.
     pub(super) fn send(&mut self, mut messages: Vec<Message>, now_ms: u64, show: &mut Show) -> Vec<Item> {
         if self.is_open && now_ms >= self.breaks_ms {
             self.breaks();
@@ -59,7 +59,7 @@ impl RoomState {
         let is_back = !self.is_open && (self.conn == 0 || now_ms >= self.breaks_ms + BACK_AFTER_MS);
         if is_back {
             self.open(now_ms);
-            // The last chats are among them, as history.
+            // Includes the missed messages among the last chats, as history.
             messages = show.history().collect();
         }
         if self.is_open {
@@ -72,7 +72,7 @@ impl RoomState {
         std::mem::take(&mut self.items)
     }
 
-    /// The host has gone.
+    /// Closes the connection at the end of the show.
     pub(super) fn close(&mut self, now_ms: u64) -> Vec<Item> {
         if self.is_open {
             let reason = "the LIVE has ended".into();
@@ -156,7 +156,7 @@ impl RoomState {
         self.add(at_ms, is_sent, What::Frame(Frame { opcode: Opcode::BINARY, bytes }));
     }
 
-    /// Times do not go back, whatever was late.
+    /// Adds an item. Delayed items never make the time go back.
     fn add(&mut self, at_ms: u64, is_sent: bool, what: What) {
         self.last_ms = self.last_ms.max(at_ms);
         let flags = Flags(if is_sent { Flags::SENT } else { 0 });

@@ -1,7 +1,7 @@
-//! A made-up show: to try things out, to ship, and to measure with.
+//! Synthesises a show, for trying livetape out, for the shipped recordings, and for benchmarks.
 //!
-//! `show` makes up who does what, `connection` what of it goes over the wire. All numbers are integers and all
-//! chance comes from one seed, so that the same options give the same bytes everywhere.
+//! `show` generates the actions of viewers, and `connection` the network traffic. All numbers are integers
+//! and all randomness comes from one seed, so the same options produce the same bytes everywhere.
 
 mod battle;
 mod connection;
@@ -23,44 +23,44 @@ use crate::sans_io::recording::{
     records::{Header, header},
 };
 
-/// The user of the show.
+/// User name of the host.
 pub const USER: &str = "synthetic_host";
-/// The room of the show.
+/// Id of the room.
 pub const ROOM_ID: i64 = 7_300_000_000_000_000_001;
-/// Longest show that is asked for by its length, in minutes: a month.
+/// Maximum length of a show in minutes: a month.
 pub const MINUTES_MAX: u64 = 31 * 24 * 60;
 
-/// The time of offset 0, Unix milliseconds: 2026-01-01.
+/// Time of offset 0, in Unix milliseconds: 2026-01-01.
 const START_UNIX_MS: i64 = 1_767_225_600_000;
-/// A show that is asked for by its size goes through its acts again and again, each so long.
+/// Length of an act in minutes. A show of a given size repeats its acts.
 const ACT_MINUTES: u64 = 10;
-/// The last offset, so that a show ends whatever size is asked for: a hundred years.
+/// Maximum offset, so that a show of any size ends: a hundred years.
 const OFFSET_MS_MAX: u64 = 100 * 366 * 24 * 3_600_000;
 
-/// What show to make up.
+/// Options for a show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SynthOptions {
-    /// The same seed gives the same bytes.
+    /// The same seed produces the same bytes.
     pub seed: u64,
-    /// What kind of show.
+    /// Kind of show.
     pub profile: Profile,
-    /// How much of it.
+    /// Length of the show.
     pub length: Length,
 }
 
-/// How much of a show to make up.
+/// Length of a show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
-    /// So many minutes.
+    /// Duration in minutes.
     Minutes(u64),
-    /// At least so many bytes.
+    /// Minimum size in bytes.
     Bytes(u64),
 }
 
-/// Writes a sealed recording, in constant memory.
+/// Writes a sealed recording in constant memory.
 ///
 /// # Errors
-/// As [`Writer::write`].
+/// Any error of [`Writer::write`].
 pub fn synth<W: Write>(output: W, options: &SynthOptions) -> Result<W, Error> {
     let mut writer = Writer::new(output, &header(options))?;
     let act_ms = match options.length {
@@ -113,7 +113,7 @@ fn header(options: &SynthOptions) -> Header {
     }
 }
 
-/// The wall time of an offset, Unix milliseconds.
+/// Converts an offset to wall time, in Unix milliseconds.
 fn unix_ms(offset_ms: u64) -> i64 {
     START_UNIX_MS.saturating_add(i64::try_from(offset_ms).unwrap_or(i64::MAX))
 }

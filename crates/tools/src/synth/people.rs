@@ -1,4 +1,4 @@
-//! People who do not exist.
+//! Fictional people.
 
 use smol_str::{SmolStr, format_smolstr};
 
@@ -8,22 +8,22 @@ use crate::sans_io::{
     scrub::stock::{DECORATION, FIRST, LAST, NICKNAMES},
 };
 
-/// The id of the first of them.
+/// Id of the first viewer.
 const FIRST_ID: i64 = 6_800_000_000_000_000_000;
-/// The ids of hosts.
+/// Id of the first host.
 const HOST_ID: i64 = 6_700_000_000_000_000_000;
 
-/// The host of the show.
+/// Returns the host of the show.
 pub(super) fn host() -> Person {
     person(HOST_ID, USER.into(), "Synthetic Host 🎬".into())
 }
 
-/// The host of another show.
+/// Returns the host of another show.
 pub(super) fn rival() -> Person {
     person(HOST_ID + 1, "synthetic_rival".into(), "Synthetic Rival 🥊".into())
 }
 
-/// The viewer with this number: always the same.
+/// Returns the viewer with this number, who is always the same.
 pub(super) fn viewer(number: u64) -> Person {
     let mut random = Random(number.wrapping_mul(0x9E37_79B9_7F4A_7C15));
     let (first, last) = (*random.pick(&FIRST), *random.pick(&LAST));
@@ -38,7 +38,7 @@ pub(super) fn viewer(number: u64) -> Person {
 }
 
 fn person(user_id: i64, unique_id: SmolStr, nickname: SmolStr) -> Person {
-    // A name that no resolver answers to.
+    // A host name that never resolves.
     let avatar = format_smolstr!("https://p16.example.invalid/avatar/{user_id:x}.jpeg");
     Person { user_id: Id(user_id), unique_id, nickname, avatar }
 }

@@ -1,20 +1,20 @@
-//! What kinds of shows there are, and how each goes.
+//! Kinds of shows, and their activity over time.
 
-/// What kind of show.
+/// Kind of show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Profile {
     /// A handful of people.
     Quiet,
-    /// Chats, gifts and likes all the time.
+    /// Constant chats, gifts and likes.
     #[default]
     Busy,
-    /// Quiet, until everybody comes at once.
+    /// Quiet until many viewers arrive at once.
     Raid,
-    /// Busy, and a battle with another host.
+    /// Busy, with a battle against another host.
     Battle,
 }
 
-/// How often things happen at ordinary times, a minute.
+/// Normal rates of activity, per minute.
 pub(super) struct Rates {
     pub(super) chats: u64,
     pub(super) like_bursts: u64,
@@ -24,11 +24,11 @@ pub(super) struct Rates {
     pub(super) shares: u64,
 }
 
-/// A curve over an act: values at permilles of it, straight between them.
+/// A curve over an act: values at permilles, interpolated linearly.
 type Curve = &'static [(u64, u64)];
 
 impl Profile {
-    /// Its name in headers and on the command line.
+    /// Returns the name in headers and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl Profile {
         }
     }
 
-    /// The time between batches.
+    /// Returns the time between batches.
     pub(super) fn frame_every_ms(self) -> u64 {
         match self {
             Self::Quiet => 500,
@@ -59,7 +59,7 @@ impl Profile {
         }
     }
 
-    /// How many people there are.
+    /// Returns the number of people.
     pub(super) fn people(self) -> u64 {
         match self {
             Self::Quiet => 60,
@@ -69,7 +69,7 @@ impl Profile {
         }
     }
 
-    /// How much more happens than at ordinary times, in permille, at a permille of the act.
+    /// Returns the activity relative to the normal rates, in permille, at this permille of the act.
     pub(super) fn intensity(self, at: u64) -> u64 {
         const EVEN: Curve = &[(0, 800), (300, 1100), (700, 1000), (1000, 800)];
         const RAID: Curve =
@@ -86,7 +86,7 @@ impl Profile {
         )
     }
 
-    /// How many watch, at a permille of the act.
+    /// Returns the number of current viewers, at this permille of the act.
     pub(super) fn viewers(self, at: u64) -> u64 {
         const EVEN: Curve = &[(0, 250), (100, 600), (300, 900), (600, 1000), (900, 750), (1000, 500)];
         const RAID: Curve = &[(0, 30), (399, 45), (410, 900), (500, 1000), (700, 600), (1000, 350)];
@@ -94,7 +94,7 @@ impl Profile {
         self.people() * 6 / 10 * interpolate(curve, at) / 1000
     }
 
-    /// From when to when there is a battle, in permille of the act.
+    /// Returns the start and end of the battle, in permille of the act.
     pub(super) fn battle(self) -> Option<(u64, u64)> {
         (self == Self::Battle).then_some((250, 600))
     }
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn curves_are_straight_between_their_points() {
+    fn curves_are_linear_between_their_points() {
         let curve: Curve = &[(0, 100), (500, 200), (1000, 0)];
         assert_eq!(
             [0, 250, 500, 750, 1000, 2000].map(|at| interpolate(curve, at)),

@@ -1,6 +1,6 @@
-//! Numbers that look random and never change.
+//! Reproducible pseudorandom numbers.
 
-/// `SplitMix64`: six lines that give the same numbers for ever, whatever becomes of any library.
+/// `SplitMix64`. Implemented here, so that the numbers never change with a library.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -11,7 +11,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// From 0 to `end` - 1. The bias is less than anybody can notice.
+    /// Returns a number below `end`. The bias is negligible.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }

@@ -1,4 +1,4 @@
-//! Who does what, and when.
+//! Generates the actions of viewers over time.
 
 use std::{
     cmp::Reverse,
@@ -19,27 +19,27 @@ use crate::sans_io::wire::{
     compose::{self, Stamp},
 };
 
-/// The numbers of viewers are told so often.
+/// Interval of updates to the number of viewers, in milliseconds.
 const VIEWERS_EVERY_MS: u64 = 10_000;
-/// The points of a battle are told so often.
+/// Interval of updates to a battle's scores, in milliseconds.
 const ARMIES_EVERY_MS: u64 = 2_000;
-/// Chats that whoever connects again gets once more.
+/// Number of chats sent again after a reconnect.
 const HISTORY: usize = 6;
-/// Of so many streaks one has no final.
+/// One in this many streaks lacks its final.
 const FINAL_LOST_OF: u64 = 25;
-/// Most that is going on at once; what would be more does not begin.
+/// Maximum number of scheduled actions. Further ones are dropped.
 const SCHEDULED_MAX: usize = 10_000;
 const MINUTE_MS: u64 = 60_000;
-/// The room has ended.
+/// Action of the control message at the end of a room.
 const CONTROL_END: i32 = 3;
 
-/// Something that somebody does.
+/// A scheduled action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Act {
     Chat {
         viewer: u64,
     },
-    /// A burst, of which so many messages are left.
+    /// A burst of likes, with the number of messages left.
     Like {
         viewer: u64,
         left: u64,
@@ -53,7 +53,7 @@ enum Act {
     Share {
         viewer: u64,
     },
-    /// A message of a streak; the last of `steps` is its final.
+    /// A message of a streak. The last one is the final.
     Gift {
         viewer: u64,
         gift: words::Gift,
@@ -67,12 +67,12 @@ enum Act {
     BattleEnds,
 }
 
-/// Where the show stands.
+/// The state of a show.
 pub(super) struct Show {
     random: Random,
     profile: Profile,
     act_ms: u64,
-    /// By time; the number keeps those of one time in their order.
+    /// Scheduled actions by time. The number keeps the order at equal times.
     scheduled: BinaryHeap<Reverse<(u64, u64, Act)>>,
     scheduled_no: u64,
     messages: i64,
@@ -107,7 +107,7 @@ impl Show {
         show
     }
 
-    /// What happens from `from_ms` up to and without `to_ms`.
+    /// Returns the messages from `from_ms` to `to_ms` (exclusive).
     pub(super) fn tick(&mut self, from_ms: u64, to_ms: u64) -> Vec<Message> {
         let at = from_ms % self.act_ms * 1000 / self.act_ms;
         let factor = self.profile.intensity(at);
@@ -136,12 +136,12 @@ impl Show {
         messages
     }
 
-    /// The stream ends.
+    /// Returns the message that ends the stream.
     pub(super) fn end(&mut self, at_ms: u64) -> Message {
         compose::control(self.stamp(at_ms), CONTROL_END)
     }
 
-    /// The last chats, as whoever connects gets them.
+    /// Returns the last chats, as sent to a new connection.
     pub(super) fn history(&self) -> impl Iterator<Item = Message> {
         self.chats.iter().map(|chat| Message { is_history: true, ..chat.clone() })
     }
@@ -150,7 +150,7 @@ impl Show {
         &mut self.random
     }
 
-    /// Begins something as often as it should between the two times: `rate` is in thousandths a minute.
+    /// Schedules actions in this period at the given rate, in thousandths per minute.
     fn begin(&mut self, rate: u64, from_ms: u64, to_ms: u64, act: impl Fn(&mut Self) -> Act) {
         const SCALE: u64 = 1000 * MINUTE_MS;
         let expected = rate * (to_ms - from_ms);
@@ -176,7 +176,7 @@ impl Show {
         }
     }
 
-    /// Some do much, most do little.
+    /// Returns a random viewer; a few viewers act much more often than the others.
     fn viewer(&mut self) -> u64 {
         let people = self.profile.people();
         self.random.below(people) * self.random.below(people) / people
@@ -300,7 +300,7 @@ impl Show {
         Some(message)
     }
 
-    /// How many watch: the curve, and some chance.
+    /// Returns the number of viewers: the curve with some randomness.
     fn present(&mut self, at_ms: u64) -> u64 {
         let ordinary = self.profile.viewers(at_ms % self.act_ms * 1000 / self.act_ms).max(1);
         ordinary * (970 + self.random.below(60)) / 1000 + 1

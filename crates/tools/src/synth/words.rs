@@ -1,12 +1,13 @@
-//! What people write, and what they give.
+//! Texts and gifts of viewers.
 
 use super::random::Random;
 use crate::sans_io::scrub::stock::PHRASES;
 
-/// Id, name, price and type of a gift, as in `fixtures/webcast/gift-list.json`; type 1 can be sent in streaks.
+/// Id, name, price and type of a gift, as in `fixtures/webcast/gift-list.json`. Type 1 can be sent in
+/// streaks.
 pub(super) type Gift = (i64, &'static str, i32, i32);
 
-/// Cheap ones more often than others.
+/// Common gifts; cheap ones are listed several times.
 const GIFTS: [Gift; 16] = [
     (5655, "Rose", 1, 1),
     (5655, "Rose", 1, 1),
@@ -25,12 +26,12 @@ const GIFTS: [Gift; 16] = [
     (5659, "Paper Crane", 99, 2),
     (5585, "Confetti", 100, 2),
 ];
-/// So many in a hundred gifts are one of these.
+/// Percentage of expensive gifts.
 const COSTLY_PERCENT: u64 = 3;
 const COSTLY: [Gift; 4] =
     [(6267, "Corgi", 299, 2), (7168, "Money Gun", 500, 2), (5897, "Swan", 699, 2), (5978, "Train", 899, 2)];
 
-/// The language and text of a chat.
+/// Returns a random chat and its language.
 pub(super) fn phrase(random: &mut Random, name: &str) -> (&'static str, String) {
     let (language, text) = *random.pick(&PHRASES);
     (language, text.replace("{}", name))

@@ -93,7 +93,7 @@ fn document() -> Value {
         "info": {
             "title": "livetape",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Records a TikTok LIVE room once and replays it for ever.",
+            "description": "Record a TikTok LIVE once, then test against it offline.",
             "license": { "name": "MIT OR Apache-2.0" },
         },
         "paths": paths,
@@ -130,8 +130,7 @@ fn operation(route: &Route, failure: &Value) -> Value {
     if let Some(answer) = &route.answer {
         good["content"] = answer.to_json();
     }
-    let bad =
-        json!({ "description": "It was refused.", "content": { "application/json": { "schema": failure } } });
+    let bad = json!({ "description": "An error.", "content": { "application/json": { "schema": failure } } });
     let mut operation = json!({
         "summary": route.summary,
         "responses": { (route.status.to_string()): good, "default": bad },
@@ -140,7 +139,7 @@ fn operation(route: &Route, failure: &Value) -> Value {
         let content: Map<_, _> =
             page.iter().map(|media_type| ((*media_type).to_owned(), json!({}))).collect();
         operation["responses"]["200"] =
-            json!({ "description": "Without an upgrade: a page.", "content": content });
+            json!({ "description": "Without a WebSocket upgrade: a page.", "content": content });
     }
     if !parameters.is_empty() {
         operation["parameters"] = parameters.into();

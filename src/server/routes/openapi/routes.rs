@@ -41,9 +41,9 @@ pub(super) fn routes(it: &mut Schemas) -> Vec<Route> {
     routes.extend(replays(it));
     routes.extend(shelf(it));
     routes.extend(lobby(it));
-    routes.push(get("/metrics", "What was counted, for Prometheus.", other("text/plain")));
-    routes.push(get("/openapi.json", "This document.", object()));
-    routes.push(get("/schema/events.json", "The JSON Schema of the feed's messages.", object()));
+    routes.push(get("/metrics", "Metrics in Prometheus text format.", other("text/plain")));
+    routes.push(get("/openapi.json", "This OpenAPI document.", object()));
+    routes.push(get("/schema/events.json", "JSON Schema of the feed's messages.", object()));
     routes
 }
 
@@ -55,61 +55,65 @@ fn feeds() -> Vec<Route> {
     vec![
         Route {
             page: Some(&["text/html", "text/plain"]),
-            ..upgrade("/", "The event feed, over a WebSocket; without an upgrade the dashboard.", Some(&MAIN))
+            ..upgrade("/", "The event feed over a WebSocket; without an upgrade, the dashboard.", Some(&MAIN))
         },
-        upgrade("/ws", "The feed, and what clients say to each other, over a WebSocket.", Some(&TALK)),
-        upgrade("/ws/{token}", "The feed of the token's user, who is connected for it.", Some(&[])),
+        upgrade("/ws", "The feed and messages between clients, over a WebSocket.", Some(&TALK)),
+        upgrade("/ws/{token}", "The feed of the token's user, whose room is connected on demand.", Some(&[])),
         upgrade(
             "/ws/test/{token}",
-            "The token's recording from its start, for this socket alone.",
+            "A private replay of the token's recording, from its start.",
             Some(&REPLAY),
         ),
-        upgrade("/ws/play/{recording}", "A recording, for this socket alone.", Some(&PLAY)),
-        upgrade("/ws/echo", "What the client sends comes back, over a WebSocket.", None),
-        get("/assets/{name}", "A part of the dashboard.", None),
+        upgrade("/ws/play/{recording}", "A private replay of a recording.", Some(&PLAY)),
+        upgrade("/ws/echo", "Echoes each message, over a WebSocket.", None),
+        get("/assets/{name}", "A file of the dashboard.", None),
         Route {
             query: [&FEED[..], &MAIN].concat(),
-            ..get("/events", "The event feed as lines of JSON.", other("application/x-ndjson"))
+            ..get("/events", "The event feed as newline-delimited JSON.", other("application/x-ndjson"))
         },
     ]
 }
 
 fn sources(it: &mut Schemas) -> Vec<Route> {
     vec![
-        get("/health", "Whether all is well.", it.write::<status::Health>()),
-        get("/status", "What the source is doing, and what was counted.", it.write::<status::Overview>()),
-        get("/status/{user}", "The same, if that is the current user.", it.write::<status::Overview>()),
-        get("/test/{user}", "Whether that user is live, and could be connected.", it.write::<Check>()),
-        post("/connect/{user}", "Connects that user.", None, it.write::<Status>()),
-        row("delete", "/connect/{user}", "Disconnects that user.", None, it.write::<Status>()),
+        get("/health", "Health of the server.", it.write::<status::Health>()),
+        get("/status", "State and counters of the source.", it.write::<status::Overview>()),
+        get(
+            "/status/{user}",
+            "State and counters of the source, if this is the current user.",
+            it.write::<status::Overview>(),
+        ),
+        get("/test/{user}", "Checks whether this user is live and can be connected.", it.write::<Check>()),
+        post("/connect/{user}", "Connects to this user's room.", None, it.write::<Status>()),
+        row("delete", "/connect/{user}", "Disconnects from this user's room.", None, it.write::<Status>()),
         Route {
             query: vec![Param::new(
                 "wait_clients",
-                "how many clients are to be connected first; 30 s at most",
+                "wait for this number of clients first, for up to 30 s",
                 Values::Numbers(0, None),
             )],
             ..post(
                 "/inject",
-                "Broadcasts what TikTok did not send.",
+                "Injects a message into the feed.",
                 it.read::<InjectRequest>(),
                 it.write::<Injected>(),
             )
         },
-        post("/shutdown", "Ends the server.", None, it.write::<status::Farewell>()),
+        post("/shutdown", "Shuts the server down.", None, it.write::<status::Farewell>()),
     ]
 }
 
 fn replays(it: &mut Schemas) -> Vec<Route> {
     let bodies = [
-        ("/replay/play", "Goes on.", it.read::<replay::Nothing>()),
-        ("/replay/pause", "Stands still.", it.read::<replay::Nothing>()),
-        ("/replay/seek", "Goes to an offset.", it.read::<replay::Seek>()),
-        ("/replay/speed", "Changes the speed.", it.read::<replay::SetSpeed>()),
-        ("/replay/step", "Broadcasts the next frames, and stands still.", it.read::<replay::Step>()),
-        ("/replay/loop", "Plays a range again and again.", it.read::<replay::Loop>()),
+        ("/replay/play", "Starts or resumes the replay.", it.read::<replay::Nothing>()),
+        ("/replay/pause", "Pauses the replay.", it.read::<replay::Nothing>()),
+        ("/replay/seek", "Seeks to an offset.", it.read::<replay::Seek>()),
+        ("/replay/speed", "Changes the playback speed.", it.read::<replay::SetSpeed>()),
+        ("/replay/step", "Plays the next frames that have events, and pauses.", it.read::<replay::Step>()),
+        ("/replay/loop", "Loops a range.", it.read::<replay::Loop>()),
         ("/replay/load", "Plays another recording.", it.read::<replay::Load>()),
     ];
-    let mut routes = vec![get("/replay", "What the replay is doing.", it.write::<ReplayState>())];
+    let mut routes = vec![get("/replay", "State of the replay.", it.write::<ReplayState>())];
     routes.extend(bodies.map(|(path, summary, body)| post(path, summary, body, it.write::<ReplayState>())));
     routes
 }
@@ -118,22 +122,26 @@ fn shelf(it: &mut Schemas) -> Vec<Route> {
     let path = "/recordings/{name}";
     let file = "application/octet-stream";
     vec![
-        get("/recordings", "What there is to replay.", it.write::<recordings::List>()),
+        get("/recordings", "Lists the recordings.", it.write::<recordings::List>()),
         Route {
             query: vec![Param::new(
                 "buckets",
-                "how many buckets the timeline has at most",
+                "maximum number of buckets in the timeline",
                 Values::Numbers(1, Some(BUCKETS_MAX)),
             )],
-            ..get(path, "What it holds, and when.", it.write::<recordings::Details>())
+            ..get(path, "Contents and timeline of a recording.", it.write::<recordings::Details>())
         },
         Route {
-            query: vec![Param::new("force", "1 to replace what has that name; then the status is 200", FLAG)],
+            query: vec![Param::new(
+                "force",
+                "1 to replace an existing recording of this name, with status 200",
+                FLAG,
+            )],
             status: 201,
             ..row(
                 "put",
                 path,
-                "Stores a recording.",
+                "Uploads a recording.",
                 required(other(file)),
                 it.write::<recordings::ListedRecording>(),
             )
@@ -141,56 +149,56 @@ fn shelf(it: &mut Schemas) -> Vec<Route> {
         row(
             "patch",
             path,
-            "Renames it.",
+            "Renames a recording.",
             it.read::<recordings::Rename>(),
             it.write::<recordings::ListedRecording>(),
         ),
-        row("delete", path, "Deletes it.", None, it.write::<recordings::Deleted>()),
-        get("/recordings/{name}/file", "The file itself.", other(file)),
+        row("delete", path, "Deletes a recording.", None, it.write::<recordings::Deleted>()),
+        get("/recordings/{name}/file", "Downloads a recording.", other(file)),
     ]
 }
 
 fn lobby(it: &mut Schemas) -> Vec<Route> {
     let made = Route {
         status: 201,
-        ..post("/rooms", "Makes a room.", it.read::<NewRoom>(), it.write::<RoomView>())
+        ..post("/rooms", "Creates a room.", it.read::<NewRoom>(), it.write::<RoomView>())
     };
     let connections = Route {
-        query: vec![Param::new("room", "only those in this room", Values::Pattern("."))],
-        ..get("/connections", "Who is here.", it.write::<connections::Connections>())
+        query: vec![Param::new("room", "only list connections in this room", Values::Pattern("."))],
+        ..get("/connections", "Lists the connections.", it.write::<connections::Connections>())
     };
     vec![
-        get("/rooms", "The rooms.", it.write::<rooms::Rooms>()),
+        get("/rooms", "Lists the rooms.", it.write::<rooms::Rooms>()),
         made,
-        get("/rooms/{id}", "A room.", it.write::<RoomView>()),
-        row("delete", "/rooms/{id}", "Ends a room.", None, it.write::<RoomView>()),
+        get("/rooms/{id}", "Returns a room.", it.write::<RoomView>()),
+        row("delete", "/rooms/{id}", "Deletes a room.", None, it.write::<RoomView>()),
         post(
             "/rooms/{id}/messages",
-            "Says something in a room.",
+            "Sends a message to a room.",
             it.read::<rooms::Said>(),
             it.write::<rooms::Heard>(),
         ),
         post(
             "/broadcast",
-            "Says something to all, or some.",
+            "Sends a message to all clients, or only to those in a room or with given metadata.",
             it.read::<rooms::Announced>(),
             it.write::<rooms::Heard>(),
         ),
         connections,
-        get("/connections/{id}", "One of them.", it.write::<ConnectionView>()),
+        get("/connections/{id}", "Returns a connection.", it.write::<ConnectionView>()),
         row(
             "put",
             "/connections/{id}/metadata",
-            "Writes something down about it.",
+            "Sets metadata of a connection.",
             required(object()),
             it.write::<ConnectionView>(),
         ),
         post(
             "/connections/{id}/close",
-            "Closes it.",
+            "Closes a connection.",
             it.read::<connections::Close>(),
             it.write::<ConnectionView>(),
         ),
-        get("/stats", "How many connections and rooms.", it.write::<LobbyStats>()),
+        get("/stats", "Number of connections and rooms.", it.write::<LobbyStats>()),
     ]
 }

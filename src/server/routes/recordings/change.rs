@@ -60,7 +60,7 @@ fn move_file(shelf: &Arc<Shelf>, name: &str, new: &str) -> Result<ListedRecordin
     shelf.version(name)?;
     if new != name {
         if to.symlink_metadata().is_ok() {
-            return Err(exists(new, "choose another name, or delete that one first"));
+            return Err(exists(new, "choose another name, or delete that recording first"));
         }
         fs::rename(&from, &to).map_err(|error| shelf.explain(name, &error))?;
         files::sync_folder(&to);
@@ -98,5 +98,5 @@ impl App {
 }
 
 pub(super) fn exists(name: &str, hint: &str) -> Problem {
-    Problem::new(Code::OutputExists, format!("there is a recording `{name}` already")).hint(hint)
+    Problem::new(Code::OutputExists, format!("recording `{name}` already exists")).hint(hint)
 }

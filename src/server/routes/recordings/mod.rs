@@ -59,7 +59,7 @@ impl Default for Recordings {
 pub(crate) struct List {
     /// By name; the built-in recording comes first.
     recordings: Vec<ListedRecording>,
-    /// Number of files that are not listed: too many, or their names cannot be used in a URL.
+    /// Number of files that are not listed: too many, or their names are not allowed.
     unlisted: usize,
 }
 
@@ -103,7 +103,7 @@ pub(crate) async fn info(
     let InfoQuery { buckets } = read_query(query)?;
     let buckets = buckets.unwrap_or(BUCKETS);
     if !(1..=BUCKETS_MAX).contains(&buckets) {
-        let message = format!("`buckets` is a number from 1 to {BUCKETS_MAX}");
+        let message = format!("`buckets` must be a number from 1 to {BUCKETS_MAX}");
         return Err(Problem::new(Code::BadRequest, message).into());
     }
     let whole = app.shelf.whole(&name).await?;
@@ -126,7 +126,7 @@ impl App {
 
 /// Runs blocking work on another thread, so that file access and chart computation delay no socket.
 async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    let broken = |_| Problem::new(Code::Io, "reading the recording broke off");
+    let broken = |_| Problem::new(Code::Io, "reading the recording failed");
     tokio::task::spawn_blocking(work).await.map_err(broken)
 }
 
@@ -142,5 +142,8 @@ fn read_query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> 
 
 /// Accepts plain names only, so that REST opens no file outside the directory.
 pub(crate) fn plain(name: String) -> Result<String, String> {
-    if is_plain_name(&name) { Ok(name) } else { Err(format!("`{name}` is not the name of a recording")) }
+    if is_plain_name(&name) {
+        return Ok(name);
+    }
+    Err(format!("`{}` is not the name of a recording", name.escape_debug()))
 }

@@ -119,7 +119,7 @@ impl Shelf {
         Ok((std::iter::once(self.entry(DEMO)).flatten().chain(found).collect(), unlisted))
     }
 
-    /// Returns the names of all recordings, and the number of files whose names cannot be used in a URL.
+    /// Returns the names of all recordings, and the number of files whose names are not allowed.
     fn names(&self) -> Result<(Vec<String>, usize), Problem> {
         let entries = match fs::read_dir(&self.options.directory) {
             Ok(entries) => entries,
@@ -254,7 +254,7 @@ impl Shelf {
         }
         let mut changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if !changing.insert(name.to_owned()) {
-            return Err(Problem::new(Code::RecordingBusy, format!("`{name}` is being changed already")));
+            return Err(Problem::new(Code::RecordingBusy, format!("`{name}` is already being changed")));
         }
         Ok(Changing { shelf: Arc::clone(self), name: name.to_owned() })
     }

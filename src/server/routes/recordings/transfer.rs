@@ -47,7 +47,7 @@ pub(crate) struct UploadQuery {
     force: Option<String>,
 }
 
-/// A chunk of an upload. Without the final `End`, the upload was interrupted.
+/// A chunk of an upload. Without an explicit end, the upload was interrupted.
 enum Chunk {
     Bytes(Bytes),
     End,
@@ -65,7 +65,7 @@ pub(crate) async fn upload(
     let force = match read_query(query)?.force.as_deref() {
         None | Some("0" | "false") => false,
         Some("1" | "true" | "") => true,
-        Some(_) => return Err(Problem::new(Code::BadRequest, "`force` is 1 or 0").into()),
+        Some(_) => return Err(Problem::new(Code::BadRequest, "`force` must be 1 or 0").into()),
     };
     let max = app.shelf.options.upload_bytes_max;
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -78,7 +78,7 @@ pub(crate) async fn upload(
     let writing = tokio::spawn(on_thread(move || store(&shelf, &changing, &name, force, received)));
     let sent = forward(body, max, &chunks).await;
     drop(chunks);
-    let broken = |_| Problem::new(Code::Io, "storing the recording broke off");
+    let broken = |_| Problem::new(Code::Io, "storing the recording failed");
     let stored = writing.await.map_err(broken)??;
     // An error of the request body explains more than the writer's error that follows from it.
     sent?;
@@ -91,12 +91,12 @@ async fn forward(body: Body, max: u64, chunks: &mpsc::Sender<Chunk>) -> Result<(
     let mut stream = body.into_data_stream();
     let mut length = 0_u64;
     loop {
-        let silent = |_| Problem::new(Code::BadRequest, "nothing came of the body for 30 seconds");
+        let silent = |_| Problem::new(Code::BadRequest, "no data was received for 30 seconds");
         let chunk = match timeout(SILENCE_MAX, stream.next()).await.map_err(silent)? {
             None => Chunk::End,
             Some(Ok(bytes)) => Chunk::Bytes(bytes),
             Some(Err(_)) => {
-                return Err(Problem::new(Code::BadRequest, "the body could not be read to its end"));
+                return Err(Problem::new(Code::BadRequest, "the body ended early"));
             }
         };
         if let Chunk::Bytes(bytes) = &chunk {
@@ -127,7 +127,7 @@ fn store(
     let problem = |error: files::Error| match error {
         files::Error::Exists { .. } => exists(name, "choose another name, or replace it with `?force=1`"),
         files::Error::Other { source, .. } => shelf.explain(name, &source),
-        _ => Problem::new(Code::Io, format!("cannot write {name}: no permission, or no file can be there")),
+        _ => Problem::new(Code::Io, format!("cannot write {name}: no permission, or not a file")),
     };
     let mut draft = Draft::new(&path, force).map_err(problem)?;
     loop {
@@ -136,7 +136,7 @@ fn store(
                 draft.write_all(&bytes).map_err(|error| shelf.explain(name, &error))?;
             }
             Some(Chunk::End) => break,
-            None => return Err(Problem::new(Code::BadRequest, "the upload broke off")),
+            None => return Err(Problem::new(Code::BadRequest, "the upload was interrupted")),
         }
     }
     check(&draft, name).map_err(|error| error.unwrap_or_else(|error| shelf.explain(name, &error)))?;
@@ -205,6 +205,6 @@ fn disposition(name: &str) -> HeaderValue {
 }
 
 fn too_long(max: u64) -> Problem {
-    Problem::new(Code::TooLarge, format!("a recording to upload has at most {max} bytes"))
-        .hint("copy the file into the directory of recordings instead")
+    Problem::new(Code::TooLarge, format!("the recording is larger than {max} bytes"))
+        .hint("copy the file to the directory of recordings instead")
 }

@@ -98,9 +98,9 @@ fn the_socket_url_comes_from_the_server() {
 
 #[test]
 fn the_key_is_sent_in_a_header_only() {
-    let options = Options { sign_key: Some("the-key".parse().unwrap()), ..Options::new("ann") };
+    let options = LiveOptions { sign_key: Some("the-key".parse().unwrap()), ..LiveOptions::new("ann") };
     for sign_form in [SignForm::Fetch, SignForm::Connect] {
-        let options = Options { sign_form, ..options.clone() };
+        let options = LiveOptions { sign_form, ..options.clone() };
         let request = request("http://host", &options, 7);
         assert!(!request.url.contains("the-key") && !format!("{request:?} {options:?}").contains("the-key"));
         assert!(request.headers.contains(&("x-api-key", "the-key".to_owned())));
@@ -109,8 +109,10 @@ fn the_key_is_sent_in_a_header_only() {
 }
 
 #[test]
-fn the_url_may_contain_its_own_key() {
-    let url = |sign_form| request("http://host/?key=k", &Options { sign_form, ..Options::new("ann") }, 7).url;
+fn the_address_may_have_a_key_of_its_own() {
+    let url = |sign_form| {
+        request("http://host/?key=k", &LiveOptions { sign_form, ..LiveOptions::new("ann") }, 7).url
+    };
     assert!(url(SignForm::Fetch).starts_with("http://host/webcast/fetch?key=k&client=livetape&"));
     assert!(url(SignForm::Connect).starts_with("http://host/webcast/rooms/7/connect?key=k&client=livetape&"));
 }

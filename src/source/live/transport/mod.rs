@@ -2,8 +2,11 @@
 
 mod counted;
 mod memory;
+#[cfg(feature = "live")]
 mod network;
+#[cfg(feature = "live")]
 mod proxy;
+#[cfg(feature = "live")]
 mod reach;
 mod why;
 
@@ -12,6 +15,7 @@ use std::{fmt, future::Future, io};
 use bytes::Bytes;
 pub use counted::{Counted, Received};
 pub use memory::MemoryTransport;
+#[cfg(feature = "live")]
 pub use network::NetTransport;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     sans_io::error::{Code, Problem},
-    source::live::Options,
+    source::live::LiveOptions,
 };
 
 /// The network, optionally through a proxy.
@@ -42,9 +42,9 @@ impl NetTransport {
     /// Creates a transport with the proxy from `options`. Ignores proxies from the environment.
     ///
     /// # Errors
-    /// [`Code::BadRequest`] if the proxy has an unsupported scheme, [`Code::OfflineMode`] if it may not be
-    /// contacted.
-    pub fn new(options: &Options) -> Result<Self, Problem> {
+    /// [`Code::BadRequest`] if the proxy has an unsupported scheme, [`Code::OfflineMode`] if the options
+    /// forbid its address.
+    pub fn new(options: &LiveOptions) -> Result<Self, Problem> {
         let (proxy, reach) = (options.proxy.clone(), Reach::new(options.offline));
         let mut builder = Client::builder()
             .redirect(redirect::Policy::none())
@@ -52,8 +52,8 @@ impl NetTransport {
             .dns_resolver(Arc::new(Resolver(reach)));
         if let Some(url) = &proxy {
             if !matches!(url.scheme(), "http" | "socks5" | "socks5h") || url.host_str().is_none() {
-                let problem = Problem::new(Code::BadRequest, "this kind of proxy is not known");
-                return Err(problem.hint("http://HOST:PORT and socks5://HOST:PORT are"));
+                let problem = Problem::new(Code::BadRequest, "unknown kind of proxy");
+                return Err(problem.hint("use http://HOST:PORT or socks5://HOST:PORT"));
             }
             reach.check(url.host_str().unwrap_or_default())?;
             let bad = |error: reqwest::Error| Problem::new(Code::BadRequest, error.without_url());

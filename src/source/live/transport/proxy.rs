@@ -19,7 +19,7 @@ const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// Connects to `host` and `port` through the proxy.
 pub(super) async fn connect(reach: Reach, proxy: &Url, host: &str, port: u16) -> io::Result<TcpStream> {
-    // The proxy could reach what this process may not.
+    // The proxy could connect to addresses that this process must not.
     reach.check(host).map_err(io::Error::other)?;
     let is_http = proxy.scheme() == "http";
     let proxy_host = proxy.host_str().unwrap_or_default();
@@ -52,7 +52,7 @@ async fn http(
     while !answer.ends_with(b"\r\n\r\n") {
         answer.push(stream.read_u8().await?);
         if answer.len() > HEAD_BYTES_MAX {
-            return Err(refused("its answer does not end"));
+            return Err(refused("its response does not end"));
         }
     }
     let status = answer.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
@@ -75,7 +75,7 @@ async fn socks(
     let mut chosen = [0; 2];
     stream.read_exact(&mut chosen).await?;
     if chosen != [5, method] {
-        return Err(refused("it wants another login"));
+        return Err(refused("it requires a different login method"));
     }
     if let Some((user, password)) = login {
         let mut message = vec![1];

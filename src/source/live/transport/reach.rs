@@ -1,4 +1,4 @@
-//! Which addresses may be contacted: all, or only loopback.
+//! Limits connections to loopback addresses if the setting `offline` is on.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,14 +7,14 @@ use crate::sans_io::error::{Code, Problem};
 /// The only name that is resolved offline.
 const LOCALHOST: &str = "localhost";
 
-/// Addresses that may be contacted.
+/// Addresses that connections are allowed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     Everywhere,
     Loopback,
 }
 
-/// An address that may not be contacted.
+/// Error for an address that is not allowed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a loopback address, and livetape runs offline")]
 pub(super) struct NotLoopback(String);
@@ -40,7 +40,7 @@ impl Reach {
         self.allow(is_loopback, host)
     }
 
-    /// Returns the addresses of `host` that may be contacted: a hosts file may give `localhost` any address.
+    /// Returns the allowed addresses of `host`, because a hosts file can give `localhost` any address.
     pub(super) fn keep(
         self,
         host: &str,

@@ -3,10 +3,13 @@
 
 use std::{error::Error, io};
 
+#[cfg(feature = "live")]
 use tokio::net::{TcpStream, lookup_host};
+#[cfg(feature = "live")]
 use tokio_rustls::rustls;
 use tungstenite::error::{CapacityError, ProtocolError};
 
+#[cfg(feature = "live")]
 use super::reach::{NotLoopback, Reach};
 use crate::{sans_io::error::Code, source::live::bounds::FRAME_BYTES_MAX};
 
@@ -21,14 +24,15 @@ pub struct Unreached {
 
 /// A name that could not be resolved.
 #[derive(Debug, thiserror::Error)]
-#[error("the name `{0}` cannot be resolved")]
+#[error("cannot resolve the name `{0}`")]
 pub(super) struct NotResolved(pub(super) String);
 
 /// Rejection by a proxy.
 #[derive(Debug, thiserror::Error)]
-#[error("the proxy refused: {0}")]
+#[error("the proxy rejected the connection: {0}")]
 pub(super) struct ProxyRefused(pub(super) String);
 
+#[cfg(feature = "live")]
 impl From<&NotLoopback> for Unreached {
     fn from(error: &NotLoopback) -> Self {
         Self { code: Code::OfflineMode, why: error.to_string() }
@@ -40,13 +44,15 @@ impl Unreached {
         Self { code: Code::ConnectionLost, why: why.into() }
     }
 
+    #[cfg(feature = "live")]
     /// Whether nothing listens at the address.
     pub(super) fn is_refused(&self) -> bool {
         self.why == words(io::ErrorKind::ConnectionRefused)
     }
 
+    #[cfg(feature = "live")]
     pub(super) fn of_proxy(self) -> Self {
-        Self { why: format!("the proxy cannot be reached: {}", self.why), ..self }
+        Self { why: format!("cannot reach the proxy: {}", self.why), ..self }
     }
 
     /// Finds the first known error in a chain of causes.
@@ -76,14 +82,14 @@ impl Unreached {
             Socket::Protocol(
                 ProtocolError::ResetWithoutClosingHandshake | ProtocolError::HandshakeIncomplete,
             ) => Self::new("closed without a close frame"),
-            Socket::Protocol(_) => Self::new("what came is not the WebSocket protocol"),
+            Socket::Protocol(_) => Self::new("the server does not speak the WebSocket protocol"),
             Socket::Capacity(CapacityError::MessageTooLong { size, .. }) => {
                 Self::new(format!("a message of {size} bytes is longer than {FRAME_BYTES_MAX}"))
             }
-            Socket::Capacity(_) | Socket::AttackAttempt => Self::new("the head of the answer is too long"),
-            Socket::WriteBufferFull(_) => Self::new("what is sent is not read"),
+            Socket::Capacity(_) | Socket::AttackAttempt => Self::new("the response head is too long"),
+            Socket::WriteBufferFull(_) => Self::new("the server does not read"),
             Socket::Utf8(_) => Self::new("a text message is not UTF-8"),
-            _ => Self::new("the WebSocket could not be opened"),
+            _ => Self::new("cannot open the WebSocket"),
         }
     }
 }
@@ -92,12 +98,14 @@ fn known(error: &(dyn Error + 'static)) -> Option<Unreached> {
     if let Some(error) = error.downcast_ref::<NotResolved>() {
         return Some(Unreached { code: Code::DnsFailed, why: error.to_string() });
     }
+    #[cfg(feature = "live")]
     if let Some(error) = error.downcast_ref::<NotLoopback>() {
         return Some(error.into());
     }
     if let Some(error) = error.downcast_ref::<ProxyRefused>() {
         return Some(Unreached::new(error.to_string()));
     }
+    #[cfg(feature = "live")]
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
         return Some(Unreached::new(match error {
             rustls::Error::InvalidCertificate(_) => "its TLS certificate is not trusted",
@@ -106,9 +114,9 @@ fn known(error: &(dyn Error + 'static)) -> Option<Unreached> {
     }
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
         let why = match error {
-            _ if error.is_parse_too_large() => "the head of the answer is too long",
-            _ if error.is_parse() => "the answer is not HTTP",
-            _ if error.is_incomplete_message() => "closed before the answer was complete",
+            _ if error.is_parse_too_large() => "the response head is too long",
+            _ if error.is_parse() => "the response is not HTTP",
+            _ if error.is_incomplete_message() => "closed before the response was complete",
             _ => return None,
         };
         return Some(Unreached::new(why));
@@ -120,17 +128,18 @@ fn known(error: &(dyn Error + 'static)) -> Option<Unreached> {
 fn words(kind: io::ErrorKind) -> &'static str {
     use io::ErrorKind as Kind;
     match kind {
-        Kind::ConnectionRefused => "connection refused: nothing listens there",
+        Kind::ConnectionRefused => "connection refused: no server listens there",
         Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => "reset by the other side",
         Kind::UnexpectedEof => "closed too early",
         Kind::TimedOut => "timed out",
         Kind::HostUnreachable | Kind::NetworkUnreachable | Kind::NetworkDown | Kind::AddrNotAvailable => {
-            "the network cannot be reached"
+            "the network is unreachable"
         }
         _ => "it failed",
     }
 }
 
+#[cfg(feature = "live")]
 /// Opens a TCP connection. Reports names that cannot be resolved as a separate error.
 pub(super) async fn dial(reach: Reach, host: &str, port: u16) -> io::Result<TcpStream> {
     reach.check(host).map_err(io::Error::other)?;
@@ -141,7 +150,7 @@ pub(super) async fn dial(reach: Reach, host: &str, port: u16) -> io::Result<TcpS
     TcpStream::connect(&reach.keep(host, found).map_err(io::Error::other)?[..]).await
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "live"))]
 mod tests {
     use super::*;
 
@@ -149,9 +158,9 @@ mod tests {
     fn known_errors_are_found_among_the_causes() {
         let wrapped = io::Error::other(io::Error::other(NotResolved("nowhere".into())));
         let found = Unreached::of(&wrapped);
-        assert_eq!((found.code, &*found.why), (Code::DnsFailed, "the name `nowhere` cannot be resolved"));
+        assert_eq!((found.code, &*found.why), (Code::DnsFailed, "cannot resolve the name `nowhere`"));
         let refused = tungstenite::Error::Io(io::Error::from(io::ErrorKind::ConnectionRefused));
-        assert_eq!(Unreached::of_socket(&refused).why, "connection refused: nothing listens there");
+        assert_eq!(Unreached::of_socket(&refused).why, "connection refused: no server listens there");
         let tls = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::HandshakeNotComplete);
         assert_eq!(Unreached::of(&tls).why, "the TLS handshake failed");
     }

@@ -1,4 +1,4 @@
-//! Captures that are broken, hostile, or of something else.
+//! Broken, malicious and unrelated captures.
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write as _};
 
@@ -19,12 +19,12 @@ fn whole_frames_are_imported_from_truncated_json() {
     let (items, report) = imported(whole[..whole.len() / 2].to_owned());
     let ours = offsets_ms(&items);
     assert!(ours.len() > 10 && ours.len() < 82 && report.is_lossy(), "{}", ours.len());
-    assert!(report.broken.as_ref().unwrap().contains("cut off at byte"), "{report}");
-    assert!(report.to_string().contains("⚠️ The rest is missing: it is cut off"), "{report}");
-    // Before the first frame there is nothing to take.
+    assert!(report.broken.as_ref().unwrap().contains("truncated at byte"), "{report}");
+    assert!(report.to_string().contains("⚠️ The rest is missing: truncated"), "{report}");
+    // Before the first frame there is nothing to import.
     assert!(matches!(error(whole[..60].to_owned()), Error::CutOff { at: 60 }));
     assert!(matches!(error(&b"{\"log\": {]}"[..]), Error::NotJsonAt { .. }));
-    // Something behind it.
+    // Trailing data.
     let (_, report) = imported(whole + "{\"log\":{}}");
     assert!(report.frames == 82 && report.broken.is_some(), "{report}");
 }
@@ -36,8 +36,13 @@ fn a_har_without_frames_is_reported_with_a_hint() {
     for (producer, version, entry, expected) in [
         ("Firefox", "143.0", &socket, "Firefox does not save them, Chrome does"),
         ("Playwright", "1.60.0", &socket, "Playwright 1.60.0 does not save them, 1.62 and later do"),
-        ("WebInspector", "537.36", &socket, "only WebSockets on which nothing was said"),
-        ("WebInspector", "537.36", &page, "no WebSocket at all: open the developer tools before the page"),
+        ("WebInspector", "537.36", &socket, "its WebSockets carried no messages"),
+        (
+            "WebInspector",
+            "537.36",
+            &page,
+            "no WebSocket was opened: open the developer tools before the page",
+        ),
     ] {
         let said = error(har(producer, version, std::slice::from_ref(entry))).to_string();
         assert!(said.contains(expected), "{producer}: {said}");
@@ -66,7 +71,7 @@ fn unrelated_frames_are_listed_and_can_be_selected() {
     for entry in [0, 3, u64::MAX] {
         assert!(matches!(import(&capture, &chosen(&[entry])), Err(Error::NoEntry { there: 2, .. })));
     }
-    // Beside one that is, they are left out.
+    // Next to a valid one, they are skipped.
     let webcast = entry(URL, STARTED, &messages(|ms| ms));
     let (_, report) = imported(har("Playwright", "1.65.1", &[other, webcast, binary]));
     assert_eq!((report.frames, report.connections, report.left_out), (82, 1, 2));
@@ -87,10 +92,10 @@ fn bad_messages_are_counted_and_the_rest_is_imported() {
     all[6] = json!("no message");
     let (_, report) = imported(har("WebInspector", "1", &[entry(URL, STARTED, &all)]));
     assert_eq!((report.frames, report.bad_lines), (78, 4));
-    assert!(report.to_string().contains("⚠️ 4 messages left out:"), "{report}");
+    assert!(report.to_string().contains("⚠️ 4 messages skipped:"), "{report}");
 }
 
-/// `before`, then so many bytes of the same, then `behind`: larger than any memory.
+/// `before`, then a repeated byte, then `behind`: a file larger than memory.
 struct Endless {
     before: Vec<u8>,
     middle: u8,
@@ -141,7 +146,7 @@ fn a_text_of_two_gigabytes_is_an_error_and_does_not_exhaust_memory() {
         let source = Endless { before: before.into(), middle: b'A', bytes: TWO_GB, behind: behind.clone() };
         let error = import(&source, &options()).unwrap_err();
         assert!(matches!(error, Error::TooLong { bytes: 25_165_824 }), "{error}");
-        assert_eq!(error.to_string(), "a text in it is longer than 25165824 bytes: no frame is");
+        assert_eq!(error.to_string(), "a string is longer than 25165824 bytes, the limit for a frame");
     }
     let deep = Endless { before: b"{\"log\":".to_vec(), middle: b'[', bytes: TWO_GB, behind: vec![] };
     assert!(matches!(import(&deep, &options()), Err(Error::TooDeep { .. })));
@@ -168,7 +173,7 @@ fn decompression_bombs_are_distinguished_from_captures() {
         gzip.write_all(&[b'A'; 1 << 20]).unwrap();
     }
     let said = error(gzip.finish().unwrap()).to_string();
-    assert!(said.contains("this is no capture but a bomb"), "{said}");
+    assert!(said.contains("not a capture"), "{said}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What `export` writes comes in again: the same events.
+//! Importing the output of `export` yields the same events.
 
 use livetape::{
     sans_io::recording::{Item, Reader, What},
@@ -20,7 +20,7 @@ fn items(bytes: &[u8]) -> Vec<Item> {
     items
 }
 
-/// A HAR has no place for what livetape itself said of a connection that was lost.
+/// A HAR cannot contain livetape's own events about a lost connection.
 fn of_the_room(items: &[Item]) -> Vec<Value> {
     let mut events = events(items);
     events.retain(|event| event["type"] != "error");

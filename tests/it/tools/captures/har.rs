@@ -1,4 +1,4 @@
-//! HAR, as everybody writes it.
+//! HAR files of various producers.
 
 use livetape::{
     sans_io::recording::{
@@ -33,16 +33,16 @@ fn each_producer_has_its_own_time_format() {
     for (producer, version, time) in [
         ("mitmproxy", "11.0.2", (|ms| ms / 1e3) as fn(f64) -> f64),
         ("Playwright", "1.65.1", |ms| ms),
-        // A second of distance stands there as a millisecond.
+        // An interval of a second appears as a millisecond.
         ("Playwright", "1.61.0", |ms| START_MS as f64 + (ms - START_MS as f64) / 1e3),
-        // The unit is not what the producer writes.
+        // The unit differs from the one that the producer claims.
         ("WebInspector", "537.36", |ms| ms),
         ("Playwright", "1.65.1", |ms| ms / 1e3),
         ("nobody", "", |ms| ms / 1e3),
     ] {
         let (items, report) = imported(har(producer, version, &[entry(URL, STARTED, &messages(time))]));
         let ours = offsets_ms(&items);
-        // A 64-bit number of seconds since 1970 is exact to a microsecond, a squeezed one to a quarter of a millisecond.
+        // As 64-bit floats, seconds since 1970 are exact to a microsecond, and compressed ones to a quarter of a millisecond.
         let near = |(ours, whole): (&u128, &u128)| ours.abs_diff(*whole) <= 1;
         assert!(ours.iter().zip(&whole).all(near) && ours.len() == whole.len(), "{producer} {version}");
         assert_eq!(report.clamped, 0);
@@ -69,7 +69,7 @@ fn a_har_without_times_is_played_at_a_chosen_rate() {
     let (items, report) = import(&bytes::Bytes::from(untimed), &options).unwrap();
     assert_eq!(offsets_ms(&items)[..3], [100, 200, 300]);
     assert_eq!(header(&items).timing(), Timing::Untimed);
-    assert!(report.notes[0].contains("10 frames a second"), "{:?}", report.notes);
+    assert!(report.notes[0].contains("10 frames per second"), "{:?}", report.notes);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn steps_back_are_clamped_and_counted() {
     assert!(offsets.is_sorted() && offsets[5] == offsets[4] && offsets.len() == 82);
 }
 
-/// The session cut in two, the second part first in the file, and the two woven by time.
+/// The session cut in two, with the second part first in the file: the parts are merged by time.
 #[test]
 fn several_connections_are_sorted_and_merged() {
     let all = messages(|ms| ms / 1e3);
@@ -102,7 +102,7 @@ fn several_connections_are_sorted_and_merged() {
     theirs.retain(|event| event["type"] != "connection_created");
     assert_eq!(ours.len(), theirs.len());
 
-    // At the same time: in the order of time, each in its own.
+    // Overlapping parts are merged by time, keeping the order of each.
     let (even, odd): (Vec<_>, Vec<_>) = all.iter().enumerate().partition(|(at, _)| at % 2 == 0);
     let take = |part: Vec<(usize, &serde_json::Value)>| {
         part.into_iter().map(|(_, value)| value.clone()).collect::<Vec<_>>()
@@ -156,7 +156,7 @@ fn the_exchanges_of_the_connect_become_records() {
     let opened = at(|what| matches!(what, What::ConnOpen(_)));
     let batch = at(|what| matches!(what, What::Http(http) if http.role() == Role::InitialBatch));
     assert_eq!((batch, items[batch].conn), (opened + 1, 1), "a batch belongs to its room");
-    // Its messages come again in the first frame: they are not told twice.
+    // The first frame repeats its messages, which are not imported twice.
     let twice = events(&items).len();
     assert_eq!(twice, super::session_events().len());
 }
@@ -199,7 +199,7 @@ fn control_frames_errors_and_fragments_are_recognised() {
         said("receive", 0, "Yg=="),
         said("receive", 1, "text"),
         said("error", -1, "it broke"),
-        // 1000, bye.
+        // Close code 1000, reason `bye`.
         said("receive", 8, "A+hieWU="),
     ];
     let (items, report) = imported(har("WebInspector", "1", &[entry(URL, STARTED, &all)]));

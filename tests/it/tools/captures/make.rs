@@ -1,4 +1,4 @@
-//! Captures as their producers write them, made of a session.
+//! Generates captures in the formats of their producers, from a session.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use livetape::sans_io::recording::{Frame, Item, What};
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::support::session_items;
 
-/// When the captures were made, Unix milliseconds: 2025-09-09T18:44:49Z.
+/// Time of the captures, in Unix ms: 2025-09-09T18:44:49Z.
 pub(super) const START_MS: i64 = 1_757_443_489_000;
 pub(super) const STARTED: &str = "2025-09-09T18:44:49.000Z";
 pub(super) const URL: &str = "wss://webcast-ws.tiktok.com/webcast/im/ws_proxy/ws_reuse_supplement/?aid=1988&room_id=7000000000000000001&msToken=planted-token-1&X-Bogus=planted-bogus&device_id=777123456";
 
-/// The session that captures are made of: its items, on connection 1.
+/// Items of the session that captures are generated from, on connection 1.
 pub(super) fn session() -> Vec<Item> {
     let mut items = session_items(2);
     for item in &mut items {
@@ -22,7 +22,7 @@ pub(super) fn session() -> Vec<Item> {
     items
 }
 
-/// Offset in milliseconds, whether we sent it, bytes.
+/// Offset in ms, whether the client sent it, bytes.
 pub(super) fn frames() -> Vec<(u64, bool, Vec<u8>)> {
     let frame = |item: &Item| match &item.what {
         What::Frame(Frame { bytes, .. }) => {
@@ -33,7 +33,7 @@ pub(super) fn frames() -> Vec<(u64, bool, Vec<u8>)> {
     session().iter().filter_map(frame).collect()
 }
 
-/// `_webSocketMessages`, with times as `time` makes them of Unix milliseconds.
+/// Generates `_webSocketMessages`; `time` converts Unix ms to the format's times.
 pub(super) fn messages(time: impl Fn(f64) -> f64) -> Vec<Value> {
     let message = |(offset_ms, sent, bytes): (u64, bool, Vec<u8>)| {
         let kind = if sent { "send" } else { "receive" };
@@ -43,7 +43,7 @@ pub(super) fn messages(time: impl Fn(f64) -> f64) -> Vec<Value> {
     frames().into_iter().map(message).collect()
 }
 
-/// An entry in the order of Chrome: what was said comes before the address.
+/// An entry in Chrome's order: messages before the URL.
 pub(super) fn entry(url: &str, started: &str, messages: &[Value]) -> String {
     format!(
         r#"{{"_connectionId":"1","_resourceType":"websocket","_webSocketMessages":{},"cache":{{}},"request":{},"response":{},"startedDateTime":"{started}","time":1.5}}"#,
@@ -53,7 +53,7 @@ pub(super) fn entry(url: &str, started: &str, messages: &[Value]) -> String {
     )
 }
 
-/// An entry of an HTTP answer.
+/// An entry of an HTTP response.
 pub(super) fn answer(url: &str, started: &str, body: &[u8]) -> String {
     format!(
         r#"{{"_resourceType":"fetch","request":{},"response":{},"startedDateTime":"{started}"}}"#,
@@ -76,12 +76,12 @@ pub(super) fn har(producer: &str, version: &str, entries: &[String]) -> String {
     )
 }
 
-/// What Chrome exports.
+/// A HAR as Chrome exports it.
 pub(super) fn chrome() -> String {
     har("WebInspector", "537.36", &[entry(URL, STARTED, &messages(|ms| ms / 1e3))])
 }
 
-/// A typed netstring.
+/// Encodes a typed netstring.
 pub(super) enum Net {
     Text(String),
     Bytes(Vec<u8>),
@@ -115,10 +115,10 @@ impl Net {
     }
 }
 
-/// Bytes, whether a client sent them, Unix milliseconds, dropped, injected.
+/// Bytes, whether a client sent them, Unix ms, dropped, injected.
 pub(super) type Flowing = (Vec<u8>, bool, f64, bool, bool);
 
-/// A flow of mitmproxy, in the order of its version 11.
+/// A flow of mitmproxy, with fields in the order of version 11.
 pub(super) fn flow(version: i64, messages: impl IntoIterator<Item = Flowing>) -> Vec<u8> {
     let message = |(bytes, sent, ms, dropped, injected): Flowing| {
         let (dropped, injected) = (Net::Bool(dropped), Net::Bool(injected));
@@ -163,7 +163,7 @@ pub(super) fn flow(version: i64, messages: impl IntoIterator<Item = Flowing>) ->
     Net::Dict(flow).bytes()
 }
 
-/// The session as a flow's messages.
+/// Converts the session to the messages of a flow.
 pub(super) fn flowing() -> Vec<Flowing> {
     let at = |offset_ms: u64| START_MS as f64 + offset_ms as f64;
     frames().into_iter().map(|(offset_ms, sent, bytes)| (bytes, sent, at(offset_ms), false, false)).collect()

@@ -1,4 +1,4 @@
-//! How much memory an import takes, of a HAR larger than it may take.
+//! Memory of an import of a HAR larger than the limit.
 
 use std::{
     fs::File,
@@ -6,13 +6,14 @@ use std::{
     process::Stdio,
 };
 
-use super::make::{START_MS, STARTED, URL, frames};
-use crate::process::livetape;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// The length of the HAR; `LIVETAPE_HAR_MB=200 cargo test --test it captures::memory -- --nocapture` measures another.
+use super::make::{START_MS, STARTED, URL, frames};
+use crate::support::process::livetape;
+
+/// Size of the HAR. To measure another size, run `LIVETAPE_HAR_MB=200 cargo test --test it captures::memory -- --nocapture`.
 const HAR_BYTES: u64 = 36 << 20;
-/// The most memory that may be resident.
+/// Maximum resident memory.
 const RESIDENT_BYTES_MAX: u64 = 32 << 20;
 
 fn har_bytes() -> u64 {
@@ -20,7 +21,7 @@ fn har_bytes() -> u64 {
     megabytes.map_or(HAR_BYTES, |megabytes| megabytes * 1_000_000)
 }
 
-/// Writes a HAR of Chrome of so many bytes: the frames of the session, again and again.
+/// Writes a HAR of Chrome with about this many bytes, repeating the frames of the session.
 fn write_har(file: File, bytes: u64) {
     let mut out = BufWriter::new(file);
     let frames: Vec<String> = frames().iter().map(|(_, _, bytes)| STANDARD.encode(bytes)).collect();

@@ -1,4 +1,4 @@
-//! `import` of what others write: files of the documented shape, made of a session, decode to what the session decodes to.
+//! `import` of other formats: files in the documented format, generated from a session, decode to the same events.
 
 mod bad;
 mod exported;
@@ -23,7 +23,7 @@ fn options() -> ImportOptions {
     ImportOptions { user: Some("host_078".into()), name: "show".into(), ..ImportOptions::default() }
 }
 
-/// What comes of a capture.
+/// The result of importing a capture.
 fn import(source: &dyn Source, options: &ImportOptions) -> Result<(Vec<Item>, Report), Error> {
     let mut bytes = Vec::new();
     let report = import_capture(source, &mut bytes, options)?;
@@ -49,7 +49,7 @@ fn header(items: &[Item]) -> &Header {
     header
 }
 
-/// The events of items, without the state events of connections that a producer has more of.
+/// Decodes items, without events about connections, of which some producers have more.
 fn events(items: &[Item]) -> Vec<Value> {
     let mut events = decode(items, &Filter::default(), true);
     events.retain(|event| event["type"] != "connection_closed");
@@ -59,7 +59,7 @@ fn events(items: &[Item]) -> Vec<Value> {
     events
 }
 
-/// The events of the session that captures are made of, at the time of the captures.
+/// Returns the events of the session, at the time of the captures.
 fn session_events() -> Vec<Value> {
     let start = Header { wall_anchor_ns: Some(START_MS * 1_000_000), ..Header::default() };
     let mut items = vec![crate::support::item(0, What::Header(start))];
@@ -82,7 +82,7 @@ fn assert_same_events(items: &[Item]) {
     assert_eq!(ours.len(), theirs.len());
 }
 
-/// Milliseconds of the frames.
+/// Returns the times of the frames, in ms.
 fn offsets_ms(items: &[Item]) -> Vec<u128> {
     let frames = items.iter().filter(|item| matches!(item.what, What::Frame(_)));
     frames.map(|item| item.offset.as_millis()).collect()

@@ -1,4 +1,4 @@
-//! What a capture is packed in, and what stands beside it.
+//! Archives of captures, and files next to them.
 
 use std::{
     cell::Cell,
@@ -40,7 +40,7 @@ impl Source for Files {
     }
 }
 
-/// A HAR whose frames stand in a file of their own, and that file.
+/// A HAR with its frames in a separate file, and that file.
 fn attached(file: &str) -> (String, String) {
     let socket = format!(
         r#"{{"startedDateTime":"{STARTED}","request":{{"method":"GET","url":"{URL}"}},"response":{{"status":101,"content":{{"size":-1,"_file":"{file}"}}}},"_resourceType":"websocket"}}"#
@@ -56,7 +56,7 @@ fn frames_in_files_next_to_the_har_are_found() {
     assert_same_events(&import(&files, &options()).unwrap().0);
     let missing = Files { beside: BTreeMap::new(), ..files };
     let said = import(&missing, &options()).unwrap_err().to_string();
-    assert!(said.contains("0a1b.jsonl, which the capture names"), "{said}");
+    assert!(said.contains("0a1b.jsonl, which the capture refers to"), "{said}");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_har_cannot_refer_to_files_elsewhere() {
     for name in ["../secret", "/etc/passwd", "a/b", "..", "c:\\\\x"] {
         let (capture, _) = attached(name);
         let said = import(&Bytes::from(capture), &options()).unwrap_err().to_string();
-        assert!(said.contains("no plain name"), "{name}: {said}");
+        assert!(said.contains("not a plain file name"), "{name}: {said}");
     }
 }
 
@@ -87,7 +87,7 @@ fn gzip_and_zip_are_decompressed() {
     }
 }
 
-/// A capture, and how many bytes of it were read.
+/// A capture that counts the bytes read from it.
 struct Counted(Bytes, Rc<Cell<u64>>);
 
 struct CountedInput(Cursor<Bytes>, Rc<Cell<u64>>);
@@ -120,7 +120,7 @@ impl Source for Counted {
     }
 }
 
-/// What is read to recognise the format.
+/// Maximum number of bytes read to recognize the format.
 const PEEKED_BYTES_MAX: u64 = 128 << 10;
 
 #[test]

@@ -1,4 +1,4 @@
-//! Held to `serde_json`.
+//! Compares the output with that of `serde_json`.
 
 use std::collections::BTreeMap;
 
@@ -36,12 +36,12 @@ fn same(value: &impl Serialize) -> bool {
 
 proptest! {
     #[test]
-    fn texts_come_out_as_from_serde_json(text in "[\\x00-\\x7f\u{80}\u{2028}\u{1f600}]{0,80}", plain in ".{0,80}") {
+    fn strings_serialize_as_in_serde_json(text in "[\\x00-\\x7f\u{80}\u{2028}\u{1f600}]{0,80}", plain in ".{0,80}") {
         prop_assert!(same(&text) && same(&plain));
     }
 
     #[test]
-    fn everything_else_comes_out_as_from_serde_json(
+    fn all_other_types_serialize_as_in_serde_json(
         number in any::<i64>(), fraction in any::<f64>(), char in any::<char>(), text in any::<String>()
     ) {
         let map = BTreeMap::from([(text.clone(), true), (String::new(), false)]);

@@ -1,4 +1,5 @@
-//! Battles between hosts, as they were seen: they open with a length and without results, and end with both.
+//! Battles between hosts, as observed: the first message has a duration but no results, and the last has
+//! both.
 
 use super::{Stamp, common, image, message};
 use crate::{
@@ -18,11 +19,11 @@ const FINISH: i32 = 5;
 /// A battle.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Battle {
-    /// Its id.
+    /// Id of the battle.
     pub battle_id: i64,
-    /// When it began, Unix milliseconds.
+    /// Start time, in Unix milliseconds.
     pub started_ms: i64,
-    /// How long it goes.
+    /// Duration, in seconds.
     pub duration_s: i64,
     /// The hosts.
     pub sides: Vec<Side>,
@@ -33,9 +34,9 @@ pub struct Battle {
 pub struct Side {
     /// The host.
     pub host: Person,
-    /// The points that the host has.
+    /// Score of the host.
     pub points: i64,
-    /// Who gave how many of them, the first first.
+    /// Contributors and their points, in order of rank.
     pub givers: Vec<(Person, i64)>,
 }
 
@@ -51,7 +52,7 @@ impl Battle {
     }
 }
 
-/// A battle opens, or is over: then with its results.
+/// The start of a battle, or its end with results.
 #[must_use]
 pub fn battle(stamp: Stamp, battle: &Battle, is_over: bool) -> Message {
     let most = battle.sides.iter().map(|side| side.points).max().unwrap_or_default();
@@ -76,7 +77,7 @@ pub fn battle(stamp: Stamp, battle: &Battle, is_over: bool) -> Message {
     message(stamp, BATTLE, &payload)
 }
 
-/// The points of a battle; `from` made the last of them.
+/// The scores of a battle, last changed by `from`.
 #[must_use]
 pub fn armies(stamp: Stamp, battle: &Battle, from: &Person, is_over: bool) -> Message {
     let entry =

@@ -42,7 +42,7 @@ impl<'a> Kind<'a> for webcast::LinkMicBattle<'a> {
     }
 }
 
-/// A host, as battles describe one.
+/// Converts a host in a battle.
 pub(super) fn host(user: battle::BaseUser) -> Person {
     Person {
         user_id: Id(user.user_id),

@@ -1,4 +1,4 @@
-//! What happens beside a battle's score.
+//! Events of a battle other than its score.
 
 use super::{
     Kind, Known,

@@ -1,4 +1,4 @@
-//! Guessing games and shops.
+//! Drawing games and shops.
 
 use super::{Kind, Known, common::time, webcast};
 use crate::{

@@ -1,4 +1,4 @@
-//! What people write and say.
+//! Comments, emotes and captions.
 
 use super::{
     Kind, Known,

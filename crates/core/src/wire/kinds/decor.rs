@@ -1,4 +1,4 @@
-//! What the host puts on the screen.
+//! Decoration that the host puts on the screen.
 
 use super::{
     Kind, Known,

@@ -1,4 +1,4 @@
-//! Gifts and boxes of diamonds.
+//! Gifts and treasure boxes.
 
 use super::{
     Kind, Known,
@@ -33,7 +33,7 @@ impl<'a> Kind<'a> for webcast::Gift<'a> {
     }
 }
 
-/// Who gets a gift: told in one of three places, the fullest first.
+/// Returns the recipient of a gift, from the most detailed of three sources.
 fn receiver(user: Option<webcast::User>, guest: (i64, &str), monitored: i64) -> Option<Person> {
     if let Some(user) = user.filter(|user| user.id != 0) {
         return Some(person(user));
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_receiver_is_told_in_three_places() {
+    fn the_receiver_has_three_sources() {
         let host = webcast::User { id: 5, nickname: "Host", ..Default::default() };
         let nobody = || (0, "");
         assert_eq!(receiver(Some(host), (6, "Guest"), 7).unwrap().nickname, "Host");

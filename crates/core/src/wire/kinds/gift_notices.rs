@@ -1,4 +1,4 @@
-//! What is said about gifts.
+//! Notices about gifts.
 
 use super::{
     Kind, Known,

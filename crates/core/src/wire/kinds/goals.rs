@@ -85,7 +85,7 @@ impl<'a> Kind<'a> for webcast::Poll<'a> {
     }
 }
 
-/// What happens is told by what the message has, not by its number: that is named nowhere.
+/// Derives the change from the fields in the message, because the meaning of its number is unknown.
 fn poll_state(poll: &webcast::Poll) -> Option<PollState> {
     let end = poll.end.as_ref().map(|_| PollState::Ended);
     let update = poll.update.as_ref().map(|_| PollState::Updated);

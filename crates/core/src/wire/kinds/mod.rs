@@ -1,4 +1,4 @@
-//! One message: its method's name and protobuf → who, when and what.
+//! Decodes one message: method and protobuf to user, time and data.
 
 mod battle;
 mod battle_notices;
@@ -32,36 +32,36 @@ use super::{
 };
 use crate::event;
 
-/// What became of a message.
+/// Result of decoding a message.
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly all messages are known, and none is kept")]
 pub enum Reading {
-    /// It was read.
+    /// The message was decoded.
     Known(Known),
-    /// Its method has no schema.
+    /// The method has no schema.
     Unknown,
-    /// Its method has a schema, but the bytes do not fit it; a fault says more.
+    /// The method has a schema, but the payload does not match it. A fault has the details.
     Broken(FaultKind),
 }
 
-/// What a message says: what every payload comes down to.
+/// A decoded message.
 #[derive(Clone, Debug)]
 pub struct Known {
     common: Option<webcast::Stamp>,
-    /// Who did it, where a person did.
+    /// The acting user, if there is one.
     pub user: Option<event::User>,
-    /// The rest, by type.
+    /// The type-specific data.
     pub data: event::Data,
 }
 
 impl Known {
-    /// The room; 0 if the message does not tell.
+    /// Returns the room id; 0 if unknown.
     #[must_use]
     pub fn room_id(&self) -> i64 {
         self.common.map_or(0, |common| common.room_id)
     }
 
-    /// When it was made, as sent: see [`millis`].
+    /// Returns the creation time as sent; see [`millis`].
     #[must_use]
     pub fn create_time(&self) -> i64 {
         self.common.map_or(0, |common| common.create_time)
@@ -70,14 +70,14 @@ impl Known {
 
 /// A payload with a schema.
 trait Kind<'a>: View<'a> {
-    /// What it says; `message` is what it came in.
+    /// Converts the payload of `message`.
     fn parts(self, message: &Message) -> Known;
 }
 
-/// How the payloads of a method are read.
+/// Decodes the payload of a method.
 type Reader = fn(&[u8], &Message) -> Result<Known, Broken>;
 
-/// Reads the payload of a message. Never fails: what cannot be read is [`Reading::Unknown`] or [`Reading::Broken`].
+/// Decodes a message. Never fails: other results are [`Reading::Unknown`] and [`Reading::Broken`].
 pub fn read_message(message: &Message, faults: &mut Vec<Fault>) -> Reading {
     match table::reader(&message.method) {
         None => Reading::Unknown,
@@ -97,12 +97,12 @@ pub fn is_known(method: &str) -> bool {
     table::reader(method).is_some()
 }
 
-/// The name of the message that a method's payloads are, if it has a schema.
+/// Returns the name of a method's payload type, if it has a schema.
 pub(super) fn schema_name(method: &str) -> Option<&'static str> {
     table::schema_name(method)
 }
 
-/// The methods that have a schema, in alphabetical order.
+/// Returns the methods with a schema, in alphabetical order.
 pub fn known_methods() -> impl ExactSizeIterator<Item = &'static str> {
     table::READERS.iter().map(|row| row.method)
 }
@@ -111,7 +111,7 @@ fn read(read: Reader, message: &Message, faults: &mut Vec<Fault>) -> Reading {
     read(&message.payload, message).map_or_else(|_| mend(read, message, faults), Reading::Known)
 }
 
-/// Reads a payload that cannot be read as it is. Faults are given the method's name.
+/// Decodes a malformed payload as far as possible. Faults contain the method.
 #[cold]
 fn mend(read: Reader, message: &Message, faults: &mut Vec<Fault>) -> Reading {
     let before = faults.len();
@@ -125,10 +125,11 @@ fn mend(read: Reader, message: &Message, faults: &mut Vec<Fault>) -> Reading {
     known.map_or(Reading::Broken(FaultKind::BadMessage), Reading::Known)
 }
 
-/// Seconds before this are milliseconds: as seconds it is the year 5138, as milliseconds March 1973.
+/// Numbers below are seconds, above milliseconds. As seconds it is the year 5138, as milliseconds March 1973.
 const SECONDS_END: i64 = 100_000_000_000;
 
-/// A time as sent, in Unix milliseconds: some kinds send seconds, some 0. `None` if nothing was sent.
+/// Converts a time to Unix milliseconds: some messages contain seconds, some 0. Returns `None` if there is
+/// none.
 #[must_use]
 pub fn millis(create_time: i64) -> Option<i64> {
     match create_time {
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_no_event_shows_is_no_fault() {
+    fn invalid_utf8_in_an_unused_text_is_not_a_fault() {
         use prost::Message as _;
 
         use crate::wire::webcast;

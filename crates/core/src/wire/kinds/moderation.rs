@@ -1,4 +1,4 @@
-//! What TikTok does against hosts and viewers.
+//! TikTok's moderation of hosts and viewers.
 
 use super::{
     Kind, Known,

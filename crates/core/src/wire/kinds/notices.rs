@@ -1,4 +1,4 @@
-//! What clients show by themselves: lines, hints, banners.
+//! Texts, hints and banners that clients display automatically.
 
 use smol_str::{SmolStr, format_smolstr};
 
@@ -43,7 +43,7 @@ impl<'a> Kind<'a> for webcast::RoomNotify<'a> {
     }
 }
 
-/// A line over the video; it also stands within other messages.
+/// Converts a text over the video, which can also be part of other messages.
 pub(super) fn notify(notify: &webcast::RoomNotify<'_>) -> event::RoomNotify {
     event::RoomNotify {
         text: display_text(notify.common.as_ref()),
@@ -100,7 +100,7 @@ impl<'a> Kind<'a> for webcast::UnauthorizedMember<'a> {
     }
 }
 
-/// The text has a place for a user, but no user to go there.
+/// Inserts the nickname, because the text has a placeholder for a user but lacks the user.
 fn named<'a>(mut text: webcast::Text<'a>, nickname: &'a str) -> webcast::Text<'a> {
     if text.pieces.is_empty() {
         text.pieces = vec![webcast::TextPiece { string_value: nickname, ..Default::default() }];
@@ -108,7 +108,7 @@ fn named<'a>(mut text: webcast::Text<'a>, nickname: &'a str) -> webcast::Text<'a
     text
 }
 
-/// The prefix is a pattern: `Viewer%s`.
+/// Inserts the nickname into a pattern such as `Viewer%s`.
 fn nickname(prefix: Option<webcast::Text>, nickname: &str) -> SmolStr {
     match prefix.unwrap_or_default().default_pattern.split_once("%s") {
         Some((before, after)) => format_smolstr!("{before}{nickname}{after}"),

@@ -1,4 +1,4 @@
-//! Pins and deletions.
+//! Pinned and deleted messages.
 
 use super::{Kind, Known, common::time, user::user, webcast};
 use crate::{

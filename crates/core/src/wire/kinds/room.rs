@@ -1,4 +1,4 @@
-//! The room itself.
+//! The state of the room.
 
 use super::{Kind, Known, user::user, webcast};
 use crate::{

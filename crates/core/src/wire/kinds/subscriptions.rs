@@ -1,4 +1,4 @@
-//! Subscriptions beyond the notice of one.
+//! Subscription messages other than the one for a single subscription.
 
 use smol_str::SmolStr;
 

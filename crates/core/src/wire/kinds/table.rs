@@ -1,9 +1,9 @@
-//! Which method has which schema.
+//! The table of methods and their schemas.
 
 use super::{Kind, Reader};
 use crate::wire::{view::read, views};
 
-/// Gives every method with a schema, in alphabetical order, to the macro of this name.
+/// Passes all methods with a schema, in alphabetical order, to the macro with this name.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! methods {
@@ -104,7 +104,7 @@ macro_rules! methods {
     };
 }
 
-/// What is known of a method.
+/// The table entry of a method.
 pub(super) struct Row {
     pub(super) method: &'static str,
     read: Reader,
@@ -124,12 +124,12 @@ macro_rules! rows {
 }
 methods!(rows);
 
-/// The reader of a method's payloads, if it has a schema.
+/// Returns the decoder of a method's payload, if it has a schema.
 pub(super) fn reader(method: &str) -> Option<Reader> {
     find(method).map(|row| row.read)
 }
 
-/// The name of the message that a method's payloads are, if it has a schema.
+/// Returns the name of a method's payload type, if it has a schema.
 pub(super) fn schema_name(method: &str) -> Option<&'static str> {
     find(method).map(|row| row.schema)
 }

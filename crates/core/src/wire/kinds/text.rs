@@ -1,28 +1,29 @@
-//! Texts that clients put together: a pattern and what stands in its places.
+//! Texts that clients assemble from a pattern and pieces.
 
 use super::webcast;
 use crate::event;
 
-/// Longest text that is put together: a small message could otherwise name one long piece a thousand times.
+/// Maximum length of an assembled text, in bytes. A small message could otherwise repeat a long piece a
+/// thousand times.
 const TEXT_BYTES_MAX: usize = 4096;
 
-/// A text, put together; `None` if there is none.
+/// Assembles a text; returns `None` if there is none.
 pub(super) fn text(text: Option<webcast::Text>) -> Option<event::Text> {
     let text = text.filter(|text| !(text.key.is_empty() && text.default_pattern.is_empty()))?;
     Some(event::Text { text: fill(text.default_pattern, &text.pieces), key: text.key.into() })
 }
 
-/// The text of a message's frame.
+/// Assembles the display text of a message.
 pub(super) fn display_text(common: Option<&webcast::Common<'_>>) -> Option<event::Text> {
     text(common?.display_text.clone())
 }
 
-/// The first user whom a text names.
+/// Returns the first user mentioned in a text.
 pub(super) fn named_user<'a>(text: Option<&webcast::Text<'a>>) -> Option<webcast::User<'a>> {
     text?.pieces.iter().find_map(|piece| piece.user_value.as_ref()?.user.clone())
 }
 
-/// Puts the pieces into the places of a pattern: `{0:user} sent {1:gift}`. What is no place stays as it is.
+/// Inserts the pieces into a pattern: `{0:user} sent {1:gift}`. Other braces stay unchanged.
 fn fill(pattern: &str, pieces: &[webcast::TextPiece<'_>]) -> String {
     let (mut filled, mut rest) = (String::new(), pattern);
     while filled.len() <= TEXT_BYTES_MAX {
@@ -38,7 +39,7 @@ fn fill(pattern: &str, pieces: &[webcast::TextPiece<'_>]) -> String {
     filled
 }
 
-/// Splits at the first `{number:type}`.
+/// Splits at the first placeholder, `{number:type}`.
 fn next_place(pattern: &str) -> Option<(&str, usize, &str)> {
     let mut from = 0;
     loop {
@@ -52,7 +53,7 @@ fn next_place(pattern: &str) -> Option<(&str, usize, &str)> {
     }
 }
 
-/// What stands in a place; empty for pictures.
+/// Returns the text of a piece; empty for pictures.
 fn piece<'a>(piece: &webcast::TextPiece<'a>) -> &'a str {
     let user = piece.user_value.as_ref().and_then(|value| value.user.as_ref());
     let gift = piece.gift_value.as_ref().and_then(|value| value.name.as_ref());
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_go_into_their_places() {
+    fn pieces_replace_their_placeholders() {
         assert_eq!(fill("{0:user} is No. {1:string}!", &[ann(), string("2")]), "Ann is No. 2!");
         assert_eq!(fill("{1:string}{0:user}{7:string}", &[ann(), string("2")]), "2Ann");
         assert_eq!(fill("no place", &[]), "no place");
@@ -88,13 +89,13 @@ mod tests {
     }
 
     #[test]
-    fn a_text_never_grows_without_end() {
+    fn the_length_of_a_text_is_bounded() {
         let long = fill(&"{0:string}".repeat(10_000), &[string(&"\u{e9}".repeat(10_000))]);
         assert!(long.len() <= TEXT_BYTES_MAX && long.len() > TEXT_BYTES_MAX - 2);
     }
 
     #[test]
-    fn nothing_is_no_text() {
+    fn an_empty_text_is_none() {
         assert_eq!(text(None), None);
         assert_eq!(text(Some(webcast::Text::default())), None);
     }

@@ -1,4 +1,4 @@
-//! Who.
+//! Users.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::event::{Badge, Id, Person, User};
 
-/// What the scene of a badge means.
+/// Kinds of badges.
 mod scene {
     pub(super) const MODERATOR: i32 = 1;
     pub(super) const SUBSCRIBER: i32 = 4;
@@ -20,10 +20,10 @@ mod scene {
     pub(super) const HOST: i32 = 12;
 }
 
-/// A user, as the message describes it.
+/// Converts a user.
 pub(super) fn user(user: webcast::User<'_>) -> User {
     let badges: Arc<[Badge]> = match user.badges {
-        // Takes no memory, which a list without anything in it would.
+        // Unlike an empty list, this needs no allocation.
         none if none.is_empty() => Arc::default(),
         some => some.into_iter().map(badge).collect(),
     };
@@ -54,7 +54,7 @@ pub(super) fn user(user: webcast::User<'_>) -> User {
     }
 }
 
-/// A user whose message also says what he or she is to the host.
+/// Converts a user with additional flags about their relation to the host.
 pub(super) fn user_with(
     user: Option<webcast::User<'_>>,
     identity: Option<webcast::UserIdentity>,
@@ -66,7 +66,7 @@ pub(super) fn user_with(
     Some(user)
 }
 
-/// The short form of a user.
+/// Converts a user to the short form.
 pub(super) fn person(user: webcast::User<'_>) -> Person {
     Person {
         user_id: Id(user.id),
@@ -90,7 +90,7 @@ fn badge<'a>(badge: webcast::Badge<'a>) -> Badge {
     Badge { scene_type: badge.scene_type, level, text: first(texts), image_url: first(pictures) }
 }
 
-/// The first text that is not empty: a badge is of one display type and fills what belongs to it.
+/// Returns the first nonempty text. A badge has one display type, and only its fields are filled.
 fn first<const N: usize>(texts: [&str; N]) -> SmolStr {
     texts.into_iter().find(|text| !text.is_empty()).unwrap_or_default().into()
 }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn badges_make_moderators_subscribers_and_levels() {
+    fn badges_identify_moderators_subscribers_and_levels() {
         assert_eq!(user(webcast::User::default()), User::default());
         assert!(user(with_badge(1, "0")).is_moderator);
         assert!(user(with_badge(4, "0")).is_subscriber);
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(user(with_badge(10, "4")).team_level, Some(4));
         let other = user(with_badge(2, "0"));
         assert!(!other.is_moderator && !other.is_subscriber && !other.is_host);
-        assert_eq!(user(with_badge(8, "many")).gifter_level, None, "no number is no level");
+        assert_eq!(user(with_badge(8, "many")).gifter_level, None, "a badge without a number has no level");
     }
 
     #[test]
@@ -135,11 +135,11 @@ mod tests {
     }
 
     #[test]
-    fn follow_numbers_are_told_or_unknown() {
+    fn follow_numbers_are_set_or_unknown() {
         let info = FollowInfo { follower_count: 7, following_count: 0, follow_status: 2 };
-        let told = user(webcast::User { follow_info: Some(info), ..Default::default() });
+        let known = user(webcast::User { follow_info: Some(info), ..Default::default() });
         assert_eq!(
-            (told.follower_count, told.following_count, told.follow_status),
+            (known.follower_count, known.following_count, known.follow_status),
             (Some(7), Some(0), Some(2))
         );
         assert_eq!(user(webcast::User::default()).follower_count, None);

@@ -1,4 +1,4 @@
-//! What viewers do, and how many they are.
+//! Viewers: their actions and their number.
 
 use super::{
     Kind, Known,
@@ -42,7 +42,7 @@ impl<'a> Kind<'a> for webcast::Social<'a> {
     }
 }
 
-/// What was done. The key of the text decides; the number where the key says nothing.
+/// Derives the action from the text key, or from the number if the key is inconclusive.
 fn social_action(key: &str, action: i64) -> SocialAction {
     match action {
         _ if key.contains("follow") => SocialAction::Follow,
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_key_decides_and_the_number_helps_out() {
+    fn the_text_key_takes_precedence_over_the_number() {
         assert_eq!(social_action("pm_main_follow_message_viewer_2", 0), SocialAction::Follow);
         assert_eq!(social_action("pm_mt_guidance_viewer_5_share", 1), SocialAction::Share);
         assert_eq!(social_action("", 1), SocialAction::Follow);

@@ -1,4 +1,4 @@
-//! Beside prost: the same of every payload that was recorded, whole or spoilt.
+//! Compares the results with prost's for all recorded payloads, intact and corrupted.
 
 use proptest::prelude::*;
 use std::{fs::File, io::BufReader};
@@ -17,7 +17,7 @@ mod used;
 
 const RECORDINGS: [&str; 4] = ["demo", "gifts", "battle", "raid"];
 
-/// Reads a payload in both ways.
+/// Decodes a payload in both ways.
 type Reader = fn(&[u8]) -> [Option<String>; 2];
 
 macro_rules! rows {
@@ -25,7 +25,7 @@ macro_rules! rows {
         const READERS: &[(&str, Reader)] = &[$(($method, |bytes| {
             let view = read::<views::$kind>(bytes).ok().map(|view| format!("{view:?}"));
             let prost = <used::$kind as prost::Message>::decode(bytes).ok();
-            // Where a name is a word of the language, only prost shows that.
+            // Only prost's output marks names that are Rust keywords.
             [view, prost.map(|message| format!("{message:?}").replace("r#", ""))]
         })),*];
     };
@@ -36,7 +36,7 @@ fn reader_of(wanted: &str) -> Option<Reader> {
     READERS.iter().find(|(method, _)| *method == wanted).map(|(_, reader)| *reader)
 }
 
-/// The methods and payloads of the recordings that are shipped.
+/// Methods and payloads in the recordings that ship with livetape.
 fn payloads() -> Vec<(String, Vec<u8>)> {
     let mut payloads = Vec::new();
     for name in RECORDINGS {
@@ -54,7 +54,7 @@ fn payloads() -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn recorded_payloads_are_read_as_prost_reads_them() {
+fn recorded_payloads_decode_as_in_prost() {
     let (mut read, mut random) = (0, 1_u64);
     for (method, payload) in payloads() {
         let Some(reader) = reader_of(&method) else { continue };
@@ -71,7 +71,7 @@ fn recorded_payloads_are_read_as_prost_reads_them() {
     assert!(read > 1000, "{read}");
 }
 
-/// Another byte somewhere, or nothing from there on, or the same part twice.
+/// Changes a byte, cuts the payload off, or repeats a part of it.
 fn spoil(payload: &[u8], random: u64) -> Vec<u8> {
     let at = (random >> 10) as usize % payload.len().max(1);
     let (before, after) = payload.split_at(at.min(payload.len()));
@@ -90,14 +90,14 @@ fn both(reader: Reader, bytes: &[u8]) -> bool {
 
 proptest! {
     #[test]
-    fn any_bytes_are_read_as_prost_reads_them(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+    fn any_bytes_decode_as_in_prost(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
         for method in ["WebcastChatMessage", "WebcastImDeleteMessage", "WebcastRoomUserSeqMessage"] {
             prop_assert!(both(reader_of(method).unwrap(), &bytes), "{method}");
         }
     }
 
     #[test]
-    fn numbers_of_any_length_are_read(number in any::<u64>(), shift in 0..64_u32, behind in 0..12_usize) {
+    fn numbers_of_any_length_are_decoded(number in any::<u64>(), shift in 0..64_u32, behind in 0..12_usize) {
         let number = number >> shift;
         let mut bytes = Vec::new();
         encode_varint(number, &mut bytes);
@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn numbers_end_where_they_end_for_prost(bytes in prop::collection::vec(0x7e..0x82_u8, 0..14)) {
+    fn numbers_end_at_the_same_byte_as_in_prost(bytes in prop::collection::vec(0x7e..0x82_u8, 0..14)) {
         let (mut ours, mut theirs) = (&bytes[..], &bytes[..]);
         let number = varint(&mut ours).ok();
         prop_assert_eq!(number, prost::encoding::decode_varint(&mut theirs).ok());
@@ -120,7 +120,7 @@ proptest! {
 }
 
 #[test]
-fn groups_are_stepped_over_and_have_to_be_closed() {
+fn groups_are_skipped_and_must_be_closed() {
     let read = |bytes: &[u8]| read::<views::Like>(bytes).map(|like| like.count);
     assert_eq!(read(&[0x33, 0x1b, 0x08, 0x01, 0x1c, 0x34, 0x10, 0x05]), Ok(5));
     assert_eq!(read(&[0x33, 0x1b, 0x34, 0x1c]), Err(Broken::Group));

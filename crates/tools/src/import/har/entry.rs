@@ -1,4 +1,4 @@
-//! One of `entries`: a connection or an exchange.
+//! An element of `entries`: a connection or an exchange.
 
 use std::io::Read;
 
@@ -19,17 +19,17 @@ use super::{
 };
 use crate::sans_io::recording::{HTTP_BODY_BYTES_MAX, records::HttpHeader};
 
-/// Most headers of an exchange.
+/// Maximum number of headers in an exchange.
 const HEADERS_MAX: usize = 200;
 
-/// What is known of an entry so far.
+/// The fields of an entry read so far.
 pub(super) struct EntryFields<'a, 'v> {
     id: u64,
     context: &'a Context<'a, 'v>,
     entry: CaptureEntry,
-    /// The file beside the HAR that holds body or frames.
+    /// Separate file with the body or the frames.
     file: String,
-    /// The body; `None` if it is too long to be kept.
+    /// The body; `None` if it is too long to keep.
     text: Option<String>,
     is_base64: bool,
     message: MessageFields,
@@ -42,7 +42,7 @@ impl<'a, 'v> EntryFields<'a, 'v> {
         Self { id, context, entry: CaptureEntry::default(), file, text, is_base64: false, message }
     }
 
-    /// All fields are known: hands the entry out.
+    /// Emits the entry, once all fields are known.
     pub(super) fn finish(mut self) -> Result<(), Error> {
         if !self.entry.is_socket && self.entry.role().is_some() {
             match self.read_body() {
@@ -71,7 +71,7 @@ impl<'a, 'v> EntryFields<'a, 'v> {
         Ok(if self.is_base64 { BASE64.decode(text).unwrap_or_default() } else { text.into() })
     }
 
-    /// Whether its body may be worth a record, as far as is known.
+    /// Whether the body may be worth recording, as far as known.
     fn wants_body(&self) -> bool {
         !self.entry.is_socket && (self.entry.url.is_empty() || self.entry.role().is_some())
     }
@@ -98,7 +98,7 @@ impl Object for EntryFields<'_, '_> {
     }
 }
 
-/// The messages.
+/// The elements of `_webSocketMessages`.
 impl List for EntryFields<'_, '_> {
     fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error> {
         let mut visit = self.context.visit.borrow_mut();

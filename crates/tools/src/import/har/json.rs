@@ -1,5 +1,5 @@
-//! JSON as it comes: objects and lists of which only some is wanted, and values of any kind, as whoever writes them may
-//! have erred. What is not wanted is passed over without being kept, but it is JSON too.
+//! A streaming JSON parser. It skips unwanted parts without storing them, but validates them. It tolerates
+//! values of unexpected types.
 
 use std::io::{self, Read};
 
@@ -9,37 +9,37 @@ use super::{
     window::Window,
 };
 
-/// Deepest brackets, also in what is skipped: each costs memory.
+/// Maximum nesting of brackets, even in skipped parts. Each level takes memory.
 const DEPTH_MAX: u32 = 256;
 
-/// Takes the fields that it knows.
+/// Receives the fields of an object.
 pub(super) trait Object {
-    /// Reads the value of a field that is known; `false`, and nothing read, for one that is not.
+    /// Reads the value of a known field. For any other field, reads nothing and returns `false`.
     fn field<R: Read>(&mut self, name: &str, json: &mut Json<R>) -> Result<bool, Error>;
 }
 
-/// Takes the items of a list.
+/// Receives the items of a list.
 pub(super) trait List {
-    /// Reads an item.
+    /// Reads one item.
     fn item<R: Read>(&mut self, json: &mut Json<R>) -> Result<(), Error>;
 }
 
-/// JSON that is being read.
+/// The parser.
 #[derive(Debug)]
 pub(super) struct Json<R> {
     window: Window<R>,
     depth: u32,
-    /// Of the field that is being read; kept for its memory.
+    /// Name of the current field; kept for its capacity.
     name: String,
 }
 
 impl Json<io::Empty> {
-    /// JSON that is all there.
+    /// Parses JSON that is already in memory.
     pub(super) fn whole(bytes: Vec<u8>) -> Self {
         Self { window: Window::whole(bytes), depth: 0, name: String::new() }
     }
 
-    /// Gives the bytes back.
+    /// Returns the buffer for reuse.
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.window.into_bytes()
     }
@@ -50,7 +50,7 @@ impl<R: Read> Json<R> {
         Self { window: Window::new(input), depth: 0, name: String::new() }
     }
 
-    /// An object, if there is one: anything else is skipped.
+    /// Reads an object, or skips any other value.
     pub(super) fn object(&mut self, object: &mut impl Object) -> Result<(), Error> {
         if self.next()? != b'{' {
             return self.skip();
@@ -64,7 +64,7 @@ impl<R: Read> Json<R> {
         Ok(())
     }
 
-    /// A list, if there is one.
+    /// Reads a list, or skips any other value.
     pub(super) fn list(&mut self, list: &mut impl List) -> Result<(), Error> {
         if self.next()? != b'[' {
             return self.skip();
@@ -72,7 +72,7 @@ impl<R: Read> Json<R> {
         self.members(b']', |json| list.item(json))
     }
 
-    /// Any value, of which nothing is kept.
+    /// Skips any value.
     pub(super) fn skip(&mut self) -> Result<(), Error> {
         match self.next()? {
             b'{' => self.members(b'}', |json| {
@@ -93,50 +93,50 @@ impl<R: Read> Json<R> {
         }
     }
 
-    /// A number, or a text that is one; anything else is none.
+    /// Reads a number, or a string that contains one; returns `None` for any other value.
     pub(super) fn float(&mut self) -> Result<Option<f64>, Error> {
         match self.next()? {
             b'"' => self.text(|text| text.trim().parse().ok()),
-            b'-' | b'0'..=b'9' => self.number(finite).map(Some),
+            b'-' | b'0'..=b'9' => self.number(parse_finite).map(Some),
             _ => self.skip().map(|()| None),
         }
     }
 
-    /// A text, or a number as one; anything else is empty.
+    /// Reads a string, or a number as one; returns an empty string for any other value.
     pub(super) fn string(&mut self) -> Result<String, Error> {
         let mut string = String::new();
         self.string_into(&mut string)?;
         Ok(string)
     }
 
-    /// As [`Json::string`], into memory that is there.
+    /// Reads like [`Json::string`], into an existing string.
     pub(super) fn string_into(&mut self, string: &mut String) -> Result<(), Error> {
         string.clear();
         match self.next()? {
             b'"' => self.text(|text| string.push_str(text)),
-            b'-' | b'0'..=b'9' => self.number(finite).map(|number| *string = number.to_string()),
+            b'-' | b'0'..=b'9' => self.number(parse_finite).map(|number| *string = number.to_string()),
             _ => self.skip(),
         }
     }
 
-    /// As [`Json::string`]; `None` for a text that is too long to be kept, which is passed over.
+    /// Reads like [`Json::string`], but skips a string that is too long, returning `None`.
     pub(super) fn string_if_short(&mut self) -> Result<Option<String>, Error> {
         match self.string() {
-            // What is left of it is there still.
+            // The rest of the string has not been read yet.
             Err(Error::TooLong { .. }) => text::skip(&mut self.window).map(|()| None),
             read => read.map(Some),
         }
     }
 
-    /// Nothing else.
+    /// Checks that nothing follows.
     pub(super) fn end(&mut self) -> Result<(), Error> {
         match self.peek()? {
             None => Ok(()),
-            Some(_) => Err(self.broken("something stands behind it")),
+            Some(_) => Err(self.broken("data after the end")),
         }
     }
 
-    /// What stands between brackets, separated by commas.
+    /// Reads the comma-separated members up to a closing bracket.
     fn members(
         &mut self,
         close: u8,
@@ -172,7 +172,7 @@ impl<R: Read> Json<R> {
         self.expect(b':', "a colon is missing")
     }
 
-    /// Reads the text that begins here.
+    /// Reads the string that starts here.
     fn text<T>(&mut self, read: impl FnOnce(&str) -> T) -> Result<T, Error> {
         self.window.pass(1);
         let Span { bytes, has_escapes } = text::span(&mut self.window)?;
@@ -182,12 +182,12 @@ impl<R: Read> Json<R> {
         } else {
             std::str::from_utf8(written).ok().map(read)
         };
-        let value = value.ok_or_else(|| self.broken("a text is broken"))?;
+        let value = value.ok_or_else(|| self.broken("invalid string"))?;
         self.window.pass(bytes + 1);
         Ok(value)
     }
 
-    /// Reads the number that begins here.
+    /// Reads the number that starts here.
     fn number<T>(&mut self, read: impl FnOnce(&str) -> Option<T>) -> Result<T, Error> {
         let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
         let bytes = loop {
@@ -222,7 +222,7 @@ impl<R: Read> Json<R> {
         Ok(())
     }
 
-    /// The next byte that is no space, which is not passed; there must be one.
+    /// Returns the next byte that is not whitespace, without consuming it. There must be one.
     fn next(&mut self) -> Result<u8, Error> {
         self.peek()?.ok_or_else(|| self.window.cut_off())
     }
@@ -241,6 +241,6 @@ impl<R: Read> Json<R> {
     }
 }
 
-fn finite(number: &str) -> Option<f64> {
+fn parse_finite(number: &str) -> Option<f64> {
     number.parse().ok().filter(|number: &f64| number.is_finite())
 }

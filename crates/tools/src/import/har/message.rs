@@ -1,4 +1,4 @@
-//! One of `_webSocketMessages`: `{"type":"receive","time":1757443489.5,"opcode":2,"data":"…"}`.
+//! An element of `_webSocketMessages`: `{"type":"receive","time":1757443489.5,"opcode":2,"data":"…"}`.
 
 use std::io::Read;
 
@@ -14,10 +14,10 @@ use super::{
     json::{Json, Object},
 };
 
-/// A message as it stands in the HAR. One after the other is read into it.
+/// The fields of a message. Reused for each message.
 #[derive(Default)]
 pub(super) struct MessageFields {
-    /// Whether somebody wants to know what was said.
+    /// Whether the content is needed.
     wants_data: bool,
     kind: String,
     time: Option<f64>,
@@ -39,7 +39,7 @@ impl Object for MessageFields {
 }
 
 impl MessageFields {
-    /// Forgets what was read before.
+    /// Clears the previous message.
     pub(super) fn begin(&mut self, wants_data: bool) {
         self.kind.clear();
         self.data.clear();
@@ -47,7 +47,7 @@ impl MessageFields {
     }
 
     pub(super) fn read(&mut self) -> CaptureItem {
-        // -1 stands for no time.
+        // -1 means that the time is unknown.
         let time = self.time.filter(|time| *time >= 0.0);
         CaptureItem { time, said: self.wants_data.then(|| self.said()) }
     }
@@ -60,7 +60,7 @@ impl MessageFields {
         let sent = match self.kind.as_str() {
             "send" | "sent" => true,
             "receive" | "received" => false,
-            _ => return Said::Bad("a message that was neither sent nor received".into()),
+            _ => return Said::Bad("a message that is neither sent nor received".into()),
         };
         let opcode = opcode as u8;
         let bytes = match opcode {
@@ -74,7 +74,7 @@ impl MessageFields {
     }
 }
 
-/// A message on a line of its own; the line is given back empty.
+/// Parses a message on its own line. Leaves the line empty.
 pub(super) fn parse(line: &mut Vec<u8>, fields: &mut MessageFields, wants_data: bool) -> CaptureItem {
     fields.begin(wants_data);
     let mut json = Json::whole(std::mem::take(line));

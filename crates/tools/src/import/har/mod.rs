@@ -1,6 +1,6 @@
-//! HAR: JSON of any length, read as a stream. Nothing of it is kept but what is being read.
+//! Reads HAR files of any length as a stream. Only the current element is kept in memory.
 //!
-//! Fields come in any order: Chrome writes what was said on a connection before its address.
+//! Fields can come in any order: Chrome writes the messages of a connection before its URL.
 
 mod entry;
 mod json;
@@ -25,7 +25,7 @@ use json::{Json, List, Object};
 use message::MessageFields;
 use window::TEXT_BYTES_MAX;
 
-/// A HAR.
+/// A HAR capture.
 pub(super) struct Har<'a>(pub(super) &'a Unpacked<'a>);
 
 impl Capture for Har<'_> {
@@ -37,7 +37,7 @@ impl Capture for Har<'_> {
     }
 }
 
-/// Playwright's frames alone, without the HAR that names them.
+/// Playwright's frames without their HAR.
 pub(super) struct Messages<'a>(pub(super) &'a Unpacked<'a>);
 
 impl Capture for Messages<'_> {
@@ -48,7 +48,7 @@ impl Capture for Messages<'_> {
     }
 }
 
-/// Hands the messages out that stand one a line.
+/// Reads messages, one per line.
 fn lines(mut input: impl BufRead, id: u64, visit: &mut dyn Visit) -> Result<(), Error> {
     let (mut line, mut fields) = (Vec::new(), MessageFields::default());
     loop {
@@ -68,7 +68,7 @@ fn lines(mut input: impl BufRead, id: u64, visit: &mut dyn Visit) -> Result<(), 
     }
 }
 
-/// What all that reads a HAR shares.
+/// Shared by all parts of the reader.
 struct Context<'a, 'v> {
     visit: RefCell<&'v mut dyn Visit>,
     har: &'a Unpacked<'a>,
@@ -130,7 +130,7 @@ impl List for Pages<'_, '_> {
     }
 }
 
-/// Some fields of an object, as texts.
+/// Selected fields of an object, as strings.
 struct Texts<const N: usize> {
     names: [&'static str; N],
     values: [String; N],

@@ -1,4 +1,4 @@
-//! The scanner beside serde_json: both take the same for JSON, wherever reads end.
+//! Compares the parser with serde_json: both must accept the same JSON, wherever reads end.
 
 use std::io::{self, Cursor, Read};
 
@@ -11,7 +11,7 @@ use super::{
     json::{Json, Object},
 };
 
-/// Hands out so many bytes at a time.
+/// A reader that returns this many bytes at a time.
 struct Dribble(Cursor<Vec<u8>>, usize);
 
 impl Read for Dribble {
@@ -54,7 +54,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Keeps one field.
+/// Stores one field.
 #[derive(Default)]
 struct Kept(String);
 
@@ -70,13 +70,13 @@ impl Object for Kept {
 
 proptest! {
     #[test]
-    fn what_is_json_is_read(value in value(), is_pretty: bool) {
+    fn valid_json_is_accepted(value in value(), is_pretty: bool) {
         let text = if is_pretty { serde_json::to_vec_pretty(&value) } else { serde_json::to_vec(&value) };
         check(&text.unwrap());
     }
 
     #[test]
-    fn what_was_json_is_read_or_refused(value in value(), at: prop::sample::Index, byte: u8, is_cut: bool) {
+    fn corrupted_json_is_accepted_or_rejected_as_in_serde_json(value in value(), at: prop::sample::Index, byte: u8, is_cut: bool) {
         let mut text = serde_json::to_vec(&value).unwrap();
         let at = at.index(text.len());
         if is_cut { text.truncate(at) } else { text[at] = byte }
@@ -84,7 +84,7 @@ proptest! {
     }
 
     #[test]
-    fn texts_are_what_they_were(text: String, beside in value(), step in 1_usize..20) {
+    fn strings_are_read_back_unchanged(text: String, beside in value(), step in 1_usize..20) {
         let written = serde_json::json!({ "beside": beside, "kept\n": text, "z": beside }).to_string();
         let (mut json, mut kept) = (dribbling(written.as_bytes(), step), Kept::default());
         json.object(&mut kept).unwrap();
@@ -93,7 +93,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_almost_json_is_refused() {
+fn almost_valid_json_is_rejected() {
     for text in [
         "",
         " ",

@@ -1,5 +1,5 @@
-//! Texts and numbers of JSON (RFC 8259 §6, §7). Almost all of a capture is the inside of texts: they are gone through by
-//! the dozens of bytes.
+//! Strings and numbers of JSON (RFC 8259 §6, §7). Most of a capture is inside strings, so they are scanned
+//! many bytes at a time.
 
 use std::io::Read;
 
@@ -7,14 +7,14 @@ use memchr::memchr2;
 
 use super::{super::Error, window::Window};
 
-/// A text in the window, behind its opening quote.
+/// A string in the window, after its opening quote.
 pub(super) struct Span {
-    /// Its bytes, up to the closing quote.
+    /// Length up to the closing quote, in bytes.
     pub(super) bytes: usize,
     pub(super) has_escapes: bool,
 }
 
-/// Finds the end of a text, and has all of it in the window.
+/// Finds the end of a string, reading all of it into the window.
 pub(super) fn span<R: Read>(window: &mut Window<R>) -> Result<Span, Error> {
     let (mut seen, mut has_escapes) = (0, false);
     loop {
@@ -24,7 +24,7 @@ pub(super) fn span<R: Read>(window: &mut Window<R>) -> Result<Span, Error> {
                 check(window, quote)?;
                 return Ok(Span { bytes: quote, has_escapes });
             }
-            // What is behind a backslash ends no text, if it is there yet.
+            // The byte after a backslash cannot end the string. It may not have been read yet.
             Some(backslash) if backslash + 1 < rest.len() => (seen, has_escapes) = (backslash + 2, true),
             found => {
                 seen = found.unwrap_or(rest.len());
@@ -36,7 +36,7 @@ pub(super) fn span<R: Read>(window: &mut Window<R>) -> Result<Span, Error> {
     }
 }
 
-/// Passes a text, behind its opening quote.
+/// Skips a string, after its opening quote.
 pub(super) fn skip<R: Read>(window: &mut Window<R>) -> Result<(), Error> {
     loop {
         let rest = window.rest();
@@ -71,30 +71,30 @@ fn skip_escape<R: Read>(window: &mut Window<R>) -> Result<(), Error> {
         _ => false,
     };
     if !is_escape {
-        return Err(Error::NotJsonAt { at: window.place(), reason: "no such escape".into() });
+        return Err(Error::NotJsonAt { at: window.place(), reason: "unknown escape sequence".into() });
     }
     window.pass(bytes);
     Ok(())
 }
 
-/// Control characters have no place in a text.
+/// Rejects control characters in a string.
 fn check<R: Read>(window: &Window<R>, bytes: usize) -> Result<(), Error> {
-    // Without a way out in the middle: many bytes are compared at once.
+    // Without an early exit, so that many bytes are compared at once.
     let are_any = window.rest()[..bytes].iter().fold(false, |any, byte| any | (*byte < 0x20));
     if !are_any {
         return Ok(());
     }
-    let reason = "a control character in a text".into();
+    let reason = "a control character in a string".into();
     Err(Error::NotJsonAt { at: window.place(), reason })
 }
 
-/// What a text with escapes says; `None` if one of them is none.
+/// Decodes a string with escapes; returns `None` if one is invalid.
 pub(super) fn unescape(written: &[u8]) -> Option<String> {
     let quoted = [b"\"", written, b"\""].concat();
     serde_json::from_slice(&quoted).ok()
 }
 
-/// The number as it is written; `None` if it is none.
+/// Returns the number as text; `None` if it is invalid.
 pub(super) fn number(written: &[u8]) -> Option<&str> {
     let digits = |from: &mut usize| {
         let first = *from;
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_those_of_json() {
+    fn only_json_numbers_are_accepted() {
         for text in [
             "0",
             "-0",

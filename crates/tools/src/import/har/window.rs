@@ -1,23 +1,25 @@
-//! A window on JSON from strangers: it slides over the input, and grows for a text that is wanted whole, up to a bound.
+//! A buffered window of untrusted JSON. It slides over the input, and grows up to a limit for strings needed
+//! as a whole.
 
 use std::io::{self, Read};
 
 use super::super::Error;
 
-/// Longest text that is kept, and longest message on a line of its own, in bytes: the base64 of the largest frame, and some.
+/// Maximum length of a stored string or of a message on its own line, in bytes: the base64 of the largest
+/// frame with some margin.
 pub(super) const TEXT_BYTES_MAX: u64 = 24 << 20;
-/// What is read at once, at most.
+/// Maximum number of bytes to read at once.
 const WINDOW_BYTES: usize = 64 << 10;
 
-/// The bytes around the place that is read.
+/// The bytes around the current position.
 #[derive(Debug)]
 pub(super) struct Window<R> {
     input: R,
-    /// What was read, up to `end`; what comes next stands at `at`.
+    /// Buffered bytes, valid up to `end`. The next byte is at `at`.
     bytes: Vec<u8>,
     at: usize,
     end: usize,
-    /// Where `bytes` begin in the input.
+    /// Position of `bytes` in the input.
     passed: u64,
 }
 
@@ -26,17 +28,17 @@ impl<R: Read> Window<R> {
         Self { input, bytes: Vec::new(), at: 0, end: 0, passed: 0 }
     }
 
-    /// What was read and not passed yet. May be empty before the end.
+    /// Returns the buffered bytes that are not consumed yet. Can be empty before the end.
     pub(super) fn rest(&self) -> &[u8] {
         &self.bytes[self.at..self.end]
     }
 
-    /// Passes bytes of [`Window::rest`].
+    /// Consumes bytes of [`Window::rest`].
     pub(super) fn pass(&mut self, bytes: usize) {
         self.at += bytes;
     }
 
-    /// The next byte; `None` at the end.
+    /// Returns the next byte; `None` at the end.
     pub(super) fn peek(&mut self) -> Result<Option<u8>, Error> {
         if self.at == self.end && !self.more()? {
             return Ok(None);
@@ -44,7 +46,7 @@ impl<R: Read> Window<R> {
         Ok(Some(self.bytes[self.at]))
     }
 
-    /// Reads on behind [`Window::rest`]; `false` at the end.
+    /// Reads more bytes after [`Window::rest`]; returns `false` at the end.
     pub(super) fn more(&mut self) -> Result<bool, Error> {
         self.bytes.copy_within(self.at..self.end, 0);
         self.passed += self.at as u64;
@@ -67,25 +69,25 @@ impl<R: Read> Window<R> {
         }
     }
 
-    /// Where the next byte stands in the input.
+    /// Returns the position of the next byte in the input.
     pub(super) fn place(&self) -> u64 {
         self.passed + self.at as u64
     }
 
-    /// The input ended too early.
+    /// Returns the error for an input that ends too early.
     pub(super) fn cut_off(&self) -> Error {
         Error::CutOff { at: self.passed + self.end as u64 }
     }
 }
 
 impl Window<io::Empty> {
-    /// A window on bytes that are all there.
+    /// Creates a window of bytes already in memory.
     pub(super) fn whole(bytes: Vec<u8>) -> Self {
         let end = bytes.len();
         Self { input: io::empty(), bytes, at: 0, end, passed: 0 }
     }
 
-    /// Gives the bytes back, to be used again.
+    /// Returns the buffer for reuse.
     pub(super) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }

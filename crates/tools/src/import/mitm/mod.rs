@@ -1,4 +1,5 @@
-//! What mitmproxy saves: a typed netstring a flow. A flow that is cut off gives the messages that are whole.
+//! Reads flow files of mitmproxy: one typed netstring per flow. The complete messages of a truncated flow are
+//! imported.
 
 mod netstring;
 
@@ -17,11 +18,11 @@ use crate::sans_io::{
 };
 use netstring::{Netstrings, Value};
 
-/// Before this version of its format, WebSockets were flows of another kind.
+/// Minimum version of the format. Before it, WebSockets were a separate kind of flow.
 const VERSION_MIN: u32 = 12;
-/// Longest frame: what a recording takes.
+/// Maximum length of a frame, in bytes, as in a recording.
 const FRAME_BYTES_MAX: u64 = 16 << 20;
-/// Longest text that is kept of anything else.
+/// Maximum length of any other text, in bytes.
 const TEXT_BYTES_MAX: u64 = 4 << 10;
 const HEADERS_MAX: usize = 200;
 
@@ -43,7 +44,7 @@ impl Capture for Mitmproxy<'_> {
                 end: None,
             };
             let read = reading.read(&mut input, flow);
-            // Of a flow that is cut off, what is known of it helps with its messages.
+            // The known fields of a truncated flow help to import its messages.
             if read.is_ok() || reading.entry.is_socket {
                 reading.finish()?;
             }
@@ -53,7 +54,7 @@ impl Capture for Mitmproxy<'_> {
     }
 }
 
-/// A flow that is being read.
+/// The current flow.
 struct Flow<'v> {
     id: u64,
     visit: &'v mut dyn Visit,
@@ -137,7 +138,8 @@ impl Flow<'_> {
         Ok(())
     }
 
-    /// `[opcode, from_client, content, timestamp, dropped, injected]`; the last since version 15.
+    /// Reads `[opcode, from_client, content, timestamp, dropped, injected]`; the last field exists since
+    /// version 15.
     fn message(&mut self, input: &mut Input, message: Value) -> Result<(), Error> {
         let (mut opcode, mut sent, mut bytes, mut time) = (0_u8, false, None, None);
         let (mut dropped, mut injected, mut field) = (false, false, 0);
@@ -165,7 +167,7 @@ impl Flow<'_> {
 
     fn finish(mut self) -> Result<(), Error> {
         let Url { scheme, host, port, authority, path } = self.url;
-        // A request of HTTP/2 names the host there, and so does a proxy that is not asked for one.
+        // HTTP/2 requests and requests through a transparent proxy have the host here.
         let host = if host.is_empty() { authority } else { host };
         let scheme = match (self.entry.is_socket, scheme.as_str()) {
             (true, "http") => "ws",

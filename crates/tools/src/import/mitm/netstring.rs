@@ -1,22 +1,22 @@
-//! Typed netstrings (`LENGTH:BYTES TYPE`), read as a stream. A type stands behind its value, so that whoever reads one
-//! has to know what comes.
+//! A streaming parser for typed netstrings (`LENGTH:BYTES TYPE`). The type follows the value, so the caller
+//! has to know which type to expect.
 
 use std::io::{BufRead, ErrorKind, Read};
 
 use super::super::Error;
 
-/// Digits of a length, at most.
+/// Maximum number of digits in a length.
 const DIGITS_MAX: usize = 12;
-/// Longest number, key or other short text.
+/// Maximum length of a number, key or other short text, in bytes.
 const SHORT_BYTES_MAX: u64 = 1 << 10;
 
-/// Netstrings, and where they are read.
+/// The parser, with its position.
 pub(super) struct Netstrings<R> {
     input: R,
     pub(super) at: u64,
 }
 
-/// A value whose length is known; it must be read or skipped before anything else.
+/// A value of known length. It must be read or skipped before anything else.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub(super) struct Value {
@@ -28,7 +28,7 @@ impl<R: BufRead> Netstrings<R> {
         Self { input, at: 0 }
     }
 
-    /// The next value; `None` at the end of the input.
+    /// Returns the next value; `None` at the end of the input.
     pub(super) fn next(&mut self) -> Result<Option<Value>, Error> {
         if self.input.fill_buf().map_err(Error::Read)?.is_empty() {
             return Ok(None);
@@ -45,10 +45,10 @@ impl<R: BufRead> Netstrings<R> {
                 _ => break,
             }
         }
-        Err(self.broken("no length where one belongs"))
+        Err(self.broken("a length is missing"))
     }
 
-    /// Hands the pairs of a dictionary to `act`, which reads or skips each value.
+    /// Passes the pairs of a dictionary to `act`, which must read or skip each value.
     pub(super) fn pairs(
         &mut self,
         dictionary: Value,
@@ -61,7 +61,7 @@ impl<R: BufRead> Netstrings<R> {
         })
     }
 
-    /// Hands the items of a list to `act`. What is no list has no items.
+    /// Passes the items of a list to `act`. Other types have no items.
     pub(super) fn items(
         &mut self,
         list: Value,
@@ -73,16 +73,16 @@ impl<R: BufRead> Netstrings<R> {
             act(self, item)?;
         }
         if self.at > end {
-            return Err(self.broken("a value longer than what it is in"));
+            return Err(self.broken("a value longer than its container"));
         }
         self.byte().map(|_| ())
     }
 
-    /// The bytes of a value, `max` at most: the rest is skipped.
+    /// Reads the bytes of a value, at most `max`, and skips the rest.
     pub(super) fn bytes(&mut self, value: Value, max: u64) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         let wanted = value.length.min(max);
-        // The memory grows with the bytes that are there, whatever the length says.
+        // Memory grows with the available bytes, regardless of the stated length.
         self.input.by_ref().take(wanted).read_to_end(&mut bytes).map_err(Error::Read)?;
         self.at += bytes.len() as u64;
         if (bytes.len() as u64) < wanted {
@@ -96,7 +96,7 @@ impl<R: BufRead> Netstrings<R> {
         Ok(String::from_utf8_lossy(&self.bytes(value, max)?).into_owned())
     }
 
-    /// A number; `None` for what is none, as null.
+    /// Reads a number; returns `None` for other values such as null.
     pub(super) fn number(&mut self, value: Value) -> Result<Option<f64>, Error> {
         Ok(self.text(value, SHORT_BYTES_MAX)?.parse().ok())
     }
@@ -105,7 +105,7 @@ impl<R: BufRead> Netstrings<R> {
         Ok(self.text(value, SHORT_BYTES_MAX)? == "true")
     }
 
-    /// Passes over a value and its type.
+    /// Skips a value and its type.
     pub(super) fn skip(&mut self, value: Value) -> Result<(), Error> {
         let mut left = value.length.saturating_add(1);
         while left > 0 {
@@ -125,7 +125,7 @@ impl<R: BufRead> Netstrings<R> {
         Ok(())
     }
 
-    /// Whether a value is longer.
+    /// Whether a value is longer than this.
     pub(super) fn is_longer(value: Value, bytes: u64) -> bool {
         value.length > bytes
     }

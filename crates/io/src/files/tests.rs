@@ -1,0 +1,91 @@
+//! Tests of opening, reading and creating files.
+
+use super::*;
+
+thread_local! {
+    /// Sync operations of this thread, in order.
+    pub(super) static SYNCED: std::cell::RefCell<Vec<&'static str>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+#[test]
+fn a_draft_is_synced_before_the_rename_and_its_folder_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut draft = Draft::new(&folder.path().join("show.bin"), false).unwrap();
+    draft.write_all(b"whole").unwrap();
+    assert_eq!(SYNCED.take(), [""; 0]);
+    draft.keep().unwrap();
+    assert_eq!(SYNCED.take(), ["file", "folder"]);
+}
+
+#[test]
+fn a_name_that_is_too_long_for_a_draft_is_rejected_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |bytes: usize| folder.path().join("x".repeat(bytes));
+    for bytes in [NAME_BYTES_MAX + 1, 255, 300] {
+        for error in [Draft::new(&path(bytes), false).err(), create_new(&path(bytes), false).err()] {
+            assert!(matches!(error, Some(Error::TooLong { .. })), "{bytes}: {error:?}");
+        }
+        assert!(matches!(open(&path(300)), Err(Error::TooLong { .. })));
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    Draft::new(&path(NAME_BYTES_MAX), false).unwrap().keep().unwrap();
+}
+
+#[test]
+fn a_file_is_read_up_to_the_maximum_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.toml");
+    let file = File::create(&path).unwrap();
+    file.set_len(READ_BYTES_MAX).unwrap();
+    assert_eq!(read_small(&path).unwrap().len() as u64, READ_BYTES_MAX);
+    assert_eq!(read_text(&path).unwrap().len() as u64, READ_BYTES_MAX);
+    for bytes in [READ_BYTES_MAX + 1, 1 << 40] {
+        file.set_len(bytes).unwrap();
+        assert_eq!(read_small(&path).unwrap_err().to_string(), "the file is larger than 1 MiB");
+    }
+    fs::write(&path, b"caf\xe9").unwrap();
+    assert_eq!(read_text(&path).unwrap_err().kind(), io::ErrorKind::InvalidData);
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_can_access_new_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (made, kept) = (folder.path().join("made.bin"), folder.path().join("kept.bin"));
+    create_new(&made, false).unwrap();
+    Draft::new(&kept, false).unwrap().keep().unwrap();
+    for path in [made, kept] {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+    }
+}
+
+#[test]
+fn drafts_of_killed_processes_are_removed_and_active_drafts_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = || {
+        let entries = fs::read_dir(folder.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    let draft = Draft::new(&folder.path().join("show.bin"), false).unwrap();
+    for name in [".left.bin.1.part", ".notes.part", "x.1.part", ".show.bin.x.part"] {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    remove_left_parts(folder.path());
+    let ours = format!(".show.bin.{}.part", std::process::id());
+    let mut left = [".notes.part", ".show.bin.x.part", "x.1.part", &ours].map(str::to_owned);
+    left.sort();
+    assert_eq!(names(), left);
+    drop(draft);
+    assert!(!names().contains(&ours));
+}
+
+#[test]
+fn a_message_has_the_path_and_advice() {
+    let message = |kind: io::ErrorKind| explain(Path::new("a.bin"), kind.into()).to_string();
+    assert_eq!(message(io::ErrorKind::PermissionDenied), "no permission for a.bin: check its owner and mode");
+    assert_eq!(message(io::ErrorKind::NotFound), "a.bin does not exist: check the name");
+    assert_eq!(message(io::ErrorKind::StorageFull), "a.bin: no storage space");
+}

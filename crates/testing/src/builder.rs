@@ -1,0 +1,252 @@
+//! Builder for tapes.
+
+use std::{
+    future::Future,
+    io,
+    panic::Location,
+    path::PathBuf,
+    task::{Context, Waker},
+    time::Duration,
+};
+
+use livetape::{
+    control::Control,
+    hub::{Hub, Limits},
+    sans_io::error::Problem,
+    server::{self, Config, Listener, Peer, Server, listen::Listening, memory},
+    source::{self, live},
+    supervisor::{Supervisor, SupervisorOptions},
+};
+use livetape_core::pace::Speed;
+use tokio::io::DuplexStream;
+
+use crate::{
+    Tape,
+    fail::{OrFail as _, fail},
+    finished::Tally,
+};
+
+/// Capacity of an in-memory connection in each direction, in bytes.
+const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Builder for a [`Tape`]: [`start`](Self::start) serves it on a port, [`start_in_memory`](Self::start_in_memory) without
+/// sockets.
+///
+/// ```
+/// # #[tokio::main] async fn main() {
+/// use std::time::Duration;
+///
+/// use livetape_testing::{Speed, Tape};
+///
+/// let minute = Tape::replay("demo").end_at(Duration::from_secs(60)).speed(Speed::Max).wait_clients(0);
+/// let (one, two) = tokio::join!(minute.clone().start(), minute.start());
+/// assert_eq!(one.finished().await, two.finished().await);
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a tape starts with `.start().await`"]
+pub struct TapeBuilder {
+    recording: Recording,
+    options: source::ReplayOptions,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Recording {
+    Path(PathBuf),
+    Bytes(bytes::Bytes),
+}
+
+impl TapeBuilder {
+    pub(crate) fn new(recording: Recording) -> Self {
+        let options = source::ReplayOptions { wait_clients: 1, ..source::ReplayOptions::default() };
+        Self { recording, options }
+    }
+
+    /// Sets the playback speed. Defaults to the original speed.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::{Speed, Tape};
+    /// let tape = Tape::replay("demo").speed(Speed::Times(10.0)).start().await;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If a [`Speed::Times`] is not between 0.1 and 1,000.
+    #[track_caller]
+    pub fn speed(mut self, speed: Speed) -> Self {
+        if let Speed::Times(times) = speed
+            && !(Speed::MIN..=Speed::MAX).contains(&times)
+        {
+            fail(Location::caller(), format!("speed {times} is not between 0.1 and 1,000"));
+        }
+        self.options.speed = speed;
+        self
+    }
+
+    /// Starts at this offset of the recording, skipping everything before it.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use std::time::Duration;
+    /// # use livetape_testing::Tape;
+    /// let tape = Tape::replay("demo").start_at(Duration::from_secs(60)).start().await;
+    /// # }
+    /// ```
+    pub fn start_at(mut self, offset: Duration) -> Self {
+        self.options.start = offset;
+        self
+    }
+
+    /// Ends at this offset of the recording (exclusive).
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use std::time::Duration;
+    /// # use livetape_testing::{Speed, Tape};
+    /// let tape = Tape::replay("demo").end_at(Duration::ZERO).wait_clients(0).speed(Speed::Max).start().await;
+    /// assert_eq!(tape.finished().await.count("chat"), 0);
+    /// # }
+    /// ```
+    pub fn end_at(mut self, offset: Duration) -> Self {
+        self.options.end = Some(offset);
+        self
+    }
+
+    /// Plays the recording this many times. Defaults to once.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::{Speed, Tape};
+    /// let tape = Tape::replay("demo").laps(2).wait_clients(0).speed(Speed::Max).start().await;
+    /// assert_eq!(tape.finished().await.count("chat"), 2 * 63);
+    /// # }
+    /// ```
+    pub fn laps(mut self, laps: u32) -> Self {
+        self.options.laps = Some(laps);
+        self
+    }
+
+    /// Shortens pauses between events to at most `limit`.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use std::time::Duration;
+    /// # use livetape_testing::Tape;
+    /// let tape = Tape::replay("demo").idle_limit(Duration::from_millis(100)).start().await;
+    /// # }
+    /// ```
+    pub fn idle_limit(mut self, limit: Duration) -> Self {
+        self.options.idle_limit = Some(limit);
+        self
+    }
+
+    /// Holds the first event until this many clients are connected. Defaults to 1.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::{Speed, Tape};
+    /// let tape = Tape::replay("demo").wait_clients(0).speed(Speed::Max).start().await;
+    /// assert!(tape.finished().await.count("chat") > 0);
+    /// # }
+    /// ```
+    pub fn wait_clients(mut self, clients: usize) -> Self {
+        self.options.wait_clients = clients;
+        self
+    }
+
+    /// Holds the first event until [`Tape::play`] is called.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::{Speed, Tape};
+    /// let tape = Tape::replay("demo").hold().speed(Speed::Max).start().await;
+    /// tape.play().await;
+    /// assert!(tape.finished().await.count("chat") > 0);
+    /// # }
+    /// ```
+    pub fn hold(mut self) -> Self {
+        self.options.wait_clients = usize::MAX;
+        self
+    }
+
+    /// Starts a server on a free port of 127.0.0.1.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// let tape = Tape::replay("demo").start().await;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If the recording cannot be read, or ends before the offset given to [`start_at`](Self::start_at).
+    #[track_caller]
+    pub fn start(self) -> impl Future<Output = Tape> {
+        let at = Location::caller();
+        async move {
+            let listening = Listening::bind(([127, 0, 0, 1], 0).into()).await.or_fail(at);
+            let address = listening.addresses()[0].to_string();
+            self.serve(listening, address, None).or_fail(at)
+        }
+    }
+
+    /// Starts a server without sockets; [`Tape::connect`] opens connections to it. Under tokio's paused clock, a recording
+    /// from [`Tape::replay_bytes`] is exact to the millisecond.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// # const SHOW: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/six-seconds.bin"));
+    /// // const SHOW: &[u8] = include_bytes!("recordings/show.bin");
+    /// let tape = Tape::replay_bytes(SHOW).wait_clients(0).start_in_memory();
+    /// let started = tokio::time::Instant::now();
+    /// tape.finished().await;
+    /// assert_eq!(started.elapsed().as_millis(), 4_982);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// Like [`start`](Self::start), and if called outside a tokio runtime.
+    #[track_caller]
+    #[must_use]
+    pub fn start_in_memory(self) -> Tape {
+        let (listener, connector) = memory::listener(MEMORY_BUFFER_BYTES);
+        self.serve(listener, "localhost".into(), Some(connector)).or_fail(Location::caller())
+    }
+
+    fn serve<L>(
+        self,
+        listener: L,
+        address: String,
+        connector: Option<memory::MemoryConnector>,
+    ) -> Result<Tape, Problem>
+    where
+        L: Listener<Addr: Peer>,
+    {
+        let tape = match &self.recording {
+            Recording::Path(path) => source::Tape::find(path)?,
+            Recording::Bytes(bytes) => source::Tape::from_bytes("bytes", bytes.clone()),
+        };
+        tape.header()?;
+        tape.check_within(self.options.start)?;
+        let hub = Hub::new("tape".into(), Limits::default());
+        let tally = Tally::of(&hub);
+        let (control, driver) = Control::new();
+        let server = Server { hub: hub.clone(), control: control.clone(), config: Config::default() };
+        tokio::spawn(server::serve(listener, server));
+        let options =
+            SupervisorOptions { play: self.options, ..SupervisorOptions::new(live::LiveOptions::new("")) };
+        let supervisor = Supervisor::new(hub.clone(), &control, driver, offline(), options);
+        let mut replay = Box::pin(supervisor.replay(tape));
+        // The first poll makes it accept orders, because a test may send one before the runtime polls the task.
+        let _ = replay.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        tokio::spawn(replay);
+        Ok(Tape { control, hub, address, connector, tally })
+    }
+}
+
+/// Returns a transport that rejects every connection, so that a test never reaches TikTok.
+fn offline() -> impl live::Transport {
+    live::MemoryTransport::new(|| async { Err::<DuplexStream, _>(io::Error::other("a tape is offline")) })
+}

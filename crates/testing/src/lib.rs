@@ -1,0 +1,27 @@
+//! Replays and a mock server for testing TikTok LIVE clients.
+#![cfg_attr(feature = "tape", doc = "", doc = include_str!("../README.md"))]
+
+#[cfg(feature = "tape")]
+mod builder;
+#[cfg(feature = "tape")]
+mod fail;
+#[cfg(feature = "tape")]
+mod finished;
+pub mod mock;
+#[cfg(feature = "tape")]
+mod send;
+#[cfg(feature = "tape")]
+mod tape;
+
+#[cfg(feature = "tape")]
+pub use builder::TapeBuilder;
+#[cfg(feature = "tape")]
+pub use finished::Finished;
+#[doc(inline)]
+pub use livetape_core::pace::Speed;
+#[doc(inline)]
+pub use livetape_mock::{MockTikTok, Scenario, Seen};
+#[cfg(feature = "tape")]
+pub use send::{Send, SendGift, Sent};
+#[cfg(feature = "tape")]
+pub use tape::{PATIENCE, Tape};

@@ -1,0 +1,308 @@
+//! A recording served to clients.
+
+use std::{future::Future, panic::Location, path::Path, time::Duration};
+
+use livetape::{
+    control::{Control, ReplayOrder, ReplayPhase},
+    hub::{CloseReason, Hub},
+    server::memory,
+};
+use tokio::{io::DuplexStream, time::timeout};
+
+use crate::{
+    builder::{Recording, TapeBuilder},
+    fail::{OrFail as _, fail},
+    finished::{Finished, Tally},
+    send::Send,
+};
+
+/// Timeout of [`Tape::wait_for_clients`], and of [`Tape::finished`] between two events.
+///
+/// ```
+/// assert_eq!(livetape_testing::PATIENCE.as_secs(), 30);
+/// ```
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A recording served over WebSocket and HTTP. Dropping it stops the server.
+///
+/// ```
+/// # #[tokio::main] async fn main() {
+/// use livetape_testing::{Speed, Tape};
+///
+/// let tape = Tape::replay("demo").speed(Speed::Max).wait_clients(0).start().await;
+/// assert!(tape.ws_url().starts_with("ws://127.0.0.1:"));
+/// let finished = tape.finished().await;
+/// assert!(finished.count("gift") > 0);
+/// assert!(!finished.is_lossy());
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Tape {
+    pub(crate) control: Control,
+    pub(crate) hub: Hub,
+    pub(crate) address: String,
+    pub(crate) connector: Option<memory::MemoryConnector>,
+    pub(crate) tally: Tally,
+}
+
+impl Tape {
+    /// Replays the recording at this path, or the built-in recording for `demo`.
+    ///
+    /// By default, the first event is held until a client connects: see [`TapeBuilder::wait_clients`].
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// let tape = Tape::replay("demo").start().await;
+    /// // In a folder of your tests: Tape::replay("tests/recordings/raid.bin")
+    /// # }
+    /// ```
+    pub fn replay(recording: impl AsRef<Path>) -> TapeBuilder {
+        TapeBuilder::new(Recording::Path(recording.as_ref().to_owned()))
+    }
+
+    /// Replays a recording in memory, for example one from `include_bytes!`. Required under a paused clock, which does not
+    /// wait for the thread that reads a file.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// use livetape_testing::Tape;
+    ///
+    /// # const SHOW: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/six-seconds.bin"));
+    /// // const SHOW: &[u8] = include_bytes!("recordings/show.bin");
+    /// let tape = Tape::replay_bytes(SHOW).wait_clients(0).start().await;
+    /// assert_eq!(tape.finished().await.count("chat"), 6);
+    /// # }
+    /// ```
+    pub fn replay_bytes(recording: impl Into<bytes::Bytes>) -> TapeBuilder {
+        TapeBuilder::new(Recording::Bytes(recording.into()))
+    }
+
+    /// Returns the URL of the feed, with a trailing slash: `ws://127.0.0.1:PORT/`.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").start().await;
+    /// assert!(tape.ws_url().starts_with("ws://127.0.0.1:"));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn ws_url(&self) -> String {
+        format!("ws://{}/", self.address)
+    }
+
+    /// Returns the base URL of the REST API, without a trailing slash: `http://127.0.0.1:PORT`.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").start().await;
+    /// let status = format!("{}/status", tape.http_url());
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn http_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Opens a connection to a tape started with [`start_in_memory`](TapeBuilder::start_in_memory).
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// let tape = Tape::replay("demo").start_in_memory();
+    /// let stream = tape.connect().await;
+    /// tokio_tungstenite::client_async(tape.ws_url(), stream).await.unwrap();
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If the tape serves on a port.
+    #[track_caller]
+    pub fn connect(&self) -> impl Future<Output = DuplexStream> + use<> {
+        let at = Location::caller();
+        let connector = self.connector.clone();
+        async move {
+            let Some(connector) = connector else {
+                fail(at, "this tape serves on a port: use its `ws_url()`")
+            };
+            connector.connect().await.or_fail(at)
+        }
+    }
+
+    /// Waits until at least `clients` clients are connected to the feed. Observers (`?observer=1`) do not count.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").start().await;
+    /// let socket = tokio_tungstenite::connect_async(tape.ws_url()).await.unwrap();
+    /// tape.wait_for_clients(1).await;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// After [`PATIENCE`]. The message contains the number of connected clients.
+    #[track_caller]
+    pub fn wait_for_clients(&self, clients: usize) -> impl Future<Output = ()> + use<'_> {
+        let at = Location::caller();
+        async move {
+            if timeout(PATIENCE, self.hub.wait_for_subscribers(clients)).await.is_err() {
+                let connected = self.hub.subscriber_count();
+                fail(at, format!("{connected} of {clients} clients connected within {PATIENCE:?}"));
+            }
+        }
+    }
+
+    /// Sends your own messages into the replay. They are decoded and broadcast like recorded ones.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// use livetape_testing::Tape;
+    ///
+    /// let tape = Tape::replay("demo").start().await;
+    /// let sent = tape.send().gift("ann", "Rose").count(5).await;
+    /// assert_eq!((sent.events, sent.delivered), (1, 0)); // no client is connected
+    /// # }
+    /// ```
+    pub fn send(&self) -> Send<'_> {
+        Send { tape: self }
+    }
+
+    /// Starts or resumes the replay.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::{Speed, Tape};
+    /// # let tape = Tape::replay("demo").hold().speed(Speed::Max).start().await;
+    /// tape.play().await;
+    /// assert!(tape.finished().await.count("chat") > 0);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn play(&self) -> impl Future<Output = ()> + use<'_> {
+        self.order(ReplayOrder::Play)
+    }
+
+    /// Pauses the replay before the next event.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").wait_clients(0).start().await;
+    /// tape.pause().await;
+    /// tape.play().await;
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn pause(&self) -> impl Future<Output = ()> + use<'_> {
+        self.order(ReplayOrder::Pause)
+    }
+
+    /// Seeks to `offset` in the recording. Events after a seek have new IDs.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use std::time::Duration;
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").wait_clients(0).start().await;
+    /// tape.seek(Duration::from_secs(60)).await;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If `offset` is beyond the end of the recording.
+    #[track_caller]
+    pub fn seek(&self, offset: Duration) -> impl Future<Output = ()> + use<'_> {
+        self.order(ReplayOrder::Seek(offset))
+    }
+
+    /// Pauses the replay, then plays the next `frames` frames that contain events. At the end of the recording, does nothing.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").wait_clients(0).start().await;
+    /// tape.pause().await;
+    /// tape.step(3).await;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If `frames` is not between 1 and 10,000.
+    #[track_caller]
+    pub fn step(&self, frames: u32) -> impl Future<Output = ()> + use<'_> {
+        self.order(ReplayOrder::Step(frames))
+    }
+
+    /// Disconnects every client with this WebSocket close code. Clients may reconnect at once.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use futures_util::StreamExt as _;
+    /// # use livetape_testing::Tape;
+    /// # let tape = Tape::replay("demo").start().await;
+    /// let (mut socket, _) = tokio_tungstenite::connect_async(tape.ws_url()).await.unwrap();
+    /// tape.wait_for_clients(1).await;
+    /// tape.drop_clients(1011);
+    /// while let Some(Ok(message)) = socket.next().await {
+    ///     assert!(!message.is_close() || message.to_string().contains("dropped"));
+    /// }
+    /// # }
+    /// ```
+    pub fn drop_clients(&self, code: u16) {
+        self.hub.dismiss(&CloseReason { code, reason: "dropped by the test".into() });
+    }
+
+    /// Waits until the recording has ended and every client has been sent all events.
+    ///
+    /// ```
+    /// # #[tokio::main] async fn main() {
+    /// # use livetape_testing::{Speed, Tape};
+    /// # let tape = Tape::replay("demo").wait_clients(0).speed(Speed::Max).start().await;
+    /// let finished = tape.finished().await;
+    /// assert_eq!((finished.count("chat"), finished.diamonds), (63, 114));
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// If no event is broadcast for [`PATIENCE`]. The message names the reason if the tape is paused or waits for clients.
+    #[track_caller]
+    pub fn finished(&self) -> impl Future<Output = Finished> + use<'_> {
+        let at = Location::caller();
+        async move {
+            let mut tally = self.tally.clone();
+            while !tally.has_ended() {
+                if timeout(PATIENCE, tally.changed()).await.is_err() {
+                    fail(at, format!("the recording did not end: {}", self.state()));
+                }
+            }
+            self.hub.wait_until_read().await;
+            tally.finished(&self.control.status().counts)
+        }
+    }
+
+    /// Describes why the replay makes no progress.
+    fn state(&self) -> String {
+        match self.control.replay().map(|replay| replay.state) {
+            Some(ReplayPhase::Waiting) => {
+                format!("it waits for clients, {} connected", self.hub.subscriber_count())
+            }
+            Some(ReplayPhase::Paused) => "it is paused".into(),
+            _ => format!("no event for {PATIENCE:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn order(&self, order: ReplayOrder) -> impl Future<Output = ()> + use<'_> {
+        let at = Location::caller();
+        async move { drop(self.control.order(order).await.or_fail(at)) }
+    }
+}
+
+impl Drop for Tape {
+    fn drop(&mut self) {
+        self.control.shut_down();
+    }
+}

@@ -1,0 +1,68 @@
+//! `livetape completions` and `livetape man`, generated from the commands.
+
+use super::{
+    args, command,
+    output::{cannot_write, say},
+};
+use crate::sans_io::{
+    error::{Code, Problem, exit},
+    nearest,
+};
+
+/// Version line of manual pages.
+const SOURCE: &str = concat!("livetape ", env!("CARGO_PKG_VERSION"));
+
+pub(super) fn completions(args: &args::Completions) -> Result<u8, Problem> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command(), "livetape", &mut script);
+    say(String::from_utf8_lossy(&script))?;
+    Ok(exit::DONE)
+}
+
+pub(super) fn man(args: &args::Man) -> Result<u8, Problem> {
+    say(page(&args.command)?)?;
+    Ok(exit::DONE)
+}
+
+/// Returns the manual page of a command, e.g. `["config", "show"]`.
+fn page(names: &[String]) -> Result<String, Problem> {
+    let mut root = command();
+    root.build();
+    let mut found = &root;
+    for name in names {
+        found = found.find_subcommand(name).ok_or_else(|| unknown(found, name))?;
+    }
+    let mut page = Vec::new();
+    let man = clap_mangen::Man::new(found.clone()).source(SOURCE);
+    man.render(&mut page).map_err(|error| cannot_write(&error))?;
+    Ok(String::from_utf8_lossy(&page).into_owned())
+}
+
+fn unknown(command: &clap::Command, name: &str) -> Problem {
+    let known: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+    let problem = Problem::new(Code::BadRequest, format!("unknown command `{name}`"));
+    if known.is_empty() { problem } else { problem.hint(nearest::hint(name, &known)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_a_manual_page() {
+        let names = |names: &[&str]| page(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert!(names(&[]).unwrap().contains(".TH livetape 1"));
+        for subcommand in command().get_subcommands() {
+            let name = subcommand.get_name();
+            let page = names(&[name]).unwrap();
+            assert!(page.contains(&format!(".TH livetape-{name} 1")), "{page}");
+        }
+        assert!(names(&["config", "show"]).unwrap().contains(".TH livetape-config-show 1"));
+        let problem = names(&["reply"]).unwrap_err();
+        assert_eq!(
+            (problem.message.as_str(), problem.hint.as_str()),
+            ("unknown command `reply`", "did you mean `replay`?")
+        );
+        assert_eq!(names(&["token", "x"]).unwrap_err().hint, "");
+    }
+}

@@ -1,0 +1,22 @@
+//! Shared by all tests: the rig and its clients, a mock, the program, recordings and decoded events.
+
+mod clients;
+mod events;
+mod http;
+pub(crate) mod messages;
+pub(crate) mod mock;
+pub(crate) mod payloads;
+pub(crate) mod process;
+mod recordings;
+mod rig;
+pub(crate) mod scripted;
+mod setup;
+pub(crate) mod tcp;
+mod timeline;
+
+pub(crate) use clients::{Log, Socket, close, is_quiet, json, read, read_all, seqs, told, wait};
+pub(crate) use events::{chat, chats, event};
+pub(crate) use http::Answer;
+pub(crate) use recordings::{decode, expected_session, item, recording, session_items, take};
+pub(crate) use rig::Rig;
+pub(crate) use setup::{As, ROOMS, Setup, UPSTREAM, tokens};

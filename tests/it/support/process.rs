@@ -1,0 +1,152 @@
+//! The program, started by a test.
+
+use std::{
+    io::{BufRead as _, BufReader, Lines, Read as _},
+    path::Path,
+    process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio},
+};
+
+/// Returns the path of the program: the one built with these tests, or that in `LIVETAPE_BIN`, such as a broken build that tests must
+/// detect.
+pub(crate) fn program() -> String {
+    std::env::var("LIVETAPE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_livetape").to_owned())
+}
+
+pub(crate) fn livetape(args: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command.args(args).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIVETAPE_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(args: &[&str]) -> Output {
+    livetape(args).output().unwrap()
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A running server, killed when dropped.
+pub(crate) struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    /// `127.0.0.1:PORT`
+    pub(crate) address: String,
+    /// Lines that it printed before it was ready.
+    pub(crate) greeting: Vec<String>,
+}
+
+impl Running {
+    /// Starts a server on a free port and waits until it is ready.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_until(args, "Press Ctrl+C")
+    }
+
+    /// Like [`Running::start`], but waits for a line that contains `last`.
+    pub(crate) fn start_until(args: &[&str], last: &str) -> Self {
+        Self::start_with(args, &[], last)
+    }
+
+    /// Like [`Running::start_until`], with additional environment variables.
+    pub(crate) fn start_with(args: &[&str], env: &[(&str, &str)], last: &str) -> Self {
+        let args = [args, &["--port", "0"]].concat();
+        let mut command = livetape(&args);
+        let mut child =
+            command.envs(env.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (mut greeting, mut address) = (Vec::new(), None);
+        for line in lines.by_ref() {
+            let line = line.unwrap();
+            let urls = ["ws://", "wss://", "http://"].map(|scheme| line.split_once(scheme));
+            if let Some((_, rest)) = urls.into_iter().flatten().next() {
+                address = rest.split(['/', ' ']).next().map(str::to_owned);
+            }
+            greeting.push(line);
+            if greeting.last().unwrap().contains(last) {
+                break;
+            }
+        }
+        let address = address.unwrap_or_else(|| panic!("no address in {greeting:?}"));
+        Self { child, lines, address, greeting }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Returns the peak of resident memory, in KiB, without pages of the program file, whose number depends on
+    /// the build.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn own_peak_kib(&self) -> u64 {
+        self.peak_kib().saturating_sub(self.kib("RssFile:"))
+    }
+
+    /// Returns the peak of resident memory, in KiB.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_kib(&self) -> u64 {
+        self.kib("VmHWM:")
+    }
+
+    #[cfg(target_os = "linux")]
+    fn kib(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let value = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        value.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Waits for the exit; returns the status and the log on stderr, which has to fit into a pipe.
+    pub(crate) fn wait_for_log(mut self) -> (ExitStatus, String) {
+        let mut log = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        (self.child.wait().unwrap(), log)
+    }
+
+    /// Waits for the exit; returns the status and the remaining lines of stdout.
+    pub(crate) fn wait(mut self) -> (ExitStatus, Vec<String>) {
+        let lines = self.lines.by_ref().map(Result::unwrap).collect();
+        (self.child.wait().unwrap(), lines)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It is still running only if a test has failed.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Waits for the exit on another thread, because the mock runs on this one.
+pub(crate) async fn finish(server: Running) -> (ExitStatus, Vec<String>) {
+    tokio::task::spawn_blocking(|| server.wait()).await.unwrap()
+}
+
+pub(crate) async fn start(args: Vec<String>) -> Running {
+    let start = move || {
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        Running::start_until(&args, "Connecting to TikTok Live")
+    };
+    tokio::task::spawn_blocking(start).await.unwrap()
+}
+
+pub(crate) fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}

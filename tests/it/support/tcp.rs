@@ -1,0 +1,64 @@
+//! A server on its own TCP port.
+
+use std::net::SocketAddr;
+
+use livetape::{
+    control::{Control, Driver, Sources},
+    hub::{Hub, Limits},
+    mock::MockTikTok,
+    server::{Config, Server, listen::Listening, serve},
+    source::live,
+    supervisor::{Ended, Supervisor, SupervisorOptions},
+};
+use tokio::task::JoinHandle;
+
+pub(crate) struct Served {
+    pub(crate) hub: Hub,
+    pub(crate) control: Control,
+    pub(crate) driver: Driver,
+    pub(crate) address: SocketAddr,
+    pub(crate) serving: JoinHandle<()>,
+}
+
+impl Served {
+    pub(crate) async fn start(config: Config) -> Self {
+        Self::with("s", Sources::default(), config).await
+    }
+
+    pub(crate) async fn with(stream: &str, sources: Sources, config: Config) -> Self {
+        let listener = Listening::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let address = listener.addresses()[0];
+        let (control, driver) = Control::with(sources).unwrap();
+        let hub = Hub::new(stream.to_owned(), Limits::default());
+        let server = Server { hub: hub.clone(), control: control.clone(), config };
+        Self { hub, control, driver, address, serving: tokio::spawn(serve(listener, server)) }
+    }
+}
+
+/// A server and its supervisor, like `livetape serve --upstream <mock>`.
+pub(crate) struct Supervised {
+    pub(crate) control: Control,
+    pub(crate) address: SocketAddr,
+    serving: JoinHandle<()>,
+    supervisor: JoinHandle<Ended>,
+}
+
+impl Supervised {
+    pub(crate) async fn start(mock: &MockTikTok, sources: Sources) -> Self {
+        let served = Served::with("main", sources, Config::default()).await;
+        let Served { hub, control, driver, address, serving } = served;
+        let upstream = Some(live::Url::parse(&mock.url()).unwrap());
+        let live = live::LiveOptions { upstream, ..live::LiveOptions::new("") };
+        let transport = live::NetTransport::new(&live).unwrap();
+        let supervisor = Supervisor::new(hub, &control, driver, transport, SupervisorOptions::new(live));
+        Self { control, address, serving, supervisor: tokio::spawn(supervisor.serve()) }
+    }
+
+    pub(crate) async fn end(self) -> Ended {
+        self.control.shut_down();
+        let (served, ended, ()) =
+            tokio::join!(self.serving, self.supervisor, self.control.channels().ended());
+        served.unwrap();
+        ended.unwrap()
+    }
+}

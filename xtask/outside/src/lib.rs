@@ -1,0 +1,1 @@
+//! Empty: stands in for a project that tests with `livetape-testing`.
