@@ -1,5 +1,5 @@
-//! Decode, dedup and JSON of all real frames on one core, compared with bare gunzip and prost on the same bytes, and with the most popular
-//! client library.
+//! Measures decoding, deduplication and JSON encoding of all real frames on one core, compared with bare
+//! gunzip and prost on the same bytes, and with the most popular client library.
 //!
 //! Each pass is a new generation, so that its events are not dropped as duplicates of the previous pass.
 

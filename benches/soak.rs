@@ -1,5 +1,5 @@
-//! Many subscribers for a minute, some of them stalled: the others must not lose events, and memory must not grow. The load runs in another
-//! process of this program.
+//! Many subscribers for a minute, some of them stalled: the others must not lose events, and memory must not
+//! grow. The program starts itself again for the load, in a separate process.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! livetape records a TikTok LIVE once, then tests overlays, bots and games against it, offline.
+//! livetape records a TikTok LIVE once, so that you can test overlays, bots and games against it, offline.
 //!
 //! # The flow
 //!

@@ -1,6 +1,6 @@
 //! Fan-out: the server's CPU time per delivered message, compared with a bare epoll writer and npm `ws` in alternating rounds.
 //!
-//! Each server, and the load, runs in its own process of this program.
+//! Each server runs in its own process, and so does the load.
 
 mod floor;
 mod load;

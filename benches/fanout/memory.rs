@@ -1,4 +1,4 @@
-//! Memory of a server with 1,000 idle connections, and while they receive events, second by second.
+//! Memory of a server with 1,000 connections, first idle and then receiving events, second by second.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! The measured loads: number of subscribers, amount and timing of messages.
+//! The measured loads: number of subscribers, and number and timing of messages.
 
 /// Length of a message as JSON, in bytes.
 pub(crate) const MESSAGE_BYTES: usize = 300;

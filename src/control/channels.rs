@@ -1,4 +1,4 @@
-//! Handle for the additional channels: rooms of tokens, and private replays.
+//! Handle for the additional channels: rooms opened with tokens, and private replays.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

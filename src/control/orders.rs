@@ -62,7 +62,7 @@ impl<T> Answer<T> {
         self.send(Err(refusal.into()));
     }
 
-    /// Reports either.
+    /// Reports success or a rejection.
     pub fn send(self, result: Result<T, Refusal>) {
         drop(self.0.send(result));
     }

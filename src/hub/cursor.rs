@@ -22,7 +22,7 @@ pub(super) struct Cursor {
     /// Whether it fell behind or was dismissed. Cheaper to check than the token, which takes a lock.
     is_over: AtomicBool,
     /// The close reason of a dismissed subscriber.
-    dismissed: OnceLock<CloseReason>,
+    dismissed: OnceLock<Box<CloseReason>>,
     /// Cancelled when it fell behind or was dismissed.
     pub slow: CancellationToken,
     /// Role of the subscriber.
@@ -51,14 +51,14 @@ impl Cursor {
     }
 
     pub(super) fn dismiss(&self, reason: &CloseReason) {
-        self.dismissed.get_or_init(|| reason.clone());
+        self.dismissed.get_or_init(|| Box::new(reason.clone()));
         self.fall_behind();
     }
 
     /// Returns the end of its feed, if it fell behind or was dismissed.
     pub(super) fn end(&self) -> Option<Next> {
         let is_over = self.is_over.load(Ordering::SeqCst);
-        is_over.then(|| self.dismissed.get().cloned().map_or(Next::Slow, Next::Closed))
+        is_over.then(|| self.dismissed.get().map_or(Next::Slow, |reason| Next::Closed((**reason).clone())))
     }
 
     pub(super) fn position(&self) -> u64 {

@@ -71,8 +71,9 @@ impl Subscriber {
         Self { shared, cursor, id, filter, first, read, news }
     }
 
-    /// Waits for events and replaces the contents of `out`, which count as written. Each element is the JSON
-    /// of one event in valid UTF-8, in order: at most 256 events, or slightly more than 256 KiB. Cancel safe.
+    /// Waits for events and replaces the contents of `out`. Events from the previous call count as written.
+    /// Each element is the JSON of one event in valid UTF-8, in order: at most 256 events, or slightly more
+    /// than 256 KiB. Cancel safe.
     pub async fn next(&mut self, out: &mut Vec<Bytes>) -> Next {
         out.clear();
         self.written();

@@ -1,7 +1,7 @@
 //! Log of the server, as text or JSON, on stderr or in a rotated file.
 //!
-//! Logging never blocks: lines go through a bounded queue to a thread. Lines that do not fit the queue, or that cannot be
-//! written, are counted.
+//! Logging never blocks: lines go through a bounded queue to a thread. Lines that do not fit in the queue, or
+//! that cannot be written, are counted.
 
 #[cfg(feature = "cli")]
 mod layer;

@@ -1,4 +1,4 @@
-//! Records items to a file, without ever blocking or failing the code that passes them on.
+//! Records items to a file. The code that passes them on never waits for the disk, and never gets an error.
 //!
 //! [`Recorder::record`] removes the secrets from an item and queues it; a thread writes it. If the disk is
 //! too slow, items are dropped and a Gap record reports them. If writing fails, the recording ends there and

@@ -157,7 +157,7 @@ settings! {
         waiting_bytes: Bytes = Bytes(1 << 20), "", "LIVETAPE_WAITING_BYTES";
         /// Keep this many events per channel for clients that resume [64 to 4194304]
         ///
-        /// A subscriber that falls behind by more than half of them is closed (4101).
+        /// A subscriber that falls behind by more than half of them is disconnected (4101).
         backlog_events: usize = 16_384, "", "LIVETAPE_BACKLOG_EVENTS";
         /// Keep at most this much JSON per channel [256KiB to 1GiB]
         ///
@@ -255,7 +255,7 @@ settings! {
         ///
         /// `max` plays as fast as the slowest subscriber reads.
         speed: Speed = Speed::Times(1.0), "--speed N|max", "LIVETAPE_SPEED";
-        /// Repeat: N times in total, or until stopped
+        /// Play N times in total, or repeat until stopped
         ///
         /// Without N, or with `endless`, it repeats until stopped. Applies to the first recording only.
         r#loop: Option<Laps> = None, "--loop [N]", "LIVETAPE_LOOP";

@@ -1,7 +1,7 @@
 //! Additional channels: rooms opened with tokens, and private replays.
 //!
 //! Each runs in its own task, through the same connect and replay code as the main channel. They share a
-//! number of slots and the upstream rate limit; none is closed to make room for another.
+//! limited number of slots and the upstream rate limit; none is closed to make room for another.
 
 use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Rate limit of the upstream, which applies to `/test` and to connection attempts.
+//! Rate limit imposed by the upstream. It applies to `/test` and to connection attempts.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},

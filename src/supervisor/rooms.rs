@@ -1,4 +1,5 @@
-//! Rooms that the main channel can follow: their items go to both channels, over one upstream connection.
+//! Rooms that the main channel can follow. One upstream connection then supplies both channels: the room's
+//! own and the main one.
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,5 @@
-//! The HTTP part over real sockets, against wiremock and the real clock: every known literal response of TikTok and sign servers.
+//! HTTP requests of the live source over real sockets, against wiremock and with the real clock: every known
+//! literal response of TikTok and sign servers.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Generates the committed Rust code of `proto/*.proto`, without `protoc`.
+//! Generates the committed Rust code from `proto/*.proto`, without `protoc`.
 //!
 //! Each generated file starts with checksums of its source and of its own text, so that a test without the generators
 //! (`tests/it/tidy.rs`) detects stale and edited files.

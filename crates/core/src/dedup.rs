@@ -1,7 +1,7 @@
 //! Deduplication in bounded memory: messages by id within a room, gift finals within a streak.
 //!
-//! Windows are bounded by count, not by time, so a recording drops the same messages at every speed. Hashes
-//! are not random. Colliding ids cost at most one comparison with each entry of a bounded window.
+//! Windows are bounded by count, not by time, so a recording drops the same messages at every speed. Hashing
+//! needs no random seed: colliding ids cost at most one comparison with each entry of a bounded window.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},

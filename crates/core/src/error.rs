@@ -30,8 +30,9 @@ impl Problem {
     }
 }
 
-/// Rows: variant, stable name, HTTP status, WebSocket close code, exit code and hint. Optional: a title for `error` events,
-/// if the name with spaces is not suitable, and a hint for terminals, which may name flags; browsers get the plain hint.
+/// Rows: variant, stable name, HTTP status, WebSocket close code, exit code and hint. Two more are optional:
+/// a title for `error` events, which defaults to the name with spaces instead of underscores, and a hint for
+/// terminals, which may name flags. Browsers get the plain hint.
 macro_rules! codes {
     ($(
         $(#[$doc:meta])*
@@ -130,7 +131,7 @@ codes! {
     /// The capture cannot be imported.
     BadCapture = "bad_capture", 422, 1011, 1, "";
     /// The output file already exists.
-    OutputExists = "output_exists", 409, 1011, 1, "choose another name with -o FILE, or overwrite it with --force";
+    OutputExists = "output_exists", 409, 1011, 1, "choose another name with -o FILE, or overwrite the file with --force";
     /// The recording is being replayed, written or edited.
     RecordingBusy = "recording_busy", 409, 1011, 1, "end the replay or recording first, or load another";
     /// The recording is built in.

@@ -1,4 +1,4 @@
-//! `/__admin/`: read the log or change the scenario, for programs on this machine only.
+//! `/__admin/`: lets programs on this machine read the log and change the scenario.
 
 use std::net::IpAddr;
 

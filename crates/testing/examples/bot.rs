@@ -1,10 +1,11 @@
-//! A chat bot that thanks for gifts, and its tests: run them with `cargo test --example bot`.
+//! A chat bot that thanks viewers for gifts, and its tests: run them with `cargo test --example bot`.
 
 use futures_util::StreamExt as _;
 use serde_json::Value;
 use tokio_tungstenite::{connect_async, tungstenite::Message};
 
-/// Connects to the feed, and returns its thanks once the server closes it normally. Resumes after any other close.
+/// Reads the feed until the server closes it normally, and returns its thank-you messages. Resumes after
+/// any other close.
 async fn run(feed: &str) -> Vec<String> {
     // From position 0, the first connection also receives earlier events.
     let (mut thanks, mut position) = (Vec::new(), "0".to_owned());
@@ -25,7 +26,7 @@ async fn run(feed: &str) -> Vec<String> {
     }
 }
 
-/// Thanks once for each streak rather than for each tap, because the feed is read with `gifts=final`.
+/// Thanks viewers once per streak rather than once per tap, because the feed is read with `gifts=final`.
 fn thank(event: &Value) -> Option<String> {
     let data = &event["data"];
     let text = || format!("Thank you for {} {}, {}!", data["repeatCount"], data["giftName"], data["sender"]);

@@ -75,7 +75,7 @@ pub struct SendGift<'a> {
 }
 
 impl<'a> Send<'a> {
-    /// Sends a gift by its name. Await the result to send it.
+    /// Prepares a gift with this name. Await the result to send it.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {

@@ -1,4 +1,4 @@
-//! Tests of the mock, written like those of its users.
+//! Tests of the mock, written the way its users write theirs.
 #![expect(clippy::disallowed_methods, reason = "tests of users read tokio's clock")]
 
 use std::{

@@ -1,4 +1,4 @@
-//! Tests of the tape, written like those of its users.
+//! Tests of the tape, written the way its users write theirs.
 #![expect(clippy::disallowed_methods, reason = "tests of users read tokio's clock")]
 
 use std::{

@@ -559,7 +559,7 @@ export interface LinkMicFanTicketMethodEvent extends EventBase {
   type: 'link_mic_fan_ticket_method'
 }
 
-/** A guest is enlarged on the screen, or no longer. */
+/** A guest is enlarged on the screen, or returns to normal size. */
 export interface LinkScreenChangeEvent extends EventBase {
   data: LinkScreenChangeData
   type: 'link_screen_change'
@@ -1634,7 +1634,7 @@ export interface LinkMicMethodData {
   userId: Id
 }
 
-/** Data of a `link_screen_change` event: a guest is enlarged on the screen, or no longer. */
+/** Data of a `link_screen_change` event: a guest is enlarged on the screen, or returns to normal size. */
 export interface LinkScreenChangeData {
   /** Whether the guest is enlarged. */
   isEnlarged: boolean

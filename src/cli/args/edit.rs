@@ -90,7 +90,7 @@ pub(in crate::cli) struct Merge {
     /// Write the recording to this file
     #[arg(short, long, value_name = "FILE")]
     pub(in crate::cli) output: PathBuf,
-    /// Overwrite an existing file, and merge over gaps of more than 7 days
+    /// Overwrite an existing file, and merge across gaps of more than 7 days
     #[arg(long)]
     pub(in crate::cli) force: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The program's own help: commands in groups, which clap does not have.
+//! The program's own help: commands in groups, which clap does not support.
 
 use std::fmt::Write as _;
 

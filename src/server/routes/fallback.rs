@@ -1,4 +1,4 @@
-//! Responses for unknown paths and methods, and paths with tokens masked for responses and logs.
+//! Responses for unknown paths and methods. Also masks tokens in paths, for responses and logs.
 
 use std::borrow::Cow;
 

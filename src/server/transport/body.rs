@@ -1,5 +1,5 @@
-//! Request bodies with time limits. If a handler leaves a short rest unread, it is skipped; a long one ends the
-//! connection.
+//! Request bodies with time limits. If a handler does not read a body to its end, a short remainder is
+//! skipped; a long one ends the connection.
 
 use std::{
     future::poll_fn,
@@ -20,7 +20,7 @@ use crate::clock;
 const BODY_TIME_MAX: Duration = Duration::from_secs(60);
 /// Maximum total time for an upload: enough for 2 GiB at 5 Mbit/s.
 const UPLOAD_TIME_MAX: Duration = Duration::from_secs(60 * 60);
-/// Maximum length of an unread rest that is skipped, in bytes.
+/// Maximum length of an unread remainder that is skipped, in bytes.
 const SKIPPED_BYTES_MAX: u64 = 64 * 1024;
 
 /// A body that the handler reads, and afterwards the connection. Clones share it.

@@ -4,7 +4,7 @@ use std::{net::IpAddr, pin::pin};
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, HttpBody as _},
     http::{HeaderValue, Method, StatusCode, header},
 };
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
@@ -191,15 +191,20 @@ where
         // With `Expect: 100-continue`, reading the body would ask the client to send it.
         let is_sent = !request.headers().contains_key(header::EXPECT);
         let (head, body) = request.into_parts();
-        let body = SharedBody::new(Timed::new(body, is_upload, bounds.head_max));
-        let answer = router.clone().call(Request::from_parts(head, Body::new(body.clone())));
+        // Requests without a body, such as those for WebSockets, need no memory for it.
+        let timed = |body| SharedBody::new(Timed::new(body, is_upload, bounds.head_max));
+        let body = (!body.is_end_stream()).then(|| timed(body));
+        let sent = body.clone().map_or_else(Body::empty, Body::new);
+        let answer = router.clone().call(Request::from_parts(head, sent));
         async move {
             let mut answer = answer.await?;
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                 answering.forever();
                 return Ok(answer);
             }
-            if !body.skip(is_sent).await {
+            if let Some(body) = body
+                && !body.skip(is_sent).await
+            {
                 answering.ends_connection();
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }

@@ -93,7 +93,8 @@ async fn listen(stream: &mut SplitStream<WsStream>, handle: &SocketHandle) -> En
         }
         if handle.outbox().is_closing() {
             // The close frame waits behind messages that the client may never read. Reading on would only cost time.
-            sleep_until(clock::now() + MAX_STALL).await;
+            // Boxed, because every idle socket would hold room for the timer.
+            Box::pin(sleep_until(clock::now() + MAX_STALL)).await;
             return End::of(Code::SlowConsumer);
         }
         // A client that sends without pause must not keep its socket from being written to or closed.

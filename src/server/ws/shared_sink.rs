@@ -1,5 +1,5 @@
 //! The write half of a socket, shared by two tasks: the socket's own, and the writer of the channel that it
-//! reads. The subscriber stays in here; its [`Owner`] may put events into the queue. [`super`] has a diagram.
+//! reads. The subscriber is kept here; its [`Owner`] may put events into the queue. [`super`] has a diagram.
 
 use std::{
     collections::VecDeque,

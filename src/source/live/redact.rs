@@ -1,4 +1,4 @@
-//! Removes secrets from what may be recorded of an exchange.
+//! Removes secrets from the parts of an exchange that may be recorded.
 
 use tungstenite::http::HeaderMap;
 

@@ -1,4 +1,4 @@
-//! Opens a recording without blocking other orders on the disk.
+//! Opens a recording without letting a slow disk block other orders.
 
 use std::{path::PathBuf, time::Duration};
 

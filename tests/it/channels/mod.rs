@@ -1,4 +1,4 @@
-//! The channels of tokens: `/ws/{token}` and `/ws/test/{token}`.
+//! The channels opened with tokens: `/ws/{token}` and `/ws/test/{token}`.
 
 mod error_first;
 mod machine;

@@ -1,4 +1,4 @@
-//! Over real sockets, which can be reset.
+//! The mock over real sockets, which can be reset.
 
 use std::io::ErrorKind;
 

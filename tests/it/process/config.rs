@@ -1,4 +1,4 @@
-//! `livetape config` and the file behind every command.
+//! `livetape config`, and the settings file that commands read.
 
 use std::fs;
 

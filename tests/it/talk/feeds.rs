@@ -1,4 +1,4 @@
-//! The feed on `/ws`: along with messages of clients, turned on and off with the room of its user.
+//! The feed on `/ws`, alongside client messages. Joining and leaving its user's room turns it on and off.
 
 use futures_util::SinkExt as _;
 use livetape::hub::CloseReason;

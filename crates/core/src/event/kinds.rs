@@ -184,7 +184,7 @@ kinds! {
     "link_mic_method" => LinkMicMethod(LinkMicMethod),
     /// The gifts that guests received.
     "link_mic_fan_ticket_method" => LinkMicFanTicket(LinkMicFanTicket),
-    /// A guest is enlarged on the screen, or no longer.
+    /// A guest is enlarged on the screen, or returns to normal size.
     "link_screen_change" => LinkScreenChange(LinkScreenChange),
     /// A hint for the host about guests.
     "link_mic_anchor_guide" => LinkMicAnchorGuide(LinkMicAnchorGuide),

@@ -97,7 +97,7 @@ pub struct FanTickets {
     pub match_rank: i32,
 }
 
-/// Data of a `link_screen_change` event: a guest is enlarged on the screen, or no longer.
+/// Data of a `link_screen_change` event: a guest is enlarged on the screen, or returns to normal size.
 #[derive(Clone, Debug, Default, PartialEq, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkScreenChange {

@@ -181,7 +181,7 @@ impl<R: Read> Reader<R> {
         Ok(head.fits(body).then_some(head))
     }
 
-    /// Returns the unchecked head at `at` in the window, or `None` if the file ends before.
+    /// Returns the unchecked head at `at` in the window, or `None` if the file ends before the head does.
     pub(super) fn head_at(&mut self, at: usize) -> std::io::Result<Option<RecordHead>> {
         self.window.ensure(at + HEAD_BYTES)?;
         Ok(self.window.bytes().get(at..).and_then(RecordHead::read))

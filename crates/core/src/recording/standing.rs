@@ -1,4 +1,4 @@
-//! The state at a position of a recording, which a reader starting there needs.
+//! The state at a position of a recording, for readers that start there.
 
 use std::{collections::BTreeMap, time::Duration};
 

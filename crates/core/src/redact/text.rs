@@ -1,7 +1,7 @@
 //! Masks secrets in text: URLs, cookies, JSON and HTML, each possibly quoted or escaped within another.
 //!
-//! Nothing is parsed as a whole, because the text can be cut off, or be a page with embedded JSON. The search
-//! is for the name of a secret, a separator and a value. Only the value is masked.
+//! Nothing is parsed as a whole, because the text can be cut off, or be a page with embedded JSON. Instead,
+//! the text is searched for the name of a secret, a separator and a value. Only the value is masked.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Rewrites JSON value by value. Names, order and whitespace stay.
+//! Rewrites JSON value by value. Names, order and whitespace are kept.
 
 use serde::de::IgnoredAny;
 

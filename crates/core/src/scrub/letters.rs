@@ -1,5 +1,5 @@
-//! Generates text of the same shape as another: the same length, script and punctuation, and numbers of the
-//! same length. Word lengths are changed, because they could reveal the sentence.
+//! Generates text of the same shape as the original: the same length, script and punctuation, and numbers of
+//! the same length. Word lengths are changed, because they could reveal the sentence.
 
 use super::key::Choices;
 

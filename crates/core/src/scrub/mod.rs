@@ -1,5 +1,5 @@
-//! Removes personal data from recordings at wire level. Fields, types and nesting stay, known or not; only
-//! leaves change.
+//! Removes personal data from recordings at wire level. Only leaves change: all fields, known or not, keep
+//! their numbers, types and nesting.
 //!
 //! Scrubbing takes two passes. [`Scrubber::collect`] learns the identities in all items. [`Scrubber::scrub`]
 //! then replaces them, consistently everywhere. Replacements depend only on the [`Key`]. Data that cannot be

@@ -1,5 +1,5 @@
-//! Lists of people and texts. Synthetic recordings are built from them, and the recordings shipped with
-//! livetape are scrubbed to them. An audit recognises them.
+//! Lists of people and texts. Synthetic recordings are built from them, and they replace the people and texts
+//! in the recordings shipped with livetape. An audit recognises them.
 
 use super::key::Key;
 

@@ -1,4 +1,4 @@
-//! Rewrites encoded messages leaf by leaf. Numbers, types and nesting of all fields stay, known or not.
+//! Rewrites encoded messages leaf by leaf. All fields, known or not, keep their numbers, types and nesting.
 
 use bytes::Bytes;
 use prost::encoding::{WireType, decode_key, decode_varint, encode_varint};

@@ -1,4 +1,4 @@
-//! Checks beyond the TOML format: contradicting keys, and faults that can never occur.
+//! Checks beyond the TOML format: contradictory keys, and faults that can never occur.
 
 use super::{Endpoint, Fault, FaultKind, Repeat, Scenario, Start, State, table::Name};
 

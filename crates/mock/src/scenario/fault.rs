@@ -178,7 +178,7 @@ impl Fault {
 }
 
 impl FaultKind {
-    /// Returns its name in scenarios.
+    /// Returns the name of this kind in scenarios.
     ///
     /// ```
     /// assert_eq!(livetape_mock::FaultKind::MissingCursor.name(), "missing_cursor");

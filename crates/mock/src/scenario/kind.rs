@@ -30,7 +30,7 @@ pub enum FaultKind {
         message: String,
         /// `limit_label` in the body; empty for none.
         label: String,
-        /// Number of seconds to wait, for the client.
+        /// Number of seconds that the client should wait.
         retry_after: u64,
         /// Headers that tell the client how long to wait.
         headers: BTreeMap<Header, Form>,

@@ -140,6 +140,6 @@ pub enum Form {
     Epoch,
     /// An HTTP date.
     Date,
-    /// Number of requests: the limit, or 0 for the remaining ones.
+    /// Number of requests: the maximum in `RateLimit-Limit`, 0 in any other header.
     Count,
 }

@@ -1,5 +1,5 @@
-//! Tracks the acks of a client. A slow decoder lags behind the bytes sent, and many clients discard unread
-//! data when the server closes.
+//! Tracks the acks of a client, so that the mock does not close too early: a slow decoder lags behind the
+//! bytes sent, and many clients discard unread data when the server closes the connection.
 
 use std::time::Duration;
 

@@ -84,14 +84,18 @@ impl Format {
                     [
                         "HAR of Chrome and Edge",
                         "*Export HAR*",
-                        "seconds; without the date: relative to the connection's start",
+                        "seconds; if there are no dates, relative to the connection's start",
                     ],
                     [
                         "HAR of Playwright 1.62 and later",
                         "`recordHar: { path, content: 'embed' }`, or `'attach'` with its files beside it, or a `.zip`",
                         "milliseconds",
                     ],
-                    ["HAR of Playwright 1.61", "as for 1.62", "seconds written as milliseconds: corrected"],
+                    [
+                        "HAR of Playwright 1.61",
+                        "as for 1.62",
+                        "seconds in a field for milliseconds; corrected",
+                    ],
                     ["HAR of mitmproxy", "`mitmdump --set hardump=show.har`", "seconds"],
                 ],
                 source: "har",

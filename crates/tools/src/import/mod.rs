@@ -8,7 +8,7 @@
 //! {"ts_ms": 1694630990293, "host": "host_160", "method": "WebcastChatMessage", "payload": "<base64 of a message>"}
 //! ```
 //!
-//! An input contains lines of one of these kinds. Both kinds can have `offset_ms` or `ts_ms` (Unix
+//! All lines of an input are of the same kind. Both kinds can have `offset_ms` or `ts_ms` (Unix
 //! milliseconds); `offset_ms` takes precedence.
 
 use std::{

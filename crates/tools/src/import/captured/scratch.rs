@@ -1,6 +1,6 @@
-//! A scratch file for the content of a capture until it is written in order of time. Connections follow each
-//! other in a capture, and their times may only come at the end. The file grows with the import, but memory
-//! use does not.
+//! A scratch file that holds the content of a capture until it can be written in order of time. A capture
+//! lists one connection after the other, and may only contain their times at the end. The file grows with the
+//! import, but memory use does not.
 
 use std::{
     cell::RefCell,

@@ -1,4 +1,4 @@
-//! Compares the parser with serde_json: both must accept the same JSON, wherever reads end.
+//! Compares the parser with serde_json: both must accept the same JSON, however reads split the input.
 
 use std::io::{self, Cursor, Read};
 
