@@ -24,8 +24,12 @@ use crate::{
 
 /// Returns the settings in effect.
 pub(super) fn settings<S: Scope>(flags: &Flags<S>) -> Result<Settings, Problem> {
-    let resolved = resolve(flags.config.as_deref(), &flags.given, S::reads).map_err(first)?;
-    Ok(resolved.settings)
+    Ok(resolved(flags)?.settings)
+}
+
+/// Returns the settings in effect with their origins.
+pub(super) fn resolved<S: Scope>(flags: &Flags<S>) -> Result<Resolved, Problem> {
+    resolve(flags.config.as_deref(), &flags.given, S::reads).map_err(first)
 }
 
 /// Finds a recording: a file, or a name in the directory of recordings. The settings are only read for a name, or if

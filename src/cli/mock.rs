@@ -5,7 +5,9 @@ use std::{
     path::Path,
 };
 
-use super::{args, config, display, mock_banner, output::report_loss, signals};
+use super::{
+    args, config, display, lifecycle::Ready, mock_banner, output::report_loss, serving::Addresses, signals,
+};
 use crate::{
     control::Control,
     demo::{DEMO, DEMO_BYTES},
@@ -22,17 +24,28 @@ pub(super) async fn mock(args: args::Mock) -> Result<u8, Problem> {
     let _log = log::start(&settings.log, false)?;
     let (folder, shutdown_time) = (settings.server.folder(), settings.limits.shutdown_time);
     let settings = settings.mock;
-    let scenario = scenario(&settings, &folder)?;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
-    let playing = scenario.scenario.recording.clone();
+    args.lifecycle.prepare()?;
     let (control, _driver) = Control::new();
     signals::listen(control.clone(), shutdown_time);
     display::end_without_reader(control.clone());
-    let mock = MockTikTok::start_on(scenario.with_recording(DEMO, DEMO_BYTES), address).await?;
+    let (mock, playing) = start(&settings, &folder).await?;
+    let address = mock.url();
+    let address = address.trim_start_matches("http://");
+    let addresses = Addresses { feed: format!("ws://{address}/"), rest: format!("http://{address}") };
+    args.lifecycle.begin(&Ready::new(&addresses), &control)?;
     greet(&mock, &playing, settings.scenario.as_deref());
     let code = report_loss(&playing, mock.loss());
     control.shutdown().cancelled().await;
     Ok(code)
+}
+
+/// Starts a mock, and returns it with the name of its recording.
+pub(super) async fn start(settings: &settings::Mock, folder: &Path) -> Result<(MockTikTok, String), Problem> {
+    let scenario = scenario(settings, folder)?;
+    let playing = scenario.scenario.recording.clone();
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
+    let mock = MockTikTok::start_on(scenario.with_recording(DEMO, DEMO_BYTES), address).await?;
+    Ok((mock, playing))
 }
 
 fn scenario(settings: &settings::Mock, folder: &Path) -> Result<ScenarioFile, Problem> {

@@ -3,6 +3,7 @@
 mod args;
 mod browser;
 mod cat;
+mod child;
 mod config;
 mod diff;
 mod display;
@@ -12,6 +13,7 @@ mod events;
 mod export;
 mod file_size;
 mod import;
+mod lifecycle;
 mod live;
 mod mock;
 mod mock_banner;
@@ -20,6 +22,7 @@ mod record;
 mod recording;
 mod replay;
 mod rooms;
+mod run;
 mod serving;
 mod share;
 mod shell;
@@ -28,6 +31,7 @@ mod sources;
 mod stage;
 mod token;
 mod tools;
+mod trigger;
 mod trust;
 mod watch;
 
@@ -57,7 +61,9 @@ pub fn main() -> u8 {
         Command::Serve(args) => run(live::serve(args)),
         Command::Record(args) => run(record::record(args)),
         Command::Mock(args) => run(mock::mock(args)),
+        Command::Run(args) => run(run::run(args)),
         Command::Watch(args) => run(watch::watch(args)),
+        Command::Trigger(args) => run(trigger::trigger(*args)),
         Command::Events(args) => events::events(&args),
         Command::Import(args) => import::import(&args),
         Command::Info(args) => tools::info(&args),

@@ -16,12 +16,12 @@ pub(super) async fn replay(args: args::Replay) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let _log = log::start(&settings.log, !settings.server.quiet)?;
     let options = sources::options(&settings, "");
-    let named = args.recording.or(settings.replay.recording.clone().map(Into::into));
+    let named = args.recording.clone().or(settings.replay.recording.clone().map(Into::into));
     let recording = named.as_deref().unwrap_or(Path::new(DEMO));
     let tape = Tape::find_in(&options.play.recordings, recording)?;
     tape.check_within(options.play.start)?;
     let transport = live::NetTransport::new(&options.live)?;
-    let (stage, driver) = Stage::open(&settings, display::Style::Plain, |addresses| {
+    let (stage, driver) = Stage::open(&settings, display::Style::Plain, &args.lifecycle, |addresses| {
         if named.is_none() {
             display::say("💡 No recording given: playing the built-in demo");
         }

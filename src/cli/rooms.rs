@@ -20,6 +20,7 @@ pub(super) fn options(settings: &settings::Live, user: &str, seed: Option<u64>) 
         sign_key: settings.sign_key.clone(),
         session_cookie: settings.session_cookie.clone(),
         proxy: url(&settings.proxy),
+        offline: settings.offline,
         attempts_max: settings.max_attempts,
         wait_live: settings.wait_live.then_some(live::WAIT_LIVE_MIN),
         seed: seed.unwrap_or_else(random),

@@ -68,7 +68,7 @@ async fn wait(mut signals: Signals, control: &Control, shutdown_time: Duration) 
     }
 }
 
-async fn passed(deadline: Option<Instant>) {
+pub(super) async fn passed(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,

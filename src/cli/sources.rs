@@ -74,6 +74,7 @@ mod tests {
             "live.sign_form" => "connect",
             "live.max_attempts" | "live.wait_clients" | "replay.wait_clients" | "replay.loop" => "3",
             "live.wait_live"
+            | "live.offline"
             | "live.stay"
             | "live.allow_inject"
             | "replay.precise"
@@ -118,10 +119,12 @@ mod tests {
     fn every_serving_command_has_every_flag_of_a_server() {
         let elsewhere = |command: &str| match command {
             "live" => vec![],
+            // `run` has its own flag for clients, and leaves the terminal to its command.
+            "run" => vec!["offline", "quiet", "stay", "wait-clients"],
             // These commands always stay.
             _ => vec!["stay"],
         };
-        for command in ["live", "serve", "replay"] {
+        for command in ["live", "serve", "replay", "run"] {
             let args = Args::command();
             let args = args.find_subcommand(command).unwrap();
             let flags: BTreeSet<_> = args.get_arguments().filter_map(|arg| arg.get_long()).collect();

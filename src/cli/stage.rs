@@ -6,6 +6,7 @@ use tracing::info;
 
 use super::{
     args, display,
+    lifecycle::Ready,
     serving::{self, Addresses},
     signals,
 };
@@ -13,7 +14,7 @@ use crate::{
     control::{Control, Driver, Sources, Token},
     hub::Hub,
     sans_io::error::Problem,
-    server::{self, Server, listen::Listening},
+    server::{self, Config, Server, listen::Listening},
     settings::{self, Settings},
 };
 
@@ -25,30 +26,58 @@ pub(super) struct Stage {
     serving: JoinHandle<()>,
 }
 
+/// A server that listens, but does not accept connections yet.
+pub(super) struct Bound {
+    pub(super) control: Control,
+    pub(super) addresses: Addresses,
+    driver: Driver,
+    hub: Hub,
+    config: Config,
+    listener: Listening,
+}
+
+impl Bound {
+    /// Listens on the address of the settings.
+    pub(super) async fn listen(settings: &Settings) -> Result<Self, Problem> {
+        let config = serving::config(settings)?;
+        let (control, driver) = Control::with(sources(settings))?;
+        let listener = Listening::bind(settings.server.address()).await?;
+        let hub = Hub::new(stream_name(settings.server.seed), serving::backlog(settings));
+        for address in listener.addresses() {
+            info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");
+        }
+        let addresses = Addresses::new(settings, &listener.addresses()[0].to_string());
+        Ok(Self { control, addresses, driver, hub, config, listener })
+    }
+
+    /// Starts serving. Shows the events if a display is given.
+    pub(super) fn serve(self, display: Option<display::Style>) -> (Stage, Driver) {
+        let Self { control, driver, hub, config, listener, .. } = self;
+        let displays = TaskTracker::new();
+        if let Some(display) = display {
+            displays.spawn(display::show(hub.clone(), display));
+        }
+        let server = Server { hub: hub.clone(), control: control.clone(), config };
+        let serving = tokio::spawn(server::serve(listener, server));
+        (Stage { hub, control, displays, serving }, driver)
+    }
+}
+
 impl Stage {
     /// Starts listening, and returns the driver for a source. Calls `greet` with the address before any event is shown.
     pub(super) async fn open(
         settings: &Settings,
         display: display::Style,
+        lifecycle: &args::Lifecycle,
         greet: impl FnOnce(&Addresses),
     ) -> Result<(Self, Driver), Problem> {
-        let config = serving::config(settings)?;
-        let (control, driver) = Control::with(sources(settings))?;
-        let listener = Listening::bind(settings.server.address()).await?;
-        let hub = Hub::new(stream_name(settings.server.seed), serving::backlog(settings));
-        signals::listen(control.clone(), settings.limits.shutdown_time);
-        display::end_without_reader(control.clone());
-        for address in listener.addresses() {
-            info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");
-        }
-        greet(&Addresses::new(settings, &listener.addresses()[0].to_string()));
-        let displays = TaskTracker::new();
-        if !settings.server.quiet {
-            displays.spawn(display::show(hub.clone(), display));
-        }
-        let server = Server { hub: hub.clone(), control: control.clone(), config };
-        let serving = tokio::spawn(server::serve(listener, server));
-        Ok((Self { hub, control, displays, serving }, driver))
+        lifecycle.prepare()?;
+        let bound = Bound::listen(settings).await?;
+        signals::listen(bound.control.clone(), settings.limits.shutdown_time);
+        display::end_without_reader(bound.control.clone());
+        lifecycle.begin(&Ready::new(&bound.addresses), &bound.control)?;
+        greet(&bound.addresses);
+        Ok(bound.serve((!settings.server.quiet).then_some(display)))
     }
 
     /// Shuts the server down gracefully, after its source has ended.

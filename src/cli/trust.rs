@@ -1,4 +1,4 @@
-//! Servers that `watch --ca` trusts: those whose certificate is in the file, or signed by one in it.
+//! Servers that `--ca` of `watch` and `trigger` trusts: those whose certificate is in the file, or signed by one in it.
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -11,13 +11,12 @@ use tokio_rustls::rustls::{
     crypto,
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _},
 };
-use tokio_tungstenite::Connector;
 
 use super::serving;
 use crate::sans_io::error::{Code, Problem};
 
-/// Returns a connector that trusts only the certificates in a file.
-pub(super) fn trust(path: &Path) -> Result<Connector, Problem> {
+/// Returns a TLS configuration that trusts only the certificates in a file.
+pub(super) fn trust(path: &Path) -> Result<Arc<ClientConfig>, Problem> {
     let bad = |error: &dyn fmt::Display| {
         let message = format!("cannot use {} as --ca: {error}", path.display());
         Problem::new(Code::BadConfig, message).hint("use the server's certificate file (its --tls-cert)")
@@ -42,7 +41,7 @@ pub(super) fn trust(path: &Path) -> Result<Connector, Problem> {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Verifier { authorities, held }))
         .with_no_client_auth();
-    Ok(Connector::Rustls(Arc::new(config)))
+    Ok(Arc::new(config))
 }
 
 /// Also accepts a certificate that is itself in the file, whatever names it contains. `openssl req -x509` creates the

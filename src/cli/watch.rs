@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Hint if the server requires another token. The server's own hint is for clients that send headers.
-const TOKEN_HINT: &str = "use the server's token with --token-file FILE";
+pub(super) const TOKEN_HINT: &str = "use the server's token with --token-file FILE";
 /// Hint if a number is too large for a port.
 const PORT_HINT: &str = "use a port from 1 to 65535, or an address such as ws://127.0.0.1:3000";
 
@@ -38,7 +38,7 @@ pub(super) async fn watch(args: args::Watch) -> Result<u8, Problem> {
     let server = args.url.as_ref().unwrap_or(&settings.watch.url.0);
     let url = address(&args, server)?;
     let token = serving::tokens(&settings)?.into_iter().next();
-    let trust = settings.watch.ca.as_deref().map(trust).transpose()?;
+    let trust = settings.watch.ca.as_deref().map(trust).transpose()?.map(Connector::Rustls);
     let (mut socket, _) =
         connect(&url, token.as_ref(), trust).await.map_err(|error| refused(&url, &error))?;
     // Registered here: until now, the action of the system ends the process.
@@ -112,7 +112,7 @@ fn address(args: &args::Watch, server: &str) -> Result<String, Problem> {
 }
 
 /// Returns the address with its scheme. `3999` is a port of this machine.
-fn base(server: &str) -> Result<String, Problem> {
+pub(super) fn base(server: &str) -> Result<String, Problem> {
     let base = match server.parse::<NonZeroU16>() {
         Ok(port) => format!("ws://127.0.0.1:{port}"),
         Err(_) if server.contains("://") => {

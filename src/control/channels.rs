@@ -1,6 +1,6 @@
 //! Handle for the additional channels: rooms opened with tokens, and private replays.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -35,8 +35,28 @@ pub struct Channels {
 pub enum Request {
     /// Open the room of this user.
     Room(String, Answer<Lease>),
-    /// Replay this recording for the requesting client alone.
-    Replay(String, Speed, Answer<Lease>),
+    /// Replay a recording for the requesting client only.
+    Replay(PrivateReplay, Answer<Lease>),
+}
+
+/// A replay for a single client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PrivateReplay {
+    /// The recording.
+    pub recording: Requested,
+    /// Playback speed.
+    pub speed: Speed,
+    /// Start of the replay.
+    pub start: Duration,
+}
+
+/// How a recording was requested.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Requested {
+    /// By the configuration: `demo`, a name or a path.
+    Configured(String),
+    /// By a client: `demo` or a name, but never a path.
+    Named(String),
 }
 
 /// The receiving end of channel requests.
@@ -107,7 +127,17 @@ impl Channels {
                 .hint("set `recording` for the token under [[tokens]] in livetape.toml, e.g. `demo`")
                 .into());
         };
-        give(&self.requests, |answer| Request::Replay(recording, speed, answer)).await
+        let recording = Requested::Configured(recording);
+        self.play(PrivateReplay { recording, speed, start: Duration::ZERO }).await
+    }
+
+    /// Starts a private replay, which runs as long as the lease is held.
+    ///
+    /// # Errors
+    /// `recording_not_found`, `bad_recording`, `newer_recording`, `io`, `capacity`, `bad_request` if it starts
+    /// after the end.
+    pub async fn play(&self, replay: PrivateReplay) -> Result<Lease, Refusal> {
+        give(&self.requests, |answer| Request::Replay(replay, answer)).await
     }
 
     /// Returns the hub of a user whose room a token has open.
@@ -132,6 +162,12 @@ impl Channels {
     #[must_use]
     pub fn statuses(&self) -> Vec<Channel> {
         self.registry.channels()
+    }
+
+    /// Returns whether any of these channels has been opened.
+    #[must_use]
+    pub fn were_used(&self) -> bool {
+        self.registry.was_used()
     }
 
     /// Number of subscribers of these channels.

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-pub use channels::{ChannelRequests, Channels, Request};
+pub use channels::{ChannelRequests, Channels, PrivateReplay, Request, Requested};
 pub use orders::{Answer, Check, Order, Refusal, ReplayOrder, not_current};
 pub use registry::{Channel, ChannelRegistry, Lease, ListedReplay, RegistryEntry, Shared};
 pub use state::{Lateness, Mode, ReplayPhase, ReplayState, SourceState, Status};

@@ -148,6 +148,10 @@ impl ChannelRegistry {
         rooms.chain(listed.replays.values()).cloned().collect()
     }
 
+    pub(super) fn was_used(&self) -> bool {
+        self.lock().opened > 0
+    }
+
     pub(super) fn find(&self, user: &str) -> Option<Channel> {
         let name = user.trim().trim_start_matches('@');
         self.lock().rooms.get(&key(name)).map(|room| room.channel.clone())

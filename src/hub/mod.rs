@@ -67,6 +67,7 @@ struct Shared {
 #[derive(Clone, Copy, Debug, Default)]
 struct Present {
     clients: usize,
+    clients_peak: usize,
     observers: usize,
 }
 
@@ -142,6 +143,12 @@ impl Hub {
     #[must_use]
     pub fn subscriber_count(&self) -> usize {
         self.shared.present.borrow().clients
+    }
+
+    /// Highest number of simultaneous subscribers so far, observers excluded.
+    #[must_use]
+    pub fn subscriber_peak(&self) -> usize {
+        self.shared.present.borrow().clients_peak
     }
 
     /// Number of current observers.

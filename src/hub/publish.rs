@@ -84,7 +84,10 @@ impl Shared {
     /// Adds a new cursor to the number of subscribers.
     pub(super) fn came(&self, reader: Reader) {
         match reader {
-            Reader::Client => self.present.send_modify(|present| present.clients += 1),
+            Reader::Client => self.present.send_modify(|present| {
+                present.clients += 1;
+                present.clients_peak = present.clients_peak.max(present.clients);
+            }),
             Reader::Observer => self.present.send_modify(|present| present.observers += 1),
             Reader::Display => {}
         }

@@ -19,6 +19,7 @@ use observe::statistics;
 pub(crate) use routes::fallback::masked;
 pub use routes::recordings::Recordings;
 use routes::{App, metrics::Metrics, recordings::Shelf};
+pub use state::API_VERSION;
 use state::Shared;
 use tokio::{
     select,

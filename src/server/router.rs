@@ -36,6 +36,7 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .route("/ws/echo", get(interactive::echo))
         .route("/ws/{token}", get(token::room))
         .route("/ws/test/{token}", get(token::replay))
+        .route("/ws/play/{recording}", get(token::play))
         .route("/events", get(ndjson::events))
         .route("/health", get(status::health))
         .route("/status", get(status::status))

@@ -121,7 +121,7 @@ settings! {
         recordings: Option<PathBuf> = None, "--recordings DIR", "LIVETAPE_RECORDINGS";
         /// Connect to at most N rooms at once
         max_live: usize = 1, "--max-live N", "LIVETAPE_MAX_LIVE";
-        /// Run at most N private replays (/ws/test/TOKEN) at once
+        /// Run at most N private replays (/ws/play/RECORDING, /ws/test/TOKEN) at once
         max_replays: usize = 16, "--max-replays N", "LIVETAPE_MAX_REPLAYS";
         /// Send a heartbeat with statistics to sockets on /ws at this interval
         heartbeat: Duration = secs(30), "", "LIVETAPE_HEARTBEAT";
@@ -233,6 +233,10 @@ settings! {
         ///
         /// For example http://127.0.0.1:8888 or socks5://127.0.0.1:1080.
         proxy: Option<Address> = None, "--proxy URL", "LIVETAPE_PROXY";
+        /// Contact only loopback addresses
+        ///
+        /// `livetape run` does so by default.
+        offline: bool = false, "--offline", "LIVETAPE_OFFLINE";
         /// Let POST /inject add events to a live room; they are not recorded
         allow_inject: bool = false, "--allow-inject", "LIVETAPE_ALLOW_INJECT";
         /// Connect to the room once N subscribers are connected

@@ -3,19 +3,19 @@
 //! Each runs in its own task, through the same connect and replay code as the main channel. They share a
 //! limited number of slots and the upstream rate limit; none is closed to make room for another.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{path::PathBuf, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{sync::Semaphore, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Common, Ended, Supervisor, SupervisorOptions};
 use crate::{
-    control::{Answer, ChannelRegistry, ChannelRequests, Control, Driver, Lease, Refusal, Request},
-    hub::{CloseReason, Hub, Limits},
-    sans_io::{
-        error::{Code, Problem, close},
-        pace::Speed,
+    control::{
+        Answer, ChannelRegistry, ChannelRequests, Control, Driver, Lease, PrivateReplay, Refusal, Request,
+        Requested,
     },
+    hub::{CloseReason, Hub, Limits},
+    sans_io::error::{Code, Problem, close},
     source::{
         self, Replay, Tape, in_time,
         live::{self, Transport},
@@ -70,7 +70,7 @@ impl<T: Transport> Channels<T> {
             match request {
                 None => break,
                 Some(Request::Room(user, answer)) => answer.send(self.room(&user)),
-                Some(Request::Replay(recording, speed, answer)) => self.replay(recording, speed, answer),
+                Some(Request::Replay(replay, answer)) => self.replay(replay, answer),
             }
         }
         self.requests.refuse_further();
@@ -124,7 +124,7 @@ impl<T: Transport> Channels<T> {
         }
     }
 
-    fn replay(&self, recording: String, speed: Speed, answer: Answer<Lease>) {
+    fn replay(&self, replay: PrivateReplay, answer: Answer<Lease>) {
         let Ok(place) = Arc::clone(&self.replays).try_acquire_owned() else {
             let max = self.requests.max_replays;
             let message = format!("the maximum number of private replays, {max}, is already running");
@@ -135,9 +135,10 @@ impl<T: Transport> Channels<T> {
         let (registry, beside) = (self.requests.registry.clone(), self.requests.beside(&self.shutdown));
         let folder = self.requests.recordings.clone();
         self.tasks.spawn(async move {
-            let called = shown_name(&recording);
-            let tape = in_time(&called, move || Tape::find_for_client(&folder, &recording)).await;
-            play_alone(tape, speed, answer, hub, registry, beside).await;
+            let PrivateReplay { recording, speed, start } = replay;
+            let tape = find(folder, recording, start).await;
+            let options = source::ReplayOptions { speed, start, ..alone() };
+            play_alone(tape, options, answer, hub, registry, beside).await;
             drop(place);
         });
     }
@@ -182,24 +183,38 @@ impl TokenRoom {
     }
 }
 
+/// Opens the recording of a private replay.
+async fn find(folder: PathBuf, recording: Requested, start: Duration) -> Result<Tape, Problem> {
+    let (Requested::Configured(name) | Requested::Named(name)) = &recording;
+    let called = shown_name(name);
+    let open = move || {
+        let tape = match recording {
+            Requested::Configured(name) => Tape::find_for_client(&folder, &name),
+            Requested::Named(name) => Tape::find_by_name(&folder, &name),
+        }?;
+        tape.check_within(start)?;
+        Ok(tape)
+    };
+    in_time(&called, open).await
+}
+
+/// Returns the options of every private replay.
+fn alone() -> source::ReplayOptions {
+    // Use the runtime's timer: each socket has its own replay, and precise timers need a file descriptor
+    // each.
+    source::ReplayOptions { wait_clients: 1, exit_when_done: true, ..source::ReplayOptions::default() }
+}
+
 /// Plays a recording for the holder of the lease.
 async fn play_alone(
     tape: Result<Tape, Problem>,
-    speed: Speed,
+    options: source::ReplayOptions,
     answer: Answer<Lease>,
     hub: Hub,
     registry: ChannelRegistry,
     (control, mut driver): (Control, Driver),
 ) {
     let shutdown = control.shutdown().clone();
-    // Use the runtime's timer: each socket has its own replay, and precise timers need a file descriptor
-    // each.
-    let options = source::ReplayOptions {
-        speed,
-        wait_clients: 1,
-        exit_when_done: true,
-        ..source::ReplayOptions::default()
-    };
     let _listed = registry.list_replay(&hub, driver.view());
     let lease = Lease::alone(hub.clone(), shutdown.clone().drop_guard());
     let replay = match tape {

@@ -21,6 +21,7 @@ mod live_http;
 mod metrics;
 mod mock;
 mod observers;
+mod offline;
 mod openapi;
 mod openapi_answers;
 mod process;

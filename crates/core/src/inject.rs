@@ -4,13 +4,22 @@
 //! The name of the stream selects a block of the range, so that injected messages in a recording and newly
 //! injected ones do not collide.
 
+mod gifts;
+mod kinds;
+mod more;
+mod who;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use smol_str::SmolStr;
 
+use self::gifts::known_gift;
+pub use self::{
+    kinds::{KINDS, parse},
+    who::{Detail, Who},
+};
 use super::{
     event::{Id, Person},
     recording::{Flags, Frame, Item, Opcode, What},
@@ -23,8 +32,6 @@ use super::{
 
 /// First reserved message id. TikTok's ids are at 7.5 · 10^18 and will take about 25 years to reach it.
 pub const RESERVED_IDS: i64 = 9_200_000_000_000_000_000;
-/// First reserved user id.
-const RESERVED_USERS: i64 = 9_100_000_000_000_000_000;
 /// Size of one stream's block of ids, as a power of two.
 const IDS_BITS: u32 = 20;
 /// Maximum number of messages per request. Longer streaks increase in larger steps.
@@ -35,16 +42,6 @@ const LIKES_A_MESSAGE: i32 = 15;
 pub const LIKES_MAX: i32 = LIKES_A_MESSAGE * MESSAGES_MAX;
 /// Maximum number of gifts per request.
 pub const GIFTS_MAX: i32 = 1_000_000;
-/// Gifts known by name: id, name and diamonds. Requests can give the price of others.
-const GIFTS: [(i64, &str, i32); 7] = [
-    (5269, "TikTok", 1),
-    (5479, "Coffee", 1),
-    (5487, "Finger Heart", 5),
-    (5655, "Rose", 1),
-    (5658, "Perfume", 20),
-    (5827, "Ice Cream Cone", 1),
-    (5879, "Doughnut", 30),
-];
 
 /// An event to inject.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -131,35 +128,71 @@ pub enum InjectRequest {
         /// Text of the question.
         question: String,
     },
+    /// A viewer sends an emote.
+    Emote {
+        /// The viewer.
+        user: Who,
+        /// Emote id.
+        emote_id: String,
+        /// URL of its picture.
+        #[serde(default)]
+        picture_url: String,
+    },
+    /// A viewer sends an envelope of diamonds for others to open.
+    Envelope {
+        /// The viewer.
+        user: Who,
+        /// Number of diamonds.
+        #[schemars(range(min = 1))]
+        diamonds: i32,
+        /// Number of viewers who can open it.
+        #[serde(default = "one")]
+        #[schemars(range(min = 1))]
+        people: i32,
+    },
+    /// A battle with another host starts or ends.
+    Battle {
+        /// The host.
+        user: Who,
+        /// The other host.
+        opponent: Who,
+        /// Points of the host.
+        #[serde(default)]
+        #[schemars(range(min = 0))]
+        points: i64,
+        /// Points of the other host.
+        #[serde(default)]
+        #[schemars(range(min = 0))]
+        opponent_points: i64,
+        /// Whether the battle ends.
+        #[serde(default)]
+        over: bool,
+    },
+    /// The host starts a poll.
+    Poll {
+        /// The host.
+        user: Who,
+        /// Text of the question.
+        question: String,
+        /// Answers to choose from.
+        options: Vec<String>,
+    },
+    /// The LIVE ends.
+    End {},
+    /// A message with a custom payload.
+    Raw {
+        /// Method of the message, e.g. `WebcastChatMessage`.
+        method: String,
+        /// Protobuf of the message, in base64.
+        payload: String,
+    },
     /// The number of viewers changes.
+    #[serde(alias = "viewers")]
     RoomUser {
         /// Number of viewers.
         #[schemars(range(min = 0))]
         viewer_count: i64,
     },
-}
-
-/// A user: a name, or several fields.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Who {
-    /// Unique id, also used as the displayed name.
-    Name(String),
-    /// Several fields.
-    Person(Detail),
-}
-
-/// A user with several fields.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Detail {
-    /// Name in the profile's URL.
-    unique_id: String,
-    /// Displayed name; defaults to the unique id.
-    nickname: Option<String>,
-    /// URL of the profile picture.
-    #[serde(default)]
-    avatar: String,
 }
 
 /// Result of an injection: the answer of `POST /inject`.
@@ -218,7 +251,7 @@ impl InjectRequest {
             }
             Self::Subscribe { months, .. } => within("months", *months, 1, 10_000)?,
             Self::RoomUser { viewer_count } => within("viewerCount", *viewer_count, 0, i64::MAX)?,
-            _ => {}
+            other => more::check(other)?,
         }
         match self.who() {
             Some(who) if who.unique_id().trim().is_empty() => Err("`user` has no name".to_owned()),
@@ -228,7 +261,7 @@ impl InjectRequest {
 
     fn who(&self) -> Option<&Who> {
         match self {
-            Self::RoomUser { .. } => None,
+            Self::RoomUser { .. } | Self::End {} | Self::Raw { .. } => None,
             Self::Chat { user, .. }
             | Self::Gift { user, .. }
             | Self::Like { user, .. }
@@ -236,29 +269,12 @@ impl InjectRequest {
             | Self::Follow { user, .. }
             | Self::Share { user, .. }
             | Self::Subscribe { user, .. }
-            | Self::Question { user, .. } => Some(user),
+            | Self::Question { user, .. }
+            | Self::Emote { user, .. }
+            | Self::Envelope { user, .. }
+            | Self::Battle { user, .. }
+            | Self::Poll { user, .. } => Some(user),
         }
-    }
-}
-
-impl Who {
-    fn unique_id(&self) -> &str {
-        match self {
-            Self::Name(name) => name,
-            Self::Person(detail) => &detail.unique_id,
-        }
-    }
-
-    /// Builds the user. The same name always has the same id.
-    fn person(&self) -> Person {
-        let unique_id = SmolStr::new(self.unique_id());
-        let user_id = Id(RESERVED_USERS + i64::from(crc32fast::hash(unique_id.as_bytes())));
-        let (nickname, avatar) = match self {
-            Self::Name(_) => (None, ""),
-            Self::Person(detail) => (detail.nickname.as_deref(), detail.avatar.as_str()),
-        };
-        let nickname = nickname.map_or_else(|| unique_id.clone(), SmolStr::new);
-        Person { user_id, nickname, unique_id, avatar: avatar.into() }
     }
 }
 
@@ -327,6 +343,7 @@ impl Stamps<'_> {
             InjectRequest::RoomUser { viewer_count } => {
                 vec![compose::room_user(self.next(), *viewer_count, *viewer_count, &[])]
             }
+            other => more::messages(self, &person, other),
         }
     }
 
@@ -368,19 +385,6 @@ impl Stamps<'_> {
             ));
         }
         messages
-    }
-}
-
-fn known_gift(name: &str, diamonds: Option<i32>, picture_url: &str) -> compose::Gift {
-    let known = GIFTS.iter().find(|(_, known, _)| known.eq_ignore_ascii_case(name));
-    // The id of an unknown gift is derived from its name, in a range above TikTok's.
-    let made_up = || 1_000_000_000 + i64::from(crc32fast::hash(name.as_bytes()));
-    compose::Gift {
-        gift_id: known.map_or_else(made_up, |known| known.0),
-        name: known.map_or(name, |known| known.1).to_owned(),
-        diamond_count: diamonds.or(known.map(|known| known.2)).unwrap_or(1),
-        picture_url: picture_url.to_owned(),
-        ..compose::Gift::default()
     }
 }
 

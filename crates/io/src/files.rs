@@ -220,6 +220,15 @@ impl Draft {
         Ok(())
     }
 
+    /// Gives the file its name without syncing it to disk, for files that need not survive a power failure.
+    ///
+    /// # Errors
+    /// The errors of [`Draft::keep`].
+    pub fn keep_unsynced(self) -> Result<(), Error> {
+        refuse_existing(&self.target, self.force)?;
+        fs::rename(&self.part, &self.target).map_err(|error| explain(&self.target, error))
+    }
+
     /// Keeps the data written before the disk failed as `<name>.partial.<extension>`, because it is
     /// incomplete. Returns `None` if nothing was written, or if this fails too.
     pub fn keep_partial(self) -> Option<PathBuf> {

@@ -63,6 +63,13 @@ scopes! {
         "live.upstream", "live.sign_url", "live.max_attempts", "live.wait_live", "live.wait_clients", "live.stay",
         "live.record", "server.listen", "server.port", "server.quiet",
     ]; key => is_served(key) && key.path() != "replay.wait_clients", reads is_of_servers(key);
+    /// `run`: settings of `replay`, except those that its own flags replace.
+    OfRun, common [
+        "replay.speed", "replay.loop", "replay.start", "replay.end", "replay.exit_when_done", "server.port",
+    ]; key => is_served(key) && !matches!(
+        key.path().as_str(),
+        "server.quiet" | "live.wait_clients" | "live.stay" | "live.offline" | "replay.wait_clients"
+    ), reads is_of_servers(key);
     /// `record`, which has no server.
     OfRecord, common [
         "record.output", "record.rotate", "record.max_size", "live.upstream", "live.sign_url",
@@ -210,6 +217,7 @@ mod tests {
     fn every_common_flag_exists() {
         check::<OfServe>();
         check::<OfLive>();
+        check::<OfRun>();
         check::<OfRecord>();
         check::<OfMock>();
         check::<OfWatch>();

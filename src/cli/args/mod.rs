@@ -9,11 +9,14 @@ mod files;
 mod flags;
 mod groups;
 mod import;
+mod lifecycle;
 mod look;
 mod rooms;
+mod run;
 mod share;
 mod shell;
 mod synth;
+mod trigger;
 
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
@@ -30,14 +33,17 @@ use crate::{
 pub(super) use config::{Config, ConfigCommand};
 pub(super) use edit::{Cut, Mark, Merge, Repair};
 pub(super) use files::{Info, Verify};
-pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfServe, OfTools, OfWatch, Scope};
+pub(super) use flags::{Flags, OfLive, OfMock, OfNone, OfRecord, OfRun, OfServe, OfTools, OfWatch, Scope};
 pub(super) use groups::grouped;
 pub(super) use import::Import;
+pub(super) use lifecycle::Lifecycle;
 pub(super) use look::{AsScenario, Cat, Diff, Export, Form};
 pub(super) use rooms::{Live, RecordRoom, ServeIdle};
+pub(super) use run::Run;
 pub(super) use share::{Audit, Scrub};
 pub(super) use shell::{Completions, Man};
 pub(super) use synth::Synth;
+pub(super) use trigger::Trigger;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -72,8 +78,12 @@ pub(super) enum Command {
     Record(RecordRoom),
     /// Run a mock TikTok server
     Mock(Mock),
+    /// Test a command against a recording
+    Run(Run),
     /// Print the events of a running server
     Watch(Watch),
+    /// Inject events into a running server
+    Trigger(Box<Trigger>),
     /// Decode a recording offline: one JSON event per line
     Events(Events),
     /// Convert a browser's or proxy's capture to a recording
@@ -137,6 +147,8 @@ pub(super) struct Replay {
     /// [default: demo] [env: LIVETAPE_RECORDING]
     pub(super) recording: Option<PathBuf>,
     #[command(flatten)]
+    pub(super) lifecycle: Lifecycle,
+    #[command(flatten)]
     pub(super) flags: Flags<OfServe>,
 }
 
@@ -166,6 +178,8 @@ While it runs:
   curl -X PUT localhost:3100/__admin/scenario --data-binary @other.toml
   curl -X POST localhost:3100/__admin/reset")]
 pub(super) struct Mock {
+    #[command(flatten)]
+    pub(super) lifecycle: Lifecycle,
     #[command(flatten)]
     pub(super) flags: Flags<OfMock>,
 }

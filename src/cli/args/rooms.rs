@@ -1,6 +1,6 @@
 //! The arguments of `live`, `serve` and `record`.
 
-use super::{Flags, OfLive, OfRecord, OfServe};
+use super::{Flags, Lifecycle, OfLive, OfRecord, OfServe};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -14,6 +14,8 @@ pub(in crate::cli) struct Live {
     /// With or without @. [env: LIVETAPE_USER]
     pub(in crate::cli) user: Option<String>,
     #[command(flatten)]
+    pub(in crate::cli) lifecycle: Lifecycle,
+    #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfLive>,
 }
 
@@ -26,6 +28,8 @@ pub(in crate::cli) struct ServeIdle {
     /// Port to listen on [default: 3000]
     #[arg(value_name = "PORT")]
     pub(in crate::cli) port_first: Option<u16>,
+    #[command(flatten)]
+    pub(in crate::cli) lifecycle: Lifecycle,
     #[command(flatten)]
     pub(in crate::cli) flags: Flags<OfServe>,
 }

@@ -68,6 +68,10 @@ fn padded(token: &str) -> Option<[u8; TOKEN_BYTES_MAX]> {
     Some(padded).filter(|_| !token.is_empty() && !token.contains('\0'))
 }
 
+/// Request extension: the request carries a valid token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Authenticated;
+
 /// Middleware that admits requests with a valid token and removes the token from them.
 pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
     let mut shown = take_parameter(request.uri_mut());
@@ -77,6 +81,9 @@ pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Reques
     let is_allowed = access.tokens.is_empty() || shown.iter().any(|token| access.tokens.allow(token));
     if !is_allowed && !is_page(&request) {
         return refuse(&request, shown.is_empty());
+    }
+    if is_allowed && !access.tokens.is_empty() {
+        request.extensions_mut().insert(Authenticated);
     }
     let mut response = next.run(request).await;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS

@@ -8,34 +8,18 @@ use axum::{
     extract::{State, rejection::BytesRejection},
     http::Uri,
 };
-use serde_json::{Map, Value};
 use tokio::{select, time::sleep_until};
 
-use super::{
-    App,
-    body::parse_body,
-    query::{self, unknown},
-};
+use super::{App, body::parse_body, query};
 use crate::{
     clock,
-    control::{InjectRequest, Injected},
-    sans_io::error::{Code, Problem},
+    control::Injected,
+    sans_io::{
+        error::{Code, Problem},
+        inject::parse,
+    },
     server::state::refusal::Refusal,
 };
-
-/// Fields of each type, apart from `type`.
-const FIELDS: &[(&str, &[&str])] = &[
-    ("chat", &["user", "comment"]),
-    ("gift", &["user", "gift", "count", "combo", "diamonds", "pictureUrl"]),
-    ("like", &["user", "count", "total"]),
-    ("member", &["user", "memberCount"]),
-    ("join", &["user", "memberCount"]),
-    ("follow", &["user", "followCount"]),
-    ("share", &["user", "shareCount"]),
-    ("subscribe", &["user", "months"]),
-    ("question", &["user", "question"]),
-    ("room_user", &["viewerCount"]),
-];
 
 /// Maximum time to wait for clients.
 const WAIT_CLIENTS_MAX: Duration = Duration::from_secs(30);
@@ -46,7 +30,7 @@ pub(crate) async fn inject(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Injected>, Refusal> {
     let wait_clients = wait_clients(&uri, app.shared.subscribers_max)?;
-    let request = read(parse_body(body)?)?;
+    let request = parse(parse_body(body)?)?;
     wait_for(&app, wait_clients).await?;
     Ok(Json(app.shared.control.inject(request).await?))
 }
@@ -78,59 +62,5 @@ async fn wait_for(app: &App, clients: usize) -> Result<(), Problem> {
             let message = format!("{there} of {clients} clients were connected after {seconds} s");
             Err(Problem::new(Code::TooFewClients, message))
         }
-    }
-}
-
-/// Parses a request. Rejects unknown types and fields and suggests the nearest known one.
-fn read(body: Map<String, Value>) -> Result<InjectRequest, Problem> {
-    let names = || FIELDS.iter().map(|(name, _)| *name).collect::<Vec<_>>();
-    let kind = match body.get("type") {
-        Some(Value::String(kind)) => kind.as_str(),
-        _ => {
-            let hint = format!("choose one of: {}", names().join(", "));
-            return Err(Problem::new(Code::BadRequest, "`type` is missing").hint(hint));
-        }
-    };
-    let Some((_, fields)) = FIELDS.iter().find(|(name, _)| *name == kind) else {
-        return Err(unknown(format!("events of type `{kind}` cannot be injected"), kind, &names()));
-    };
-    if let Some(field) = body.keys().find(|key| *key != "type" && !fields.contains(&key.as_str())) {
-        return Err(unknown(format!("`{kind}` has no `{field}`"), field, fields));
-    }
-    let missing_or_wrong = |error: &dyn std::fmt::Display| {
-        Problem::new(Code::BadRequest, format!("cannot inject this: {error}"))
-            .hint("send JSON as described in GET /openapi.json")
-    };
-    let request: InjectRequest =
-        serde_json::from_value(Value::Object(body)).map_err(|error| missing_or_wrong(&error))?;
-    request.check().map_err(|error| missing_or_wrong(&error))?;
-    Ok(request)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use schemars::SchemaGenerator;
-
-    use super::*;
-
-    /// Compares the table with the request type; `join` is an alias.
-    #[test]
-    fn the_table_lists_the_fields_of_the_type() {
-        let schema = SchemaGenerator::default().into_root_schema_for::<InjectRequest>();
-        let variants = schema.get("oneOf").and_then(Value::as_array).unwrap();
-        let mut of_type: Vec<(String, BTreeSet<String>)> = vec![];
-        for variant in variants {
-            let properties = variant["properties"].as_object().unwrap();
-            let kind = properties["type"]["const"].as_str().unwrap().to_owned();
-            let fields = properties.keys().filter(|key| *key != "type").cloned().collect();
-            of_type.push((kind, fields));
-        }
-        let table = FIELDS.iter().filter(|(name, _)| *name != "join");
-        let table: Vec<(String, BTreeSet<String>)> = table
-            .map(|(name, fields)| ((*name).to_owned(), fields.iter().map(|it| (*it).to_owned()).collect()))
-            .collect();
-        assert_eq!(table, of_type);
     }
 }

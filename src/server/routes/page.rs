@@ -18,6 +18,7 @@ GET  /ws               with a WebSocket upgrade: the feed and messages between c
 GET  /ws/echo          with a WebSocket upgrade: echoes each message
 GET  /ws/{token}       with a WebSocket upgrade: the feed of the token's user, whose room is connected on demand
 GET  /ws/test/{token}  with a WebSocket upgrade: a private replay of the token's recording; ?speed=2
+GET  /ws/play/{recording}  with a WebSocket upgrade: a private replay of a recording; ?speed=max  &start=1m30s
 GET  /rooms            list the rooms; POST creates one
 GET  /rooms/{id}       a room; DELETE deletes it
 POST /rooms/{id}/messages  {\"message\":\"hello\"}

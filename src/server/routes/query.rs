@@ -1,6 +1,6 @@
 //! The query parameters of the feed.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use axum::{extract::Query, http::Uri};
 
@@ -10,7 +10,7 @@ use crate::{
     sans_io::{
         error::{Code, Problem},
         event::KINDS,
-        nearest,
+        nearest, offset,
         pace::Speed,
     },
 };
@@ -77,6 +77,9 @@ pub(crate) const TALK: [Param; 3] = [
 /// Additional parameters of a private replay.
 pub(crate) const REPLAY: [Param; 1] =
     [Param::new("speed", "playback speed: 0.1 to 1000, or max", Values::Speed)];
+/// Additional parameters of a private replay whose recording is in the path.
+pub(crate) const PLAY: [Param; 2] =
+    [REPLAY[0], Param::new("start", "offset to start at, such as 1m30s", Values::Pattern(r"^[0-9.:hms]+$"))];
 
 /// Parses the query of a token's channel. Observers are not supported there, because the channel only runs
 /// for its clients.
@@ -108,14 +111,29 @@ pub(crate) fn join(uri: &Uri) -> Result<Join, Problem> {
 /// # Errors
 /// Same as [`join_room`].
 pub(crate) fn join_replay(uri: &Uri) -> Result<(Join, Speed), Problem> {
-    let (mut join, mut speed) = (Join::default(), Speed::Times(1.0));
+    private(uri, &REPLAY).map(|(join, speed, _)| (join, speed))
+}
+
+/// Parses the query of a private replay whose recording is in the path: also the start.
+///
+/// # Errors
+/// Same as [`join_room`].
+pub(crate) fn join_play(uri: &Uri) -> Result<(Join, Speed, Duration), Problem> {
+    private(uri, &PLAY)
+}
+
+fn private(uri: &Uri, extra: &[Param]) -> Result<(Join, Speed, Duration), Problem> {
+    let (mut join, mut speed, mut start) = (Join::default(), Speed::Times(1.0), Duration::ZERO);
     for (key, value) in pairs(uri)? {
         match key.as_str() {
             "speed" => speed = value.parse().map_err(bad_request)?,
-            _ => set(&mut join, &key, &value, &REPLAY)?,
+            "start" if extra.iter().any(|param| param.name == key) => {
+                start = offset::parse(&value).map_err(bad_request)?;
+            }
+            _ => set(&mut join, &key, &value, extra)?,
         }
     }
-    Ok((join, speed))
+    Ok((join, speed, start))
 }
 
 /// Rejects any query parameter.
@@ -270,7 +288,11 @@ mod tests {
         for Param { name, .. } in FEED.iter().chain(&REPLAY) {
             assert!(is_known(join_replay(&asked(name)).map(drop)), "{name}");
         }
+        for Param { name, .. } in FEED.iter().chain(&PLAY) {
+            assert!(is_known(join_play(&asked(name)).map(drop)), "{name}");
+        }
         assert!(!is_known(join(&asked("feed")).map(drop)));
+        assert!(!is_known(join_replay(&asked("start")).map(drop)));
     }
 
     #[test]

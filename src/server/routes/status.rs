@@ -12,7 +12,7 @@ use crate::{
     clock,
     control::{Mode, Status, not_current},
     hub::Hub,
-    server::state::refusal::Refusal,
+    server::state::{API_VERSION, refusal::Refusal},
 };
 
 /// Response of `GET /health`.
@@ -21,6 +21,8 @@ use crate::{
 pub(crate) struct Health {
     status: &'static str,
     version: &'static str,
+    /// Version of the feed and the REST API; incompatible changes increase it.
+    api_version: u32,
     /// Seconds since the start.
     uptime: u64,
     /// What runs on the main channel.
@@ -42,6 +44,7 @@ pub(crate) async fn health(State(app): State<App>) -> Json<Health> {
     Json(Health {
         status: "ok",
         version: env!("CARGO_PKG_VERSION"),
+        api_version: API_VERSION,
         uptime: (clock::now() - app.shared.started).as_secs(),
         mode: status.mode,
         user: status.username,

@@ -1,4 +1,5 @@
-//! `/ws/{token}` and `/ws/test/{token}`: the feed of the channel that a token opens.
+//! `/ws/{token}` and `/ws/test/{token}`: the feed of the channel that a token opens. `/ws/play/{recording}`: a
+//! private replay without a token.
 //!
 //! Browsers cannot read the response to a rejected upgrade. Problems with a token or its room are therefore
 //! sent over the socket: an `error` event, then the close frame.
@@ -9,12 +10,17 @@ use super::{
     query,
 };
 use crate::{
-    control::{self, Lease},
+    control::{self, Lease, PrivateReplay, Requested},
     hub::Join,
     lobby::Role,
-    server::{state::refusal::Refusal, ws::upgrade::Upgrade},
+    sans_io::error::{Code, Problem},
+    server::{
+        access::bearer::Authenticated, state::refusal::Refusal, transport::connections::Asker,
+        ws::upgrade::Upgrade,
+    },
 };
 use axum::{
+    Extension,
     extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, Uri},
     response::Response,
@@ -54,6 +60,35 @@ pub(crate) async fn replay(
         Err(problem) => Err(problem.into()),
     };
     Ok(answer(&app, upgrade, "/ws/test/{token}", opened))
+}
+
+/// `GET /ws/play/{recording}`: a private replay of a recording.
+pub(crate) async fn play(
+    State(app): State<App>,
+    name: Token,
+    asker: Option<Extension<Asker>>,
+    authenticated: Option<Extension<Authenticated>>,
+    headers: HeaderMap,
+    uri: Uri,
+    upgrade: MaybeUpgrade,
+) -> Result<Response, Refusal> {
+    let upgrade = interactive::required(&headers, upgrade)?;
+    let is_local = asker.is_none_or(|Extension(asker)| asker.is_local());
+    let opened = match query::join_play(&uri) {
+        _ if !is_local && authenticated.is_none() => Err(no_token().into()),
+        Ok((join, speed, start)) => {
+            let replay = PrivateReplay { recording: Requested::Named(text(name)), speed, start };
+            app.shared.control.channels().play(replay).await.map(|lease| (join, lease))
+        }
+        Err(problem) => Err(problem.into()),
+    };
+    Ok(answer(&app, upgrade, "/ws/play/{recording}", opened))
+}
+
+/// Rejects a private replay beyond loopback on a server without bearer tokens.
+fn no_token() -> Problem {
+    Problem::new(Code::Unauthorized, "beyond loopback, private replays require a bearer token")
+        .hint("set a token on the server (`server.token_file`), and send it")
 }
 
 fn answer(

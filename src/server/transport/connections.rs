@@ -51,6 +51,13 @@ pub(crate) struct Reset(pub CancellationToken);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker(pub Option<IpAddr>);
 
+impl Asker {
+    /// Whether the client is on this machine. A connection in memory has no address.
+    pub(crate) fn is_local(self) -> bool {
+        self.0.is_none_or(|address| address.to_canonical().is_loopback())
+    }
+}
+
 /// Everything that a connection needs to serve requests.
 #[derive(Clone)]
 struct Service {

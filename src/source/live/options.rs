@@ -30,6 +30,8 @@ pub struct LiveOptions {
     /// Proxy for requests and sockets: `http://`, `socks5://` or `socks5h://`, optionally with user and
     /// password.
     pub proxy: Option<Url>,
+    /// Whether only loopback addresses may be contacted.
+    pub offline: bool,
     /// Maximum number of consecutive attempts; at least 1.
     pub attempts_max: u32,
     /// Interval of look-ups while the user is not live, without limit; `None` fails instead.
@@ -88,6 +90,7 @@ impl LiveOptions {
             sign_form: SignForm::default(),
             session_cookie: None,
             proxy: None,
+            offline: false,
             attempts_max: retry::ATTEMPTS,
             wait_live: None,
             seed: 0,
@@ -135,6 +138,7 @@ impl fmt::Debug for LiveOptions {
         f.debug_struct("LiveOptions")
             .field("user", &self.user)
             .field("sign_form", &self.sign_form)
+            .field("offline", &self.offline)
             .field("attempts_max", &self.attempts_max)
             .field("wait_live", &self.wait_live)
             .field("seed", &self.seed)

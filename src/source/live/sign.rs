@@ -46,7 +46,10 @@ pub(super) async fn sign<T: Transport>(
     random: &mut SplitMix,
 ) -> Result<Signed, Failure> {
     let request = request(&upstream.origins.sign, options, room_id);
-    let lost = |failure: Failure| Failure::new(Code::SignFailed, failure.detail).may_fall_back();
+    let lost = |failure: Failure| match failure.code {
+        Code::OfflineMode => failure,
+        _ => Failure::new(Code::SignFailed, failure.detail).may_fall_back(),
+    };
     let answer = upstream.get(Role::Sign, &request, false).await.map_err(lost)?;
     let (info, cookie) = read(&answer, upstream.wall())?;
     upstream.redact.hide(&cookie);

@@ -3,6 +3,7 @@
 mod error_first;
 mod machine;
 mod over_sockets;
+mod play;
 mod refused;
 mod replays;
 mod rooms;

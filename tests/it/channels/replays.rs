@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::support::{As, Log, ROOMS, Setup, chats, close, decode, json, read, read_all, told, wait};
 
 /// Returns the output of `livetape events`, which has no stream name.
-fn expected() -> Vec<Value> {
+pub(super) fn expected() -> Vec<Value> {
     let items: Vec<_> = Tape::find("demo")
         .unwrap()
         .steps()
@@ -35,7 +35,7 @@ fn without_stream(mut events: Vec<Value>) -> Vec<Value> {
 }
 
 /// Returns the events of a whole replay, except the last one, which reports its end.
-fn events(log: &Log) -> Vec<Value> {
+pub(super) fn events(log: &Log) -> Vec<Value> {
     assert_eq!(close(log), (1000, "recording_ended"));
     let mut events = without_stream(log.texts.iter().map(|text| json(text)).collect());
     assert_eq!(events.pop().unwrap()["data"]["reason"], "recording_ended");

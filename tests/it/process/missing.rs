@@ -7,9 +7,10 @@ use livetape::cli::command;
 use crate::support::process::{run, stderr, stdout, text};
 
 /// Commands that read recordings; `IN` is the recording, `OUT` a new file.
-const READING: [&[&str]; 18] = [
+const READING: [&[&str]; 19] = [
     &["replay", "IN", "--port", "0", "--speed", "1000", "--exit-when-done", "--quiet"],
     &["replay", "IN", "--port", "0", "--speed", "max", "--wait-clients", "0", "--exit-when-done"],
+    &["run", "IN", "--clients", "0", "--", "true"],
     &["events", "IN"],
     &["info", "IN"],
     &["info", "IN", "--json"],
@@ -28,8 +29,20 @@ const READING: [&[&str]; 18] = [
     &["as-scenario", "IN", "-o", "OUT"],
 ];
 /// Commands that read no recordings or run until stopped.
-const OTHERS: [&str; 11] =
-    ["live", "serve", "record", "mock", "watch", "import", "synth", "config", "token", "completions", "man"];
+const OTHERS: [&str; 12] = [
+    "live",
+    "serve",
+    "record",
+    "mock",
+    "trigger",
+    "watch",
+    "import",
+    "synth",
+    "config",
+    "token",
+    "completions",
+    "man",
+];
 
 /// Runs a command on `input` and returns its exit code and output.
 fn exit_code(args: &[&str], input: &Path, folder: &Path) -> (Option<i32>, String) {

@@ -7,15 +7,18 @@ mod documents;
 mod full_disk;
 mod hostile_clients;
 mod hostile_upstream;
+mod lifecycle;
 mod live;
 mod log;
 mod missing;
 mod mock;
 mod pipes;
 mod replay;
+mod run;
 mod secure;
 mod serving;
 mod share;
 #[cfg(unix)]
 mod shutdown;
 mod tools;
+mod trigger;

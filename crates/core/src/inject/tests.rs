@@ -93,6 +93,15 @@ fn every_type_decodes_to_its_event() {
         serde_json::json!({ "type": "subscribe", "user": "ann", "months": 3 }),
         serde_json::json!({ "type": "question", "user": "ann", "question": "why?" }),
         serde_json::json!({ "type": "room_user", "viewerCount": 9 }),
+        serde_json::json!({ "type": "viewers", "viewerCount": 10 }),
+        serde_json::json!({ "type": "emote", "user": "ann", "emoteId": "e7", "pictureUrl": "https://a/e.webp" }),
+        serde_json::json!({ "type": "envelope", "user": "ann", "diamonds": 100, "people": 10 }),
+        serde_json::json!({ "type": "battle", "user": "ann", "opponent": "ben" }),
+        serde_json::json!({ "type": "battle", "user": "ann", "opponent": "ben", "points": 9, "opponentPoints": 5, "over": true }),
+        serde_json::json!({ "type": "poll", "user": "ann", "question": "tea?", "options": ["yes", "no"] }),
+        serde_json::json!({ "type": "end" }),
+        // A chat: field 3 is its comment.
+        serde_json::json!({ "type": "raw", "method": "WebcastChatMessage", "payload": "GgJoaQ==" }),
     ];
     let mut injector = Injector::default();
     let shown: Vec<serde_json::Value> = wishes
@@ -122,6 +131,12 @@ fn impossible_requests_are_rejected() {
         serde_json::json!({ "type": "subscribe", "user": "ann", "months": 0 }),
         serde_json::json!({ "type": "room_user", "viewerCount": -1 }),
         serde_json::json!({ "type": "follow", "user": " " }),
+        serde_json::json!({ "type": "envelope", "user": "ann", "diamonds": 0 }),
+        serde_json::json!({ "type": "battle", "user": "ann", "opponent": "ann" }),
+        serde_json::json!({ "type": "battle", "user": "ann", "opponent": "ben", "points": -1 }),
+        serde_json::json!({ "type": "poll", "user": "ann", "question": "?", "options": ["yes"] }),
+        serde_json::json!({ "type": "raw", "method": "", "payload": "" }),
+        serde_json::json!({ "type": "raw", "method": "WebcastChatMessage", "payload": "no base64" }),
     ]
     .map(check);
     insta::assert_json_snapshot!(refused);

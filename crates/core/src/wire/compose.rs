@@ -2,9 +2,11 @@
 //! [`super::read_message`] decodes.
 
 mod battle;
+mod rare;
 
 pub use battle::{Battle, Side, armies, battle};
 use bytes::Bytes;
+pub use rare::{emote, envelope, poll};
 
 use super::{
     Message,
@@ -232,6 +234,9 @@ pub fn room_user(
     };
     message(stamp, ROOM_USER, &payload)
 }
+
+/// Action of [`control`] that ends the room.
+pub const ENDED: i32 = 3;
 
 /// A change of the room's state: paused (1), resumed (2), ended (3) or suspended (4).
 #[must_use]

@@ -85,7 +85,7 @@ fn document() -> Value {
     definitions.insert(CLIENT_MESSAGE.to_owned(), received.to_value());
     definitions.extend(schemas.read.take_definitions(true));
     paths["/ws"]["get"]["x-messages"] = messages(&[SERVER_MESSAGE, "Message"], &[CLIENT_MESSAGE]);
-    for feed in ["/", "/ws/{token}", "/ws/test/{token}"] {
+    for feed in ["/", "/ws/{token}", "/ws/test/{token}", "/ws/play/{recording}"] {
         paths[feed]["get"]["x-messages"] = messages(&["Message"], &[]);
     }
     json!({

@@ -6,7 +6,7 @@ use crate::{
     lobby::{ConnectionView, LobbyStats, NewRoom, RoomView},
     server::routes::{
         connections,
-        query::{FEED, FLAG, MAIN, Param, REPLAY, TALK, Values},
+        query::{FEED, FLAG, MAIN, PLAY, Param, REPLAY, TALK, Values},
         recordings, replay, rooms, status,
     },
     tools::timeline::BUCKETS_MAX,
@@ -64,6 +64,7 @@ fn feeds() -> Vec<Route> {
             "A private replay of the token's recording, from its start.",
             Some(&REPLAY),
         ),
+        upgrade("/ws/play/{recording}", "A private replay of a recording.", Some(&PLAY)),
         upgrade("/ws/echo", "Echoes each message, over a WebSocket.", None),
         get("/assets/{name}", "A file of the dashboard.", None),
         Route {

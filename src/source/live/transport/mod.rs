@@ -6,6 +6,8 @@ mod memory;
 mod network;
 #[cfg(feature = "live")]
 mod proxy;
+#[cfg(feature = "live")]
+mod reach;
 mod why;
 
 use std::{fmt, future::Future, io};

@@ -13,7 +13,9 @@ use tokio_tungstenite::MaybeTlsStream;
 
 use super::{
     Answer, BODY_BYTES_MAX, Counted, OpenError, Opened, Request, Transport, Unreached, header_map, opened,
-    proxy, socket_config, upgrade,
+    proxy,
+    reach::Reach,
+    socket_config, upgrade,
     why::{NotResolved, dial},
 };
 use crate::{
@@ -26,6 +28,7 @@ use crate::{
 pub struct NetTransport {
     client: Client,
     proxy: Option<Url>,
+    reach: Reach,
 }
 
 impl std::fmt::Debug for NetTransport {
@@ -39,21 +42,25 @@ impl NetTransport {
     /// Creates a transport with the proxy from `options`. Ignores proxies from the environment.
     ///
     /// # Errors
-    /// [`Code::BadRequest`] if the proxy has an unsupported scheme.
+    /// [`Code::BadRequest`] if the proxy has an unsupported scheme, [`Code::OfflineMode`] if the options
+    /// forbid its address.
     pub fn new(options: &LiveOptions) -> Result<Self, Problem> {
-        let proxy = options.proxy.clone();
-        let mut builder =
-            Client::builder().redirect(redirect::Policy::none()).no_proxy().dns_resolver(Arc::new(Resolver));
+        let (proxy, reach) = (options.proxy.clone(), Reach::new(options.offline));
+        let mut builder = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .dns_resolver(Arc::new(Resolver(reach)));
         if let Some(url) = &proxy {
             if !matches!(url.scheme(), "http" | "socks5" | "socks5h") || url.host_str().is_none() {
                 let problem = Problem::new(Code::BadRequest, "unknown kind of proxy");
                 return Err(problem.hint("use http://HOST:PORT or socks5://HOST:PORT"));
             }
+            reach.check(url.host_str().unwrap_or_default())?;
             let bad = |error: reqwest::Error| Problem::new(Code::BadRequest, error.without_url());
             builder = builder.proxy(reqwest::Proxy::all(url.clone()).map_err(bad)?);
         }
         let broken = |error: reqwest::Error| Problem::new(Code::Io, error.without_url());
-        Ok(Self { client: builder.build().map_err(broken)?, proxy })
+        Ok(Self { client: builder.build().map_err(broken)?, proxy, reach })
     }
 }
 
@@ -66,6 +73,10 @@ impl Transport for NetTransport {
             refused if self.proxy.is_some() && refused.is_refused() => refused.of_proxy(),
             unreached => unreached,
         };
+        // The library resolves no addresses, and a proxy resolves names itself.
+        if let Ok(url) = Url::parse(&request.url) {
+            self.reach.check(url.host_str().unwrap_or_default()).map_err(|error| Unreached::from(&error))?;
+        }
         let mut response =
             self.client.get(&request.url).headers(header_map(request)?).send().await.map_err(said)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
@@ -85,8 +96,8 @@ impl Transport for NetTransport {
         let host = url.host_str().ok_or_else(no_address)?;
         let port = url.port_or_known_default().ok_or_else(no_address)?;
         let stream = match &self.proxy {
-            None => dial(host, port).await?,
-            Some(proxy) => proxy::connect(proxy, host, port).await?,
+            None => dial(self.reach, host, port).await?,
+            Some(proxy) => proxy::connect(self.reach, proxy, host, port).await?,
         };
         stream.set_nodelay(true)?;
         let config = Some(socket_config());
@@ -96,15 +107,17 @@ impl Transport for NetTransport {
 }
 
 /// Resolves names through the system, with errors that contain the unresolved name.
-struct Resolver;
+struct Resolver(Reach);
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
+        let reach = self.0;
         Box::pin(async move {
+            reach.check(name.as_str())?;
             // The port comes from the URL.
             let found = lookup_host((name.as_str(), 0)).await;
             let found = found.map_err(|_| NotResolved(name.as_str().to_owned()))?;
-            let found: Addrs = Box::new(found.collect::<Vec<_>>().into_iter());
+            let found: Addrs = Box::new(reach.keep(name.as_str(), found)?.into_iter());
             Ok(found)
         })
     }

@@ -9,17 +9,22 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::why::{ProxyRefused, dial};
+use super::{
+    reach::Reach,
+    why::{ProxyRefused, dial},
+};
 
 /// Maximum length of a proxy's response to CONNECT, in bytes.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// Connects to `host` and `port` through the proxy.
-pub(super) async fn connect(proxy: &Url, host: &str, port: u16) -> io::Result<TcpStream> {
+pub(super) async fn connect(reach: Reach, proxy: &Url, host: &str, port: u16) -> io::Result<TcpStream> {
+    // The proxy could connect to addresses that this process must not.
+    reach.check(host).map_err(io::Error::other)?;
     let is_http = proxy.scheme() == "http";
     let proxy_host = proxy.host_str().unwrap_or_default();
     let proxy_port = proxy.port().unwrap_or(if is_http { 80 } else { 1080 });
-    let mut stream = dial(proxy_host, proxy_port).await?;
+    let mut stream = dial(reach, proxy_host, proxy_port).await?;
     let login = (!proxy.username().is_empty())
         .then(|| (decode(proxy.username()), decode(proxy.password().unwrap_or_default())));
     if is_http {

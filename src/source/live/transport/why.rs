@@ -9,12 +9,14 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::rustls;
 use tungstenite::error::{CapacityError, ProtocolError};
 
+#[cfg(feature = "live")]
+use super::reach::{NotLoopback, Reach};
 use crate::{sans_io::error::Code, source::live::bounds::FRAME_BYTES_MAX};
 
 /// Why a request failed or a connection was lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreached {
-    /// `connection_lost` or `dns_failed`.
+    /// `connection_lost`, `dns_failed` or `offline_mode`.
     pub code: Code,
     /// Short explanation.
     pub why: String,
@@ -29,6 +31,13 @@ pub(super) struct NotResolved(pub(super) String);
 #[derive(Debug, thiserror::Error)]
 #[error("the proxy rejected the connection: {0}")]
 pub(super) struct ProxyRefused(pub(super) String);
+
+#[cfg(feature = "live")]
+impl From<&NotLoopback> for Unreached {
+    fn from(error: &NotLoopback) -> Self {
+        Self { code: Code::OfflineMode, why: error.to_string() }
+    }
+}
 
 impl Unreached {
     pub(in crate::source::live) fn new(why: impl Into<String>) -> Self {
@@ -89,6 +98,10 @@ fn known(error: &(dyn Error + 'static)) -> Option<Unreached> {
     if let Some(error) = error.downcast_ref::<NotResolved>() {
         return Some(Unreached { code: Code::DnsFailed, why: error.to_string() });
     }
+    #[cfg(feature = "live")]
+    if let Some(error) = error.downcast_ref::<NotLoopback>() {
+        return Some(error.into());
+    }
     if let Some(error) = error.downcast_ref::<ProxyRefused>() {
         return Some(Unreached::new(error.to_string()));
     }
@@ -128,12 +141,13 @@ fn words(kind: io::ErrorKind) -> &'static str {
 
 #[cfg(feature = "live")]
 /// Opens a TCP connection. Reports names that cannot be resolved as a separate error.
-pub(super) async fn dial(host: &str, port: u16) -> io::Result<TcpStream> {
+pub(super) async fn dial(reach: Reach, host: &str, port: u16) -> io::Result<TcpStream> {
+    reach.check(host).map_err(io::Error::other)?;
     // IPv6 addresses have brackets in URLs, but not in look-ups.
     let host = host.trim_matches(['[', ']']);
     let found =
         lookup_host((host, port)).await.map_err(|_| io::Error::other(NotResolved(host.to_owned())))?;
-    TcpStream::connect(&found.collect::<Vec<_>>()[..]).await
+    TcpStream::connect(&reach.keep(host, found).map_err(io::Error::other)?[..]).await
 }
 
 #[cfg(all(test, feature = "live"))]

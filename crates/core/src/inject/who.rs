@@ -1,0 +1,54 @@
+//! Users of injected events.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use smol_str::SmolStr;
+
+use crate::event::{Id, Person};
+
+/// First reserved user id.
+pub(super) const RESERVED_USERS: i64 = 9_100_000_000_000_000_000;
+
+/// A user: a name, or several fields.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Who {
+    /// Unique id, also used as the displayed name.
+    Name(String),
+    /// Several fields.
+    Person(Detail),
+}
+
+/// A user with several fields.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Detail {
+    /// Name in the profile's URL.
+    unique_id: String,
+    /// Displayed name; defaults to the unique id.
+    nickname: Option<String>,
+    /// URL of the profile picture.
+    #[serde(default)]
+    avatar: String,
+}
+
+impl Who {
+    pub(super) fn unique_id(&self) -> &str {
+        match self {
+            Self::Name(name) => name,
+            Self::Person(detail) => &detail.unique_id,
+        }
+    }
+
+    /// Builds the user. The same name always has the same id.
+    pub(super) fn person(&self) -> Person {
+        let unique_id = SmolStr::new(self.unique_id());
+        let user_id = Id(RESERVED_USERS + i64::from(crc32fast::hash(unique_id.as_bytes())));
+        let (nickname, avatar) = match self {
+            Self::Name(_) => (None, ""),
+            Self::Person(detail) => (detail.nickname.as_deref(), detail.avatar.as_str()),
+        };
+        let nickname = nickname.map_or_else(|| unique_id.clone(), SmolStr::new);
+        Person { user_id, nickname, unique_id, avatar: avatar.into() }
+    }
+}

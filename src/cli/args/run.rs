@@ -1,0 +1,66 @@
+//! The arguments of `run`.
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use super::{Flags, Lifecycle, OfRun};
+use crate::sans_io::offset;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:
+  livetape run demo --speed max -- npm test
+  livetape run show.bin --speed max --clients 2 --until-idle 2s -- node bot.js",
+    after_long_help = "The environment of COMMAND contains the addresses:
+  LIVETAPE_URL        the feed, ws://127.0.0.1:PORT/
+  LIVETAPE_HTTP       the REST API, http://127.0.0.1:PORT
+  LIVETAPE_MOCK_URL   the mock TikTok, with --mock; also as SIGN_API_URL
+
+The port is free unless --port is given. livetape contacts only loopback
+addresses, unless LIVETAPE_OFFLINE is false. The exit code is that of COMMAND.
+
+Examples:
+  livetape run demo --speed max -- npm test
+  livetape run show.bin --speed max --clients 2 --until-idle 2s -- node bot.js
+  livetape run demo --mock fixtures/scenarios/offline.toml -- pytest"
+)]
+pub(in crate::cli) struct Run {
+    /// Recording to play: a file, a name under recordings/ or `demo`
+    ///
+    /// [default: demo] [env: LIVETAPE_RECORDING]
+    pub(in crate::cli) recording: Option<PathBuf>,
+    /// Command to test, with its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(in crate::cli) command: Vec<OsString>,
+    /// Also start a mock TikTok with this scenario
+    ///
+    /// With `demo`, every user is live.
+    #[arg(long, value_name = "SCENARIO")]
+    pub(in crate::cli) mock: Option<PathBuf>,
+    /// Start playing once N clients are connected [default: 1; 0 with --mock]
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) clients: Option<usize>,
+    /// Fail if the clients are not connected within this time
+    #[arg(long, value_name = "D", default_value = "2m", value_parser = offset::parse)]
+    pub(in crate::cli) connect_time: Duration,
+    /// Stop COMMAND with SIGTERM after nothing was sent for this time
+    #[arg(long, value_name = "D", value_parser = silence)]
+    pub(in crate::cli) until_idle: Option<Duration>,
+    #[command(flatten)]
+    pub(in crate::cli) lifecycle: Lifecycle,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfRun>,
+}
+
+impl Run {
+    /// Number of clients to wait for.
+    pub(in crate::cli) fn clients(&self) -> usize {
+        self.clients.unwrap_or(usize::from(self.mock.is_none()))
+    }
+}
+
+fn silence(text: &str) -> Result<Duration, String> {
+    match offset::parse(text)? {
+        Duration::ZERO => Err("not longer than 0".to_owned()),
+        silence => Ok(silence),
+    }
+}

@@ -1,0 +1,105 @@
+//! The arguments of `trigger`.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{Flags, OfWatch};
+use crate::sans_io::{inject::KINDS, nearest, offset};
+
+/// Maximum number of repetitions.
+const REPEAT_MAX: u64 = 100_000;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:
+  livetape trigger gift --user ann --gift Rose --count 50 --combo
+  livetape trigger chat --comment hi --repeat 10 --every 2s",
+    after_long_help = "KIND is one of: chat, gift, like, join, follow, share, subscribe, question,
+emote, envelope, battle, poll, viewers, end, raw.
+
+Prints the answer to each request as a line of JSON:
+  {\"offsetMs\":40583,\"ids\":[…],\"seqs\":[…],\"delivered\":2}
+
+Examples:
+  livetape trigger gift --user ann --gift Rose --count 50 --combo
+  livetape trigger chat --comment hi --repeat 10 --every 2s
+  livetape trigger battle --user ann --opponent ben --points 9 --over
+  livetape trigger raw --method WebcastChatMessage --payload chat.bin
+  livetape trigger viewers --count 120 --url http://127.0.0.1:8080"
+)]
+pub(in crate::cli) struct Trigger {
+    /// Kind of event
+    #[arg(value_parser = kind)]
+    pub(in crate::cli) kind: String,
+    /// Unique id of the user [default: viewer; host for battle and poll]
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) user: Option<String>,
+    /// Text of a chat [default: Hello!]
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) comment: Option<String>,
+    /// Name of the gift [default: Rose]
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) gift: Option<String>,
+    /// Number of gifts, likes, viewers, followers or months [default: 1]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(in crate::cli) count: Option<i64>,
+    /// Send the gift as a streak that rises to --count
+    #[arg(long)]
+    pub(in crate::cli) combo: bool,
+    /// Price of one gift, or diamonds in an envelope [default for an envelope: 100]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub(in crate::cli) diamonds: Option<i64>,
+    /// Number of viewers who can open the envelope
+    #[arg(long, value_name = "N", allow_negative_numbers = true, hide_short_help = true)]
+    pub(in crate::cli) people: Option<i64>,
+    /// Text of a question or poll [default: Tea?]
+    #[arg(long, value_name = "TEXT", hide_short_help = true)]
+    pub(in crate::cli) question: Option<String>,
+    /// Answers of a poll, separated by commas [default: yes,no]
+    #[arg(long, value_name = "TEXTS", value_delimiter = ',', hide_short_help = true)]
+    pub(in crate::cli) options: Option<Vec<String>>,
+    /// Other host of a battle [default: opponent]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub(in crate::cli) opponent: Option<String>,
+    /// Points of the host in a battle
+    #[arg(long, value_name = "N", allow_negative_numbers = true, hide_short_help = true)]
+    pub(in crate::cli) points: Option<i64>,
+    /// Points of the other host
+    #[arg(long, value_name = "N", allow_negative_numbers = true, hide_short_help = true)]
+    pub(in crate::cli) opponent_points: Option<i64>,
+    /// End the battle
+    #[arg(long, hide_short_help = true)]
+    pub(in crate::cli) over: bool,
+    /// Emote id [default: 1]
+    #[arg(long, value_name = "ID", hide_short_help = true)]
+    pub(in crate::cli) emote: Option<String>,
+    /// URL of the picture of a gift or emote
+    #[arg(long, value_name = "URL", hide_short_help = true)]
+    pub(in crate::cli) picture: Option<String>,
+    /// Method of a raw message, e.g. WebcastChatMessage
+    #[arg(long, value_name = "METHOD", hide_short_help = true)]
+    pub(in crate::cli) method: Option<String>,
+    /// File with the protobuf of a raw message
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(in crate::cli) payload: Option<PathBuf>,
+    /// Wait until N clients are connected, for at most 30 s
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(in crate::cli) wait_clients: usize,
+    /// Number of requests
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=REPEAT_MAX))]
+    pub(in crate::cli) repeat: u64,
+    /// Time between requests
+    #[arg(long, value_name = "D", default_value = "1s", value_parser = offset::parse)]
+    pub(in crate::cli) every: Duration,
+    /// Server: an address, or a port of this machine
+    ///
+    /// [default: http://127.0.0.1:3000] [env: LIVETAPE_URL]
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) url: Option<String>,
+    #[command(flatten)]
+    pub(in crate::cli) flags: Flags<OfWatch>,
+}
+
+fn kind(text: &str) -> Result<String, String> {
+    let known: Vec<_> = KINDS.iter().map(|(name, _)| *name).collect();
+    if known.contains(&text) { Ok(text.to_owned()) } else { Err(nearest::choices(text, &known)) }
+}

@@ -1,0 +1,91 @@
+//! `--ready-file` and `--exit-with-stdin`, for programs that start a server.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+    process, thread,
+};
+
+use serde::Serialize;
+
+use super::{args::Lifecycle, output::file_problem, serving::Addresses};
+use crate::{
+    control::Control,
+    sans_io::error::{Code, Problem},
+    server::API_VERSION,
+    tools::files::Draft,
+};
+
+/// Content of the ready file.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Ready<'a> {
+    ws: &'a str,
+    http: &'a str,
+    /// Address of the mock that `run --mock` starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mock: Option<String>,
+    pid: u32,
+    version: &'static str,
+    api_version: u32,
+}
+
+impl<'a> Ready<'a> {
+    pub(super) fn new(Addresses { feed, rest }: &'a Addresses) -> Self {
+        let version = env!("CARGO_PKG_VERSION");
+        Self { ws: feed, http: rest, mock: None, pid: process::id(), version, api_version: API_VERSION }
+    }
+
+    pub(super) fn with_mock(self, mock: Option<String>) -> Self {
+        Self { mock, ..self }
+    }
+}
+
+impl Lifecycle {
+    /// Removes the ready file of an earlier process, so that readers do not mistake it for a new one.
+    pub(super) fn prepare(&self) -> Result<(), Problem> {
+        let Some(path) = &self.ready_file else { return Ok(()) };
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(path, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the ready file, and shuts the server down at the end of standard input, if the flags say so.
+    pub(super) fn begin(&self, ready: &Ready<'_>, control: &Control) -> Result<(), Problem> {
+        self.write(ready)?;
+        let control = control.clone();
+        self.at_end_of_input(move || control.shut_down());
+        Ok(())
+    }
+
+    /// Writes the ready file. Readers see the complete file or none.
+    pub(super) fn write(&self, ready: &Ready<'_>) -> Result<(), Problem> {
+        let Some(path) = &self.ready_file else { return Ok(()) };
+        let mut json = serde_json::to_vec(ready).expect("texts and numbers are valid JSON");
+        json.push(b'\n');
+        let mut draft = Draft::new(path, true).map_err(|error| file_problem(&error))?;
+        draft.write_all(&json).map_err(|error| unwritable(path, &error))?;
+        draft.keep_unsynced().map_err(|error| file_problem(&error))
+    }
+
+    /// Calls `end` at the end of standard input.
+    pub(super) fn at_end_of_input(&self, end: impl FnOnce() + Send + 'static) {
+        if !self.exit_with_stdin {
+            return;
+        }
+        // On its own thread, because a read cannot be interrupted when the runtime shuts down.
+        let read = move || {
+            // An input that cannot be read counts as ended.
+            drop(io::copy(&mut io::stdin(), &mut io::sink()));
+            end();
+        };
+        thread::spawn(read);
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Problem {
+    Problem::new(Code::Io, format!("cannot write the ready file {}: {error}", path.display()))
+        .hint("use another path for --ready-file")
+}

@@ -1,0 +1,84 @@
+//! `--ready-file` and `--exit-with-stdin` of every serving command.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+
+use crate::support::process::{livetape, run, stderr, text};
+
+/// Every serving command; `run` has its own tests.
+const SERVING: [&[&str]; 4] = [
+    &["replay", "demo"],
+    &["live", "ann", "--upstream", "http://127.0.0.1:9", "--wait-clients", "1"],
+    &["serve"],
+    &["mock"],
+];
+
+/// Starts a command on a free port, and waits for the line that says that it is ready.
+fn start(args: &[&str], more: &[&str]) -> Child {
+    let args = [args, more, &["--port", "0"]].concat();
+    let mut child = livetape(&args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let ready =
+        lines.map_while(Result::ok).find(|line| ["Ctrl+C", "Waiting"].iter().any(|it| line.contains(it)));
+    assert!(ready.is_some(), "{args:?}");
+    child
+}
+
+#[test]
+fn the_ready_file_has_the_addresses_and_the_end_of_input_ends_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ready.json");
+    for args in SERVING {
+        fs::write(&file, "left by an earlier process").unwrap();
+        let mut child = start(args, &["--ready-file", text(&file), "--exit-with-stdin"]);
+        let ready: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        let http = ready["http"].as_str().unwrap();
+        let port = http.strip_prefix("http://127.0.0.1:").unwrap();
+        assert!(port.parse::<u16>().unwrap() > 0, "{ready}");
+        assert_eq!(ready["ws"], format!("ws://127.0.0.1:{port}/"));
+        let version = env!("CARGO_PKG_VERSION");
+        let others = [&ready["pid"], &ready["version"], &ready["apiVersion"], &ready["mock"]];
+        assert_eq!(others, [&child.id().into(), &version.into(), &1.into(), &Value::Null]);
+        drop(child.stdin.take());
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{args:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+    }
+}
+
+#[test]
+fn the_ready_file_of_run_names_the_mock() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ready.json");
+    let args = ["run", "demo", "--mock", "demo", "--ready-file", text(&file), "--", "cat", text(&file)];
+    let output = run(&args);
+    let ready: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(ready["mock"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{ready}");
+}
+
+#[test]
+fn without_the_flag_the_end_of_input_is_ignored() {
+    let mut child = start(&["serve"], &[]);
+    drop(child.stdin.take());
+    assert!(child.try_wait().unwrap().is_none());
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_ready_file_that_cannot_be_written_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing/ready.json");
+    for (file, message) in
+        [(text(folder.path()), "cannot write the ready file"), (text(&missing), "create it first")]
+    {
+        for args in SERVING {
+            let output = run(&[args, &["--port", "0", "--ready-file", file]].concat());
+            assert!(output.status.code() != Some(0) && stderr(&output).contains(message), "{output:?}");
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! `livetape run`: a command with a server, and the end of both.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    net::TcpListener,
+    process::{Child, ChildStdout, Command, Output, Stdio},
+};
+
+use crate::support::process::{livetape, program, run, stderr, stdout, text};
+
+/// Prints the addresses that the command is given.
+const ADDRESSES: &str = "echo $LIVETAPE_URL $LIVETAPE_HTTP $LIVETAPE_MOCK_URL $SIGN_API_URL";
+
+fn run_with(flags: &[&str], command: &[&str]) -> Output {
+    run(&[&["run"], flags, &["--"], command].concat())
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+/// A `livetape run` whose command has printed its first line.
+struct Started {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    first: String,
+}
+
+impl Started {
+    fn new(flags: &[&str], script: &str) -> Self {
+        let args = [&["run", "demo", "--clients", "0"], flags, &["--", "sh", "-c", script]].concat();
+        let mut child = livetape(&args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        lines.read_line(&mut first).unwrap();
+        Self { child, lines, first: first.trim().to_owned() }
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &id]).status().unwrap().success());
+    }
+
+    /// Waits for the end: the exit code, and the other lines.
+    fn wait(mut self) -> (Option<i32>, String) {
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        (self.child.wait().unwrap().code(), rest)
+    }
+}
+
+#[test]
+fn the_command_gets_the_addresses_and_its_exit_code_is_returned() {
+    let output = run_with(&["demo", "--clients", "0"], &["sh", "-c", &format!("{ADDRESSES}; exit 7")]);
+    assert_eq!(code(&output), Some(7), "{}", stderr(&output));
+    let printed = stdout(&output);
+    let [url, http] = printed.split_whitespace().collect::<Vec<_>>()[..] else { panic!("{printed}") };
+    let port = http.strip_prefix("http://127.0.0.1:").unwrap();
+    assert!(port.parse::<u16>().unwrap() > 0);
+    assert_eq!(url, format!("ws://127.0.0.1:{port}/"));
+}
+
+#[test]
+fn a_client_gets_the_show_and_the_terminal_is_its_own() {
+    let flags = ["short", "--speed", "max", "--exit-when-done"];
+    let output = run_with(&flags, &[&program(), "watch", "--json", "--gifts", "delta", "--raw"]);
+    assert_eq!((code(&output), stderr(&output)), (Some(0), String::new()));
+    let expected = stdout(&run(&["events", "short", "--gifts", "delta", "--raw"]));
+    let printed = stdout(&output);
+    let printed: Vec<_> = printed.lines().collect();
+    assert_eq!(printed.len(), expected.lines().count());
+    assert!(printed.last().unwrap().contains("recording_ended"), "{printed:?}");
+}
+
+#[test]
+fn a_mock_runs_beside_the_server() {
+    let script = format!("{ADDRESSES}; exit 3");
+    let scenario = "fixtures/scenarios/offline.toml";
+    for mock in ["demo", scenario] {
+        let output = run_with(&["short", "--mock", mock], &["sh", "-c", &script]);
+        assert_eq!(code(&output), Some(3), "{}", stderr(&output));
+        let printed = stdout(&output);
+        let words: Vec<_> = printed.split_whitespace().collect();
+        assert!(words.len() == 4 && words[2] == words[3] && words[1] != words[2], "{printed}");
+    }
+    let args = ["live", "demo", "--port", "0", "--max-attempts", "1", "--upstream", "$LIVETAPE_MOCK_URL"];
+    let command = format!("{} {}", program(), args.join(" "));
+    let output = run_with(&["short", "--mock", scenario], &["sh", "-c", &command]);
+    assert!(stdout(&output).contains("not currently live"), "{}", stdout(&output));
+    assert_eq!(code(&output), Some(1));
+}
+
+#[test]
+fn a_command_that_never_connects_fails_with_a_count() {
+    let output = run_with(&["demo", "--connect-time", "200ms"], &["sleep", "600"]);
+    assert_eq!(code(&output), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("❌ the clients did not connect within 200ms: 0 of 1 clients"), "{said}");
+    assert!(said.contains("💡 connect to LIVETAPE_URL"), "{said}");
+    let args = [&program(), "watch", "--observe"];
+    let output = run_with(&["demo", "--connect-time", "5s", "--mock", "demo", "--clients", "2"], &args);
+    let said = stderr(&output);
+    assert!(said.contains("0 of 2 clients, 1 observer, 0 entries in the log of the mock"), "{said}");
+}
+
+#[test]
+fn a_command_that_exits_before_it_connects_fails() {
+    for (script, expected) in [("exit 0", 1), ("exit 5", 5)] {
+        let output = run_with(&["demo"], &["sh", "-c", script]);
+        let said = stderr(&output);
+        assert_eq!(code(&output), Some(expected), "{said}");
+        assert!(said.contains("before its clients connected: 0 of 1 clients"), "{said}");
+    }
+}
+
+#[test]
+fn a_missing_command_is_a_usage_error() {
+    for command in [&["no-such-command"][..], &["./README.md"], &[]] {
+        let output = run_with(&["demo"], command);
+        assert_eq!(code(&output), Some(2), "{command:?}");
+    }
+    let said = stderr(&run_with(&["demo"], &["no-such-command"]));
+    assert!(said.starts_with("❌ command `no-such-command` not found\n💡 check the spelling"), "{said}");
+    assert_eq!(code(&run_with(&["demo", "--until-idle", "0"], &["true"])), Some(2));
+    assert_eq!(code(&run_with(&["demo", "--clients", "-1"], &["true"])), Some(2));
+}
+
+#[test]
+fn the_command_does_not_start_if_the_server_cannot() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bad.bin"), "not a recording").unwrap();
+    let bad = folder.path().join("bad.bin");
+    for (flags, message) in [
+        (&["demo", "--port", &port][..], "in use"),
+        (&["no-such-recording"], "not found"),
+        (&[text(&bad)], "bad"),
+        (&["demo", "--mock", "no-such.toml"], "no-such.toml"),
+        (&["demo", "--ready-file", "no-such-folder/ready"], "no-such-folder"),
+    ] {
+        let output = run_with(flags, &["sh", "-c", "echo started"]);
+        assert!(matches!(code(&output), Some(1 | 2)) && stderr(&output).contains(message), "{output:?}");
+        assert_eq!(stdout(&output), "", "{flags:?}");
+    }
+}
+
+#[test]
+fn the_port_of_the_environment_is_not_used() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let args = ["run", "demo", "--clients", "0", "--", "true"];
+    let output = livetape(&args).env("LIVETAPE_PORT", port).output().unwrap();
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn silence_stops_a_command_that_would_run_on() {
+    let flags = ["short", "--speed", "max", "--until-idle", "300ms"];
+    let output = run_with(&flags, &[&program(), "watch", "--json", "--types", "disconnected"]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output).lines().count(), 1);
+    // A private replay counts as a client, and its end as silence.
+    let watch = format!(
+        "{0} watch --json --types disconnected ${{LIVETAPE_URL}}ws/play/short?speed=max; sleep 600",
+        program()
+    );
+    let output = run_with(&flags, &["sh", "-c", &watch]);
+    assert_eq!((code(&output), stdout(&output).lines().count()), (Some(0), 1), "{}", stderr(&output));
+    // A command that handles the signal decides itself.
+    let script = format!("trap 'exit 4' TERM; {} watch --types disconnected & wait", program());
+    assert_eq!(code(&run_with(&flags, &["sh", "-c", &script])), Some(4));
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_are_forwarded_to_the_command() {
+    for (signal, expected) in [("TERM", 9), ("INT", 8)] {
+        let script = "trap 'exit 9' TERM; trap 'exit 8' INT; echo ready; while :; do sleep 0.05; done";
+        let run = Started::new(&[], script);
+        run.signal(signal);
+        assert_eq!(run.wait().0, Some(expected), "SIG{signal}");
+    }
+    let run = Started::new(&[], "echo ready; exec sleep 600");
+    run.signal("TERM");
+    assert_eq!(run.wait().0, Some(128 + 15), "what a shell reports");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_kills_the_command() {
+    let mut run = Started::new(&[], "trap 'echo told' TERM; echo $$; while :; do sleep 0.05; done");
+    let command = run.first.clone();
+    run.signal("TERM");
+    let mut told = String::new();
+    run.lines.read_line(&mut told).unwrap();
+    assert_eq!(told, "told\n");
+    run.signal("TERM");
+    assert_eq!(run.wait().0, Some(130));
+    assert!(!is_running(&command));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_command_ends_with_the_standard_input() {
+    let mut run = Started::new(&["--exit-with-stdin"], "echo $$; exec sleep 600");
+    let command = run.first.clone();
+    assert!(is_running(&command));
+    drop(run.child.stdin.take());
+    assert_eq!(run.wait().0, Some(128 + 15));
+    assert!(!is_running(&command));
+}
+
+#[cfg(unix)]
+fn is_running(id: &str) -> bool {
+    Command::new("kill").args(["-0", id]).stderr(Stdio::null()).status().unwrap().success()
+}
+
+/// After `DELETE` and `POST /connect`, nothing reaches the real TikTok by accident.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn run_contacts_only_loopback_unless_allowed() {
+    let run = Started::new(&[], "echo $LIVETAPE_HTTP; exec sleep 600");
+    let client = reqwest::Client::new();
+    client.delete(format!("{}/connect/demo", run.first)).send().await.unwrap();
+    let answer = client.post(format!("{}/connect/ann", run.first)).send().await.unwrap();
+    assert_eq!(answer.status(), 403);
+    assert!(answer.text().await.unwrap().contains(r#""code":"offline_mode""#));
+    run.signal("TERM");
+    tokio::task::block_in_place(|| run.wait());
+    // A proxy elsewhere is rejected at the start, so nothing is contacted here either.
+    let args = ["run", "demo", "--clients", "0", "--proxy", "http://192.0.2.1:1", "--", "true"];
+    for (offline, expected) in [("", 1), ("true", 1), ("false", 0)] {
+        let output = livetape(&args).env("LIVETAPE_OFFLINE", offline).output().unwrap();
+        assert_eq!(code(&output), Some(expected), "{offline:?}: {}", stderr(&output));
+    }
+}

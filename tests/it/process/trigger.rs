@@ -1,0 +1,97 @@
+//! `livetape trigger`: every kind through a running server, and mistakes.
+
+use std::collections::BTreeSet;
+
+use livetape::sans_io::inject::KINDS;
+use serde_json::Value;
+
+use crate::support::process::{Running, livetape, program, run, stderr, stdout, text};
+
+fn lines(output: &str) -> Vec<Value> {
+    output.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn every_kind_is_injected_with_its_own_ids() {
+    let server = Running::start(&["serve", "--quiet"]);
+    let folder = tempfile::tempdir().unwrap();
+    let payload = folder.path().join("chat.bin");
+    std::fs::write(&payload, [0x1a, 2, b'h', b'i']).unwrap();
+    let mut ids = BTreeSet::new();
+    for (kind, _) in KINDS {
+        let raw = ["--method", "WebcastChatMessage", "--payload", text(&payload)];
+        let more = if *kind == "raw" { &raw[..] } else { &[] };
+        let output = run(&[&["trigger", kind, "--url", &server.address], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{kind}: {}", stderr(&output));
+        let answer = lines(&stdout(&output)).remove(0);
+        assert_eq!(
+            (answer["seqs"].as_array().unwrap().len(), &answer["delivered"]),
+            (1, &0.into()),
+            "{answer}"
+        );
+        assert!(ids.insert(answer["ids"].to_string()), "{answer}");
+    }
+    let flags = ["--repeat", "3", "--every", "0", "--count", "50", "--combo", "--url", &server.address];
+    let output = run(&[&["trigger", "gift"], &flags[..]].concat());
+    let repeated = lines(&stdout(&output));
+    assert_eq!((output.status.code(), repeated.len()), (Some(0), 3));
+    assert!(repeated.iter().all(|answer| answer["seqs"].as_array().unwrap().len() == 51));
+}
+
+#[test]
+fn within_run_the_server_is_found_by_its_variable() {
+    let script = format!(
+        "{0} watch --json --types like & {0} trigger like --user ann --wait-clients 1 && kill $! && wait $!",
+        program()
+    );
+    let output = run(&["run", "demo", "--clients", "2", "--", "sh", "-c", &script]);
+    let printed = lines(&stdout(&output));
+    let (answers, events): (Vec<_>, Vec<_>) =
+        printed.into_iter().partition(|line| line["delivered"].is_u64());
+    assert_eq!(answers.len(), 1, "{}", stderr(&output));
+    assert_eq!(answers[0]["delivered"], 1);
+    assert!(events.iter().all(|event| event["injected"] == true && event["seq"] == answers[0]["seqs"][0]));
+}
+
+#[test]
+fn mistakes_are_reported_without_a_server() {
+    for (flags, message) in [
+        (&["gfit"][..], "did you mean `gift`?"),
+        (&["gift", "--gift", "Rsoe"], "unknown gift `Rsoe`"),
+        (&["gift", "--gift", "Rsoe"], "did you mean `Rose`? choose one of: TikTok, Coffee"),
+        (&["gift", "--count", "0"], "`count` is not a number from 1 to 1000000"),
+        (&["gift", "--count", "1000000000"], "`count` is not a number from 1 to 1000000"),
+        (&["gift", "--count", "-1"], "`count` is not a number from 1 to 1000000"),
+        (&["gift", "--count", "99999999999999999999"], "invalid value"),
+        (&["chat", "--gift", "Rose"], "`chat` has no `gift`"),
+        (&["chat", "--user", " "], "`user` has no name"),
+        (&["raw"], "missing field"),
+        (&["raw", "--method", "M", "--payload", "no-such-file"], "no-such-file"),
+        (&["chat", "--repeat", "0"], "invalid value '0'"),
+        (&["chat", "--every", "soon"], "invalid value 'soon'"),
+        (&["chat", "--url", "ftp://127.0.0.1"], "ftp://127.0.0.1 is not a ws:// or wss:// address"),
+    ] {
+        let output = run(&[&["trigger"], flags].concat());
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(message), "{flags:?}: {}", stderr(&output));
+        assert_eq!(stdout(&output), "");
+    }
+}
+
+#[test]
+fn rejections_by_the_server_are_reported() {
+    let output = run(&["trigger", "chat", "--url", "9"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot connect to http://127.0.0.1:9"), "{}", stderr(&output));
+    let token = [("LIVETAPE_TOKEN", "0123456789abcdef")];
+    let server = Running::start_with(&["serve", "--quiet"], &token, "Press Ctrl+C");
+    let args = ["trigger", "chat", "--url", &server.address];
+    let output = run(&args);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("💡 use the server's token"), "{}", stderr(&output));
+    let output = livetape(&args).envs(token).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let mock = Running::start(&["mock"]);
+    let output = run(&["trigger", "chat", "--url", &mock.address]);
+    assert!(stderr(&output).contains("no livetape server"), "{}", stderr(&output));
+}
