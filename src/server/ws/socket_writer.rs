@@ -119,7 +119,7 @@ pub(super) async fn speak(
             Relayed::Feed(Next::Events) => {}
             Relayed::Due(due) => {
                 let behind = reading.behind().unwrap_or_default();
-                let written = write(sink, &due, &mut items, &mut reading);
+                let written = pin!(write(sink, &due, &mut items, &mut reading));
                 if let Err(end) = unless_slow(outbox, &behind, written).await {
                     return end;
                 }
@@ -162,17 +162,18 @@ async fn relay(
                 () = loan.returned() => {}
             },
         }
-        if let Err(end) = unless_slow(outbox, &behind, sink.flush()).await {
+        if let Err(end) = unless_slow(outbox, &behind, pin!(sink.flush())).await {
             return Relayed::Stuck(end);
         }
     }
 }
 
-/// Waits for a write, but stops if the client falls behind, because the write may be blocked.
+/// Waits for a write, but stops if the client falls behind, because the write may be blocked. The write is
+/// borrowed, because every socket would hold room for it twice: as a capture and as a local.
 async fn unless_slow(
     outbox: &Outbox,
     behind: &CancellationToken,
-    written: impl Future<Output = Result<(), Error>>,
+    written: Pin<&mut impl Future<Output = Result<(), Error>>>,
 ) -> Result<(), End> {
     let written = select! {
         biased;
