@@ -177,6 +177,15 @@ fn the_reference_names_every_event_type_and_every_code() {
     for kind in livetape::sans_io::event::KINDS {
         assert!(reference.contains(&format!("`{kind}`")), "docs/reference.md does not name the type {kind}");
     }
+    // Each row of the table has the description that the schema and the client's types have.
+    let kinds = read("crates/core/src/event/kinds.rs");
+    let lines: Vec<_> = kinds.lines().map(str::trim).collect();
+    for pair in lines.windows(2) {
+        if let (Some(meaning), Some((kind, _))) = (pair[0].strip_prefix("/// "), pair[1].split_once(" => ")) {
+            let row = format!("| `{}` | {meaning} |", kind.trim_matches('"'));
+            assert!(reference.contains(&row), "docs/reference.md has no row {row}");
+        }
+    }
     for code in livetape::sans_io::error::Code::ALL {
         let row = format!("| `{code}` |");
         let line =

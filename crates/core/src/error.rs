@@ -110,9 +110,9 @@ codes! {
     UnknownPosition = "unknown_position", 410, 4001, 1, "connect again without `since`";
     /// The subscriber fell behind.
     SlowConsumer = "slow_consumer", 503, 4101, 1, "read faster, or resume with `since`";
-    /// The server accepts no more sockets at the moment.
+    /// The limit of sockets, rooms or replays is reached.
     Capacity = "capacity", 503, 4102, 1, "try again later";
-    /// The command needs a replay, and none is loaded.
+    /// The request needs a replay, and none is loaded.
     NoReplay = "no_replay", 409, 1008, 1, "load a recording first: POST /replay/load {\"recording\":\"demo\"}";
     /// A room cannot be connected while a recording is replayed.
     ReplayRunning = "replay_running", 409, 1008, 1, "end the replay first: DELETE /connect/NAME, with the name of its user or recording";
@@ -174,7 +174,7 @@ codes! {
     OfflineMode = "offline_mode", 403, 1008, 1, "use a mock as the upstream, or turn the setting `offline` off", title "Offline", terminal "use a mock with --upstream, or turn the setting `offline` off; in `livetape run`: LIVETAPE_OFFLINE=false";
     /// The upstream sends more data than any real room.
     UpstreamFlood = "upstream_flood", 502, 1011, 1, "check the address of the upstream server: rooms do not send this much", title "Too much data from the upstream", terminal "check --upstream: rooms do not send this much";
-    /// `livetape watch` cannot reach the server, or the server closed the connection.
+    /// `livetape watch` or `livetape trigger` cannot reach the server, or the server closed the connection.
     ServerUnreachable = "server_unreachable", 502, 1011, 1, "check the address, or start a server with `livetape replay demo`";
     /// A message on `/ws` is invalid.
     BadMessage = "bad_message", 400, 1008, 1, "send JSON as described by TalkReceived in GET /openapi.json";

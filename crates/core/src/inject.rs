@@ -68,7 +68,7 @@ pub enum InjectRequest {
         /// Whether to send a streak that rises to `count` and ends with a final, rather than only the final.
         #[serde(default)]
         combo: bool,
-        /// Price of a single gift in diamonds; defaults to the known price, or to 1.
+        /// Price of a single gift in diamonds. Defaults to the known price; required for gifts that are not known by name.
         #[schemars(range(min = 0))]
         diamonds: Option<i32>,
         /// URL of the gift's picture.

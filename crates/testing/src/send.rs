@@ -237,8 +237,8 @@ impl SendGift<'_> {
         self
     }
 
-    /// Sets the price of one gift, in diamonds. Defaults to the gift's price on TikTok, or 1 if livetape does not know the
-    /// gift.
+    /// Sets the price of one gift, in diamonds. Defaults to the gift's price on TikTok; required for a gift that livetape
+    /// does not know.
     ///
     /// ```
     /// # #[tokio::main] async fn main() {

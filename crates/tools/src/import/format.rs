@@ -94,7 +94,7 @@ impl Format {
                     [
                         "HAR of Playwright 1.61",
                         "as for 1.62",
-                        "seconds in a field for milliseconds; corrected",
+                        "seconds added to a start in milliseconds; corrected",
                     ],
                     ["HAR of mitmproxy", "`mitmdump --set hardump=show.har`", "seconds"],
                 ],
