@@ -5,7 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{error::Code, retry::SERVER_WAIT_MAX};
+use crate::{
+    error::{Code, without_wait},
+    retry::SERVER_WAIT_MAX,
+};
 
 /// Maximum length of a displayed name or comment, in characters.
 const TEXT_CHARS_MAX: usize = 300;
@@ -26,7 +29,8 @@ impl Lines {
             "error" => {
                 let code = event["data"]["code"].as_str();
                 if self.hinted.as_deref() == code {
-                    return Some(failed(event));
+                    let (message, next) = failed(event);
+                    return Some(message + &next);
                 }
                 self.hinted = code.map(str::to_owned);
             }
@@ -92,29 +96,33 @@ fn gift(data: &Value) -> Option<String> {
 
 /// Formats the failure, the time of the next attempt, and the hint.
 fn error(event: &Value) -> String {
-    let mut shown = failed(event);
+    let (mut shown, wait) = failed(event);
     let (code, hint) = (event["data"]["code"].as_str(), event["data"]["hint"].as_str().unwrap_or_default());
     let hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
+    let hint = if wait.is_empty() { hint } else { without_wait(hint) };
+    shown += &wait;
     if !hint.is_empty() {
         shown += &format!("\n💡 {}", printable(hint));
     }
     shown
 }
 
-/// Formats the failure, and when livetape retries or the user can.
-fn failed(event: &Value) -> String {
+/// Formats the failure, and a second line if the time of the next attempt is known: livetape's, or the user's.
+fn failed(event: &Value) -> (String, String) {
     let data = &event["data"];
     let message = text(&data["message"]);
     let failed = if data["code"] == "user_offline" { "" } else { "Failed to connect: " };
-    let mut shown = format!("❌ {failed}{message}");
+    let shown = format!("❌ {failed}{message}");
     let wait = Duration::from_millis(data["retryAfterMs"].as_u64().unwrap_or_default());
-    if data["retrying"] == true {
+    let next = if data["retrying"] == true {
         let seconds = wait.as_secs_f64();
-        shown += &format!("\n⏳ Attempt {} failed, trying again in {seconds:.1} s", data["attempt"]);
+        format!("\n⏳ Attempt {} failed, trying again in {seconds:.1} s", data["attempt"])
     } else if wait > SERVER_WAIT_MAX {
-        shown += &format!("\n⏳ The server requires a wait of {}{}", length(wait), until(event, wait));
-    }
-    shown
+        format!("\n⏳ The server requires a wait of {}{}", length(wait), until(event, wait))
+    } else {
+        String::new()
+    };
+    (shown, next)
 }
 
 /// Formats a duration as `42 min` or `1 h 5 min`, rounded up.
@@ -203,6 +211,17 @@ mod tests {
             ),
             "❌ Failed to connect: [Rate Limited] x\n⏳ Attempt 1 failed, trying again in 1.5 s",
         );
+    }
+
+    #[test]
+    fn a_failure_never_shows_two_different_waits() {
+        let hint = Code::RateLimited.hint();
+        let data = json!({"code":"rate_limited","message":"x","hint":hint,"attempt":1,"retrying":true,"retryAfterMs":1500});
+        let shown = line(&json!({"type": "error", "data": data})).unwrap();
+        assert!(shown.contains("in 1.5 s\n💡 try another user; or"), "{shown}");
+        let data = json!({"code":"rate_limited","message":"x","hint":hint,"attempt":5,"retrying":false});
+        let shown = line(&json!({"type": "error", "data": data})).unwrap();
+        assert!(shown.contains("x\n💡 wait 5-10 minutes"), "{shown}");
     }
 
     #[test]

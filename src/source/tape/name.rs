@@ -38,7 +38,13 @@ impl Finding {
         let name = path.to_str().filter(|name| is_plain_name(name));
         let file = name.map(|name| named(folder, name.strip_suffix(".bin").unwrap_or(name)));
         let file = file.filter(|file| file.is_file());
-        file.map(Self::Named).ok_or_else(|| missing(folder, called))
+        file.map(Self::Named).ok_or_else(|| match Path::new(called).components().count() {
+            0 | 1 => missing(folder, called),
+            _ => {
+                let message = format!("recording {called} not found");
+                Problem::new(Code::RecordingNotFound, message).hint("check the path")
+            }
+        })
     }
 
     /// Finds a recording by name in `folder`.
@@ -84,7 +90,7 @@ pub(super) fn cannot_read(called: &str, error: &io::Error) -> Problem {
         }
         io::ErrorKind::IsADirectory | io::ErrorKind::Unsupported => {
             Problem::new(Code::BadRecording, format!("{called} is not a regular file"))
-                .hint("copy its content to a file")
+                .hint("copy the content to a regular file")
         }
         _ => Problem::new(Code::Io, format!("cannot read {called}: {error}")),
     }
