@@ -1,4 +1,4 @@
-//! Errors of the command line in the form of all other errors: a line, and a hint.
+//! Errors of the command line, in the same form as all other errors: a line, and a hint.
 
 use std::env;
 
@@ -15,15 +15,16 @@ const NUMBERS: [(&str, &str); 4] = [
     ("cannot parse integer from empty string", "not a whole number"),
 ];
 
-/// Converts clap's error: its first paragraph is the message, and its tips are the hint.
+/// Converts clap's error: the first paragraph is the message, and similar names are the hint. Other tips of clap are
+/// about arguments that start with a dash.
 pub(super) fn problem(error: &clap::Error) -> Problem {
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n");
     let message = paragraphs.next().unwrap_or_default().trim_start_matches("error: ");
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-    let tips = paragraphs.flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("tip: "));
-    let tips: Vec<_> = tips.collect();
-    let hint = if tips.is_empty() { see_help() } else { tips.join("; ") };
+    let mut tips = paragraphs.flat_map(str::lines).filter_map(|line| line.trim().strip_prefix("tip: "));
+    let meant = tips.find_map(|tip| tip.split_once(" similar ")?.1.split_once(": "));
+    let hint = meant.map_or_else(see_help, |(_, names)| format!("did you mean {names}?"));
     Problem::new(Code::BadRequest, plain(&message, error)).hint(hint)
 }
 
@@ -67,7 +68,11 @@ mod tests {
     fn a_usage_error_is_a_line_and_a_hint() {
         let (message, hint) = failed("livetape serv");
         assert_eq!(message, "unrecognized subcommand 'serv'");
-        assert!(hint.contains("'serve'"), "{hint}");
+        assert_eq!(hint, "did you mean 'serve'?");
+        let (message, hint) = failed("livetape replay --sped 2");
+        assert_eq!((&*message, &*hint), ("unexpected argument '--sped' found", "did you mean '--speed'?"));
+        let (_, hint) = failed("livetape replay --bogus");
+        assert!(hint.starts_with("run `livetape"), "{hint}");
         let (message, hint) = failed("livetape info");
         assert_eq!(message, "the following required arguments were not provided: <RECORDING>");
         assert!(hint.starts_with("run `livetape"), "{hint}");

@@ -142,7 +142,7 @@ codes! {
     /// The output is incomplete, for example because the disk is full.
     OutputIncomplete = "output_incomplete", 507, 1011, 3, "check that the disk is not full; the part written so far is kept";
     /// A file could not be read or written.
-    Io = "io", 500, 1011, 1, "check the permissions of the file, and that the disk is not full";
+    Io = "io", 500, 1011, 1, "check the path and the permissions of the file, and that the disk is not full";
     /// The sign server or TikTok reported too many requests.
     RateLimited = "rate_limited", 429, 1008, 1, "wait 5-10 minutes, up to an hour; try another user; or use a sign API key such as EulerStream's", title "Rate limited", terminal "wait 5-10 minutes, up to an hour; try another user; or use a sign API key such as EulerStream's (--sign-url, --sign-key)";
     /// TikTok has no user with this name.

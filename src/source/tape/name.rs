@@ -38,12 +38,10 @@ impl Finding {
         let name = path.to_str().filter(|name| is_plain_name(name));
         let file = name.map(|name| named(folder, name.strip_suffix(".bin").unwrap_or(name)));
         let file = file.filter(|file| file.is_file());
-        file.map(Self::Named).ok_or_else(|| match Path::new(called).components().count() {
-            0 | 1 => missing(folder, called),
-            _ => {
-                let message = format!("recording {called} not found");
-                Problem::new(Code::RecordingNotFound, message).hint("check the path")
-            }
+        file.map(Self::Named).ok_or_else(|| {
+            let problem = missing(folder, called);
+            let is_path = Path::new(called).components().count() > 1;
+            if is_path { problem.hint("check the path") } else { problem }
         })
     }
 
