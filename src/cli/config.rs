@@ -48,7 +48,7 @@ fn first(problems: Vec<Problem>) -> Problem {
     let mut problem =
         problems.into_iter().next().unwrap_or_else(|| Problem::new(Code::BadConfig, "unknown error"));
     if more > 0 {
-        problem.message = format!("{} (and {more} more: `livetape config check`)", problem.message);
+        problem.message = format!("{} (and {more} more: run `livetape config check`)", problem.message);
     }
     problem
 }
@@ -65,7 +65,8 @@ fn resolve(
         Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
             let message = format!("cannot read the settings in {}: {error}", path.display());
-            return Err(vec![Problem::new(Code::BadConfig, message).hint("")]);
+            let hint = "check the path and the permissions of the file";
+            return Err(vec![Problem::new(Code::BadConfig, message).hint(hint)]);
         }
     };
     settings::resolve(&Sources {

@@ -53,7 +53,7 @@ fn failure(tape: &Tape, error: scrub::Error) -> Failure {
         scrub::Error::Write(error) => error.into(),
         error => {
             let message = format!("cannot scrub {}: {error}", tape.name);
-            Problem::new(Code::BadRecording, message).hint("").into()
+            Problem::new(Code::BadRecording, message).hint("run `livetape verify` to find the damage").into()
         }
     }
 }

@@ -195,7 +195,7 @@ impl ChannelRequests {
     #[must_use]
     pub fn beside(&self, shutdown: &CancellationToken) -> (Control, Driver) {
         Control::under(shutdown.child_token(), self.upstream.clone(), Sources::default())
-            .expect("nothing is wrong with no tokens")
+            .expect("an empty list of tokens is valid")
     }
 
     /// Waits for the next request. Returns `None` when all handles are gone.

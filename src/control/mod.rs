@@ -112,7 +112,7 @@ impl Control {
     /// Creates a handle and the driver's end of it.
     #[must_use]
     pub fn new() -> (Self, Driver) {
-        Self::with(Sources::default()).expect("nothing is wrong with no tokens")
+        Self::with(Sources::default()).expect("an empty list of tokens is valid")
     }
 
     /// Like [`new`](Self::new), with tokens that may open additional channels.

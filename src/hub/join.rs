@@ -61,7 +61,7 @@ impl Hub {
         let cursor = Arc::new(Cursor::new(state.ring.head(), join, clock::now()));
         let id = state.add(Arc::clone(&cursor));
         drop(state);
-        shared.came(join.reader);
+        shared.count_joined(join.reader);
         Ok(Subscriber::new(shared, cursor, id, join.filter, start.first, read))
     }
 }
@@ -98,8 +98,8 @@ impl Shared {
 
 impl Start {
     fn now(state: &State, filter: &Filter) -> Self {
-        let standing = state.standing.iter().filter_map(|entry| entry.shown_to(filter));
-        Self { first: standing.cloned().collect(), position: state.ring.head() }
+        let current = state.current.iter().filter_map(|entry| entry.shown_to(filter));
+        Self { first: current.cloned().collect(), position: state.ring.head() }
     }
 
     fn at(position: u64) -> Self {

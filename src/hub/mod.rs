@@ -195,7 +195,7 @@ impl Hub {
     /// Disconnects all current subscribers at once, with `reason`. The channel stays open, and they may join again.
     pub fn dismiss(&self, reason: &CloseReason) {
         let dismissed = self.shared.write().dismiss(reason);
-        self.shared.lost(&dismissed);
+        self.shared.count_left(&dismissed);
         self.shared.news.send_replace(());
     }
 }

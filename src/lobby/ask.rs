@@ -123,7 +123,7 @@ impl Lobby {
     ///
     /// # Errors
     /// `unknown_room`, or `read_only_room` for the room of a user.
-    pub fn speak(&mut self, room_id: &str, message: &RawValue) -> Result<usize, Problem> {
+    pub fn send_to_room(&mut self, room_id: &str, message: &RawValue) -> Result<usize, Problem> {
         let to: Vec<Key> = self.room(room_id)?.members.iter().copied().collect();
         let said = Say::RoomMessage {
             room_id,

@@ -64,7 +64,7 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .route("/replay/load", post(replay::load))
         .route("/rooms", get(rooms::list).post(rooms::create))
         .route("/rooms/{id}", get(rooms::get).delete(rooms::delete))
-        .route("/rooms/{id}/messages", post(rooms::speak))
+        .route("/rooms/{id}/messages", post(rooms::send_message))
         .route("/broadcast", post(rooms::broadcast))
         .route("/connections", get(connections::list))
         .route("/connections/{id}", get(connections::get))

@@ -105,7 +105,7 @@ settings! {
         token: Option<Secret> = None, "", "LIVETAPE_TOKEN";
         /// Use the bearer tokens in this file, one per line
         ///
-        /// A server requires one of them; `livetape watch` sends the first.
+        /// A server accepts any of them and rejects requests without one. `livetape watch` and `livetape trigger` send the first.
         token_file: Option<PathBuf> = None, "--token-file FILE", "LIVETAPE_TOKEN_FILE";
         /// Listen beyond loopback without a token
         ///
@@ -137,7 +137,7 @@ settings! {
         connections: usize = 12_000, "", "LIVETAPE_MAX_CONNECTIONS";
         /// Accept at most this many connections at once from one address
         ///
-        /// An IPv6 network of 64 bits counts as one address. Loopback has no such limit.
+        /// All IPv6 addresses of a /64 network count as one. Loopback addresses are not limited.
         connections_per_address: usize = 256, "", "LIVETAPE_MAX_CONNECTIONS_PER_ADDRESS";
         /// Accept at most this many subscribers at once
         subscribers: usize = 10_000, "", "LIVETAPE_MAX_SUBSCRIBERS";
@@ -244,6 +244,8 @@ settings! {
         /// Keep serving when the room ends or cannot be reached
         stay: bool = false, "--stay", "LIVETAPE_STAY";
         /// Record the first room or replay to this file
+        ///
+        /// It is synced to disk according to --sync.
         record: Option<PathBuf> = None, "--record FILE", "LIVETAPE_RECORD";
     }
 
@@ -293,7 +295,7 @@ settings! {
         rotate: Option<Rotate> = None, "--rotate SIZE|TIME", "LIVETAPE_ROTATE";
         /// Sync to disk at this interval, after each record, or never
         ///
-        /// A power cut loses at most the records since the last sync. Also applies to --record.
+        /// A power cut loses at most the records since the last sync.
         sync: Sync = Sync::Every(SYNC_EVERY), "--sync TIME|each|off", "LIVETAPE_SYNC";
         /// Stop and seal the recording at this size, e.g. 2GiB
         ///

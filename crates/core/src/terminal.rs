@@ -5,16 +5,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::{error::Code, retry::SERVER_WAIT_MAX};
+use crate::{
+    error::{Code, without_wait},
+    retry::SERVER_WAIT_MAX,
+};
 
 /// Maximum length of a displayed name or comment, in characters.
 const TEXT_CHARS_MAX: usize = 300;
 
-/// Formats successive events. Of several equal failures in a row, only the first shows its hint.
+/// Formats successive events. Of several equal hints in a row, only the first is shown.
 #[derive(Debug, Default)]
 pub struct Lines {
-    /// Code of the last failure whose hint was displayed.
-    hinted: Option<String>,
+    /// Code and hint of the last failure whose hint was displayed.
+    hinted: Option<(String, String)>,
 }
 
 impl Lines {
@@ -24,11 +27,12 @@ impl Lines {
         match event["type"].as_str()? {
             "connection_created" => self.hinted = None,
             "error" => {
-                let code = event["data"]["code"].as_str();
-                if self.hinted.as_deref() == code {
-                    return Some(failed(event));
+                let (message, hint) = failure(event);
+                let hinted = (event["data"]["code"].to_string(), hint);
+                if self.hinted.as_ref() == Some(&hinted) {
+                    return Some(message);
                 }
-                self.hinted = code.map(str::to_owned);
+                self.hinted = Some(hinted);
             }
             _ => {}
         }
@@ -92,29 +96,32 @@ fn gift(data: &Value) -> Option<String> {
 
 /// Formats the failure, the time of the next attempt, and the hint.
 fn error(event: &Value) -> String {
-    let mut shown = failed(event);
-    let (code, hint) = (event["data"]["code"].as_str(), event["data"]["hint"].as_str().unwrap_or_default());
-    let hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
+    let (mut shown, hint) = failure(event);
     if !hint.is_empty() {
-        shown += &format!("\n💡 {}", printable(hint));
+        shown += &format!("\n💡 {hint}");
     }
     shown
 }
 
-/// Formats the failure, and when livetape retries or the user can.
-fn failed(event: &Value) -> String {
+/// Formats the failure and, if it is known, when livetape or the user can try again. Also returns the hint, which then
+/// leaves out the usual wait.
+fn failure(event: &Value) -> (String, String) {
     let data = &event["data"];
     let message = text(&data["message"]);
     let failed = if data["code"] == "user_offline" { "" } else { "Failed to connect: " };
     let mut shown = format!("❌ {failed}{message}");
+    let (code, hint) = (data["code"].as_str(), data["hint"].as_str().unwrap_or_default());
+    let mut hint = code.and_then(Code::from_name).map_or(hint, |code| code.terminal_hint(hint));
     let wait = Duration::from_millis(data["retryAfterMs"].as_u64().unwrap_or_default());
     if data["retrying"] == true {
         let seconds = wait.as_secs_f64();
         shown += &format!("\n⏳ Attempt {} failed, trying again in {seconds:.1} s", data["attempt"]);
+        hint = without_wait(hint);
     } else if wait > SERVER_WAIT_MAX {
         shown += &format!("\n⏳ The server requires a wait of {}{}", length(wait), until(event, wait));
+        hint = without_wait(hint);
     }
-    shown
+    (shown, printable(hint))
 }
 
 /// Formats a duration as `42 min` or `1 h 5 min`, rounded up.
@@ -203,6 +210,17 @@ mod tests {
             ),
             "❌ Failed to connect: [Rate Limited] x\n⏳ Attempt 1 failed, trying again in 1.5 s",
         );
+    }
+
+    #[test]
+    fn a_failure_never_shows_two_different_waits() {
+        let hint = Code::RateLimited.hint();
+        let data = json!({"code":"rate_limited","message":"x","hint":hint,"attempt":1,"retrying":true,"retryAfterMs":1500});
+        let shown = line(&json!({"type": "error", "data": data})).unwrap();
+        assert!(shown.contains("in 1.5 s\n💡 try another user; or"), "{shown}");
+        let data = json!({"code":"rate_limited","message":"x","hint":hint,"attempt":5,"retrying":false});
+        let shown = line(&json!({"type": "error", "data": data})).unwrap();
+        assert!(shown.contains("x\n💡 wait 5-10 minutes"), "{shown}");
     }
 
     #[test]

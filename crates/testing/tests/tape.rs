@@ -141,7 +141,7 @@ async fn a_tape_is_paused_stepped_and_moved() {
     };
     assert_ne!(again["id"], first["id"], "the second pass has IDs of its own");
     let failed = failure(tape.seek(Duration::from_secs(60))).await;
-    assert!(failed.contains("60s is beyond the end"), "{failed}");
+    assert!(failed.contains("1m is beyond the end"), "{failed}");
 }
 
 #[tokio::test(start_paused = true)]

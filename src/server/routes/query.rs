@@ -220,7 +220,7 @@ fn set(join: &mut Join, key: &str, value: &str, extra: &[Param]) -> Result<(), P
 }
 
 fn unknown_type(name: &str) -> Problem {
-    bad_request(format!("unknown type `{name}`")).hint(nearest::choices(name, KINDS))
+    bad_request(format!("unknown type `{name}`")).hint(nearest::hint(name, KINDS))
 }
 
 fn choice<T: FromStr>(key: &str, value: &str, choices: &[&str]) -> Result<T, Problem> {

@@ -66,10 +66,14 @@ pub(crate) struct Heard {
     recipients: usize,
 }
 
-pub(crate) async fn speak(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Heard>, Refusal> {
+pub(crate) async fn send_message(
+    State(app): State<App>,
+    id: Id,
+    body: RawBody,
+) -> Result<Json<Heard>, Refusal> {
     let id = name(id)?;
     let Said { message } = parse_body(body)?;
-    let recipients = app.sockets.with(|lobby| lobby.speak(&id, &message))?;
+    let recipients = app.sockets.with(|lobby| lobby.send_to_room(&id, &message))?;
     Ok(Json(Heard { recipients }))
 }
 

@@ -19,8 +19,8 @@ pub(super) struct Heads {
 }
 
 impl Heads {
-    /// Reads the next chunk. Returns `None` if all its headers are valid. `Some(n)` means that after `n` bytes comes
-    /// a length that is encoded longer than necessary; the library must see only those `n` bytes.
+    /// Reads the next chunk. Returns `None` if all its heads are valid, otherwise the number of
+    /// bytes before a length that is encoded longer than necessary. The library must see only those bytes.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while at < bytes.len() {

@@ -150,7 +150,7 @@ impl Sockets {
 
     /// Locks the state, and updates its time and the list of current users.
     fn lock(&self) -> MutexGuard<'_, State> {
-        let feeds = self.shared.feeds.on_show();
+        let feeds = self.shared.feeds.current();
         // Every state that a panicking holder could leave behind is valid.
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         let uptime = clock::now() - self.shared.started;

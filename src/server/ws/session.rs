@@ -61,7 +61,7 @@ pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box
             let end = select! {
                 biased;
                 end = &mut listening => end,
-                end = socket_writer::speak(&mut sink, handle, feed, &shared) => end,
+                end = socket_writer::write_until_end(&mut sink, handle, feed, &shared) => end,
             };
             handle.log(&end);
             // No event may follow the close frame.

@@ -82,7 +82,7 @@ impl Reading<'_> {
 
 /// Writes to the socket, with one flush for everything queued, until the feed, the outbox or the connection
 /// ends it.
-pub(super) async fn speak(
+pub(super) async fn write_until_end(
     sink: &mut Sink,
     handle: &SocketHandle,
     feed: &mut Option<Subscriber>,

@@ -252,7 +252,7 @@ impl Tape {
     }
 
     fn read(&self, from: Duration) -> Result<Reading, Problem> {
-        let reader = Reader::open(self.open()?).map_err(|error| unreadable(&self.name, &error))?;
+        let reader = Reader::open(self.open()?).map_err(|error| unreadable(&self.called, &error))?;
         Ok(Reading::new(reader, from))
     }
 

@@ -23,7 +23,7 @@ fn a_file_is_checked_shown_and_used() {
     assert!(said.contains("livetape.toml:3: `server.quiet`"), "all of it at once: {said}");
     let output = inside(&["replay", "demo"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("(and 1 more: `livetape config check`)"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("(and 1 more: run `livetape config check`)"), "{}", stderr(&output));
 
     let settings = "[server]\nport = 0\nquiet = true\n[replay]\nrecording = \"demo\"\nspeed = \"max\"\n\
                     wait_clients = 0\nexit_when_done = true\n";
