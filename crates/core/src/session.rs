@@ -148,7 +148,7 @@ impl Session {
         self.end(Outcome::Flood);
     }
 
-    /// Restarts the timeout, because other data than a push frame arrived, or because reading was paused.
+    /// Restarts the timeout, because data arrived or the caller paused reading.
     pub fn handle_sign_of_life(&mut self, now: Duration) {
         if let Some(opened) = &mut self.opened {
             opened.last_frame = opened.last_frame.max(now);
