@@ -50,7 +50,7 @@ pub struct StreakKey {
     pub user_id: i64,
     /// Kind of gift.
     pub gift_id: i64,
-    /// Streak among those of the sender; 0 if TikTok does not say.
+    /// Id of the streak among those of the sender; 0 if unknown.
     pub group_id: i64,
 }
 

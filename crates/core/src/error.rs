@@ -251,11 +251,11 @@ pub mod exit {
     pub const DONE: u8 = 0;
     /// Failed.
     pub const FAILED: u8 = 1;
-    /// The command line is invalid.
+    /// The command line or a setting is invalid.
     pub const USAGE: u8 = 2;
     /// Finished, but something was lost.
     pub const LOST: u8 = 3;
-    /// Interrupted a second time.
+    /// Exited immediately, because of a second interrupt or a slow shutdown.
     pub const INTERRUPTED: u8 = 130;
 }
 

@@ -30,7 +30,7 @@ use super::{
     },
 };
 
-/// First reserved message id. TikTok's ids are at 7.5 · 10^18 and will take about 25 years to reach it.
+/// First reserved message id. TikTok's ids contain the time of their creation, and reach this one in November 2037.
 pub const RESERVED_IDS: i64 = 9_200_000_000_000_000_000;
 /// Size of one stream's block of ids, as a power of two.
 const IDS_BITS: u32 = 20;

@@ -248,8 +248,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever changes, replay time never goes back or jumps, and a deadline matches the time shown
-        /// then.
+        /// Changes never make replay time jump, and at the deadline of a replay time the clock shows that
+        /// time.
         #[test]
         fn shown_time_is_continuous(changes in prop::collection::vec(
             (0_u64..5_000, prop_oneof![

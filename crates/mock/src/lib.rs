@@ -112,7 +112,7 @@ impl MockTikTok {
         Self::start_on(scenario, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
     }
 
-    /// Starts a server on `address`. A loopback address listens on both 127.0.0.1 and ::1.
+    /// Starts a server on `address`. For a loopback address, it listens on both 127.0.0.1 and ::1.
     ///
     /// ```
     /// # use livetape_mock::*;

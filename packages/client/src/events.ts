@@ -107,7 +107,7 @@ export interface EventBase {
   replay: boolean
   /** Sequence number, from 1. Gaps belong to events that were filtered out. */
   seq: number
-  /** Id of the channel that `seq` counts in; new with each start of the server. */
+  /** Id of the channel that `seq` counts in; new with each start of the server unless `server.seed` is set. */
   stream: string
   /** Time of receipt. */
   ts: Time
@@ -511,7 +511,7 @@ export interface LinkMicBattleItemCardEvent extends EventBase {
   type: 'link_mic_battle_item_card'
 }
 
-/** The loser's forfeit after a battle is over. */
+/** The loser's forfeit, which follows a battle, ended. */
 export interface LinkMicBattlePunishFinishEvent extends EventBase {
   data: BattlePunishFinishData
   type: 'link_mic_battle_punish_finish'

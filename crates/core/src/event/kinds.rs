@@ -168,7 +168,7 @@ kinds! {
     "game_rank_notify" => GameRankNotify(GameRankNotify),
     /// A card was used in a battle.
     "link_mic_battle_item_card" => BattleItemCard(BattleItemCard),
-    /// The loser's forfeit after a battle is over.
+    /// The loser's forfeit, which follows a battle, ended.
     "link_mic_battle_punish_finish" => BattlePunishFinish(BattlePunishFinish),
     /// A task within a battle changed.
     "link_mic_battle_task" => BattleTask(BattleTask),

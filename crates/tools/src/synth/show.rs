@@ -53,7 +53,7 @@ enum Act {
     Share {
         viewer: u64,
     },
-    /// A message of a streak. The last one is the final.
+    /// A message of a streak, whose last message is the final.
     Gift {
         viewer: u64,
         gift: words::Gift,
