@@ -206,7 +206,7 @@ impl Run<'_> {
         }
     }
 
-    /// Whether the required number of clients was connected, or any with a private replay.
+    /// Whether the required number of clients was connected, or a client opened a private replay.
     fn is_connected(&self) -> bool {
         self.stage.control.channels().were_used() || self.stage.hub.subscriber_peak() >= self.args.clients()
     }

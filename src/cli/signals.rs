@@ -114,8 +114,8 @@ impl Signals {
     }
 }
 
-/// Returns whether the process was started with SIGHUP ignored, as `nohup` does. Only Linux tells: elsewhere the action
-/// of the system remains, so that `nohup` works.
+/// Returns whether the process was started with SIGHUP ignored, as `nohup` does. Only Linux
+/// reports this. On other systems, SIGHUP keeps the action that it had at the start, so that `nohup` works.
 #[cfg(unix)]
 fn ignores_hangup() -> bool {
     std::fs::read_to_string("/proc/self/status").map_or(true, |status| is_ignored(&status, HANGUP))

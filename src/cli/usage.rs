@@ -15,8 +15,8 @@ const NUMBERS: [(&str, &str); 4] = [
     ("cannot parse integer from empty string", "not a whole number"),
 ];
 
-/// Converts clap's error: the first paragraph is the message, and similar names are the hint. Other tips of clap are
-/// about arguments that start with a dash.
+/// Converts clap's error: the first paragraph is the message, and similar names are the hint. Other tips are omitted:
+/// they are about arguments that start with a dash.
 pub(super) fn problem(error: &clap::Error) -> Problem {
     let text = error.render().to_string();
     let mut paragraphs = text.split("\n\n");

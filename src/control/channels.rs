@@ -99,8 +99,8 @@ impl Channels {
     /// its last subscriber.
     ///
     /// # Errors
-    /// `unauthorized`, `invalid_username` if the token has no user, `rate_limited` (without another request),
-    /// `capacity`.
+    /// `unauthorized`, `invalid_username` if the token has no user, `capacity`, or `rate_limited`, in which
+    /// case the upstream is not contacted.
     pub async fn open(&self, token: &str) -> Result<Lease, Refusal> {
         let Token { client, user, .. } = self.token(token)?;
         let Some(user) = user.clone() else {

@@ -5,7 +5,8 @@
 //! [`Lobby::take_effects`] in order.
 //!
 //! A room created by joining it is removed when its last member leaves. A room created over REST stays until
-//! it is deleted. The room of a user is neither: its members are the clients that read the user's feed.
+//! it is deleted. The room of a user exists as long as the user's feed, and its members are the clients that read that
+//! feed.
 
 mod ask;
 mod conduct;

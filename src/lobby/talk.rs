@@ -41,7 +41,7 @@ impl Lobby {
                     Some((feed, _)) => read_only(&feed.room_id()),
                     None => Problem::new(
                         Code::NotInRoom,
-                        "binary messages are sent to your rooms, and you are in none",
+                        "you are in no room, so nobody would receive this binary message",
                     ),
                 };
             return self.refuse(key, &problem);

@@ -92,7 +92,7 @@ async fn every_recorded_event_fits_its_schema() {
     assert!(seen.len() > 60, "{seen:?}");
 }
 
-/// Returns the longest payload of each method, from its shortened snapshot.
+/// Validates the longest payload of each method, from its shortened snapshot.
 #[tokio::test(start_paused = true)]
 async fn every_kind_of_message_fits_its_schema() {
     let schema = document(&Rig::start(), "/schema/events.json").await;
@@ -128,7 +128,8 @@ fn uncut(value: Value) -> Value {
     }
 }
 
-/// Returns the methods of each path in the router's source, from the `Allow` header of a request with an unknown method.
+/// Takes the paths from the router's source, and their methods from the `Allow` header of the response to an
+/// unknown method.
 #[tokio::test(start_paused = true)]
 async fn exactly_the_existing_routes_are_described() {
     let rig = Rig::start();
@@ -299,7 +300,7 @@ async fn no_property_is_listed_as_required_twice() {
     }
 }
 
-/// Clients lose duplicate keys.
+/// A duplicate key would go unnoticed in parsed JSON, which keeps only one of them.
 #[tokio::test(start_paused = true)]
 async fn the_timeline_of_a_recording_has_the_requested_number_of_buckets() {
     let answer = Rig::start().http("GET", "/recordings/demo?buckets=3", "").await;

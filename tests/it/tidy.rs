@@ -196,7 +196,7 @@ fn the_reference_names_every_event_type_and_every_code() {
     }
 }
 
-/// Strangers read them first; doc tests run them.
+/// Newcomers read the examples first; doc tests run them.
 #[test]
 fn every_public_item_for_tests_has_an_example() {
     for (name, text) in

@@ -61,7 +61,7 @@ enum Chore {
     },
     /// Regenerate the Rust code of proto/*.proto (after a change to them)
     Codegen,
-    /// Regenerate recordings/*.bin from fixtures/webcast (after a change to the importer)
+    /// Regenerate recordings/*.bin (after a change to fixtures/webcast, the format, import, scrub or synth)
     Fixture {
         /// Compare without writing, and fail on any difference
         #[arg(long)]

@@ -33,7 +33,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
 /// A message if the number is negative, or above [`OFFSET_MAX`].
 pub fn from_seconds(seconds: f64) -> Result<Duration, String> {
     let offset = Duration::try_from_secs_f64(seconds).ok().filter(|offset| *offset <= OFFSET_MAX);
-    offset.ok_or_else(|| format!("{seconds:?} is not an offset: write seconds from 0 to one year"))
+    offset.ok_or_else(|| format!("{seconds:?} is not an offset: write a number of seconds, from 0 to a year"))
 }
 
 /// An offset beyond the end of a recording, which every command rejects.

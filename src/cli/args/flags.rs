@@ -14,7 +14,7 @@ use crate::settings::{Form, KEYS, Key};
 pub(in crate::cli) trait Scope: Send + Sync + 'static {
     /// Keys of the flags that `-h` shows. `--help` shows all flags, starting with the section of the first key.
     const COMMON: &[&str];
-    /// Keys whose help differs from that of other commands, with this help.
+    /// Keys whose help differs from that of other commands, each with its own help.
     const TEXTS: &[(&str, &str)] = &[];
 
     /// Returns whether the command has the flag of `key`.
@@ -61,7 +61,7 @@ scopes! {
         "replay.speed", "replay.loop", "replay.start", "replay.end", "replay.wait_clients", "replay.exit_when_done",
         "server.listen", "server.port", "server.quiet", "live.record", "live.upstream",
     ]; key => is_served(key) && !matches!(key.path().as_str(), "live.wait_clients" | "live.stay"), reads is_of_servers(key);
-    /// `live`: the same, but it waits for subscribers before it connects.
+    /// `live`: like [`OfServe`], but `--wait-clients` delays the connection instead of the first frame.
     OfLive, common [
         "live.upstream", "live.sign_url", "live.max_attempts", "live.wait_live", "live.wait_clients", "live.stay",
         "live.record", "server.listen", "server.port", "server.quiet",
@@ -75,6 +75,7 @@ scopes! {
     ), reads is_of_servers(key), texts [
         ("server.listen", "Listen on a port or ADDR:PORT [default: any free port]\n\nA port alone listens on loopback."),
         ("server.port", "Override the port of --listen [default: any free port]"),
+        ("replay.exit_when_done", "Close the sockets (1000) at the end of the recording\n\n[env: LIVETAPE_EXIT_WHEN_DONE]"),
         LEVEL_WITHOUT_EVENTS,
     ];
     /// `record`, which has no server.

@@ -16,12 +16,15 @@ use crate::sans_io::offset;
   LIVETAPE_MOCK_URL   the mock TikTok, with --mock; also as SIGN_API_URL
 
 Without --port or --listen, the server listens on any free port. livetape
-contacts only loopback addresses, unless LIVETAPE_OFFLINE is false. The exit code is that of COMMAND.
+contacts only loopback addresses, unless LIVETAPE_OFFLINE is false.
 
 Examples:
   livetape run demo --speed max -- npm test
   livetape run show.bin --speed max --clients 2 --until-idle 2s -- node bot.js
-  livetape run demo --mock fixtures/scenarios/offline.toml -- pytest"
+  livetape run demo --mock fixtures/scenarios/offline.toml -- pytest
+
+Exit code: that of COMMAND; 1 if its clients did not connect, 3 if it succeeded
+but the recording is damaged"
 )]
 pub(in crate::cli) struct Run {
     /// Recording to play: a file, a name under recordings/ or `demo`

@@ -61,7 +61,11 @@ pub(crate) const FEED: [Param; 6] = [
     Param::new("types", "event types to receive, separated by commas", Values::Types),
     Param::new("gifts", "gift events to receive: raw, delta or final", Values::OneOf(&GIFTS)),
     Param::new("raw", "1 to include `unknown` events", FLAG),
-    Param::new("on_gap", "close or skip if the backlog no longer has the position", Values::OneOf(&ON_GAP)),
+    Param::new(
+        "on_gap",
+        "what to do if the backlog no longer has the position: close or skip",
+        Values::OneOf(&ON_GAP),
+    ),
     Param::new("format", "format of the events: native", Values::OneOf(&FORMATS)),
 ];
 const OBSERVER: Param =

@@ -14,7 +14,7 @@ pub(super) struct Heads {
     length: usize,
     /// Number of bytes left in the frame after its head.
     payload_left: u64,
-    /// Number of empty, non-final continuation frames since they were last counted.
+    /// Number of empty, non-final continuation frames that are not taken yet.
     empty: u32,
 }
 
@@ -46,7 +46,7 @@ impl Heads {
         None
     }
 
-    /// Takes one of the counted empty frames. Returns `false` if there is none.
+    /// Takes one of the empty frames. Returns `false` if there is none.
     pub(super) fn take_empty(&mut self) -> bool {
         let is_there = self.empty > 0;
         self.empty -= u32::from(is_there);

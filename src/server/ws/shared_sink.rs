@@ -38,7 +38,7 @@ enum Owner {
     Nobody,
     /// The socket's task.
     Task(Subscriber),
-    /// The channel's writer, and the waker of the task for when the writer gives the subscriber back.
+    /// The channel's writer. The waker wakes the task when the writer gives the subscriber back.
     Writer(Subscriber, Option<Waker>),
     /// Nobody, permanently: no event may follow a close frame.
     Ended,

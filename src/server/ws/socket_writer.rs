@@ -169,7 +169,7 @@ async fn relay(
 }
 
 /// Waits for a write, but stops if the client falls behind, because the write may be blocked. The write is
-/// borrowed, because every socket would hold room for it twice: as a capture and as a local.
+/// borrowed, because otherwise every socket would store it twice: as a capture and as a local.
 async fn unless_slow(
     outbox: &Outbox,
     behind: &CancellationToken,

@@ -34,7 +34,7 @@ pub struct LiveOptions {
     pub offline: bool,
     /// Maximum number of consecutive attempts; at least 1.
     pub attempts_max: u32,
-    /// Interval of look-ups while the user is not live, without limit; `None` fails instead.
+    /// Interval of look-ups until the user is live; with `None`, the source fails if the user is not live.
     pub wait_live: Option<Duration>,
     /// Seed of the waits between attempts: the same seed gives the same waits.
     pub seed: u64,

@@ -41,7 +41,7 @@ impl fmt::Display for Kind {
             Self::Text => "a text",
             Self::SecUid => "a secure id",
             Self::Picture => "a URL",
-            Self::Mail => "mail",
+            Self::Mail => "an email address",
             Self::Phone => "a phone number",
             Self::Secret => "a secret",
             Self::Word => "a word from the list",

@@ -140,7 +140,12 @@ fn readers(sheet: &Sheet, app: &App) {
 #[expect(clippy::cast_precision_loss, reason = "gauges are floating point")]
 fn process(sheet: &Sheet, app: &App) {
     let version = Some(("version", env!("CARGO_PKG_VERSION")));
-    sheet.gauge("livetape_build_info", "Version of livetape; always 1.", version, 1.0);
+    sheet.gauge(
+        "livetape_build_info",
+        "Version of livetape, as a label; the value is always 1.",
+        version,
+        1.0,
+    );
     let (name, help) = ("livetape_log_lines_lost_total", "Log lines that could not be written.");
     sheet.counter(name, help, None, log::lost());
     for (why, count) in app.connections.refused() {
