@@ -50,7 +50,9 @@ export class Server {
     this.#child = child
     this.#command = command
     const keep = (chunk: string) => (this.#output = (this.#output + chunk).slice(-LINES_CHARS_MAX))
-    child.stdout.setEncoding('utf8').on('data', keep)
+    // The mock prints how to connect to it; its log is on stderr.
+    if (command.startsWith('livetape mock')) child.stdout.resume()
+    else child.stdout.setEncoding('utf8').on('data', keep)
     child.stderr.setEncoding('utf8').on('data', keep)
     // A process that has ended already does not read.
     child.stdin.on('error', () => {})

@@ -1,0 +1,95 @@
+// The package as users get it: packed, installed in another project, and used in each test runner as the README shows.
+
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import os from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+import { playwright, run as runIn } from './run.mjs'
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url))
+const PACKAGE = here('..')
+const PEERS = ['@playwright/test', 'jest', 'vitest', 'ws']
+const LAST_LINES = /last lines of livetape replay demo[^]*Serving on ws:/
+
+let project
+beforeAll(async () => {
+  project = await mkdtemp(path.join(os.tmpdir(), 'livetape-runners-'))
+  const modules = path.join(project, 'node_modules')
+  await mkdir(path.join(modules, '@livetape/testing'), { recursive: true })
+  await run('npm', ['pack', '--ignore-scripts', '--loglevel', 'error', '--pack-destination', project], PACKAGE)
+  await run('tar', ['--extract', '--strip-components', '1', '--directory', path.join(modules, '@livetape/testing'), '--file', path.join(project, 'livetape-testing-0.1.0.tgz')])
+  await mkdir(path.join(modules, '@playwright'))
+  for (const peer of PEERS) await symlink(path.join(PACKAGE, 'node_modules', peer), path.join(modules, peer))
+  await writeFile(path.join(project, 'package.json'), '{"private":true}')
+  await copyFile(here('projects/bot.cjs'), path.join(project, 'bot.js'))
+})
+afterAll(() => rm(project, { recursive: true, force: true }))
+
+const run = (program, args, cwd = project) => runIn(program, args, { cwd })
+
+/** Writes the snippet of a section of the README, and the same with another expectation, which fails. */
+async function write(section, name, [from, to]) {
+  const readme = await readFile(here('../README.md'), 'utf8')
+  const code = new RegExp(`## ${section}[^#]+?\`\`\`js\n(.+?)\`\`\``, 's').exec(readme)[1]
+  expect(code).toContain(from)
+  await mkdir(path.join(project, section))
+  const bot = (text) => text.replace('./bot.js', '../bot.js')
+  await writeFile(path.join(project, section, `passes.${name}`), bot(code))
+  await writeFile(path.join(project, section, `fails.${name}`), bot(code.replace(from, to)))
+}
+
+test('Vitest: the snippet of the README passes, and a failed test prints the last lines', async () => {
+  await write('Vitest', 'test.mjs', ['toBe(diamonds)', 'toBe(-1)'])
+  const vitest = (name) => run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', `Vitest/${name}`])
+  const passes = await vitest('passes')
+  expect(passes).toMatchObject({ code: 0, output: expect.stringContaining('1 passed') })
+  expect(passes.output).not.toMatch(LAST_LINES)
+  expect(await vitest('fails')).toMatchObject({ code: 1, output: expect.stringMatching(LAST_LINES) })
+})
+
+test('Jest: the snippet of the README passes, and a failed test prints the last lines', async () => {
+  await write('Jest', 'test.cjs', ["toHaveSent('chat', 1)", "toHaveSent('chat', 2)"])
+  const jest = (name) => run(process.execPath, ['node_modules/jest/bin/jest.js', '--rootDir', path.join(project, 'Jest'), `${name}`])
+  expect(await jest('passes')).toMatchObject({ code: 0, output: expect.stringContaining('1 passed') })
+  const fails = await jest('fails')
+  expect(fails).toMatchObject({ code: 1, output: expect.stringMatching(LAST_LINES) })
+  expect(fails.output).toContain('expected 2 events of type chat, got 1')
+})
+
+describe('Playwright', () => {
+  let [pages, baseUrl] = []
+  beforeAll(async () => {
+    const overlay = await readFile(here('projects/overlay.html'))
+    pages = createServer((_, response) => response.setHeader('content-type', 'text/html').end(overlay))
+    await new Promise((resolve) => pages.listen(0, '127.0.0.1', resolve))
+    baseUrl = `http://127.0.0.1:${pages.address().port}`
+  })
+  afterAll(() => pages.close())
+
+  test('the snippet of the README passes, and a failed test has the log and the events attached', async () => {
+    await write('Playwright', 'spec.mjs', ['5 × Rose', '6 × Rose'])
+    await copyFile(here('../playwright.config.mjs'), path.join(project, 'playwright.config.mjs'))
+    const spec = path.join(project, 'Playwright/fails.spec.mjs')
+    await writeFile(spec, (await readFile(spec, 'utf8')).replace('toBeVisible()', 'toBeVisible({ timeout: 500 })'))
+    const { code, results } = await playwright(project, path.join(project, 'Playwright'), { BASE_URL: baseUrl })
+    expect(code).toBe(1)
+    const [passes, fails] = ['passes', 'fails'].map((name) => results[`${name}.spec.mjs the overlay shows gifts`])
+    expect(passes).toMatchObject({ status: 'passed', attachments: [] })
+    expect(fails).toMatchObject({ status: 'failed' })
+    const attached = Object.fromEntries(fails.attachments.map(({ name, body }) => [name, Buffer.from(body ?? '', 'base64').toString()]))
+    expect(attached['livetape.log']).toMatch(LAST_LINES)
+    expect(JSON.parse(attached['livetape-events.ndjson'].split('\n')[0])).toMatchObject({ type: 'gift', injected: true, data: { sender: 'ann', repeatCount: 5 } })
+  })
+})
+
+test('CommonJS and modules export the same', async () => {
+  const names = (load) => `${load}.then((all) => console.log(Object.keys(all).filter((name) => name !== 'default' && name !== 'module.exports').sort().join()))`
+  const evaluate = async (code) => (await run(process.execPath, ['--eval', code])).output.trim()
+  const expected = 'LivetapeError,Mock,PATIENCE_MS,Tape,matchers,startMock,startTape,withTape'
+  expect(await evaluate(names("import('@livetape/testing')"))).toBe(expected)
+  expect(await evaluate(names("Promise.resolve(require('@livetape/testing'))"))).toBe(expected)
+})
