@@ -35,6 +35,10 @@ interface Ready {
 
 type Child = ChildProcessByStdio<Writable, Readable, Readable>
 
+/** The processes that have not ended. A worker of a test runner may live on after the runner was killed; its processes must not. */
+const running = new Set<Child>()
+process.once('disconnect', () => running.forEach((child) => child.stdin.end()))
+
 /** Files in the process's temporary folder, by name. Arguments `@NAME` become their paths. */
 type Files = Record<string, string>
 
@@ -66,6 +70,8 @@ export class Server {
     })
     // This process may end without stopping the server: then its standard input ends, and with it the server.
     child.unref()
+    running.add(child)
+    void this.#ended.then(() => running.delete(child))
     for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as Readable & { unref?(): void }).unref?.()
   }
 

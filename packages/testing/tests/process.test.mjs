@@ -1,6 +1,6 @@
 // Processes: how livetape is found, starts and ends.
 
-import { execFile, spawn } from 'node:child_process'
+import { execFile, fork, spawn } from 'node:child_process'
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
@@ -134,6 +134,18 @@ describe('the end', () => {
     await until('both processes have ended', async () => (await Promise.all(children.map(isGone))).every(Boolean))
     expect(await readdir(temporary)).toEqual([])
   })
+})
+
+test('a worker whose test runner was killed ends its tapes, even if it lives on', async () => {
+  const code = "import { startTape } from '@livetape/testing'; process.send((await startTape()).http); setInterval(() => {}, 1e6)"
+  const file = path.join(project, 'worker.mjs')
+  await writeFile(file, code)
+  const worker = fork(file)
+  const http = await new Promise((resolve) => worker.once('message', resolve))
+  worker.disconnect()
+  await until('the server has ended', () => fetch(http).then(() => false, () => true))
+  expect(worker.exitCode).toBeNull()
+  worker.kill('SIGKILL')
 })
 
 test('tapes run in parallel, each with its own port and events', async () => {
