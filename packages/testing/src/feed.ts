@@ -68,7 +68,7 @@ export class Feed {
     this.#changed()
   }
 
-  /** Counts an event. Returns whether it says that this reader fell behind, which is the last line. */
+  /** Counts an event. Returns whether it is the last line for a reader that fell behind. */
   #take(event: FeedEvent): boolean {
     if (event.type === 'error' && event.data.code === 'slow_consumer') return true
     if (event.type === 'gap') {

@@ -3,7 +3,7 @@
 import { Mock, isWithin, listed, shownSeen, shownTimes, tooEarly, type Seen, type Times } from './mock.js'
 import { Tape } from './tape.js'
 
-/** What a matcher returns. */
+/** Result of a matcher. */
 export interface Outcome {
   pass: boolean
   message: () => string
@@ -11,15 +11,15 @@ export interface Outcome {
 
 /** The matchers, by the value that they accept. */
 export interface LivetapeMatchers<R> {
-  /** Of a tape: so many events of this type were broadcast so far; by default, at least one. */
+  /** For a tape: this many events of this type have been broadcast; by default, at least one. */
   toHaveSent(type: string, times?: Times): R
-  /** Of a tape: so many clients are connected to its feed now. */
+  /** For a tape: this many clients are connected to its feed. */
   toHaveClients(times: Times): Promise<R>
-  /** Of a tape: the recording has ended, and every client was sent all events. Waits for both. */
+  /** For a tape: the recording has ended, and every client has been sent all events. Waits for both. */
   toBeDrained(): Promise<R>
-  /** Of a mock: clients did this so often; by default, at least once. */
+  /** For a mock: this has happened that often; by default, at least once. */
   toHaveReceived(seen: Seen, times?: Times): Promise<R>
-  /** Of a mock: clients sent no request for `ms` after each failure, for example the time in `Retry-After`. */
+  /** For a mock: clients sent no request for `ms` after each failure, for example the time in `Retry-After`. */
   toHaveWaited(ms: number): Promise<R>
 }
 

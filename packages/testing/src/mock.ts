@@ -28,7 +28,7 @@ export interface MockOptions {
   seed?: number
 }
 
-/** Something that a client did, as in `GET /__admin/log` of the mock. Secrets are masked. */
+/** An entry in the log of client activity, as in `GET /__admin/log` of the mock. Secrets are masked. */
 export interface LogEntry {
   /** Time since the mock was started or reset, in ms. */
   at_ms: number
@@ -49,10 +49,10 @@ export interface LogEntry {
   by?: 'client' | 'mock'
 }
 
-/** What clients do: requests of a path (`/webcast/fetch`), or activity on WebSockets. */
+/** Client activity: requests of a path (`/webcast/fetch`), or activity on WebSockets. */
 export type Seen = `/${string}` | 'connection' | 'enter' | 'heartbeat' | 'ack' | { close: number }
 
-/** How often: a number, or a range. */
+/** Number of times: exactly, or a range. */
 export type Times = number | { min?: number; max?: number }
 
 /** A mock TikTok. Point a client at its `url`, script failures, and verify the client's requests. */
@@ -68,14 +68,14 @@ export class Mock {
     this.url = server.ready.http
   }
 
-  /** Returns what clients did, in order; with `seen`, only that. */
+  /** Returns the log of client activity, oldest first; with `seen`, only these entries. */
   async received(seen?: Seen): Promise<LogEntry[]> {
     const { dropped, entries } = await ask<{ dropped: number; entries: LogEntry[] }>(this.#server, '/__admin/log')
     if (dropped > 0) throw new LivetapeError('unmet', `the log is full and dropped ${dropped} entries`, 'call `reset()` between tests')
     return seen === undefined ? entries : entries.filter((entry) => is(seen, entry))
   }
 
-  /** Expects this to happen so often. {@link verify} checks it, and {@link stop} at the latest. */
+  /** Expects `seen` to happen this often. {@link verify} checks that, and {@link stop} at the latest. */
   expect(seen: Seen, times: Times): void {
     const at = caller()
     this.#expectations.push((entries) => {
@@ -101,7 +101,7 @@ export class Mock {
     if (unmet.length > 0) throw new LivetapeError('unmet', `${unmet.join('\n')}\n${listed(entries)}`)
   }
 
-  /** Waits until this has happened so often, and returns the log entries. */
+  /** Waits until `seen` has happened this often, and returns the log entries. */
   async waitFor(seen: Seen, times: Times, { timeout = PATIENCE_MS }: { timeout?: number } = {}): Promise<LogEntry[]> {
     const deadline = Date.now() + timeout
     for (;;) {

@@ -1,6 +1,16 @@
 /** `test` with the fixtures `startTape` and `startMock`, and `expect` with the matchers. A failed test has the events and the log attached. */
 
-import { expect as baseExpect, test as base, type TestInfo } from '@playwright/test'
+import {
+  expect as baseExpect,
+  test as base,
+  type Expect,
+  type PlaywrightTestArgs,
+  type PlaywrightTestOptions,
+  type PlaywrightWorkerArgs,
+  type PlaywrightWorkerOptions,
+  type TestInfo,
+  type TestType,
+} from '@playwright/test'
 
 import { matchers } from './matchers.js'
 import { startMock, type Mock } from './mock.js'
@@ -27,5 +37,7 @@ const fixture =
     await stage.stop()
   }
 
-export const test = base.extend<Fixtures>({ startTape: fixture('livetape', startTape), startMock: fixture('livetape-mock', startMock) })
-export const expect = baseExpect.extend(matchers)
+type Test = TestType<PlaywrightTestArgs & PlaywrightTestOptions & Fixtures, PlaywrightWorkerArgs & PlaywrightWorkerOptions>
+
+export const test: Test = base.extend<Fixtures>({ startTape: fixture('livetape', startTape), startMock: fixture('livetape-mock', startMock) })
+export const expect: Expect<typeof matchers> = baseExpect.extend(matchers)

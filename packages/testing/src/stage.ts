@@ -1,4 +1,4 @@
-// What a test starts.
+// The tapes and mocks of a test.
 
 import type { FeedEvent } from './feed.js'
 import { startMock, type Mock } from './mock.js'
@@ -25,7 +25,7 @@ export class Stage<Options, Started extends Tape | Mock> {
     return started
   }
 
-  /** Stops everything. Throws what the first one throws. */
+  /** Stops everything, then throws the first error. */
   async stop(): Promise<void> {
     const stops = await Promise.allSettled(this.#started.map((started) => started.stop()))
     for (const stop of stops) if (stop.status === 'rejected') throw stop.reason

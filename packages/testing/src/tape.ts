@@ -62,7 +62,7 @@ export interface Finished {
   byType: Record<string, number>
   /** Total value of all gifts. Each gift of a streak counts once. */
   diamonds: number
-  /** What the recording lacks; `null` if it is complete. */
+  /** Missing and unreadable data; `null` if the recording is complete. */
   lost: Lost | null
 }
 
@@ -179,7 +179,7 @@ export class Tape {
   async finished(): Promise<Finished> {
     await this.#end()
     let status = await this.#status()
-    // The last event precedes the final counts.
+    // The last event is sent before the final counts are known.
     while (status.state === 'connected' || status.behind > 0) {
       await sleep(POLL_MS)
       await this.#end()

@@ -42,7 +42,7 @@ test('met expectations pass, and matchers check at once', async ({ startMock }) 
   await expect(mock).toHaveWaited(10_000)
 })
 
-test('unmet expectations fail, at the latest when the mock stops, and show the line and what was received', async () => {
+test('unmet expectations fail, at the latest when the mock stops, and show their line and the log', async () => {
   const mock = await startMock({ toml: '[[fault]]\nat = ["sign"]\nkind = "status"\nstatus = 429\nretry_after = 5' })
   mock.expect('/webcast/fetch', 1)
   mock.expectNoReconnectBefore(5_000)

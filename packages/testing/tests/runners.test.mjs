@@ -12,7 +12,7 @@ import { playwright, run as runIn } from './run.mjs'
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 const PACKAGE = here('..')
-const PEERS = ['@playwright/test', 'jest', 'vitest', 'ws']
+const PEERS = ['@jest/globals', '@playwright/test', '@types', 'expect', 'jest', 'typescript', 'vitest', 'ws']
 const LAST_LINES = /last lines of livetape replay demo.*\n.*Serving/g
 
 let project
@@ -22,7 +22,7 @@ beforeAll(async () => {
   await mkdir(path.join(modules, '@livetape/testing'), { recursive: true })
   await run('npm', ['pack', '--ignore-scripts', '--loglevel', 'error', '--pack-destination', project], PACKAGE)
   await run('tar', ['--extract', '--strip-components', '1', '--directory', path.join(modules, '@livetape/testing'), '--file', path.join(project, 'livetape-testing-0.1.0.tgz')])
-  await mkdir(path.join(modules, '@playwright'))
+  for (const scope of ['@jest', '@playwright']) await mkdir(path.join(modules, scope))
   for (const peer of PEERS) await symlink(path.join(PACKAGE, 'node_modules', peer), path.join(modules, peer))
   await writeFile(path.join(project, 'package.json'), '{"private":true}')
   await copyFile(here('projects/bot.cjs'), path.join(project, 'bot.js'))
@@ -84,6 +84,15 @@ describe('Playwright', () => {
     expect(attached['livetape.log']).toMatch(LAST_LINES)
     expect(JSON.parse(attached['livetape-events.ndjson'].split('\n')[0])).toMatchObject({ type: 'gift', injected: true, data: { sender: 'ann', repeatCount: 5 } })
   })
+})
+
+test('strict TypeScript accepts modules and CommonJS, and checks fields', async () => {
+  const asUsers = (text) => text.replaceAll('../src/index.js', '@livetape/testing').replaceAll(/\.\.\/src\/(\w+)\.js/g, '@livetape/testing/$1')
+  const code = asUsers(await readFile(here('types.ts'), 'utf8'))
+  await writeFile(path.join(project, 'types.test.mts'), code)
+  await writeFile(path.join(project, 'types.test.cts'), `import { startMock } from '@livetape/testing'\nimport { withTape } from '@livetape/testing/jest'\nvoid withTape({ mock: 's.toml' }, (tape) => startMock({ toml: tape.url }))`)
+  const flags = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'ES2022', '--lib', 'ES2022,ESNext.Disposable,DOM', '--module', 'NodeNext', '--types', 'node']
+  expect(await run(process.execPath, ['node_modules/typescript/bin/tsc', ...flags, 'types.test.mts', 'types.test.cts'])).toEqual({ code: 0, output: '' })
 })
 
 test('CommonJS and modules export the same', async () => {

@@ -17,7 +17,7 @@ function connect(url) {
   return client
 }
 
-test('a finished tape counts events, diamonds and what is lost', async ({ startTape }) => {
+test('a finished tape has counted events, diamonds and losses', async ({ startTape }) => {
   const tape = await startTape({ speed: 'max', waitClients: 0 })
   expect(tape.url).toMatch(/^ws:\/\/127\.0\.0\.1:\d+\/$/)
   expect(tape.http).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
@@ -44,7 +44,7 @@ test('the first event waits for a client, which receives every event', async ({ 
   expect(client.closes).toEqual([1001])
 })
 
-test('start, end and laps select what is played', async ({ startTape }) => {
+test('start, end and laps select the events', async ({ startTape }) => {
   const all = { speed: 'max', waitClients: 0 }
   const [whole, start, end, twice] = await Promise.all(
     [{}, { start: 201 }, { end: '201s' }, { laps: 2 }].map(async (part) => (await (await startTape({ ...all, ...part })).finished()).byType.chat),
