@@ -13,6 +13,10 @@ import { Server } from './server.js'
 export const PATIENCE_MS = 4_000
 /** Time between two requests while waiting, in ms. */
 const POLL_MS = 10
+/** Time until a client that is counted is listed, in ms. */
+const LISTED_MS = 200
+/** Time for clients to answer a close, in ms. */
+const DROP_MS = 2_000
 /** A number of clients that never connects. */
 const NEVER = 4_294_967_295
 
@@ -74,6 +78,10 @@ interface Status {
   counts: { faults: Record<string, number>; recordsMissing: number; unreadableBytes: number; unsealed: boolean }
 }
 
+interface Replay {
+  state: 'waiting' | 'playing' | 'paused' | 'ended'
+}
+
 interface Connection {
   id: string
   clientId: string
@@ -126,6 +134,12 @@ export class Tape {
     }
   }
 
+  /** The environment for a client that runs as a program: the addresses, under the same names as with `livetape run`. */
+  get env(): Record<string, string> {
+    const mock = this.mock?.url
+    return { LIVETAPE_URL: this.url, LIVETAPE_HTTP: this.http, ...(mock ? { LIVETAPE_MOCK_URL: mock, SIGN_API_URL: mock } : {}) }
+  }
+
   /** Number of clients that are connected to the feed. Observers do not count. */
   async clients(): Promise<number> {
     return (await this.#status()).clients
@@ -136,9 +150,9 @@ export class Tape {
     return `connected now: ${seen.join(', ') || 'nobody'}`
   }
 
-  /** Closes the WebSocket of every client with this code, waits for that, and returns their number. Clients may reconnect at once. */
+  /** Closes the WebSocket of every client with this code, waits until they are gone, and returns their number. Clients may reconnect at once. */
   async drop(code = 1011): Promise<number> {
-    const clients = (await this.#connections()).filter(({ observer }) => !observer)
+    const clients = await this.#listed()
     const close = ({ id }: Connection) =>
       post(this.#server, `/connections/${id}/close`, { code, reason: 'dropped by the test' }).catch((error: LivetapeError) => {
         // One that has left in the meantime.
@@ -146,9 +160,19 @@ export class Tape {
       })
     await Promise.all(clients.map(close))
     const dropped = new Set(clients.map(({ id }) => id))
-    // livetape closes a connection whose client does not answer.
-    while ((await this.#connections()).some(({ id }) => dropped.has(id))) await sleep(POLL_MS)
+    const deadline = Date.now() + DROP_MS
+    while (Date.now() < deadline && (await this.#connections()).some(({ id }) => dropped.has(id))) await sleep(POLL_MS)
     return clients.length
+  }
+
+  /** Returns the WebSockets of clients. livetape counts a client shortly before it lists it, and never lists those of `/events`. */
+  async #listed(): Promise<Connection[]> {
+    const deadline = Date.now() + LISTED_MS
+    for (;;) {
+      const listed = (await this.#connections()).filter(({ observer }) => !observer)
+      if (Date.now() > deadline || listed.length >= (await this.clients())) return listed
+      await sleep(POLL_MS)
+    }
   }
 
   async #connections(): Promise<Connection[]> {
@@ -157,7 +181,7 @@ export class Tape {
 
   /** Starts or resumes the replay. */
   async play(): Promise<void> {
-    await post(this.#server, '/replay/play')
+    await this.#restart('play')
   }
 
   /** Pauses the replay before the next event. */
@@ -167,7 +191,37 @@ export class Tape {
 
   /** Seeks to an offset in the recording. Events after a seek have new ids. */
   async seek(offset: Offset): Promise<void> {
-    await post(this.#server, '/replay/seek', { offset })
+    await this.#restart('seek', { offset })
+  }
+
+  /** Sends a request after which an ended replay may play again, so that {@link finished} waits for its next end. */
+  async #restart(request: string, body?: unknown): Promise<void> {
+    const hasEnded = (await this.#replay()).state === 'ended'
+    if (hasEnded) {
+      await this.#feed.until((feed) => feed.hasEnded, this.#patience)
+      this.#feed.hasEnded = false
+    }
+    try {
+      await post(this.#server, `/replay/${request}`, body)
+    } catch (error) {
+      this.#feed.hasEnded = hasEnded
+      throw error
+    }
+  }
+
+  #replay(): Promise<Replay> {
+    return ask<Replay>(this.#server, '/replay')
+  }
+
+  /** Waits until the replay accepts requests, shortly after the server does. @internal */
+  async ready(): Promise<void> {
+    for (;;) {
+      const replay = await this.#replay().catch((error: LivetapeError) => {
+        if (error.code !== 'no_replay') throw error
+      })
+      if (replay) return
+      await sleep(1)
+    }
   }
 
   /** Pauses the replay, then plays the next `frames` frames that contain events. */
@@ -196,7 +250,7 @@ export class Tape {
   async #end(): Promise<void> {
     while (!(await this.#feed.until((feed) => feed.hasEnded, this.#patience))) {
       // A long pause between two events is not a failure.
-      const { state } = await ask<{ state: string }>(this.#server, '/replay')
+      const { state } = await this.#replay()
       if (state === 'paused') throw this.#server.fail('timeout', 'the recording did not end: it is paused')
       if (state === 'waiting') {
         const { clients } = await this.#status()
@@ -256,6 +310,7 @@ export async function startTape(options: TapeOptions = {}): Promise<Tape> {
     const wait = `--wait-clients=${hasToWait ? NEVER : waitClients}`
     server = await Server.start(['replay', recording, ...given, wait, '--offline', '--quiet', '--log-level', 'info'])
     const tape = new Tape(server, await Feed.open(server.ready.http), mock, timeout)
+    await tape.ready()
     if (hasToWait && !hold) await tape.play()
     return tape
   } catch (error) {

@@ -68,6 +68,19 @@ test('hold waits for play, and pause, step and seek work', async ({ startTape })
   await expect(tape.seek('1h')).rejects.toMatchObject({ code: 'bad_request' })
 })
 
+test('after the end, seek and play start again, and finished waits for the next end', async ({ startTape }) => {
+  const tape = await startTape({ speed: 'max', waitClients: 0 })
+  const once = await tape.finished()
+  await tape.seek('6m')
+  const more = await tape.finished()
+  expect(more.byType.disconnected).toBe(2)
+  expect(more.byType.chat).toBeGreaterThan(once.byType.chat)
+  await expect(tape.seek('1h')).rejects.toMatchObject({ code: 'bad_request' })
+  expect(await tape.finished()).toEqual(more)
+  await tape.play()
+  expect((await tape.finished()).byType.chat).toBe(once.byType.chat + more.byType.chat)
+})
+
 test('every kind of event can be sent, and is counted at once', async ({ startTape }) => {
   const tape = await startTape({ hold: true })
   const client = connect(`${tape.url}?raw=1`)

@@ -14,7 +14,7 @@ const LIMITED_ONCE = '[[fault]]\nat = ["sign"]\nkind = "status"\nstatus = 429\nr
 /** Starts a tape and the bot. `total` is what the bot prints, once it has exited with 0. */
 async function start(startTape, bug, options) {
   const tape = await startTape({ speed: 'max', mock: {}, ...options })
-  const env = { ...process.env, LIVETAPE_URL: tape.url, SIGN_API_URL: tape.mock.url }
+  const env = { ...process.env, ...tape.env }
   const total = new Promise((resolve) => {
     const end = (error, stdout) => resolve(error ? `the bot exited with ${error.code}` : Number(stdout))
     const bot = execFile(process.execPath, [BOT, ...(bug ? [bug] : [])], { env }, end)
