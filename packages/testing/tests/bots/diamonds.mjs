@@ -5,7 +5,7 @@ export const BUGS = ['ignores Retry-After', 'counts every streak frame', 'does n
 
 const [IGNORES_RETRY_AFTER, COUNTS_EVERY_FRAME, DOES_NOT_RESUME, DIES] = BUGS
 /** Time until a reconnect, in ms. */
-const RECONNECT_MS = 300
+const RECONNECT_MS = 1_000
 const SHUTTING_DOWN = 1001
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
