@@ -82,7 +82,7 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
-    /// Build and test packages/client and examples/ (after a change to them or to the events)
+    /// Build and test packages/client, packages/testing and examples/ (after a change to them or to the events)
     Client {
         /// Compare without writing, and fail on any difference
         #[arg(long)]
