@@ -1,0 +1,188 @@
+"""A recording served to clients."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from .errors import LivetapeError
+from .send import Send
+from .server import Server
+from .tally import Finished, Tally
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from .aio import AsyncTape
+    from .mock import Mock
+
+#: Timeout of `wait_for_clients`, and of `finished` between two events, in seconds.
+PATIENCE = 30.0
+#: Number of clients that never connect.
+HOLD = 2**32 - 1
+#: Interval at which clients are counted, in seconds.
+POLL_SECONDS = 0.005
+
+#: Offset in a recording: seconds, or text such as `1m30s`.
+Offset: TypeAlias = float | str
+#: Playback speed: 0.1 to 1000, or `max`.
+Speed: TypeAlias = float | Literal["max"]
+
+
+class Tape:
+    """A recording served over WebSocket and HTTP on a free port of this machine. It never contacts other machines.
+
+    Use it as a context manager, or call `stop`. `recording` is `demo`, a name in the folder of recordings, or a path.
+    The first event is held until `wait_clients` clients are connected or, with `hold`, until `play` is called. With
+    `mock`, `POST /connect/{user}` connects to a mock TikTok.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        recording: str | os.PathLike[str] = "demo",
+        *,
+        speed: Speed = 1,
+        start: Offset | None = None,
+        end: Offset | None = None,
+        laps: int = 1,
+        idle_limit: Offset | None = None,
+        wait_clients: int = 1,
+        hold: bool = False,
+        mock: Mock | None = None,
+    ) -> None:
+        options = {
+            "speed": speed,
+            "start": start and duration(start),
+            "end": None if end is None else duration(end),
+            "loop": laps,
+            "idle-limit": None if idle_limit is None else duration(idle_limit),
+            "wait-clients": HOLD if hold else wait_clients,
+            "upstream": mock and mock.url,
+            "log-level": "info",
+        }
+        flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
+        self._server = Server(["replay", os.fspath(recording), "--offline", "--quiet", *flags])
+        self._mock = mock
+        #: Sends your own messages into the replay.
+        self.send = Send(self._server)
+        self._tally = Tally(self._server)
+        self._tally.start()
+
+    @property
+    def url(self) -> str:
+        """URL of the feed, with a trailing slash: `ws://127.0.0.1:PORT/`."""
+        return self._server.ws
+
+    @property
+    def http(self) -> str:
+        """URL of the REST API, without a trailing slash: `http://127.0.0.1:PORT`."""
+        return self._server.http
+
+    @property
+    def pid(self) -> int:
+        """ID of the server's process."""
+        return self._server.pid
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Variables for the environment of a client that runs as a program, the same as those of `livetape run`."""
+        urls = {"LIVETAPE_URL": self.url, "LIVETAPE_HTTP": self.http}
+        return urls if self._mock is None else {**urls, **self._mock.env}
+
+    @property
+    def aio(self) -> AsyncTape:
+        """The same tape with coroutines."""
+        from .aio import AsyncTape
+
+        return AsyncTape(self)
+
+    def request(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a request to the REST API and return the JSON of the response."""
+        return self._server.request(method, path, body)
+
+    def wait_for_clients(self, clients: int, *, timeout: float = PATIENCE) -> None:
+        """Wait until at least `clients` clients are connected. Observers (`?observer=1`) do not count."""
+        __tracebackhide__ = True
+        deadline = time.monotonic() + timeout
+        while (connected := self.request("GET", "/status")["clients"]) < clients:
+            if time.monotonic() > deadline:
+                message = f"{connected} of {clients} clients connected within {timeout:g} s: {self._seen()}"
+                raise LivetapeError("too_few_clients", message, f"connect to {self.url}")
+            time.sleep(POLL_SECONDS)
+
+    def drop(self, code: int = 1011, reason: str = "dropped by the test") -> None:
+        """Disconnect every WebSocket client with this close code. Clients may reconnect immediately."""
+        __tracebackhide__ = True
+        for client in self._clients():
+            try:
+                self.request("POST", f"/connections/{client['id']}/close", {"code": code, "reason": reason})
+            except LivetapeError as error:
+                if error.code != "not_found":  # It has left.
+                    raise
+
+    def play(self) -> None:
+        """Start or resume the replay."""
+        self._order("play")
+
+    def pause(self) -> None:
+        """Pause the replay before the next event."""
+        self._order("pause")
+
+    def seek(self, offset: Offset) -> None:
+        """Move to an offset in the recording. Events after a seek have new IDs."""
+        self._order("seek", offset=duration(offset))
+
+    def step(self, frames: int = 1) -> None:
+        """Pause the replay, then play the next frames that contain events."""
+        self._order("step", count=frames)
+
+    def finished(self, *, timeout: float = PATIENCE) -> Finished:
+        """Wait until the recording has ended, for at most `timeout` seconds without an event.
+
+        At speed `max`, clients have then been sent all events except those in their buffers; `stop` sends the rest.
+        """
+        __tracebackhide__ = True
+        if finished := self._tally.finished(timeout):
+            return finished
+        state = self.request("GET", "/replay")["state"]
+        reasons = {"waiting": f"it waits for clients: {self._seen()}", "paused": "it is paused"}
+        reason = reasons.get(state, f"no event for {timeout:g} s")
+        raise LivetapeError("not_finished", f"the recording did not end: {reason}")
+
+    def stop(self) -> None:
+        """Stop the server. Clients receive all queued events, then the close code 1001."""
+        self._server.stop()
+
+    def last_lines(self) -> str:
+        """Return the last lines of the server's output."""
+        return self._server.last_lines()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def _clients(self) -> list[dict[str, Any]]:
+        connections = self.request("GET", "/connections")["connections"]
+        return [connection for connection in connections if not connection["observer"]]
+
+    def _seen(self) -> str:
+        status = self.request("GET", "/status")
+        clients = [f"{client['path']} ({client['clientId'] or client['id']})" for client in self._clients()]
+        # The tally of this tape is an observer.
+        observers = max(0, status["observers"] - 1)
+        seen = [*clients, *([f"{observers} observers, which do not count"] if observers else [])]
+        return ", ".join(seen) or "no client"
+
+    def _order(self, order: str, **body: Any) -> None:
+        __tracebackhide__ = True
+        self.request("POST", f"/replay/{order}", body or None)
+
+
+def duration(offset: Offset) -> str:
+    """Return an offset as the server reads it."""
+    return offset if isinstance(offset, str) else f"{round(offset * 1000)}ms"
