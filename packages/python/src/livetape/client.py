@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import ipaddress
 import threading
@@ -14,8 +13,9 @@ from .errors import LivetapeError
 from .feed import LOST, Event, Feed, Gifts, Loss, Options, Stats
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 
+    from typing_extensions import Self
     from websockets.sync.connection import Connection
 
 #: Timeout for opening a connection, and for closing it, in seconds.
@@ -26,13 +26,15 @@ class Client:
     """Iterates over the events of a feed, with `for` or `async for`.
 
     The iteration ends with the source. It raises `LivetapeError` if the server rejects the client, or if the client
-    gives up. A later iteration resumes where the last one stopped.
+    gives up. A later iteration resumes where the last one stopped. After a `break` in `async for`, Python closes the
+    connection late: put such a loop into `async with`.
     """
 
     def __init__(self, url: str, options: Options) -> None:
         self._feed = Feed(url, options)
         self._stopped = threading.Event()
         self._socket: Connection | None = None
+        self._loop: AsyncGenerator[Event, None] | None = None
 
     @property
     def position(self) -> str | None:
@@ -45,16 +47,33 @@ class Client:
         return self._feed.stats
 
     def close(self) -> None:
-        """End a `for` loop, also from another thread. To end an `async for` loop, break or cancel its task."""
+        """End the `for` loop for good, also from another thread."""
         self._stopped.set()
         if self._socket:
             self._socket.close()
 
+    async def aclose(self) -> None:
+        """Close the connection of an `async for` loop that has ended."""
+        if self._loop:
+            await self._loop.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
     def __iter__(self) -> Iterator[Event]:
         from websockets.sync.client import connect
 
-        self._stopped.clear()
-        while not self._stopped.is_set():
+        delay: float | None = 0.0
+        while delay is not None and not self._stopped.wait(delay):
             try:
                 with connect(self._feed.address(), **self._arguments()) as socket:
                     self._socket = socket
@@ -64,10 +83,14 @@ class Client:
                             yield event
             except Exception as error:  # noqa: BLE001
                 delay = None if self._stopped.is_set() else self._closed(error)
-            if delay is None or self._stopped.wait(delay):
-                return
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
+    def __aiter__(self) -> AsyncIterator[Event]:
+        self._loop = self._events()
+        return self._loop
+
+    async def _events(self) -> AsyncGenerator[Event, None]:
+        import asyncio
+
         from websockets.asyncio.client import connect
 
         delay: float | None = 0.0

@@ -82,7 +82,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     if report.failed:
         for number, process in enumerate(server.started, start=1):
             if lines := process.last_lines():
-                report.sections.append((f"livetape {number}", lines))
+                report.sections.append((f"{process.name} {number}", lines))
     if report.when == "teardown":
         server.started[:] = [process for process in server.started if process.is_running]
     return report

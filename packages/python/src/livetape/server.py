@@ -16,7 +16,7 @@ from . import program
 from .errors import LivetapeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 #: Version of the REST API and of the feed that this package supports.
 API_VERSION = 1
@@ -24,6 +24,8 @@ API_VERSION = 1
 START_SECONDS = 30.0
 #: Time that a server has to send queued events when it stops, in seconds.
 STOP_SECONDS = 2.0
+#: Time that a server may take to exit after it closed its sockets, in seconds.
+EXIT_SECONDS = 1.0
 #: Timeout for responses, in seconds. The server itself waits up to 30 s for clients.
 RESPONSE_SECONDS = 45.0
 #: Number of lines of a server's output in reports, and the bytes that are read to find them.
@@ -41,8 +43,10 @@ started: list[Server] = []
 class Server:
     """A livetape process, which ends with this process at the latest."""
 
-    def __init__(self, arguments: Iterable[str], scenario: str | None = None) -> None:
+    def __init__(self, arguments: Sequence[str], scenario: str | None = None) -> None:
         executable = program.find()
+        #: Name in reports.
+        self.name = f"livetape {arguments[0]}"
         self._folder = tempfile.TemporaryDirectory(prefix="livetape-")
         folder = Path(self._folder.name)
         self._output = folder / "output.log"
@@ -56,7 +60,7 @@ class Server:
         try:
             with self._output.open("wb") as output:
                 # The pipe closes when this process ends for any reason, which ends the server.
-                self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=environment)
+                self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=output, env=environment)
         except OSError as error:
             self._folder.cleanup()
             raise LivetapeError("command_not_found", f"cannot run {executable}: {error.strerror}") from error
@@ -123,8 +127,9 @@ class Server:
 
     def unreachable(self) -> LivetapeError:
         """Return the error for a server that does not respond."""
-        code = self._process.poll()
-        if code is None:
+        try:
+            code = self._process.wait(EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
             return LivetapeError("server_unreachable", f"livetape does not respond on {self.http}")
         return LivetapeError("exited", f"livetape exited with {code}\n{self.last_lines()}")
 

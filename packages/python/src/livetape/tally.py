@@ -57,6 +57,11 @@ class Tally(threading.Thread):
             self._is_broken = True
             self._changed.notify_all()
 
+    def set_ended(self, *, ended: bool) -> None:
+        """Set whether the recording has ended."""
+        with self._changed:
+            self._has_ended = ended
+
     def finished(self, patience: float) -> Finished | None:
         """Wait for the end of the recording. Return `None` if no event arrives within `patience` seconds."""
         with self._changed:

@@ -125,7 +125,7 @@ class Tape:
 
     def play(self) -> None:
         """Start or resume the replay."""
-        self._order("play")
+        self._resume("play")
 
     def pause(self) -> None:
         """Pause the replay before the next event."""
@@ -133,7 +133,7 @@ class Tape:
 
     def seek(self, offset: Offset) -> None:
         """Move to an offset in the recording. Events after a seek have new IDs."""
-        self._order("seek", offset=duration(offset))
+        self._resume("seek", offset=duration(offset))
 
     def step(self, frames: int = 1) -> None:
         """Pause the replay, then play the next frames that contain events."""
@@ -177,6 +177,21 @@ class Tape:
         observers = max(0, status["observers"] - 1)
         seen = [*clients, *([f"{observers} observers, which do not count"] if observers else [])]
         return ", ".join(seen) or "no client"
+
+    def _resume(self, order: str, **body: Any) -> None:
+        """Send an order that starts a replay over if it has ended."""
+        __tracebackhide__ = True
+        has_ended = self.request("GET", "/replay")["state"] == "ended"
+        if has_ended:
+            # The tally may be behind, and must not take the old end for the next one.
+            self._tally.finished(PATIENCE)
+            self._tally.set_ended(ended=False)
+        try:
+            self._order(order, **body)
+        except LivetapeError:
+            if has_ended:
+                self._tally.set_ended(ended=True)
+            raise
 
     def _order(self, order: str, **body: Any) -> None:
         __tracebackhide__ = True

@@ -16,6 +16,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 RECONNECT_SECONDS = 1.0
+# Value of `action` when the LIVE has ended.
+ENDED = 3
 
 
 class Healthy:
@@ -59,7 +61,7 @@ class Healthy:
             self.diamonds[data["sender"]] += self.worth(data)
         elif kind == "chat" and data["comment"].startswith("!double "):
             self.replies.append(self.double(data["comment"].removeprefix("!double ")))
-        elif kind == "control" and data["action"] == "ended":
+        elif kind == "control" and data["action"] == ENDED:
             self.is_over = True
 
     def worth(self, gift: dict) -> int:

@@ -24,7 +24,7 @@ class Bot:
         self.process = subprocess.Popen(command, env={**os.environ, **tape.env}, stdout=subprocess.PIPE)
 
     def summary(self):
-        output, _ = self.process.communicate(timeout=30)
+        output, _ = self.process.communicate(timeout=10)
         assert self.process.returncode == 0, "the bot died"
         return json.loads(output)
 
