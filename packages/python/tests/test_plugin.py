@@ -46,8 +46,8 @@ def test_a_failed_test_shows_the_last_lines_of_its_servers(pytester):
             "*the test's own message",
             "*- livetape replay 1 -*",
             "*Serving*",
-            "*- livetape 2 -*",
-            "*INFO*",
+            "*- livetape mock 2 -*",
+            "*path=/live*",
             "*- livetape replay 3 -*",
             "*Stopped*",
         ]
