@@ -5,13 +5,12 @@ import json
 import pytest
 
 from livetape import LivetapeError, Loss
-from livetape.feed import Feed, Options
+from livetape.feed import Feed
 
 
 def feed(url="ws://127.0.0.1:3000/", **options):
     losses = []
-    made = Feed(url, Options(on_loss=losses.append, **options))
-    return made, losses
+    return Feed(url, on_loss=losses.append, **options), losses
 
 
 def event(seq, stream="a", **keys):
@@ -21,7 +20,7 @@ def event(seq, stream="a", **keys):
 def test_the_first_connection_asks_for_increments_of_gifts():
     assert feed()[0].address() == "ws://127.0.0.1:3000/?gifts=delta"
     assert feed("ws://h/?gifts=raw")[0].address() == "ws://h/?gifts=raw"
-    options = {"types": ["gift", "chat"], "gifts": "final", "raw": True, "since": 0}
+    options = {"types": ["gift", "chat"], "gifts": "final", "raw": True, "begin": 0}
     assert feed("ws://h", **options)[0].address() == "ws://h/?types=gift%2Cchat&gifts=final&raw=1&since=0"
 
 
@@ -51,7 +50,7 @@ def test_without_an_event_yet_it_resumes_from_the_start_unless_it_has_a_filter()
 
 
 def test_an_unknown_position_starts_over_at_once_and_only_once():
-    client, losses = feed(since="old:3")
+    client, losses = feed(begin="old:3")
     client.opened(0)
     assert client.closed(4001, "unknown_position", 0) == 0.0
     assert "since" not in client.address()

@@ -158,12 +158,12 @@ def test_clients_that_never_come_are_reported_with_those_that_did(livetape):
 @pytest.mark.livetape(wait_clients=0)
 def test_a_show_that_is_paused_does_not_finish(livetape):
     livetape.pause()
-    with pytest.raises(LivetapeError, match="the recording did not end: it is paused"):
+    with pytest.raises(LivetapeError, match="the replay did not finish: it is paused"):
         livetape.finished(timeout=0.3)
 
 
 def test_a_show_that_nobody_watches_does_not_finish(livetape):
-    with pytest.raises(LivetapeError, match="did not end: it waits for clients: no client"):
+    with pytest.raises(LivetapeError, match="did not finish: it waits for clients: no client"):
         livetape.finished(timeout=0.1)
 
 
@@ -207,7 +207,7 @@ def test_a_stopped_tape_leaves_no_files(livetape):
     livetape.stop()
     livetape.stop()
     assert not Path(folder).exists()
-    assert "Stopped" in livetape.last_lines()
+    assert "Stopped" in livetape._server.last_lines()
 
 
 def test_settings_of_the_environment_do_not_change_a_tape(monkeypatch):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .errors import LivetapeError
-from .feed import LOST, Event, Feed, Gifts, Loss, Options, Stats
+from .feed import LOST, Event, Feed, Gifts, Loss, Stats
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
@@ -30,8 +30,9 @@ class Client:
     connection late: put such a loop into `async with`.
     """
 
-    def __init__(self, url: str, options: Options) -> None:
-        self._feed = Feed(url, options)
+    def __init__(self, feed: Feed, token: str | None) -> None:
+        self._feed = feed
+        self._token = token
         self._stopped = threading.Event()
         self._socket: Connection | None = None
         self._loop: AsyncGenerator[Event, None] | None = None
@@ -106,9 +107,8 @@ class Client:
                 delay = self._closed(error)
 
     def _arguments(self) -> dict[str, Any]:
-        token = self._feed.options.token
         return {
-            "additional_headers": {"Authorization": f"Bearer {token}"} if token else None,
+            "additional_headers": {"Authorization": f"Bearer {self._token}"} if self._token else None,
             # A proxy of the environment cannot reach this machine's loopback addresses.
             "proxy": None if is_loopback(urlsplit(self._feed.url).hostname or "") else True,
             "compression": None,
@@ -157,8 +157,9 @@ def connect(  # noqa: PLR0913
     doubled with each of at most `max_attempts` attempts in a row, up to `max_delay`; with `jitter`, a random time up to
     that. `on_loss` is called with events that are or may be lost.
     """
-    kept = None if types is None else tuple(types)
-    return Client(url, Options(kept, gifts, raw, since, token, reconnect, max_attempts, delay, max_delay, jitter, on_loss))
+    # An iterator would be empty at the second connection.
+    types = None if types is None else tuple(types)
+    return Client(Feed(url, types, gifts, raw, since, reconnect, max_attempts, delay, max_delay, jitter, on_loss), token)
 
 
 def is_loopback(host: str) -> bool:

@@ -79,29 +79,21 @@ class Stats:
     connections: int = 0
 
 
-@dataclass(frozen=True)
-class Options:
-    """Options of a client."""
+@dataclass
+class Feed:
+    """What a client remembers from one connection to the next."""
 
+    url: str
     types: Iterable[str] | None = None
     gifts: Gifts | None = None
     raw: bool = False
-    since: str | int | None = None
-    token: str | None = None
+    begin: str | int | None = None
     reconnect: bool = True
     max_attempts: float = 5
     delay: float = 1.0
     max_delay: float = 16.0
     jitter: bool = False
     on_loss: Callable[[Loss], None] | None = None
-
-
-@dataclass
-class Feed:
-    """What a client remembers from one connection to the next."""
-
-    url: str
-    options: Options
     stats: Stats = field(default_factory=Stats)
     _stream: str = ""
     _seq: int = 0
@@ -115,8 +107,8 @@ class Feed:
         if urlsplit(self.url).scheme not in ("ws", "wss"):
             raise LivetapeError("bad_address", f"`{self.url}` is not an address of a feed", "use ws:// or wss://")
         query = dict(parse_qsl(urlsplit(self.url).query))
-        self._begin = query.get("since") if self.options.since is None else str(self.options.since)
-        self._is_filtered = self.options.types is not None or "types" in query
+        self._begin = query.get("since") if self.begin is None else str(self.begin)
+        self._is_filtered = self.types is not None or "types" in query
 
     @property
     def position(self) -> str | None:
@@ -130,14 +122,14 @@ class Feed:
 
     def address(self) -> str:
         """Return the URL of the next connection."""
-        parts, options = urlsplit(self.url), self.options
+        parts = urlsplit(self.url)
         query = dict(parse_qsl(parts.query))
         since = self._since
         # TikTok repeats the total of a streak with each message, so raw messages would count gifts twice.
         wanted = {
-            "types": None if options.types is None else ",".join(options.types),
-            "gifts": options.gifts or query.get("gifts", "delta"),
-            "raw": "1" if options.raw else None,
+            "types": None if self.types is None else ",".join(self.types),
+            "gifts": self.gifts or query.get("gifts", "delta"),
+            "raw": "1" if self.raw else None,
             "since": since,
             "on_gap": "skip" if since and ":" in since else None,
         }
@@ -192,23 +184,23 @@ class Feed:
             raise LivetapeError(name, f"the server rejected the connection with status {status}", close_code=code)
         if is_final(code) and not is_ghost:
             raise LivetapeError(reason or "closed", f"closed with {code} {reason}".strip(), close_code=code)
-        if not self.options.reconnect:
+        if not self.reconnect:
             name = "closed" if was_open else "connection_failed"
             raise LivetapeError(name, f"closed with {code} {reason}".strip(), close_code=code)
-        attempts_max = self.options.max_attempts
+        attempts_max = self.max_attempts
         if self._attempt >= (max(attempts_max, GHOST_ATTEMPTS_MIN) if is_ghost else attempts_max):
             message = f"gave up after {self._attempt} attempts: {reason or f'close code {code}'}"
             raise LivetapeError("gave_up", message, close_code=code)
         return self._wait(code)
 
     def _wait(self, code: int) -> float:
-        doubled = min(self.options.delay * 2**self._attempt, self.options.max_delay)
+        doubled = min(self.delay * 2**self._attempt, self.max_delay)
         # The server is healthy, so there is no reason to wait.
         at_once = self._attempt == 0 and code in (UNKNOWN_POSITION, SLOW_CONSUMER)
         self._attempt += 1
         if at_once:
             return 0.0
-        return random.uniform(0, doubled) if self.options.jitter else doubled  # noqa: S311
+        return random.uniform(0, doubled) if self.jitter else doubled  # noqa: S311
 
     def _said(self, message: dict[str, Any]) -> None:
         if message["type"] == "welcome":
@@ -231,8 +223,8 @@ class Feed:
             self._lose(Loss("stream_changed", after))
 
     def _lose(self, loss: Loss) -> None:
-        if self.options.on_loss:
-            self.options.on_loss(loss)
+        if self.on_loss:
+            self.on_loss(loss)
 
 
 def is_final(code: int) -> bool:

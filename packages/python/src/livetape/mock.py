@@ -166,10 +166,6 @@ class Mock:
         """Stop the mock."""
         self._server.stop()
 
-    def last_lines(self) -> str:
-        """Return the last lines of the mock's output."""
-        return self._server.last_lines()
-
     def __enter__(self) -> Self:
         return self
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 #: An observer neither counts as a client nor slows the replay down. Each gift of a streak counts once.
 FEED = "/events?observer=1&gifts=delta&since=0"
+#: Interval at which slow clients are checked, in seconds.
+POLL_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -63,17 +66,24 @@ class Tally(threading.Thread):
             self._has_ended = ended
 
     def finished(self, patience: float) -> Finished | None:
-        """Wait for the end of the recording. Return `None` if no event arrives within `patience` seconds."""
+        """Wait for the end of the recording, and until clients were sent all events.
+
+        Return `None` if no event arrives within `patience` seconds, or if a client does not read for as long.
+        """
         with self._changed:
             while not self._has_ended:
                 if self._is_broken:
                     raise self._server.unreachable()
                 if not self._changed.wait(patience):
                     return None
-        counts = self._server.request("GET", "/status")["counts"]
+        deadline = time.monotonic() + patience
+        while (status := self._server.request("GET", "/status")).get("behind", 0):
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(POLL_SECONDS)
         with self._changed:
             by_type = self._by_type.copy()
-            return Finished(by_type.total(), by_type, self._diamonds, describe(counts, self._skipped))
+            return Finished(by_type.total(), by_type, self._diamonds, describe(status["counts"], self._skipped))
 
     def _count(self, event: dict[str, Any]) -> None:
         kind = event["type"]

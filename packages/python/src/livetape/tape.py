@@ -70,6 +70,7 @@ class Tape:
         self.send = Send(self._server)
         self._tally = Tally(self._server)
         self._tally.start()
+        self._wait_for_replay()
 
     @property
     def url(self) -> str:
@@ -140,31 +141,46 @@ class Tape:
         self._order("step", count=frames)
 
     def finished(self, *, timeout: float = PATIENCE) -> Finished:
-        """Wait until the recording has ended, for at most `timeout` seconds without an event.
+        """Wait until the recording has ended and every client was sent all events.
 
-        At speed `max`, clients have then been sent all events except those in their buffers; `stop` sends the rest.
+        Raises `LivetapeError` after `timeout` seconds without an event.
         """
         __tracebackhide__ = True
         if finished := self._tally.finished(timeout):
             return finished
         state = self.request("GET", "/replay")["state"]
-        reasons = {"waiting": f"it waits for clients: {self._seen()}", "paused": "it is paused"}
+        reasons = {
+            "waiting": f"it waits for clients: {self._seen()}",
+            "paused": "it is paused",
+            "ended": f"a client does not read its events: {self._seen()}",
+        }
         reason = reasons.get(state, f"no event for {timeout:g} s")
-        raise LivetapeError("not_finished", f"the recording did not end: {reason}")
+        raise LivetapeError("not_finished", f"the replay did not finish: {reason}")
 
     def stop(self) -> None:
         """Stop the server. Clients receive all queued events, then the close code 1001."""
         self._server.stop()
-
-    def last_lines(self) -> str:
-        """Return the last lines of the server's output."""
-        return self._server.last_lines()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
+
+    def _wait_for_replay(self) -> None:
+        """Wait until the replay accepts orders, which is shortly after the server accepts requests."""
+        try:
+            while True:
+                try:
+                    self.request("GET", "/replay")
+                except LivetapeError as error:
+                    if error.code != "no_replay":
+                        raise
+                else:
+                    return
+        except BaseException:
+            self._server.kill()
+            raise
 
     def _clients(self) -> list[dict[str, Any]]:
         connections = self.request("GET", "/connections")["connections"]
