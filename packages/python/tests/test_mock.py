@@ -34,7 +34,7 @@ def test_expectations_that_are_met_pass(livetape_mock):
     livetape_mock.verify()
 
 
-def test_unmet_expectations_name_the_line_of_the_test_and_what_came(livetape_mock):
+def test_unmet_expectations_name_the_line_of_the_test_and_what_happened(livetape_mock):
     look_up(livetape_mock)
     livetape_mock.expect(Seen.request("/api-live/user/rooms"), 2)
     livetape_mock.expect(Seen.CONNECTION, at_least=1)
@@ -78,7 +78,7 @@ def test_a_tape_with_a_mock_connects_to_it(livetape, livetape_mock):
     livetape_mock.wait_for(Seen.request(LOOKUP))
 
 
-def test_what_never_comes_times_out_with_what_came(livetape_mock):
+def test_what_never_comes_times_out_and_reports_what_happened(livetape_mock):
     with pytest.raises(LivetapeError, match="(?s)expected 1 or more heartbeats, got 0 within 0.05 s.*received nothing"):
         livetape_mock.wait_for(Seen.HEARTBEAT, timeout=0.05)
 

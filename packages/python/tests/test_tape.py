@@ -187,7 +187,7 @@ def test_damage_is_reported_as_lost(tmp_path):
         assert "not sealed: the end may be missing" in tape.finished().lost
 
 
-def test_nothing_but_this_machine_is_contacted(livetape):
+def test_only_this_machine_is_contacted(livetape):
     livetape.request("DELETE", "/connect/demo")
     with pytest.raises(LivetapeError) as failed:
         livetape.request("POST", "/connect/ann")

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 #: Number of clients that never connect.
 HOLD = 2**32 - 1
+#: Time until the server lists a client that it counts, in seconds.
+LISTED_SECONDS = 0.2
+#: Time that clients have to answer a close, in seconds.
+DROP_SECONDS = 2.0
 #: Interval at which clients are counted, in seconds.
 POLL_SECONDS = 0.005
 
@@ -115,14 +119,25 @@ class Tape:
             time.sleep(POLL_SECONDS)
 
     def drop(self, code: int = 1011, reason: str = "dropped by the test") -> None:
-        """Disconnect every WebSocket client with this close code. Clients may reconnect immediately."""
+        """Disconnect every WebSocket client with this close code. Clients may reconnect immediately.
+
+        Returns when they are gone, so that they receive nothing that is sent afterwards on their old connections.
+        """
         __tracebackhide__ = True
-        for client in self._clients():
+        # The server counts a client shortly before it lists it. It never lists clients that read `/events`.
+        deadline = time.monotonic() + LISTED_SECONDS
+        while len(clients := self._clients()) < self.request("GET", "/status")["clients"] and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        dropped = {client["id"] for client in clients}
+        for client in dropped:
             try:
-                self.request("POST", f"/connections/{client['id']}/close", {"code": code, "reason": reason})
+                self.request("POST", f"/connections/{client}/close", {"code": code, "reason": reason})
             except LivetapeError as error:
                 if error.code != "not_found":  # It has left.
                     raise
+        deadline = time.monotonic() + DROP_SECONDS
+        while dropped.intersection(client["id"] for client in self._clients()) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
 
     def play(self) -> None:
         """Start or resume the replay."""

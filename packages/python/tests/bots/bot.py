@@ -15,7 +15,7 @@ from urllib.request import urlopen
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-RECONNECT_SECONDS = 1.0
+RECONNECT_SECONDS = 2.0
 # Value of `action` when the LIVE has ended.
 ENDED = 3
 
