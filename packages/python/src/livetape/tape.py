@@ -59,7 +59,7 @@ class Tape:
     ) -> None:
         options = {
             "speed": speed,
-            "start": start and duration(start),
+            "start": None if start is None else duration(start),
             "end": None if end is None else duration(end),
             "loop": laps,
             "idle-limit": None if idle_limit is None else duration(idle_limit),
@@ -184,18 +184,15 @@ class Tape:
 
     def _wait_for_replay(self) -> None:
         """Wait until the replay accepts orders, which is shortly after the server accepts requests."""
-        try:
-            while True:
-                try:
-                    self.request("GET", "/replay")
-                except LivetapeError as error:
-                    if error.code != "no_replay":
-                        raise
-                else:
-                    return
-        except BaseException:
-            self._server.kill()
-            raise
+        while True:
+            try:
+                self.request("GET", "/replay")
+            except LivetapeError as error:
+                if error.code != "no_replay":
+                    self._server.kill()
+                    raise
+            else:
+                return
 
     def _clients(self) -> list[dict[str, Any]]:
         connections = self.request("GET", "/connections")["connections"]
