@@ -69,7 +69,8 @@ class Tape:
         }
         flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
         self._server = Server(["replay", os.fspath(recording), "--offline", "--quiet", *flags])
-        self._mock = mock
+        #: The mock that it connects to.
+        self.mock = mock
         #: Sends your own messages into the replay.
         self.send = Send(self._server)
         self._tally = Tally(self._server)
@@ -95,7 +96,7 @@ class Tape:
     def env(self) -> dict[str, str]:
         """Variables for the environment of a client that runs as a program, the same as those of `livetape run`."""
         urls = {"LIVETAPE_URL": self.url, "LIVETAPE_HTTP": self.http}
-        return urls if self._mock is None else {**urls, **self._mock.env}
+        return urls if self.mock is None else {**urls, **self.mock.env}
 
     @property
     def aio(self) -> AsyncTape:
