@@ -22,9 +22,9 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("docs", 60, &["doc", "--workspace", "--no-deps", "--locked"]),
     ("programs", 540, &["bench", "--locked", "--no-run", "--bench", "decode", "--bench", "guard", "--bench", "fanout", "--bench", "replay"]),
     ("benches", 50, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
-    ("guard", 45, &["xtask", "guard"]),
+    ("guard", 10, &["xtask", "guard"]),
     ("size", 280, &["xtask", "size"]),
-    ("memory", 90, &["xtask", "bench", "fanout", "--memory"]),
+    ("memory", 30, &["xtask", "bench", "fanout", "--memory"]),
     ("days", 50, &["xtask", "bench", "replay", "--memory", "--days"]),
     ("autobahn", 165, &["xtask", "autobahn"]),
     ("peers", 220, &["xtask", "peers"]),
@@ -32,6 +32,7 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("client", 170, &["xtask", "client", "--check"]),
     ("browser", 150, &["xtask", "browser"]),
     ("producers", 60, &["xtask", "producers"]),
+    ("python", 95, &["xtask", "python", "--check"]),
 ];
 
 /// Returns the names of all stages.

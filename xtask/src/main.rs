@@ -14,6 +14,7 @@ mod outside;
 mod peers;
 mod producers;
 mod programs;
+mod python;
 mod record;
 #[cfg(feature = "fixture")]
 mod recordings;
@@ -88,6 +89,12 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Check and test packages/python (after a change to it)
+    Python {
+        /// Report what would be formatted or fixed, and fail on any difference
+        #[arg(long)]
+        check: bool,
+    },
     /// Run clippy on the workspace, and on livetape with each feature alone
     Lints,
     /// Test the packages with a crate outside the workspace
@@ -115,6 +122,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Autobahn => autobahn::run(),
         Chore::Web { check } => web::run(check),
         Chore::Client { check } => client::run(check),
+        Chore::Python { check } => python::run(check),
         Chore::Lints => lints::run(),
         Chore::Outside => outside::run(),
         Chore::Browser { checks } => browser::run(&checks),
