@@ -9,7 +9,7 @@ use std::{
 
 use super::journal::{Happened, Journal, LogEntry};
 
-/// Maximum number of log entries in a report.
+/// Maximum number of lines of the log in a report.
 const LISTED_MAX: usize = 20;
 
 /// A kind of client activity to expect.
@@ -272,12 +272,22 @@ fn early(entries: &[LogEntry], wait: Duration) -> Option<(u64, u64)> {
 }
 
 fn listed(entries: &[LogEntry]) -> String {
-    let skipped = entries.len().saturating_sub(LISTED_MAX);
-    let lines: Vec<String> = entries[skipped..].iter().map(shown).collect();
+    let is_ack = |entry: &LogEntry| matches!(entry.what, Happened::Ack { .. });
+    let runs = entries.chunk_by(|one, next| one.connection == next.connection && is_ack(one) && is_ack(next));
+    let lines: Vec<String> = runs.map(run).collect();
+    let skipped = lines.len().saturating_sub(LISTED_MAX);
     match (lines.is_empty(), skipped) {
         (true, _) => "received nothing".into(),
         (_, 0) => format!("received:\n{}", lines.join("\n")),
-        _ => format!("received, at the end:\n{}", lines.join("\n")),
+        _ => format!("received, at the end:\n{}", lines[skipped..].join("\n")),
+    }
+}
+
+/// Shows successive acks in one line: a client sends hundreds, which would hide everything else.
+fn run(entries: &[LogEntry]) -> String {
+    match entries {
+        [first, .., last] => format!("{}{} acks until {} ms", when(first), entries.len(), last.at_ms),
+        one => one.iter().map(shown).collect(),
     }
 }
 
@@ -288,5 +298,32 @@ fn shown(entry: &LogEntry) -> String {
     } else {
         format!("{:?}", entry.what)
     };
-    format!("  {:>8} ms  connection {}: {what}", entry.at_ms, entry.connection)
+    format!("{}{what}", when(entry))
+}
+
+fn when(entry: &LogEntry) -> String {
+    format!("  {:>8} ms  connection {}: ", entry.at_ms, entry.connection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn successive_acks_of_a_connection_are_one_line_of_the_report() {
+        let ack = Happened::Ack { log_id: 7, internal_ext: String::new() };
+        let entry = |at_ms, connection, what: &Happened| LogEntry { at_ms, connection, what: what.clone() };
+        let acks = (0..40).map(|at_ms| entry(at_ms, 1, &ack));
+        let others =
+            [entry(50, 2, &ack), entry(60, 1, &ack), entry(61, 1, &ack), entry(70, 1, &Happened::Enter)];
+        let entries: Vec<LogEntry> = acks.chain(others).collect();
+        let expected = [
+            "received:",
+            "         0 ms  connection 1: 40 acks until 39 ms",
+            "        50 ms  connection 2: Ack { log_id: 7, internal_ext: \"\" }",
+            "        60 ms  connection 1: 2 acks until 61 ms",
+            "        70 ms  connection 1: Enter",
+        ];
+        assert_eq!(listed(&entries), expected.join("\n"));
+    }
 }
