@@ -89,8 +89,8 @@ impl Pipeline {
         offset: Duration,
         pacing: Pacing,
     ) -> Injected {
-        let place = self.decoder.place(offset);
-        let (item, ids) = injector.make(request, self.hub.stream(), place);
+        let target = self.decoder.target(offset);
+        let (item, ids) = injector.make(request, self.hub.stream(), target);
         self.decode(&item);
         let events: Vec<Event> = self.decoder.take_events().collect();
         let mirror = match &self.mirror {

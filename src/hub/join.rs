@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{Filter, Hub, OnGap, Shared, Since, Subscriber, cursor::Cursor, line::Line, state::State};
+use super::{Filter, Hub, OnGap, Shared, Since, Subscriber, cursor::Cursor, line::Line, state::ChannelState};
 use crate::{
     clock,
     sans_io::error::{Code, Problem},
@@ -67,7 +67,7 @@ impl Hub {
 }
 
 impl Shared {
-    fn start(&self, state: &State, join: &Join) -> Result<Start, Problem> {
+    fn start(&self, state: &ChannelState, join: &Join) -> Result<Start, Problem> {
         match &join.since {
             None => Ok(Start::now(state, &join.filter)),
             Some(Since::Start) => Ok(Start::at(state.ring.tail())),
@@ -75,7 +75,7 @@ impl Shared {
         }
     }
 
-    fn resume(&self, state: &State, stream: &str, seq: u64, on_gap: OnGap) -> Result<Start, Problem> {
+    fn resume(&self, state: &ChannelState, stream: &str, seq: u64, on_gap: OnGap) -> Result<Start, Problem> {
         let unknown = |message: String| Err(Problem::new(Code::UnknownPosition, message));
         let (tail, head) = (state.ring.tail(), state.ring.head());
         if stream != &*self.stream {
@@ -97,7 +97,7 @@ impl Shared {
 }
 
 impl Start {
-    fn now(state: &State, filter: &Filter) -> Self {
+    fn now(state: &ChannelState, filter: &Filter) -> Self {
         let current = state.current.iter().filter_map(|entry| entry.shown_to(filter));
         Self { first: current.cloned().collect(), position: state.ring.head() }
     }

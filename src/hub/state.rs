@@ -1,4 +1,4 @@
-//! State shared by publishing, joining and reading.
+//! ChannelState shared by publishing, joining and reading.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -8,7 +8,7 @@ use super::{
 
 /// A channel's ring, its cursors and its current state.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct ChannelState {
     pub ring: Ring,
     /// Events that describe the current state, for subscribers without `since`: the latest event that started
     /// one, and the event that ended it.
@@ -20,7 +20,7 @@ pub(super) struct State {
     slowest_at_least: u64,
 }
 
-impl State {
+impl ChannelState {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             ring: Ring::new(limits),

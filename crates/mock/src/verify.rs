@@ -1,6 +1,6 @@
 //! Verification of expectations: on demand, and at the latest when the mock is dropped.
 
-use std::{mem, panic::Location, sync::PoisonError, thread, time::Duration};
+use std::{mem, sync::PoisonError, thread, time::Duration};
 
 use tokio::time::timeout_at;
 
@@ -35,6 +35,9 @@ impl MockTikTok {
     /// assert!(failed.is_err());
     /// # }
     /// ```
+    ///
+    /// # Panics
+    /// If the range is empty, e.g. `3..3`.
     #[track_caller]
     pub fn expect(&self, seen: Seen, times: impl Into<Times>) {
         self.expect_that(Wanted::Count(seen, times.into()));
@@ -61,8 +64,8 @@ impl MockTikTok {
 
     #[track_caller]
     fn expect_that(&self, wanted: Wanted) {
-        let at = Location::caller();
-        self.expectations.lock().unwrap_or_else(PoisonError::into_inner).push(Expectation { wanted, at });
+        let expectation = Expectation::new(wanted);
+        self.expectations.lock().unwrap_or_else(PoisonError::into_inner).push(expectation);
     }
 
     /// Verifies all expectations and removes them.
@@ -109,10 +112,10 @@ impl MockTikTok {
     /// ```
     ///
     /// # Panics
-    /// If it happens too often, or not in time. The message lists the client activity.
+    /// If it happens too often, or not in time, or if the range is empty. The message lists the client activity.
     #[track_caller]
     pub fn wait_for(&self, seen: Seen, times: impl Into<Times>) -> impl Future<Output = Vec<LogEntry>> {
-        let expectation = Expectation { wanted: Wanted::Count(seen, times.into()), at: Location::caller() };
+        let expectation = Expectation::new(Wanted::Count(seen, times.into()));
         async move {
             let (deadline, mut happened) = (clock::now() + WAIT_MAX, self.mock.happened());
             loop {

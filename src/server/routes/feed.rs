@@ -8,7 +8,7 @@ use axum::{
 
 use super::{
     App,
-    interactive::{self, MaybeUpgrade, Visit},
+    interactive::{self, MaybeUpgrade, SocketRequest},
     page, query,
 };
 use crate::{lobby::Role, server::state::refusal::Refusal};
@@ -29,5 +29,9 @@ pub(crate) async fn root(
         Err(problem) => return Ok(interactive::turn_away(&app, upgrade, Role::Reads, problem)),
     };
     let (role, feed) = (Role::Reads, Some(app.shared.hub.clone()));
-    Ok(interactive::open(&app, upgrade, Visit { path: "/", role, client_id: None, feed, join, lease: None }))
+    Ok(interactive::open(
+        &app,
+        upgrade,
+        SocketRequest { path: "/", role, client_id: None, feed, join, lease: None },
+    ))
 }

@@ -38,7 +38,7 @@ const ECHO_BUFFER_BYTES: usize = 16 * 1024;
 pub(crate) type MaybeUpgrade = Result<Upgrade, Refusal>;
 
 /// The parameters of an incoming WebSocket.
-pub(crate) struct Visit {
+pub(crate) struct SocketRequest {
     pub(crate) path: &'static str,
     pub(crate) role: Role,
     pub(crate) client_id: Option<String>,
@@ -62,7 +62,11 @@ pub(crate) async fn talk(
         Err(problem) => return Ok(turn_away(&app, upgrade, Role::Talks, problem)),
     };
     let feed = feed.then(|| app.shared.hub.clone());
-    Ok(open(&app, upgrade, Visit { path: "/ws", role: Role::Talks, client_id, feed, join, lease: None }))
+    Ok(open(
+        &app,
+        upgrade,
+        SocketRequest { path: "/ws", role: Role::Talks, client_id, feed, join, lease: None },
+    ))
 }
 
 /// `GET /ws/echo`.
@@ -78,7 +82,7 @@ pub(crate) async fn echo(
         Ok(slot) => slot,
         Err(problem) => return Ok(turn_away(&app, upgrade, role, problem)),
     };
-    let session = admit(&app, Visit { path, role, client_id: None, feed: None, join, lease: None });
+    let session = admit(&app, SocketRequest { path, role, client_id: None, feed: None, join, lease: None });
     Ok(begin(&app, upgrade, role, session, slot))
 }
 
@@ -97,10 +101,10 @@ pub(crate) fn required(headers: &HeaderMap, upgrade: MaybeUpgrade) -> MaybeUpgra
 
 /// Responds with 101 and runs the session. Rejections are sent over the socket, because browsers hide the
 /// response to a failed upgrade.
-pub(crate) fn open(app: &App, upgrade: Upgrade, mut visit: Visit) -> Response {
-    let (role, lease) = (visit.role, visit.lease.take());
+pub(crate) fn open(app: &App, upgrade: Upgrade, mut request: SocketRequest) -> Response {
+    let (role, lease) = (request.role, request.lease.take());
     // Join before sending the 101: a client that has read it misses no later event.
-    let session = admit(app, visit);
+    let session = admit(app, request);
     begin(app, upgrade, role, session, lease)
 }
 
@@ -160,8 +164,8 @@ fn begin(
     })
 }
 
-fn admit(app: &App, visit: Visit) -> Result<Box<Session>, Box<TurnedAway>> {
-    let Visit { path, role, client_id, feed, join, lease: _ } = visit;
+fn admit(app: &App, request: SocketRequest) -> Result<Box<Session>, Box<TurnedAway>> {
+    let SocketRequest { path, role, client_id, feed, join, lease: _ } = request;
     let reading = feed.as_ref().map(|hub| hub.stream().to_owned());
     let admitted = feed.map(|hub| app.shared.join(&hub, &join)).transpose().and_then(|feed| {
         let join = Join { since: None, ..join };

@@ -6,7 +6,7 @@
 
 use super::{
     App,
-    interactive::{self, MaybeUpgrade, Visit},
+    interactive::{self, MaybeUpgrade, SocketRequest},
     query,
 };
 use crate::{
@@ -103,7 +103,7 @@ fn answer(
             interactive::open(
                 app,
                 upgrade,
-                Visit { path, role, client_id: None, feed, join, lease: Some(lease) },
+                SocketRequest { path, role, client_id: None, feed, join, lease: Some(lease) },
             )
         }
         Err(refusal) => interactive::turn_away(app, upgrade, Role::Reads, refusal),
