@@ -1,0 +1,1 @@
+"""livetape in Python; the program is in the scripts folder."""
