@@ -99,7 +99,7 @@ impl Node {
 
 /// Returns an npm command that prints to stderr, because a chore may print JSON to stdout.
 fn npm<const N: usize>(args: [&str; N]) -> Command {
-    let mut npm = Command::new("npm");
+    let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
     npm.args(args).stdout(io::stderr());
     npm
 }

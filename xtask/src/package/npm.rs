@@ -50,6 +50,7 @@ fn program(release: &Release) -> Result<()> {
         "version": release.version,
         "description": format!("The program livetape for {os}-{cpu}; install the package livetape instead"),
         "license": "MIT OR Apache-2.0",
+        "type": "commonjs",
         "os": [os],
         "cpu": [cpu],
         "files": ["bin", super::NOTICES],
