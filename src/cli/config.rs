@@ -121,7 +121,9 @@ pub(super) fn config(args: &args::Config) -> Result<u8, Problem> {
 fn origin(file: Option<&Path>) -> Result<String, Problem> {
     let mut text = match read(file)? {
         Some((path, _)) => format!("# settings file: {}\n", path.display()),
-        None => folders::files().iter().map(|path| format!("# no settings file {}\n", path.display())).collect(),
+        None => {
+            folders::files().iter().map(|path| format!("# no settings file {}\n", path.display())).collect()
+        }
     };
     if let Some(ca) = Folders::find().map(|folders| folders.ca()).filter(|ca| !ca.exists()) {
         text += &format!("# no certificate file {}\n", ca.display());

@@ -43,8 +43,7 @@ struct Release {
 pub(crate) fn run(check: bool, is_published: bool) -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let (livetape, version) = (size::build()?, version(&root)?);
-    let release =
-        Release { root, target: target()?, livetape, version, node: Node::find()?, is_published };
+    let release = Release { root, target: target()?, livetape, version, node: Node::find()?, is_published };
     emptied(&release.packages())?;
     emptied(&release.staging())?;
     fs::write(release.notices(), notices::collect(&release)?)?;
