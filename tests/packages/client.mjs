@@ -68,7 +68,7 @@ export async function client({ project, run, tools }) {
 
 /** Serves a folder, and opens its pages until they set a title. */
 async function inChromium(folder, tools, use) {
-  const { chromium } = createRequire(path.join(tools, 'package.json'))('playwright-core')
+  const { chromium } = createRequire(path.join(tools, 'package.json'))('@playwright/test')
   const site = createServer(async ({ url }, response) => {
     const { pathname } = new URL(url, 'http://x')
     response.setHeader('content-type', pathname.endsWith('.js') ? 'text/javascript' : 'text/html')

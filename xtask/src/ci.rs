@@ -13,25 +13,27 @@ const LIMITS_SECONDS_MAX: u64 = 45 * 60;
 
 /// Name, limit in seconds and cargo arguments of each stage. A limit is about twice the time that the stage takes on two cores, starting
 /// with an empty target folder. `programs` links all benchmarks that later stages run, so that cargo can link them in parallel.
+/// `packages` uses the release build of `size`, and the Chromium of `client`.
 #[rustfmt::skip]
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 10, &["fmt", "--all", "--check"]),
     ("lints", 250, &["xtask", "lints"]),
-    ("tests", 450, &["test", "--workspace", "--locked"]),
+    ("tests", 420, &["test", "--workspace", "--locked"]),
     ("outside", 70, &["xtask", "outside"]),
-    ("docs", 60, &["doc", "--workspace", "--no-deps", "--locked"]),
+    ("docs", 45, &["doc", "--workspace", "--no-deps", "--locked"]),
     ("programs", 540, &["bench", "--locked", "--no-run", "--bench", "decode", "--bench", "guard", "--bench", "fanout", "--bench", "replay"]),
     ("benches", 50, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
-    ("guard", 45, &["xtask", "guard"]),
+    ("guard", 20, &["xtask", "guard"]),
     ("size", 280, &["xtask", "size"]),
-    ("memory", 90, &["xtask", "bench", "fanout", "--memory"]),
-    ("days", 50, &["xtask", "bench", "replay", "--memory", "--days"]),
+    ("memory", 45, &["xtask", "bench", "fanout", "--memory"]),
+    ("days", 40, &["xtask", "bench", "replay", "--memory", "--days"]),
     ("autobahn", 165, &["xtask", "autobahn"]),
     ("peers", 220, &["xtask", "peers"]),
-    ("web", 40, &["xtask", "web", "--check"]),
+    ("web", 25, &["xtask", "web", "--check"]),
     ("client", 170, &["xtask", "client", "--check"]),
     ("browser", 150, &["xtask", "browser"]),
     ("producers", 60, &["xtask", "producers"]),
+    ("packages", 130, &["xtask", "package", "--check"]),
 ];
 
 /// Returns the names of all stages.

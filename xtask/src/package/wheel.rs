@@ -40,10 +40,12 @@ pub(super) fn python(release: &Release) -> Result<PathBuf> {
     install_python(&requirements, &release.target.join("packages-python"))
 }
 
-/// Returns the project file of a copy elsewhere, which includes the licences. maturin's list of crates would name folders of this machine.
+/// Returns the project file of a copy elsewhere, which includes the licences. maturin's list of crates would name folders of this machine,
+/// and its `strip` would need a build of its own.
 fn moved(project: &str, root: &Path) -> String {
     let licences = format!("[project]\nlicense-files = [\"LICENSE\", \"{NOTICES}\"]\n");
     let manifest = root.join("Cargo.toml").display().to_string().replace('\\', "/");
     let project = project.replacen("[project]\n", &licences, 1).replacen("../../Cargo.toml", &manifest, 1);
+    let project = project.replace("\nstrip = true\n", "\n");
     format!("{project}\n[tool.maturin.sbom]\nrust = false\n")
 }
