@@ -88,7 +88,9 @@ fn every_crate_has_a_full_manifest() {
     for path in crates.into_iter().chain(["Cargo.toml".to_owned()]) {
         let manifest = read(&path);
         let (_, package) = manifest.split_once("[package]").unwrap();
-        for field in ["description = ", "license.", "keywords.", "categories = ", "readme = ", "rust-version."] {
+        for field in
+            ["description = ", "license.", "keywords.", "categories = ", "readme = ", "rust-version."]
+        {
             assert!(package.contains(&format!("\n{field}")), "{path} has no {field}");
         }
     }

@@ -9,28 +9,29 @@ import test from 'node:test'
 const TIME_MS = 120_000
 
 const VITEST = `import { createWebSocketClient } from '@livetape/client'
-import { expect, test } from '@livetape/testing/vitest'
-
+import { test } from '@livetape/testing/vitest'
+import { expect } from 'vitest'
 test('counts the diamonds of a show', async ({ startTape }) => {
   const tape = await startTape({ speed: 'max' })
   let diamonds = 0
-  const client = createWebSocketClient({ url: tape.url, onEvent: ({ type, data }) => (diamonds += type === 'gift' ? data.diamonds : 0) })
-  await client.connect()
-  expect((await tape.finished()).diamonds).toBe(diamonds)
+  const onEvent = ({ type, data }) => (diamonds += type === 'gift' ? data.diamonds : 0)
+  await createWebSocketClient({ url: tape.url, onEvent }).connect()
+  await expect.poll(() => diamonds).toBe((await tape.finished()).diamonds)
 })
 `
 const PLAYWRIGHT = `import { expect, test } from '@livetape/testing/playwright'
-
 test('shows chats', async ({ page, startTape }) => {
   const tape = await startTape({ hold: true })
-  await page.setContent('<p></p>')
-  await page.evaluate((url) => { new WebSocket(url).onmessage = ({ data }) => (document.body.innerText = JSON.parse(data).data.comment) }, tape.url)
+  const script = \`new WebSocket('\${tape.url}').onmessage = ({ data }) => (document.body.innerText = JSON.parse(data).data.comment)\`
+  await page.route('http://localhost/', (route) => route.fulfill({ contentType: 'text/html', body: \`<body><script>\${script}</script>\` }))
+  await page.goto('http://localhost/')
   await tape.waitForClients(1)
   await tape.send.chat({ user: 'ann', comment: 'hello' })
   await expect(page.getByText('hello')).toBeVisible()
 })
 `
-const CONFIG = `export default { use: { launchOptions: { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] } } }`
+// The page comes from the test instead of a server on this machine, so Chromium would ask before it lets it connect.
+const CONFIG = `export default { use: { launchOptions: { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-features=LocalNetworkAccessChecks'] } } }`
 const PYTEST = `import livetape as lib
 import pytest
 
@@ -53,8 +54,8 @@ export async function first({ project, run, python }) {
   const passes = async (text, command, args) => {
     assert.ok(text.split('\n').filter((line) => line.trim()).length <= 10)
     const started = Date.now()
-    const { stdout } = await run(command, args, project).catch((error) => error)
-    assert.match(stdout, /1 passed/)
+    const { stdout, stderr } = await run(command, args, project).catch((error) => error)
+    assert.match(stdout, /1 passed/, stderr)
     assert.ok(Date.now() - started < TIME_MS)
   }
 

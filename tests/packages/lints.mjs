@@ -22,10 +22,10 @@ export async function lints({ packages, files, run, tools, python }) {
     })
   }
 
-  // The package with the program has no JavaScript. `./iife` is a script for pages, not a module.
+  // The package with the program has no JavaScript. `./iife` is a script for pages, not a module, and Vitest is an ES module.
   for (const name of tarballs.filter((name) => !/-(darwin|linux|win32)-/.test(name))) {
     test(`attw reports nothing about ${name}`, async () => {
-      const { stdout } = await tool('@arethetypeswrong/cli/dist/index.js', path.join(packages, name), '--no-emoji', '--exclude-entrypoints', './iife').catch((error) => error)
+      const { stdout } = await tool('@arethetypeswrong/cli/dist/index.js', path.join(packages, name), '--no-emoji', '--exclude-entrypoints', './iife', './vitest').catch((error) => error)
       assert.match(stdout, /No problems found/)
     })
   }

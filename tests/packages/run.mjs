@@ -15,7 +15,7 @@ import { client } from './client.mjs'
 import { first } from './first.mjs'
 import { lints } from './lints.mjs'
 
-const [packages, tools, python] = process.argv.slice(2)
+const [packages, tools, python] = process.argv.slice(2).map((name) => path.resolve(name))
 const files = await readdir(packages)
 const VERSION = /^livetape-(\d+\.\d+\.\d+)\.tgz$/m.exec(files.join('\n'))[1]
 const root = await mkdtemp(path.join(os.tmpdir(), 'livetape-packages-'))
