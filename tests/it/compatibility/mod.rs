@@ -104,11 +104,11 @@ async fn after(path: &str, change: impl FnOnce(&mut Value)) -> Vec<String> {
 async fn removed_and_changed_parts_are_found() {
     let events = "/schema/events.json";
     let broken = after(events, |new| {
-        drop(new["$defs"]["ChatEvent"]["properties"].as_object_mut().unwrap().remove("ts"))
+        drop(new["$defs"]["ChatEvent"]["properties"].as_object_mut().unwrap().remove("ts"));
     });
     assert_eq!(broken.await, ["/$defs/ChatEvent/properties/ts is gone"]);
     let broken = after(events, |new| {
-        new["$defs"]["AccessControl"]["properties"]["verifySeconds"]["type"] = "string".into()
+        new["$defs"]["AccessControl"]["properties"]["verifySeconds"]["type"] = "string".into();
     });
     assert_eq!(broken.await.len(), 1);
     let broken =

@@ -107,7 +107,7 @@ impl Comparison {
                     self.items(was, is, &at, is_request);
                 }
                 ("type", Value::Array(was), Value::Array(is)) if is_request => {
-                    self.items(was, is, &at, is_request)
+                    self.items(was, is, &at, is_request);
                 }
                 (_, _, Value::Null) => self.found.push(format!("{at} is gone")),
                 _ => self.values(was, is, &at, is_request),
