@@ -12,6 +12,7 @@ mod ending;
 mod events;
 mod export;
 mod file_size;
+mod folders;
 mod import;
 mod lifecycle;
 mod live;

@@ -117,7 +117,7 @@ settings! {
         tls_key: Option<PathBuf> = None, "--tls-key FILE", "LIVETAPE_TLS_KEY";
         /// Set the directory of recordings [default: recordings]
         ///
-        /// Recordings are looked up here by name, and new ones are stored here.
+        /// Recordings are looked up here by name, and new ones are stored here. If ./recordings does not exist, the default is a folder of the user: see `livetape config show`.
         recordings: Option<PathBuf> = None, "--recordings DIR", "LIVETAPE_RECORDINGS";
         /// Connect to at most N rooms at once
         max_live: usize = 1, "--max-live N", "LIVETAPE_MAX_LIVE";
@@ -327,7 +327,7 @@ settings! {
         url: ServerUrl = ServerUrl("ws://127.0.0.1:3000/".into()), "", "LIVETAPE_URL";
         /// Trust only the certificates in this file (PEM)
         ///
-        /// Use it for your own wss:// server. The file contains the certificate of the server, e.g. from `openssl req -x509`, or of its authority.
+        /// Use it for your own wss:// server. The file contains the certificate of the server, e.g. from `openssl req -x509`, or of its authority. The default is ca.pem in the user's folder for configuration, if it exists.
         ca: Option<PathBuf> = None, "--ca FILE", "LIVETAPE_CA";
     }
 }

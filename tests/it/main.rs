@@ -4,6 +4,7 @@ mod access;
 mod auth;
 mod bounds;
 mod channels;
+mod compatibility;
 mod cross_site;
 mod dashboard;
 mod decoder;

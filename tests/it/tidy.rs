@@ -81,6 +81,21 @@ fn manifests_keep_the_crates_apart() {
     }
 }
 
+/// Of the recommended fields, only `repository` is missing: its address is not public yet.
+#[test]
+fn every_crate_has_a_full_manifest() {
+    let crates = ["core", "io", "mock", "testing", "tools"].map(|name| format!("crates/{name}/Cargo.toml"));
+    for path in crates.into_iter().chain(["Cargo.toml".to_owned()]) {
+        let manifest = read(&path);
+        let (_, package) = manifest.split_once("[package]").unwrap();
+        for field in
+            ["description = ", "license.", "keywords.", "categories = ", "readme = ", "rust-version."]
+        {
+            assert!(package.contains(&format!("\n{field}")), "{path} has no {field}");
+        }
+    }
+}
+
 /// Libraries that a module must not use; `layers` checks imports between modules.
 #[test]
 fn layers_do_not_use_libraries_of_other_layers() {

@@ -11,6 +11,7 @@ mod guard;
 mod lints;
 mod node;
 mod outside;
+mod package;
 mod peers;
 mod producers;
 mod programs;
@@ -99,6 +100,15 @@ enum Chore {
     Lints,
     /// Test the packages with a crate outside the workspace
     Outside,
+    /// Build the packages for users into target/packages
+    Package {
+        /// Also install each into an empty environment and use it
+        #[arg(long)]
+        check: bool,
+        /// Let `livetape` on npm depend on the packages with the program (only once we own their names)
+        #[arg(long)]
+        published: bool,
+    },
     /// Test the dashboard in Chromium
     Browser {
         /// Run only these checks: feed, transport, …
@@ -125,6 +135,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Python { check } => python::run(check),
         Chore::Lints => lints::run(),
         Chore::Outside => outside::run(),
+        Chore::Package { check, published } => package::run(check, published),
         Chore::Browser { checks } => browser::run(&checks),
         Chore::Screenshot => screenshot::run(),
     }?;

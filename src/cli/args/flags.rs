@@ -148,7 +148,7 @@ impl<S: Scope> clap::Args for Flags<S> {
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
             .help("Read settings from this file [default: livetape.toml]")
-            .long_help("Read settings from this file\n\n[default: livetape.toml, if it exists] [env: LIVETAPE_CONFIG]");
+            .long_help("Read settings from this file\n\n[default: livetape.toml, here or in the user's folder for configuration] [env: LIVETAPE_CONFIG]");
         let arg = |key| {
             let (arg, path) = (arg(key, S::COMMON.contains(&key.path().as_str()))?, key.path());
             Some(match S::TEXTS.iter().find(|(text_of, _)| *text_of == path) {
