@@ -31,7 +31,7 @@ fn invalid_flags_are_usage_errors() {
     check(&["replay", "demo", "--speed", "fast"], 2, "invalid value 'fast'");
     check(&["replay", "demo", "--start", "-5s"], 2, "invalid value '-5s'");
     check(&["replay", "demo", "--loop", "-1"], 2, "");
-    check(&["replay", "demo", "--loop", "0"], 2, "`0` is not a number from 1");
+    check(&["replay", "demo", "--loop", "0"], 2, "`0` is neither a whole number from 1");
     check(&["watch", "99999"], 2, "99999 is not a port");
     check(&["watch", "0"], 2, "0 is not a port");
     check(&["watch", "ws://99999/"], 2, "99999 is not a port");
