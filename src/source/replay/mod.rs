@@ -301,7 +301,7 @@ impl<'a> Replay<'a> {
                 return;
             }
         }
-        // Readers of the last event may ask what was lost.
+        // A reader of the last event may ask for the losses.
         self.report();
         self.pipeline.finish(offset, Some("recording_ended"), self.pacing()).await;
         self.phase = ReplayPhase::Ended;
