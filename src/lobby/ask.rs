@@ -198,7 +198,7 @@ impl Lobby {
         }
     }
 
-    fn key(&self, id: &str) -> Result<Key, Problem> {
+    pub(super) fn key(&self, id: &str) -> Result<Key, Problem> {
         let by_id = Uuid::try_parse(id).ok().and_then(|id| self.ids.get(&id));
         by_id.or_else(|| self.client_ids.get(id)).copied().ok_or_else(|| {
             Problem::new(Code::NotFound, format!("unknown connection `{id}`"))

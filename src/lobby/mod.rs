@@ -10,6 +10,7 @@
 mod ask;
 mod conduct;
 mod connection;
+mod direct;
 mod effect;
 mod limits;
 mod message;

@@ -70,6 +70,8 @@ pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router 
         .route("/connections/{id}", get(connections::get))
         .route("/connections/{id}/metadata", put(connections::put_metadata))
         .route("/connections/{id}/close", post(connections::dismiss))
+        .route("/connections/{id}/messages", post(connections::tell))
+        .route("/connections/{id}/rooms/{room}", put(connections::join).delete(connections::leave))
         .route("/stats", get(connections::stats))
         .route("/openapi.json", get(openapi::openapi))
         .route("/schema/events.json", get(schema::events));

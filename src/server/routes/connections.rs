@@ -9,7 +9,13 @@ use axum::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{App, body::parse_body, connect::name, query};
+use super::{
+    App,
+    body::parse_body,
+    connect::name,
+    query,
+    rooms::{Heard, Said},
+};
 use crate::{
     lobby::{ConnectionView, LobbyStats, Metadata},
     sans_io::error::{Code, Problem, close},
@@ -18,6 +24,7 @@ use crate::{
 
 type RawBody = Result<Bytes, BytesRejection>;
 type Id = Result<Path<String>, PathRejection>;
+type IdAndRoom = Result<Path<(String, String)>, PathRejection>;
 
 /// Response of `GET /connections`.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -81,6 +88,23 @@ pub(crate) async fn dismiss(
         return Err(Problem::new(Code::BadRequest, message).into());
     }
     Ok(Json(app.sockets.with(|lobby| lobby.dismiss(&id, code, reason))?))
+}
+
+pub(crate) async fn tell(State(app): State<App>, id: Id, body: RawBody) -> Result<Json<Heard>, Refusal> {
+    let id = name(id)?;
+    let Said { message } = parse_body(body)?;
+    app.sockets.with(|lobby| lobby.tell(&id, &message))?;
+    Ok(Json(Heard { recipients: 1 }))
+}
+
+pub(crate) async fn join(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
+    let (id, room) = name(path)?;
+    Ok(Json(app.sockets.with(|lobby| lobby.join_room(&id, &room))?))
+}
+
+pub(crate) async fn leave(State(app): State<App>, path: IdAndRoom) -> Result<Json<ConnectionView>, Refusal> {
+    let (id, room) = name(path)?;
+    Ok(Json(app.sockets.with(|lobby| lobby.leave_room(&id, &room))?))
 }
 
 pub(crate) async fn stats(State(app): State<App>) -> Json<LobbyStats> {
