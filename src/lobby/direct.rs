@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{ConnectionView, Key, Lobby, Role, SERVER, message::Say};
+use super::{ConnectionView, Key, Lobby, SERVER, message::Say};
 use crate::sans_io::error::{Code, Problem};
 
 /// Reason in `room_left` if the server removed the client.
@@ -52,7 +52,7 @@ impl Lobby {
     fn talker(&self, id: &str) -> Result<Key, Problem> {
         let key = self.key(id)?;
         let connection = &self.connections[&key];
-        if connection.role == Role::Talks {
+        if connection.role.has_rooms() {
             return Ok(key);
         }
         let message =

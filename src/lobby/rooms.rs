@@ -77,7 +77,7 @@ impl Lobby {
             self.effects.push(Effect::Created { room: room_id.to_owned() });
         }
         room.members.insert(key);
-        connection.rooms.insert(room_id.to_owned());
+        connection.rooms.push(room_id.to_owned());
         Ok(())
     }
 
@@ -127,7 +127,7 @@ impl Lobby {
 
     pub(super) fn remove_member(&mut self, room_id: &str, key: Key) {
         if let Some(connection) = self.connections.get_mut(&key) {
-            connection.rooms.remove(room_id);
+            connection.rooms.retain(|it| it != room_id);
         }
         let Some(room) = self.rooms.get_mut(room_id) else { return };
         room.members.remove(&key);
@@ -187,7 +187,7 @@ impl Lobby {
         let members = self.rooms.remove(id).map(|room| room.members).unwrap_or_default();
         for key in &members {
             if let Some(connection) = self.connections.get_mut(key) {
-                connection.rooms.remove(id);
+                connection.rooms.retain(|it| it != id);
             }
         }
         self.say_left(members.into_iter().collect(), id, Some("deleted"));
@@ -227,7 +227,7 @@ pub(super) fn unknown(id: &str) -> Problem {
     }
 }
 
-fn not_in(id: &str) -> Problem {
+pub(super) fn not_in(id: &str) -> Problem {
     Problem::new(Code::NotInRoom, format!("you are not in the room `{id}`"))
 }
 

@@ -11,6 +11,7 @@ mod documents;
 mod feed;
 mod feed_ends;
 mod frames;
+mod handlers;
 mod inject;
 mod joining;
 mod kinds;

@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     lobby::{ConnectionView, LobbyStats, Metadata},
-    sans_io::error::{Code, Problem, close},
-    server::{state::refusal::Refusal, ws::end::REASON_BYTES_MAX},
+    sans_io::error::close,
+    server::{state::refusal::Refusal, ws::end::check_close},
 };
 
 type RawBody = Result<Bytes, BytesRejection>;
@@ -79,14 +79,7 @@ pub(crate) async fn dismiss(
 ) -> Result<Json<ConnectionView>, Refusal> {
     let id = name(id)?;
     let Close { code, reason } = parse_body(body)?;
-    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
-        let message = format!("{code} is not a close code that a server may send");
-        return Err(Problem::new(Code::BadRequest, message).hint("use 1000, or 3000 to 4999").into());
-    }
-    if reason.len() > REASON_BYTES_MAX {
-        let message = format!("the reason is longer than {REASON_BYTES_MAX} bytes");
-        return Err(Problem::new(Code::BadRequest, message).into());
-    }
+    check_close(code, &reason)?;
     Ok(Json(app.sockets.with(|lobby| lobby.dismiss(&id, code, reason))?))
 }
 

@@ -29,5 +29,9 @@ pub(crate) async fn root(
         Err(problem) => return Ok(interactive::turn_away(&app, upgrade, Role::Reads, problem)),
     };
     let (role, feed) = (Role::Reads, Some(app.shared.hub.clone()));
-    Ok(interactive::open(&app, upgrade, Visit { path: "/", role, client_id: None, feed, join, lease: None }))
+    Ok(interactive::open(
+        &app,
+        upgrade,
+        Visit { path: "/".into(), role, client_id: None, feed, join, lease: None, hooking: None },
+    ))
 }
