@@ -1,5 +1,6 @@
 //! Development chores: `cargo xtask <chore>`.
 
+mod addon;
 mod autobahn;
 mod bench;
 mod browser;
@@ -88,6 +89,8 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Build and test packages/node (after a change to it, to the lobby, or to handlers)
+    Addon,
     /// Run clippy on the workspace, and on livetape with each feature alone
     Lints,
     /// Test the packages with a crate outside the workspace
@@ -115,6 +118,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Autobahn => autobahn::run(),
         Chore::Web { check } => web::run(check),
         Chore::Client { check } => client::run(check),
+        Chore::Addon => addon::run(),
         Chore::Lints => lints::run(),
         Chore::Outside => outside::run(),
         Chore::Browser { checks } => browser::run(&checks),
