@@ -8,7 +8,8 @@ mod error;
 mod event;
 mod feed;
 mod lobby;
-mod mock;
+// Public, because the macros export nothing in test builds.
+pub mod mock;
 mod options;
-mod recording;
+pub mod recording;
 mod runtime;
