@@ -2,14 +2,20 @@
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { test } from 'node:test'
 import { Client } from './support.mjs'
 
+const FOLDER = fileURLToPath(new URL('.', import.meta.url))
+
 /** Starts an example on a free port, and returns its first line and all output. */
 async function example(t, name, env = {}) {
-  const file = fileURLToPath(new URL(`../examples/${name}`, import.meta.url))
-  const child = spawn(process.execPath, [file], { env: { ...process.env, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
+  return output(t, [`${FOLDER}../examples/${name}`], env)
+}
+
+async function output(t, args, env) {
+  const child = spawn(process.execPath, args, { cwd: FOLDER, env: { ...process.env, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'inherit'] })
   t.after(() => child.kill())
   let text = ''
   const first = new Promise((resolve) => child.stdout.on('data', (data) => ((text += data), text.includes('\n') && resolve(text.split('\n')[0]))))
@@ -57,4 +63,15 @@ test('bot.mjs', { timeout: 60_000 }, async (t) => {
   const { code, text } = await exited
   assert.equal(code, 0)
   assert.match(text, /Thanks for \d+ × .+, .+!/)
+})
+
+test('the code in the README', { timeout: 60_000 }, async (t) => {
+  const [, code] = readFileSync(`${FOLDER}../README.md`, 'utf8').match(/```js\n(.*?)```/s)
+  const patched = code.replace('3000', '0').replace("'demo' }", "'demo', speed: 100, loop: true }").replace('\n\nfor', '\nconsole.log(port)\nfor')
+  const { url: port } = await output(t, ['--input-type=module', '--eval', patched], {})
+  const ann = await Client.open(`ws://127.0.0.1:${port}/chat?client_id=ann`)
+  const said = [await ann.next()]
+  ann.say('hi')
+  while (!said.includes('ann: hi') || !said.some((it) => it.startsWith('Thanks for '))) said.push(await ann.next())
+  assert.ok(said.includes('Hello ann'))
 })

@@ -47,15 +47,14 @@ pub(crate) struct TurnedAway {
 pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box<TurnedAway>>) {
     let shared = stream.shared_sink();
     let (mut sink, mut stream) = stream.split();
-    let mut hooked = None;
-    let end = match session {
+    let (end, hooked) = match session {
         Err(turned_away) => {
             let TurnedAway { problem, told } = *turned_away;
             if let Some(told) = told {
                 // If the client does not read this, it will not read the close frame either.
                 let _ = timeout(MAX_STALL, sink.send(told)).await;
             }
-            End::of(problem.code)
+            (End::of(problem.code), None)
         }
         Ok(mut session) => {
             let Session { handle, feed } = &mut *session;
@@ -67,17 +66,17 @@ pub(crate) async fn converse(stream: WsStream, session: Result<Box<Session>, Box
                 end = socket_writer::speak(&mut sink, handle, feed, &shared) => end,
             };
             handle.log(&end);
-            hooked = handle.hooked().map(|hooked| (Arc::clone(hooked), end.by_server()));
+            let hooked = handle.hooked().map(|hooked| (Arc::clone(hooked), end.by_server()));
             // No event may follow the close frame.
             shared.end();
-            end
+            (end, hooked)
         }
     };
     // If the client does not read the close frame in time, dropping the socket resets the connection.
     let closing = timeout_at(clock::now() + MAX_STALL, close_session(sink, stream, end));
     let Some((hooked, by_server)) = hooked else { return drop(closing.await) };
     // The program need not wait for the client's reply.
-    let _ = tokio::join!(closing, hooked.closed(by_server));
+    let _ = tokio::join!(closing, Box::pin(hooked.closed(by_server)));
 }
 
 /// Reads the client's messages until it closes the socket, violates the protocol or falls silent.
