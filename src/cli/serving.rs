@@ -66,6 +66,7 @@ pub(super) fn config(settings: &Settings) -> Result<Config, Problem> {
         },
         recordings: Recordings { directory: server.folder(), upload_bytes_max: limits.upload_bytes.0 as u64 },
         statistics: settings.log.statistics,
+        handlers: None,
     })
 }
 

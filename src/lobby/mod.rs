@@ -11,7 +11,9 @@
 mod ask;
 mod conduct;
 mod connection;
+mod direct;
 mod effect;
+mod handled;
 mod limits;
 mod message;
 mod room;
@@ -28,6 +30,7 @@ use conduct::Conduct;
 use connection::Connection;
 pub use connection::{ConnectionView, Opening, Role};
 pub use effect::{Counts, Effect, Payload};
+pub use handled::Intent;
 pub use limits::Limits;
 use message::{Say, Speaker, System};
 pub use message::{error, schemas};

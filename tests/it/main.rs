@@ -12,6 +12,7 @@ mod documents;
 mod feed;
 mod feed_ends;
 mod frames;
+mod handlers;
 mod inject;
 mod joining;
 mod kinds;

@@ -267,6 +267,7 @@ async fn a_body_is_required_if_an_empty_one_is_rejected() {
     let expected = [
         "patch /recordings/{name}",
         "post /broadcast",
+        "post /connections/{id}/messages",
         "post /inject",
         "post /replay/load",
         "post /replay/seek",
@@ -334,10 +335,15 @@ async fn responses_match_their_schemas() {
         ("DELETE", "/rooms/a", "/rooms/{id}", ""),
         ("GET", "/connections", "/connections", ""),
         ("GET", "/connections/x", "/connections/{id}", ""),
+        ("POST", "/connections/ann/messages", "/connections/{id}/messages", r#"{"message":1}"#),
+        ("PUT", "/connections/ann/rooms/b", "/connections/{id}/rooms/{room}", ""),
+        ("DELETE", "/connections/ann/rooms/b", "/connections/{id}/rooms/{room}", ""),
+        ("DELETE", "/connections/ann/rooms/b", "/connections/{id}/rooms/{room}", ""),
         ("GET", "/stats", "/stats", ""),
         ("POST", "/shutdown", "/shutdown", ""),
     ];
     let _socket = rig.ws("").await;
+    let _client = rig.ws("ws?client_id=ann").await;
     for (method, path, route, body) in requests {
         let answer = rig.http(method, path, body).await;
         let operation = &api["paths"][route][method.to_lowercase()];

@@ -37,8 +37,9 @@ fn files(folder: &str, ending: &str) -> Vec<(String, String)> {
 
 /// Returns the Rust files that are not generated.
 fn sources() -> Vec<(String, String)> {
-    let all =
-        ["crates", "src", "tests", "benches", "xtask/src"].iter().flat_map(|folder| files(folder, "rs"));
+    let all = ["crates", "src", "tests", "benches", "xtask/src", "packages/node/src"]
+        .iter()
+        .flat_map(|folder| files(folder, "rs"));
     all.filter(|(_, text)| !text.starts_with("// @generated")).collect()
 }
 
@@ -152,6 +153,12 @@ fn the_command_line_never_panics_on_a_closed_pipe() {
     for name in ["core", "io", "mock", "testing", "tools"] {
         assert_names_none(&format!("crates/{name}/src"), &["println!(", "print!("]);
     }
+}
+
+/// Only the macros of the binding generate `unsafe`; elsewhere the lint forbids it.
+#[test]
+fn the_addon_has_no_unsafe_of_its_own() {
+    assert_names_none("packages/node/src", &["unsafe"]);
 }
 
 #[test]

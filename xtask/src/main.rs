@@ -1,5 +1,6 @@
 //! Development chores: `cargo xtask <chore>`.
 
+mod addon;
 mod autobahn;
 mod bench;
 mod browser;
@@ -96,6 +97,8 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Build and test packages/node (after a change to it, to the lobby, or to handlers)
+    Addon,
     /// Run clippy on the workspace, and on livetape with each feature alone
     Lints,
     /// Test the packages with a crate outside the workspace
@@ -133,6 +136,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Chore::Web { check } => web::run(check),
         Chore::Client { check } => client::run(check),
         Chore::Python { check } => python::run(check),
+        Chore::Addon => addon::run(),
         Chore::Lints => lints::run(),
         Chore::Outside => outside::run(),
         Chore::Package { check, published } => package::run(check, published),

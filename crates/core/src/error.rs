@@ -193,6 +193,8 @@ codes! {
     RateExceeded = "rate_exceeded", 429, 1008, 1, "send messages less often";
     /// Another connection uses this client id.
     ClientIdTaken = "client_id_taken", 409, 1008, 1, "choose another `client_id`, or omit it";
+    /// The program that embeds the server refused the connection or request.
+    Refused = "refused", 403, 1008, 1, "";
     /// The server is shutting down.
     ShuttingDown = "shutting_down", 503, 1001, 1, "try again after the server has restarted";
 }

@@ -86,11 +86,28 @@ impl MockTikTok {
     /// If an expectation is not met. The message lists the expectations and the client activity.
     #[track_caller]
     pub fn verify(&self) {
-        let expectations = mem::take(&mut *self.expectations.lock().unwrap_or_else(PoisonError::into_inner));
-        let unmet = report(&expectations, &self.mock.lock().journal);
-        if let Some(unmet) = unmet {
+        if let Some(unmet) = self.unmet() {
             panic!("{unmet}");
         }
+    }
+
+    /// Like [`verify`](Self::verify), but returns the report.
+    ///
+    /// ```
+    /// # use livetape_mock::*;
+    /// # const DEMO_BYTES: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../recordings/demo.bin"));
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
+    /// let mock = MockTikTok::in_memory(scenario).unwrap();
+    /// mock.expect(Seen::Connection, 1);
+    /// assert!(mock.unmet().unwrap().starts_with("expected 1 connections, got 0"));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn unmet(&self) -> Option<String> {
+        let expectations = mem::take(&mut *self.expectations.lock().unwrap_or_else(PoisonError::into_inner));
+        report(&expectations, &self.mock.lock().journal)
     }
 
     /// Waits until `seen` has happened this often, and returns the log entries. Times out after a minute,

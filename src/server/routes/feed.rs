@@ -32,6 +32,6 @@ pub(crate) async fn root(
     Ok(interactive::open(
         &app,
         upgrade,
-        SocketRequest { path: "/", role, client_id: None, feed, join, lease: None },
+        SocketRequest { path: "/".into(), role, client_id: None, feed, join, lease: None, hooking: None },
     ))
 }

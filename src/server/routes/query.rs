@@ -180,6 +180,15 @@ pub(crate) fn talk(uri: &Uri, client_id_chars_max: usize) -> Result<Talk, Proble
     Ok(talk)
 }
 
+/// Parses the query of a handled path: only the client id, because the other parameters belong to the program.
+///
+/// # Errors
+/// `bad_request` if the client id is invalid.
+pub(crate) fn client_id(uri: &Uri, client_id_chars_max: usize) -> Result<Option<String>, Problem> {
+    let client_id = pairs(uri)?.into_iter().find(|(key, _)| key == "client_id").map(|(_, value)| value);
+    client_id.map(|it| check_client_id(&it, client_id_chars_max).map(|()| it)).transpose()
+}
+
 /// Parses a query into key-value pairs. Rejects repeated keys.
 pub(crate) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
     let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)

@@ -57,13 +57,13 @@ pub(crate) async fn delete(State(app): State<App>, id: Id) -> Result<Json<RoomVi
 pub(crate) struct Said {
     /// Any JSON.
     #[schemars(with = "Value")]
-    message: Box<RawValue>,
+    pub(super) message: Box<RawValue>,
 }
 
 /// Number of clients that received the server's message.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Heard {
-    recipients: usize,
+    pub(super) recipients: usize,
 }
 
 pub(crate) async fn send_message(

@@ -103,7 +103,15 @@ fn answer(
             interactive::open(
                 app,
                 upgrade,
-                SocketRequest { path, role, client_id: None, feed, join, lease: Some(lease) },
+                SocketRequest {
+                    path: path.into(),
+                    role,
+                    client_id: None,
+                    feed,
+                    join,
+                    lease: Some(lease),
+                    hooking: None,
+                },
             )
         }
         Err(refusal) => interactive::turn_away(app, upgrade, Role::Reads, refusal),
