@@ -1,6 +1,6 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the first shuts down gracefully, the second exits immediately.
+//! Ctrl-C, SIGTERM and SIGHUP: the first signal shuts down gracefully; after that, Ctrl-C or SIGTERM exits immediately.
 //!
-//! Signals have their own thread, because the others may be busy with a flood from the upstream.
+//! Signals have their own thread, because other threads may be busy with a flood from the upstream.
 
 use std::{sync::mpsc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! ChannelState shared by publishing, joining and reading.
+//! State of a channel, shared by publishing, joining and reading.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Checks that the compiler does not make: layers, generated code and documents.
+//! Rules that the compiler does not check: layers, generated code and documents.
 
 use std::{
     fs,

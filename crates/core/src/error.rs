@@ -116,8 +116,8 @@ codes! {
     /// The request needs a replay, and none is loaded.
     NoReplay = "no_replay", 409, 1008, 1, "load a recording first: POST /replay/load {\"recording\":\"demo\"}";
     /// A room cannot be connected while a recording is replayed.
-    ReplayRunning = "replay_running", 409, 1008, 1, "end the replay first: DELETE /connect/NAME, with the name of its user or recording";
-    /// A recording cannot be loaded while a room is connected, or a later request connected another room.
+    ReplayRunning = "replay_running", 409, 1008, 1, "end the replay first: DELETE /connect/RECORDING";
+    /// A recording cannot be loaded while a room is connected, or a later request replaced this one.
     RoomRunning = "room_running", 409, 1008, 1, "disconnect the room first: DELETE /connect/USER";
     /// The port is in use.
     PortInUse = "port_in_use", 500, 1011, 1, "choose another port with --port N, or any free port with --port 0";
@@ -231,7 +231,7 @@ impl JsonSchema for Code {
     }
 }
 
-/// Close codes that are not in the table.
+/// Close codes that are used without a [`Code`].
 pub mod close {
     /// The source ended, or the user was disconnected.
     pub const NORMAL: u16 = 1000;

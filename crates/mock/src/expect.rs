@@ -206,7 +206,7 @@ impl Expectation {
     #[track_caller]
     pub(super) fn new(wanted: Wanted) -> Self {
         if let Wanted::Count(seen, Times::EMPTY) = &wanted {
-            panic!("no number of {seen} is in an empty range: use 0 to expect none");
+            panic!("the number of {seen} is an empty range: use 0 to expect none");
         }
         Self { wanted, at: Location::caller() }
     }

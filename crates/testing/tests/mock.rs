@@ -130,7 +130,7 @@ async fn an_empty_range_fails_at_the_line_that_passes_it() {
         let failed = catch_unwind(AssertUnwindSafe(|| mock.expect(Seen::Ack, empty))).unwrap_err();
         assert_eq!(
             failed.downcast_ref::<String>().unwrap(),
-            "no number of acks is in an empty range: use 0 to expect none"
+            "the number of acks is an empty range: use 0 to expect none"
         );
     }
     mock.verify();

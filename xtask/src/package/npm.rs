@@ -1,4 +1,4 @@
-//! The npm packages: `livetape` with the program for each platform in a package of its own, and the libraries.
+//! The npm packages: `livetape`, a package with the program for each platform, and the libraries.
 
 use std::{
     env::consts::{ARCH, OS},

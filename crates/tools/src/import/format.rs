@@ -105,7 +105,7 @@ impl Format {
             Self::Messages => &Row {
                 name: "messages",
                 title: "Playwright's frames",
-                help: "Playwright's frames without their HAR",
+                help: "Playwright's .jsonl of frames, without its HAR",
                 producers: &[[
                     "frames of Playwright without a HAR",
                     "the `.jsonl` that `'attach'` writes, even after a crash",

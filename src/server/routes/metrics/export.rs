@@ -69,7 +69,7 @@ fn source(sheet: &Sheet, app: &App) {
     }
     sheet.gauge(
         "livetape_source_attempt",
-        "Current attempt to connect, from 1.",
+        "Number of the connection attempt, from 1; 0 before the first.",
         None,
         f64::from(status.attempt),
     );

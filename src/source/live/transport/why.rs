@@ -87,7 +87,7 @@ impl Unreached {
                 "a message of {size} bytes is longer than the maximum of {FRAME_BYTES_MAX}"
             )),
             Socket::Capacity(_) | Socket::AttackAttempt => Self::new("the response head is too long"),
-            Socket::WriteBufferFull(_) => Self::new("the server does not read"),
+            Socket::WriteBufferFull(_) => Self::new("the server stopped reading"),
             Socket::Utf8(_) => Self::new("a text message is not UTF-8"),
             _ => Self::new("cannot open the WebSocket"),
         }
