@@ -101,7 +101,7 @@ impl MockTikTok {
     /// # let scenario = ScenarioFile::from(Scenario::live("ann")).with_recording("demo", DEMO_BYTES);
     /// let mock = MockTikTok::in_memory(scenario).unwrap();
     /// mock.expect(Seen::Connection, 1);
-    /// assert!(mock.unmet().unwrap().starts_with("expected 1 connections, got 0"));
+    /// assert!(mock.unmet().unwrap().starts_with("expected 1 connection, got 0"));
     /// # }
     /// ```
     #[must_use]
