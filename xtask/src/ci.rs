@@ -17,24 +17,25 @@ const LIMITS_SECONDS_MAX: u64 = 45 * 60;
 #[rustfmt::skip]
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 10, &["fmt", "--all", "--check"]),
-    ("lints", 240, &["xtask", "lints"]),
+    ("lints", 220, &["xtask", "lints"]),
     ("tests", 420, &["test", "--workspace", "--locked"]),
-    ("outside", 60, &["xtask", "outside"]),
-    ("docs", 45, &["doc", "--workspace", "--no-deps", "--locked"]),
+    ("outside", 55, &["xtask", "outside"]),
+    ("docs", 40, &["doc", "--workspace", "--no-deps", "--locked"]),
     ("programs", 480, &["bench", "--locked", "--no-run", "--bench", "decode", "--bench", "guard", "--bench", "fanout", "--bench", "replay"]),
     ("benches", 50, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
     ("guard", 15, &["xtask", "guard"]),
-    ("size", 260, &["xtask", "size"]),
+    ("size", 255, &["xtask", "size"]),
     ("memory", 45, &["xtask", "bench", "fanout", "--memory"]),
     ("days", 40, &["xtask", "bench", "replay", "--memory", "--days"]),
     ("autobahn", 150, &["xtask", "autobahn"]),
-    ("peers", 200, &["xtask", "peers"]),
+    ("peers", 180, &["xtask", "peers"]),
     ("web", 25, &["xtask", "web", "--check"]),
-    ("client", 220, &["xtask", "client", "--check"]),
+    ("client", 210, &["xtask", "client", "--check"]),
     ("browser", 150, &["xtask", "browser"]),
     ("producers", 60, &["xtask", "producers"]),
-    ("python", 100, &["xtask", "python", "--check"]),
+    ("python", 90, &["xtask", "python", "--check"]),
     ("packages", 130, &["xtask", "package", "--check"]),
+    ("addon", 75, &["xtask", "addon"]),
 ];
 
 /// Returns the names of all stages.
