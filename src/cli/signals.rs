@@ -86,7 +86,7 @@ async fn force(control: &Control, why: &str) -> ! {
     if timeout_at(clock::now() + SEAL_WAIT, sealed).await.is_err() {
         warn("⚠️ The recording is not sealed: the disk was too slow");
     }
-    warn(format_args!("⚠️ Exited immediately: {why}"));
+    warn(format_args!("⚠️ Forced exit: {why}"));
     std::process::exit(i32::from(exit::INTERRUPTED));
 }
 

@@ -56,7 +56,7 @@ impl Lobby {
             return Ok(key);
         }
         let message =
-            format!("connection `{id}` is on `{}`, which has no messages and rooms", connection.path);
+            format!("connection `{id}` is on `{}`, which has neither messages nor rooms", connection.path);
         Err(Problem::new(Code::BadRequest, message).hint("choose a connection on /ws: see GET /connections"))
     }
 }

@@ -68,7 +68,7 @@ impl RoomStatus {
         });
         info!("🔔 TikTok Live client ended for @{}", self.user);
         let problem = problem.or_else(|| Some(replaced_by(&self.user, replaced?))).unwrap_or_else(|| {
-            let message = format!("the connection to `{}` ended before it was established", self.user);
+            let message = format!("the attempt to connect to `{}` ended without a connection", self.user);
             Problem::new(Code::ConnectionLost, message)
         });
         for answer in self.waiting.drain(..) {

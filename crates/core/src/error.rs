@@ -117,7 +117,7 @@ codes! {
     NoReplay = "no_replay", 409, 1008, 1, "load a recording first: POST /replay/load {\"recording\":\"demo\"}";
     /// A room cannot be connected while a recording is replayed.
     ReplayRunning = "replay_running", 409, 1008, 1, "end the replay first: DELETE /connect/RECORDING";
-    /// A recording cannot be loaded while a room is connected, or a later request replaced this one.
+    /// A room is connected, so a recording cannot be loaded; or a later request replaced this one.
     RoomRunning = "room_running", 409, 1008, 1, "disconnect the room first: DELETE /connect/USER";
     /// The port is in use.
     PortInUse = "port_in_use", 500, 1011, 1, "choose another port with --port N, or any free port with --port 0";
@@ -257,7 +257,7 @@ pub mod exit {
     pub const USAGE: u8 = 2;
     /// Finished, but something was lost.
     pub const LOST: u8 = 3;
-    /// Exited immediately, because of a second interrupt or a slow shutdown.
+    /// Forced exit: a second interrupt, or the shutdown took too long.
     pub const INTERRUPTED: u8 = 130;
 }
 

@@ -60,7 +60,7 @@ pub(super) use trigger::Trigger;
   livetape events demo | head           print events as JSON, without a server
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 finished but something was lost,
-130 exited immediately after a second Ctrl+C"
+130 forced exit: a second Ctrl+C, or the shutdown took too long"
 )]
 pub(super) struct Args {
     #[command(subcommand)]
