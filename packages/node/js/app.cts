@@ -36,7 +36,7 @@ export interface AppOptions {
   origins?: string[]
   /** Host names under which clients may reach the server. */
   hosts?: string[]
-  /** Time for a handler's result, in ms; the event continues after it. Defaults to 5000. */
+  /** Time for a handler's result, in ms; after that, the event continues without it. Defaults to 5000. */
   handlerTimeoutMs?: number
   /** Maximum length of a client's message, in bytes. Defaults to 65536. */
   maxMessageBytes?: number

@@ -28,7 +28,7 @@ export interface Handlers {
   onError?(socket: Socket, error: LivetapeError): unknown
   /** A client is about to join a room. */
   onJoinRoom?(socket: Socket, roomId: string): Result
-  /** A client is about to leave a room. Not called when it closes. */
+  /** A client is about to leave a room. Not called when the client disconnects. */
   onLeaveRoom?(socket: Socket, roomId: string): Result
   onPing?(socket: Socket): unknown
   onPong?(socket: Socket): unknown
