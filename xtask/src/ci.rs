@@ -17,11 +17,11 @@ const LIMITS_SECONDS_MAX: u64 = 45 * 60;
 #[rustfmt::skip]
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 10, &["fmt", "--all", "--check"]),
-    ("lints", 220, &["xtask", "lints"]),
+    ("lints", 250, &["xtask", "lints"]),
     ("tests", 420, &["test", "--workspace", "--locked"]),
     ("outside", 55, &["xtask", "outside"]),
     ("docs", 40, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("programs", 480, &["bench", "--locked", "--no-run", "--bench", "decode", "--bench", "guard", "--bench", "fanout", "--bench", "replay"]),
+    ("programs", 450, &["bench", "--locked", "--no-run", "--bench", "decode", "--bench", "guard", "--bench", "fanout", "--bench", "replay"]),
     ("benches", 50, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
     ("guard", 15, &["xtask", "guard"]),
     ("size", 255, &["xtask", "size"]),

@@ -94,7 +94,7 @@ impl Format {
                     [
                         "HAR of Playwright 1.61",
                         "as for 1.62",
-                        "seconds added to a start in milliseconds; corrected",
+                        "elapsed seconds added to the start in Unix milliseconds, a bug; corrected",
                     ],
                     ["HAR of mitmproxy", "`mitmdump --set hardump=show.har`", "seconds"],
                 ],
