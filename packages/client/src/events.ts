@@ -688,7 +688,7 @@ export interface GapMessage {
   type: 'gap'
 }
 
-/** Data of an `access_control` event: TikTok requires a captcha. */
+/** Data of an `access_control` event: TikTok demands a captcha. */
 export interface AccessControlData {
   /** Id of the captcha. */
   recordId: Id
