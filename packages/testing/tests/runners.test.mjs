@@ -13,7 +13,8 @@ import { playwright, run as runIn } from './run.mjs'
 const here = (name) => fileURLToPath(new URL(name, import.meta.url))
 const PACKAGE = here('..')
 const PEERS = ['@jest/globals', '@playwright/test', '@types', 'expect', 'jest', 'typescript', 'vitest', 'ws']
-const LAST_LINES = /last lines of livetape replay demo.*\n.*Serving/g
+// The report has lines of two pipes, output and log, in the order of their arrival.
+const LAST_LINES = /last lines of livetape replay demo.*\n(?:.*\[.*\] .*\n)*?.*Serving/g
 
 let project
 beforeAll(async () => {
