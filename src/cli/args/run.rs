@@ -46,6 +46,9 @@ pub(in crate::cli) struct Run {
     #[arg(long, value_name = "D", default_value = "2m", value_parser = offset::parse)]
     pub(in crate::cli) connect_time: Duration,
     /// Send SIGTERM to COMMAND after this long without traffic
+    ///
+    /// The time starts once the clients are connected and, with --mock, have sent the mock a request. Events, open
+    /// private replays and client activity on the mock count as traffic.
     #[arg(long, value_name = "D", value_parser = silence)]
     pub(in crate::cli) until_idle: Option<Duration>,
     #[command(flatten)]

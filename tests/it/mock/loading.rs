@@ -51,7 +51,7 @@ fn contradictory_faults_are_rejected() {
     wrong("kind = \"drop\"\ncode = 1000", "`code` does not apply to Drop");
     wrong("kind = \"close\"\ncode = 99", "`code` must be a number from 1000 to 4999");
     wrong("kind = \"refuse\"\nafter_ms = 5", "Refuse at Socket happens before the room's clock starts");
-    wrong("kind = \"drop\"\ntimes = 0", "attempts and times count from 1");
+    wrong("kind = \"drop\"\ntimes = 0", "`attempt` and `times` must be at least 1");
     let two = "[[fault]]\nat = \"sign\"\nkind = \"empty\"\n[[fault]]\nat = \"sign\"\nkind = \"stub\"\n";
     assert_wrong(two, "line 4, column 1: this fault never happens: fault 1 comes first and never ends");
     let status = |rest: &str| format!("[[fault]]\nat = [\"sign\"]\nkind = \"status\"\n{rest}");

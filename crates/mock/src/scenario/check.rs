@@ -101,7 +101,7 @@ fn check_fault(fault: &Fault) -> Result<(), String> {
         return Err(format!("{name:?} cannot happen at {at:?}"));
     }
     if matches!(fault.repeat, Repeat::Times(0) | Repeat::Attempt(0)) {
-        return Err("attempts and times count from 1: this fault never happens".into());
+        return Err("`attempt` and `times` must be at least 1: this fault never happens".into());
     }
     let starts_now = fault.at != [Endpoint::Socket] || matches!(fault.kind, FaultKind::Refuse(_));
     if starts_now && fault.start != Start::Now {

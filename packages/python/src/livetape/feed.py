@@ -164,7 +164,7 @@ class Feed:
         return event
 
     def closed(self, code: int, reason: str, now: float, status: int = 0) -> float | None:
-        """Return the time until the next attempt, in seconds, or `None` if the source ended. Raise if it is final.
+        """Return the time until the next attempt, in seconds, or `None` if the source ended. Raise if the error is final.
 
         `status` is that of a rejected upgrade.
         """

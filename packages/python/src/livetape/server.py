@@ -88,7 +88,7 @@ class Server:
 
     @property
     def is_running(self) -> bool:
-        """Whether the process was neither stopped nor ended by itself."""
+        """Whether the process is still running."""
         return self._process.poll() is None
 
     def last_lines(self) -> str:
@@ -169,7 +169,7 @@ class Server:
             age = "older" if isinstance(theirs, int) and theirs > API_VERSION else "newer"
             raise LivetapeError(
                 "version_mismatch",
-                f"this package supports version {API_VERSION} of the API, and is {age} than livetape {version} with version {theirs}",
+                f"livetape {version} has API version {theirs}; this package is {age} and supports version {API_VERSION}",
                 f"install the package and the program from the same release, or unset {program.VARIABLE}",
             )
         return ready
