@@ -7,7 +7,7 @@ pub(crate) mod plot;
 
 use machine::Calibration;
 pub(crate) use machine::{allow_sockets, cpu, now, process_cpu, rounded};
-pub(crate) use peer::{Peer, node};
+pub(crate) use peer::{Peer, node, program};
 use serde_json::{Value, json};
 
 /// Arguments of a benchmark.

@@ -21,7 +21,7 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("tests", 400, &["test", "--workspace", "--locked"]),
     ("outside", 65, &["xtask", "outside"]),
     ("docs", 45, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("programs", 450, &["bench", "--locked", "--no-run", "--bench", "decode", "--bench", "guard", "--bench", "fanout", "--bench", "replay"]),
+    ("programs", 450, &["build", "--release", "--locked", "--package", "livetape", "--package", "livetape-benches", "--bin", "livetape", "--bench", "decode", "--bench", "guard", "--bench", "fanout", "--bench", "replay"]),
     ("benches", 30, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
     ("guard", 15, &["xtask", "guard"]),
     ("size", 290, &["xtask", "size"]),

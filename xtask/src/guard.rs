@@ -38,7 +38,9 @@ pub(crate) fn run(accept: bool) -> Result<()> {
 /// Builds the program and returns its path, which cargo prints.
 fn build() -> Result<PathBuf> {
     let mut cargo = cargo();
-    cargo.args(["bench", "--locked", "--bench", "guard", "--no-run"]).env("CARGO_INCREMENTAL", "0");
+    cargo
+        .args(["bench", "--locked", "--package", "livetape-benches", "--bench", "guard", "--no-run"])
+        .env("CARGO_INCREMENTAL", "0");
     let output = cargo.output()?;
     let told = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "the build failed:\n{told}");
