@@ -18,7 +18,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Parses `--rounds N` and `--json`, keeps the benchmark's own flags, and ignores those that cargo adds.
+    /// Parses `--rounds N` and `--json`, and keeps the flags of the benchmark.
     pub(crate) fn parse() -> Self {
         let args: Vec<String> = std::env::args().collect();
         let mut parsed = Self { rounds: 5, json: false, args };

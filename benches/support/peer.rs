@@ -27,9 +27,8 @@ pub(crate) fn node(folder: &str, script: &str, package: &str) -> Result<Command,
 
 /// Returns the path of livetape, which `cargo xtask bench` builds beside the benchmarks.
 pub(crate) fn program() -> PathBuf {
-    let this = std::env::current_exe().expect("this program");
-    let folder = this.parent().and_then(Path::parent).expect("it is in target/release/deps");
-    let program = folder.join(format!("livetape{EXE_SUFFIX}"));
+    let program =
+        std::env::current_exe().expect("this program").with_file_name(format!("livetape{EXE_SUFFIX}"));
     assert!(program.is_file(), "run `cargo build --release` first");
     program
 }
