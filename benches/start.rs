@@ -11,7 +11,7 @@ use std::{
 };
 
 use axum::{Router, routing::get};
-use support::{Args, Match, Report, now};
+use support::{Args, Match, Report, now, program};
 use tokio::net::TcpListener;
 
 /// The argument that makes this program act as the floor.
@@ -26,7 +26,7 @@ fn main() {
     if args.has(FLOOR) {
         return hello();
     }
-    let program = env!("CARGO_BIN_EXE_livetape");
+    let program = &program();
     let this = std::env::current_exe().expect("this program");
     let mut report = Report::begin(&args, "start");
     let (mut ours, mut floors) = (Vec::new(), Vec::new());
@@ -82,7 +82,8 @@ fn start(command: &mut Command) -> Start {
 
 /// Reads the address from the program's output.
 fn address(output: impl BufRead) -> String {
-    let line = output.lines().map_while(Result::ok).find(|line| line.contains("Serving on")).expect("it serves");
+    let line =
+        output.lines().map_while(Result::ok).find(|line| line.contains("Serving on")).expect("it serves");
     let (_, rest) = line.split_once("ws://").expect("an address");
     rest.split('/').next().unwrap_or_default().to_owned()
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-use crate::{node::Node, programs::cargo};
+use crate::{node::Node, programs::cargo, size};
 
 /// Arguments of `cargo xtask bench`.
 #[derive(Debug, clap::Args)]
@@ -78,11 +78,24 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         Bench::Start => "start",
         Bench::Soak => "soak",
     };
+    if matches!(args.bench, Bench::Replay | Bench::Start) {
+        size::build()?;
+    }
     let mut command = cargo();
     if let Some(node) = node {
         node.lead(&mut command)?;
     }
-    command.args(["bench", "--quiet", "--locked", "--bench", name, "--", "--rounds"]);
+    command.args([
+        "bench",
+        "--quiet",
+        "--locked",
+        "--package",
+        "livetape-benches",
+        "--bench",
+        name,
+        "--",
+        "--rounds",
+    ]);
     command.arg(args.rounds.to_string());
     if matches!(args.bench, Bench::Scale) {
         command.arg("--scale");
