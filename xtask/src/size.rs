@@ -19,6 +19,15 @@ pub(crate) fn run() -> Result<()> {
 
 /// Builds livetape for release and returns the path of the program.
 pub(crate) fn build() -> Result<PathBuf> {
-    status(cargo().args(["build", "--release", "--locked", "--bin", "livetape"]))?;
+    built(&["--bin", "livetape"])
+}
+
+/// Builds livetape and the addon for release, with one build of the libraries that both contain, and returns the path of the program.
+pub(crate) fn build_with_addon() -> Result<PathBuf> {
+    built(&["--package", "livetape", "--package", "livetape-node", "--lib", "--bin", "livetape"])
+}
+
+fn built(what: &[&str]) -> Result<PathBuf> {
+    status(cargo().args(["build", "--release", "--locked"]).args(what))?;
     Ok(target()?.join(format!("release/livetape{EXE_SUFFIX}")))
 }
