@@ -11,7 +11,7 @@ const STAMP_CHARS = 16
 /** Maximum number of concurrent handshakes. */
 const CONNECTING_MAX = 64
 
-const [mode, port, connections, inFlight, messages, perSecond] = process.argv.slice(2).map((arg, at) => (at === 0 ? arg : Number(arg)))
+const [mode, port, connections, inFlight, messages, perSecond, burst] = process.argv.slice(2).map((arg, at) => (at === 0 ? arg : Number(arg)))
 const now = () => Number(process.hrtime.bigint() / 1000n)
 const late = []
 
@@ -61,7 +61,6 @@ async function openAll(count, taken) {
 let done = 0
 let over
 const ended = new Promise((resolve) => (over = resolve))
-const shares = new Map()
 let driver
 let started = 0
 let sent = 0
@@ -73,13 +72,12 @@ function echoed(socket, count) {
   socket.write(frames(count))
 }
 
-/** The first socket sends a message when all sockets have received an earlier one, or at a fixed rate. */
+/** The first socket sends a message when all sockets have received an earlier one, or at a fixed rate. Each is delivered `burst` times. */
 function delivered(socket, count) {
-  const before = shares.get(socket)
-  shares.set(socket, before + count)
   done += count
-  if (done >= messages * connections) return over()
-  if (!perSecond) while (sent < messages && sent * connections < done + inFlight * connections) drive()
+  const each = burst * connections
+  if (done >= messages * each) return over()
+  if (!perSecond) while (sent < messages && sent * each < done + inFlight * each) drive()
 }
 
 function drive() {
@@ -95,7 +93,6 @@ if (mode === 'echo') {
   for (const socket of sockets) socket.write(frames(inFlight))
 } else {
   driver = sockets[0]
-  for (const socket of sockets) shares.set(socket, 0)
   if (perSecond) {
     const step = (i) => i < messages && (drive(), setTimeout(step, started + ((i + 1) * 1000) / perSecond - performance.now(), i + 1))
     step(0)

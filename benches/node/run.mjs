@@ -24,6 +24,7 @@ const POINTS = [
   { name: 'echo, 16 in flight', mode: 'echo', connections: 100, inFlight: 16, messages: 600_000, figure: 'per_second', bar: 1.3 },
   { name: 'broadcast to 1,000, 50 a second', mode: 'broadcast', connections: 1_000, inFlight: 1, messages: 250, perSecond: 50, figure: 'cpu_us', bar: 0.3 },
   { name: 'broadcast to 1,000, one in flight', mode: 'broadcast', connections: 1_000, inFlight: 1, messages: 500, figure: 'cpu_us', bar: 0.3 },
+  { name: 'broadcast to 1,000, ten from each callback', mode: 'broadcast', connections: 1_000, inFlight: 1, messages: 100, burst: 10, figure: 'cpu_us', bar: 0.3 },
   { name: 'broadcast to 1,000, 16 in flight', mode: 'broadcast', connections: 1_000, inFlight: 16, messages: 1_000, figure: 'cpu_us', bar: 0.3 },
 ]
 /** Maximum memory of a connection, and maximum growth of livetape over the last two thirds of the callbacks. */
@@ -57,14 +58,14 @@ function start(script, ...args) {
   return { child, line }
 }
 
-async function measure(kind, { mode, connections, inFlight, messages, perSecond = 0 }, watch = () => {}) {
-  const server = start(`${kind}.mjs`, mode)
+async function measure(kind, { mode, connections, inFlight, messages, perSecond = 0, burst = 1 }, watch = () => {}) {
+  const server = start(`${kind}.mjs`, mode, burst)
   try {
     const port = await server.line()
     await rest(300)
     const { pid } = server.child
     const alone = resident(pid)
-    const load = start('load.mjs', mode, port, connections, inFlight, Math.max(1, Math.round(messages * SCALE)), perSecond)
+    const load = start('load.mjs', mode, port, connections, inFlight, Math.max(1, Math.round(messages * SCALE)), perSecond, burst)
     await load.line()
     await rest(300)
     const [idle, before] = [resident(pid), cpu(pid)]

@@ -13,6 +13,9 @@ use crate::{
     programs::{cargo, status, target},
 };
 
+/// Arguments of cargo that build the addon. Built together with `livetape`, it has the features of the program, and shares its libraries.
+pub(crate) const LIBRARIES: [&str; 5] = ["--package", "livetape", "--package", "livetape-node", "--lib"];
+
 /// Returns the addon that cargo builds with this profile.
 pub(crate) fn built(profile: &str) -> Result<PathBuf> {
     Ok(target()?.join(profile).join(format!("{DLL_PREFIX}livetape_node{DLL_SUFFIX}")))
@@ -28,7 +31,7 @@ pub(crate) fn build(node: &Node, package: &Path, addon: &Path) -> Result<()> {
 pub(crate) fn run() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let package = root.join("packages/node");
-    status(cargo().args(["build", "--locked", "--package", "livetape-node"]))?;
+    status(cargo().args(["build", "--locked"]).args(LIBRARIES))?;
     let node = Node::with_packages(&package)?;
     build(&node, &package, &built("debug")?)?;
     node.run(&package, "typescript/bin/tsc", &["--project", "tests/tsconfig.json"])?;
