@@ -12,8 +12,8 @@ use crate::programs::cargo;
 const LIMITS_SECONDS_MAX: u64 = 45 * 60;
 
 /// Name, limit in seconds and cargo arguments of each stage. A limit is at least 1.4 times what the stage takes on two idle cores,
-/// starting with an empty target folder. `programs` links livetape and all benchmarks that later stages run, so that cargo can link them in parallel.
-/// `packages` uses that build of livetape, and the Chromium of `client`.
+/// starting with an empty target folder. `programs` links livetape, the addon for Node and all benchmarks that later stages run, so that cargo can
+/// link them in parallel. `packages` uses that build of livetape and the addon, and the Chromium of `client`.
 #[rustfmt::skip]
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 10, &["fmt", "--all", "--check"]),
@@ -21,7 +21,7 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("tests", 400, &["test", "--workspace", "--locked"]),
     ("outside", 65, &["xtask", "outside"]),
     ("docs", 45, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("programs", 450, &["build", "--release", "--locked", "--package", "livetape", "--package", "livetape-benches", "--bin", "livetape", "--bin", "decode", "--bin", "guard", "--bin", "fanout", "--bin", "replay"]),
+    ("programs", 450, &["build", "--release", "--locked", "--package", "livetape", "--package", "livetape-benches", "--package", "livetape-node", "--lib", "--bin", "livetape", "--bin", "decode", "--bin", "guard", "--bin", "fanout", "--bin", "replay"]),
     ("benches", 30, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
     ("guard", 15, &["xtask", "guard"]),
     ("size", 290, &["xtask", "size"]),

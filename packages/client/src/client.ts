@@ -139,7 +139,7 @@ export class WebSocketClient extends Emitter<ClientEvents> {
 
   sendToRoom(roomId: string, message: unknown): Promise<void> {
     return this.#try(() => {
-      if (!this.#rooms.get(roomId)?.isJoinedToRoom()) {
+      if (!this.#rooms.mayBeIn(roomId, this.#connection.isOpen)) {
         throw new ClientError('not_in_room', `not in room ${roomId}`, { roomId, hint: 'call joinRoom first' })
       }
       this.#say({ type: 'room_message', room_id: roomId, message })
