@@ -40,7 +40,7 @@ async fn a_replay_takes_orders_before_it_runs() {
     assert_eq!(mode(&rig), Mode::Replay);
     assert_eq!(rig.http("GET", "/replay", "").await.json()["state"], "waiting");
     let play = rig.control.order(ReplayOrder::Play);
-    let (state, _) = tokio::join!(play, async { tokio::spawn(show) });
+    let (state, _) = tokio::join!(play, async { drop(tokio::spawn(show)) });
     assert_eq!(state.unwrap().state, ReplayPhase::Playing);
 }
 
