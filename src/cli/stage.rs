@@ -29,57 +29,60 @@ pub(super) struct Stage {
 /// A server that listens, but does not accept connections yet.
 pub(super) struct Bound {
     pub(super) control: Control,
+    pub(super) hub: Hub,
     pub(super) addresses: Addresses,
-    driver: Driver,
-    hub: Hub,
     config: Config,
     listener: Listening,
 }
 
 impl Bound {
-    /// Listens on the address of the settings.
-    pub(super) async fn listen(settings: &Settings) -> Result<Self, Problem> {
+    /// Listens on the address of the settings, and returns the driver for a source. Create the source before serving:
+    /// a client may send it a request at once.
+    pub(super) async fn listen(
+        settings: &Settings,
+        lifecycle: &args::Lifecycle,
+    ) -> Result<(Self, Driver), Problem> {
+        lifecycle.prepare()?;
         let config = serving::config(settings)?;
         let (control, driver) = Control::with(sources(settings))?;
         let listener = Listening::bind(settings.server.address()).await?;
         let hub = Hub::new(stream_name(settings.server.seed), serving::backlog(settings));
-        for address in listener.addresses() {
-            info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");
-        }
         let addresses = Addresses::new(settings, &listener.addresses()[0].to_string());
-        Ok(Self { control, addresses, driver, hub, config, listener })
+        Ok((Self { control, hub, addresses, config, listener }, driver))
+    }
+
+    /// Announces the address to programs, then to people with `greet`, and starts serving.
+    pub(super) fn open(
+        self,
+        settings: &Settings,
+        display: display::Style,
+        lifecycle: &args::Lifecycle,
+        greet: impl FnOnce(&Addresses),
+    ) -> Result<Stage, Problem> {
+        signals::listen(self.control.clone(), settings.limits.shutdown_time);
+        display::end_without_reader(self.control.clone());
+        lifecycle.begin(&Ready::new(&self.addresses), &self.control)?;
+        greet(&self.addresses);
+        Ok(self.serve((!settings.server.quiet).then_some(display)))
     }
 
     /// Starts serving. Shows the events if a display is given.
-    pub(super) fn serve(self, display: Option<display::Style>) -> (Stage, Driver) {
-        let Self { control, driver, hub, config, listener, .. } = self;
+    pub(super) fn serve(self, display: Option<display::Style>) -> Stage {
+        let Self { control, hub, addresses: _, config, listener } = self;
+        for address in listener.addresses() {
+            info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");
+        }
         let displays = TaskTracker::new();
         if let Some(display) = display {
             displays.spawn(display::show(hub.clone(), display));
         }
         let server = Server { hub: hub.clone(), control: control.clone(), config };
         let serving = tokio::spawn(server::serve(listener, server));
-        (Stage { hub, control, displays, serving }, driver)
+        Stage { hub, control, displays, serving }
     }
 }
 
 impl Stage {
-    /// Starts listening, and returns the driver for a source. Calls `greet` with the address before any event is shown.
-    pub(super) async fn open(
-        settings: &Settings,
-        display: display::Style,
-        lifecycle: &args::Lifecycle,
-        greet: impl FnOnce(&Addresses),
-    ) -> Result<(Self, Driver), Problem> {
-        lifecycle.prepare()?;
-        let bound = Bound::listen(settings).await?;
-        signals::listen(bound.control.clone(), settings.limits.shutdown_time);
-        display::end_without_reader(bound.control.clone());
-        lifecycle.begin(&Ready::new(&bound.addresses), &bound.control)?;
-        greet(&bound.addresses);
-        Ok(bound.serve((!settings.server.quiet).then_some(display)))
-    }
-
     /// Shuts the server down gracefully, after its source has ended.
     pub(super) async fn close(self) {
         self.control.shut_down();

@@ -291,7 +291,7 @@ settings! {
         output: Option<PathBuf> = None, "-o, --output FILE", "LIVETAPE_OUTPUT";
         /// Start a new file after this size or time
         ///
-        /// For example 100MB (104,857,600 bytes) or 30m. The files are named show.000.bin, show.001.bin, …
+        /// For example 100MB or 30m. The files are named show.000.bin, show.001.bin, …
         rotate: Option<Rotate> = None, "--rotate SIZE|TIME", "LIVETAPE_ROTATE";
         /// Sync to disk at this interval, after each record, or never
         ///

@@ -25,7 +25,9 @@ pub struct NativeMock {
 pub async fn start_mock(kind: String, scenario: String) -> napi::Result<NativeMock> {
     let file = match kind.as_str() {
         "file" => ScenarioFile::read(&PathBuf::from(scenario)),
-        "toml" => Scenario::parse(&scenario).map(ScenarioFile::from).map_err(|error| bad(error).hint("")),
+        "toml" => Scenario::parse(&scenario)
+            .map(ScenarioFile::from)
+            .map_err(|error| bad(error).hint("correct this line of the scenario")),
         _ => Ok(Scenario::live(scenario).into()),
     };
     let file = file.or_error()?.with_recording(DEMO, DEMO_BYTES);

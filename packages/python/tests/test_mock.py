@@ -93,7 +93,7 @@ def test_a_block_that_fails_anyway_fails_with_its_own_message():
     with pytest.raises(ZeroDivisionError), Mock() as mock:
         mock.expect(Seen.ACK, 1)
         raise ZeroDivisionError
-    with pytest.raises(LivetapeError, match="expected 1 acks, got 0"), Mock() as mock:
+    with pytest.raises(LivetapeError, match="expected 1 ack, got 0"), Mock() as mock:
         mock.expect(Seen.ACK, 1)
 
 

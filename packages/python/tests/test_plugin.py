@@ -70,7 +70,7 @@ def test_expectations_that_are_not_met_fail_the_test_itself(pytester):
     )
     result = pytester.runpytest_subprocess()
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["E *expected 1 acks, got 0", "*test_expectations_that_are_not_met*.py:4", "*the test's own message"])
+    result.stdout.fnmatch_lines(["E *expected 1 ack, got 0", "*test_expectations_that_are_not_met*.py:4", "*the test's own message"])
     assert "expected 2 acks" not in result.stdout.str()
 
 

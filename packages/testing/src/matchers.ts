@@ -40,13 +40,13 @@ export const matchers = {
   toHaveSent(value: unknown, type: string, times: Times = ONCE_OR_MORE): Outcome {
     const tape = isTape(value, 'toHaveSent')
     const got = tape.count(type)
-    return { pass: isWithin(got, times), message: () => `expected ${shownTimes(times)} events of type ${type}, got ${got}\n${tape.lastLines()}` }
+    return { pass: isWithin(got, times), message: () => `expected ${shownTimes(times, 'event')} of type ${type}, got ${got}\n${tape.lastLines()}` }
   },
 
   async toHaveClients(value: unknown, times: Times): Promise<Outcome> {
     const tape = isTape(value, 'toHaveClients')
     const got = await tape.clients()
-    return { pass: isWithin(got, times), message: () => `expected ${shownTimes(times)} clients, got ${got}\n${tape.lastLines()}` }
+    return { pass: isWithin(got, times), message: () => `expected ${shownTimes(times, 'client')}, got ${got}\n${tape.lastLines()}` }
   },
 
   async toBeDrained(value: unknown): Promise<Outcome> {
@@ -62,7 +62,7 @@ export const matchers = {
   async toHaveReceived(value: unknown, seen: Seen, times: Times = ONCE_OR_MORE): Promise<Outcome> {
     const entries = await isMock(value, 'toHaveReceived').received()
     const got = (await (value as Mock).received(seen)).length
-    return { pass: isWithin(got, times), message: () => `expected ${shownTimes(times)} ${shownSeen(seen)}, got ${got}\n${listed(entries)}` }
+    return { pass: isWithin(got, times), message: () => `expected ${shownSeen(seen, times)}, got ${got}\n${listed(entries)}` }
   },
 
   async toHaveWaited(value: unknown, ms: number): Promise<Outcome> {

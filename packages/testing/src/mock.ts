@@ -71,7 +71,7 @@ export class Mock {
   /** Returns the log of client activity, oldest first; with `seen`, only these entries. */
   async received(seen?: Seen): Promise<LogEntry[]> {
     const { dropped, entries } = await ask<{ dropped: number; entries: LogEntry[] }>(this.#server, '/__admin/log')
-    if (dropped > 0) throw new LivetapeError('unmet', `the log is full and dropped ${dropped} entries`, 'call `reset()` between tests')
+    if (dropped > 0) throw new LivetapeError('unmet', `the log is full; dropped entries: ${dropped}`, 'call `reset()` between tests')
     return seen === undefined ? entries : entries.filter((entry) => is(seen, entry))
   }
 
@@ -80,7 +80,7 @@ export class Mock {
     const at = caller()
     this.#expectations.push((entries) => {
       const got = entries.filter((entry) => is(seen, entry)).length
-      return isWithin(got, times) ? undefined : `expected ${shownTimes(times)} ${shownSeen(seen)}, got ${got}${at}`
+      return isWithin(got, times) ? undefined : `expected ${shownSeen(seen, times)}, got ${got}${at}`
     })
   }
 
@@ -109,7 +109,7 @@ export class Mock {
       const found = entries.filter((entry) => is(seen, entry))
       if (isWithin(found.length, times)) return found
       if (Date.now() > deadline) {
-        const expected = `expected ${shownTimes(times)} ${shownSeen(seen)} within ${timeout / 1000} s, got ${found.length}`
+        const expected = `expected ${shownSeen(seen, times)} within ${timeout / 1000} s, got ${found.length}`
         throw new LivetapeError('timeout', `${expected}\n${listed(entries)}`)
       }
       await sleep(POLL_MS)
@@ -157,24 +157,31 @@ function is(seen: Seen, { what, path = '', code }: LogEntry): boolean {
 
 const bare = (path: string) => path.replace(/\/+$/, '')
 
+function range(times: Times): { min: number; max: number } {
+  const { min = 0, max = Infinity } = typeof times === 'number' ? { min: times, max: times } : times
+  return { min, max }
+}
+
 /** @internal */
 export function isWithin(count: number, times: Times): boolean {
-  const { min = 0, max = Infinity } = typeof times === 'number' ? { min: times, max: times } : times
+  const { min, max } = range(times)
   return min <= count && count <= max
 }
 
-/** @internal */
-export function shownTimes(times: Times): string {
-  if (typeof times === 'number') return String(times)
-  const { min = 0, max = Infinity } = times
-  if (max === Infinity) return `${min} or more`
-  return min === 0 ? `at most ${max}` : `${min} to ${max}`
+/** Shows a number of things. The last number, before the noun, decides whether that is in the singular. @internal */
+export function shownTimes(times: Times, one: string, many = `${one}s`): string {
+  const { min, max } = range(times)
+  const noun = max === 1 ? one : many
+  if (max === Infinity) return `${min} or more ${noun}`
+  if (min === max) return `${min} ${noun}`
+  return min === 0 ? `at most ${max} ${noun}` : `${min} to ${max} ${noun}`
 }
 
 /** @internal */
-export function shownSeen(seen: Seen): string {
-  if (typeof seen === 'object') return `closes with ${seen.close}`
-  return seen.startsWith('/') ? `requests of ${seen}` : { connection: 'connections', enter: 'clients that enter', heartbeat: 'heartbeats', ack: 'acks' }[seen as 'ack']
+export function shownSeen(seen: Seen, times: Times): string {
+  if (typeof seen === 'object') return shownTimes(times, `close with ${seen.close}`, `closes with ${seen.close}`)
+  if (seen.startsWith('/')) return shownTimes(times, `request of ${seen}`, `requests of ${seen}`)
+  return seen === 'enter' ? shownTimes(times, 'client that enters', 'clients that enter') : shownTimes(times, seen)
 }
 
 /** Describes the first request within `ms` of a failure. @internal */

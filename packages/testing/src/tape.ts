@@ -13,8 +13,6 @@ import { Server } from './server.js'
 export const PATIENCE_MS = 4_000
 /** Time between two requests while waiting, in ms. */
 const POLL_MS = 10
-/** Time until a client that is counted is listed, in ms. */
-const LISTED_MS = 200
 /** Time for clients to answer a close, in ms. */
 const DROP_MS = 2_000
 /** A number of clients that never connects. */
@@ -152,7 +150,7 @@ export class Tape {
 
   /** Closes the WebSocket of every client with this code, waits until they are gone, and returns their number. Clients may reconnect at once. */
   async drop(code = 1011): Promise<number> {
-    const clients = await this.#listed()
+    const clients = (await this.#connections()).filter(({ observer }) => !observer)
     const close = ({ id }: Connection) =>
       post(this.#server, `/connections/${id}/close`, { code, reason: 'dropped by the test' }).catch((error: LivetapeError) => {
         // One that has left in the meantime.
@@ -163,16 +161,6 @@ export class Tape {
     const deadline = Date.now() + DROP_MS
     while (Date.now() < deadline && (await this.#connections()).some(({ id }) => dropped.has(id))) await sleep(POLL_MS)
     return clients.length
-  }
-
-  /** Returns the WebSockets of clients. livetape counts a client shortly before it lists it, and never lists those of `/events`. */
-  async #listed(): Promise<Connection[]> {
-    const deadline = Date.now() + LISTED_MS
-    for (;;) {
-      const listed = (await this.#connections()).filter(({ observer }) => !observer)
-      if (Date.now() > deadline || listed.length >= (await this.clients())) return listed
-      await sleep(POLL_MS)
-    }
   }
 
   async #connections(): Promise<Connection[]> {
@@ -213,17 +201,6 @@ export class Tape {
     return ask<Replay>(this.#server, '/replay')
   }
 
-  /** Waits until the replay accepts requests, shortly after the server does. @internal */
-  async ready(): Promise<void> {
-    for (;;) {
-      const replay = await this.#replay().catch((error: LivetapeError) => {
-        if (error.code !== 'no_replay') throw error
-      })
-      if (replay) return
-      await sleep(1)
-    }
-  }
-
   /** Pauses the replay, then plays the next `frames` frames that contain events. */
   async step(frames = 1): Promise<void> {
     await post(this.#server, '/replay/step', { count: frames })
@@ -241,7 +218,7 @@ export class Tape {
     }
     const { byType, diamonds, missed } = this.#feed
     if (missed > 0) {
-      throw new LivetapeError('events_missed', `${missed} events were sent faster than this process reads, so they are not counted`, 'lower the speed')
+      throw new LivetapeError('events_missed', `events were sent faster than this process reads; not counted: ${missed}`, 'lower the speed')
     }
     const events = Object.values(byType).reduce((sum, count) => sum + count, 0)
     return { events, byType: { ...byType }, diamonds, lost: lost(status) }
@@ -310,7 +287,6 @@ export async function startTape(options: TapeOptions = {}): Promise<Tape> {
     const wait = `--wait-clients=${hasToWait ? NEVER : waitClients}`
     server = await Server.start(['replay', recording, ...given, wait, '--offline', '--quiet', '--log-level', 'info'])
     const tape = new Tape(server, await Feed.open(server.ready.http), mock, timeout)
-    await tape.ready()
     if (hasToWait && !hold) await tape.play()
     return tape
   } catch (error) {

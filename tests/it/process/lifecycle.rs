@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
     process::{Child, Command, Stdio},
 };
 
@@ -48,6 +49,36 @@ fn the_ready_file_has_the_addresses_and_the_end_of_input_ends_the_process() {
         assert_eq!(child.wait().unwrap().code(), Some(0), "{args:?}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     }
+}
+
+#[test]
+fn a_replay_takes_requests_as_soon_as_the_ready_file_exists() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ready.json");
+    let args = ["replay", "demo", "--wait-clients", "1", "--quiet", "--port", "0", "--exit-with-stdin"];
+    let mut child = livetape(&args)
+        .arg("--ready-file")
+        .arg(&file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let ready = loop {
+        match fs::read(&file) {
+            Ok(ready) => break ready,
+            Err(_) => assert!(child.try_wait().unwrap().is_none()),
+        }
+    };
+    let ready: Value = serde_json::from_slice(&ready).unwrap();
+    let address = ready["http"].as_str().unwrap().strip_prefix("http://").unwrap();
+    let mut socket = TcpStream::connect(address).unwrap();
+    let head = format!("POST /replay/play HTTP/1.1\r\nhost: {address}\r\ncontent-length: 0\r\n");
+    socket.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    drop(child.stdin.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

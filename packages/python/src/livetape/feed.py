@@ -189,7 +189,7 @@ class Feed:
             raise LivetapeError(name, f"closed with {code} {reason}".strip(), close_code=code)
         attempts_max = self.max_attempts
         if self._attempt >= (max(attempts_max, GHOST_ATTEMPTS_MIN) if is_ghost else attempts_max):
-            message = f"gave up after {self._attempt} attempts: {reason or f'close code {code}'}"
+            message = f"gave up after {self._attempt} attempt{'s' * (self._attempt != 1)}: {reason or f'close code {code}'}"
             raise LivetapeError("gave_up", message, close_code=code)
         return self._wait(code)
 

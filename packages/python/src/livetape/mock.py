@@ -65,13 +65,15 @@ class Seen:
         details = {"request": str(entry.get("path")).rstrip("/"), "closed": entry.get("code")}
         return self.what == entry["what"] and self.detail in (None, details.get(self.what))
 
-    def __str__(self) -> str:
-        texts = {"request": f"requests of {self.detail}", "closed": f"closes with {self.detail}"}
-        return texts.get(self.what) or NAMES[self.what]
+    def noun(self, *, is_one: bool) -> str:
+        """Name this kind, in the singular or the plural."""
+        s = "" if is_one else "s"
+        nouns = {"request": f"request{s} of {self.detail}", "closed": f"close{s} with {self.detail}", "upgrade": f"connection{s}"}
+        nouns["enter"] = "client that enters" if is_one else "clients that enter"
+        return nouns.get(self.what, self.what + s)
 
 
-NAMES = {"upgrade": "connections", "enter": "clients that enter", "heartbeat": "heartbeats", "ack": "acks"}
-Seen.CONNECTION, Seen.ENTER, Seen.HEARTBEAT, Seen.ACK = map(Seen, NAMES)
+Seen.CONNECTION, Seen.ENTER, Seen.HEARTBEAT, Seen.ACK = map(Seen, ("upgrade", "enter", "heartbeat", "ack"))
 
 
 class Mock:
@@ -81,11 +83,7 @@ class Mock:
     """
 
     def __init__(
-        self,
-        scenario: str | os.PathLike[str] | None = None,
-        *,
-        play: str | os.PathLike[str] | None = None,
-        speed: Speed | None = None,
+        self, scenario: str | os.PathLike[str] | None = None, *, play: str | os.PathLike[str] | None = None, speed: Speed | None = None
     ) -> None:
         options = {"play": play and os.fspath(play), "speed": speed, "log-level": "info"}
         flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
@@ -93,12 +91,9 @@ class Mock:
         if scenario is not None and text is None:
             flags.append(f"--scenario={os.fspath(scenario)}")
         self._server = Server(["mock", *flags], text)
+        #: URL of the mock, without a trailing slash: `http://127.0.0.1:PORT`.
+        self.url = self._server.http
         self._expectations: list[Callable[[list[LogEntry]], str]] = []
-
-    @property
-    def url(self) -> str:
-        """URL of the mock, without a trailing slash: `http://127.0.0.1:PORT`."""
-        return self._server.http
 
     @property
     def env(self) -> dict[str, str]:
@@ -116,7 +111,7 @@ class Mock:
         """Return what clients did, optionally of one kind."""
         log = self._server.request("GET", "/__admin/log")
         if log["dropped"]:
-            message = f"the log is full and dropped {log['dropped']} entries"
+            message = f"the log is full; dropped entries: {log['dropped']}"
             raise LivetapeError("unmet_expectation", message, "call `reset` between tests")
         entries: list[LogEntry] = log["entries"]
         return [entry for entry in entries if seen is None or seen.matches(entry)]
@@ -201,7 +196,7 @@ def count(entries: list[LogEntry], seen: Seen, least: int, most: int | None) -> 
     if found >= least and (most is None or found <= most):
         return ""
     expected = f"{least}" if least == most else f"{least} or more" if most is None else f"{least} to {most}"
-    problem = f"expected {expected} {seen}, got {found}"
+    problem = f"expected {expected} {seen.noun(is_one=most == 1)}, got {found}"
     paths = {entry["path"].rstrip("/") for entry in entries if entry["what"] == "request"}
     nearest = get_close_matches(str(seen.detail), paths, n=1, cutoff=0) if seen.what == "request" and not found else []
     return problem + "".join(f"\n  nearest: {path}" for path in nearest)

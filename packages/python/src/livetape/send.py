@@ -42,14 +42,7 @@ class Send:
         self._server = server
 
     def gift(  # noqa: PLR0913
-        self,
-        user: User,
-        gift: str,
-        *,
-        count: int = 1,
-        combo: bool = False,
-        diamonds: int | None = None,
-        picture_url: str | None = None,
+        self, user: User, gift: str, *, count: int = 1, combo: bool = False, diamonds: int | None = None, picture_url: str | None = None
     ) -> Sent:
         """Send a gift. With `combo`, send a streak as if the user tapped `count` times, then its final.
 
@@ -94,13 +87,7 @@ class Send:
         return self._send("envelope", user=user, diamonds=diamonds, people=people)
 
     def battle(
-        self,
-        user: User,
-        opponent: User,
-        *,
-        points: int | None = None,
-        opponent_points: int | None = None,
-        over: bool = False,
+        self, user: User, opponent: User, *, points: int | None = None, opponent_points: int | None = None, over: bool = False
     ) -> Sent:
         """Send the beginning of a battle between two hosts, or its end with `over`; with points, also the score."""
         return self._send("battle", user=user, opponent=opponent, points=points, opponentPoints=opponent_points, over=over)

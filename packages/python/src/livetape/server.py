@@ -66,25 +66,11 @@ class Server:
             raise LivetapeError("command_not_found", f"cannot run {executable}: {error.strerror}") from error
         started.append(self)
         try:
-            self._ready = self._wait(ready)
+            addresses = self._wait(ready)
         except BaseException:
             self.kill()
             raise
-
-    @property
-    def ws(self) -> str:
-        """URL of the feed, with a trailing slash."""
-        return str(self._ready["ws"])
-
-    @property
-    def http(self) -> str:
-        """URL of the REST API, without a trailing slash."""
-        return str(self._ready["http"])
-
-    @property
-    def pid(self) -> int:
-        """Process ID."""
-        return self._process.pid
+        self.ws, self.http, self.pid = str(addresses["ws"]), str(addresses["http"]), self._process.pid
 
     @property
     def is_running(self) -> bool:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 #: Number of clients that never connect.
 HOLD = 2**32 - 1
-#: Time until the server lists a client that it counts, in seconds.
-LISTED_SECONDS = 0.2
 #: Time that clients have to answer a close, in seconds.
 DROP_SECONDS = 2.0
 #: Interval at which clients are counted, in seconds.
@@ -69,28 +67,18 @@ class Tape:
         }
         flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
         self._server = Server(["replay", os.fspath(recording), "--offline", "--quiet", *flags])
+        #: URL of the feed, with a trailing slash: `ws://127.0.0.1:PORT/`.
+        self.url = self._server.ws
+        #: URL of the REST API, without a trailing slash: `http://127.0.0.1:PORT`.
+        self.http = self._server.http
+        #: ID of the server's process.
+        self.pid = self._server.pid
         #: The mock that it connects to.
         self.mock = mock
         #: Sends your own messages into the replay.
         self.send = Send(self._server)
         self._tally = Tally(self._server)
         self._tally.start()
-        self._wait_for_replay()
-
-    @property
-    def url(self) -> str:
-        """URL of the feed, with a trailing slash: `ws://127.0.0.1:PORT/`."""
-        return self._server.ws
-
-    @property
-    def http(self) -> str:
-        """URL of the REST API, without a trailing slash: `http://127.0.0.1:PORT`."""
-        return self._server.http
-
-    @property
-    def pid(self) -> int:
-        """ID of the server's process."""
-        return self._server.pid
 
     @property
     def env(self) -> dict[str, str]:
@@ -125,11 +113,7 @@ class Tape:
         Returns when they are gone, so that they receive nothing that is sent afterwards on their old connections.
         """
         __tracebackhide__ = True
-        # The server counts a client shortly before it lists it. It never lists clients that read `/events`.
-        deadline = time.monotonic() + LISTED_SECONDS
-        while len(clients := self._clients()) < self.request("GET", "/status")["clients"] and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
-        dropped = {client["id"] for client in clients}
+        dropped = {client["id"] for client in self._clients()}
         for client in dropped:
             try:
                 self.request("POST", f"/connections/{client}/close", {"code": code, "reason": reason})
@@ -183,18 +167,6 @@ class Tape:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
-    def _wait_for_replay(self) -> None:
-        """Wait until the replay accepts orders, which is shortly after the server accepts requests."""
-        while True:
-            try:
-                self.request("GET", "/replay")
-            except LivetapeError as error:
-                if error.code != "no_replay":
-                    self._server.kill()
-                    raise
-            else:
-                return
-
     def _clients(self) -> list[dict[str, Any]]:
         connections = self.request("GET", "/connections")["connections"]
         return [connection for connection in connections if not connection["observer"]]
@@ -204,7 +176,7 @@ class Tape:
         clients = [f"{client['path']} ({client['clientId'] or client['id']})" for client in self._clients()]
         # The tally of this tape is an observer.
         observers = max(0, status["observers"] - 1)
-        seen = [*clients, *([f"{observers} observers, which do not count"] if observers else [])]
+        seen = [*clients, *([f"{observers} with ?observer=1, not counted"] if observers else [])]
         return ", ".join(seen) or "no client"
 
     def _resume(self, order: str, **body: Any) -> None:
