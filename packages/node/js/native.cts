@@ -76,10 +76,10 @@ const platform = `${process.platform}-${process.arch}`
 
 /** Loads the addon of a checkout, or that of this platform's package. */
 function load(): Addon {
-  const built = join(__dirname, `livetape.${platform}.node`)
-  const name = `@livetape/node-${platform}`
+  const [name, file] = [`@livetape/node-${platform}`, `livetape.${platform}.node`]
+  const built = join(__dirname, file)
   try {
-    return require(existsSync(built) ? built : name) as Addon
+    return require(existsSync(built) ? built : `${name}/${file}`) as Addon
   } catch (cause) {
     const hint = `install ${name} together with this package, in the same version, or build it from a checkout: npm run build`
     throw new LivetapeError('not_supported', `cannot load the addon for ${platform}`, hint, { cause })

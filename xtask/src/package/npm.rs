@@ -54,7 +54,6 @@ fn native(release: &Release) -> Result<()> {
     let manifest = json!({
         "name": format!("@livetape/node-{os}-{cpu}"),
         "description": format!("The addon of @livetape/node for {os}-{cpu}; install @livetape/node instead"),
-        "main": file,
         "files": [file, super::NOTICES],
     });
     pack_for_platform(release, &folder, manifest)
