@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
 use super::Release;
@@ -98,6 +98,9 @@ fn launcher(release: &Release) -> Result<()> {
         fs::write(file, bytes)?;
     }
     fs::copy(release.root.join("LICENSE"), folder.join("LICENSE"))?;
+    let mut manifest: Value = serde_json::from_slice(&fs::read(folder.join("package.json"))?)?;
+    manifest["version"] = json!(release.version);
+    write(&folder, &manifest)?;
     pack_with_platforms(release, &folder, "")
 }
 
@@ -114,14 +117,16 @@ fn node(release: &Release) -> Result<()> {
 
 /// Packs a folder whose package uses those of all platforms; `start` is how their names start.
 fn pack_with_platforms(release: &Release, folder: &Path, start: &str) -> Result<()> {
-    let mut manifest: Value = serde_json::from_slice(&fs::read(folder.join("package.json"))?)?;
-    manifest["version"] = json!(release.version);
     // Until the names are ours, npm must not look them up: anyone could register them.
     if release.is_published {
         let platforms = PLATFORMS.map(|name| (format!("@livetape/{start}{name}"), json!(release.version)));
-        manifest["optionalDependencies"] = Value::Object(platforms.into_iter().collect());
+        let platforms = Value::Object(platforms.into_iter().collect());
+        let (file, end) = (folder.join("package.json"), "the manifest is an object");
+        // As text, because the order of `exports` matters.
+        let manifest = fs::read_to_string(&file)?;
+        let fields = manifest.trim_end().strip_suffix('}').context(end)?.trim_end();
+        fs::write(file, format!("{fields},\n  \"optionalDependencies\": {platforms}\n}}\n"))?;
     }
-    write(folder, &manifest)?;
     release.node.pack(folder, &release.packages(), false)
 }
 
