@@ -18,7 +18,7 @@ const LICENCES: [&str; 6] = ["licence", "license", "copying", "copyright", "noti
 /// npm packages that `web/dist` contains; a test compares them with the imports of `web/src`.
 const LIBRARIES: [&str; 3] = ["@preact/signals", "@preact/signals-core", "preact"];
 /// Crates under the MIT licence that contain no file with it, and its holder.
-const WITHOUT_FILE: [(&[&str], &str); 1] = [(&["napi", "napi-sys"], "2020-present NAPI-RS contributors")];
+const WITHOUT_FILE: [(&[&str], &str); 1] = [(&["napi", "napi-sys"], "2020 LongYinan")];
 /// Line between two notices.
 const RULE: &str = "------------------------------------------------------------------------------";
 
