@@ -52,6 +52,23 @@ test('Vitest: the snippet of the README passes, and only a failed test prints th
   expect(output.match(LAST_LINES)).toHaveLength(1)
 })
 
+test('Vitest: an error that has the last lines is their only report', async () => {
+  await mkdir(path.join(project, 'once'))
+  const code = `import { expect } from 'vitest'
+import { test } from '@livetape/testing/vitest'
+test('waits in vain', async ({ startTape }) => (await startTape({ hold: true })).waitForClients(1, { timeout: 1 }))
+test('expects in vain', async ({ startTape }) => expect(await startTape({ hold: true })).toHaveSent('gift', 1))
+test('the other server is still reported', async ({ startTape }) => {
+  await startTape({ hold: true })
+  await (await startTape({ hold: true })).waitForClients(1, { timeout: 1 })
+})`
+  await writeFile(path.join(project, 'once/once.test.mjs'), code)
+  const { output } = await run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'once'])
+  expect(output).toMatch(/Tests +3 failed/)
+  const reports = (text) => text.match(LAST_LINES)?.length ?? 0
+  expect(reports(output)).toBe(4)
+})
+
 test('Jest: the snippet of the README passes, and only a failed test prints the last lines', async () => {
   await write('Jest', 'test.cjs', ["toHaveSent('chat', 1)", "toHaveSent('chat', 2)"])
   const { code, output } = await run(process.execPath, ['node_modules/jest/bin/jest.js', '--rootDir', path.join(project, 'Jest')])
