@@ -81,18 +81,22 @@ test('Jest: the snippet of the README passes, and only a failed test prints the 
 describe('Playwright', () => {
   let [pages, baseUrl] = []
   beforeAll(async () => {
-    const overlay = await readFile(here('projects/overlay.html'))
-    pages = createServer((_, response) => response.setHeader('content-type', 'text/html').end(overlay))
+    const answer = async (url, response) => {
+      const { pathname } = new URL(url, 'http://localhost')
+      const type = { '.css': 'text/css', '.html': 'text/html', '.js': 'text/javascript' }[path.extname(pathname)]
+      response.setHeader('content-type', type).end(await readFile(here(`../../../examples${pathname}`)))
+    }
+    pages = createServer(({ url }, response) => answer(url, response).catch(() => response.destroy()))
     await new Promise((resolve) => pages.listen(0, '127.0.0.1', resolve))
     baseUrl = `http://127.0.0.1:${pages.address().port}`
   })
   afterAll(() => pages.close())
 
   test('the snippet of the README passes, and a failed test has the log and the events attached', async () => {
-    await write('Playwright', 'spec.mjs', ['5 × Rose', '6 × Rose'])
+    await write('Playwright', 'spec.mjs', ['×5', '×6'])
     await copyFile(here('../playwright.config.mjs'), path.join(project, 'playwright.config.mjs'))
     const spec = path.join(project, 'Playwright/fails.spec.mjs')
-    await writeFile(spec, (await readFile(spec, 'utf8')).replace('toBeVisible()', 'toBeVisible({ timeout: 500 })'))
+    await writeFile(spec, (await readFile(spec, 'utf8')).replace('useInnerText: true', 'useInnerText: true, timeout: 500'))
     const { code, results } = await playwright(project, path.join(project, 'Playwright'), { BASE_URL: baseUrl })
     expect(code).toBe(1)
     const [passes, fails] = ['passes', 'fails'].map((name) => results[`${name}.spec.mjs the overlay shows gifts`])
