@@ -132,6 +132,7 @@ export class Mock {
 
   /** Replaces the scenario with another, in TOML, and clears the log, rooms and counts. */
   async setScenario(toml: string): Promise<void> {
+    checkToml(toml)
     await ask(this.#server, '/__admin/scenario', { method: 'PUT', body: toml })
   }
 
@@ -165,9 +166,14 @@ export async function startMock(options: string | MockOptions = {}): Promise<Moc
   checkOptions(options, 'scenario', Object.keys(OPTIONS))
   const { scenario, toml, recording, speed, seed }: MockOptions = typeof options === 'string' ? { scenario: options } : options
   checkRecording(recording)
+  if (toml !== undefined) checkToml(toml)
   const flags = { play: recording && asPath(recording), speed, seed, scenario: toml === undefined ? scenario && asPath(`${scenario}`) : '@scenario.toml' }
   const given = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, `${value}`]))
   return new Mock(await Server.start(['mock', ...given, '--log-level', 'info'], toml === undefined ? {} : { 'scenario.toml': toml }))
+}
+
+function checkToml(toml: unknown): void {
+  if (typeof toml !== 'string') throw wrong('`toml`', toml, 'pass a scenario as text')
 }
 
 /** @internal */
@@ -180,9 +186,10 @@ export function checkSeen(seen: unknown): void {
 /** @internal */
 export function checkTimes(times: unknown): void {
   if (isCount(times)) return
-  if (isObject(times) && Object.keys(times).length > 0 && Object.keys(times).every((key) => key === 'min' || key === 'max')) {
+  if (isObject(times) && Object.keys(times).every((key) => key === 'min' || key === 'max')) {
     const { min = 0, max = Infinity } = times
-    if (isCount(min) && (isCount(max) || max === Infinity) && min <= max) return
+    const isRange = times.min !== undefined || times.max !== undefined
+    if (isRange && isCount(min) && (isCount(max) || max === Infinity) && min <= max) return
   }
   throw wrong('`times`', times, 'pass a whole number, or { min, max }')
 }

@@ -32,13 +32,14 @@ describe('expectations', () => {
     return undefined
   }
 
-  const TIMES = [['1', "'1'"], ['x', "'x'"], [{}, '{}'], [{ atLeast: 5 }, '{ atLeast: 5 }'], [[1], '[ 1 ]'], [NaN, 'NaN'], [-1, '-1'], [1.5, '1.5'], [null, 'null'], [{ min: 3, max: 1 }, '{ min: 3, max: 1 }'], [{ max: '3' }, "{ max: '3' }"]]
+  const TIMES = [['1', "'1'"], ['x', "'x'"], [{}, '{}'], [{ atLeast: 5 }, '{ atLeast: 5 }'], [[1], '[ 1 ]'], [NaN, 'NaN'], [-1, '-1'], [1.5, '1.5'], [null, 'null'], [{ min: 3, max: 1 }, '{ min: 3, max: 1 }'], [{ max: '3' }, "{ max: '3' }"], [{ min: undefined }, '{ min: undefined }']]
   plain.each(TIMES)('%o is not a number of times', async (times, shown) => {
     const calls = [
       () => mock.expect('/y', times),
       () => mock.waitFor('/y', times, { timeout: 1 }),
       () => expect(mock).toHaveReceived('/y', times),
       () => expect(tape).toHaveSent('gift', times),
+      () => expect(tape).not.toHaveSent('gift', times),
       () => expect(tape).toHaveClients(times),
     ]
     for (const call of calls) {
@@ -134,6 +135,11 @@ describe('options', () => {
   plain.each([[5, '5'], ['', "''"], [null, 'null']])('a recording is a path, not %o', async (value, shown) => {
     await expect(startTape({ recording: value })).rejects.toMatchObject({ ...REJECTED, message: `\`recording\` is ${shown}\n  hint: pass a path, or 'demo'` })
     await expect(startMock({ recording: value })).rejects.toMatchObject(REJECTED)
+  })
+
+  plain('a scenario as text is a text', async () => {
+    await expect(startMock({ toml: 5 })).rejects.toMatchObject({ ...REJECTED, message: '`toml` is 5\n  hint: pass a scenario as text' })
+    await withTape({ hold: true, mock: {} }, ({ mock }) => expect(mock.setScenario(5)).rejects.toMatchObject(REJECTED))
   })
 
   plain('withTape needs a function', async () => {
