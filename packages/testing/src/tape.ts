@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
+import { asPath, checkKeys, checkOptions, checkRecording, checkTimeout, isCount, wrong } from './check.js'
 import { LivetapeError } from './error.js'
 import { Feed, type FeedEvent } from './feed.js'
 import { startMock, type Mock, type MockOptions } from './mock.js'
@@ -42,6 +43,10 @@ export interface TapeOptions {
   mock?: string | MockOptions
   /** Timeout for clients and events, in ms. Defaults to {@link PATIENCE_MS}. */
   timeout?: number
+}
+
+const OPTIONS: Record<keyof TapeOptions, true> = {
+  recording: true, speed: true, start: true, end: true, laps: true, idleLimit: true, waitClients: true, hold: true, mock: true, timeout: true,
 }
 
 /** Parts of a recording that are missing or unreadable. */
@@ -100,12 +105,14 @@ export class Tape {
   readonly #server: Server
   readonly #feed: Feed
   readonly #patience: number
+  readonly #isHeld: boolean
 
   /** @internal */
-  constructor(server: Server, feed: Feed, mock: Mock | undefined, patience: number) {
+  constructor(server: Server, feed: Feed, mock: Mock | undefined, patience: number, isHeld: boolean) {
     this.#server = server
     this.#feed = feed
     this.#patience = patience
+    this.#isHeld = isHeld
     this.mock = mock
     this.url = server.ready.ws
     this.http = server.ready.http
@@ -120,7 +127,11 @@ export class Tape {
   }
 
   /** Waits until at least `clients` clients are connected to the feed. Observers (`?observer=1`) do not count. */
-  async waitForClients(clients: number, { timeout = this.#patience }: { timeout?: number } = {}): Promise<void> {
+  async waitForClients(clients: number, options: { timeout?: number } = {}): Promise<void> {
+    if (!isCount(clients)) throw wrong('`clients`', clients, 'pass a whole number')
+    checkKeys(options, ['timeout'])
+    const { timeout = this.#patience } = options
+    checkTimeout(timeout)
     const deadline = Date.now() + timeout
     for (;;) {
       const { clients: connected } = await this.#status()
@@ -229,6 +240,7 @@ export class Tape {
       // A long pause between two events is not a failure.
       const { state } = await this.#replay()
       if (state === 'paused') throw this.#server.fail('timeout', 'the recording did not end: it is paused')
+      if (state === 'waiting' && this.#isHeld) throw this.#server.fail('timeout', 'the recording did not end: it is held until `play()` is called')
       if (state === 'waiting') {
         const { clients } = await this.#status()
         throw this.#server.fail('timeout', `the recording did not end: it waits for clients, ${clients} connected; ${await this.#seen()}`)
@@ -256,6 +268,11 @@ export class Tape {
     return [this.#server.lastLines(), ...(this.mock ? [this.mock.lastLines()] : [])].join('\n')
   }
 
+  /** The last lines of the servers whose lines `text` does not contain yet. @internal */
+  linesNotIn(text: string): string[] {
+    return [...(this.#server.isShownIn(text) ? [] : [this.#server.lastLines()]), ...(this.mock?.linesNotIn(text) ?? [])]
+  }
+
   /** Stops the server, and verifies the expectations of its mock. */
   async stop(): Promise<void> {
     const stops = await Promise.allSettled([this.#server.stop(), this.mock?.stop()])
@@ -274,19 +291,24 @@ function lost({ counts: { faults, recordsMissing, unreadableBytes, unsealed } }:
   return recordsMissing || unreadableBytes || undecoded || unsealed ? lost : null
 }
 
-/** Replays a recording on a free port of this machine. The server never contacts other machines. */
-export async function startTape(options: TapeOptions = {}): Promise<Tape> {
+/** Replays a recording on a free port of this machine: its path, or options. The server never contacts other machines. */
+export async function startTape(given: string | TapeOptions = {}): Promise<Tape> {
+  checkOptions(given, 'recording', Object.keys(OPTIONS))
+  const options: TapeOptions = typeof given === 'string' ? { recording: given } : given
+  checkRecording(options.recording)
+  if (options.timeout !== undefined) checkTimeout(options.timeout)
+  if (options.mock !== undefined) checkOptions(options.mock, 'scenario')
   const { recording = 'demo', speed, start, end, laps, idleLimit, waitClients = 1, hold, timeout = PATIENCE_MS } = options
   const mock = options.mock === undefined ? undefined : await startMock({ recording, ...(speed === undefined ? {} : { speed }), ...asMock(options.mock) })
   let server: Server | undefined
   try {
     const flags = { speed, start, end, loop: laps, 'idle-limit': idleLimit, upstream: mock?.url }
-    const given = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${asFlag(name, value)}`]))
+    const set = Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${asFlag(name, value)}`]))
     // Nothing is played before its events are counted.
     const hasToWait = hold || waitClients === 0
     const wait = `--wait-clients=${hasToWait ? NEVER : waitClients}`
-    server = await Server.start(['replay', recording, ...given, wait, '--offline', '--quiet', '--log-level', 'info'])
-    const tape = new Tape(server, await Feed.open(server.ready.http), mock, timeout)
+    server = await Server.start(['replay', asPath(recording), ...set, wait, '--offline', '--quiet', '--log-level', 'info'])
+    const tape = new Tape(server, await Feed.open(server.ready.http), mock, timeout, Boolean(hold))
     if (hasToWait && !hold) await tape.play()
     return tape
   } catch (error) {

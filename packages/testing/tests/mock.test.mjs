@@ -59,6 +59,13 @@ test('unmet expectations fail, at the latest when the mock stops, and show their
   await expect(sign(mock)).rejects.toThrow('fetch failed')
 })
 
+test('a failure is reported once, by verify() or stop()', async () => {
+  const mock = await startMock()
+  mock.expect('/y', 1)
+  await expect(mock.verify()).rejects.toMatchObject({ code: 'unmet' })
+  await mock.stop()
+})
+
 test('a matcher for the other kind of server says what it needs', async ({ startMock }) => {
   expect(() => expect(startMock).toHaveSent('gift')).toThrow('toHaveSent needs a tape, from startTape()')
   await expect(expect({}).toHaveWaited(1)).rejects.toThrow('toHaveWaited needs a mock, from startMock()')

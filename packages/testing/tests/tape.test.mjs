@@ -64,7 +64,7 @@ test('hold waits for play, and pause, step and seek work', async ({ startTape })
   const tape = await startTape({ hold: true, speed: 'max', timeout: 300 })
   connect(tape.url)
   await tape.waitForClients(1)
-  await expect(tape.finished()).rejects.toThrow('the recording did not end: it waits for clients, 1 connected; connected now: / (')
+  await expect(tape.finished()).rejects.toThrow('the recording did not end: it is held until `play()` is called')
   await tape.step(3)
   await expect(tape.finished()).rejects.toThrow('the recording did not end: it is paused')
   expect(tape.events().length).toBeGreaterThanOrEqual(3)
@@ -73,6 +73,13 @@ test('hold waits for play, and pause, step and seek work', async ({ startTape })
   const { byType } = await tape.finished()
   expect(byType.chat).toBeLessThan(63)
   await expect(tape.seek('1h')).rejects.toMatchObject({ code: 'bad_request' })
+})
+
+test('a recording that waits for clients says who is connected', async ({ startTape }) => {
+  const tape = await startTape({ waitClients: 2, timeout: 300 })
+  connect(tape.url)
+  await tape.waitForClients(1)
+  await expect(tape.finished()).rejects.toThrow('the recording did not end: it waits for clients, 1 connected; connected now: / (')
 })
 
 test('after the end, seek and play start again, and finished waits for the next end', async ({ startTape }) => {
