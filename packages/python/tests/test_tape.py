@@ -227,6 +227,8 @@ def test_damage_is_reported_as_lost(tmp_path):
     recording.write_bytes(SIX_SECONDS.read_bytes()[:-300])
     with Tape(recording, speed="max", wait_clients=0) as tape:
         assert "not sealed: the end may be missing" in tape.finished().lost
+        tape.request("POST", "/shutdown")
+        assert tape._server._process.wait() == 3
 
 
 def test_only_this_machine_is_contacted(livetape):

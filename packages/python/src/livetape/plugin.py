@@ -95,7 +95,7 @@ def marked(request: pytest.FixtureRequest) -> dict[str, Any]:
     try:
         options = inspect.signature(Tape).bind(*marker.args, **marker.kwargs).arguments
     except TypeError as error:
-        pytest.fail(f"marker {MARKER} of {request.node.nodeid}: {error}", pytrace=False)
+        raise pytest.fail.Exception(f"marker {MARKER} of {request.node.nodeid}: {error}", pytrace=False) from None
     for name in ("recording", "mock"):
         path = options.get(name)
         if path is not None and not (isinstance(path, str) and is_toml(path)):

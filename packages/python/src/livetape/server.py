@@ -29,6 +29,7 @@ RESPONSE_SECONDS = 45.0  #: Timeout for responses, in seconds. The server itself
 LAST_LINES = 20  #: Number of lines of a server's output in reports.
 LAST_BYTES = 16 * 1024  #: Bytes that are read to find them.
 POLL_SECONDS = 0.005  #: Interval at which conditions are checked, in seconds.
+HEALTHY = (None, 0, 3)  #: Exit codes of a server that runs, or that ended as requested; 3 if its recording is damaged.
 #: Variables of the environment that a server keeps: the others would change what a test replays.
 KEPT = ("LIVETAPE_RECORDINGS", "LIVETAPE_CONFIG")
 
@@ -116,7 +117,7 @@ class Server:
     def check(self) -> None:
         """Raise if the server failed, rather than being stopped."""
         __tracebackhide__ = True
-        if not self._is_stopped and self._process.poll():
+        if not self._is_stopped and self._process.poll() not in HEALTHY:
             raise self.unreachable()
 
     def stop(self) -> None:

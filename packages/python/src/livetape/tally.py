@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 from collections import Counter
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.client import OK, HTTPException
 from typing import TYPE_CHECKING, Any
@@ -47,10 +47,7 @@ class Tally(threading.Thread):
     def run(self) -> None:
         """Count events until the server stops."""
         try:
-            with (
-                contextlib.suppress(OSError, HTTPException, ValueError),
-                contextlib.closing(self._server.connect(timeout=None)) as connection,
-            ):
+            with suppress(OSError, HTTPException, ValueError), closing(self._server.connect(timeout=None)) as connection:
                 connection.request("GET", FEED)
                 response = connection.getresponse()
                 for line in response if response.status == OK else answer(response):
