@@ -46,7 +46,7 @@ def coroutine(
             result: R = await trio.to_thread.run_sync(partial(method, self._wrapped, *args, **kwargs), abandon_on_cancel=True)
             return result
         future: Future[R] = Future()
-        # From now on, only its caller can be cancelled.
+        # The thread cannot be interrupted: a cancelled caller does not wait for it.
         future.set_running_or_notify_cancel()
 
         def run() -> None:
