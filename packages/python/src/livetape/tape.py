@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from .errors import LivetapeError
+from .errors import LivetapeError, check_number
 from .send import Send
-from .server import Server
+from .server import Running, Server, polls
 from .tally import Finished, Tally
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from typing_extensions import Self
-
     from .aio import AsyncTape
     from .mock import Mock
 
-#: Timeout of `wait_for_clients`, and of `finished` between two events, in seconds.
-PATIENCE = 30.0
-#: Number of clients that never connect.
-HOLD = 2**32 - 1
-#: Time that clients have to answer a close, in seconds.
-DROP_SECONDS = 2.0
-#: Interval at which clients are counted, in seconds.
-POLL_SECONDS = 0.005
+PATIENCE = 30.0  #: Timeout of `wait_for_clients`, and of `finished` between two events, in seconds.
+HOLD = 2**32 - 1  #: Number of clients that never connect.
+DROP_SECONDS = 2.0  #: Time that clients have to answer a close, in seconds.
 
-#: Offset in a recording: seconds, or text such as `1m30s`.
-Offset: TypeAlias = float | str
-#: Playback speed: 0.1 to 1000, or `max`.
-Speed: TypeAlias = float | Literal["max"]
+Offset: TypeAlias = float | str  #: Offset in a recording: seconds, or text such as `1m30s`.
+Speed: TypeAlias = float | Literal["max"]  #: Playback speed: 0.1 to 1000, or `max`.
 
 
-class Tape:
+class Tape(Running):
     """A recording served over WebSocket and HTTP on a free port of this machine. It never contacts other machines.
 
     Use it as a context manager, or call `stop`. `recording` is `demo`, a name in the folder of recordings, or a path.
@@ -55,6 +43,8 @@ class Tape:
         hold: bool = False,
         mock: Mock | None = None,
     ) -> None:
+        if not isinstance(hold, bool):
+            raise LivetapeError("bad_request", f"`hold` is {hold!r}", "choose True or False")
         options = {
             "speed": speed,
             "start": None if start is None else duration(start),
@@ -66,17 +56,13 @@ class Tape:
             "log-level": "info",
         }
         flags = [f"--{name}={value}" for name, value in options.items() if value is not None]
-        self._server = Server(["replay", os.fspath(recording), "--offline", "--quiet", *flags])
-        #: URL of the feed, with a trailing slash: `ws://127.0.0.1:PORT/`.
-        self.url = self._server.ws
-        #: URL of the REST API, without a trailing slash: `http://127.0.0.1:PORT`.
-        self.http = self._server.http
-        #: ID of the server's process.
-        self.pid = self._server.pid
-        #: The mock that it connects to.
-        self.mock = mock
-        #: Sends your own messages into the replay.
-        self.send = Send(self._server)
+        self._server = Server(["replay", "--offline", "--quiet", *flags, "--", os.fspath(recording)])
+        self._is_held = hold
+        self.url = self._server.ws  #: URL of the feed, with a trailing slash: `ws://127.0.0.1:PORT/`.
+        self.http = self._server.http  #: URL of the REST API, without a trailing slash: `http://127.0.0.1:PORT`.
+        self.pid = self._server.pid  #: ID of the server's process.
+        self.mock = mock  #: The mock that it connects to.
+        self.send = Send(self._server)  #: Sends your own messages into the replay.
         self._tally = Tally(self._server)
         self._tally.start()
 
@@ -100,12 +86,12 @@ class Tape:
     def wait_for_clients(self, clients: int, *, timeout: float = PATIENCE) -> None:
         """Wait until at least `clients` clients are connected. Observers (`?observer=1`) do not count."""
         __tracebackhide__ = True
-        deadline = time.monotonic() + timeout
-        while (connected := self.request("GET", "/status")["clients"]) < clients:
-            if time.monotonic() > deadline:
-                message = f"{connected} of {clients} clients connected within {timeout:g} s: {self._seen()}"
-                raise LivetapeError("too_few_clients", message, f"connect to {self.url}")
-            time.sleep(POLL_SECONDS)
+        check_number("clients", clients)
+        for _ in polls(timeout):
+            if (connected := self.request("GET", "/status")["clients"]) >= clients:
+                return
+        message = f"{connected} of {clients} clients connected within {timeout:g} s: {self._seen()}"
+        raise LivetapeError("timeout", message, f"connect to {self.url}")
 
     def drop(self, code: int = 1011, reason: str = "dropped by the test") -> None:
         """Disconnect every WebSocket client with this close code. Clients may reconnect immediately.
@@ -120,9 +106,9 @@ class Tape:
             except LivetapeError as error:
                 if error.code != "not_found":  # It has left.
                     raise
-        deadline = time.monotonic() + DROP_SECONDS
-        while dropped.intersection(client["id"] for client in self._clients()) and time.monotonic() < deadline:
-            time.sleep(POLL_SECONDS)
+        for _ in polls(DROP_SECONDS):
+            if dropped.isdisjoint(client["id"] for client in self._clients()):
+                return
 
     def play(self) -> None:
         """Start or resume the replay."""
@@ -143,9 +129,11 @@ class Tape:
     def finished(self, *, timeout: float = PATIENCE) -> Finished:
         """Wait until the recording has ended and every client was sent all events.
 
-        Raises `LivetapeError` after `timeout` seconds without an event.
+        Raises `LivetapeError` after `timeout` seconds without an event, and at once if the replay is held.
         """
         __tracebackhide__ = True
+        if self._is_held and self.request("GET", "/replay")["state"] == "waiting":
+            raise LivetapeError("timeout", "the replay did not finish: it is held", "call `play()`")
         if finished := self._tally.finished(timeout):
             return finished
         state = self.request("GET", "/replay")["state"]
@@ -155,17 +143,7 @@ class Tape:
             "ended": f"a client does not read its events: {self._seen()}",
         }
         reason = reasons.get(state, f"no event for {timeout:g} s")
-        raise LivetapeError("not_finished", f"the replay did not finish: {reason}")
-
-    def stop(self) -> None:
-        """Stop the server. Clients receive all queued events, then the close code 1001."""
-        self._server.stop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()
+        raise LivetapeError("timeout", f"the replay did not finish: {reason}")
 
     def _clients(self) -> list[dict[str, Any]]:
         connections = self.request("GET", "/connections")["connections"]
@@ -201,4 +179,7 @@ class Tape:
 
 def duration(offset: Offset) -> str:
     """Return an offset as the server reads it."""
-    return offset if isinstance(offset, str) else f"{round(offset * 1000)}ms"
+    if isinstance(offset, str):
+        return offset
+    check_number("offset", offset, is_whole=False)
+    return f"{round(offset * 1000)}ms"
