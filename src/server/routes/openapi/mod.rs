@@ -136,8 +136,11 @@ fn operation(route: &Route, failure: &Value) -> Value {
         "responses": { (route.status.to_string()): good, "default": bad },
     });
     if let Some(page) = route.page {
-        let content: Map<_, _> =
-            page.iter().map(|media_type| ((*media_type).to_owned(), json!({}))).collect();
+        let content: Map<_, _> = page
+            .iter()
+            .filter_map(|media_type| Content::Other(media_type).to_json().as_object().cloned())
+            .flatten()
+            .collect();
         operation["responses"]["200"] =
             json!({ "description": "Without a WebSocket upgrade: a page.", "content": content });
     }
@@ -176,7 +179,7 @@ impl Content {
     fn to_json(&self) -> Value {
         match self {
             Self::Json(schema) => json!({ "application/json": { "schema": schema } }),
-            Self::Other(media_type) => json!({ (*media_type): {} }),
+            Self::Other(media_type) => json!({ (*media_type): { "schema": { "type": "string" } } }),
         }
     }
 }
