@@ -29,7 +29,7 @@ pub(super) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
     let settings = config::settings(&args.flags)?;
     let body = body(&args)?;
     // Reports mistakes without a server, with the parser of the server.
-    parse(body.clone()).map_err(|problem| in_flags(&args.kind, problem))?;
+    parse(body.clone()).map_err(|problem| in_flags(&args.kind, &problem))?;
     let body = Value::Object(body).to_string();
     let url = address(args.url.as_deref().unwrap_or(&settings.watch.url.0), args.wait_clients)?;
     let token = serving::tokens(&settings)?.into_iter().next();
@@ -50,7 +50,7 @@ pub(super) async fn trigger(args: args::Trigger) -> Result<u8, Problem> {
         let status = answer.status();
         let text = answer.text().await.map_err(|error| unreachable(&url, &error))?;
         if !status.is_success() {
-            return Err(in_flags(&args.kind, refused(status, &text)));
+            return Err(in_flags(&args.kind, &refused(status, &text)));
         }
         say(format!("{text}\n"))?;
         due += args.every;
@@ -133,7 +133,7 @@ fn payload(path: &Path) -> Result<String, Problem> {
 }
 
 /// Words an error about the fields of a request for the command line.
-fn in_flags(kind: &str, problem: Problem) -> Problem {
+fn in_flags(kind: &str, problem: &Problem) -> Problem {
     let fields = KINDS.iter().flat_map(|(_, fields)| *fields).chain(&["wait_clients"]);
     let renamed = |text: &str| {
         fields.clone().fold(text.to_owned(), |text, field| {
@@ -156,7 +156,7 @@ fn in_flags(kind: &str, problem: Problem) -> Problem {
         hint if hint.starts_with("send for example") => "see `livetape trigger --help`".to_owned(),
         hint => renamed(hint),
     };
-    Problem { message: renamed(&problem.message), hint, ..problem }
+    Problem { message: renamed(&problem.message), hint, ..problem.clone() }
 }
 
 /// Returns the flag for a field of a request.
@@ -234,7 +234,7 @@ mod tests {
     fn errors_name_flags() {
         let of = |flags: &[&str]| {
             let args = trigger(flags);
-            let problem = in_flags(&args.kind, parse(body(&args).unwrap()).unwrap_err());
+            let problem = in_flags(&args.kind, &parse(body(&args).unwrap()).unwrap_err());
             [problem.message, problem.hint]
         };
         assert_eq!(of(&["raw"]), ["`--method` is missing", "see `livetape trigger --help`"]);

@@ -88,6 +88,7 @@ fn document() -> Value {
     for feed in ["/", "/ws/{token}", "/ws/test/{token}", "/ws/play/{recording}"] {
         paths[feed]["get"]["x-messages"] = messages(&["Message"], &[]);
     }
+    definitions.values_mut().for_each(write_any_as_object);
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -99,6 +100,24 @@ fn document() -> Value {
         "paths": paths,
         "components": { "schemas": definitions },
     })
+}
+
+/// Writes the schema of any value as `{}`, because few generators know its other form, `true`.
+fn write_any_as_object(schema: &mut Value) {
+    let Value::Object(map) = schema else { return };
+    for value in
+        map.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut)
+    {
+        if *value == true {
+            *value = json!({});
+        }
+    }
+    for part in map.values_mut() {
+        match part {
+            Value::Array(parts) => parts.iter_mut().for_each(write_any_as_object),
+            part => write_any_as_object(part),
+        }
+    }
 }
 
 /// Describes the messages of a WebSocket in an extension, because OpenAPI cannot.
