@@ -59,7 +59,9 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
     let mock_env = mock_url
         .into_iter()
         .flat_map(|url| ["LIVETAPE_MOCK_URL", "SIGN_API_URL"].map(|name| (name, url.clone())));
-    let env = Vec::from_iter(env.into_iter().chain(mock_env));
+    let token = bound.token().map(|token| ("LIVETAPE_TOKEN", token.reveal().to_owned()));
+    let offline = settings.live.offline.then(|| ("LIVETAPE_OFFLINE", true.to_string()));
+    let env = Vec::from_iter(env.into_iter().chain(mock_env).chain(token).chain(offline));
     // From now on, a signal ends the command before this process.
     let signals = Signals::new();
     let stage = bound.serve(None);
@@ -67,6 +69,7 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
         Run { args: &args, settings: &settings, stage: &stage, mock: mock.as_ref().map(|(mock, _)| mock) };
     let result = run.command(&env, signals).await;
     stage.control.shut_down();
+    let channels = stage.control.channels().clone();
     let closing = async {
         let ended = show.await;
         stage.close().await;
@@ -77,7 +80,9 @@ pub(super) async fn run(args: args::Run) -> Result<u8, Problem> {
     if code != exit::DONE {
         return Ok(code);
     }
-    let mut lost = report_loss(&tape.name, tape.loss().await);
+    let mut missing = channels.lost();
+    missing.insert(tape.name.clone(), tape.loss().await);
+    let mut lost = missing.iter().map(|(name, loss)| report_loss(name, *loss)).max().unwrap_or(exit::DONE);
     if let Some((mock, playing)) = mock.filter(|_| lost == exit::DONE) {
         lost = report_loss(&playing, mock.loss());
     }

@@ -14,6 +14,7 @@ use crate::{
     control::{Control, Driver, Sources, Token},
     hub::Hub,
     sans_io::error::Problem,
+    secret::Secret,
     server::{self, Config, Server, listen::Listening},
     settings::{self, Settings},
 };
@@ -49,6 +50,11 @@ impl Bound {
         let hub = Hub::new(stream_name(settings.server.seed), serving::backlog(settings));
         let addresses = Addresses::new(settings, &listener.addresses()[0].to_string());
         Ok((Self { control, hub, addresses, config, listener }, driver))
+    }
+
+    /// Returns a bearer token that the server accepts, if it requires one.
+    pub(super) fn token(&self) -> Option<&Secret> {
+        self.config.access.tokens.first()
     }
 
     /// Announces the address to programs, then to people with `greet`, and starts serving.

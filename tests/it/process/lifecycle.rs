@@ -104,12 +104,37 @@ fn without_the_flag_the_end_of_input_is_ignored() {
 fn a_ready_file_that_cannot_be_written_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing/ready.json");
-    for (file, message) in
-        [(text(folder.path()), "cannot write the ready file"), (text(&missing), "create the directory first")]
-    {
+    for (file, message) in [
+        (text(folder.path()), "is a directory\n💡 use another path for --ready-file"),
+        (text(&missing), "create the directory first"),
+    ] {
         for args in SERVING {
             let output = run(&[args, &["--port", "0", "--ready-file", file]].concat());
             assert!(output.status.code() != Some(0) && stderr(&output).contains(message), "{output:?}");
         }
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ready_file_replaces_only_a_regular_file() {
+    use std::os::unix::fs::{FileTypeExt as _, symlink};
+
+    let folder = tempfile::tempdir().unwrap();
+    let (fifo, link, target) =
+        (folder.path().join("fifo"), folder.path().join("link"), folder.path().join("target"));
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    fs::write(&target, "other data").unwrap();
+    symlink(&target, &link).unwrap();
+    for file in [&fifo, &link] {
+        let run_args = ["run", "demo", "--clients", "0", "--ready-file", text(file), "--", "true"];
+        let serve_args = ["serve", "--port", "0", "--exit-with-stdin", "--ready-file", text(file)];
+        for args in [&run_args[..], &serve_args] {
+            let output = run(args);
+            assert_eq!(output.status.code(), Some(1), "{args:?}");
+            assert!(stderr(&output).contains("is not a regular file"), "{}", stderr(&output));
+        }
+    }
+    assert!(fifo.symlink_metadata().unwrap().file_type().is_fifo());
+    assert!(link.is_symlink());
 }
