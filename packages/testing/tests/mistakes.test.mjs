@@ -1,4 +1,4 @@
-// Mistakes in a test: rejected with the value and what is allowed, instead of passing silently.
+// Mistakes in a test: rejected with the value and the allowed values, instead of passing silently.
 
 import { execFile } from 'node:child_process'
 import { copyFile, mkdtemp, rm } from 'node:fs/promises'
