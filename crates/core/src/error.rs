@@ -133,8 +133,8 @@ codes! {
     BadCapture = "bad_capture", 422, 1011, 1, "run `livetape import --help` for the formats";
     /// The output file already exists.
     OutputExists = "output_exists", 409, 1011, 1, "choose another name with -o FILE, or overwrite the file with --force";
-    /// The recording is being replayed, written or edited.
-    RecordingBusy = "recording_busy", 409, 1011, 1, "end the replay or recording first, or load another";
+    /// The recording is being replayed, written or changed; or a later request replaced this one.
+    RecordingBusy = "recording_busy", 409, 1011, 1, "stop replaying or recording it first, or load another recording";
     /// The recording is built in.
     ReadOnlyRecording = "read_only_recording", 403, 1008, 1, "choose another name: the built-in recording cannot be changed";
     /// The recording reached its maximum size and was sealed.

@@ -1,4 +1,4 @@
-//! The npm packages: `livetape`, `@livetape/node`, the package with what each runs on a platform, and the libraries.
+//! The npm packages: `livetape` and `@livetape/node`, for each a package with its binary for this platform, and the libraries.
 
 use std::{
     env::consts::{ARCH, OS},
