@@ -88,6 +88,7 @@ os.rename(path + ".new", path)
 sys.stdin.read()
 """
     monkeypatch.setenv("LIVETAPE_BIN", script(tmp_path, code))
-    with pytest.raises(LivetapeError, match=f"API version {version}; this package is {age} and supports version 1") as failed:
+    message = f"livetape 9.9.9 has API version {version}; this package is {age} and supports version 1"
+    with pytest.raises(LivetapeError, match=message) as failed:
         Tape()
     assert failed.value.code == "wrong_version"
