@@ -53,6 +53,7 @@ impl Tokens {
     }
 
     /// Returns the first token, for a client of this process.
+    #[cfg(feature = "cli")]
     pub(crate) fn first(&self) -> Option<&Secret> {
         self.0.first()
     }
