@@ -97,12 +97,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         node.lead(&mut command)?;
     }
     command.args([
-        "bench",
+        "run",
         "--quiet",
+        "--release",
         "--locked",
         "--package",
         "livetape-benches",
-        "--bench",
+        "--bin",
         name,
         "--",
         "--rounds",
