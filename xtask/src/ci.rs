@@ -17,7 +17,7 @@ const LIMITS_SECONDS_MAX: u64 = 45 * 60;
 #[rustfmt::skip]
 const STAGES: &[(&str, u64, &[&str])] = &[
     ("format", 10, &["fmt", "--all", "--check"]),
-    ("lints", 260, &["xtask", "lints"]),
+    ("lints", 275, &["xtask", "lints"]),
     ("tests", 590, &["test", "--workspace", "--locked"]),
     ("outside", 65, &["xtask", "outside"]),
     ("docs", 45, &["doc", "--workspace", "--no-deps", "--locked"]),
