@@ -26,13 +26,7 @@ const DEFAULTS = {
 const ALIASES = { connect: 'connected', disconnect: 'disconnected', joinRoom: 'roomJoined', leaveRoom: 'roomLeft', joinRoomError: 'roomJoinError' }
 /** Characters allowed in a subprotocol (RFC 9110, 5.6.2). A token with other characters goes into the query. */
 const PROTOCOL = /^[\w!#$%&'*+.^`|~-]+$/
-const NO_WEBSOCKET = 'run `npm install ws`, pass the option `webSocket`, or use Node 22 or later'
-
-/** The part of Node's `process` that loads modules. */
-interface NodeProcess {
-  cwd(): string
-  getBuiltinModule?(name: string): { createRequire(path: string): (name: string) => { WebSocket: WebSocketConstructor } } | undefined
-}
+declare const process: any
 
 /** A client of livetape. Call `connect()` after adding listeners. */
 export class WebSocketClient extends Emitter<ClientEvents> {
@@ -306,13 +300,22 @@ export class WebSocketClient extends Emitter<ClientEvents> {
   /** Node 20 has no WebSocket, but the package `ws` has one. If it is missing, the promise stays unhandled, so that the broken setup is noticed. */
   #importWebSocket(promise: Promise<void>): Promise<void> {
     const connecting = this.#connecting
-    loadWs().then(
+    // The cast keeps `ws` and its types out of the build.
+    const imported: Promise<{ WebSocket: WebSocketConstructor }> = import('ws' as string).catch((error) => {
+      // Jest and some bundles reject `import()`; there, `ws` is required from the working directory.
+      try {
+        return process.getBuiltinModule('module').createRequire(process.cwd() + '/')('ws')
+      } catch {
+        throw error
+      }
+    })
+    imported.then(
       ({ WebSocket }) => {
         void handled(promise)
         this.#connection.webSocket = WebSocket
         if (connecting === this.#connecting) this.#connection.open()
       },
-      (cause) => this.#over(CLOSE.LOST, new ClientError('no_websocket', 'Node 20 has no WebSocket', { hint: NO_WEBSOCKET, cause })),
+      (cause) => this.#over(CLOSE.LOST, new ClientError('no_websocket', 'Node 20 has no WebSocket', { hint: 'run `npm install ws` or set `webSocket`', cause })),
     )
     return promise
   }
@@ -377,22 +380,6 @@ function socketUrl(url: string): URL {
     return parsed
   } catch {
     throw new ClientError('bad_address', `${JSON.stringify(url)} is not a WebSocket URL`, { hint: 'use a URL such as ws://127.0.0.1:3000/' })
-  }
-}
-
-/** Loads the package `ws`. Jest and some bundles reject `import()`; there, `ws` is required from the working directory. */
-async function loadWs(): Promise<{ WebSocket: WebSocketConstructor }> {
-  try {
-    // The cast keeps `ws` and its types out of the build.
-    return await import('ws' as string)
-  } catch (error) {
-    const { process } = globalThis as { process?: NodeProcess }
-    const module = process?.getBuiltinModule?.('node:module')
-    try {
-      return module?.createRequire(`${process?.cwd()}/`)('ws') ?? Promise.reject(error)
-    } catch {
-      throw error
-    }
   }
 }
 
