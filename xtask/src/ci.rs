@@ -21,7 +21,7 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("tests", 590, &["test", "--workspace", "--locked"]),
     ("outside", 62, &["xtask", "outside"]),
     ("docs", 40, &["doc", "--workspace", "--no-deps", "--locked"]),
-    ("programs", 615, &["build", "--release", "--locked", "--package", "livetape", "--package", "livetape-benches", "--package", "livetape-node", "--lib", "--bin", "livetape", "--bin", "decode", "--bin", "guard", "--bin", "fanout", "--bin", "replay"]),
+    ("programs", 590, &["build", "--release", "--locked", "--package", "livetape", "--package", "livetape-benches", "--package", "livetape-node", "--lib", "--bin", "livetape", "--bin", "decode", "--bin", "guard", "--bin", "fanout", "--bin", "replay"]),
     ("benches", 10, &["xtask", "bench", "decode", "--rounds", "1", "--no-peer"]),
     ("guard", 25, &["xtask", "guard"]),
     ("size", 8, &["xtask", "size"]),
@@ -34,7 +34,7 @@ const STAGES: &[(&str, u64, &[&str])] = &[
     ("browser", 150, &["xtask", "browser"]),
     ("producers", 40, &["xtask", "producers"]),
     ("python", 85, &["xtask", "python", "--check"]),
-    ("packages", 130, &["xtask", "package", "--check"]),
+    ("packages", 155, &["xtask", "package", "--check"]),
     ("addon", 75, &["xtask", "addon"]),
 ];
 
