@@ -51,7 +51,7 @@ export class MockTikTok {
   /** Throws if an expectation is not met, with a list of what clients did. */
   verify(): void {
     const unmet = call(() => this.#mock.verify())
-    if (unmet !== null) throw new LivetapeError('unmet_expectation', unmet)
+    if (unmet !== null) throw new LivetapeError('unmet', unmet)
   }
 
   /** Forgets the log and all rooms. */
