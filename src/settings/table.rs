@@ -139,7 +139,7 @@ settings! {
         ///
         /// All IPv6 addresses of a /64 network count as one. Loopback addresses are not limited.
         connections_per_address: usize = 256, "", "LIVETAPE_MAX_CONNECTIONS_PER_ADDRESS";
-        /// Accept at most this many subscribers at once
+        /// Accept at most this many subscribers at once, observers included
         subscribers: usize = 10_000, "", "LIVETAPE_MAX_SUBSCRIBERS";
         /// Close a connection if its TLS handshake takes longer than this
         handshake_time: Duration = secs(10), "", "LIVETAPE_HANDSHAKE_TIME";
@@ -179,9 +179,9 @@ settings! {
         ///
         /// A socket that is silent for two intervals is closed.
         ping_interval: Duration = secs(30), "", "LIVETAPE_PING_INTERVAL";
-        /// Exit at most this long after a graceful shutdown begins
+        /// Force the exit if a graceful shutdown takes longer than this
         ///
-        /// Sockets that are still open are dropped half a second earlier.
+        /// Sockets that are still open are dropped up to half a second earlier.
         shutdown_time: Duration = secs(5), "", "LIVETAPE_SHUTDOWN_TIME";
     }
 
@@ -199,7 +199,7 @@ settings! {
         file_bytes: Bytes = Bytes(10 << 20), "", "LIVETAPE_LOG_FILE_BYTES";
         /// Keep this many rotated log files; FILE.1 is the newest
         files: usize = 5, "", "LIVETAPE_LOG_FILES";
-        /// Log broadcast statistics at this interval [0: never]
+        /// Log broadcast statistics at this interval, and at shutdown [0: only at shutdown]
         statistics: Duration = secs(60), "", "LIVETAPE_LOG_STATISTICS";
     }
 
