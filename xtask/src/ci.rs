@@ -1,4 +1,4 @@
-//! All CI stages in order, from fast to slow, each with a time limit.
+//! All CI stages in order, each with a time limit.
 
 use std::time::{Duration, Instant};
 
