@@ -1,4 +1,4 @@
-//! Shared by all benchmarks: arguments, alternating rounds, calibration and reports.
+//! Shared by the benchmarks: arguments, alternating rounds, calibration and reports.
 
 mod machine;
 mod peer;

@@ -1,4 +1,4 @@
-//! Texts and names are in plain English: banned phrases must not occur anywhere in the tree.
+//! Texts and names are in plain English: banned phrases must not occur.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Runs benchmarks. Each alternates between livetape and a baseline, the floor.
+//! Runs the benchmarks in `benches/`. Most alternate between livetape and a baseline, the floor.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! All CI stages in order, from fast to slow, with one time limit.
+//! All CI stages in order, with one time limit.
 
 use std::time::{Duration, Instant};
 

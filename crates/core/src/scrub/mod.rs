@@ -2,8 +2,8 @@
 //! their numbers, types and nesting.
 //!
 //! Scrubbing takes two passes. [`Scrubber::collect`] learns the identities in all items. [`Scrubber::scrub`]
-//! then replaces them, consistently everywhere. Replacements depend only on the [`Key`]. Data that cannot be
-//! inspected is replaced or dropped, never passed through, and counted in a [`Tally`].
+//! then replaces them, consistently everywhere. Replacements depend only on the [`Key`] and the original.
+//! Data that cannot be inspected is replaced or dropped, never passed through, and counted in a [`Tally`].
 
 mod allow;
 mod audit;
