@@ -105,7 +105,7 @@ settings! {
         token: Option<Secret> = None, "", "LIVETAPE_TOKEN";
         /// Use the bearer tokens in this file, one per line
         ///
-        /// A server accepts any of them and rejects requests without one. `livetape watch` and `livetape trigger` send the first.
+        /// A server accepts any of them. `livetape watch` and `livetape trigger` send the first.
         token_file: Option<PathBuf> = None, "--token-file FILE", "LIVETAPE_TOKEN_FILE";
         /// Listen beyond loopback without a token
         ///

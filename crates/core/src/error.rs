@@ -122,7 +122,7 @@ codes! {
     /// The port is in use.
     PortInUse = "port_in_use", 500, 1011, 1, "choose another port with --port N, or any free port with --port 0";
     /// The server cannot listen on the address.
-    CannotListen = "cannot_listen", 500, 1011, 1, "choose another address with --listen ADDR";
+    CannotListen = "cannot_listen", 500, 1011, 1, "choose another address or port";
     /// The recording does not exist.
     RecordingNotFound = "recording_not_found", 404, 1011, 1, "check the name, or use `demo` for the built-in recording";
     /// The file is not a recording, or nothing in it is readable.
@@ -163,7 +163,7 @@ codes! {
     HandshakeRefused = "handshake_refused", 502, 1011, 1, "try again later, or connect the other way: directly or through a sign server", title "Handshake rejected", terminal "try again later, or connect the other way: with or without --sign-url";
     /// The bearer token is missing or wrong.
     Unauthorized = "unauthorized", 401, 1008, 1, "send `Authorization: Bearer TOKEN`, or `?token=TOKEN`";
-    /// Events cannot be injected into a live room.
+    /// The room is live, and the setting `live.allow_inject` is off.
     InjectRefused = "inject_refused", 409, 1008, 1, "inject into a replay, or set `live.allow_inject` and restart the server";
     /// The expected clients did not connect in time.
     TooFewClients = "too_few_clients", 409, 1008, 1, "connect the clients first, or omit `wait_clients`";

@@ -128,7 +128,9 @@ impl Access {
         let forbidden = |message: &str| Err(Problem::new(Code::ForbiddenOrigin, message));
         let Some(origin) = only(request.headers(), &header::ORIGIN) else {
             if is_cross_site(request) {
-                return forbidden("a page of another site sent a request without an origin");
+                let message = "a page of another site sent a request without an origin";
+                return Err(Problem::new(Code::ForbiddenOrigin, message)
+                    .hint("send it from a script, with `fetch` or a WebSocket"));
             }
             return Ok(None);
         };

@@ -78,9 +78,7 @@ pub struct Tally {
 
 /// The recording has too many identities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "more than {IDENTITIES_MAX} ids and names: cut the recording into parts and scrub them with one --key-file"
-)]
+#[error("more than {IDENTITIES_MAX} ids and names")]
 pub struct TooMany;
 
 /// Removes personal data from a recording.
