@@ -308,7 +308,7 @@ settings! {
         /// Play this recording in every room
         ///
         /// Use a file, the name of a recording, or `demo`. [default: the scenario's recording, or demo]
-        play: Option<PathBuf> = None, "--play FILE", "LIVETAPE_MOCK_PLAY";
+        play: Option<String> = None, "--play FILE", "LIVETAPE_MOCK_PLAY";
         /// Script users, rooms and failures with this TOML file
         scenario: Option<PathBuf> = None, "--scenario FILE", "LIVETAPE_MOCK_SCENARIO";
         /// Listen on this loopback port [0: any free port]
