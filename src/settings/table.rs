@@ -243,7 +243,7 @@ settings! {
         wait_clients: usize = 0, "--wait-clients N", "LIVETAPE_WAIT_CLIENTS";
         /// Keep serving when the room ends or cannot be reached
         stay: bool = false, "--stay", "LIVETAPE_STAY";
-        /// Record the first room or replay to this file
+        /// Record the first room (or replay) to this file
         ///
         /// It is synced to disk according to --sync.
         record: Option<PathBuf> = None, "--record FILE", "LIVETAPE_RECORD";
@@ -259,15 +259,15 @@ settings! {
         speed: Speed = Speed::Times(1.0), "--speed N|max", "LIVETAPE_SPEED";
         /// Play N times in total, or repeat until stopped
         ///
-        /// Without N, or with `endless`, it repeats until stopped. Does not apply to recordings loaded later.
+        /// Without N, or with `endless`, it repeats until stopped. Applies only to the first recording played.
         r#loop: Option<Laps> = None, "--loop [N]", "LIVETAPE_LOOP";
         /// Start at this offset, e.g. 90s, 1m30s or 00:01:30
         ///
-        /// Does not apply to recordings loaded later.
+        /// Applies only to the first recording played.
         start: Duration = Duration::ZERO, "--start OFFSET", "LIVETAPE_START";
         /// End at this offset
         ///
-        /// Does not apply to recordings loaded later.
+        /// Applies only to the first recording played.
         end: Option<Duration> = None, "--end OFFSET", "LIVETAPE_END";
         /// Shorten silences to at most this, e.g. 2s
         idle_limit: Option<Duration> = None, "--idle-limit D", "LIVETAPE_IDLE_LIMIT";
