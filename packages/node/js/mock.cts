@@ -31,7 +31,7 @@ export class MockTikTok {
   static async start(scenario: MockScenario): Promise<MockTikTok> {
     const [kind, value] = typeof scenario === 'string' ? ['user', scenario] : (Object.entries(scenario)[0] ?? [])
     if (kind === undefined || typeof value !== 'string' || !['user', 'file', 'toml'].includes(kind)) {
-      throw bad('the scenario is not a user, { file } or { toml }')
+      throw bad('the scenario is not a user name, { file } or { toml }')
     }
     return new MockTikTok(await request(() => native.startMock(kind, value)))
   }
