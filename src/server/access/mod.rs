@@ -130,7 +130,7 @@ impl Access {
             if is_cross_site(request) {
                 let message = "a page of another site sent a request without an origin";
                 return Err(Problem::new(Code::ForbiddenOrigin, message)
-                    .hint("send it from a script, with `fetch` or a WebSocket"));
+                    .hint("send it with `fetch` or a WebSocket, and add the page to `server.origins` (LIVETAPE_ORIGINS)"));
             }
             return Ok(None);
         };
