@@ -227,7 +227,8 @@ async fn a_request_to_connect_that_a_later_one_replaces_is_a_conflict() {
     for (user, refused) in [("offline", first), ("nobody", second)] {
         let problem = refused.unwrap_err().problem;
         assert_eq!((problem.code, problem.code.http_status()), (Code::RoomRunning, 409), "{problem}");
-        assert_eq!(problem.message, format!("the attempt to connect to `{user}` was replaced by one to `ann`"));
+        let message = format!("the attempt to connect to `{user}` was replaced by one to `ann`");
+        assert_eq!(problem.message, message);
         assert_eq!(problem.hint, format!("connect again: POST /connect/{user}"));
     }
     assert_eq!(last.unwrap().username.as_deref(), Some("ann"));
