@@ -1,4 +1,4 @@
-//! Events bypass the WebSocket library. These tests check the order of its own frames among them.
+//! Events bypass the WebSocket library, which writes pongs and close frames. These tests check the order of both.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use livetape::hub::CloseReason;
