@@ -1,6 +1,6 @@
 // The app: a server with handlers, rooms and a source.
 
-import { checkFunction, checkSignal, json, text } from './check.cjs'
+import { checkFunction, checkSignal, checkWhole, json, text } from './check.cjs'
 import { Dispatcher } from './dispatch.cjs'
 import { LivetapeError, bad, call, request, settle } from './errors.cjs'
 import type { LivetapeEvent } from './events.cjs'
@@ -112,9 +112,7 @@ export class App {
   /** Starts the server and its source. */
   async listen(port?: number): Promise<{ port: number }> {
     if (this.#closing) throw closed()
-    if (port !== undefined && !(Number.isInteger(port) && port >= 0 && port <= 65535)) {
-      throw bad(`the port ${port} is not from 0 to 65535`)
-    }
+    if (port !== undefined) checkWhole('the port', port, 0, 65535)
     const bound = await request(() => this.#app.listen(port))
     this.#running = this.#dispatcher.run()
     // `POST /shutdown` ends it too.

@@ -49,7 +49,7 @@ export function json(name: string, value: unknown): string {
 }
 
 /** Shows a value in a message, also one without a prototype. */
-function show(value: unknown): string {
+export function show(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object' : String(value)
 }
 

@@ -76,7 +76,11 @@ export function subscribe<Type extends LivetapeEvent['type']>(
 ): EventStream<Extract<LivetapeEvent, { type: Type }>> {
   checkKeys('options of events', options, NAMES)
   const { types, gifts, since, signal } = options
-  if (types !== undefined && !(Array.isArray(types) && types.length > 0)) throw bad('`types` is not an array with event types', "pass an array: ['gift']")
+  if (types !== undefined && !(Array.isArray(types) && types.length > 0 && types.every((type) => typeof type === 'string'))) {
+    throw bad('`types` is not an array with event types', "pass an array: ['gift']")
+  }
+  if (since !== undefined && since !== 0) text('position in `since`', since)
+  if (gifts !== undefined) text('kind of `gifts`', gifts)
   checkSignal(signal)
   const query = new URLSearchParams()
   if (types) query.set('types', types.join(','))

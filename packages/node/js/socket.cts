@@ -1,6 +1,6 @@
 // Sockets, and the handlers of their events.
 
-import { json, text } from './check.cjs'
+import { json, show, text } from './check.cjs'
 import { bad, call, LivetapeError, settle, SocketClosedError } from './errors.cjs'
 import type { NativeApp } from './native.cjs'
 
@@ -82,7 +82,7 @@ export class Socket {
   /** Closes the socket after everything sent so far. */
   close(code = 1000, reason = ''): Promise<void> {
     return this.#settle(() => {
-      if (!Number.isInteger(code) || typeof reason !== 'string') throw bad(`\`close(${String(code)})\` needs a close code and a text`)
+      if (!Number.isInteger(code) || typeof reason !== 'string') throw bad(`\`close(${show(code)})\` needs a close code and a text`)
       this.#ask(() => this.#app.dismiss(this.id, code, reason))
       this.#isOpen = false
     })

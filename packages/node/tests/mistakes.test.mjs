@@ -157,10 +157,10 @@ test('unknown names and values of another type are rejected, with the nearest na
   await fail(wrong.map((handlers) => () => app.websocket('/y', handlers)))
   await fail([() => app.websocket('/y', { onMesage() {} })], { hint: 'did you mean `onMessage`?' })
   await fail([() => app.events({ type: ['gift'] })], { hint: 'did you mean `types`?' })
-  await fail([{ types: 'gift' }, { types: [] }, { types: [5] }, { signal: 5 }, null].map((options) => () => app.events(options)))
+  await fail([{ types: 'gift' }, { types: [] }, { types: [5] }, { signal: 5 }, { since: Symbol('x') }, { gifts: Symbol('x') }, null].map((options) => () => app.events(options)))
   const numbers = ['handlerTimeoutMs', 'maxConnections', 'maxQueuedBytes', 'maxQueuedEvents', 'maxMessageBytes', 'messagesPerSecond', 'speed']
   for (const value of [0, -1, NaN, Infinity, 2 ** 62]) await fail(numbers.map((name) => () => createApp({ [name]: value })))
-  await fail([() => createApp(null), () => createApp(7), () => createApp({ signal: 5 }), () => createApp({ log: 5 }), () => createApp({ token: 1n })])
+  await fail([() => createApp(null), () => createApp(7), () => createApp({ signal: 5 }), () => createApp({ log: 5 }), () => createApp({ token: 1n }), () => createApp().listen(Symbol('x'))])
   await fail([() => readRecording(), () => decode(), () => MockTikTok.start(), () => MockTikTok.start(null), () => MockTikTok.start({ file: 'x', toml: '' })])
   await fail([() => app.inject({ type: 1n }), () => app.inject(), () => app.connect(5), () => app.replay.load(5), () => app.broadcast('x', 5),
     () => app.broadcast('x', undefined, 5), () => app.getConnections(5), () => app.createRoom('a', { maxConnection: 1 })])
