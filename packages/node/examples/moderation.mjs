@@ -15,5 +15,8 @@ app.websocket('/chat', {
   onError: (socket, error) => console.error(socket.clientId, error.code, error.message),
 })
 
+// Clients of the built-in `/ws` would reach the same rooms without these handlers. REST still does: see the README.
+app.websocket('/ws', { onConnect: () => ({ shouldCancel: true }) })
+
 const { port } = await app.listen()
 console.log(`chat on ws://127.0.0.1:${port}/chat`)

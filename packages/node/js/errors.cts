@@ -20,7 +20,7 @@ export class SocketClosedError extends LivetapeError {
   override name = 'SocketClosedError'
 
   constructor(id: string) {
-    super('socket_closed', `the socket ${id} is closed`, 'check `socket.isOpen` first')
+    super('socket_closed', `the socket ${id} is closed`, 'check `socket.isOpen` first, or catch this')
   }
 }
 
@@ -33,9 +33,14 @@ export class HandlerError extends LivetapeError {
   }
 }
 
+/** Codes of the binding for arguments of a wrong type. */
+const WRONG_TYPE = /Expected$|^InvalidArg$/
+
 /** Unpacks an error of the addon. */
 export function unpack(error: unknown): unknown {
-  if (!(error instanceof Error) || !error.message.startsWith('{')) return error
+  if (!(error instanceof Error)) return error
+  if (WRONG_TYPE.test(String((error as { code?: unknown }).code))) return bad(error.message)
+  if (!error.message.startsWith('{')) return error
   try {
     const { code, message, hint } = JSON.parse(error.message)
     return new LivetapeError(code, message, hint)
@@ -64,3 +69,35 @@ export async function request<T>(f: () => Promise<T>): Promise<T> {
 
 /** Returns an error for an invalid argument. */
 export const bad = (message: string, hint = ''): LivetapeError => new LivetapeError('bad_request', message, hint)
+
+/** A rejected promise that notices whether someone handles it. */
+class Rejected extends Promise<never> {
+  isHandled = false
+
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise
+  }
+
+  override then<A = never, B = never>(
+    onFulfilled?: ((value: never) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.isHandled = true
+    return super.then(onFulfilled, onRejected)
+  }
+}
+
+/**
+ * Calls `f`, and returns its result as a promise. A failure that nobody awaits or catches reaches the log instead of ending the process: a
+ * client may leave, and a room disappear, at any time.
+ */
+export function settle<T>(f: () => T, log: (error: LivetapeError) => void): Promise<T> {
+  try {
+    return Promise.resolve(f())
+  } catch (error) {
+    const failed = new Rejected((_, reject) => reject(error))
+    const check = (): void => void (failed.isHandled || log(error as LivetapeError))
+    Promise.prototype.then.call(failed, undefined, () => setImmediate(check))
+    return failed
+  }
+}
