@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// decode, fanout: compare with the floor only
     #[arg(long)]
     no_peer: bool,
-    /// replay: measure memory, for two days and for 1 GB at full speed; fanout: for 1,000 connections, idle and busy; node: during ten
+    /// replay: measure memory while playing two recordings of 24 hours and one of 1 GB at full speed; fanout: for 1,000 connections, idle and busy; node: during ten
     /// million callbacks
     #[arg(long)]
     memory: bool,
@@ -56,7 +56,7 @@ enum Bench {
     Fanout,
     /// Fanout with 100 to 10,000 subscribers, 10 to 1,000 events per second, 1 to 100 rooms
     Scale,
-    /// Lateness of a replay at speed 1, compared with a bare timer; an hour at speed max, compared with decoding and over a socket
+    /// Lateness of a replay at speed 1, compared with a bare timer; an hour at speed max, without a socket compared with decoding, and over one
     Replay,
     /// Writing, reading and seeking, compared with bare loops
     Recording,

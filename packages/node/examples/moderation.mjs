@@ -15,7 +15,7 @@ app.websocket('/chat', {
   onError: (socket, error) => console.error(socket.clientId, error.code, error.message),
 })
 
-// Clients of the built-in `/ws` would reach the same rooms without these handlers. REST still does: see the README.
+// Without this, clients of the built-in `/ws` could join the same rooms unmoderated. REST still can: see the README.
 app.websocket('/ws', { onConnect: () => ({ shouldCancel: true }) })
 
 const { port } = await app.listen()

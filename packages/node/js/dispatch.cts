@@ -22,7 +22,7 @@ const FAILURES = new Map([
 /** Close code of sockets that are open when the app has closed. */
 const ABNORMAL = 1006
 
-/** The other names of `Handlers`. */
+/** The keys of `Handlers` that are not in `WANTED`. */
 const OTHERS = ['onConnect', 'onClose', 'onError', 'clientId']
 /** The names under which events are reported, by handler. */
 const WANTED = { onMessage: 'message', onBinaryMessage: 'binary', onJoinRoom: 'join', onLeaveRoom: 'leave', onPing: 'ping', onPong: 'pong' } as const
@@ -123,7 +123,7 @@ export class Dispatcher {
     this.sockets.delete(id)
     socket.closed({ roomId: place, metadata: new Map(Object.entries(JSON.parse(metadata) as object)) })
     const failure = FAILURES.get(code)
-    // Only the server closes with these codes and without the client's own reason.
+    // A client may send such a code too, but with a reason of its own.
     if (failure && failure[0] === (reason || failure[0])) this.#report(socket, new LivetapeError(failure[0]!, failure[1]!))
     this.#call(socket, 'onClose', code, reason)
   }

@@ -174,7 +174,7 @@ impl NativeApp {
                 // The caller may try another port.
                 *self.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver);
                 if self.control.shutdown().is_cancelled() {
-                    // It was closed meanwhile, and that waits for the end.
+                    // `close` was called meanwhile, and waits for this.
                     self.closed.cancel();
                 }
                 return Err(match failed {
