@@ -37,7 +37,7 @@ pub(crate) struct Args {
     /// million callbacks
     #[arg(long)]
     memory: bool,
-    /// replay --memory: measure only the two days
+    /// replay --memory: measure only the recordings of 24 hours
     #[arg(long, requires = "memory")]
     days: bool,
     /// replay --memory: use this recording instead of generating 1 GB
