@@ -56,7 +56,8 @@ enum Bench {
     Fanout,
     /// Fanout with 100 to 10,000 subscribers, 10 to 1,000 events per second, 1 to 100 rooms
     Scale,
-    /// Lateness of a replay at speed 1, compared with a bare timer; an hour at speed max, without a socket compared with decoding, and over one
+    /// Lateness of a replay at speed 1, compared with a bare timer; the time to play an hour at speed max, without clients and over a
+    /// WebSocket, compared with decoding alone
     Replay,
     /// Writing, reading and seeking, compared with bare loops
     Recording,

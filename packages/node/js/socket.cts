@@ -14,7 +14,7 @@ export interface Verdict {
   modifiedEvent?: { message?: unknown; data?: unknown }
 }
 
-/** What handlers often return and does not matter. Plain objects are left out, so that a misspelled verdict is a type error. */
+/** Values that mean nothing as a result. Plain objects are left out, so that a misspelled verdict is a type error. */
 type Other = string | number | bigint | boolean | symbol | null | void | Iterable<unknown>
 
 /** The result of a handler: a verdict, or anything else to continue. */
