@@ -45,10 +45,12 @@ export class Dispatcher {
   constructor(app: NativeApp, log: (error: LivetapeError) => void) {
     this.#app = app
     this.log = (error) => {
+      const failed = (failure: unknown): void => console.error(failure, error)
       try {
-        log(error)
+        const logged: unknown = log(error)
+        if (isThenable(logged)) Promise.resolve(logged).catch(failed)
       } catch (failure) {
-        console.error(failure, error)
+        failed(failure)
       }
     }
   }

@@ -29,7 +29,16 @@ export class HandlerError extends LivetapeError {
   override name = 'HandlerError'
 
   constructor(handler: string, cause: unknown) {
-    super('handler_failed', `${handler} failed: ${cause instanceof Error ? cause.message : String(cause)}`, '', { cause })
+    super('handler_failed', `${handler} failed: ${describe(cause)}`, '', { cause })
+  }
+}
+
+/** Returns the message of an error, or another value as text. Both can throw. */
+function describe(cause: unknown): string {
+  try {
+    return cause instanceof Error ? cause.message : String(cause)
+  } catch {
+    return 'a value that cannot be shown'
   }
 }
 
@@ -38,11 +47,13 @@ const WRONG_TYPE = /Expected$|^InvalidArg$/
 
 /** Unpacks an error of the addon. */
 export function unpack(error: unknown): unknown {
-  if (!(error instanceof Error)) return error
-  if (WRONG_TYPE.test(String((error as { code?: unknown }).code))) return bad(error.message)
-  if (!error.message.startsWith('{')) return error
+  // In a `node:vm` context, such as that of a test in Jest, it is an `Error` of another context.
+  const { code: kind, message: packed } = (error ?? {}) as { code?: unknown; message?: unknown }
+  if (typeof packed !== 'string') return error
+  if (WRONG_TYPE.test(String(kind))) return bad(packed)
+  if (!packed.startsWith('{')) return error
   try {
-    const { code, message, hint } = JSON.parse(error.message)
+    const { code, message, hint } = JSON.parse(packed)
     return new LivetapeError(code, message, hint)
   } catch {
     return error

@@ -27,6 +27,8 @@ export class EventStream<Event extends LivetapeEvent = LivetapeEvent> implements
   #end = (): void => {}
   #events: string[] = []
   #next = 0
+  /** The latest call of `next`: parallel calls take turns. */
+  #turn: Promise<unknown> = Promise.resolve()
 
   /** @internal */
   constructor(feed: NativeFeed, started: Promise<void>, signal?: AbortSignal) {
@@ -37,7 +39,13 @@ export class EventStream<Event extends LivetapeEvent = LivetapeEvent> implements
     else signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
-  async next(): Promise<IteratorResult<Event, undefined>> {
+  next(): Promise<IteratorResult<Event, undefined>> {
+    const next = this.#turn.then(() => this.#take())
+    this.#turn = next.catch(() => {})
+    return next
+  }
+
+  async #take(): Promise<IteratorResult<Event, undefined>> {
     while (this.#next >= this.#events.length) {
       await this.#started
       const events = await request(() => this.#feed.next())

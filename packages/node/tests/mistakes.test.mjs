@@ -1,7 +1,9 @@
 // Mistakes of programs: each is reported with a code, and none ends the process or keeps it running.
 
 import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
 import { test } from 'node:test'
+import { runInNewContext } from 'node:vm'
 import { createApp, decode, LivetapeError, MockTikTok, readRecording } from '@livetape/node'
 import { Client, deferred, run, start } from './support.mjs'
 
@@ -169,4 +171,54 @@ test('unknown names and values of another type are rejected, with the nearest na
     onMessage() {}
   }
   app.websocket('/class', new Chat())
+})
+
+test('a handler may throw anything', async (t) => {
+  const thrown = [Object.create(null), { get message() { throw new Error('no message') } }, Object.assign(new Error(), { message: null }), Symbol('x'), undefined, 5n]
+  const { url, failures } = await start(t, (app) =>
+    app.websocket('/', {
+      onMessage(_, message) {
+        throw thrown[Number(message)]
+      },
+      onBinaryMessage: (socket) => socket.send('still here'),
+    }),
+  )
+  const client = await Client.open(url('/'))
+  for (const at of thrown.keys()) client.say(String(at))
+  client.say(Buffer.from('x'))
+  assert.equal(await client.next(), 'still here')
+  assert.deepEqual(failures.map(({ code, cause }) => [code, cause]), thrown.map((cause) => ['handler_failed', cause]))
+})
+
+test('a log that rejects does not end the process', { timeout: 30_000 }, async () => {
+  const { exited } = run(`
+    const app = createApp({ log: async () => { throw new Error('the log failed') } })
+    app.websocket('/', { onConnect() { throw new Error('x') }, onClose: () => app.close() })
+    const { port } = await app.listen()
+    new WebSocket('ws://127.0.0.1:' + port).on('open', function () { this.close() })
+  `)
+  const { code, text } = await exited
+  assert.equal(code, 0, text)
+  assert.match(text, /the log failed/)
+})
+
+test('parallel calls of next get every event once, in order', async (t) => {
+  const { app } = await start(t)
+  const events = app.events({ types: ['chat'] })
+  const taken = Array.from({ length: 100 }, () => events.next())
+  for (let i = 0; i < 100; i++) await app.inject({ type: 'chat', user: 'ann', comment: String(i) })
+  const comments = (await Promise.all(taken)).map(({ value }) => value.data.comment)
+  assert.deepEqual(comments, Array.from({ length: 100 }, (_, i) => String(i)))
+  await events.return()
+})
+
+// The addon throws errors of the main context, also to tests that run in a context of their own.
+test('errors of another context are converted too', () => {
+  const { unpack } = createRequire(import.meta.url)('../dist/errors.cjs')
+  const foreign = runInNewContext(`new Error('{"code":"bad_request","message":"wrong","hint":"look"}')`)
+  assert.ok(!(foreign instanceof Error))
+  const error = unpack(foreign)
+  assert.ok(error instanceof LivetapeError)
+  assert.deepEqual([error.code, error.message, error.hint], ['bad_request', 'wrong', 'look'])
+  for (const other of [undefined, null, 5, 'x', new Error('{'), {}]) assert.equal(unpack(other), other)
 })
