@@ -53,6 +53,10 @@ export interface NativeFeed {
 }
 
 export interface NativeRecording {
+  pass(): Promise<NativePass>
+}
+
+export interface NativePass {
   next(): Promise<string[]>
   loss(): Promise<string | null>
 }

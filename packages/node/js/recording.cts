@@ -3,7 +3,7 @@
 import { text } from './check.cjs'
 import { bad, request } from './errors.cjs'
 import type { LivetapeEvent } from './events.cjs'
-import { native, type NativeRecording } from './native.cjs'
+import { native, type NativePass, type NativeRecording } from './native.cjs'
 
 /** Decodes a binary message of TikTok's WebSocket. A damaged frame yields what could be read. */
 export function decode(frame: Uint8Array): LivetapeEvent[] {
@@ -11,22 +11,26 @@ export function decode(frame: Uint8Array): LivetapeEvent[] {
   return native.decode(Buffer.from(frame)).map((json) => JSON.parse(json) as LivetapeEvent)
 }
 
-/** The events of a recording, read while they are iterated. */
+/** The events of a recording, read while they are iterated. Each loop starts at the first event. */
 export class Recording implements AsyncIterable<LivetapeEvent> {
   readonly #recording: NativeRecording
+  /** The loop that started last. */
+  #pass: NativePass | undefined
 
   /** @internal */
   constructor(recording: NativeRecording) {
     this.#recording = recording
   }
 
-  /** Describes what has been missing so far; `null` if nothing is missing. */
-  loss(): Promise<string | null> {
-    return this.#recording.loss()
+  /** Describes what the loop that started last has found missing so far; `null` if nothing is missing. */
+  async loss(): Promise<string | null> {
+    return (await this.#pass?.loss()) ?? null
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<LivetapeEvent, void, undefined> {
-    for (let events; (events = await request(() => this.#recording.next())).length > 0; ) {
+    const pass = await request(() => this.#recording.pass())
+    this.#pass = pass
+    for (let events; (events = await request(() => pass.next())).length > 0; ) {
       for (const json of events) yield JSON.parse(json) as LivetapeEvent
     }
   }

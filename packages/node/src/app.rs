@@ -1,18 +1,22 @@
 //! An app: a server with its sources.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use livetape::{
-    control::{Control, Driver, InjectRequest, ReplayOrder},
+    control::{Control, Driver, ReplayOrder},
     hub::{Hub, Limits},
-    sans_io::error::{Code, Problem},
+    sans_io::{
+        error::{Code, Problem},
+        inject,
+    },
     server::{self, Event, Handlers, Server, listen::Listening},
     source::{Tape, live::NetTransport},
     supervisor::Supervisor,
 };
+use napi::{Env, bindgen_prelude::PromiseRaw};
 use napi_derive::napi;
 use serde_json::Value;
 use tokio::{
@@ -23,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    error::{OrError as _, bad, error, json, parse},
+    error::{OrError as _, bad, json, parse},
     event::SocketEvent,
     feed::NativeFeed,
     options::{AppOptions, speed},
@@ -33,13 +37,21 @@ use crate::{
 /// Maximum number of events that one call returns.
 const BATCH_EVENTS_MAX: usize = 256;
 
-/// A server and its sources.
+/// A server and its sources. Node drops it with its environment, for example that of a worker that ends: the app closes then.
+///
+/// Methods that wait are not `async`: such a future borrows `self`, which Node frees although the future still runs (napi-rs issue 1575).
 #[napi]
 pub struct NativeApp {
+    app: Arc<App>,
+    pub(crate) handlers: Handlers,
+}
+
+/// What an app and its pending calls share.
+struct App {
     options: AppOptions,
     hub: Hub,
     control: Control,
-    pub(crate) handlers: Handlers,
+    handlers: Handlers,
     events: AsyncMutex<mpsc::Receiver<Event>>,
     /// Driver of the sources, until the app listens.
     driver: Mutex<Option<Driver>>,
@@ -57,26 +69,118 @@ impl NativeApp {
         let (control, driver) = Control::new();
         let (handlers, events) =
             Handlers::new(&hub, &control, options.sockets(), options.lobby(), options.handlers());
-        Ok(Self {
+        let app = App {
             options,
             hub,
             control,
-            handlers,
+            handlers: handlers.clone(),
             events: AsyncMutex::new(events),
             driver: Mutex::new(Some(driver)),
             closed: CancellationToken::new(),
-        })
+        };
+        Ok(Self { app: Arc::new(app), handlers })
     }
 
     /// Starts the server and its source. Returns the port.
     #[napi]
-    pub async fn listen(&self, port: Option<u32>) -> napi::Result<u32> {
-        self.start(port).await.or_error()
+    pub fn listen<'env>(&self, env: &'env Env, port: Option<u32>) -> napi::Result<PromiseRaw<'env, u32>> {
+        let app = Arc::clone(&self.app);
+        env.spawn_future(async move { app.start(port).await.or_error() })
     }
 
     /// Waits for events of sockets; `null` when the app has closed.
     #[napi]
-    pub async fn next_events(&self) -> Option<Vec<SocketEvent>> {
+    pub fn next_events<'env>(
+        &self,
+        env: &'env Env,
+    ) -> napi::Result<PromiseRaw<'env, Option<Vec<SocketEvent>>>> {
+        let app = Arc::clone(&self.app);
+        env.spawn_future(async move { Ok(app.next_events().await) })
+    }
+
+    /// Shuts the server down, and returns when everything has closed.
+    #[napi]
+    pub fn close<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, ()>> {
+        self.app.shut_down();
+        let closed = self.app.closed.clone();
+        env.spawn_future(async move {
+            closed.cancelled().await;
+            Ok(())
+        })
+    }
+
+    /// Subscribes to the feed, with the query parameters of `GET /events`.
+    #[napi]
+    pub fn subscribe(&self, query: String) -> napi::Result<NativeFeed> {
+        let join = server::feed_query(&query).or_error()?;
+        Ok(NativeFeed::new(self.app.hub.join(&join).or_error()?, self.app.closed.clone()))
+    }
+
+    /// Controls the replay. Returns its state as JSON.
+    #[napi]
+    pub fn replay<'env>(
+        &self,
+        env: &'env Env,
+        order: String,
+        value: Option<String>,
+    ) -> napi::Result<PromiseRaw<'env, String>> {
+        let order = read_order(&order, value.as_deref()).or_error()?;
+        let control = self.app.control.clone();
+        env.spawn_future(async move { json(&control.order(order).await.or_error()?) })
+    }
+
+    /// Connects to a user. Returns the status as JSON.
+    #[napi]
+    pub fn connect<'env>(&self, env: &'env Env, user: String) -> napi::Result<PromiseRaw<'env, String>> {
+        let control = self.app.control.clone();
+        env.spawn_future(async move { json(&control.connect(user).await.or_error()?) })
+    }
+
+    /// Disconnects a user. Returns the status as JSON.
+    #[napi]
+    pub fn disconnect<'env>(&self, env: &'env Env, user: String) -> napi::Result<PromiseRaw<'env, String>> {
+        let control = self.app.control.clone();
+        env.spawn_future(async move { json(&control.disconnect(user).await.or_error()?) })
+    }
+
+    /// Injects an event: the body of `POST /inject`.
+    #[napi]
+    pub fn inject<'env>(&self, env: &'env Env, request: String) -> napi::Result<PromiseRaw<'env, String>> {
+        let request = inject::parse(parse("event", &request).or_error()?).or_error()?;
+        let control = self.app.control.clone();
+        env.spawn_future(async move { json(&control.inject(request).await.or_error()?) })
+    }
+
+    /// Returns the status of the source as JSON.
+    #[napi]
+    pub fn status(&self) -> napi::Result<String> {
+        json(&self.app.control.status())
+    }
+
+    /// Returns the state of the replay as JSON.
+    #[napi]
+    pub fn replay_state(&self) -> napi::Result<String> {
+        json(&self.app.control.replay())
+    }
+}
+
+impl Drop for NativeApp {
+    fn drop(&mut self) {
+        self.app.shut_down();
+    }
+}
+
+impl App {
+    /// Lets everything close. `closed` is cancelled when it has.
+    fn shut_down(&self) {
+        self.control.shut_down();
+        if self.take_driver().is_some() {
+            // Nothing runs.
+            self.closed.cancel();
+        }
+    }
+
+    async fn next_events(&self) -> Option<Vec<SocketEvent>> {
         let mut events = self.events.lock().await;
         let mut batch = Vec::new();
         select! {
@@ -87,65 +191,6 @@ impl NativeApp {
         Some(batch.into_iter().map(SocketEvent::from).collect())
     }
 
-    /// Shuts the server down, and returns when everything has closed.
-    #[napi]
-    pub async fn close(&self) {
-        self.control.shut_down();
-        if self.take_driver().is_some() {
-            // Nothing runs.
-            self.closed.cancel();
-        }
-        self.closed.cancelled().await;
-    }
-
-    /// Subscribes to the feed, with the query parameters of `GET /events`.
-    #[napi]
-    pub fn subscribe(&self, query: String) -> napi::Result<NativeFeed> {
-        let join = server::feed_query(&query).or_error()?;
-        Ok(NativeFeed::new(self.hub.join(&join).or_error()?, self.closed.clone()))
-    }
-
-    /// Controls the replay. Returns its state as JSON.
-    #[napi]
-    pub async fn replay(&self, order: String, value: Option<String>) -> napi::Result<String> {
-        let order = read_order(&order, value.as_deref()).or_error()?;
-        json(&self.control.order(order).await.or_error()?)
-    }
-
-    /// Connects to a user. Returns the status as JSON.
-    #[napi]
-    pub async fn connect(&self, user: String) -> napi::Result<String> {
-        json(&self.control.connect(user).await.or_error()?)
-    }
-
-    /// Disconnects a user. Returns the status as JSON.
-    #[napi]
-    pub async fn disconnect(&self, user: String) -> napi::Result<String> {
-        json(&self.control.disconnect(user).await.or_error()?)
-    }
-
-    /// Injects an event: the body of `POST /inject`.
-    #[napi]
-    pub async fn inject(&self, request: String) -> napi::Result<String> {
-        let request: InjectRequest = parse("event", &request).or_error()?;
-        request.check().map_err(|message| error(&bad(message)))?;
-        json(&self.control.inject(request).await.or_error()?)
-    }
-
-    /// Returns the status of the source as JSON.
-    #[napi]
-    pub fn status(&self) -> napi::Result<String> {
-        json(&self.control.status())
-    }
-
-    /// Returns the state of the replay as JSON.
-    #[napi]
-    pub fn replay_state(&self) -> napi::Result<String> {
-        json(&self.control.replay())
-    }
-}
-
-impl NativeApp {
     fn take_driver(&self) -> Option<Driver> {
         self.driver.lock().unwrap_or_else(PoisonError::into_inner).take()
     }

@@ -1,16 +1,25 @@
 //! The feed for JavaScript in the same process.
 
-use livetape::hub::{Next, Subscriber};
+use std::sync::Arc;
+
+use livetape::{
+    hub::{Next, Subscriber},
+    sans_io::error::{Code, Problem},
+};
+use napi::{Env, bindgen_prelude::PromiseRaw};
 use napi_derive::napi;
 use tokio::{select, sync::Mutex};
 use tokio_util::sync::CancellationToken;
 
-use crate::error::error;
-use livetape::sans_io::error::{Code, Problem};
+use crate::error::OrError as _;
 
-/// A subscriber of the feed.
+/// A subscriber of the feed. Like an app, it is dropped while calls are pending.
 #[napi]
 pub struct NativeFeed {
+    feed: Arc<Feed>,
+}
+
+struct Feed {
     subscriber: Mutex<Option<Subscriber>>,
     closed: CancellationToken,
     /// Whether the app has closed.
@@ -19,7 +28,8 @@ pub struct NativeFeed {
 
 impl NativeFeed {
     pub(crate) fn new(subscriber: Subscriber, ended: CancellationToken) -> Self {
-        Self { subscriber: Mutex::new(Some(subscriber)), closed: CancellationToken::new(), ended }
+        let subscriber = Mutex::new(Some(subscriber));
+        Self { feed: Arc::new(Feed { subscriber, closed: CancellationToken::new(), ended }) }
     }
 }
 
@@ -27,7 +37,26 @@ impl NativeFeed {
 impl NativeFeed {
     /// Waits for events, and returns the JSON of each; `null` after the last.
     #[napi]
-    pub async fn next(&self) -> napi::Result<Option<Vec<String>>> {
+    pub fn next<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Option<Vec<String>>>> {
+        let feed = Arc::clone(&self.feed);
+        env.spawn_future(async move { feed.next().await.or_error() })
+    }
+
+    /// Unsubscribes, and ends a call that waits.
+    #[napi]
+    pub fn close(&self) {
+        self.feed.close();
+    }
+}
+
+impl Drop for NativeFeed {
+    fn drop(&mut self) {
+        self.feed.close();
+    }
+}
+
+impl Feed {
+    async fn next(&self) -> Result<Option<Vec<String>>, Problem> {
         let mut place = self.subscriber.lock().await;
         let Some(subscriber) = place.as_mut() else { return Ok(None) };
         let mut events = Vec::new();
@@ -49,14 +78,12 @@ impl NativeFeed {
             }
             Some(Next::Slow) => {
                 *place = None;
-                Err(error(&Problem::new(Code::SlowConsumer, "the loop over the events fell too far behind")))
+                Err(Problem::new(Code::SlowConsumer, "the loop over the events fell too far behind"))
             }
         }
     }
 
-    /// Unsubscribes, and ends a call that waits.
-    #[napi]
-    pub fn close(&self) {
+    fn close(&self) {
         self.closed.cancel();
         if let Ok(mut place) = self.subscriber.try_lock() {
             *place = None;

@@ -1,18 +1,21 @@
 //! Recordings and single frames, as events.
 
-use std::{iter, time::Duration};
+use std::{iter, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use livetape::{
     hub::Filter,
     sans_io::{
         decoder::{Decoder, DecoderOptions},
-        error::Problem,
+        error::{Code, Problem},
         recording::{Flags, Frame, Item, Loss, Opcode, What},
     },
     source::{Step, Tape},
 };
-use napi::bindgen_prelude::{Buffer, Either};
+use napi::{
+    Env,
+    bindgen_prelude::{Buffer, Either, PromiseRaw},
+};
 use napi_derive::napi;
 use tokio::sync::Mutex;
 
@@ -20,7 +23,6 @@ use crate::{
     error::{OrError as _, error},
     runtime::runtime,
 };
-use livetape::sans_io::error::Code;
 
 /// `stream` of events that no server broadcast.
 const STREAM: &str = "offline";
@@ -54,10 +56,16 @@ fn take(decoder: &mut Decoder, seq: &mut u64, out: &mut Vec<String>) {
     }
 }
 
-/// A recording that is read in batches.
+/// A recording.
 #[napi]
 pub struct NativeRecording {
-    reading: std::sync::Arc<Mutex<Reading>>,
+    tape: Tape,
+}
+
+/// One pass over a recording, in batches.
+#[napi]
+pub struct NativePass {
+    reading: Arc<Mutex<Reading>>,
 }
 
 struct Reading {
@@ -67,6 +75,11 @@ struct Reading {
 }
 
 impl Reading {
+    fn new(tape: &Tape) -> Result<Self, Problem> {
+        let decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
+        Ok(Self { steps: Box::new(tape.steps()?), decoder, seq: 0 })
+    }
+
     fn read(&mut self) -> Result<Vec<String>, Problem> {
         let mut out = Vec::new();
         while out.len() < BATCH_EVENTS {
@@ -87,34 +100,51 @@ impl Reading {
     }
 }
 
+/// Runs `f`, which reads a file.
+async fn blocking<T: Send + 'static>(
+    f: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> napi::Result<T> {
+    let done = runtime().or_error()?.spawn_blocking(f).await;
+    done.map_err(|failed| error(&Problem::new(Code::Io, failed)))?.or_error()
+}
+
 /// Opens a recording: `demo`, a path, or a name in the folder `recordings`.
 #[napi]
 pub async fn open_recording(name: String) -> napi::Result<NativeRecording> {
-    let opened = runtime().or_error()?.spawn_blocking(move || {
-        let tape = Tape::find(&name)?;
-        let steps = Box::new(tape.steps()?);
-        let decoder = Decoder::new(DecoderOptions { replay: true, dedup: true });
-        Ok::<_, Problem>(Reading { steps, decoder, seq: 0 })
-    });
-    let reading = opened.await.map_err(|failed| error(&Problem::new(Code::Io, failed)))?.or_error()?;
-    Ok(NativeRecording { reading: std::sync::Arc::new(Mutex::new(reading)) })
+    Ok(NativeRecording { tape: blocking(move || Tape::find(&name)).await? })
+}
+
+// Not `async`, for the same reason as the methods of an app.
+#[napi]
+impl NativeRecording {
+    /// Starts a pass over all events.
+    #[napi]
+    pub fn pass<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, NativePass>> {
+        let tape = self.tape.clone();
+        env.spawn_future(async move {
+            let reading = blocking(move || Reading::new(&tape)).await?;
+            Ok(NativePass { reading: Arc::new(Mutex::new(reading)) })
+        })
+    }
 }
 
 #[napi]
-impl NativeRecording {
+impl NativePass {
     /// Reads the next events, and returns the JSON of each; empty after the last.
     #[napi]
-    pub async fn next(&self) -> napi::Result<Vec<String>> {
-        let reading = std::sync::Arc::clone(&self.reading);
-        let read = runtime().or_error()?.spawn_blocking(move || reading.blocking_lock().read());
-        read.await.map_err(|failed| error(&Problem::new(Code::Io, failed)))?.or_error()
+    pub fn next<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Vec<String>>> {
+        let reading = Arc::clone(&self.reading);
+        env.spawn_future(blocking(move || reading.blocking_lock().read()))
     }
 
-    /// Describes the missing data; `null` if nothing is missing.
+    /// Describes the data that has been missing so far; `null` if nothing is missing.
     #[napi]
-    pub async fn loss(&self) -> Option<String> {
-        let loss = self.reading.lock().await.decoder.counts().loss();
-        loss.is_some().then(|| loss.to_string())
+    pub fn loss<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Option<String>>> {
+        let reading = Arc::clone(&self.reading);
+        env.spawn_future(async move {
+            let loss = reading.lock().await.decoder.counts().loss();
+            Ok(loss.is_some().then(|| loss.to_string()))
+        })
     }
 }
 

@@ -212,6 +212,31 @@ test('parallel calls of next get every event once, in order', async (t) => {
   await events.return()
 })
 
+test('a gift that does not exist is refused as over REST', async (t) => {
+  const { app, port } = await start(t)
+  const gift = { type: 'gift', user: 'ann', gift: 'Nope' }
+  const body = await (await fetch(`http://127.0.0.1:${port}/inject`, { method: 'POST', body: JSON.stringify(gift), headers: { 'content-type': 'application/json' } })).json()
+  await fail([() => app.inject(gift)], { message: body.error.message, hint: body.error.hint })
+  await fail([() => app.inject({ ...gift, colour: 1 }), () => app.inject({ type: 'gifts' }), () => app.inject({ type: 'chat' }), () => app.inject(null)])
+  await app.inject({ ...gift, gift: 'Rose' })
+})
+
+test('every loop over a recording gets all events', async () => {
+  const recording = await readRecording('demo')
+  assert.equal(await recording.loss(), null)
+  const counts = []
+  for (let pass = 0; pass < 2; pass++) {
+    let count = 0
+    for await (const event of recording) count += event ? 1 : 0
+    counts.push(count)
+  }
+  assert.ok(counts[0] > 800)
+  assert.equal(counts[1], counts[0])
+  const [one, two] = [recording[Symbol.asyncIterator](), recording[Symbol.asyncIterator]()]
+  assert.deepEqual((await one.next()).value, (await two.next()).value)
+  assert.equal(await recording.loss(), null)
+})
+
 // The addon throws errors of the main context, also to tests that run in a context of their own.
 test('errors of another context are converted too', () => {
   const { unpack } = createRequire(import.meta.url)('../dist/errors.cjs')
