@@ -65,7 +65,7 @@ impl Lobby {
             name: room.name.clone(),
             description: room.description.clone(),
             max_connections: room.max_connections,
-            connections_count: room.members.len(),
+            connections_count: self.accepted(room).len(),
             metadata: room.metadata.clone(),
             created_at: room.created_at,
             read_only: false,
@@ -79,7 +79,7 @@ impl Lobby {
     pub fn connection_views(&self, room: Option<&str>) -> Result<Vec<ConnectionView>, Problem> {
         let keys = match room {
             Some(room) => self.members(room)?,
-            None => self.connections.keys().copied().collect(),
+            None => self.listed().map(|(key, _)| *key).collect(),
         };
         Ok(keys.iter().map(|key| self.view(&self.connections[key])).collect())
     }
@@ -124,7 +124,7 @@ impl Lobby {
     /// # Errors
     /// `unknown_room`, or `read_only_room` for the room of a user.
     pub fn send_to_room(&mut self, room_id: &str, message: &RawValue) -> Result<usize, Problem> {
-        let to: Vec<Key> = self.room(room_id)?.members.iter().copied().collect();
+        let to = self.accepted(self.room(room_id)?);
         let said = Say::RoomMessage {
             room_id,
             message,
@@ -162,14 +162,14 @@ impl Lobby {
     #[must_use]
     pub fn stats(&self) -> LobbyStats {
         let mut by_room: BTreeMap<String, usize> =
-            self.rooms.iter().map(|(id, room)| (id.clone(), room.members.len())).collect();
+            self.rooms.iter().map(|(id, room)| (id.clone(), self.accepted(room).len())).collect();
         for (feed, _) in &self.feeds {
             let id = feed.room_id();
             let count = self.members(&id).map_or(0, |members| members.len());
             by_room.insert(id, count);
         }
         LobbyStats {
-            total_connections: self.connections.len(),
+            total_connections: self.listed().count(),
             total_rooms: by_room.len(),
             connections_by_room: by_room,
         }
@@ -178,9 +178,14 @@ impl Lobby {
     pub(super) fn members(&self, room_id: &str) -> Result<Vec<Key>, Problem> {
         if let Some(feed) = self.feed(room_id) {
             let reads = |it: &Connection| it.reading.as_ref() == Some(&feed.stream);
-            return Ok(self.connections.iter().filter(|(_, it)| reads(it)).map(|(key, _)| *key).collect());
+            return Ok(self.listed().filter(|(_, it)| reads(it)).map(|(key, _)| *key).collect());
         }
-        Ok(self.room(room_id)?.members.iter().copied().collect())
+        Ok(self.accepted(self.room(room_id)?))
+    }
+
+    /// The connections that are accepted.
+    fn listed(&self) -> impl Iterator<Item = (&Key, &Connection)> {
+        self.connections.iter().filter(|(_, it)| !it.is_pending)
     }
 
     fn view(&self, connection: &Connection) -> ConnectionView {
@@ -201,7 +206,8 @@ impl Lobby {
 
     pub(super) fn key(&self, id: &str) -> Result<Key, Problem> {
         let by_id = Uuid::try_parse(id).ok().and_then(|id| self.ids.get(&id));
-        by_id.or_else(|| self.client_ids.get(id)).copied().ok_or_else(|| {
+        let by_client_id = || self.client_ids.get(id).filter(|key| !self.connections[*key].is_pending);
+        by_id.or_else(by_client_id).copied().ok_or_else(|| {
             Problem::new(Code::NotFound, format!("unknown connection `{id}`"))
                 .hint("see GET /connections for the list")
         })

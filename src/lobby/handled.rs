@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{
-    Key, Lobby, Payload, Role,
+    Key, Lobby, Payload, Role, Room,
     message::{Asked, Say, Speaker},
     rooms::not_in,
 };
@@ -55,6 +55,31 @@ impl Intent {
 }
 
 impl Lobby {
+    /// Leaves a new connection out of lists, broadcasts and rooms until the program accepts it.
+    pub fn hold(&mut self, key: Key) {
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.is_pending = true;
+        }
+    }
+
+    /// Accepts a connection.
+    pub fn accept(&mut self, id: Uuid) {
+        if let Some(connection) = self.ids.get(&id).and_then(|key| self.connections.get_mut(key)) {
+            connection.is_pending = false;
+        }
+    }
+
+    /// Whether no connection has this client id, including those that are not accepted yet.
+    #[must_use]
+    pub fn is_free(&self, client_id: &str) -> bool {
+        !self.client_ids.contains_key(client_id)
+    }
+
+    /// Returns the members of a room that are accepted.
+    pub(super) fn accepted(&self, room: &Room) -> Vec<Key> {
+        room.members.iter().copied().filter(|key| !self.connections[key].is_pending).collect()
+    }
+
     /// Counts a message that does not concern the lobby.
     pub fn count_received(&mut self) {
         self.counts.received += 1;
@@ -90,7 +115,7 @@ impl Lobby {
         };
         keys.retain(|key| {
             let connection = &self.connections[key];
-            connection.role == Role::Handled && !connection.is_leaving
+            connection.role == Role::Handled && !connection.is_leaving && !connection.is_pending
         });
         Ok(keys)
     }
@@ -135,7 +160,7 @@ impl Lobby {
         if !room.members.contains(&key) {
             return Err(not_in(room_id));
         }
-        let to: Vec<Key> = room.members.iter().copied().collect();
+        let to = self.accepted(room);
         let from = self.connections[&key].client_id.as_str();
         let said =
             Say::RoomMessage { room_id, message, from_client_id: from, from, timestamp: self.now.wall };

@@ -147,6 +147,7 @@ impl Lobby {
             created_at: self.now.wall,
             last_ping: self.now.wall,
             conduct: Conduct::new(&self.limits),
+            is_pending: false,
             is_leaving: false,
         };
         self.counts.opened += 1;

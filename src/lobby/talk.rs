@@ -100,7 +100,7 @@ impl Lobby {
     /// Returns the other members of a connection's rooms, without duplicates.
     fn roommates(&self, key: Key) -> Vec<Key> {
         let rooms = self.connections[&key].rooms.iter().filter_map(|id| self.rooms.get(id));
-        let mut others: BTreeSet<Key> = rooms.flat_map(|room| &room.members).copied().collect();
+        let mut others: BTreeSet<Key> = rooms.flat_map(|room| self.accepted(room)).collect();
         others.remove(&key);
         others.into_iter().collect()
     }
@@ -117,7 +117,7 @@ impl Lobby {
         let from = self.connections[&key].client_id.as_str();
         let said =
             Say::RoomMessage { room_id, message, from_client_id: from, from, timestamp: self.now.wall };
-        let (to, said) = (room.members.iter().copied().collect(), said.encode());
+        let (to, said) = (self.accepted(room), said.encode());
         self.send(to, said);
     }
 

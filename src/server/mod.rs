@@ -31,6 +31,7 @@ pub use transport::{limits::Bounds, tls::Tls};
 pub use ws::{
     end::check_close,
     handlers::{HandledPath, HandlerLimits, Handlers},
+    handshake::Handshake,
     hooks::{Event, Last, Verdict, Wanted, What},
     limits::Limits,
 };

@@ -12,14 +12,18 @@ use livetape::{
         memory,
     },
 };
-use serde_json::json;
+use serde_json::{json, value::to_raw_value};
 use tokio::sync::mpsc::Receiver;
-use tokio_tungstenite::{client_async, tungstenite::Message};
+use tokio_tungstenite::{
+    client_async,
+    tungstenite::{Message, client::IntoClientRequest as _, protocol::CloseFrame},
+};
 use uuid::Uuid;
 
 use crate::support::{Socket, read_all};
 
-const ALL: Wanted = Wanted { message: true, binary: true, join: true, leave: true, ping: true, pong: true };
+const ALL: Wanted =
+    Wanted { connect: true, message: true, binary: true, join: true, leave: true, ping: true, pong: true };
 
 /// A server in memory with handlers on `/chat`.
 struct Stage {
@@ -35,7 +39,12 @@ impl Stage {
         let (control, _) = Control::new();
         let lobby = lobby::Limits { rooms_per_connection_max: 2, ..lobby::Limits::default() };
         let (handlers, events) = Handlers::new(&hub, &control, server::Limits::default(), lobby, limits);
-        handlers.add("/chat", HandledPath { client_id: Some("bot".into()), wanted: ALL }).unwrap();
+        handlers
+            .add(
+                "/chat",
+                HandledPath { client_id: Some("bot".into()), wanted: ALL, ..HandledPath::default() },
+            )
+            .unwrap();
         let (listener, connector) = memory::listener(4 * 1024);
         let config = Config { handlers: Some(handlers.clone()), ..Config::default() };
         tokio::spawn(server::serve(listener, Server { hub, control: control.clone(), config }));
@@ -51,7 +60,7 @@ impl Stage {
     async fn accepted(&mut self, client_id: &str) -> (Socket, Uuid) {
         let socket = self.open(&format!("/chat?client_id={client_id}&other=1")).await;
         let event = self.answered(Verdict::Continue).await;
-        assert_eq!(event.1, What::Connect { path: "/chat".into(), client_id: client_id.into() });
+        assert_eq!(connected(&event.1), ("/chat", client_id));
         (socket, event.0)
     }
 
@@ -61,6 +70,12 @@ impl Stage {
         ticket.into_iter().for_each(|ticket| self.handlers.answer(ticket, verdict.clone()));
         (socket, what)
     }
+}
+
+/// Path and client id of a new connection.
+fn connected(what: &What) -> (&str, &str) {
+    let What::Connect { path, client_id, .. } = what else { panic!("{what:?}") };
+    (path, client_id)
 }
 
 async fn text(socket: &mut Socket) -> serde_json::Value {
@@ -125,7 +140,7 @@ async fn the_program_refuses_cancels_and_changes() {
     let mut stage = Stage::new(HandlerLimits::default());
     let mut refused = stage.open("/chat").await;
     let (id, what) = stage.answered(Verdict::Cancel).await;
-    assert_eq!(what, What::Connect { path: "/chat".into(), client_id: "bot".into() });
+    assert_eq!(connected(&what), ("/chat", "bot"));
     assert_eq!(read_all(&mut refused).await.close, Some((1008, "refused".into())));
     let closed = What::Close { code: 1008, reason: "refused".into(), last: Box::default() };
     assert_eq!(stage.answered(Verdict::Continue).await, (id, closed));
@@ -239,4 +254,98 @@ async fn metadata_of_a_handled_socket_is_set_by_the_program_only_and_known_until
     let last = Box::new(Last { room_id: Some("a".into()), metadata });
     let closed = What::Close { code: 1005, reason: String::new(), last };
     assert_eq!(stage.answered(Verdict::Continue).await.1, closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_the_program_has_not_accepted_is_not_listed_and_gets_no_messages_to_others() {
+    let mut stage = Stage::new(HandlerLimits::default());
+    let (mut ann, _) = stage.accepted("ann").await;
+    let mut bob = stage.open("/chat?client_id=bob").await;
+    let Event { ticket, socket: id, .. } = stage.events.recv().await.unwrap();
+    stage.handlers.with(|lobby| {
+        lobby.join_room(&id.to_string(), "a").unwrap();
+        assert_eq!(lobby.write_all(None, Payload::Text("to all".into())), Ok(1));
+        assert_eq!(lobby.write_all(Some("a"), Payload::Text("to the room".into())), Ok(0));
+        assert_eq!(lobby.send_to_room("a", &to_raw_value("to the room").unwrap()), Ok(0));
+        assert_eq!(lobby.connection_views(None).unwrap().len(), 1);
+        assert_eq!(lobby.connection_views(Some("a")).unwrap().len(), 0);
+        assert_eq!((lobby.stats().total_connections, lobby.stats().connections_by_room["a"]), (1, 0));
+        assert_eq!(
+            (lobby.handled(None).unwrap().len(), lobby.room_view("a").unwrap().connections_count),
+            (1, 0)
+        );
+        assert_eq!(lobby.connection_view("bob").unwrap_err().code.name(), "not_found");
+        lobby.write(id, Payload::Text("to bob".into())).unwrap();
+    });
+    stage.handlers.answer(ticket.unwrap(), Verdict::Continue);
+    // Accepted before the answer returns.
+    stage.handlers.with(|lobby| {
+        assert_eq!(lobby.write_all(None, Payload::Text("to both".into())), Ok(2));
+        assert_eq!(
+            (lobby.connection_view("bob").unwrap().id, lobby.stats().connections_by_room["a"]),
+            (id, 1)
+        );
+    });
+    assert_eq!([text(&mut ann).await, text(&mut ann).await], ["to all", "to both"]);
+    assert_eq!(text(&mut bob).await["type"], "room_joined");
+    assert_eq!([text(&mut bob).await, text(&mut bob).await], ["to bob", "to both"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_accepted_without_an_answer_in_time_or_if_the_program_does_not_decide() {
+    let mut stage = Stage::new(HandlerLimits::default());
+    let _late = stage.open("/chat").await;
+    let Event { ticket, .. } = stage.events.recv().await.unwrap();
+    let listed = || stage.handlers.with(|lobby| lobby.stats().total_connections);
+    assert_eq!(listed(), 0);
+    while listed() == 0 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!((stage.handlers.unanswered(), ticket.is_some()), (1, true));
+    stage.handlers.add("/open", HandledPath::default()).unwrap();
+    let _open = stage.open("/open").await;
+    assert_eq!(listed(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_frame_with_a_code_that_must_not_be_sent_is_reported_as_a_violation() {
+    let mut stage = Stage::new(HandlerLimits::default());
+    let (mut ann, id) = stage.accepted("ann").await;
+    let frame = CloseFrame { code: 1005.into(), reason: "".into() };
+    say(&mut ann, Message::Close(Some(frame))).await;
+    let closed = What::Close { code: 1002, reason: "protocol_error".into(), last: Box::default() };
+    assert_eq!(stage.answered(Verdict::Continue).await, (id, closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_program_learns_the_request_and_the_server_selects_a_subprotocol() {
+    let mut stage = Stage::new(HandlerLimits::default());
+    let versions = HandledPath { protocols: vec!["v2".into()], ..HandledPath::default() };
+    stage.handlers.add("/versions", versions).unwrap();
+    let mut open = Vec::new();
+    for (path, offered, selected) in
+        [("/chat", "chat, other", Some("chat")), ("/versions", "v1, v2", Some("v2")), ("/chat", "", None)]
+    {
+        let mut request =
+            format!("ws://localhost{path}?ticket=1&token=of-the-program").into_client_request().unwrap();
+        let headers = request.headers_mut();
+        headers.insert("cookie", "session=2".parse().unwrap());
+        headers.insert("authorization", "Bearer of-the-program".parse().unwrap());
+        if !offered.is_empty() {
+            headers.insert("sec-websocket-protocol", offered.parse().unwrap());
+        }
+        let stream = stage.connector.connect().await.unwrap();
+        let (socket, response) = client_async(request, stream).await.unwrap();
+        open.push(socket);
+        let answered = response.headers().get("sec-websocket-protocol").map(|it| it.to_str().unwrap());
+        assert_eq!(answered, selected, "{path} {offered}");
+        let What::Connect { handshake, .. } = stage.answered(Verdict::Continue).await.1 else { panic!() };
+        assert_eq!(handshake.url, format!("{path}?ticket=1&token=of-the-program"));
+        assert_eq!((handshake.protocol.as_deref(), handshake.address), (selected, None));
+        for header in [("cookie", "session=2"), ("authorization", "Bearer of-the-program")] {
+            assert!(handshake.headers.iter().any(|(name, value)| (name.as_str(), value.as_str()) == header));
+        }
+    }
+    let bad = HandledPath { protocols: vec!["a b".into()], ..HandledPath::default() };
+    assert_eq!(stage.handlers.add("/bad", bad).unwrap_err().message, "`a b` is not a subprotocol");
 }

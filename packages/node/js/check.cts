@@ -48,6 +48,9 @@ export function json(name: string, value: unknown): string {
   return written
 }
 
+export const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
+
 /** Shows a value in a message, also one without a prototype. */
 export function show(value: unknown): string {
   return typeof value === 'object' && value !== null ? 'an object' : String(value)

@@ -1,7 +1,7 @@
 // Calls the handlers of sockets in the order of their events, and answers.
 
-import { checkFunction, checkKeys, text } from './check.cjs'
-import { HandlerError, LivetapeError } from './errors.cjs'
+import { checkFunction, checkKeys, isThenable, text } from './check.cjs'
+import { bad, HandlerError, LivetapeError } from './errors.cjs'
 import type { NativeApp, SocketEvent } from './native.cjs'
 import { Socket, type Handlers, type Verdict } from './socket.cjs'
 
@@ -23,11 +23,14 @@ const FAILURES = new Map([
 const ABNORMAL = 1006
 
 /** The keys of `Handlers` that are not in `WANTED`. */
-const OTHERS = ['onConnect', 'onClose', 'onError', 'clientId']
+const OTHERS = ['onClose', 'onError', 'clientId', 'protocols']
 /** The names under which events are reported, by handler. */
-const WANTED = { onMessage: 'message', onBinaryMessage: 'binary', onJoinRoom: 'join', onLeaveRoom: 'leave', onPing: 'ping', onPong: 'pong' } as const
+const WANTED = { onConnect: 'connect', onMessage: 'message', onBinaryMessage: 'binary', onJoinRoom: 'join', onLeaveRoom: 'leave', onPing: 'ping', onPong: 'pong' } as const
 
-type Handler = Exclude<keyof Handlers, 'clientId'>
+/** The keys of `Handlers` that are not functions. */
+const OPTIONS = ['clientId', 'protocols']
+
+type Handler = Exclude<keyof Handlers, 'clientId' | 'protocols'>
 
 /** The handler of each kind of event. */
 const HANDLERS: Record<number, Handler> = {
@@ -58,9 +61,11 @@ export class Dispatcher {
   add(path: string, handlers: Handlers): void {
     checkKeys('handlers', handlers, [...Object.keys(WANTED), ...OTHERS])
     if (handlers.clientId !== undefined) text('clientId', handlers.clientId)
-    for (const name of [...Object.keys(WANTED), ...OTHERS]) if (name !== 'clientId') checkFunction(name, handlers[name as Handler])
+    for (const name of [...Object.keys(WANTED), ...OTHERS]) if (!OPTIONS.includes(name)) checkFunction(name, handlers[name as Handler])
+    const { clientId, protocols = [] } = handlers
+    if (!Array.isArray(protocols) || !protocols.every((name) => typeof name === 'string')) throw bad('`protocols` is not an array of strings', "pass an array: ['chat']")
     const wanted = Object.entries(WANTED).flatMap(([handler, name]) => (handlers[handler as Handler] ? [name] : []))
-    this.#app.handle(path, handlers.clientId, wanted)
+    this.#app.handle(path, clientId, protocols, wanted)
     this.#paths.set(path, handlers)
   }
 
@@ -74,7 +79,8 @@ export class Dispatcher {
         const { ticket } = event
         if (ticket === undefined) continue
         if (verdict instanceof Promise) void verdict.then((verdict) => this.#answer(ticket, event, verdict))
-        else if (verdict === undefined) proceed.push(ticket)
+        // Connections are accepted at once, so that what later handlers broadcast reaches them.
+        else if (verdict === undefined && event.kind !== KIND.connect) proceed.push(ticket)
         else this.#answer(ticket, event, verdict)
       }
       if (proceed.length > 0) this.#app.proceed(proceed)
@@ -93,7 +99,7 @@ export class Dispatcher {
   #dispatch(event: SocketEvent): unknown {
     const text = event.text ?? ''
     if (event.kind === KIND.connect) {
-      const socket = new Socket(this.#app, this.log, event.socket, text, event.place ?? '')
+      const socket = new Socket(this.#app, this.log, event.socket, text, event.place ?? '', event.details ?? '{}')
       this.sockets.set(socket.id, socket)
       return this.#call(socket, 'onConnect')
     }
@@ -119,11 +125,11 @@ export class Dispatcher {
     }
   }
 
-  #closed({ socket: id, code = ABNORMAL, text: reason = '', place, metadata = '{}' }: SocketEvent): void {
+  #closed({ socket: id, code = ABNORMAL, text: reason = '', place, details = '{}' }: SocketEvent): void {
     const socket = this.sockets.get(id)
     if (!socket) return
     this.sockets.delete(id)
-    socket.closed({ roomId: place, metadata: new Map(Object.entries(JSON.parse(metadata) as object)) })
+    socket.closed({ roomId: place, metadata: new Map(Object.entries(JSON.parse(details) as object)) })
     const failure = FAILURES.get(code)
     // A client may send such a code too, but with a reason of its own.
     if (failure && failure[0] === (reason || failure[0])) this.#report(socket, new LivetapeError(failure[0]!, failure[1]!))
@@ -172,9 +178,6 @@ export class Dispatcher {
     this.#app.answer(ticket, CONTINUE)
   }
 }
-
-const isThenable = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
 
 /** Returns a room message as text: strings without quotes, other values as JSON. */
 function plain(json: string): string {

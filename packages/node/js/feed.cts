@@ -7,13 +7,13 @@ import type { NativeApp, NativeFeed } from './native.cjs'
 
 export interface EventsOptions<Type extends LivetapeEvent['type'] = LivetapeEvent['type']> {
   /** Event types; all by default. */
-  types?: Type[]
+  types?: Type[] | undefined
   /** `raw` (the default) for every message of a streak, `delta` with increments, `final` for streaks that ended. */
-  gifts?: 'raw' | 'delta' | 'final'
+  gifts?: 'raw' | 'delta' | 'final' | undefined
   /** `0` for the whole backlog, or `STREAM:SEQ` to resume after this event. */
-  since?: 0 | string
+  since?: 0 | string | undefined
   /** Ends the loop. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 const NAMES = ['types', 'gifts', 'since', 'signal']
@@ -144,7 +144,8 @@ export class Replay {
   }
 
   /** Seeks to an offset: seconds, or text such as `1m30s`. */
-  seek(offset: number | string): Promise<ReplayState> {
+  async seek(offset: number | string): Promise<ReplayState> {
+    if (typeof offset === 'number' && !(offset >= 0 && offset < Infinity)) throw bad(`the offset ${offset} is not a number of seconds`)
     return this.#order('seek', offset)
   }
 

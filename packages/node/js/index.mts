@@ -4,6 +4,6 @@ export {
   App, createApp, decode, EventStream, HandlerError, LivetapeError, MockTikTok, readRecording, Recording, Replay, RNodeApp, Socket, SocketClosedError,
 } from './index.cjs'
 export type {
-  AppOptions, BroadcastFilter, EventsOptions, Handlers, LivetapeEvent, MockLogEntry, MockScenario, ReplayState, Result, Room, RoomOptions,
+  AppOptions, BroadcastFilter, EventsOptions, Handlers, Headers, LivetapeEvent, Message, MockLogEntry, MockScenario, ReplayState, Result, Room, RoomOptions,
   Speed, Stats, Times, Verdict,
 } from './index.cjs'

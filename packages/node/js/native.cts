@@ -1,8 +1,6 @@
 // The addon, and the types of what it exports.
 
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { LivetapeError } from './errors.cjs'
+import { load } from './load.cjs'
 
 export interface SocketEvent {
   kind: number
@@ -12,7 +10,7 @@ export interface SocketEvent {
   place?: string
   bytes?: Buffer
   code?: number
-  metadata?: string
+  details?: string
 }
 
 export interface NativeApp {
@@ -26,7 +24,7 @@ export interface NativeApp {
   inject(request: string): Promise<string>
   status(): string
   replayState(): string
-  handle(path: string, clientId: string | undefined, wanted: string[]): void
+  handle(path: string, clientId: string | undefined, protocols: string[], wanted: string[]): void
   answer(ticket: number, verdict: number, message?: string): void
   proceed(tickets: number[]): void
   send(socket: string, message: string | Buffer): void
@@ -77,18 +75,4 @@ interface Addon {
   decode(frame: Buffer): string[]
 }
 
-const platform = `${process.platform}-${process.arch}`
-
-/** Loads the addon of a checkout, or that of this platform's package. */
-function load(): Addon {
-  const [name, file] = [`@livetape/node-${platform}`, `livetape.${platform}.node`]
-  const built = join(__dirname, file)
-  try {
-    return require(existsSync(built) ? built : `${name}/${file}`) as Addon
-  } catch (cause) {
-    const hint = `install ${name} together with this package, in the same version, or build it from a checkout: npm run build`
-    throw new LivetapeError('not_supported', `cannot load the addon for ${platform}`, hint, { cause })
-  }
-}
-
-export const native: Addon = load()
+export const native = load() as Addon

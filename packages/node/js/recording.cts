@@ -6,9 +6,9 @@ import type { LivetapeEvent } from './events.cjs'
 import { native, type NativePass, type NativeRecording } from './native.cjs'
 
 /** Decodes a binary message of TikTok's WebSocket. A damaged frame yields what could be read. */
-export function decode(frame: Uint8Array): LivetapeEvent[] {
-  if (!(frame instanceof Uint8Array)) throw bad('the frame is not a Buffer')
-  return native.decode(Buffer.from(frame)).map((json) => JSON.parse(json) as LivetapeEvent)
+export function decode(frame: ArrayBufferView): LivetapeEvent[] {
+  if (!ArrayBuffer.isView(frame)) throw bad('the frame is not a Buffer')
+  return native.decode(Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)).map((json) => JSON.parse(json) as LivetapeEvent)
 }
 
 /** The events of a recording, read while they are iterated. Each loop starts at the first event. */

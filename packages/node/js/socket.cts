@@ -1,6 +1,7 @@
 // Sockets, and the handlers of their events.
 
-import { json, show, text } from './check.cjs'
+import { types } from 'node:util'
+import { checkWhole, json, show, text } from './check.cjs'
 import { bad, call, LivetapeError, settle, SocketClosedError } from './errors.cjs'
 import type { NativeApp } from './native.cjs'
 
@@ -38,7 +39,20 @@ export interface Handlers {
   onPing?(socket: Socket): unknown
   onPong?(socket: Socket): unknown
   /** Client ID of a client that chooses none, while no other client has it. */
-  clientId?: string
+  clientId?: string | undefined
+  /** Subprotocols to select from; by default, the first that the client offers. */
+  protocols?: string[] | undefined
+}
+
+/** Headers of a request, with names in lower case. Several values are joined with commas, cookies with semicolons. */
+export type Headers = Readonly<Record<string, string | undefined>>
+
+/** What opened a socket. */
+interface Request {
+  url: string
+  headers: [name: string, value: string][]
+  address: string | null
+  protocol: string | null
 }
 
 /** A WebSocket on a handled path. */
@@ -48,17 +62,48 @@ export class Socket {
   readonly path: string
   readonly #app: NativeApp
   readonly #log: (error: LivetapeError) => void
+  /** JSON, which is parsed when it is needed. Private, so that printing a socket does not show credentials. */
+  readonly #request: string
   #isOpen = true
   /** The state when it closed. */
   #last: Last | undefined
 
   /** @internal */
-  constructor(app: NativeApp, log: (error: LivetapeError) => void, id: string, clientId: string, path: string) {
+  constructor(app: NativeApp, log: (error: LivetapeError) => void, id: string, clientId: string, path: string, request: string) {
     this.#app = app
     this.#log = log
     this.id = id
     this.clientId = clientId
     this.path = path
+    this.#request = request
+  }
+
+  /** Path and query of the request. */
+  get url(): string {
+    return this.#read().url
+  }
+
+  /** Headers of the request. */
+  get headers(): Headers {
+    const headers: Record<string, string> = Object.create(null)
+    for (const [name, value] of this.#read().headers) {
+      headers[name] = name in headers ? `${headers[name]}${name === 'cookie' ? '; ' : ', '}${value}` : value
+    }
+    return headers
+  }
+
+  /** IP address of the client, or of the proxy in front of the server. */
+  get remoteAddress(): string | undefined {
+    return this.#read().address ?? undefined
+  }
+
+  /** The selected subprotocol; empty if there is none. */
+  get protocol(): string {
+    return this.#read().protocol ?? ''
+  }
+
+  #read(): Request {
+    return JSON.parse(this.#request) as Request
   }
 
   /** Whether messages can still be sent: `false` once it is closed, or `close` was called. */
@@ -72,7 +117,7 @@ export class Socket {
   }
 
   /** Queues a message, unchanged: text or binary. Resolves once it is queued, not when the client has it. */
-  send(message: string | Uint8Array): Promise<void> {
+  send(message: Message): Promise<void> {
     return this.#settle(() => {
       const bytes = payload(message)
       this.#ask(() => this.#app.send(this.id, bytes))
@@ -82,7 +127,8 @@ export class Socket {
   /** Closes the socket after everything sent so far. */
   close(code = 1000, reason = ''): Promise<void> {
     return this.#settle(() => {
-      if (!Number.isInteger(code) || typeof reason !== 'string') throw bad(`\`close(${show(code)})\` needs a close code and a text`)
+      if (typeof reason !== 'string') throw bad(`the reason is not a string: ${show(reason)}`)
+      checkWhole('the close code', code, 1000, 4999)
       this.#ask(() => this.#app.dismiss(this.id, code, reason))
       this.#isOpen = false
     })
@@ -105,6 +151,7 @@ export class Socket {
   /** Sends a message to a room, by default the one joined last, as `room_message` from this client. */
   sendToRoom(message: unknown, roomId: string | undefined = this.roomId): Promise<void> {
     return this.#settle(() => {
+      if (ArrayBuffer.isView(message) || types.isAnyArrayBuffer(message)) throw bad('a room message is JSON, not bytes', 'send bytes with `app.broadcast(bytes, roomId)`')
       const said = json('message', message)
       if (roomId === undefined) throw new LivetapeError('not_in_room', `the socket ${this.id} is in no room`, 'call joinRoom first')
       this.#ask(() => void this.#app.say(this.id, text('room', roomId), said))
@@ -160,10 +207,14 @@ export class Socket {
   }
 }
 
+/** Text, or bytes. */
+export type Message = string | ArrayBuffer | ArrayBufferView
+
 /** Checks a message to send. */
 export function payload(message: unknown): string | Buffer {
   if (typeof message === 'string') return message
-  if (message instanceof Uint8Array) return Buffer.from(message.buffer, message.byteOffset, message.byteLength)
+  if (ArrayBuffer.isView(message)) return Buffer.from(message.buffer, message.byteOffset, message.byteLength)
+  if (types.isAnyArrayBuffer(message)) return Buffer.from(message)
   throw bad(`a message is a string or a Buffer, not ${message === null ? 'null' : typeof message}`, 'use JSON.stringify for objects')
 }
 

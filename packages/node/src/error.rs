@@ -8,13 +8,41 @@ use serde_json::json;
 
 /// Hint for invalid arguments.
 const README: &str = "see the package's README for the options";
+/// What hints for clients of the server and for users of the command line contain.
+const FOREIGN: [&str; 9] = [
+    "GET /",
+    "POST /",
+    "DELETE /",
+    "`livetape ",
+    "LIVETAPE_",
+    "`join_room`",
+    "`client_id`",
+    "setting ",
+    "` setting",
+];
+/// Hints for programs, in place of those.
+const HINTS: [(Code, &str); 13] = [
+    (Code::NoReplay, "load a recording first: `app.replay.load('demo')`"),
+    (Code::ReplayRunning, "end the replay first: `app.disconnect(app.replay.state.recording)`"),
+    (Code::RoomRunning, "disconnect the room first: `app.disconnect(user)`"),
+    (Code::NotFound, "see `app.status()` for the current user, and `app.getConnections()` for the sockets"),
+    (Code::BadRecording, "use a recording of livetape"),
+    (Code::UnknownRoom, "create it with `app.createRoom`, or join it with `socket.joinRoom`"),
+    (Code::NotInRoom, "call `joinRoom` first"),
+    (Code::ReadOnlyRoom, "send messages to another room"),
+    (Code::InjectRefused, "inject into a replay, or set the option `allowInject`"),
+    (Code::OfflineMode, "use a mock as `upstream`, or leave out the option `offline`"),
+    (Code::ForbiddenOrigin, "pass origins such as https://example.com in `origins`"),
+    (Code::ForbiddenHost, "pass host names such as example.com in `hosts`"),
+    (Code::ShuttingDown, "create another app"),
+];
 
 /// Converts a problem.
 pub(crate) fn error(problem: &Problem) -> napi::Error {
     let Problem { code, message, hint } = problem;
-    // The default hint is about the REST API.
-    let is_default = *code == Code::BadRequest && *hint == Problem::new(*code, "").hint;
-    let hint = if is_default { README } else { hint };
+    let is_foreign = FOREIGN.iter().any(|name| hint.contains(name));
+    let own = HINTS.iter().find(|(known, _)| known == code).map_or(README, |(_, hint)| hint);
+    let hint = if is_foreign { own } else { hint };
     napi::Error::from_reason(json!({ "code": code.name(), "message": message, "hint": hint }).to_string())
 }
 

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     app::NativeApp,
-    error::{OrError as _, bad, json, parse},
+    error::{OrError as _, bad, error, json, parse},
     recording::Message,
 };
 
@@ -42,9 +42,16 @@ fn raw(json: String) -> Result<Box<RawValue>, Problem> {
 impl NativeApp {
     /// Handles the sockets of a path. `wanted` lists the events to report.
     #[napi]
-    pub fn handle(&self, path: String, client_id: Option<String>, wanted: Vec<String>) -> napi::Result<()> {
+    pub fn handle(
+        &self,
+        path: String,
+        client_id: Option<String>,
+        protocols: Vec<String>,
+        wanted: Vec<String>,
+    ) -> napi::Result<()> {
         let wants = |name: &str| wanted.iter().any(|it| it == name);
         let wanted = Wanted {
+            connect: wants("connect"),
             message: wants("message"),
             binary: wants("binary"),
             join: wants("join"),
@@ -52,7 +59,11 @@ impl NativeApp {
             ping: wants("ping"),
             pong: wants("pong"),
         };
-        self.handlers.add(&path, HandledPath { client_id, wanted }).or_error()
+        self.handlers.add(&path, HandledPath { client_id, wanted, protocols }).map_err(|problem| {
+            // The query parameter has another name than the option.
+            let message = problem.message.replace("`client_id`", "`clientId`");
+            error(&Problem { message, ..problem })
+        })
     }
 
     /// Answers an event: 0 continues, 1 cancels, 2 continues with another message, as JSON.

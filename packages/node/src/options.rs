@@ -105,7 +105,8 @@ impl AppOptions {
         within("maxConnections", self.max_connections, &COUNT)?;
         within("messagesPerSecond", self.messages_per_second.map(|rate| rate as usize), &COUNT)?;
         if self.token.as_deref().is_some_and(|token| token.len() < 16) {
-            return Err(bad("`token` is shorter than 16 characters").hint("run `livetape token` for a token"));
+            return Err(bad("`token` is shorter than 16 characters")
+                .hint("use `crypto.randomBytes(24).toString('base64url')`"));
         }
         self.supervisor().map(drop)
     }

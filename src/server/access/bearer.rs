@@ -78,10 +78,29 @@ fn padded(token: &str) -> Option<[u8; TOKEN_BYTES_MAX]> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Authenticated;
 
+/// Request extension: what [`check`] removes from the request for a socket. Only without tokens: then it is not for this server, but may be for
+/// the program that embeds it.
+#[derive(Clone)]
+pub(crate) struct Removed {
+    pub(crate) uri: Uri,
+    pub(crate) authorization: Option<HeaderValue>,
+}
+
+/// Whether a subprotocol carries a token.
+pub(crate) fn is_token(protocol: &str) -> bool {
+    protocol.starts_with(PROTOCOL_OF_TOKEN)
+}
+
 /// Middleware that admits requests with a valid token and removes the token from them.
 pub(crate) async fn check(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
+    let is_foreign = access.tokens.is_empty() && request.headers().contains_key(UPGRADE);
+    let uri = is_foreign.then(|| request.uri().clone());
     let mut shown = take_parameter(request.uri_mut());
-    shown.extend(request.headers_mut().remove(AUTHORIZATION).as_ref().and_then(bearer));
+    let authorization = request.headers_mut().remove(AUTHORIZATION);
+    shown.extend(authorization.as_ref().and_then(bearer));
+    if let Some(uri) = uri {
+        request.extensions_mut().insert(Removed { uri, authorization });
+    }
     let offered = protocols(request.headers());
     shown.extend(offered.iter().filter_map(|name| name.strip_prefix(PROTOCOL_OF_TOKEN)).map(str::to_owned));
     let is_allowed = access.tokens.is_empty() || shown.iter().any(|token| access.tokens.allow(token));
@@ -130,7 +149,7 @@ fn bearer(header: &HeaderValue) -> Option<String> {
 }
 
 /// Subprotocols that the client offers.
-fn protocols(headers: &HeaderMap) -> Vec<String> {
+pub(crate) fn protocols(headers: &HeaderMap) -> Vec<String> {
     if !headers.contains_key(UPGRADE) {
         return Vec::new();
     }
@@ -142,7 +161,7 @@ fn protocols(headers: &HeaderMap) -> Vec<String> {
 /// only echoed if the client offers nothing else.
 fn choose(offered: &[String]) -> Option<HeaderValue> {
     let known = offered.iter().find(|name| *name == PROTOCOL);
-    let chosen = known.or_else(|| offered.iter().find(|name| name.starts_with(PROTOCOL_OF_TOKEN)))?;
+    let chosen = known.or_else(|| offered.iter().find(|name| is_token(name)))?;
     HeaderValue::from_str(chosen).ok()
 }
 

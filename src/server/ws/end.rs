@@ -7,6 +7,9 @@ use crate::sans_io::error::{Code, Problem};
 /// Maximum length of the reason in a close frame, in bytes.
 const REASON_BYTES_MAX: usize = 123;
 
+/// Reason with which the server closes a socket that violates the WebSocket protocol.
+pub(super) const PROTOCOL_ERROR: &str = "protocol_error";
+
 /// Checks the code and reason of a close frame that a user of the server chose.
 ///
 /// # Errors

@@ -4,14 +4,17 @@ use serde_json::{json, value::RawValue};
 use tungstenite::Message;
 
 use super::{
-    end::End,
+    end::{End, PROTOCOL_ERROR},
     hooks::{Hooked, Last, Verdict, What},
     registry::SocketHandle,
 };
 use crate::{
     lobby::{ConnectionView, Intent, Lobby, Metadata},
-    sans_io::error::Code,
+    sans_io::error::{Code, close},
 };
+
+/// Reason that the library puts in place of a close code that must not be sent, such as 1005.
+const INVALID_CODE: &str = "Protocol violation";
 
 /// Reports that the socket has connected.
 ///
@@ -22,9 +25,14 @@ pub(super) async fn connect(handle: &SocketHandle) -> Result<(), End> {
     let view = handle.with(|lobby| lobby.connection_view(&hooked.id().to_string()));
     let Ok(ConnectionView { path, client_id, .. }) = view else { return Ok(()) };
     let path = path.into_owned();
-    match hooked.ask(What::Connect { path, client_id }).await? {
+    let handshake = hooked.take_handshake();
+    match hooked.ask(What::Connect { path, client_id, handshake }).await? {
         Verdict::Cancel => Err(End::of(Code::Refused)),
-        Verdict::Continue | Verdict::Replace(_) => Ok(()),
+        Verdict::Continue | Verdict::Replace(_) => {
+            // Without an answer in time, it is not accepted yet.
+            handle.with(|lobby| lobby.accept(hooked.id()));
+            Ok(())
+        }
     }
 }
 
@@ -67,6 +75,7 @@ pub(super) async fn receive(handle: &SocketHandle, message: Message) -> Result<(
         }
         Message::Frame(_) => handle.heard(),
         Message::Close(frame) => match frame {
+            Some(frame) if frame.reason == INVALID_CODE => hooked.left(Some(close::PROTOCOL), PROTOCOL_ERROR),
             Some(frame) => hooked.left(Some(frame.code.into()), frame.reason.as_str()),
             None => hooked.left(None, ""),
         },

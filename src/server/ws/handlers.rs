@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 
 use super::{
     feeds::Feeds,
-    hooks::{Event, Hooking, Hooks, Verdict, Wanted},
+    handshake::check_protocol,
+    hooks::{Asked, Event, Hooking, Hooks, Verdict, Wanted},
     limits::Limits,
     registry::Sockets,
 };
@@ -50,6 +51,8 @@ pub struct HandledPath {
     pub client_id: Option<String>,
     /// Events to report.
     pub wanted: Wanted,
+    /// Subprotocols to select: the first that the client offers and that is listed, or the first it offers if this is empty.
+    pub protocols: Vec<String>,
 }
 
 /// Handled paths, their sockets, and the lobby of the server. Clones share them.
@@ -87,6 +90,7 @@ impl Handlers {
         if let Some(client_id) = &options.client_id {
             check_client_id(client_id, self.client_id_chars_max)?;
         }
+        options.protocols.iter().try_for_each(|name| check_protocol(name))?;
         // Every state that a panicking holder could leave behind is valid.
         let mut paths = self.paths.write().unwrap_or_else(PoisonError::into_inner);
         if paths.contains_key(path) {
@@ -103,7 +107,13 @@ impl Handlers {
 
     /// Answers an event. Answers that come too late are ignored.
     pub fn answer(&self, ticket: u64, verdict: Verdict) {
-        self.hooks.answer(ticket, verdict);
+        let Some(Asked { answer, connecting }) = self.hooks.take(ticket) else { return };
+        // At once, so that what the program broadcasts next reaches the connection.
+        if let Some(id) = connecting.filter(|_| verdict != Verdict::Cancel) {
+            self.sockets.with(|lobby| lobby.accept(id));
+        }
+        // The socket may have closed in the meantime.
+        let _ = answer.send(verdict);
     }
 
     /// Number of events that continued because no answer came in time.
@@ -124,8 +134,8 @@ impl Handlers {
     /// Returns how sockets of this path are hooked; `None` if it is not handled.
     pub(crate) fn path(&self, path: &str) -> Option<Hooking> {
         let paths = self.paths.read().unwrap_or_else(PoisonError::into_inner);
-        let HandledPath { client_id, wanted } = paths.get(path)?.clone();
-        Some(Hooking { hooks: self.hooks.clone(), wanted, client_id })
+        let HandledPath { client_id, wanted, protocols } = paths.get(path)?.clone();
+        Some(Hooking { hooks: self.hooks.clone(), wanted, client_id, protocols, handshake: Box::default() })
     }
 }
 
@@ -134,7 +144,7 @@ fn check_path(path: &str) -> Result<(), Problem> {
     let is_valid = path.starts_with('/')
         && path.len() <= PATH_BYTES_MAX
         && path.bytes().all(is_allowed)
-        && !path.split('/').any(|segment| matches!(segment, "." | ".."));
+        && !path.split('/').any(|segment| matches!(segment, "." | "..") || segment.starts_with(':'));
     if is_valid {
         return Ok(());
     }
@@ -152,9 +162,10 @@ mod tests {
             assert_eq!(check_path(path), Ok(()), "{path}");
         }
         let long = format!("/{}", "a".repeat(PATH_BYTES_MAX));
-        for path in
-            ["", "chat", "/..", "/a/../b", "/./a", "/a?b=1", "/a#b", "/a b", "/é", "/{id}", "/*", &long]
-        {
+        for path in [
+            "", "chat", "/..", "/a/../b", "/./a", "/a?b=1", "/a#b", "/a b", "/é", "/{id}", "/*", "/a/:id",
+            &long,
+        ] {
             assert_eq!(check_path(path).unwrap_err().code, Code::BadRequest, "{path}");
         }
     }

@@ -19,7 +19,8 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::{hub::MAX_STALL, lobby::Metadata, sans_io::error::Code, server::ws::end::End};
+use super::{end::End, handshake::Handshake};
+use crate::{hub::MAX_STALL, lobby::Metadata, sans_io::error::Code};
 
 /// An event of a socket.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub enum What {
         path: String,
         /// Client id.
         client_id: String,
+        /// The request.
+        handshake: Box<Handshake>,
     },
     /// It sent a text message that is not for the lobby.
     Message(String),
@@ -97,6 +100,8 @@ pub enum Verdict {
 /// Optional events that a path's sockets report. [`What::Connect`] and [`What::Close`] always are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
+    /// Decisions about [`What::Connect`]: until its answer, the connection is not listed and gets no messages to others.
+    pub connect: bool,
     /// [`What::Message`] and [`What::Say`].
     pub message: bool,
     /// [`What::Binary`].
@@ -121,9 +126,17 @@ pub(super) struct Hooks {
 struct Shared {
     queue: mpsc::Sender<Event>,
     answer_max: Duration,
-    answers: Mutex<HashMap<u64, oneshot::Sender<Verdict>>>,
+    answers: Mutex<HashMap<u64, Asked>>,
     last_ticket: AtomicU64,
     unanswered: AtomicU64,
+}
+
+/// An event that waits for its answer.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) answer: oneshot::Sender<Verdict>,
+    /// The connection that the answer accepts, if it is about one.
+    pub(super) connecting: Option<Uuid>,
 }
 
 impl Hooks {
@@ -139,18 +152,15 @@ impl Hooks {
         (Self { shared: Arc::new(shared) }, events)
     }
 
-    pub(super) fn answer(&self, ticket: u64, verdict: Verdict) {
-        if let Some(answer) = self.answers().remove(&ticket) {
-            // The socket may have closed in the meantime.
-            let _ = answer.send(verdict);
-        }
+    pub(super) fn take(&self, ticket: u64) -> Option<Asked> {
+        self.answers().remove(&ticket)
     }
 
     pub(super) fn unanswered(&self) -> u64 {
         self.shared.unanswered.load(Ordering::Relaxed)
     }
 
-    fn answers(&self) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Verdict>>> {
+    fn answers(&self) -> MutexGuard<'_, HashMap<u64, Asked>> {
         // Every state that a panicking holder could leave behind is valid.
         self.shared.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -163,12 +173,17 @@ pub(crate) struct Hooking {
     pub(super) wanted: Wanted,
     /// Client id of a client that chooses none, unless another connection has it.
     pub(super) client_id: Option<String>,
+    /// Subprotocols that the program speaks; empty for any.
+    pub(crate) protocols: Vec<String>,
+    /// The request.
+    pub(crate) handshake: Box<Handshake>,
 }
 
 impl Hooking {
     /// Returns the hooks of the socket with this id.
     pub(super) fn socket(self, id: Uuid) -> Hooked {
-        Hooked { hooks: self.hooks, id, wanted: self.wanted, left: OnceLock::new() }
+        let handshake = Mutex::new(Some(self.handshake));
+        Hooked { hooks: self.hooks, id, wanted: self.wanted, handshake, left: OnceLock::new() }
     }
 }
 
@@ -178,6 +193,8 @@ pub(crate) struct Hooked {
     hooks: Hooks,
     id: Uuid,
     pub(super) wanted: Wanted,
+    /// The request, until it is reported.
+    handshake: Mutex<Option<Box<Handshake>>>,
     /// Code and reason of the client's close frame.
     left: OnceLock<(u16, String)>,
 }
@@ -192,6 +209,10 @@ impl Hooked {
         self.id
     }
 
+    pub(super) fn take_handshake(&self) -> Box<Handshake> {
+        self.handshake.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
     /// Reports an event and waits for the answer. Without one in time, the event continues, and is counted.
     ///
     /// # Errors
@@ -199,7 +220,8 @@ impl Hooked {
     pub(super) async fn ask(&self, what: What) -> Result<Verdict, End> {
         let ticket = self.hooks.shared.last_ticket.fetch_add(1, Ordering::Relaxed) + 1;
         let (answer, answered) = oneshot::channel();
-        self.hooks.answers().insert(ticket, answer);
+        let connecting = matches!(what, What::Connect { .. }).then_some(self.id);
+        self.hooks.answers().insert(ticket, Asked { answer, connecting });
         let waiting = Waiting { hooks: &self.hooks, ticket };
         self.report(Some(ticket), what).await?;
         let verdict = timeout(self.hooks.shared.answer_max, answered).await;

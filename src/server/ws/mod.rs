@@ -37,6 +37,7 @@ pub(super) mod failure;
 pub(super) mod feeds;
 mod handled;
 pub(super) mod handlers;
+pub(super) mod handshake;
 mod heads;
 pub(super) mod hooks;
 pub(super) mod limits;

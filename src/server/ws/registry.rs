@@ -136,8 +136,11 @@ impl Sockets {
         let subscribed = subscribe()?;
         let id = Uuid::new_v4();
         let preferred = hooking.as_ref().and_then(|hooking| hooking.client_id.clone());
-        let client_id = client_id.or(preferred.filter(|it| state.lobby.connection_view(it).is_err()));
+        let client_id = client_id.or(preferred.filter(|it| state.lobby.is_free(it)));
         let key = state.lobby.open(Opening { id, client_id, path, role, reading, is_observer })?;
+        if hooking.as_ref().is_some_and(|hooking| hooking.wanted.connect) {
+            state.lobby.hold(key);
+        }
         state.outboxes.insert(key, (Arc::clone(&outbox), join));
         if state.is_ending {
             outbox.go_away();

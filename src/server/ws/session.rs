@@ -18,7 +18,12 @@ use tungstenite::{
 };
 
 use super::{
-    end::End, handled, registry::SocketHandle, socket_writer, stream::WsStream, wake_filter::WakeFilter,
+    end::{End, PROTOCOL_ERROR},
+    handled,
+    registry::SocketHandle,
+    socket_writer,
+    stream::WsStream,
+    wake_filter::WakeFilter,
 };
 use crate::{
     clock,
@@ -126,8 +131,8 @@ fn end_for(error: &Error) -> End {
         Error::Capacity(_) => (close::TOO_LARGE, Code::TooLarge.name()),
         Error::Utf8(_) => (close::NOT_TEXT, "not_utf8"),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return End::Over,
-        Error::Protocol(_) => (close::PROTOCOL, "protocol_error"),
-        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => (close::PROTOCOL, "protocol_error"),
+        Error::Protocol(_) => (close::PROTOCOL, PROTOCOL_ERROR),
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => (close::PROTOCOL, PROTOCOL_ERROR),
         _ => return End::Over,
     };
     End::Refuse(CloseFrame { code: code.into(), reason: reason.into() })
