@@ -13,6 +13,24 @@ export function checkKeys(what: string, value: unknown, names: readonly string[]
   for (const key of Object.keys(value)) if (!names.includes(key)) throw unknown(what, key, names)
 }
 
+/** Kinds of values: the types, and arrays of strings. */
+type Kind = 'string' | 'number' | 'boolean' | 'strings' | 'any'
+
+/** Checks that `value` is an object with values of these kinds. Values may be missing. */
+export function checkKinds(what: string, value: unknown, kinds: Record<string, Kind>): void {
+  checkKeys(what, value, Object.keys(kinds))
+  for (const [name, kind] of Object.entries(kinds)) {
+    const given = (value as Record<string, unknown>)[name]
+    if (given === undefined || kind === 'any') continue
+    if (kind === 'strings' && !isStrings(given)) throw bad(`\`${name}\` is not an array of strings`, "pass an array: ['a', 'b']")
+    if (kind === 'number') checkWhole(`\`${name}\``, given, 0, Number.MAX_SAFE_INTEGER)
+    else if (kind !== 'strings' && typeof given !== kind) throw bad(`\`${name}\` is not a ${kind}: ${show(given)}`)
+  }
+}
+
+/** Whether a value is an array of strings. */
+export const isStrings = (value: unknown): value is string[] => Array.isArray(value) && value.every((it) => typeof it === 'string')
+
 /** Checks a whole number. */
 export function checkWhole(name: string, value: unknown, min: number, max: number): void {
   if (!Number.isInteger(value) || (value as number) < min || (value as number) > max) {

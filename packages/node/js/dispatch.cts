@@ -1,6 +1,6 @@
 // Calls the handlers of sockets in the order of their events, and answers.
 
-import { checkFunction, checkKeys, isThenable, text } from './check.cjs'
+import { checkFunction, checkKeys, isStrings, isThenable, text } from './check.cjs'
 import { bad, HandlerError, LivetapeError } from './errors.cjs'
 import type { NativeApp, SocketEvent } from './native.cjs'
 import { Socket, type Handlers, type Verdict } from './socket.cjs'
@@ -63,7 +63,7 @@ export class Dispatcher {
     if (handlers.clientId !== undefined) text('clientId', handlers.clientId)
     for (const name of [...Object.keys(WANTED), ...OTHERS]) if (!OPTIONS.includes(name)) checkFunction(name, handlers[name as Handler])
     const { clientId, protocols = [] } = handlers
-    if (!Array.isArray(protocols) || !protocols.every((name) => typeof name === 'string')) throw bad('`protocols` is not an array of strings', "pass an array: ['chat']")
+    if (!isStrings(protocols)) throw bad('`protocols` is not an array of strings', "pass an array: ['chat']")
     const wanted = Object.entries(WANTED).flatMap(([handler, name]) => (handlers[handler as Handler] ? [name] : []))
     this.#app.handle(path, clientId, protocols, wanted)
     this.#paths.set(path, handlers)

@@ -1,6 +1,6 @@
 // The feed in process, and the controls of a replay.
 
-import { checkKeys, checkSignal, json, text } from './check.cjs'
+import { checkKeys, checkSignal, isStrings, json, text } from './check.cjs'
 import { bad, call, request } from './errors.cjs'
 import type { LivetapeEvent } from './events.cjs'
 import type { NativeApp, NativeFeed } from './native.cjs'
@@ -84,7 +84,7 @@ export function subscribe<Type extends LivetapeEvent['type']>(
 ): EventStream<Extract<LivetapeEvent, { type: Type }>> {
   checkKeys('options of events', options, NAMES)
   const { types, gifts, since, signal } = options
-  if (types !== undefined && !(Array.isArray(types) && types.length > 0 && types.every((type) => typeof type === 'string'))) {
+  if (types !== undefined && !(isStrings(types) && types.length > 0)) {
     throw bad('`types` is not an array with event types', "pass an array: ['gift']")
   }
   if (since !== undefined && since !== 0) text('position in `since`', since)

@@ -237,6 +237,52 @@ test('every loop over a recording gets all events', async () => {
   assert.equal(await recording.loss(), null)
 })
 
+test('errors name options and methods of this package', async (t) => {
+  const connected = deferred()
+  const { app, url } = await start(t, (app) => app.websocket('/chat', { onConnect: (socket) => connected.resolve(socket) }))
+  await Client.open(url('/chat'))
+  const socket = await connected.promise
+  const hints = [
+    [() => app.replay.pause(), { code: 'no_replay', hint: /app\.replay\.load/ }],
+    [() => app.disconnect('ann'), { code: 'not_found', hint: /app\.status/ }],
+    [() => app.broadcast('x', 'nowhere'), { code: 'unknown_room', hint: /app\.createRoom/ }],
+    [() => socket.sendToRoom('x', 'nowhere'), { code: 'unknown_room', hint: /app\.createRoom/ }],
+    [() => createApp({ token: 'short' }), { hint: /randomBytes/ }],
+    [() => createApp({ maxConnections: 'x' }), { message: '`maxConnections` x is not a whole number from 0 to 9007199254740991' }],
+    [() => app.websocket('/y', { clientId: 'not valid' }), { message: /^`clientId` must have/ }],
+    [() => app.websocket('/a/:id', {}), { message: '`/a/:id` is not a path' }],
+    [() => app.replay.seek(Infinity), { message: 'the offset Infinity is not a number of seconds' }],
+    [() => socket.close(65536), { message: /65536/ }],
+    [() => socket.close(-1), { message: /-1/ }],
+    [() => socket.sendToRoom(Buffer.from('x'), 'a'), { hint: /app\.broadcast/ }],
+    [() => app.broadcast('x', undefined, async () => false), { message: 'the filter is async' }],
+    [() => app.createRoom('a', { maxConnection: 1 }), { hint: 'did you mean `maxConnections`?' }],
+    [() => app.inject(null), { message: 'the event is not an object: null' }],
+    [() => app.listen(), { message: 'the app is already listening' }],
+  ]
+  for (const [call, error] of hints) await assert.rejects(async () => call(), error, String(call))
+  const odd = [Object.create(null), Symbol('x'), 5n, { toJSON() { throw new Error('x') } }, NaN, []]
+  for (const name of ['host', 'port', 'speed', 'loop', 'maxConnections', 'signal', 'log']) await fail(odd.map((value) => () => createApp({ [name]: value })))
+  await fail(odd.flatMap((value) => [() => app.getConnections(value), () => app.broadcast('x', value)]))
+})
+
+test('a closed app rejects rooms and broadcasts, and of two calls of listen only one succeeds', async () => {
+  const app = createApp()
+  const [one, two] = await Promise.allSettled([app.listen(), app.listen()])
+  assert.deepEqual([one.status, two.status, two.reason?.code], ['fulfilled', 'rejected', 'bad_request'])
+  await app.close()
+  await fail([() => app.createRoom('a'), () => app.broadcast('x')], { code: 'shutting_down' })
+})
+
+test('bytes may be in any view or buffer', async (t) => {
+  const { app, url } = await start(t, (app) => app.websocket('/chat', {}))
+  const client = await Client.open(url('/chat'))
+  const { buffer } = new Uint8Array([1, 2, 3])
+  for (const bytes of [buffer, new DataView(buffer, 1), new Uint16Array([513]), runInNewContext('new Uint8Array([7])')]) await app.broadcast(bytes)
+  assert.deepEqual([await client.next(), await client.next(), await client.next(), await client.next()], [[1, 2, 3], [2, 3], [1, 2], [7]].map((it) => Buffer.from(it)))
+  assert.deepEqual(decode(new DataView(new ArrayBuffer(3))), [])
+})
+
 // The addon throws errors of the main context, also to tests that run in a context of their own.
 test('errors of another context are converted too', () => {
   const { unpack } = createRequire(import.meta.url)('../dist/errors.cjs')
