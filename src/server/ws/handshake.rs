@@ -64,16 +64,16 @@ mod tests {
 
     #[test]
     fn the_first_offered_subprotocol_that_the_program_speaks_is_selected() {
-        let select = |offered: &[&str], spoken: &[&str]| {
+        let selected = |offered: &[&str], spoken: &[&str]| {
             let texts = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-            super::select(&texts(offered), &texts(spoken)).cloned()
+            select(&texts(offered), &texts(spoken)).cloned()
         };
-        assert_eq!(select(&["chat", "other"], &[]).as_deref(), Some("chat"));
-        assert_eq!(select(&["bearer.secret", "", "a b", "livetape"], &[]).as_deref(), Some("livetape"));
-        assert_eq!(select(&["v1", "v2"], &["v2", "v3"]).as_deref(), Some("v2"));
-        assert_eq!(select(&["v1"], &["v2"]), None);
-        assert_eq!(select(&["bearer.secret"], &[]), None);
-        assert_eq!(select(&[], &["v2"]), None);
+        assert_eq!(selected(&["chat", "other"], &[]).as_deref(), Some("chat"));
+        assert_eq!(selected(&["bearer.secret", "", "a b", "livetape"], &[]).as_deref(), Some("livetape"));
+        assert_eq!(selected(&["v1", "v2"], &["v2", "v3"]).as_deref(), Some("v2"));
+        assert_eq!(selected(&["v1"], &["v2"]), None);
+        assert_eq!(selected(&["bearer.secret"], &[]), None);
+        assert_eq!(selected(&[], &["v2"]), None);
     }
 
     #[test]
