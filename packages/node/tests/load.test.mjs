@@ -18,7 +18,7 @@ function install(t, platform) {
   const folder = mkdtempSync(join(tmpdir(), 'livetape-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const target = join(folder, 'node_modules/@livetape/node')
-  const filter = (file) => !file.endsWith('.node') && !file.includes('seed')
+  const filter = (file) => !file.endsWith('.node') && file !== join(PACKAGE, 'dist/seed')
   for (const name of ['dist', 'package.json']) cpSync(join(PACKAGE, name), join(target, name), { recursive: true, filter })
   if (platform) {
     const other = join(folder, `node_modules/@livetape/node-${PLATFORM}`)

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import { Worker } from 'node:worker_threads'
 import { Client, run } from './support.mjs'
@@ -9,7 +10,7 @@ import { Client, run } from './support.mjs'
 /** An app with a replay, a loop over its events and a pending order; ends as `workerData` says. */
 const WORKER = `
   const { parentPort, workerData: end } = require('node:worker_threads')
-  const { createApp } = require('@livetape/node')
+  const { createApp } = require(${JSON.stringify(createRequire(import.meta.url).resolve('@livetape/node'))})
   void (async () => {
     const app = createApp({ replay: 'demo' })
     app.websocket('/chat', { onMessage: () => new Promise(() => {}) })
