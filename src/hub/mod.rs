@@ -31,7 +31,7 @@ use std::{
 
 pub use batches::Batches;
 pub use delivery::Delivery;
-pub use filter::{Filter, Gifts, Types};
+pub use filter::{Filter, Format, Gifts, Types};
 pub use join::{Join, Reader};
 pub use limits::{BACKLOG_BYTES_MAX, BACKLOG_EVENTS_MAX, Limits, MAX_STALL};
 pub use position::{OnGap, Since};

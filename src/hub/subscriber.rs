@@ -11,9 +11,10 @@ use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    CloseReason, Filter, Hub, Shared,
+    CloseReason, Filter, Format, Hub, Shared,
     batches::{Batch, Batches, join},
     cursor::Cursor,
+    encode::to_tikfinity,
     line::{Line, View},
 };
 use crate::clock;
@@ -156,8 +157,18 @@ impl Subscriber {
         self.cursor.slow.clone()
     }
 
-    /// Moves available events into `out`.
+    /// Moves available events into `out`, which is empty, in the format of the subscriber.
     fn take(&mut self, view: View, out: &mut Vec<Bytes>) -> Taken {
+        match self.filter.format {
+            Format::Native => self.take_native(view, out),
+            Format::Tikfinity => {
+                let taken = self.take_native(View::Json, out);
+                Taken { bytes: to_tikfinity(view, out), ..taken }
+            }
+        }
+    }
+
+    fn take_native(&mut self, view: View, out: &mut Vec<Bytes>) -> Taken {
         let state = self.shared.read();
         // Publishing marks slow cursors and evicts their unread events under one lock.
         if let Some(end) = self.cursor.end() {

@@ -39,6 +39,7 @@ mod settings;
 mod support;
 mod talk;
 mod tidy;
+mod tikfinity;
 mod tls;
 mod tools;
 mod unparsed;

@@ -10,7 +10,7 @@ use super::assets;
 
 const ADDRESSES: &str = "\
 GET  /                 with a WebSocket upgrade: the event feed, one JSON message per event
-                       ?since=0|STREAM:SEQ  &types=gift,chat  &gifts=raw|delta|final  &raw=1  &on_gap=skip|close  &format=native
+                       ?since=0|STREAM:SEQ  &types=gift,chat  &gifts=raw|delta|final  &raw=1  &on_gap=skip|close  &format=native|tikfinity
                        &observer=1 on /, /ws and /events: not counted as a client
 GET  /                 for browsers: the dashboard
 GET  /events           the event feed as newline-delimited JSON
