@@ -23,6 +23,9 @@ use crate::{
 pub(super) struct Ready<'a> {
     ws: &'a str,
     http: &'a str,
+    /// Address of the feed in TikFinity's format.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tikfinity: Option<&'a str>,
     /// Address of the mock that `run --mock` starts.
     #[serde(skip_serializing_if = "Option::is_none")]
     mock: Option<String>,
@@ -32,9 +35,18 @@ pub(super) struct Ready<'a> {
 }
 
 impl<'a> Ready<'a> {
-    pub(super) fn new(Addresses { feed, rest }: &'a Addresses) -> Self {
+    pub(super) fn new(Addresses { feed, rest, tikfinity }: &'a Addresses) -> Self {
         let version = env!("CARGO_PKG_VERSION");
-        Self { ws: feed, http: rest, mock: None, pid: process::id(), version, api_version: API_VERSION }
+        let tikfinity = tikfinity.as_deref();
+        Self {
+            ws: feed,
+            http: rest,
+            tikfinity,
+            mock: None,
+            pid: process::id(),
+            version,
+            api_version: API_VERSION,
+        }
     }
 
     pub(super) fn with_mock(self, mock: Option<String>) -> Self {

@@ -17,7 +17,7 @@ pub(super) async fn live(args: args::Live) -> Result<u8, Problem> {
     let wait_clients = options.wait_clients;
     let transport = NetTransport::new(&options.live)?;
     let (stage, driver) =
-        Stage::open(&settings, display::Style::Live, &args.lifecycle, |Addresses { feed, rest }| {
+        Stage::open(&settings, display::Style::Live, &args.lifecycle, |Addresses { feed, rest, .. }| {
             display::say(&format!("Starting TikTok Live CLI for user: {user}"));
             display::say(&format!("🌐 Serving on {feed} and {rest}/"));
             if wait_clients > 0 {
@@ -40,7 +40,7 @@ pub(super) async fn serve(args: args::ServeIdle) -> Result<u8, Problem> {
     let options = sources::options(&settings, "");
     let transport = NetTransport::new(&options.live)?;
     let (stage, driver) =
-        Stage::open(&settings, display::Style::Plain, &args.lifecycle, |Addresses { feed, rest }| {
+        Stage::open(&settings, display::Style::Plain, &args.lifecycle, |Addresses { feed, rest, .. }| {
             display::say(&format!("🌐 Serving on {feed} and {rest}/"));
             display::say(&format!("🔴 Connect a room with: curl -X POST {rest}/connect/USER"));
             display::say("📺 Press Ctrl+C to stop");

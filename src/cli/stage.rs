@@ -14,7 +14,7 @@ use crate::{
     control::{Control, Driver, Sources, Token},
     hub::Hub,
     sans_io::error::Problem,
-    server::{self, Config, Server, listen::Listening},
+    server::{self, Config, Server, Tikfinity, listen::Listening},
     settings::{self, Settings},
 };
 
@@ -34,6 +34,7 @@ pub(super) struct Bound {
     hub: Hub,
     config: Config,
     listener: Listening,
+    tikfinity: Option<Tikfinity<Listening>>,
 }
 
 impl Bound {
@@ -42,23 +43,27 @@ impl Bound {
         let config = serving::config(settings)?;
         let (control, driver) = Control::with(sources(settings))?;
         let listener = Listening::bind(settings.server.address()).await?;
+        let tikfinity = serving::tikfinity(settings).await?;
         let hub = Hub::new(stream_name(settings.server.seed), serving::backlog(settings));
         for address in listener.addresses() {
             info!(%address, version = env!("CARGO_PKG_VERSION"), "🔔 Serving");
         }
-        let addresses = Addresses::new(settings, &listener.addresses()[0].to_string());
-        Ok(Self { control, addresses, driver, hub, config, listener })
+        for address in tikfinity.iter().flat_map(|it| it.listener.addresses()) {
+            info!(%address, "🔔 Serving TikFinity's format");
+        }
+        let addresses = Addresses::new(settings, &listener.addresses()[0].to_string(), tikfinity.as_ref());
+        Ok(Self { control, addresses, driver, hub, config, listener, tikfinity })
     }
 
     /// Starts serving. Shows the events if a display is given.
     pub(super) fn serve(self, display: Option<display::Style>) -> (Stage, Driver) {
-        let Self { control, driver, hub, config, listener, .. } = self;
+        let Self { control, driver, hub, config, listener, tikfinity, addresses: _ } = self;
         let displays = TaskTracker::new();
         if let Some(display) = display {
             displays.spawn(display::show(hub.clone(), display));
         }
         let server = Server { hub: hub.clone(), control: control.clone(), config };
-        let serving = tokio::spawn(server::serve(listener, server));
+        let serving = tokio::spawn(server::serve_both(listener, tikfinity, server));
         (Stage { hub, control, displays, serving }, driver)
     }
 }
@@ -77,6 +82,9 @@ impl Stage {
         display::end_without_reader(bound.control.clone());
         lifecycle.begin(&Ready::new(&bound.addresses), &bound.control)?;
         greet(&bound.addresses);
+        if let Some(address) = &bound.addresses.tikfinity {
+            display::say(&format!("🎁 Serving TikFinity's format on {address}"));
+        }
         Ok(bound.serve((!settings.server.quiet).then_some(display)))
     }
 

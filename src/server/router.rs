@@ -27,6 +27,19 @@ fn optional(router: Router<App>) -> Router<App> {
     router
 }
 
+/// Routes of the listener in TikFinity's format.
+pub(super) fn tikfinity(app: App, access: Access) -> Router {
+    let ids = trace::Ids::new(app.shared.hub.stream(), app.metrics.clone());
+    Router::new()
+        .route("/", get(feed::tikfinity))
+        .route_layer(from_fn_with_state(app.clone(), metrics::count))
+        .fallback(fallback::not_found)
+        .method_not_allowed_fallback(fallback::method_not_allowed)
+        .layer(from_fn_with_state(Arc::new(access), access::check))
+        .layer(from_fn_with_state(ids, trace::trace))
+        .with_state(app)
+}
+
 pub(super) fn router(app: App, access: Access, body_bytes_max: usize) -> Router {
     let access = Arc::new(access);
     let ids = trace::Ids::new(app.shared.hub.stream(), app.metrics.clone());

@@ -36,6 +36,15 @@ pub(super) fn check(settings: &Settings) -> Vec<Problem> {
             "set a token with LIVETAPE_TOKEN or LIVETAPE_TOKEN_FILE=FILE (run `livetape token` for one), or listen on 127.0.0.1",
         );
     }
+    let tikfinity = settings.tikfinity.listen.0.ip();
+    if settings.tikfinity.enabled && !tikfinity.is_loopback() && !server.insecure {
+        bad(
+            &format!(
+                "tikfinity.listen, {tikfinity}, is not a loopback address: anyone who can reach it could read the feed"
+            ),
+            "listen on 127.0.0.1, or set --insecure",
+        );
+    }
     if server.token.as_ref().is_some_and(|token| !is_token(token.reveal())) {
         bad("the bearer token is too short or has invalid characters", TOKEN_HINT);
     }

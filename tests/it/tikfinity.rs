@@ -3,16 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use livetape::{
-    hub::{CloseReason, Filter, Format},
+    control::Control,
+    hub::{CloseReason, Filter, Format, Hub, Limits},
     sans_io::{
         event::{Chat, Data, Disconnected, Event, Millis, Social, User},
         recording::{Item, Reader},
         tikfinity,
         wire::{Reading, millis, read_message},
     },
+    server::{Access, Config, Listed, Server, Tikfinity, Tokens, memory, serve_both},
 };
 use proptest::prelude::*;
 use serde_json::Value;
+
+use tokio_tungstenite::client_async;
+use tungstenite::client::IntoClientRequest as _;
 
 use crate::support::{Rig, chat, decode, event, payloads::messages, read_all};
 
@@ -169,4 +174,68 @@ async fn each_subscriber_chooses_its_format() {
     assert_eq!(answer.body.lines().collect::<Vec<_>>(), log.texts);
     let log = read_all(&mut rig.ws("?since=0&format=tikfinity&types=gift").await).await;
     assert!(log.texts.is_empty());
+}
+
+/// Starts a server that requires a token, and returns the connector to its listener in TikFinity's format.
+fn second_listener(hub: &Hub, origins: &[&str]) -> memory::MemoryConnector {
+    let (control, _driver) = Control::new();
+    let ((listener, _main), (second, connector)) = (memory::listener(4096), memory::listener(4096));
+    let tokens = Tokens::new(vec!["a-secret-of-16-or-more".to_owned().into()]);
+    let config = Config { access: Access { tokens, ..Access::default() }, ..Config::default() };
+    let origins = origins.iter().map(|&origin| origin.to_owned()).collect();
+    let access = Access { origins, listed: Listed::Tikfinity, ..Access::default() };
+    let server = Server { hub: hub.clone(), control, config };
+    tokio::spawn(serve_both(listener, Some(Tikfinity { listener: second, access }), server));
+    connector
+}
+
+/// Opens a socket as a page of `origin`, or as a program. Returns the first event, or the status of a rejection.
+async fn first_event(connector: &memory::MemoryConnector, origin: Option<&str>) -> Result<Value, u16> {
+    let mut request = "ws://localhost:21213/?since=0&types=chat".into_client_request().unwrap();
+    if let Some(origin) = origin {
+        request.headers_mut().insert("origin", origin.parse().unwrap());
+    }
+    match client_async(request, connector.connect().await.unwrap()).await {
+        Ok((mut socket, _)) => {
+            Ok(serde_json::from_str(&crate::support::read(&mut socket, 1).await[0]).unwrap())
+        }
+        Err(tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_listener_serves_only_the_feed_and_needs_no_token() {
+    let hub = Hub::new("s".to_owned(), Limits::default());
+    hub.publish(&[chat("a")]);
+    let connector = second_listener(&hub, &[]);
+    assert_eq!(first_event(&connector, None).await.unwrap()["data"]["comment"], "a");
+    for (request, status) in [("GET /health", 404), ("POST /shutdown", 404), ("GET /", 400), ("POST /", 405)]
+    {
+        let mut io = connector.connect().await.unwrap();
+        let request = format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        tokio::io::AsyncWriteExt::write_all(&mut io, request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        tokio::io::AsyncReadExt::read_to_end(&mut io, &mut answer).await.unwrap();
+        assert_eq!(crate::support::Answer::parse(&answer).status, status, "{request}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_listed_pages_of_other_origins_can_read_the_second_listener() {
+    let hub = Hub::new("s".to_owned(), Limits::default());
+    hub.publish(&[chat("a")]);
+    let connector = second_listener(&hub, &["https://overlay.example"]);
+    for origin in ["https://overlay.example", "http://localhost:5500", "http://127.0.0.1", "http://absolute"]
+    {
+        assert_eq!(first_event(&connector, Some(origin)).await.unwrap()["event"], "chat", "{origin}");
+    }
+    for origin in
+        ["https://evil.example", "https://overlay.example.evil.example", "http://overlay.example", "null"]
+    {
+        assert_eq!(first_event(&connector, Some(origin)).await, Err(403), "{origin}");
+    }
+    let connector = second_listener(&hub, &["null"]);
+    assert_eq!(first_event(&connector, Some("null")).await.unwrap()["event"], "chat");
+    assert_eq!(first_event(&connector, Some("https://overlay.example")).await, Err(403));
 }

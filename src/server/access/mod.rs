@@ -36,6 +36,36 @@ pub struct Access {
     pub any_address: bool,
     /// Bearer tokens, one of which each request must carry. If empty, no token is required.
     pub tokens: Tokens,
+    /// Setting that lists `origins`.
+    pub listed: Listed,
+}
+
+/// The setting that lists the allowed origins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Listed {
+    /// `server.origins`
+    #[default]
+    Server,
+    /// `tikfinity.origins`
+    Tikfinity,
+}
+
+impl Listed {
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Server => "server.origins",
+            Self::Tikfinity => "tikfinity.origins",
+        }
+    }
+
+    fn hint(self) -> &'static str {
+        match self {
+            Self::Server => Code::ForbiddenOrigin.hint(),
+            Self::Tikfinity => {
+                "open the page from a loopback address, or add its origin to `tikfinity.origins` (LIVETAPE_TIKFINITY_ORIGINS)"
+            }
+        }
+    }
 }
 
 /// Request headers that scripts on other origins may send.
@@ -114,7 +144,8 @@ impl Access {
         for origin in &self.origins {
             if origin != OPAQUE && Host::of_origin(origin).is_none() {
                 return bad(format!(
-                    "`{origin}` in server.origins is not an origin: write it like https://overlay.example"
+                    "`{origin}` in {} is not an origin: write it like https://overlay.example",
+                    self.listed.setting()
                 ));
             }
         }
@@ -125,7 +156,8 @@ impl Access {
     /// decides.
     fn admit(&self, request: &Request) -> Result<Option<HeaderValue>, Problem> {
         let host = self.host(request)?;
-        let forbidden = |message: &str| Err(Problem::new(Code::ForbiddenOrigin, message));
+        let forbidden =
+            |message: &str| Err(Problem::new(Code::ForbiddenOrigin, message).hint(self.listed.hint()));
         let Some(origin) = only(request.headers(), &header::ORIGIN) else {
             if is_cross_site(request) {
                 return forbidden("a page of another site sent a request without an origin");
