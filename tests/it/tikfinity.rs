@@ -110,7 +110,7 @@ fn recorded_payloads_have_this_form() {
 #[test]
 fn fields_that_overlays_read_have_the_type_that_they_expect() {
     let is_text = |value: &Value| value.is_string();
-    let mut streaks_ended = 0;
+    let (mut streaks_ended, mut new_gifters, mut ranks) = (0, 0, BTreeSet::new());
     for event in shipped() {
         let (name, data) = (event["event"].as_str().unwrap(), &event["data"]);
         assert!(is_text(&data["msgId"]) && is_text(&data["createTime"]), "{data}");
@@ -122,6 +122,8 @@ fn fields_that_overlays_read_have_the_type_that_they_expect() {
         }
         assert!(is_text(&data["userId"]) && is_text(&data["profilePictureUrl"]), "{data}");
         assert!(data["followRole"].is_number() && data["isModerator"].is_boolean(), "{data}");
+        new_gifters += usize::from(data["isNewGifter"] == true);
+        ranks.extend(data["topGifterRank"].as_u64());
         for badge in data["userBadges"].as_array().unwrap() {
             assert!(is_text(&badge["type"]) && (badge["type"] != "image" || is_text(&badge["url"])));
         }
@@ -132,7 +134,8 @@ fn fields_that_overlays_read_have_the_type_that_they_expect() {
             streaks_ended += usize::from(ends);
         }
     }
-    assert!(streaks_ended > 0);
+    assert!(streaks_ended > 0 && new_gifters > 0);
+    assert_eq!(ranks, [1, 2].into());
 }
 
 #[test]

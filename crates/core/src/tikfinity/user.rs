@@ -4,6 +4,12 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+/// Kind of the badge of a viewer whose first gift was recent (data: its key is `live_ng_im`).
+const NEW_GIFTER: i32 = 2;
+/// Kind of the badge of a top gifter, whose text is the rank: `No. 1` (data).
+const TOP_GIFTER: i32 = 6;
+const RANK_PREFIX: &str = "No. ";
+
 /// The user as other subscribers receive it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,7 +63,10 @@ pub(super) struct User<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     follow_info: Option<FollowInfo>,
     is_moderator: bool,
+    is_new_gifter: bool,
     is_subscriber: bool,
+    /// `null` for most users, as in TikFinity.
+    top_gifter_rank: Option<i64>,
     gifter_level: i64,
     team_member_level: i64,
 }
@@ -90,6 +99,8 @@ struct FollowInfo {
 impl<'a> From<Native<'a>> for User<'a> {
     fn from(native: Native<'a>) -> Self {
         let Native { follower_count, following_count, .. } = native;
+        let is_new_gifter = native.badges.iter().any(|badge| badge.scene_type == NEW_GIFTER);
+        let top_gifter_rank = native.badges.iter().find_map(NativeBadge::rank);
         let pictures = Some(native.avatar.clone()).filter(|url| !url.is_empty());
         Self {
             user_id: native.user_id,
@@ -110,10 +121,20 @@ impl<'a> From<Native<'a>> for User<'a> {
                 follow_status,
             }),
             is_moderator: native.is_moderator,
+            is_new_gifter,
             is_subscriber: native.is_subscriber,
+            top_gifter_rank,
             gifter_level: native.gifter_level.unwrap_or_default(),
             team_member_level: native.team_level.unwrap_or_default(),
         }
+    }
+}
+
+impl NativeBadge<'_> {
+    /// Returns the rank of a top gifter, if the badge shows one.
+    fn rank(&self) -> Option<i64> {
+        let is_rank = self.scene_type == TOP_GIFTER;
+        self.text.strip_prefix(RANK_PREFIX).filter(|_| is_rank)?.parse().ok()
     }
 }
 
