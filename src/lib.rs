@@ -53,4 +53,7 @@ pub mod supervisor;
 pub mod server;
 
 #[cfg(feature = "cli")]
+pub mod webhook;
+
+#[cfg(feature = "cli")]
 pub mod cli;

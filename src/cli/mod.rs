@@ -34,6 +34,7 @@ mod tools;
 mod trigger;
 mod trust;
 mod watch;
+mod webhook;
 
 use args::{Args, Command};
 use clap::{CommandFactory as _, FromArgMatches as _};

@@ -9,6 +9,7 @@ use super::{
     lifecycle::Ready,
     serving::{self, Addresses},
     signals,
+    webhook::Webhook,
 };
 use crate::{
     control::{Control, Driver, Sources, Token},
@@ -35,12 +36,14 @@ pub(super) struct Bound {
     config: Config,
     listener: Listening,
     tikfinity: Option<Tikfinity<Listening>>,
+    webhook: Option<Webhook>,
 }
 
 impl Bound {
     /// Listens on the address of the settings.
     pub(super) async fn listen(settings: &Settings) -> Result<Self, Problem> {
         let config = serving::config(settings)?;
+        let webhook = Webhook::new(settings)?;
         let (control, driver) = Control::with(sources(settings))?;
         let listener = Listening::bind(settings.server.address()).await?;
         let tikfinity = serving::tikfinity(settings).await?;
@@ -52,15 +55,18 @@ impl Bound {
             info!(%address, "🔔 Serving TikFinity's format");
         }
         let addresses = Addresses::new(settings, &listener.addresses()[0].to_string(), tikfinity.as_ref());
-        Ok(Self { control, addresses, driver, hub, config, listener, tikfinity })
+        Ok(Self { control, addresses, driver, hub, config, listener, tikfinity, webhook })
     }
 
     /// Starts serving. Shows the events if a display is given.
     pub(super) fn serve(self, display: Option<display::Style>) -> (Stage, Driver) {
-        let Self { control, driver, hub, config, listener, tikfinity, addresses: _ } = self;
+        let Self { control, driver, hub, config, listener, tikfinity, webhook, addresses: _ } = self;
         let displays = TaskTracker::new();
         if let Some(display) = display {
             displays.spawn(display::show(hub.clone(), display));
+        }
+        if let Some(webhook) = webhook {
+            webhook.start(hub.clone(), control.shutdown().clone(), &displays);
         }
         let server = Server { hub: hub.clone(), control: control.clone(), config };
         let serving = tokio::spawn(server::serve_both(listener, tikfinity, server));
@@ -81,10 +87,10 @@ impl Stage {
         signals::listen(bound.control.clone(), settings.limits.shutdown_time);
         display::end_without_reader(bound.control.clone());
         lifecycle.begin(&Ready::new(&bound.addresses), &bound.control)?;
-        greet(&bound.addresses);
         if let Some(address) = &bound.addresses.tikfinity {
             display::say(&format!("🎁 Serving TikFinity's format on {address}"));
         }
+        greet(&bound.addresses);
         Ok(bound.serve((!settings.server.quiet).then_some(display)))
     }
 

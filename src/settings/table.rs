@@ -145,6 +145,20 @@ settings! {
         origins: Vec<String> = Vec::new(), "", "LIVETAPE_TIKFINITY_ORIGINS";
     }
 
+    /// HTTP requests that send events to another program.
+    webhook: Webhook {
+        /// POST each event to this URL
+        ///
+        /// For example http://127.0.0.1:8080/events. Failed requests are retried --max-attempts times.
+        url: Option<Address> = None, "--webhook URL", "LIVETAPE_WEBHOOK_URL";
+        /// Sign requests with this secret
+        ///
+        /// The header X-Livetape-Signature contains `sha256=` and the HMAC-SHA256 of the body, in hex.
+        secret: Option<Secret> = None, "", "LIVETAPE_WEBHOOK_SECRET";
+        /// Send only these types of event [default: all]
+        types: Vec<String> = Vec::new(), "", "LIVETAPE_WEBHOOK_TYPES";
+    }
+
     /// Limits of the server.
     limits: Limits {
         /// Accept at most this many connections at once

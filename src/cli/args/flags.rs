@@ -97,7 +97,7 @@ fn heading(key: &Key) -> Option<&'static str> {
         ("server", "token_file" | "insecure" | "tls_cert" | "tls_key") | ("watch", "ca") => Some("Access"),
         ("server", "recordings") => None,
         ("server", "quiet") | ("log", _) => Some("Output"),
-        ("server" | "tikfinity", _) => Some("Server"),
+        ("server" | "tikfinity" | "webhook", _) => Some("Server"),
         ("live", "record") | ("record", _) => Some("Recording"),
         ("live", _) => Some("Live room"),
         ("replay", _) => Some("Playback"),
@@ -113,7 +113,7 @@ fn is_of_servers(key: &Key) -> bool {
 
 /// Returns whether serving commands have the flag, whatever they start with.
 fn is_served(key: &Key) -> bool {
-    matches!(key.section, "server" | "tikfinity" | "limits" | "log" | "live" | "replay")
+    matches!(key.section, "server" | "tikfinity" | "webhook" | "limits" | "log" | "live" | "replay")
         || key.path() == "record.sync"
 }
 
