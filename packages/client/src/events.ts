@@ -2727,6 +2727,8 @@ export interface User {
   isHost: boolean
   /** Whether the user is a moderator of this room. */
   isModerator: boolean
+  /** Whether the user has the badge of a new gifter. */
+  isNewGifter: boolean
   /** Whether the user subscribes to the host. */
   isSubscriber: boolean
   /** Displayed name. */
@@ -2737,6 +2739,8 @@ export interface User {
   teamLevel: number | null
   /** Name of the fan club; empty for nonmembers. */
   teamName: string
+  /** Rank among the top gifters of the room, from the badge; `null` if there is none. */
+  topGifterRank: number | null
   /** Name in the profile's URL, without `@`. */
   uniqueId: string
   /** Numeric id. */

@@ -40,6 +40,10 @@ pub struct User {
     /// 0 none, 1 follows the host, 2 both follow each other, 3 occurs but its meaning is unknown; `null` if
     /// unknown.
     pub follow_status: Option<i64>,
+    /// Rank among the top gifters of the room, from the badge; `null` if there is none.
+    pub top_gifter_rank: Option<i64>,
+    /// Whether the user has the badge of a new gifter.
+    pub is_new_gifter: bool,
     /// Level of the gifter badge; `null` if there is none.
     pub gifter_level: Option<i64>,
     /// Level in the host's fan club; `null` for nonmembers.

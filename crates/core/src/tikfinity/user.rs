@@ -4,12 +4,6 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// Kind of the badge of a viewer whose first gift was recent (data: its key is `live_ng_im`).
-const NEW_GIFTER: i32 = 2;
-/// Kind of the badge of a top gifter, whose text is the rank: `No. 1` (data).
-const TOP_GIFTER: i32 = 6;
-const RANK_PREFIX: &str = "No. ";
-
 /// The user as other subscribers receive it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -30,6 +24,8 @@ pub(super) struct Native<'a> {
     follower_count: Option<i64>,
     following_count: Option<i64>,
     follow_status: Option<i64>,
+    top_gifter_rank: Option<i64>,
+    is_new_gifter: bool,
     gifter_level: Option<i64>,
     team_level: Option<i64>,
     #[serde(borrow)]
@@ -99,8 +95,6 @@ struct FollowInfo {
 impl<'a> From<Native<'a>> for User<'a> {
     fn from(native: Native<'a>) -> Self {
         let Native { follower_count, following_count, .. } = native;
-        let is_new_gifter = native.badges.iter().any(|badge| badge.scene_type == NEW_GIFTER);
-        let top_gifter_rank = native.badges.iter().find_map(NativeBadge::rank);
         let pictures = Some(native.avatar.clone()).filter(|url| !url.is_empty());
         Self {
             user_id: native.user_id,
@@ -121,20 +115,12 @@ impl<'a> From<Native<'a>> for User<'a> {
                 follow_status,
             }),
             is_moderator: native.is_moderator,
-            is_new_gifter,
+            is_new_gifter: native.is_new_gifter,
             is_subscriber: native.is_subscriber,
-            top_gifter_rank,
+            top_gifter_rank: native.top_gifter_rank,
             gifter_level: native.gifter_level.unwrap_or_default(),
             team_member_level: native.team_level.unwrap_or_default(),
         }
-    }
-}
-
-impl NativeBadge<'_> {
-    /// Returns the rank of a top gifter, if the badge shows one.
-    fn rank(&self) -> Option<i64> {
-        let is_rank = self.scene_type == TOP_GIFTER;
-        self.text.strip_prefix(RANK_PREFIX).filter(|_| is_rank)?.parse().ok()
     }
 }
 

@@ -13,12 +13,18 @@ use crate::event::{Badge, Id, Person, User};
 /// Kinds of badges.
 mod scene {
     pub(super) const MODERATOR: i32 = 1;
+    /// Its key is `live_ng_im`, its text `New gifter` (data).
+    pub(super) const NEW_GIFTER: i32 = 2;
     pub(super) const SUBSCRIBER: i32 = 4;
+    pub(super) const TOP_GIFTER: i32 = 6;
     pub(super) const NEW_SUBSCRIBER: i32 = 7;
     pub(super) const GIFTER_LEVEL: i32 = 8;
     pub(super) const TEAM_LEVEL: i32 = 10;
     pub(super) const HOST: i32 = 12;
 }
+
+/// Text on the badge of a top gifter, before the rank: `No. 1` (data).
+const RANK_PREFIX: &str = "No. ";
 
 /// Converts a user.
 pub(super) fn user(user: webcast::User<'_>) -> User {
@@ -29,6 +35,8 @@ pub(super) fn user(user: webcast::User<'_>) -> User {
     };
     let has = |scene: i32| badges.iter().any(|badge| badge.scene_type == scene);
     let level = |scene: i32| badges.iter().find(|badge| badge.scene_type == scene)?.level;
+    let mut top_gifters = badges.iter().filter(|badge| badge.scene_type == scene::TOP_GIFTER);
+    let top_gifter_rank = top_gifters.find_map(|badge| number(badge.text.strip_prefix(RANK_PREFIX)?));
     let attributes = user.attributes.unwrap_or_default();
     let subscribed = user.subscribe_info.is_some_and(|info| info.is_subscribed_to_host);
     let club = user.fans_club.and_then(|club| club.data).unwrap_or_default();
@@ -47,6 +55,8 @@ pub(super) fn user(user: webcast::User<'_>) -> User {
         follower_count: follow(|info| info.follower_count),
         following_count: follow(|info| info.following_count),
         follow_status: follow(|info| info.follow_status),
+        top_gifter_rank,
+        is_new_gifter: has(scene::NEW_GIFTER),
         gifter_level: level(scene::GIFTER_LEVEL),
         team_level: Some(i64::from(club.level)).filter(|level| *level > 0).or(level(scene::TEAM_LEVEL)),
         team_name: club.club_name.into(),
@@ -117,6 +127,20 @@ mod tests {
         let other = user(with_badge(2, "0"));
         assert!(!other.is_moderator && !other.is_subscriber && !other.is_host);
         assert_eq!(user(with_badge(8, "many")).gifter_level, None, "a badge without a number has no level");
+    }
+
+    #[test]
+    fn badges_identify_new_and_top_gifters() {
+        assert!(user(with_badge(2, "0")).is_new_gifter && !user(with_badge(1, "0")).is_new_gifter);
+        let rank = |scene_type: i32, string: &'static str| {
+            let combined = Some(webcast::badge::CombinedBadge { string, ..Default::default() });
+            let badge = webcast::Badge { scene_type, combined, ..Default::default() };
+            user(webcast::User { badges: vec![badge], ..Default::default() }).top_gifter_rank
+        };
+        assert_eq!(
+            [rank(6, "No. 2"), rank(6, ""), rank(6, "2"), rank(8, "No. 2")],
+            [Some(2), None, None, None]
+        );
     }
 
     #[test]
